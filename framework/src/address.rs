@@ -1,0 +1,196 @@
+//! The name of a node: small, `Copy`, readable, and in the order a person expects.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::ser::{Serialize, Serializer};
+
+/// The longest name an [`Address`] can hold, in bytes.
+pub const ADDRESS_LENGTH_MAX: usize = 16;
+
+/// The address of a node: its name, such as `server1` or `client2`.
+///
+/// An address is sixteen bytes that hold the name itself, so it is `Copy`, needs no table to be
+/// read, and means the same in every process. Addresses are in *natural* order: `client2` comes
+/// before `client10`, so a `BTreeMap<Address, _>` iterates as a person would list it.
+///
+/// ```
+/// use faultlab::Address;
+///
+/// let server = Address::new("server1");
+/// assert_eq!(server.to_string(), "server1");
+/// assert_eq!(Address::numbered("client", 2).as_str(), "client2");
+/// assert!(Address::new("client2") < Address::new("client10"));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Address {
+    // Zero-padded; a name never holds a zero byte, so equal bytes are equal names.
+    name: [u8; ADDRESS_LENGTH_MAX],
+}
+
+/// Why a text cannot be an [`Address`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// The name is empty.
+    #[error("an address needs a name: it is empty")]
+    Empty,
+    /// The name is longer than [`ADDRESS_LENGTH_MAX`] bytes.
+    #[error("the address `{0}` is longer than {ADDRESS_LENGTH_MAX} characters")]
+    TooLong(String),
+    /// The name has a character other than ASCII letters, digits, `-`, `_`, `.` and `/`.
+    #[error("the address `{0}` may only hold ASCII letters, digits, `-`, `_`, `.` and `/`")]
+    BadCharacter(String),
+}
+
+impl Address {
+    /// The address with this name.
+    ///
+    /// # Panics
+    /// When the name is not one to sixteen ASCII letters, digits, `-`, `_`, `.` or `/`. Use
+    /// [`str::parse`] for a name that comes from outside.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        match name.parse() {
+            Ok(address) => address,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// The address `name` followed by `number`: `Address::numbered("server", 3)` is `server3`.
+    ///
+    /// # Panics
+    /// As [`Address::new`].
+    #[must_use]
+    pub fn numbered(name: &str, number: usize) -> Self {
+        Self::new(&format!("{name}{number}"))
+    }
+
+    /// The name, for printing.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        let length = self.name.iter().position(|&byte| byte == 0).unwrap_or(ADDRESS_LENGTH_MAX);
+        std::str::from_utf8(&self.name[..length]).expect("an address is ASCII")
+    }
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        if text.is_empty() {
+            return Err(AddressError::Empty);
+        }
+        if text.len() > ADDRESS_LENGTH_MAX {
+            return Err(AddressError::TooLong(text.to_owned()));
+        }
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
+        if !text.bytes().all(allowed) {
+            return Err(AddressError::BadCharacter(text.to_owned()));
+        }
+        let mut name = [0; ADDRESS_LENGTH_MAX];
+        name[..text.len()].copy_from_slice(text.as_bytes());
+        Ok(Self { name })
+    }
+}
+
+impl Ord for Address {
+    fn cmp(&self, other: &Self) -> Ordering {
+        natural_order(self.as_str().as_bytes(), other.as_str().as_bytes())
+            // `a1` and `a01` compare alike as numbers; the bytes keep the order total.
+            .then_with(|| self.name.cmp(&other.name))
+    }
+}
+
+impl PartialOrd for Address {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Compares texts so that runs of digits count as numbers.
+fn natural_order(mut left: &[u8], mut right: &[u8]) -> Ordering {
+    loop {
+        match (left.first(), right.first()) {
+            (None, None) => return Ordering::Equal,
+            (None, Some(_)) => return Ordering::Less,
+            (Some(_), None) => return Ordering::Greater,
+            (Some(a), Some(b)) if a.is_ascii_digit() && b.is_ascii_digit() => {
+                let (left_number, left_rest) = split_number(left);
+                let (right_number, right_rest) = split_number(right);
+                if left_number != right_number {
+                    return left_number.cmp(&right_number);
+                }
+                (left, right) = (left_rest, right_rest);
+            }
+            (Some(a), Some(b)) if a == b => (left, right) = (&left[1..], &right[1..]),
+            (Some(a), Some(b)) => return a.cmp(b),
+        }
+    }
+}
+
+/// The number that the text starts with (sixteen digits fit a `u64`), and the rest of the text.
+fn split_number(text: &[u8]) -> (u64, &[u8]) {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let number =
+        text[..digits].iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
+    (number, &text[digits..])
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AddressVisitor;
+        impl Visitor<'_> for AddressVisitor {
+            type Value = Address;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a node")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Address, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(AddressVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_is_natural() {
+        let names = ["client1", "client2", "client10", "g2/server1", "g10/server1", "server1"];
+        let addresses: Vec<_> = names.iter().map(|name| Address::new(name)).collect();
+        assert!(addresses.is_sorted());
+        assert!(Address::new("a01") != Address::new("a1"));
+        assert_ne!(Address::new("a01").cmp(&Address::new("a1")), Ordering::Equal);
+    }
+
+    #[test]
+    fn bad_names_are_refused_with_the_reason() {
+        assert_eq!("".parse::<Address>(), Err(AddressError::Empty));
+        assert!(matches!("seventeen-letters".parse::<Address>(), Err(AddressError::TooLong(_))));
+        assert!(matches!("a b".parse::<Address>(), Err(AddressError::BadCharacter(_))));
+        assert!(matches!("é".parse::<Address>(), Err(AddressError::BadCharacter(_))));
+        assert!("sixteen-letters1".parse::<Address>().is_ok());
+    }
+}

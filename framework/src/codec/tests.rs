@@ -1,0 +1,85 @@
+//! The encoding survives a round trip, is the shortest for its number, and refuses strange bytes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::{CodecError, decode, encode};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Sample {
+    Unit,
+    Newtype(Box<Sample>),
+    Tuple(u64, i64, i8),
+    Struct { text: String, map: BTreeMap<String, Option<u32>>, set: BTreeSet<i32> },
+    Wide(u128, i128, char, bool, (u16, i16), f64),
+    List(Vec<Sample>),
+}
+
+fn sample() -> impl Strategy<Value = Sample> {
+    let leaf = prop_oneof![
+        Just(Sample::Unit),
+        any::<(u64, i64, i8)>().prop_map(|(a, b, c)| Sample::Tuple(a, b, c)),
+        (any::<String>(), any::<BTreeMap<String, Option<u32>>>(), any::<BTreeSet<i32>>())
+            .prop_map(|(text, map, set)| Sample::Struct { text, map, set }),
+        any::<(u128, i128, char, bool, (u16, i16), u32)>()
+            .prop_map(|(a, b, c, d, e, f)| Sample::Wide(a, b, c, d, e, f64::from(f))),
+    ];
+    leaf.prop_recursive(4, 32, 4, |inner| {
+        prop_oneof![
+            inner.clone().prop_map(|sample| Sample::Newtype(Box::new(sample))),
+            prop::collection::vec(inner, 0..4).prop_map(Sample::List),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_encoded_decodes_to_itself(sample in sample()) {
+        let bytes = encode(&sample).unwrap();
+        prop_assert_eq!(decode::<Sample>(&bytes).unwrap(), sample);
+    }
+
+    #[test]
+    fn every_value_has_one_encoding(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        // Whatever strange bytes decode at all are exactly the encoding of what they decode to.
+        // (A map is left out: strange bytes may list its entries in any order.)
+        if let Ok(value) = decode::<(u64, i32, Option<String>, Vec<(bool, u16)>, char)>(&bytes) {
+            prop_assert_eq!(encode(&value).unwrap(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_cut_encoding_is_refused(sample in sample(), cut in any::<prop::sample::Index>()) {
+        let bytes = encode(&sample).unwrap();
+        let cut = cut.index(bytes.len());
+        prop_assert!(decode::<Sample>(&bytes[..cut]).is_err());
+    }
+}
+
+#[test]
+fn the_format_is_fixed() {
+    assert_eq!(encode(&300_u64).unwrap(), [0xac, 0x02]);
+    assert_eq!(encode(&-1_i32).unwrap(), [1]);
+    assert_eq!(encode(&u64::MAX).unwrap().len(), 10);
+    assert_eq!(encode("ab").unwrap(), [2, b'a', b'b']);
+    assert_eq!(encode(&Some(5_u8)).unwrap(), [1, 5]);
+    assert_eq!(encode(&Sample::Newtype(Box::new(Sample::Unit))).unwrap(), [1, 0]);
+    assert_eq!(encode(&BTreeMap::from([(1_u8, 2_u8)])).unwrap(), [1, 1, 2]);
+}
+
+#[test]
+fn strange_bytes_are_named() {
+    assert_eq!(decode::<bool>(&[2]), Err(CodecError::Invalid("bool")));
+    assert_eq!(decode::<u8>(&[1, 1]), Err(CodecError::LeftOver(1)));
+    assert_eq!(decode::<u16>(&[0xff, 0xff, 0x7f]), Err(CodecError::NumberTooLarge));
+    assert_eq!(decode::<u64>(&[0xff; 11]), Err(CodecError::NumberTooLarge));
+    assert_eq!(decode::<u64>(&[0x80, 0]), Err(CodecError::Invalid("number in its shortest form")));
+    assert_eq!(decode::<String>(&[200, 1, b'a']), Err(CodecError::CutShort));
+    assert_eq!(decode::<char>(&[0x80, 0xb0, 0x03]), Err(CodecError::Invalid("char")));
+    let deep = [1; 1_000];
+    assert_eq!(decode::<Sample>(&deep), Err(CodecError::TooDeep(128)));
+    // A list that claims 2^60 unit elements must not reserve room for them.
+    assert!(decode::<Vec<u64>>(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f]).is_err());
+}

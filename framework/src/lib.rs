@@ -1,0 +1,14 @@
+//! Faultlab: write a distributed system as plain state machines, then see how it breaks.
+
+mod address;
+mod application;
+mod client;
+pub mod codec;
+mod context;
+mod node;
+
+pub use address::{ADDRESS_LENGTH_MAX, Address, AddressError};
+pub use application::Application;
+pub use client::Client;
+pub use context::{Context, Delay, Effect};
+pub use node::{Node, Value};
