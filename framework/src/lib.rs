@@ -5,10 +5,13 @@ mod application;
 mod client;
 pub mod codec;
 mod context;
+mod fault_model;
 mod node;
+pub mod worker;
 
 pub use address::{ADDRESS_LENGTH_MAX, Address, AddressError};
 pub use application::Application;
 pub use client::Client;
 pub use context::{Context, Delay, Effect};
+pub use fault_model::FaultModel;
 pub use node::{Node, Value};

@@ -1,0 +1,36 @@
+//! Fault models: which failures a system is built for, as a named value.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What can go wrong: with messages on their way, and with nodes.
+///
+/// A distributed system is concurrency and partial failure. What an algorithm must survive is the
+/// first thing to be said about it, so it is one named value and not a set of switches. Within a
+/// model, an engine is free to do whatever the model allows; in every model links and nodes can be
+/// cut off and healed, and a crashed node never comes back (*fail-stop*).
+///
+/// Source: Cachin, Guerraoui, Rodrigues, *Introduction to Reliable and Secure Distributed
+/// Programming* (2nd ed., 2011), chapter 2: fair-loss links and perfect (FIFO) links with crash-stop
+/// processes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultModel {
+    /// Messages are delayed, reordered, dropped and duplicated without bound; nodes fail by stopping.
+    /// The model of the labs.
+    #[default]
+    UnreliableFailStop,
+    /// Messages take any time, but between any two nodes that stay up and connected they arrive
+    /// exactly once and in the order in which they were sent; nodes fail by stopping.
+    ReliableInOrderFailStop,
+}
+
+impl fmt::Display for FaultModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnreliableFailStop => "unreliable network, fail-stop nodes",
+            Self::ReliableInOrderFailStop => "reliable in-order network, fail-stop nodes",
+        })
+    }
+}

@@ -1,0 +1,65 @@
+//! What can happen to a node, as bytes.
+
+use std::fmt;
+
+use crate::Address;
+
+/// One event for a node, with its payload in canonical encoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// The node starts.
+    Init,
+    /// A message arrives.
+    Message {
+        /// Who sent it.
+        from: Address,
+        /// The encoded message.
+        message: &'a [u8],
+    },
+    /// A timer fires.
+    Timer {
+        /// The encoded timer.
+        timer: &'a [u8],
+    },
+    /// A client gets its next command.
+    Command {
+        /// The encoded command.
+        command: &'a [u8],
+    },
+}
+
+/// What some encoded bytes stand for: the type they decode to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Payload {
+    /// A node's state.
+    State,
+    /// A message.
+    Message,
+    /// A timer.
+    Timer,
+    /// A command to a client or an application.
+    Command,
+    /// A command's result.
+    Result,
+    /// A question about a node's state.
+    Question,
+    /// The answer to a question about a node's state.
+    Answer,
+    /// What a node is made with.
+    Arguments,
+}
+
+impl fmt::Display for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::State => "state",
+            Self::Message => "message",
+            Self::Timer => "timer",
+            Self::Command => "command",
+            Self::Result => "result",
+            Self::Question => "question",
+            Self::Answer => "answer",
+            Self::Arguments => "arguments",
+        })
+    }
+}

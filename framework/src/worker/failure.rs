@@ -1,0 +1,56 @@
+//! How a node's code can fail while an engine is asking something of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::Payload;
+use crate::codec::CodecError;
+
+/// What went wrong in a node's code, or on the way to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum NodeFailure {
+    /// The code panicked.
+    #[error("panicked: {message}{}", at(location))]
+    Panicked {
+        /// The panic's message.
+        message: String,
+        /// `file:line:column`, where known.
+        location: Option<String>,
+    },
+    /// A value did not survive its own encoding.
+    #[error("the {what} cannot be encoded and read back: {error}")]
+    Codec {
+        /// What kind of value.
+        what: String,
+        /// What the codec said.
+        error: String,
+    },
+    /// The process that held the node ended, was killed, or answered nonsense.
+    #[error("the process running the node {how}")]
+    ProcessLost {
+        /// What became of it: `exited with code 0`, `was killed by signal 11 (stack overflow?)`.
+        how: String,
+    },
+    /// The submission does not provide something that the test needs.
+    #[error("the submission provides no {0}")]
+    NotProvided(String),
+}
+
+impl NodeFailure {
+    /// The failure of a value of kind `what` to be encoded or decoded.
+    #[must_use]
+    pub fn codec(what: Payload, error: &CodecError) -> Self {
+        Self::Codec { what: what.to_string(), error: error.to_string() }
+    }
+
+    /// Whether the code ran into a `todo!()`: not wrong, just not written yet.
+    #[must_use]
+    pub fn is_not_implemented(&self) -> bool {
+        matches!(self, Self::Panicked { message, .. }
+            if message.starts_with("not yet implemented") || message.starts_with("not implemented"))
+    }
+}
+
+/// ` at src/server.rs:3:5`, or nothing.
+fn at(location: &Option<String>) -> String {
+    location.as_ref().map(|location| format!(", at {location}")).unwrap_or_default()
+}

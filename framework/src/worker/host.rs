@@ -1,0 +1,125 @@
+//! Hosts: where the nodes of one run live, and how an engine reaches them there.
+
+use super::{Event, HostedNode, NodeFailure, NodeKind, Output, Payload, Submission};
+use crate::Address;
+
+/// Holds the nodes of one run. An engine names each by a slot, a small number of its own choosing.
+///
+/// Whether the nodes are in this process or in another, a host gives the same answers.
+pub trait Host {
+    /// Makes a node of the kind `kind` in `slot`, in place of any that was there.
+    ///
+    /// # Errors
+    /// When the submission has no such kind, or its constructor fails.
+    fn make(
+        &mut self,
+        slot: usize,
+        kind: &str,
+        address: Address,
+        arguments: &[u8],
+    ) -> Result<(), NodeFailure>;
+
+    /// Lets the node handle an event; see [`HostedNode::step`].
+    ///
+    /// # Errors
+    /// When the node's code fails. The node must not be used again.
+    ///
+    /// # Panics
+    /// As all methods here that name a slot: when no node was made there.
+    fn step(
+        &mut self,
+        slot: usize,
+        event: Event<'_>,
+        output: &mut Output,
+    ) -> Result<(), NodeFailure>;
+
+    /// Appends the encoding of the node's state.
+    ///
+    /// # Errors
+    /// As [`HostedNode::state`].
+    fn state(&mut self, slot: usize, bytes: &mut Vec<u8>) -> Result<(), NodeFailure>;
+
+    /// Asks the node something that the lab's vocabulary defines.
+    ///
+    /// # Errors
+    /// As [`HostedNode::observe`].
+    fn observe(&mut self, slot: usize, question: &[u8]) -> Result<Vec<u8>, NodeFailure>;
+
+    /// Encoded bytes as the types of that node show them; see [`NodeKind::show`].
+    ///
+    /// # Errors
+    /// As [`NodeKind::show`].
+    fn show(
+        &mut self,
+        slot: usize,
+        what: Payload,
+        bytes: &[u8],
+        pretty: bool,
+    ) -> Result<String, NodeFailure>;
+}
+
+/// A host in the engine's own process.
+pub struct LocalHost<'s> {
+    submission: &'s Submission,
+    slots: Vec<Option<(&'s dyn NodeKind, Box<dyn HostedNode + 's>)>>,
+}
+
+impl<'s> LocalHost<'s> {
+    /// A host for nodes of this submission.
+    #[must_use]
+    pub fn new(submission: &'s Submission) -> Self {
+        Self { submission, slots: Vec::new() }
+    }
+
+    fn slot(&mut self, slot: usize) -> &mut (&'s dyn NodeKind, Box<dyn HostedNode + 's>) {
+        match self.slots.get_mut(slot) {
+            Some(Some(node)) => node,
+            _ => panic!("no node was made in slot {slot}"),
+        }
+    }
+}
+
+impl Host for LocalHost<'_> {
+    fn make(
+        &mut self,
+        slot: usize,
+        kind: &str,
+        address: Address,
+        arguments: &[u8],
+    ) -> Result<(), NodeFailure> {
+        let kind = self.submission.kind(kind)?;
+        let node = kind.make(address, arguments)?;
+        if self.slots.len() <= slot {
+            self.slots.resize_with(slot + 1, || None);
+        }
+        self.slots[slot] = Some((kind, node));
+        Ok(())
+    }
+
+    fn step(
+        &mut self,
+        slot: usize,
+        event: Event<'_>,
+        output: &mut Output,
+    ) -> Result<(), NodeFailure> {
+        self.slot(slot).1.step(event, output)
+    }
+
+    fn state(&mut self, slot: usize, bytes: &mut Vec<u8>) -> Result<(), NodeFailure> {
+        self.slot(slot).1.state(bytes)
+    }
+
+    fn observe(&mut self, slot: usize, question: &[u8]) -> Result<Vec<u8>, NodeFailure> {
+        self.slot(slot).1.observe(question)
+    }
+
+    fn show(
+        &mut self,
+        slot: usize,
+        what: Payload,
+        bytes: &[u8],
+        pretty: bool,
+    ) -> Result<String, NodeFailure> {
+        self.slot(slot).0.show(what, bytes, pretty)
+    }
+}

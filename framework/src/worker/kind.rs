@@ -1,0 +1,418 @@
+//! Kinds of nodes: the typed side of the boundary, and the little that is compiled per submission.
+
+use std::fmt::Debug;
+use std::marker::PhantomData;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{EncodedEffect, Event, NodeFailure, Output, Payload, panics};
+use crate::codec::{self, CodecError};
+use crate::{Address, Application, Client, Context, Effect, Node, Value};
+
+/// A kind of node that a submission provides, without its types: how to make one, and how to read
+/// what it leaves behind.
+pub trait NodeKind: Send + Sync {
+    /// The kind's name in its lab: `server`, `client`, `application`.
+    fn name(&self) -> &str;
+
+    /// Makes a node. `arguments` is the encoding of what the lab's vocabulary says this kind is made
+    /// with.
+    ///
+    /// # Errors
+    /// When the constructor panics or the arguments do not decode.
+    fn make(
+        &self,
+        address: Address,
+        arguments: &[u8],
+    ) -> Result<Box<dyn HostedNode + '_>, NodeFailure>;
+
+    /// The node whose state has this encoding.
+    ///
+    /// # Errors
+    /// When the state does not decode.
+    fn restore(
+        &self,
+        address: Address,
+        state: &[u8],
+    ) -> Result<Box<dyn HostedNode + '_>, NodeFailure>;
+
+    /// Encoded bytes as their type's `Debug` shows them; `pretty` for many lines.
+    ///
+    /// # Errors
+    /// When the bytes do not decode, or `Debug` panics.
+    fn show(&self, what: Payload, bytes: &[u8], pretty: bool) -> Result<String, NodeFailure>;
+}
+
+/// A node, without its types.
+pub trait HostedNode: Send {
+    /// Lets the node handle an event. `output` is cleared first. For a client, `output` then also
+    /// has the result that the client shows.
+    ///
+    /// # Errors
+    /// When a handler panics or a value does not survive its encoding. The node is then in no
+    /// particular state.
+    fn step(&mut self, event: Event<'_>, output: &mut Output) -> Result<(), NodeFailure>;
+
+    /// Appends the encoding of the node's state.
+    ///
+    /// # Errors
+    /// When the state's `Serialize` refuses or panics.
+    fn state(&self, bytes: &mut Vec<u8>) -> Result<(), NodeFailure>;
+
+    /// Asks the node something that its lab's vocabulary defines.
+    ///
+    /// # Errors
+    /// When the kind answers no questions, the question does not decode, or the answer panics.
+    fn observe(&self, question: &[u8]) -> Result<Vec<u8>, NodeFailure>;
+
+    /// Checks what [`Node`] promises about its state: a clone equals and hashes like its original,
+    /// and so does what comes back from the encoding, which encodes to the same bytes again.
+    ///
+    /// # Errors
+    /// When the code panics meanwhile. A broken promise is in the value, in words.
+    fn broken_promise(&self) -> Result<Option<String>, NodeFailure>;
+}
+
+/// How a client takes a command and shows a result.
+struct ClientHooks<N: Node> {
+    send_command:
+        fn(&mut N, &[u8], &mut Context<'_, N::Message, N::Timer>) -> Result<(), CodecError>,
+    result: fn(&N, &mut Output) -> Result<(), CodecError>,
+    show: fn(Payload, &[u8], bool) -> Result<String, CodecError>,
+}
+
+/// Answers one question about a node.
+type Observer<N> = Box<dyn Fn(&N, &[u8]) -> Result<Vec<u8>, CodecError> + Send + Sync>;
+
+/// A kind of node with its types: what a submission registers.
+///
+/// ```
+/// # use faultlab::{Address, Context, Node, worker::Kind};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// # struct Server { answered: u64 }
+/// # impl Node for Server {
+/// #     type Message = u64;
+/// #     type Timer = ();
+/// #     fn on_message(&mut self, _: Address, _: u64, _: &mut Context<'_, u64, ()>) {}
+/// # }
+/// let kind = Kind::node("server", |_address, first: u64| Server { answered: first })
+///     .observing(|server: &Server, _question: ()| server.answered);
+/// ```
+pub struct Kind<N: Node, Arguments, Make> {
+    name: &'static str,
+    make: Make,
+    client: Option<ClientHooks<N>>,
+    observer: Option<Observer<N>>,
+    arguments: PhantomData<fn(Arguments)>,
+}
+
+impl<N, Arguments, Make> Kind<N, Arguments, Make>
+where
+    N: Node + DeserializeOwned,
+    Arguments: DeserializeOwned + Debug,
+    Make: Fn(Address, Arguments) -> N + Send + Sync,
+{
+    /// A kind of node that is made by `make` from its address and what the lab gives it.
+    pub fn node(name: &'static str, make: Make) -> Self {
+        Self { name, make, client: None, observer: None, arguments: PhantomData }
+    }
+
+    /// A kind of client.
+    pub fn client(name: &'static str, make: Make) -> Self
+    where
+        N: Client,
+    {
+        let hooks = ClientHooks {
+            send_command: |node: &mut N, command, ctx| {
+                node.send_command(codec::decode(command)?, ctx);
+                Ok(())
+            },
+            result: |node: &N, output| {
+                let span = node.result().map(|result| output.encode(&result)).transpose()?;
+                output.set_result_span(span);
+                Ok(())
+            },
+            show: |what, bytes, pretty| match what {
+                Payload::Command => show_as::<N::Command>(bytes, pretty),
+                _ => show_as::<N::Result>(bytes, pretty),
+            },
+        };
+        Self { name, make, client: Some(hooks), observer: None, arguments: PhantomData }
+    }
+
+    /// Adds what can be asked about a node's state: the lab's vocabulary defines question and
+    /// answer.
+    #[must_use]
+    pub fn observing<Question: DeserializeOwned, Answer: Serialize>(
+        mut self,
+        answer: impl Fn(&N, Question) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        self.observer = Some(Box::new(move |node, question| {
+            codec::encode(&answer(node, codec::decode(question)?))
+        }));
+        self
+    }
+}
+
+impl<A: Application + DeserializeOwned> Kind<ApplicationNode<A>, (), ()> {
+    /// A kind for an application by itself: a client that answers each command at once.
+    pub fn application<Arguments: DeserializeOwned + Debug + 'static>(
+        name: &'static str,
+        make: impl Fn(Arguments) -> A + Send + Sync + 'static,
+    ) -> impl NodeKind + 'static {
+        let make = move |_address, arguments| ApplicationNode {
+            application: make(arguments),
+            result: None,
+        };
+        Kind::client(name, make)
+    }
+}
+
+impl<N, Arguments, Make> NodeKind for Kind<N, Arguments, Make>
+where
+    N: Node + DeserializeOwned,
+    Arguments: DeserializeOwned + Debug,
+    Make: Fn(Address, Arguments) -> N + Send + Sync,
+{
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn make(
+        &self,
+        address: Address,
+        arguments: &[u8],
+    ) -> Result<Box<dyn HostedNode + '_>, NodeFailure> {
+        let arguments = codec::decode(arguments)
+            .map_err(|error| NodeFailure::codec(Payload::Arguments, &error))?;
+        let node = panics::catch(|| (self.make)(address, arguments))?;
+        Ok(self.host(node, address))
+    }
+
+    fn restore(
+        &self,
+        address: Address,
+        state: &[u8],
+    ) -> Result<Box<dyn HostedNode + '_>, NodeFailure> {
+        let node = panics::catch(|| codec::decode(state))?
+            .map_err(|error| NodeFailure::codec(Payload::State, &error))?;
+        Ok(self.host(node, address))
+    }
+
+    fn show(&self, what: Payload, bytes: &[u8], pretty: bool) -> Result<String, NodeFailure> {
+        panics::catch(|| match (what, &self.client) {
+            (Payload::State, _) => show_as::<N>(bytes, pretty),
+            (Payload::Message, _) => show_as::<N::Message>(bytes, pretty),
+            (Payload::Timer, _) => show_as::<N::Timer>(bytes, pretty),
+            (Payload::Command | Payload::Result, Some(client)) => {
+                (client.show)(what, bytes, pretty)
+            }
+            (Payload::Arguments, _) => show_as::<Arguments>(bytes, pretty),
+            _ => Err(CodecError::Unsupported("text for this")),
+        })?
+        .map_err(|error| NodeFailure::codec(what, &error))
+    }
+}
+
+impl<N, Arguments, Make> Kind<N, Arguments, Make>
+where
+    N: Node + DeserializeOwned,
+{
+    fn host(&self, node: N, address: Address) -> Box<dyn HostedNode + '_> {
+        Box::new(Hosted {
+            node,
+            address,
+            effects: Vec::new(),
+            client: self.client.as_ref(),
+            observer: self.observer.as_ref(),
+        })
+    }
+}
+
+/// The text of a value of type `V`.
+fn show_as<V: DeserializeOwned + Debug>(bytes: &[u8], pretty: bool) -> Result<String, CodecError> {
+    let value: V = codec::decode(bytes)?;
+    Ok(if pretty { format!("{value:#?}") } else { format!("{value:?}") })
+}
+
+/// A node behind the boundary.
+struct Hosted<'k, N: Node> {
+    node: N,
+    address: Address,
+    // Empty between steps; kept for its memory.
+    effects: Vec<Effect<N::Message, N::Timer>>,
+    client: Option<&'k ClientHooks<N>>,
+    observer: Option<&'k Observer<N>>,
+}
+
+impl<N: Node + DeserializeOwned> Hosted<'_, N> {
+    fn handle(&mut self, event: Event<'_>, output: &mut Output) -> Result<(), NodeFailure> {
+        let mut ctx = Context::new(self.address, &mut self.effects);
+        match event {
+            Event::Init => self.node.init(&mut ctx),
+            Event::Message { from, message } => {
+                let message = codec::decode(message)
+                    .map_err(|error| NodeFailure::codec(Payload::Message, &error))?;
+                self.node.on_message(from, message, &mut ctx);
+            }
+            Event::Timer { timer } => {
+                let timer = codec::decode(timer)
+                    .map_err(|error| NodeFailure::codec(Payload::Timer, &error))?;
+                self.node.on_timer(timer, &mut ctx);
+            }
+            Event::Command { command } => {
+                let client = self
+                    .client
+                    .ok_or_else(|| NodeFailure::NotProvided("client here".to_owned()))?;
+                (client.send_command)(&mut self.node, command, &mut ctx)
+                    .map_err(|error| NodeFailure::codec(Payload::Command, &error))?;
+            }
+        }
+        for effect in self.effects.drain(..) {
+            let effect = match effect {
+                Effect::Send { to, message } => {
+                    let message = output
+                        .encode(&message)
+                        .map_err(|error| NodeFailure::codec(Payload::Message, &error))?;
+                    EncodedEffect::Send { to, message }
+                }
+                Effect::SetTimer { timer, min, max } => {
+                    let timer = output
+                        .encode(&timer)
+                        .map_err(|error| NodeFailure::codec(Payload::Timer, &error))?;
+                    EncodedEffect::SetTimer {
+                        timer,
+                        min_ns: nanoseconds(min),
+                        max_ns: nanoseconds(max),
+                    }
+                }
+                Effect::Log { line } => EncodedEffect::Log { line: output.append(line.as_bytes()) },
+            };
+            output.push(effect);
+        }
+        if let Some(client) = self.client {
+            (client.result)(&self.node, output)
+                .map_err(|error| NodeFailure::codec(Payload::Result, &error))?;
+        }
+        Ok(())
+    }
+}
+
+/// A duration in nanoseconds; five centuries stand for anything longer.
+fn nanoseconds(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl<N: Node + DeserializeOwned> HostedNode for Hosted<'_, N> {
+    fn step(&mut self, event: Event<'_>, output: &mut Output) -> Result<(), NodeFailure> {
+        output.clear();
+        self.effects.clear();
+        panics::catch(|| self.handle(event, output))?
+    }
+
+    fn state(&self, bytes: &mut Vec<u8>) -> Result<(), NodeFailure> {
+        panics::catch(|| codec::encode_into(&self.node, bytes))?
+            .map_err(|error| NodeFailure::codec(Payload::State, &error))
+    }
+
+    fn observe(&self, question: &[u8]) -> Result<Vec<u8>, NodeFailure> {
+        let observer = self
+            .observer
+            .ok_or_else(|| NodeFailure::NotProvided("answers to questions".to_owned()))?;
+        panics::catch(|| observer(&self.node, question))?
+            .map_err(|error| NodeFailure::codec(Payload::Question, &error))
+    }
+
+    fn broken_promise(&self) -> Result<Option<String>, NodeFailure> {
+        panics::catch(|| promise::broken_by(&self.node))
+    }
+}
+
+/// What a node promises about its state, checked.
+mod promise {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
+    use super::{CodecError, DeserializeOwned, Node, codec};
+
+    /// The first promise that this state breaks, in words.
+    pub(super) fn broken_by<N: Node + DeserializeOwned>(node: &N) -> Option<String> {
+        check(node).unwrap_or_else(|error| {
+            Some(format!("the state does not survive its encoding: {error}"))
+        })
+    }
+
+    fn check<N: Node + DeserializeOwned>(node: &N) -> Result<Option<String>, CodecError> {
+        let clone = node.clone();
+        let bytes = codec::encode(node)?;
+        if codec::encode(&clone)? != bytes {
+            return Ok(Some(
+                "a clone of the state encodes differently from its original".to_owned(),
+            ));
+        }
+        let read_back: N = codec::decode(&bytes)?;
+        if codec::encode(&read_back)? != bytes {
+            return Ok(Some(
+                "the state encodes differently after it was encoded and read back".to_owned(),
+            ));
+        }
+        for (what, copy) in
+            [("a clone of the state", &clone), ("the state, encoded and read back,", &read_back)]
+        {
+            if copy != node {
+                return Ok(Some(format!("{what} is not equal to its original (`PartialEq`)")));
+            }
+            if hash_of(copy) != hash_of(node) {
+                return Ok(Some(format!("{what} does not hash like its original (`Hash`)")));
+            }
+        }
+        Ok(None)
+    }
+
+    fn hash_of<N: Hash>(node: &N) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        node.hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+/// An application by itself, as a client that answers at once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(bound = "A: Serialize + DeserializeOwned")]
+pub struct ApplicationNode<A: Application> {
+    application: A,
+    result: Option<A::Result>,
+}
+
+/// The type of messages and timers that do not exist.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Never {}
+
+impl<A: Application> Node for ApplicationNode<A>
+where
+    Self: Value,
+{
+    type Message = Never;
+    type Timer = Never;
+
+    fn on_message(&mut self, _from: Address, message: Never, _ctx: &mut Context<'_, Never, Never>) {
+        match message {}
+    }
+}
+
+impl<A: Application> Client for ApplicationNode<A>
+where
+    Self: Value,
+{
+    type Command = A::Command;
+    type Result = A::Result;
+
+    fn send_command(&mut self, command: A::Command, _ctx: &mut Context<'_, Never, Never>) {
+        self.result = Some(self.application.execute(command));
+    }
+
+    fn result(&self) -> Option<A::Result> {
+        self.result.clone()
+    }
+}

@@ -1,0 +1,147 @@
+//! What a node did in one step, as bytes in one reusable buffer.
+
+use crate::codec::CodecError;
+use crate::{Address, codec};
+
+/// A part of an [`Output`]'s buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    start: usize,
+    end: usize,
+}
+
+impl Span {
+    /// The number of bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// Whether there are no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+}
+
+/// An [`Effect`](crate::Effect) whose payload is a part of an [`Output`]'s buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EncodedEffect {
+    /// A message was given to the network.
+    Send {
+        /// The node it is for.
+        to: Address,
+        /// The encoded message.
+        message: Span,
+    },
+    /// A timer was set.
+    SetTimer {
+        /// The encoded timer.
+        timer: Span,
+        /// The shortest time until it fires, in nanoseconds.
+        min_ns: u64,
+        /// The longest time until it fires, in nanoseconds.
+        max_ns: u64,
+    },
+    /// A line was logged.
+    Log {
+        /// The line's text, UTF-8.
+        line: Span,
+    },
+}
+
+/// What a node did in one step: its effects in order, and, for a client, its result.
+///
+/// An engine keeps one of these and passes it to every step, so that a step allocates nothing here.
+#[derive(Clone, Debug, Default)]
+pub struct Output {
+    bytes: Vec<u8>,
+    effects: Vec<EncodedEffect>,
+    result: Option<Span>,
+}
+
+impl Output {
+    /// An empty output.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Forgets everything but the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.effects.clear();
+        self.result = None;
+    }
+
+    /// The effects, in the order in which the handler caused them.
+    #[must_use]
+    pub fn effects(&self) -> &[EncodedEffect] {
+        &self.effects
+    }
+
+    /// The encoded result that the client shows after this step, if it is a client and has one.
+    #[must_use]
+    pub fn result(&self) -> Option<&[u8]> {
+        self.result.map(|span| self.get(span))
+    }
+
+    /// The bytes of a span of this output.
+    #[must_use]
+    pub fn get(&self, span: Span) -> &[u8] {
+        &self.bytes[span.start..span.end]
+    }
+
+    /// The text of a span of this output; what is not UTF-8 is replaced.
+    #[must_use]
+    pub fn text(&self, span: Span) -> String {
+        String::from_utf8_lossy(self.get(span)).into_owned()
+    }
+
+    /// Adds a sent message.
+    pub fn push_send(&mut self, to: Address, message: &[u8]) {
+        let message = self.append(message);
+        self.effects.push(EncodedEffect::Send { to, message });
+    }
+
+    /// Adds a timer that was set.
+    pub fn push_timer(&mut self, timer: &[u8], min_ns: u64, max_ns: u64) {
+        let timer = self.append(timer);
+        self.effects.push(EncodedEffect::SetTimer { timer, min_ns, max_ns });
+    }
+
+    /// Adds a logged line.
+    pub fn push_log(&mut self, line: &str) {
+        let line = self.append(line.as_bytes());
+        self.effects.push(EncodedEffect::Log { line });
+    }
+
+    /// Notes the result that a client shows.
+    pub fn set_result(&mut self, result: Option<&[u8]>) {
+        self.result = result.map(|bytes| self.append(bytes));
+    }
+
+    /// Adds an effect whose payload has been [encoded](Output::encode) already.
+    pub(super) fn push(&mut self, effect: EncodedEffect) {
+        self.effects.push(effect);
+    }
+
+    /// Notes the result that a client shows, encoded already.
+    pub(super) fn set_result_span(&mut self, result: Option<Span>) {
+        self.result = result;
+    }
+
+    /// Encodes a value into the buffer.
+    pub(super) fn encode<V: serde::Serialize>(&mut self, value: &V) -> Result<Span, CodecError> {
+        let start = self.bytes.len();
+        codec::encode_into(value, &mut self.bytes)?;
+        Ok(Span { start, end: self.bytes.len() })
+    }
+
+    /// Copies bytes into the buffer.
+    pub(super) fn append(&mut self, bytes: &[u8]) -> Span {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        Span { start, end: self.bytes.len() }
+    }
+}

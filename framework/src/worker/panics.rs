@@ -1,0 +1,55 @@
+//! Panics in a student's code, turned into values: caught, located, and kept off the terminal.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
+
+use super::NodeFailure;
+
+thread_local! {
+    /// Whether this thread is inside [`catch`], so that the hook stays quiet.
+    static CATCHING: Cell<bool> = const { Cell::new(false) };
+    /// Where the last panic caught on this thread happened.
+    static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs a student's code. A panic becomes a [`NodeFailure::Panicked`].
+///
+/// Whatever the code was changing may be half-changed afterwards; the caller must not use it again.
+pub(super) fn catch<V>(code: impl FnOnce() -> V) -> Result<V, NodeFailure> {
+    install_hook();
+    let outer = CATCHING.replace(true);
+    let outcome = panic::catch_unwind(AssertUnwindSafe(code));
+    CATCHING.set(outer);
+    outcome.map_err(|payload| NodeFailure::Panicked {
+        message: message_of(payload.as_ref()),
+        location: LOCATION.take(),
+    })
+}
+
+/// Makes the panic hook note the place, and print nothing, for panics inside [`catch`].
+fn install_hook() {
+    static INSTALL: Once = Once::new();
+    INSTALL.call_once(|| {
+        let previous = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if CATCHING.get() {
+                LOCATION.set(info.location().map(ToString::to_string));
+            } else {
+                previous(info);
+            }
+        }));
+    });
+}
+
+/// The text a panic was raised with.
+fn message_of(payload: &(dyn Any + Send)) -> String {
+    if let Some(text) = payload.downcast_ref::<&str>() {
+        (*text).to_owned()
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "a value that is not a text".to_owned()
+    }
+}

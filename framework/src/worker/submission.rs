@@ -1,0 +1,47 @@
+//! A submission: everything a lab asks a student to provide, by name.
+
+use super::{NodeFailure, NodeKind};
+
+/// The kinds of nodes that a student's code provides for a lab.
+///
+/// Each lab's vocabulary crate builds one from the student's types; engines look kinds up by name.
+#[derive(Default)]
+pub struct Submission {
+    kinds: Vec<Box<dyn NodeKind>>,
+}
+
+impl Submission {
+    /// A submission that provides nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a kind of node.
+    ///
+    /// # Panics
+    /// When there is one of that name already: the vocabulary crate is wrong.
+    #[must_use]
+    pub fn with(mut self, kind: impl NodeKind + 'static) -> Self {
+        assert!(self.kind(kind.name()).is_err(), "two kinds are called `{}`", kind.name());
+        self.kinds.push(Box::new(kind));
+        self
+    }
+
+    /// The kind of this name.
+    ///
+    /// # Errors
+    /// [`NodeFailure::NotProvided`] when there is none.
+    pub fn kind(&self, name: &str) -> Result<&dyn NodeKind, NodeFailure> {
+        self.kinds
+            .iter()
+            .find(|kind| kind.name() == name)
+            .map(AsRef::as_ref)
+            .ok_or_else(|| NodeFailure::NotProvided(format!("`{name}`")))
+    }
+
+    /// All kinds, in the order in which they were added.
+    pub fn kinds(&self) -> impl Iterator<Item = &dyn NodeKind> {
+        self.kinds.iter().map(AsRef::as_ref)
+    }
+}
