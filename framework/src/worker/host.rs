@@ -61,7 +61,13 @@ pub trait Host {
 /// A host in the engine's own process.
 pub struct LocalHost<'s> {
     submission: &'s Submission,
-    slots: Vec<Option<(&'s dyn NodeKind, Box<dyn HostedNode + 's>)>>,
+    slots: Vec<Option<Slot<'s>>>,
+}
+
+/// A node, and what it is an instance of.
+struct Slot<'s> {
+    kind: &'s dyn NodeKind,
+    node: Box<dyn HostedNode + 's>,
 }
 
 impl<'s> LocalHost<'s> {
@@ -71,7 +77,7 @@ impl<'s> LocalHost<'s> {
         Self { submission, slots: Vec::new() }
     }
 
-    fn slot(&mut self, slot: usize) -> &mut (&'s dyn NodeKind, Box<dyn HostedNode + 's>) {
+    fn slot(&mut self, slot: usize) -> &mut Slot<'s> {
         match self.slots.get_mut(slot) {
             Some(Some(node)) => node,
             _ => panic!("no node was made in slot {slot}"),
@@ -92,7 +98,7 @@ impl Host for LocalHost<'_> {
         if self.slots.len() <= slot {
             self.slots.resize_with(slot + 1, || None);
         }
-        self.slots[slot] = Some((kind, node));
+        self.slots[slot] = Some(Slot { kind, node });
         Ok(())
     }
 
@@ -102,15 +108,15 @@ impl Host for LocalHost<'_> {
         event: Event<'_>,
         output: &mut Output,
     ) -> Result<(), NodeFailure> {
-        self.slot(slot).1.step(event, output)
+        self.slot(slot).node.step(event, output)
     }
 
     fn state(&mut self, slot: usize, bytes: &mut Vec<u8>) -> Result<(), NodeFailure> {
-        self.slot(slot).1.state(bytes)
+        self.slot(slot).node.state(bytes)
     }
 
     fn observe(&mut self, slot: usize, question: &[u8]) -> Result<Vec<u8>, NodeFailure> {
-        self.slot(slot).1.observe(question)
+        self.slot(slot).node.observe(question)
     }
 
     fn show(
@@ -120,6 +126,6 @@ impl Host for LocalHost<'_> {
         bytes: &[u8],
         pretty: bool,
     ) -> Result<String, NodeFailure> {
-        self.slot(slot).0.show(what, bytes, pretty)
+        self.slot(slot).kind.show(what, bytes, pretty)
     }
 }

@@ -76,11 +76,17 @@ pub trait HostedNode: Send {
 
 /// How a client takes a command and shows a result.
 struct ClientHooks<N: Node> {
-    send_command:
-        fn(&mut N, &[u8], &mut Context<'_, N::Message, N::Timer>) -> Result<(), CodecError>,
+    send_command: SendCommand<N>,
     result: fn(&N, &mut Output) -> Result<(), CodecError>,
     show: fn(Payload, &[u8], bool) -> Result<String, CodecError>,
 }
+
+/// Decodes a command and gives it to the client.
+type SendCommand<N> = fn(
+    &mut N,
+    &[u8],
+    &mut Context<'_, <N as Node>::Message, <N as Node>::Timer>,
+) -> Result<(), CodecError>;
 
 /// Answers one question about a node.
 type Observer<N> = Box<dyn Fn(&N, &[u8]) -> Result<Vec<u8>, CodecError> + Send + Sync>;
