@@ -6,8 +6,14 @@ mod client;
 pub mod codec;
 mod context;
 mod fault_model;
+pub mod history;
 mod node;
+pub mod property;
+pub mod random;
+pub mod simulate;
+pub mod trace;
 pub mod worker;
+pub mod workload;
 
 pub use address::{ADDRESS_LENGTH_MAX, Address, AddressError};
 pub use application::Application;

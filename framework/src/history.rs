@@ -1,0 +1,22 @@
+//! What clients asked and were told, and when: what most properties are about.
+
+use crate::Address;
+
+/// One command of a client, with its result if there was one.
+///
+/// Commands and results are canonical encodings; whoever knows the lab's vocabulary decodes them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Operation {
+    /// The client.
+    pub client: Address,
+    /// The encoded command.
+    pub command: Vec<u8>,
+    /// The encoded result that the workload says is right, if it says so.
+    pub expected: Option<Vec<u8>>,
+    /// The encoded result, if the client had one.
+    pub result: Option<Vec<u8>>,
+    /// When the command was given, in nanoseconds; in a search, the depth.
+    pub call_ns: u64,
+    /// When the result was taken.
+    pub return_ns: Option<u64>,
+}

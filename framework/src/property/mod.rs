@@ -1,0 +1,169 @@
+//! Properties: what must hold, with words for the case that it does not.
+//!
+//! A [`Property`] looks at a run through a [`View`], which every engine gives: the clients'
+//! operations, the nodes' states and answers. What only a timed run has (counts of messages, times) is
+//! there too, and absent in a search. A property that fails says what was expected and what was seen,
+//! in the lab's terms.
+
+mod clients;
+mod network;
+mod state;
+
+pub use clients::{clients_done, max_wait, none_decided, results_ok, results_satisfy};
+pub use network::{max_message_bytes, max_messages_per_command, silent_for};
+pub use state::{forgotten, max_state_bytes, observe};
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Address;
+use crate::history::Operation;
+use crate::worker::NodeFailure;
+
+/// What a property can see of a run.
+pub trait View {
+    /// Virtual time since the start, in nanoseconds; `None` in a search.
+    fn now_ns(&self) -> Option<u64>;
+
+    /// The nodes that have not crashed, in the order in which they were made.
+    fn nodes(&self) -> Vec<Address>;
+
+    /// The clients, crashed or not, in the order in which they were made.
+    fn clients(&self) -> Vec<Address>;
+
+    /// The operations of a client so far: all answered ones, and the one under way, if any.
+    fn operations(&self, client: Address) -> &[Operation];
+
+    /// Whether a client has had all results of its workload. Never so for an endless one.
+    fn is_done(&self, client: Address) -> bool;
+
+    /// Whether a node has crashed.
+    fn is_crashed(&self, node: Address) -> bool;
+
+    /// The encoding of a node's state.
+    ///
+    /// # Errors
+    /// When the node's code fails.
+    fn state(&mut self, node: Address) -> Result<Vec<u8>, NodeFailure>;
+
+    /// A node's answer to an encoded question of the lab's vocabulary.
+    ///
+    /// # Errors
+    /// When the node's code fails.
+    fn observe(&mut self, node: Address, question: &[u8]) -> Result<Vec<u8>, NodeFailure>;
+
+    /// What the network has carried; `None` in a search.
+    fn traffic(&self) -> Option<&Traffic>;
+
+    /// A command as its type shows it.
+    fn show_command(&self, command: &[u8]) -> String;
+
+    /// A result as its type shows it.
+    fn show_result(&self, result: &[u8]) -> String;
+}
+
+/// What the network of a run has carried so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Messages given to the network.
+    pub sent: u64,
+    /// Messages handled, copies included.
+    pub delivered: u64,
+    /// Copies handled that arrived after the same client command's result was taken, or duplicates of
+    /// something delivered before.
+    pub late: u64,
+    /// The size of the largest message sent, in encoded bytes.
+    pub message_bytes_max: u64,
+    /// Who sent the largest message, to whom.
+    pub largest: Option<(Address, Address)>,
+    /// When the last message was sent, in nanoseconds.
+    pub last_sent_ns: u64,
+    /// Timers that fired.
+    pub timers_fired: u64,
+}
+
+/// How a property broke.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Violation {
+    /// The property's name.
+    pub property: String,
+    /// What should have been.
+    pub expected: String,
+    /// What was.
+    pub seen: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: expected {}, but {}", self.property, self.expected, self.seen)
+    }
+}
+
+/// Why a property could not say yes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// It does not hold.
+    Violated {
+        /// What should have been.
+        expected: String,
+        /// What was.
+        seen: String,
+    },
+    /// A node failed while it was looked at.
+    Node(Address, NodeFailure),
+    /// It could not be decided within its limits. Never counts as holding.
+    Undecided(String),
+}
+
+/// The check behind a property.
+type Check = Arc<dyn Fn(&mut dyn View) -> Result<(), Broken> + Send + Sync>;
+
+/// Something that must hold, by name.
+#[derive(Clone)]
+pub struct Property {
+    name: String,
+    check: Check,
+}
+
+impl Property {
+    /// A property called `name`, in words that complete the sentence "it must hold that ...".
+    pub fn new(
+        name: impl Into<String>,
+        check: impl Fn(&mut dyn View) -> Result<(), Broken> + Send + Sync + 'static,
+    ) -> Self {
+        Self { name: name.into(), check: Arc::new(check) }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Looks at a run.
+    ///
+    /// # Errors
+    /// When the property does not hold, or cannot be decided.
+    pub fn check(&self, view: &mut dyn View) -> Result<(), Broken> {
+        (self.check)(view)
+    }
+
+    /// The same property under another name.
+    #[must_use]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..self }
+    }
+}
+
+impl fmt::Debug for Property {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Property").field(&self.name).finish()
+    }
+}
+
+/// A violation in the making: `Err(violated(expected, seen))`.
+pub fn violated(expected: impl Into<String>, seen: impl Into<String>) -> Broken {
+    Broken::Violated { expected: expected.into(), seen: seen.into() }
+}

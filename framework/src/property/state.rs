@@ -1,0 +1,68 @@
+//! Properties of the nodes' states.
+
+use super::{Broken, Property, View, violated};
+use crate::{Address, Value, codec};
+
+/// No node's state is larger than `limit` encoded bytes.
+#[must_use]
+pub fn max_state_bytes(limit: usize) -> Property {
+    Property::new(format!("no node keeps more than {limit} bytes"), move |view| {
+        for node in view.nodes() {
+            let size = state(view, node)?.len();
+            if size > limit {
+                return Err(violated(
+                    format!("a state of at most {limit} bytes on each node"),
+                    format!("{node}'s state has {size} bytes"),
+                ));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// No node's state holds any of these texts: they were dropped, so nobody needs them.
+#[must_use]
+pub fn forgotten(texts: impl IntoIterator<Item = String>) -> Property {
+    let texts: Vec<String> = texts.into_iter().collect();
+    Property::new("what is no longer needed is forgotten", move |view| {
+        for node in view.nodes() {
+            let state = state(view, node)?;
+            let held = |text: &&String| {
+                state.windows(text.len().max(1)).any(|window| window == text.as_bytes())
+            };
+            let kept: Vec<&String> = texts.iter().filter(held).collect();
+            if let Some(example) = kept.first() {
+                let shortened: String = example.chars().take(24).collect();
+                return Err(violated(
+                    "no node to keep a value that was overwritten and answered long ago",
+                    format!(
+                        "{node}'s state of {} bytes still holds {} of {} such values, `{shortened}` for one",
+                        state.len(),
+                        kept.len(),
+                        texts.len(),
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// A node's answer to a question of the lab's vocabulary.
+///
+/// # Errors
+/// [`Broken::Node`] when the node's code fails or answers something that is not an `Answer`.
+pub fn observe<Question: Value, Answer: Value>(
+    view: &mut dyn View,
+    node: Address,
+    question: &Question,
+) -> Result<Answer, Broken> {
+    let question = codec::encode(question).expect("a question encodes");
+    let answer = view.observe(node, &question).map_err(|failure| Broken::Node(node, failure))?;
+    codec::decode(&answer)
+        .map_err(|error| violated("an answer of the lab's type", error.to_string()))
+}
+
+fn state(view: &mut dyn View, node: Address) -> Result<Vec<u8>, Broken> {
+    view.state(node).map_err(|failure| Broken::Node(node, failure))
+}

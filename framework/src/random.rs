@@ -1,0 +1,131 @@
+//! Seeded randomness that is the same on every machine and in every version.
+//!
+//! ChaCha gives the bits; what is made of them is integer arithmetic written here, so that no update
+//! of a library changes what a seed means.
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+
+use crate::Address;
+
+/// A stream of random numbers, fixed by its seed.
+#[derive(Clone, Debug)]
+pub struct Random {
+    bits: ChaCha8Rng,
+}
+
+/// What a stream is for, so that streams of one seed never overlap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub enum Stream {
+    /// Delays, losses and duplicates of messages.
+    Network = 1,
+    /// Durations of timers.
+    Timers = 2,
+    /// Commands made from templates.
+    Workload = 3,
+    /// What a test's author draws to set up a run.
+    Scenario = 4,
+    /// Random probes of a search.
+    Probe = 5,
+}
+
+impl Random {
+    /// The stream of this seed for this use.
+    #[must_use]
+    pub fn new(seed: u64, stream: Stream) -> Self {
+        // The key is spread here and not by `seed_from_u64`, whose method is its library's to change.
+        let mut key = [0; 32];
+        for (index, word) in (1_u64..).zip(key.chunks_exact_mut(8)) {
+            word.copy_from_slice(&mix(seed ^ mix(index)).to_le_bytes());
+        }
+        let mut bits = ChaCha8Rng::from_seed(key);
+        bits.set_stream(stream as u64);
+        Self { bits }
+    }
+
+    /// The stream of one turn of a workload.
+    #[must_use]
+    pub(crate) fn for_turn(seed: u64, client: Address, index: u64) -> Self {
+        let mut name = 0_u64;
+        for byte in client.as_str().bytes() {
+            name = mix(name ^ u64::from(byte));
+        }
+        Self::new(mix(seed ^ mix(name ^ mix(index))), Stream::Workload)
+    }
+
+    /// The next 64 bits.
+    pub fn bits(&mut self) -> u64 {
+        self.bits.next_u64()
+    }
+
+    /// A number below `bound`; 0 when `bound` is 0.
+    ///
+    /// By multiplication (Lemire 2019, without the rejection step): the bias is below `bound / 2^64`.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        ((u128::from(self.bits()) * u128::from(bound)) >> 64) as u64
+    }
+
+    /// A number from `min` to `max`, both included.
+    ///
+    /// # Panics
+    /// When `min > max`.
+    pub fn between(&mut self, min: u64, max: u64) -> u64 {
+        assert!(min <= max, "an empty range: {min} to {max}");
+        match (max - min).checked_add(1) {
+            Some(width) => min + self.below(width),
+            None => self.bits(),
+        }
+    }
+
+    /// True `parts` times in a million.
+    pub fn chance_per_million(&mut self, parts: u32) -> bool {
+        self.below(1_000_000) < u64::from(parts)
+    }
+
+    /// One of the elements.
+    ///
+    /// # Panics
+    /// When there are none.
+    pub fn pick<'a, V>(&mut self, elements: &'a [V]) -> &'a V {
+        &elements[self.below(elements.len() as u64) as usize]
+    }
+}
+
+/// Mixes 64 bits so that each bit of the input reaches every bit of the output (the finalizer of
+/// SplitMix64: Steele, Lea, Flood, OOPSLA 2014).
+#[must_use]
+pub fn mix(mut bits: u64) -> u64 {
+    bits = bits.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_means_the_same_for_ever() {
+        let mut network = Random::new(7, Stream::Network);
+        let mut timers = Random::new(7, Stream::Timers);
+        let drawn: Vec<u64> = (0..4).map(|_| network.below(1_000)).collect();
+        let other: Vec<u64> = (0..4).map(|_| timers.below(1_000)).collect();
+        assert_eq!((drawn, other), (vec![], vec![]));
+    }
+
+    #[test]
+    fn ranges_are_met_and_kept() {
+        let mut random = Random::new(1, Stream::Scenario);
+        let drawn: Vec<u64> = (0..1_000).map(|_| random.between(3, 5)).collect();
+        for wanted in 3..=5 {
+            assert!(drawn.contains(&wanted));
+        }
+        assert!(drawn.iter().all(|number| (3..=5).contains(number)));
+        assert_eq!(random.below(0), 0);
+        random.between(0, u64::MAX);
+        assert!(!random.chance_per_million(0));
+        assert!(random.chance_per_million(1_000_000));
+    }
+}

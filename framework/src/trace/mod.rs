@@ -1,0 +1,88 @@
+//! Traces: one run, event by event, as a value that every engine writes and every tool reads.
+//!
+//! A trace is a header, the events in the order in which they happened, and how the run ended. On
+//! disk it is text: one JSON document a line, the header first (see [`file`]), so that a run that
+//! kills its process leaves everything up to that event behind.
+//!
+//! A trace holds what people read (`Debug` texts of messages, timers and states) and what tools need
+//! to follow the run again: which delivery delivers which sent message. It does not hold a state's
+//! bytes, so it survives changes to a student's types where the run itself does.
+
+mod event;
+pub mod file;
+mod recorder;
+
+pub use event::{Copy, Fate, MessageId, SentMessage, SetTimer, TimerId, TraceEvent, What};
+pub use recorder::{Journal, Recorder, Sink};
+
+use serde::{Deserialize, Serialize};
+
+use crate::property::Violation;
+use crate::{Address, FaultModel};
+
+/// The version of the format that this library writes.
+pub const VERSION: u32 = 1;
+
+/// A recorded run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trace {
+    /// What ran.
+    pub header: Header,
+    /// What happened, in order.
+    pub events: Vec<TraceEvent>,
+    /// How it ended; `None` when the run was cut off, by the death of its process for instance.
+    pub ending: Option<Ending>,
+}
+
+/// What ran, and how to run it again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// The format's version, [`VERSION`].
+    pub version: u32,
+    /// The engine that produced the run.
+    pub engine: Engine,
+    /// The lab, such as `lab1`; empty for a run outside a lab.
+    pub lab: String,
+    /// The test's number, such as `2.4`; empty for a run outside a suite.
+    pub test: String,
+    /// The test's title.
+    pub title: String,
+    /// The run's seed; for a search, the seed of its workloads and probes.
+    pub seed: u64,
+    /// What the network and the nodes were allowed to do.
+    pub fault_model: FaultModel,
+    /// The nodes at the start, clients first, in the order in which they are drawn.
+    pub nodes: Vec<Address>,
+}
+
+/// An engine that produces runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Engine {
+    /// A seeded run in virtual time.
+    Simulate,
+    /// A path found by the model checker.
+    Search,
+    /// A run in real time.
+    Deploy,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// Every property held.
+    Held,
+    /// A goal was reached.
+    GoalReached {
+        /// The goal's name.
+        goal: String,
+    },
+    /// A property broke.
+    Violated(Violation),
+    /// A node or the run itself failed; in words.
+    Failed {
+        /// What failed.
+        reason: String,
+    },
+}

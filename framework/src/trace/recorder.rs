@@ -1,0 +1,117 @@
+//! Recording: where an engine puts the events of a run as they happen.
+
+use std::io;
+
+use super::{Ending, Header, Trace, TraceEvent, What, file};
+
+/// Takes a run's events as they happen.
+pub trait Recorder {
+    /// The run starts.
+    fn header(&mut self, header: &Header);
+
+    /// A node is about to handle this. If the process dies now, this is what killed it.
+    fn before(&mut self, what: &What) {
+        let _ = what;
+    }
+
+    /// What the node printed since the last call, if the recorder can tell.
+    fn printed(&mut self) -> String {
+        String::new()
+    }
+
+    /// It has happened, and this followed.
+    fn event(&mut self, event: TraceEvent);
+
+    /// The run is over.
+    fn ending(&mut self, ending: &Ending);
+}
+
+/// Keeps the whole trace in memory.
+#[derive(Debug, Default)]
+pub struct Sink {
+    trace: Option<Trace>,
+}
+
+impl Sink {
+    /// A sink that has recorded nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The trace, once a run has been recorded.
+    #[must_use]
+    pub fn into_trace(self) -> Option<Trace> {
+        self.trace
+    }
+}
+
+impl Recorder for Sink {
+    fn header(&mut self, header: &Header) {
+        self.trace = Some(Trace { header: header.clone(), events: Vec::new(), ending: None });
+    }
+
+    fn event(&mut self, event: TraceEvent) {
+        if let Some(trace) = &mut self.trace {
+            trace.events.push(event);
+        }
+    }
+
+    fn ending(&mut self, ending: &Ending) {
+        if let Some(trace) = &mut self.trace {
+            trace.ending = Some(ending.clone());
+        }
+    }
+}
+
+/// Writes each event to `out` as it happens, so that a run that ends its process leaves a journal
+/// that names the event it died in.
+pub struct Journal<W: io::Write, P: FnMut() -> String> {
+    out: W,
+    printed: P,
+    error: Option<io::Error>,
+}
+
+impl<W: io::Write, P: FnMut() -> String> Journal<W, P> {
+    /// A journal to `out`. `printed` gives what the process has printed since it was last asked.
+    pub fn new(out: W, printed: P) -> Self {
+        Self { out, printed, error: None }
+    }
+
+    /// Ends the journal.
+    ///
+    /// # Errors
+    /// The first error met in writing.
+    pub fn finish(self) -> io::Result<()> {
+        self.error.map_or(Ok(()), Err)
+    }
+
+    fn write(&mut self, line: &file::Line) {
+        if self.error.is_none() {
+            self.error =
+                file::write_line(&mut self.out, line).and_then(|()| self.out.flush()).err();
+        }
+    }
+}
+
+impl<W: io::Write, P: FnMut() -> String> Recorder for Journal<W, P> {
+    fn header(&mut self, header: &Header) {
+        self.write(&file::Line::Header(header.clone()));
+    }
+
+    fn before(&mut self, what: &What) {
+        self.write(&file::Line::Before(what.clone()));
+    }
+
+    fn printed(&mut self) -> String {
+        (self.printed)()
+    }
+
+    fn event(&mut self, event: TraceEvent) {
+        self.write(&file::Line::Event(event));
+    }
+
+    fn ending(&mut self, ending: &Ending) {
+        self.write(&file::Line::Ending(ending.clone()));
+    }
+}

@@ -1,0 +1,178 @@
+//! Workloads: what a client is asked to do, one command after another.
+
+use std::fmt::{self, Debug};
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::random::Random;
+use crate::{Address, Value, codec};
+
+/// Where in a workload a command stands: what a template fills in.
+pub struct Turn {
+    /// The client.
+    pub client: Address,
+    /// The command's index, from 0.
+    pub index: u64,
+    /// Randomness of this turn alone: it depends on the seed, the client and the index, and on
+    /// nothing else that happens in the run.
+    pub random: Random,
+}
+
+/// A client's commands, and what is known about their results. `C` and `R` are the lab's command and
+/// result.
+///
+/// ```
+/// use faultlab::workload::Workload;
+/// use std::time::Duration;
+///
+/// let finite = Workload::<u64, u64>::of([1, 2, 3]).expecting([1, 3, 6]);
+/// let template = Workload::<String, String>::template(10, |turn| format!("{}-{}", turn.client, turn.index));
+/// let endless = Workload::<u64, u64>::endless(|turn| turn.random.below(100)).every(Duration::from_millis(10));
+/// ```
+#[derive(Clone)]
+pub struct Workload<C, R> {
+    commands: Commands<C>,
+    expected: Vec<Vec<u8>>,
+    period: Duration,
+    result: PhantomData<fn() -> R>,
+}
+
+/// Fills in a template.
+type Template<C> = Arc<dyn Fn(&mut Turn) -> C + Send + Sync>;
+
+/// Where the commands come from.
+#[derive(Clone)]
+struct Commands<C> {
+    /// How many there are; `None` for no end.
+    count: Option<u64>,
+    template: Template<C>,
+}
+
+impl<C: Value, R: Value> Workload<C, R> {
+    /// These commands, in this order.
+    #[must_use]
+    pub fn of(commands: impl IntoIterator<Item = C>) -> Self {
+        let commands: Vec<C> = commands.into_iter().collect();
+        Self::template(commands.len() as u64, move |turn| commands[turn.index as usize].clone())
+    }
+
+    /// `count` commands, each made by `template`.
+    #[must_use]
+    pub fn template(count: u64, template: impl Fn(&mut Turn) -> C + Send + Sync + 'static) -> Self {
+        Self::with_commands(Some(count), Arc::new(template))
+    }
+
+    /// Commands without end, each made by `template`.
+    #[must_use]
+    pub fn endless(template: impl Fn(&mut Turn) -> C + Send + Sync + 'static) -> Self {
+        Self::with_commands(None, Arc::new(template))
+    }
+
+    fn with_commands(count: Option<u64>, template: Template<C>) -> Self {
+        Self {
+            commands: Commands { count, template },
+            expected: Vec::new(),
+            period: Duration::ZERO,
+            result: PhantomData,
+        }
+    }
+
+    /// Says what the first commands' results must be, in order.
+    ///
+    /// # Panics
+    /// When a result cannot be encoded.
+    #[must_use]
+    pub fn expecting(mut self, results: impl IntoIterator<Item = R>) -> Self {
+        let encode = |result| codec::encode(&result).expect("a result encodes");
+        self.expected = results.into_iter().map(encode).collect();
+        self
+    }
+
+    /// Limits the rate: at most one command is given each `period`. Without this, a command follows
+    /// the result before it at once.
+    #[must_use]
+    pub fn every(mut self, period: Duration) -> Self {
+        self.period = period;
+        self
+    }
+}
+
+/// A workload without its types: what engines use.
+pub trait ClientWork: Send + Sync {
+    /// How many commands there are; `None` for no end.
+    fn count(&self) -> Option<u64>;
+
+    /// The encoded command at `index`.
+    fn command(&self, seed: u64, client: Address, index: u64) -> Vec<u8>;
+
+    /// The encoded result that the command at `index` must have, if that is known.
+    fn expected(&self, index: u64) -> Option<&[u8]>;
+
+    /// The least time between two commands.
+    fn period(&self) -> Duration;
+
+    /// A command's text and data.
+    fn show_command(&self, command: &[u8]) -> Shown;
+
+    /// A result's text and data.
+    fn show_result(&self, result: &[u8]) -> Shown;
+}
+
+/// A value for people and for tools.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown {
+    /// Its `Debug` text.
+    pub text: String,
+    /// Itself, as JSON.
+    pub value: serde_json::Value,
+}
+
+impl Shown {
+    /// What `bytes` encode, if they encode a `V`.
+    fn of<V: Value>(bytes: &[u8]) -> Self {
+        match codec::decode::<V>(bytes) {
+            Ok(value) => Self {
+                text: format!("{value:?}"),
+                value: serde_json::to_value(&value).unwrap_or(serde_json::Value::Null),
+            },
+            Err(error) => {
+                Self { text: format!("<not readable: {error}>"), value: serde_json::Value::Null }
+            }
+        }
+    }
+}
+
+impl<C: Value, R: Value> ClientWork for Workload<C, R> {
+    fn count(&self) -> Option<u64> {
+        self.commands.count
+    }
+
+    fn command(&self, seed: u64, client: Address, index: u64) -> Vec<u8> {
+        let random = Random::for_turn(seed, client, index);
+        let command = (self.commands.template)(&mut Turn { client, index, random });
+        codec::encode(&command).expect("a command encodes")
+    }
+
+    fn expected(&self, index: u64) -> Option<&[u8]> {
+        self.expected.get(usize::try_from(index).ok()?).map(Vec::as_slice)
+    }
+
+    fn period(&self) -> Duration {
+        self.period
+    }
+
+    fn show_command(&self, command: &[u8]) -> Shown {
+        Shown::of::<C>(command)
+    }
+
+    fn show_result(&self, result: &[u8]) -> Shown {
+        Shown::of::<R>(result)
+    }
+}
+
+impl<C, R> Debug for Workload<C, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Workload").field("count", &self.commands.count).finish_non_exhaustive()
+    }
+}
