@@ -1,0 +1,53 @@
+//! The server: answers every ping.
+
+use faultlab::{Address, Context, Node};
+use lab0_vocabulary::Pong;
+use serde::{Deserialize, Serialize};
+
+use crate::{Message, Timer};
+
+/// A server without any state: what it answers depends on nothing but the message.
+///
+/// That is why a ping that arrives twice does no harm here. (Lab 1 is about servers for which it
+/// does.)
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PingServer;
+
+impl Node for PingServer {
+    type Message = Message;
+    type Timer = Timer;
+
+    fn on_message(
+        &mut self,
+        from: Address,
+        message: Message,
+        ctx: &mut Context<'_, Message, Timer>,
+    ) {
+        match message {
+            Message::Ping(ping) => ctx.send(from, Message::Pong(Pong { text: ping.text })),
+            // Nobody sends a pong to a server.
+            Message::Pong(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use faultlab::Effect;
+    use lab0_vocabulary::Ping;
+
+    use super::*;
+
+    #[test]
+    fn a_ping_is_answered_to_whoever_sent_it() {
+        let client = Address::new("client1");
+        let ping = Message::Ping(Ping { text: "hello".to_owned() });
+
+        let mut effects = Vec::new();
+        let mut ctx = Context::new(Address::new("server"), &mut effects);
+        PingServer.on_message(client, ping, &mut ctx);
+
+        let pong = Message::Pong(Pong { text: "hello".to_owned() });
+        assert_eq!(effects, [Effect::Send { to: client, message: pong }]);
+    }
+}

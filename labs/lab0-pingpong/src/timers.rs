@@ -1,0 +1,17 @@
+//! What a node can be reminded of, and when.
+
+use std::time::Duration;
+
+use lab0_vocabulary::Ping;
+use serde::{Deserialize, Serialize};
+
+/// How long the client waits for an answer before it asks again.
+pub const RETRY_AFTER: Duration = Duration::from_millis(100);
+
+/// The timers of this system.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Timer {
+    /// Time to ask again, if there is still no answer to this ping. A timer cannot be cancelled, so
+    /// it says which ping it was set for, and the handler decides whether that still matters.
+    Retry(Ping),
+}

@@ -1,0 +1,50 @@
+//! The vocabulary of lab 0: what a client is asked, what it answers, and what a submission provides.
+//!
+//! The tests know a lab only through its vocabulary. Read it; do not change it.
+
+use faultlab::worker::{Kind, Submission};
+use faultlab::{Address, Client, Node};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// The command of lab 0: get this text to the server and back.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Ping {
+    /// What the server is to repeat.
+    pub text: String,
+}
+
+/// The result of a [`Ping`]: the server's answer, with the ping's own text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Pong {
+    /// What the server repeated.
+    pub text: String,
+}
+
+/// What a submission for lab 0 provides. The lab crate's `Lab` implements it.
+pub trait Lab0 {
+    /// The node that answers.
+    type Server: Node + DeserializeOwned;
+    /// The node that asks. It speaks the server's messages.
+    type Client: Client<Command = Ping, Result = Pong, Message = <Self::Server as Node>::Message>
+        + DeserializeOwned;
+
+    /// A server that has not heard from anybody yet.
+    fn server() -> Self::Server;
+
+    /// A client of the server at this address.
+    fn client(server: Address) -> Self::Client;
+}
+
+/// The submission `L`, as the engines see it. It has two kinds of nodes:
+///
+/// | kind | made with |
+/// |---|---|
+/// | `server` | nothing: `()` |
+/// | `client` | the server's [`Address`] |
+#[must_use]
+pub fn submission<L: Lab0>() -> Submission {
+    Submission::new()
+        .with(Kind::node("server", |_address, ()| L::server()))
+        .with(Kind::client("client", |_address, server| L::client(server)))
+}

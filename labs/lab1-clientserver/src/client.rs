@@ -1,0 +1,55 @@
+//! Part 2: the client. It asks until it is answered.
+
+use faultlab::{Address, Client, Context, Node};
+use lab1_vocabulary::{KvCommand, KvResult};
+use serde::{Deserialize, Serialize};
+
+use crate::messages::Message;
+use crate::timers::{RETRY_AFTER, Timer};
+
+/// A client of one server, with at most one command under way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KvClient {
+    server: Address,
+    // Part 2: the command under way, its number, its result.
+}
+
+impl KvClient {
+    /// A client of the server at this address that has not been asked for anything yet.
+    pub fn new(server: Address) -> Self {
+        Self { server }
+    }
+}
+
+impl Client for KvClient {
+    type Command = KvCommand;
+    type Result = KvResult;
+
+    /// Starts a command: the one before has been answered.
+    fn send_command(&mut self, command: KvCommand, ctx: &mut Context<'_, Message, Timer>) {
+        todo!("part 2: remember the command, send a request, set a timer")
+    }
+
+    /// The result of the last command, once it is known. Looks, and changes nothing.
+    fn result(&self) -> Option<KvResult> {
+        todo!("part 2: the result of the command under way, or `None` as long as there is none")
+    }
+}
+
+impl Node for KvClient {
+    type Message = Message;
+    type Timer = Timer;
+
+    fn on_message(
+        &mut self,
+        from: Address,
+        message: Message,
+        ctx: &mut Context<'_, Message, Timer>,
+    ) {
+        todo!("part 2: is it the reply to the command under way? then it has the result")
+    }
+
+    fn on_timer(&mut self, timer: Timer, ctx: &mut Context<'_, Message, Timer>) {
+        todo!("part 2: if that command still has no result, ask again")
+    }
+}

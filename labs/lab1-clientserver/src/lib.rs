@@ -1,0 +1,84 @@
+//! Lab 1: a key-value store that clients reach over a network that loses, repeats and reorders.
+//!
+//! Read `lab0-pingpong` first, and the lab's chapter in the handout. Then fill in, part by part,
+//! everything that says `todo!`:
+//!
+//! | part | what | where |
+//! |---|---|---|
+//! | 1 | the key-value store, a plain state machine | `store.rs` |
+//! | 2 | *at-least-once* requests: ask again until answered | `messages.rs`, `timers.rs`, `client.rs`, `server.rs` |
+//! | 3 | *exactly-once*: a command that arrives again is not executed again | `at_most_once.rs`, `server.rs` |
+//!
+//! ```text
+//!      client                            server
+//!   +-----------+   Request          +----------------------+
+//!   | KvClient  | -----------------> | KvServer             |
+//!   |  + timer  |                    |  +-----------------+ |
+//!   |           | <----------------- |  | AtMostOnce      | |   part 3
+//!   +-----------+             Reply  |  |  +-----------+  | |
+//!                                    |  |  |  KvStore  |  | |   part 1
+//!                                    |  |  +-----------+  | |
+//!                                    |  +-----------------+ |
+//!                                    +----------------------+
+//! ```
+//!
+//! You may add files, fields, variants and functions as you like. The tests know your code only
+//! through the `impl Lab1 for Lab` below.
+
+// While bodies say `todo!`, some parameters and imports are unused. Delete this line when all are
+// filled in.
+#![allow(unused_imports, unused_variables)]
+
+pub mod at_most_once;
+pub mod client;
+pub mod messages;
+pub mod server;
+pub mod store;
+pub mod timers;
+
+use faultlab::{Address, Application};
+use lab1_vocabulary::{AtMostOnceWrapper, Lab1};
+use serde::de::DeserializeOwned;
+
+use crate::at_most_once::{AmoCommand, AtMostOnce};
+use crate::client::KvClient;
+use crate::server::KvServer;
+use crate::store::KvStore;
+
+/// What this crate hands in: the tests make their nodes through it.
+pub struct Lab;
+
+impl Lab1 for Lab {
+    type Store = KvStore;
+    type Server = KvServer;
+    type Client = KvClient;
+    type AtMostOnce<A: Application + DeserializeOwned> = AtMostOnce<A>;
+
+    fn store() -> KvStore {
+        KvStore::default()
+    }
+
+    fn server() -> KvServer {
+        KvServer::new(KvStore::default())
+    }
+
+    fn client(server: Address) -> KvClient {
+        KvClient::new(server)
+    }
+}
+
+/// How the tests speak to your wrapper. Change this only if you change the types of its commands or
+/// results.
+impl<A: Application> AtMostOnceWrapper<A> for AtMostOnce<A> {
+    fn new(application: A) -> Self {
+        AtMostOnce::new(application)
+    }
+
+    fn command(client: Address, number: u64, command: A::Command) -> AmoCommand<A::Command> {
+        AmoCommand { client, number, command }
+    }
+
+    fn result(result: Option<A::Result>) -> Option<A::Result> {
+        result
+    }
+}

@@ -1,0 +1,21 @@
+//! What client and server say to each other.
+
+use lab1_vocabulary::{KvCommand, KvResult};
+use serde::{Deserialize, Serialize};
+
+/// A message of lab 1.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Message {
+    /// From client to server: please execute this.
+    Request {
+        // Part 2: how will the client know which of its requests a reply belongs to?
+        /// What is to be executed.
+        command: KvCommand,
+    },
+    /// From server to client: this came out.
+    Reply {
+        // Part 2: and here?
+        /// The command's result.
+        result: KvResult,
+    },
+}
