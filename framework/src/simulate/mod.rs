@@ -1,1 +1,15 @@
-//! The simulator.
+//! The simulator: one run, in virtual time, fixed by one seed.
+//!
+//! A [`Scenario`] says who takes part, what the network does, what happens to it and when, and what
+//! must hold. A [`Simulation`] of it jumps from event to event, so thirty virtual seconds cost
+//! milliseconds, and the same seed gives the same run, byte for byte, on every machine.
+
+mod limits;
+mod network;
+mod outcome;
+mod scenario;
+
+pub use limits::Limits;
+pub use network::{Conditions, Latency, Network, Rate};
+pub use outcome::{Outcome, RunFailure, Verdict};
+pub use scenario::{Intervention, NodeSpec, Scenario};

@@ -1,0 +1,234 @@
+//! What the network does to messages: how long they take, how many are lost or doubled.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::Address;
+use crate::random::Random;
+
+/// A share of all messages, in parts per million: exact, and the same on every machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rate {
+    per_million: u32,
+}
+
+impl Rate {
+    /// Never.
+    pub const NEVER: Self = Self { per_million: 0 };
+
+    /// This many of a hundred.
+    ///
+    /// # Panics
+    /// When above a hundred.
+    #[must_use]
+    pub fn percent(percent: u32) -> Self {
+        Self::per_million(percent.saturating_mul(10_000))
+    }
+
+    /// This many of a million.
+    ///
+    /// # Panics
+    /// When above a million.
+    #[must_use]
+    pub fn per_million(per_million: u32) -> Self {
+        assert!(per_million <= 1_000_000, "a rate cannot be above all messages");
+        Self { per_million }
+    }
+
+    fn draw(self, random: &mut Random) -> bool {
+        // No draw where there is no choice: a lossless network costs nothing.
+        self.per_million > 0 && random.chance_per_million(self.per_million)
+    }
+}
+
+/// How long messages are on their way.
+///
+/// Most take a time drawn evenly from a short range. Some are *slow*: they take anything up to a much
+/// longer time, so they arrive after messages sent long after them, when their receiver may have moved
+/// on. Such late copies are what separates a protocol that is right from one that seems to work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Latency {
+    min_ns: u64,
+    max_ns: u64,
+    slow: Rate,
+    slowest_ns: u64,
+}
+
+impl Latency {
+    /// Always this long.
+    #[must_use]
+    pub fn fixed(latency: Duration) -> Self {
+        Self::between(latency, latency)
+    }
+
+    /// Anything from `min` to `max`, evenly.
+    ///
+    /// # Panics
+    /// When `min > max`.
+    #[must_use]
+    pub fn between(min: Duration, max: Duration) -> Self {
+        assert!(min <= max, "the shortest latency ({min:?}) is above the longest ({max:?})");
+        Self { min_ns: ns(min), max_ns: ns(max), slow: Rate::NEVER, slowest_ns: ns(max) }
+    }
+
+    /// Lets this share of the messages take anything up to `slowest`.
+    ///
+    /// # Panics
+    /// When `slowest` is below the usual range.
+    #[must_use]
+    pub fn with_slow(self, slow: Rate, slowest: Duration) -> Self {
+        assert!(ns(slowest) >= self.max_ns, "the slowest latency is below the usual ones");
+        Self { slow, slowest_ns: ns(slowest), ..self }
+    }
+
+    fn draw(&self, random: &mut Random) -> u64 {
+        if self.slow.draw(random) {
+            self.draw_slow(random)
+        } else {
+            draw_between(random, self.min_ns, self.max_ns)
+        }
+    }
+
+    fn draw_slow(&self, random: &mut Random) -> u64 {
+        draw_between(random, self.min_ns, self.slowest_ns)
+    }
+}
+
+/// A number of the range; no draw where there is no choice.
+fn draw_between(random: &mut Random, min: u64, max: u64) -> u64 {
+    if min == max { min } else { random.between(min, max) }
+}
+
+/// What happens to the messages of one link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conditions {
+    /// The share that is lost.
+    pub drop: Rate,
+    /// The share that arrives twice.
+    pub duplicate: Rate,
+    /// How long they take.
+    pub latency: Latency,
+}
+
+impl Conditions {
+    /// Nothing is lost or doubled, and every message takes 1 to 10 ms, so messages still overtake each
+    /// other.
+    #[must_use]
+    pub fn reliable() -> Self {
+        let latency = Latency::between(Duration::from_millis(1), Duration::from_millis(10));
+        Self { drop: Rate::NEVER, duplicate: Rate::NEVER, latency }
+    }
+
+    /// One message in five is lost and one in five comes twice; most take 1 to 10 ms, one in seven
+    /// anything up to half a second, and second copies are slow.
+    #[must_use]
+    pub fn unreliable() -> Self {
+        let reliable = Self::reliable();
+        Self {
+            drop: Rate::percent(20),
+            duplicate: Rate::percent(20),
+            latency: reliable.latency.with_slow(Rate::percent(15), Duration::from_millis(500)),
+        }
+    }
+}
+
+/// The conditions of every link of a system.
+///
+/// The most specific setting counts: the link's, else the sender's, else the receiver's, else the
+/// network's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    everywhere: Conditions,
+    senders: BTreeMap<Address, Conditions>,
+    receivers: BTreeMap<Address, Conditions>,
+    links: BTreeMap<(Address, Address), Conditions>,
+}
+
+impl Network {
+    /// A network with these conditions on every link.
+    #[must_use]
+    pub fn with(everywhere: Conditions) -> Self {
+        Self {
+            everywhere,
+            senders: BTreeMap::new(),
+            receivers: BTreeMap::new(),
+            links: BTreeMap::new(),
+        }
+    }
+
+    /// See [`Conditions::reliable`].
+    #[must_use]
+    pub fn reliable() -> Self {
+        Self::with(Conditions::reliable())
+    }
+
+    /// See [`Conditions::unreliable`].
+    #[must_use]
+    pub fn unreliable() -> Self {
+        Self::with(Conditions::unreliable())
+    }
+
+    /// Sets the conditions of all that `sender` sends.
+    #[must_use]
+    pub fn sender(mut self, sender: Address, conditions: Conditions) -> Self {
+        self.senders.insert(sender, conditions);
+        self
+    }
+
+    /// Sets the conditions of all that is sent to `receiver`.
+    #[must_use]
+    pub fn receiver(mut self, receiver: Address, conditions: Conditions) -> Self {
+        self.receivers.insert(receiver, conditions);
+        self
+    }
+
+    /// Sets the conditions of what `from` sends to `to`.
+    #[must_use]
+    pub fn link(mut self, from: Address, to: Address, conditions: Conditions) -> Self {
+        self.links.insert((from, to), conditions);
+        self
+    }
+
+    /// The conditions of one link.
+    #[must_use]
+    pub fn conditions(&self, from: Address, to: Address) -> &Conditions {
+        // Mostly there are no special settings, and then this costs nothing.
+        let link = (!self.links.is_empty()).then(|| self.links.get(&(from, to))).flatten();
+        let sender = || (!self.senders.is_empty()).then(|| self.senders.get(&from)).flatten();
+        let receiver = || (!self.receivers.is_empty()).then(|| self.receivers.get(&to)).flatten();
+        link.or_else(sender).or_else(receiver).unwrap_or(&self.everywhere)
+    }
+}
+
+/// When the copies of one message arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arrivals {
+    None,
+    One(u64),
+    Two(u64, u64),
+}
+
+impl Arrivals {
+    /// Draws what an unreliable network does with a message: latencies in nanoseconds.
+    pub(super) fn draw(conditions: &Conditions, random: &mut Random) -> Self {
+        if conditions.drop.draw(random) {
+            return Self::None;
+        }
+        let first = conditions.latency.draw(random);
+        if conditions.duplicate.draw(random) {
+            Self::Two(first, conditions.latency.draw_slow(random))
+        } else {
+            Self::One(first)
+        }
+    }
+
+    /// Draws the latency alone, for a reliable network.
+    pub(super) fn draw_reliable(conditions: &Conditions, random: &mut Random) -> u64 {
+        conditions.latency.draw(random)
+    }
+}
+
+/// A duration in nanoseconds; five centuries stand for anything longer.
+pub(super) fn ns(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

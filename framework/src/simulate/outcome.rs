@@ -1,0 +1,99 @@
+//! How a simulated run ended.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Address;
+use crate::property::Violation;
+use crate::worker::NodeFailure;
+
+/// What a run came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Whether the run was as it should be.
+    pub verdict: Verdict,
+    /// A fingerprint of everything that happened. Two runs of one scenario and seed that differ here
+    /// are not deterministic.
+    pub digest: u64,
+    /// Steps that nodes took.
+    pub steps: u64,
+    /// Virtual time at the end, in nanoseconds.
+    pub time_ns: u64,
+    /// Messages given to the network.
+    pub sent: u64,
+    /// Messages handled, copies included.
+    pub delivered: u64,
+    /// Handled messages that were late: a second copy, or overtaken by one sent after it on the same
+    /// link.
+    pub late: u64,
+}
+
+/// Whether a run was as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Every property held.
+    Held,
+    /// A property broke.
+    Violated(Violation),
+    /// A property could not be decided within its limits. This is no pass.
+    Undecided {
+        /// The property's name.
+        property: String,
+        /// Why.
+        reason: String,
+    },
+    /// The run could not go on.
+    Failed(RunFailure),
+}
+
+/// Why a run could not go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunFailure {
+    /// A node's code failed.
+    #[error("{node}'s {handler} {failure}")]
+    Node {
+        /// The node.
+        node: Address,
+        /// The handler: `on_message`, `the constructor`.
+        handler: String,
+        /// How.
+        failure: NodeFailure,
+    },
+    /// A node sent to an address that no node has or had.
+    #[error("{from} sent {message} to `{to}`, and there is no node of that name")]
+    UnknownAddress {
+        /// The sender.
+        from: Address,
+        /// The address.
+        to: Address,
+        /// The message's text.
+        message: String,
+    },
+    /// A node did too much at once, or the run became too large.
+    #[error("{who} {what}: more than the limit of {limit}")]
+    TooMuch {
+        /// Who.
+        who: String,
+        /// Did what.
+        what: String,
+        /// The limit.
+        limit: u64,
+    },
+}
+
+impl RunFailure {
+    /// Whether the code ran into a `todo!()`: not wrong, just not written yet.
+    #[must_use]
+    pub fn is_not_implemented(&self) -> bool {
+        matches!(self, Self::Node { failure, .. } if failure.is_not_implemented())
+    }
+}
+
+impl Verdict {
+    /// Whether every property held.
+    #[must_use]
+    pub fn held(&self) -> bool {
+        matches!(self, Self::Held)
+    }
+}

@@ -1,0 +1,314 @@
+//! A scenario: everything about a run but its seed.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::limits::Limits;
+use super::network::{Conditions, Network, ns};
+use crate::property::Property;
+use crate::workload::ClientWork;
+use crate::{Address, FaultModel, codec};
+
+/// A node to be made: its kind, its name, what it is made with, and, for a client, its work.
+#[derive(Clone)]
+pub struct NodeSpec {
+    pub(crate) kind: String,
+    pub(crate) address: Address,
+    pub(crate) arguments: Vec<u8>,
+    pub(crate) work: Option<Arc<dyn ClientWork>>,
+}
+
+impl NodeSpec {
+    /// A node of a kind that the lab's vocabulary names, made with `arguments`.
+    ///
+    /// # Panics
+    /// When the arguments cannot be encoded.
+    #[must_use]
+    pub fn node(kind: &str, address: Address, arguments: &impl Serialize) -> Self {
+        let arguments = codec::encode(arguments).expect("a node's arguments encode");
+        Self { kind: kind.to_owned(), address, arguments, work: None }
+    }
+
+    /// A client, with the work it is given.
+    ///
+    /// # Panics
+    /// As [`NodeSpec::node`].
+    #[must_use]
+    pub fn client(
+        kind: &str,
+        address: Address,
+        arguments: &impl Serialize,
+        work: impl ClientWork + 'static,
+    ) -> Self {
+        Self { work: Some(Arc::new(work)), ..Self::node(kind, address, arguments) }
+    }
+
+    /// The node's address.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        self.address
+    }
+}
+
+impl fmt::Debug for NodeSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.address, self.kind)
+    }
+}
+
+/// Something that is done to a run from outside.
+#[derive(Clone, Debug)]
+pub enum Intervention {
+    /// From now on, what `from` sends to `to` is lost, and so is what is on its way.
+    Cut {
+        /// The sender.
+        from: Address,
+        /// The receiver.
+        to: Address,
+    },
+    /// From now on, what arrives at `to` from `from` waits there until the link is mended.
+    Hold {
+        /// The sender.
+        from: Address,
+        /// The receiver.
+        to: Address,
+    },
+    /// Undoes cutting and holding of one link, one way. What was held arrives now, in order.
+    Mend {
+        /// The sender.
+        from: Address,
+        /// The receiver.
+        to: Address,
+    },
+    /// Cuts every link to and from a node.
+    Isolate(Address),
+    /// Cuts every link between nodes of different groups, and mends those within. A node in no group
+    /// is a group of its own.
+    Partition(Vec<Vec<Address>>),
+    /// Mends every link.
+    Heal,
+    /// The next `count` messages from `from` to `to` are lost.
+    DropNext {
+        /// The sender.
+        from: Address,
+        /// The receiver.
+        to: Address,
+        /// How many.
+        count: u32,
+    },
+    /// A node stops for good.
+    Crash(Address),
+    /// A node starts.
+    Start(NodeSpec),
+    /// The network's conditions change.
+    Conditions(Network),
+    /// A property must hold now.
+    Check(Property),
+}
+
+impl Intervention {
+    /// [`Intervention::Partition`] into these groups.
+    #[must_use]
+    pub fn partition<const N: usize>(groups: [&[Address]; N]) -> Self {
+        Self::Partition(groups.iter().map(|group| group.to_vec()).collect())
+    }
+}
+
+impl fmt::Display for Intervention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cut { from, to } => write!(f, "the link from {from} to {to} is cut"),
+            Self::Hold { from, to } => write!(f, "messages from {from} to {to} are held back"),
+            Self::Mend { from, to } => write!(f, "the link from {from} to {to} works again"),
+            Self::Isolate(node) => write!(f, "{node} is cut off from everybody"),
+            Self::Partition(groups) => {
+                let names = |group: &Vec<Address>| {
+                    group.iter().map(Address::as_str).collect::<Vec<_>>().join(", ")
+                };
+                let groups: Vec<String> = groups.iter().map(names).collect();
+                write!(f, "the network is split: {}", groups.join(" | "))
+            }
+            Self::Heal => f.write_str("the network is whole again"),
+            Self::DropNext { from, to, count: 1 } => {
+                write!(f, "the next message from {from} to {to} is lost")
+            }
+            Self::DropNext { from, to, count } => {
+                write!(f, "the next {count} messages from {from} to {to} are lost")
+            }
+            Self::Crash(node) => write!(f, "{node} crashes"),
+            Self::Start(node) => write!(f, "{} starts", node.address),
+            Self::Conditions(_) => f.write_str("the network's conditions change"),
+            Self::Check(property) => write!(f, "checked: {}", property.name()),
+        }
+    }
+}
+
+/// When an intervention takes place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    /// At this time after the start.
+    At(u64),
+    /// As soon as this client has had this many results.
+    Answered(Address, u64),
+}
+
+/// Everything about a run but its seed: nodes, clients and their work, the network, what is done to it
+/// and when, how long it takes, and what must hold.
+///
+/// Reads in the order of the story it tells:
+///
+/// ```
+/// # use faultlab::{Address, simulate::{Intervention, Network, NodeSpec, Scenario}, workload::Workload};
+/// # use faultlab::property::{clients_done, results_ok};
+/// # use std::time::Duration;
+/// let (server, client) = (Address::new("server1"), Address::new("client1"));
+/// let work = Workload::<u64, u64>::of([1, 2, 3]).expecting([1, 2, 3]);
+/// let scenario = Scenario::new()
+///     .node(NodeSpec::node("server", server, &()))
+///     .node(NodeSpec::client("client", client, &server, work))
+///     .network(Network::unreliable())
+///     .at(Duration::from_secs(1), Intervention::partition([&[client], &[server]]))
+///     .at(Duration::from_secs(5), Intervention::Heal)
+///     .until_done(Duration::from_secs(20))
+///     .check(clients_done())
+///     .check(results_ok());
+/// ```
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    pub(crate) fault_model: FaultModel,
+    pub(crate) nodes: Vec<NodeSpec>,
+    pub(crate) network: Network,
+    pub(crate) timeline: Vec<(When, Intervention)>,
+    pub(crate) until_done: bool,
+    pub(crate) linger_ns: u64,
+    pub(crate) deadline_ns: u64,
+    pub(crate) checks: Vec<Property>,
+    pub(crate) limits: Limits,
+}
+
+impl Default for Scenario {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Scenario {
+    /// A scenario without nodes, on a reliable network, that ends when all clients are done or after a
+    /// virtual minute.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            fault_model: FaultModel::default(),
+            nodes: Vec::new(),
+            network: Network::reliable(),
+            timeline: Vec::new(),
+            until_done: true,
+            linger_ns: 0,
+            deadline_ns: ns(Duration::from_secs(60)),
+            checks: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+
+    /// Sets the fault model. In [`FaultModel::ReliableInOrderFailStop`] the network's rates of loss and
+    /// duplication do not count, latencies do, and a cut link delays instead of losing.
+    #[must_use]
+    pub fn fault_model(mut self, fault_model: FaultModel) -> Self {
+        self.fault_model = fault_model;
+        self
+    }
+
+    /// Adds a node or a client.
+    ///
+    /// # Panics
+    /// When there is one at that address already.
+    #[must_use]
+    pub fn node(mut self, node: NodeSpec) -> Self {
+        let taken = self.nodes.iter().any(|other| other.address == node.address);
+        assert!(!taken, "two nodes are called {}", node.address);
+        self.nodes.push(node);
+        self
+    }
+
+    /// Adds several nodes.
+    ///
+    /// # Panics
+    /// As [`Scenario::node`].
+    #[must_use]
+    pub fn nodes(self, nodes: impl IntoIterator<Item = NodeSpec>) -> Self {
+        nodes.into_iter().fold(self, Self::node)
+    }
+
+    /// Sets the network at the start.
+    #[must_use]
+    pub fn network(mut self, network: Network) -> Self {
+        self.network = network;
+        self
+    }
+
+    /// Sets the network at the start to these conditions on every link.
+    #[must_use]
+    pub fn conditions(self, everywhere: Conditions) -> Self {
+        self.network(Network::with(everywhere))
+    }
+
+    /// Does something at this time after the start.
+    #[must_use]
+    pub fn at(mut self, time: Duration, intervention: Intervention) -> Self {
+        self.timeline.push((When::At(ns(time)), intervention));
+        self
+    }
+
+    /// Does something as soon as a client has had this many results.
+    #[must_use]
+    pub fn when_answered(
+        mut self,
+        client: Address,
+        results: u64,
+        intervention: Intervention,
+    ) -> Self {
+        self.timeline.push((When::Answered(client, results), intervention));
+        self
+    }
+
+    /// Lets the run end when all clients that have not crashed are done, or at `deadline`.
+    #[must_use]
+    pub fn until_done(mut self, deadline: Duration) -> Self {
+        self.until_done = true;
+        self.deadline_ns = ns(deadline);
+        self
+    }
+
+    /// Lets the run go on for `time`, whatever the clients do.
+    #[must_use]
+    pub fn until(mut self, time: Duration) -> Self {
+        self.until_done = false;
+        self.deadline_ns = ns(time);
+        self
+    }
+
+    /// Lets the run go on for `time` after all clients are done.
+    #[must_use]
+    pub fn linger(mut self, time: Duration) -> Self {
+        self.linger_ns = ns(time);
+        self
+    }
+
+    /// Adds a property that must hold at the end. They are checked in order, and the first that fails
+    /// is reported.
+    #[must_use]
+    pub fn check(mut self, property: Property) -> Self {
+        self.checks.push(property);
+        self
+    }
+
+    /// Sets the limits on what a run may use.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+}
