@@ -7,6 +7,7 @@ use crate::codec::CodecError;
 
 /// What went wrong in a node's code, or on the way to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
 pub enum NodeFailure {
     /// The code panicked.
     #[error("panicked: {message}{}", at(location))]
