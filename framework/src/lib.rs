@@ -7,6 +7,7 @@ pub mod codec;
 mod context;
 mod fault_model;
 pub mod history;
+pub mod linearizability;
 mod node;
 pub mod property;
 pub mod random;

@@ -1,0 +1,352 @@
+//! The checker: settings, the parts that a history falls into, and the verdict on the whole.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::history::History;
+use super::model::Model;
+use super::problem::items;
+use super::search::{Bounds, Cost, Outcome, search};
+use super::sequential;
+use super::verdict::{SequentialVerdict, Verdict, Violation};
+
+/// Memory that a check may use unless told otherwise: 1 GiB.
+const MEMORY_BYTES_MAX: usize = 1 << 30;
+/// Below this many operations a check is over before a second thread has started.
+const OPERATIONS_PER_THREAD_MIN: usize = 500;
+
+/// Whether a history is linearizable with respect to a model, with the settings of [`Checker::new`].
+///
+/// # Panics
+/// As [`Checker::check`].
+pub fn check<M: Model>(model: &M, history: &History<M::Command, M::Result>) -> Verdict {
+    Checker::new(model).check(history).verdict
+}
+
+/// Decides histories against a model, within limits.
+///
+/// ```
+/// use std::time::Duration;
+/// use faultlab::linearizability::{Checker, Verdict};
+/// use faultlab::linearizability::formats::{self, Recorded};
+/// use faultlab::linearizability::models::Register;
+///
+/// let log = "INFO  jepsen.util - 0\t:invoke\t:write\t1\n\
+///            INFO  jepsen.util - 0\t:ok\t:write\t1\n\
+///            INFO  jepsen.util - 1\t:invoke\t:read\tnil\n\
+///            INFO  jepsen.util - 1\t:ok\t:read\tnil\n";
+/// let Recorded::Register(history) = formats::parse(log, None, None)? else { panic!() };
+/// let report = Checker::new(&Register).time_limit(Duration::from_secs(10)).check(&history);
+/// let Verdict::NotLinearizable(violation) = report.verdict else { panic!("a stale read") };
+/// assert_eq!(violation.operation, 1);
+/// # Ok::<(), formats::FormatError>(())
+/// ```
+#[derive(Debug)]
+pub struct Checker<'m, M: Model> {
+    model: &'m M,
+    time_limit: Option<Duration>,
+    memory_bytes_max: usize,
+    configurations_max: u64,
+    partition: bool,
+    threads: Option<usize>,
+}
+
+/// A verdict, and what it cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// What was found out.
+    pub verdict: Verdict,
+    /// What it cost, over all the parts of the history.
+    pub cost: Cost,
+}
+
+impl<M: Model> Clone for Checker<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M: Model> Copy for Checker<'_, M> {}
+
+impl<'m, M: Model> Checker<'m, M> {
+    /// A checker without a time limit, with 1 GiB of memory, by keys where the model names them,
+    /// and on all processors where that pays.
+    #[must_use]
+    pub fn new(model: &'m M) -> Self {
+        Self {
+            model,
+            time_limit: None,
+            memory_bytes_max: MEMORY_BYTES_MAX,
+            configurations_max: u64::MAX,
+            partition: true,
+            threads: None,
+        }
+    }
+
+    /// Gives up after this time.
+    #[must_use]
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = Some(limit);
+        self
+    }
+
+    /// Gives up when the searches need more memory than this, in bytes. Threads share it evenly.
+    #[must_use]
+    pub fn memory_limit(mut self, bytes: usize) -> Self {
+        self.memory_bytes_max = bytes;
+        self
+    }
+
+    /// Gives up on a part of the history after this many configurations. Unlike the other limits,
+    /// this one gives the same verdict on every machine.
+    #[must_use]
+    pub fn configuration_limit(mut self, configurations: u64) -> Self {
+        self.configurations_max = configurations;
+        self
+    }
+
+    /// Whether to check the keys that the model names apart.
+    #[must_use]
+    pub fn partition(mut self, partition: bool) -> Self {
+        self.partition = partition;
+        self
+    }
+
+    /// Checks keys on at most this many threads. The verdict does not depend on it.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads.max(1));
+        self
+    }
+
+    /// Decides whether the history is linearizable.
+    ///
+    /// # Panics
+    /// When the model says that an operation only observes ([`Model::only_observes`]), and it is
+    /// seen to change the state.
+    pub fn check(&self, history: &History<M::Command, M::Result>) -> Report {
+        let started = Instant::now();
+        let deadline = self.time_limit.and_then(|limit| started.checked_add(limit));
+        let parts = self.parts(history);
+        let (outcomes, mut cost) = self.decide(history, &parts, deadline);
+
+        let mut limit = None;
+        let mut violation: Option<(u64, Violation)> = None;
+        let mut orders = Vec::with_capacity(parts.len());
+        for ((key, members), outcome) in parts.iter().zip(outcomes) {
+            let numbers = |items: Vec<usize>| items.into_iter().map(|item| members[item]).collect();
+            match outcome {
+                Outcome::Linearizable(order) => orders.push(numbers(order)),
+                Outcome::Overtaken => {}
+                Outcome::Unknown(reached) => limit = limit.or(Some(reached)),
+                Outcome::Violation { failing, prefix } => {
+                    let operation = members[failing];
+                    let returned = history.operations()[operation].returned.unwrap_or(u64::MAX);
+                    if violation.as_ref().is_none_or(|(earliest, _)| returned < *earliest) {
+                        let prefix = numbers(prefix);
+                        violation =
+                            Some((returned, Violation { operation, key: key.clone(), prefix }));
+                    }
+                }
+            }
+        }
+        let verdict = if let Some((_, violation)) = violation {
+            Verdict::NotLinearizable(violation)
+        } else if let Some(limit) = limit {
+            Verdict::Unknown(limit)
+        } else if let Some(order) = merge(history, &orders) {
+            Verdict::Linearizable { order }
+        } else {
+            // Each key has an order, but the orders chosen contradict what clients did at one
+            // instant (see `merge`). Only the whole can tell.
+            let whole = Self { partition: false, ..*self };
+            let report = whole.check(history);
+            cost = cost.plus(report.cost);
+            report.verdict
+        };
+        Report { verdict, cost }
+    }
+
+    /// Decides whether the history is sequentially consistent.
+    ///
+    /// Unlike linearizability, this does not hold for a history when it holds for each key, so the
+    /// search is over the history as a whole and runs into its limits far sooner. (Where it fails
+    /// for one key it does fail for the whole, and that is tried first.)
+    ///
+    /// # Panics
+    /// As [`Checker::check`].
+    pub fn check_sequential(
+        &self,
+        history: &History<M::Command, M::Result>,
+    ) -> (SequentialVerdict, Cost) {
+        let started = Instant::now();
+        let bounds = Bounds {
+            deadline: self.time_limit.and_then(|limit| started.checked_add(limit)),
+            memory_bytes_max: self.memory_bytes_max,
+            configurations_max: self.configurations_max,
+            failing_return: &AtomicU64::new(u64::MAX),
+        };
+        let mut cost = Cost::default();
+        let parts = self.parts(history);
+        if parts.len() > 1 {
+            for members in parts.values() {
+                let (verdict, of_part) = sequential::search(self.model, history, members, &bounds);
+                cost = cost.plus(of_part);
+                if verdict == SequentialVerdict::NotSequentiallyConsistent {
+                    return (verdict, cost);
+                }
+            }
+        }
+        let everything: Vec<usize> = (0..history.operations().len()).collect();
+        let (verdict, of_whole) = sequential::search(self.model, history, &everything, &bounds);
+        (verdict, cost.plus(of_whole))
+    }
+
+    fn threads_available(&self) -> usize {
+        // Asking how many processors there are takes longer than most checks.
+        self.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from))
+    }
+
+    /// The numbers of the operations on each key; all of them under `None` where there are no keys.
+    fn parts(
+        &self,
+        history: &History<M::Command, M::Result>,
+    ) -> BTreeMap<Option<String>, Vec<usize>> {
+        let mut parts: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        if self.partition {
+            for (number, operation) in history.operations().iter().enumerate() {
+                let key = self.model.key(&operation.command);
+                parts.entry(key).or_default().push(number);
+            }
+        }
+        // A command that touches everything ties all the keys together.
+        if !self.partition || parts.contains_key(&None) {
+            parts = BTreeMap::from([(None, (0..history.operations().len()).collect())]);
+        }
+        parts
+    }
+
+    /// Searches all parts, several at a time. A part is given up when another is known to fail
+    /// earlier, so that what is reported is the earliest failure, whatever the threads do.
+    fn decide(
+        &self,
+        history: &History<M::Command, M::Result>,
+        parts: &BTreeMap<Option<String>, Vec<usize>>,
+        deadline: Option<Instant>,
+    ) -> (Vec<Outcome>, Cost) {
+        let by_size = history.operations().len() / OPERATIONS_PER_THREAD_MIN;
+        let useful = by_size.min(parts.len()).max(1);
+        let threads = if useful == 1 { 1 } else { self.threads_available().min(useful) };
+        let failing_return = AtomicU64::new(u64::MAX);
+        let bounds = Bounds {
+            deadline,
+            memory_bytes_max: self.memory_bytes_max / threads,
+            configurations_max: self.configurations_max,
+            failing_return: &failing_return,
+        };
+        let members: Vec<&Vec<usize>> = parts.values().collect();
+        let next = AtomicUsize::new(0);
+        let decided: Mutex<Vec<(usize, Outcome, Cost)>> = Mutex::new(Vec::new());
+        let work = || {
+            loop {
+                let part = next.fetch_add(1, Ordering::Relaxed);
+                let Some(members) = members.get(part) else { return };
+                let items = items::<M>(history, members);
+                let (outcome, cost) = search(self.model, &items, &bounds);
+                if let Outcome::Violation { failing, .. } = outcome
+                    && let Some(returned) = items[failing].returned
+                {
+                    failing_return.fetch_min(returned, Ordering::Relaxed);
+                }
+                decided.lock().expect("no search panicked").push((part, outcome, cost));
+            }
+        };
+        if threads == 1 {
+            work();
+        } else {
+            thread::scope(|scope| {
+                for _ in 0..threads {
+                    scope.spawn(work);
+                }
+            });
+        }
+        let mut decided = decided.into_inner().expect("no search panicked");
+        decided.sort_unstable_by_key(|(part, ..)| *part);
+        let mut cost = Cost::default();
+        for (.., of_part) in &decided {
+            cost = cost.plus(*of_part);
+        }
+        cost.memory_bytes *= threads;
+        (decided.into_iter().map(|(_, outcome, _)| outcome).collect(), cost)
+    }
+}
+
+/// One order of all operations, from an order for each key.
+///
+/// Each operation is given an instant between its call and its return, and they are sorted by it.
+/// That always works, but for one case: when several clients return and call again at the very same
+/// time, the orders of the keys and of the clients at that instant can make a circle. Then there is
+/// no order (`None`), at least not with these choices for the keys.
+fn merge<C, R>(history: &History<C, R>, orders: &[Vec<usize>]) -> Option<Vec<usize>> {
+    let operations = history.operations();
+    if let [order] = orders {
+        return Some(order.clone());
+    }
+    // What a client did just before, where the one returned at the time the other was called.
+    let mut before = vec![None; operations.len()];
+    let mut by_client: Vec<usize> = (0..operations.len()).collect();
+    by_client.sort_unstable_by_key(|&number| {
+        let operation = &operations[number];
+        (operation.client, operation.called, operation.returned.unwrap_or(u64::MAX))
+    });
+    for pair in by_client.windows(2) {
+        let (first, second) = (&operations[pair[0]], &operations[pair[1]]);
+        if first.client == second.client && first.returned == Some(second.called) {
+            before[pair[1]] = Some(pair[0]);
+        }
+    }
+    let instants: Vec<Vec<u64>> = orders
+        .iter()
+        .map(|order| {
+            let mut instant = 0;
+            let at = order.iter().map(|&number| {
+                instant = instant.max(operations[number].called);
+                instant
+            });
+            at.collect()
+        })
+        .collect();
+    let total = orders.iter().map(Vec::len).sum();
+    let mut placed = vec![false; operations.len()];
+    let mut next = vec![0; orders.len()];
+    // The parts by the instant of their next operation.
+    let mut waiting: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    for (part, instants) in instants.iter().enumerate() {
+        if let Some(&instant) = instants.first() {
+            waiting.entry(instant).or_default().push(part);
+        }
+    }
+    let mut merged = Vec::with_capacity(total);
+    while let Some(mut earliest) = waiting.first_entry() {
+        let now = *earliest.key();
+        let ready = earliest.get().iter().position(|&part| {
+            before[orders[part][next[part]]].is_none_or(|before| placed[before])
+        })?;
+        let part = earliest.get_mut().swap_remove(ready);
+        if earliest.get().is_empty() {
+            earliest.remove();
+        }
+        let number = orders[part][next[part]];
+        debug_assert!(operations[number].returned.is_none_or(|returned| returned >= now));
+        placed[number] = true;
+        merged.push(number);
+        next[part] += 1;
+        if let Some(&instant) = instants[part].get(next[part]) {
+            waiting.entry(instant).or_default().push(part);
+        }
+    }
+    Some(merged)
+}

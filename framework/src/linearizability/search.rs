@@ -1,0 +1,468 @@
+//! The search: is there an order of the operations that the model could have answered?
+//!
+//! Wing and Gong's search ("Testing and verifying concurrent objects", 1993) with Lowe's
+//! memoisation ("Testing for linearizability", 2017): depth-first, one operation placed after
+//! another, and a configuration that was tried once is not tried again.
+//!
+//! A configuration is the first return whose operation is not placed, one bit for each operation
+//! under way then, the model's state, and how many unanswered operations are placed. It is a row
+//! of a few integers, kept exactly, so two configurations are never confused. Operations are found
+//! through the bits: nothing is linked, lifted or cloned.
+//!
+//! Five prunings, each of which loses no answer, because what it leaves out could do nothing that
+//! what it keeps cannot:
+//!
+//! - an operation that only observes ([`Model::only_observes`]) is placed as soon as it fits;
+//! - an unanswered operation that would not change the state is not placed;
+//! - of several unanswered operations with one command, the one called first is placed;
+//! - a configuration that differs from one tried before only by more unanswered operations spent is
+//!   not tried;
+//! - a step of the model that was taken once (state, command) is looked up, not taken again.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use super::model::Model;
+use super::problem::{ANY, Group, Item, NONE, Problem, UNSEEN};
+use super::table::{Interner, RowSet, StepMemo};
+use super::verdict::Limit;
+
+/// What ends a search early.
+pub(super) struct Bounds<'a> {
+    pub(super) deadline: Option<Instant>,
+    pub(super) memory_bytes_max: usize,
+    pub(super) configurations_max: u64,
+    /// The earliest return that another part is known to fail at: later ones do not matter.
+    pub(super) failing_return: &'a AtomicU64,
+}
+
+/// How a search ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// These items in this order answer as recorded; the rest, unanswered, took no effect.
+    Linearizable(Vec<usize>),
+    /// There is no order.
+    Violation {
+        /// The item at whose return the history stops being linearizable.
+        failing: usize,
+        /// The items in an order that explains everything before that return.
+        prefix: Vec<usize>,
+    },
+    /// Another part fails at an earlier return, up to which this one is linearizable.
+    Overtaken,
+    /// The search ended before it was sure.
+    Unknown(Limit),
+}
+
+/// What a search cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Configurations visited: sets of placed operations with the state that they lead to.
+    pub configurations: u64,
+    /// Distinct states of the model.
+    pub states: u64,
+    /// Peak memory, in bytes: tables exactly, what states own as the model estimates it.
+    pub memory_bytes: usize,
+}
+
+impl Cost {
+    /// The cost of two searches that ran one after the other.
+    #[must_use]
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            configurations: self.configurations + other.configurations,
+            states: self.states + other.states,
+            memory_bytes: self.memory_bytes.max(other.memory_bytes),
+        }
+    }
+}
+
+/// How many configurations pass between two looks at the clock and the other parts.
+const CONFIGURATIONS_PER_LOOK: u64 = 256;
+/// One new state in this many is asked for the memory that it owns.
+const STATES_PER_ESTIMATE: usize = 32;
+
+/// A placement that fits: which operation, and the state after it.
+#[derive(Clone, Copy)]
+struct Candidate {
+    // An answered operation, or a group with `GROUP_BIT`.
+    placed: u32,
+    next_state: u32,
+}
+
+const GROUP_BIT: u32 = 1 << 31;
+
+struct Frame {
+    row: u32,
+    // The operation whose placement led here; `NONE` in the first frame.
+    placed: u32,
+    // The candidates not yet tried, in the common list: from here to the next frame's start.
+    candidates: usize,
+    position: u32,
+}
+
+/// The model's states and steps, by number.
+struct Space<'a, M: Model> {
+    model: &'a M,
+    states: Interner<M::State>,
+    memo: StepMemo,
+    heap_bytes: usize,
+}
+
+impl<'a, M: Model> Space<'a, M> {
+    fn new(model: &'a M) -> Self {
+        Self { model, states: Interner::new(), memo: StepMemo::default(), heap_bytes: 0 }
+    }
+
+    fn intern(&mut self, state: M::State) -> u32 {
+        let estimated = self.states.len().is_multiple_of(STATES_PER_ESTIMATE);
+        let known = self.states.len();
+        let id = self.states.intern(state);
+        if estimated && self.states.len() > known {
+            let own = self.model.heap_bytes(self.states.value(id));
+            self.heap_bytes += own * STATES_PER_ESTIMATE;
+        }
+        id
+    }
+
+    /// The state and the result after a command.
+    fn step(&mut self, problem: &Problem<'a, M>, state: u32, command: u32) -> (u32, u32) {
+        if let Some(known) = self.memo.find(state, command) {
+            return known;
+        }
+        let mut next = self.states.value(state).clone();
+        let result = self.model.step(&mut next, problem.commands.value(command));
+        let result = problem.results.find(&&result).unwrap_or(UNSEEN);
+        let next = self.intern(next);
+        self.memo.insert(state, command, next, result);
+        (next, result)
+    }
+
+    fn bytes(&self) -> usize {
+        self.states.bytes() + self.memo.bytes() + self.heap_bytes
+    }
+}
+
+/// Decides one problem.
+pub(super) fn search<'a, M: Model>(
+    model: &'a M,
+    items: &[Item<'a, M>],
+    bounds: &Bounds<'_>,
+) -> (Outcome, Cost) {
+    let problem = Problem::new(model, items);
+    let mut search = Search::new(model, &problem);
+    let outcome = search.run(items, bounds);
+    (outcome, search.cost())
+}
+
+struct Search<'p, 'a, M: Model> {
+    problem: &'p Problem<'a, M>,
+    space: Space<'a, M>,
+    seen: RowSet,
+    frames: Vec<Frame>,
+    candidates: Vec<Candidate>,
+    // What holds at the position of the last frame:
+    // the operation in each slot, the slots in use, the unanswered calls made, by group.
+    operation_in_slot: Vec<u32>,
+    in_use: Vec<u32>,
+    called_in_group: Vec<u8>,
+    // The row that is being looked at or made: state, position, a bit a slot, a byte a group.
+    row: Vec<u32>,
+    slot_words: usize,
+    memory_bytes: usize,
+}
+
+impl<'p, 'a, M: Model> Search<'p, 'a, M> {
+    fn new(model: &'a M, problem: &'p Problem<'a, M>) -> Self {
+        let slot_words = problem.slots.div_ceil(32);
+        let group_words = problem.groups.len().div_ceil(4);
+        Self {
+            problem,
+            space: Space::new(model),
+            seen: RowSet::new(2 + slot_words, group_words),
+            frames: Vec::new(),
+            candidates: Vec::new(),
+            operation_in_slot: vec![NONE; problem.slots],
+            in_use: vec![0; slot_words],
+            called_in_group: vec![0; problem.groups.len()],
+            row: vec![0; 2 + slot_words + group_words],
+            slot_words,
+            memory_bytes: 0,
+        }
+    }
+
+    fn run(&mut self, items: &[Item<'a, M>], bounds: &Bounds<'_>) -> Outcome {
+        let problem = self.problem;
+        let end = problem.returns.len() as u32;
+        if end == 0 {
+            return Outcome::Linearizable(Vec::new());
+        }
+        self.row[0] = self.space.intern(self.space.model.init());
+        let first = self.seen.insert(&self.row).expect("the first row is new");
+        self.enter(0);
+        self.frames.push(Frame { row: first, placed: NONE, candidates: 0, position: 0 });
+        self.gather();
+        let mut furthest = 0;
+        let mut furthest_order: Option<Vec<usize>> = None;
+        let mut looks = 0;
+        while let Some(frame) = self.frames.last() {
+            if self.candidates.len() == frame.candidates {
+                // Nothing more to try here. On the way back from the furthest point, note it.
+                if frame.position == furthest && furthest_order.is_none() {
+                    furthest_order = Some(self.order());
+                }
+                self.backtrack();
+                continue;
+            }
+            let candidate = self.candidates.pop().expect("not empty");
+            let (row, position) = (frame.row, frame.position);
+            let next_position = self.make_row(row, position, candidate);
+            if next_position == end {
+                let mut order = self.order();
+                order.push(self.item(candidate.placed, row));
+                return Outcome::Linearizable(order);
+            }
+            let Some(row) = self.seen.insert(&self.row) else { continue };
+            for passed in position..next_position {
+                self.leave_behind(passed);
+                self.enter(passed + 1);
+            }
+            let candidates = self.candidates.len();
+            self.frames.push(Frame {
+                row,
+                placed: candidate.placed,
+                candidates,
+                position: next_position,
+            });
+            self.gather();
+            if next_position > furthest {
+                furthest = next_position;
+                furthest_order = None;
+            }
+            looks += 1;
+            if looks % CONFIGURATIONS_PER_LOOK == 0
+                && let Some(ended) = self.look(items, bounds, furthest)
+            {
+                return ended;
+            }
+        }
+        let failing = problem.answered[problem.returns[furthest as usize] as usize].item as usize;
+        let prefix = furthest_order.expect("noted on the way back");
+        Outcome::Violation { failing, prefix }
+    }
+
+    /// Whether it is time to stop.
+    fn look(
+        &mut self,
+        items: &[Item<'a, M>],
+        bounds: &Bounds<'_>,
+        furthest: u32,
+    ) -> Option<Outcome> {
+        self.memory_bytes = self.bytes();
+        let furthest = self.problem.returns[furthest as usize] as usize;
+        let returned = items[self.problem.answered[furthest].item as usize].returned;
+        if returned.is_some_and(|at| at > bounds.failing_return.load(Ordering::Relaxed)) {
+            return Some(Outcome::Overtaken);
+        }
+        if self.memory_bytes > bounds.memory_bytes_max {
+            return Some(Outcome::Unknown(Limit::Memory));
+        }
+        if self.seen.len() as u64 > bounds.configurations_max {
+            return Some(Outcome::Unknown(Limit::Configurations));
+        }
+        if bounds.deadline.is_some_and(|deadline| Instant::now() > deadline) {
+            return Some(Outcome::Unknown(Limit::Time));
+        }
+        None
+    }
+
+    /// Makes the row after a placement, from the row before; gives its position.
+    fn make_row(&mut self, from: u32, position: u32, candidate: Candidate) -> u32 {
+        self.row.copy_from_slice(self.seen.row(from));
+        self.row[0] = candidate.next_state;
+        if candidate.placed & GROUP_BIT != 0 {
+            let group = (candidate.placed & !GROUP_BIT) as usize;
+            self.row[2 + self.slot_words + group / 4] += 1 << (group % 4 * 8);
+            return position;
+        }
+        let slot = self.problem.answered[candidate.placed as usize].slot;
+        self.row[2 + slot as usize / 32] |= 1 << (slot % 32);
+        let mut position = position;
+        while let Some(&returning) = self.problem.returns.get(position as usize) {
+            let slot = self.problem.answered[returning as usize].slot;
+            let (word, bit) = (2 + slot as usize / 32, 1 << (slot % 32));
+            if self.row[word] & bit == 0 {
+                break;
+            }
+            self.row[word] &= !bit;
+            position += 1;
+        }
+        self.row[1] = position;
+        position
+    }
+
+    /// Lists what can be placed in the last frame, the best last.
+    fn gather(&mut self) {
+        let problem = self.problem;
+        let frame = self.frames.last().expect("there is a frame");
+        let start = frame.candidates;
+        let (row, position) = (frame.row, frame.position);
+        let state = self.seen.row(row)[0];
+        for group in 0..problem.groups.len() {
+            let Group { command, after, .. } = &problem.groups[group];
+            if self.placed_in_group(row, group) < self.called_in_group[group]
+                && self.is_placed(*after, row, position)
+            {
+                let (next_state, _) = self.space.step(problem, state, *command);
+                if next_state != state {
+                    let placed = group as u32 | GROUP_BIT;
+                    self.candidates.push(Candidate { placed, next_state });
+                }
+            }
+        }
+        let answered_start = self.candidates.len();
+        for word in 0..self.slot_words {
+            let mut open = self.in_use[word] & !self.seen.row(row)[2 + word];
+            while open != 0 {
+                let slot = word * 32 + open.trailing_zeros() as usize;
+                open &= open - 1;
+                let placed = self.operation_in_slot[slot];
+                let operation = &problem.answered[placed as usize];
+                if !self.is_placed(operation.after, row, position) {
+                    continue;
+                }
+                let (next_state, result) = self.space.step(problem, state, operation.command);
+                if operation.result != ANY && operation.result != result {
+                    continue;
+                }
+                if operation.only_observes {
+                    assert!(
+                        next_state == state,
+                        "the model says that {:?} only observes, but it changes the state",
+                        problem.commands.value(operation.command)
+                    );
+                    self.candidates.truncate(start);
+                    self.candidates.push(Candidate { placed, next_state });
+                    return;
+                }
+                self.candidates.push(Candidate { placed, next_state });
+            }
+        }
+        // The operation that returns first is tried first.
+        self.candidates[answered_start..].sort_unstable_by_key(|candidate| {
+            std::cmp::Reverse(problem.answered[candidate.placed as usize].return_at)
+        });
+    }
+
+    /// Whether an answered operation (`NONE`: there is nothing to wait for) is placed.
+    fn is_placed(&self, operation: u32, row: u32, position: u32) -> bool {
+        if operation == NONE {
+            return true;
+        }
+        let operation = &self.problem.answered[operation as usize];
+        let slot = operation.slot;
+        operation.return_at < position
+            || self.seen.row(row)[2 + slot as usize / 32] & 1 << (slot % 32) != 0
+    }
+
+    fn placed_in_group(&self, row: u32, group: usize) -> u8 {
+        let word = self.seen.row(row)[2 + self.slot_words + group / 4];
+        word.to_le_bytes()[group % 4]
+    }
+
+    /// Makes the calls before this return.
+    fn enter(&mut self, position: u32) {
+        for &called in self.calls_at(position) {
+            let slot = self.problem.answered[called as usize].slot as usize;
+            self.operation_in_slot[slot] = called;
+            self.in_use[slot / 32] |= 1 << (slot % 32);
+        }
+        for &group in self.optional_calls_at(position) {
+            self.called_in_group[group as usize] += 1;
+        }
+    }
+
+    /// Takes the calls before this return back.
+    fn undo_enter(&mut self, position: u32) {
+        for &called in self.calls_at(position).iter().rev() {
+            let operation = &self.problem.answered[called as usize];
+            let slot = operation.slot as usize;
+            self.operation_in_slot[slot] = operation.slot_before;
+            self.in_use[slot / 32] &= !(1 << (slot % 32));
+        }
+        for &group in self.optional_calls_at(position) {
+            self.called_in_group[group as usize] -= 1;
+        }
+    }
+
+    /// Goes past a return: its slot is free.
+    fn leave_behind(&mut self, position: u32) {
+        let slot = self.returning_slot(position);
+        self.in_use[slot / 32] &= !(1 << (slot % 32));
+    }
+
+    fn undo_leave_behind(&mut self, position: u32) {
+        let slot = self.returning_slot(position);
+        self.in_use[slot / 32] |= 1 << (slot % 32);
+    }
+
+    fn returning_slot(&self, position: u32) -> usize {
+        let returning = self.problem.returns[position as usize];
+        self.problem.answered[returning as usize].slot as usize
+    }
+
+    fn calls_at(&self, position: u32) -> &'p [u32] {
+        between(&self.problem.calls, &self.problem.calls_before, position)
+    }
+
+    fn optional_calls_at(&self, position: u32) -> &'p [u32] {
+        between(&self.problem.optional_calls, &self.problem.optional_calls_before, position)
+    }
+
+    fn backtrack(&mut self) {
+        let frame = self.frames.pop().expect("there is a frame");
+        let Some(before) = self.frames.last() else { return };
+        for passed in (before.position..frame.position).rev() {
+            self.undo_enter(passed + 1);
+            self.undo_leave_behind(passed);
+        }
+    }
+
+    /// The items placed so far, in order.
+    fn order(&self) -> Vec<usize> {
+        let pairs = self.frames.iter().zip(self.frames.iter().skip(1));
+        pairs.map(|(before, frame)| self.item(frame.placed, before.row)).collect()
+    }
+
+    /// The item that a placement in this row means.
+    fn item(&self, placed: u32, row: u32) -> usize {
+        if placed & GROUP_BIT == 0 {
+            return self.problem.answered[placed as usize].item as usize;
+        }
+        let group = (placed & !GROUP_BIT) as usize;
+        let used = self.placed_in_group(row, group) as usize;
+        self.problem.groups[group].items[used] as usize
+    }
+
+    fn bytes(&self) -> usize {
+        self.space.bytes()
+            + self.seen.bytes()
+            + self.frames.capacity() * size_of::<Frame>()
+            + self.candidates.capacity() * size_of::<Candidate>()
+    }
+
+    fn cost(&self) -> Cost {
+        Cost {
+            configurations: self.seen.len() as u64,
+            states: self.space.states.len() as u64,
+            memory_bytes: self.memory_bytes.max(self.bytes()),
+        }
+    }
+}
+
+/// The part of a list that belongs to one return, by the counts before each return.
+fn between<'a>(list: &'a [u32], before: &[u32], position: u32) -> &'a [u32] {
+    let position = position as usize;
+    let start = if position == 0 { 0 } else { before[position - 1] as usize };
+    &list[start..before[position] as usize]
+}
