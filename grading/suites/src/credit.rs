@@ -1,0 +1,50 @@
+//! Credit: how the seeds that a submission passed become points.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Points;
+
+/// How a test gives its points.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Credit {
+    /// All points when every seed passes, none otherwise.
+    #[default]
+    AllOrNothing,
+    /// The share of the points that is the share of the seeds that pass.
+    ShareOfSeeds,
+}
+
+impl Credit {
+    /// The points earned when `passed` of `run` seeds pass.
+    #[must_use]
+    pub fn earned(self, possible: Points, passed: u64, run: u64) -> Points {
+        match self {
+            Self::AllOrNothing if run > 0 && passed >= run => possible,
+            Self::AllOrNothing => Points::ZERO,
+            Self::ShareOfSeeds => possible.share(passed, run),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_that_fails_costs_its_share_or_everything() {
+        let ten = Points::whole(10);
+        let table = [
+            (Credit::AllOrNothing, 20, 20, 1_000),
+            (Credit::AllOrNothing, 19, 20, 0),
+            (Credit::AllOrNothing, 0, 0, 0),
+            (Credit::ShareOfSeeds, 20, 20, 1_000),
+            (Credit::ShareOfSeeds, 19, 20, 950),
+            (Credit::ShareOfSeeds, 1, 3, 333),
+            (Credit::ShareOfSeeds, 0, 0, 0),
+        ];
+        for (credit, passed, run, hundredths) in table {
+            assert_eq!(credit.earned(ten, passed, run), Points::hundredths(hundredths));
+        }
+    }
+}

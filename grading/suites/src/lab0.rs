@@ -1,0 +1,51 @@
+//! The suite of lab 0: it shows what a suite looks like, and that the worked example works.
+
+use std::time::Duration;
+
+use faultlab::Address;
+use faultlab::property::{clients_done, results_ok};
+use faultlab::simulate::{Network, NodeSpec, Scenario};
+use faultlab::workload::Workload;
+use lab0_vocabulary::{Ping, Pong};
+
+use crate::{Part, Suite, Test};
+
+/// The suite of lab 0.
+#[must_use]
+pub fn suite() -> Suite {
+    Suite::new("lab0", "Ping-pong").part(
+        Part::new(1, "Ping-pong")
+            .test(
+                Test::run("1.1", "A client's pings come back")
+                    .asserts("every ping is answered with its own text")
+                    .points(5)
+                    .scenario(|_| pings(1, 10)),
+            )
+            .test(
+                Test::run("1.2", "Three clients on an unreliable network")
+                    .asserts("every ping is answered with its own text, whatever is lost")
+                    .points(5)
+                    .unreliable()
+                    .by_share_of_seeds()
+                    .scenario(|_| pings(3, 10).network(Network::unreliable())),
+            ),
+    )
+}
+
+/// One server, and clients that ask it this often.
+fn pings(clients: usize, count: u64) -> Scenario {
+    let server = Address::new("server1");
+    let text = |client: Address, index: u64| format!("{client}-{index}");
+    let clients = (1..=clients).map(|number| {
+        let client = Address::numbered("client", number);
+        let work = Workload::template(count, move |turn| Ping { text: text(client, turn.index) })
+            .expecting((0..count).map(|index| Pong { text: text(client, index) }));
+        NodeSpec::client("client", client, &server, work)
+    });
+    Scenario::new()
+        .node(NodeSpec::node("server", server, &()))
+        .nodes(clients)
+        .until_done(Duration::from_secs(60))
+        .check(clients_done())
+        .check(results_ok())
+}

@@ -1,0 +1,57 @@
+//! The test suites of the labs, and the model that they are written in.
+//!
+//! A [`Suite`] is parts with tests. A [`Test`] says what it asserts, what it is worth, and how one seed
+//! becomes a run:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use faultlab::Address;
+//! use faultlab::property::{clients_done, results_ok};
+//! use faultlab::simulate::{NodeSpec, Scenario};
+//! use faultlab::workload::Workload;
+//! use faultlab_suites::{Part, Suite, Test};
+//!
+//! let suite = Suite::new("lab9", "Counting").part(
+//!     Part::new(1, "One client").test(
+//!         Test::run("1.1", "A client counts to three")
+//!             .asserts("each command is answered, with the sum so far")
+//!             .points(5)
+//!             .scenario(|_seed| {
+//!                 let (server, client) = (Address::new("server"), Address::new("client1"));
+//!                 let work = Workload::<u64, u64>::of([1, 1, 1]).expecting([1, 2, 3]);
+//!                 Scenario::new()
+//!                     .node(NodeSpec::node("server", server, &()))
+//!                     .node(NodeSpec::client("client", client, &server, work))
+//!                     .until_done(Duration::from_secs(10))
+//!                     .check(clients_done())
+//!                     .check(results_ok())
+//!             }),
+//!     ),
+//! );
+//! assert_eq!(suite.tests().count(), 1);
+//! ```
+//!
+//! A suite knows a lab only through the lab's vocabulary crate. Nothing here knows about processes,
+//! terminals or files; that is the harness.
+
+mod credit;
+pub mod lab0;
+mod number;
+mod points;
+mod seeds;
+mod suite;
+mod test;
+
+pub use credit::Credit;
+pub use number::{TestNumber, TestNumberError};
+pub use points::Points;
+pub use seeds::{SEED, SEEDS, seed_of};
+pub use suite::{Part, Suite};
+pub use test::{Body, Kind, ScenarioFactory, SeedContext, Test, TestDraft};
+
+/// The suites of all labs, in the order of the course.
+#[must_use]
+pub fn all() -> Vec<Suite> {
+    vec![lab0::suite()]
+}

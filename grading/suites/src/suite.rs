@@ -1,0 +1,163 @@
+//! Suites and their parts.
+
+use crate::{Points, Test, TestNumber};
+
+/// All tests of a lab.
+#[derive(Clone, Debug)]
+pub struct Suite {
+    lab: String,
+    title: String,
+    parts: Vec<Part>,
+}
+
+impl Suite {
+    /// A suite without parts yet, for a lab such as `lab1`.
+    #[must_use]
+    pub fn new(lab: &str, title: &str) -> Self {
+        Self { lab: lab.to_owned(), title: title.to_owned(), parts: Vec::new() }
+    }
+
+    /// Adds a part.
+    ///
+    /// # Panics
+    /// When there is a part of that number already: the suite is wrong.
+    #[must_use]
+    pub fn part(mut self, part: Part) -> Self {
+        let taken = self.parts.iter().any(|other| other.number == part.number);
+        assert!(!taken, "two parts of {} have the number {}", self.lab, part.number);
+        self.parts.push(part);
+        self
+    }
+
+    /// The lab: `lab1`.
+    #[must_use]
+    pub fn lab(&self) -> &str {
+        &self.lab
+    }
+
+    /// What the lab is about, in a few words.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// The parts, in order.
+    #[must_use]
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// All tests, in order.
+    pub fn tests(&self) -> impl Iterator<Item = &Test> {
+        self.parts.iter().flat_map(|part| &part.tests)
+    }
+
+    /// The test of this number.
+    #[must_use]
+    pub fn test(&self, number: TestNumber) -> Option<&Test> {
+        self.tests().find(|test| test.number() == number)
+    }
+
+    /// What all tests together are worth.
+    #[must_use]
+    pub fn points(&self) -> Points {
+        self.parts.iter().map(Part::points).sum()
+    }
+}
+
+/// A part of a lab, with its tests.
+#[derive(Clone, Debug)]
+pub struct Part {
+    number: u32,
+    title: String,
+    tests: Vec<Test>,
+}
+
+impl Part {
+    /// A part without tests yet.
+    #[must_use]
+    pub fn new(number: u32, title: &str) -> Self {
+        Self { number, title: title.to_owned(), tests: Vec::new() }
+    }
+
+    /// Adds a test.
+    ///
+    /// # Panics
+    /// When the test's number is of another part, or taken: the suite is wrong.
+    #[must_use]
+    pub fn test(mut self, test: Test) -> Self {
+        let number = test.number();
+        assert!(number.part == self.number, "test {number} is not of part {}", self.number);
+        assert!(
+            self.tests.iter().all(|other| other.number() != number),
+            "two tests have the number {number}"
+        );
+        self.tests.push(test);
+        self
+    }
+
+    /// Adds several tests.
+    ///
+    /// # Panics
+    /// As [`Part::test`].
+    #[must_use]
+    pub fn tests(self, tests: impl IntoIterator<Item = Test>) -> Self {
+        tests.into_iter().fold(self, Self::test)
+    }
+
+    /// The part's number.
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// What the part is about, in a few words.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// The tests, in order.
+    #[must_use]
+    pub fn all_tests(&self) -> &[Test] {
+        &self.tests
+    }
+
+    /// What the part's tests together are worth.
+    #[must_use]
+    pub fn points(&self) -> Points {
+        self.tests.iter().map(Test::points).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use faultlab::simulate::Scenario;
+
+    use super::*;
+
+    fn test(number: &str, points: u32) -> Test {
+        Test::unit(number, "Something")
+            .asserts("something holds")
+            .points(points)
+            .scenario(|_| Scenario::new())
+    }
+
+    #[test]
+    fn points_add_up() {
+        let suite = Suite::new("lab9", "Nothing")
+            .part(Part::new(1, "One").test(test("1.1", 2)).test(test("1.2", 3)))
+            .part(Part::new(2, "Two").test(test("2.1", 5)));
+        assert_eq!(suite.parts()[0].points(), Points::whole(5));
+        assert_eq!(suite.points(), Points::whole(10));
+        let number = TestNumber { part: 2, place: 1 };
+        assert_eq!(suite.test(number).map(Test::number), Some(number));
+        assert!(suite.test(TestNumber { part: 2, place: 2 }).is_none());
+    }
+
+    #[test]
+    #[should_panic(expected = "two tests have the number 1.1")]
+    fn numbers_are_unique() {
+        let _ = Part::new(1, "One").test(test("1.1", 2)).test(test("1.1", 3));
+    }
+}

@@ -1,0 +1,228 @@
+//! A test: what it asserts, what it is worth, and how a seed becomes a run.
+
+use std::fmt;
+use std::sync::Arc;
+
+use faultlab::random::{Random, Stream};
+use faultlab::simulate::Scenario;
+use serde::{Deserialize, Serialize};
+
+use crate::{Credit, Points, TestNumber};
+
+/// What kind of test it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// One state machine or one node by itself; no network between.
+    Unit,
+    /// Whole runs of the system, in virtual time.
+    Run,
+    /// Every run of the system, up to a bound.
+    Search,
+}
+
+/// What a test's author has at hand to turn a seed into a run.
+pub struct SeedContext {
+    seed: u64,
+    random: Random,
+}
+
+impl SeedContext {
+    /// The context of a seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self { seed, random: Random::new(seed, Stream::Scenario) }
+    }
+
+    /// The seed.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Randomness for setting up the run: it is drawn from the seed, and from a stream of its own.
+    pub fn random(&mut self) -> &mut Random {
+        &mut self.random
+    }
+}
+
+/// Turns a seed into a scenario.
+pub type ScenarioFactory = Arc<dyn Fn(&mut SeedContext) -> Scenario + Send + Sync>;
+
+/// What a test does.
+#[derive(Clone)]
+pub enum Body {
+    /// It simulates one run a seed.
+    Simulate(ScenarioFactory),
+}
+
+/// A test.
+#[derive(Clone)]
+pub struct Test {
+    about: TestDraft,
+    body: Body,
+}
+
+impl Test {
+    /// A test of one state machine or one node by itself. It runs with one seed, unless it says
+    /// [`over_seeds`](TestDraft::over_seeds).
+    ///
+    /// # Panics
+    /// When `number` does not look like `2.4`.
+    #[must_use]
+    pub fn unit(number: &str, title: &str) -> TestDraft {
+        TestDraft::new(Kind::Unit, number, title)
+    }
+
+    /// A test of whole runs, over several seeds.
+    ///
+    /// # Panics
+    /// As [`Test::unit`].
+    #[must_use]
+    pub fn run(number: &str, title: &str) -> TestDraft {
+        TestDraft { over_seeds: true, ..TestDraft::new(Kind::Run, number, title) }
+    }
+
+    /// The number: `2.4`.
+    #[must_use]
+    pub fn number(&self) -> TestNumber {
+        self.about.number
+    }
+
+    /// The title.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        &self.about.title
+    }
+
+    /// What the test asserts, in words that complete the sentence "it asserts that ...".
+    #[must_use]
+    pub fn asserts(&self) -> &str {
+        &self.about.asserts
+    }
+
+    /// What the test is worth.
+    #[must_use]
+    pub fn points(&self) -> Points {
+        self.about.points.unwrap_or(Points::ZERO)
+    }
+
+    /// The kind.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.about.kind
+    }
+
+    /// Whether messages are lost, doubled or delayed on purpose.
+    #[must_use]
+    pub fn is_unreliable(&self) -> bool {
+        self.about.unreliable
+    }
+
+    /// How the points are given.
+    #[must_use]
+    pub fn credit(&self) -> Credit {
+        self.about.credit
+    }
+
+    /// How many seeds the test runs over, when a test that runs over several has `seeds` of them.
+    #[must_use]
+    pub fn seeds(&self, seeds: u64) -> u64 {
+        if self.about.over_seeds { seeds } else { 1 }
+    }
+
+    /// What the test does.
+    #[must_use]
+    pub fn body(&self) -> &Body {
+        &self.body
+    }
+}
+
+impl fmt::Debug for Test {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Test({} {})", self.about.number, self.about.title)
+    }
+}
+
+/// A test in the making: everything but what it does.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct TestDraft {
+    number: TestNumber,
+    title: String,
+    asserts: String,
+    points: Option<Points>,
+    kind: Kind,
+    unreliable: bool,
+    over_seeds: bool,
+    credit: Credit,
+}
+
+impl TestDraft {
+    fn new(kind: Kind, number: &str, title: &str) -> Self {
+        let number = match number.parse() {
+            Ok(number) => number,
+            Err(error) => panic!("{error}"),
+        };
+        Self {
+            number,
+            title: title.to_owned(),
+            asserts: String::new(),
+            points: None,
+            kind,
+            unreliable: false,
+            over_seeds: false,
+            credit: Credit::default(),
+        }
+    }
+
+    /// Says what the test asserts, in words that complete the sentence "it asserts that ...".
+    pub fn asserts(mut self, what: &str) -> Self {
+        what.clone_into(&mut self.asserts);
+        self
+    }
+
+    /// Says what the test is worth.
+    pub fn points(mut self, points: u32) -> Self {
+        self.points = Some(Points::whole(points));
+        self
+    }
+
+    /// Marks a test whose network loses, doubles or delays messages on purpose. For the reader: what
+    /// the network does is in the scenario.
+    pub fn unreliable(mut self) -> Self {
+        self.unreliable = true;
+        self
+    }
+
+    /// Runs a unit test over several seeds, because its commands are drawn from them.
+    pub fn over_seeds(mut self) -> Self {
+        self.over_seeds = true;
+        self
+    }
+
+    /// Gives the share of the points that is the share of the seeds that pass, instead of all or
+    /// nothing.
+    pub fn by_share_of_seeds(mut self) -> Self {
+        self.credit = Credit::ShareOfSeeds;
+        self
+    }
+
+    /// The test that runs this scenario with each seed.
+    ///
+    /// # Panics
+    /// When the draft does not say what it asserts or what it is worth.
+    #[must_use]
+    pub fn scenario(
+        self,
+        scenario: impl Fn(&mut SeedContext) -> Scenario + Send + Sync + 'static,
+    ) -> Test {
+        self.with(Body::Simulate(Arc::new(scenario)))
+    }
+
+    fn with(self, body: Body) -> Test {
+        assert!(!self.asserts.is_empty(), "test {} does not say what it asserts", self.number);
+        assert!(self.points.is_some(), "test {} does not say what it is worth", self.number);
+        Test { about: self, body }
+    }
+}
