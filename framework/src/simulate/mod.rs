@@ -4,12 +4,22 @@
 //! must hold. A [`Simulation`] of it jumps from event to event, so thirty virtual seconds cost
 //! milliseconds, and the same seed gives the same run, byte for byte, on every machine.
 
+mod digest;
+mod drive;
 mod limits;
+mod links;
 mod network;
 mod outcome;
+mod participant;
+mod pool;
+mod queue;
 mod scenario;
+mod simulation;
+mod view;
 
+pub use drive::{HandlerTime, HandlerTimes, Options, Origin};
 pub use limits::Limits;
 pub use network::{Conditions, Latency, Network, Rate};
 pub use outcome::{Outcome, RunFailure, Verdict};
 pub use scenario::{Intervention, NodeSpec, Scenario};
+pub use simulation::{Next, Simulation};

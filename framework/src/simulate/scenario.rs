@@ -255,7 +255,7 @@ impl Scenario {
         self.network(Network::with(everywhere))
     }
 
-    /// Does something at this time after the start.
+    /// Does something at this time after the start; at time zero, before the nodes start.
     #[must_use]
     pub fn at(mut self, time: Duration, intervention: Intervention) -> Self {
         self.timeline.push((When::At(ns(time)), intervention));

@@ -1,0 +1,321 @@
+//! Drives a simulation over the nodes of a host, and records it if asked to.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::outcome::{Outcome, RunFailure, Verdict};
+use super::simulation::{Happening, Next, Notes, Simulation, Task};
+use super::view::SimulationView;
+use crate::trace::{
+    Copy, Ending, Engine, Header, Recorder, SentMessage, SetTimer, TraceEvent, VERSION, What,
+};
+use crate::worker::{EncodedEffect, Host, NodeFailure, Output, Payload};
+
+/// What else is wanted of a run.
+#[derive(Default)]
+pub struct Options<'a> {
+    /// Records the run.
+    pub recorder: Option<&'a mut dyn Recorder>,
+    /// Where the run comes from, for the trace's header.
+    pub origin: Origin,
+    /// Measures how long each handler takes in real time. Takes no part in the outcome.
+    pub handler_times: Option<&'a mut HandlerTimes>,
+}
+
+/// The test that a run belongs to; empty for a run outside a suite.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The lab, such as `lab1`.
+    pub lab: String,
+    /// The test's number, such as `2.4`.
+    pub test: String,
+    /// The test's title.
+    pub title: String,
+}
+
+/// The real time that handlers took, by kind of node and handler. Virtual time hides a slow handler;
+/// this does not.
+#[derive(Clone, Debug, Default)]
+pub struct HandlerTimes {
+    /// The times, by names such as `server on_message Request`.
+    pub handlers: BTreeMap<String, HandlerTime>,
+}
+
+/// The real time that one handler took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HandlerTime {
+    /// How often it ran.
+    pub calls: u64,
+    /// How long in all.
+    pub total: Duration,
+    /// How long at most.
+    pub longest: Duration,
+}
+
+impl Simulation {
+    /// Runs the simulation to its end, with the nodes in `host`.
+    pub fn run(mut self, host: &mut dyn Host, mut options: Options<'_>) -> Outcome {
+        let mut output = Output::new();
+        let mut recording = options.recorder.take().map(|recorder| {
+            self.notes = Some(Notes::default());
+            recorder.header(&self.header(&options.origin));
+            Recording { recorder, states: Vec::new() }
+        });
+        loop {
+            match self.advance() {
+                Next::Finished => break,
+                Next::Make(slot) => {
+                    let spec = self.spec(slot);
+                    let made = host.make(slot, &spec.kind, spec.address, &spec.arguments);
+                    self.made(made);
+                }
+                Next::Step(slot) => {
+                    if let Some(recording) = &mut recording {
+                        recording.happenings(&mut self, host);
+                        recording.step(&mut self, slot, host, &mut output);
+                    } else if let Some(times) = &mut options.handler_times {
+                        let name = self.handler_name(slot, host);
+                        let start = Instant::now();
+                        let stepped = host.step(slot, self.event(), &mut output);
+                        times.add(name, start.elapsed());
+                        self.take_in(slot, stepped, &output, host);
+                    } else {
+                        let stepped = host.step(slot, self.event(), &mut output);
+                        self.take_in(slot, stepped, &output, host);
+                    }
+                }
+                Next::Check => {
+                    let property = self.property().clone();
+                    if let Some(recording) = &mut recording {
+                        recording.happenings(&mut self, host);
+                        let what = What::Check { property: property.name().to_owned() };
+                        recording.recorder.event(TraceEvent::new(Some(self.now_ns), what));
+                    }
+                    let checked = property.check(&mut SimulationView::new(&self, host));
+                    self.checked(checked);
+                }
+            }
+        }
+        let outcome = self.outcome();
+        if let Some(recording) = &mut recording {
+            recording.happenings(&mut self, host);
+            recording.recorder.ending(&ending(&outcome.verdict));
+        }
+        outcome
+    }
+
+    /// Takes in a step, and reports an address that does not exist.
+    fn take_in(
+        &mut self,
+        slot: usize,
+        stepped: Result<(), NodeFailure>,
+        output: &Output,
+        host: &mut dyn Host,
+    ) {
+        if let Err((to, message)) = self.stepped(stepped, output) {
+            let message = show(host, slot, Payload::Message, output.get(message));
+            let from = self.spec(slot).address;
+            self.fail(RunFailure::UnknownAddress { from, to, message });
+        }
+    }
+
+    fn header(&self, origin: &Origin) -> Header {
+        let specs = &self.scenario.nodes;
+        let clients = specs.iter().filter(|spec| spec.work.is_some());
+        let others = specs.iter().filter(|spec| spec.work.is_none());
+        Header {
+            version: VERSION,
+            engine: Engine::Simulate,
+            lab: origin.lab.clone(),
+            test: origin.test.clone(),
+            title: origin.title.clone(),
+            seed: self.seed,
+            fault_model: self.scenario.fault_model,
+            nodes: clients.chain(others).map(|spec| spec.address).collect(),
+        }
+    }
+
+    /// A name such as `server on_message Request` for the handler of the step under way.
+    fn handler_name(&self, slot: usize, host: &mut dyn Host) -> String {
+        let variant = match self.event() {
+            crate::worker::Event::Message { message, .. } => {
+                first_word(&show(host, slot, Payload::Message, message))
+            }
+            crate::worker::Event::Timer { timer } => {
+                first_word(&show(host, slot, Payload::Timer, timer))
+            }
+            _ => String::new(),
+        };
+        format!("{} {} {variant}", self.spec(slot).kind, self.handler()).trim_end().to_owned()
+    }
+
+    /// What the step under way is, in a trace's terms.
+    fn what(&self, slot: usize, host: &mut dyn Host) -> What {
+        let node = self.spec(slot).address;
+        match *self.task() {
+            Task::Init { .. } => What::Start { node, kind: self.spec(slot).kind.clone() },
+            Task::Handle(message) => {
+                let crate::worker::Event::Message { from, message: bytes } = self.event() else {
+                    unreachable!("a message is handled")
+                };
+                let duplicate = self.is_duplicate(message);
+                What::Deliver {
+                    node,
+                    from,
+                    id: message.id,
+                    message: show(host, slot, Payload::Message, bytes),
+                    copy: if duplicate { Copy::Duplicate } else { Copy::Original },
+                }
+            }
+            Task::Fire { id, .. } => {
+                let crate::worker::Event::Timer { timer } = self.event() else {
+                    unreachable!("a timer is handled")
+                };
+                What::Fire { node, id, timer: show(host, slot, Payload::Timer, timer) }
+            }
+            Task::Command { slot } => {
+                let client = self.participants[slot].client.as_ref().expect("a client");
+                let operation = client.operations.last().expect("a command was noted");
+                let shown = client.work.show_command(&operation.command);
+                What::Command { node, command: shown.text, value: shown.value }
+            }
+            Task::Make { .. } | Task::Check { .. } | Task::Intervene { .. } => {
+                unreachable!("no step is under way")
+            }
+        }
+    }
+}
+
+impl HandlerTimes {
+    fn add(&mut self, name: String, took: Duration) {
+        let time = self.handlers.entry(name).or_default();
+        time.calls += 1;
+        time.total += took;
+        time.longest = time.longest.max(took);
+    }
+}
+
+/// A run being recorded.
+struct Recording<'a> {
+    recorder: &'a mut dyn Recorder,
+    /// Each node's state as last recorded, encoded, by slot.
+    states: Vec<Vec<u8>>,
+}
+
+impl Recording<'_> {
+    /// Takes the step under way and records it.
+    fn step(
+        &mut self,
+        simulation: &mut Simulation,
+        slot: usize,
+        host: &mut dyn Host,
+        output: &mut Output,
+    ) {
+        let what = simulation.what(slot, host);
+        self.recorder.before(&what);
+        let stepped = host.step(slot, simulation.event(), output);
+        let mut event = TraceEvent::new(Some(simulation.now_ns), what);
+        event.printed = self.recorder.printed();
+        event.failure = stepped.as_ref().err().cloned();
+        let failed = event.failure.is_some();
+        simulation.take_in(slot, stepped, output, host);
+        if !failed {
+            self.effects(&mut event, simulation, slot, host, output);
+            event.state = self.changed_state(slot, host);
+        }
+        self.recorder.event(event);
+    }
+
+    fn effects(
+        &self,
+        event: &mut TraceEvent,
+        simulation: &Simulation,
+        slot: usize,
+        host: &mut dyn Host,
+        output: &Output,
+    ) {
+        let notes = simulation.notes.as_ref().expect("a recorded run keeps notes");
+        for &(id, to, span, fate) in &notes.sent {
+            let message = show(host, slot, Payload::Message, output.get(span));
+            event.sent.push(SentMessage { id, to, message, fate });
+        }
+        for &(id, span, min_ns, max_ns) in &notes.timers {
+            let timer = show(host, slot, Payload::Timer, output.get(span));
+            event.timers.push(SetTimer { id, timer, min_ns, max_ns });
+        }
+        for effect in output.effects() {
+            if let EncodedEffect::Log { line } = *effect {
+                event.logged.push(output.text(line));
+            }
+        }
+    }
+
+    /// The node's state, if it is not what was recorded last.
+    fn changed_state(&mut self, slot: usize, host: &mut dyn Host) -> Option<String> {
+        if self.states.len() <= slot {
+            self.states.resize_with(slot + 1, Vec::new);
+        }
+        let mut state = Vec::new();
+        if let Err(failure) = host.state(slot, &mut state) {
+            return Some(format!("<{failure}>"));
+        }
+        // A state without fields has no bytes, and is still shown once.
+        let first = self.states[slot].is_empty();
+        if !first && self.states[slot] == state {
+            return None;
+        }
+        let text = match host.show(slot, Payload::State, &state, true) {
+            Ok(text) => text,
+            Err(failure) => format!("<{failure}>"),
+        };
+        self.states[slot] = state;
+        Some(text)
+    }
+
+    /// Records what happened besides steps.
+    fn happenings(&mut self, simulation: &mut Simulation, host: &mut dyn Host) {
+        let notes = simulation.notes.as_mut().expect("a recorded run keeps notes");
+        for happening in std::mem::take(&mut notes.happened) {
+            let address = |slot: usize| simulation.spec(slot).address;
+            let what = match happening {
+                Happening::Lost { message, bytes, reason } => What::Lose {
+                    node: address(message.to),
+                    from: address(message.from),
+                    id: message.id,
+                    message: show(host, message.from, Payload::Message, &bytes),
+                    reason: reason.to_owned(),
+                },
+                Happening::Returned { slot, result } => {
+                    let client = simulation.participants[slot].client.as_ref().expect("a client");
+                    let shown = client.work.show_result(&result);
+                    What::Return { node: address(slot), result: shown.text, value: shown.value }
+                }
+                Happening::Crashed(node) => What::Crash { node },
+                Happening::Network(change) => What::Network { change },
+            };
+            self.recorder.event(TraceEvent::new(Some(simulation.now_ns), what));
+        }
+    }
+}
+
+/// How a run ended, in a trace's terms.
+fn ending(verdict: &Verdict) -> Ending {
+    match verdict {
+        Verdict::Held => Ending::Held,
+        Verdict::Violated(violation) => Ending::Violated(violation.clone()),
+        Verdict::Undecided { property, reason } => {
+            Ending::Failed { reason: format!("{property}: not decided: {reason}") }
+        }
+        Verdict::Failed(failure) => Ending::Failed { reason: failure.to_string() },
+    }
+}
+
+/// What encoded bytes look like, or why they cannot be shown.
+fn show(host: &mut dyn Host, slot: usize, what: Payload, bytes: &[u8]) -> String {
+    host.show(slot, what, bytes, false).unwrap_or_else(|failure| format!("<{failure}>"))
+}
+
+/// The name that a `Debug` text starts with.
+fn first_word(text: &str) -> String {
+    text.chars().take_while(|character| character.is_alphanumeric() || *character == '_').collect()
+}

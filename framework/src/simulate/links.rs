@@ -1,0 +1,80 @@
+//! Which links are cut, held or about to lose something, and what is waiting at them.
+
+use std::collections::BTreeMap;
+
+use super::queue::InFlight;
+use crate::Address;
+
+/// How a link that is not in order stands.
+#[derive(Clone, Debug, Default)]
+struct Link {
+    cut: bool,
+    held: bool,
+    drop_next: u32,
+    /// What has arrived at a held link, in order.
+    waiting: Vec<InFlight>,
+}
+
+/// The links, by sender and receiver. A link in order has no entry.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    links: BTreeMap<(Address, Address), Link>,
+}
+
+impl Links {
+    /// Whether all links are in order: the usual case, and a cheap question.
+    pub(super) fn all_in_order(&self) -> bool {
+        self.links.is_empty()
+    }
+
+    pub(super) fn cut(&mut self, from: Address, to: Address) {
+        if from != to {
+            self.links.entry((from, to)).or_default().cut = true;
+        }
+    }
+
+    pub(super) fn hold(&mut self, from: Address, to: Address) {
+        self.links.entry((from, to)).or_default().held = true;
+    }
+
+    pub(super) fn drop_next(&mut self, from: Address, to: Address, count: u32) {
+        self.links.entry((from, to)).or_default().drop_next += count;
+    }
+
+    /// Brings a link in order, and returns what was waiting at it.
+    pub(super) fn mend(&mut self, from: Address, to: Address) -> Vec<InFlight> {
+        self.links.remove(&(from, to)).map(|link| link.waiting).unwrap_or_default()
+    }
+
+    /// Brings all links in order, and returns what was waiting, link by link.
+    pub(super) fn heal(&mut self) -> Vec<InFlight> {
+        std::mem::take(&mut self.links).into_values().flat_map(|link| link.waiting).collect()
+    }
+
+    pub(super) fn is_cut(&self, from: Address, to: Address) -> bool {
+        !self.all_in_order() && self.links.get(&(from, to)).is_some_and(|link| link.cut)
+    }
+
+    pub(super) fn is_held(&self, from: Address, to: Address) -> bool {
+        !self.all_in_order() && self.links.get(&(from, to)).is_some_and(|link| link.held)
+    }
+
+    /// Lets an arrived message wait until its link is mended.
+    pub(super) fn wait(&mut self, from: Address, to: Address, message: InFlight) {
+        self.links.entry((from, to)).or_default().waiting.push(message);
+    }
+
+    /// Whether the message now being sent is to be lost by [`Links::drop_next`].
+    pub(super) fn takes_drop(&mut self, from: Address, to: Address) -> bool {
+        if self.all_in_order() {
+            return false;
+        }
+        match self.links.get_mut(&(from, to)) {
+            Some(link) if link.drop_next > 0 => {
+                link.drop_next -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! A node of a run, as the engine sees it, and the worker that drives a client.
+
+use std::sync::Arc;
+
+use super::network::ns;
+use super::scenario::NodeSpec;
+use crate::Address;
+use crate::history::Operation;
+use crate::workload::ClientWork;
+
+/// A node of a run. Its slot is its index.
+pub(super) struct Participant {
+    pub(super) spec: NodeSpec,
+    pub(super) crashed: bool,
+    pub(super) client: Option<ClientWorker>,
+    /// The newest message handled so far from each slot: an older one is late.
+    newest_from: Vec<u64>,
+    /// On a network that keeps order: when the last message from each slot arrives, in nanoseconds.
+    last_arrival_ns: Vec<u64>,
+}
+
+impl Participant {
+    pub(super) fn new(spec: NodeSpec) -> Self {
+        let client = spec.work.clone().map(ClientWorker::new);
+        Self { spec, crashed: false, client, newest_from: Vec::new(), last_arrival_ns: Vec::new() }
+    }
+
+    pub(super) fn address(&self) -> Address {
+        self.spec.address
+    }
+
+    /// Notes that a message was handled; returns whether one sent after it was handled before.
+    pub(super) fn overtaken(&mut self, from: usize, id: u64) -> bool {
+        let newest = entry(&mut self.newest_from, from);
+        let overtaken = id < *newest;
+        *newest = id.max(*newest);
+        overtaken
+    }
+
+    /// When the last message from this slot arrives that has been sent so far.
+    pub(super) fn last_arrival_ns(&mut self, from: usize) -> &mut u64 {
+        entry(&mut self.last_arrival_ns, from)
+    }
+}
+
+/// The number kept for a slot, 0 at first.
+fn entry(numbers: &mut Vec<u64>, slot: usize) -> &mut u64 {
+    if numbers.len() <= slot {
+        numbers.resize(slot + 1, 0);
+    }
+    &mut numbers[slot]
+}
+
+/// Drives a client in a closed loop: gives it a command, takes the result, gives it the next.
+pub(super) struct ClientWorker {
+    pub(super) work: Arc<dyn ClientWork>,
+    pub(super) operations: Vec<Operation>,
+    pub(super) answered: u64,
+    next_allowed_ns: u64,
+}
+
+impl ClientWorker {
+    fn new(work: Arc<dyn ClientWork>) -> Self {
+        Self { work, operations: Vec::new(), answered: 0, next_allowed_ns: 0 }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.work.count().is_some_and(|count| self.answered >= count)
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        self.operations.len() as u64 > self.answered
+    }
+
+    /// When the next command may be given.
+    pub(super) fn next_command_ns(&self) -> u64 {
+        self.next_allowed_ns
+    }
+
+    /// Notes the next command as given now.
+    pub(super) fn call(&mut self, seed: u64, client: Address, now_ns: u64) {
+        let index = self.answered;
+        self.operations.push(Operation {
+            client,
+            command: self.work.command(seed, client, index),
+            expected: self.work.expected(index).map(<[u8]>::to_vec),
+            result: None,
+            call_ns: now_ns,
+            return_ns: None,
+        });
+        self.next_allowed_ns = now_ns.saturating_add(ns(self.work.period()));
+    }
+
+    /// Notes the result of the command under way.
+    pub(super) fn take(&mut self, result: &[u8], now_ns: u64) {
+        let operation = self.operations.last_mut().expect("a command is under way");
+        operation.result = Some(result.to_vec());
+        operation.return_ns = Some(now_ns);
+        self.answered += 1;
+    }
+}

@@ -1,0 +1,56 @@
+//! Buffers for messages and timers on their way, used again and again.
+
+/// Names a buffer of a [`Pool`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Handle(u32);
+
+#[derive(Debug, Default)]
+struct Buffer {
+    bytes: Vec<u8>,
+    /// How many copies are still on their way.
+    copies: u8,
+    /// Whether a copy has arrived already.
+    delivered: bool,
+}
+
+/// Buffers, each shared by the copies of one message.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    buffers: Vec<Buffer>,
+    free: Vec<Handle>,
+}
+
+impl Pool {
+    /// Keeps `bytes` until they have been released `copies` times.
+    pub(super) fn keep(&mut self, bytes: &[u8], copies: u8) -> Handle {
+        let handle = self.free.pop().unwrap_or_else(|| {
+            self.buffers.push(Buffer::default());
+            Handle(u32::try_from(self.buffers.len() - 1).expect("limits keep the pool small"))
+        });
+        let buffer = &mut self.buffers[handle.0 as usize];
+        buffer.bytes.clear();
+        buffer.bytes.extend_from_slice(bytes);
+        buffer.copies = copies;
+        buffer.delivered = false;
+        handle
+    }
+
+    pub(super) fn bytes(&self, handle: Handle) -> &[u8] {
+        &self.buffers[handle.0 as usize].bytes
+    }
+
+    /// Whether a copy has been delivered before.
+    pub(super) fn is_duplicate(&self, handle: Handle) -> bool {
+        self.buffers[handle.0 as usize].delivered
+    }
+
+    /// One copy less. A released buffer's bytes stay readable until something else is kept.
+    pub(super) fn release(&mut self, handle: Handle, delivered: bool) {
+        let buffer = &mut self.buffers[handle.0 as usize];
+        buffer.delivered |= delivered;
+        buffer.copies -= 1;
+        if buffer.copies == 0 {
+            self.free.push(handle);
+        }
+    }
+}

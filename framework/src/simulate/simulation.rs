@@ -1,0 +1,743 @@
+//! The simulation itself: a state machine that says which step comes next and takes in what came of
+//! it.
+//!
+//! It does no input or output and calls no node: whoever drives it does (see [`Simulation::run`]).
+//! So many simulations can advance side by side, their steps sent to other processes in batches.
+
+use std::collections::VecDeque;
+
+use super::digest::Digest;
+use super::links::Links;
+use super::network::{Arrivals, Network};
+use super::outcome::{Outcome, RunFailure, Verdict};
+use super::participant::Participant;
+use super::pool::{Handle, Pool};
+use super::queue::{InFlight, Planned, Queue};
+use super::scenario::{Intervention, NodeSpec, Scenario, When};
+use crate::property::{Broken, Property, Traffic, Violation};
+use crate::random::{Random, Stream};
+use crate::trace::{Fate, MessageId, TimerId};
+use crate::worker::{EncodedEffect, Event, NodeFailure, Output, Span};
+use crate::{Address, FaultModel};
+
+/// A run in progress.
+pub struct Simulation {
+    pub(super) scenario: Scenario,
+    pub(super) seed: u64,
+    pub(super) now_ns: u64,
+    pub(super) participants: Vec<Participant>,
+    pub(super) traffic: Traffic,
+    pool: Pool,
+    queue: Queue,
+    todo: VecDeque<Task>,
+    current: Option<Task>,
+    network: Network,
+    links: Links,
+    network_random: Random,
+    timer_random: Random,
+    digest: Digest,
+    steps: u64,
+    messages_ever: MessageId,
+    timers_ever: TimerId,
+    /// Interventions that wait for a client's results.
+    triggers: Vec<(Address, u64, Intervention)>,
+    /// Interventions of the timeline that are still to come.
+    timeline_left: usize,
+    phase: Phase,
+    verdict: Option<Verdict>,
+    /// When recording: what to tell the recorder.
+    pub(super) notes: Option<Notes>,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Not all clients are done, or something is still to be done to the run.
+    Running,
+    /// All is done, and the run goes on for the time that the scenario wants to watch.
+    Lingering,
+    /// Time stands still, and the properties are checked from this index on.
+    Checking { next: usize },
+}
+
+/// What the driver has to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Make the node of this slot (see [`Simulation::spec`]) and say [`Simulation::made`].
+    Make(usize),
+    /// Let the node of this slot handle [`Simulation::event`] and say [`Simulation::stepped`].
+    Step(usize),
+    /// Look at [`Simulation::property`] and say [`Simulation::checked`].
+    Check,
+    /// Nothing: the run is over.
+    Finished,
+}
+
+/// Something to be done before time moves on.
+#[derive(Debug)]
+pub(super) enum Task {
+    Make { slot: usize },
+    Init { slot: usize },
+    Handle(InFlight),
+    Fire { slot: usize, timer: Handle, id: TimerId },
+    Command { slot: usize },
+    Check { property: Property },
+    Intervene { index: usize },
+}
+
+/// What a recorder wants to know beyond the step itself.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    /// What the last step sent, and what became of it.
+    pub(super) sent: Vec<(MessageId, Address, Span, Fate)>,
+    /// The timers that the last step set.
+    pub(super) timers: Vec<(TimerId, Span, u64, u64)>,
+    /// What happened besides, in order.
+    pub(super) happened: Vec<Happening>,
+}
+
+/// Something that happened without a step.
+#[derive(Debug)]
+pub(super) enum Happening {
+    Lost { message: InFlight, bytes: Vec<u8>, reason: &'static str },
+    Returned { slot: usize, result: Vec<u8> },
+    Crashed(Address),
+    Network(String),
+}
+
+impl Simulation {
+    /// A run of `scenario` with this seed.
+    #[must_use]
+    pub fn new(scenario: Scenario, seed: u64) -> Self {
+        let mut simulation = Self {
+            seed,
+            now_ns: 0,
+            participants: Vec::new(),
+            traffic: Traffic::default(),
+            pool: Pool::default(),
+            queue: Queue::default(),
+            todo: VecDeque::new(),
+            current: None,
+            network: scenario.network.clone(),
+            links: Links::default(),
+            network_random: Random::new(seed, Stream::Network),
+            timer_random: Random::new(seed, Stream::Timers),
+            digest: Digest::default(),
+            steps: 0,
+            messages_ever: 0,
+            timers_ever: 0,
+            triggers: Vec::new(),
+            timeline_left: 0,
+            phase: Phase::Running,
+            verdict: None,
+            notes: None,
+            scenario,
+        };
+        // All nodes are there before the first one starts, and all have started before the first
+        // command.
+        let specs = simulation.scenario.nodes.clone();
+        let slots: Vec<usize> = specs.into_iter().map(|spec| simulation.add(spec)).collect();
+        simulation.plan_timeline();
+        simulation.todo.extend(slots.iter().map(|&slot| Task::Make { slot }));
+        simulation.todo.extend(slots.iter().map(|&slot| Task::Init { slot }));
+        for slot in slots {
+            simulation.plan_command(slot);
+        }
+        simulation
+    }
+
+    fn plan_timeline(&mut self) {
+        for (index, (when, intervention)) in self.scenario.timeline.iter().enumerate() {
+            match *when {
+                // What is done at time zero is done before the nodes start.
+                When::At(0) => self.todo.push_back(Task::Intervene { index }),
+                When::At(at_ns) => {
+                    self.queue.plan(at_ns, Planned::Intervention { index });
+                    self.timeline_left += 1;
+                }
+                When::Answered(client, results) => {
+                    self.triggers.push((client, results, intervention.clone()));
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, spec: NodeSpec) -> usize {
+        self.participants.push(Participant::new(spec));
+        self.participants.len() - 1
+    }
+
+    /// What the driver has to do next.
+    pub fn advance(&mut self) -> Next {
+        self.current = None;
+        loop {
+            if self.verdict.is_some() {
+                return Next::Finished;
+            }
+            if let Some(task) = self.todo.pop_front() {
+                if let Some(next) = self.begin(task) {
+                    return next;
+                }
+                continue;
+            }
+            if let Phase::Checking { next } = self.phase {
+                match self.scenario.checks.get(next) {
+                    Some(property) => {
+                        self.todo.push_back(Task::Check { property: property.clone() });
+                        self.phase = Phase::Checking { next: next + 1 };
+                    }
+                    None => self.verdict = Some(Verdict::Held),
+                }
+                continue;
+            }
+            if self.phase == Phase::Running && self.all_done() {
+                self.phase = Phase::Lingering;
+                self.queue.plan(self.now_ns.saturating_add(self.scenario.linger_ns), Planned::Over);
+            }
+            match self.queue.take(self.scenario.deadline_ns) {
+                Some((at_ns, Planned::Over)) => {
+                    self.now_ns = at_ns;
+                    self.phase = Phase::Checking { next: 0 };
+                }
+                Some((at_ns, planned)) => {
+                    self.now_ns = at_ns;
+                    self.happen(planned);
+                }
+                None => {
+                    self.now_ns = self.scenario.deadline_ns;
+                    self.phase = Phase::Checking { next: 0 };
+                }
+            }
+        }
+    }
+
+    /// Starts a task, unless it has become pointless.
+    fn begin(&mut self, task: Task) -> Option<Next> {
+        let next = match task {
+            Task::Make { slot } => Next::Make(slot),
+            Task::Check { .. } => Next::Check,
+            Task::Intervene { index } => {
+                let intervention = self.scenario.timeline[index].1.clone();
+                self.intervene(intervention);
+                return None;
+            }
+            Task::Handle(message) => {
+                if !self.passes(message) {
+                    return None;
+                }
+                Next::Step(message.to)
+            }
+            Task::Init { slot } | Task::Fire { slot, .. } | Task::Command { slot } => {
+                if self.participants[slot].crashed {
+                    return None;
+                }
+                if matches!(task, Task::Command { .. }) {
+                    let (seed, now_ns) = (self.seed, self.now_ns);
+                    let participant = &mut self.participants[slot];
+                    let address = participant.address();
+                    let client = participant.client.as_mut().expect("a command is for a client");
+                    client.call(seed, address, now_ns);
+                }
+                Next::Step(slot)
+            }
+        };
+        self.current = Some(task);
+        Some(next)
+    }
+
+    /// Lets something planned happen.
+    fn happen(&mut self, planned: Planned) {
+        match planned {
+            Planned::Arrival(message) => self.todo.push_back(Task::Handle(message)),
+            Planned::Fire { slot, timer, id } => {
+                if self.participants[slot].crashed {
+                    self.pool.release(timer, false);
+                } else {
+                    self.todo.push_back(Task::Fire { slot, timer, id });
+                }
+            }
+            Planned::NextCommand { slot } => self.todo.push_back(Task::Command { slot }),
+            Planned::Intervention { index } => {
+                self.timeline_left -= 1;
+                let intervention = self.scenario.timeline[index].1.clone();
+                self.intervene(intervention);
+            }
+            Planned::Over => {}
+        }
+    }
+
+    /// Whether an arriving message is handled; if not, it is lost or waits.
+    fn passes(&mut self, message: InFlight) -> bool {
+        let (from, to) = (self.address(message.from), self.address(message.to));
+        if self.participants[message.to].crashed {
+            self.lose(message, "its receiver has crashed");
+            return false;
+        }
+        if self.links.all_in_order() {
+            return true;
+        }
+        let in_order = self.scenario.fault_model == FaultModel::ReliableInOrderFailStop;
+        let cut = self.links.is_cut(from, to);
+        if self.links.is_held(from, to) || (cut && in_order) {
+            self.links.wait(from, to, message);
+            return false;
+        }
+        if cut {
+            self.lose(message, "its link is cut");
+        }
+        !cut
+    }
+
+    fn lose(&mut self, message: InFlight, reason: &'static str) {
+        if let Some(notes) = &mut self.notes {
+            let bytes = self.pool.bytes(message.message).to_vec();
+            notes.happened.push(Happening::Lost { message, bytes, reason });
+        }
+        self.pool.release(message.message, false);
+    }
+
+    fn note(&mut self, happening: impl FnOnce() -> Happening) {
+        if let Some(notes) = &mut self.notes {
+            notes.happened.push(happening());
+        }
+    }
+
+    fn intervene(&mut self, intervention: Intervention) {
+        match &intervention {
+            Intervention::Check(property) => {
+                self.todo.push_back(Task::Check { property: property.clone() });
+                return;
+            }
+            Intervention::Crash(node) => self.crash(*node),
+            _ => self.note(|| Happening::Network(intervention.to_string())),
+        }
+        match intervention {
+            Intervention::Cut { from, to } => self.links.cut(from, to),
+            Intervention::Hold { from, to } => self.links.hold(from, to),
+            Intervention::DropNext { from, to, count } => self.links.drop_next(from, to, count),
+            Intervention::Mend { from, to } => {
+                let waiting = self.links.mend(from, to);
+                self.todo.extend(waiting.into_iter().map(Task::Handle));
+            }
+            Intervention::Heal => {
+                let waiting = self.links.heal();
+                self.todo.extend(waiting.into_iter().map(Task::Handle));
+            }
+            Intervention::Isolate(node) => {
+                for other in self.addresses() {
+                    self.links.cut(node, other);
+                    self.links.cut(other, node);
+                }
+            }
+            Intervention::Partition(groups) => self.partition(&groups),
+            Intervention::Start(spec) => {
+                let slot = self.add(spec);
+                self.todo.push_back(Task::Make { slot });
+                self.todo.push_back(Task::Init { slot });
+                self.plan_command(slot);
+            }
+            Intervention::Conditions(network) => self.network = network,
+            Intervention::Crash(_) | Intervention::Check(_) => {}
+        }
+    }
+
+    fn partition(&mut self, groups: &[Vec<Address>]) {
+        let addresses = self.addresses();
+        for &from in &addresses {
+            for &to in &addresses {
+                let together =
+                    groups.iter().any(|group| group.contains(&from) && group.contains(&to));
+                if together {
+                    let waiting = self.links.mend(from, to);
+                    self.todo.extend(waiting.into_iter().map(Task::Handle));
+                } else {
+                    self.links.cut(from, to);
+                }
+            }
+        }
+    }
+
+    fn crash(&mut self, node: Address) {
+        if let Some(slot) = self.slot_of(node) {
+            self.participants[slot].crashed = true;
+        }
+        self.note(|| Happening::Crashed(node));
+    }
+
+    fn addresses(&self) -> Vec<Address> {
+        self.participants.iter().map(Participant::address).collect()
+    }
+
+    fn address(&self, slot: usize) -> Address {
+        self.participants[slot].address()
+    }
+
+    pub(super) fn slot_of(&self, address: Address) -> Option<usize> {
+        self.participants.iter().position(|participant| participant.address() == address)
+    }
+
+    /// Whether the run may end: every client that can be is done, and the timeline is empty.
+    fn all_done(&self) -> bool {
+        self.scenario.until_done
+            && self.timeline_left == 0
+            && self.participants.iter().any(|participant| participant.client.is_some())
+            && self.participants.iter().all(|participant| {
+                participant.crashed
+                    || participant.client.as_ref().is_none_or(|client| client.is_done())
+            })
+    }
+
+    /// Gives a client its next command, now or when its rate allows.
+    fn plan_command(&mut self, slot: usize) {
+        let Some(client) = &self.participants[slot].client else { return };
+        if client.is_done() {
+            return;
+        }
+        let at_ns = client.next_command_ns();
+        if at_ns <= self.now_ns {
+            self.todo.push_back(Task::Command { slot });
+        } else {
+            self.queue.plan(at_ns, Planned::NextCommand { slot });
+        }
+    }
+
+    /// The node to be made in a slot.
+    #[must_use]
+    pub fn spec(&self, slot: usize) -> &NodeSpec {
+        &self.participants[slot].spec
+    }
+
+    /// The event that the node of [`Next::Step`] has to handle.
+    ///
+    /// # Panics
+    /// When no step is under way.
+    #[must_use]
+    pub fn event(&self) -> Event<'_> {
+        match self.current.as_ref().expect("a step is under way") {
+            Task::Init { .. } => Event::Init,
+            Task::Handle(message) => Event::Message {
+                from: self.address(message.from),
+                message: self.pool.bytes(message.message),
+            },
+            Task::Fire { timer, .. } => Event::Timer { timer: self.pool.bytes(*timer) },
+            Task::Command { slot } => {
+                let client = self.participants[*slot].client.as_ref().expect("a client");
+                let operation = client.operations.last().expect("a command was noted");
+                Event::Command { command: &operation.command }
+            }
+            Task::Make { .. } | Task::Check { .. } | Task::Intervene { .. } => {
+                panic!("no step is under way")
+            }
+        }
+    }
+
+    /// The property to be looked at for [`Next::Check`].
+    ///
+    /// # Panics
+    /// When none is.
+    #[must_use]
+    pub fn property(&self) -> &Property {
+        match &self.current {
+            Some(Task::Check { property }) => property,
+            _ => panic!("no property is to be checked"),
+        }
+    }
+
+    /// The task under way.
+    pub(super) fn task(&self) -> &Task {
+        self.current.as_ref().expect("a task is under way")
+    }
+
+    /// Whether the message now being handled has been handled before.
+    pub(super) fn is_duplicate(&self, message: InFlight) -> bool {
+        self.pool.is_duplicate(message.message)
+    }
+
+    /// Says what came of [`Next::Make`].
+    pub fn made(&mut self, made: Result<(), NodeFailure>) {
+        let Some(Task::Make { slot }) = self.current else { return };
+        if let Err(failure) = made {
+            let node = self.address(slot);
+            let handler = "constructor".to_owned();
+            self.fail(RunFailure::Node { node, handler, failure });
+        }
+    }
+
+    /// Says what came of [`Next::Check`].
+    pub fn checked(&mut self, checked: Result<(), Broken>) {
+        let property = self.property().name().to_owned();
+        match checked {
+            Ok(()) => {}
+            Err(Broken::Violated { expected, seen }) => {
+                self.verdict = Some(Verdict::Violated(Violation { property, expected, seen }));
+            }
+            Err(Broken::Node(node, failure)) => {
+                let handler = format!("state, looked at for \"{property}\",");
+                self.fail(RunFailure::Node { node, handler, failure });
+            }
+            Err(Broken::Undecided(reason)) => {
+                self.verdict = Some(Verdict::Undecided { property, reason });
+            }
+        }
+    }
+
+    /// Ends the run as failed.
+    pub fn fail(&mut self, failure: RunFailure) {
+        self.verdict = Some(Verdict::Failed(failure));
+    }
+
+    /// The handler that the step under way calls, in the words of the trait.
+    pub(super) fn handler(&self) -> &'static str {
+        match self.task() {
+            Task::Make { .. } => "constructor",
+            Task::Init { .. } => "init",
+            Task::Handle(_) => "on_message",
+            Task::Fire { .. } => "on_timer",
+            Task::Command { .. } => "send_command",
+            Task::Check { .. } => "state",
+            Task::Intervene { .. } => "start",
+        }
+    }
+
+    /// Says what came of [`Next::Step`]: `output` holds what the node did, if it did not fail. An
+    /// address that does not exist is the driver's to report, since only it can show the message: it is
+    /// returned, with the message.
+    pub fn stepped(
+        &mut self,
+        stepped: Result<(), NodeFailure>,
+        output: &Output,
+    ) -> Result<(), (Address, Span)> {
+        let Next::Step(slot) = self.next_of_current() else { return Ok(()) };
+        self.steps += 1;
+        if let Err(failure) = stepped {
+            let (node, handler) = (self.address(slot), self.handler().to_owned());
+            self.fail(RunFailure::Node { node, handler, failure });
+            return Ok(());
+        }
+        self.digest.word(self.now_ns);
+        self.digest.word(slot as u64);
+        match *self.task() {
+            Task::Handle(message) => {
+                let duplicate = self.pool.is_duplicate(message.message);
+                self.pool.release(message.message, true);
+                self.traffic.delivered += 1;
+                let overtaken = self.participants[slot].overtaken(message.from, message.id);
+                self.traffic.late += u64::from(duplicate || overtaken);
+            }
+            Task::Fire { timer, .. } => {
+                self.pool.release(timer, true);
+                self.traffic.timers_fired += 1;
+            }
+            _ => {}
+        }
+        let effects = self.apply(slot, output);
+        self.take_result(slot, output);
+        self.check_limits(slot);
+        effects
+    }
+
+    fn next_of_current(&self) -> Next {
+        match &self.current {
+            Some(Task::Init { slot } | Task::Fire { slot, .. } | Task::Command { slot }) => {
+                Next::Step(*slot)
+            }
+            Some(Task::Handle(message)) => Next::Step(message.to),
+            Some(Task::Make { slot }) => Next::Make(*slot),
+            Some(Task::Check { .. }) => Next::Check,
+            Some(Task::Intervene { .. }) | None => Next::Finished,
+        }
+    }
+
+    /// Gives the effects of a step to the network and the plan.
+    fn apply(&mut self, slot: usize, output: &Output) -> Result<(), (Address, Span)> {
+        if let Some(notes) = &mut self.notes {
+            notes.sent.clear();
+            notes.timers.clear();
+        }
+        let limits = self.scenario.limits;
+        let (mut sends, mut timers) = (0, 0);
+        for effect in output.effects() {
+            match *effect {
+                EncodedEffect::Send { to, message } => {
+                    sends += 1;
+                    if sends > limits.sends_per_step_max {
+                        self.too_much(slot, "sent too many messages in one step", sends - 1);
+                        return Ok(());
+                    }
+                    if message.len() > limits.message_bytes_max {
+                        let limit = limits.message_bytes_max;
+                        self.too_much(slot, "sent a message of too many bytes", limit);
+                        return Ok(());
+                    }
+                    let receiver = self.slot_of(to).ok_or((to, message))?;
+                    self.send(slot, receiver, message, output.get(message));
+                }
+                EncodedEffect::SetTimer { timer, min_ns, max_ns } => {
+                    timers += 1;
+                    if timers > limits.timers_per_step_max {
+                        self.too_much(slot, "set too many timers in one step", timers - 1);
+                        return Ok(());
+                    }
+                    self.set_timer(slot, timer, output.get(timer), min_ns, max_ns);
+                }
+                EncodedEffect::Log { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, slot: usize, receiver: usize, span: Span, bytes: &[u8]) {
+        let (from, to) = (self.address(slot), self.address(receiver));
+        self.messages_ever += 1;
+        let id = self.messages_ever;
+        self.digest.word(receiver as u64);
+        self.digest.bytes(bytes);
+        self.traffic.sent += 1;
+        self.traffic.last_sent_ns = self.now_ns;
+        if bytes.len() as u64 > self.traffic.message_bytes_max {
+            self.traffic.message_bytes_max = bytes.len() as u64;
+            self.traffic.largest = Some((from, to));
+        }
+        let fate = if slot == receiver {
+            // What a node sends to itself does not cross the network.
+            let latency_ns = Arrivals::draw_reliable(
+                self.network.conditions(from, to),
+                &mut self.network_random,
+            );
+            self.arrive(slot, receiver, id, bytes, &[latency_ns]);
+            Fate::Once
+        } else if self.scenario.fault_model == FaultModel::ReliableInOrderFailStop {
+            self.send_in_order(slot, receiver, id, bytes);
+            Fate::Once
+        } else if self.links.is_cut(from, to) {
+            Fate::Cut
+        } else if self.links.takes_drop(from, to) {
+            Fate::Dropped
+        } else {
+            let conditions = self.network.conditions(from, to);
+            match Arrivals::draw(conditions, &mut self.network_random) {
+                Arrivals::None => Fate::Dropped,
+                Arrivals::One(latency_ns) => {
+                    self.arrive(slot, receiver, id, bytes, &[latency_ns]);
+                    Fate::Once
+                }
+                Arrivals::Two(first_ns, second_ns) => {
+                    self.arrive(slot, receiver, id, bytes, &[first_ns, second_ns]);
+                    Fate::Twice
+                }
+            }
+        };
+        if let Some(notes) = &mut self.notes {
+            notes.sent.push((id, to, span, fate));
+        }
+    }
+
+    /// Plans the arrivals of a message's copies.
+    fn arrive(
+        &mut self,
+        from: usize,
+        to: usize,
+        id: MessageId,
+        bytes: &[u8],
+        latencies_ns: &[u64],
+    ) {
+        let message = self.pool.keep(bytes, latencies_ns.len() as u8);
+        for latency_ns in latencies_ns {
+            let at_ns = self.now_ns.saturating_add(*latency_ns);
+            self.queue.plan(at_ns, Planned::Arrival(InFlight { from, to, message, id }));
+        }
+    }
+
+    /// Plans the arrival of a message after all those sent before it on the same link.
+    fn send_in_order(&mut self, slot: usize, receiver: usize, id: MessageId, bytes: &[u8]) {
+        let (from, to) = (self.address(slot), self.address(receiver));
+        let conditions = self.network.conditions(from, to);
+        let latency_ns = Arrivals::draw_reliable(conditions, &mut self.network_random);
+        let last_ns = self.participants[receiver].last_arrival_ns(slot);
+        // Equal times keep the order in which they were planned.
+        let at_ns = self.now_ns.saturating_add(latency_ns).max(*last_ns);
+        *last_ns = at_ns;
+        let message = self.pool.keep(bytes, 1);
+        let arrival = InFlight { from: slot, to: receiver, message, id };
+        self.queue.plan(at_ns, Planned::Arrival(arrival));
+    }
+
+    fn set_timer(&mut self, slot: usize, span: Span, bytes: &[u8], min_ns: u64, max_ns: u64) {
+        self.timers_ever += 1;
+        let id = self.timers_ever;
+        self.digest.word(min_ns ^ max_ns.rotate_left(32));
+        self.digest.bytes(bytes);
+        let delay_ns =
+            if min_ns == max_ns { min_ns } else { self.timer_random.between(min_ns, max_ns) };
+        let timer = self.pool.keep(bytes, 1);
+        let at_ns = self.now_ns.saturating_add(delay_ns);
+        self.queue.plan(at_ns, Planned::Fire { slot, timer, id });
+        if let Some(notes) = &mut self.notes {
+            notes.timers.push((id, span, min_ns, max_ns));
+        }
+    }
+
+    /// Takes the result of a client's command, if it is there, and plans the next command.
+    fn take_result(&mut self, slot: usize, output: &Output) {
+        let now_ns = self.now_ns;
+        let Some(client) = &mut self.participants[slot].client else { return };
+        let Some(result) = output.result() else { return };
+        if !client.is_waiting() {
+            return;
+        }
+        client.take(result, now_ns);
+        let answered = client.answered;
+        self.digest.bytes(result);
+        self.note(|| Happening::Returned { slot, result: result.to_vec() });
+        self.plan_command(slot);
+        let address = self.address(slot);
+        let due = |trigger: &mut (Address, u64, Intervention)| {
+            trigger.0 == address && trigger.1 <= answered
+        };
+        let due: Vec<_> = self.triggers.extract_if(.., due).collect();
+        for (_, _, intervention) in due {
+            self.intervene(intervention);
+        }
+    }
+
+    fn check_limits(&mut self, slot: usize) {
+        let limits = self.scenario.limits;
+        if self.queue.len() > limits.pending_max {
+            let what = "left too many messages and timers pending";
+            self.too_much(slot, what, limits.pending_max);
+        } else if self.steps >= limits.steps_max {
+            let failure = RunFailure::TooMuch {
+                who: "the nodes".to_owned(),
+                what: format!("took too many steps in {} ms", self.now_ns / 1_000_000),
+                limit: limits.steps_max,
+            };
+            self.fail(failure);
+        }
+    }
+
+    fn too_much(&mut self, slot: usize, what: &str, limit: usize) {
+        let failure = RunFailure::TooMuch {
+            who: format!("{}'s {}", self.address(slot), self.handler()),
+            what: what.to_owned(),
+            limit: limit as u64,
+        };
+        self.fail(failure);
+    }
+
+    /// What the run came to.
+    ///
+    /// # Panics
+    /// When it is not over.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        Outcome {
+            verdict: self.verdict.clone().expect("the run is over"),
+            digest: self.digest.value(),
+            steps: self.steps,
+            time_ns: self.now_ns,
+            sent: self.traffic.sent,
+            delivered: self.traffic.delivered,
+            late: self.traffic.late,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What properties see of a simulated run.
+
+use super::simulation::Simulation;
+use crate::Address;
+use crate::history::Operation;
+use crate::property::{Traffic, View};
+use crate::worker::{Host, NodeFailure};
+
+/// A run at one moment, with the nodes at hand.
+pub(super) struct SimulationView<'a> {
+    simulation: &'a Simulation,
+    host: &'a mut dyn Host,
+}
+
+impl<'a> SimulationView<'a> {
+    pub(super) fn new(simulation: &'a Simulation, host: &'a mut dyn Host) -> Self {
+        Self { simulation, host }
+    }
+
+    fn slot(&self, node: Address) -> Result<usize, NodeFailure> {
+        self.simulation
+            .slot_of(node)
+            .ok_or_else(|| NodeFailure::NotProvided(format!("node {node}")))
+    }
+
+    fn show(&self, show: impl Fn(&dyn crate::workload::ClientWork) -> String) -> String {
+        let mut workers =
+            self.simulation.participants.iter().filter_map(|node| node.client.as_ref());
+        workers.next().map(|worker| show(worker.work.as_ref())).unwrap_or_default()
+    }
+}
+
+impl View for SimulationView<'_> {
+    fn now_ns(&self) -> Option<u64> {
+        Some(self.simulation.now_ns)
+    }
+
+    fn nodes(&self) -> Vec<Address> {
+        let alive = self.simulation.participants.iter().filter(|node| !node.crashed);
+        alive.map(|node| node.address()).collect()
+    }
+
+    fn clients(&self) -> Vec<Address> {
+        let clients = self.simulation.participants.iter().filter(|node| node.client.is_some());
+        clients.map(|node| node.address()).collect()
+    }
+
+    fn operations(&self, client: Address) -> &[Operation] {
+        let worker = self
+            .simulation
+            .slot_of(client)
+            .and_then(|slot| self.simulation.participants[slot].client.as_ref());
+        worker.map_or(&[], |worker| &worker.operations)
+    }
+
+    fn is_done(&self, client: Address) -> bool {
+        let slot = self.simulation.slot_of(client);
+        slot.and_then(|slot| self.simulation.participants[slot].client.as_ref())
+            .is_some_and(|worker| worker.is_done())
+    }
+
+    fn is_crashed(&self, node: Address) -> bool {
+        self.simulation.slot_of(node).is_some_and(|slot| self.simulation.participants[slot].crashed)
+    }
+
+    fn state(&mut self, node: Address) -> Result<Vec<u8>, NodeFailure> {
+        let slot = self.slot(node)?;
+        let mut bytes = Vec::new();
+        self.host.state(slot, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn observe(&mut self, node: Address, question: &[u8]) -> Result<Vec<u8>, NodeFailure> {
+        let slot = self.slot(node)?;
+        self.host.observe(slot, question)
+    }
+
+    fn traffic(&self) -> Option<&Traffic> {
+        Some(&self.simulation.traffic)
+    }
+
+    fn show_command(&self, command: &[u8]) -> String {
+        self.show(|work| work.show_command(command).text)
+    }
+
+    fn show_result(&self, result: &[u8]) -> String {
+        self.show(|work| work.show_result(result).text)
+    }
+}

@@ -1,0 +1,179 @@
+//! A small system for the engines' tests: a client that asks a counter until it is answered, and a
+//! server that adds. Every way in which it can be wrong is a switch of the server.
+
+use std::time::Duration;
+
+use faultlab::simulate::NodeSpec;
+use faultlab::worker::{Kind, Submission};
+use faultlab::workload::Workload;
+use faultlab::{Address, Client, Context, Node};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Message {
+    Add { number: u64, amount: u64 },
+    Sum { number: u64, sum: u64 },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Retry {
+    number: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Adder {
+    server: Address,
+    number: u64,
+    waiting: Option<u64>,
+    sum: Option<u64>,
+}
+
+impl Adder {
+    fn ask(&self, ctx: &mut Context<'_, Message, Retry>) {
+        if let Some(amount) = self.waiting {
+            ctx.send(self.server, Message::Add { number: self.number, amount });
+            ctx.set_timer(Retry { number: self.number }, Duration::from_millis(50));
+        }
+    }
+}
+
+impl Node for Adder {
+    type Message = Message;
+    type Timer = Retry;
+
+    fn on_message(
+        &mut self,
+        _from: Address,
+        message: Message,
+        _ctx: &mut Context<'_, Message, Retry>,
+    ) {
+        if let Message::Sum { number, sum } = message
+            && number == self.number
+            && self.waiting.take().is_some()
+        {
+            self.sum = Some(sum);
+        }
+    }
+
+    fn on_timer(&mut self, timer: Retry, ctx: &mut Context<'_, Message, Retry>) {
+        if timer.number == self.number {
+            self.ask(ctx);
+        }
+    }
+}
+
+impl Client for Adder {
+    type Command = u64;
+    type Result = u64;
+
+    fn send_command(&mut self, amount: u64, ctx: &mut Context<'_, Message, Retry>) {
+        self.number += 1;
+        self.waiting = Some(amount);
+        self.sum = None;
+        self.ask(ctx);
+    }
+
+    fn result(&self) -> Option<u64> {
+        self.sum
+    }
+}
+
+/// How the server goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Fault {
+    None,
+    ExecutesDuplicates,
+    PanicsAt(u64),
+    NotWritten,
+    Floods,
+    SendsToNobody,
+    PrintsAndLogs,
+    UsesRandomness,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Counter {
+    fault: Fault,
+    sum: u64,
+    last: std::collections::BTreeMap<Address, (u64, u64)>,
+}
+
+impl Node for Counter {
+    type Message = Message;
+    type Timer = Retry;
+
+    fn on_message(
+        &mut self,
+        from: Address,
+        message: Message,
+        ctx: &mut Context<'_, Message, Retry>,
+    ) {
+        let Message::Add { number, amount } = message else { return };
+        match self.fault {
+            Fault::PanicsAt(at) if at == number => panic!("number {at} is unlucky"),
+            Fault::NotWritten => todo!("add the amount"),
+            Fault::Floods => {
+                for _ in 0..10_000 {
+                    ctx.send(from, Message::Sum { number: 0, sum: 0 });
+                }
+            }
+            Fault::SendsToNobody => {
+                ctx.send(Address::new("nobody"), Message::Sum { number, sum: 0 })
+            }
+            Fault::PrintsAndLogs => ctx.log(format_args!("adding {amount}")),
+            Fault::UsesRandomness => {
+                use std::hash::{BuildHasher, RandomState};
+                self.sum += RandomState::new().hash_one(1) % 1_000;
+            }
+            _ => {}
+        }
+        let (last, sum) = self.last.get(&from).copied().unwrap_or_default();
+        let sum = if number > last || self.fault == Fault::ExecutesDuplicates {
+            self.sum += amount;
+            self.last.insert(from, (number, self.sum));
+            self.sum
+        } else if number == last {
+            sum
+        } else {
+            return;
+        };
+        ctx.send(from, Message::Sum { number, sum });
+    }
+}
+
+pub fn submission() -> Submission {
+    Submission::new()
+        .with(
+            Kind::node("server", |_, fault: Fault| Counter {
+                fault,
+                sum: 0,
+                last: Default::default(),
+            })
+            .observing(|server: &Counter, (): ()| server.sum),
+        )
+        .with(Kind::client("client", |_, server: Address| Adder {
+            server,
+            number: 0,
+            waiting: None,
+            sum: None,
+        }))
+}
+
+pub fn server() -> Address {
+    Address::new("server1")
+}
+
+pub fn client(number: usize) -> Address {
+    Address::numbered("client", number)
+}
+
+pub fn server_node(fault: Fault) -> NodeSpec {
+    NodeSpec::node("server", server(), &fault)
+}
+
+/// A client that adds 1, 2, 3, ... and, alone, expects the sums of that.
+pub fn client_node(number: usize, commands: u64) -> NodeSpec {
+    let sums = (1..=commands).map(|last| last * (last + 1) / 2);
+    let work = Workload::<u64, u64>::of(1..=commands).expecting(sums);
+    NodeSpec::client("client", client(number), &server(), work)
+}
