@@ -1,0 +1,77 @@
+//! The client. It asks until it is answered.
+
+use faultlab::{Address, Client, Context, Node};
+use lab1_vocabulary::{KvCommand, KvResult};
+use serde::{Deserialize, Serialize};
+
+use crate::messages::Message;
+use crate::timers::{RETRY_AFTER, Timer};
+
+/// What a client is doing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+enum State {
+    Idle,
+    Waiting(KvCommand),
+    Answered(KvResult),
+}
+
+/// A client of one server, with at most one command under way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KvClient {
+    server: Address,
+    /// How many commands were started.
+    number: u64,
+    state: State,
+}
+
+impl KvClient {
+    /// A client of the server at this address that has not been asked for anything yet.
+    pub fn new(server: Address) -> Self {
+        Self { server, number: 0, state: State::Idle }
+    }
+
+    /// While there is no answer, asks, and sets a timer to ask again.
+    fn ask(&self, ctx: &mut Context<'_, Message, Timer>) {
+        if let State::Waiting(command) = &self.state {
+            let (number, command) = (self.number, Some(command.clone()));
+            ctx.send(self.server, Message { number, command, result: None });
+            ctx.set_timer(Timer::Retry { number }, RETRY_AFTER);
+        }
+    }
+}
+
+impl Client for KvClient {
+    type Command = KvCommand;
+    type Result = KvResult;
+
+    fn send_command(&mut self, command: KvCommand, ctx: &mut Context<'_, Message, Timer>) {
+        self.number += 1;
+        self.state = State::Waiting(command);
+        self.ask(ctx);
+    }
+
+    fn result(&self) -> Option<KvResult> {
+        match &self.state {
+            State::Answered(result) => Some(result.clone()),
+            State::Idle | State::Waiting(_) => None,
+        }
+    }
+}
+
+impl Node for KvClient {
+    type Message = Message;
+    type Timer = Timer;
+
+    fn on_message(&mut self, _: Address, message: Message, _: &mut Context<'_, Message, Timer>) {
+        match message.result {
+            Some(result) if message.number == self.number => self.state = State::Answered(result),
+            _ => {}
+        }
+    }
+
+    fn on_timer(&mut self, timer: Timer, ctx: &mut Context<'_, Message, Timer>) {
+        if timer == (Timer::Retry { number: self.number }) {
+            self.ask(ctx);
+        }
+    }
+}

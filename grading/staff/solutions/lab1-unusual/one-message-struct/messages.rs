@@ -1,0 +1,15 @@
+//! What client and server say to each other.
+
+use lab1_vocabulary::{KvCommand, KvResult};
+use serde::{Deserialize, Serialize};
+
+/// A message of lab 1: a request has a command, a reply a result.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Message {
+    /// Which of the client's commands it is about.
+    pub number: u64,
+    /// What is to be executed.
+    pub command: Option<KvCommand>,
+    /// What came out.
+    pub result: Option<KvResult>,
+}

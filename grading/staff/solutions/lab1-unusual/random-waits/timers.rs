@@ -1,0 +1,20 @@
+//! What a node can be reminded of, and when.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How long a client waits for a reply before it asks again.
+pub const RETRY_AFTER: RangeInclusive<Duration> =
+    Duration::from_millis(60)..=Duration::from_millis(140);
+
+/// A timer of lab 1.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Timer {
+    /// Perhaps it is time to ask again.
+    Retry {
+        /// The number of the command that this timer was set for.
+        number: u64,
+    },
+}

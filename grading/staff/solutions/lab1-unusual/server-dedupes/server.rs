@@ -1,0 +1,53 @@
+//! The server. It keeps a session for each client.
+
+use std::collections::BTreeMap;
+
+use faultlab::{Address, Application, Context, Node};
+use serde::{Deserialize, Serialize};
+
+use crate::messages::Message;
+use crate::store::KvStore;
+use crate::timers::Timer;
+
+/// What the server knows of one client.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Session {
+    newest: u64,
+    reply: Message,
+}
+
+/// The server, with the store that it keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KvServer {
+    store: KvStore,
+    sessions: BTreeMap<Address, Session>,
+}
+
+impl KvServer {
+    /// A server that keeps this store.
+    pub fn new(store: KvStore) -> Self {
+        Self { store, sessions: BTreeMap::new() }
+    }
+}
+
+impl Node for KvServer {
+    type Message = Message;
+    type Timer = Timer;
+
+    fn on_message(
+        &mut self,
+        from: Address,
+        message: Message,
+        ctx: &mut Context<'_, Message, Timer>,
+    ) {
+        let Message::Request { number, command } = message else { return };
+        if self.sessions.get(&from).is_none_or(|session| session.newest < number) {
+            let reply = Message::Reply { number, result: self.store.execute(command) };
+            self.sessions.insert(from, Session { newest: number, reply });
+        }
+        let session = &self.sessions[&from];
+        if session.newest == number {
+            ctx.send(from, session.reply.clone());
+        }
+    }
+}

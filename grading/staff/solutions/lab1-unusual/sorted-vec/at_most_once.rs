@@ -1,0 +1,66 @@
+//! A wrapper that executes each command of each client at most once.
+
+use std::cmp::Ordering;
+
+use faultlab::{Address, Application};
+use serde::{Deserialize, Serialize};
+
+/// A command, and the two things that tell it from all others.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AmoCommand<C> {
+    /// Who asks.
+    pub client: Address,
+    /// Which of the client's commands it is: a later command has a higher number.
+    pub number: u64,
+    /// What is asked.
+    pub command: C,
+}
+
+/// The last command that was executed for a client.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Executed<R> {
+    client: Address,
+    number: u64,
+    result: R,
+}
+
+/// An application around another one, `A`. What arrives again is not executed again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AtMostOnce<A: Application> {
+    application: A,
+    /// For each client its last command, in the order of the clients.
+    last: Vec<Executed<A::Result>>,
+}
+
+impl<A: Application> AtMostOnce<A> {
+    /// The wrapper around this application, before any command.
+    pub fn new(application: A) -> Self {
+        Self { application, last: Vec::new() }
+    }
+}
+
+impl<A: Application> Application for AtMostOnce<A> {
+    type Command = AmoCommand<A::Command>;
+
+    /// `None` when the command is *outdated*: a late copy of one that its client is long done with.
+    type Result = Option<A::Result>;
+
+    fn execute(&mut self, command: AmoCommand<A::Command>) -> Option<A::Result> {
+        let AmoCommand { client, number, command } = command;
+        let place = self.last.binary_search_by(|executed| executed.client.cmp(&client));
+        if let Ok(index) = place {
+            match number.cmp(&self.last[index].number) {
+                Ordering::Less => return None,
+                Ordering::Equal => return Some(self.last[index].result.clone()),
+                Ordering::Greater => {}
+            }
+        }
+        let result = self.application.execute(command);
+        let executed = Executed { client, number, result: result.clone() };
+        match place {
+            Ok(index) => self.last[index] = executed,
+            Err(index) => self.last.insert(index, executed),
+        }
+        Some(result)
+    }
+}

@@ -1,0 +1,54 @@
+//! A wrapper that executes each command of each client at most once.
+
+use std::collections::BTreeMap;
+
+use faultlab::{Address, Application};
+use serde::{Deserialize, Serialize};
+
+/// A command, and the two things that tell it from all others.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AmoCommand<C> {
+    /// Who asks.
+    pub client: Address,
+    /// Which of the client's commands it is: a later command has a higher number.
+    pub number: u64,
+    /// What is asked.
+    pub command: C,
+}
+
+/// A result, and the number of the command that it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AmoResult<R> {
+    /// The number of the command.
+    pub number: u64,
+    /// What came out.
+    pub result: R,
+}
+
+/// An application around another one, `A`. What arrives again is not executed again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AtMostOnce<A: Application> {
+    application: A,
+    results: BTreeMap<Address, AmoResult<A::Result>>,
+}
+
+impl<A: Application> AtMostOnce<A> {
+    /// The wrapper around this application, before any command.
+    pub fn new(application: A) -> Self {
+        Self { application, results: BTreeMap::new() }
+    }
+}
+
+impl<A: Application> Application for AtMostOnce<A> {
+    type Command = AmoCommand<A::Command>;
+    type Result = AmoResult<A::Result>;
+
+    fn execute(&mut self, command: AmoCommand<A::Command>) -> AmoResult<A::Result> {
+        let AmoCommand { client, number, command } = command;
+        if self.results.get(&client).is_none_or(|newest| newest.number < number) {
+            let result = self.application.execute(command);
+            self.results.insert(client, AmoResult { number, result });
+        }
+        self.results[&client].clone()
+    }
+}

@@ -1,0 +1,68 @@
+//! The client. It asks until it is answered.
+
+use faultlab::{Address, Client, Context, Node};
+use lab1_vocabulary::{KvCommand, KvResult};
+use serde::{Deserialize, Serialize};
+
+use crate::at_most_once::AmoCommand;
+use crate::messages::Message;
+use crate::timers::{RETRY_AFTER, Timer};
+
+/// A client of one server, with at most one command under way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KvClient {
+    server: Address,
+    /// The last command, answered or not.
+    asked: Option<AmoCommand<KvCommand>>,
+    /// The result of the last command.
+    result: Option<KvResult>,
+}
+
+impl KvClient {
+    /// A client of the server at this address that has not been asked for anything yet.
+    pub fn new(server: Address) -> Self {
+        Self { server, asked: None, result: None }
+    }
+}
+
+impl Client for KvClient {
+    type Command = KvCommand;
+    type Result = KvResult;
+
+    fn send_command(&mut self, command: KvCommand, ctx: &mut Context<'_, Message, Timer>) {
+        let number = self.asked.as_ref().map_or(1, |asked| asked.number + 1);
+        let asked = AmoCommand { client: ctx.address(), number, command };
+        self.asked = Some(asked.clone());
+        self.result = None;
+        ctx.send(self.server, Message::Request(asked));
+        ctx.set_timer(Timer::Retry { number }, RETRY_AFTER);
+    }
+
+    fn result(&self) -> Option<KvResult> {
+        self.result.clone()
+    }
+}
+
+impl Node for KvClient {
+    type Message = Message;
+    type Timer = Timer;
+
+    fn on_message(&mut self, _: Address, message: Message, _: &mut Context<'_, Message, Timer>) {
+        if let (Message::Reply(reply), Some(asked)) = (message, &self.asked)
+            && reply.number == asked.number
+        {
+            self.result = Some(reply.result);
+        }
+    }
+
+    fn on_timer(&mut self, timer: Timer, ctx: &mut Context<'_, Message, Timer>) {
+        let Timer::Retry { number } = timer;
+        if let Some(asked) = &self.asked
+            && self.result.is_none()
+            && number == asked.number
+        {
+            ctx.send(self.server, Message::Request(asked.clone()));
+            ctx.set_timer(Timer::Retry { number }, RETRY_AFTER);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! What client and server say to each other.
+
+use lab1_vocabulary::{KvCommand, KvResult};
+use serde::{Deserialize, Serialize};
+
+use crate::at_most_once::{AmoCommand, AmoResult};
+
+/// A message of lab 1.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Message {
+    /// From client to server.
+    Request(AmoCommand<KvCommand>),
+    /// From server to client.
+    Reply(AmoResult<KvResult>),
+}

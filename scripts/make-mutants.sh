@@ -1,0 +1,43 @@
+#!/bin/sh
+# Writes out the mutants of a lab: each patch in grading/staff/mutants/LAB, applied to a copy of the
+# reference solution, becomes a submission folder of its own. A patch that no longer applies is
+# named, and then the script fails after the last one.
+set -eu
+
+usage() {
+    echo "usage: scripts/make-mutants.sh LAB --out DIR" >&2
+    exit 2
+}
+
+[ $# -eq 3 ] && [ "$2" = --out ] || usage
+lab=$1
+out=$3
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+solution=$root/grading/staff/solutions/$lab
+patches=$root/grading/staff/mutants/$lab
+
+if [ ! -d "$patches" ]; then
+    echo "no mutants of \`$lab\`; there are some of:" $(ls "$root/grading/staff/mutants") >&2
+    exit 2
+fi
+mkdir -p "$out"
+
+written=0
+failed=0
+for patch in "$patches"/*.patch; do
+    name=$(basename "$patch" .patch)
+    rm -rf "${out:?}/$name"
+    cp -R "$solution" "$out/$name"
+    # No fuzz: a patch that applies only by guessing has to be looked at.
+    if message=$(patch -s -p1 -F0 -d "$out/$name" <"$patch" 2>&1); then
+        written=$((written + 1))
+    else
+        failed=$((failed + 1))
+        rm -rf "${out:?}/$name"
+        echo "$name.patch does not apply to the reference solution:" >&2
+        echo "$message" | sed 's/^/    /' >&2
+    fi
+done
+
+echo "$written mutants of $lab written to $out"
+[ "$failed" -eq 0 ]
