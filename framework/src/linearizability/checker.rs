@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::history::History;
 use super::model::Model;
+use super::prefix::shortest_failing;
 use super::problem::items;
 use super::search::{Bounds, Cost, Outcome, search};
 use super::sequential;
@@ -226,6 +227,13 @@ impl<'m, M: Model> Checker<'m, M> {
         if !self.partition || parts.contains_key(&None) {
             parts = BTreeMap::from([(None, (0..history.operations().len()).collect())]);
         }
+        // In an order of their own, so that the order in which they were given tells nothing.
+        for members in parts.values_mut() {
+            members.sort_unstable_by_key(|&number| {
+                let operation = &history.operations()[number];
+                (operation.called, operation.returned.unwrap_or(u64::MAX), operation.client)
+            });
+        }
         parts
     }
 
@@ -255,7 +263,13 @@ impl<'m, M: Model> Checker<'m, M> {
                 let part = next.fetch_add(1, Ordering::Relaxed);
                 let Some(members) = members.get(part) else { return };
                 let items = items::<M>(history, members);
-                let (outcome, cost) = search(self.model, &items, &bounds);
+                let (mut outcome, mut cost) = search(self.model, &items, &bounds);
+                if let Outcome::Violation { failing, prefix } = outcome {
+                    let of_cuts;
+                    (outcome, of_cuts) =
+                        shortest_failing(self.model, &items, failing, prefix, &bounds);
+                    cost = cost.plus(of_cuts);
+                }
                 if let Outcome::Violation { failing, .. } = outcome
                     && let Some(returned) = items[failing].returned
                 {
