@@ -1,0 +1,223 @@
+//! The reliable in-order model, implemented on top of the unreliable one.
+//!
+//! [`InOrder`] wraps any node. It numbers what the inner node sends to each receiver, keeps it until
+//! it is acknowledged, sends it again and again, and hands what arrives to the inner node in the order
+//! of the numbers, each once. An inner node that needs a reliable in-order network then works on an
+//! unreliable one.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use faultlab::property::clients_done;
+use faultlab::simulate::{Network, NodeSpec, Options, Scenario, Simulation};
+use faultlab::worker::{Kind, LocalHost, Submission};
+use faultlab::workload::Workload;
+use faultlab::{Address, Client, Context, Effect, FaultModel, Node};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+enum Segment<M> {
+    Data { number: u64, message: M },
+    Acknowledged { up_to: u64 },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+enum Timer<T> {
+    Inner(T),
+    Retransmit,
+}
+
+/// What one node keeps about another.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Peer<M> {
+    sent: u64,
+    unacknowledged: BTreeMap<u64, M>,
+    received: u64,
+    early: BTreeMap<u64, M>,
+}
+
+impl<M> Default for Peer<M> {
+    fn default() -> Self {
+        Self { sent: 0, unacknowledged: BTreeMap::new(), received: 0, early: BTreeMap::new() }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct InOrder<N: Node> {
+    inner: N,
+    peers: BTreeMap<Address, Peer<N::Message>>,
+}
+
+type Outer<'a, N> = Context<'a, Segment<<N as Node>::Message>, Timer<<N as Node>::Timer>>;
+type Inner<'a, N> = Context<'a, <N as Node>::Message, <N as Node>::Timer>;
+
+const RETRANSMIT: Duration = Duration::from_millis(40);
+
+impl<N: Node> InOrder<N> {
+    fn new(inner: N) -> Self {
+        Self { inner, peers: BTreeMap::new() }
+    }
+
+    /// Lets the inner node act, and numbers what it sends.
+    fn act(&mut self, ctx: &mut Outer<'_, N>, act: impl FnOnce(&mut N, &mut Inner<'_, N>)) {
+        let mut effects = Vec::new();
+        act(&mut self.inner, &mut Context::new(ctx.address(), &mut effects));
+        for effect in effects {
+            match effect {
+                Effect::Send { to, message } => {
+                    let peer = self.peers.entry(to).or_default();
+                    peer.sent += 1;
+                    peer.unacknowledged.insert(peer.sent, message.clone());
+                    ctx.send(to, Segment::Data { number: peer.sent, message });
+                }
+                Effect::SetTimer { timer, min, max } => {
+                    ctx.set_timer(Timer::Inner(timer), min..=max)
+                }
+                Effect::Log { line } => ctx.log(line),
+            }
+        }
+    }
+}
+
+impl<N: Node> Node for InOrder<N> {
+    type Message = Segment<N::Message>;
+    type Timer = Timer<N::Timer>;
+
+    fn init(&mut self, ctx: &mut Outer<'_, N>) {
+        self.act(ctx, |inner, ctx| inner.init(ctx));
+        ctx.set_timer(Timer::Retransmit, RETRANSMIT);
+    }
+
+    fn on_message(&mut self, from: Address, segment: Self::Message, ctx: &mut Outer<'_, N>) {
+        let peer = self.peers.entry(from).or_default();
+        match segment {
+            Segment::Acknowledged { up_to } => {
+                peer.unacknowledged.retain(|&number, _| number > up_to)
+            }
+            Segment::Data { number, message } => {
+                if number > peer.received {
+                    peer.early.insert(number, message);
+                }
+                let mut in_order = Vec::new();
+                while let Some(message) = peer.early.remove(&(peer.received + 1)) {
+                    peer.received += 1;
+                    in_order.push(message);
+                }
+                ctx.send(from, Segment::Acknowledged { up_to: peer.received });
+                for message in in_order {
+                    self.act(ctx, |inner, ctx| inner.on_message(from, message, ctx));
+                }
+            }
+        }
+    }
+
+    fn on_timer(&mut self, timer: Self::Timer, ctx: &mut Outer<'_, N>) {
+        match timer {
+            Timer::Inner(timer) => self.act(ctx, |inner, ctx| inner.on_timer(timer, ctx)),
+            Timer::Retransmit => {
+                for (&to, peer) in &self.peers {
+                    for (&number, message) in &peer.unacknowledged {
+                        ctx.send(to, Segment::Data { number, message: message.clone() });
+                    }
+                }
+                ctx.set_timer(Timer::Retransmit, RETRANSMIT);
+            }
+        }
+    }
+}
+
+impl<N: Client> Client for InOrder<N> {
+    type Command = N::Command;
+    type Result = N::Result;
+
+    fn send_command(&mut self, command: N::Command, ctx: &mut Outer<'_, N>) {
+        self.act(ctx, |inner, ctx| inner.send_command(command, ctx));
+    }
+
+    fn result(&self) -> Option<N::Result> {
+        self.inner.result()
+    }
+}
+
+/// Sends a burst of numbers, without any care for the network, and waits for all echoes in order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Burst {
+    peer: Address,
+    expected: u64,
+    end: u64,
+    in_order: bool,
+}
+
+const BURST: u64 = 5;
+
+impl Node for Burst {
+    type Message = u64;
+    type Timer = ();
+
+    fn on_message(&mut self, _from: Address, number: u64, _ctx: &mut Context<'_, u64, ()>) {
+        self.in_order &= number == self.expected;
+        self.expected += 1;
+    }
+}
+
+impl Client for Burst {
+    type Command = ();
+    type Result = bool;
+
+    fn send_command(&mut self, (): (), ctx: &mut Context<'_, u64, ()>) {
+        for number in self.end..self.end + BURST {
+            ctx.send(self.peer, number);
+        }
+        self.end += BURST;
+    }
+
+    fn result(&self) -> Option<bool> {
+        (self.expected >= self.end).then_some(self.in_order)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Echo;
+
+impl Node for Echo {
+    type Message = u64;
+    type Timer = ();
+
+    fn on_message(&mut self, from: Address, number: u64, ctx: &mut Context<'_, u64, ()>) {
+        ctx.send(from, number);
+    }
+}
+
+fn burst(peer: Address) -> Burst {
+    Burst { peer, expected: 0, end: 0, in_order: true }
+}
+
+/// Whether bursts come back complete and in order, for 50 seeds.
+fn comes_back_in_order(submission: &Submission, fault_model: FaultModel) -> bool {
+    let (client, server) = (Address::new("client1"), Address::new("server1"));
+    let work = Workload::<(), bool>::of([(); 8]).expecting([true; 8]);
+    let scenario = Scenario::new()
+        .fault_model(fault_model)
+        .node(NodeSpec::node("echo", server, &()))
+        .node(NodeSpec::client("burst", client, &server, work))
+        .network(Network::unreliable())
+        .check(clients_done())
+        .check(faultlab::property::results_ok());
+    (0..50).all(|seed| {
+        let mut host = LocalHost::new(submission);
+        Simulation::new(scenario.clone(), seed).run(&mut host, Options::default()).verdict.held()
+    })
+}
+
+#[test]
+fn sequence_numbers_and_retransmission_make_the_network_reliable_and_in_order() {
+    let bare = Submission::new()
+        .with(Kind::client("burst", |_, peer: Address| burst(peer)))
+        .with(Kind::node("echo", |_, (): ()| Echo));
+    let wrapped = Submission::new()
+        .with(Kind::client("burst", |_, peer: Address| InOrder::new(burst(peer))))
+        .with(Kind::node("echo", |_, (): ()| InOrder::new(Echo)));
+    assert!(comes_back_in_order(&bare, FaultModel::ReliableInOrderFailStop));
+    assert!(!comes_back_in_order(&bare, FaultModel::UnreliableFailStop));
+    assert!(comes_back_in_order(&wrapped, FaultModel::UnreliableFailStop));
+}
