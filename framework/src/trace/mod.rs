@@ -1,7 +1,7 @@
 //! Traces: one run, event by event, as a value that every engine writes and every tool reads.
 //!
 //! A trace is a header, the events in the order in which they happened, and how the run ended. On
-//! disk it is text: one JSON document a line, the header first (see [`file`]), so that a run that
+//! disk it is text: one JSON document a line, the header first (see [`mod@file`]), so that a run that
 //! kills its process leaves everything up to that event behind.
 //!
 //! A trace holds what people read (`Debug` texts of messages, timers and states) and what tools need
