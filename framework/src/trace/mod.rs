@@ -8,9 +8,11 @@
 //! to follow the run again: which delivery delivers which sent message. It does not hold a state's
 //! bytes, so it survives changes to a student's types where the run itself does.
 
+pub mod causality;
 mod event;
 pub mod file;
 mod recorder;
+pub mod show;
 
 pub use event::{Copy, Fate, MessageId, SentMessage, SetTimer, TimerId, TraceEvent, What};
 pub use recorder::{Journal, Recorder, Sink};

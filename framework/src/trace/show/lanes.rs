@@ -1,0 +1,452 @@
+//! Drawing a story: a column a node where they fit side by side, else a list.
+
+use super::Options;
+use super::story::{Mark, Moment, Note, Scene, Story};
+use super::text::{Role, Text, columns, wrap};
+use crate::Address;
+
+/// Columns between two lifelines: never closer than this, so that an arrow has room for its head.
+const LANE_MIN: usize = 4;
+
+/// Never farther apart than this, so that the eye can follow.
+const LANE_MAX: usize = 13;
+
+/// The columns that are kept for the words.
+const WORDS_MIN: usize = 38;
+
+/// The lines of a diagram after which the names are repeated under it.
+const FOOTER_LINES: usize = 20;
+
+/// The most lines of one message that are shown.
+const HEAD_LINES_MAX: usize = 4;
+
+/// Adds the story's lines.
+pub(super) fn draw(story: &Story, options: &Options, out: &mut Vec<Text>) {
+    let gutter = Gutter::new(story);
+    match Lanes::new(story, &gutter, options) {
+        Some(lanes) => lanes.draw(story, &gutter, out),
+        None => list(story, &gutter, options, out),
+    }
+}
+
+/// The column with the events' numbers and times.
+struct Gutter {
+    number: usize,
+    time: usize,
+}
+
+impl Gutter {
+    fn new(story: &Story) -> Self {
+        let moments = || {
+            story.scenes.iter().filter_map(|scene| match scene {
+                Scene::Moment(moment) => Some(moment),
+                Scene::Gap { .. } => None,
+            })
+        };
+        let number = moments().map(|moment| moment.number.to_string().len()).max().unwrap_or(1);
+        let time = moments().filter_map(|moment| Some(milliseconds(moment.time_ns?).len())).max();
+        Self { number: number.max(2), time: if story.timed { time.unwrap_or(1) + 3 } else { 0 } }
+    }
+
+    /// The columns it takes, with the blanks after it.
+    fn width(&self) -> usize {
+        self.number + self.time + 2
+    }
+
+    fn line(&self, moment: Option<&Moment>) -> Text {
+        let Some(moment) = moment else {
+            return Text::default().with(Role::Plain, " ".repeat(self.width()));
+        };
+        let time = moment.time_ns.map(milliseconds).unwrap_or_default();
+        let number = format!("{:>1$}", moment.number, self.number);
+        let time = format!("{time:>0$}  ", self.time);
+        Text::default().with(Role::Quiet, number).with(Role::Plain, time)
+    }
+
+    fn heading(&self) -> Text {
+        let unit = if self.time > 0 { "ms" } else { "" };
+        let words = format!("{:>1$}{unit:>2$}  ", "#", self.number, self.time);
+        Text::default().with(Role::Quiet, words)
+    }
+}
+
+/// A time in milliseconds, with one digit after the point.
+fn milliseconds(ns: u64) -> String {
+    format!("{}.{}", ns / 1_000_000, ns / 100_000 % 10)
+}
+
+/// The characters that a diagram is made of.
+struct Glyphs {
+    life: char,
+    gap: char,
+    line: char,
+    odd_line: char,
+    crossing: char,
+    leave_right: char,
+    leave_left: char,
+    head_right: char,
+    head_left: char,
+    stub: char,
+    stub_right: char,
+    stub_left: char,
+    lost: char,
+    itself: char,
+}
+
+const UNICODE: Glyphs = Glyphs {
+    life: '│',
+    gap: '┊',
+    line: '─',
+    odd_line: '╌',
+    crossing: '┼',
+    leave_right: '├',
+    leave_left: '┤',
+    head_right: '▶',
+    head_left: '◀',
+    stub: '╌',
+    stub_right: '▹',
+    stub_left: '◃',
+    lost: '✗',
+    itself: '↺',
+};
+
+const ASCII: Glyphs = Glyphs {
+    life: '|',
+    gap: ':',
+    line: '-',
+    odd_line: '=',
+    crossing: '+',
+    leave_right: '|',
+    leave_left: '|',
+    head_right: '>',
+    head_left: '<',
+    stub: '.',
+    stub_right: '>',
+    stub_left: '<',
+    lost: 'x',
+    itself: '@',
+};
+
+impl Glyphs {
+    fn of(options: &Options) -> &'static Self {
+        if options.unicode { &UNICODE } else { &ASCII }
+    }
+}
+
+/// The sign of an event at its node, and its colour.
+fn sign(mark: Mark, unicode: bool) -> (char, Role) {
+    let (sign, ascii, role) = match mark {
+        Mark::Start => ('○', 'o', Role::Strong),
+        Mark::Message => ('●', '*', Role::Message),
+        Mark::Lost => ('✗', 'x', Role::Warning),
+        Mark::Timer => ('◔', 'T', Role::Timer),
+        Mark::Call => ('◆', 'C', Role::Client),
+        Mark::Return => ('◇', 'R', Role::Client),
+        Mark::Crash => ('✗', 'X', Role::Warning),
+        Mark::World => (' ', ' ', Role::Plain),
+        Mark::Failure => ('✗', '!', Role::Bad),
+    };
+    (if unicode { sign } else { ascii }, role)
+}
+
+/// A line of the diagram, cell by cell.
+type Cells = Vec<(char, Role)>;
+
+/// The columns of the nodes.
+struct Lanes {
+    /// Where each node's lifeline is.
+    at: Vec<usize>,
+    /// Columns from one to the next.
+    step: usize,
+    /// The diagram's width.
+    width: usize,
+    /// The width of the words beside it.
+    words: usize,
+    /// Whether the names stand side by side in one line, or each in its own.
+    level: bool,
+    unicode: bool,
+    glyphs: &'static Glyphs,
+}
+
+impl Lanes {
+    /// The lanes, if they fit.
+    fn new(story: &Story, gutter: &Gutter, options: &Options) -> Option<Self> {
+        let names: Vec<usize> = story.nodes.iter().map(|node| node.as_str().len()).collect();
+        let (first, last) = (*names.first()?, *names.last()?);
+        let longest = names.iter().copied().max()?;
+        let words_min = WORDS_MIN.max(options.width / 2);
+        let room = options.width.checked_sub(gutter.width() + words_min + 2)?;
+        // Side by side if the names fit, with half a name at either end.
+        let gaps = names.len() - 1;
+        let side = room.saturating_sub(first / 2 + last.div_ceil(2)) / gaps.max(1);
+        let level = first / 2 + last.div_ceil(2) <= room && (gaps == 0 || side > longest);
+        let step = if level { side } else { room.saturating_sub(2) / gaps.max(1) };
+        let step = step.min(LANE_MAX);
+        if gaps > 0 && step < LANE_MIN {
+            return None;
+        }
+        let start = if level { first / 2 } else { 0 };
+        let at: Vec<usize> = (0..names.len()).map(|lane| start + lane * step).collect();
+        let width = at.last()? + if level { last.div_ceil(2) } else { 2 };
+        let width = width.max(at.last()? + 2);
+        Some(Self {
+            at,
+            step,
+            width,
+            words: options.width.checked_sub(gutter.width() + width + 2)?
+                - if options.unicode { 0 } else { 4 },
+            level,
+            unicode: options.unicode,
+            glyphs: Glyphs::of(options),
+        })
+    }
+
+    fn draw(&self, story: &Story, gutter: &Gutter, out: &mut Vec<Text>) {
+        let start = out.len();
+        let names = self.names(&story.nodes);
+        for (index, cells) in names.iter().enumerate() {
+            let left = if index + 1 == names.len() { gutter.heading() } else { gutter.line(None) };
+            out.push(line(left, cells, &Text::default()));
+        }
+        let mut down = vec![false; story.nodes.len()];
+        for scene in &story.scenes {
+            match scene {
+                Scene::Gap { events, aside, up } => {
+                    let cells = self.cells(up, self.glyphs.gap);
+                    for words in wrap(&gap(*events, *aside), self.words, 2, 0) {
+                        out.push(line(gutter.line(None), &cells, &words));
+                    }
+                }
+                Scene::Moment(moment) => {
+                    self.moment(moment, gutter, out);
+                    down = moment.up.iter().map(|up| !up).collect();
+                    if let (true, Some(lane)) = (moment.ends_lane, moment.lane) {
+                        down[lane] = true;
+                    }
+                }
+            }
+        }
+        if out.len() - start > FOOTER_LINES {
+            let up: Vec<bool> = down.iter().map(|down| !down).collect();
+            if self.level {
+                out.push(line(
+                    gutter.line(None),
+                    &self.cells(&up, self.glyphs.life),
+                    &Text::default(),
+                ));
+            }
+            for cells in names.iter().rev() {
+                out.push(line(gutter.line(None), cells, &Text::default()));
+            }
+        }
+    }
+
+    /// The names over the columns.
+    fn names(&self, nodes: &[Address]) -> Vec<Cells> {
+        let mut lines = vec![vec![(' ', Role::Plain); self.width]];
+        for (lane, node) in nodes.iter().enumerate() {
+            let at = self.at[lane];
+            let start = if self.level { at - (node.as_str().len() / 2).min(at) } else { at };
+            if !self.level && lane > 0 {
+                let mut next = vec![(' ', Role::Plain); self.width];
+                for &earlier in &self.at[..lane] {
+                    next[earlier] = (self.glyphs.life, Role::Quiet);
+                }
+                lines.push(next);
+            }
+            if let Some(cells) = lines.last_mut() {
+                for (offset, character) in node.as_str().chars().enumerate() {
+                    if cells.len() <= start + offset {
+                        cells.push((' ', Role::Plain));
+                    }
+                    cells[start + offset] = (character, Role::Strong);
+                }
+            }
+        }
+        lines
+    }
+
+    /// The lifelines of the nodes that are up.
+    fn cells(&self, up: &[bool], life: char) -> Cells {
+        let mut cells = vec![(' ', Role::Plain); self.width];
+        for (&at, _) in self.at.iter().zip(up).filter(|&(_, &up)| up) {
+            cells[at] = (life, Role::Quiet);
+        }
+        cells
+    }
+
+    fn moment(&self, moment: &Moment, gutter: &Gutter, out: &mut Vec<Text>) {
+        let plain = self.cells(&moment.up, self.glyphs.life);
+        let mut after = plain.clone();
+        if let (true, Some(lane)) = (moment.ends_lane, moment.lane) {
+            after[self.at[lane]] = (' ', Role::Plain);
+        }
+        for (index, words) in
+            wrap(&moment.head, self.words, HEAD_LINES_MAX, 2).into_iter().enumerate()
+        {
+            let (left, cells) = match index {
+                0 => (gutter.line(Some(moment)), self.event(moment)),
+                _ => (gutter.line(None), after.clone()),
+            };
+            out.push(line(left, &cells, &words));
+        }
+        for note in &moment.notes {
+            let lines = wrap(&note.text, self.words.saturating_sub(2), note.lines_max, 2);
+            for (index, words) in lines.into_iter().enumerate() {
+                let cells = match moment.lane {
+                    Some(lane) if index == 0 => self.stubs(&after, lane, note),
+                    _ => after.clone(),
+                };
+                let mut indented = Text::default().with(Role::Plain, "  ");
+                indented.spans.extend(words.spans);
+                out.push(line(gutter.line(None), &cells, &indented));
+            }
+        }
+    }
+
+    /// The line of an event: its arrow and its mark.
+    fn event(&self, moment: &Moment) -> Cells {
+        let mut cells = self.cells(&moment.up, self.glyphs.life);
+        if moment.mark == Mark::World {
+            let between = cells.iter_mut().filter(|(character, _)| *character == ' ');
+            between.for_each(|cell| *cell = (self.glyphs.stub, Role::Quiet));
+        }
+        let Some(lane) = moment.lane else { return cells };
+        let here = self.at[lane];
+        if let Some((from, label)) = &moment.arrow {
+            let there = self.at[*from];
+            let role =
+                if moment.odd || moment.mark == Mark::Lost { Role::Warning } else { Role::Message };
+            let body = if moment.odd { self.glyphs.odd_line } else { self.glyphs.line };
+            let (low, high) = (here.min(there), here.max(there));
+            if low == high {
+                if let Some(cell) = cells.get_mut(here + 1) {
+                    *cell = (self.glyphs.itself, role);
+                }
+            } else {
+                for (at, cell) in cells.iter_mut().enumerate().take(high).skip(low + 1) {
+                    let crosses = self.at.contains(&at) && cell.0 != ' ';
+                    *cell = (if crosses { self.glyphs.crossing } else { body }, role);
+                }
+                let (leave, head, beside) = if there < here {
+                    (self.glyphs.leave_right, self.glyphs.head_right, here - 1)
+                } else {
+                    (self.glyphs.leave_left, self.glyphs.head_left, here + 1)
+                };
+                cells[there] = (if cells[there].0 == ' ' { body } else { leave }, role);
+                cells[beside] = (head, role);
+                self.label(&mut cells, label, (there, here), role);
+            }
+        }
+        let (sign, role) = sign(moment.mark, self.unicode);
+        let role = if moment.odd && role == Role::Message { Role::Warning } else { role };
+        cells[here] = (sign, role);
+        cells
+    }
+
+    /// Writes a message's name on its arrow, beside the receiver, if it fits there.
+    fn label(&self, cells: &mut Cells, label: &str, (there, here): (usize, usize), role: Role) {
+        // Between two lifelines, without the arrow's head.
+        let room = self.step - 2;
+        let length = columns(label) + 2;
+        if label.is_empty() || length + 1 > room || columns(label) != label.chars().count() {
+            return;
+        }
+        let spare = room - length;
+        let start = if there < here {
+            here - self.step + 1 + spare.div_ceil(2)
+        } else {
+            here + 2 + spare / 2
+        };
+        let padded = format!(" {label} ");
+        for (cell, character) in cells[start..].iter_mut().zip(padded.chars()) {
+            *cell = (character, role);
+        }
+    }
+
+    /// The line of something that a node sent: short arrows toward its receivers.
+    fn stubs(&self, plain: &Cells, lane: usize, note: &Note) -> Cells {
+        let mut cells = plain.clone();
+        let here = self.at[lane];
+        let role = if note.lost { Role::Warning } else { Role::Message };
+        for &to in &note.stubs {
+            let there = self.at[to];
+            let (leave, body, head, sign) = if there > here {
+                (self.glyphs.leave_right, here + 1, here + 2, self.glyphs.stub_right)
+            } else if there < here {
+                (self.glyphs.leave_left, here - 1, here - 2, self.glyphs.stub_left)
+            } else {
+                continue;
+            };
+            let both = cells[here].1 == role && cells[here].0 != leave;
+            cells[here] = (if both { self.glyphs.crossing } else { leave }, role);
+            cells[body] = (self.glyphs.stub, role);
+            cells[head] = (if note.lost { self.glyphs.lost } else { sign }, role);
+        }
+        cells
+    }
+}
+
+/// One line: numbers, diagram, words.
+fn line(mut left: Text, cells: &Cells, words: &Text) -> Text {
+    for &(character, role) in cells {
+        match left.spans.last_mut() {
+            Some((last, text)) if *last == role => text.push(character),
+            _ => left.spans.push((role, character.into())),
+        }
+    }
+    left.spans.push((Role::Plain, "  ".to_owned()));
+    left.spans.extend(words.spans.iter().cloned());
+    left
+}
+
+/// How many events are not shown, and how many of them could not have had a part in the end.
+fn gap(events: usize, aside: usize) -> Text {
+    let noun = if events == 1 { "event" } else { "events" };
+    let words = match aside {
+        0 => format!("… {events} {noun} …"),
+        _ if aside == events => format!("… {events} unrelated {noun} …"),
+        _ => format!("… {events} {noun}, {aside} of them unrelated …"),
+    };
+    Text::default().with(Role::Quiet, words)
+}
+
+/// The story as a list, for more nodes than fit side by side.
+fn list(story: &Story, gutter: &Gutter, options: &Options, out: &mut Vec<Text>) {
+    let width = options.width - gutter.width() - 3 - if options.unicode { 0 } else { 4 };
+    out.push(gutter.heading());
+    for scene in &story.scenes {
+        let moment = match scene {
+            Scene::Gap { events, aside, .. } => {
+                out.push(line(gutter.line(None), &Vec::new(), &gap(*events, *aside)));
+                continue;
+            }
+            Scene::Moment(moment) => moment,
+        };
+        let (sign, role) = sign(moment.mark, options.unicode);
+        let mut head = Text::default();
+        let node = moment.lane.map(|lane| story.nodes[lane].to_string());
+        head = match (&moment.arrow, node) {
+            (Some((from, _)), Some(node)) => {
+                head.with(Role::Strong, format!("{} → {node} ", story.nodes[*from]))
+            }
+            (None, Some(node)) if !matches!(moment.mark, Mark::Start | Mark::Crash) => {
+                head.with(Role::Strong, format!("{node} "))
+            }
+            _ => head,
+        };
+        head.spans.extend(moment.head.spans.iter().cloned());
+        for (index, words) in wrap(&head, width, HEAD_LINES_MAX, 2).into_iter().enumerate() {
+            let left = gutter.line(Some(moment).filter(|_| index == 0));
+            let sign = if index == 0 { (sign, role) } else { (' ', Role::Plain) };
+            out.push(line(left, &vec![sign], &words));
+        }
+        for note in &moment.notes {
+            for words in wrap(&note.text, width.saturating_sub(2), note.lines_max, 2) {
+                let mut indented = Text::default().with(Role::Plain, "  ");
+                indented.spans.extend(words.spans);
+                out.push(line(gutter.line(None), &vec![(' ', Role::Plain)], &indented));
+            }
+        }
+    }
+}

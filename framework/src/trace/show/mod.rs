@@ -1,0 +1,105 @@
+//! Showing a trace on a terminal, as a space-time diagram.
+//!
+//! Every node has a column, time runs downward, a message is an arrow from its sender's column to its
+//! receiver's in the line where it arrives, and beside each event stands what it says and what followed:
+//! what was logged and printed, what changed in the node's state, what was sent and which timers were set.
+//! A node's text is escaped and bounded, so nothing in it can disturb the terminal.
+
+pub(in crate::trace) mod diff;
+pub(in crate::trace) mod excerpt;
+mod lanes;
+pub(in crate::trace) mod story;
+pub(in crate::trace) mod text;
+
+use self::story::Story;
+use self::text::{Role, Text, wrap};
+use super::Trace;
+
+/// How to draw a diagram.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The width to fill, in columns; at least 40 are used.
+    pub width: usize,
+    /// Whether to use colours (ANSI escape sequences).
+    pub colour: bool,
+    /// Whether to draw with Unicode's line-drawing characters, or with ASCII only. A node's own text is
+    /// shown as it is in both.
+    pub unicode: bool,
+    /// The most events to show; of a longer trace, the ones left out are counted.
+    pub events_max: usize,
+    /// Whether to start with a line that says what ran.
+    pub heading: bool,
+}
+
+impl Default for Options {
+    /// 80 columns, no colour, Unicode, at most 40 events, with a heading.
+    fn default() -> Self {
+        Self { width: 80, colour: false, unicode: true, events_max: 40, heading: true }
+    }
+}
+
+/// The diagram of a trace, and under it how the run ended, in one sentence. Ends with a newline.
+///
+/// With more nodes than fit side by side the same is told as a list.
+#[must_use]
+pub fn diagram(trace: &Trace, options: &Options) -> String {
+    let options = Options { width: options.width.max(40), ..options.clone() };
+    let story = Story::new(trace, options.events_max);
+    let mut lines = Vec::new();
+    if options.heading {
+        lines.extend(wrap(&story.heading, options.width, 3, 2));
+        lines.push(Text::default());
+    }
+    lanes::draw(&story, &options, &mut lines);
+    lines.push(Text::default());
+    lines.extend(wrap(&story.ending, options.width, 12, 2));
+    let mut out = String::new();
+    for line in lines {
+        paint(&line, &options, &mut out);
+    }
+    out
+}
+
+/// How the run ended, in one sentence without colours.
+#[must_use]
+pub fn sentence(trace: &Trace) -> String {
+    story::ending(trace).spans.into_iter().map(|(_, words)| words).collect()
+}
+
+/// Adds a line with its colours, without blanks at its end.
+fn paint(line: &Text, options: &Options, out: &mut String) {
+    let end = line.spans.iter().rposition(|(_, words)| !words.trim_end().is_empty());
+    let spans = &line.spans[..end.map_or(0, |end| end + 1)];
+    for (index, (role, words)) in spans.iter().enumerate() {
+        let words = if Some(index) == end { words.trim_end() } else { words };
+        let ascii = || words.replace('…', "...").replace('→', "->");
+        let words = if options.unicode { words.to_owned() } else { ascii() };
+        match ansi(*role).filter(|_| options.colour) {
+            Some(code) => {
+                out.push_str("\x1b[");
+                out.push_str(code);
+                out.push('m');
+                out.push_str(&words);
+                out.push_str("\x1b[0m");
+            }
+            None => out.push_str(&words),
+        }
+    }
+    out.push('\n');
+}
+
+/// The ANSI code of a role: the eight basic colours, which every theme of a terminal makes readable.
+fn ansi(role: Role) -> Option<&'static str> {
+    match role {
+        Role::Plain => None,
+        Role::Quiet => Some("2"),
+        Role::Strong => Some("1"),
+        Role::Client => Some("35"),
+        Role::Message => Some("36"),
+        Role::Timer => Some("34"),
+        Role::Added => Some("32"),
+        Role::Removed => Some("31"),
+        Role::Warning => Some("33"),
+        Role::Bad => Some("1;31"),
+    }
+}

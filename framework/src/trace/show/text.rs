@@ -1,0 +1,184 @@
+//! Text that is safe to show and knows its width: escaped, shortened, wrapped, with roles for its
+//! colours.
+
+use unicode_width::UnicodeWidthChar;
+
+/// The most characters that are kept of one text of a node.
+const SOURCE_CHARS_MAX: usize = 4_000;
+
+/// What a piece of text is, which decides its colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::trace) enum Role {
+    /// Ordinary text.
+    #[default]
+    Plain,
+    /// Less important than what stands around it.
+    Quiet,
+    /// More important than what stands around it.
+    Strong,
+    /// A client's command or result.
+    Client,
+    /// A message, or its arrow.
+    Message,
+    /// A timer.
+    Timer,
+    /// New in a state.
+    Added,
+    /// Gone from a state.
+    Removed,
+    /// Something late, lost or repeated.
+    Warning,
+    /// What went wrong.
+    Bad,
+}
+
+/// A line of text in roles.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::trace) struct Text {
+    pub(in crate::trace) spans: Vec<(Role, String)>,
+}
+
+impl Text {
+    /// The text with more of our own words after it.
+    pub(in crate::trace) fn with(mut self, role: Role, words: impl Into<String>) -> Self {
+        self.spans.push((role, words.into()));
+        self
+    }
+
+    /// The text with a node's text after it, made safe.
+    pub(in crate::trace) fn with_foreign(self, role: Role, text: &str) -> Self {
+        self.with(role, safe(text))
+    }
+}
+
+/// A node's text made safe: control characters, and those that are invisible or change the direction of
+/// what follows, are escaped, tabs become blanks, and what is far too long is cut.
+pub(in crate::trace) fn safe(text: &str) -> String {
+    let mut out = String::with_capacity(text.len().min(SOURCE_CHARS_MAX));
+    let mut marks = 0;
+    for (count, character) in text.chars().enumerate() {
+        if count == SOURCE_CHARS_MAX {
+            out.push('…');
+            break;
+        }
+        // Marks that stack on one letter without end would spill over their neighbours.
+        marks = if character.width() == Some(0) { marks + 1 } else { 0 };
+        match character {
+            '\t' => out.push_str("    "),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            _ if is_hidden(character) || marks > 2 => out.extend(character.escape_unicode()),
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
+/// Whether a character controls the terminal, has no picture, or changes the order of its
+/// neighbours.
+fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// The columns that a text takes, or a few more than that.
+pub(in crate::trace) fn columns(text: &str) -> usize {
+    text.chars().map(width).sum()
+}
+
+/// The columns that a character takes. The selector that turns a character into a wide picture counts as
+/// the column that it adds.
+fn width(character: char) -> usize {
+    if character == '\u{fe0f}' { 1 } else { character.width().unwrap_or(0) }
+}
+
+/// The text in at most `columns` columns, with an ellipsis where it was cut.
+pub(in crate::trace) fn shorten(text: &str, limit: usize) -> String {
+    if columns(text) <= limit {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    let mut used = 1;
+    for character in text.chars() {
+        used += width(character);
+        if used > limit {
+            break;
+        }
+        out.push(character);
+    }
+    out.push('…');
+    out
+}
+
+/// The text in lines of at most `width` columns: broken between words where possible, at most
+/// `lines_max` of them; later lines start with `indent` blanks.
+pub(in crate::trace) fn wrap(
+    text: &Text,
+    width: usize,
+    lines_max: usize,
+    indent: usize,
+) -> Vec<Text> {
+    let width = width.max(8);
+    let indent = indent.min(width / 2);
+    let characters: Vec<(Role, char)> = text
+        .spans
+        .iter()
+        .flat_map(|(role, piece)| piece.chars().map(|character| (*role, character)))
+        .collect();
+    let mut rest = characters.as_slice();
+    let mut lines = Vec::new();
+    loop {
+        let room = if lines.is_empty() { width } else { width - indent };
+        let mut line = Text::default();
+        if !lines.is_empty() {
+            line = line.with(Role::Plain, " ".repeat(indent));
+        }
+        let fitting = fitting(rest, room);
+        if fitting == rest.len() {
+            extend(&mut line, rest);
+            lines.push(line);
+            return lines;
+        }
+        if lines.len() + 1 >= lines_max {
+            let cut = self::fitting(rest, room - 1);
+            extend(&mut line, &rest[..cut]);
+            extend(&mut line, &[(rest[cut].0, '…')]);
+            lines.push(line);
+            return lines;
+        }
+        // After the last blank, unless that leaves half of the line empty. A closing bracket stays
+        // with what it closes.
+        let blank = (0..=fitting).rev().find(|&at| {
+            rest[at].1 == ' ' && rest.get(at + 1).is_none_or(|&(_, next)| !"})]".contains(next))
+        });
+        let cut = blank.filter(|&blank| blank > fitting / 2).unwrap_or(fitting).max(1);
+        extend(&mut line, &rest[..cut]);
+        lines.push(line);
+        let blanks = rest[cut..].iter().take_while(|&&(_, character)| character == ' ').count();
+        rest = &rest[cut + blanks..];
+    }
+}
+
+/// How many characters fit into `room` columns.
+fn fitting(characters: &[(Role, char)], room: usize) -> usize {
+    let mut used = 0;
+    characters
+        .iter()
+        .take_while(|(_, character)| {
+            used += width(*character);
+            used <= room
+        })
+        .count()
+}
+
+fn extend(line: &mut Text, characters: &[(Role, char)]) {
+    for &(role, character) in characters {
+        match line.spans.last_mut() {
+            Some((last, piece)) if *last == role => piece.push(character),
+            _ => line.spans.push((role, character.into())),
+        }
+    }
+}

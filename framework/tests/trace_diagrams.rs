@@ -1,0 +1,128 @@
+//! Diagrams of traces, as a student sees them.
+
+mod handmade;
+
+use faultlab::trace::show::{Options, diagram, sentence};
+use faultlab::trace::{Engine, Trace};
+use proptest::prelude::*;
+
+fn drawn(trace: &Trace, width: usize) -> String {
+    diagram(trace, &Options { width, ..Options::default() })
+}
+
+#[test]
+fn a_late_duplicate_is_executed() {
+    insta::assert_snapshot!(drawn(&handmade::late_duplicate(), 80));
+}
+
+#[test]
+fn a_wide_terminal_is_used() {
+    insta::assert_snapshot!(drawn(&handmade::late_duplicate(), 120));
+}
+
+#[test]
+fn a_partition_heals() {
+    insta::assert_snapshot!(drawn(&handmade::partition(), 80));
+}
+
+#[test]
+fn a_leader_crashes() {
+    insta::assert_snapshot!(drawn(&handmade::crash(), 80));
+}
+
+#[test]
+fn a_handler_panics() {
+    insta::assert_snapshot!(drawn(&handmade::panic(), 80));
+}
+
+#[test]
+fn a_long_run_is_shown_in_part() {
+    let options = Options { events_max: 24, ..Options::default() };
+    insta::assert_snapshot!(diagram(&handmade::long(), &options));
+}
+
+#[test]
+fn a_crowd_is_listed() {
+    insta::assert_snapshot!(drawn(&handmade::crowd(), 80));
+}
+
+#[test]
+fn a_crowd_fits_a_wide_terminal() {
+    insta::assert_snapshot!(drawn(&handmade::crowd(), 140));
+}
+
+#[test]
+fn ascii_is_enough() {
+    let options = Options { unicode: false, ..Options::default() };
+    let text = diagram(&handmade::partition(), &options);
+    assert!(text.is_ascii());
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn colours_are_only_colours() {
+    let trace = handmade::late_duplicate();
+    let coloured = diagram(&trace, &Options { colour: true, ..Options::default() });
+    insta::assert_snapshot!(coloured.replace('\u{1b}', "^"));
+    assert_eq!(without_colours(&coloured), drawn(&trace, 80));
+}
+
+#[test]
+fn the_end_is_one_sentence() {
+    assert_eq!(
+        sentence(&handmade::crash()),
+        "Broken: all or none decide. Expected node2 to have decided 7 like node1, but node2 has \
+         decided nothing, and nobody is left who would tell it."
+    );
+}
+
+fn without_colours(text: &str) -> String {
+    let mut parts = text.split('\u{1b}');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        plain.push_str(part.split_once('m').map_or("", |(_, rest)| rest));
+    }
+    plain
+}
+
+/// A run in which nodes say and print anything.
+fn strange(nodes: usize, texts: &[String]) -> Trace {
+    let names: Vec<String> = (0..nodes).map(|number| format!("node{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut trace = handmade::Builder::new(Engine::Search, &texts[0], &names);
+    for (number, text) in texts.iter().enumerate() {
+        let (node, other) = (names[number % nodes], names[(number * 7 + 1) % nodes]);
+        trace.call(node, text).state(text).print(text).log(text).send(other, text).timer(text, 1);
+        trace.deliver(number as u64 + 1).state(text).panics(text, text);
+    }
+    trace.violated(&texts[0], &texts[0], &texts[0])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    #[test]
+    fn nothing_leaves_its_line(
+        nodes in 1..14_usize,
+        texts in prop::collection::vec(prop_oneof![
+            any::<String>(),
+            "[a-z \\x00-\\x1f\\u{202a}-\\u{202e}\\u{300}\\u{200b}漢字🦀]{0,300}",
+        ], 1..12),
+        width in 0..200_usize,
+        unicode: bool,
+    ) {
+        let trace = strange(nodes, &texts);
+        let options = Options { width, unicode, colour: false, ..Options::default() };
+        let text = diagram(&trace, &options);
+        for line in text.lines() {
+            let used = unicode_width::UnicodeWidthStr::width(line);
+            // In ASCII an ellipsis of three points stands for each one in a node's text.
+            let dots = if unicode { 0 } else { 2 * line.matches("...").count() + line.matches("->").count() };
+            prop_assert!(used <= width.max(40) + dots, "{used} columns: {line:?}");
+            prop_assert!(!line.chars().any(char::is_control), "{line:?}");
+            prop_assert!(!line.contains(['\u{202e}', '\u{200b}']), "{line:?}");
+        }
+        let coloured = diagram(&trace, &Options { colour: true, ..options });
+        prop_assert_eq!(without_colours(&coloured), text);
+    }
+}
