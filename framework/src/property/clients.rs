@@ -31,6 +31,7 @@ pub fn results_ok() -> Property {
         }
         Ok(())
     })
+    .of_each_client()
 }
 
 /// Every client has all its results.
@@ -44,6 +45,7 @@ pub fn clients_done() -> Property {
             Some(&client) => Err(violated("every command to be answered", waits(view, client))),
         }
     })
+    .of_each_client()
 }
 
 /// No client has any result.
@@ -64,6 +66,7 @@ pub fn none_decided() -> Property {
         }
         Ok(())
     })
+    .of_each_client()
 }
 
 /// No client has waited longer than `longest` for a result, or is waiting that long now.

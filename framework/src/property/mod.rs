@@ -125,6 +125,20 @@ type Check = Arc<dyn Fn(&mut dyn View) -> Result<(), Broken> + Send + Sync>;
 pub struct Property {
     name: String,
     check: Check,
+    scope: Scope,
+}
+
+/// How much of a run a property has to see at once. A search remembers what it found out about one
+/// client or node, and then need not look again in every state that has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// All of it.
+    #[default]
+    State,
+    /// One client at a time: it holds exactly when it holds of each client alone.
+    EachClient,
+    /// One node at a time: it holds exactly when it holds of each node alone.
+    EachNode,
 }
 
 impl Property {
@@ -133,7 +147,25 @@ impl Property {
         name: impl Into<String>,
         check: impl Fn(&mut dyn View) -> Result<(), Broken> + Send + Sync + 'static,
     ) -> Self {
-        Self { name: name.into(), check: Arc::new(check) }
+        Self { name: name.into(), check: Arc::new(check), scope: Scope::State }
+    }
+
+    /// Says that the property looks at each client by itself.
+    #[must_use]
+    pub fn of_each_client(self) -> Self {
+        Self { scope: Scope::EachClient, ..self }
+    }
+
+    /// Says that the property looks at each node by itself.
+    #[must_use]
+    pub fn of_each_node(self) -> Self {
+        Self { scope: Scope::EachNode, ..self }
+    }
+
+    /// How much of a run it has to see at once.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        self.scope
     }
 
     /// The name.

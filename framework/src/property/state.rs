@@ -18,6 +18,7 @@ pub fn max_state_bytes(limit: usize) -> Property {
         }
         Ok(())
     })
+    .of_each_node()
 }
 
 /// No node's state holds any of these texts: they were dropped, so nobody needs them.
@@ -46,6 +47,7 @@ pub fn forgotten(texts: impl IntoIterator<Item = String>) -> Property {
         }
         Ok(())
     })
+    .of_each_node()
 }
 
 /// A node's answer to a question of the lab's vocabulary.
