@@ -19,6 +19,7 @@ mod host;
 mod kind;
 mod output;
 mod panics;
+pub mod pure;
 mod submission;
 
 pub use event::{Event, Payload};

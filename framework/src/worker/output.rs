@@ -53,7 +53,7 @@ pub enum EncodedEffect {
 /// What a node did in one step: its effects in order, and, for a client, its result.
 ///
 /// An engine keeps one of these and passes it to every step, so that a step allocates nothing here.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Output {
     bytes: Vec<u8>,
     effects: Vec<EncodedEffect>,
