@@ -151,6 +151,7 @@ pub mod linearizability;
 mod node;
 pub mod property;
 pub mod random;
+pub mod search;
 pub mod simulate;
 pub mod trace;
 pub mod worker;

@@ -1,0 +1,320 @@
+//! Breadth-first search: level by level, in rounds, with any number of threads and one result.
+//!
+//! A round takes the next rows of the frontier and goes through four phases:
+//!
+//! 1. *Expand.* Each thread takes a range of the rows and writes down the fingerprints of their
+//!    successors, from tables that nobody changes meanwhile.
+//! 2. *Resolve.* What the tables did not have is worked out by one thread, in the order of the rows
+//!    (the handlers that this takes are run in one batch); the rows that needed it are expanded
+//!    then.
+//! 3. *Insert.* Each thread owns some shards of the visited set and adds the fingerprints that
+//!    belong there, in the order of the rows. So it is always the first of equal successors that
+//!    counts as new.
+//! 4. *Collect.* Each thread builds and judges the new rows of its range.
+//!
+//! Ranges are joined in order, rounds have a fixed size, and ids are given by one thread: nothing
+//! that is reported depends on the number of threads or on their timing.
+
+use std::num::NonZeroUsize;
+use std::time::Instant;
+
+use super::checks::Verdict;
+use super::engine::{Ending, Engine};
+use super::expand::{Expansion, Missing, Origin};
+use super::frontier::Frontier;
+use super::lineage::{self, Lineage};
+use super::parallel;
+use super::report::{Limit, Outcome, Statistics};
+use super::settings::Limits;
+use super::visited::{self, SHARDS, Shard, Visited};
+
+/// Below this many rows a round is not worth a second thread.
+const ROWS_PER_THREAD_MIN: usize = 1 << 9;
+
+/// A range of a round's rows, and what one thread found out about them.
+#[derive(Default)]
+struct Part {
+    /// The first row's position in its round.
+    first: usize,
+    /// The number of rows.
+    len: usize,
+    expansion: Expansion,
+    later: Expansion,
+    /// The new rows that the search goes on from.
+    rows: Vec<u32>,
+    /// Their lineage.
+    log: Vec<u8>,
+    ending: Option<(Origin, Ending)>,
+}
+
+/// Some shards, and which fingerprints of each part were new there.
+struct Owner<'v> {
+    first: usize,
+    shards: &'v mut [Shard],
+    new: Vec<Vec<u32>>,
+}
+
+/// A breadth-first search under way.
+pub(super) struct Breadth<'e, 's> {
+    engine: &'e mut Engine<'s>,
+    limits: &'e Limits,
+    started: Instant,
+    visited: Visited,
+    current: Frontier,
+    next: Frontier,
+    lineage: Lineage,
+    parts: Vec<Part>,
+    statistics: Statistics,
+}
+
+impl<'e, 's> Breadth<'e, 's> {
+    pub(super) fn new(
+        engine: &'e mut Engine<'s>,
+        limits: &'e Limits,
+        threads: NonZeroUsize,
+    ) -> Self {
+        let width = engine.width;
+        Self {
+            engine,
+            limits,
+            started: Instant::now(),
+            visited: Visited::new(),
+            current: Frontier::new(width),
+            next: Frontier::new(width),
+            lineage: Lineage::default(),
+            parts: (0..threads.get().min(SHARDS)).map(|_| Part::default()).collect(),
+            statistics: Statistics::default(),
+        }
+    }
+
+    /// Searches.
+    pub(super) fn run(mut self) -> (Outcome, Statistics) {
+        let outcome = self.search();
+        self.note_memory();
+        let mut statistics =
+            Statistics { states: self.visited.len() as u64, ..self.engine.statistics() };
+        statistics.depth = self.statistics.depth;
+        statistics.transitions = self.statistics.transitions;
+        statistics.peak_bytes = self.statistics.peak_bytes;
+        statistics.collision_bound = super::report::collision_bound(statistics.states);
+        statistics.elapsed = self.started.elapsed();
+        (outcome, statistics)
+    }
+
+    fn search(&mut self) -> Outcome {
+        let first = self.engine.first.clone();
+        self.visited.insert(self.engine.expander().fingerprint(&first));
+        match self.engine.judge(&first) {
+            Ok(Verdict::Open) => self.current.push_all(&first),
+            Ok(_) => {}
+            Err(ending) => return self.engine.outcome(ending, &[]),
+        }
+        let mut depth = 0;
+        while self.current.len() > 0 {
+            if self.limits.depth.is_some_and(|limit| depth >= limit) {
+                return Outcome::LimitReached(Limit::Depth(depth));
+            }
+            self.lineage.begin_level();
+            let mut expanded = 0;
+            while let Some(rows) = self.current.pop_round() {
+                if let Some(limit) = self.limit_reached() {
+                    return Outcome::LimitReached(limit);
+                }
+                let before = self.visited.len();
+                let ending = self.round(&rows);
+                if self.visited.len() > before {
+                    self.statistics.depth = depth + 1;
+                }
+                if let Some((origin, ending)) = ending {
+                    let parent = expanded + u64::from(origin.row);
+                    let mut ordinals = self.lineage.steps_to(depth, parent);
+                    ordinals.push(origin.step);
+                    return self.engine.outcome(ending, &ordinals);
+                }
+                expanded += (rows.len() / self.engine.width) as u64;
+            }
+            std::mem::swap(&mut self.current, &mut self.next);
+            depth += 1;
+        }
+        Outcome::Exhausted
+    }
+
+    /// The limit that the search has met, if any.
+    fn limit_reached(&mut self) -> Option<Limit> {
+        self.note_memory();
+        let Limits { states, time, memory_bytes, .. } = *self.limits;
+        if let Some(states) = states.filter(|&limit| self.visited.len() as u64 >= limit) {
+            return Some(Limit::States(states));
+        }
+        if let Some(bytes) = memory_bytes.filter(|&limit| self.statistics.peak_bytes >= limit) {
+            return Some(Limit::Memory(bytes));
+        }
+        time.filter(|&limit| self.started.elapsed() >= limit).map(Limit::Time)
+    }
+
+    fn note_memory(&mut self) {
+        let bytes = self.engine.memory_bytes()
+            + self.visited.memory_bytes()
+            + self.current.memory_bytes()
+            + self.next.memory_bytes()
+            + self.lineage.memory_bytes()
+            + self
+                .parts
+                .iter()
+                .map(|part| {
+                    part.expansion.memory_bytes()
+                        + part.later.memory_bytes()
+                        + part.rows.capacity() * 4
+                        + part.log.capacity()
+                })
+                .sum::<usize>();
+        self.statistics.peak_bytes = self.statistics.peak_bytes.max(bytes);
+    }
+
+    /// Expands these rows; the first ending among their successors, if there is one.
+    fn round(&mut self, rows: &[u32]) -> Option<(Origin, Ending)> {
+        let width = self.engine.width;
+        let count = rows.len() / width;
+        let threads = self.parts.len().min(count / ROWS_PER_THREAD_MIN).max(1);
+        let share = count.div_ceil(threads);
+        let mut parts = std::mem::take(&mut self.parts);
+        for (index, part) in parts[..threads].iter_mut().enumerate() {
+            part.first = (index * share).min(count);
+            part.len = share.min(count - part.first);
+        }
+        self.expand(rows, &mut parts[..threads]);
+        let new = self.insert(&parts[..threads]);
+        self.collect(rows, &mut parts[..threads], &new);
+        let mut ending: Option<(Origin, Ending)> = None;
+        for part in &mut parts[..threads] {
+            self.next.push_all(&part.rows);
+            self.lineage.append(&part.log, part.len as u64);
+            self.statistics.transitions += part.expansion.transitions;
+            let earlier = part.ending.take().filter(|(origin, _)| {
+                ending
+                    .as_ref()
+                    .is_none_or(|(first, _)| (origin.row, origin.step) < (first.row, first.step))
+            });
+            ending = earlier.or(ending);
+        }
+        self.parts = parts;
+        ending
+    }
+
+    /// Phases one and two.
+    fn expand(&mut self, rows: &[u32], parts: &mut [Part]) {
+        let width = self.engine.width;
+        let row = |index: u32| &rows[index as usize * width..][..width];
+        let expander = self.engine.expander();
+        parallel::for_each(parts, |_, part| {
+            part.expansion.clear();
+            for index in part.first..part.first + part.len {
+                expander.expand(row(index as u32), index as u32, &mut part.expansion);
+            }
+        });
+        let mut missing = Missing::default();
+        while parts.iter().any(|part| !part.expansion.incomplete.is_empty()) {
+            for part in parts.iter_mut() {
+                missing.append(&mut part.expansion.missing);
+            }
+            self.engine.resolve(&missing);
+            missing.clear();
+            let expander = self.engine.expander();
+            parallel::for_each(parts, |_, part| {
+                let Part { expansion, later, .. } = part;
+                later.clear();
+                for &index in &expansion.incomplete {
+                    expander.expand(row(index), index, later);
+                }
+                expansion.merge(later);
+                std::mem::swap(&mut expansion.incomplete, &mut later.incomplete);
+                expansion.missing.append(&mut later.missing);
+            });
+        }
+    }
+
+    /// Phase three: for each owner of shards, for each part, the positions of new fingerprints.
+    fn insert(&mut self, parts: &[Part]) -> Vec<Vec<Vec<u32>>> {
+        let share = SHARDS.div_ceil(parts.len());
+        let mut owners: Vec<Owner<'_>> = self
+            .visited
+            .shards()
+            .chunks_mut(share)
+            .enumerate()
+            .map(|(index, shards)| Owner { first: index * share, shards, new: Vec::new() })
+            .collect();
+        parallel::for_each(&mut owners, |_, owner| {
+            for part in parts {
+                let mut new = Vec::new();
+                let fingerprints = &part.expansion.fingerprints;
+                visited::insert_all(owner.shards, owner.first, fingerprints, &mut new);
+                owner.new.push(new);
+            }
+        });
+        owners.into_iter().map(|owner| owner.new).collect()
+    }
+
+    /// Phase four.
+    fn collect(&self, rows: &[u32], parts: &mut [Part], new: &[Vec<Vec<u32>>]) {
+        let engine = &*self.engine;
+        parallel::for_each(parts, |index, part| {
+            let mut new = merged(new.iter().map(|owner| owner[index].as_slice()).collect());
+            part.collect(engine, rows, &mut new);
+        });
+    }
+}
+
+impl Part {
+    /// Builds and judges the new rows, whose positions among the fingerprints are `new`.
+    fn collect(&mut self, engine: &Engine<'_>, rows: &[u32], new: &mut dyn Iterator<Item = u32>) {
+        let width = engine.width;
+        let expander = engine.expander();
+        self.rows.clear();
+        self.log.clear();
+        self.ending = self
+            .expansion
+            .failures
+            .first()
+            .map(|&(origin, failure)| (origin, Ending::Failure(failure)));
+        let mut steps = Vec::new();
+        let mut new = new.map(|position| self.expansion.origins[position as usize]).peekable();
+        for index in self.first..self.first + self.len {
+            steps.clear();
+            while let Some(origin) = new.next_if(|origin| origin.row as usize == index) {
+                let before = self.rows.len();
+                let row = &rows[index * width..][..width];
+                expander.successor(row, origin.step, &mut self.rows);
+                match engine.judge(&self.rows[before..]) {
+                    Ok(Verdict::Open) => {
+                        steps.push(origin.step);
+                        continue;
+                    }
+                    Ok(_) => {}
+                    Err(ending) => {
+                        let earlier = self.ending.as_ref().is_none_or(|(first, _)| {
+                            (origin.row, origin.step) < (first.row, first.step)
+                        });
+                        if earlier {
+                            self.ending = Some((origin, ending));
+                        }
+                    }
+                }
+                self.rows.truncate(before);
+            }
+            lineage::note(&mut self.log, &steps);
+        }
+    }
+}
+
+/// Ascending lists as one.
+fn merged<'l>(mut lists: Vec<&'l [u32]>) -> Box<dyn Iterator<Item = u32> + 'l> {
+    if let [only] = lists[..] {
+        return Box::new(only.iter().copied());
+    }
+    Box::new(std::iter::from_fn(move || {
+        let list = lists.iter_mut().filter(|list| !list.is_empty()).min_by_key(|list| list[0])?;
+        let (&first, rest) = list.split_first()?;
+        *list = rest;
+        Some(first)
+    }))
+}

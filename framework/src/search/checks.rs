@@ -1,0 +1,137 @@
+//! Checking states: invariants, goals and prunes, remembered for each site where a property looks at
+//! each client or each node by itself.
+
+use super::settings::Switches;
+use super::sites::Sites;
+use super::view::StateView;
+use crate::property::{Broken, Property, Scope};
+
+/// What a property is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Role {
+    /// It must hold in every state.
+    Invariant,
+    /// The search ends where it holds.
+    Goal,
+    /// The search does not go on from where it holds.
+    Prune,
+}
+
+/// The properties of a search, invariants first, then goals, then prunes.
+pub(super) struct Checks {
+    properties: Vec<(Role, Property)>,
+    /// For each site: a bit for each property that is looked up by site and holds there.
+    held: Vec<u64>,
+    /// The bits of the properties that are looked up by site.
+    by_site: u64,
+    invariants: u64,
+    goals: u64,
+    prunes: u64,
+}
+
+/// What became of a state.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Verdict {
+    /// Go on from it.
+    Open,
+    /// Do not go on from it.
+    Pruned,
+    /// The goal at this index holds.
+    Goal(usize),
+    /// The property at this index does not hold, or could not be decided.
+    Broken(usize, Broken),
+}
+
+impl Checks {
+    /// # Panics
+    /// With more than 64 properties.
+    pub(super) fn new(mut properties: Vec<(Role, Property)>) -> Self {
+        assert!(properties.len() <= 64, "at most 64 properties");
+        properties.sort_by_key(|&(role, _)| role);
+        let mut checks =
+            Self { properties, held: Vec::new(), by_site: 0, invariants: 0, goals: 0, prunes: 0 };
+        for (index, (role, property)) in checks.properties.iter().enumerate() {
+            let bit = 1 << index;
+            if property.scope() != Scope::State {
+                checks.by_site |= bit;
+            }
+            match role {
+                Role::Invariant => checks.invariants |= bit,
+                Role::Goal => checks.goals |= bit,
+                Role::Prune => checks.prunes |= bit,
+            }
+        }
+        checks
+    }
+
+    pub(super) fn name(&self, index: usize) -> &str {
+        self.properties[index].1.name()
+    }
+
+    /// Looks at all sites met since the last call.
+    pub(super) fn learn(&mut self, sites: &Sites<'_>, switches: &Switches) {
+        if self.by_site == 0 {
+            return;
+        }
+        let members = sites.handlers.steps.roster().len();
+        let mut row = vec![0; members];
+        for id in self.held.len()..sites.len() {
+            let member = sites.handlers.member_of(sites.get(id as u32).state);
+            row[member] = id as u32;
+            let mut held = 0;
+            for (index, (_, property)) in self.properties.iter().enumerate() {
+                let relevant = match property.scope() {
+                    Scope::State => continue,
+                    Scope::EachClient => sites.work.is_client(member),
+                    Scope::EachNode => true,
+                };
+                let holds = !relevant || {
+                    let mut view = StateView::of_one(sites, switches, &row, member);
+                    property.check(&mut view).is_ok()
+                };
+                held |= u64::from(holds) << index;
+            }
+            self.held.push(held);
+        }
+    }
+
+    /// Judges a state. `nodes` is its row without the monitor.
+    pub(super) fn judge(&self, sites: &Sites<'_>, switches: &Switches, nodes: &[u32]) -> Verdict {
+        let mut held = self.by_site;
+        if held != 0 {
+            held = nodes.iter().fold(held, |held, &site| held & self.held[site as usize]);
+        }
+        let settled =
+            self.by_site & self.invariants == held & self.invariants && held & self.goals == 0;
+        let all = self.invariants | self.goals | self.prunes;
+        if settled && self.by_site == all {
+            return if held & self.prunes == 0 { Verdict::Open } else { Verdict::Pruned };
+        }
+        self.judge_whole(&mut StateView::new(sites, switches, nodes), held)
+    }
+
+    /// Judges a state for which the look-ups by site, in `held`, do not settle everything.
+    fn judge_whole(&self, view: &mut StateView<'_, '_>, held: u64) -> Verdict {
+        for (index, (role, property)) in self.properties.iter().enumerate() {
+            let bit = 1 << index;
+            if held & bit != 0 && *role == Role::Invariant
+                || *role != Role::Invariant && self.by_site & !held & bit != 0
+            {
+                continue;
+            }
+            match (role, property.check(view)) {
+                (Role::Invariant, Ok(())) => {}
+                (Role::Invariant, Err(broken)) => return Verdict::Broken(index, broken),
+                (Role::Goal, Ok(())) => return Verdict::Goal(index),
+                (Role::Prune, Ok(())) => return Verdict::Pruned,
+                (_, Err(broken @ Broken::Node(..))) => return Verdict::Broken(index, broken),
+                (_, Err(_)) => {}
+            }
+        }
+        Verdict::Open
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.held.capacity() * size_of::<u64>()
+    }
+}

@@ -1,0 +1,396 @@
+//! What all ways of searching share: the tables, the first row, and rows as values.
+
+use std::sync::Arc;
+
+use super::checks::{Checks, Verdict};
+use super::expand::{Expander, Missing};
+use super::handlers::{Cause, Handlers};
+use super::intern::Lists;
+use super::monitor::{Monitor, Watch};
+use super::path::{Path, PathEvent};
+use super::report::{Failed, Found, Hint, Outcome, Statistics};
+use super::settings::Switches;
+use super::sites::{Effect, Site, SiteStep, Sites};
+use super::state::{NodeState, PendingTimer, Sent, State};
+use super::system::System;
+use super::timers::Pending;
+use super::view::broken_run;
+use super::work::{IDLE, Work};
+use crate::worker::Payload;
+use crate::worker::pure::{PureSteps, StepFailure};
+
+/// The tables of a search.
+pub(super) struct Engine<'s> {
+    pub(super) sites: Sites<'s>,
+    pub(super) watch: Option<Watch<'s>>,
+    pub(super) checks: Checks,
+    pub(super) switches: Arc<Switches>,
+    /// The numbers in a row.
+    pub(super) width: usize,
+    /// The path that led to the first row.
+    before: Path,
+    pub(super) first: Vec<u32>,
+}
+
+/// A row that ends a search, or the event that does.
+#[derive(Clone, Debug)]
+pub(super) enum Ending {
+    /// A goal or a broken property in this row.
+    Row(Vec<u32>, Verdict),
+    /// The monitor's property is broken after this row.
+    Run(Vec<u32>),
+    /// A handler failed.
+    Failure(u32),
+}
+
+impl<'s> Engine<'s> {
+    /// Tables for searching `system`, and the first row: that of `start`, or of nodes that have just
+    /// started.
+    ///
+    /// # Errors
+    /// When a node fails as it starts.
+    pub(super) fn new(
+        system: &System,
+        steps: &'s dyn PureSteps,
+        monitor: Option<&'s dyn Monitor>,
+        checks: Checks,
+        switches: Switches,
+        start: Option<&State>,
+    ) -> Result<Self, Box<Failed>> {
+        assert_eq!(steps.roster(), system.roster(), "steps are of the nodes of the system");
+        let switches = Arc::new(switches);
+        let addresses = system.members.iter().map(|member| member.address).collect();
+        let work = Work::new(system.work.clone(), addresses, system.seed);
+        let sites =
+            Sites::new(Handlers::new(steps), work, Arc::clone(&switches), monitor.is_some());
+        let watch = monitor.map(Watch::new);
+        let width = system.members.len() + usize::from(watch.is_some());
+        let mut engine = Self {
+            sites,
+            watch,
+            checks,
+            switches,
+            width,
+            before: start.map(|state| state.path.clone()).unwrap_or_default(),
+            first: Vec::new(),
+        };
+        engine.first = match start {
+            Some(state) => engine.row_of(state),
+            None => engine.start()?,
+        };
+        engine.checks.learn(&engine.sites, &engine.switches);
+        Ok(engine)
+    }
+
+    pub(super) fn expander(&self) -> Expander<'_, 's> {
+        Expander { sites: &self.sites, watch: self.watch.as_ref() }
+    }
+
+    /// Works out what is missing.
+    pub(super) fn resolve(&mut self, missing: &Missing) {
+        self.sites.resolve(&missing.sites, &missing.arrivals);
+        if let Some(watch) = &mut self.watch {
+            for &(state, calls) in &missing.calls {
+                watch.resolve(state, calls, &self.sites.handlers);
+            }
+        }
+        self.checks.learn(&self.sites, &self.switches);
+    }
+
+    /// The part of a row that stands for nodes.
+    pub(super) fn nodes<'r>(&self, row: &'r [u32]) -> &'r [u32] {
+        &row[..self.width - usize::from(self.watch.is_some())]
+    }
+
+    /// Judges a row: the monitor first, then the properties of states.
+    pub(super) fn judge(&self, row: &[u32]) -> Result<Verdict, Ending> {
+        if broken_run(self.watch.as_ref(), row).is_some() {
+            return Err(Ending::Run(row.to_vec()));
+        }
+        match self.checks.judge(&self.sites, &self.switches, self.nodes(row)) {
+            verdict @ (Verdict::Open | Verdict::Pruned) => Ok(verdict),
+            verdict => Err(Ending::Row(row.to_vec(), verdict)),
+        }
+    }
+
+    /// The row of nodes that have just started and workers that have given their first commands.
+    fn start(&mut self) -> Result<Vec<u32>, Box<Failed>> {
+        let mut row = Vec::new();
+        let mut sends = Vec::new();
+        let mut watched = 0;
+        for member in 0..self.sites.handlers.steps.roster().len() {
+            let failed = |failure| {
+                Box::new(Failed {
+                    node: self.sites.handlers.address(member),
+                    failure,
+                    path: Path::default(),
+                })
+            };
+            let made = self.sites.handlers.steps.make(member);
+            let made = made.map_err(|failure| failed(StepFailure::Node(failure)))?;
+            let state = self.sites.handlers.states.intern(member as u64, &made);
+            let site = Site { state, timers: Lists::EMPTY, worker: IDLE, inbox: Lists::EMPTY };
+            let site = self.sites.intern(site);
+            match self.effect(site, Cause::Init) {
+                None => row.push(site),
+                Some(step) if step.site == super::handlers::NONE => {
+                    let failure = self.sites.handlers.failures[step.sends as usize].clone();
+                    return Err(Box::new(Failed {
+                        node: self.sites.handlers.address(member),
+                        failure,
+                        path: Path::default(),
+                    }));
+                }
+                Some(step) => {
+                    row.push(step.site);
+                    sends.extend_from_slice(self.sites.sends(step.sends));
+                    if let Some(watch) = &mut self.watch
+                        && step.calls != Lists::EMPTY
+                    {
+                        watched = watch.resolve(watched, step.calls, &self.sites.handlers);
+                    }
+                }
+            }
+        }
+        for pair in sends.chunks_exact(2) {
+            let receiver = &mut row[pair[0] as usize];
+            *receiver = self.sites.resolve_arrival(*receiver, pair[1]);
+        }
+        if self.watch.is_some() {
+            row.push(watched);
+        }
+        Ok(row)
+    }
+
+    /// The step that an event at a site is; `None` when it changes nothing.
+    fn effect(&mut self, site: u32, cause: Cause) -> Option<SiteStep> {
+        loop {
+            match self.sites.effect(site, cause) {
+                Effect::Quiet => return None,
+                Effect::Step(step) => return Some(step),
+                Effect::Unknown => self.sites.handlers.run_wanted(),
+            }
+        }
+    }
+
+    /// The row of a state.
+    fn row_of(&mut self, state: &State) -> Vec<u32> {
+        let mut row = Vec::new();
+        let handlers = &mut self.sites.handlers;
+        let mut inboxes = Vec::new();
+        for (member, node) in state.nodes.iter().enumerate() {
+            let mut inbox: Vec<u32> = node
+                .inbox
+                .iter()
+                .map(|sent| {
+                    let from = handlers.member_at(sent.from).expect("senders are in the system");
+                    handlers.message(from, member, &sent.message)
+                })
+                .collect();
+            inbox.sort_unstable();
+            inboxes.push(handlers.lists.intern(&inbox));
+        }
+        for ((member, node), inbox) in state.nodes.iter().enumerate().zip(inboxes) {
+            let handlers = &mut self.sites.handlers;
+            let id = handlers.states.intern(member as u64, &node.state);
+            let timers: Vec<u32> = node
+                .timers
+                .iter()
+                .map(|timer| {
+                    let id = handlers.timers.intern(member as u64, &timer.timer);
+                    let pending = Pending { id, min_ns: timer.min_ns, max_ns: timer.max_ns };
+                    handlers.pending.intern(pending).0
+                })
+                .collect();
+            let results: Vec<u32> =
+                node.results.iter().map(|result| handlers.results.intern(0, result)).collect();
+            let given = results.len() + usize::from(node.is_waiting);
+            if let Some(last) = given.checked_sub(1) {
+                self.sites.work.command(member, last, handlers);
+            }
+            let worker = self.sites.work.with_results(&results, node.is_waiting);
+            let timers = self.sites.normalised(timers);
+            row.push(self.sites.intern(Site { state: id, timers, worker, inbox }));
+        }
+        if let Some(watch) = &mut self.watch {
+            row.push(state.monitor.as_ref().map_or(0, |bytes| watch.intern(bytes)));
+        }
+        row
+    }
+
+    /// A row as a value, reached by `path`.
+    pub(super) fn state_of(&self, row: &[u32], path: Path) -> State {
+        let handlers = &self.sites.handlers;
+        let nodes = self
+            .nodes(row)
+            .iter()
+            .enumerate()
+            .map(|(member, &site)| {
+                let site = self.sites.get(site);
+                let timer = |pending: Pending| PendingTimer {
+                    timer: handlers.timers.bytes(pending.id).to_vec(),
+                    min_ns: pending.min_ns,
+                    max_ns: pending.max_ns,
+                };
+                let sent = |&message: &u32| Sent {
+                    from: handlers.address(handlers.ends(message).0),
+                    message: handlers.messages.bytes(message).to_vec(),
+                };
+                let results = self.sites.work.results(site.worker);
+                NodeState {
+                    address: handlers.address(member),
+                    state: handlers.states.bytes(site.state).to_vec(),
+                    timers: self.sites.timers_of(site.timers).into_iter().map(timer).collect(),
+                    results: results
+                        .iter()
+                        .map(|&id| handlers.results.bytes(id).to_vec())
+                        .collect(),
+                    is_waiting: Work::is_waiting(site.worker),
+                    inbox: handlers.lists.get(site.inbox).iter().map(sent).collect(),
+                }
+            })
+            .collect();
+        let monitor = self.watch.as_ref().and_then(|watch| {
+            let state = *row.last()?;
+            watch.broken(state).is_none().then(|| watch.state(state).to_vec())
+        });
+        State { nodes, monitor, path }
+    }
+
+    /// The path behind steps from the first row, given by their ordinals.
+    pub(super) fn path(&mut self, ordinals: &[u32]) -> Path {
+        let mut path = self.before.clone();
+        let mut row = self.first.clone();
+        for &ordinal in ordinals {
+            let (node, cause) = self.cause_of(&row, ordinal);
+            path.events.push(self.path_event(node, cause));
+            let (_, step) = self.expander().step_of(&row, ordinal);
+            if step.site != super::handlers::NONE {
+                let mut next = Vec::new();
+                self.expander().successor(&row, ordinal, &mut next);
+                row = next;
+            }
+        }
+        path
+    }
+
+    /// The node and the event behind a step of an expanded row.
+    pub(super) fn cause_of(&mut self, row: &[u32], ordinal: u32) -> (usize, Cause) {
+        let (node, _) = self.expander().step_of(row, ordinal);
+        let before: usize = row[..node].iter().map(|&site| self.sites.steps(site).len()).sum();
+        let mut place = ordinal as usize - before;
+        let mut causes = Vec::new();
+        self.sites.causes(row[node], &mut causes);
+        for cause in causes {
+            if matches!(self.sites.effect(row[node], cause), Effect::Step(_)) {
+                if place == 0 {
+                    return (node, cause);
+                }
+                place -= 1;
+            }
+        }
+        panic!("step {ordinal} of a state that has fewer");
+    }
+
+    fn path_event(&self, node: usize, cause: Cause) -> PathEvent {
+        let handlers = &self.sites.handlers;
+        let address = handlers.address(node);
+        match cause {
+            Cause::Deliver(message) => PathEvent::Deliver {
+                node: address,
+                from: handlers.address(handlers.ends(message).0),
+                message: handlers.messages.bytes(message).to_vec(),
+            },
+            Cause::Fire(timer) => {
+                PathEvent::Fire { node: address, timer: handlers.timers.bytes(timer).to_vec() }
+            }
+            Cause::Init | Cause::Command(_) => panic!("not an event that a search chooses"),
+        }
+    }
+
+    /// The outcome that an ending at the end of these steps is.
+    pub(super) fn outcome(&mut self, ending: Ending, ordinals: &[u32]) -> Outcome {
+        let path = self.path(ordinals);
+        match ending {
+            Ending::Failure(failure) => Outcome::Failed(Box::new(Failed {
+                node: path.events.last().expect("a failing event").node(),
+                failure: self.sites.handlers.failures[failure as usize].clone(),
+                path,
+            })),
+            Ending::Run(row) => {
+                let watch = self.watch.as_ref().expect("a monitor that is broken");
+                Outcome::Violated(Box::new(Found {
+                    property: watch.name().to_owned(),
+                    broken: broken_run(Some(watch), &row).cloned(),
+                    state: self.state_of(&row, path),
+                }))
+            }
+            Ending::Row(row, Verdict::Broken(index, broken)) => {
+                Outcome::Violated(Box::new(Found {
+                    property: self.checks.name(index).to_owned(),
+                    broken: Some(broken),
+                    state: self.state_of(&row, path),
+                }))
+            }
+            Ending::Row(row, Verdict::Goal(index)) => Outcome::GoalFound(Box::new(Found {
+                property: self.checks.name(index).to_owned(),
+                broken: None,
+                state: self.state_of(&row, path),
+            })),
+            Ending::Row(_, Verdict::Open | Verdict::Pruned) => {
+                panic!("a search does not end in a state that is neither goal nor violation")
+            }
+        }
+    }
+
+    /// The part of the statistics that the tables know.
+    pub(super) fn statistics(&self) -> Statistics {
+        Statistics {
+            handler_calls: self.sites.handlers.calls,
+            node_states: self.sites.handlers.states.len() as u64,
+            messages: self.sites.handlers.messages.len() as u64,
+            monitor_states: self.watch.as_ref().map_or(0, |watch| watch.len() as u64),
+            ..Statistics::default()
+        }
+    }
+
+    /// What is worth a look: the first message, in the order of nodes and messages, whose second
+    /// delivery in a row changes the state again.
+    pub(super) fn hints(&self) -> Vec<Hint> {
+        let handlers = &self.sites.handlers;
+        let mut hints = Vec::new();
+        let again = handlers
+            .all_known()
+            .filter_map(|(state, cause, once)| {
+                let twice = handlers.peek(once.state, cause)?;
+                let changed = matches!(cause, Cause::Deliver(_))
+                    && once.state != state
+                    && twice.state != once.state;
+                changed.then_some((state, cause, once.state, twice.state))
+            })
+            .min();
+        if let Some((state, Cause::Deliver(message), once, twice)) = again {
+            let member = handlers.member_of(state);
+            let show = |what, bytes| {
+                let shown = handlers.steps.show(member, what, bytes, false);
+                shown.unwrap_or_else(|failure| format!("<not readable: {failure}>"))
+            };
+            hints.push(Hint::NotIdempotent {
+                node: handlers.address(member),
+                message: show(Payload::Message, handlers.messages.bytes(message)),
+                once: show(Payload::State, handlers.states.bytes(once)),
+                twice: show(Payload::State, handlers.states.bytes(twice)),
+            });
+        }
+        if handlers.sent_to_nobody > 0 {
+            hints.push(Hint::SentToNobody { calls: handlers.sent_to_nobody });
+        }
+        hints
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.sites.memory_bytes()
+            + self.checks.memory_bytes()
+            + self.watch.as_ref().map_or(0, Watch::memory_bytes)
+    }
+}

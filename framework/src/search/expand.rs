@@ -1,0 +1,252 @@
+//! Expanding rows: the fingerprints of all successors, from tables alone.
+
+use super::handlers::NONE;
+use super::intern::Lists;
+use super::monitor::Watch;
+use super::sites::{SiteStep, Sites};
+use crate::random::mix;
+
+/// The part of a fingerprint that the site of one node has. A state's fingerprint is the sum over
+/// its nodes (and its monitor): a step changes it by a difference.
+#[inline]
+fn site_word(site: u32) -> u64 {
+    mix(u64::from(site))
+}
+
+/// The part of a fingerprint that a monitor's state has.
+#[inline]
+fn watch_word(state: u32) -> u64 {
+    mix(u64::from(state) | 1 << 40)
+}
+
+/// What a successor came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Origin {
+    /// The row's position in its round.
+    pub(super) row: u32,
+    /// The step's position among all steps of that row.
+    pub(super) step: u32,
+}
+
+/// The successors of some rows, and what was missing to find all of them.
+#[derive(Default)]
+pub(super) struct Expansion {
+    pub(super) fingerprints: Vec<u64>,
+    pub(super) origins: Vec<Origin>,
+    /// Steps whose handler failed, with the failure.
+    pub(super) failures: Vec<(Origin, u32)>,
+    /// Rows of which something was missing. They have no successors here.
+    pub(super) incomplete: Vec<u32>,
+    pub(super) missing: Missing,
+    /// All events of the complete rows, those that change nothing included.
+    pub(super) transitions: u64,
+}
+
+/// What has to be worked out before some rows can be expanded.
+#[derive(Default)]
+pub(super) struct Missing {
+    /// Sites whose steps are not known.
+    pub(super) sites: Vec<u32>,
+    /// Sites and messages for them.
+    pub(super) arrivals: Vec<(u32, u32)>,
+    /// A monitor's states and calls.
+    pub(super) calls: Vec<(u32, u32)>,
+}
+
+impl Missing {
+    pub(super) fn clear(&mut self) {
+        self.sites.clear();
+        self.arrivals.clear();
+        self.calls.clear();
+    }
+
+    /// Moves everything from `other` here.
+    pub(super) fn append(&mut self, other: &mut Self) {
+        self.sites.append(&mut other.sites);
+        self.arrivals.append(&mut other.arrivals);
+        self.calls.append(&mut other.calls);
+    }
+
+    fn total(&self) -> usize {
+        self.sites.len() + self.arrivals.len() + self.calls.len()
+    }
+}
+
+impl Expansion {
+    pub(super) fn clear(&mut self) {
+        self.fingerprints.clear();
+        self.origins.clear();
+        self.failures.clear();
+        self.incomplete.clear();
+        self.missing.clear();
+        self.transitions = 0;
+    }
+
+    /// Adds the successors of rows that were expanded later, in the order of their rows.
+    pub(super) fn merge(&mut self, later: &Self) {
+        self.transitions += later.transitions;
+        self.failures.extend_from_slice(&later.failures);
+        self.failures.sort_unstable_by_key(|&(origin, _)| (origin.row, origin.step));
+        let (mut left, mut right) = (self.origins.len(), later.origins.len());
+        self.origins.resize(left + right, Origin { row: 0, step: 0 });
+        self.fingerprints.resize(left + right, 0);
+        // From the back, so that nothing is overwritten before it was moved.
+        for place in (0..left + right).rev() {
+            let from_later =
+                left == 0 || right > 0 && later.origins[right - 1].row > self.origins[left - 1].row;
+            if from_later {
+                right -= 1;
+                self.origins[place] = later.origins[right];
+                self.fingerprints[place] = later.fingerprints[right];
+            } else {
+                left -= 1;
+                self.origins[place] = self.origins[left];
+                self.fingerprints[place] = self.fingerprints[left];
+            }
+        }
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.fingerprints.capacity() * size_of::<u64>()
+            + self.origins.capacity() * size_of::<Origin>()
+            + self.missing.sites.capacity() * 4
+            + (self.missing.arrivals.capacity() + self.missing.calls.capacity()) * 8
+    }
+}
+
+/// Reads the tables that rows are made of.
+#[derive(Clone, Copy)]
+pub(super) struct Expander<'t, 's> {
+    pub(super) sites: &'t Sites<'s>,
+    pub(super) watch: Option<&'t Watch<'s>>,
+}
+
+impl Expander<'_, '_> {
+    /// The number of nodes in a row.
+    fn nodes(&self, row: &[u32]) -> usize {
+        row.len() - usize::from(self.watch.is_some())
+    }
+
+    /// A row's fingerprint.
+    pub(super) fn fingerprint(&self, row: &[u32]) -> u64 {
+        let (nodes, watch) = row.split_at(self.nodes(row));
+        let sum = nodes.iter().fold(0_u64, |sum, &site| sum.wrapping_add(site_word(site)));
+        watch.iter().fold(sum, |sum, &state| sum.wrapping_add(watch_word(state)))
+    }
+
+    /// Adds the successors of `row`, the one at `index` in its round.
+    pub(super) fn expand(&self, row: &[u32], index: u32, out: &mut Expansion) {
+        let start = (out.fingerprints.len(), out.failures.len(), out.missing.total());
+        let base = self.fingerprint(row);
+        let mut ordinal = 0;
+        let mut transitions = 0;
+        for &site in &row[..self.nodes(row)] {
+            if !self.sites.is_open(site) {
+                out.missing.sites.push(site);
+                continue;
+            }
+            let steps = self.sites.steps(site);
+            let without = base.wrapping_sub(site_word(site));
+            for (place, step) in steps.iter().enumerate() {
+                let origin = Origin { row: index, step: ordinal + place as u32 };
+                if step.site == NONE {
+                    out.failures.push((origin, step.sends));
+                    continue;
+                }
+                let own = without.wrapping_add(site_word(step.site));
+                let Some(fingerprint) = self.elsewhere(row, step, own, &mut out.missing) else {
+                    continue;
+                };
+                if fingerprint != base {
+                    out.fingerprints.push(fingerprint);
+                    out.origins.push(origin);
+                }
+            }
+            ordinal += steps.len() as u32;
+            transitions += steps.len() as u64 + self.sites.quiet(site);
+        }
+        if out.missing.total() == start.2 {
+            out.transitions += transitions;
+        } else {
+            out.fingerprints.truncate(start.0);
+            out.origins.truncate(start.0);
+            out.failures.truncate(start.1);
+            out.incomplete.push(index);
+        }
+    }
+
+    /// The fingerprint after what a step does elsewhere: at the receivers of its messages, and in
+    /// the monitor.
+    #[inline]
+    fn elsewhere(
+        &self,
+        row: &[u32],
+        step: &SiteStep,
+        mut fingerprint: u64,
+        missing: &mut Missing,
+    ) -> Option<u64> {
+        let mut complete = true;
+        if step.sends != Lists::EMPTY {
+            for pair in self.sites.sends(step.sends).chunks_exact(2) {
+                let receiver = row[pair[0] as usize];
+                match self.sites.arrival(receiver, pair[1]) {
+                    Some(after) if after == receiver => {}
+                    Some(after) => {
+                        let difference = site_word(after).wrapping_sub(site_word(receiver));
+                        fingerprint = fingerprint.wrapping_add(difference);
+                    }
+                    None => {
+                        missing.arrivals.push((receiver, pair[1]));
+                        complete = false;
+                    }
+                }
+            }
+        }
+        if step.calls != Lists::EMPTY
+            && let (Some(watch), Some(&state)) = (self.watch, row.last())
+        {
+            match watch.after(state, step.calls) {
+                Some(after) => {
+                    let difference = watch_word(after).wrapping_sub(watch_word(state));
+                    fingerprint = fingerprint.wrapping_add(difference);
+                }
+                None => {
+                    missing.calls.push((state, step.calls));
+                    complete = false;
+                }
+            }
+        }
+        complete.then_some(fingerprint)
+    }
+
+    /// The node and the step there that an ordinal stands for.
+    pub(super) fn step_of(&self, row: &[u32], ordinal: u32) -> (usize, SiteStep) {
+        let mut rest = ordinal as usize;
+        for (node, &site) in row[..self.nodes(row)].iter().enumerate() {
+            let steps = self.sites.steps(site);
+            if let Some(&step) = steps.get(rest) {
+                return (node, step);
+            }
+            rest -= steps.len();
+        }
+        panic!("step {ordinal} of a state that has fewer");
+    }
+
+    /// Appends the row that follows `row` by a step. Everything it needs has been worked out.
+    pub(super) fn successor(&self, row: &[u32], ordinal: u32, rows: &mut Vec<u32>) {
+        let start = rows.len();
+        rows.extend_from_slice(row);
+        let (node, step) = self.step_of(row, ordinal);
+        let next = &mut rows[start..];
+        next[node] = step.site;
+        for pair in self.sites.sends(step.sends).chunks_exact(2) {
+            let receiver = &mut next[pair[0] as usize];
+            *receiver = self.sites.arrival(*receiver, pair[1]).unwrap_or(*receiver);
+        }
+        if step.calls != Lists::EMPTY
+            && let (Some(watch), Some(state)) = (self.watch, next.last_mut())
+        {
+            *state = watch.after(*state, step.calls).unwrap_or(*state);
+        }
+    }
+}

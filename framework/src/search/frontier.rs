@@ -1,0 +1,52 @@
+//! The frontier: rows of states that wait to be expanded, in order.
+
+use std::collections::VecDeque;
+
+/// The states expanded in one round. Fixed, so that nothing depends on the number of threads.
+pub(super) const ROUND: usize = 1 << 15;
+
+/// Rows in pieces of [`ROUND`], so that the memory of expanded rows is free at once.
+pub(super) struct Frontier {
+    width: usize,
+    pieces: VecDeque<Vec<u32>>,
+    rows: u64,
+}
+
+impl Frontier {
+    /// A frontier of rows with `width` numbers each.
+    pub(super) fn new(width: usize) -> Self {
+        Self { width, pieces: VecDeque::new(), rows: 0 }
+    }
+
+    /// Adds rows at the end.
+    pub(super) fn push_all(&mut self, mut rows: &[u32]) {
+        self.rows += (rows.len() / self.width) as u64;
+        let full = ROUND * self.width;
+        while !rows.is_empty() {
+            match self.pieces.back_mut().filter(|piece| piece.len() < full) {
+                Some(piece) => {
+                    let part = rows.len().min(full - piece.len());
+                    piece.extend_from_slice(&rows[..part]);
+                    rows = &rows[part..];
+                }
+                None => self.pieces.push_back(Vec::new()),
+            }
+        }
+    }
+
+    /// Takes up to [`ROUND`] rows from the start.
+    pub(super) fn pop_round(&mut self) -> Option<Vec<u32>> {
+        let piece = self.pieces.pop_front()?;
+        self.rows -= (piece.len() / self.width) as u64;
+        Some(piece)
+    }
+
+    /// The number of rows.
+    pub(super) fn len(&self) -> u64 {
+        self.rows
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.pieces.iter().map(|piece| piece.capacity() * size_of::<u32>()).sum()
+    }
+}

@@ -1,0 +1,301 @@
+//! Memoised handlers: each distinct (state, event) is handled once, in batches.
+
+use std::hash::BuildHasherDefault;
+
+use hashbrown::HashMap;
+
+use super::intern::{Blobs, Lists, Records};
+use super::timers::Pending;
+use crate::Address;
+use crate::worker::pure::{Answers, Batch, PureSteps, Request, Step, StepFailure};
+use crate::worker::{EncodedEffect, Event};
+
+/// The most requests in one batch: the memory that answers need is bounded by it.
+const BATCH: usize = 1 << 14;
+
+/// What stands for "none" where an id could stand.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// An event of a node, by ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Cause {
+    /// The node starts.
+    Init,
+    /// The message of this id is delivered.
+    Deliver(u32),
+    /// The timer of this id (of its encoding) fires.
+    Fire(u32),
+    /// The command of this id is given.
+    Command(u32),
+}
+
+impl Cause {
+    /// The cause in 32 bits, two of them for its kind.
+    fn packed(self) -> u32 {
+        let (kind, id) = match self {
+            Self::Init => (0, 0),
+            Self::Deliver(id) => (1, id),
+            Self::Fire(id) => (2, id),
+            Self::Command(id) => (3, id),
+        };
+        assert!(id < 1 << 30, "fewer than 2^30 messages, timers and commands");
+        id << 2 | kind
+    }
+
+    fn unpacked(packed: u32) -> Self {
+        match (packed & 3, packed >> 2) {
+            (0, _) => Self::Init,
+            (1, id) => Self::Deliver(id),
+            (2, id) => Self::Fire(id),
+            (_, id) => Self::Command(id),
+        }
+    }
+}
+
+/// What a handler did, by ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Handled {
+    /// The node's state afterwards.
+    pub(super) state: u32,
+    /// The list of the messages that it sent to nodes of this system.
+    pub(super) sent: u32,
+    /// The list of the timers that it set, as ids of [`Pending`] records.
+    pub(super) set: u32,
+    /// The result that it shows, or [`NONE`].
+    pub(super) result: u32,
+}
+
+/// What is known of a (state, cause).
+#[derive(Clone, Copy)]
+pub(super) enum Known {
+    /// It has been handled.
+    Handled(Handled),
+    /// The handler failed; the failure's index.
+    Failed(u32),
+    /// It was asked for and is not answered yet.
+    Wanted,
+}
+
+/// A multiplicative hasher for keys of 64 bits. For look-ups only.
+#[derive(Default)]
+pub(super) struct KeyHasher(u64);
+
+impl std::hash::Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _bytes: &[u8]) {
+        unreachable!("keys are written as one u64");
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        let wide = u128::from(key ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93_u128;
+        self.0 = (wide >> 64) as u64 ^ wide as u64;
+    }
+}
+
+/// A map from a pair of ids. Never iterated.
+pub(super) type PairMap = HashMap<u64, u32, BuildHasherDefault<KeyHasher>>;
+
+/// A pair of ids as a key.
+pub(super) fn pair(high: u32, low: u32) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
+}
+
+/// The values that handlers take and leave, and what each handler did with them.
+pub(super) struct Handlers<'s> {
+    pub(super) steps: &'s dyn PureSteps,
+    /// States of nodes; the tag is the member.
+    pub(super) states: Blobs,
+    /// Messages; the tag is the sender and the receiver, see [`Handlers::ends`].
+    pub(super) messages: Blobs,
+    /// Timers; the tag is the member.
+    pub(super) timers: Blobs,
+    pub(super) commands: Blobs,
+    pub(super) results: Blobs,
+    pub(super) pending: Records<Pending>,
+    pub(super) lists: Lists,
+    pub(super) failures: Vec<StepFailure>,
+    /// Messages sent to addresses at which there is no node.
+    pub(super) sent_to_nobody: u64,
+    /// How many steps were asked for and answered.
+    pub(super) calls: u64,
+    known: PairMap,
+    handled: Vec<Handled>,
+    wanted: Vec<(u32, Cause)>,
+    batch: Batch,
+    answers: Answers,
+}
+
+/// The highest values of `known` do not name a `Handled`.
+const FAILED: u32 = 1 << 31;
+
+impl<'s> Handlers<'s> {
+    pub(super) fn new(steps: &'s dyn PureSteps) -> Self {
+        Self {
+            steps,
+            states: Blobs::default(),
+            messages: Blobs::default(),
+            timers: Blobs::default(),
+            commands: Blobs::default(),
+            results: Blobs::default(),
+            pending: Records::new(),
+            lists: Lists::new(),
+            failures: Vec::new(),
+            sent_to_nobody: 0,
+            calls: 0,
+            known: PairMap::default(),
+            handled: Vec::new(),
+            wanted: Vec::new(),
+            batch: Batch::new(),
+            answers: Answers::new(),
+        }
+    }
+
+    /// What the handler does in this state, or a note to ask for it.
+    pub(super) fn get(&mut self, state: u32, cause: Cause) -> Known {
+        let key = pair(state, cause.packed());
+        match self.known.get(&key) {
+            Some(&NONE) => Known::Wanted,
+            Some(&index) if index >= FAILED => Known::Failed(index - FAILED),
+            Some(&index) => Known::Handled(self.handled[index as usize]),
+            None => {
+                self.known.insert(key, NONE);
+                self.wanted.push((state, cause));
+                Known::Wanted
+            }
+        }
+    }
+
+    /// What the handler did in this state, if it has been asked for.
+    pub(super) fn peek(&self, state: u32, cause: Cause) -> Option<Handled> {
+        let index = *self.known.get(&pair(state, cause.packed()))?;
+        (index < FAILED).then(|| self.handled[index as usize])
+    }
+
+    /// Asks for everything that was noted.
+    pub(super) fn run_wanted(&mut self) {
+        let wanted = std::mem::take(&mut self.wanted);
+        let (mut batch, mut answers) =
+            (std::mem::take(&mut self.batch), std::mem::take(&mut self.answers));
+        for chunk in wanted.chunks(BATCH) {
+            batch.clear();
+            for &(state, cause) in chunk {
+                batch.push(self.request(state, cause));
+            }
+            self.steps.run(&batch, &mut answers);
+            self.calls += chunk.len() as u64;
+            for (index, &(state, cause)) in chunk.iter().enumerate() {
+                let value = match answers.get(index) {
+                    Ok(step) => self.store(self.member_of(state), step),
+                    Err(failure) => {
+                        self.failures.push(failure.clone());
+                        FAILED + (self.failures.len() - 1) as u32
+                    }
+                };
+                self.known.insert(pair(state, cause.packed()), value);
+            }
+        }
+        self.batch = batch;
+        self.answers = answers;
+        self.wanted = wanted;
+        self.wanted.clear();
+    }
+
+    /// The member whose state this is.
+    pub(super) fn member_of(&self, state: u32) -> usize {
+        self.states.tag(state) as usize
+    }
+
+    /// A message's sender and receiver.
+    pub(super) fn ends(&self, message: u32) -> (usize, usize) {
+        let tag = self.messages.tag(message);
+        ((tag >> 32) as usize, tag as u32 as usize)
+    }
+
+    /// The id of a message.
+    pub(super) fn message(&mut self, from: usize, to: usize, bytes: &[u8]) -> u32 {
+        self.messages.intern(pair(from as u32, to as u32), bytes)
+    }
+
+    /// The member at this address.
+    pub(super) fn member_at(&self, address: Address) -> Option<usize> {
+        self.steps.roster().iter().position(|member| member.address == address)
+    }
+
+    pub(super) fn address(&self, member: usize) -> Address {
+        self.steps.roster()[member].address
+    }
+
+    /// All that was asked and answered: state, cause and what was done, in no order.
+    pub(super) fn all_known(&self) -> impl Iterator<Item = (u32, Cause, Handled)> {
+        self.known.iter().filter(|&(_, &index)| index < FAILED).map(|(&key, &index)| {
+            ((key >> 32) as u32, Cause::unpacked(key as u32), self.handled[index as usize])
+        })
+    }
+
+    /// What happens to a node, as the boundary says it.
+    pub(super) fn event(&self, cause: Cause) -> Event<'_> {
+        match cause {
+            Cause::Init => Event::Init,
+            Cause::Deliver(message) => Event::Message {
+                from: self.address(self.ends(message).0),
+                message: self.messages.bytes(message),
+            },
+            Cause::Fire(timer) => Event::Timer { timer: self.timers.bytes(timer) },
+            Cause::Command(command) => Event::Command { command: self.commands.bytes(command) },
+        }
+    }
+
+    fn request(&self, state: u32, cause: Cause) -> Request<'_> {
+        let (member, state) = self.states.get(state);
+        Request { member: member as usize, state, event: self.event(cause) }
+    }
+
+    fn store(&mut self, member: usize, step: Step<'_>) -> u32 {
+        let state = self.states.intern(member as u64, step.state);
+        let (mut sent, mut set) = (Vec::new(), Vec::new());
+        for effect in step.output.effects() {
+            match *effect {
+                EncodedEffect::Send { to, message } => match self.member_at(to) {
+                    Some(to) => {
+                        let id = self.message(member, to, step.output.get(message));
+                        if !sent.contains(&id) {
+                            sent.push(id);
+                        }
+                    }
+                    None => self.sent_to_nobody += 1,
+                },
+                EncodedEffect::SetTimer { timer, min_ns, max_ns } => {
+                    let id = self.timers.intern(member as u64, step.output.get(timer));
+                    set.push(self.pending.intern(Pending { id, min_ns, max_ns }).0);
+                }
+                EncodedEffect::Log { .. } => {}
+            }
+        }
+        let handled = Handled {
+            state,
+            sent: self.lists.intern(&sent),
+            set: self.lists.intern(&set),
+            result: step.output.result().map_or(NONE, |result| self.results.intern(0, result)),
+        };
+        self.handled.push(handled);
+        let index = (self.handled.len() - 1) as u32;
+        assert!(index < FAILED, "fewer than 2^31 handler calls");
+        index
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        [&self.states, &self.messages, &self.timers, &self.commands, &self.results]
+            .into_iter()
+            .map(Blobs::memory_bytes)
+            .sum::<usize>()
+            + self.pending.memory_bytes()
+            + self.lists.memory_bytes()
+            + self.known.allocation_size()
+            + self.handled.capacity() * size_of::<Handled>()
+            + self.wanted.capacity() * size_of::<(u32, Cause)>()
+            + self.batch.memory_bytes()
+    }
+}

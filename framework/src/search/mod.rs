@@ -1,0 +1,234 @@
+//! Search: a model checker over the nodes themselves.
+
+mod breadth;
+mod checks;
+mod engine;
+mod expand;
+mod frontier;
+mod handlers;
+mod intern;
+mod lineage;
+mod monitor;
+mod parallel;
+mod path;
+mod report;
+mod settings;
+mod sites;
+mod state;
+mod system;
+mod timers;
+mod view;
+mod visited;
+mod work;
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+pub use monitor::Monitor;
+pub use path::{Path, PathEvent};
+pub use report::{Failed, Found, Hint, Limit, Outcome, Report, Statistics};
+pub use state::{NodeState, PendingTimer, Sent, State};
+pub use system::System;
+
+use crate::Address;
+use crate::property::Property;
+use crate::worker::Submission;
+use crate::worker::pure::{LocalSteps, PureSteps, StepFailure};
+use breadth::Breadth;
+use checks::{Checks, Role};
+use engine::Engine;
+use settings::{Limits, Switches};
+
+/// A search, as it is to be done.
+pub struct Search {
+    system: System,
+    properties: Vec<(Role, Property)>,
+    monitor: Option<Box<dyn Monitor>>,
+    switches: Switches,
+    limits: Limits,
+    threads: NonZeroUsize,
+    start: Option<State>,
+}
+
+impl Search {
+    /// A search of all that can happen in a system.
+    #[must_use]
+    pub fn new(system: System) -> Self {
+        let switches = Switches::new(system.members.len());
+        Self {
+            system,
+            properties: Vec::new(),
+            monitor: None,
+            switches,
+            limits: Limits::default(),
+            threads: NonZeroUsize::MIN,
+            start: None,
+        }
+    }
+
+    /// The property must hold in every state.
+    #[must_use]
+    pub fn invariant(mut self, property: Property) -> Self {
+        self.properties.push((Role::Invariant, property));
+        self
+    }
+
+    /// The search ends, with success, in a state in which this holds.
+    #[must_use]
+    pub fn goal(mut self, property: Property) -> Self {
+        self.properties.push((Role::Goal, property));
+        self
+    }
+
+    /// The search does not go on from a state in which this holds. The state itself is checked and
+    /// counted.
+    #[must_use]
+    pub fn prune(mut self, property: Property) -> Self {
+        self.properties.push((Role::Prune, property));
+        self
+    }
+
+    /// Every run must satisfy this monitor.
+    #[must_use]
+    pub fn monitor(mut self, monitor: impl Monitor + 'static) -> Self {
+        self.monitor = Some(Box::new(monitor));
+        self
+    }
+
+    /// Uses this many threads. The result is the same.
+    #[must_use]
+    pub fn threads(mut self, threads: NonZeroUsize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Stops at states that are this many events from the start.
+    #[must_use]
+    pub fn depth_max(mut self, depth: usize) -> Self {
+        self.limits.depth = Some(depth);
+        self
+    }
+
+    /// Stops after this many states, or a few more: limits are looked at between rounds.
+    #[must_use]
+    pub fn states_max(mut self, states: u64) -> Self {
+        self.limits.states = Some(states);
+        self
+    }
+
+    /// Stops after this much time, or a little more.
+    #[must_use]
+    pub fn time_max(mut self, time: Duration) -> Self {
+        self.limits.time = Some(time);
+        self
+    }
+
+    /// Stops when the tables hold this much memory, or a little more.
+    #[must_use]
+    pub fn memory_max(mut self, bytes: usize) -> Self {
+        self.limits.memory_bytes = Some(bytes);
+        self
+    }
+
+    /// Starts from this state instead of from nodes that have just started.
+    #[must_use]
+    pub fn start_from(mut self, state: State) -> Self {
+        self.start = Some(state);
+        self
+    }
+
+    /// Messages from `from` to `to` are not delivered.
+    ///
+    /// # Panics
+    /// As all methods here that take an address: when the system has no such node.
+    #[must_use]
+    pub fn cut(mut self, from: Address, to: Address) -> Self {
+        let (from, to) = (self.member(from), self.member(to));
+        self.switches.set_link(from, to, false);
+        self
+    }
+
+    /// No message from this node is delivered.
+    #[must_use]
+    pub fn mute(mut self, node: Address) -> Self {
+        let node = self.member(node);
+        self.switches.set_sender(node, false);
+        self
+    }
+
+    /// No message to this node is delivered.
+    #[must_use]
+    pub fn deafen(mut self, node: Address) -> Self {
+        let node = self.member(node);
+        self.switches.set_receiver(node, false);
+        self
+    }
+
+    /// No timer of this node fires.
+    #[must_use]
+    pub fn stop_timers(mut self, node: Address) -> Self {
+        let node = self.member(node);
+        self.switches.set_timers(node, false);
+        self
+    }
+
+    /// The node has crashed: nothing is delivered to it and none of its timers fires.
+    #[must_use]
+    pub fn crash(mut self, node: Address) -> Self {
+        let node = self.member(node);
+        self.switches.crash(node);
+        self
+    }
+
+    /// Searches breadth-first, with the nodes in this process.
+    #[must_use]
+    pub fn run(&self, submission: &Submission) -> Report {
+        match LocalSteps::new(submission, self.system.members.clone()) {
+            Ok(steps) => self.run_with(&steps.with_threads(self.threads)),
+            Err(failure) => Report {
+                outcome: Outcome::Failed(Box::new(Failed {
+                    node: self.system.members[0].address,
+                    failure: StepFailure::Node(failure),
+                    path: Path::default(),
+                })),
+                statistics: Statistics::default(),
+                hints: Vec::new(),
+            },
+        }
+    }
+
+    /// Searches breadth-first, with the nodes wherever `steps` has them.
+    ///
+    /// # Panics
+    /// When `steps` has another roster.
+    #[must_use]
+    pub fn run_with(&self, steps: &dyn PureSteps) -> Report {
+        let checks = Checks::new(self.properties.clone());
+        let monitor = self.monitor.as_deref();
+        let engine = Engine::new(
+            &self.system,
+            steps,
+            monitor,
+            checks,
+            self.switches.clone(),
+            self.start.as_ref(),
+        );
+        match engine {
+            Ok(mut engine) => {
+                let (outcome, statistics) =
+                    Breadth::new(&mut engine, &self.limits, self.threads).run();
+                Report { outcome, statistics, hints: engine.hints() }
+            }
+            Err(failed) => Report {
+                outcome: Outcome::Failed(failed),
+                statistics: Statistics::default(),
+                hints: Vec::new(),
+            },
+        }
+    }
+
+    fn member(&self, address: Address) -> usize {
+        let position = self.system.members.iter().position(|member| member.address == address);
+        position.unwrap_or_else(|| panic!("the system has no node at {address}"))
+    }
+}

@@ -1,0 +1,126 @@
+//! Monitors: properties of runs, as deterministic automata over the clients' calls and returns.
+
+use super::handlers::{Handlers, PairMap, pair};
+use super::intern::Blobs;
+use super::work::{CALL, RETURN};
+use crate::Address;
+use crate::property::Broken;
+
+/// A property of a run: what no state holds, such as which call returned before which was made.
+///
+/// A monitor is a deterministic automaton. Its state is bytes: two states that must be told apart
+/// have different bytes, and two that need not should have the same (each state that is told apart
+/// for nothing makes the search larger). The search keeps it as one more part of a global state, so
+/// that two runs that differ in what the monitor must remember are two states.
+pub trait Monitor: Send + Sync {
+    /// The property's name, in words that complete the sentence "it must hold that ...".
+    fn name(&self) -> &str;
+
+    /// The state before the first call.
+    fn start(&self) -> Vec<u8>;
+
+    /// The state after a client was given a command.
+    ///
+    /// # Errors
+    /// When the property is broken.
+    fn on_call(&self, state: &[u8], client: Address, command: &[u8]) -> Result<Vec<u8>, Broken>;
+
+    /// The state after a client's result was taken.
+    ///
+    /// # Errors
+    /// When the property is broken.
+    fn on_return(&self, state: &[u8], client: Address, result: &[u8]) -> Result<Vec<u8>, Broken>;
+}
+
+/// A monitor with all its states met so far.
+pub(super) struct Watch<'m> {
+    monitor: &'m dyn Monitor,
+    states: Blobs,
+    broken: Vec<Broken>,
+    known: PairMap,
+}
+
+/// States from here on are broken properties.
+const BROKEN: u32 = 1 << 31;
+
+impl<'m> Watch<'m> {
+    /// A watch; its first state has the id 0.
+    pub(super) fn new(monitor: &'m dyn Monitor) -> Self {
+        let mut states = Blobs::default();
+        states.intern(0, &monitor.start());
+        Self { monitor, states, broken: Vec::new(), known: PairMap::default() }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.monitor.name()
+    }
+
+    /// The id of a state that another watch of the same monitor had.
+    pub(super) fn intern(&mut self, state: &[u8]) -> u32 {
+        self.states.intern(0, state)
+    }
+
+    pub(super) fn state(&self, id: u32) -> &[u8] {
+        self.states.bytes(id)
+    }
+
+    /// The number of states that are not broken.
+    pub(super) fn len(&self) -> usize {
+        self.states.len()
+    }
+
+    /// How the property broke, if this state is one in which it is.
+    #[inline]
+    pub(super) fn broken(&self, id: u32) -> Option<&Broken> {
+        if id < BROKEN { None } else { self.broken.get((id - BROKEN) as usize) }
+    }
+
+    /// The state after these calls, if it has been worked out.
+    #[inline]
+    pub(super) fn after(&self, state: u32, calls: u32) -> Option<u32> {
+        self.known.get(&pair(state, calls)).copied()
+    }
+
+    /// Works out the state after these calls.
+    pub(super) fn resolve(&mut self, state: u32, calls: u32, handlers: &Handlers<'_>) -> u32 {
+        if let Some(known) = self.after(state, calls) {
+            return known;
+        }
+        let list = handlers.lists.get(calls);
+        let client = handlers.address(list[0] as usize);
+        let mut bytes = self.states.bytes(state).to_vec();
+        let mut outcome = Ok(());
+        for &entry in &list[1..] {
+            let next = if entry & 1 == CALL {
+                self.monitor.on_call(&bytes, client, handlers.commands.bytes(entry >> 1))
+            } else {
+                debug_assert_eq!(entry & 1, RETURN);
+                self.monitor.on_return(&bytes, client, handlers.results.bytes(entry >> 1))
+            };
+            match next {
+                Ok(next) => bytes = next,
+                Err(broken) => {
+                    outcome = Err(broken);
+                    break;
+                }
+            }
+        }
+        let after = match outcome {
+            Ok(()) => self.states.intern(0, &bytes),
+            Err(broken) => {
+                let known = self.broken.iter().position(|other| *other == broken);
+                let index = known.unwrap_or_else(|| {
+                    self.broken.push(broken);
+                    self.broken.len() - 1
+                });
+                BROKEN + index as u32
+            }
+        };
+        self.known.insert(pair(state, calls), after);
+        after
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.states.memory_bytes() + self.known.allocation_size()
+    }
+}

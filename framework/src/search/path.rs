@@ -1,0 +1,59 @@
+//! Paths: the events that lead from the start of a system to a state.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Address;
+
+/// Events in the order in which they happen. Starting the nodes comes before, and what a client's
+/// worker does at once with a result belongs to the event that brought the result.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Path {
+    /// The events.
+    pub events: Vec<PathEvent>,
+}
+
+/// An event at a node, by its contents: it means the same in every search of the same system.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PathEvent {
+    /// A message is delivered.
+    Deliver {
+        /// The node that gets it.
+        node: Address,
+        /// The node that sent it.
+        from: Address,
+        /// The encoded message.
+        message: Vec<u8>,
+    },
+    /// A timer fires.
+    Fire {
+        /// The node.
+        node: Address,
+        /// The encoded timer.
+        timer: Vec<u8>,
+    },
+}
+
+impl Path {
+    /// The number of events.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Whether nothing happens.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+}
+
+impl PathEvent {
+    /// The node at which it happens.
+    #[must_use]
+    pub fn node(&self) -> Address {
+        match *self {
+            Self::Deliver { node, .. } | Self::Fire { node, .. } => node,
+        }
+    }
+}

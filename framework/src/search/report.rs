@@ -1,0 +1,173 @@
+//! What a search found out.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::path::Path;
+use super::state::State;
+use crate::Address;
+use crate::property::{Broken, Violation};
+use crate::worker::pure::StepFailure;
+
+/// How a search ended, and what it cost.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How much it saw.
+    pub statistics: Statistics,
+    /// What it noticed that is not wrong, but may be worth a look.
+    pub hints: Vec<Hint>,
+}
+
+/// How a search ended. None of these can be read as another.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Every reachable state was seen, and every property holds in all of them.
+    Exhausted,
+    /// A goal holds in a state.
+    GoalFound(Box<Found>),
+    /// A property does not hold.
+    Violated(Box<Found>),
+    /// A node's code failed.
+    Failed(Box<Failed>),
+    /// The search stopped at a limit, having found nothing. What lies beyond is not known.
+    LimitReached(Limit),
+}
+
+/// A state that ended a search, and how it was reached.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// The property's name.
+    pub property: String,
+    /// Why it does not hold; for a goal, nothing.
+    pub broken: Option<Broken>,
+    /// The state, and the path to it.
+    pub state: State,
+}
+
+impl Found {
+    /// The events that led there, from the start.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.state.path
+    }
+
+    /// The violation in words, if it is one.
+    #[must_use]
+    pub fn violation(&self) -> Option<Violation> {
+        let (expected, seen) = match self.broken.clone()? {
+            Broken::Violated { expected, seen } => (expected, seen),
+            Broken::Node(node, failure) => {
+                (format!("{node} to answer when it is looked at"), failure.to_string())
+            }
+            Broken::Undecided(why) => ("the property to be decided".to_owned(), why),
+        };
+        Some(Violation { property: self.property.clone(), expected, seen })
+    }
+}
+
+/// A handler that failed, and how that was reached.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failed {
+    /// The node.
+    pub node: Address,
+    /// What went wrong.
+    pub failure: StepFailure,
+    /// The events that led there. The last one is the one whose handler failed, unless the node
+    /// failed as it started: then there are none.
+    pub path: Path,
+}
+
+/// A limit that ended a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Limit {
+    /// States at this depth were seen and not followed.
+    Depth(usize),
+    /// This many states were seen.
+    States(u64),
+    /// This much time had passed.
+    Time(Duration),
+    /// This much memory was in use, in bytes.
+    Memory(usize),
+    /// This many random probes were run.
+    Probes(u64),
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Depth(depth) => write!(f, "the depth limit of {depth} events"),
+            Self::States(states) => write!(f, "the limit of {states} states"),
+            Self::Time(time) => write!(f, "the time limit of {time:?}"),
+            Self::Memory(bytes) => write!(f, "the memory limit of {} MiB", bytes >> 20),
+            Self::Probes(probes) => write!(f, "the limit of {probes} random probes"),
+        }
+    }
+}
+
+/// How much a search saw.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Statistics {
+    /// Distinct states, the first one included.
+    pub states: u64,
+    /// The greatest number of events from the start to a state, on the shortest way.
+    pub depth: usize,
+    /// Events tried in all states, those that changed nothing included.
+    pub transitions: u64,
+    /// Handlers that were run, each distinct (state, event) counted once.
+    pub handler_calls: u64,
+    /// Distinct nodes' states.
+    pub node_states: u64,
+    /// Distinct messages.
+    pub messages: u64,
+    /// Distinct states of the monitor; zero without one.
+    pub monitor_states: u64,
+    /// The most memory that the search's tables held, in bytes.
+    pub peak_bytes: usize,
+    /// An upper bound for the probability that two states were taken for one because their 64-bit
+    /// fingerprints are equal. Zero when full states were compared.
+    pub collision_bound: f64,
+    /// How long it took. Takes part in no verdict.
+    pub elapsed: Duration,
+}
+
+impl Statistics {
+    /// Distinct states a second.
+    #[must_use]
+    pub fn states_per_second(&self) -> f64 {
+        self.states as f64 / self.elapsed.as_secs_f64().max(1e-9)
+    }
+}
+
+/// The probability, at most, that any two of this many random 64-bit fingerprints are equal: the
+/// number of pairs times 2^-64.
+pub(super) fn collision_bound(states: u64) -> f64 {
+    let states = states as f64;
+    (states * (states - 1.0) / 2.0 / 2_f64.powi(64)).clamp(0.0, 1.0)
+}
+
+/// Something that is not wrong, but may be worth a look.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hint {
+    /// Delivering a message twice in a row changes the node's state the second time too.
+    NotIdempotent {
+        /// The node.
+        node: Address,
+        /// The message, as its type shows it.
+        message: String,
+        /// The state after one delivery.
+        once: String,
+        /// The state after two.
+        twice: String,
+    },
+    /// Messages were sent to an address at which there is no node.
+    SentToNobody {
+        /// In how many distinct handler calls.
+        calls: u64,
+    },
+}

@@ -1,0 +1,64 @@
+//! What a search may do: which links carry, which timers fire, and how far it goes.
+
+use std::time::Duration;
+
+/// Which events are possible. Positions are those of the roster.
+#[derive(Clone, Debug)]
+pub(super) struct Switches {
+    /// For each sender, for each receiver: whether messages are delivered.
+    links: Vec<Vec<bool>>,
+    timers: Vec<bool>,
+    crashed: Vec<bool>,
+}
+
+impl Switches {
+    /// Everything is possible.
+    pub(super) fn new(members: usize) -> Self {
+        Self {
+            links: vec![vec![true; members]; members],
+            timers: vec![true; members],
+            crashed: vec![false; members],
+        }
+    }
+
+    pub(super) fn delivers(&self, from: usize, to: usize) -> bool {
+        self.links[from][to] && !self.crashed[to]
+    }
+
+    pub(super) fn fires(&self, member: usize) -> bool {
+        self.timers[member] && !self.crashed[member]
+    }
+
+    pub(super) fn is_crashed(&self, member: usize) -> bool {
+        self.crashed[member]
+    }
+
+    pub(super) fn set_link(&mut self, from: usize, to: usize, on: bool) {
+        self.links[from][to] = on;
+    }
+
+    pub(super) fn set_sender(&mut self, from: usize, on: bool) {
+        self.links[from].fill(on);
+    }
+
+    pub(super) fn set_receiver(&mut self, to: usize, on: bool) {
+        self.links.iter_mut().for_each(|row| row[to] = on);
+    }
+
+    pub(super) fn set_timers(&mut self, member: usize, on: bool) {
+        self.timers[member] = on;
+    }
+
+    pub(super) fn crash(&mut self, member: usize) {
+        self.crashed[member] = true;
+    }
+}
+
+/// How far a search goes. Without limits, until the space is exhausted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Limits {
+    pub(super) depth: Option<usize>,
+    pub(super) states: Option<u64>,
+    pub(super) time: Option<Duration>,
+    pub(super) memory_bytes: Option<usize>,
+}

@@ -1,0 +1,73 @@
+//! A state as a value: what a later search can start from.
+
+use serde::{Deserialize, Serialize};
+
+use super::path::Path;
+use crate::Address;
+
+/// A state of a system: all nodes, and all messages in the network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// The nodes, in the order of the system.
+    pub nodes: Vec<NodeState>,
+    /// The monitor's state, if there is a monitor.
+    pub monitor: Option<Vec<u8>>,
+    /// The events that led here from the start of the system.
+    pub path: Path,
+}
+
+/// A node in a state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeState {
+    /// Its address.
+    pub address: Address,
+    /// Its encoded state.
+    pub state: Vec<u8>,
+    /// Its pending timers, in the order in which they count as set.
+    pub timers: Vec<PendingTimer>,
+    /// The encoded results that its worker has got; none for a node that is no client.
+    pub results: Vec<Vec<u8>>,
+    /// Whether its worker waits for a result.
+    pub is_waiting: bool,
+    /// The messages in the network that are for it.
+    pub inbox: Vec<Sent>,
+}
+
+/// A pending timer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingTimer {
+    /// The encoded timer.
+    pub timer: Vec<u8>,
+    /// Its shortest duration when it was set, in nanoseconds.
+    pub min_ns: u64,
+    /// Its longest duration when it was set, in nanoseconds.
+    pub max_ns: u64,
+}
+
+/// A message in the network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// Who sent it.
+    pub from: Address,
+    /// The encoded message.
+    pub message: Vec<u8>,
+}
+
+impl State {
+    /// The same state without the messages that `drops` says yes to: they are lost for good. It gets
+    /// the sender, the receiver and the encoded message.
+    #[must_use]
+    pub fn dropping(mut self, drops: impl Fn(Address, Address, &[u8]) -> bool) -> Self {
+        for node in &mut self.nodes {
+            let to = node.address;
+            node.inbox.retain(|sent| !drops(sent.from, to, &sent.message));
+        }
+        self
+    }
+
+    /// The same state with an empty network: every message under way is lost for good.
+    #[must_use]
+    pub fn dropping_all(self) -> Self {
+        self.dropping(|_, _, _| true)
+    }
+}

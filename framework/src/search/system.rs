@@ -1,0 +1,82 @@
+//! The system that is searched: its nodes, and what its clients are asked to do.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::worker::pure::Member;
+use crate::workload::ClientWork;
+use crate::{Address, codec};
+
+/// Nodes and clients, each with its address, in the order in which they start.
+#[derive(Clone, Default)]
+pub struct System {
+    pub(super) members: Vec<Member>,
+    /// For each member: what it is asked, if it is a client.
+    pub(super) work: Vec<Option<Arc<dyn ClientWork>>>,
+    pub(super) seed: u64,
+}
+
+impl System {
+    /// A system without nodes.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a node of a kind that the submission provides. `arguments` is what the lab's vocabulary
+    /// says that this kind is made with.
+    ///
+    /// # Panics
+    /// When there is a node of that address already, or the arguments cannot be encoded.
+    #[must_use]
+    pub fn node<A: Serialize>(self, kind: &str, address: Address, arguments: &A) -> Self {
+        self.with(kind, address, arguments, None)
+    }
+
+    /// Adds a client that works through `work`: it gets its next command in the moment in which it
+    /// has the result of the one before.
+    ///
+    /// # Panics
+    /// As [`System::node`].
+    #[must_use]
+    pub fn client<A: Serialize>(
+        self,
+        kind: &str,
+        address: Address,
+        arguments: &A,
+        work: impl ClientWork + 'static,
+    ) -> Self {
+        self.with(kind, address, arguments, Some(Arc::new(work)))
+    }
+
+    /// The seed of the workloads' randomness. Zero unless set.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The nodes, as a roster for [`PureSteps`](crate::worker::pure::PureSteps).
+    #[must_use]
+    pub fn roster(&self) -> &[Member] {
+        &self.members
+    }
+
+    fn with<A: Serialize>(
+        mut self,
+        kind: &str,
+        address: Address,
+        arguments: &A,
+        work: Option<Arc<dyn ClientWork>>,
+    ) -> Self {
+        assert!(
+            self.members.iter().all(|member| member.address != address),
+            "two nodes have the address {address}"
+        );
+        let arguments = codec::encode(arguments).expect("arguments encode");
+        self.members.push(Member { kind: kind.to_owned(), address, arguments });
+        self.work.push(work);
+        self
+    }
+}

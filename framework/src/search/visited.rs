@@ -1,0 +1,203 @@
+//! The visited set: which states have been seen, eight bytes each.
+//!
+//! An open-addressing table of 64-bit fingerprints in buckets of one cache line. It is cut into
+//! shards by the fingerprint's high bits. Each shard grows by itself, by a quarter, at its own time:
+//! growing never needs more than a fraction of the whole again, and the whole is always about three
+//! quarters full. A shard belongs to one thread at a time.
+
+/// Fingerprints in a bucket: one cache line of 64 bytes.
+const BUCKET: usize = 8;
+
+/// Shards in a set. A power of two.
+pub(super) const SHARDS: usize = 64;
+
+/// The high bits of a fingerprint that name its shard.
+const SHARD_BITS: u32 = SHARDS.trailing_zeros();
+
+/// How many look-ups are under way at the same time. Their first loads do not depend on each other,
+/// so the processor waits for memory once for many of them.
+const WINDOW: usize = 16;
+
+/// The buckets of one cache line. A zero is a free place.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Bucket([u64; BUCKET]);
+
+/// The fingerprints whose high bits are the same.
+pub(super) struct Shard {
+    buckets: Vec<Bucket>,
+    count: usize,
+    count_max: usize,
+}
+
+impl Shard {
+    /// A shard with room for a few.
+    fn new(buckets: usize) -> Self {
+        Self { buckets: vec![Bucket([0; BUCKET]); buckets], count: 0, count_max: limit(buckets) }
+    }
+
+    /// Where a fingerprint's search starts. In the order of fingerprints, so that growing reads and
+    /// writes memory in order.
+    fn home(&self, fingerprint: u64) -> usize {
+        let wide = u128::from(fingerprint << SHARD_BITS) * self.buckets.len() as u128;
+        (wide >> 64) as usize
+    }
+
+    /// Adds a fingerprint; whether it is new. There must be room.
+    fn insert(&mut self, fingerprint: u64) -> bool {
+        let mut home = self.home(fingerprint);
+        loop {
+            let bucket = &mut self.buckets[home].0;
+            if bucket.iter().fold(false, |found, &place| found | (place == fingerprint)) {
+                return false;
+            }
+            // A bucket fills from its start, and nothing is ever taken out.
+            let filled = bucket.iter().filter(|&&place| place != 0).count();
+            if filled < BUCKET {
+                bucket[filled] = fingerprint;
+                self.count += 1;
+                return true;
+            }
+            home = if home + 1 == self.buckets.len() { 0 } else { home + 1 };
+        }
+    }
+
+    /// Makes room for one more.
+    fn reserve(&mut self) {
+        if self.count < self.count_max {
+            return;
+        }
+        let mut larger = Self::new(self.buckets.len() + self.buckets.len() / 4 + 1);
+        for bucket in &self.buckets {
+            for &fingerprint in bucket.0.iter().filter(|&&place| place != 0) {
+                larger.insert(fingerprint);
+            }
+        }
+        *self = larger;
+    }
+}
+
+/// How many fingerprints this many buckets may hold: 85 in 100.
+fn limit(buckets: usize) -> usize {
+    buckets * BUCKET * 85 / 100
+}
+
+/// The set.
+pub(super) struct Visited {
+    shards: Vec<Shard>,
+}
+
+impl Visited {
+    /// An empty set.
+    pub(super) fn new() -> Self {
+        // Sizes start spread over one step of growth, so that shards grow at different times.
+        let spread = |shard: usize| 16 + 4 * shard / SHARDS;
+        Self { shards: (0..SHARDS).map(|shard| Shard::new(spread(shard))).collect() }
+    }
+
+    /// Adds one fingerprint; whether it is new.
+    pub(super) fn insert(&mut self, fingerprint: u64) -> bool {
+        let fingerprint = stored(fingerprint);
+        let shard = &mut self.shards[shard_of(fingerprint)];
+        shard.reserve();
+        shard.insert(fingerprint)
+    }
+
+    /// All shards, to be shared out among threads.
+    pub(super) fn shards(&mut self) -> &mut [Shard] {
+        &mut self.shards
+    }
+
+    /// The number of fingerprints.
+    pub(super) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.count).sum()
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.shards.iter().map(|shard| shard.buckets.capacity() * size_of::<Bucket>()).sum()
+    }
+}
+
+/// Adds the fingerprints that belong to these shards, in order, and notes in `new` the index of each
+/// that was not there. `first` is the number of the first shard.
+pub(super) fn insert_all(
+    shards: &mut [Shard],
+    first: usize,
+    fingerprints: &[u64],
+    new: &mut Vec<u32>,
+) {
+    let mine = first..first + shards.len();
+    let mut waiting = [(0_usize, 0_u64, 0_u32); WINDOW];
+    let mut count = 0;
+    for (index, &fingerprint) in fingerprints.iter().enumerate() {
+        let fingerprint = stored(fingerprint);
+        let shard = shard_of(fingerprint);
+        waiting[count] = (shard.wrapping_sub(first), fingerprint, index as u32);
+        count += usize::from(mine.contains(&shard));
+        if count == WINDOW {
+            insert_window(shards, &waiting, new);
+            count = 0;
+        }
+    }
+    insert_window(shards, &waiting[..count], new);
+}
+
+fn insert_window(shards: &mut [Shard], waiting: &[(usize, u64, u32)], new: &mut Vec<u32>) {
+    // Touch all buckets before the first is searched. The sum makes the loads count as used.
+    let mut touched = 0_u64;
+    for &(shard, fingerprint, _) in waiting {
+        shards[shard].reserve();
+        let shard = &shards[shard];
+        touched = touched.wrapping_add(shard.buckets[shard.home(fingerprint)].0[0]);
+    }
+    std::hint::black_box(touched);
+    for &(shard, fingerprint, index) in waiting {
+        // At most a window of insertions happened since the last look, and every shard has more
+        // free places than that.
+        if shards[shard].insert(fingerprint) {
+            new.push(index);
+        }
+    }
+}
+
+/// The shard that a fingerprint belongs to.
+fn shard_of(fingerprint: u64) -> usize {
+    (fingerprint >> (64 - SHARD_BITS)) as usize
+}
+
+/// A fingerprint as it is stored: zero stands for a free place.
+fn stored(fingerprint: u64) -> u64 {
+    if fingerprint == 0 { 1 << 63 } else { fingerprint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::mix;
+
+    #[test]
+    fn it_is_a_set() {
+        let mut visited = Visited::new();
+        let fingerprints: Vec<u64> = (0..100_000).map(mix).chain([0, 1 << 63, u64::MAX]).collect();
+        for (index, &fingerprint) in fingerprints.iter().enumerate() {
+            // Zero shares its place with one other value.
+            assert_eq!(visited.insert(fingerprint), fingerprint != 1 << 63, "{index}");
+        }
+        assert!(fingerprints.iter().all(|&fingerprint| !visited.insert(fingerprint)));
+        assert_eq!(visited.len(), 100_002);
+        assert!(visited.memory_bytes() < 100_002 * 14);
+    }
+
+    #[test]
+    fn batches_say_the_first_of_equals_is_new() {
+        let mut visited = Visited::new();
+        let fingerprints: Vec<u64> = (0..60_000).map(|number| mix(number % 20_000)).collect();
+        let mut new = Vec::new();
+        let (low, high) = visited.shards().split_at_mut(SHARDS / 2);
+        insert_all(low, 0, &fingerprints, &mut new);
+        insert_all(high, SHARDS / 2, &fingerprints, &mut new);
+        new.sort_unstable();
+        assert_eq!(new, (0..20_000).collect::<Vec<u32>>());
+        assert_eq!(visited.len(), 20_000);
+    }
+}

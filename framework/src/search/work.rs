@@ -1,0 +1,173 @@
+//! The clients' workers: each gives its client a command, takes the result, gives the next.
+
+use std::sync::Arc;
+
+use super::handlers::{Handlers, NONE};
+use super::intern::Records;
+use crate::Address;
+use crate::workload::ClientWork;
+
+/// The most commands that one event may lead to: a client that answers without sending anything
+/// would otherwise work through an endless workload inside one step.
+const COMMANDS_AT_ONCE_MAX: usize = 1 << 16;
+
+/// A worker's results so far: the last one, and the ones before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Results {
+    /// The results before, or [`NONE`].
+    pub(super) before: u32,
+    /// The last result.
+    pub(super) last: u32,
+    /// How many there are with the last.
+    pub(super) count: u32,
+}
+
+/// All workers' doings. A worker's state is one number: its results, and whether it waits for one.
+pub(super) struct Work {
+    work: Vec<Option<Arc<dyn ClientWork>>>,
+    addresses: Vec<Address>,
+    seed: u64,
+    /// For each member: the ids of the commands given so far.
+    commands: Vec<Vec<u32>>,
+    results: Records<Results>,
+}
+
+/// The state of a worker that has no results and waits for none.
+pub(super) const IDLE: u32 = 0;
+
+impl Work {
+    pub(super) fn new(
+        work: Vec<Option<Arc<dyn ClientWork>>>,
+        addresses: Vec<Address>,
+        seed: u64,
+    ) -> Self {
+        let commands = vec![Vec::new(); work.len()];
+        Self { work, addresses, seed, commands, results: Records::new() }
+    }
+
+    /// Whether a member is a client with a worker.
+    pub(super) fn is_client(&self, member: usize) -> bool {
+        self.work[member].is_some()
+    }
+
+    pub(super) fn of(&self, member: usize) -> Option<&Arc<dyn ClientWork>> {
+        self.work[member].as_ref()
+    }
+
+    /// Whether a worker waits for a result.
+    pub(super) fn is_waiting(worker: u32) -> bool {
+        worker & 1 == 1
+    }
+
+    /// How many results a worker has.
+    pub(super) fn count(&self, worker: u32) -> usize {
+        self.last(worker).map_or(0, |results| results.count as usize)
+    }
+
+    /// Whether a worker has had all results.
+    pub(super) fn is_done(&self, member: usize, worker: u32) -> bool {
+        let count = self.count(worker) as u64;
+        self.work[member].as_ref().is_none_or(|work| work.count().is_some_and(|all| count >= all))
+    }
+
+    /// The ids of a worker's results, in order.
+    pub(super) fn results(&self, worker: u32) -> Vec<u32> {
+        let mut ids = Vec::new();
+        let mut results = self.last(worker);
+        while let Some(Results { before, last, .. }) = results {
+            ids.push(last);
+            results = (before != NONE).then(|| self.results.get(before));
+        }
+        ids.reverse();
+        ids
+    }
+
+    /// The state of a worker with these results.
+    pub(super) fn with_results(&mut self, results: &[u32], waiting: bool) -> u32 {
+        let mut before = NONE;
+        for (count, &last) in (1..).zip(results) {
+            before = self.results.intern(Results { before, last, count }).0;
+        }
+        worker(before, waiting)
+    }
+
+    /// The id of a client's command at `index`, if it has one.
+    pub(super) fn command(
+        &mut self,
+        member: usize,
+        index: usize,
+        handlers: &mut Handlers<'_>,
+    ) -> Option<u32> {
+        let work = self.work[member].as_ref()?;
+        if work.count().is_some_and(|count| index as u64 >= count) {
+            return None;
+        }
+        let known = &mut self.commands[member];
+        for next in known.len()..=index {
+            let command = work.command(self.seed, self.addresses[member], next as u64);
+            known.push(handlers.commands.intern(member as u64, &command));
+        }
+        Some(known[index])
+    }
+
+    /// The encoded commands that a worker has given, the one it waits for included, if they were
+    /// given in this search.
+    pub(super) fn command_known(&self, member: usize, index: usize) -> Option<u32> {
+        self.commands[member].get(index).copied()
+    }
+
+    /// The worker takes a result if it waits for one, and gives the next command if there is one:
+    /// that command. `calls` gets what a monitor wants to know.
+    pub(super) fn advance(
+        &mut self,
+        member: usize,
+        state: &mut u32,
+        result: u32,
+        handlers: &mut Handlers<'_>,
+        calls: &mut Vec<u32>,
+    ) -> Option<u32> {
+        if !self.is_client(member) {
+            return None;
+        }
+        if Self::is_waiting(*state) {
+            if result == NONE {
+                return None;
+            }
+            let before = *state >> 1;
+            let before = if before == 0 { NONE } else { before - 1 };
+            let count = self.count(*state) as u32 + 1;
+            *state = worker(self.results.intern(Results { before, last: result, count }).0, false);
+            calls.push(result << 1 | RETURN);
+        }
+        let command = self.command(member, self.count(*state), handlers)?;
+        if calls.len() >= COMMANDS_AT_ONCE_MAX {
+            return None;
+        }
+        calls.push(command << 1 | CALL);
+        *state |= 1;
+        Some(command)
+    }
+
+    fn last(&self, worker: u32) -> Option<Results> {
+        let results = worker >> 1;
+        (results != 0).then(|| self.results.get(results - 1))
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.results.memory_bytes()
+            + self.commands.iter().map(|ids| ids.capacity() * size_of::<u32>()).sum::<usize>()
+    }
+}
+
+/// The low bit of an entry in a list of calls: a command was given.
+pub(super) const CALL: u32 = 0;
+
+/// The low bit of an entry in a list of calls: a result was taken.
+pub(super) const RETURN: u32 = 1;
+
+/// A worker's state from its last results' id.
+fn worker(results: u32, waiting: bool) -> u32 {
+    let results = if results == NONE { 0 } else { results + 1 };
+    assert!(results < 1 << 31, "fewer than 2^31 lists of results");
+    results << 1 | u32::from(waiting)
+}

@@ -1,0 +1,141 @@
+//! How searches end, and that nothing of it depends on the number of threads.
+
+#[path = "fixtures/at_most_once.rs"]
+mod at_most_once;
+
+use std::num::NonZeroUsize;
+
+use at_most_once::{Keys, search, submission, system};
+use faultlab::property::{Property, clients_done, none_decided, results_ok, violated};
+use faultlab::search::{Limit, Outcome, PathEvent, Search, Statistics};
+use faultlab::{Address, codec};
+
+/// "No two clients have each had two results": false in the middle of the space.
+fn not_two_each() -> Property {
+    Property::new("no two clients have two results each", |view| {
+        let clients = view.clients();
+        let with_two = |client: &&Address| {
+            let operations = view.operations(**client);
+            operations.iter().filter(|operation| operation.result.is_some()).count() >= 2
+        };
+        match clients.iter().filter(with_two).count() {
+            0 | 1 => Ok(()),
+            many => Err(violated("at most one such client", format!("{many} have"))),
+        }
+    })
+}
+
+#[test]
+fn a_goal_is_found_by_a_shortest_path() {
+    let report = Search::new(system(2, 2, Keys::Same)).goal(clients_done()).run(&submission());
+    let Outcome::GoalFound(found) = report.outcome else { panic!("{:?}", report.outcome) };
+    // Two deliveries for each of four commands.
+    assert_eq!(found.path().len(), 8);
+    assert!(found.broken.is_none());
+    assert!(found.state.nodes[1..].iter().all(|node| node.results.len() == 2 && !node.is_waiting));
+}
+
+#[test]
+fn a_violation_comes_with_its_path_and_its_words() {
+    let report = Search::new(system(2, 2, Keys::Same)).invariant(none_decided()).run(&submission());
+    let Outcome::Violated(found) = report.outcome else { panic!("{:?}", report.outcome) };
+    let violation = found.violation().expect("it is a violation");
+    assert_eq!(violation.seen, r#"client1 got "c" for Append { key: "x", value: "c" }"#);
+    let [PathEvent::Deliver { node, from, .. }, PathEvent::Deliver { node: last, message, .. }] =
+        &found.path().events[..]
+    else {
+        panic!("{:?}", found.path())
+    };
+    assert_eq!(
+        [node, from, last].map(|address| address.as_str()),
+        ["server", "client1", "client1"]
+    );
+    let reply: at_most_once::Message = codec::decode(message).expect("a message");
+    assert_eq!(reply, at_most_once::Message::Reply { sequence: 1, result: "c".to_owned() });
+}
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let strip = |statistics: Statistics| Statistics {
+        elapsed: Default::default(),
+        peak_bytes: 0,
+        ..statistics
+    };
+    for property in [None, Some(not_two_each())] {
+        let run = |threads| {
+            let mut search = search(3, 2, Keys::Same);
+            if let Some(property) = property.clone() {
+                search = search.invariant(property);
+            }
+            let threads = NonZeroUsize::new(threads).expect("not zero");
+            let report = search.threads(threads).run(&submission());
+            (report.outcome, strip(report.statistics), report.hints)
+        };
+        let one = run(1);
+        for threads in [2, 3, 5] {
+            assert_eq!(run(threads), one, "{threads} threads");
+        }
+        match property {
+            None => assert_eq!(one.0, Outcome::Exhausted),
+            Some(_) => {
+                assert!(matches!(&one.0, Outcome::Violated(found) if found.path().len() == 8))
+            }
+        }
+    }
+}
+
+#[test]
+fn limits_are_not_verdicts() {
+    let limited = |search: Search| search.run(&submission());
+    let deep = limited(search(2, 3, Keys::Same).depth_max(4));
+    assert_eq!(deep.outcome, Outcome::LimitReached(Limit::Depth(4)));
+    assert_eq!(deep.statistics.depth, 4);
+    let few = limited(search(2, 3, Keys::Same).states_max(100));
+    assert_eq!(few.outcome, Outcome::LimitReached(Limit::States(100)));
+    assert!(few.statistics.states >= 100);
+    let small = limited(search(2, 3, Keys::Same).memory_max(1));
+    assert_eq!(small.outcome, Outcome::LimitReached(Limit::Memory(1)));
+}
+
+#[test]
+fn a_search_goes_on_from_where_another_ended() {
+    let (client1, client2) = (Address::new("client1"), Address::new("client2"));
+    let first = Search::new(system(2, 2, Keys::Different))
+        .crash(client2)
+        .goal(Property::new("client1 is done", move |view| {
+            if view.is_done(client1) { Ok(()) } else { Err(violated("done", "it is not")) }
+        }))
+        .run(&submission());
+    let Outcome::GoalFound(found) = first.outcome else { panic!("{:?}", first.outcome) };
+    assert_eq!(found.path().len(), 4);
+
+    let second = Search::new(system(2, 2, Keys::Different))
+        .start_from(found.state.clone())
+        .invariant(results_ok())
+        .goal(clients_done())
+        .run(&submission());
+    let Outcome::GoalFound(both) = second.outcome else { panic!("{:?}", second.outcome) };
+    assert_eq!(both.path().len(), 8);
+    assert_eq!(both.path().events[..4], found.path().events);
+
+    // With all messages lost, what is left to client2 is its timer.
+    let third = Search::new(system(2, 2, Keys::Different))
+        .start_from(found.state.clone().dropping_all())
+        .stop_timers(client2)
+        .prune(clients_done())
+        .goal(clients_done())
+        .run(&submission());
+    assert_eq!(third.outcome, Outcome::Exhausted);
+}
+
+#[test]
+fn what_cannot_talk_makes_no_progress() {
+    let (client1, server) = (Address::new("client1"), Address::new("server"));
+    for cut in [(client1, server), (server, client1)] {
+        let report = Search::new(system(1, 1, Keys::Same))
+            .cut(cut.0, cut.1)
+            .invariant(none_decided())
+            .run(&submission());
+        assert_eq!(report.outcome, Outcome::Exhausted);
+    }
+}
