@@ -12,6 +12,7 @@ pub mod causality;
 mod event;
 pub mod file;
 mod recorder;
+pub mod replay;
 pub mod show;
 
 pub use event::{Copy, Fate, MessageId, SentMessage, SetTimer, TimerId, TraceEvent, What};

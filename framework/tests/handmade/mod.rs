@@ -66,13 +66,15 @@ impl Builder {
     }
 
     fn sending(&self, id: u64) -> (Address, Address, String) {
-        for event in &self.trace.events {
-            for sent in event.sent.iter().filter(|sent| sent.id == id) {
-                let from = event.what.node().expect("a node sent it");
-                return (from, sent.to, sent.message.clone());
-            }
+        let mut sendings = self
+            .trace
+            .events
+            .iter()
+            .flat_map(|event| event.sent.iter().map(move |sent| (event.what.node(), sent)));
+        match sendings.find(|(_, sent)| sent.id == id) {
+            Some((Some(from), sent)) => (from, sent.to, sent.message.clone()),
+            _ => panic!("no node sent {id}"),
         }
-        panic!("nobody sent {id}");
     }
 
     pub(crate) fn deliver(&mut self, id: u64) -> &mut Self {

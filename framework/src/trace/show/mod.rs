@@ -12,6 +12,7 @@ pub(in crate::trace) mod story;
 pub(in crate::trace) mod text;
 
 use self::story::Story;
+pub(super) use self::story::variant;
 use self::text::{Role, Text, wrap};
 use super::Trace;
 

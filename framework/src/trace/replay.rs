@@ -1,0 +1,584 @@
+//! Replay: following a saved trace again in a system whose code may have changed since.
+//!
+//! A trace says what happened in texts, so following it is a matter of matching: an event of the trace
+//! is matched with one of those that can happen now, by exact text first, then by sender, receiver and the
+//! name of the message's kind, in the order of sending. So a trace survives a new field in a message, or
+//! a state that looks different. It does not survive a message that is no longer sent, and then says so:
+//! that is neither a failure nor a success.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::show::variant;
+use super::{Ending, MessageId, TimerId, Trace, TraceEvent, What};
+use crate::Address;
+
+/// The most alternatives that a verdict lists.
+const ALTERNATIVES_MAX: usize = 4;
+
+/// A system in which a trace can be followed: one run that is steered from outside.
+pub trait Replayable {
+    /// What happened at the start: nodes started, clients got their first commands.
+    fn start(&mut self) -> Vec<TraceEvent>;
+
+    /// What can happen now, in an order that depends on nothing but the run so far. What the system
+    /// does by itself (a client's worker taking a result and giving the next command) is not listed.
+    fn enabled(&mut self) -> Vec<What>;
+
+    /// Makes one of the events that [`enabled`](Self::enabled) just listed happen, by its index in
+    /// that list. Gives it with what followed from it, and after it what the system then did by itself.
+    fn perform(&mut self, choice: usize) -> Vec<TraceEvent>;
+
+    /// How the run has ended, if it has: with a broken property, or the failure of a node.
+    fn ending(&mut self) -> Option<Ending>;
+}
+
+/// What came of following a trace again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Replay {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The new run, as far as it went.
+    pub trace: Trace,
+    /// How many events were matched by the name of their kind only, as their text has changed.
+    pub changed: usize,
+}
+
+/// Whether a saved failure is still there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The run breaks again.
+    Reproduced {
+        /// How.
+        ending: Ending,
+        /// The index of the saved trace's event with which it broke; `None` when it broke at the start.
+        event: Option<usize>,
+        /// Whether it is the property of the saved trace that broke, or the same kind of failure.
+        same: bool,
+    },
+    /// Every event happened again, and nothing broke.
+    Fixed {
+        /// The number of the saved trace's events.
+        events: usize,
+    },
+    /// The trace cannot be followed to its end any more, and nothing had broken until there.
+    NoLongerApplies {
+        /// The index of the first event that cannot happen.
+        event: usize,
+        /// Why it cannot, and what could happen in its place.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reproduced { ending, event, same } => {
+                f.write_str("reproduced")?;
+                if !same {
+                    f.write_str(", but it breaks in another way")?;
+                }
+                if let Some(event) = event {
+                    write!(f, ", with event {}", event + 1)?;
+                }
+                match ending {
+                    Ending::Violated(violation) => write!(f, ": {violation}"),
+                    Ending::Failed { reason } => write!(f, ": {reason}"),
+                    Ending::Held | Ending::GoalReached { .. } => Ok(()),
+                }
+            }
+            Self::Fixed { events } => {
+                write!(f, "fixed: all {events} events happened again, and nothing broke")
+            }
+            Self::NoLongerApplies { event, reason } => {
+                write!(f, "no longer applies at event {}: {reason}", event + 1)
+            }
+        }
+    }
+}
+
+/// Follows `saved` in `system`, until it breaks, ends or no longer fits.
+pub fn replay(saved: &Trace, system: &mut dyn Replayable) -> Replay {
+    let mut follower = Follower::new(saved);
+    let verdict = follower.follow(saved, system);
+    let ending = match &verdict {
+        Verdict::Reproduced { ending, .. } => Some(ending.clone()),
+        Verdict::Fixed { .. } => Some(Ending::Held),
+        Verdict::NoLongerApplies { .. } => None,
+    };
+    let trace = Trace { header: saved.header.clone(), events: follower.events, ending };
+    Replay { verdict, trace, changed: follower.changed }
+}
+
+/// Where a message or timer stands among those like it: its ends, its kind, and how many of them came
+/// before it.
+type Place = (Address, Address, String, usize);
+
+/// The names of messages or timers by their places, in one run.
+#[derive(Debug, Default)]
+struct Places {
+    counts: BTreeMap<(Address, Address, String), usize>,
+    places: BTreeMap<(Address, u64), Place>,
+}
+
+impl Places {
+    /// Something was sent from `from` to `to`; a timer is sent to its own node. A name seen before
+    /// keeps its place.
+    fn learn(&mut self, from: Address, to: Address, id: u64, text: &str) {
+        if self.places.contains_key(&(from, id)) {
+            return;
+        }
+        let kind = (from, to, kind_of(text).to_owned());
+        let count = self.counts.entry(kind.clone()).or_default();
+        self.places.insert((from, id), (kind.0, kind.1, kind.2, *count));
+        *count += 1;
+    }
+
+    fn learn_event(messages: &mut Self, timers: &mut Self, event: &TraceEvent) {
+        let Some(node) = event.what.node() else { return };
+        for sent in &event.sent {
+            messages.learn(node, sent.to, sent.id, &sent.message);
+        }
+        for timer in &event.timers {
+            timers.learn(node, node, timer.id, &timer.timer);
+        }
+    }
+
+    fn of(&self, from: Address, id: u64) -> Option<&Place> {
+        self.places.get(&(from, id))
+    }
+}
+
+/// Matches what was with what can be.
+#[derive(Debug, Default)]
+struct Follower {
+    /// The saved run's messages and timers.
+    saved: (Places, Places),
+    /// The new run's.
+    new: (Places, Places),
+    /// Which message of the new run a message of the saved one was matched with.
+    messages: BTreeMap<(Address, MessageId), MessageId>,
+    /// Which timers of the new run were matched.
+    fired: BTreeSet<(Address, TimerId)>,
+    events: Vec<TraceEvent>,
+    changed: usize,
+}
+
+/// Something that can happen, as a candidate for an event of the saved trace.
+struct Candidate<'a> {
+    choice: usize,
+    from: Address,
+    id: u64,
+    text: &'a str,
+}
+
+impl Follower {
+    fn new(saved: &Trace) -> Self {
+        let mut follower = Self::default();
+        for event in &saved.events {
+            Places::learn_event(&mut follower.saved.0, &mut follower.saved.1, event);
+        }
+        follower
+    }
+
+    fn follow(&mut self, saved: &Trace, system: &mut dyn Replayable) -> Verdict {
+        let started = system.start();
+        self.learn(started);
+        if let Some(ending) = system.ending() {
+            let same = is_same(saved.ending.as_ref(), &ending);
+            return Verdict::Reproduced { ending, event: None, same };
+        }
+        for (index, event) in saved.events.iter().enumerate() {
+            let enabled = system.enabled();
+            let choice = match self.choose(&event.what, &enabled) {
+                Ok(Some(choice)) => choice,
+                Ok(None) => continue,
+                Err(reason) => return Verdict::NoLongerApplies { event: index, reason },
+            };
+            let performed = system.perform(choice);
+            self.learn(performed);
+            if let Some(ending) = system.ending() {
+                let same = is_same(saved.ending.as_ref(), &ending);
+                return Verdict::Reproduced { ending, event: Some(index), same };
+            }
+        }
+        Verdict::Fixed { events: saved.events.len() }
+    }
+
+    fn learn(&mut self, events: Vec<TraceEvent>) {
+        for event in &events {
+            Places::learn_event(&mut self.new.0, &mut self.new.1, event);
+        }
+        self.events.extend(events);
+    }
+
+    /// Which of the enabled events is the saved one; `None` when there is nothing to do for it.
+    fn choose(&mut self, what: &What, enabled: &[What]) -> Result<Option<usize>, String> {
+        match what {
+            What::Start { .. } | What::Return { .. } | What::Check { .. } => Ok(None),
+            What::Deliver { node, from, id, message, .. } => {
+                self.choose_delivery((*node, *from, *id), message, enabled).map(Some)
+            }
+            What::Fire { node, id, timer } => {
+                self.choose_timer(*node, *id, timer, enabled).map(Some)
+            }
+            What::Crash { node } => match enabled.iter().position(|other| other == what) {
+                Some(choice) => Ok(Some(choice)),
+                None => Err(format!("{node} cannot crash now")),
+            },
+            // Where the system chooses commands, losses and the network's changes by itself, it
+            // lists none.
+            What::Command { node, command, .. } => {
+                let at_node = |exact: bool| {
+                    enabled.iter().position(|other| {
+                        matches!(other, What::Command { node: client, command: text, .. }
+                            if client == node && (text == command || !exact))
+                    })
+                };
+                Ok(at_node(true).or_else(|| at_node(false)))
+            }
+            What::Lose { node, from, message, .. } => Ok(enabled.iter().position(|other| {
+                matches!(other, What::Lose { node: to, from: sender, message: text, .. }
+                    if to == node && sender == from && text == message)
+            })),
+            What::Network { .. } => Ok(enabled.iter().position(|other| other == what)),
+        }
+    }
+
+    fn choose_delivery(
+        &mut self,
+        (node, from, id): (Address, Address, MessageId),
+        message: &str,
+        enabled: &[What],
+    ) -> Result<usize, String> {
+        let candidates: Vec<Candidate<'_>> = enabled
+            .iter()
+            .enumerate()
+            .filter_map(|(choice, what)| match what {
+                What::Deliver { node: to, from: sender, id, message, .. }
+                    if *to == node && *sender == from =>
+                {
+                    Some(Candidate { choice, from, id: *id, text: message })
+                }
+                _ => None,
+            })
+            .collect();
+        let place = self.saved.0.of(from, id);
+        let taken: BTreeSet<MessageId> = self.messages.values().copied().collect();
+        let known = self.messages.get(&(from, id)).copied();
+        let again = candidates.iter().find(|candidate| Some(candidate.id) == known);
+        let is_taken = |candidate: &Candidate<'_>| taken.contains(&candidate.id);
+        let found = again
+            .or_else(|| best(&candidates, message, place, &self.new.0, &is_taken))
+            .ok_or_else(|| {
+                let others = candidates.iter().map(|candidate| candidate.text);
+                let name = kind_of(message);
+                match alternatives(others) {
+                    None => format!("no message from {from} is under way to {node}: {message}"),
+                    Some(others) => format!(
+                        "{node} should get {message}, but no `{name}` from {from} is under way to \
+                         it; there is {others}"
+                    ),
+                }
+            })?;
+        self.changed += usize::from(found.text != message);
+        self.messages.insert((from, id), found.id);
+        Ok(found.choice)
+    }
+
+    fn choose_timer(
+        &mut self,
+        node: Address,
+        id: TimerId,
+        timer: &str,
+        enabled: &[What],
+    ) -> Result<usize, String> {
+        let candidates: Vec<Candidate<'_>> = enabled
+            .iter()
+            .enumerate()
+            .filter_map(|(choice, what)| match what {
+                What::Fire { node: other, id, timer } if *other == node => {
+                    Some(Candidate { choice, from: node, id: *id, text: timer })
+                }
+                _ => None,
+            })
+            .collect();
+        let place = self.saved.1.of(node, id);
+        let fired = |candidate: &Candidate<'_>| self.fired.contains(&(node, candidate.id));
+        let found =
+            best(&candidates, timer, place, &self.new.1, &fired).ok_or_else(
+                || match alternatives(candidates.iter().map(|candidate| candidate.text)) {
+                    None => format!("no timer of {node} can fire, so {timer} cannot"),
+                    Some(others) => {
+                        format!("{node}'s timer {timer} cannot fire now; what can is {others}")
+                    }
+                },
+            )?;
+        self.changed += usize::from(found.text != timer);
+        self.fired.insert((node, found.id));
+        Ok(found.choice)
+    }
+}
+
+/// The candidate that is most like the saved text: the same text, else the same kind; among those
+/// the one with the same place in the order of sending, else the first that was not matched yet, else
+/// the first.
+fn best<'a, 'c>(
+    candidates: &'a [Candidate<'c>],
+    text: &str,
+    place: Option<&Place>,
+    places: &Places,
+    is_taken: &dyn Fn(&Candidate<'c>) -> bool,
+) -> Option<&'a Candidate<'c>> {
+    let alike = |exact: bool| {
+        let matching: Vec<&'a Candidate<'c>> = candidates
+            .iter()
+            .filter(|candidate| {
+                candidate.text == text || !exact && kind_of(candidate.text) == kind_of(text)
+            })
+            .collect();
+        let in_place = matching.iter().find(|candidate| {
+            place.is_some()
+                && places.of(candidate.from, candidate.id) == place
+                && !is_taken(candidate)
+        });
+        let fresh = || matching.iter().find(|candidate| !is_taken(candidate));
+        in_place.or_else(fresh).or_else(|| matching.first()).copied()
+    };
+    alike(true).or_else(|| alike(false))
+}
+
+/// What kind of message or timer a text is, by the names that it starts with: `Paxos(Vote` of
+/// `Paxos(Vote { ballot: 3 })`.
+fn kind_of(text: &str) -> &str {
+    let mut end = variant(text).len();
+    while let Some(inner) = text[end..].strip_prefix('(')
+        && inner.starts_with(|first: char| first.is_uppercase())
+    {
+        end += 1 + variant(inner).len();
+    }
+    &text[..end]
+}
+
+/// A few texts, or `None` if there are none.
+fn alternatives<'a>(texts: impl Iterator<Item = &'a str>) -> Option<String> {
+    let texts: Vec<&str> = texts.collect();
+    let mut words = texts[..texts.len().min(ALTERNATIVES_MAX)].join(", ");
+    if texts.len() > ALTERNATIVES_MAX {
+        words += &format!(" and {} more", texts.len() - ALTERNATIVES_MAX);
+    }
+    (!texts.is_empty()).then_some(words)
+}
+
+/// Whether a run broke in the way in which the saved one did.
+fn is_same(saved: Option<&Ending>, now: &Ending) -> bool {
+    match (saved, now) {
+        (Some(Ending::Violated(saved)), Ending::Violated(now)) => saved.property == now.property,
+        (Some(Ending::Failed { .. }) | None, Ending::Failed { .. }) => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FaultModel;
+    use crate::property::Violation;
+    use crate::trace::{Copy, Engine, Fate, Header, SentMessage, SetTimer, VERSION};
+
+    /// A counter that a client asks twice to count, and a timer to ask again. The counter is wrong when
+    /// it counts a request twice.
+    #[derive(Default)]
+    struct Counting {
+        counts_twice: bool,
+        request: &'static str,
+        with_field: bool,
+        seen: Vec<u64>,
+        count: u32,
+        network: Vec<SentMessage>,
+        timer_set: bool,
+    }
+
+    impl Counting {
+        fn new(counts_twice: bool, request: &'static str) -> Self {
+            Self { counts_twice, request, ..Self::default() }
+        }
+
+        fn ask(&mut self, event: &mut TraceEvent) {
+            for number in 1..=2 {
+                let field = if self.with_field { ", urgent: true" } else { "" };
+                let message = format!("{} {{ number: {number}{field} }}", self.request);
+                let sent = SentMessage { id: number, to: server(), message, fate: Fate::Open };
+                event.sent.push(sent.clone());
+                if !self.network.contains(&sent) {
+                    self.network.push(sent);
+                }
+            }
+        }
+    }
+
+    fn client() -> Address {
+        Address::new("client1")
+    }
+
+    fn server() -> Address {
+        Address::new("server1")
+    }
+
+    impl Replayable for Counting {
+        fn start(&mut self) -> Vec<TraceEvent> {
+            let what = What::Start { node: client(), kind: "client".to_owned() };
+            let mut event = TraceEvent::new(None, what);
+            self.ask(&mut event);
+            let timer = SetTimer { id: 1, timer: "Retry".to_owned(), min_ns: 1, max_ns: 1 };
+            event.timers.push(timer);
+            self.timer_set = true;
+            vec![event]
+        }
+
+        fn enabled(&mut self) -> Vec<What> {
+            let deliveries = self.network.iter().map(|sent| What::Deliver {
+                node: sent.to,
+                from: client(),
+                id: sent.id,
+                message: sent.message.clone(),
+                copy: Copy::Original,
+            });
+            let timer = self.timer_set.then(|| What::Fire {
+                node: client(),
+                id: 1,
+                timer: "Retry".to_owned(),
+            });
+            deliveries.chain(timer).collect()
+        }
+
+        fn perform(&mut self, choice: usize) -> Vec<TraceEvent> {
+            let what = self.enabled()[choice].clone();
+            let mut event = TraceEvent::new(None, what.clone());
+            match what {
+                What::Deliver { id, .. } => {
+                    if self.counts_twice || !self.seen.contains(&id) {
+                        self.count += 1;
+                        self.seen.push(id);
+                    }
+                }
+                _ => {
+                    self.timer_set = false;
+                    self.ask(&mut event);
+                }
+            }
+            vec![event]
+        }
+
+        fn ending(&mut self) -> Option<Ending> {
+            (self.count > 2).then(|| {
+                Ending::Violated(Violation {
+                    property: "each request counts once".to_owned(),
+                    expected: "a count of 2".to_owned(),
+                    seen: format!("it is {}", self.count),
+                })
+            })
+        }
+    }
+
+    /// A run of a wrong counter: both requests, then one of them again.
+    fn saved() -> Trace {
+        let mut system = Counting::new(true, "Count");
+        let mut events = system.start();
+        for choice in [0, 2, 1, 0] {
+            events.extend(system.perform(choice));
+        }
+        let header = Header {
+            version: VERSION,
+            engine: Engine::Search,
+            lab: String::new(),
+            test: String::new(),
+            title: String::new(),
+            seed: 0,
+            fault_model: FaultModel::default(),
+            nodes: vec![client(), server()],
+        };
+        Trace { header, events, ending: system.ending() }
+    }
+
+    #[test]
+    fn a_wrong_node_is_reproduced() {
+        let saved = saved();
+        let replay = replay(&saved, &mut Counting::new(true, "Count"));
+        assert!(
+            matches!(replay.verdict, Verdict::Reproduced { event: Some(4), same: true, .. }),
+            "{}",
+            replay.verdict
+        );
+        assert_eq!(replay.trace, saved);
+        assert_eq!(replay.changed, 0);
+    }
+
+    #[test]
+    fn a_mended_node_is_fixed() {
+        let replay = replay(&saved(), &mut Counting::new(false, "Count"));
+        assert_eq!(replay.verdict, Verdict::Fixed { events: 5 });
+        assert_eq!(
+            replay.verdict.to_string(),
+            "fixed: all 5 events happened again, and nothing broke"
+        );
+    }
+
+    #[test]
+    fn a_new_field_does_not_matter() {
+        let mut system = Counting { with_field: true, ..Counting::new(true, "Count") };
+        let replay = replay(&saved(), &mut system);
+        assert!(matches!(replay.verdict, Verdict::Reproduced { same: true, .. }));
+        assert_eq!(replay.changed, 3);
+        // The third delivery is of the first request again, by its place, not by chance.
+        let delivered: Vec<u64> = replay
+            .trace
+            .events
+            .iter()
+            .filter_map(|event| match event.what {
+                What::Deliver { id, .. } => Some(id),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(delivered, [1, 2, 1]);
+    }
+
+    #[test]
+    fn a_renamed_message_no_longer_applies() {
+        let replay = replay(&saved(), &mut Counting::new(true, "Add"));
+        assert_eq!(
+            replay.verdict.to_string(),
+            "no longer applies at event 2: server1 should get Count { number: 1 }, but no `Count` \
+             from client1 is under way to it; there is Add { number: 1 }, Add { number: 2 }"
+        );
+        assert_eq!(replay.trace.events.len(), 1);
+    }
+
+    #[test]
+    fn a_timer_that_is_not_set_no_longer_applies() {
+        let mut saved = saved();
+        saved.events[2].what = What::Fire { node: server(), id: 9, timer: "Tick".to_owned() };
+        let replay = replay(&saved, &mut Counting::new(true, "Count"));
+        assert_eq!(
+            replay.verdict.to_string(),
+            "no longer applies at event 3: no timer of server1 can fire, so Tick cannot"
+        );
+    }
+
+    #[test]
+    fn kinds_are_told_from_the_names_in_front() {
+        assert_eq!(kind_of("Paxos(Vote { ballot: 3 })"), "Paxos(Vote");
+        assert_eq!(kind_of("Reply(1, Ok)"), "Reply");
+        assert_eq!(kind_of("Tick"), "Tick");
+        assert_eq!(kind_of("(1, 2)"), "");
+    }
+
+    #[test]
+    fn another_failure_is_told_apart() {
+        let mut saved = saved();
+        saved.ending = Some(Ending::Failed { reason: "server1 panicked".to_owned() });
+        let replay = replay(&saved, &mut Counting::new(true, "Count"));
+        assert!(matches!(replay.verdict, Verdict::Reproduced { same: false, .. }));
+        assert!(replay.verdict.to_string().starts_with("reproduced, but it breaks in another way"));
+    }
+}
