@@ -37,6 +37,7 @@
 
 mod credit;
 pub mod lab0;
+pub mod lab1;
 mod number;
 mod points;
 mod seeds;
@@ -53,5 +54,5 @@ pub use test::{Body, Kind, ScenarioFactory, SeedContext, Test, TestDraft};
 /// The suites of all labs, in the order of the course.
 #[must_use]
 pub fn all() -> Vec<Suite> {
-    vec![lab0::suite()]
+    vec![lab0::suite(), lab1::suite()]
 }

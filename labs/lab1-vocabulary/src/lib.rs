@@ -49,6 +49,8 @@ pub trait Lab1 {
 /// | `at-most-once` | nothing: `()` | [`Numbered`] [`Entry`] | [`Option`] of [`Receipt`] |
 /// | `server` | nothing: `()` | | |
 /// | `client` | the server's [`Address`] | [`KvCommand`] | [`KvResult`] |
+///
+/// Whoever observes a client, with the question `()`, sees what its `result` shows.
 #[must_use]
 pub fn submission<L: Lab1 + 'static>() -> Submission {
     Submission::new()
@@ -57,5 +59,8 @@ pub fn submission<L: Lab1 + 'static>() -> Submission {
             WrappedJournal::<L::AtMostOnce<Journal>>::new(Journal::default())
         }))
         .with(Kind::node("server", |_address, ()| L::server()))
-        .with(Kind::client("client", |_address, server| L::client(server)))
+        .with(
+            Kind::client("client", |_address, server| L::client(server))
+                .observing(|client: &L::Client, ()| client.result()),
+        )
 }

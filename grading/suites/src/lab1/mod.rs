@@ -1,0 +1,18 @@
+//! The suite of lab 1: a key-value store, at-least-once requests, exactly-once semantics.
+
+mod oracle;
+mod part1;
+mod part2;
+mod part3;
+mod stage;
+
+use crate::Suite;
+
+/// The suite of lab 1.
+#[must_use]
+pub fn suite() -> Suite {
+    Suite::new("lab1", "A key-value store that loses nothing and does nothing twice")
+        .part(part1::part())
+        .part(part2::part())
+        .part(part3::part())
+}

@@ -1,0 +1,246 @@
+//! What is right: a reference key-value store and journal, and what clients may be told under
+//! at-least-once and exactly-once semantics. Never the student's code.
+
+use std::collections::BTreeMap;
+
+use faultlab::linearizability::{Checker, History, Operation, Sequential, Verdict};
+use faultlab::property::{Broken, Property, View, results_satisfy, violated};
+use faultlab::{Address, Application, codec};
+use lab1_vocabulary::{Entry, Journal, KvCommand, KvResult, Numbered, Receipt};
+use serde::{Deserialize, Serialize};
+
+/// The specification of the key-value store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(super) struct Specification {
+    values: BTreeMap<String, String>,
+}
+
+impl Application for Specification {
+    type Command = KvCommand;
+    type Result = KvResult;
+
+    fn execute(&mut self, command: KvCommand) -> KvResult {
+        match command {
+            KvCommand::Get { key } => {
+                self.values.get(&key).cloned().map_or(KvResult::KeyNotFound, KvResult::Value)
+            }
+            KvCommand::Put { key, value } => {
+                self.values.insert(key, value);
+                KvResult::PutDone
+            }
+            KvCommand::Append { key, value } => {
+                let old = self.values.get(&key).map_or("", String::as_str);
+                let new = format!("{old}{value}");
+                self.values.insert(key, new.clone());
+                KvResult::Appended(new)
+            }
+        }
+    }
+}
+
+/// The results of these commands, executed once each and in this order on an empty store.
+pub(super) fn results(commands: &[KvCommand]) -> Vec<KvResult> {
+    let mut store = Specification::default();
+    commands.iter().map(|command| store.execute(command.clone())).collect()
+}
+
+/// Exactly-once semantics: the results are those of a single store that executed each command once,
+/// at one moment between its call and its return (linearizability).
+pub(super) fn exactly_once() -> Property {
+    Property::new("every command takes effect exactly once", |view| {
+        let operations = operations(view)?;
+        let history = History::new(operations.clone())
+            .map_err(|error| violated("one command of a client at a time", error.to_string()))?;
+        let model = Sequential::new(Specification::default())
+            .with_key(|command| Some(key_of(command).to_owned()))
+            .with_observers(|command, _| matches!(command, KvCommand::Get { .. }));
+        // Decided by counting, not by the clock; the histories of this suite need a few thousand.
+        let checker = Checker::new(&model).threads(1).configuration_limit(1_000_000);
+        match checker.check(&history).verdict {
+            Verdict::Linearizable { .. } => Ok(()),
+            Verdict::Unknown(limit) => Err(Broken::Undecided(limit.to_string())),
+            Verdict::NotLinearizable(violation) => {
+                Err(unexplained(&operations, violation.operation, &violation.prefix))
+            }
+        }
+    })
+}
+
+/// Says in words why an operation's result cannot be: what its key held before, at best.
+fn unexplained(
+    operations: &[Operation<KvCommand, KvResult>],
+    operation: usize,
+    prefix: &[usize],
+) -> Broken {
+    let mut store = Specification::default();
+    for &earlier in prefix {
+        store.execute(operations[earlier].command.clone());
+    }
+    let Operation { client, command, result, .. } = &operations[operation];
+    let before = match store.execute(get(key_of(command))) {
+        KvResult::Value(value) => format!("{value:?}"),
+        _ => "nothing".to_owned(),
+    };
+    let result = result.as_ref().map_or_else(String::new, |result| format!("{result:?}"));
+    violated(
+        "results that some order of the commands explains, each executed once",
+        format!("{client} got {result} for {command:?}, though the key held {before} before"),
+    )
+}
+
+fn get(key: &str) -> KvCommand {
+    KvCommand::Get { key: key.to_owned() }
+}
+
+/// At-least-once semantics: what was answered has been executed, once or more, and nothing else than
+/// what was asked. A late copy may undo a newer `Put`, and an appended value may be there twice.
+///
+/// On a key that is put, `Get` shows some value that was put. On a key that is appended to, every result
+/// is made of appended values only, and of all that were acknowledged before it was asked for; an
+/// append's own value stands last.
+pub(super) fn at_least_once() -> Property {
+    Property::new("every answered command was executed, and nothing else", |view| {
+        let operations = operations(view)?;
+        for operation in &operations {
+            if let Some(result) = &operation.result
+                && let Some(reason) = never_possible(operation, result, &operations)
+            {
+                let Operation { client, command, .. } = operation;
+                return Err(violated(reason, format!("{client} got {result:?} for {command:?}")));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// What a result should have been, if no execution of the commands, however often, can explain it.
+fn never_possible(
+    operation: &Operation<KvCommand, KvResult>,
+    result: &KvResult,
+    operations: &[Operation<KvCommand, KvResult>],
+) -> Option<String> {
+    let key = key_of(&operation.command);
+    // Who wrote to the key before this command returned, and what.
+    let written: Vec<(&str, &Operation<KvCommand, KvResult>)> = operations
+        .iter()
+        .filter(|other| Some(other.called) < operation.returned)
+        .filter(|other| key_of(&other.command) == key)
+        .filter_map(|other| Some((written_by(&other.command)?, other)))
+        .collect();
+    // What had been acknowledged when this command was given.
+    let acknowledged: Vec<&str> = written
+        .iter()
+        .filter(|(_, other)| other.returned.is_some_and(|returned| returned < operation.called))
+        .map(|(value, _)| *value)
+        .collect();
+    let appended = written.iter().all(|(_, other)| is_append(&other.command));
+    match (&operation.command, result) {
+        (KvCommand::Put { .. }, KvResult::PutDone) => None,
+        (KvCommand::Put { .. }, _) => Some("PutDone for a Put".to_owned()),
+        (KvCommand::Get { .. }, KvResult::KeyNotFound) => (!acknowledged.is_empty())
+            .then(|| format!("a value, since the key {key:?} has been written")),
+        (KvCommand::Get { .. }, KvResult::Value(whole)) if appended => {
+            not_appended(whole, &written, &acknowledged)
+        }
+        (KvCommand::Get { .. }, KvResult::Value(whole)) => {
+            (!written.iter().any(|(value, _)| value == whole))
+                .then(|| format!("a value that was put at the key {key:?}"))
+        }
+        (KvCommand::Get { .. }, _) => Some("Value or KeyNotFound for a Get".to_owned()),
+        (KvCommand::Append { value, .. }, KvResult::Appended(whole)) => {
+            if whole.ends_with(value.as_str()) {
+                not_appended(whole, &written, &acknowledged)
+            } else {
+                Some(format!("the whole new value, which ends with {value:?}"))
+            }
+        }
+        (KvCommand::Append { .. }, _) => Some("Appended for an Append".to_owned()),
+    }
+}
+
+/// What is wrong with a value that was made by appending.
+fn not_appended(
+    whole: &str,
+    written: &[(&str, &Operation<KvCommand, KvResult>)],
+    acknowledged: &[&str],
+) -> Option<String> {
+    let pieces: Vec<&str> = whole.split_inclusive(']').collect();
+    if pieces.iter().any(|piece| written.iter().all(|(value, _)| value != piece)) {
+        return Some("a value made of nothing but what was appended".to_owned());
+    }
+    let lost = acknowledged.iter().find(|value| !pieces.contains(value))?;
+    Some(format!("a value that has {lost:?} in it, whose append was answered before"))
+}
+
+fn is_append(command: &KvCommand) -> bool {
+    matches!(command, KvCommand::Append { .. })
+}
+
+fn key_of(command: &KvCommand) -> &str {
+    match command {
+        KvCommand::Get { key } | KvCommand::Put { key, .. } | KvCommand::Append { key, .. } => key,
+    }
+}
+
+fn written_by(command: &KvCommand) -> Option<&str> {
+    match command {
+        KvCommand::Get { .. } => None,
+        KvCommand::Put { value, .. } | KvCommand::Append { value, .. } => Some(value),
+    }
+}
+
+/// All operations of all clients.
+fn operations(view: &dyn View) -> Result<Vec<Operation<KvCommand, KvResult>>, Broken> {
+    let mut operations = Vec::new();
+    for client in view.clients() {
+        for operation in view.operations(client) {
+            let unreadable = |error: codec::CodecError| {
+                violated("a result of the lab's types", format!("{client}'s is not: {error}"))
+            };
+            let result = operation.result.as_deref().map(codec::decode).transpose();
+            operations.push(Operation {
+                client,
+                command: codec::decode(&operation.command).map_err(unreadable)?,
+                result: result.map_err(unreadable)?,
+                // A client is given its next command at the moment in which it has a result, but
+                // after that.
+                called: 2 * operation.call_ns + 1,
+                returned: operation.return_ns.map(|return_ns| 2 * return_ns),
+            });
+        }
+    }
+    Ok(operations)
+}
+
+/// The wrapper's contract: a new command is executed, a repeated one answered as it was the first time,
+/// and an outdated one answered with anything.
+pub(super) fn at_most_once() -> Property {
+    let name = "every entry is written at most once, and answered as often as it is asked for";
+    results_satisfy::<Numbered<Entry>, Option<Receipt>>(name, |answered| {
+        let mut journal = Journal::default();
+        let mut newest: BTreeMap<Address, (u64, Receipt)> = BTreeMap::new();
+        for (numbered, result) in answered.iter().flat_map(|(_, pairs)| pairs) {
+            let Numbered { client, number, command } = numbered;
+            let is_new = newest.get(client).is_none_or(|(newest, _)| newest < number);
+            if is_new {
+                newest.insert(*client, (*number, journal.execute(command.clone())));
+            }
+            let (newest, receipt) = &newest[client];
+            if newest == number && result.as_ref() != Some(receipt) {
+                let copy = if is_new { "" } else { ", asked for again," };
+                let seen = match result {
+                    Some(receipt) => format!("{receipt:?}"),
+                    None => "no result".to_owned(),
+                };
+                return Err(violated(
+                    format!(
+                        "{client}'s command {number}{copy} to give {receipt:?}, since all before \
+                         it were executed once"
+                    ),
+                    format!("it gave {seen}"),
+                ));
+            }
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,116 @@
+//! Part 1: the key-value store by itself.
+
+use faultlab::Address;
+use faultlab::property::{clients_done, results_ok};
+use faultlab::simulate::{NodeSpec, Scenario};
+use lab1_vocabulary::KvCommand;
+use lab1_vocabulary::KvResult::{self, Appended, KeyNotFound, PutDone, Value};
+
+use super::oracle;
+use super::stage::{Work, append, client, everything, get, put};
+use crate::{Part, Test};
+
+pub(super) fn part() -> Part {
+    Part::new(1, "A key-value store")
+        .test(
+            Test::unit("1.1", "A key has the value that was put last")
+                .asserts("Put replaces the value of its key alone, and Get only looks")
+                .points(2)
+                .scenario(|_| {
+                    store([
+                        (put("fruit", "apple"), PutDone),
+                        (put("nut", "almond"), PutDone),
+                        (get("fruit"), value("apple")),
+                        (put("fruit", "pear"), PutDone),
+                        (get("fruit"), value("pear")),
+                        (get("fruit"), value("pear")),
+                        (get("nut"), value("almond")),
+                    ])
+                }),
+        )
+        .test(
+            Test::unit("1.2", "Append adds to the end")
+                .asserts("Append answers with the whole new value, and Get finds it afterwards")
+                .points(2)
+                .scenario(|_| {
+                    store([
+                        (put("word", "fire"), PutDone),
+                        (append("word", "fly"), appended("firefly")),
+                        (append("word", "ing"), appended("fireflying")),
+                        (get("word"), value("fireflying")),
+                        (put("word", "ice"), PutDone),
+                        (append("word", "berg"), appended("iceberg")),
+                    ])
+                }),
+        )
+        .test(
+            Test::unit("1.3", "A key that is not there")
+                .asserts("Get of a missing key says so, as often as it is asked; Append creates it")
+                .points(2)
+                .scenario(|_| {
+                    store([
+                        (get("nobody"), KeyNotFound),
+                        (get("nobody"), KeyNotFound),
+                        (put("somebody", "here"), PutDone),
+                        (get("nobody"), KeyNotFound),
+                        (append("nobody", "now"), appended("now")),
+                        (append("nobody", "here"), appended("nowhere")),
+                    ])
+                }),
+        )
+        .test(
+            Test::unit("1.4", "Keys and values are any text")
+                .asserts("empty, long, foreign and look-alike texts are kept as they are")
+                .points(2)
+                .scenario(|_| {
+                    let long = "long".repeat(1_000);
+                    store([
+                        (put("empty", ""), PutDone),
+                        (get("empty"), value("")),
+                        (append("empty", ""), appended("")),
+                        (put("", "the empty key"), PutDone),
+                        (get(""), value("the empty key")),
+                        (put("long", &long), PutDone),
+                        (get("long"), value(&long)),
+                        (put("key", "small"), PutDone),
+                        (put("KEY", "big"), PutDone),
+                        (put(" key ", "wide"), PutDone),
+                        (get("key"), value("small")),
+                        (get("KEY"), value("big")),
+                        (put("größe", "naïve"), PutDone),
+                        (append("größe", "té 🫖"), appended("naïveté 🫖")),
+                    ])
+                }),
+        )
+        .test(
+            Test::unit("1.5", "Many commands in any order")
+                .asserts("a thousand random commands are answered as the reference store does")
+                .points(2)
+                .over_seeds()
+                .by_share_of_seeds()
+                .scenario(|seed| {
+                    let keys: Vec<String> = (0..200).map(|key| format!("key{key}")).collect();
+                    let commands = everything(seed.random(), client(1), 1_000, &keys);
+                    let results = oracle::results(&commands);
+                    store(commands.into_iter().zip(results))
+                }),
+        )
+}
+
+/// The store, given these commands, which must have these results.
+fn store(script: impl IntoIterator<Item = (KvCommand, KvResult)>) -> Scenario {
+    let (commands, results): (Vec<_>, Vec<_>) = script.into_iter().unzip();
+    let work = Work::of(commands).expecting(results);
+    Scenario::new()
+        .node(NodeSpec::client("store", Address::new("store"), &(), work))
+        .check(results_ok())
+        .check(clients_done())
+}
+
+fn value(text: &str) -> KvResult {
+    Value(text.to_owned())
+}
+
+fn appended(text: &str) -> KvResult {
+    Appended(text.to_owned())
+}

@@ -1,0 +1,296 @@
+//! Part 2: at-least-once requests over an unreliable network.
+
+use std::time::Duration;
+
+use faultlab::property::{
+    Property, clients_done, max_message_bytes, max_messages_per_command, observe, results_ok,
+    silent_for, violated,
+};
+use faultlab::simulate::{Conditions, Intervention, Network, Rate, Scenario};
+use faultlab::{FaultModel, codec};
+use lab1_vocabulary::KvResult;
+
+use super::oracle::{self, at_least_once};
+use super::stage::{
+    Work, append, asking, client, clients, get, ms, put, puts_and_appends, seconds, server,
+    sometimes_slow, stage, value,
+};
+use crate::{Part, SeedContext, Test};
+
+pub(super) fn part() -> Part {
+    Part::new(2, "At-least-once requests")
+        .test(
+            Test::run("2.1", "A client is answered")
+                .asserts("one client's puts and gets have the right results, one after another")
+                .points(2)
+                .scenario(|_| {
+                    let commands = (0..20).map(|index| match index % 4 {
+                        0 => get(format!("key{index}")),
+                        1 => put("key", value(client(1), index)),
+                        2 => get("key"),
+                        _ => put(format!("key{index}"), value(client(1), index)),
+                    });
+                    let commands: Vec<_> = commands.collect();
+                    let results = oracle::results(&commands);
+                    stage([(client(1), Work::of(commands).expecting(results))])
+                        .fault_model(FaultModel::ReliableInOrderFailStop)
+                        .until_done(seconds(30))
+                        .check(results_ok())
+                        .check(clients_done())
+                }),
+        )
+        .test(
+            Test::run("2.2", "Clients with keys of their own")
+                .asserts("five clients at a time are each told what they asked for")
+                .points(3)
+                .scenario(|seed| answered(five_clients(seed, Keys::Own))),
+        )
+        .test(
+            Test::run("2.3", "Clients that share their keys")
+                .asserts("five clients at a time see each other's values")
+                .points(3)
+                .scenario(|seed| answered(five_clients(seed, Keys::Shared))),
+        )
+        .test(
+            Test::run("2.4", "Messages get lost")
+                .asserts(
+                    "every command is answered in the end, though two messages in five are lost",
+                )
+                .points(5)
+                .unreliable()
+                .by_share_of_seeds()
+                .scenario(|seed| {
+                    let conditions =
+                        Conditions { drop: Rate::percent(40), ..Conditions::reliable() };
+                    answered(five_clients(seed, Keys::Shared).conditions(conditions))
+                }),
+        )
+        .test(
+            Test::run("2.5", "Messages come twice and out of order")
+                .asserts(
+                    "a copy, or a message that others overtook, is not taken for something new",
+                )
+                .points(3)
+                .unreliable()
+                .by_share_of_seeds()
+                .scenario(|seed| {
+                    let conditions =
+                        Conditions { duplicate: Rate::percent(60), ..sometimes_slow(20, ms(300)) };
+                    answered(five_clients(seed, Keys::Own).conditions(conditions))
+                }),
+        )
+        .test(
+            Test::run("2.6", "A reply comes very late")
+                .asserts("a reply that was on its way for seconds is not taken for a newer one")
+                .points(4)
+                .unreliable()
+                .by_share_of_seeds()
+                .scenario(|seed| {
+                    let network =
+                        Network::reliable().sender(server(), sometimes_slow(50, seconds(4)));
+                    let work = |client| {
+                        Work::of(puts_and_appends(seed.random(), client, 60, client.as_str()))
+                    };
+                    answered(stage(clients(2, work)).network(network))
+                }),
+        )
+        .test(
+            Test::run("2.7", "Links are cut for a while, one way or both")
+                .asserts("every waiting client has its result within a second of the repair")
+                .points(4)
+                .by_share_of_seeds()
+                .scenario(|_| {
+                    let repair = ms(2_500);
+                    five_clients_for_ever()
+                        .at(ms(300), Intervention::Cut { from: server(), to: client(1) })
+                        .at(ms(400), Intervention::Cut { from: client(2), to: server() })
+                        .at(ms(500), Intervention::Isolate(client(3)))
+                        .at(repair, Intervention::Heal)
+                        .until(repair + seconds(2))
+                        .check(at_least_once())
+                        .check(answered_after(repair))
+                }),
+        )
+        .test(
+            Test::run("2.8", "The network is split for a minute")
+                .asserts("no client gives up: all are served again once the network is whole")
+                .points(3)
+                .by_share_of_seeds()
+                .scenario(|seed| {
+                    let groups = [&[client(1), client(2), client(3)][..], &[server(), client(4)]];
+                    let scenario = five_clients(seed, Keys::Shared)
+                        .at(ms(30), Intervention::partition(groups))
+                        .at(seconds(60), Intervention::Heal);
+                    answered(scenario)
+                }),
+        )
+        .test(
+            Test::run("2.9", "The server crashes")
+                .asserts("nobody has a result that no server can have given, and nobody panics")
+                .points(3)
+                .by_share_of_seeds()
+                .scenario(|_| {
+                    let crash = ms(250);
+                    let newcomer = Work::of([get("key"), append("key", "late]")]);
+                    five_clients_for_ever()
+                        .at(crash, Intervention::Crash(server()))
+                        .at(seconds(1), Intervention::Start(asking(client(6), newcomer)))
+                        .until(seconds(120))
+                        .check(no_result_after(crash))
+                        .check(at_least_once())
+                }),
+        )
+        .test(
+            Test::run("2.10", "A client that was answered is silent")
+                .asserts("nobody sends anything while no command is waiting")
+                .points(3)
+                .by_share_of_seeds()
+                .scenario(|seed| {
+                    let conditions =
+                        Conditions { drop: Rate::percent(10), ..Conditions::reliable() };
+                    answered(five_clients(seed, Keys::Own).conditions(conditions))
+                        .linger(seconds(5))
+                        .check(silent_for(seconds(3)))
+                }),
+        )
+        .test(
+            Test::run("2.11", "Few messages")
+                .asserts("a command takes six messages at most on a network that loses none")
+                .points(3)
+                .scenario(|seed| {
+                    answered(five_clients(seed, Keys::Own)).check(max_messages_per_command(6))
+                }),
+        )
+        .test(
+            Test::run("2.12", "Small messages")
+                .asserts("a message is about as large as the command or result that it carries")
+                .points(2)
+                .scenario(|_| {
+                    let commands = |client| {
+                        (0..40).map(move |index| {
+                            let key = format!("{client}-{}", index % 8);
+                            let padding = ".".repeat(500);
+                            let value = format!("{padding}{}", value(client, index));
+                            if index % 3 == 2 { get(key) } else { put(key, value) }
+                        })
+                    };
+                    answered(stage(clients(3, |client| Work::of(commands(client)))))
+                        .check(max_message_bytes(1_000))
+                }),
+        )
+        .test(
+            Test::run("2.13", "A result stays until the next command")
+                .asserts("a client shows its last result however often, and whenever, it is asked")
+                .points(2)
+                .by_share_of_seeds()
+                .scenario(|seed| {
+                    let conditions =
+                        Conditions { duplicate: Rate::percent(100), ..Conditions::reliable() };
+                    answered(five_clients(seed, Keys::Own).conditions(conditions))
+                        .linger(seconds(1))
+                        .check(results_stay())
+                }),
+        )
+}
+
+/// Whose keys the clients use.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    Own,
+    Shared,
+}
+
+/// Five clients with a dozen commands each, on a network that loses nothing.
+fn five_clients(seed: &mut SeedContext, keys: Keys) -> Scenario {
+    stage(clients(5, |client| {
+        let keys = if keys == Keys::Own { client.as_str() } else { "all" };
+        Work::of(puts_and_appends(seed.random(), client, 12, keys))
+    }))
+}
+
+/// Five clients that append to a key of their own, ten times a second, without end.
+fn five_clients_for_ever() -> Scenario {
+    stage(clients(5, |client| {
+        Work::endless(move |turn| append(client.as_str(), value(client, turn.index as usize)))
+            .every(ms(100))
+    }))
+}
+
+/// Everything is answered, and as it should be.
+fn answered(scenario: Scenario) -> Scenario {
+    scenario.until_done(seconds(120)).check(at_least_once()).check(clients_done())
+}
+
+/// How long an answer may take when nothing is in its way any more.
+const SOON: Duration = Duration::from_secs(1);
+
+/// Every command is answered soon after it was given, or soon after `repair` if it was given before.
+fn answered_after(repair: Duration) -> Property {
+    let soon_ns = SOON.as_nanos() as u64;
+    let repair_ns = repair.as_nanos() as u64;
+    Property::new("a repaired network is used at once", move |view| {
+        let now_ns = view.now_ns().unwrap_or(0);
+        for client in view.clients() {
+            for operation in view.operations(client) {
+                let due_ns = operation.call_ns.max(repair_ns) + soon_ns;
+                if operation.return_ns.unwrap_or(now_ns) > due_ns {
+                    let command = view.show_command(&operation.command);
+                    let after = |at_ns: u64| Duration::from_nanos(at_ns.saturating_sub(repair_ns));
+                    let seen = match operation.return_ns {
+                        Some(return_ns) => format!("had it {:?} after it", after(return_ns)),
+                        None => format!("still has none {:?} after it", after(now_ns)),
+                    };
+                    return Err(violated(
+                        format!("a result within {SOON:?} of the repair"),
+                        format!("{client}, which waited for {command}, {seen}"),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Nobody has a result after the server has crashed and its last messages have arrived.
+fn no_result_after(crash: Duration) -> Property {
+    // The slowest message of a reliable network takes 10 ms.
+    let last_ns = (crash + ms(10)).as_nanos() as u64;
+    Property::new("no client has a result that no server can have given", move |view| {
+        for client in view.clients() {
+            for operation in view.operations(client) {
+                let Some(result) = &operation.result else { continue };
+                if operation.return_ns > Some(last_ns) {
+                    let command = view.show_command(&operation.command);
+                    let result = view.show_result(result);
+                    return Err(violated(
+                        "no result after the only server has crashed",
+                        format!("{client} got {result} for {command}"),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Each client still shows the last result that it had, and shows it twice.
+fn results_stay() -> Property {
+    Property::new("a client shows its result until the next command", |view| {
+        for client in view.clients() {
+            let last =
+                view.operations(client).last().and_then(|operation| operation.result.clone());
+            let last: Option<KvResult> = last
+                .map(|result| codec::decode(&result).expect("a result that was taken can be read"));
+            for _ in 0..2 {
+                let shown: Option<KvResult> = observe(view, client, &())?;
+                if shown != last {
+                    return Err(violated(
+                        format!("{client} to show {last:?}, the result of its last command"),
+                        format!("it shows {shown:?}"),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,280 @@
+//! Part 3: exactly-once semantics, by a wrapper that executes each command at most once.
+
+use std::time::Duration;
+
+use faultlab::Address;
+use faultlab::property::{Property, clients_done, forgotten, max_wait, results_ok, violated};
+use faultlab::simulate::{Conditions, Intervention, Latency, Network, NodeSpec, Rate, Scenario};
+use faultlab::workload::Workload;
+use lab1_vocabulary::{Entry, Numbered, Receipt};
+
+use super::oracle::{self, at_most_once, exactly_once};
+use super::stage::{
+    Work, append, client, clients, everything, get, ms, put, seconds, server, sometimes_slow,
+    stage, value,
+};
+use crate::{Part, Test};
+
+pub(super) fn part() -> Part {
+    Part::new(3, "Exactly-once semantics")
+        .test(
+            Test::unit("3.1", "The wrapper: a command that is repeated")
+                .asserts("it is executed once, and answered each time as it was the first time")
+                .points(4)
+                .scenario(|_| {
+                    wrapper([
+                        (1, 1, "a"),
+                        (1, 1, "a"),
+                        (1, 2, "b"),
+                        (1, 2, "b"),
+                        (1, 2, "b"),
+                        (1, 2, "b"),
+                        (1, 3, "c"),
+                        (1, 4, "d"),
+                        (1, 4, "d"),
+                    ])
+                }),
+        )
+        .test(
+            Test::unit("3.2", "The wrapper: clients are told apart")
+                .asserts(
+                    "nobody gets another's result, though all use the same numbers and entries",
+                )
+                .points(4)
+                .scenario(|_| {
+                    wrapper([
+                        (1, 1, "same"),
+                        (2, 1, "same"),
+                        (11, 1, "same"),
+                        (1, 1, "same"),
+                        (2, 1, "same"),
+                        (11, 1, "same"),
+                        (11, 2, "same"),
+                        (1, 1, "same"),
+                        (2, 2, "other"),
+                        (2, 3, "same"),
+                        (11, 2, "same"),
+                        (1, 2, "same"),
+                        (2, 3, "same"),
+                    ])
+                }),
+        )
+        .test(
+            Test::unit("3.3", "The wrapper: a late command")
+                .asserts("a command that comes after a newer one of its client is not executed")
+                .points(4)
+                .scenario(|_| {
+                    wrapper([
+                        (1, 1, "a"),
+                        (1, 2, "b"),
+                        (1, 1, "a"),
+                        (1, 2, "b"),
+                        (2, 1, "x"),
+                        (1, 3, "c"),
+                        (1, 1, "a"),
+                        (1, 2, "b"),
+                        (2, 2, "y"),
+                        (2, 1, "x"),
+                        (1, 4, "d"),
+                    ])
+                }),
+        )
+        .test(
+            Test::unit("3.4", "The wrapper: any numbers")
+                .asserts(
+                    "a client's numbers may start anywhere and have gaps, as long as they rise",
+                )
+                .points(3)
+                .scenario(|_| {
+                    wrapper([
+                        (1, 0, "a"),
+                        (1, 0, "a"),
+                        (2, 7, "b"),
+                        (2, 7, "b"),
+                        (1, 1, "c"),
+                        (2, 70, "d"),
+                        (2, 70, "d"),
+                        (3, 1_000_000_000_000, "e"),
+                        (3, 1_000_000_000_001, "f"),
+                        (3, 1_000_000_000_001, "f"),
+                        (2, 71, "g"),
+                        (1, 900, "h"),
+                    ])
+                }),
+        )
+        .test(
+            Test::unit("3.5", "The wrapper forgets")
+                .asserts("it keeps no result that its client has no use for any more")
+                .points(4)
+                .scenario(|_| {
+                    let text = |index: u64| format!("entry {index:03} of client1");
+                    let script = (0..60).flat_map(move |index| {
+                        let numbered = Numbered {
+                            client: client(1),
+                            number: index,
+                            command: Entry { text: text(index) },
+                        };
+                        [numbered.clone(), numbered]
+                    });
+                    // The wrapper may know the last entry, and the journal's answer to it shows the
+                    // one before.
+                    given(script).check(forgotten((0..58).map(text)))
+                }),
+        )
+        .test(
+            Test::run("3.6", "Clients with keys of their own, on an unreliable network")
+                .asserts("each client's results are as if it were alone and nothing ever got lost")
+                .points(8)
+                .unreliable()
+                .by_share_of_seeds()
+                .scenario(|seed| {
+                    let work = |client: Address| {
+                        let keys = [format!("{client}-a"), format!("{client}-b")];
+                        let commands = everything(seed.random(), client, 40, &keys);
+                        let results = oracle::results(&commands);
+                        Work::of(commands).expecting(results)
+                    };
+                    stage(clients(3, work))
+                        .network(Network::unreliable())
+                        .until_done(seconds(120))
+                        .check(results_ok())
+                        .check(clients_done())
+                }),
+        )
+        .test(
+            Test::run("3.7", "Clients that share their keys, on an unreliable network")
+                .asserts("all results are those of one store that executed each command once")
+                .points(8)
+                .unreliable()
+                .by_share_of_seeds()
+                .scenario(|seed| {
+                    let keys = ["all-a".to_owned(), "all-b".to_owned()];
+                    let work = |client| Work::of(everything(seed.random(), client, 25, &keys));
+                    once(stage(clients(4, work)).network(Network::unreliable()))
+                }),
+        )
+        .test(
+            Test::run("3.8", "A crowd, on an unreliable network")
+                .asserts("twenty clients are served as well as two")
+                .points(4)
+                .unreliable()
+                .by_share_of_seeds()
+                .scenario(|_| {
+                    let work = |client: Address| {
+                        Work::of((0..4).map(|index| append("all", value(client, index))))
+                    };
+                    once(stage(clients(20, work)).network(Network::unreliable()))
+                }),
+        )
+        .test(
+            Test::run("3.9", "A request comes very late")
+                .asserts("a request that was on its way for seconds has no effect on newer ones")
+                .points(4)
+                .unreliable()
+                .by_share_of_seeds()
+                .scenario(|_| {
+                    let late = sometimes_slow(30, seconds(5));
+                    let network = Network::reliable().receiver(server(), late);
+                    let work = |client: Address| {
+                        Work::of((0..80).map(|index| append("all", value(client, index))))
+                    };
+                    once(stage(clients(2, work)).network(network))
+                }),
+        )
+        .test(
+            Test::run("3.10", "Thirty seconds")
+                .asserts("no client waits longer than a second, and timers do not pile up")
+                .points(4)
+                .unreliable()
+                .by_share_of_seeds()
+                .scenario(|_| {
+                    let work = |client: Address| {
+                        Work::endless(move |turn| {
+                            put(format!("{client}"), value(client, turn.index as usize))
+                        })
+                    };
+                    let conditions = Conditions {
+                        drop: Rate::percent(2),
+                        duplicate: Rate::percent(2),
+                        latency: Latency::between(ms(5), ms(15))
+                            .with_slow(Rate::percent(2), ms(300)),
+                    };
+                    (1..6)
+                        .fold(stage(clients(3, work)), |scenario, times| {
+                            scenario.at(seconds(5 * times), Intervention::Check(few_timers()))
+                        })
+                        .conditions(conditions)
+                        .until(seconds(30))
+                        .check(few_timers())
+                        .check(max_wait(seconds(1)))
+                }),
+        )
+        .test(
+            Test::run("3.11", "What is overwritten is forgotten")
+                .asserts("no node keeps a value that the store has dropped long ago")
+                .points(3)
+                .scenario(|_| {
+                    let clients = clients(3, |client| Work::of(overwriting(client)));
+                    let dropped: Vec<String> = clients
+                        .iter()
+                        .flat_map(|(client, _)| (0..30).map(|index| large_value(*client, index)))
+                        .collect();
+                    once(stage(clients)).check(forgotten(dropped))
+                }),
+        )
+}
+
+/// The wrapper around a journal, given the entries of these clients, by their numbers.
+fn wrapper<const N: usize>(script: [(usize, u64, &str); N]) -> Scenario {
+    given(script.map(|(number_of_client, number, text)| Numbered {
+        client: client(number_of_client),
+        number,
+        command: Entry { text: text.to_owned() },
+    }))
+}
+
+/// The wrapper around a journal, given these commands.
+fn given(commands: impl IntoIterator<Item = Numbered<Entry>>) -> Scenario {
+    let work = Workload::<Numbered<Entry>, Option<Receipt>>::of(commands);
+    Scenario::new()
+        .node(NodeSpec::client("at-most-once", Address::new("wrapper"), &(), work))
+        .check(at_most_once())
+        .check(clients_done())
+}
+
+/// Everything is answered, and was executed exactly once.
+fn once(scenario: Scenario) -> Scenario {
+    scenario.until_done(seconds(120)).check(exactly_once()).check(clients_done())
+}
+
+/// A client's puts at two keys of its own, with large values, and a look at each key at the end.
+fn overwriting(client: Address) -> Vec<lab1_vocabulary::KvCommand> {
+    let key = |index: usize| format!("{client}-{}", index % 2);
+    let puts = (0..34).map(|index| put(key(index), large_value(client, index)));
+    puts.chain([get(key(0)), get(key(1))]).collect()
+}
+
+/// A value that no other command has, of 200 bytes and more.
+fn large_value(client: Address, index: usize) -> String {
+    format!("{}{}", "-".repeat(200), value(client, index))
+}
+
+/// At most four timers have fired for each command, and a hundred a second besides for each client: as
+/// many as a fast perpetual tick needs, but not as many as one tick a command.
+fn few_timers() -> Property {
+    Property::new("timers do not pile up", |view| {
+        let (Some(traffic), Some(now_ns)) = (view.traffic(), view.now_ns()) else { return Ok(()) };
+        let fired = traffic.timers_fired;
+        let clients = view.clients();
+        let commands: usize = clients.iter().map(|&client| view.operations(client).len()).sum();
+        let tenths = now_ns / Duration::from_millis(10).as_nanos() as u64;
+        let limit = 4 * commands as u64 + tenths * clients.len() as u64;
+        if fired > limit {
+            return Err(violated(
+                format!("at most {limit} timers to fire for {commands} commands by now"),
+                format!("{fired} fired"),
+            ));
+        }
+        Ok(())
+    })
+}

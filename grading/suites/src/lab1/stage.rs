@@ -1,0 +1,111 @@
+//! Who is on the stage: the server, the clients, and how a test speaks of their commands.
+
+use std::time::Duration;
+
+use faultlab::Address;
+use faultlab::random::Random;
+use faultlab::simulate::{Conditions, Latency, NodeSpec, Rate, Scenario};
+use faultlab::workload::Workload;
+use lab1_vocabulary::{KvCommand, KvResult};
+
+/// What a client of the store is given to do.
+pub(super) type Work = Workload<KvCommand, KvResult>;
+
+/// The server.
+pub(super) fn server() -> Address {
+    Address::new("server")
+}
+
+/// A client, numbered from 1.
+pub(super) fn client(number: usize) -> Address {
+    Address::numbered("client", number)
+}
+
+/// The server, and clients with work.
+pub(super) fn stage(clients: impl IntoIterator<Item = (Address, Work)>) -> Scenario {
+    Scenario::new()
+        .node(NodeSpec::node("server", server(), &()))
+        .nodes(clients.into_iter().map(|(address, work)| asking(address, work)))
+}
+
+/// A client of the server, with work.
+pub(super) fn asking(address: Address, work: Work) -> NodeSpec {
+    NodeSpec::client("client", address, &server(), work)
+}
+
+/// As many clients as that, each with the work that `work` gives it.
+pub(super) fn clients(count: usize, mut work: impl FnMut(Address) -> Work) -> Vec<(Address, Work)> {
+    (1..=count).map(client).map(|address| (address, work(address))).collect()
+}
+
+/// `Get`.
+pub(super) fn get(key: impl Into<String>) -> KvCommand {
+    KvCommand::Get { key: key.into() }
+}
+
+/// `Put`.
+pub(super) fn put(key: impl Into<String>, value: impl Into<String>) -> KvCommand {
+    KvCommand::Put { key: key.into(), value: value.into() }
+}
+
+/// `Append`.
+pub(super) fn append(key: impl Into<String>, value: impl Into<String>) -> KvCommand {
+    KvCommand::Append { key: key.into(), value: value.into() }
+}
+
+/// A value that no other command has: it tells whose it is, and which. It ends with its only bracket,
+/// so that appended values can be told apart again.
+pub(super) fn value(client: Address, index: usize) -> String {
+    format!("{client}:{index}]")
+}
+
+/// Random commands, each with a value of its own. A key that is appended to is never put.
+pub(super) fn puts_and_appends(
+    random: &mut Random,
+    client: Address,
+    count: usize,
+    keys: &str,
+) -> Vec<KvCommand> {
+    let command = |index: usize| match random.below(4) {
+        0 => get(format!("{keys}-put")),
+        1 => put(format!("{keys}-put"), value(client, index)),
+        2 => get(format!("{keys}-append")),
+        _ => append(format!("{keys}-append"), value(client, index)),
+    };
+    (0..count).map(command).collect()
+}
+
+/// Random commands, each with a value of its own, of all kinds on all keys.
+pub(super) fn everything(
+    random: &mut Random,
+    client: Address,
+    count: usize,
+    keys: &[String],
+) -> Vec<KvCommand> {
+    let command = |index: usize| {
+        let key = random.pick(keys).as_str();
+        match random.below(5) {
+            0 | 1 => get(key),
+            2 => put(key, value(client, index)),
+            _ => append(key, value(client, index)),
+        }
+    };
+    (0..count).map(command).collect()
+}
+
+/// Milliseconds.
+pub(super) fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// Seconds.
+pub(super) fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// A link that loses and doubles nothing, and takes 1 to 10 ms for most messages, but up to `slowest`
+/// for every `percent` in a hundred.
+pub(super) fn sometimes_slow(percent: u32, slowest: Duration) -> Conditions {
+    let latency = Latency::between(ms(1), ms(10)).with_slow(Rate::percent(percent), slowest);
+    Conditions { latency, ..Conditions::reliable() }
+}
