@@ -179,7 +179,7 @@ impl Simulation {
                 let shown = client.work.show_command(&operation.command);
                 What::Command { node, command: shown.text, value: shown.value }
             }
-            Task::Make { .. } | Task::Check { .. } | Task::Intervene { .. } => {
+            Task::Make { .. } | Task::Check(_) | Task::Intervene { .. } => {
                 unreachable!("no step is under way")
             }
         }

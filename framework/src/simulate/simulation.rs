@@ -39,10 +39,12 @@ pub struct Simulation {
     steps: u64,
     messages_ever: MessageId,
     timers_ever: TimerId,
-    /// Interventions that wait for a client's results.
-    triggers: Vec<(Address, u64, Intervention)>,
+    /// Interventions of the timeline, by index, that wait for a client's results.
+    triggers: Vec<(Address, u64, usize)>,
     /// Interventions of the timeline that are still to come.
     timeline_left: usize,
+    /// Whether something has happened since it was last found that not all is done.
+    may_be_done: bool,
     phase: Phase,
     verdict: Option<Verdict>,
     /// When recording: what to tell the recorder.
@@ -74,15 +76,24 @@ pub enum Next {
 }
 
 /// Something to be done before time moves on.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Task {
     Make { slot: usize },
     Init { slot: usize },
     Handle(InFlight),
     Fire { slot: usize, timer: Handle, id: TimerId },
     Command { slot: usize },
-    Check { property: Property },
     Intervene { index: usize },
+    Check(Checked),
+}
+
+/// Which property is checked.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Checked {
+    /// The one of the timeline's intervention of this index.
+    InTimeline(usize),
+    /// The one of this index of those that must hold at the end.
+    AtTheEnd(usize),
 }
 
 /// What a recorder wants to know beyond the step itself.
@@ -128,6 +139,7 @@ impl Simulation {
             timers_ever: 0,
             triggers: Vec::new(),
             timeline_left: 0,
+            may_be_done: true,
             phase: Phase::Running,
             verdict: None,
             notes: None,
@@ -147,7 +159,7 @@ impl Simulation {
     }
 
     fn plan_timeline(&mut self) {
-        for (index, (when, intervention)) in self.scenario.timeline.iter().enumerate() {
+        for (index, (when, _)) in self.scenario.timeline.iter().enumerate() {
             match *when {
                 // What is done at time zero is done before the nodes start.
                 When::At(0) => self.todo.push_back(Task::Intervene { index }),
@@ -155,9 +167,7 @@ impl Simulation {
                     self.queue.plan(at_ns, Planned::Intervention { index });
                     self.timeline_left += 1;
                 }
-                When::Answered(client, results) => {
-                    self.triggers.push((client, results, intervention.clone()));
-                }
+                When::Answered(client, results) => self.triggers.push((client, results, index)),
             }
         }
     }
@@ -181,16 +191,15 @@ impl Simulation {
                 continue;
             }
             if let Phase::Checking { next } = self.phase {
-                match self.scenario.checks.get(next) {
-                    Some(property) => {
-                        self.todo.push_back(Task::Check { property: property.clone() });
-                        self.phase = Phase::Checking { next: next + 1 };
-                    }
-                    None => self.verdict = Some(Verdict::Held),
+                if next == self.scenario.checks.len() {
+                    self.verdict = Some(Verdict::Held);
+                } else {
+                    self.phase = Phase::Checking { next: next + 1 };
+                    self.todo.push_back(Task::Check(Checked::AtTheEnd(next)));
                 }
                 continue;
             }
-            if self.phase == Phase::Running && self.all_done() {
+            if self.may_be_done && self.phase == Phase::Running && self.all_done() {
                 self.phase = Phase::Lingering;
                 self.queue.plan(self.now_ns.saturating_add(self.scenario.linger_ns), Planned::Over);
             }
@@ -201,7 +210,11 @@ impl Simulation {
                 }
                 Some((at_ns, planned)) => {
                     self.now_ns = at_ns;
-                    self.happen(planned);
+                    if let Some(task) = self.happen(planned)
+                        && let Some(next) = self.begin(task)
+                    {
+                        return next;
+                    }
                 }
                 None => {
                     self.now_ns = self.scenario.deadline_ns;
@@ -215,10 +228,9 @@ impl Simulation {
     fn begin(&mut self, task: Task) -> Option<Next> {
         let next = match task {
             Task::Make { slot } => Next::Make(slot),
-            Task::Check { .. } => Next::Check,
+            Task::Check(_) => Next::Check,
             Task::Intervene { index } => {
-                let intervention = self.scenario.timeline[index].1.clone();
-                self.intervene(intervention);
+                self.intervene(index);
                 return None;
             }
             Task::Handle(message) => {
@@ -245,24 +257,17 @@ impl Simulation {
         Some(next)
     }
 
-    /// Lets something planned happen.
-    fn happen(&mut self, planned: Planned) {
+    /// What there is to do when something planned happens.
+    fn happen(&mut self, planned: Planned) -> Option<Task> {
         match planned {
-            Planned::Arrival(message) => self.todo.push_back(Task::Handle(message)),
-            Planned::Fire { slot, timer, id } => {
-                if self.participants[slot].crashed {
-                    self.pool.release(timer, false);
-                } else {
-                    self.todo.push_back(Task::Fire { slot, timer, id });
-                }
-            }
-            Planned::NextCommand { slot } => self.todo.push_back(Task::Command { slot }),
+            Planned::Arrival(message) => Some(Task::Handle(message)),
+            Planned::Fire { slot, timer, id } => Some(Task::Fire { slot, timer, id }),
+            Planned::NextCommand { slot } => Some(Task::Command { slot }),
             Planned::Intervention { index } => {
                 self.timeline_left -= 1;
-                let intervention = self.scenario.timeline[index].1.clone();
-                self.intervene(intervention);
+                Some(Task::Intervene { index })
             }
-            Planned::Over => {}
+            Planned::Over => None,
         }
     }
 
@@ -302,10 +307,12 @@ impl Simulation {
         }
     }
 
-    fn intervene(&mut self, intervention: Intervention) {
+    fn intervene(&mut self, index: usize) {
+        self.may_be_done = true;
+        let intervention = self.scenario.timeline[index].1.clone();
         match &intervention {
-            Intervention::Check(property) => {
-                self.todo.push_back(Task::Check { property: property.clone() });
+            Intervention::Check(_) => {
+                self.todo.push_back(Task::Check(Checked::InTimeline(index)));
                 return;
             }
             Intervention::Crash(node) => self.crash(*node),
@@ -377,7 +384,8 @@ impl Simulation {
     }
 
     /// Whether the run may end: every client that can be is done, and the timeline is empty.
-    fn all_done(&self) -> bool {
+    fn all_done(&mut self) -> bool {
+        self.may_be_done = false;
         self.scenario.until_done
             && self.timeline_left == 0
             && self.participants.iter().any(|participant| participant.client.is_some())
@@ -425,7 +433,7 @@ impl Simulation {
                 let operation = client.operations.last().expect("a command was noted");
                 Event::Command { command: &operation.command }
             }
-            Task::Make { .. } | Task::Check { .. } | Task::Intervene { .. } => {
+            Task::Make { .. } | Task::Check(_) | Task::Intervene { .. } => {
                 panic!("no step is under way")
             }
         }
@@ -437,8 +445,13 @@ impl Simulation {
     /// When none is.
     #[must_use]
     pub fn property(&self) -> &Property {
-        match &self.current {
-            Some(Task::Check { property }) => property,
+        match self.current {
+            Some(Task::Check(Checked::AtTheEnd(index))) => &self.scenario.checks[index],
+            Some(Task::Check(Checked::InTimeline(index))) => match &self.scenario.timeline[index].1
+            {
+                Intervention::Check(property) => property,
+                other => panic!("{other:?} is no check"),
+            },
             _ => panic!("no property is to be checked"),
         }
     }
@@ -494,7 +507,7 @@ impl Simulation {
             Task::Handle(_) => "on_message",
             Task::Fire { .. } => "on_timer",
             Task::Command { .. } => "send_command",
-            Task::Check { .. } => "state",
+            Task::Check(_) => "state",
             Task::Intervene { .. } => "start",
         }
     }
@@ -543,7 +556,7 @@ impl Simulation {
             }
             Some(Task::Handle(message)) => Next::Step(message.to),
             Some(Task::Make { slot }) => Next::Make(*slot),
-            Some(Task::Check { .. }) => Next::Check,
+            Some(Task::Check(_)) => Next::Check,
             Some(Task::Intervene { .. }) | None => Next::Finished,
         }
     }
@@ -687,16 +700,16 @@ impl Simulation {
         }
         client.take(result, now_ns);
         let answered = client.answered;
+        self.may_be_done |= client.is_done();
         self.digest.bytes(result);
         self.note(|| Happening::Returned { slot, result: result.to_vec() });
         self.plan_command(slot);
         let address = self.address(slot);
-        let due = |trigger: &mut (Address, u64, Intervention)| {
-            trigger.0 == address && trigger.1 <= answered
-        };
+        let due =
+            |trigger: &mut (Address, u64, usize)| trigger.0 == address && trigger.1 <= answered;
         let due: Vec<_> = self.triggers.extract_if(.., due).collect();
-        for (_, _, intervention) in due {
-            self.intervene(intervention);
+        for (_, _, index) in due {
+            self.intervene(index);
         }
     }
 
