@@ -8,6 +8,7 @@ mod digest;
 mod drive;
 mod limits;
 mod links;
+mod lockstep;
 mod network;
 mod outcome;
 mod participant;
@@ -19,6 +20,7 @@ mod view;
 
 pub use drive::{HandlerTime, HandlerTimes, Options, Origin};
 pub use limits::Limits;
+pub use lockstep::lockstep;
 pub use network::{Conditions, Latency, Network, Rate};
 pub use outcome::{Outcome, RunFailure, Verdict};
 pub use scenario::{Intervention, NodeSpec, Scenario};

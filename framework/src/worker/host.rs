@@ -77,6 +77,11 @@ impl<'s> LocalHost<'s> {
         Self { submission, slots: Vec::new() }
     }
 
+    /// Whether a node was made in this slot.
+    pub(super) fn has(&self, slot: usize) -> bool {
+        matches!(self.slots.get(slot), Some(Some(_)))
+    }
+
     fn slot(&mut self, slot: usize) -> &mut Slot<'s> {
         match self.slots.get_mut(slot) {
             Some(Some(node)) => node,

@@ -20,6 +20,7 @@ mod kind;
 mod output;
 mod panics;
 pub mod pure;
+pub mod remote;
 mod submission;
 
 pub use event::{Event, Payload};

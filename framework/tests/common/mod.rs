@@ -89,6 +89,10 @@ pub enum Fault {
     SendsToNobody,
     PrintsAndLogs,
     UsesRandomness,
+    Exits(u64),
+    LoopsAt(u64),
+    OverflowsAt(u64),
+    KeepsAGlobal,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -125,6 +129,19 @@ impl Node for Counter {
                 use std::hash::{BuildHasher, RandomState};
                 self.sum += RandomState::new().hash_one(1) % 1_000;
             }
+            Fault::Exits(at) if at == number => std::process::exit(0),
+            Fault::LoopsAt(at) if at == number => loop {
+                std::hint::spin_loop();
+            },
+            Fault::KeepsAGlobal => {
+                use std::sync::atomic::{AtomicU64, Ordering};
+                static SEEN: AtomicU64 = AtomicU64::new(0);
+                if self.sum == 0 {
+                    SEEN.store(0, Ordering::Relaxed);
+                }
+                self.sum += SEEN.fetch_add(1, Ordering::Relaxed);
+            }
+            Fault::OverflowsAt(at) if at == number => self.sum = depth(at),
             _ => {}
         }
         let (last, sum) = self.last.get(&from).copied().unwrap_or_default();
@@ -139,6 +156,12 @@ impl Node for Counter {
         };
         ctx.send(from, Message::Sum { number, sum });
     }
+}
+
+/// Calls itself until the stack is full.
+#[allow(unconditional_recursion, clippy::only_used_in_recursion)]
+fn depth(number: u64) -> u64 {
+    std::hint::black_box(depth(number + 1)) + 1
 }
 
 pub fn submission() -> Submission {

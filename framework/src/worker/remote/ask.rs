@@ -1,0 +1,233 @@
+//! What a judge asks of a process that holds nodes.
+
+use super::wire::{Nonsense, Reader, put_address, put_bytes, put_number};
+use crate::Address;
+use crate::worker::{Event, Payload};
+
+/// Names a resident node: the run it belongs to, and its slot there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) run: usize,
+    pub(super) slot: usize,
+}
+
+/// One question. Each gets one answer, in the same order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ask<'a> {
+    /// Make a node and keep it.
+    Make { place: Place, kind: &'a str, address: Address, arguments: &'a [u8] },
+    /// Let a node handle an event.
+    Step { place: Place, event: Event<'a> },
+    /// What is a node's state?
+    State { place: Place },
+    /// A question of the lab's vocabulary.
+    Observe { place: Place, question: &'a [u8] },
+    /// Encoded bytes as a kind's types show them.
+    Show { kind: &'a str, what: Payload, bytes: &'a [u8], pretty: bool },
+    /// Drop the nodes of a run.
+    Forget { run: usize },
+    /// Make a node, say its state, and keep nothing.
+    PureMake { kind: &'a str, address: Address, arguments: &'a [u8] },
+    /// Let the node of this state handle an event, say what its state is then, and keep nothing.
+    PureStep { kind: &'a str, address: Address, state: &'a [u8], event: Event<'a> },
+    /// A question of the lab's vocabulary to the node of this state.
+    PureObserve { kind: &'a str, address: Address, state: &'a [u8], question: &'a [u8] },
+}
+
+impl<'a> Ask<'a> {
+    pub(super) fn write(&self, bytes: &mut Vec<u8>) {
+        match *self {
+            Self::Make { place, kind, address, arguments } => {
+                bytes.push(0);
+                put_place(bytes, place);
+                put_bytes(bytes, kind.as_bytes());
+                put_address(bytes, address);
+                put_bytes(bytes, arguments);
+            }
+            Self::Step { place, event } => {
+                bytes.push(1);
+                put_place(bytes, place);
+                put_event(bytes, event);
+            }
+            Self::State { place } => {
+                bytes.push(2);
+                put_place(bytes, place);
+            }
+            Self::Observe { place, question } => {
+                bytes.push(3);
+                put_place(bytes, place);
+                put_bytes(bytes, question);
+            }
+            Self::Show { kind, what, bytes: shown, pretty } => {
+                bytes.push(4);
+                put_bytes(bytes, kind.as_bytes());
+                bytes.push(payload_number(what));
+                put_bytes(bytes, shown);
+                bytes.push(u8::from(pretty));
+            }
+            Self::Forget { run } => {
+                bytes.push(5);
+                put_number(bytes, run as u64);
+            }
+            Self::PureMake { kind, address, arguments } => {
+                bytes.push(6);
+                put_bytes(bytes, kind.as_bytes());
+                put_address(bytes, address);
+                put_bytes(bytes, arguments);
+            }
+            Self::PureStep { kind, address, state, event } => {
+                bytes.push(7);
+                put_bytes(bytes, kind.as_bytes());
+                put_address(bytes, address);
+                put_bytes(bytes, state);
+                put_event(bytes, event);
+            }
+            Self::PureObserve { kind, address, state, question } => {
+                bytes.push(8);
+                put_bytes(bytes, kind.as_bytes());
+                put_address(bytes, address);
+                put_bytes(bytes, state);
+                put_bytes(bytes, question);
+            }
+        }
+    }
+
+    pub(super) fn read(from: &mut Reader<'a>) -> Result<Self, Nonsense> {
+        Ok(match from.byte()? {
+            0 => Self::Make {
+                place: place(from)?,
+                kind: from.text()?,
+                address: from.address()?,
+                arguments: from.bytes()?,
+            },
+            1 => Self::Step { place: place(from)?, event: event(from)? },
+            2 => Self::State { place: place(from)? },
+            3 => Self::Observe { place: place(from)?, question: from.bytes()? },
+            4 => Self::Show {
+                kind: from.text()?,
+                what: payload(from.byte()?)?,
+                bytes: from.bytes()?,
+                pretty: from.flag()?,
+            },
+            5 => Self::Forget { run: small(from)? },
+            6 => Self::PureMake {
+                kind: from.text()?,
+                address: from.address()?,
+                arguments: from.bytes()?,
+            },
+            7 => Self::PureStep {
+                kind: from.text()?,
+                address: from.address()?,
+                state: from.bytes()?,
+                event: event(from)?,
+            },
+            8 => Self::PureObserve {
+                kind: from.text()?,
+                address: from.address()?,
+                state: from.bytes()?,
+                question: from.bytes()?,
+            },
+            _ => return Err(Nonsense("a question of no known sort")),
+        })
+    }
+}
+
+/// More runs or slots than this are nonsense: they index tables.
+const INDEX_MAX: u64 = 1 << 20;
+
+fn small(from: &mut Reader<'_>) -> Result<usize, Nonsense> {
+    let number = from.number()?;
+    if number < INDEX_MAX { Ok(number as usize) } else { Err(Nonsense("too high a number")) }
+}
+
+fn put_place(bytes: &mut Vec<u8>, place: Place) {
+    put_number(bytes, place.run as u64);
+    put_number(bytes, place.slot as u64);
+}
+
+fn place(from: &mut Reader<'_>) -> Result<Place, Nonsense> {
+    Ok(Place { run: small(from)?, slot: small(from)? })
+}
+
+fn put_event(bytes: &mut Vec<u8>, event: Event<'_>) {
+    match event {
+        Event::Init => bytes.push(0),
+        Event::Message { from, message } => {
+            bytes.push(1);
+            put_address(bytes, from);
+            put_bytes(bytes, message);
+        }
+        Event::Timer { timer } => {
+            bytes.push(2);
+            put_bytes(bytes, timer);
+        }
+        Event::Command { command } => {
+            bytes.push(3);
+            put_bytes(bytes, command);
+        }
+    }
+}
+
+fn event<'a>(from: &mut Reader<'a>) -> Result<Event<'a>, Nonsense> {
+    Ok(match from.byte()? {
+        0 => Event::Init,
+        1 => Event::Message { from: from.address()?, message: from.bytes()? },
+        2 => Event::Timer { timer: from.bytes()? },
+        3 => Event::Command { command: from.bytes()? },
+        _ => return Err(Nonsense("an event of no known sort")),
+    })
+}
+
+/// All payloads; one is written as its index here.
+const PAYLOADS: [Payload; 8] = [
+    Payload::State,
+    Payload::Message,
+    Payload::Timer,
+    Payload::Command,
+    Payload::Result,
+    Payload::Question,
+    Payload::Answer,
+    Payload::Arguments,
+];
+
+fn payload_number(what: Payload) -> u8 {
+    PAYLOADS.iter().position(|&other| other == what).expect("all payloads are listed") as u8
+}
+
+fn payload(number: u8) -> Result<Payload, Nonsense> {
+    PAYLOADS.get(usize::from(number)).copied().ok_or(Nonsense("a payload of no known sort"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_are_read_as_they_were_written() {
+        let (place, address) = (Place { run: 300, slot: 2 }, Address::new("client2"));
+        let kind = "client";
+        let asks = [
+            Ask::Make { place, kind, address, arguments: b"a" },
+            Ask::Step { place, event: Event::Init },
+            Ask::Step { place, event: Event::Message { from: address, message: b"m" } },
+            Ask::Step { place, event: Event::Timer { timer: b"t" } },
+            Ask::Step { place, event: Event::Command { command: b"" } },
+            Ask::State { place },
+            Ask::Observe { place, question: b"q" },
+            Ask::Show { kind, what: Payload::Arguments, bytes: b"b", pretty: true },
+            Ask::Forget { run: 7 },
+            Ask::PureMake { kind, address, arguments: b"a" },
+            Ask::PureStep { kind, address, state: b"s", event: Event::Init },
+            Ask::PureObserve { kind, address, state: b"s", question: b"q" },
+        ];
+        let mut bytes = Vec::new();
+        for ask in asks {
+            ask.write(&mut bytes);
+        }
+        let mut reader = Reader::new(&bytes);
+        for ask in asks {
+            assert_eq!(Ask::read(&mut reader), Ok(ask));
+        }
+        assert!(reader.is_empty());
+    }
+}

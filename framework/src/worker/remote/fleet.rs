@@ -1,0 +1,177 @@
+//! Several processes that share the nodes of runs between them, so that no global reaches from one
+//! node of a run to another.
+
+use std::io;
+
+use super::answer;
+use super::ask::{Ask, Place};
+use super::handed::HandedHost;
+use super::host::RemoteHost;
+use super::process::{Loss, Process};
+use crate::simulate::NodeSpec;
+use crate::worker::{Event, NodeFailure, Output};
+
+/// Starts the process of this number.
+type Start<'f> = Box<dyn FnMut(usize) -> io::Result<Process> + 'f>;
+
+/// Processes of one submission, started as they are needed.
+///
+/// The node in slot `k` of every run lives in process `k mod n`. With `n` at least the number of
+/// nodes of a run, no two nodes of one run share a process.
+pub struct Fleet<'f> {
+    start: Start<'f>,
+    processes: Vec<Option<Process>>,
+    trouble: Option<io::Error>,
+    started: u64,
+    /// By process: what the outstanding questions are about, in order.
+    outstanding: Vec<Vec<(usize, Sort)>>,
+    output: Output,
+}
+
+/// What sort of answer a question gets.
+#[derive(Clone, Copy, Debug)]
+enum Sort {
+    Done,
+    Output,
+}
+
+impl<'f> Fleet<'f> {
+    /// At most `processes_max` processes, each started by `start` when the first node is to live in it.
+    ///
+    /// # Panics
+    /// When `processes_max` is 0.
+    pub fn new(processes_max: usize, start: impl FnMut(usize) -> io::Result<Process> + 'f) -> Self {
+        assert!(processes_max > 0, "nodes need a process to live in");
+        let processes = (0..processes_max).map(|_| None).collect();
+        Self {
+            start: Box::new(start),
+            processes,
+            trouble: None,
+            started: 0,
+            outstanding: vec![Vec::new(); processes_max],
+            output: Output::new(),
+        }
+    }
+
+    /// The nodes of one run. Runs are told apart by small numbers.
+    pub fn host(&mut self, run: usize) -> RemoteHost<'_, 'f> {
+        RemoteHost::new(self, run, Vec::new())
+    }
+
+    /// The nodes of one run, their states kept here and handed from process to process.
+    pub fn handed_host(&mut self) -> HandedHost<'_, 'f> {
+        HandedHost::new(self)
+    }
+
+    /// The nodes of one run of many side by side, all made already, of these kinds by slot.
+    pub(crate) fn host_among(&mut self, run: usize, kinds: Vec<String>) -> RemoteHost<'_, 'f> {
+        RemoteHost::new(self, run, kinds)
+    }
+
+    /// Adds to the next exchange: make this node. As all questions here, it is not asked when the
+    /// process is lost or cannot be started; [`Fleet::loss`] and [`Fleet::check`] tell.
+    pub(crate) fn ask_make(&mut self, run: usize, slot: usize, spec: &NodeSpec) {
+        let place = Place { run, slot };
+        let NodeSpec { ref kind, address, ref arguments, .. } = *spec;
+        self.ask(place, Sort::Done, Ask::Make { place, kind, address, arguments });
+    }
+
+    /// Adds to the next exchange: let this node handle an event.
+    pub(crate) fn ask_step(&mut self, run: usize, slot: usize, event: Event<'_>) {
+        let place = Place { run, slot };
+        self.ask(place, Sort::Output, Ask::Step { place, event });
+    }
+
+    fn ask(&mut self, place: Place, sort: Sort, ask: Ask<'_>) {
+        let number = self.process_of(place.slot);
+        if let Ok(process) = self.process(number) {
+            process.queue(ask);
+            self.outstanding[number].push((place.run, sort));
+        }
+    }
+
+    /// Sends all questions asked, to all processes at once, and gives each run its answer. Those of a
+    /// process that is lost meanwhile get none.
+    pub(crate) fn gather(&mut self, mut take: impl FnMut(usize, Result<(), NodeFailure>, &Output)) {
+        for process in self.processes.iter_mut().flatten() {
+            process.send();
+        }
+        for (process, asked) in self.processes.iter_mut().zip(&mut self.outstanding) {
+            let Some(process) = process else { continue };
+            // What goes wrong stays in the process, for `loss` to tell.
+            let _ = process.receive(|index, from| {
+                let (run, sort) = asked[index];
+                let answered = match sort {
+                    Sort::Done => answer::read_done(from)?,
+                    Sort::Output => answer::read_output(from, &mut self.output)?,
+                };
+                take(run, answered, &self.output);
+                Ok(())
+            });
+            asked.clear();
+        }
+    }
+
+    /// Drops the nodes of the runs of the first numbers.
+    pub(crate) fn forget(&mut self, runs: usize) {
+        for number in 0..self.processes.len() {
+            let Some(process) = &mut self.processes[number] else { continue };
+            for run in 0..runs {
+                process.queue(Ask::Forget { run });
+                self.outstanding[number].push((run, Sort::Done));
+            }
+        }
+        self.gather(|_, _, _| {});
+    }
+
+    /// Ends all processes. They are started again, empty, when they are needed.
+    pub fn restart(&mut self) {
+        self.processes.fill_with(|| None);
+        self.outstanding.iter_mut().for_each(Vec::clear);
+    }
+
+    /// The first process that was lost, and why.
+    #[must_use]
+    pub fn loss(&self) -> Option<&Loss> {
+        self.processes.iter().flatten().find_map(Process::loss)
+    }
+
+    /// How many processes have been started in all.
+    #[must_use]
+    pub fn started(&self) -> u64 {
+        self.started
+    }
+
+    /// Whether a process could not be *started*. That is trouble on the judge's side: whatever came
+    /// of runs meanwhile says nothing about the submission.
+    ///
+    /// # Errors
+    /// The first such trouble since the last call.
+    pub fn check(&mut self) -> io::Result<()> {
+        self.trouble.take().map_or(Ok(()), Err)
+    }
+
+    /// The number of the process for this slot.
+    pub(super) fn process_of(&self, slot: usize) -> usize {
+        slot % self.processes.len()
+    }
+
+    /// The process of this number, started if need be.
+    pub(super) fn process(&mut self, number: usize) -> Result<&mut Process, Loss> {
+        let place = &mut self.processes[number];
+        if place.is_none() {
+            match (self.start)(number) {
+                Ok(process) => {
+                    self.started += 1;
+                    *place = Some(process);
+                }
+                Err(error) => {
+                    let loss = Loss::Ended(format!("could not be started: {error}"));
+                    self.trouble.get_or_insert(error);
+                    return Err(loss);
+                }
+            }
+        }
+        Ok(place.as_mut().expect("it was started"))
+    }
+}

@@ -1,0 +1,145 @@
+//! Frames: four bytes of length, little-endian, then that many bytes.
+
+use std::io::{self, Read, Write};
+
+/// The longest frame, in bytes. A longer one is nonsense, whoever sends it.
+pub(super) const FRAME_BYTES_MAX: usize = 64 << 20;
+
+/// The room that is made before each read, in bytes.
+const ROOM_BYTES: usize = 64 << 10;
+
+/// The bytes that a frame's length takes.
+const LENGTH_BYTES: usize = 4;
+
+/// A frame being written: starts with room for its length.
+#[derive(Debug)]
+pub(super) struct FrameWriter {
+    bytes: Vec<u8>,
+}
+
+impl FrameWriter {
+    pub(super) fn new() -> Self {
+        Self { bytes: vec![0; LENGTH_BYTES] }
+    }
+
+    /// What the frame holds so far, to be appended to.
+    pub(super) fn payload(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// The size of what the frame holds so far.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len() - LENGTH_BYTES
+    }
+
+    /// Takes back what was appended after the frame was `len` bytes long.
+    pub(super) fn cut(&mut self, len: usize) {
+        self.bytes.truncate(LENGTH_BYTES + len);
+    }
+
+    /// Writes the frame out and starts the next one.
+    pub(super) fn send(&mut self, stream: &mut (impl Write + ?Sized)) -> io::Result<()> {
+        let length = self.len();
+        let fits = u32::try_from(length).ok().filter(|_| length <= FRAME_BYTES_MAX);
+        let length = fits.ok_or_else(|| io::Error::other("the frame is too long"))?;
+        self.bytes[..LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
+        let sent = stream.write_all(&self.bytes).and_then(|()| stream.flush());
+        self.bytes.truncate(LENGTH_BYTES);
+        sent
+    }
+}
+
+/// Cuts what a stream brings into frames.
+#[derive(Debug, Default)]
+pub(super) struct FrameReader {
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl FrameReader {
+    /// The next frame's payload; `None` when the stream ends between two frames. `keep_waiting` is
+    /// asked after each read that did not complete the frame.
+    pub(super) fn next(
+        &mut self,
+        stream: &mut (impl Read + ?Sized),
+        mut keep_waiting: impl FnMut() -> io::Result<()>,
+    ) -> io::Result<Option<&[u8]>> {
+        loop {
+            let held = &self.buffer[self.start..self.end];
+            if let Some((length, rest)) = held.split_first_chunk::<LENGTH_BYTES>() {
+                let length = u32::from_le_bytes(*length) as usize;
+                if length > FRAME_BYTES_MAX {
+                    return Err(io::ErrorKind::InvalidData.into());
+                }
+                if rest.len() >= length {
+                    let start = self.start + LENGTH_BYTES;
+                    self.start = start + length;
+                    return Ok(Some(&self.buffer[start..self.start]));
+                }
+            }
+            self.make_room();
+            match stream.read(&mut self.buffer[self.end..]) {
+                Ok(0) if self.start == self.end => return Ok(None),
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(length) => self.end += length,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            keep_waiting()?;
+        }
+    }
+
+    /// Moves what is left to the front. The buffer grows with what arrives, not with what a length
+    /// promises.
+    fn make_room(&mut self) {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        if self.buffer.len() < self.end + ROOM_BYTES {
+            self.buffer.resize((self.end + ROOM_BYTES).max(self.buffer.len() * 2), 0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives one byte at a time.
+    struct Dribble<'a>(&'a [u8]);
+
+    impl Read for Dribble<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.0.read(&mut buffer[..1])
+        }
+    }
+
+    #[test]
+    fn frames_survive_any_cutting() {
+        let mut sent = Vec::new();
+        let mut writer = FrameWriter::new();
+        for payload in [&b"first"[..], b"", &[7; 200_000]] {
+            writer.payload().extend_from_slice(payload);
+            writer.send(&mut sent).unwrap();
+        }
+        let mut reader = FrameReader::default();
+        let mut stream = Dribble(&sent);
+        let mut next = || reader.next(&mut stream, || Ok(())).unwrap().map(<[u8]>::to_vec);
+        assert_eq!(next().as_deref(), Some(&b"first"[..]));
+        assert_eq!(next().as_deref(), Some(&b""[..]));
+        assert_eq!(next(), Some(vec![7; 200_000]));
+        assert_eq!(next(), None);
+    }
+
+    #[test]
+    fn a_frame_that_is_too_long_or_cut_short_is_an_error() {
+        let mut reader = FrameReader::default();
+        let mut long = &u32::MAX.to_le_bytes()[..];
+        let error = reader.next(&mut long, || Ok(())).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        let mut reader = FrameReader::default();
+        let error = reader.next(&mut &[9, 0, 0, 0, 1][..], || Ok(())).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+}

@@ -1,0 +1,268 @@
+//! The judge's side of one process: frames out and in, within limits, and how the process ended.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
+
+use super::ask::Ask;
+use super::frame::{FrameReader, FrameWriter};
+use super::wire::{Nonsense, Reader};
+use crate::worker::NodeFailure;
+
+/// How bytes get to a process and back.
+pub trait Link: Read + Write + Send {
+    /// Lets a read or write fail that takes longer than this.
+    ///
+    /// # Errors
+    /// When the operating system refuses.
+    fn set_time_limit(&self, limit: Duration) -> io::Result<()>;
+}
+
+#[cfg(unix)]
+impl Link for std::os::unix::net::UnixStream {
+    fn set_time_limit(&self, limit: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(limit))?;
+        self.set_write_timeout(Some(limit))
+    }
+}
+
+/// A process that can be ended.
+pub trait Life: Send {
+    /// Ends the process, and everything it started, unless it ends by itself within `grace`. Says how it
+    /// ended, to complete the sentence "the process ...": `exited with code 0`.
+    fn end(&mut self, grace: Duration) -> String;
+}
+
+impl Life for std::process::Child {
+    fn end(&mut self, grace: Duration) -> String {
+        let start = Instant::now();
+        loop {
+            if let Ok(Some(status)) = self.try_wait() {
+                return describe_exit(status);
+            }
+            if start.elapsed() >= grace {
+                break;
+            }
+            std::thread::sleep(GRACE_POLL);
+        }
+        // Killing fails only if the process has ended, and then waiting tells.
+        let _ = self.kill();
+        let _ = self.wait();
+        "stopped talking and was ended".to_owned()
+    }
+}
+
+/// How long a process that closed its stream has to exit, so that its status says something.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// How far apart it is asked whether it has.
+const GRACE_POLL: Duration = Duration::from_millis(1);
+
+/// How a process ended, in words: `exited with code 0`, `was killed by signal 9`.
+#[must_use]
+pub fn describe_exit(status: std::process::ExitStatus) -> String {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return describe_signal(signal);
+    }
+    match status.code() {
+        Some(code) => format!("exited with code {code}"),
+        None => "ended".to_owned(),
+    }
+}
+
+/// What a signal that ended a process mostly means.
+#[must_use]
+pub fn describe_signal(signal: i32) -> String {
+    let meaning = match signal {
+        4 => " (illegal instruction)",
+        6 => " (aborted: a stack overflow, or out of memory?)",
+        9 => " (killed: out of memory?)",
+        11 => " (invalid memory access: a stack overflow?)",
+        24 => " (used too much CPU time)",
+        25 => " (wrote too large a file)",
+        31 => " (made a forbidden system call)",
+        _ => "",
+    };
+    format!("was killed by signal {signal}{meaning}")
+}
+
+/// Why a process can no longer be asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Loss {
+    /// It ended, by itself or through somebody else.
+    #[error("{0}")]
+    Ended(String),
+    /// It took too long to answer.
+    #[error("gave no answer within {0:?}")]
+    TooSlow(Duration),
+    /// It answered something that is not of this protocol.
+    #[error("answered nonsense: {0}")]
+    Nonsense(String),
+}
+
+impl From<Loss> for NodeFailure {
+    fn from(loss: Loss) -> Self {
+        Self::ProcessLost { how: loss.to_string() }
+    }
+}
+
+/// A process that holds nodes, as the judge reaches it.
+///
+/// Whatever comes back is a claim. It is read with every length checked, costs no more memory than
+/// was really sent, and cannot make the judge panic. Once the process is lost, it stays so.
+pub struct Process {
+    link: Box<dyn Link>,
+    life: Box<dyn Life>,
+    limit: Duration,
+    asks: FrameWriter,
+    asked: usize,
+    answers: FrameReader,
+    loss: Option<Loss>,
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Process")
+            .field("asked", &self.asked)
+            .field("loss", &self.loss)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Process {
+    /// A process that [serves](super::serve) at the other end of `link`. No exchange may take longer
+    /// than about `limit` (at most twice that, for one that answers a byte at a time).
+    ///
+    /// # Errors
+    /// When the operating system refuses the time limit.
+    pub fn new(
+        link: impl Link + 'static,
+        life: impl Life + 'static,
+        limit: Duration,
+    ) -> io::Result<Self> {
+        link.set_time_limit(limit)?;
+        Ok(Self {
+            link: Box::new(link),
+            life: Box::new(life),
+            limit,
+            asks: FrameWriter::new(),
+            asked: 0,
+            answers: FrameReader::default(),
+            loss: None,
+        })
+    }
+
+    /// Why the process can no longer be asked, if it cannot.
+    #[must_use]
+    pub fn loss(&self) -> Option<&Loss> {
+        self.loss.as_ref()
+    }
+
+    /// Adds a question to those that the next [`Process::send`] sends.
+    pub(super) fn queue(&mut self, ask: Ask<'_>) {
+        ask.write(self.asks.payload());
+        self.asked += 1;
+    }
+
+    /// Sends the questions asked so far. What goes wrong shows when the answers are received.
+    pub(super) fn send(&mut self) {
+        if self.asks.len() > 0
+            && self.loss.is_none()
+            && let Err(error) = self.asks.send(&mut self.link)
+        {
+            self.lose(&error);
+        }
+    }
+
+    /// Receives the answers to all questions sent, in order. `take` reads one answer, given its index.
+    pub(super) fn receive(
+        &mut self,
+        mut take: impl FnMut(usize, &mut Reader<'_>) -> Result<(), Nonsense>,
+    ) -> Result<(), Loss> {
+        let asked = std::mem::take(&mut self.asked);
+        let deadline = Instant::now() + self.limit;
+        let mut received = 0;
+        while received < asked && self.loss.is_none() {
+            let in_time = || match Instant::now() < deadline {
+                true => Ok(()),
+                false => Err(io::ErrorKind::TimedOut.into()),
+            };
+            let frame = match self.answers.next(&mut self.link, in_time) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => {
+                    self.lose(&io::ErrorKind::UnexpectedEof.into());
+                    break;
+                }
+                Err(error) => {
+                    self.lose(&error);
+                    break;
+                }
+            };
+            let mut from = Reader::new(frame);
+            let mut nonsense = from.is_empty().then_some(Nonsense("an empty frame"));
+            while !from.is_empty() && nonsense.is_none() {
+                if received == asked {
+                    nonsense = Some(Nonsense("more answers than there were questions"));
+                } else {
+                    match take(received, &mut from) {
+                        Ok(()) => received += 1,
+                        Err(what) => nonsense = Some(what),
+                    }
+                }
+            }
+            if let Some(Nonsense(what)) = nonsense {
+                self.life.end(Duration::ZERO);
+                self.loss = Some(Loss::Nonsense(what.to_owned()));
+            }
+        }
+        match &self.loss {
+            None => Ok(()),
+            Some(loss) => Err(loss.clone()),
+        }
+    }
+
+    /// Asks one question and waits for the answer.
+    pub(super) fn exchange<V>(
+        &mut self,
+        ask: Ask<'_>,
+        mut read: impl FnMut(&mut Reader<'_>) -> Result<V, Nonsense>,
+    ) -> Result<V, Loss> {
+        debug_assert_eq!(self.asked, 0, "answers are outstanding");
+        self.queue(ask);
+        self.send();
+        let mut answer = None;
+        let received = self.receive(|_, from| {
+            answer = Some(read(from)?);
+            Ok(())
+        });
+        match (received, answer) {
+            (Ok(()), Some(answer)) => Ok(answer),
+            (Err(loss), _) => Err(loss),
+            (Ok(()), None) => unreachable!("one question was asked"),
+        }
+    }
+
+    /// Notes that the process is lost, and ends it.
+    fn lose(&mut self, error: &io::Error) {
+        let (grace, loss): (_, fn(&Self, String) -> Loss) = match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                (Duration::ZERO, |process, _| Loss::TooSlow(process.limit))
+            }
+            io::ErrorKind::InvalidData => {
+                (Duration::ZERO, |_, _| Loss::Nonsense("a frame that is too long".to_owned()))
+            }
+            _ => (GRACE, |_, ended| Loss::Ended(ended)),
+        };
+        let ended = self.life.end(grace);
+        self.loss = Some(loss(self, ended));
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.loss.is_none() {
+            self.life.end(Duration::ZERO);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The process's side: holds nodes, and answers what the judge asks about them.
+
+use std::io::{self, Read, Write};
+
+use super::answer::{self, ANSWER_BYTES_MAX};
+use super::ask::{Ask, Place};
+use super::frame::{FrameReader, FrameWriter};
+use super::wire::{Nonsense, Reader};
+use crate::Address;
+use crate::worker::{Event, Host, LocalHost, NodeFailure, NodeKind, Output, Submission};
+
+/// Answers are sent off when there are this many bytes of them.
+const SEND_BYTES: usize = 1 << 20;
+
+/// Answers a judge's questions about nodes of this submission until the judge closes the stream.
+///
+/// # Errors
+/// When the stream breaks, or brings something that no judge sends.
+pub fn serve(submission: &Submission, stream: &mut (impl Read + Write)) -> io::Result<()> {
+    let mut frames = FrameReader::default();
+    let mut answers = FrameWriter::new();
+    let mut server = Server { submission, runs: Vec::new(), output: Output::new() };
+    while let Some(frame) = frames.next(stream, || Ok(()))? {
+        let mut asks = Reader::new(frame);
+        while !asks.is_empty() {
+            let ask = Ask::read(&mut asks).map_err(|Nonsense(what)| io::Error::other(what))?;
+            let start = answers.len();
+            server.answer(ask, answers.payload());
+            if answers.len() - start > ANSWER_BYTES_MAX {
+                answers.cut(start);
+                answer::put_done(answers.payload(), Err(too_long()));
+            }
+            if answers.len() > SEND_BYTES {
+                answers.send(stream)?;
+            }
+        }
+        if answers.len() > 0 {
+            answers.send(stream)?;
+        }
+    }
+    Ok(())
+}
+
+/// [`serve`] on the socket that is this process's standard input: the *nodes mode* of a submission's
+/// binary.
+///
+/// # Errors
+/// As [`serve`], and when standard input is no socket.
+#[cfg(unix)]
+pub fn serve_stdin(submission: &Submission) -> io::Result<()> {
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    let socket = io::stdin().as_fd().try_clone_to_owned()?;
+    serve(submission, &mut UnixStream::from(socket))
+}
+
+/// The failure of a node that does or says more at once than an answer holds.
+fn too_long() -> NodeFailure {
+    NodeFailure::Codec {
+        what: "answer".to_owned(),
+        error: format!("it is longer than {} MiB", ANSWER_BYTES_MAX >> 20),
+    }
+}
+
+/// The nodes of this process.
+struct Server<'s> {
+    submission: &'s Submission,
+    /// By run.
+    runs: Vec<Option<LocalHost<'s>>>,
+    output: Output,
+}
+
+impl<'s> Server<'s> {
+    fn answer(&mut self, ask: Ask<'_>, bytes: &mut Vec<u8>) {
+        match ask {
+            Ask::Make { place, kind, address, arguments } => {
+                let made = self.host(place).make(place.slot, kind, address, arguments);
+                answer::put_done(bytes, made);
+            }
+            Ask::Step { place, event } => {
+                let mut output = std::mem::take(&mut self.output);
+                let stepped = self.with(place, |host| host.step(place.slot, event, &mut output));
+                answer::put_output(bytes, stepped.map(|()| &output));
+                self.output = output;
+            }
+            Ask::State { place } => {
+                let mut state = Vec::new();
+                let read = self.with(place, |host| host.state(place.slot, &mut state));
+                answer::put_string(bytes, read.map(|()| state));
+            }
+            Ask::Observe { place, question } => {
+                let observed = self.with(place, |host| host.observe(place.slot, question));
+                answer::put_string(bytes, observed);
+            }
+            Ask::Show { kind, what, bytes: shown, pretty } => {
+                let kind = self.submission.kind(kind);
+                answer::put_string(bytes, kind.and_then(|kind| kind.show(what, shown, pretty)));
+            }
+            Ask::Forget { run } => {
+                if let Some(host) = self.runs.get_mut(run) {
+                    *host = None;
+                }
+                answer::put_done(bytes, Ok(()));
+            }
+            Ask::PureMake { kind, address, arguments } => {
+                let made = self.submission.kind(kind).and_then(|kind| {
+                    let mut state = Vec::new();
+                    kind.make(address, arguments)?.state(&mut state)?;
+                    Ok(state)
+                });
+                answer::put_string(bytes, made);
+            }
+            Ask::PureStep { kind, address, state, event } => {
+                let kind = self.submission.kind(kind);
+                let output = &mut self.output;
+                let stepped = kind.and_then(|kind| step(kind, address, state, event, output));
+                answer::put_step(
+                    bytes,
+                    stepped.as_ref().map(|next| (next.as_slice(), &*output)).map_err(Clone::clone),
+                );
+            }
+            Ask::PureObserve { kind, address, state, question } => {
+                let observed = self
+                    .submission
+                    .kind(kind)
+                    .and_then(|kind| kind.restore(address, state)?.observe(question));
+                answer::put_string(bytes, observed);
+            }
+        }
+    }
+
+    /// The host of a run's nodes.
+    fn host(&mut self, place: Place) -> &mut LocalHost<'s> {
+        if self.runs.len() <= place.run {
+            self.runs.resize_with(place.run + 1, || None);
+        }
+        self.runs[place.run].get_or_insert_with(|| LocalHost::new(self.submission))
+    }
+
+    /// Asks something of a node that was made.
+    fn with<V>(
+        &mut self,
+        place: Place,
+        ask: impl FnOnce(&mut LocalHost<'s>) -> Result<V, NodeFailure>,
+    ) -> Result<V, NodeFailure> {
+        match self.runs.get_mut(place.run) {
+            Some(Some(host)) if host.has(place.slot) => ask(host),
+            _ => Err(NodeFailure::NotProvided("such node".to_owned())),
+        }
+    }
+}
+
+/// One step of a node that lives only for it. Returns the state afterwards.
+fn step(
+    kind: &dyn NodeKind,
+    address: Address,
+    state: &[u8],
+    event: Event<'_>,
+    output: &mut Output,
+) -> Result<Vec<u8>, NodeFailure> {
+    let mut node = kind.restore(address, state)?;
+    node.step(event, output)?;
+    let mut next = Vec::with_capacity(state.len() + 16);
+    node.state(&mut next)?;
+    Ok(next)
+}

@@ -1,0 +1,283 @@
+//! Nodes in other processes: the same runs as in one process, byte for byte, and no harm from a
+//! process that dies, loops or lies.
+#![cfg(unix)]
+
+mod common;
+
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{Fault, client_node, server_node, submission};
+use faultlab::codec;
+use faultlab::property::{clients_done, max_state_bytes, results_ok};
+use faultlab::simulate::{
+    Network, Options, Outcome, RunFailure, Scenario, Simulation, Verdict, lockstep,
+};
+use faultlab::trace::{Sink, Trace};
+use faultlab::worker::remote::{self, Fleet, Life, Loss, Process};
+use faultlab::worker::{Host, LocalHost, NodeFailure, Payload};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Set for this same program when it is started to hold nodes.
+const SERVES: &str = "FAULTLAB_TEST_SERVES";
+
+/// No test: what the processes run that the tests start.
+#[test]
+fn serves_when_told_to() {
+    if std::env::var_os(SERVES).is_some() {
+        remote::serve_stdin(&submission()).expect("the judge speaks the protocol");
+    }
+}
+
+/// Starts this program again, with only that function.
+fn start(limit: Duration) -> io::Result<Process> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let child = Command::new(std::env::current_exe()?)
+        .args(["--exact", "serves_when_told_to", "--nocapture", "--test-threads=1"])
+        .env(SERVES, "1")
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    Process::new(ours, child, limit)
+}
+
+fn fleet(processes: usize) -> Fleet<'static> {
+    Fleet::new(processes, |_| start(20 * SECOND))
+}
+
+fn scenario(fault: Fault, clients: usize) -> Scenario {
+    let scenario = Scenario::new().node(server_node(fault));
+    let scenario = scenario.nodes((1..=clients).map(|number| client_node(number, 10)));
+    let scenario = scenario.network(Network::unreliable()).until_done(60 * SECOND);
+    let scenario = scenario.check(clients_done()).check(max_state_bytes(10_000));
+    // Only a client that is alone knows which sums to expect.
+    if clients == 1 { scenario.check(results_ok()) } else { scenario }
+}
+
+fn local(scenario: &Scenario, seed: u64) -> Outcome {
+    let submission = submission();
+    Simulation::new(scenario.clone(), seed)
+        .run(&mut LocalHost::new(&submission), Options::default())
+}
+
+fn side_by_side(scenario: &Scenario, seeds: u64, fleet: &mut Fleet<'_>) -> Vec<Option<Outcome>> {
+    let runs: Vec<_> = (0..seeds).map(|seed| (scenario, seed)).collect();
+    lockstep(&runs, fleet).expect("processes can be started")
+}
+
+fn assert_same_as_local(scenario: &Scenario, seeds: u64, fleet: &mut Fleet<'_>) {
+    let remote = side_by_side(scenario, seeds, fleet);
+    for (seed, outcome) in (0..seeds).zip(remote) {
+        assert_eq!(outcome, Some(local(scenario, seed)), "seed {seed}");
+    }
+}
+
+#[test]
+fn runs_in_lockstep_are_those_in_one_process() {
+    let mut fleet = fleet(4);
+    // More runs than advance side by side, and more nodes than processes.
+    assert_same_as_local(&scenario(Fault::None, 1), 300, &mut fleet);
+    assert_same_as_local(&scenario(Fault::None, 5), 20, &mut fleet);
+    assert_eq!(fleet.started(), 4, "the processes serve run after run");
+}
+
+#[test]
+fn every_failure_is_told_as_in_one_process() {
+    let mut fleet = fleet(2);
+    let faults = [
+        Fault::ExecutesDuplicates,
+        Fault::PanicsAt(3),
+        Fault::NotWritten,
+        Fault::Floods,
+        Fault::SendsToNobody,
+        Fault::PrintsAndLogs,
+    ];
+    for fault in faults {
+        assert_same_as_local(&scenario(fault, 1), 10, &mut fleet);
+    }
+    assert_eq!(fleet.started(), 2, "none of these ends a process");
+}
+
+#[test]
+fn a_recorded_run_has_the_same_trace() {
+    let record = |host: &mut dyn Host| -> (Outcome, Trace) {
+        let mut sink = Sink::new();
+        let options = Options { recorder: Some(&mut sink), ..Options::default() };
+        let outcome = Simulation::new(scenario(Fault::PrintsAndLogs, 2), 3).run(host, options);
+        (outcome, sink.into_trace().expect("a recorded run has a trace"))
+    };
+    let submission = submission();
+    let here = record(&mut LocalHost::new(&submission));
+    let mut fleet = fleet(3);
+    let mut there = fleet.host(0);
+    assert_eq!(here, record(&mut there));
+}
+
+#[test]
+fn states_can_be_handed_from_process_to_process() {
+    let mut fleet = fleet(2);
+    let mut handed = |scenario: &Scenario| {
+        Simulation::new(scenario.clone(), 4).run(&mut fleet.handed_host(), Options::default())
+    };
+    let honest = scenario(Fault::None, 3);
+    assert_eq!(handed(&honest), local(&honest, 4));
+    let global = scenario(Fault::KeepsAGlobal, 3);
+    assert_eq!(local(&global, 4), local(&global, 4), "run twice in one process, it looks well");
+    assert_ne!(handed(&global).digest, local(&global, 4).digest);
+}
+
+#[test]
+fn a_run_that_ends_its_process_leaves_the_others_alone() {
+    let seeds = 8;
+    for (fault, how) in [
+        (Fault::Exits(7), "the process running the node exited with code 0"),
+        (Fault::OverflowsAt(7), "the process running the node was killed by signal 6"),
+    ] {
+        // The last command is never reached by a run that ends before.
+        let fatal = scenario(fault, 1);
+        let harmless = scenario(Fault::None, 1);
+        let runs: Vec<_> =
+            (0..seeds).map(|seed| (if seed == 5 { &fatal } else { &harmless }, seed)).collect();
+        let mut fleet = fleet(2);
+        let outcomes = lockstep(&runs, &mut fleet).expect("processes can be started");
+        for (&(scenario, seed), outcome) in runs.iter().zip(outcomes) {
+            let outcome = outcome.expect("every run ends");
+            if seed != 5 {
+                assert_eq!(outcome, local(scenario, seed));
+                continue;
+            }
+            let Verdict::Failed(RunFailure::Node { node, handler, failure }) = outcome.verdict
+            else {
+                panic!("the process was lost, and the run ended {:?}", outcome.verdict)
+            };
+            assert_eq!((node.as_str(), handler.as_str()), ("server1", "on_message"));
+            assert!(failure.to_string().starts_with(how), "{failure}");
+        }
+    }
+}
+
+#[test]
+fn an_endless_loop_costs_one_run_and_bounded_time() {
+    let endless = scenario(Fault::LoopsAt(3), 1);
+    let start_time = Instant::now();
+    let mut fleet = Fleet::new(2, |_| start(SECOND / 4));
+    let outcomes = side_by_side(&endless, 5, &mut fleet);
+    assert!(start_time.elapsed() < 10 * SECOND);
+    let lost = |outcome: &Option<Outcome>| match outcome {
+        Some(Outcome { verdict: Verdict::Failed(failure), .. }) => failure.to_string(),
+        other => panic!("a process was to be lost, not {other:?}"),
+    };
+    let text = lost(&outcomes[0]);
+    assert!(text.contains("the process running the node gave no answer within 250ms"), "{text}");
+    assert_eq!(&outcomes[1..], [None, None, None, None], "nothing is tried that costs time again");
+}
+
+#[test]
+fn a_process_that_cannot_be_started_is_nobodys_failure() {
+    let mut fleet = Fleet::new(2, |number| match number {
+        0 => start(SECOND),
+        _ => Err(io::Error::other("no such program")),
+    });
+    let scenario = scenario(Fault::None, 1);
+    let error = lockstep(&[(&scenario, 1)], &mut fleet).unwrap_err();
+    assert_eq!(error.to_string(), "no such program");
+}
+
+/// What is done to the judge's stream by somebody who is not a submission's process at all.
+fn against(script: impl FnOnce(UnixStream) + Send + 'static) -> (Result<(), NodeFailure>, Loss) {
+    struct Nobody;
+    impl Life for Nobody {
+        fn end(&mut self, _: Duration) -> String {
+            "was never alive".to_owned()
+        }
+    }
+    let mut script = Some(script);
+    let mut fleet = Fleet::new(1, move |_| {
+        let (ours, theirs) = UnixStream::pair()?;
+        let script = script.take().expect("one process is started");
+        std::thread::spawn(move || script(theirs));
+        Process::new(ours, Nobody, SECOND / 2)
+    });
+    let asked = fleet.host(0).make(0, "server", common::server(), &[]);
+    (asked, fleet.loss().expect("the process is lost").clone())
+}
+
+fn read_question(stream: &mut UnixStream) {
+    let mut length = [0; 4];
+    stream.read_exact(&mut length).unwrap();
+    let mut question = vec![0; u32::from_le_bytes(length) as usize];
+    stream.read_exact(&mut question).unwrap();
+}
+
+#[test]
+fn a_stream_full_of_nonsense_is_a_lost_process() {
+    let scripts: [(&str, &[u8]); 5] = [
+        ("a frame that is too long", &[0xff, 0xff, 0xff, 0xff]),
+        ("an empty frame", &[0, 0, 0, 0]),
+        ("a flag that is neither 0 nor 1", &[1, 0, 0, 0, 7]),
+        ("more answers than there were questions", &[2, 0, 0, 0, 0, 0]),
+        ("a byte string that is cut short", &[3, 0, 0, 0, 1, 0xff, 0x7f]),
+    ];
+    for (what, bytes) in scripts {
+        let (asked, loss) = against(move |mut stream| {
+            read_question(&mut stream);
+            stream.write_all(bytes).unwrap();
+        });
+        assert_eq!(loss, Loss::Nonsense(what.to_owned()));
+        assert_eq!(asked, Err(loss.into()));
+    }
+}
+
+#[test]
+fn silence_and_dribbling_end_in_time() {
+    let started = Instant::now();
+    let (_, silent) = against(|mut stream| {
+        read_question(&mut stream);
+        std::thread::sleep(3 * SECOND);
+    });
+    assert_eq!(silent, Loss::TooSlow(SECOND / 2));
+    let (_, dribbling) = against(|mut stream| {
+        let mut bytes = [60, 0, 0, 0].into_iter().chain(std::iter::repeat(0));
+        while stream.write_all(&[bytes.next().unwrap()]).is_ok() {
+            std::thread::sleep(SECOND / 10);
+        }
+    });
+    assert_eq!(dribbling, Loss::TooSlow(SECOND / 2));
+    assert!(started.elapsed() < 3 * SECOND, "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_closed_stream_is_the_end_of_the_process() {
+    let (asked, loss) = against(drop);
+    assert_eq!(loss, Loss::Ended("was never alive".to_owned()));
+    assert_eq!(asked, Err(loss.into()));
+}
+
+#[test]
+fn hosts_answer_alike() {
+    let submission = submission();
+    let mut fleet = fleet(1);
+    let mut other_fleet = Fleet::new(1, |_| start(20 * SECOND));
+    let hosts: [&mut dyn Host; 3] =
+        [&mut LocalHost::new(&submission), &mut fleet.host(0), &mut other_fleet.handed_host()];
+    let answers = hosts.map(|host| {
+        let arguments = codec::encode(&Fault::None).expect("a fault encodes");
+        let made = host.make(0, "server", common::server(), &arguments);
+        let no_kind = host.make(1, "leader", common::server(), &[]);
+        let mut state = Vec::new();
+        let read = host.state(0, &mut state);
+        let shown = host.show(0, Payload::State, &state, true);
+        let refused = host.show(0, Payload::State, &[0xff], false);
+        let observed = host.observe(0, &[]);
+        let misasked = host.observe(0, &[1, 2, 3]);
+        (made, no_kind, read, state, shown, refused, observed, misasked)
+    });
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!(answers[0], answers[2]);
+    assert_eq!(answers[0].0, Ok(()));
+}
