@@ -1,9 +1,10 @@
-//! Traces on disk: one JSON document a line.
+#![doc = include_str!("FORMAT.md")]
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read, Take, Write};
 
 use serde::{Deserialize, Serialize};
 
+use super::show::text::{safe, shorten};
 use super::{Ending, Header, Trace, TraceEvent, VERSION, What};
 use crate::worker::NodeFailure;
 
@@ -21,6 +22,12 @@ pub enum Line {
     Ending(Ending),
 }
 
+/// The longest line that is read, in bytes.
+pub const LINE_BYTES_MAX: usize = 64 << 20;
+
+/// The largest file that is read, in bytes.
+pub const FILE_BYTES_MAX: u64 = 2 << 30;
+
 /// Why a file is not a trace.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceFileError {
@@ -32,15 +39,18 @@ pub enum TraceFileError {
     BadLine {
         /// The line's number, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// What is wrong with it, and what to do.
         problem: String,
     },
     /// The file has no lines.
-    #[error("the file is empty; a trace starts with a line {{\"header\": ...}}")]
+    #[error("the file is empty; a trace starts with a line {{\"header\": ...}}: record it again")]
     Empty,
     /// The trace was written by a newer version.
-    #[error("the trace has format version {0}, and this program reads up to {VERSION}; update it")]
-    TooNew(u32),
+    #[error(
+        "the trace has format version {0}, and this program reads up to {VERSION}: update it, or \
+         record the trace again with it"
+    )]
+    TooNew(u64),
 }
 
 /// Writes one line.
@@ -68,36 +78,52 @@ pub fn write(out: &mut impl Write, trace: &Trace) -> io::Result<()> {
 /// Reads a trace, or the journal of a run that was cut off: then the last event is the one that the
 /// run died in, with a failure that says so.
 ///
+/// Lines may end as on Windows, and the file may start with a byte order mark. Empty lines are passed over.
+///
 /// # Errors
-/// Names the line that is not part of a trace. A last line that is cut short (the writer died) is
-/// left out.
+/// Names the line that is not part of a trace, and what to do about it. A last line that is cut short (the
+/// writer died) is left out.
 pub fn read(input: impl BufRead) -> Result<Trace, TraceFileError> {
-    let mut lines = Vec::new();
-    for (index, text) in input.lines().enumerate() {
-        lines.push((index + 1, text?));
-    }
-    while lines.last().is_some_and(|(_, text)| text.trim().is_empty()) {
-        lines.pop();
-    }
-    let count = lines.len();
+    let mut lines = Lines { input: input.take(FILE_BYTES_MAX), bytes: Vec::new(), number: 0 };
     let mut trace: Option<Trace> = None;
     let mut before = None;
-    for (number, text) in lines {
+    while let Some(is_whole) = lines.next()? {
+        let number = lines.number;
         let bad = |problem: String| TraceFileError::BadLine { line: number, problem };
-        let line = match serde_json::from_str::<Line>(&text) {
+        if lines.text().is_empty() {
+            continue;
+        }
+        let line = match parse(lines.text()) {
             Ok(line) => line,
-            Err(error) if error.is_eof() && number == count && number > 1 => break,
-            Err(error) => return Err(bad(format!("not a line of a trace: {error}"))),
+            Err(TraceFileError::BadLine { problem, .. }) => {
+                // Only the last line has no end.
+                if !is_whole && trace.is_some() {
+                    break;
+                }
+                let is_strange = trace.is_none() && !lines.text().starts_with(b"{\"header\"");
+                return Err(bad(if is_strange { not_a_trace(&problem) } else { problem }));
+            }
+            Err(error) => return Err(error),
         };
         match (line, &mut trace) {
-            (Line::Header(header), None) if header.version > VERSION => {
-                return Err(TraceFileError::TooNew(header.version));
-            }
             (Line::Header(header), None) => {
                 trace = Some(Trace { header, events: Vec::new(), ending: None });
             }
-            (Line::Header(_), Some(_)) => return Err(bad("a second header".to_owned())),
-            (_, None) => return Err(bad("a trace starts with its header".to_owned())),
+            (Line::Header(_), Some(_)) => {
+                return Err(bad(
+                    "a second header: a file holds one trace, split it here".to_owned()
+                ));
+            }
+            (_, None) => {
+                let problem = "a trace starts with its header, a line {\"header\": ...}, which is \
+                               missing: record it again";
+                return Err(bad(problem.to_owned()));
+            }
+            (_, Some(Trace { ending: Some(_), .. })) => {
+                let problem =
+                    "something follows the trace's ending: remove it, and what is after it";
+                return Err(bad(problem.to_owned()));
+            }
             (Line::Before(what), Some(_)) => before = Some(what),
             (Line::Event(event), Some(trace)) => {
                 before = None;
@@ -112,4 +138,96 @@ pub fn read(input: impl BufRead) -> Result<Trace, TraceFileError> {
         trace.events.push(TraceEvent { failure: Some(failure), ..TraceEvent::new(None, what) });
     }
     Ok(trace)
+}
+
+/// The lines of a file, one at a time.
+struct Lines<R> {
+    input: Take<R>,
+    bytes: Vec<u8>,
+    number: usize,
+}
+
+impl<R: BufRead> Lines<R> {
+    /// Reads the next line: `None` at the end, else whether the line has an end.
+    fn next(&mut self) -> Result<Option<bool>, TraceFileError> {
+        self.bytes.clear();
+        self.number += 1;
+        let mut limited = (&mut self.input).take(LINE_BYTES_MAX as u64 + 1);
+        limited.read_until(b'\n', &mut self.bytes)?;
+        let is_whole = self.bytes.last() == Some(&b'\n');
+        let too_large = |what: &str, limit: u64| TraceFileError::BadLine {
+            line: self.number,
+            problem: format!(
+                "the {what} has more than {limit} bytes: record a shorter run, or print and keep less"
+            ),
+        };
+        if self.bytes.len() > LINE_BYTES_MAX && !is_whole {
+            return Err(too_large("line", LINE_BYTES_MAX as u64));
+        }
+        if !is_whole && self.input.limit() == 0 {
+            return Err(too_large("file", FILE_BYTES_MAX));
+        }
+        Ok((!self.bytes.is_empty()).then_some(is_whole))
+    }
+
+    /// The line without its end, blanks, and a byte order mark.
+    fn text(&self) -> &[u8] {
+        let text = self.bytes.trim_ascii();
+        let mark = [0xef, 0xbb, 0xbf].as_slice();
+        if self.number == 1 { text.strip_prefix(mark).unwrap_or(text) } else { text }
+    }
+}
+
+/// Reads one line. A bad line has no number yet.
+fn parse(text: &[u8]) -> Result<Line, TraceFileError> {
+    match serde_json::from_slice::<Line>(text) {
+        Ok(Line::Header(header)) if header.version > VERSION => {
+            Err(TraceFileError::TooNew(u64::from(header.version)))
+        }
+        Ok(line) => Ok(line),
+        Err(error) => {
+            // A newer header may look different altogether; its version comes first for ever.
+            let version = serde_json::from_slice::<AnyHeader>(text).map(|line| line.header.version);
+            match version {
+                Ok(version) if version > u64::from(VERSION) => Err(TraceFileError::TooNew(version)),
+                _ => Err(TraceFileError::BadLine { line: 0, problem: problem(text, &error) }),
+            }
+        }
+    }
+}
+
+/// The part of a header that every version has.
+#[derive(Deserialize)]
+struct AnyHeader {
+    header: AnyVersion,
+}
+
+#[derive(Deserialize)]
+struct AnyVersion {
+    version: u64,
+}
+
+/// What is wrong with a line, and what to do.
+fn problem(text: &[u8], error: &serde_json::Error) -> String {
+    // The error names a line of its own, always the first.
+    let words = error.to_string();
+    let words = match words.rfind(" at line ") {
+        Some(at) => format!("{} (column {})", &words[..at], error.column()),
+        None => words,
+    };
+    let words = shorten(&safe(&words), 200);
+    let start = shorten(&safe(&String::from_utf8_lossy(&text[..text.len().min(64)])), 32);
+    if error.is_eof() {
+        format!("the line is cut short: {words}; remove it, or record the trace again")
+    } else {
+        format!(
+            "not a line of a trace: {words}, in `{start}`; undo the change to it, or record the \
+             trace again"
+        )
+    }
+}
+
+/// What is wrong with a file whose first line is not one of a trace.
+fn not_a_trace(problem: &str) -> String {
+    format!("this is not a trace, which starts with a line {{\"header\": ...}}: {problem}")
 }

@@ -1,0 +1,176 @@
+//! Trace files: what is written is read back, and what is not a trace is refused in words.
+
+mod handmade;
+
+use std::io::{self, BufReader, Read};
+
+use faultlab::trace::file::{LINE_BYTES_MAX, Line, TraceFileError, read, write, write_line};
+use faultlab::trace::show::{Options, diagram};
+use faultlab::trace::{Trace, TraceEvent, What};
+use faultlab::worker::NodeFailure;
+use proptest::prelude::*;
+
+fn all() -> [Trace; 6] {
+    [
+        handmade::late_duplicate(),
+        handmade::partition(),
+        handmade::crash(),
+        handmade::panic(),
+        handmade::long(),
+        handmade::crowd(),
+    ]
+}
+
+fn written(trace: &Trace) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write(&mut bytes, trace).expect("memory takes everything");
+    bytes
+}
+
+fn refused(bytes: &[u8]) -> String {
+    read(bytes).expect_err("this is not a trace").to_string()
+}
+
+#[test]
+fn what_is_written_is_read() {
+    for trace in all() {
+        assert_eq!(read(&written(&trace)[..]).expect("a trace"), trace);
+    }
+}
+
+#[test]
+fn the_format_stays_as_it_is() {
+    let text = String::from_utf8(written(&handmade::partition())).expect("text");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn other_systems_line_ends_and_marks_do_not_matter() {
+    let trace = handmade::partition();
+    let text = String::from_utf8(written(&trace)).expect("text");
+    let windows = format!("\u{feff}{}\r\n\r\n", text.replace('\n', "\r\n"));
+    assert_eq!(read(windows.as_bytes()).expect("a trace"), trace);
+    assert_eq!(read(text.trim_end().as_bytes()).expect("a trace"), trace);
+}
+
+#[test]
+fn a_file_that_is_cut_short_keeps_its_events() {
+    let trace = handmade::panic();
+    let bytes = written(&trace);
+    let header = bytes.iter().position(|&byte| byte == b'\n').expect("a first line");
+    for end in 0..bytes.len() {
+        match read(&bytes[..end]) {
+            Ok(part) => {
+                assert!(end >= header);
+                assert_eq!(part.events[..], trace.events[..part.events.len()]);
+                let lines = bytes[..end].iter().filter(|&&byte| byte == b'\n').count();
+                assert!(part.events.len() + 1 >= lines.min(trace.events.len() + 1));
+            }
+            Err(error) => assert!(end < header, "{error}"),
+        }
+    }
+}
+
+#[test]
+fn a_journal_names_what_killed_the_run() {
+    let trace = handmade::panic();
+    let mut bytes = written(&Trace { ending: None, ..trace.clone() });
+    let what = What::Crash { node: handmade::address("client1") };
+    write_line(&mut bytes, &Line::Before(what.clone())).expect("memory takes everything");
+    let read = read(&bytes[..]).expect("a trace");
+    let failure = NodeFailure::ProcessLost { how: "ended while handling this".to_owned() };
+    let last = TraceEvent { failure: Some(failure), ..TraceEvent::new(None, what) };
+    assert_eq!(read.events.len(), trace.events.len() + 1);
+    assert_eq!(read.events.last(), Some(&last));
+}
+
+#[test]
+fn errors_say_where_and_what_to_do() {
+    let text = String::from_utf8(written(&handmade::panic())).expect("text");
+    let lines: Vec<&str> = text.lines().collect();
+    let header = lines[0];
+    let join = |lines: &[&str]| format!("{}\n", lines.join("\n")).into_bytes();
+    let messages = [
+        refused(b""),
+        refused(b"\n\r\n"),
+        refused(b"PK\x03\x04\xff\n"),
+        refused(&join(&["{\"seed\": 1}"])),
+        refused(&join(&[lines[1], header])),
+        refused(&join(&[header, header])),
+        refused(&join(&[header, "{\"event\": {\"what\": {\"dance\\u001b[31m\": {}}}}", lines[1]])),
+        refused(&join(&[header, &lines[1][..40], lines[2]])),
+        refused(&join(&[header, lines[lines.len() - 1], lines[1]])),
+        refused(&join(&[&header.replace("client1", "a name that is far too long")])),
+        refused(&join(&[&header.replace("\"version\":1", "\"version\":2")])),
+        refused(b"{\"header\": {\"version\": 7, \"engines\": [\"warp\"]}}\n"),
+        refused(format!("{header}\n{}\n", "[".repeat(100_000)).as_bytes()),
+    ];
+    insta::assert_snapshot!(messages.join("\n"));
+}
+
+#[test]
+fn a_line_without_end_is_refused() {
+    let endless = BufReader::new(io::repeat(b' ').take(LINE_BYTES_MAX as u64 * 2));
+    let error = read(endless).expect_err("this is not a trace");
+    assert!(matches!(error, TraceFileError::BadLine { line: 1, .. }), "{error}");
+    assert!(error.to_string().contains("more than 67108864 bytes"), "{error}");
+}
+
+/// Reads and, if that worked, shows: neither may panic.
+fn survive(bytes: &[u8]) {
+    match read(bytes) {
+        Ok(trace) => drop(diagram(&trace, &Options::default())),
+        Err(error) => assert!(!error.to_string().contains(char::is_control), "{error:?}"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    #[test]
+    fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        survive(&bytes);
+    }
+
+    #[test]
+    fn any_lines_are_survived(lines in prop::collection::vec("[\\[\\]{}:,\"a-z0-9\\\\]{0,60}", 0..8)) {
+        survive(lines.join("\n").as_bytes());
+    }
+
+    #[test]
+    fn a_trace_with_bytes_changed_is_survived(
+        which in 0..6_usize,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3_u8), 1..6),
+    ) {
+        let mut bytes = written(&all()[which]);
+        for (place, byte, how) in changes {
+            let at = place.index(bytes.len());
+            match how {
+                0 => bytes[at] = byte,
+                1 => bytes.insert(at, byte),
+                _ => drop(bytes.remove(at)),
+            }
+        }
+        survive(&bytes);
+    }
+
+    #[test]
+    fn a_trace_with_lines_changed_is_survived(
+        which in 0..6_usize,
+        moves in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0..3_u8), 1..8),
+    ) {
+        let text = String::from_utf8(written(&all()[which])).expect("text");
+        let mut lines: Vec<&str> = text.lines().collect();
+        for (from, to, how) in moves {
+            let (from, to) = (from.index(lines.len()), to.index(lines.len()));
+            match how {
+                // The header stays, so that most of these are traces, if strange ones.
+                _ if from == 0 || to == 0 => {}
+                0 => lines.swap(from, to),
+                1 => lines.insert(to, lines[from]),
+                _ => drop(lines.remove(from)),
+            }
+        }
+        survive(lines.join("\n").as_bytes());
+    }
+}
