@@ -6,6 +6,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::ops::Range;
 
 use super::{MessageId, TimerId, Trace, TraceEvent, What};
 use crate::Address;
@@ -81,70 +82,41 @@ impl Causality {
 /// An order of a search's events that reads better and means the same: what follows from an event
 /// comes right after it where it can. Gives the events' indices in their new order.
 ///
-/// Events at different nodes that no message ties commute, and only those change places. Calls and
-/// returns keep their order among each other, because which call returned before which was made is part of
-/// what a run means; what concerns the whole network keeps its place between what was before and
-/// after it; the last event, in which the run ended, stays the last. A trace with times is in the
-/// order of its times already, and keeps it.
+/// Events at different nodes that no message ties commute, and only those change places. What a client's
+/// worker does at once with a result stays with the event that brought it. Calls and returns keep
+/// their order among each other, because which call returned before which was made is part of what a
+/// run means; what concerns the whole network keeps its place between what was before and after it;
+/// the event in which the run ended stays the last. A trace with times is in the order of its
+/// times already, and keeps it.
 #[must_use]
 pub fn readable_order(events: &[TraceEvent]) -> Vec<usize> {
-    let count = events.len();
     if events.iter().any(|event| event.time_ns.is_some()) {
-        return (0..count).collect();
+        return (0..events.len()).collect();
     }
-    let causality = Causality::new(events);
-    let mut before: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); count];
-    let (mut history, mut barrier, mut since_barrier) = (None, None, Vec::new());
-    for (index, event) in events.iter().enumerate() {
-        before[index].extend(causality.earlier[index].into_iter().chain(causality.origin[index]));
-        before[index].extend(barrier);
-        match event.what {
-            What::Command { .. } | What::Return { .. } => {
-                before[index].extend(history.replace(index));
-                since_barrier.push(index);
-            }
-            What::Network { .. } | What::Check { .. } => {
-                before[index].extend(since_barrier.drain(..));
-                barrier = Some(index);
-            }
-            _ => since_barrier.push(index),
-        }
+    let units = Units::new(events);
+    let mut done = vec![false; units.starts.len()];
+    let mut missing: Vec<usize> = units.before.iter().map(BTreeSet::len).collect();
+    let mut after: Vec<Vec<usize>> = vec![Vec::new(); missing.len()];
+    for (unit, causes) in units.before.iter().enumerate() {
+        causes.iter().for_each(|&cause| after[cause].push(unit));
     }
-    if let Some(last) = count.checked_sub(1) {
-        before[last].extend(0..last);
-    }
-
-    let mut after: Vec<Vec<usize>> = vec![Vec::new(); count];
-    for (index, causes) in before.iter().enumerate() {
-        causes.iter().for_each(|&cause| after[cause].push(index));
-    }
-    let mut missing: Vec<usize> = before.iter().map(BTreeSet::len).collect();
     let mut ready: BinaryHeap<Reverse<usize>> =
-        (0..count).filter(|&index| missing[index] == 0).map(Reverse).collect();
-    let mut done = vec![false; count];
-    let mut order = Vec::with_capacity(count);
-    // What the latest events made possible, the latest on top: their consequences come first.
+        (0..missing.len()).filter(|&unit| missing[unit] == 0).map(Reverse).collect();
+    // What the latest units made possible, the latest on top: their consequences come first.
     let mut thread: Vec<usize> = Vec::new();
-    while order.len() < count {
-        let next = loop {
-            match thread.pop().or_else(|| ready.pop().map(|Reverse(index)| index)) {
-                Some(index) if done[index] => {}
-                Some(index) => break index,
-                // Every cause of an event stands before it, so some event is always ready.
-                None => unreachable!("causes cannot form a circle"),
-            }
-        };
-        done[next] = true;
-        order.push(next);
+    let mut order = Vec::with_capacity(events.len());
+    while let Some(unit) = thread.pop().or_else(|| ready.pop().map(|Reverse(unit)| unit)) {
+        if std::mem::replace(&mut done[unit], true) {
+            continue;
+        }
+        order.extend(units.events(unit));
         let mut enabled = Vec::new();
-        for &index in &after[next] {
-            missing[index] -= 1;
-            if missing[index] == 0 {
-                ready.push(Reverse(index));
-                let follows =
-                    causality.origin[index] == Some(next) || causality.earlier[index] == Some(next);
-                if follows {
-                    enabled.push(index);
+        for &next in &after[unit] {
+            missing[next] -= 1;
+            if missing[next] == 0 {
+                ready.push(Reverse(next));
+                if units.follows[next].contains(&unit) {
+                    enabled.push(next);
                 }
             }
         }
@@ -152,6 +124,65 @@ pub fn readable_order(events: &[TraceEvent]) -> Vec<usize> {
         thread.extend(enabled.into_iter().rev());
     }
     order
+}
+
+/// Events that stay together, and which of them must come before which.
+struct Units {
+    /// The first event of each.
+    starts: Vec<usize>,
+    count: usize,
+    /// For each: the units that it follows from.
+    follows: Vec<BTreeSet<usize>>,
+    /// For each: the units that must come before it.
+    before: Vec<BTreeSet<usize>>,
+}
+
+impl Units {
+    fn new(events: &[TraceEvent]) -> Self {
+        let causality = Causality::new(events);
+        let mut starts: Vec<usize> = Vec::new();
+        let mut unit_of = Vec::with_capacity(events.len());
+        for (index, event) in events.iter().enumerate() {
+            let stays =
+                index > 0 && is_history(event) && causality.earlier(index) == Some(index - 1);
+            if !stays {
+                starts.push(index);
+            }
+            unit_of.push(starts.len() - 1);
+        }
+        let mut follows = vec![BTreeSet::new(); starts.len()];
+        let mut before = vec![BTreeSet::new(); starts.len()];
+        let (mut history, mut barrier, mut since) = (None, None, 0);
+        for (index, event) in events.iter().enumerate() {
+            let unit = unit_of[index];
+            let causes = causality.earlier(index).into_iter().chain(causality.origin(index));
+            follows[unit].extend(causes.map(|cause| unit_of[cause]).filter(|&cause| cause != unit));
+            before[unit].extend(barrier);
+            if is_history(event) {
+                before[unit].extend(history.replace(unit).filter(|&cause| cause != unit));
+            }
+            if matches!(event.what, What::Network { .. } | What::Check { .. }) {
+                before[unit].extend(since..unit);
+                (barrier, since) = (Some(unit), unit);
+            }
+        }
+        for (before, follows) in before.iter_mut().zip(&follows) {
+            before.extend(follows);
+        }
+        if let Some(last) = before.len().checked_sub(1) {
+            before[last].extend(0..last);
+        }
+        Self { starts, count: events.len(), follows, before }
+    }
+
+    fn events(&self, unit: usize) -> Range<usize> {
+        self.starts[unit]..self.starts.get(unit + 1).copied().unwrap_or(self.count)
+    }
+}
+
+/// Whether an event is part of the history of calls and returns.
+fn is_history(event: &TraceEvent) -> bool {
+    matches!(event.what, What::Command { .. } | What::Return { .. })
 }
 
 /// The trace with its events in their [readable order](readable_order).
