@@ -7,6 +7,7 @@ mod history;
 mod model;
 pub mod models;
 mod monitor;
+mod monitor_bytes;
 mod prefix;
 mod problem;
 mod search;

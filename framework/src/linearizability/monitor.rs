@@ -49,13 +49,13 @@ use super::table::{Interner, StepMemo};
 /// ```
 pub struct Monitor<M: Model> {
     model: M,
-    clients: Interner<Address>,
-    commands: Interner<M::Command>,
-    results: Interner<M::Result>,
+    pub(super) clients: Interner<Address>,
+    pub(super) commands: Interner<M::Command>,
+    pub(super) results: Interner<M::Result>,
     events: Interner<Event>,
-    model_states: Interner<M::State>,
+    pub(super) model_states: Interner<M::State>,
     steps: StepMemo,
-    states: Interner<State>,
+    pub(super) states: Interner<State>,
     // (state, event) to the next state; `REFUSED` for an error, which is worked out again when asked.
     transitions: StepMemo,
     configurations_max: usize,
@@ -122,21 +122,21 @@ enum Event {
 
 /// A state of the automaton, in numbers.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct State {
+pub(super) struct State {
     // The commands under way, by client.
-    calls: Vec<(u32, u32)>,
-    configurations: BTreeSet<Configuration>,
+    pub(super) calls: Vec<(u32, u32)>,
+    pub(super) configurations: BTreeSet<Configuration>,
 }
 
 /// A state of the model, and for each call under way the result that it will have to answer with,
 /// or `OPEN` where it has not taken effect.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Configuration {
-    model_state: u32,
-    results: Vec<u32>,
+pub(super) struct Configuration {
+    pub(super) model_state: u32,
+    pub(super) results: Vec<u32>,
 }
 
-const OPEN: u32 = u32::MAX;
+pub(super) const OPEN: u32 = u32::MAX;
 const REFUSED: u32 = u32::MAX;
 
 /// How many configurations a transition looks at unless told otherwise.

@@ -8,6 +8,7 @@ mod frontier;
 mod handlers;
 mod intern;
 mod lineage;
+mod linearizable;
 mod monitor;
 mod parallel;
 mod path;
@@ -24,6 +25,7 @@ mod work;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+pub use linearizable::Linearizable;
 pub use monitor::Monitor;
 pub use path::{Path, PathEvent};
 pub use report::{Failed, Found, Hint, Limit, Outcome, Report, Statistics};

@@ -1,0 +1,92 @@
+//! Linearizability as a property of every run of a search.
+
+use std::sync::{Mutex, PoisonError};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Monitor;
+use crate::linearizability::{self, Model, MonitorError};
+use crate::property::{Broken, violated};
+use crate::{Address, Value, codec};
+
+/// Watches that what the clients are told is linearizable with respect to a model: whatever the order
+/// of events, the answers must be those of one copy that executes each command at one moment between
+/// its call and its return.
+///
+/// No single state of a system shows this; the monitor remembers what can still matter of the calls
+/// and answers so far, and no more.
+pub struct Linearizable<M: Model> {
+    name: String,
+    monitor: Mutex<linearizability::Monitor<M>>,
+}
+
+impl<M: Model> Linearizable<M> {
+    /// The property that the clients' results are linearizable, under a name of the lab's.
+    #[must_use]
+    pub fn new(name: impl Into<String>, model: M) -> Self {
+        Self { name: name.into(), monitor: Mutex::new(linearizability::Monitor::new(model)) }
+    }
+}
+
+impl<M> Monitor for Linearizable<M>
+where
+    M: Model<Command: Value, Result: Value, State: Serialize + DeserializeOwned> + Send,
+{
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn start(&self) -> Vec<u8> {
+        self.lock().encode(linearizability::Monitor::<M>::INITIAL)
+    }
+
+    fn on_call(&self, state: &[u8], client: Address, command: &[u8]) -> Result<Vec<u8>, Broken> {
+        let command = codec::decode(command).map_err(|error| unreadable("a command", &error))?;
+        let mut monitor = self.lock();
+        let event = monitor.call(client, command);
+        after(&mut monitor, state, event)
+    }
+
+    fn on_return(&self, state: &[u8], client: Address, result: &[u8]) -> Result<Vec<u8>, Broken> {
+        let result = codec::decode(result).map_err(|error| unreadable("a result", &error))?;
+        let mut monitor = self.lock();
+        let event = monitor.answer(client, result);
+        after(&mut monitor, state, event)
+    }
+}
+
+impl<M: Model> Linearizable<M> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, linearizability::Monitor<M>> {
+        // A monitor only ever grows tables, so one that a panic interrupted is still sound.
+        self.monitor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The state after an event, as bytes both ways.
+fn after<M>(
+    monitor: &mut linearizability::Monitor<M>,
+    state: &[u8],
+    event: linearizability::MonitorEvent,
+) -> Result<Vec<u8>, Broken>
+where
+    M: Model<Command: Value, Result: Value, State: Serialize + DeserializeOwned>,
+{
+    let state = monitor.decode(state).map_err(|error| unreadable("the monitor's state", &error))?;
+    match monitor.next(state, event) {
+        Ok(next) => Ok(monitor.encode(next)),
+        Err(MonitorError::NotLinearizable { client, command, result, expected }) => {
+            let expected = match expected.as_slice() {
+                [] => format!("{client}'s {command} to be answered by some order of the commands"),
+                results => format!("{client}'s {command} to return {}", results.join(" or ")),
+            };
+            Err(violated(expected, format!("it returned {result}")))
+        }
+        Err(error @ MonitorError::TooMany(_)) => Err(Broken::Undecided(error.to_string())),
+        Err(error) => Err(violated("one command of a client at a time", error.to_string())),
+    }
+}
+
+fn unreadable(what: &str, error: &codec::CodecError) -> Broken {
+    violated(format!("{what} of the lab's types"), error.to_string())
+}
