@@ -2,23 +2,30 @@
 //! process that dies, loops or lies.
 #![cfg(unix)]
 
+#[allow(dead_code)]
+#[path = "fixtures/at_most_once.rs"]
+mod at_most_once;
 mod common;
 
 use std::io::{self, Read, Write};
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Fault, client_node, server_node, submission};
+use at_most_once::Keys;
+use common::{Fault, Message, client, client_node, server, server_node, submission};
 use faultlab::codec;
-use faultlab::property::{clients_done, max_state_bytes, results_ok};
+use faultlab::property::{clients_done, max_state_bytes, none_decided, results_ok};
+use faultlab::search::{self, Report, Search, Statistics};
 use faultlab::simulate::{
     Network, Options, Outcome, RunFailure, Scenario, Simulation, Verdict, lockstep,
 };
 use faultlab::trace::{Sink, Trace};
-use faultlab::worker::remote::{self, Fleet, Life, Loss, Process};
-use faultlab::worker::{Host, LocalHost, NodeFailure, Payload};
+use faultlab::worker::pure::{Answers, Batch, Member, PureSteps, Request, StepFailure};
+use faultlab::worker::remote::{self, Fleet, Life, Loss, Process, RemoteSteps};
+use faultlab::worker::{Event, Host, LocalHost, NodeFailure, Payload};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -28,17 +35,20 @@ const SERVES: &str = "FAULTLAB_TEST_SERVES";
 /// No test: what the processes run that the tests start.
 #[test]
 fn serves_when_told_to() {
-    if std::env::var_os(SERVES).is_some() {
-        remote::serve_stdin(&submission()).expect("the judge speaks the protocol");
-    }
+    let submission = match std::env::var(SERVES).as_deref() {
+        Ok("adder") => submission(),
+        Ok("at-most-once") => at_most_once::submission(),
+        _ => return,
+    };
+    remote::serve_stdin(&submission).expect("the judge speaks the protocol");
 }
 
-/// Starts this program again, with only that function.
-fn start(limit: Duration) -> io::Result<Process> {
+/// Starts this program again, with only that function, to serve this submission.
+fn start(submission: &str, limit: Duration) -> io::Result<Process> {
     let (ours, theirs) = UnixStream::pair()?;
     let child = Command::new(std::env::current_exe()?)
         .args(["--exact", "serves_when_told_to", "--nocapture", "--test-threads=1"])
-        .env(SERVES, "1")
+        .env(SERVES, submission)
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -47,7 +57,7 @@ fn start(limit: Duration) -> io::Result<Process> {
 }
 
 fn fleet(processes: usize) -> Fleet<'static> {
-    Fleet::new(processes, |_| start(20 * SECOND))
+    Fleet::new(processes, |_| start("adder", 20 * SECOND))
 }
 
 fn scenario(fault: Fault, clients: usize) -> Scenario {
@@ -165,7 +175,7 @@ fn a_run_that_ends_its_process_leaves_the_others_alone() {
 fn an_endless_loop_costs_one_run_and_bounded_time() {
     let endless = scenario(Fault::LoopsAt(3), 1);
     let start_time = Instant::now();
-    let mut fleet = Fleet::new(2, |_| start(SECOND / 4));
+    let mut fleet = Fleet::new(2, |_| start("adder", SECOND / 4));
     let outcomes = side_by_side(&endless, 5, &mut fleet);
     assert!(start_time.elapsed() < 10 * SECOND);
     let lost = |outcome: &Option<Outcome>| match outcome {
@@ -180,7 +190,7 @@ fn an_endless_loop_costs_one_run_and_bounded_time() {
 #[test]
 fn a_process_that_cannot_be_started_is_nobodys_failure() {
     let mut fleet = Fleet::new(2, |number| match number {
-        0 => start(SECOND),
+        0 => start("adder", SECOND),
         _ => Err(io::Error::other("no such program")),
     });
     let scenario = scenario(Fault::None, 1);
@@ -203,7 +213,7 @@ fn against(script: impl FnOnce(UnixStream) + Send + 'static) -> (Result<(), Node
         std::thread::spawn(move || script(theirs));
         Process::new(ours, Nobody, SECOND / 2)
     });
-    let asked = fleet.host(0).make(0, "server", common::server(), &[]);
+    let asked = fleet.host(0).make(0, "server", server(), &[]);
     (asked, fleet.loss().expect("the process is lost").clone())
 }
 
@@ -262,13 +272,13 @@ fn a_closed_stream_is_the_end_of_the_process() {
 fn hosts_answer_alike() {
     let submission = submission();
     let mut fleet = fleet(1);
-    let mut other_fleet = Fleet::new(1, |_| start(20 * SECOND));
+    let mut other_fleet = Fleet::new(1, |_| start("adder", 20 * SECOND));
     let hosts: [&mut dyn Host; 3] =
         [&mut LocalHost::new(&submission), &mut fleet.host(0), &mut other_fleet.handed_host()];
     let answers = hosts.map(|host| {
         let arguments = codec::encode(&Fault::None).expect("a fault encodes");
-        let made = host.make(0, "server", common::server(), &arguments);
-        let no_kind = host.make(1, "leader", common::server(), &[]);
+        let made = host.make(0, "server", server(), &arguments);
+        let no_kind = host.make(1, "leader", server(), &[]);
         let mut state = Vec::new();
         let read = host.state(0, &mut state);
         let shown = host.show(0, Payload::State, &state, true);
@@ -280,4 +290,78 @@ fn hosts_answer_alike() {
     assert_eq!(answers[0], answers[1]);
     assert_eq!(answers[0], answers[2]);
     assert_eq!(answers[0].0, Ok(()));
+}
+
+/// A search without what differs from run to run.
+fn comparable(report: Report) -> (search::Outcome, Statistics) {
+    let statistics = Statistics { elapsed: Duration::ZERO, peak_bytes: 0, ..report.statistics };
+    (report.outcome, statistics)
+}
+
+#[test]
+fn a_search_finds_the_same_with_the_nodes_elsewhere() {
+    for property in [None, Some(none_decided())] {
+        let system = at_most_once::system(2, 3, Keys::Same);
+        let fleet = Fleet::new(2, |_| start("at-most-once", 20 * SECOND));
+        let steps = RemoteSteps::new(fleet, system.roster().to_vec());
+        let search = Search::new(system);
+        let search = property.into_iter().fold(search, Search::invariant);
+        let remote = comparable(search.run_with(&steps));
+        steps.check().expect("processes can be started");
+        assert_eq!(remote, comparable(search.run(&at_most_once::submission())));
+    }
+}
+
+/// Steps of the adder's server in this state, for each of these commands of one client.
+fn server_steps(steps: &RemoteSteps<'_>, numbers: Range<u64>) -> Vec<Result<(), StepFailure>> {
+    let state = steps.make(0).expect("a server is made");
+    let mut batch = Batch::new();
+    for number in numbers {
+        let message = codec::encode(&Message::Add { number, amount: 1 }).expect("it encodes");
+        let event = Event::Message { from: client(1), message: &message };
+        batch.push(Request { member: 0, state: &state, event });
+    }
+    let mut answers = Answers::new();
+    steps.run(&batch, &mut answers);
+    assert_eq!(answers.len(), batch.len());
+    (0..answers.len()).map(|index| answers.get(index).map(|_| ()).map_err(Clone::clone)).collect()
+}
+
+fn adder_steps(fault: Fault, limit: Duration) -> RemoteSteps<'static> {
+    let arguments = codec::encode(&fault).expect("a fault encodes");
+    let member = Member { kind: "server".to_owned(), address: server(), arguments };
+    RemoteSteps::new(Fleet::new(2, move |_| start("adder", limit)), vec![member])
+}
+
+#[test]
+fn the_step_that_ends_its_process_is_known() {
+    let steps = adder_steps(Fault::Exits(70), 20 * SECOND);
+    let outcomes = server_steps(&steps, 1..101);
+    let failed: Vec<usize> = (0..100).filter(|&index| outcomes[index].is_err()).collect();
+    assert_eq!(failed, [69], "number 70 and no other");
+    let failure = outcomes[69].clone().unwrap_err().to_string();
+    assert_eq!(failure, "the process running the node exited with code 0");
+    steps.check().expect("processes can be started");
+}
+
+#[test]
+fn an_endless_step_costs_bounded_time() {
+    let steps = adder_steps(Fault::LoopsAt(5), SECOND / 4);
+    let started = Instant::now();
+    let outcomes = server_steps(&steps, 1..101);
+    assert!(started.elapsed() < 5 * SECOND, "{:?}", started.elapsed());
+    assert!(outcomes[..4].iter().all(Result::is_ok));
+    let failure = outcomes[4].clone().unwrap_err().to_string();
+    assert_eq!(failure, "the process running the node gave no answer within 250ms");
+}
+
+#[test]
+fn two_processes_that_disagree_are_not_deterministic() {
+    let steps = adder_steps(Fault::CountsInAGlobal, 20 * SECOND);
+    let outcomes = server_steps(&steps, 1..101);
+    let telling = |outcome: &Result<(), StepFailure>| {
+        matches!(outcome, Err(StepFailure::NotDeterministic { .. }))
+    };
+    let told = outcomes.iter().filter(|outcome| telling(outcome)).count();
+    assert_eq!(told, 100, "forwards and backwards, no step sees the same global");
 }

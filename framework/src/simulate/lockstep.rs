@@ -115,14 +115,23 @@ impl Live {
 /// Asks what all runs need, and gives them the answers. A place in the table is the number that its
 /// run has in the processes.
 fn exchange(live: &mut [Option<Live>], fleet: &mut Fleet<'_>) {
-    for (place, running) in live.iter().enumerate() {
-        let Some(Live { simulation, next, .. }) = running else { continue };
-        match *next {
-            Next::Make(slot) => fleet.ask_make(place, slot, simulation.spec(slot)),
-            Next::Step(slot) => fleet.ask_step(place, slot, simulation.event()),
-            Next::Check | Next::Finished => return,
+    for place in 0..live.len() {
+        if let Some(Live { simulation, next, .. }) = &live[place] {
+            match *next {
+                Next::Make(slot) => fleet.ask_make(place, slot, simulation.spec(slot)),
+                Next::Step(slot) => fleet.ask_step(place, slot, simulation.event()),
+                Next::Check | Next::Finished => unreachable!("a run stops where it needs a node"),
+            }
+        }
+        if fleet.is_full() {
+            gather(live, fleet);
         }
     }
+    gather(live, fleet);
+}
+
+/// Gives the runs the answers to what has been asked for them.
+fn gather(live: &mut [Option<Live>], fleet: &mut Fleet<'_>) {
     let mut unknown = Vec::new();
     fleet.gather(|place, answered, output| {
         let running = live[place].as_mut().expect("only live runs ask");

@@ -93,6 +93,7 @@ pub enum Fault {
     LoopsAt(u64),
     OverflowsAt(u64),
     KeepsAGlobal,
+    CountsInAGlobal,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -140,6 +141,12 @@ impl Node for Counter {
                     SEEN.store(0, Ordering::Relaxed);
                 }
                 self.sum += SEEN.fetch_add(1, Ordering::Relaxed);
+            }
+            Fault::CountsInAGlobal => {
+                use std::sync::atomic::{AtomicU64, Ordering};
+                static COUNT: AtomicU64 = AtomicU64::new(0);
+                // One process counts 0, 1, 2, ... 99, and the other one does, backwards.
+                self.sum += COUNT.fetch_add(1, Ordering::Relaxed);
             }
             Fault::OverflowsAt(at) if at == number => self.sum = depth(at),
             _ => {}

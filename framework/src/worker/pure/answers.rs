@@ -96,7 +96,7 @@ impl Answers {
 }
 
 /// What a step did, in words: to tell two outcomes of one step apart.
-pub(super) fn describe(state: &str, output: &Output) -> String {
+pub(in crate::worker) fn describe(state: &str, output: &Output) -> String {
     let mut text = format!("the state {state}");
     for effect in output.effects() {
         match *effect {

@@ -4,7 +4,7 @@
 //! steps at once, and gets the same answers whether the nodes' code is in this process
 //! ([`LocalSteps`]) or in another.
 
-mod answers;
+pub(super) mod answers;
 mod batch;
 mod local;
 

@@ -22,11 +22,18 @@ pub(super) fn put_output(bytes: &mut Vec<u8>, output: Result<&Output, NodeFailur
     put(bytes, output, write_output);
 }
 
-/// Appends a node's next state and what it did, or its failure.
-pub(super) fn put_step(bytes: &mut Vec<u8>, step: Result<(&[u8], &Output), NodeFailure>) {
-    put(bytes, step, |bytes, (state, output)| {
+/// Appends a node's next state, what it did, and which promise its state breaks; or its failure.
+pub(super) fn put_step(
+    bytes: &mut Vec<u8>,
+    step: Result<(&[u8], &Output, Option<&str>), NodeFailure>,
+) {
+    put(bytes, step, |bytes, (state, output, broken)| {
         put_bytes(bytes, state);
         write_output(bytes, output);
+        bytes.push(u8::from(broken.is_some()));
+        if let Some(broken) = broken {
+            put_bytes(bytes, broken.as_bytes());
+        }
     });
 }
 
@@ -117,18 +124,22 @@ pub(super) fn read_output(
     Ok(done)
 }
 
+/// A node's next state, and the promise that this state breaks.
+type Next<'a> = (&'a [u8], Option<String>);
+
 /// Reads a node's next state, and what it did into `output`, which is cleared first.
 pub(super) fn read_step<'a>(
     from: &mut Reader<'a>,
     output: &mut Output,
-) -> Result<Result<&'a [u8], NodeFailure>, Nonsense> {
+) -> Result<Result<Next<'a>, NodeFailure>, Nonsense> {
     output.clear();
     if let Err(failure) = read_done(from)? {
         return Ok(Err(failure));
     }
     let state = from.bytes()?;
     read_effects(from, output)?;
-    Ok(Ok(state))
+    let broken = if from.flag()? { Some(from.text()?.to_owned()) } else { None };
+    Ok(Ok((state, broken)))
 }
 
 fn read_effects(from: &mut Reader<'_>, output: &mut Output) -> Result<(), Nonsense> {
@@ -170,10 +181,13 @@ mod tests {
     #[test]
     fn a_step_is_read_as_it_was_written() {
         let mut bytes = Vec::new();
-        put_step(&mut bytes, Ok((b"state", &output())));
+        put_step(&mut bytes, Ok((b"state", &output(), Some("kept"))));
         put_output(&mut bytes, Err(NodeFailure::NotProvided("server".to_owned())));
         let (mut from, mut read) = (Reader::new(&bytes), Output::new());
-        assert_eq!(read_step(&mut from, &mut read), Ok(Ok(&b"state"[..])));
+        assert_eq!(
+            read_step(&mut from, &mut read),
+            Ok(Ok((&b"state"[..], Some("kept".to_owned()))))
+        );
         assert_eq!(format!("{read:?}"), format!("{:?}", output()));
         let failure = NodeFailure::NotProvided("server".to_owned());
         assert_eq!(read_output(&mut from, &mut read), Ok(Err(failure)));
@@ -183,7 +197,7 @@ mod tests {
     #[test]
     fn no_bytes_make_the_reader_panic() {
         let mut bytes = Vec::new();
-        put_step(&mut bytes, Ok((b"state", &output())));
+        put_step(&mut bytes, Ok((b"state", &output(), Some("kept"))));
         let mut read = Output::new();
         for end in 0..bytes.len() {
             assert!(read_step(&mut Reader::new(&bytes[..end]), &mut read).is_err());

@@ -28,8 +28,9 @@ pub(super) enum Ask<'a> {
     Forget { run: usize },
     /// Make a node, say its state, and keep nothing.
     PureMake { kind: &'a str, address: Address, arguments: &'a [u8] },
-    /// Let the node of this state handle an event, say what its state is then, and keep nothing.
-    PureStep { kind: &'a str, address: Address, state: &'a [u8], event: Event<'a> },
+    /// Let the node of this state handle an event, say what its state is then, and keep nothing. With
+    /// `promises`, also say what a node promises of its state and does not keep.
+    PureStep { kind: &'a str, address: Address, state: &'a [u8], event: Event<'a>, promises: bool },
     /// A question of the lab's vocabulary to the node of this state.
     PureObserve { kind: &'a str, address: Address, state: &'a [u8], question: &'a [u8] },
 }
@@ -75,12 +76,13 @@ impl<'a> Ask<'a> {
                 put_address(bytes, address);
                 put_bytes(bytes, arguments);
             }
-            Self::PureStep { kind, address, state, event } => {
+            Self::PureStep { kind, address, state, event, promises } => {
                 bytes.push(7);
                 put_bytes(bytes, kind.as_bytes());
                 put_address(bytes, address);
                 put_bytes(bytes, state);
                 put_event(bytes, event);
+                bytes.push(u8::from(promises));
             }
             Self::PureObserve { kind, address, state, question } => {
                 bytes.push(8);
@@ -120,6 +122,7 @@ impl<'a> Ask<'a> {
                 address: from.address()?,
                 state: from.bytes()?,
                 event: event(from)?,
+                promises: from.flag()?,
             },
             8 => Self::PureObserve {
                 kind: from.text()?,
@@ -217,7 +220,7 @@ mod tests {
             Ask::Show { kind, what: Payload::Arguments, bytes: b"b", pretty: true },
             Ask::Forget { run: 7 },
             Ask::PureMake { kind, address, arguments: b"a" },
-            Ask::PureStep { kind, address, state: b"s", event: Event::Init },
+            Ask::PureStep { kind, address, state: b"s", event: Event::Init, promises: true },
             Ask::PureObserve { kind, address, state: b"s", question: b"q" },
         ];
         let mut bytes = Vec::new();

@@ -12,7 +12,10 @@ use crate::simulate::NodeSpec;
 use crate::worker::{Event, NodeFailure, Output};
 
 /// Starts the process of this number.
-type Start<'f> = Box<dyn FnMut(usize) -> io::Result<Process> + 'f>;
+type Start<'f> = Box<dyn FnMut(usize) -> io::Result<Process> + Send + 'f>;
+
+/// The most bytes of questions that should wait for one process, far below what a frame may hold.
+const QUEUED_BYTES_MAX: usize = 4 << 20;
 
 /// Processes of one submission, started as they are needed.
 ///
@@ -40,7 +43,10 @@ impl<'f> Fleet<'f> {
     ///
     /// # Panics
     /// When `processes_max` is 0.
-    pub fn new(processes_max: usize, start: impl FnMut(usize) -> io::Result<Process> + 'f) -> Self {
+    pub fn new(
+        processes_max: usize,
+        start: impl FnMut(usize) -> io::Result<Process> + Send + 'f,
+    ) -> Self {
         assert!(processes_max > 0, "nodes need a process to live in");
         let processes = (0..processes_max).map(|_| None).collect();
         Self {
@@ -88,6 +94,11 @@ impl<'f> Fleet<'f> {
             process.queue(ask);
             self.outstanding[number].push((place.run, sort));
         }
+    }
+
+    /// Whether so much has been asked that it should be gathered before more is.
+    pub(crate) fn is_full(&self) -> bool {
+        self.processes.iter().flatten().any(|process| process.queued_bytes() > QUEUED_BYTES_MAX)
     }
 
     /// Sends all questions asked, to all processes at once, and gives each run its answer. Those of a

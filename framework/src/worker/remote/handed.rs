@@ -85,9 +85,10 @@ impl Host for HandedHost<'_, '_> {
     ) -> Result<(), NodeFailure> {
         let (node, turn) = self.turn(slot);
         let Handed { ref kind, address, ref state } = *node;
-        let ask = Ask::PureStep { kind, address, state, event };
-        node.state =
-            turn.exchange(ask, |from| Ok(answer::read_step(from, output)?.map(<[u8]>::to_vec)))?;
+        let ask = Ask::PureStep { kind, address, state, event, promises: false };
+        node.state = turn.exchange(ask, |from| {
+            Ok(answer::read_step(from, output)?.map(|(state, _)| state.to_vec()))
+        })?;
         Ok(())
     }
 

@@ -27,6 +27,7 @@ mod handed;
 mod host;
 mod process;
 mod serve;
+mod steps;
 mod wire;
 
 pub use fleet::Fleet;
@@ -36,3 +37,4 @@ pub use process::{Life, Link, Loss, Process, describe_exit, describe_signal};
 pub use serve::serve;
 #[cfg(unix)]
 pub use serve::serve_stdin;
+pub use steps::RemoteSteps;

@@ -165,6 +165,11 @@ impl Process {
         self.asked += 1;
     }
 
+    /// The bytes of the questions that wait to be sent.
+    pub(super) fn queued_bytes(&self) -> usize {
+        self.asks.len()
+    }
+
     /// Sends the questions asked so far. What goes wrong shows when the answers are received.
     pub(super) fn send(&mut self) {
         if self.asks.len() > 0

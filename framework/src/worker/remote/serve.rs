@@ -111,14 +111,15 @@ impl<'s> Server<'s> {
                 });
                 answer::put_string(bytes, made);
             }
-            Ask::PureStep { kind, address, state, event } => {
+            Ask::PureStep { kind, address, state, event, promises } => {
                 let kind = self.submission.kind(kind);
                 let output = &mut self.output;
-                let stepped = kind.and_then(|kind| step(kind, address, state, event, output));
-                answer::put_step(
-                    bytes,
-                    stepped.as_ref().map(|next| (next.as_slice(), &*output)).map_err(Clone::clone),
-                );
+                let stepped =
+                    kind.and_then(|kind| step(kind, address, state, event, promises, output));
+                let stepped = stepped
+                    .as_ref()
+                    .map(|(next, broken)| (next.as_slice(), &*output, broken.as_deref()));
+                answer::put_step(bytes, stepped.map_err(Clone::clone));
             }
             Ask::PureObserve { kind, address, state, question } => {
                 let observed = self
@@ -151,17 +152,20 @@ impl<'s> Server<'s> {
     }
 }
 
-/// One step of a node that lives only for it. Returns the state afterwards.
+/// One step of a node that lives only for it. Returns the state afterwards, and, if asked to look, the
+/// promise that a new state breaks.
 fn step(
     kind: &dyn NodeKind,
     address: Address,
     state: &[u8],
     event: Event<'_>,
+    promises: bool,
     output: &mut Output,
-) -> Result<Vec<u8>, NodeFailure> {
+) -> Result<(Vec<u8>, Option<String>), NodeFailure> {
     let mut node = kind.restore(address, state)?;
     node.step(event, output)?;
     let mut next = Vec::with_capacity(state.len() + 16);
     node.state(&mut next)?;
-    Ok(next)
+    let broken = if promises && next != state { node.broken_promise()? } else { None };
+    Ok((next, broken))
 }

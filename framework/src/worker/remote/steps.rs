@@ -1,0 +1,237 @@
+//! Pure steps in other processes: what a search asks for, a batch at a time.
+
+use std::io;
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::answer;
+use super::ask::Ask;
+use super::fleet::Fleet;
+use super::process::Loss;
+use super::wire::{Nonsense, Reader};
+use crate::worker::pure::answers;
+use crate::worker::pure::{Answers, Batch, Member, PureSteps, Request, StepFailure};
+use crate::worker::{Event, NodeFailure, Output, Payload};
+
+/// A frame is sent when it has this many bytes of questions.
+const FRAME_BYTES: usize = 1 << 20;
+
+/// So many steps of one batch may cost their process; the steps after them are not asked for.
+const LOSSES_MAX: usize = 3;
+
+/// Computes steps in the first two processes of a fleet, each step in both, in opposite orders.
+///
+/// Outcomes that differ are reported as not deterministic: a step has nothing to go by but the state
+/// and the event. When a process is lost, the steps of the frame are asked for again one by one, so
+/// that the step that did it is known.
+pub struct RemoteSteps<'f> {
+    roster: Vec<Member>,
+    fleet: Mutex<Fleet<'f>>,
+}
+
+impl<'f> RemoteSteps<'f> {
+    /// Steps of these members, in the processes of this fleet.
+    #[must_use]
+    pub fn new(fleet: Fleet<'f>, roster: Vec<Member>) -> Self {
+        Self { roster, fleet: Mutex::new(fleet) }
+    }
+
+    /// Whether a process could not be started; see [`Fleet::check`].
+    ///
+    /// # Errors
+    /// The first such trouble since the last call.
+    pub fn check(&self) -> io::Result<()> {
+        self.fleet().check()
+    }
+
+    /// The fleet, when no more steps are needed.
+    #[must_use]
+    pub fn into_fleet(self) -> Fleet<'f> {
+        self.fleet.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fleet(&self) -> MutexGuard<'_, Fleet<'f>> {
+        self.fleet.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One question to the first process.
+    fn exchange<V>(
+        &self,
+        ask: Ask<'_>,
+        read: impl FnMut(&mut Reader<'_>) -> Result<Result<V, NodeFailure>, Nonsense>,
+    ) -> Result<V, NodeFailure> {
+        let mut fleet = self.fleet();
+        let answer = fleet.process(0).map_err(NodeFailure::from)?.exchange(ask, read);
+        if answer.is_err() {
+            fleet.restart();
+        }
+        answer?
+    }
+
+    /// What one process says these steps come to. Outcomes are in the order of the indices.
+    fn claims(
+        &self,
+        fleet: &mut Fleet<'_>,
+        batch: &Batch,
+        indices: impl Iterator<Item = usize>,
+        pass: Pass,
+    ) -> Result<Answers, Loss> {
+        let number = fleet.process_of(match pass {
+            Pass::First => 0,
+            Pass::Second => 1,
+        });
+        let process = fleet.process(number)?;
+        for index in indices {
+            let Request { member, state, event } = batch.get(index);
+            let Member { ref kind, address, .. } = self.roster[member];
+            let promises = pass == Pass::First;
+            process.queue(Ask::PureStep { kind, address, state, event, promises });
+        }
+        process.send();
+        let (mut answers, mut output) = (Answers::new(), Output::new());
+        process.receive(|_, from| {
+            match answer::read_step(from, &mut output)? {
+                Ok((_, Some(broken))) => answers.push_failure(StepFailure::BrokenPromise(broken)),
+                Ok((state, None)) => answers.push_step(state, &output),
+                Err(failure) => answers.push_failure(StepFailure::Node(failure)),
+            }
+            Ok(())
+        })?;
+        Ok(answers)
+    }
+
+    /// Adds the outcomes of these steps, if no process is lost over them.
+    fn ask(
+        &self,
+        fleet: &mut Fleet<'_>,
+        batch: &Batch,
+        range: Range<usize>,
+        answers: &mut Answers,
+    ) -> Result<(), Loss> {
+        let first = self.claims(fleet, batch, range.clone(), Pass::First)?;
+        let second = self.claims(fleet, batch, range.clone().rev(), Pass::Second)?;
+        for index in 0..range.len() {
+            let member = batch.get(range.start + index).member;
+            match (first.get(index), second.get(range.len() - 1 - index)) {
+                (Ok(one), Ok(other)) if one == other => answers.push_step(one.state, one.output),
+                (Ok(one), Ok(other)) => {
+                    let [first, second] = [one, other].map(|step| {
+                        let kind = &self.roster[member].kind;
+                        let shown = shown_state(fleet, kind, step.state);
+                        answers::describe(&shown, step.output)
+                    });
+                    answers.push_failure(StepFailure::NotDeterministic { first, second });
+                }
+                // Broken promises are looked for in the first process only.
+                (Err(failure), _) | (_, Err(failure)) => answers.push_failure(failure.clone()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for these steps one by one, to know which ones cost their process.
+    fn ask_each(
+        &self,
+        fleet: &mut Fleet<'_>,
+        batch: &Batch,
+        range: Range<usize>,
+        answers: &mut Answers,
+        losses: &mut usize,
+    ) {
+        for index in range {
+            if *losses >= LOSSES_MAX {
+                let how = "was lost several times, and this step was not tried".to_owned();
+                answers.push_failure(StepFailure::Node(NodeFailure::ProcessLost { how }));
+                continue;
+            }
+            if let Err(loss) = self.ask(fleet, batch, index..index + 1, answers) {
+                fleet.restart();
+                // Time is not spent twice on what never ends.
+                *losses = if let Loss::TooSlow(_) = loss { LOSSES_MAX } else { *losses + 1 };
+                answers.push_failure(StepFailure::Node(loss.into()));
+            }
+        }
+    }
+}
+
+/// Which of the two processes is asked, and in which order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pass {
+    First,
+    Second,
+}
+
+/// A state's text, for a message.
+fn shown_state(fleet: &mut Fleet<'_>, kind: &str, state: &[u8]) -> String {
+    let ask = Ask::Show { kind, what: Payload::State, bytes: state, pretty: false };
+    let shown = fleet
+        .process(0)
+        .and_then(|process| process.exchange(ask, answer::read_shown))
+        .map_err(NodeFailure::from)
+        .and_then(|shown| shown);
+    shown.unwrap_or_else(|failure| format!("<not readable: {failure}>"))
+}
+
+impl PureSteps for RemoteSteps<'_> {
+    fn roster(&self) -> &[Member] {
+        &self.roster
+    }
+
+    fn make(&self, member: usize) -> Result<Vec<u8>, NodeFailure> {
+        let Member { ref kind, address, ref arguments } = self.roster[member];
+        self.exchange(Ask::PureMake { kind, address, arguments }, answer::read_owned)
+    }
+
+    fn run(&self, batch: &Batch, answers: &mut Answers) {
+        answers.clear();
+        let mut fleet = self.fleet();
+        let mut losses = 0;
+        let mut start = 0;
+        while start < batch.len() {
+            let mut end = start;
+            let mut bytes = 0;
+            while end < batch.len() && bytes < FRAME_BYTES {
+                let request = batch.get(end);
+                bytes += request.state.len() + payload_bytes(request.event);
+                end += 1;
+            }
+            if losses > 0 || self.ask(&mut fleet, batch, start..end, answers).is_err() {
+                fleet.restart();
+                self.ask_each(&mut fleet, batch, start..end, answers, &mut losses);
+            }
+            start = end;
+        }
+    }
+
+    fn observe(
+        &self,
+        member: usize,
+        state: &[u8],
+        question: &[u8],
+    ) -> Result<Vec<u8>, NodeFailure> {
+        let Member { ref kind, address, .. } = self.roster[member];
+        self.exchange(Ask::PureObserve { kind, address, state, question }, answer::read_owned)
+    }
+
+    fn show(
+        &self,
+        member: usize,
+        what: Payload,
+        bytes: &[u8],
+        pretty: bool,
+    ) -> Result<String, NodeFailure> {
+        let kind = &self.roster[member].kind;
+        self.exchange(Ask::Show { kind, what, bytes, pretty }, answer::read_shown)
+    }
+}
+
+/// About how many bytes an event takes in a frame.
+fn payload_bytes(event: Event<'_>) -> usize {
+    let payload = match event {
+        Event::Init => &[],
+        Event::Message { message, .. } => message,
+        Event::Timer { timer } => timer,
+        Event::Command { command } => command,
+    };
+    payload.len() + 64
+}
