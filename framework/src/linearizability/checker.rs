@@ -16,6 +16,8 @@ use super::verdict::{SequentialVerdict, Verdict, Violation};
 
 /// Memory that a check may use unless told otherwise: 1 GiB.
 const MEMORY_BYTES_MAX: usize = 1 << 30;
+/// Configurations that each key gets first when sequential consistency is decided.
+const KEY_CONFIGURATIONS_FIRST: u64 = 10_000;
 /// Below this many operations a check is over before a second thread has started.
 const OPERATIONS_PER_THREAD_MIN: usize = 500;
 
@@ -192,8 +194,15 @@ impl<'m, M: Model> Checker<'m, M> {
         };
         let mut cost = Cost::default();
         let parts = self.parts(history);
-        if parts.len() > 1 {
-            for members in parts.values() {
+        // Where one key fails that is often soon found, while another may keep a search busy.
+        for configurations_max in [KEY_CONFIGURATIONS_FIRST, self.configurations_max] {
+            let bounds = Bounds {
+                configurations_max: configurations_max.min(self.configurations_max),
+                ..bounds
+            };
+            for members in
+                parts.values().filter(|members| members.len() < history.operations().len())
+            {
                 let (verdict, of_part) = sequential::search(self.model, history, members, &bounds);
                 cost = cost.plus(of_part);
                 if verdict == SequentialVerdict::NotSequentiallyConsistent {
@@ -259,15 +268,16 @@ impl<'m, M: Model> Checker<'m, M> {
         let next = AtomicUsize::new(0);
         let decided: Mutex<Vec<(usize, Outcome, Cost)>> = Mutex::new(Vec::new());
         let work = || {
+            let initial = self.model.init();
             loop {
                 let part = next.fetch_add(1, Ordering::Relaxed);
                 let Some(members) = members.get(part) else { return };
                 let items = items::<M>(history, members);
-                let (mut outcome, mut cost) = search(self.model, &items, &bounds);
+                let (mut outcome, mut cost) = search(self.model, initial.clone(), &items, &bounds);
                 if let Outcome::Violation { failing, prefix } = outcome {
                     let of_cuts;
                     (outcome, of_cuts) =
-                        shortest_failing(self.model, &items, failing, prefix, &bounds);
+                        shortest_failing(self.model, &initial, &items, failing, prefix, &bounds);
                     cost = cost.plus(of_cuts);
                 }
                 if let Outcome::Violation { failing, .. } = outcome

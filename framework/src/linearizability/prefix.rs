@@ -60,6 +60,7 @@ pub(super) fn returns<M: Model>(items: &[Item<'_, M>]) -> Vec<usize> {
 /// a cut behind it is not.
 pub(super) fn shortest_failing<'a, M: Model>(
     model: &'a M,
+    initial: &M::State,
     items: &[Item<'a, M>],
     failing: usize,
     prefix: Vec<usize>,
@@ -80,7 +81,7 @@ pub(super) fn shortest_failing<'a, M: Model>(
             explained + (unexplained - explained) / 2
         };
         let cut = Cut::new(items, &returns, try_at);
-        let (outcome, of_cut) = search(model, &cut.items, bounds);
+        let (outcome, of_cut) = search(model, initial.clone(), &cut.items, bounds);
         cost = cost.plus(of_cut);
         match outcome {
             Outcome::Linearizable(found) => {

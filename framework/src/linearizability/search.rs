@@ -28,6 +28,7 @@ use super::table::{Interner, RowSet, StepMemo};
 use super::verdict::Limit;
 
 /// What ends a search early.
+#[derive(Clone, Copy)]
 pub(super) struct Bounds<'a> {
     pub(super) deadline: Option<Instant>,
     pub(super) memory_bytes_max: usize,
@@ -143,16 +144,59 @@ impl<'a, M: Model> Space<'a, M> {
     }
 }
 
-/// Decides one problem.
+/// Decides one problem, from a state of the model on.
 pub(super) fn search<'a, M: Model>(
     model: &'a M,
+    initial: M::State,
     items: &[Item<'a, M>],
     bounds: &Bounds<'_>,
 ) -> (Outcome, Cost) {
     let problem = Problem::new(model, items);
     let mut search = Search::new(model, &problem);
-    let outcome = search.run(items, bounds);
+    let outcome = search.run(initial, items, bounds);
     (outcome, search.cost())
+}
+
+/// What a search that finds a violation can tell beside.
+pub(super) struct Survey<M: Model> {
+    pub(super) outcome: Outcome,
+    /// The returns before which the past no longer matters, as a count of returns, with the state
+    /// that every explanation of them leads to and none of the operations under way placed.
+    pub(super) waypoints: Vec<(usize, M::State)>,
+    /// The states in which operations were placed.
+    pub(super) states: Vec<M::State>,
+}
+
+/// Decides one problem and tells what it saw on the way.
+pub(super) fn survey<'a, M: Model>(
+    model: &'a M,
+    initial: M::State,
+    items: &[Item<'a, M>],
+    bounds: &Bounds<'_>,
+) -> Survey<M> {
+    let problem = Problem::new(model, items);
+    let mut search = Search::new(model, &problem);
+    search.arrivals = Some(vec![Arrivals::None; problem.returns.len()]);
+    let outcome = search.run(initial, items, bounds);
+    let arrivals = search.arrivals.take().unwrap_or_default();
+    let waypoints = (0..).zip(arrivals).filter_map(|(position, arrivals)| match arrivals {
+        Arrivals::One(state) => Some((position, search.space.states.value(state).clone())),
+        Arrivals::None | Arrivals::Many => None,
+    });
+    let waypoints = waypoints.collect();
+    let states = (0..search.space.states.len() as u32)
+        .map(|state| search.space.states.value(state).clone())
+        .collect();
+    Survey { outcome, waypoints, states }
+}
+
+/// How the search came to a position for the first time on each of its paths.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Arrivals {
+    None,
+    /// Always in this state, with nothing placed of what was under way.
+    One(u32),
+    Many,
 }
 
 struct Search<'p, 'a, M: Model> {
@@ -170,6 +214,8 @@ struct Search<'p, 'a, M: Model> {
     row: Vec<u32>,
     slot_words: usize,
     memory_bytes: usize,
+    // For a survey, by position.
+    arrivals: Option<Vec<Arrivals>>,
 }
 
 impl<'p, 'a, M: Model> Search<'p, 'a, M> {
@@ -188,16 +234,17 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
             row: vec![0; 2 + slot_words + group_words],
             slot_words,
             memory_bytes: 0,
+            arrivals: None,
         }
     }
 
-    fn run(&mut self, items: &[Item<'a, M>], bounds: &Bounds<'_>) -> Outcome {
+    fn run(&mut self, initial: M::State, items: &[Item<'a, M>], bounds: &Bounds<'_>) -> Outcome {
         let problem = self.problem;
         let end = problem.returns.len() as u32;
         if end == 0 {
             return Outcome::Linearizable(Vec::new());
         }
-        self.row[0] = self.space.intern(self.space.model.init());
+        self.row[0] = self.space.intern(initial);
         let first = self.seen.insert(&self.row).expect("the first row is new");
         self.enter(0);
         self.frames.push(Frame { row: first, placed: NONE, candidates: 0, position: 0 });
@@ -221,6 +268,9 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
                 let mut order = self.order();
                 order.push(self.item(candidate.placed, row));
                 return Outcome::Linearizable(order);
+            }
+            if next_position > position {
+                self.arrive(position, next_position);
             }
             let Some(row) = self.seen.insert(&self.row) else { continue };
             for passed in position..next_position {
@@ -299,6 +349,26 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
         }
         self.row[1] = position;
         position
+    }
+
+    /// Notes, for a survey, that the row goes from one position to another.
+    fn arrive(&mut self, from: u32, to: u32) {
+        let Some(arrivals) = &mut self.arrivals else { return };
+        // The positions between were passed with their operations placed before.
+        for skipped in from + 1..to {
+            arrivals[skipped as usize] = Arrivals::Many;
+        }
+        let (slots, groups) = self.row[2..].split_at(self.slot_words);
+        let nothing_placed = slots.iter().all(|&word| word == 0);
+        let arrivals = &mut arrivals[to as usize];
+        *arrivals = match *arrivals {
+            Arrivals::None if nothing_placed && groups.iter().all(|&word| word == 0) => {
+                Arrivals::One(self.row[0])
+            }
+            // Spending more unanswered operations on the same state is no other past.
+            Arrivals::One(state) if nothing_placed && state == self.row[0] => Arrivals::One(state),
+            _ => Arrivals::Many,
+        };
     }
 
     /// Lists what can be placed in the last frame, the best last.

@@ -33,21 +33,24 @@ pub enum RegisterResult {
 impl Model for Register {
     type Command = RegisterCommand;
     type Result = RegisterResult;
-    type State = Option<i64>;
+    // A read answers with the state, and it prints alike.
+    type State = RegisterResult;
 
-    fn init(&self) -> Option<i64> {
-        None
+    fn init(&self) -> RegisterResult {
+        RegisterResult::Value(None)
     }
 
-    fn step(&self, state: &mut Option<i64>, command: &RegisterCommand) -> RegisterResult {
+    fn step(&self, state: &mut RegisterResult, command: &RegisterCommand) -> RegisterResult {
         match command {
-            RegisterCommand::Read => RegisterResult::Value(*state),
+            RegisterCommand::Read => state.clone(),
             RegisterCommand::Write(value) => {
-                *state = Some(*value);
+                *state = RegisterResult::Value(Some(*value));
                 RegisterResult::Done
             }
-            RegisterCommand::CompareAndSet(from, to) if *state == Some(*from) => {
-                *state = Some(*to);
+            RegisterCommand::CompareAndSet(from, to)
+                if *state == RegisterResult::Value(Some(*from)) =>
+            {
+                *state = RegisterResult::Value(Some(*to));
                 RegisterResult::Done
             }
             RegisterCommand::CompareAndSet(..) => RegisterResult::NotEqual,

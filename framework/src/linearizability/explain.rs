@@ -1,0 +1,205 @@
+//! The explanation of a violation: the operations that show it, and the states between them, as texts.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use crate::Address;
+
+use super::history::{History, Operation};
+use super::lanes::clip;
+use super::model::Model;
+use super::problem::items;
+use super::reduce::{Reduced, reduce};
+use super::verdict::Violation;
+
+/// Longer texts are cut in the middle, so that what is shown has a bounded size.
+const TEXT_LENGTH_MAX: usize = 400;
+
+/// Why a history is not linearizable, for a person to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// The operations that show the violation, the failing one among them, in the order of their
+    /// calls.
+    pub operations: Vec<Shown>,
+    /// An order of the others that explains all their results, as places in `operations`.
+    pub order: Vec<Placed>,
+    /// The place of the failing operation in `operations`.
+    pub failing: usize,
+    /// What the failing operation could have returned (the first few).
+    pub expected: Vec<String>,
+    /// What it would return after the order shown.
+    pub here: String,
+    /// The state before the first operation shown.
+    pub initial: String,
+    /// How many operations before that were replaced by the state that they all lead to.
+    pub before: usize,
+    /// How many operations were dropped because the violation does not depend on them.
+    pub dropped: usize,
+    /// How many operations the history has.
+    pub total: usize,
+    /// The key that the violation is on, where keys were checked apart.
+    pub key: Option<String>,
+}
+
+/// An operation in an [`Explanation`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// Its number in the history, from zero.
+    pub number: usize,
+    /// Who asked.
+    pub client: Address,
+    /// What was asked.
+    pub command: String,
+    /// What the answer was; `None` for an operation that nobody had an answer to when the failing
+    /// one returned.
+    pub result: Option<String>,
+    /// When the call was made.
+    pub called: u64,
+    /// When the answer came.
+    pub returned: Option<u64>,
+}
+
+/// A step of the order in an [`Explanation`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// The operation's place in [`Explanation::operations`].
+    pub operation: usize,
+    /// The model's state after it.
+    pub state: String,
+}
+
+/// Explains a violation: reduces it to the operations that show it, and finds the states between.
+///
+/// The failing operation and the history must be those of the violation that a check of this
+/// history found.
+///
+/// # Panics
+/// When they are not, and the violation's numbers are not those of operations.
+pub fn explain<M: Model>(
+    model: &M,
+    history: &History<M::Command, M::Result>,
+    violation: &Violation,
+) -> Explanation {
+    let operations = history.operations();
+    let mut members: Vec<usize> = (0..operations.len())
+        .filter(|&number| {
+            violation.key.is_none() || model.key(&operations[number].command) == violation.key
+        })
+        .collect();
+    members.sort_unstable_by_key(|&number| {
+        let operation = &operations[number];
+        (operation.called, operation.returned.unwrap_or(u64::MAX), operation.client)
+    });
+    let items = items::<M>(history, &members);
+    let failing = members
+        .iter()
+        .position(|&number| number == violation.operation)
+        .expect("the failing operation is in the history");
+    let reduced = reduce(model, &items, failing).unwrap_or_else(|| {
+        // Too large to reduce: as it was found.
+        unreduced(model, operations, &members, violation, failing)
+    });
+
+    let mut kept = reduced.kept.clone();
+    kept.sort_by_key(|&item| (items[item].called, item));
+    let mut places = vec![None; items.len()];
+    let mut is_answered = vec![true; items.len()];
+    for (place, &item) in kept.iter().enumerate() {
+        places[item] = Some(place);
+    }
+    for &item in &reduced.unanswered {
+        is_answered[item] = false;
+    }
+    let place = |item: usize| places[item].expect("what is placed is kept");
+    let shown = kept.iter().map(|&item| {
+        let Operation { client, command, result, called, returned } = &operations[members[item]];
+        let answered = is_answered[item];
+        Shown {
+            number: members[item],
+            client: *client,
+            command: text(command),
+            result: result.as_ref().filter(|_| answered).map(text),
+            called: *called,
+            returned: returned.filter(|_| answered),
+        }
+    });
+    let shown = shown.collect();
+    let mut state = reduced.initial.clone();
+    let mut order = Vec::with_capacity(reduced.order.len());
+    for &item in &reduced.order {
+        model.step(&mut state, items[item].command);
+        order.push(Placed { operation: place(item), state: text(&state) });
+    }
+    let here = text(&model.step(&mut state, items[failing].command));
+    let mut expected: Vec<String> = reduced.possible.iter().map(text).collect();
+    expected.sort_unstable();
+    expected.dedup();
+    Explanation {
+        operations: shown,
+        order,
+        failing: place(failing),
+        expected,
+        here,
+        initial: text(&reduced.initial),
+        before: reduced.before,
+        dropped: reduced.dropped,
+        total: operations.len(),
+        key: violation.key.clone(),
+    }
+}
+
+/// The violation as the check found it, when the reduction runs into its bounds.
+fn unreduced<M: Model>(
+    model: &M,
+    operations: &[Operation<M::Command, M::Result>],
+    members: &[usize],
+    violation: &Violation,
+    failing: usize,
+) -> Reduced<M> {
+    let end = operations[violation.operation].returned.unwrap_or(u64::MAX);
+    let kept: Vec<usize> =
+        (0..members.len()).filter(|&item| operations[members[item]].called <= end).collect();
+    let unanswered = |&item: &usize| {
+        item != failing && operations[members[item]].returned.is_none_or(|returned| returned > end)
+    };
+    let items_by_number: BTreeMap<usize, usize> =
+        members.iter().enumerate().map(|(item, &number)| (number, item)).collect();
+    Reduced {
+        initial: model.init(),
+        before: 0,
+        unanswered: kept.iter().copied().filter(unanswered).collect(),
+        order: violation
+            .prefix
+            .iter()
+            .filter_map(|number| items_by_number.get(number).copied())
+            .filter(|&item| item != failing && operations[members[item]].called <= end)
+            .collect(),
+        kept,
+        dropped: 0,
+        possible: Vec::new(),
+    }
+}
+
+/// A value as it prints, cut to a bounded length.
+pub(super) fn text(value: &(impl Debug + ?Sized)) -> String {
+    // What is written by hand may print anything; a terminal must not obey it.
+    let obedient = |character: char| if character.is_control() { '\u{fffd}' } else { character };
+    clip(&format!("{value:?}").chars().map(obedient).collect::<String>(), TEXT_LENGTH_MAX)
+}
+
+impl Explanation {
+    /// The violation in one sentence.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let Shown { client, command, result, .. } = &self.operations[self.failing];
+        let result = result.as_deref().unwrap_or("?");
+        let expected = match &self.expected[..] {
+            [] => format!("in an order that explains the rest it returns {}", self.here),
+            [last] => format!("it could only have returned {last}"),
+            [all @ .., last] => {
+                format!("it could only have returned {} or {last}", all.join(", "))
+            }
+        };
+        format!("{client}'s {command} returned {result}, but {expected}")
+    }
+}

@@ -1,0 +1,304 @@
+//! The page: a history and the verdict on it as one HTML file that needs nothing else.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::Address;
+
+use super::explain::{Explanation, Shown, explain, text};
+use super::history::History;
+use super::lanes::clip;
+use super::model::Model;
+use super::verdict::{SequentialVerdict, Verdict};
+
+const TEMPLATE: &str = include_str!("page.html");
+
+/// A page shows at most this many operations: those around the failing one, if there is one.
+const OPERATIONS_MAX: usize = 20_000;
+/// Commands, results and states in the whole history are cut to this length.
+const TEXT_LENGTH_MAX: usize = 100;
+/// States are worked out as texts until they were this many bytes together, before they are cut.
+const STATE_BYTES_MAX: usize = 1 << 26;
+
+/// A history with the verdict on it, as an HTML page: every operation on its client's lane, and for a
+/// violation the operations that show it, with the states between them. Where it is known whether the
+/// history is sequentially consistent, the page says so.
+///
+/// The page is one file without links: it opens offline. What it shows is drawn as it comes into view,
+/// so 10,000 operations scroll like ten. It holds at most 20,000 operations (those nearest to the
+/// failing one) and cuts long texts, so it is never larger than 16 MiB. Light or dark is as the reader's system
+/// says.
+///
+/// # Panics
+/// When the verdict is that on another history, and its numbers are not those of operations.
+pub fn page<M: Model>(
+    model: &M,
+    history: &History<M::Command, M::Result>,
+    verdict: &Verdict,
+    sequential: Option<&SequentialVerdict>,
+    title: &str,
+) -> String {
+    let (class, words, failing) = match verdict {
+        Verdict::Linearizable { .. } => ("good", "Linearizable".to_owned(), None),
+        Verdict::NotLinearizable(violation) => {
+            ("bad", "Not linearizable".to_owned(), Some(violation))
+        }
+        Verdict::Unknown(limit) => ("", format!("Unknown: {limit}"), None),
+    };
+    let explanation = failing.map(|violation| explain(model, history, violation));
+    let mut sentence = match (&explanation, verdict) {
+        (Some(explanation), _) => explanation.sentence(),
+        (None, Verdict::Linearizable { .. }) => {
+            "The results are what one copy would have answered, executing each command at one instant between its call and its return.".to_owned()
+        }
+        (None, _) => "Nobody knows yet whether this history is linearizable.".to_owned(),
+    };
+    match sequential {
+        Some(SequentialVerdict::SequentiallyConsistent { .. }) => {
+            sentence.push_str(". It is sequentially consistent: right in an order that agrees with each client, though not with real time.");
+        }
+        Some(SequentialVerdict::NotSequentiallyConsistent) => {
+            sentence.push_str(". It is not sequentially consistent either.");
+        }
+        Some(SequentialVerdict::Unknown(_)) | None => {}
+    }
+    let key = failing.and_then(|violation| violation.key.clone());
+    let around = failing.map(|violation| violation.operation);
+    let whole = whole(model, history, verdict, around, key.as_deref());
+    let total = history.operations().len();
+    let mut extent = match whole.operations.len() == total {
+        true => format!("{total} operations."),
+        false => format!("{} of {total} operations.", whole.operations.len()),
+    };
+    if let Some(key) = &key {
+        let _ = write!(extent, " Those on other keys than {} are pale.", escape(key));
+    }
+    let plain = explanation.as_ref().map_or(String::new(), |why| why.to_text(100, false));
+    let data = Data { why: explanation.as_ref().map(Picture::of), history: whole };
+    // Inside a script element only `<` could end it.
+    let json = serde_json::to_string(&data).expect("texts and numbers").replace('<', "\\u003c");
+    let why = explanation.as_ref().map_or(String::new(), why);
+    fill(&[
+        ("title", escape(title)),
+        ("class", class.to_owned()),
+        ("verdict", escape(&words)),
+        ("sentence", escape(&sentence)),
+        ("why", why),
+        ("extent", extent),
+        ("text", escape(&plain)),
+        ("data", json),
+    ])
+}
+
+/// The template with its places filled in; what is filled in is not looked at again.
+fn fill(values: &[(&str, String)]) -> String {
+    let mut page = String::new();
+    let mut rest = TEMPLATE;
+    while let Some((before, after)) = rest.split_once("{{") {
+        page.push_str(before);
+        let (name, behind) = after.split_once("}}").expect("a place ends");
+        let value = values.iter().find(|(of, _)| *of == name);
+        page.push_str(&value.expect("every place has a value").1);
+        rest = behind;
+    }
+    page.push_str(rest);
+    page
+}
+
+/// The part of the page about a violation.
+fn why(explanation: &Explanation) -> String {
+    let mut html = String::new();
+    let _ = write!(
+        html,
+        "<h2>Why</h2>\n<p class=\"quiet\">{}</p>\n<div class=\"lanes\" id=\"why\" tabindex=\"0\" role=\"img\" aria-label=\"The operations that show the violation\"></div>\n<div class=\"detail\" id=\"why-detail\" aria-live=\"polite\"><span class=\"quiet\">Choose an operation to read it.</span></div>\n<h2>An order that explains all the others</h2>\n<div class=\"scroll\"><table>\n<tr><th></th><th>client</th><th>command</th><th>result</th><th>state before</th><th>state after</th></tr>\n",
+        escape(&explanation.context())
+    );
+    let mut before = &explanation.initial;
+    let mut row = |at: usize, class: &str, shown: &Shown, before: &str, after: &str| {
+        let mark = if class.is_empty() { "" } else { "✗ " };
+        let _ = writeln!(
+            html,
+            "<tr class=\"{class}\" data-operation=\"{at}\"><td>{mark}{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            at + 1,
+            escape(shown.client.as_str()),
+            escape(&shown.command),
+            escape(shown.result.as_deref().unwrap_or("(no answer)")),
+            escape(before),
+            escape(after)
+        );
+    };
+    for placed in &explanation.order {
+        row(placed.operation, "", &explanation.operations[placed.operation], before, &placed.state);
+        before = &placed.state;
+    }
+    let failing = &explanation.operations[explanation.failing];
+    let here = format!("here it returns {}", explanation.here);
+    row(explanation.failing, "bad", failing, before, &here);
+    html.push_str("</table></div>\n");
+    html
+}
+
+/// A text as HTML shows it.
+fn escape(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => html.push_str("&amp;"),
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            '"' => html.push_str("&quot;"),
+            '\'' => html.push_str("&#39;"),
+            other => html.push(other),
+        }
+    }
+    html
+}
+
+/// What the page's script draws.
+#[derive(Serialize)]
+struct Data {
+    why: Option<Picture>,
+    history: Picture,
+}
+
+#[derive(Serialize)]
+struct Picture {
+    clients: Vec<String>,
+    columns: usize,
+    operations: Vec<Drawn>,
+}
+
+/// An operation: lane, column of its call, column of its return (-1: none), command, result, flags (1:
+/// failing, 2: about another key), times, place in the order, state after, number in the history.
+#[derive(Serialize)]
+struct Drawn(
+    usize,
+    usize,
+    i64,
+    String,
+    Option<String>,
+    u8,
+    u64,
+    Option<u64>,
+    Option<usize>,
+    Option<String>,
+    usize,
+);
+
+const FAILING: u8 = 1;
+const OTHER_KEY: u8 = 2;
+
+/// Lanes and columns of operations: one lane a client, one column for each distinct call or return.
+struct Grid {
+    clients: Vec<Address>,
+    columns: Vec<(u64, bool)>,
+}
+
+impl Grid {
+    fn of(operations: impl Iterator<Item = (Address, u64, Option<u64>)>) -> Self {
+        let mut grid = Self { clients: Vec::new(), columns: Vec::new() };
+        for (client, called, returned) in operations {
+            grid.clients.push(client);
+            grid.columns.push((called, false));
+            grid.columns.extend(returned.map(|at| (at, true)));
+        }
+        grid.clients.sort_unstable();
+        grid.clients.dedup();
+        grid.columns.sort_unstable();
+        grid.columns.dedup();
+        grid
+    }
+
+    fn place(&self, client: Address, called: u64, returned: Option<u64>) -> (usize, usize, i64) {
+        let column = |event| self.columns.binary_search(&event).unwrap_or_default();
+        let lane = self.clients.binary_search(&client).unwrap_or_default();
+        (lane, column((called, false)), returned.map_or(-1, |at| column((at, true)) as i64))
+    }
+
+    fn picture(self, operations: Vec<Drawn>) -> Picture {
+        let clients = self.clients.iter().map(Address::to_string).collect();
+        Picture { clients, columns: self.columns.len(), operations }
+    }
+}
+
+impl Picture {
+    /// The operations that show a violation.
+    fn of(explanation: &Explanation) -> Self {
+        let operations = &explanation.operations;
+        let grid =
+            Grid::of(operations.iter().map(|shown| (shown.client, shown.called, shown.returned)));
+        let drawn = operations.iter().enumerate().map(|(at, shown)| {
+            let (lane, call, end) = grid.place(shown.client, shown.called, shown.returned);
+            let order = explanation.order.iter().position(|placed| placed.operation == at);
+            let state = order.map(|order| explanation.order[order].state.clone());
+            let flags = if at == explanation.failing { FAILING } else { 0 };
+            let Shown { number, command, result, called, returned, .. } = shown.clone();
+            Drawn(lane, call, end, command, result, flags, called, returned, order, state, number)
+        });
+        let drawn = drawn.collect();
+        grid.picture(drawn)
+    }
+}
+
+/// The whole history, or as much of it as a page holds.
+fn whole<M: Model>(
+    model: &M,
+    history: &History<M::Command, M::Result>,
+    verdict: &Verdict,
+    around: Option<usize>,
+    key: Option<&str>,
+) -> Picture {
+    let operations = history.operations();
+    let mut numbers: Vec<usize> = (0..operations.len()).collect();
+    numbers.sort_by_key(|&number| (operations[number].called, number));
+    if numbers.len() > OPERATIONS_MAX {
+        let centre = around.and_then(|around| numbers.iter().position(|&number| number == around));
+        let start = centre.unwrap_or(0).saturating_sub(OPERATIONS_MAX / 2);
+        let start = start.min(numbers.len() - OPERATIONS_MAX);
+        numbers = numbers[start..start + OPERATIONS_MAX].to_vec();
+    }
+    let mut placed: Vec<Option<(usize, Option<String>)>> = vec![None; operations.len()];
+    if let Verdict::Linearizable { order } = verdict {
+        let mut state = model.init();
+        let mut bytes = 0;
+        for (place, &number) in order.iter().enumerate() {
+            model.step(&mut state, &operations[number].command);
+            let mut after = None;
+            if bytes < STATE_BYTES_MAX {
+                let whole = format!("{state:?}");
+                bytes += whole.len();
+                after = Some(clip(&whole, TEXT_LENGTH_MAX));
+            }
+            placed[number] = Some((place, after));
+        }
+    }
+    let grid = Grid::of(numbers.iter().map(|&number| {
+        let operation = &operations[number];
+        (operation.client, operation.called, operation.returned)
+    }));
+    let drawn = numbers.iter().map(|&number| {
+        let operation = &operations[number];
+        let (lane, call, end) = grid.place(operation.client, operation.called, operation.returned);
+        let mut flags = if around == Some(number) { FAILING } else { 0 };
+        if key.is_some() && model.key(&operation.command).as_deref() != key {
+            flags |= OTHER_KEY;
+        }
+        let (place, state) = placed[number].take().unzip();
+        Drawn(
+            lane,
+            call,
+            end,
+            clip(&text(&operation.command), TEXT_LENGTH_MAX),
+            operation.result.as_ref().map(|result| clip(&text(result), TEXT_LENGTH_MAX)),
+            flags,
+            operation.called,
+            operation.returned,
+            place,
+            state.flatten(),
+            number,
+        )
+    });
+    let drawn = drawn.collect();
+    grid.picture(drawn)
+}

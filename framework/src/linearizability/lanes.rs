@@ -1,0 +1,290 @@
+//! Lanes: a violation drawn in the terminal, one lane a client, time to the right.
+
+use std::fmt::Write as _;
+
+use crate::Address;
+
+use super::explain::{Explanation, Shown};
+
+/// A label on a bar is cut to this length.
+const LABEL_LENGTH_MAX: usize = 30;
+/// Narrower than this nothing can be drawn.
+const WIDTH_MIN: usize = 40;
+
+const RED: &str = "\x1b[31;1m";
+const DIM: &str = "\x1b[2m";
+const RESET: &str = "\x1b[0m";
+
+impl Explanation {
+    /// The violation as text: a lane for each client, then the order that explains the rest, with the
+    /// state after each step. Lines are at most `width` characters (but at least 40); with `color`,
+    /// what failed is red.
+    #[must_use]
+    pub fn to_text(&self, width: usize, color: bool) -> String {
+        let width = width.max(WIDTH_MIN);
+        let mut text = String::new();
+        for line in wrap(&self.context(), width - 2) {
+            let _ = writeln!(text, "  {line}");
+        }
+        text.push('\n');
+        self.draw_lanes(&mut text, width, color);
+        self.draw_order(&mut text, width, color);
+        text
+    }
+
+    /// What was left out.
+    pub(super) fn context(&self) -> String {
+        let shown = self.operations.len();
+        let mut words = match shown == self.total {
+            true => format!("All {shown} operations:"),
+            false => format!("{shown} of {} operations show it", self.total),
+        };
+        if shown < self.total {
+            if self.before > 0 {
+                let _ = write!(
+                    words,
+                    "; the {} before them lead to the first state in any order that explains them",
+                    self.before
+                );
+            }
+            if let Some(key) = &self.key {
+                let _ = write!(words, "; all are on key {key}");
+            }
+            words.push(':');
+        }
+        words
+    }
+
+    fn draw_lanes(&self, text: &mut String, width: usize, color: bool) {
+        let drawing = Drawing::of(self);
+        let name_width = drawing.lanes.iter().map(|lane| lane.client.as_str().len()).max();
+        let name_width = name_width.unwrap_or(0) + 4;
+        for (start, end) in drawing.bands(width.saturating_sub(name_width)) {
+            for lane in &drawing.lanes {
+                let mut line = format!("  {:<1$}", lane.client, name_width - 2);
+                let mut red = false;
+                for at in start..end.min(lane.cells.len()) {
+                    let (character, is_failing) = lane.cells[at];
+                    if color && is_failing != red {
+                        line.push_str(if is_failing { RED } else { RESET });
+                        red = is_failing;
+                    }
+                    line.push(character);
+                }
+                if red {
+                    line.push_str(RESET);
+                }
+                text.push_str(line.trim_end());
+                text.push('\n');
+            }
+            text.push('\n');
+        }
+    }
+
+    fn draw_order(&self, text: &mut String, width: usize, color: bool) {
+        let order = match self.order.is_empty() {
+            true => "At the start:",
+            false => "An order that explains all the others:",
+        };
+        let _ = writeln!(text, "  {order}");
+        let mut rows = vec![[
+            "".to_owned(),
+            "".to_owned(),
+            "".to_owned(),
+            "".to_owned(),
+            self.initial.clone(),
+        ]];
+        for placed in &self.order {
+            let Shown { client, command, result, .. } = &self.operations[placed.operation];
+            let result = result.as_deref().unwrap_or("(no answer)");
+            rows.push([
+                (placed.operation + 1).to_string(),
+                client.to_string(),
+                command.clone(),
+                result.to_owned(),
+                placed.state.clone(),
+            ]);
+        }
+        let failing = &self.operations[self.failing];
+        let returned = failing.result.as_deref().unwrap_or("?");
+        rows.push([
+            format!("✗ {}", self.failing + 1),
+            failing.client.to_string(),
+            failing.command.clone(),
+            returned.to_owned(),
+            format!("here it returns {}", self.here),
+        ]);
+        let header = ["", "client", "command", "result", "state after"];
+        let mut widths = header.map(str::len);
+        for row in &rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        // The command, the result and the state share what the others leave.
+        let rest = width.saturating_sub(widths[0] + widths[1] + 4 * 2 + 4).max(12);
+        shrink(&mut widths[2..], rest);
+        let mut line = |cells: [&str; 5], style: &str| {
+            let mut line = String::from("    ");
+            for (cell, &width) in cells.iter().zip(&widths) {
+                let _ = write!(line, "{:<width$}  ", clip(cell, width));
+            }
+            let line = line.trim_end();
+            let _ = match color && !style.is_empty() {
+                true => writeln!(text, "{style}{line}{RESET}"),
+                false => writeln!(text, "{line}"),
+            };
+        };
+        line(header, DIM);
+        let last = rows.len() - 1;
+        for (at, row) in rows.iter().enumerate() {
+            line(row.each_ref().map(String::as_str), if at == last { RED } else { "" });
+        }
+    }
+}
+
+/// Makes columns fit into a width together, the widest first.
+fn shrink(widths: &mut [usize], total: usize) {
+    while widths.iter().sum::<usize>() > total {
+        match widths.iter_mut().max() {
+            Some(widest) if *widest > 1 => *widest -= 1,
+            _ => return,
+        }
+    }
+}
+
+/// A text cut to a width, with a mark where it was cut: in the middle, as ends matter.
+pub(super) fn clip(text: &str, width: usize) -> String {
+    let length = text.chars().count();
+    if length <= width {
+        return text.to_owned();
+    }
+    if width < 3 {
+        return text.chars().take(width).collect();
+    }
+    let head = (width - 1) / 2;
+    let tail = width - 1 - head;
+    text.chars().take(head).chain(['…']).chain(text.chars().skip(length - tail)).collect()
+}
+
+/// Words in lines of at most this width.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is a line");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
+struct Lane {
+    client: Address,
+    // What stands at each place, and whether it belongs to the failing operation.
+    cells: Vec<(char, bool)>,
+}
+
+struct Drawing {
+    lanes: Vec<Lane>,
+    width: usize,
+    // Places inside a label, where a line should not be broken.
+    in_label: Vec<bool>,
+}
+
+impl Drawing {
+    fn of(explanation: &Explanation) -> Self {
+        let operations = &explanation.operations;
+        let label = |at: usize| {
+            let Shown { command, result, .. } = &operations[at];
+            let mark = if at == explanation.failing { "✗" } else { "" };
+            let result = result.as_ref().map_or(String::new(), |result| format!(" → {result}"));
+            clip(&format!("{mark}{} {command}{result}", at + 1), LABEL_LENGTH_MAX)
+        };
+        let labels: Vec<String> = (0..operations.len()).map(label).collect();
+
+        // Where each call (false) and each return (true) stands: far enough to the right for labels.
+        let mut events: Vec<(u64, bool)> = operations
+            .iter()
+            .flat_map(|shown| [Some((shown.called, false)), shown.returned.map(|at| (at, true))])
+            .flatten()
+            .collect();
+        events.sort_unstable();
+        events.dedup();
+        let at_event = |event: (u64, bool)| events.binary_search(&event).expect("it is there");
+        let mut columns: Vec<usize> = Vec::with_capacity(events.len());
+        for &event in &events {
+            let mut column = columns.last().map_or(0, |last| last + 2);
+            for (shown, label) in operations.iter().zip(&labels) {
+                if event.1 && shown.returned == Some(event.0) {
+                    let start = columns[at_event((shown.called, false))];
+                    column = column.max(start + label.chars().count() + 3);
+                }
+            }
+            columns.push(column);
+        }
+        let mut width = columns.last().copied().unwrap_or(0) + 1;
+        for (shown, label) in operations.iter().zip(&labels) {
+            if shown.returned.is_none() {
+                let start = columns[at_event((shown.called, false))];
+                width = width.max(start + label.chars().count() + 5);
+            }
+        }
+
+        let mut clients: Vec<Address> = operations.iter().map(|shown| shown.client).collect();
+        clients.sort_unstable();
+        clients.dedup();
+        let mut lanes: Vec<Lane> = clients
+            .iter()
+            .map(|&client| Lane { client, cells: vec![(' ', false); width] })
+            .collect();
+        let mut in_label = vec![false; width + 1];
+        for (at, (shown, label)) in operations.iter().zip(&labels).enumerate() {
+            let failing = at == explanation.failing;
+            let lane = clients.binary_search(&shown.client).expect("it has a lane");
+            let cells = &mut lanes[lane].cells;
+            let start = columns[at_event((shown.called, false))];
+            let end = shown.returned.map_or(width - 1, |at| columns[at_event((at, true))]);
+            let (line, left, right) = match shown.returned {
+                Some(_) if failing => ('═', '╞', '╡'),
+                Some(_) => ('─', '├', '┤'),
+                None => ('╌', '├', '▷'),
+            };
+            for cell in &mut cells[start..=end] {
+                *cell = (line, failing);
+            }
+            // A bar that touches the one before keeps that one's end.
+            cells[start].0 = left;
+            cells[end].0 = right;
+            for (place, character) in (start + 1..).zip(label.chars()) {
+                cells[place].0 = character;
+                in_label[place] = true;
+            }
+        }
+        Self { lanes, width, in_label }
+    }
+
+    /// Cuts the drawing into pieces of at most this width, between labels where that is possible.
+    fn bands(&self, width: usize) -> Vec<(usize, usize)> {
+        let mut bands = Vec::new();
+        let mut start = 0;
+        while start < self.width {
+            let furthest = (start + width).min(self.width);
+            let mut end = furthest;
+            while end < self.width && end > start && self.in_label[end] {
+                end -= 1;
+            }
+            if end == start {
+                end = furthest;
+            }
+            bands.push((start, end));
+            start = end;
+        }
+        bands
+    }
+}

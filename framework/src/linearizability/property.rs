@@ -1,0 +1,77 @@
+//! The property of a run that its clients' results are linearizable.
+
+use std::fmt::Write as _;
+
+use super::checker::Checker;
+use super::explain::explain;
+use super::history::{History, Operation};
+use super::model::Sequential;
+use super::verdict::{SequentialVerdict, Verdict};
+use crate::property::{Broken, Property, View, violated};
+use crate::{Application, codec};
+
+/// Bounds that no clock decides, so that a grade is the same on every machine: some seconds' work.
+const CONFIGURATIONS_MAX: u64 = 4_000_000;
+const MEMORY_BYTES_MAX: usize = 1 << 29;
+/// Whether a violation is at least sequentially consistent is told if it is found out this soon.
+const SEQUENTIAL_CONFIGURATIONS_MAX: u64 = 200_000;
+/// The width of what is drawn.
+const WIDTH: usize = 78;
+
+/// It must hold that all clients' results are linearizable with respect to the model: they are what a
+/// single copy would have answered, executing each command at one instant between its call and its
+/// return. Commands without a result may have been executed or not.
+///
+/// The model is the reference application, never the one under test. What the property says when it
+/// is broken is the few operations that show it, drawn as lanes.
+#[must_use]
+pub fn linearizable<A: Application>(model: Sequential<A>) -> Property {
+    Property::new("results are linearizable", move |view| {
+        let history = history_of::<A>(view)?;
+        let checker = Checker::new(&model)
+            .configuration_limit(CONFIGURATIONS_MAX)
+            .memory_limit(MEMORY_BYTES_MAX)
+            .threads(1);
+        match checker.check(&history).verdict {
+            Verdict::Linearizable { .. } => Ok(()),
+            Verdict::Unknown(limit) => Err(Broken::Undecided(format!(
+                "whether the results of {} commands are linearizable: {limit}",
+                history.operations().len()
+            ))),
+            Verdict::NotLinearizable(violation) => {
+                let explanation = explain(&model, &history, &violation);
+                let mut seen = explanation.sentence();
+                let sequential = checker
+                    .configuration_limit(SEQUENTIAL_CONFIGURATIONS_MAX)
+                    .check_sequential(&history);
+                if let (SequentialVerdict::SequentiallyConsistent { .. }, _) = sequential {
+                    seen.push_str(" (the results are sequentially consistent: right in an order that agrees with each client, though not with real time)");
+                }
+                let _ = write!(seen, "\n\n{}", explanation.to_text(WIDTH, false));
+                Err(violated("results that one copy could have given, in real time's order", seen))
+            }
+        }
+    })
+}
+
+/// What the clients of a run asked and were told.
+fn history_of<A: Application>(view: &dyn View) -> Result<History<A::Command, A::Result>, Broken> {
+    let mut operations = Vec::new();
+    for client in view.clients() {
+        for operation in view.operations(client) {
+            let unreadable = |error: codec::CodecError| {
+                let seen = format!("{client} has one that cannot be read: {error}");
+                violated("commands and results of the lab's types", seen)
+            };
+            let result = operation.result.as_deref().map(codec::decode);
+            operations.push(Operation {
+                client,
+                command: codec::decode(&operation.command).map_err(unreadable)?,
+                result: result.transpose().map_err(unreadable)?,
+                called: operation.call_ns,
+                returned: operation.return_ns,
+            });
+        }
+    }
+    History::new(operations).map_err(|error| violated("operations in order", error.to_string()))
+}

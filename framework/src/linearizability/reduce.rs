@@ -1,0 +1,294 @@
+//! Reduction: the few operations of a violation that show it.
+//!
+//! Three steps, and why none of them can make a violation of its own:
+//!
+//! 1. *Cut.* What is called after the failing answer is left out, and what was under way then counts
+//!    as unanswered: it may have taken effect, or not. That only allows more.
+//! 2. *Start later.* Where every explanation of what came before some return leads to one state,
+//!    with nothing under way placed, the operations before it are replaced by that state.
+//! 3. *Drop.* An operation is dropped only if the rest fails **whether or not it took effect**: with
+//!    it as an unanswered operation in the place of the answered one there is no explanation either.
+//!    (Operations dropped before stay in that question.) So an append that somebody saw is never
+//!    dropped to make the one who saw it look wrong. What is left must also tell the same story: the
+//!    failing operation is still the first to fail, could still have returned what it could before,
+//!    and if what it returned was right at an earlier time, it still was.
+
+use std::sync::atomic::AtomicU64;
+
+use super::model::Model;
+use super::prefix::{Cut, returns};
+use super::problem::Item;
+use super::search::{Bounds, Outcome, search, survey};
+
+/// More operations than this are not looked at one by one: the reduction starts later.
+const OPERATIONS_MAX: usize = 120;
+/// So many results are tried when it comes to what the failing operation could have returned.
+const ANSWERS_MAX: usize = 16;
+/// Configurations for one question; a question that needs more counts as a no.
+const CONFIGURATIONS_PER_TRIAL: u64 = 20_000;
+/// Configurations for all questions together.
+const CONFIGURATIONS_MAX: u64 = 2_000_000;
+const MEMORY_BYTES_MAX: usize = 1 << 28;
+
+/// A violation, reduced.
+pub(super) struct Reduced<M: Model> {
+    /// The state that the operations start from.
+    pub(super) initial: M::State,
+    /// How many answered operations led to it.
+    pub(super) before: usize,
+    /// The items that are left, by their numbers, in the order of their calls.
+    pub(super) kept: Vec<usize>,
+    /// The items that were under way or unanswered when the failing one returned.
+    pub(super) unanswered: Vec<usize>,
+    /// How many operations were dropped because nothing depends on them.
+    pub(super) dropped: usize,
+    /// An order that explains everything that is left but the failing item.
+    pub(super) order: Vec<usize>,
+    /// What the failing item could have returned, within a bound.
+    pub(super) possible: Vec<M::Result>,
+}
+
+/// Bounds of a search that no clock decides, so that a reduction is the same on every machine.
+fn bounds(configurations_max: u64, failing_return: &AtomicU64) -> Bounds<'_> {
+    Bounds {
+        deadline: None,
+        memory_bytes_max: MEMORY_BYTES_MAX,
+        configurations_max,
+        failing_return,
+    }
+}
+
+/// Reduces a violation: `failing` is the item at whose return `items` stop being linearizable.
+///
+/// `None` when that cannot be shown again within the bounds of a reduction.
+pub(super) fn reduce<'a, M: Model>(
+    model: &'a M,
+    items: &[Item<'a, M>],
+    failing: usize,
+) -> Option<Reduced<M>> {
+    let never = AtomicU64::new(u64::MAX);
+    let all_returns = returns(items);
+    let count = all_returns.iter().position(|&item| item == failing)? + 1;
+    let cut = Cut::new(items, &all_returns, count);
+    let seen = survey(model, model.init(), &cut.items, &bounds(CONFIGURATIONS_MAX, &never));
+    let Outcome::Violation { .. } = seen.outcome else { return None };
+
+    // The earliest start that leaves few enough operations, or else the latest there is.
+    let (mut initial, mut start) = (model.init(), 0);
+    for (position, state) in seen.waypoints {
+        if cut.items.len() - start <= OPERATIONS_MAX {
+            break;
+        }
+        (initial, start) = (state, position);
+    }
+    let cut_returns = returns(&cut.items);
+    let mut is_over = vec![false; cut.items.len()];
+    for &item in &cut_returns[..start] {
+        is_over[item] = true;
+    }
+    let kept: Vec<usize> = (0..cut.items.len()).filter(|&item| !is_over[item]).collect();
+    let failing = cut.numbers.iter().position(|&number| number == failing)?;
+
+    let mut reduction = Reduction {
+        model,
+        initial,
+        items: &cut.items,
+        failing,
+        kept,
+        ghosts: Vec::new(),
+        answers: Vec::new(),
+        stale: false,
+        configurations: 0,
+    };
+    reduction.find_answers(&seen.states);
+    let whole = reduction.kept.len();
+    reduction.drop_what_can_be();
+    let order = reduction.explanation(&reduction.kept)?;
+    let Reduction { initial, kept, answers, .. } = reduction;
+    let unanswered =
+        kept.iter().copied().filter(|&item| cut.items[item].returned.is_none()).collect();
+    Some(Reduced {
+        initial,
+        before: start,
+        dropped: whole - kept.len(),
+        unanswered: cut.before(unanswered),
+        kept: cut.before(kept),
+        order: cut.before(order),
+        possible: answers
+            .into_iter()
+            .filter(|(_, could)| *could)
+            .map(|(result, _)| result)
+            .collect(),
+    })
+}
+
+struct Reduction<'r, 'a, M: Model> {
+    model: &'a M,
+    initial: M::State,
+    items: &'r [Item<'a, M>],
+    failing: usize,
+    kept: Vec<usize>,
+    // Dropped operations that may have changed the state.
+    ghosts: Vec<usize>,
+    // What the failing operation returns in some state, and whether it could have.
+    answers: Vec<(M::Result, bool)>,
+    stale: bool,
+    configurations: u64,
+}
+
+impl<'a, M: Model> Reduction<'_, 'a, M> {
+    /// Drops runs of operations, long ones first, until no single one can go.
+    fn drop_what_can_be(&mut self) {
+        let mut length = self.kept.len().div_ceil(2);
+        while length > 0 {
+            let mut dropped_any = false;
+            // From the front: what lies far back matters least.
+            let mut at = 0;
+            while at < self.kept.len() && self.configurations < CONFIGURATIONS_MAX {
+                let end = (at + length).min(self.kept.len());
+                if self.drop_run(at, end) {
+                    dropped_any = true;
+                } else {
+                    at = end;
+                }
+            }
+            if length > 1 {
+                length = length.div_ceil(2);
+            } else if !dropped_any {
+                break;
+            }
+            if self.configurations >= CONFIGURATIONS_MAX {
+                break;
+            }
+        }
+    }
+
+    /// Drops the operations from the one place to the other, if that is sound.
+    fn drop_run(&mut self, at: usize, end: usize) -> bool {
+        let run: Vec<usize> =
+            self.kept[at..end].iter().copied().filter(|&item| item != self.failing).collect();
+        if run.is_empty() {
+            return false;
+        }
+        let mut rest = self.kept.clone();
+        rest.drain(at..end);
+        if run.len() < end - at {
+            rest.insert(at, self.failing);
+        }
+        let mut ghosts = self.ghosts.clone();
+        ghosts.extend(run.iter().copied().filter(|&item| !self.only_observes(item)));
+        let sound = self.fails(&rest, &ghosts)
+            && self.explanation(&rest).is_some()
+            && self.tell_the_same(&rest);
+        if !sound {
+            return false;
+        }
+        (self.kept, self.ghosts) = (rest, ghosts);
+        true
+    }
+
+    /// Whether there is no explanation of these operations, even if each ghost may have taken effect.
+    fn fails(&mut self, kept: &[usize], ghosts: &[usize]) -> bool {
+        let mut items = self.select(kept);
+        items.extend(ghosts.iter().map(|&ghost| Item {
+            result: None,
+            returned: None,
+            after: None,
+            ..self.items[ghost]
+        }));
+        matches!(self.search(&items), Outcome::Violation { .. })
+    }
+
+    /// An order of these operations that explains them up to the failing return, without it.
+    fn explanation(&self, kept: &[usize]) -> Option<Vec<usize>> {
+        let never = AtomicU64::new(u64::MAX);
+        let before: Vec<usize> =
+            kept.iter().copied().filter(|&item| item != self.failing).collect();
+        let items = self.select(&before);
+        let bounds = bounds(CONFIGURATIONS_PER_TRIAL, &never);
+        match search(self.model, self.initial.clone(), &items, &bounds).0 {
+            Outcome::Linearizable(order) => {
+                Some(order.into_iter().map(|item| before[item]).collect())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether there is an explanation if the failing operation had returned this.
+    fn could_return(&mut self, kept: &[usize], result: &M::Result) -> bool {
+        let mut items = self.select(kept);
+        for (item, &number) in items.iter_mut().zip(kept) {
+            if number == self.failing {
+                item.result = Some(result);
+            }
+        }
+        matches!(self.search(&items), Outcome::Linearizable(_))
+    }
+
+    /// Whether the failing result is right at some earlier time: it is stale, and not just wrong.
+    fn is_stale(&mut self, kept: &[usize]) -> bool {
+        let mut items = self.select(kept);
+        for (item, &number) in items.iter_mut().zip(kept) {
+            if number == self.failing {
+                (item.called, item.after) = (0, None);
+            }
+        }
+        matches!(self.search(&items), Outcome::Linearizable(_))
+    }
+
+    /// Finds out what the failing operation could have returned, of what it does in these states.
+    fn find_answers(&mut self, states: &[M::State]) {
+        let kept = self.kept.clone();
+        for state in states {
+            let result = self.model.step(&mut state.clone(), self.items[self.failing].command);
+            if self.answers.iter().any(|(known, _)| *known == result) {
+                continue;
+            }
+            if self.answers.len() == ANSWERS_MAX {
+                break;
+            }
+            let could = self.could_return(&kept, &result);
+            self.answers.push((result, could));
+        }
+        self.stale = self.is_stale(&kept);
+    }
+
+    /// Whether these operations tell the same about the failing one: what it could have returned, and
+    /// that what it did return was once right, if it was.
+    fn tell_the_same(&mut self, kept: &[usize]) -> bool {
+        if self.stale && !self.is_stale(kept) {
+            return false;
+        }
+        let answers = std::mem::take(&mut self.answers);
+        let same = answers.iter().all(|(result, could)| self.could_return(kept, result) == *could);
+        self.answers = answers;
+        same
+    }
+
+    fn only_observes(&self, item: usize) -> bool {
+        let Item { command, result, .. } = self.items[item];
+        result.is_some_and(|result| self.model.only_observes(command, result))
+    }
+
+    /// These items, with what they wait for renumbered.
+    fn select(&self, kept: &[usize]) -> Vec<Item<'a, M>> {
+        let mut numbers = vec![None; self.items.len()];
+        for (number, &item) in kept.iter().enumerate() {
+            numbers[item] = Some(number);
+        }
+        kept.iter()
+            .map(|&item| Item {
+                after: self.items[item].after.and_then(|after| numbers[after]),
+                ..self.items[item]
+            })
+            .collect()
+    }
+
+    fn search(&mut self, items: &[Item<'_, M>]) -> Outcome {
+        let never = AtomicU64::new(u64::MAX);
+        let bounds = bounds(CONFIGURATIONS_PER_TRIAL, &never);
+        let (outcome, cost) = search(self.model, self.initial.clone(), items, &bounds);
+        self.configurations += cost.configurations;
+        outcome
+    }
+}

@@ -1,0 +1,123 @@
+//! Judging: from a file to what there is to say about it.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use faultlab::linearizability::formats::{self, Format, ModelName, Recorded};
+use faultlab::linearizability::models::{KeyValue, Register};
+use faultlab::linearizability::{
+    Checker, Cost, Explanation, History, Limit, Model, SequentialVerdict, Verdict, explain, page,
+};
+
+/// Whether a history that is not linearizable is sequentially consistent is told if it is found out
+/// within this many configurations.
+const SEQUENTIAL_CONFIGURATIONS_MAX: u64 = 200_000;
+
+/// What applies to all files.
+pub(crate) struct Settings {
+    pub(crate) model: Option<ModelName>,
+    pub(crate) format: Option<Format>,
+    pub(crate) timeout: Duration,
+    pub(crate) memory_bytes_max: usize,
+    pub(crate) partition: bool,
+    /// Whether a page is wanted.
+    pub(crate) page: bool,
+}
+
+/// What there is to say about a file.
+pub(crate) struct Judgement {
+    pub(crate) file: PathBuf,
+    pub(crate) finding: Finding,
+    /// What was read, if it could be.
+    pub(crate) history: Option<HistoryFacts>,
+    pub(crate) page: Option<String>,
+}
+
+/// What was read from a file, and what deciding it took.
+pub(crate) struct HistoryFacts {
+    pub(crate) model: ModelName,
+    pub(crate) operations: usize,
+    pub(crate) cost: Cost,
+    pub(crate) duration: Duration,
+}
+
+/// What was found out about a history.
+pub(crate) enum Finding {
+    /// It is linearizable, in this order of operations.
+    Linearizable { order: Vec<usize> },
+    /// It is not.
+    NotLinearizable { explanation: Box<Explanation>, sequential: Option<SequentialVerdict> },
+    /// A limit was reached first.
+    Unknown { limit: Limit },
+    /// The file is no history: why.
+    Unreadable { problem: String },
+}
+
+/// Reads and judges one file.
+pub(crate) fn judge(file: &Path, settings: &Settings) -> Judgement {
+    let unreadable = |problem: String| Judgement {
+        file: file.to_owned(),
+        finding: Finding::Unreadable { problem },
+        history: None,
+        page: None,
+    };
+    let bytes = match std::fs::read(file) {
+        Ok(bytes) => bytes,
+        Err(error) => return unreadable(format!("cannot be read: {error}")),
+    };
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let valid = error.utf8_error().valid_up_to();
+            let line = 1 + error.as_bytes()[..valid].iter().filter(|&&byte| byte == b'\n').count();
+            return unreadable(format!("line {line}: this is not UTF-8 text"));
+        }
+    };
+    match formats::parse(&text, settings.format, settings.model) {
+        Ok(Recorded::Register(history)) => {
+            judge_history(file, &Register, ModelName::Register, &history, settings)
+        }
+        Ok(Recorded::KeyValue(history)) => {
+            judge_history(file, &KeyValue, ModelName::KeyValue, &history, settings)
+        }
+        Err(error) => unreadable(error.to_string()),
+    }
+}
+
+fn judge_history<M: Model>(
+    file: &Path,
+    model: &M,
+    name: ModelName,
+    history: &History<M::Command, M::Result>,
+    settings: &Settings,
+) -> Judgement {
+    let started = Instant::now();
+    let checker = Checker::new(model)
+        .time_limit(settings.timeout)
+        .memory_limit(settings.memory_bytes_max)
+        .partition(settings.partition);
+    let report = checker.check(history);
+    let duration = started.elapsed();
+    let sequential = report.verdict.is_violation().then(|| {
+        let checker = checker.configuration_limit(SEQUENTIAL_CONFIGURATIONS_MAX);
+        checker.check_sequential(history).0
+    });
+    let title = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+    let page =
+        settings.page.then(|| page(model, history, &report.verdict, sequential.as_ref(), &title));
+    let finding = match report.verdict {
+        Verdict::Linearizable { order } => Finding::Linearizable { order },
+        Verdict::Unknown(limit) => Finding::Unknown { limit },
+        Verdict::NotLinearizable(violation) => {
+            let explanation = Box::new(explain(model, history, &violation));
+            Finding::NotLinearizable { explanation, sequential }
+        }
+    };
+    let operations = history.operations().len();
+    Judgement {
+        file: file.to_owned(),
+        finding,
+        history: Some(HistoryFacts { model: name, operations, cost: report.cost, duration }),
+        page,
+    }
+}

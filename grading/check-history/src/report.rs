@@ -1,0 +1,190 @@
+//! What is printed: one line a file, or one JSON document.
+
+use faultlab::linearizability::{Explanation, Placed, SequentialVerdict, Shown};
+use serde::Serialize;
+
+use crate::judge::{Finding, HistoryFacts, Judgement};
+
+/// The version of the JSON document.
+const VERSION: u32 = 1;
+
+/// The width to draw in: the terminal's where it tells, within reason.
+pub(crate) fn width() -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    columns.unwrap_or(80).clamp(60, 200)
+}
+
+/// The verdict on a file, in one line.
+pub(crate) fn line(judgement: &Judgement, color: bool) -> String {
+    let (shade, words) = match &judgement.finding {
+        Finding::Linearizable { .. } => ("\x1b[32m", "linearizable".to_owned()),
+        Finding::NotLinearizable { explanation, sequential } => {
+            let sequential = match sequential {
+                Some(SequentialVerdict::SequentiallyConsistent { .. }) => {
+                    "; it is sequentially consistent"
+                }
+                Some(SequentialVerdict::NotSequentiallyConsistent) => {
+                    "; it is not sequentially consistent either"
+                }
+                Some(SequentialVerdict::Unknown(_)) | None => "",
+            };
+            ("\x1b[31m", format!("not linearizable: {}{sequential}", explanation.sentence()))
+        }
+        Finding::Unknown { limit } => ("\x1b[33m", format!("unknown: {limit}")),
+        Finding::Unreadable { problem } => ("\x1b[33m", problem.clone()),
+    };
+    let file = judgement.file.display();
+    match color {
+        true => format!("{file}: {shade}{words}\x1b[0m"),
+        false => format!("{file}: {words}"),
+    }
+}
+
+/// What is known about all files.
+#[derive(Serialize)]
+pub(crate) struct Document<'a> {
+    version: u32,
+    files: Vec<File<'a>>,
+}
+
+#[derive(Serialize)]
+struct File<'a> {
+    file: String,
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+    #[serde(flatten)]
+    history: Option<Facts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order: Option<&'a [usize]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    violation: Option<Violation<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequentially_consistent: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct Facts {
+    model: String,
+    operations: usize,
+    seconds: f64,
+    configurations: u64,
+    states: u64,
+    memory_bytes: usize,
+}
+
+#[derive(Serialize)]
+struct Violation<'a> {
+    sentence: String,
+    key: Option<&'a str>,
+    /// The number of the operation that cannot be placed, from zero.
+    operation: usize,
+    expected: &'a [String],
+    initial_state: &'a str,
+    operations_before: usize,
+    operations_dropped: usize,
+    operations: Vec<Operation<'a>>,
+    /// An order that explains all but the failing one, by the operations' numbers, with the states.
+    order: Vec<Step<'a>>,
+}
+
+#[derive(Serialize)]
+struct Operation<'a> {
+    number: usize,
+    client: String,
+    command: &'a str,
+    result: Option<&'a str>,
+    called: u64,
+    returned: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Step<'a> {
+    number: usize,
+    state: &'a str,
+}
+
+impl<'a> Document<'a> {
+    pub(crate) fn of(judgements: &'a [Judgement]) -> Self {
+        Self { version: VERSION, files: judgements.iter().map(File::of).collect() }
+    }
+}
+
+impl<'a> File<'a> {
+    fn of(judgement: &'a Judgement) -> Self {
+        let mut file = File {
+            file: judgement.file.display().to_string(),
+            verdict: "",
+            problem: None,
+            history: judgement.history.as_ref().map(Facts::of),
+            order: None,
+            violation: None,
+            sequentially_consistent: None,
+        };
+        match &judgement.finding {
+            Finding::Linearizable { order } => {
+                file.verdict = "linearizable";
+                file.order = Some(order);
+            }
+            Finding::NotLinearizable { explanation, sequential } => {
+                file.verdict = "not-linearizable";
+                file.violation = Some(Violation::of(explanation));
+                file.sequentially_consistent = match sequential {
+                    Some(SequentialVerdict::SequentiallyConsistent { .. }) => Some(true),
+                    Some(SequentialVerdict::NotSequentiallyConsistent) => Some(false),
+                    Some(SequentialVerdict::Unknown(_)) | None => None,
+                };
+            }
+            Finding::Unknown { limit } => {
+                file.verdict = "unknown";
+                file.problem = Some(limit.to_string());
+            }
+            Finding::Unreadable { problem } => {
+                file.verdict = "unreadable";
+                file.problem = Some(problem.clone());
+            }
+        }
+        file
+    }
+}
+
+impl Facts {
+    fn of(facts: &HistoryFacts) -> Self {
+        Self {
+            model: facts.model.to_string(),
+            operations: facts.operations,
+            seconds: facts.duration.as_secs_f64(),
+            configurations: facts.cost.configurations,
+            states: facts.cost.states,
+            memory_bytes: facts.cost.memory_bytes,
+        }
+    }
+}
+
+impl<'a> Violation<'a> {
+    fn of(explanation: &'a Explanation) -> Self {
+        let operation = |shown: &'a Shown| Operation {
+            number: shown.number,
+            client: shown.client.to_string(),
+            command: &shown.command,
+            result: shown.result.as_deref(),
+            called: shown.called,
+            returned: shown.returned,
+        };
+        let step = |placed: &'a Placed| Step {
+            number: explanation.operations[placed.operation].number,
+            state: &placed.state,
+        };
+        Self {
+            sentence: explanation.sentence(),
+            key: explanation.key.as_deref(),
+            operation: explanation.operations[explanation.failing].number,
+            expected: &explanation.expected,
+            initial_state: &explanation.initial,
+            operations_before: explanation.before,
+            operations_dropped: explanation.dropped,
+            operations: explanation.operations.iter().map(operation).collect(),
+            order: explanation.order.iter().map(step).collect(),
+        }
+    }
+}
