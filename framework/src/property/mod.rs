@@ -95,6 +95,21 @@ pub struct Violation {
     pub seen: String,
 }
 
+impl Violation {
+    /// The violation that a property's answer is, whatever kept it from saying yes.
+    #[must_use]
+    pub fn of(property: String, broken: Broken) -> Self {
+        let (expected, seen) = match broken {
+            Broken::Violated { expected, seen } => (expected, seen),
+            Broken::Node(node, failure) => {
+                (format!("{node} to answer when it is looked at"), failure.to_string())
+            }
+            Broken::Undecided(why) => ("the property to be decided".to_owned(), why),
+        };
+        Self { property, expected, seen }
+    }
+}
+
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: expected {}, but {}", self.property, self.expected, self.seen)

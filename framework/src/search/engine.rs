@@ -162,6 +162,35 @@ impl<'s> Engine<'s> {
         Ok(row)
     }
 
+    /// Makes an event happen in a row.
+    ///
+    /// # Errors
+    /// When the handler fails.
+    pub(super) fn step(
+        &mut self,
+        row: &mut [u32],
+        member: usize,
+        cause: Cause,
+    ) -> Result<(), StepFailure> {
+        let Some(step) = self.effect(row[member], cause) else { return Ok(()) };
+        if step.site == super::handlers::NONE {
+            return Err(self.sites.handlers.failures[step.sends as usize].clone());
+        }
+        row[member] = step.site;
+        let sends = self.sites.sends(step.sends).to_vec();
+        for pair in sends.chunks_exact(2) {
+            let receiver = &mut row[pair[0] as usize];
+            *receiver = self.sites.resolve_arrival(*receiver, pair[1]);
+        }
+        if let (Some(watch), Some(watched)) = (&mut self.watch, row.last_mut())
+            && step.calls != Lists::EMPTY
+        {
+            *watched = watch.resolve(*watched, step.calls, &self.sites.handlers);
+        }
+        self.checks.learn(&self.sites, &self.switches);
+        Ok(())
+    }
+
     /// The step that an event at a site is; `None` when it changes nothing.
     fn effect(&mut self, site: u32, cause: Cause) -> Option<SiteStep> {
         loop {

@@ -20,6 +20,7 @@ mod system;
 mod timers;
 mod view;
 mod visited;
+mod walk;
 mod work;
 
 use std::num::NonZeroUsize;
@@ -31,6 +32,7 @@ pub use path::{Path, PathEvent};
 pub use report::{Failed, Found, Hint, Limit, Outcome, Report, Statistics};
 pub use state::{NodeState, PendingTimer, Sent, State};
 pub use system::System;
+pub use walk::Walk;
 
 use crate::Address;
 use crate::property::Property;
@@ -66,6 +68,12 @@ impl Search {
             threads: NonZeroUsize::MIN,
             start: None,
         }
+    }
+
+    /// The system that is searched.
+    #[must_use]
+    pub fn system(&self) -> &System {
+        &self.system
     }
 
     /// The property must hold in every state.

@@ -58,14 +58,7 @@ impl Found {
     /// The violation in words, if it is one.
     #[must_use]
     pub fn violation(&self) -> Option<Violation> {
-        let (expected, seen) = match self.broken.clone()? {
-            Broken::Violated { expected, seen } => (expected, seen),
-            Broken::Node(node, failure) => {
-                (format!("{node} to answer when it is looked at"), failure.to_string())
-            }
-            Broken::Undecided(why) => ("the property to be decided".to_owned(), why),
-        };
-        Some(Violation { property: self.property.clone(), expected, seen })
+        Some(Violation::of(self.property.clone(), self.broken.clone()?))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Address;
+
 /// Which events are possible. Positions are those of the roster.
 #[derive(Clone, Debug)]
 pub(super) struct Switches {
@@ -47,6 +49,20 @@ impl Switches {
 
     pub(super) fn set_timers(&mut self, member: usize, on: bool) {
         self.timers[member] = on;
+    }
+
+    /// What is not possible, in words; crashes aside.
+    pub(super) fn in_words(&self, addresses: &[Address]) -> Vec<String> {
+        let mut words = Vec::new();
+        for (from, links) in self.links.iter().enumerate() {
+            for (to, _) in links.iter().enumerate().filter(|&(_, &on)| !on) {
+                words.push(format!("no message from {} to {}", addresses[from], addresses[to]));
+            }
+        }
+        for (member, _) in self.timers.iter().enumerate().filter(|&(_, &on)| !on) {
+            words.push(format!("no timer of {} fires", addresses[member]));
+        }
+        words
     }
 
     pub(super) fn crash(&mut self, member: usize) {

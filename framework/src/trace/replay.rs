@@ -222,12 +222,8 @@ impl Follower {
             What::Fire { node, id, timer } => {
                 self.choose_timer(*node, *id, timer, enabled).map(Some)
             }
-            What::Crash { node } => match enabled.iter().position(|other| other == what) {
-                Some(choice) => Ok(Some(choice)),
-                None => Err(format!("{node} cannot crash now")),
-            },
-            // Where the system chooses commands, losses and the network's changes by itself, it
-            // lists none.
+            // Where the system chooses crashes, commands, losses and the network's changes by
+            // itself, it lists none.
             What::Command { node, command, .. } => {
                 let at_node = |exact: bool| {
                     enabled.iter().position(|other| {
@@ -241,7 +237,9 @@ impl Follower {
                 matches!(other, What::Lose { node: to, from: sender, message: text, .. }
                     if to == node && sender == from && text == message)
             })),
-            What::Network { .. } => Ok(enabled.iter().position(|other| other == what)),
+            What::Crash { .. } | What::Network { .. } => {
+                Ok(enabled.iter().position(|other| other == what))
+            }
         }
     }
 

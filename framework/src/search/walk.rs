@@ -1,0 +1,506 @@
+//! Walks: one run of a searched system, step by step, with everything that a person wants to see of it.
+//!
+//! A search keeps numbers; a walk does the same steps once more and keeps texts. It turns a path that a
+//! search found into a [`Trace`], and it follows a saved trace again ([`Replayable`]).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Search;
+use super::checks::{Checks, Verdict};
+use super::engine::{Ending as Found, Engine};
+use super::handlers::Cause;
+use super::path::{Path, PathEvent};
+use super::report::Outcome;
+use super::timers::{self, Pending};
+use super::view::broken_run;
+use super::work::COMMANDS_AT_ONCE_MAX;
+use crate::property::{Broken, Violation};
+use crate::simulate::Origin;
+use crate::trace::causality::readable;
+use crate::trace::replay::Replayable;
+use crate::trace::{
+    Copy, Ending, Engine as EngineName, Fate, Header, MessageId, SentMessage, SetTimer, TimerId,
+    Trace, TraceEvent, VERSION, What,
+};
+use crate::worker::pure::{Answers, Batch, PureSteps, Request, StepFailure};
+use crate::worker::{EncodedEffect, Event, Payload};
+use crate::{Address, FaultModel};
+
+/// One run of the system of a search.
+pub struct Walk<'s> {
+    search: &'s Search,
+    steps: &'s dyn PureSteps,
+    printed: Box<dyn FnMut() -> String + 's>,
+    /// The tables that judge states, once the nodes have started.
+    engine: Option<Engine<'s>>,
+    row: Vec<u32>,
+    places: Vec<Place>,
+    /// The messages sent so far, by sender, receiver and encoding.
+    messages: BTreeMap<(Address, Address, Vec<u8>), MessageId>,
+    delivered: BTreeSet<MessageId>,
+    timers_set: TimerId,
+    choices: Vec<Choice>,
+    /// How many events lead to the state that the search started from.
+    before: usize,
+    performed: usize,
+    ending: Option<Ending>,
+}
+
+/// A node on its way.
+#[derive(Default)]
+struct Place {
+    state: Vec<u8>,
+    timers: Vec<SetTimerBytes>,
+    /// The messages that can be delivered to it, as sender and encoding, in the order of sending.
+    inbox: Vec<(usize, Vec<u8>)>,
+    results: usize,
+    is_waiting: bool,
+}
+
+/// A pending timer.
+struct SetTimerBytes {
+    id: TimerId,
+    timer: Vec<u8>,
+    min_ns: u64,
+    max_ns: u64,
+}
+
+/// An event that a search chooses: at which node, and what.
+#[derive(Clone)]
+struct Choice {
+    member: usize,
+    input: Input,
+}
+
+/// What happens to a node.
+#[derive(Clone)]
+enum Input {
+    Start,
+    Message {
+        from: usize,
+        message: Vec<u8>,
+    },
+    /// The timer at this place among the pending ones.
+    Timer(usize),
+    Command(Vec<u8>),
+}
+
+impl Search {
+    /// A walk through the system of this search, which has not started yet.
+    ///
+    /// # Panics
+    /// When `steps` has another roster.
+    #[must_use]
+    pub fn walk<'s>(&'s self, steps: &'s dyn PureSteps) -> Walk<'s> {
+        assert_eq!(steps.roster(), self.system.roster(), "steps are of the nodes of the system");
+        let places = self.system.members.iter().map(|_| Place::default()).collect();
+        Walk {
+            search: self,
+            steps,
+            printed: Box::new(String::new),
+            engine: None,
+            row: Vec::new(),
+            places,
+            messages: BTreeMap::new(),
+            delivered: BTreeSet::new(),
+            timers_set: 0,
+            choices: Vec::new(),
+            before: self.start.as_ref().map_or(0, |state| state.path.len()),
+            performed: 0,
+            ending: None,
+        }
+    }
+
+    /// The run behind what a search found: a goal, a violation or a failure. `None` for other
+    /// outcomes, which have none.
+    ///
+    /// # Panics
+    /// When `steps` has another roster.
+    #[must_use]
+    pub fn trace(
+        &self,
+        steps: &dyn PureSteps,
+        origin: &Origin,
+        outcome: &Outcome,
+    ) -> Option<Trace> {
+        let (path, ending) = match outcome {
+            Outcome::Exhausted | Outcome::LimitReached(_) => return None,
+            Outcome::GoalFound(found) => {
+                (found.path(), Ending::GoalReached { goal: found.property.clone() })
+            }
+            Outcome::Violated(found) => (found.path(), Ending::Violated(found.violation()?)),
+            Outcome::Failed(failed) => {
+                let reason = format!("{} {}", failed.node, failed.failure);
+                (&failed.path, Ending::Failed { reason })
+            }
+        };
+        let events = self.walk(steps).along(path);
+        Some(readable(&Trace { header: self.header(origin), events, ending: Some(ending) }))
+    }
+
+    /// The header of this search's traces.
+    fn header(&self, origin: &Origin) -> Header {
+        let members = || self.system.members.iter().zip(&self.system.work);
+        let clients = members().filter(|(_, work)| work.is_some());
+        let others = members().filter(|(_, work)| work.is_none());
+        Header {
+            version: VERSION,
+            engine: EngineName::Search,
+            lab: origin.lab.clone(),
+            test: origin.test.clone(),
+            title: origin.title.clone(),
+            seed: self.system.seed,
+            fault_model: FaultModel::UnreliableFailStop,
+            nodes: clients.chain(others).map(|(member, _)| member.address).collect(),
+        }
+    }
+}
+
+impl<'s> Walk<'s> {
+    /// Notes what the nodes print beside the events: `printed` gives what they have printed since it
+    /// was last asked. Without this, nothing is noted.
+    #[must_use]
+    pub fn capturing(mut self, printed: impl FnMut() -> String + 's) -> Self {
+        self.printed = Box::new(printed);
+        self
+    }
+
+    /// The events of a path of this system, from the start.
+    fn along(mut self, path: &Path) -> Vec<TraceEvent> {
+        let mut events = self.start();
+        for event in &path.events {
+            let Some(choice) = self.choice_of(event) else { break };
+            events.extend(self.take(choice));
+        }
+        events
+    }
+
+    fn choice_of(&self, event: &PathEvent) -> Option<Choice> {
+        let member = self.member_at(event.node())?;
+        let input = match event {
+            PathEvent::Deliver { from, message, .. } => {
+                Input::Message { from: self.member_at(*from)?, message: message.clone() }
+            }
+            PathEvent::Fire { timer, .. } => {
+                let pending = &self.places[member].timers;
+                let fires =
+                    |&place: &usize| pending[place].timer == *timer && self.may_fire(member, place);
+                Input::Timer((0..pending.len()).find(fires)?)
+            }
+        };
+        Some(Choice { member, input })
+    }
+
+    fn member_at(&self, address: Address) -> Option<usize> {
+        self.steps.roster().iter().position(|member| member.address == address)
+    }
+
+    fn address(&self, member: usize) -> Address {
+        self.steps.roster()[member].address
+    }
+
+    /// Whether the timer at `place` may fire before those set earlier.
+    fn may_fire(&self, member: usize, place: usize) -> bool {
+        let timers = &self.places[member].timers;
+        let pending = |timer: &SetTimerBytes| {
+            let same = |other: &SetTimerBytes| other.timer == timer.timer;
+            let id = timers.iter().position(same).unwrap_or_default() as u32;
+            Pending { id, min_ns: timer.min_ns, max_ns: timer.max_ns }
+        };
+        timers::may_fire(&timers.iter().map(pending).collect::<Vec<_>>(), place)
+    }
+
+    /// Makes an event happen, and what the worker then does at once.
+    fn take(&mut self, choice: Choice) -> Vec<TraceEvent> {
+        let cause = self.cause(&choice);
+        let mut events = self.happen(choice.member, choice.input);
+        self.performed += 1;
+        if self.ending.is_none()
+            && let (Some(engine), Some(cause)) = (&mut self.engine, cause)
+        {
+            match engine.step(&mut self.row, choice.member, cause) {
+                Ok(()) => self.judge(),
+                Err(failure) => self.fail(choice.member, &failure),
+            }
+        }
+        if self.before > 0 && self.performed == self.before {
+            events.extend(self.restrictions());
+        }
+        events
+    }
+
+    /// The event in the engine's numbers.
+    fn cause(&mut self, choice: &Choice) -> Option<Cause> {
+        let handlers = &mut self.engine.as_mut()?.sites.handlers;
+        Some(match &choice.input {
+            Input::Message { from, message } => {
+                Cause::Deliver(handlers.message(*from, choice.member, message))
+            }
+            Input::Timer(place) => {
+                let timer = &self.places[choice.member].timers[*place].timer;
+                Cause::Fire(handlers.timers.intern(choice.member as u64, timer))
+            }
+            Input::Start | Input::Command(_) => return None,
+        })
+    }
+
+    /// Looks at the state: from the one on that the search started from.
+    fn judge(&mut self) {
+        let Some(engine) = &self.engine else { return };
+        if self.performed < self.before {
+            return;
+        }
+        let violated = |property: &str, broken: &Broken| {
+            Ending::Violated(Violation::of(property.to_owned(), broken.clone()))
+        };
+        self.ending = match engine.judge(&self.row) {
+            Err(Found::Row(_, Verdict::Broken(index, broken))) => {
+                Some(violated(engine.checks.name(index), &broken))
+            }
+            Err(Found::Run(row)) => {
+                let watch = engine.watch.as_ref();
+                let broken = broken_run(watch, &row);
+                watch.zip(broken).map(|(watch, broken)| violated(watch.name(), broken))
+            }
+            _ => None,
+        };
+    }
+
+    fn fail(&mut self, member: usize, failure: &StepFailure) {
+        let reason = format!("{} {failure}", self.address(member));
+        self.ending = Some(Ending::Failed { reason });
+    }
+
+    /// What the search does not let happen, as events: they show what there is no other event for.
+    fn restrictions(&self) -> Vec<TraceEvent> {
+        let addresses: Vec<Address> =
+            self.steps.roster().iter().map(|member| member.address).collect();
+        let crashed = (0..addresses.len())
+            .filter(|&member| self.search.switches.is_crashed(member))
+            .map(|member| What::Crash { node: addresses[member] });
+        let changes = self
+            .search
+            .switches
+            .in_words(&addresses)
+            .into_iter()
+            .map(|change| What::Network { change });
+        crashed.chain(changes).map(|what| TraceEvent::new(None, what)).collect()
+    }
+
+    /// A node's step, and what its worker does at once: takes a result, gives the next command.
+    fn happen(&mut self, member: usize, mut input: Input) -> Vec<TraceEvent> {
+        let search = self.search;
+        let node = self.address(member);
+        let mut events = Vec::new();
+        while self.ending.is_none() && events.len() < COMMANDS_AT_ONCE_MAX {
+            let (event, result) = self.handle(member, &input);
+            events.push(event);
+            let Some(work) = &search.system.work[member] else { break };
+            let place = &mut self.places[member];
+            if place.is_waiting {
+                let Some(result) = result else { break };
+                place.is_waiting = false;
+                place.results += 1;
+                let shown = work.show_result(&result);
+                let what = What::Return { node, result: shown.text, value: shown.value };
+                events.push(TraceEvent::new(None, what));
+            }
+            let next = place.results as u64;
+            if work.count().is_some_and(|count| next >= count) {
+                break;
+            }
+            place.is_waiting = true;
+            input = Input::Command(work.command(search.system.seed, node, next));
+        }
+        events
+    }
+
+    /// One handler call: the event with all that followed, and the result that the client shows.
+    fn handle(&mut self, member: usize, input: &Input) -> (TraceEvent, Option<Vec<u8>>) {
+        let node = self.address(member);
+        let what = self.what(member, input);
+        let fired;
+        let request = match input {
+            Input::Start => Event::Init,
+            Input::Message { from, message } => {
+                Event::Message { from: self.address(*from), message }
+            }
+            Input::Timer(place) => {
+                fired = self.places[member].timers.remove(*place).timer;
+                Event::Timer { timer: &fired }
+            }
+            Input::Command(command) => Event::Command { command },
+        };
+        let mut event = TraceEvent::new(None, what);
+        if let What::Deliver { id, .. } = event.what {
+            self.delivered.insert(id);
+        }
+        let mut state = std::mem::take(&mut self.places[member].state);
+        if matches!(input, Input::Start) {
+            match self.steps.make(member) {
+                Ok(made) => state = made,
+                Err(failure) => {
+                    self.fail(member, &StepFailure::Node(failure.clone()));
+                    event.failure = Some(failure);
+                    return (event, None);
+                }
+            }
+        }
+        let (mut batch, mut answers) = (Batch::new(), Answers::new());
+        batch.push(Request { member, state: &state, event: request });
+        drop((self.printed)());
+        self.steps.run(&batch, &mut answers);
+        event.printed = (self.printed)();
+        let step = match answers.get(0) {
+            Ok(step) => step,
+            Err(failure) => {
+                self.fail(member, failure);
+                if let StepFailure::Node(failure) = failure {
+                    event.failure = Some(failure.clone());
+                }
+                self.places[member].state = state;
+                return (event, None);
+            }
+        };
+        let show = |what, bytes: &[u8], pretty| {
+            let shown = self.steps.show(member, what, bytes, pretty);
+            shown.unwrap_or_else(|failure| format!("<not readable: {failure}>"))
+        };
+        if matches!(input, Input::Start) || step.state != state {
+            event.state = Some(show(Payload::State, step.state, true));
+        }
+        for effect in step.output.effects() {
+            match *effect {
+                EncodedEffect::Send { to, message } => {
+                    let bytes = step.output.get(message);
+                    let next = self.messages.len() as MessageId + 1;
+                    let key = (node, to, bytes.to_vec());
+                    let id = *self.messages.entry(key).or_insert(next);
+                    let receiver = self.steps.roster().iter().position(|other| other.address == to);
+                    if let Some(receiver) = receiver.filter(|_| id == next) {
+                        self.places[receiver].inbox.push((member, bytes.to_vec()));
+                    }
+                    let message = show(Payload::Message, bytes, false);
+                    event.sent.push(SentMessage { id, to, message, fate: Fate::Open });
+                }
+                EncodedEffect::SetTimer { timer, min_ns, max_ns } => {
+                    self.timers_set += 1;
+                    let id = self.timers_set;
+                    let timer = step.output.get(timer).to_vec();
+                    let text = show(Payload::Timer, &timer, false);
+                    event.timers.push(SetTimer { id, timer: text, min_ns, max_ns });
+                    let pending = SetTimerBytes { id, timer, min_ns, max_ns };
+                    self.places[member].timers.push(pending);
+                }
+                EncodedEffect::Log { line } => event.logged.push(step.output.text(line)),
+            }
+        }
+        self.places[member].state = step.state.to_vec();
+        (event, step.output.result().map(<[u8]>::to_vec))
+    }
+
+    /// An event in a trace's terms, before it happens.
+    fn what(&self, member: usize, input: &Input) -> What {
+        let node = self.address(member);
+        let show = |member, what, bytes: &[u8]| {
+            let shown = self.steps.show(member, what, bytes, false);
+            shown.unwrap_or_else(|failure| format!("<not readable: {failure}>"))
+        };
+        match input {
+            Input::Start => What::Start { node, kind: self.steps.roster()[member].kind.clone() },
+            Input::Message { from, message } => {
+                let sender = self.address(*from);
+                let key = (sender, node, message.clone());
+                let id = self.messages.get(&key).copied().unwrap_or_default();
+                let again = self.delivered.contains(&id);
+                What::Deliver {
+                    node,
+                    from: sender,
+                    id,
+                    message: show(*from, Payload::Message, message),
+                    copy: if again { Copy::Duplicate } else { Copy::Original },
+                }
+            }
+            Input::Timer(place) => {
+                let timer = &self.places[member].timers[*place];
+                What::Fire { node, id: timer.id, timer: show(member, Payload::Timer, &timer.timer) }
+            }
+            Input::Command(command) => {
+                let work = self.search.system.work[member].as_ref();
+                let shown = work.map(|work| work.show_command(command));
+                let (command, value) =
+                    shown.map_or_else(Default::default, |shown| (shown.text, shown.value));
+                What::Command { node, command, value }
+            }
+        }
+    }
+}
+
+impl Replayable for Walk<'_> {
+    fn start(&mut self) -> Vec<TraceEvent> {
+        let mut events = Vec::new();
+        for member in 0..self.places.len() {
+            events.extend(self.happen(member, Input::Start));
+            if self.ending.is_some() {
+                return events;
+            }
+        }
+        let search = self.search;
+        let engine = Engine::new(
+            &search.system,
+            self.steps,
+            search.monitor.as_deref(),
+            Checks::new(search.properties.clone()),
+            search.switches.clone(),
+            None,
+        );
+        match engine {
+            Ok(engine) => {
+                self.row.clone_from(&engine.first);
+                self.engine = Some(engine);
+                if self.before == 0 {
+                    events.extend(self.restrictions());
+                    self.judge();
+                }
+            }
+            Err(failed) => {
+                let reason = format!("{} {}", failed.node, failed.failure);
+                self.ending = Some(Ending::Failed { reason });
+            }
+        }
+        events
+    }
+
+    fn enabled(&mut self) -> Vec<What> {
+        self.choices.clear();
+        if self.ending.is_some() {
+            return Vec::new();
+        }
+        // What leads to the state that the search started from was not bound by its settings.
+        let bound = self.performed >= self.before;
+        let switches = &self.search.switches;
+        for (member, place) in self.places.iter().enumerate() {
+            for (from, message) in &place.inbox {
+                if !bound || switches.delivers(*from, member) {
+                    let input = Input::Message { from: *from, message: message.clone() };
+                    self.choices.push(Choice { member, input });
+                }
+            }
+            for timer in 0..place.timers.len() {
+                if (!bound || switches.fires(member)) && self.may_fire(member, timer) {
+                    self.choices.push(Choice { member, input: Input::Timer(timer) });
+                }
+            }
+        }
+        self.choices.iter().map(|choice| self.what(choice.member, &choice.input)).collect()
+    }
+
+    fn perform(&mut self, choice: usize) -> Vec<TraceEvent> {
+        let choice = self.choices[choice].clone();
+        self.take(choice)
+    }
+
+    fn ending(&mut self) -> Option<Ending> {
+        self.ending.clone()
+    }
+}

@@ -1,0 +1,183 @@
+//! From a search to a trace, and from a saved trace back into the system after the code has changed.
+
+mod common;
+
+use common::{Fault, client, server, submission};
+use faultlab::property::{Property, clients_done, results_ok, violated};
+use faultlab::search::{Outcome, Search, System};
+use faultlab::simulate::Origin;
+use faultlab::trace::replay::{Replay, Verdict, replay};
+use faultlab::trace::show::{Options, diagram};
+use faultlab::trace::{Ending, Trace, file};
+use faultlab::worker::Submission;
+use faultlab::worker::pure::LocalSteps;
+use faultlab::workload::Workload;
+
+/// A client that adds 1 and 2, and a server with a fault.
+fn search(fault: Fault) -> Search {
+    let work = Workload::<u64, u64>::of([1, 2]).expecting([1, 3]);
+    let system =
+        System::new().node("server", server(), &fault).client("client", client(1), &server(), work);
+    Search::new(system).invariant(results_ok())
+}
+
+fn steps<'s>(search: &Search, submission: &'s Submission) -> LocalSteps<'s> {
+    LocalSteps::new(submission, search.system().roster().to_vec()).expect("all kinds are there")
+}
+
+/// What a search found, as a trace.
+fn traced(search: &Search, submission: &Submission) -> Trace {
+    let origin = Origin {
+        lab: "sums".to_owned(),
+        test: "1.1".to_owned(),
+        title: "sums are right".to_owned(),
+    };
+    let outcome = search.run(submission).outcome;
+    assert!(!matches!(outcome, Outcome::Exhausted), "something was found");
+    search.trace(&steps(search, submission), &origin, &outcome).expect("it has a trace")
+}
+
+/// The trace as it comes back from a file, followed in another system.
+fn again(saved: &Trace, search: &Search, submission: &Submission) -> Replay {
+    let mut bytes = Vec::new();
+    file::write(&mut bytes, saved).expect("memory takes everything");
+    let saved = file::read(&bytes[..]).expect("a trace");
+    replay(&saved, &mut search.walk(&steps(search, submission)))
+}
+
+#[test]
+fn a_violation_is_shown() {
+    let trace = traced(&search(Fault::ExecutesDuplicates), &submission());
+    insta::assert_snapshot!(diagram(&trace, &Options::default()));
+}
+
+#[test]
+fn a_panic_is_shown() {
+    let trace = traced(&search(Fault::PanicsAt(2)), &submission());
+    insta::assert_snapshot!(diagram(&trace, &Options::default()));
+}
+
+#[test]
+fn the_same_code_reproduces_the_same_run() {
+    for fault in [Fault::ExecutesDuplicates, Fault::PanicsAt(2)] {
+        let saved = traced(&search(fault), &submission());
+        let replay = again(&saved, &search(fault), &submission());
+        assert!(
+            matches!(&replay.verdict, Verdict::Reproduced { same: true, .. }),
+            "{}",
+            replay.verdict
+        );
+        assert_eq!(replay.trace, saved);
+    }
+}
+
+#[test]
+fn fixed_code_says_so() {
+    let saved = traced(&search(Fault::ExecutesDuplicates), &submission());
+    let replay = again(&saved, &search(Fault::None), &submission());
+    assert_eq!(replay.verdict, Verdict::Fixed { events: saved.events.len() });
+    assert_eq!(replay.trace.ending, Some(Ending::Held));
+    // The last sum is right now, and was matched all the same.
+    assert_eq!(replay.changed, 1);
+}
+
+#[test]
+fn another_failure_on_the_way_is_told() {
+    let saved = traced(&search(Fault::ExecutesDuplicates), &submission());
+    let replay = again(&saved, &search(Fault::PanicsAt(1)), &submission());
+    assert!(
+        matches!(&replay.verdict, Verdict::Reproduced { same: false, .. }),
+        "{}",
+        replay.verdict
+    );
+}
+
+#[test]
+fn renamed_messages_no_longer_apply() {
+    let saved = traced(&search(Fault::ExecutesDuplicates), &submission());
+    let work = Workload::<u64, u64>::of([1, 2]).expecting([1, 3]);
+    let system =
+        System::new().node("server", server(), &()).client("client", client(1), &server(), work);
+    let replay = again(&saved, &Search::new(system), &renamed::submission());
+    assert_eq!(
+        replay.verdict.to_string(),
+        "no longer applies at event 4: server1 should get Add { number: 1, amount: 1 }, but no \
+         `Add` from client1 is under way to it; there is Plus(1)"
+    );
+}
+
+#[test]
+fn a_run_of_two_searches_is_one_trace() {
+    let first =
+        search(Fault::None).goal(Property::new("client1 has a result", |view| {
+            match view.operations(client(1)).iter().any(|operation| operation.result.is_some()) {
+                true => Ok(()),
+                false => Err(violated("a result", "there is none")),
+            }
+        }));
+    let Outcome::GoalFound(found) = first.run(&submission()).outcome else { panic!("no goal") };
+    let second = || {
+        search(Fault::None)
+            .start_from(found.state.clone())
+            .crash(server())
+            .invariant(clients_done().named("client1 is done, though its server is not there"))
+    };
+    let saved = traced(&second(), &submission());
+    insta::assert_snapshot!(diagram(&saved, &Options::default()));
+    let replay = again(&saved, &second(), &submission());
+    assert!(matches!(replay.verdict, Verdict::Reproduced { same: true, .. }), "{}", replay.verdict);
+    assert_eq!(replay.trace, saved);
+}
+
+/// The same system with other names.
+mod renamed {
+    use faultlab::worker::{Kind, Submission};
+    use faultlab::{Address, Client, Context, Node};
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    pub(crate) enum Message {
+        Plus(u64),
+    }
+
+    #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    pub(crate) struct Server;
+
+    #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    pub(crate) struct Asker {
+        server: Address,
+    }
+
+    impl Node for Server {
+        type Message = Message;
+        type Timer = ();
+
+        fn on_message(&mut self, _: Address, _: Message, _: &mut Context<'_, Message, ()>) {}
+    }
+
+    impl Node for Asker {
+        type Message = Message;
+        type Timer = ();
+
+        fn on_message(&mut self, _: Address, _: Message, _: &mut Context<'_, Message, ()>) {}
+    }
+
+    impl Client for Asker {
+        type Command = u64;
+        type Result = u64;
+
+        fn send_command(&mut self, amount: u64, ctx: &mut Context<'_, Message, ()>) {
+            ctx.send(self.server, Message::Plus(amount));
+        }
+
+        fn result(&self) -> Option<u64> {
+            None
+        }
+    }
+
+    pub(crate) fn submission() -> Submission {
+        Submission::new()
+            .with(Kind::node("server", |_, ()| Server))
+            .with(Kind::client("client", |_, server: Address| Asker { server }))
+    }
+}
