@@ -54,7 +54,11 @@ fn a_violation_is_shown() {
 #[test]
 fn a_panic_is_shown() {
     let trace = traced(&search(Fault::PanicsAt(2)), &submission());
-    insta::assert_snapshot!(diagram(&trace, &Options::default()));
+    let text = diagram(&trace, &Options::default());
+    // Where it panicked moves whenever that file changes.
+    let lines: Vec<&str> = text.lines().filter(|line| !line.contains("common/mod.rs")).collect();
+    assert_eq!(text.lines().count(), lines.len() + 2);
+    insta::assert_snapshot!(lines.join("\n"));
 }
 
 #[test]
