@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::super::causality::Causality;
-use super::super::{Copy, Ending, Trace, What};
+use super::super::{Copy, Ending, Trace, TraceEvent, What};
 use crate::Address;
 
-/// The indices of at most `events_max` events, in order: the first ones, and the last of those that could
+/// The indices of at most `events_max` events, or a few small ones more, in order: the first ones, and the last of those that could
 /// have had a part in how the run ended.
 pub(in crate::trace) fn excerpt(
     trace: &Trace,
@@ -47,6 +47,15 @@ pub(in crate::trace) fn excerpt(
         end.insert(index);
     }
     chosen.extend(end);
+    // To say that one small event is left out takes as much room as to show it.
+    for index in 1..count.saturating_sub(1) {
+        let event = &trace.events[index];
+        let is_small = event.sent.is_empty() && event.timers.is_empty() && event.state.is_none();
+        let between = chosen.contains(&(index - 1)) && chosen.contains(&(index + 1));
+        if between && is_small && event.logged.is_empty() && event.printed.is_empty() {
+            chosen.insert(index);
+        }
+    }
     chosen
 }
 
@@ -56,9 +65,26 @@ pub(in crate::trace) fn relevant(trace: &Trace, causality: &Causality) -> Vec<bo
     for (index, event) in trace.events.iter().enumerate() {
         if matches!(event.what, What::Network { .. } | What::Crash { .. }) {
             past[index] = true;
+        } else if index + 1 < trace.events.len() && is_without_effect(&trace.events, index) {
+            past[index] = false;
         }
     }
     past
+}
+
+/// Whether a node handled something and nothing at all came of it: its state is as it was, and nobody
+/// can tell that it happened.
+pub(in crate::trace) fn is_without_effect(events: &[TraceEvent], index: usize) -> bool {
+    let event = &events[index];
+    let brought_a_result = events.get(index + 1).is_some_and(
+        |next| matches!(next.what, What::Return { node, .. } if Some(node) == event.what.node()),
+    );
+    matches!(event.what, What::Deliver { .. } | What::Fire { .. })
+        && event.sent.is_empty()
+        && event.timers.is_empty()
+        && event.state.is_none()
+        && event.failure.is_none()
+        && !brought_a_result
 }
 
 /// The events in which the run ended: the last one, and the last at each node that the violation

@@ -143,7 +143,7 @@ fn sign(mark: Mark, unicode: bool) -> (char, Role) {
         Mark::Call => ('◆', 'C', Role::Client),
         Mark::Return => ('◇', 'R', Role::Client),
         Mark::Crash => ('✗', 'X', Role::Warning),
-        Mark::World => (' ', ' ', Role::Plain),
+        Mark::World | Mark::Check => (' ', ' ', Role::Plain),
         Mark::Failure => ('✗', '!', Role::Bad),
     };
     (if unicode { sign } else { ascii }, role)

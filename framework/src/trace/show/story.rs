@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::causality::Causality;
 use super::super::{Copy, Ending, Engine, Fate, MessageId, SetTimer, Trace, TraceEvent, What};
 use super::diff::{self, Change};
-use super::excerpt::{excerpt, overtaken_by, relevant};
+use super::excerpt::{excerpt, is_without_effect, overtaken_by, relevant};
 use super::text::{Role, Text, columns, safe, shorten};
 use crate::Address;
 
@@ -98,8 +98,10 @@ pub(in crate::trace) enum Mark {
     Call,
     Return,
     Crash,
-    /// The network changed, or a property was looked at.
+    /// The network changed.
     World,
+    /// A property was looked at.
+    Check,
     /// The node failed in handling the event.
     Failure,
 }
@@ -211,7 +213,10 @@ impl<'a> Teller<'a> {
         up: Vec<bool>,
     ) -> Moment {
         let event = &self.trace.events[index];
-        let (mark, head, odd) = self.head(index);
+        let (mark, mut head, odd) = self.head(index);
+        if is_without_effect(&self.trace.events, index) {
+            head = head.with(Role::Quiet, " (changes nothing)");
+        }
         let (from, label) = match &event.what {
             What::Deliver { from, message, .. } | What::Lose { from, message, .. } => {
                 (self.lanes.get(from).copied(), safe(variant(message)))
@@ -297,9 +302,7 @@ impl<'a> Teller<'a> {
             What::Fire { timer, .. } => {
                 let text = text.with(Role::Timer, "timer ").with_foreign(Role::Timer, timer);
                 let text = match self.causality.origin(index) {
-                    Some(set) => {
-                        text.with(Role::Quiet, format!(" ({})", self.since("set", set, index)))
-                    }
+                    Some(set) => text.with(Role::Quiet, format!(" (set in event {})", set + 1)),
                     None => text,
                 };
                 (Mark::Timer, text, false)
@@ -322,7 +325,7 @@ impl<'a> Teller<'a> {
             }
             What::Check { property } => {
                 let text = text.with(Role::Quiet, "checked: ");
-                (Mark::World, text.with_foreign(Role::Quiet, property), false)
+                (Mark::Check, text.with_foreign(Role::Quiet, property), false)
             }
         }
     }
@@ -333,7 +336,7 @@ impl<'a> Teller<'a> {
             return None;
         };
         let origin = self.causality.origin(index);
-        let since = origin.map(|origin| self.since("sent", origin, index));
+        let since = origin.map(|origin| self.since(origin, index));
         let overtaken = overtaken_by(self.trace, self.causality, index);
         let client = origin.and_then(|origin| {
             self.trace.events[origin + 1..index].iter().find_map(|event| match event.what {
@@ -370,14 +373,14 @@ impl<'a> Teller<'a> {
     }
 
     /// `sent 180ms ago in event 12`, or `sent in event 12` where there are no times.
-    fn since(&self, verb: &str, origin: usize, index: usize) -> String {
+    fn since(&self, origin: usize, index: usize) -> String {
         let times = (self.trace.events[origin].time_ns, self.trace.events[index].time_ns);
         match times {
             (Some(then), Some(now)) => {
                 let ago = duration(now.saturating_sub(then));
-                format!("{verb} {ago} ago in event {}", origin + 1)
+                format!("sent {ago} ago in event {}", origin + 1)
             }
-            _ => format!("{verb} in event {}", origin + 1),
+            _ => format!("sent in event {}", origin + 1),
         }
     }
 
