@@ -79,7 +79,7 @@ impl fmt::Display for Points {
 
 impl Serialize for Points {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.hundredths % 100 == 0 {
+        if self.hundredths.is_multiple_of(100) {
             serializer.serialize_u64(self.hundredths / 100)
         } else {
             serializer.serialize_f64(self.hundredths as f64 / 100.0)

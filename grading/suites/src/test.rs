@@ -69,7 +69,6 @@ impl Test {
     ///
     /// # Panics
     /// When `number` does not look like `2.4`.
-    #[must_use]
     pub fn unit(number: &str, title: &str) -> TestDraft {
         TestDraft::new(Kind::Unit, number, title)
     }
@@ -78,7 +77,6 @@ impl Test {
     ///
     /// # Panics
     /// As [`Test::unit`].
-    #[must_use]
     pub fn run(number: &str, title: &str) -> TestDraft {
         TestDraft { over_seeds: true, ..TestDraft::new(Kind::Run, number, title) }
     }

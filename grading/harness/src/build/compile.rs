@@ -1,0 +1,214 @@
+//! Compiling: one call of the compiler for the student's crate, one for the shim.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use super::hints::{Diagnostic, hints};
+use super::{Lab, Libraries, Sources, Workspace};
+
+/// A submission, compiled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// The program's file.
+    pub file: PathBuf,
+}
+
+/// Why a submission did not compile.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("it does not compile")]
+pub struct CompileError {
+    /// What the compiler said, with colours.
+    pub rendered: String,
+    /// The same without.
+    pub plain: String,
+    /// What it may mean.
+    pub hints: Vec<String>,
+}
+
+/// How many compiled submissions are kept.
+const KEPT_MAX: usize = 24;
+
+/// A compiled submission that was used this recently is kept whatever their number.
+const KEPT_AGE: Duration = Duration::from_secs(3_600);
+
+/// Compiles a submission, or finds it compiled already. For a debugger when `debug` is set.
+///
+/// # Errors
+/// [`CompileError`] when the submission is to blame.
+pub fn compile(
+    workspace: &Workspace,
+    lab: &Lab,
+    libraries: &Libraries,
+    sources: &Sources,
+    debug: bool,
+) -> Result<Program> {
+    let builds = workspace.kept().join("builds");
+    let folder = builds.join(format!("{}-{}", lab.name, key(lab, libraries, sources, debug)?));
+    let file = folder.join("suite");
+    if file.is_file() {
+        // Its age is that of its last use.
+        let _ = fs::File::open(&folder).and_then(|folder| folder.set_modified(SystemTime::now()));
+        return Ok(Program { file });
+    }
+    fs::create_dir_all(&builds)?;
+    // Compiled aside and moved into place, so that a folder is there with all it needs or not at all.
+    let aside = tempfile::Builder::new().prefix("building-").tempdir_in(&builds)?;
+    let crate_name = lab.name.replace('-', "_");
+    let rlib = aside.path().join(format!("lib{crate_name}.rlib"));
+
+    let mut compiler = compiler(workspace, libraries, debug);
+    compiler.args(["--crate-type", "rlib", "--crate-name", &crate_name]);
+    // Held by the lab's manifest too; a submission cannot take it back.
+    compiler.args(["-F", "unsafe_code"]);
+    compiler.arg("-o").arg(&rlib);
+    if let Some(shown_as) = sources.shown_as {
+        let mut remap = OsString::from("--remap-path-prefix=");
+        remap.push(&sources.folder);
+        remap.push("=");
+        remap.push(shown_as);
+        compiler.arg(remap);
+    }
+    compiler.arg(shown(workspace, &sources.folder.join("lib.rs")));
+    run(&mut compiler)?;
+
+    let mut shim = self::compiler(workspace, libraries, debug);
+    shim.args(["--crate-type", "bin", "--crate-name", "suite"]);
+    let mut library = OsString::from(format!("{crate_name}="));
+    library.push(&rlib);
+    shim.arg("--extern").arg(library);
+    shim.arg("-o").arg(aside.path().join("suite"));
+    shim.arg(shown(workspace, &lab.shim()));
+    run(&mut shim)?;
+
+    let aside = aside.keep();
+    if fs::rename(&aside, &folder).is_err() {
+        // Somebody else was faster.
+        let _ = fs::remove_dir_all(&aside);
+    }
+    tidy(&builds);
+    Ok(Program { file })
+}
+
+/// The compiler, with what both calls have in common.
+fn compiler(workspace: &Workspace, libraries: &Libraries, debug: bool) -> Command {
+    let mut compiler =
+        Command::new(env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc")));
+    compiler.args(["--edition", "2024", "-C", "opt-level=0"]);
+    // A program means the same at home and in grading.
+    compiler.args(["-C", "overflow-checks=on", "-C", "debug-assertions=on"]);
+    compiler.args(["-C", if debug { "debuginfo=2" } else { "debuginfo=0" }]);
+    // Warnings are for the editor; what stands between a student and the tests is errors.
+    compiler.args(["-A", "warnings"]);
+    compiler.args(["--error-format=json", "--json=diagnostic-rendered-ansi"]);
+    let mut dependencies = OsString::from("dependency=");
+    dependencies.push(&libraries.dependencies);
+    compiler.arg("-L").arg(dependencies);
+    for (name, file) in &libraries.files {
+        let mut library = OsString::from(format!("{name}="));
+        library.push(file);
+        compiler.arg("--extern").arg(library);
+    }
+    compiler.current_dir(&workspace.root);
+    compiler
+}
+
+/// A file's name, short if it is in the workspace: messages then name it as a person would.
+fn shown<'a>(workspace: &Workspace, file: &'a Path) -> &'a Path {
+    file.strip_prefix(&workspace.root).unwrap_or(file)
+}
+
+/// What the compiler says, a line.
+#[derive(Deserialize)]
+struct Line {
+    message: String,
+    #[serde(default)]
+    code: Option<Code>,
+    level: String,
+    rendered: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Code {
+    code: String,
+}
+
+fn run(compiler: &mut Command) -> Result<()> {
+    let mut child = compiler
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cannot run the compiler, rustc")?;
+    let mut rendered = String::new();
+    let mut diagnostics = Vec::new();
+    if let Some(stderr) = child.stderr.take() {
+        for line in BufReader::new(stderr).split(b'\n') {
+            let line = String::from_utf8_lossy(&line?).into_owned();
+            match serde_json::from_str::<Line>(&line) {
+                Ok(line) => {
+                    let text = line.rendered.unwrap_or_default();
+                    // The summary at the end adds nothing to what stands above it.
+                    if line.level == "failure-note" || line.message.starts_with("aborting due to") {
+                        continue;
+                    }
+                    diagnostics.push(Diagnostic {
+                        code: line.code.map(|code| code.code),
+                        message: line.message,
+                        rendered: anstream::adapter::strip_str(&text).to_string(),
+                    });
+                    rendered.push_str(&text);
+                }
+                // The compiler itself, or the linker, in trouble.
+                Err(_) => {
+                    rendered.push_str(&line);
+                    rendered.push('\n');
+                }
+            }
+        }
+    }
+    let status = child.wait()?;
+    if status.success() {
+        return Ok(());
+    }
+    if rendered.is_empty() {
+        rendered = format!("the compiler ended with {status}\n");
+    }
+    let plain = anstream::adapter::strip_str(&rendered).to_string();
+    Err(CompileError { hints: hints(&diagnostics), rendered, plain }.into())
+}
+
+/// A name for everything that a build depends on.
+fn key(lab: &Lab, libraries: &Libraries, sources: &Sources, debug: bool) -> Result<String> {
+    let mut hasher = DefaultHasher::new();
+    (&libraries.stamp, &sources.contents()?, fs::read(lab.shim())?, debug).hash(&mut hasher);
+    // Messages name the folder, so it is part of the program.
+    (sources.shown_as, sources.shown_as.is_none().then_some(&sources.folder)).hash(&mut hasher);
+    Ok(format!("{:016x}", hasher.finish()))
+}
+
+/// Removes builds that have not been used for long, the oldest first, down to a number of them.
+fn tidy(builds: &Path) {
+    let modified = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
+    let mut old: Vec<(SystemTime, PathBuf)> = fs::read_dir(builds)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| Some((modified(&entry.path())?, entry.path())))
+        .collect();
+    old.sort();
+    let surplus = old.len().saturating_sub(KEPT_MAX);
+    for (modified, folder) in old.into_iter().take(surplus) {
+        if modified.elapsed().is_ok_and(|age| age > KEPT_AGE) {
+            let _ = fs::remove_dir_all(folder);
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Building submissions: the student's crate and its shim, compiled against libraries that are frozen
+//! and optimised, in half a second.
+
+mod compile;
+mod hints;
+mod libraries;
+mod source;
+mod workspace;
+
+pub use compile::{CompileError, Program, compile};
+pub use hints::{Diagnostic, hints};
+pub use libraries::Libraries;
+pub use source::{Source, SourceError, Sources};
+pub use workspace::{Lab, Workspace};

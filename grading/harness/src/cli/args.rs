@@ -1,0 +1,132 @@
+//! What can be asked for on the command line.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use faultlab_suites::{SEED, SEEDS};
+
+/// Runs the tests of a lab and reports points.
+///
+/// Exit code 0: all points. 1: some were lost. 2: bad usage. 3: the submission does not compile.
+/// 4: something other than the submission failed.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "run-tests.sh", disable_version_flag = true)]
+pub(super) struct Args {
+    /// The lab, such as `lab1`
+    pub(super) lab: String,
+
+    /// Run the tests of this part only
+    #[arg(short, long, value_name = "PART")]
+    pub(super) part: Option<u32>,
+
+    /// Run these tests only, such as `2.4` or `2.4,2.5`
+    #[arg(short = 'n', long = "test", value_name = "TEST", value_delimiter = ',')]
+    pub(super) tests: Vec<String>,
+
+    /// Leave out run tests
+    #[arg(long)]
+    pub(super) no_run: bool,
+
+    /// Leave out search tests
+    #[arg(long)]
+    pub(super) no_search: bool,
+
+    /// The seed of the suite: the seeds of all runs are derived from it
+    #[arg(long, value_name = "S", default_value_t = SEED)]
+    pub(super) seed: u64,
+
+    /// Over how many seeds each run test runs
+    #[arg(long, value_name = "K", default_value_t = SEEDS, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(super) seeds: u64,
+
+    /// Run each test with this seed alone, one that a report names
+    #[arg(long, value_name = "SEED", conflicts_with_all = ["seed", "seeds"])]
+    pub(super) only_seed: Option<u64>,
+
+    /// Test the `.rs` files of this folder in place of the lab's `src/`, or the reference solution with
+    /// this `.patch` file applied
+    #[arg(long, value_name = "DIR")]
+    pub(super) submission: Option<PathBuf>,
+
+    /// List the tests and what they assert
+    #[arg(long)]
+    pub(super) list: bool,
+
+    /// Write the report as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+
+    /// Write the report as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub(super) junit: Option<PathBuf>,
+
+    /// Run again on every save
+    #[arg(long, conflicts_with = "breakpoints")]
+    pub(super) watch: bool,
+
+    /// Run one test with one seed in one process without limits, for a debugger
+    #[arg(long)]
+    pub(super) breakpoints: bool,
+
+    /// How many runs go on side by side
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub(super) jobs: Option<u16>,
+
+    /// Say more: what each test asserts, every failing seed, what each handler costs
+    #[arg(short, long)]
+    pub(super) verbose: bool,
+}
+
+impl Args {
+    /// The command that runs one test again, or one of its seeds.
+    pub(super) fn reproduce(&self, test: &str, only_seed: Option<u64>) -> String {
+        let mut command = format!("./scripts/run-tests.sh {} -n {test}", self.lab);
+        if let Some(seed) = only_seed.or(self.only_seed) {
+            command.push_str(&format!(" --only-seed {seed}"));
+        } else {
+            if self.seed != SEED {
+                command.push_str(&format!(" --seed {}", self.seed));
+            }
+            if self.seeds != SEEDS {
+                command.push_str(&format!(" --seeds {}", self.seeds));
+            }
+        }
+        if let Some(submission) = &self.submission {
+            command
+                .push_str(&format!(" --submission {}", quoted(&submission.display().to_string())));
+        }
+        command
+    }
+}
+
+/// A word for a shell.
+fn quoted(word: &str) -> String {
+    let plain =
+        |character: char| character.is_ascii_alphanumeric() || "/._-+=:,@".contains(character);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_reproduced_by_what_differs_from_the_usual() {
+        let args = |line: &[&str]| {
+            Args::try_parse_from(["run-tests.sh", "lab1"].iter().chain(line)).expect("it is usage")
+        };
+        assert_eq!(args(&[]).reproduce("2.4", None), "./scripts/run-tests.sh lab1 -n 2.4");
+        assert_eq!(
+            args(&["--seed", "7", "--seeds", "3"]).reproduce("2.4", None),
+            "./scripts/run-tests.sh lab1 -n 2.4 --seed 7 --seeds 3"
+        );
+        assert_eq!(
+            args(&["--seed", "7", "--submission", "my work"]).reproduce("2.4", Some(99)),
+            "./scripts/run-tests.sh lab1 -n 2.4 --only-seed 99 --submission 'my work'"
+        );
+    }
+}

@@ -1,0 +1,321 @@
+//! The command line: `run-tests.sh`.
+
+mod args;
+mod breakpoints;
+mod changes;
+mod screen;
+mod selection;
+mod watch;
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow};
+use clap::Parser;
+use faultlab_suites::{Part, Points, Suite, Test};
+
+use self::args::Args;
+use self::changes::LastRun;
+use self::screen::Screen;
+use self::watch::Watch;
+use crate::build::{self, CompileError, Lab, Libraries, Source, SourceError, Workspace};
+use crate::report::{
+    self, PartReport, Report, SCHEMA, Status, TestReport, Timing, style, terminal, to_json,
+    to_junit,
+};
+use crate::session::{self, Plan, Seeds, property};
+use crate::supervisor::WorkerCommand;
+
+/// All points.
+const ALL_POINTS: u8 = 0;
+/// Some points were lost.
+const POINTS_LOST: u8 = 1;
+/// What was asked for makes no sense.
+const BAD_USAGE: u8 = 2;
+/// The submission does not compile.
+const NOT_COMPILED: u8 = 3;
+/// Something else failed.
+const BROKEN: u8 = 4;
+
+/// The whole of `run-tests`.
+#[must_use]
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    let interrupted = Arc::new(AtomicBool::new(false));
+    match listen_for_interrupts(&interrupted).and_then(|()| run(&args, &interrupted)) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) if error.is::<Usage>() || error.is::<SourceError>() => {
+            complain(&error.to_string());
+            ExitCode::from(BAD_USAGE)
+        }
+        Err(error) => {
+            complain(&format!("{error:#}"));
+            ExitCode::from(BROKEN)
+        }
+    }
+}
+
+/// Bad usage, in one line.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+fn complain(what: &str) {
+    let _ = writeln!(anstream::stderr(), "{} {what}", style::paint(style::RED, "error:"));
+}
+
+/// The first Ctrl-C ends the session and keeps what is known; the second ends the program.
+fn listen_for_interrupts(interrupted: &Arc<AtomicBool>) -> Result<()> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(
+            signal,
+            128 + signal,
+            Arc::clone(interrupted),
+        )?;
+        signal_hook::flag::register(signal, Arc::clone(interrupted))?;
+    }
+    Ok(())
+}
+
+/// What was asked for, made sense of.
+struct Request<'a> {
+    args: &'a Args,
+    workspace: Workspace,
+    suite: Suite,
+    lab: Lab,
+    source: Source,
+}
+
+fn run(args: &Args, interrupted: &AtomicBool) -> Result<u8> {
+    let workspace = Workspace::of_this_program()?;
+    let suite = find_suite(&args.lab, &workspace)?;
+    let tests = selection::select(&suite, args).map_err(Usage)?;
+    if args.list {
+        let seeds = if args.only_seed.is_some() { 1 } else { args.seeds };
+        write!(anstream::stdout(), "{}", terminal::list(&suite, &tests, seeds))?;
+        return Ok(ALL_POINTS);
+    }
+    let lab = workspace.lab(&args.lab).ok_or_else(|| {
+        Usage(format!("there is no folder labs/{}-... with a tests/suite.rs", args.lab))
+    })?;
+    let source = args.submission.as_deref().map_or(Source::Lab, Source::at);
+    let request = Request { args, workspace, suite: suite.clone(), lab, source };
+    if args.breakpoints {
+        return breakpoints::run(&request, &tests);
+    }
+    if args.watch {
+        return watch::run(&request, &tests, interrupted);
+    }
+    run_once(&request, &tests, interrupted, None)
+}
+
+/// The suite of a lab.
+fn find_suite(lab: &str, workspace: &Workspace) -> Result<Suite> {
+    let mut suites = faultlab_suites::all();
+    let known: Vec<String> = suites
+        .iter()
+        .map(|suite| suite.lab().to_owned())
+        .filter(|name| workspace.lab(name).is_some())
+        .collect();
+    suites.retain(|suite| suite.lab() == lab && known.iter().any(|name| name == lab));
+    suites.pop().ok_or_else(|| {
+        Usage(format!("there is no lab `{lab}`; there are {}", known.join(", "))).into()
+    })
+}
+
+/// Builds, runs and reports once. A `watch` ends it early when a file is saved.
+fn run_once(
+    request: &Request<'_>,
+    tests: &[&Test],
+    interrupted: &AtomicBool,
+    watch: Option<&mut Watch>,
+) -> Result<u8> {
+    let Request { args, workspace, suite, .. } = request;
+    let started = Instant::now();
+    let mut screen = Screen::new(suite, watch);
+    screen.status("Compiling");
+    let program = match compile(request, false) {
+        Ok(program) => program,
+        Err(error) => {
+            screen.clear();
+            let error = error.downcast::<CompileError>()?;
+            if interrupted.load(Ordering::Relaxed) {
+                return Ok(POINTS_LOST);
+            }
+            show_compile_error(&error)?;
+            write_documents(args, &report_of_compile_error(request, tests, &error))?;
+            return Ok(NOT_COMPILED);
+        }
+    };
+    let compile_time = started.elapsed();
+    screen.print(&terminal::start(suite, tests, &seeds_in_words(args)))?;
+
+    let traces = workspace.kept().join("traces").join(&args.lab);
+    fs::create_dir_all(&traces)
+        .with_context(|| format!("cannot make the folder {}", traces.display()))?;
+    let reproduce =
+        |number: faultlab_suites::TestNumber, seed| args.reproduce(&number.to_string(), seed);
+    let plan = Plan {
+        suite,
+        tests: tests.to_vec(),
+        seeds: match args.only_seed {
+            Some(seed) => Seeds::Only(seed),
+            None => Seeds::Derived { suite: args.seed, count: args.seeds },
+        },
+        workers: workers(args),
+        worker: WorkerCommand { program: program.file, arguments: Vec::new() },
+        traces,
+        reproduce: &reproduce,
+    };
+    let run_started = Instant::now();
+    let result = session::run(&plan, &mut screen, interrupted);
+    screen.clear();
+
+    let complete = !result.interrupted && tests.len() == suite.tests().count();
+    let mut report = empty_report(request, complete);
+    report.tests = result.tests;
+    report.parts = parts_of(suite, &report.tests);
+    report.timing = Timing {
+        compile_ms: millis(compile_time),
+        run_ms: millis(run_started.elapsed()),
+        handlers: result.handlers,
+    };
+    report.add_up();
+
+    let last = LastRun::read(
+        workspace.kept().join(format!("last-run-{}.json", args.lab)),
+        args.submission.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
+    );
+    screen.print(&terminal::failures(&report, args.verbose))?;
+    let changes = last.changes(&report);
+    screen.print(&terminal::summary(&report, &changes, started.elapsed(), args.verbose))?;
+    if result.interrupted {
+        let left = tests.len() - report.tests.len();
+        let left = terminal::number_of(left as u64, "test");
+        screen.print(&format!("{:>12} before the end; {left} left\n", "Interrupted"))?;
+    }
+    last.write(&report);
+    write_documents(args, &report)?;
+    let all = report.points_earned == report.points_possible && !result.interrupted;
+    Ok(if all { ALL_POINTS } else { POINTS_LOST })
+}
+
+fn compile(request: &Request<'_>, debug: bool) -> Result<build::Program> {
+    let libraries = Libraries::of(&request.workspace)?;
+    let sources = request.source.files(&request.workspace, &request.lab)?;
+    build::compile(&request.workspace, &request.lab, &libraries, &sources, debug)
+}
+
+fn show_compile_error(error: &CompileError) -> Result<()> {
+    let mut stderr = anstream::stderr();
+    write!(stderr, "{}", error.rendered)?;
+    for hint in &error.hints {
+        writeln!(stderr, "{} {hint}", style::paint(style::CYAN, "hint:"))?;
+    }
+    Ok(())
+}
+
+fn seeds_in_words(args: &Args) -> String {
+    match args.only_seed {
+        Some(seed) => format!("seed {seed} alone"),
+        None => {
+            format!(
+                "{} a run test, suite seed {}",
+                terminal::number_of(args.seeds, "seed"),
+                args.seed
+            )
+        }
+    }
+}
+
+fn workers(args: &Args) -> usize {
+    match args.jobs {
+        Some(jobs) => usize::from(jobs),
+        None => thread::available_parallelism().map_or(2, usize::from).min(8),
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn empty_report(request: &Request<'_>, complete: bool) -> Report {
+    let Request { args, suite, .. } = request;
+    Report {
+        schema: SCHEMA.to_owned(),
+        lab: suite.lab().to_owned(),
+        title: suite.title().to_owned(),
+        seed: args.seed,
+        seeds: args.seeds,
+        complete,
+        compile_error: None,
+        points_earned: Points::ZERO,
+        points_possible: Points::ZERO,
+        parts: Vec::new(),
+        tests: Vec::new(),
+        timing: Timing::default(),
+    }
+}
+
+/// The parts that have tests in the report.
+fn parts_of(suite: &Suite, tests: &[TestReport]) -> Vec<PartReport> {
+    let has_tests = |part: &&Part| tests.iter().any(|test| test.number.part == part.number());
+    let report = |part: &Part| PartReport {
+        number: part.number(),
+        title: part.title().to_owned(),
+        points_earned: Points::ZERO,
+        points_possible: Points::ZERO,
+    };
+    suite.parts().iter().filter(has_tests).map(report).collect()
+}
+
+fn report_of_compile_error(request: &Request<'_>, tests: &[&Test], error: &CompileError) -> Report {
+    let Request { args, suite, .. } = request;
+    let mut report = empty_report(request, tests.len() == suite.tests().count());
+    report.compile_error = Some(error.plain.clone());
+    report.tests = tests
+        .iter()
+        .map(|test| TestReport {
+            number: test.number(),
+            title: test.title().to_owned(),
+            asserts: test.asserts().to_owned(),
+            kind: test.kind(),
+            unreliable: test.is_unreliable(),
+            credit: test.credit(),
+            status: Status::Failed,
+            points_earned: Points::ZERO,
+            points_possible: test.points(),
+            seeds_run: 0,
+            seeds_passed: 0,
+            failing_seeds: Vec::new(),
+            property: Some(property::COMPILES.to_owned()),
+            reason: Some("the submission does not compile".to_owned()),
+            shown_seed: None,
+            excerpt: None,
+            reproduce: args.reproduce(&test.number().to_string(), None),
+        })
+        .collect();
+    report.parts = parts_of(suite, &report.tests);
+    report.add_up();
+    report
+}
+
+fn write_documents(args: &Args, report: &report::Report) -> Result<()> {
+    let write = |file: &Option<std::path::PathBuf>, text: fn(&Report) -> String| match file {
+        Some(file) => write_file(file, &text(report)),
+        None => Ok(()),
+    };
+    write(&args.json, to_json)?;
+    write(&args.junit, to_junit)
+}
+
+fn write_file(file: &Path, text: &str) -> Result<()> {
+    fs::write(file, text).map_err(|error| anyhow!("cannot write {}: {error}", file.display()))
+}

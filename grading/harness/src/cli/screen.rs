@@ -1,0 +1,76 @@
+//! What the terminal shows while tests run.
+
+use std::io::{self, IsTerminal, Write};
+
+use anstream::AutoStream;
+use faultlab_suites::Suite;
+
+use super::watch::Watch;
+use crate::report::style::{GREEN, paint};
+use crate::report::{TestReport, terminal};
+use crate::session::{Observer, Progress};
+
+/// A screen: lines that stay, and under them one that says how far the session is.
+pub(super) struct Screen<'a> {
+    suite: &'a Suite,
+    out: AutoStream<io::Stdout>,
+    /// Whether the line that comes and goes is shown: only where somebody sees it.
+    live: bool,
+    shown: bool,
+    last: Option<TestReport>,
+    watch: Option<&'a mut Watch>,
+}
+
+impl<'a> Screen<'a> {
+    pub(super) fn new(suite: &'a Suite, watch: Option<&'a mut Watch>) -> Self {
+        let live = io::stdout().is_terminal() && io::stderr().is_terminal();
+        Self { suite, out: anstream::stdout(), live, shown: false, last: None, watch }
+    }
+
+    /// Prints lines that stay.
+    pub(super) fn print(&mut self, text: &str) -> io::Result<()> {
+        self.clear();
+        write!(self.out, "{text}")?;
+        self.out.flush()
+    }
+
+    /// Shows what is going on, until the next line.
+    pub(super) fn status(&mut self, what: &str) {
+        if self.live {
+            let what = paint(GREEN, format!("{what:>12}"));
+            let _ = write!(anstream::stderr(), "\r\x1b[2K{what} ...");
+            self.shown = true;
+        }
+    }
+
+    /// Takes the line that comes and goes away.
+    pub(super) fn clear(&mut self) {
+        if self.shown {
+            let _ = write!(anstream::stderr(), "\r\x1b[2K");
+            self.shown = false;
+        }
+    }
+}
+
+impl Observer for Screen<'_> {
+    fn finished(&mut self, report: &TestReport) {
+        // Nobody is left to be told when standard output is gone.
+        let _ = self.print(&terminal::test_line(self.suite, report, self.last.as_ref()));
+        self.last = Some(report.clone());
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        if !self.live {
+            return;
+        }
+        let Some(test) = progress.test else { return };
+        let what = paint(GREEN, format!("{:>12}", "Running"));
+        let Progress { runs_done, runs, .. } = progress;
+        let _ = write!(anstream::stderr(), "\r\x1b[2K{what} {runs_done}/{runs} runs, at {test}");
+        self.shown = true;
+    }
+
+    fn wants_to_stop(&mut self) -> bool {
+        self.watch.as_mut().is_some_and(|watch| watch.has_changed())
+    }
+}

@@ -1,0 +1,87 @@
+//! `--watch`: runs again on every save.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, SystemTime};
+use std::{fs, io};
+
+use anyhow::Result;
+use faultlab_suites::Test;
+
+use super::{ALL_POINTS, Request, run_once};
+use crate::build::Source;
+
+/// How often files are looked at.
+const GLANCE: Duration = Duration::from_millis(150);
+
+/// Looks at the times of files.
+pub(super) struct Watch {
+    places: Vec<PathBuf>,
+    seen: Vec<(PathBuf, SystemTime, u64)>,
+}
+
+impl Watch {
+    fn new(places: Vec<PathBuf>) -> Self {
+        let mut watch = Self { places, seen: Vec::new() };
+        watch.seen = watch.look();
+        watch
+    }
+
+    /// Whether a file was saved, added or removed since this was last noted.
+    pub(super) fn has_changed(&mut self) -> bool {
+        self.look() != self.seen
+    }
+
+    /// Notes the files as they are.
+    fn note(&mut self) {
+        self.seen = self.look();
+    }
+
+    fn look(&self) -> Vec<(PathBuf, SystemTime, u64)> {
+        let mut files = Vec::new();
+        let mut places = self.places.clone();
+        while let Some(place) = places.pop() {
+            let Ok(metadata) = fs::metadata(&place) else { continue };
+            if metadata.is_dir() {
+                let entries = fs::read_dir(&place).into_iter().flatten().flatten();
+                places.extend(entries.map(|entry| entry.path()).filter(|path| {
+                    path.is_dir() || path.extension().is_some_and(|extension| extension == "rs")
+                }));
+            } else {
+                let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+                files.push((place, modified, metadata.len()));
+            }
+        }
+        files.sort();
+        files
+    }
+}
+
+/// Runs, waits for a save, and runs again, until Ctrl-C.
+pub(super) fn run(request: &Request<'_>, tests: &[&Test], interrupted: &AtomicBool) -> Result<u8> {
+    let place = match &request.source {
+        Source::Lab => request.lab.source(),
+        Source::Folder(path) | Source::Patch(path) => path.clone(),
+    };
+    let mut watch = Watch::new(vec![place]);
+    loop {
+        watch.note();
+        if io::IsTerminal::is_terminal(&io::stdout()) {
+            write!(anstream::stdout(), "\x1b[2J\x1b[H")?;
+        }
+        run_once(request, tests, interrupted, Some(&mut watch))?;
+        if !watch.has_changed() {
+            writeln!(anstream::stdout(), "{:>12} for a save; Ctrl-C ends it", "Waiting")?;
+        }
+        while !watch.has_changed() {
+            if interrupted.load(Ordering::Relaxed) {
+                return Ok(ALL_POINTS);
+            }
+            thread::sleep(GLANCE);
+        }
+        // Editors write in several steps.
+        thread::sleep(Duration::from_millis(30));
+    }
+}

@@ -1,0 +1,91 @@
+//! The report as JUnit XML, as continuous integration services read it.
+
+use std::io;
+
+use quick_xml::Writer;
+use quick_xml::events::{BytesDecl, BytesText, Event};
+
+use super::{Report, Status, TestReport};
+
+/// The report as a JUnit document: a suite a part, a case a test.
+#[must_use]
+pub fn to_junit(report: &Report) -> String {
+    let mut xml = Writer::new_with_indent(Vec::new(), b' ', 2);
+    write(&mut xml, report).expect("writing to memory does not fail");
+    let mut text = String::from_utf8(xml.into_inner()).expect("what was written is text");
+    text.push('\n');
+    text
+}
+
+fn write(xml: &mut Writer<Vec<u8>>, report: &Report) -> io::Result<()> {
+    xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
+    let all: Vec<&TestReport> = report.tests.iter().collect();
+    xml.create_element("testsuites")
+        .with_attributes([("name", report.lab.as_str())])
+        .with_attributes(counts(&all).iter().map(|(name, count)| (*name, count.as_str())))
+        .write_inner_content(|xml| {
+            for part in &report.parts {
+                let tests: Vec<&TestReport> =
+                    all.iter().copied().filter(|test| test.number.part == part.number).collect();
+                let name = format!("{} part {}: {}", report.lab, part.number, part.title);
+                xml.create_element("testsuite")
+                    .with_attributes([("name", name.as_str())])
+                    .with_attributes(counts(&tests).iter().map(|(name, n)| (*name, n.as_str())))
+                    .write_inner_content(|xml| {
+                        tests.iter().try_for_each(|test| case(xml, report, test))
+                    })?;
+            }
+            Ok(())
+        })?;
+    Ok(())
+}
+
+fn case(xml: &mut Writer<Vec<u8>>, report: &Report, test: &TestReport) -> io::Result<()> {
+    let name = format!("{} {}", test.number, test.title);
+    let element = xml
+        .create_element("testcase")
+        .with_attributes([("classname", report.lab.as_str()), ("name", name.as_str())]);
+    let tag = match test.status {
+        Status::Passed => {
+            element.write_empty()?;
+            return Ok(());
+        }
+        Status::Inconclusive => "error",
+        Status::NotImplemented => "skipped",
+        Status::Partial | Status::Failed | Status::TimedOut => "failure",
+    };
+    let reason = readable(test.reason.as_deref().unwrap_or_default());
+    let property = readable(test.property.as_deref().unwrap_or(test.status.as_str()));
+    let detail = readable(&format!(
+        "{reason}\n{} of {} points, {} of {} seeds passed\n{}\n",
+        test.points_earned, test.points_possible, test.seeds_passed, test.seeds_run, test.reproduce,
+    ));
+    element.write_inner_content(|xml| {
+        xml.create_element(tag)
+            .with_attributes([("type", property.as_str()), ("message", reason.as_str())])
+            .write_text_content(BytesText::new(&detail))?;
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn counts(tests: &[&TestReport]) -> [(&'static str, String); 4] {
+    let count = |statuses: &[Status]| {
+        tests.iter().filter(|test| statuses.contains(&test.status)).count().to_string()
+    };
+    [
+        ("tests", tests.len().to_string()),
+        ("failures", count(&[Status::Partial, Status::Failed, Status::TimedOut])),
+        ("errors", count(&[Status::Inconclusive])),
+        ("skipped", count(&[Status::NotImplemented])),
+    ]
+}
+
+/// The text without characters that XML cannot hold, even escaped.
+fn readable(text: &str) -> String {
+    let allowed = |&character: &char| {
+        matches!(character, '\t' | '\n')
+            || (character >= ' ' && !matches!(character, '\u{fffe}' | '\u{ffff}'))
+    };
+    text.chars().filter(allowed).collect()
+}

@@ -1,0 +1,160 @@
+//! The report: one versioned document, from which everything else is rendered.
+
+mod excerpt;
+mod json;
+mod junit;
+pub(crate) mod style;
+pub mod terminal;
+
+use faultlab_suites::{Credit, Kind, Points, TestNumber};
+use serde::{Deserialize, Serialize};
+
+pub use crate::worker::protocol::HandlerCost;
+
+pub use excerpt::excerpt;
+pub use json::to_json;
+pub use junit::to_junit;
+
+/// The name and version of the document's format.
+pub const SCHEMA: &str = "faultlab-report/1";
+
+/// What a submission came to.
+///
+/// The same submission and seed give the same document, apart from [`timing`](Report::timing), which
+/// takes no part in the grade.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// The lab: `lab1`.
+    pub lab: String,
+    /// What the lab is about.
+    pub title: String,
+    /// The suite's seed.
+    pub seed: u64,
+    /// Over how many seeds a run test runs.
+    pub seeds: u64,
+    /// Whether every test of the lab was run to its end. Else points are those of the tests here.
+    pub complete: bool,
+    /// What the compiler said, when the submission does not compile. Then no test was run.
+    pub compile_error: Option<String>,
+    /// What was earned.
+    pub points_earned: Points,
+    /// What could be earned.
+    pub points_possible: Points,
+    /// The parts that have tests here.
+    pub parts: Vec<PartReport>,
+    /// The tests, in order.
+    pub tests: Vec<TestReport>,
+    /// What was measured in real time.
+    pub timing: Timing,
+}
+
+/// What a part came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartReport {
+    /// Its number.
+    pub number: u32,
+    /// What it is about.
+    pub title: String,
+    /// What was earned.
+    pub points_earned: Points,
+    /// What could be earned.
+    pub points_possible: Points,
+}
+
+/// What a test came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestReport {
+    /// Its number: `"2.4"`.
+    pub number: TestNumber,
+    /// Its title.
+    pub title: String,
+    /// What it asserts.
+    pub asserts: String,
+    /// Its kind.
+    pub kind: Kind,
+    /// Whether its network loses, doubles or delays messages on purpose.
+    pub unreliable: bool,
+    /// How its points are given.
+    pub credit: Credit,
+    /// What it came to.
+    pub status: Status,
+    /// What was earned.
+    pub points_earned: Points,
+    /// What could be earned.
+    pub points_possible: Points,
+    /// How many seeds were run.
+    pub seeds_run: u64,
+    /// How many of them passed.
+    pub seeds_passed: u64,
+    /// The others, in order.
+    pub failing_seeds: Vec<u64>,
+    /// The property that broke, if one did.
+    pub property: Option<String>,
+    /// How it broke, or what else went wrong; `None` when all seeds passed.
+    pub reason: Option<String>,
+    /// The seed whose run `property`, `reason` and `excerpt` are about.
+    pub shown_seed: Option<u64>,
+    /// The end of that run, drawn as a diagram in plain text.
+    pub excerpt: Option<String>,
+    /// The command that runs this again: the run that is shown, or else the test.
+    pub reproduce: String,
+}
+
+/// What a test came to, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Every seed passed.
+    Passed,
+    /// Some seeds passed, and give their share of the points.
+    Partial,
+    /// It did not pass.
+    Failed,
+    /// It could not be decided. This is no pass.
+    Inconclusive,
+    /// The submission has a `todo!` where this test needs code.
+    NotImplemented,
+    /// A handler did not return.
+    TimedOut,
+}
+
+impl Status {
+    /// The word that documents use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Inconclusive => "inconclusive",
+            Self::NotImplemented => "not-implemented",
+            Self::TimedOut => "timed-out",
+        }
+    }
+}
+
+/// What was measured in real time. It takes no part in the grade.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timing {
+    /// Compiling the submission, in milliseconds.
+    pub compile_ms: u64,
+    /// Running the tests, in milliseconds.
+    pub run_ms: u64,
+    /// How long handlers take, the costliest first.
+    pub handlers: Vec<HandlerCost>,
+}
+
+impl Report {
+    /// Adds up parts and the lab from the tests.
+    pub fn add_up(&mut self) {
+        for part in &mut self.parts {
+            let tests = || self.tests.iter().filter(|test| test.number.part == part.number);
+            part.points_earned = tests().map(|test| test.points_earned).sum();
+            part.points_possible = tests().map(|test| test.points_possible).sum();
+        }
+        self.points_earned = self.parts.iter().map(|part| part.points_earned).sum();
+        self.points_possible = self.parts.iter().map(|part| part.points_possible).sum();
+    }
+}

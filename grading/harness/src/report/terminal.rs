@@ -1,0 +1,255 @@
+//! The report on a terminal: a line a test as it is done, then what failed, then the points.
+
+use std::time::Duration;
+
+use faultlab_suites::{Suite, Test};
+
+use super::style::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, paint, status};
+use super::{Report, Status, TestReport};
+
+/// The width of the column that says what a line is about.
+const STATUS_COLUMNS: usize = 12;
+
+/// How many failing seeds are named.
+const SEEDS_NAMED_MAX: usize = 5;
+
+/// A line that starts with a word in the status column.
+fn line(style: anstyle::Style, word: &str, rest: &str) -> String {
+    let word = format!("{word:>STATUS_COLUMNS$}");
+    format!("{} {rest}\n", paint(style, word))
+}
+
+/// What comes first: what is going to be run.
+#[must_use]
+pub fn start(suite: &Suite, tests: &[&Test], seeds: &str) -> String {
+    let count = number_of(tests.len() as u64, "test");
+    let what = format!("{count} of {} \"{}\", {seeds}", suite.lab(), suite.title());
+    line(GREEN, "Starting", &what)
+}
+
+/// The line of a test that is done, under the heading of its part if it is the part's first.
+#[must_use]
+pub fn test_line(suite: &Suite, test: &TestReport, before: Option<&TestReport>) -> String {
+    let mut text = String::new();
+    let part = test.number.part;
+    if before.is_none_or(|before| before.number.part != part)
+        && let Some(part) = suite.parts().iter().find(|other| other.number() == part)
+    {
+        let heading = paint(BOLD, format!("Part {}: {}", part.number(), part.title()));
+        text.push_str(&format!("\n{:>STATUS_COLUMNS$} {heading}\n", ""));
+    }
+    text.push_str(&status_line(test));
+    // What is missing is said once, however many tests in a row need it.
+    if test.status == Status::NotImplemented
+        && before.is_none_or(|before| before.reason != test.reason)
+    {
+        let reason = test.reason.as_deref().unwrap_or_default();
+        text.push_str(&format!("{:>width$}{}\n", "", paint(DIM, reason), width = REASON_INDENT));
+    }
+    text
+}
+
+/// Where a reason starts that stands under its test's title.
+const REASON_INDENT: usize = STATUS_COLUMNS + 17;
+
+fn status_line(test: &TestReport) -> String {
+    let (word, style) = status(test.status);
+    let points = format!("{}/{}", test.points_earned, test.points_possible);
+    let seeds = match (test.seeds_run, test.seeds_passed) {
+        (1, _) | (_, 0) => String::new(),
+        (run, passed) if run == passed => String::new(),
+        (run, passed) => format!(" ({passed} of {run} seeds pass)"),
+    };
+    let rest = format!("[{points:>7}] {:<5} {}{}", test.number, test.title, paint(DIM, seeds));
+    line(style, word, &rest)
+}
+
+/// What failed, with the run that shows it and the command that repeats it. Nothing when nothing did.
+#[must_use]
+pub fn failures(report: &Report, verbose: bool) -> String {
+    let mut text = String::new();
+    for test in &report.tests {
+        if matches!(test.status, Status::Passed | Status::NotImplemented) {
+            continue;
+        }
+        text.push_str(&format!("\n{}\n", paint(DIM, "─".repeat(79))));
+        text.push_str(&failure(test, verbose));
+    }
+    text
+}
+
+/// One test that failed, in full.
+#[must_use]
+pub fn failure(test: &TestReport, verbose: bool) -> String {
+    let mut text = status_line(test);
+    let mut note = |label: &str, content: &str| {
+        let indent = STATUS_COLUMNS + 1;
+        let content = content.trim_end().replace('\n', &format!("\n{:indent$}", ""));
+        text.push_str(&format!("{} {content}\n", paint(DIM, format!("{label:>STATUS_COLUMNS$}"))));
+    };
+    if verbose {
+        note("asserts", &test.asserts);
+    }
+    if let Some(property) = &test.property {
+        note("broken", &paint(BOLD, property));
+    }
+    note("because", test.reason.as_deref().unwrap_or("nobody knows"));
+    if test.seeds_run > 1 {
+        note("seeds", &seeds(test, verbose));
+    }
+    if let Some(excerpt) = &test.excerpt {
+        let shown = test.shown_seed.map(|seed| format!("seed {seed}")).unwrap_or_default();
+        note("the run", &shown);
+        text.push('\n');
+        for line in excerpt.lines() {
+            text.push_str(format!("    {line}").trim_end());
+            text.push('\n');
+        }
+        text.push('\n');
+    }
+    let command = paint(BOLD, &test.reproduce);
+    text.push_str(&format!("{} {command}\n", paint(DIM, format!("{:>STATUS_COLUMNS$}", "again"))));
+    text
+}
+
+fn seeds(test: &TestReport, verbose: bool) -> String {
+    let failing = test.failing_seeds.len();
+    let named = if verbose { failing } else { failing.min(SEEDS_NAMED_MAX) };
+    let mut names: Vec<String> =
+        test.failing_seeds[..named].iter().map(ToString::to_string).collect();
+    if named < failing {
+        names.push("...".to_owned());
+    }
+    format!("{failing} of {} fail: {}", test.seeds_run, names.join(", "))
+}
+
+/// What comes last: what changed, the points, and what to look at next.
+#[must_use]
+pub fn summary(report: &Report, changes: &[String], took: Duration, verbose: bool) -> String {
+    let mut text = format!("\n{}\n", paint(DIM, "═".repeat(79)));
+    let mut counts = Vec::new();
+    for (wanted, words, style) in [
+        (Status::Passed, "passed", GREEN),
+        (Status::Partial, "passed in part", YELLOW),
+        (Status::Failed, "failed", RED),
+        (Status::TimedOut, "timed out", RED),
+        (Status::Inconclusive, "undecided", YELLOW),
+        (Status::NotImplemented, "not implemented yet", CYAN),
+    ] {
+        let count = report.tests.iter().filter(|test| test.status == wanted).count();
+        if count > 0 {
+            counts.push(paint(style, format!("{count} {words}")));
+        }
+    }
+    let tests = number_of(report.tests.len() as u64, "test");
+    let seconds = format!("[{:.2} s]", took.as_secs_f64());
+    text.push_str(&line(BOLD, "Summary", &format!("{seconds} {tests}: {}", counts.join(", "))));
+    let width = report.parts.iter().map(|part| part.title.chars().count()).max().unwrap_or(0);
+    for part in &report.parts {
+        let points = format!("{:>6}/{}", part.points_earned, part.points_possible);
+        let rest = format!("{:<width$} {points}", part.title);
+        text.push_str(&format!("{:>STATUS_COLUMNS$} {rest}\n", format!("Part {}", part.number)));
+    }
+    let all = report.points_earned == report.points_possible;
+    let points = format!("{:>6}/{} points", report.points_earned, report.points_possible);
+    let points = paint(if all { GREEN } else { BOLD }, points);
+    text.push_str(&format!("{:>STATUS_COLUMNS$} {:<width$} {points}\n", report.lab, ""));
+    if !report.complete {
+        text.push_str(&line(YELLOW, "Not all", "tests of the lab were run"));
+    }
+    for change in changes {
+        text.push_str(&line(CYAN, "Changed", change));
+    }
+    text.push_str(&costs(report, verbose));
+    let next = report.tests.iter().find(|test| test.status != Status::Passed);
+    if let Some(next) = next {
+        let why = match next.status {
+            Status::NotImplemented => next.reason.as_deref().unwrap_or_default(),
+            _ => next.property.as_deref().unwrap_or_default(),
+        };
+        text.push_str(&line(BOLD, "Next", &format!("{} {}: {why}", next.number, next.title)));
+    }
+    text
+}
+
+/// What handlers cost, where that was measured.
+fn costs(report: &Report, verbose: bool) -> String {
+    let handlers = &report.timing.handlers;
+    let mut text = String::new();
+    let shown = if verbose { handlers.len() } else { handlers.len().min(1) };
+    for (index, cost) in handlers[..shown].iter().enumerate() {
+        let mean_us = cost.total_us as f64 / cost.calls.max(1) as f64;
+        let label = match (index, verbose) {
+            (0, true) => "Handlers",
+            (0, false) => "Costliest",
+            _ => "",
+        };
+        let calls = number_of(cost.calls, "call");
+        let rest = format!(
+            "{:<40} {mean_us:>8.1} µs a call, {calls}, at most {} µs",
+            cost.handler, cost.longest_us
+        );
+        text.push_str(&format!("{}\n", paint(DIM, format!("{label:>STATUS_COLUMNS$} {rest}"))));
+    }
+    text
+}
+
+/// The tests of a suite, and what they assert.
+#[must_use]
+pub fn list(suite: &Suite, tests: &[&Test], seeds: u64) -> String {
+    let mut text = format!(
+        "{} \"{}\": {}, {} points\n",
+        paint(BOLD, suite.lab()),
+        suite.title(),
+        number_of(tests.len() as u64, "test"),
+        tests.iter().map(|test| test.points()).sum::<faultlab_suites::Points>(),
+    );
+    for part in suite.parts() {
+        let of_part = || tests.iter().filter(|test| test.number().part == part.number());
+        if of_part().next().is_none() {
+            continue;
+        }
+        let points: faultlab_suites::Points = of_part().map(|test| test.points()).sum();
+        let heading = format!("Part {}: {} ({points} points)", part.number(), part.title());
+        text.push_str(&format!("\n{}\n", paint(BOLD, heading)));
+        for test in of_part() {
+            let kind = match (test.kind(), test.is_unreliable()) {
+                (faultlab_suites::Kind::Unit, _) => "unit",
+                (faultlab_suites::Kind::Run, false) => "run",
+                (faultlab_suites::Kind::Run, true) => "run, unreliable",
+                (faultlab_suites::Kind::Search, _) => "search",
+            };
+            let credit = match (test.seeds(seeds), test.credit()) {
+                (1, _) => String::new(),
+                (seeds, faultlab_suites::Credit::AllOrNothing) => format!(", all of {seeds} seeds"),
+                (seeds, faultlab_suites::Credit::ShareOfSeeds) => {
+                    format!(", by the share of {seeds} seeds")
+                }
+            };
+            let about = format!("({kind}{credit})");
+            let points = format!("[{:>3}]", test.points());
+            text.push_str(&format!(
+                "  {:<5} {points} {} {}\n",
+                test.number(),
+                test.title(),
+                paint(DIM, about),
+            ));
+            text.push_str(&format!("              {}\n", paint(DIM, test.asserts())));
+        }
+    }
+    text
+}
+
+/// `1 test`, `2 tests`, `12,345 tests`.
+pub(crate) fn number_of(count: u64, what: &str) -> String {
+    let digits = count.to_string();
+    let mut grouped = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{grouped} {what}{plural}")
+}

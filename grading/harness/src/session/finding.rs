@@ -1,0 +1,198 @@
+//! Findings: what one seed's run says about a submission.
+
+use faultlab::simulate::{Outcome, RunFailure, Verdict};
+use faultlab::trace::{Trace, What};
+use faultlab::worker::NodeFailure;
+
+use crate::report::Status;
+use crate::supervisor::Loss;
+
+/// The names of the properties that every run must have, whatever its test asserts.
+pub mod property {
+    /// A handler panicked.
+    pub const NO_PANIC: &str = "no handler panics";
+    /// A handler did not return.
+    pub const RETURNS: &str = "every handler returns";
+    /// A handler ended its process.
+    pub const NO_EXIT: &str = "no handler ends its process";
+    /// A message was for nobody.
+    pub const KNOWN_ADDRESS: &str = "messages go to nodes that exist";
+    /// A limit was exceeded.
+    pub const LIMITS: &str = "limits are kept";
+    /// A value did not survive its encoding.
+    pub const ENCODING: &str = "values survive their encoding";
+    /// The submission lacks something.
+    pub const PROVIDED: &str = "the submission provides what the lab asks for";
+    /// Two runs of one seed differ.
+    pub const DETERMINISM: &str = "the same seed gives the same run";
+    /// It does not compile.
+    pub const COMPILES: &str = "the submission compiles";
+}
+
+/// What one run says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What this means for the test, if it is the worst.
+    pub status: Status,
+    /// The property that broke.
+    pub property: Option<String>,
+    /// How, in the lab's terms.
+    pub reason: String,
+}
+
+impl Finding {
+    pub(super) fn new(status: Status, property: &str, reason: impl Into<String>) -> Self {
+        Self { status, property: Some(property.to_owned()), reason: reason.into() }
+    }
+
+    /// A run that says nothing about the submission.
+    pub(super) fn inconclusive(reason: impl Into<String>) -> Self {
+        Self { status: Status::Inconclusive, property: None, reason: reason.into() }
+    }
+
+    /// What an outcome says; `None` when all is well.
+    #[must_use]
+    pub fn of_outcome(outcome: &Outcome) -> Option<Self> {
+        match &outcome.verdict {
+            Verdict::Held => None,
+            Verdict::Violated(violation) => Some(Self::new(
+                Status::Failed,
+                &violation.property,
+                format!("expected {}, but {}", violation.expected, violation.seen),
+            )),
+            Verdict::Undecided { property, reason } => {
+                Some(Self::new(Status::Inconclusive, property, format!("not decided: {reason}")))
+            }
+            Verdict::Failed(failure) => Some(Self::of_failure(failure)),
+        }
+    }
+
+    fn of_failure(failure: &RunFailure) -> Self {
+        if failure.is_not_implemented() {
+            return Self {
+                status: Status::NotImplemented,
+                property: None,
+                reason: format!("not implemented yet: {}", todo_text(failure)),
+            };
+        }
+        let property = match failure {
+            RunFailure::Node { failure, .. } => match failure {
+                NodeFailure::Panicked { .. } => property::NO_PANIC,
+                NodeFailure::Codec { .. } => property::ENCODING,
+                NodeFailure::ProcessLost { .. } => property::NO_EXIT,
+                NodeFailure::NotProvided(_) => property::PROVIDED,
+            },
+            RunFailure::UnknownAddress { .. } => property::KNOWN_ADDRESS,
+            RunFailure::TooMuch { .. } => property::LIMITS,
+        };
+        Self::new(Status::Failed, property, failure.to_string())
+    }
+
+    /// What a lost worker says, with the journal of the run that it was lost in.
+    pub(super) fn of_loss(loss: &Loss, journal: Option<&Trace>, printed: &str) -> Self {
+        let last = journal.and_then(|trace| trace.events.last());
+        let during = match last {
+            Some(event) if event.failure.is_some() => doing(&event.what),
+            // Each handler is written down before it runs.
+            _ => "a constructor, or code that shows or encodes a value,".to_owned(),
+        };
+        let (status, property, what) = match loss {
+            Loss::Hung => (Status::TimedOut, property::RETURNS, loss.to_string()),
+            Loss::Unusable(why) => return Self::inconclusive(format!("a worker failed: {why}")),
+            Loss::Cancelled => return Self::inconclusive("interrupted"),
+            Loss::Flooded => (Status::Failed, property::LIMITS, loss.to_string()),
+            Loss::Exited(_) | Loss::Signalled(_) | Loss::Nonsense(_) => {
+                let what = match last_words(printed) {
+                    Some("stack") => "overflowed its stack".to_owned(),
+                    Some("memory") => "used up its memory".to_owned(),
+                    _ => loss.to_string(),
+                };
+                (Status::Failed, property::NO_EXIT, what)
+            }
+        };
+        let at = last.and_then(|event| event.time_ns).map(at).unwrap_or_default();
+        Self::new(status, property, format!("{during} {what}{at}"))
+    }
+}
+
+/// What the runtime says on standard error when it has to end a process.
+fn last_words(printed: &str) -> Option<&'static str> {
+    if printed.contains("has overflowed its stack") {
+        Some("stack")
+    } else if printed.contains("memory allocation of") {
+        Some("memory")
+    } else {
+        None
+    }
+}
+
+/// The text of a `todo!`.
+fn todo_text(failure: &RunFailure) -> String {
+    let RunFailure::Node { failure: NodeFailure::Panicked { message, location }, .. } = failure
+    else {
+        return failure.to_string();
+    };
+    let text = message
+        .trim_start_matches("not yet implemented")
+        .trim_start_matches("not implemented")
+        .trim_start_matches(": ");
+    let text = if text.is_empty() { "a `todo!`" } else { text };
+    match location {
+        Some(location) => format!("{text} ({location})"),
+        None => text.to_owned(),
+    }
+}
+
+/// Who was doing what: `server1's on_message`.
+fn doing(what: &What) -> String {
+    match what {
+        What::Start { node, .. } => format!("{node}'s init"),
+        What::Deliver { node, from, message, .. } => {
+            format!("{node}'s on_message, given {message} from {from},")
+        }
+        What::Fire { node, timer, .. } => format!("{node}'s on_timer, given {timer},"),
+        What::Command { node, command, .. } => format!("{node}'s send_command, given {command},"),
+        What::Return { node, .. } | What::Lose { node, .. } | What::Crash { node } => {
+            node.to_string()
+        }
+        What::Network { .. } | What::Check { .. } => "a node".to_owned(),
+    }
+}
+
+/// When, in virtual time.
+fn at(time_ns: u64) -> String {
+    format!(" at {}", virtual_time(time_ns))
+}
+
+/// Virtual time, in seconds to the microsecond.
+pub(super) fn virtual_time(time_ns: u64) -> String {
+    format!("{}.{:06} s", time_ns / 1_000_000_000, time_ns % 1_000_000_000 / 1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use faultlab::Address;
+
+    use super::*;
+
+    #[test]
+    fn a_todo_reads_as_a_task() {
+        let failure = RunFailure::Node {
+            node: Address::new("server1"),
+            handler: "on_message".to_owned(),
+            failure: NodeFailure::Panicked {
+                message: "not yet implemented: part 2: answer".to_owned(),
+                location: Some("src/server.rs:7:9".to_owned()),
+            },
+        };
+        let finding = Finding::of_failure(&failure);
+        assert_eq!(finding.status, Status::NotImplemented);
+        assert_eq!(finding.reason, "not implemented yet: part 2: answer (src/server.rs:7:9)");
+    }
+
+    #[test]
+    fn a_lost_worker_of_unknown_cause_is_not_held_against_anybody() {
+        let loss = Loss::Unusable("no such file".to_owned());
+        assert_eq!(Finding::of_loss(&loss, None, "").status, Status::Inconclusive);
+    }
+}

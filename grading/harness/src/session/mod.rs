@@ -1,0 +1,179 @@
+//! A session: every chosen test with every seed, spread over a few workers, until each test has its
+//! report.
+//!
+//! Whatever a submission does to its process, it does to one run of one test. A run that was lost is
+//! repeated alone in a fresh worker before it counts, and recorded, so that the report can say which
+//! handler it was.
+
+mod determinism;
+mod finding;
+mod test_run;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use faultlab_suites::{Suite, Test, TestNumber};
+
+use self::test_run::{Next, Task, TestRun};
+use crate::report::{HandlerCost, TestReport};
+use crate::supervisor::{Pool, WorkerCommand};
+
+pub use finding::{Finding, property};
+
+/// What is to be run, and how.
+pub struct Plan<'a> {
+    /// The suite.
+    pub suite: &'a Suite,
+    /// The chosen tests, in order.
+    pub tests: Vec<&'a Test>,
+    /// Which runs each test consists of.
+    pub seeds: Seeds,
+    /// How many workers run side by side.
+    pub workers: usize,
+    /// How to start one.
+    pub worker: WorkerCommand,
+    /// An existing folder for the traces of runs that fail.
+    pub traces: PathBuf,
+    /// The command that runs a test again, or one of its seeds.
+    pub reproduce: &'a dyn Fn(TestNumber, Option<u64>) -> String,
+}
+
+/// Which runs each test consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seeds {
+    /// `count` seeds, derived from the suite's seed.
+    Derived {
+        /// The suite's seed.
+        suite: u64,
+        /// How many.
+        count: u64,
+    },
+    /// This one alone.
+    Only(u64),
+}
+
+impl Seeds {
+    /// The seeds of a test.
+    #[must_use]
+    pub fn of(self, test: &Test) -> Vec<u64> {
+        match self {
+            Self::Derived { suite, count } => (0..test.seeds(count))
+                .map(|index| faultlab_suites::seed_of(suite, test.number(), index))
+                .collect(),
+            Self::Only(seed) => vec![seed],
+        }
+    }
+}
+
+/// How far a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Runs that are done.
+    pub runs_done: u64,
+    /// All runs.
+    pub runs: u64,
+    /// The first test that has no report yet.
+    pub test: Option<TestNumber>,
+}
+
+/// Is told what happens, as it happens.
+pub trait Observer {
+    /// A test has its report. Called in the order of the tests.
+    fn finished(&mut self, report: &TestReport);
+
+    /// Called every now and then.
+    fn progress(&mut self, progress: Progress);
+
+    /// Asked every now and then: whether the session should end early.
+    fn wants_to_stop(&mut self) -> bool {
+        false
+    }
+}
+
+/// What came of a session.
+#[derive(Clone, Debug, Default)]
+pub struct SessionResult {
+    /// The reports of the tests that were run to their end, in order.
+    pub tests: Vec<TestReport>,
+    /// How long handlers take, the costliest first.
+    pub handlers: Vec<HandlerCost>,
+    /// Whether it was ended early.
+    pub interrupted: bool,
+}
+
+/// How often the session looks whether it was interrupted.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// Runs a session to its end, or until `interrupted` is set.
+pub fn run(
+    plan: &Plan<'_>,
+    observer: &mut dyn Observer,
+    interrupted: &AtomicBool,
+) -> SessionResult {
+    let mut pool = Pool::new(&plan.worker, plan.workers);
+    let mut runs: Vec<TestRun<'_>> =
+        plan.tests.iter().map(|test| TestRun::new(plan, test)).collect();
+    let mut working: BTreeMap<usize, (usize, Task)> = BTreeMap::new();
+    let mut result = SessionResult::default();
+    loop {
+        while let Some(report) = runs.get(result.tests.len()).and_then(TestRun::report) {
+            observer.finished(&report);
+            result.tests.push(report);
+        }
+        if result.tests.len() == runs.len() {
+            break;
+        }
+        if interrupted.load(Ordering::Relaxed) || observer.wants_to_stop() {
+            result.interrupted = true;
+            break;
+        }
+        while let Some(slot) = pool.idle() {
+            let Some((index, task)) = choose(&mut runs, pool.all_idle()) else { break };
+            pool.give(slot, task.batch.clone());
+            working.insert(slot, (index, task));
+        }
+        if let Some((slot, answers)) = pool.wait(GLANCE)
+            && let Some((index, task)) = working.remove(&slot)
+        {
+            runs[index].take_in(task, answers);
+        }
+        observer.progress(Progress {
+            runs_done: runs.iter().map(TestRun::runs_done).sum(),
+            runs: runs.iter().map(TestRun::runs_planned).sum(),
+            test: runs.get(result.tests.len()).map(TestRun::number),
+        });
+    }
+    result.handlers = costliest(runs.iter().flat_map(TestRun::handlers));
+    result
+}
+
+/// The next task, of the first test that has one.
+fn choose<'a>(runs: &mut [TestRun<'a>], all_idle: bool) -> Option<(usize, Task)> {
+    for (index, run) in runs.iter_mut().enumerate() {
+        match run.next(all_idle) {
+            Next::Task(task) => return Some((index, task)),
+            Next::WantsToBeAlone => return None,
+            Next::Nothing => {}
+        }
+    }
+    None
+}
+
+/// Adds up what handlers took in several tests.
+fn costliest<'a>(costs: impl Iterator<Item = &'a HandlerCost>) -> Vec<HandlerCost> {
+    let mut sums: BTreeMap<&str, HandlerCost> = BTreeMap::new();
+    for cost in costs {
+        sums.entry(&cost.handler)
+            .and_modify(|sum| {
+                sum.calls += cost.calls;
+                sum.total_us += cost.total_us;
+                sum.longest_us = sum.longest_us.max(cost.longest_us);
+            })
+            .or_insert_with(|| cost.clone());
+    }
+    let mut sums: Vec<HandlerCost> = sums.into_values().collect();
+    sums.sort_by_key(|cost| std::cmp::Reverse(cost.total_us));
+    sums
+}

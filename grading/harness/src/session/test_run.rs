@@ -1,0 +1,459 @@
+//! One test on its way to its report: which runs are still wanted, and what they said.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::PathBuf;
+
+use faultlab::trace::{Trace, file};
+use faultlab_suites::{Credit, Points, Test, TestNumber};
+
+use super::Plan;
+use super::determinism::{self, Repetition};
+use super::finding::Finding;
+use crate::report::{HandlerCost, Status, TestReport, excerpt};
+use crate::supervisor::{Answers, Batch, Loss, Patience};
+use crate::worker::protocol::{Answer, Done, Job, Mode};
+
+/// A test whose points depend on every seed ends with the first run that hangs; another with the
+/// second. Each costs seconds, and a node that hangs mostly hangs always.
+fn hangs_max(credit: Credit) -> usize {
+    match credit {
+        Credit::AllOrNothing => 1,
+        Credit::ShareOfSeeds => 2,
+    }
+}
+
+/// Something to be done by a worker, and what for.
+#[derive(Clone, Debug)]
+pub(super) struct Task {
+    pub(super) batch: Batch,
+    purpose: Purpose,
+}
+
+#[derive(Clone, Debug)]
+enum Purpose {
+    /// The run of the seed at this index.
+    Seed(usize),
+    /// The same alone, as it was lost.
+    Alone(usize),
+    /// A check that runs can be repeated.
+    Repeat(Repetition),
+    /// The recording of a failing run.
+    Record(usize),
+    /// The recording of a repetition that differed.
+    RecordRepetition(Repetition),
+}
+
+/// What a test wants next.
+pub(super) enum Next {
+    Task(Task),
+    /// It has a task that no other may run beside.
+    WantsToBeAlone,
+    Nothing,
+}
+
+/// What the run of a seed came to.
+#[derive(Clone, Debug)]
+struct SeedRun {
+    /// What is wrong, if anything.
+    finding: Option<Finding>,
+    /// The outcome's digest and steps, if the run came to its end.
+    end: Option<(u64, u64)>,
+}
+
+/// How far a test is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Each seed is run.
+    Seeds,
+    /// Runs are repeated, and a failing one is recorded.
+    Checks,
+    /// Repetitions that differed are recorded.
+    Comparing,
+    /// All is known.
+    Finished,
+}
+
+/// A test on its way to its report.
+pub(super) struct TestRun<'a> {
+    plan: &'a Plan<'a>,
+    test: &'a Test,
+    seeds: Vec<u64>,
+    runs: Vec<Option<SeedRun>>,
+    /// The next seed to be run.
+    next: usize,
+    /// Seeds from here on do not count: an earlier one hung.
+    end: usize,
+    hangs: usize,
+    suspects: Vec<(usize, Loss)>,
+    tasks: VecDeque<Task>,
+    in_flight: usize,
+    stage: Stage,
+    /// The digests of repeated runs.
+    repeated: Vec<(Repetition, Result<u64, Loss>)>,
+    recorded_repetitions: Vec<(Repetition, Trace)>,
+    /// What is wrong with repeating runs.
+    irreproducible: Option<Finding>,
+    /// The recorded run, by the index of its seed.
+    trace: Option<(usize, Trace)>,
+    handlers: Vec<HandlerCost>,
+}
+
+impl<'a> TestRun<'a> {
+    pub(super) fn new(plan: &'a Plan<'a>, test: &'a Test) -> Self {
+        let seeds = plan.seeds.of(test);
+        Self {
+            plan,
+            test,
+            runs: vec![None; seeds.len()],
+            next: 0,
+            end: seeds.len(),
+            seeds,
+            hangs: 0,
+            suspects: Vec::new(),
+            tasks: VecDeque::new(),
+            in_flight: 0,
+            stage: Stage::Seeds,
+            repeated: Vec::new(),
+            recorded_repetitions: Vec::new(),
+            irreproducible: None,
+            trace: None,
+            handlers: Vec::new(),
+        }
+    }
+
+    pub(super) fn number(&self) -> TestNumber {
+        self.test.number()
+    }
+
+    pub(super) fn runs_planned(&self) -> u64 {
+        self.end as u64
+    }
+
+    pub(super) fn runs_done(&self) -> u64 {
+        self.runs[..self.end].iter().flatten().count() as u64
+    }
+
+    pub(super) fn handlers(&self) -> &[HandlerCost] {
+        &self.handlers
+    }
+
+    /// What a worker can do for this test.
+    pub(super) fn next(&mut self, all_idle: bool) -> Next {
+        if let Some((_, loss)) = self.suspects.first() {
+            // Earlier seeds first, whichever was lost first: the report must not depend on that.
+            if self.in_flight > 0 {
+                return Next::Nothing;
+            }
+            if *loss == Loss::Hung && !all_idle {
+                return Next::WantsToBeAlone;
+            }
+            let (index, _) = self.suspects.remove(0);
+            let batch = self.recorded(vec![], index, "");
+            return self.start(Purpose::Alone(index), Batch { patience: Patience::ALONE, ..batch });
+        }
+        if let Some(task) = self.tasks.pop_front() {
+            self.in_flight += 1;
+            return Next::Task(task);
+        }
+        if self.stage == Stage::Seeds && self.next < self.end {
+            let index = self.next;
+            self.next += 1;
+            let batch = self.batch(vec![self.job(index, Mode::Plain)], false);
+            return self.start(Purpose::Seed(index), batch);
+        }
+        Next::Nothing
+    }
+
+    fn start(&mut self, purpose: Purpose, batch: Batch) -> Next {
+        self.in_flight += 1;
+        Next::Task(Task { batch, purpose })
+    }
+
+    /// Takes in what came of a task.
+    pub(super) fn take_in(&mut self, task: Task, answers: Answers) {
+        self.in_flight -= 1;
+        match task.purpose {
+            Purpose::Seed(index) => match last(answers) {
+                Err(loss) => {
+                    self.suspects.push((index, loss));
+                    self.suspects.sort_by_key(|(index, _)| *index);
+                }
+                Ok(answer) => self.note(index, &answer),
+            },
+            Purpose::Alone(index) => match last(answers) {
+                Ok(answer) => self.note(index, &answer),
+                Err(loss) => self.note_loss(index, &loss),
+            },
+            Purpose::Repeat(repetition) => {
+                for answer in answers {
+                    if let Ok(Answer::Done(done)) = &answer
+                        && !done.handlers.is_empty()
+                    {
+                        self.handlers.clone_from(&done.handlers);
+                    }
+                    let digest = match answer {
+                        Ok(Answer::Done(done)) => Ok(done.outcome.digest),
+                        Ok(Answer::TestBroken(why)) => Err(Loss::Unusable(why)),
+                        Ok(Answer::Pulse(_)) => continue,
+                        Err(loss) => Err(loss),
+                    };
+                    self.repeated.push((repetition, digest));
+                }
+            }
+            Purpose::Record(index) => {
+                if let Ok(Answer::Done(done)) = last(answers) {
+                    self.note_recorded(index, &done);
+                }
+                self.trace = self.read_trace(index, "").map(|trace| (index, trace));
+            }
+            Purpose::RecordRepetition(repetition) => {
+                let index = determinism::checked(&self.ends()).map_or(0, |(index, _)| index);
+                let trace = self.read_trace(index, repetition.name());
+                self.recorded_repetitions.extend(trace.map(|trace| (repetition, trace)));
+            }
+        }
+        while self.in_flight == 0 && self.suspects.is_empty() && self.tasks.is_empty() {
+            match self.stage {
+                Stage::Seeds if self.next < self.end => break,
+                Stage::Seeds => self.plan_checks(),
+                Stage::Checks => self.compare(),
+                Stage::Comparing => self.explain(),
+                Stage::Finished => break,
+            }
+        }
+    }
+
+    fn note(&mut self, index: usize, answer: &Answer) {
+        let run = match answer {
+            Answer::Done(done) => SeedRun {
+                finding: Finding::of_outcome(&done.outcome),
+                end: Some((done.outcome.digest, done.outcome.steps)),
+            },
+            Answer::TestBroken(why) => SeedRun {
+                finding: Some(Finding::inconclusive(format!("the test itself failed: {why}"))),
+                end: None,
+            },
+            Answer::Pulse(_) => unreachable!("a pulse ends no job"),
+        };
+        self.runs[index] = Some(run);
+    }
+
+    /// A run that is lost whenever it is run.
+    fn note_loss(&mut self, index: usize, loss: &Loss) {
+        let trace = self.read_trace(index, "");
+        let printed = fs::read(self.printed_path(index, "")).unwrap_or_default();
+        let printed = String::from_utf8_lossy(&printed);
+        let finding = Finding::of_loss(loss, trace.as_ref(), &printed);
+        self.runs[index] = Some(SeedRun { finding: Some(finding), end: None });
+        if *loss == Loss::Hung {
+            self.hangs += 1;
+            if self.hangs >= hangs_max(self.test.credit()) {
+                self.end = index + 1;
+                self.runs[self.end..].fill(None);
+                self.suspects.retain(|&(suspect, _)| suspect <= index);
+            }
+        }
+    }
+
+    /// A failing run was recorded in a fresh worker: it must have gone as it went before.
+    fn note_recorded(&mut self, index: usize, done: &Done) {
+        let before = self.runs[index].as_ref().and_then(|run| run.end);
+        if before.is_some_and(|(digest, _)| digest != done.outcome.digest) {
+            self.irreproducible.get_or_insert_with(|| {
+                determinism::finding(Repetition::Recorded, self.seeds[index], None)
+            });
+        }
+    }
+
+    /// All seeds are run: repeats one, and records one that failed.
+    fn plan_checks(&mut self) {
+        self.stage = Stage::Checks;
+        if let Some((index, other)) = determinism::checked(&self.ends()) {
+            let fresh = vec![self.job(index, Mode::Plain)];
+            let used = vec![
+                self.job(index, Mode::Plain),
+                self.job(other, Mode::Plain),
+                self.job(index, Mode::Profiled),
+            ];
+            for (repetition, jobs) in [(Repetition::Fresh, fresh), (Repetition::Used, used)] {
+                let batch = self.batch(jobs, true);
+                self.tasks.push_back(Task { batch, purpose: Purpose::Repeat(repetition) });
+            }
+        }
+        if let Some(index) = self.shown() {
+            if self.runs[index].as_ref().is_some_and(|run| run.end.is_some()) {
+                let batch = self.recorded(vec![], index, "");
+                self.tasks.push_back(Task { batch, purpose: Purpose::Record(index) });
+            } else {
+                self.trace = self.read_trace(index, "").map(|trace| (index, trace));
+            }
+        }
+    }
+
+    /// The repetitions are there: if they differ, records two that do.
+    fn compare(&mut self) {
+        self.stage = Stage::Comparing;
+        let ends = self.ends();
+        let Some((index, other)) = determinism::checked(&ends) else { return };
+        let Some((ordinary, _)) = ends[index] else { return };
+        match determinism::judge(ordinary, &self.repeated) {
+            None => {}
+            Some(Err(why)) => self.irreproducible = Some(Finding::inconclusive(why)),
+            Some(Ok(repetition)) => {
+                self.irreproducible =
+                    Some(determinism::finding(repetition, self.seeds[index], None));
+                let before = match repetition {
+                    Repetition::Fresh => vec![],
+                    Repetition::Used | Repetition::Recorded => {
+                        vec![self.job(index, Mode::Plain), self.job(other, Mode::Plain)]
+                    }
+                };
+                for (repetition, before) in
+                    [(Repetition::Fresh, vec![]), (Repetition::Used, before)]
+                {
+                    let batch = self.recorded(before, index, repetition.name());
+                    let purpose = Purpose::RecordRepetition(repetition);
+                    self.tasks.push_back(Task { batch, purpose });
+                }
+            }
+        }
+    }
+
+    /// The recorded repetitions are there: names the event at which they part.
+    fn explain(&mut self) {
+        self.stage = Stage::Finished;
+        let Some((index, _)) = determinism::checked(&self.ends()) else { return };
+        if let [(_, first), (_, second)] = &self.recorded_repetitions[..]
+            && let Some((parting, upto)) = determinism::parting(first, second)
+        {
+            let ordinary = self.ends()[index].map_or(0, |(digest, _)| digest);
+            if let Some(Ok(repetition)) = determinism::judge(ordinary, &self.repeated) {
+                let finding = determinism::finding(repetition, self.seeds[index], Some(&parting));
+                self.irreproducible = Some(finding);
+                self.trace = Some((index, upto));
+            }
+        }
+    }
+
+    /// How each seed's run ended, where it came to its end.
+    fn ends(&self) -> Vec<Option<(u64, u64)>> {
+        self.runs[..self.end].iter().map(|run| run.as_ref().and_then(|run| run.end)).collect()
+    }
+
+    /// The index of the failing run that says most: one that came to its end before one that was
+    /// lost, before one that met a `todo!`; of those the shortest.
+    fn shown(&self) -> Option<usize> {
+        let rank = |status: Status| match status {
+            Status::Passed | Status::Partial | Status::Failed => 0,
+            Status::TimedOut => 1,
+            Status::Inconclusive => 2,
+            Status::NotImplemented => 3,
+        };
+        let failing = self.runs[..self.end].iter().enumerate().filter_map(|(index, run)| {
+            let run = run.as_ref()?;
+            let status = run.finding.as_ref()?.status;
+            let (_, steps) = run.end.unwrap_or((0, u64::MAX));
+            Some((rank(status), steps, index))
+        });
+        failing.min().map(|(_, _, index)| index)
+    }
+
+    /// The report, once all is known.
+    pub(super) fn report(&self) -> Option<TestReport> {
+        if self.stage != Stage::Finished {
+            return None;
+        }
+        let counted = || self.runs[..self.end].iter().flatten();
+        let run = counted().count() as u64;
+        let mut passed = counted().filter(|run| run.finding.is_none()).count() as u64;
+        let shown = self.shown();
+        let mut failing: Vec<u64> = self.runs[..self.end]
+            .iter()
+            .zip(&self.seeds)
+            .filter(|(run, _)| run.as_ref().is_some_and(|run| run.finding.is_some()))
+            .map(|(_, seed)| *seed)
+            .collect();
+        let mut finding =
+            shown.and_then(|index| self.runs[index].as_ref()?.finding.as_ref()).cloned();
+        let mut shown_seed = shown.map(|index| self.seeds[index]);
+        let mut trace = self.trace.as_ref().filter(|(index, _)| Some(*index) == shown);
+        if let Some(irreproducible) = &self.irreproducible {
+            // Runs that cannot be repeated prove nothing, whatever they say.
+            passed = 0;
+            failing.clone_from(&self.seeds);
+            shown_seed = determinism::checked(&self.ends()).map(|(index, _)| self.seeds[index]);
+            finding = Some(irreproducible.clone());
+            trace = self.trace.as_ref();
+        }
+        // Seeds behind one that hung were not run, and count as not passed.
+        let planned = self.seeds.len() as u64;
+        let earned = self.test.credit().earned(self.test.points(), passed, planned);
+        let status = match &finding {
+            None => Status::Passed,
+            Some(_) if earned > Points::ZERO => Status::Partial,
+            Some(finding) => finding.status,
+        };
+        let run_again = shown_seed.filter(|_| self.irreproducible.is_none());
+        Some(TestReport {
+            number: self.test.number(),
+            title: self.test.title().to_owned(),
+            asserts: self.test.asserts().to_owned(),
+            kind: self.test.kind(),
+            unreliable: self.test.is_unreliable(),
+            credit: self.test.credit(),
+            status,
+            points_earned: earned,
+            points_possible: self.test.points(),
+            seeds_run: run,
+            seeds_passed: passed,
+            failing_seeds: failing,
+            property: finding.as_ref().and_then(|finding| finding.property.clone()),
+            reason: finding.map(|finding| finding.reason),
+            shown_seed,
+            excerpt: trace
+                .filter(|_| status != Status::NotImplemented)
+                .map(|(_, trace)| excerpt(trace)),
+            reproduce: (self.plan.reproduce)(self.test.number(), run_again),
+        })
+    }
+
+    fn job(&self, index: usize, mode: Mode) -> Job {
+        Job { test: self.test.number(), seed: self.seeds[index], mode }
+    }
+
+    fn batch(&self, jobs: Vec<Job>, fresh: bool) -> Batch {
+        Batch { jobs, fresh, output: None, patience: Patience::FIRST }
+    }
+
+    /// A recorded run in a fresh worker, after other jobs.
+    fn recorded(&self, mut before: Vec<Job>, index: usize, name: &str) -> Batch {
+        let printed = self.printed_path(index, name);
+        // The worker's output is appended; what an earlier session left is not this run's.
+        let _ = fs::remove_file(&printed);
+        let trace = self.trace_path(index, name);
+        let _ = fs::remove_file(&trace);
+        before.push(self.job(index, Mode::Recorded { trace, printed: printed.clone() }));
+        Batch { output: Some(printed), ..self.batch(before, true) }
+    }
+
+    fn trace_path(&self, index: usize, name: &str) -> PathBuf {
+        let file = format!("{}-{}{name}.trace", self.test.number(), self.seeds[index]);
+        self.plan.traces.join(file)
+    }
+
+    fn printed_path(&self, index: usize, name: &str) -> PathBuf {
+        self.trace_path(index, name).with_extension("printed")
+    }
+
+    fn read_trace(&self, index: usize, name: &str) -> Option<Trace> {
+        let file = File::open(self.trace_path(index, name)).ok()?;
+        file::read(BufReader::new(file)).ok()
+    }
+}
+
+/// What came of a batch's last job.
+fn last(mut answers: Answers) -> Result<Answer, Loss> {
+    answers.pop().unwrap_or_else(|| Err(Loss::Unusable("a worker did nothing".to_owned())))
+}

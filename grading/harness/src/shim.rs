@@ -1,0 +1,112 @@
+//! The shim: a few lines a lab that bring a suite and a submission together in one program.
+//!
+//! ```ignore
+//! fn main() -> std::process::ExitCode {
+//!     faultlab_harness::shim::main("lab1", lab1_vocabulary::submission::<lab1::Lab>)
+//! }
+//! ```
+//!
+//! Under a supervisor the program is a worker. Under `cargo test`, `cargo nextest` or an editor's test
+//! explorer it shows each test of the suite by number and title, and is its own supervisor. With
+//! `--one-run TEST SEED` it runs one seed of a test in its own process, for a debugger.
+
+use std::env;
+use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
+
+use faultlab::simulate::Options;
+use faultlab::worker::{LocalHost, Submission};
+use faultlab_suites::{SEED, SEEDS, Suite, TestNumber};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use crate::report::{Status, TestReport, terminal};
+use crate::session::{self, Finding, Observer, Plan, Progress, Seeds};
+use crate::supervisor::WorkerCommand;
+use crate::worker::{self, WORKER_VARIABLE};
+
+/// The whole of a shim's `main`, for the public suite of a lab.
+#[must_use]
+pub fn main(lab: &str, submission: fn() -> Submission) -> ExitCode {
+    match faultlab_suites::all().into_iter().find(|suite| suite.lab() == lab) {
+        Some(suite) => with_suite(suite, submission),
+        None => {
+            eprintln!("there is no suite of {lab}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The same for a suite of one's own.
+#[must_use]
+pub fn with_suite(suite: Suite, submission: fn() -> Submission) -> ExitCode {
+    if env::var_os(WORKER_VARIABLE).is_some() {
+        return worker::serve(&suite, &submission());
+    }
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    if let [flag, number, seed] = &arguments[..]
+        && flag == "--one-run"
+    {
+        return one_run(&suite, &submission(), number, seed);
+    }
+    let trials = suite.tests().map(|test| {
+        let (suite, number) = (suite.clone(), test.number());
+        Trial::test(format!("{number} {}", test.title()), move || trial(&suite, number))
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
+}
+
+/// Runs one seed of a test, here.
+fn one_run(suite: &Suite, submission: &Submission, number: &str, seed: &str) -> ExitCode {
+    let test = number.parse().ok().and_then(|number| suite.test(number));
+    let (Some(test), Ok(seed)) = (test, seed.parse::<u64>()) else {
+        eprintln!("usage: --one-run TEST SEED, as in `--one-run 2.4 1234`");
+        return ExitCode::from(2);
+    };
+    let mut host = LocalHost::new(submission);
+    let outcome = faultlab_suites::run(suite, test, seed, &mut host, Options::default());
+    match Finding::of_outcome(&outcome) {
+        None => {
+            println!("passed, in {} steps", outcome.steps);
+            ExitCode::SUCCESS
+        }
+        Some(finding) => {
+            println!("{}", finding.property.unwrap_or_default());
+            println!("{}", finding.reason);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs one test as `cargo test` does, with this program as the worker.
+fn trial(suite: &Suite, number: TestNumber) -> Result<(), Failed> {
+    struct Nobody;
+    impl Observer for Nobody {
+        fn finished(&mut self, _report: &TestReport) {}
+        fn progress(&mut self, _progress: Progress) {}
+    }
+    let traces = tempfile::tempdir()?;
+    let lab = suite.lab();
+    let reproduce = |number: TestNumber, seed: Option<u64>| {
+        let seed = seed.map(|seed| format!(" --only-seed {seed}")).unwrap_or_default();
+        format!("./scripts/run-tests.sh {lab} -n {number}{seed}")
+    };
+    let plan = Plan {
+        suite,
+        tests: suite.test(number).into_iter().collect(),
+        seeds: Seeds::Derived { suite: SEED, count: SEEDS },
+        // Tests run side by side already.
+        workers: 1,
+        worker: WorkerCommand { program: env::current_exe()?, arguments: Vec::new() },
+        traces: traces.path().to_owned(),
+        reproduce: &reproduce,
+    };
+    let result = session::run(&plan, &mut Nobody, &AtomicBool::new(false));
+    match result.tests.first() {
+        Some(test) if test.status == Status::Passed => Ok(()),
+        Some(test) => {
+            let text = terminal::failure(test, true);
+            Err(anstream::adapter::strip_str(&text).to_string().into())
+        }
+        None => Err("the test was not run".into()),
+    }
+}

@@ -1,0 +1,197 @@
+//! One worker process, as its supervisor sees it.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::worker::protocol::{self, Answer, FrameError, FrameReader, Job};
+use crate::worker::{EXIT_FLOODED, WORKER_VARIABLE};
+
+/// How to start a worker.
+#[derive(Clone, Debug)]
+pub struct WorkerCommand {
+    /// The program that a shim was compiled to.
+    pub program: PathBuf,
+    /// What it is called with.
+    pub arguments: Vec<OsString>,
+}
+
+/// How long the submission's code may run without returning. Real time decides nothing: a run that
+/// hits one of these is repeated alone before it counts, and a handler needs microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Processor time, which a busy machine does not use up.
+    pub cpu: Duration,
+    /// Real time, for code that waits for something.
+    pub real: Duration,
+}
+
+impl Patience {
+    /// The patience with a run among others.
+    pub const FIRST: Self = Self { cpu: Duration::from_secs(1), real: Duration::from_secs(10) };
+
+    /// The patience with a run that is repeated alone.
+    pub const ALONE: Self = Self { cpu: Duration::from_secs(2), real: Duration::from_secs(20) };
+}
+
+/// How long a worker may say nothing at all: it sends a pulse twenty times a second.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// How often a supervisor looks up from waiting.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// Why a worker has not finished its job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// Its code did not return.
+    Hung,
+    /// It printed without end.
+    Flooded,
+    /// The process ended by itself, with this exit code.
+    Exited(i32),
+    /// The process was ended by this signal.
+    Signalled(i32),
+    /// It said something that is not an answer.
+    Nonsense(String),
+    /// It could not be started, or is frozen: not the submission's doing.
+    Unusable(String),
+    /// Nobody wants the answer any more.
+    Cancelled,
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hung => f.write_str("did not return"),
+            Self::Flooded => f.write_str("printed without end"),
+            Self::Exited(code) => write!(f, "ended its process, with exit code {code}"),
+            Self::Signalled(signal) => {
+                let guess = match Signal::from_named_raw(*signal) {
+                    Some(Signal::ABORT) => ": out of stack or memory, or `abort` was called",
+                    Some(Signal::SEGV | Signal::BUS) => ": out of stack?",
+                    Some(Signal::KILL) => ": killed from outside, or out of memory",
+                    _ => "",
+                };
+                write!(f, "ended its process, with signal {signal}{guess}")
+            }
+            Self::Nonsense(what) => write!(f, "disturbed the process it runs in ({what})"),
+            Self::Unusable(why) => write!(f, "could not be run: {why}"),
+            Self::Cancelled => f.write_str("was cancelled"),
+        }
+    }
+}
+
+/// A worker process that is running. It is killed when this is dropped.
+pub(super) struct WorkerProcess {
+    child: Child,
+    stream: UnixStream,
+    reader: FrameReader,
+}
+
+impl WorkerProcess {
+    /// Starts a worker. What it prints goes to the end of `output`, or nowhere.
+    pub(super) fn start(command: &WorkerCommand, output: Option<&Path>) -> io::Result<Self> {
+        let (ours, theirs) = UnixStream::pair()?;
+        ours.set_read_timeout(Some(GLANCE))?;
+        let (stdout, stderr) = match output {
+            Some(path) => {
+                let file = File::options().append(true).create(true).open(path)?;
+                (Stdio::from(file.try_clone()?), Stdio::from(file))
+            }
+            None => (Stdio::null(), Stdio::null()),
+        };
+        let child = Command::new(&command.program)
+            .args(&command.arguments)
+            // A submission sees the same environment on every machine: none.
+            .env_clear()
+            .env(WORKER_VARIABLE, "1")
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(stdout)
+            .stderr(stderr)
+            // Ctrl-C is for the supervisor; and what a worker starts is killed with it.
+            .process_group(0)
+            .spawn()?;
+        Ok(Self { child, stream: ours, reader: FrameReader::default() })
+    }
+
+    /// Has a job done. After an error the worker must not be used again.
+    pub(super) fn perform(
+        &mut self,
+        job: &Job,
+        patience: Patience,
+        cancelled: &AtomicBool,
+    ) -> Result<Answer, Loss> {
+        if let Err(error) = protocol::write(&mut self.stream, job) {
+            return Err(self.loss(error));
+        }
+        let mut last_sign = Instant::now();
+        loop {
+            match self.reader.read::<Answer>(&mut self.stream) {
+                Ok(Some(Answer::Pulse(pulse))) => {
+                    last_sign = Instant::now();
+                    if u128::from(pulse.inside_cpu_ms) > patience.cpu.as_millis()
+                        || u128::from(pulse.inside_ms) > patience.real.as_millis()
+                    {
+                        return Err(Loss::Hung);
+                    }
+                }
+                Ok(Some(answer)) => return Ok(answer),
+                Ok(None) if last_sign.elapsed() > SILENCE_MAX => {
+                    let seconds = SILENCE_MAX.as_secs();
+                    return Err(Loss::Unusable(format!("no sign of life for {seconds} seconds")));
+                }
+                Ok(None) => {}
+                Err(error) => return Err(self.loss(error)),
+            }
+            if cancelled.load(Ordering::Relaxed) {
+                return Err(Loss::Cancelled);
+            }
+        }
+    }
+
+    /// What became of a worker whose connection broke.
+    fn loss(&mut self, error: FrameError) -> Loss {
+        if !matches!(error, FrameError::Io(_)) {
+            return Loss::Nonsense(error.to_string());
+        }
+        // The connection ends with the process, or with the submission closing it; give the process
+        // a moment to be gone.
+        let deadline = Instant::now() + Duration::from_secs(2);
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => {
+                    return match (status.code(), status.signal()) {
+                        (Some(code), _) if code == i32::from(EXIT_FLOODED) => Loss::Flooded,
+                        (Some(code), _) => Loss::Exited(code),
+                        (None, signal) => Loss::Signalled(signal.unwrap_or(0)),
+                    };
+                }
+                Ok(None) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                Ok(None) => return Loss::Nonsense(error.to_string()),
+                Err(error) => return Loss::Unusable(error.to_string()),
+            }
+        }
+    }
+}
+
+impl Drop for WorkerProcess {
+    fn drop(&mut self) {
+        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

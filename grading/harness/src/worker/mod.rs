@@ -1,0 +1,209 @@
+//! The worker: the process that holds a submission's code, and what it says to its supervisor.
+//!
+//! It takes jobs from its standard input, which is one end of a socket, and answers there; what the
+//! submission prints goes elsewhere. While it works, a second thread tells the supervisor how long the
+//! submission's code has been running without returning.
+
+mod printed;
+pub mod protocol;
+mod watched;
+
+use std::any::Any;
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
+use std::process::{self, ExitCode};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use faultlab::simulate::{HandlerTimes, Options};
+use faultlab::trace::Journal;
+use faultlab::worker::{LocalHost, Submission};
+use faultlab_suites::Suite;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use self::printed::PrintedFile;
+use self::protocol::{Answer, Done, FrameError, FrameReader, HandlerCost, Job, Mode};
+use self::watched::{Crossings, Onlooker, Watched};
+
+/// Set, to anything, in the environment of a process that is to be a worker.
+pub const WORKER_VARIABLE: &str = "FAULTLAB_WORKER";
+
+/// How often a worker shows that it is alive.
+pub const PULSE: Duration = Duration::from_millis(50);
+
+/// The exit code of a worker whose code printed without end.
+pub const EXIT_FLOODED: u8 = 97;
+
+/// The stack of the thread that runs the submission: the same on every machine.
+pub const STACK_BYTES: usize = 16 << 20;
+
+/// The most memory that a worker takes, in bytes, where the system enforces it.
+const MEMORY_BYTES_MAX: u64 = 4 << 30;
+
+/// What the two threads of a worker share.
+struct Shared {
+    stream: Mutex<UnixStream>,
+    crossings: Crossings,
+    /// The file that the present job's output goes to, if it is recorded; `None` between jobs.
+    job: Mutex<Option<Option<PathBuf>>>,
+}
+
+impl Shared {
+    fn answer(&self, answer: &Answer) -> Result<(), FrameError> {
+        protocol::write(&mut *self.stream.lock().unwrap_or_else(PoisonError::into_inner), answer)
+    }
+
+    fn set_job(&self, job: Option<Option<PathBuf>>) {
+        *self.job.lock().unwrap_or_else(PoisonError::into_inner) = job;
+    }
+}
+
+/// Takes jobs from standard input until it closes.
+#[must_use]
+pub fn serve(suite: &Suite, submission: &Submission) -> ExitCode {
+    if io::stdin().is_terminal() {
+        eprintln!("this is a worker: it is started by `run-tests`, not by hand");
+        return ExitCode::from(2);
+    }
+    match try_serve(suite, submission) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("the worker has to stop: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn try_serve(suite: &Suite, submission: &Submission) -> Result<(), FrameError> {
+    let mut requests = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    // A submission that reads its standard input finds it empty.
+    rustix::stdio::dup2_stdin(File::open("/dev/null")?).map_err(io::Error::from)?;
+    limit_resources();
+    let shared = Arc::new(Shared {
+        stream: Mutex::new(requests.try_clone()?),
+        crossings: Crossings::default(),
+        job: Mutex::new(None),
+    });
+    let pulse = Arc::clone(&shared);
+    thread::spawn(move || keep_pulse(&pulse));
+
+    // Threads have a stack of the size they ask for; the main thread's depends on the machine.
+    thread::scope(|scope| {
+        let run = || {
+            let mut reader = FrameReader::default();
+            loop {
+                let job = match reader.read::<Job>(&mut requests) {
+                    Ok(Some(job)) => job,
+                    Ok(None) => continue,
+                    Err(FrameError::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                        return Ok(());
+                    }
+                    Err(error) => return Err(error),
+                };
+                shared.set_job(Some(match &job.mode {
+                    Mode::Recorded { printed, .. } => Some(printed.clone()),
+                    Mode::Plain | Mode::Profiled => None,
+                }));
+                let answer = panic::catch_unwind(AssertUnwindSafe(|| {
+                    perform(suite, submission, &shared.crossings, &job)
+                }));
+                shared.set_job(None);
+                shared.crossings.settle();
+                let answer = match answer {
+                    Ok(Ok(done)) => Answer::Done(done),
+                    Ok(Err(broken)) => Answer::TestBroken(broken),
+                    Err(payload) => Answer::TestBroken(text_of(payload.as_ref())),
+                };
+                shared.answer(&answer)?;
+            }
+        };
+        let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, run)?;
+        thread.join().unwrap_or_else(|_| Err(io::Error::other("its main thread panicked").into()))
+    })
+}
+
+/// Runs one job.
+fn perform(
+    suite: &Suite,
+    submission: &Submission,
+    crossings: &Crossings,
+    job: &Job,
+) -> Result<Done, String> {
+    let test = suite.test(job.test).ok_or_else(|| format!("there is no test {}", job.test))?;
+    let mut host = Watched { host: LocalHost::new(submission), crossings };
+    let mut times = HandlerTimes::default();
+    let mut options = Options::default();
+    let outcome = match &job.mode {
+        Mode::Plain => faultlab_suites::run(suite, test, job.seed, &mut host, options),
+        Mode::Profiled => {
+            options.handler_times = Some(&mut times);
+            faultlab_suites::run(suite, test, job.seed, &mut host, options)
+        }
+        Mode::Recorded { trace, printed } => {
+            let mut journal = open_journal(trace, printed)
+                .map_err(|error| format!("the run cannot be recorded: {error}"))?;
+            options.recorder = Some(&mut journal);
+            let outcome = faultlab_suites::run(suite, test, job.seed, &mut host, options);
+            journal.finish().map_err(|error| format!("the run cannot be recorded: {error}"))?;
+            outcome
+        }
+    };
+    let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    let cost = |(handler, time): (String, faultlab::simulate::HandlerTime)| HandlerCost {
+        handler,
+        calls: time.calls,
+        total_us: micros(time.total),
+        longest_us: micros(time.longest),
+    };
+    Ok(Done { outcome, handlers: times.handlers.into_iter().map(cost).collect() })
+}
+
+fn open_journal(
+    trace: &Path,
+    printed: &Path,
+) -> io::Result<Journal<BufWriter<File>, impl FnMut() -> String + use<>>> {
+    let mut file = PrintedFile::open(printed)?;
+    // What an earlier job left is not part of this run.
+    file.take();
+    Ok(Journal::new(BufWriter::new(File::create(trace)?), move || file.take()))
+}
+
+/// Tells the supervisor how the job is getting on, until the supervisor is gone.
+fn keep_pulse(shared: &Shared) {
+    let mut onlooker = Onlooker::new();
+    loop {
+        thread::sleep(PULSE);
+        let pulse = onlooker.look(&shared.crossings);
+        let job = shared.job.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(output) = job else { continue };
+        if output.is_some_and(|path| printed::is_flooded(&path)) {
+            process::exit(EXIT_FLOODED.into());
+        }
+        if shared.answer(&Answer::Pulse(pulse)).is_err() {
+            // Nobody is waiting for the job any more.
+            process::exit(1);
+        }
+    }
+}
+
+/// Limits memory, so that a submission that eats all of it ends its own process and nothing else, and
+/// turns core dumps off. Where the system refuses, the run goes on without.
+fn limit_resources() {
+    for (resource, most) in [(Resource::As, MEMORY_BYTES_MAX), (Resource::Core, 0)] {
+        let maximum = getrlimit(resource).maximum;
+        let current = maximum.map_or(most, |maximum| maximum.min(most));
+        let _ = setrlimit(resource, Rlimit { current: Some(current), maximum });
+    }
+}
+
+/// The text a panic was raised with.
+fn text_of(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "it panicked".to_owned())
+}

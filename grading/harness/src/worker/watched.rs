@@ -1,0 +1,113 @@
+//! A host that lets others see from outside whether the submission's code has returned.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use faultlab::Address;
+use faultlab::worker::{Event, Host, NodeFailure, Output, Payload};
+use rustix::time::{ClockId, clock_gettime};
+
+use super::protocol::Pulse;
+
+/// Counts entries into the submission's code and returns from it: odd while inside.
+#[derive(Debug, Default)]
+pub(super) struct Crossings {
+    count: AtomicU64,
+}
+
+impl Crossings {
+    fn cross(&self) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Makes the count even: nobody is inside, however the last job ended.
+    pub(super) fn settle(&self) {
+        let odd = self.count.load(Ordering::Relaxed) % 2;
+        self.count.fetch_add(odd, Ordering::Relaxed);
+    }
+}
+
+/// Looks at [`Crossings`] from another thread, time and again.
+#[derive(Debug)]
+pub(super) struct Onlooker {
+    seen: u64,
+    since: Instant,
+    cpu_since_ms: u64,
+}
+
+impl Onlooker {
+    pub(super) fn new() -> Self {
+        Self { seen: 0, since: Instant::now(), cpu_since_ms: cpu_ms() }
+    }
+
+    /// How long the code that was inside at the last look has been inside since then.
+    pub(super) fn look(&mut self, crossings: &Crossings) -> Pulse {
+        let count = crossings.count.load(Ordering::Relaxed);
+        if count != self.seen || count.is_multiple_of(2) {
+            *self = Self { seen: count, ..Self::new() };
+        }
+        let inside_ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Pulse { inside_ms, inside_cpu_ms: cpu_ms().saturating_sub(self.cpu_since_ms) }
+    }
+}
+
+/// The processor time that this process has used.
+fn cpu_ms() -> u64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000
+        + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
+}
+
+/// A host that notes each crossing of the boundary.
+pub(super) struct Watched<'a, H> {
+    pub(super) host: H,
+    pub(super) crossings: &'a Crossings,
+}
+
+impl<H> Watched<'_, H> {
+    fn inside<V>(&mut self, call: impl FnOnce(&mut H) -> V) -> V {
+        self.crossings.cross();
+        let value = call(&mut self.host);
+        self.crossings.cross();
+        value
+    }
+}
+
+impl<H: Host> Host for Watched<'_, H> {
+    fn make(
+        &mut self,
+        slot: usize,
+        kind: &str,
+        address: Address,
+        arguments: &[u8],
+    ) -> Result<(), NodeFailure> {
+        self.inside(|host| host.make(slot, kind, address, arguments))
+    }
+
+    fn step(
+        &mut self,
+        slot: usize,
+        event: Event<'_>,
+        output: &mut Output,
+    ) -> Result<(), NodeFailure> {
+        self.inside(|host| host.step(slot, event, output))
+    }
+
+    fn state(&mut self, slot: usize, bytes: &mut Vec<u8>) -> Result<(), NodeFailure> {
+        self.inside(|host| host.state(slot, bytes))
+    }
+
+    fn observe(&mut self, slot: usize, question: &[u8]) -> Result<Vec<u8>, NodeFailure> {
+        self.inside(|host| host.observe(slot, question))
+    }
+
+    fn show(
+        &mut self,
+        slot: usize,
+        what: Payload,
+        bytes: &[u8],
+        pretty: bool,
+    ) -> Result<String, NodeFailure> {
+        self.inside(|host| host.show(slot, what, bytes, pretty))
+    }
+}

@@ -1,0 +1,108 @@
+//! Submissions that do everything to the process they run in: what becomes of the test they break, and
+//! of the tests beside it.
+//!
+//! This program is its own worker: the toy lab below is linked into it.
+
+mod toy;
+
+use std::env;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
+
+use faultlab_harness::report::{Status, TestReport};
+use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds, SessionResult};
+use faultlab_harness::supervisor::WorkerCommand;
+use faultlab_harness::worker::{self, WORKER_VARIABLE};
+use faultlab_suites::TestNumber;
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use toy::{FAULTS, Fault};
+
+fn main() -> ExitCode {
+    if env::var_os(WORKER_VARIABLE).is_some() {
+        return worker::serve(&toy::suite(), &toy::submission());
+    }
+    let mut trials: Vec<Trial> = FAULTS
+        .iter()
+        .map(|fault| Trial::test(fault.name, || costs_its_own_test_and_no_other(fault)))
+        .collect();
+    trials.push(Trial::test("all_faults_together_twice", all_faults_together_twice));
+    trials.push(Trial::test("an_interrupt_keeps_what_is_known", interrupt));
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+struct Nobody;
+
+impl Observer for Nobody {
+    fn finished(&mut self, _report: &TestReport) {}
+    fn progress(&mut self, _progress: Progress) {}
+}
+
+fn run(tests: &[TestNumber], interrupted: bool) -> SessionResult {
+    let suite = toy::suite();
+    let traces = tempfile::tempdir().expect("there is room for a folder");
+    let plan = Plan {
+        suite: &suite,
+        tests: suite.tests().filter(|test| tests.contains(&test.number())).collect(),
+        seeds: Seeds::Derived { suite: 1, count: 4 },
+        workers: 2,
+        worker: WorkerCommand {
+            program: env::current_exe().expect("this program is a file"),
+            arguments: Vec::new(),
+        },
+        traces: PathBuf::from(traces.path()),
+        reproduce: &|number, seed| format!("again {number} {seed:?}"),
+    };
+    session::run(&plan, &mut Nobody, &AtomicBool::new(interrupted))
+}
+
+fn costs_its_own_test_and_no_other(fault: &Fault) -> Result<(), Failed> {
+    let result = run(&[toy::BEFORE, fault.number, toy::AFTER], false);
+    let [before, broken, after] = &result.tests[..] else {
+        return Err(format!("{} reports instead of three", result.tests.len()).into());
+    };
+    check("the test before", before.status, Status::Passed)?;
+    check("the test after", after.status, Status::Passed)?;
+    check("the status", broken.status, fault.status)?;
+    check("the property", broken.property.as_deref(), fault.property)?;
+    let reason = broken.reason.as_deref().unwrap_or_default();
+    for part in fault.reason {
+        if !reason.contains(part) {
+            return Err(format!("`{part}` is not in the reason: {reason}").into());
+        }
+    }
+    for part in fault.excerpt {
+        let excerpt = broken.excerpt.as_deref().unwrap_or_default();
+        if !excerpt.contains(part) {
+            return Err(format!("`{part}` is not in the excerpt:\n{excerpt}").into());
+        }
+    }
+    Ok(())
+}
+
+fn all_faults_together_twice() -> Result<(), Failed> {
+    let all: Vec<TestNumber> = toy::suite()
+        .tests()
+        .map(faultlab_suites::Test::number)
+        // What is decided by real randomness is reported with what it decided.
+        .filter(|number| !FAULTS.iter().any(|fault| fault.random && fault.number == *number))
+        .collect();
+    let (first, second) = (run(&all, false), run(&all, false));
+    for (first, second) in first.tests.iter().zip(&second.tests) {
+        check("two reports of one test", first, second)?;
+    }
+    check("the number of reports", first.tests.len(), all.len())
+}
+
+fn interrupt() -> Result<(), Failed> {
+    let result = run(&[toy::BEFORE, toy::AFTER], true);
+    check("interrupted", result.interrupted, true)
+}
+
+fn check<V: PartialEq + std::fmt::Debug>(what: &str, seen: V, expected: V) -> Result<(), Failed> {
+    if seen == expected {
+        return Ok(());
+    }
+    Err(format!("{what}: expected {expected:#?}, seen {seen:#?}").into())
+}

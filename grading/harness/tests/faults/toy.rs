@@ -1,0 +1,330 @@
+//! A toy lab whose one kind of node does what its arguments say, and a test for each fault.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use faultlab::property::{clients_done, results_ok};
+use faultlab::simulate::{NodeSpec, Scenario};
+use faultlab::worker::{Kind, Submission};
+use faultlab::workload::Workload;
+use faultlab::{Address, Client, Context, Node};
+use faultlab_harness::report::Status;
+use faultlab_harness::session::property;
+use faultlab_suites::{Part, Suite, Test, TestNumber};
+use serde::{Deserialize, Serialize};
+
+/// What a server does to the process it runs in, when it is sent its third number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Deed {
+    Nothing,
+    WrongAnswer,
+    Todo,
+    Panic,
+    Loop,
+    Wait,
+    Exit,
+    Abort,
+    Overflow,
+    Memory,
+    Flood,
+    Print,
+    Stranger,
+    TooManyMessages,
+    Clock,
+    HashOrder,
+    Global,
+    Garbage,
+    ReadInput,
+    BadEncoding,
+}
+
+/// What a fault comes to.
+pub struct Fault {
+    pub name: &'static str,
+    pub number: TestNumber,
+    pub deed: Deed,
+    pub status: Status,
+    pub property: Option<&'static str>,
+    pub reason: &'static [&'static str],
+    pub excerpt: &'static [&'static str],
+    /// Whether the reason depends on real randomness.
+    pub random: bool,
+}
+
+pub const BEFORE: TestNumber = TestNumber { part: 1, place: 1 };
+pub const AFTER: TestNumber = TestNumber { part: 3, place: 1 };
+
+const fn fault(name: &'static str, place: u32, deed: Deed, property: &'static str) -> Fault {
+    Fault {
+        name,
+        number: TestNumber { part: 2, place },
+        deed,
+        status: Status::Failed,
+        property: Some(property),
+        reason: &["server"],
+        excerpt: &[],
+        random: false,
+    }
+}
+
+pub const FAULTS: &[Fault] = &[
+    Fault {
+        reason: &["client1's command 3, 3, to return 6", "but it returned 0"],
+        ..fault("a_wrong_answer", 1, Deed::WrongAnswer, "results are right")
+    },
+    Fault {
+        status: Status::NotImplemented,
+        property: None,
+        reason: &["not implemented yet: add the number", "toy.rs"],
+        ..fault("a_todo", 2, Deed::Todo, "")
+    },
+    Fault {
+        reason: &["server's on_message panicked: three is too much", "toy.rs"],
+        ..fault("a_panic", 3, Deed::Panic, property::NO_PANIC)
+    },
+    Fault {
+        status: Status::TimedOut,
+        reason: &["server's on_message, given 3 from client1, did not return"],
+        ..fault("an_endless_loop", 4, Deed::Loop, property::RETURNS)
+    },
+    Fault {
+        reason: &["server's on_message, given 3 from client1, ended its process, with exit code 0"],
+        ..fault("an_exit", 6, Deed::Exit, property::NO_EXIT)
+    },
+    Fault {
+        reason: &["server's on_message, given 3", "with signal 6"],
+        ..fault("an_abort", 7, Deed::Abort, property::NO_EXIT)
+    },
+    Fault {
+        reason: &["server's on_message, given 3 from client1, overflowed its stack"],
+        ..fault("a_stack_overflow", 8, Deed::Overflow, property::NO_EXIT)
+    },
+    Fault {
+        reason: &["server's on_message, given 3 from client1, used up its memory"],
+        ..fault("all_memory", 9, Deed::Memory, property::NO_EXIT)
+    },
+    Fault {
+        // In an ordinary run what is printed goes nowhere, and nothing shows but the time it takes.
+        status: Status::Failed,
+        reason: &["server's on_message, given 3 from client1, printed without end"],
+        ..fault("endless_printing", 10, Deed::Flood, property::LIMITS)
+    },
+    Fault {
+        reason: &["client1's command 3, 3, to return 6"],
+        excerpt: &["I was given 3", "and I complain"],
+        ..fault("what_is_printed_is_shown", 11, Deed::Print, "results are right")
+    },
+    Fault {
+        reason: &["server sent", "to `nobody`, and there is no node of that name"],
+        ..fault("a_message_to_nobody", 12, Deed::Stranger, property::KNOWN_ADDRESS)
+    },
+    Fault {
+        reason: &["server", "more than the limit of 1000"],
+        ..fault("a_flood_of_messages", 13, Deed::TooManyMessages, property::LIMITS)
+    },
+    Fault {
+        reason: &["was run twice and did not go the same way", "the runs part at event"],
+        random: true,
+        ..fault("the_clock", 14, Deed::Clock, property::DETERMINISM)
+    },
+    Fault {
+        reason: &["was run twice and did not go the same way", "the runs part at event"],
+        random: true,
+        ..fault("the_order_of_a_hash_map", 15, Deed::HashOrder, property::DETERMINISM)
+    },
+    Fault {
+        reason: &[
+            "one way in a fresh process and another in one that has run before",
+            "the runs part at event",
+        ],
+        ..fault("a_global", 16, Deed::Global, property::DETERMINISM)
+    },
+    Fault {
+        // The journal of the run is garbage too.
+        reason: &["ended its process, with exit code 0"],
+        ..fault("garbage_to_the_supervisor", 17, Deed::Garbage, property::NO_EXIT)
+    },
+    Fault {
+        reason: &["read 0 bytes"],
+        ..fault("standard_input_is_empty", 18, Deed::ReadInput, property::NO_PANIC)
+    },
+    Fault {
+        reason: &["server's on_message the message cannot be encoded and read back"],
+        ..fault("a_value_that_cannot_be_encoded", 19, Deed::BadEncoding, property::ENCODING)
+    },
+];
+
+/// The suite: a test before, a test a fault, a test after.
+pub fn suite() -> Suite {
+    let test = |number: String, deed| {
+        Test::run(&number, &format!("{deed:?}"))
+            .asserts("every number comes back added up")
+            .points(2)
+            .scenario(move |_| scenario(deed))
+    };
+    let faults = FAULTS.iter().map(|fault| test(fault.number.to_string(), fault.deed));
+    Suite::new("toy", "Adding up")
+        .part(Part::new(1, "Before").test(test("1.1".to_owned(), Deed::Nothing)))
+        .part(Part::new(2, "Faults").tests(faults))
+        .part(Part::new(3, "After").test(test("3.1".to_owned(), Deed::Nothing)))
+}
+
+fn scenario(deed: Deed) -> Scenario {
+    let (server, client) = (Address::new("server"), Address::new("client1"));
+    let work = Workload::<u64, u64>::of([1, 2, 3, 4]).expecting([1, 3, 6, 10]);
+    Scenario::new()
+        .node(NodeSpec::node("server", server, &deed))
+        .node(NodeSpec::client("client", client, &server, work))
+        .until_done(Duration::from_secs(10))
+        .check(clients_done())
+        .check(results_ok())
+}
+
+/// The submission.
+pub fn submission() -> Submission {
+    Submission::new()
+        .with(Kind::node("server", |_address, deed| Server { deed, sum: 0 }))
+        .with(Kind::client("client", |_address, server| Asker { server, result: None }))
+}
+
+/// A number; one of them cannot be encoded.
+#[derive(Clone, PartialEq, Eq, Hash, Deserialize)]
+pub struct Number(u64);
+
+impl std::fmt::Debug for Number {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl Serialize for Number {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0 == u64::MAX {
+            return Err(serde::ser::Error::custom("this number is secret"));
+        }
+        serializer.serialize_newtype_struct("Number", &self.0)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Server {
+    deed: Deed,
+    sum: u64,
+}
+
+impl Node for Server {
+    type Message = Number;
+    type Timer = ();
+
+    fn on_message(&mut self, from: Address, number: Number, ctx: &mut Context<'_, Number, ()>) {
+        self.sum += number.0;
+        let mut answer = self.sum;
+        if number.0 == 3 || matches!(self.deed, Deed::Clock | Deed::HashOrder | Deed::Global) {
+            answer = self.act(answer, ctx);
+        }
+        ctx.send(from, Number(answer));
+    }
+}
+
+static GLOBAL: AtomicU64 = AtomicU64::new(0);
+
+impl Server {
+    fn act(&self, answer: u64, ctx: &mut Context<'_, Number, ()>) -> u64 {
+        match self.deed {
+            Deed::Nothing => return answer,
+            Deed::WrongAnswer => return 0,
+            Deed::Todo => todo!("add the number"),
+            Deed::Panic => panic!("three is too much"),
+            Deed::Loop => loop {
+                std::hint::black_box(());
+            },
+            Deed::Wait => loop {
+                std::thread::park();
+            },
+            Deed::Exit => std::process::exit(0),
+            Deed::Abort => std::process::abort(),
+            Deed::Overflow => return deeper(answer),
+            Deed::Memory => {
+                let mut hoard: Vec<Vec<u8>> = Vec::new();
+                loop {
+                    hoard.push(Vec::with_capacity(256 << 20));
+                }
+            }
+            Deed::Flood => loop {
+                println!("{}", "flood ".repeat(1_000));
+            },
+            Deed::Print => {
+                println!("I was given {answer}");
+                println!("I was given 3");
+                eprintln!("and I complain");
+                return 0;
+            }
+            Deed::Stranger => ctx.send(Address::new("nobody"), Number(1)),
+            Deed::TooManyMessages => {
+                (0..2_000).for_each(|number| ctx.send(Address::new("client1"), Number(number)));
+            }
+            Deed::Clock => {
+                let now = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("it is later");
+                return answer + now.subsec_nanos() as u64;
+            }
+            Deed::HashOrder => {
+                let map: HashMap<u64, ()> = (0..1_000).map(|key| (key, ())).collect();
+                return answer + map.keys().next().copied().unwrap_or(0);
+            }
+            Deed::Global => return answer + GLOBAL.fetch_add(1, Ordering::Relaxed) / 9,
+            Deed::Garbage => {
+                // Descriptors can be guessed; writing to them needs no unsafe code.
+                for number in 3..64 {
+                    let path = format!("/proc/self/fd/{number}");
+                    if let Ok(mut file) = std::fs::File::options().write(true).open(path) {
+                        let _ = file.write_all(&[0xff; 64]);
+                    }
+                }
+                std::process::exit(0);
+            }
+            Deed::ReadInput => {
+                let mut line = String::new();
+                let length = std::io::stdin().read_line(&mut line);
+                panic!("read {} bytes", length.expect("it can be read"));
+            }
+            Deed::BadEncoding => ctx.send(Address::new("client1"), Number(u64::MAX)),
+        }
+        answer
+    }
+}
+
+#[expect(unconditional_recursion, reason = "it is what a stack overflow is made of")]
+fn deeper(depth: u64) -> u64 {
+    std::hint::black_box(deeper(std::hint::black_box(depth)) + 1)
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Asker {
+    server: Address,
+    result: Option<u64>,
+}
+
+impl Node for Asker {
+    type Message = Number;
+    type Timer = ();
+
+    fn on_message(&mut self, _from: Address, sum: Number, _ctx: &mut Context<'_, Number, ()>) {
+        self.result.get_or_insert(sum.0);
+    }
+}
+
+impl Client for Asker {
+    type Command = u64;
+    type Result = u64;
+
+    fn send_command(&mut self, number: u64, ctx: &mut Context<'_, Number, ()>) {
+        self.result = None;
+        ctx.send(self.server, Number(number));
+    }
+
+    fn result(&self) -> Option<u64> {
+        self.result
+    }
+}
