@@ -26,6 +26,7 @@ use super::lineage::{self, Lineage};
 use super::parallel;
 use super::report::{Limit, Outcome, Statistics};
 use super::settings::Limits;
+use super::sleep;
 use super::visited::{self, SHARDS, Shard, Visited};
 
 /// Below this many rows a round is not worth a second thread.
@@ -58,6 +59,7 @@ struct Owner<'v> {
 pub(super) struct Breadth<'e, 's> {
     engine: &'e mut Engine<'s>,
     limits: &'e Limits,
+    all_orders: bool,
     started: Instant,
     visited: Visited,
     current: Frontier,
@@ -72,15 +74,17 @@ impl<'e, 's> Breadth<'e, 's> {
         engine: &'e mut Engine<'s>,
         limits: &'e Limits,
         threads: NonZeroUsize,
+        all_orders: bool,
     ) -> Self {
-        let width = engine.width;
+        let stride = engine.width + 1;
         Self {
             engine,
             limits,
+            all_orders,
             started: Instant::now(),
             visited: Visited::new(),
-            current: Frontier::new(width),
-            next: Frontier::new(width),
+            current: Frontier::new(stride),
+            next: Frontier::new(stride),
             lineage: Lineage::default(),
             parts: (0..threads.get().min(SHARDS)).map(|_| Part::default()).collect(),
             statistics: Statistics::default(),
@@ -95,6 +99,7 @@ impl<'e, 's> Breadth<'e, 's> {
             Statistics { states: self.visited.len() as u64, ..self.engine.statistics() };
         statistics.depth = self.statistics.depth;
         statistics.transitions = self.statistics.transitions;
+        statistics.tried = self.statistics.tried;
         statistics.peak_bytes = self.statistics.peak_bytes;
         statistics.collision_bound = super::report::collision_bound(statistics.states);
         statistics.elapsed = self.started.elapsed();
@@ -105,7 +110,10 @@ impl<'e, 's> Breadth<'e, 's> {
         let first = self.engine.first.clone();
         self.visited.insert(self.engine.expander().fingerprint(&first));
         match self.engine.judge(&first) {
-            Ok(Verdict::Open) => self.current.push_all(&first),
+            Ok(Verdict::Open) => {
+                let awake = [0];
+                self.current.push_all(&[first.as_slice(), &awake].concat());
+            }
             Ok(_) => {}
             Err(ending) => return self.engine.outcome(ending, &[]),
         }
@@ -131,7 +139,7 @@ impl<'e, 's> Breadth<'e, 's> {
                     ordinals.push(origin.step);
                     return self.engine.outcome(ending, &ordinals);
                 }
-                expanded += (rows.len() / self.engine.width) as u64;
+                expanded += (rows.len() / (self.engine.width + 1)) as u64;
             }
             std::mem::swap(&mut self.current, &mut self.next);
             depth += 1;
@@ -173,8 +181,7 @@ impl<'e, 's> Breadth<'e, 's> {
 
     /// Expands these rows; the first ending among their successors, if there is one.
     fn round(&mut self, rows: &[u32]) -> Option<(Origin, Ending)> {
-        let width = self.engine.width;
-        let count = rows.len() / width;
+        let count = rows.len() / (self.engine.width + 1);
         let threads = self.parts.len().min(count / ROWS_PER_THREAD_MIN).max(1);
         let share = count.div_ceil(threads);
         let mut parts = std::mem::take(&mut self.parts);
@@ -190,6 +197,7 @@ impl<'e, 's> Breadth<'e, 's> {
             self.next.push_all(&part.rows);
             self.lineage.append(&part.log, part.len as u64);
             self.statistics.transitions += part.expansion.transitions;
+            self.statistics.tried += part.expansion.tried;
             let earlier = part.ending.take().filter(|(origin, _)| {
                 ending
                     .as_ref()
@@ -204,12 +212,13 @@ impl<'e, 's> Breadth<'e, 's> {
     /// Phases one and two.
     fn expand(&mut self, rows: &[u32], parts: &mut [Part]) {
         let width = self.engine.width;
-        let row = |index: u32| &rows[index as usize * width..][..width];
+        let row = |index: u32| rows[index as usize * (width + 1)..][..=width].split_at(width);
         let expander = self.engine.expander();
         parallel::for_each(parts, |_, part| {
             part.expansion.clear();
             for index in part.first..part.first + part.len {
-                expander.expand(row(index as u32), index as u32, &mut part.expansion);
+                let (row, asleep) = row(index as u32);
+                expander.expand(row, asleep[0], index as u32, &mut part.expansion);
             }
         });
         let mut missing = Missing::default();
@@ -224,7 +233,8 @@ impl<'e, 's> Breadth<'e, 's> {
                 let Part { expansion, later, .. } = part;
                 later.clear();
                 for &index in &expansion.incomplete {
-                    expander.expand(row(index), index, later);
+                    let (row, asleep) = row(index);
+                    expander.expand(row, asleep[0], index, later);
                 }
                 expansion.merge(later);
                 std::mem::swap(&mut expansion.incomplete, &mut later.incomplete);
@@ -259,14 +269,20 @@ impl<'e, 's> Breadth<'e, 's> {
         let engine = &*self.engine;
         parallel::for_each(parts, |index, part| {
             let mut new = merged(new.iter().map(|owner| owner[index].as_slice()).collect());
-            part.collect(engine, rows, &mut new);
+            part.collect(engine, rows, self.all_orders, &mut new);
         });
     }
 }
 
 impl Part {
     /// Builds and judges the new rows, whose positions among the fingerprints are `new`.
-    fn collect(&mut self, engine: &Engine<'_>, rows: &[u32], new: &mut dyn Iterator<Item = u32>) {
+    fn collect(
+        &mut self,
+        engine: &Engine<'_>,
+        rows: &[u32],
+        all_orders: bool,
+        new: &mut dyn Iterator<Item = u32>,
+    ) {
         let width = engine.width;
         let expander = engine.expander();
         self.rows.clear();
@@ -280,13 +296,26 @@ impl Part {
         let mut new = new.map(|position| self.expansion.origins[position as usize]).peekable();
         for index in self.first..self.first + self.len {
             steps.clear();
+            let (row, asleep) = rows[index * (width + 1)..][..=width].split_at(width);
+            let mut kept_awake = None;
             while let Some(origin) = new.next_if(|origin| origin.row as usize == index) {
                 let before = self.rows.len();
-                let row = &rows[index * width..][..width];
-                expander.successor(row, origin.step, &mut self.rows);
-                match engine.judge(&self.rows[before..]) {
+                let step = expander.successor(row, origin.step, &mut self.rows);
+                let next = &self.rows[before..];
+                match engine.judge(next) {
                     Ok(Verdict::Open) => {
                         steps.push(origin.step);
+                        let nodes = engine.nodes(row);
+                        let kept_awake = *kept_awake.get_or_insert_with(|| {
+                            if all_orders {
+                                u32::MAX
+                            } else {
+                                sleep::kept_awake(&engine.checks, nodes)
+                            }
+                        });
+                        let asleep =
+                            sleep::after(&engine.sites, nodes, next, asleep[0], step, kept_awake);
+                        self.rows.push(asleep);
                         continue;
                     }
                     Ok(_) => {}

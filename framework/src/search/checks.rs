@@ -64,6 +64,16 @@ impl Checks {
         checks
     }
 
+    /// The prunes, if all of them are looked up by site.
+    pub(super) fn prunes_by_site(&self) -> Option<u64> {
+        (self.prunes & !self.by_site == 0).then_some(self.prunes)
+    }
+
+    /// The bits of the properties that hold at a site.
+    pub(super) fn held(&self, site: u32) -> u64 {
+        self.held[site as usize]
+    }
+
     pub(super) fn name(&self, index: usize) -> &str {
         self.properties[index].1.name()
     }

@@ -4,6 +4,7 @@ use super::handlers::NONE;
 use super::intern::Lists;
 use super::monitor::Watch;
 use super::sites::{SiteStep, Sites};
+use super::sleep;
 use crate::random::mix;
 
 /// The part of a fingerprint that the site of one node has. A state's fingerprint is the sum over
@@ -40,6 +41,8 @@ pub(super) struct Expansion {
     pub(super) missing: Missing,
     /// All events of the complete rows, those that change nothing included.
     pub(super) transitions: u64,
+    /// Of these, how many were not left out as covered by another order.
+    pub(super) tried: u64,
 }
 
 /// What has to be worked out before some rows can be expanded.
@@ -80,11 +83,13 @@ impl Expansion {
         self.incomplete.clear();
         self.missing.clear();
         self.transitions = 0;
+        self.tried = 0;
     }
 
     /// Adds the successors of rows that were expanded later, in the order of their rows.
     pub(super) fn merge(&mut self, later: &Self) {
         self.transitions += later.transitions;
+        self.tried += later.tried;
         self.failures.extend_from_slice(&later.failures);
         self.failures.sort_unstable_by_key(|&(origin, _)| (origin.row, origin.step));
         let (mut left, mut right) = (self.origins.len(), later.origins.len());
@@ -134,18 +139,25 @@ impl Expander<'_, '_> {
         watch.iter().fold(sum, |sum, &state| sum.wrapping_add(watch_word(state)))
     }
 
-    /// Adds the successors of `row`, the one at `index` in its round.
-    pub(super) fn expand(&self, row: &[u32], index: u32, out: &mut Expansion) {
+    /// Adds the successors of `row`, the one at `index` in its round, but for those of the nodes that
+    /// are asleep.
+    pub(super) fn expand(&self, row: &[u32], asleep: u32, index: u32, out: &mut Expansion) {
         let start = (out.fingerprints.len(), out.failures.len(), out.missing.total());
         let base = self.fingerprint(row);
         let mut ordinal = 0;
-        let mut transitions = 0;
-        for &site in &row[..self.nodes(row)] {
+        let (mut transitions, mut tried) = (0, 0);
+        for (node, &site) in row[..self.nodes(row)].iter().enumerate() {
             if !self.sites.is_open(site) {
                 out.missing.sites.push(site);
                 continue;
             }
             let steps = self.sites.steps(site);
+            transitions += steps.len() as u64 + self.sites.quiet(site);
+            if sleep::contains(asleep, node) {
+                ordinal += steps.len() as u32;
+                continue;
+            }
+            tried += steps.len() as u64;
             let without = base.wrapping_sub(site_word(site));
             for (place, step) in steps.iter().enumerate() {
                 let origin = Origin { row: index, step: ordinal + place as u32 };
@@ -163,10 +175,10 @@ impl Expander<'_, '_> {
                 }
             }
             ordinal += steps.len() as u32;
-            transitions += steps.len() as u64 + self.sites.quiet(site);
         }
         if out.missing.total() == start.2 {
             out.transitions += transitions;
+            out.tried += tried;
         } else {
             out.fingerprints.truncate(start.0);
             out.origins.truncate(start.0);
@@ -232,8 +244,14 @@ impl Expander<'_, '_> {
         panic!("step {ordinal} of a state that has fewer");
     }
 
-    /// Appends the row that follows `row` by a step. Everything it needs has been worked out.
-    pub(super) fn successor(&self, row: &[u32], ordinal: u32, rows: &mut Vec<u32>) {
+    /// Appends the row that follows `row` by a step, and returns the step and its node. Everything it
+    /// needs has been worked out.
+    pub(super) fn successor(
+        &self,
+        row: &[u32],
+        ordinal: u32,
+        rows: &mut Vec<u32>,
+    ) -> (usize, SiteStep) {
         let start = rows.len();
         rows.extend_from_slice(row);
         let (node, step) = self.step_of(row, ordinal);
@@ -248,5 +266,6 @@ impl Expander<'_, '_> {
         {
             *state = watch.after(*state, step.calls).unwrap_or(*state);
         }
+        (node, step)
     }
 }

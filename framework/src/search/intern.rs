@@ -103,6 +103,19 @@ impl Lists {
         list_of(&self.items, &self.ends, id)
     }
 
+    /// Where a list is among the items of all lists, and how long it is.
+    pub(super) fn place(&self, id: u32) -> (usize, usize) {
+        let index = id as usize;
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        (start, self.ends[index] - start)
+    }
+
+    /// The items of a list at this place.
+    #[inline]
+    pub(super) fn at(&self, start: usize, len: usize) -> &[u32] {
+        &self.items[start..start + len]
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
         self.items.capacity() * size_of::<u32>()
             + self.ends.capacity() * size_of::<usize>()

@@ -1,5 +1,6 @@
 //! Search: a model checker over the nodes themselves.
 
+mod arrivals;
 mod breadth;
 mod checks;
 mod engine;
@@ -15,6 +16,7 @@ mod path;
 mod report;
 mod settings;
 mod sites;
+mod sleep;
 mod state;
 mod system;
 mod timers;
@@ -52,6 +54,7 @@ pub struct Search {
     limits: Limits,
     threads: NonZeroUsize,
     start: Option<State>,
+    all_orders: bool,
 }
 
 impl Search {
@@ -67,6 +70,7 @@ impl Search {
             limits: Limits::default(),
             threads: NonZeroUsize::MIN,
             start: None,
+            all_orders: false,
         }
     }
 
@@ -137,6 +141,15 @@ impl Search {
     #[must_use]
     pub fn memory_max(mut self, bytes: usize) -> Self {
         self.limits.memory_bytes = Some(bytes);
+        self
+    }
+
+    /// Tries events at different nodes in all orders, even where one of two orders is known to lead to
+    /// the same state. It finds the same states by the same paths, more slowly: for whoever wants to
+    /// see that this is so.
+    #[must_use]
+    pub fn all_orders(mut self) -> Self {
+        self.all_orders = true;
         self
     }
 
@@ -226,7 +239,7 @@ impl Search {
         match engine {
             Ok(mut engine) => {
                 let (outcome, statistics) =
-                    Breadth::new(&mut engine, &self.limits, self.threads).run();
+                    Breadth::new(&mut engine, &self.limits, self.threads, self.all_orders).run();
                 Report { outcome, statistics, hints: engine.hints() }
             }
             Err(failed) => Report {

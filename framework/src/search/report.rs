@@ -109,8 +109,12 @@ pub struct Statistics {
     pub states: u64,
     /// The greatest number of events from the start to a state, on the shortest way.
     pub depth: usize,
-    /// Events tried in all states, those that changed nothing included.
+    /// Events possible in the states that the search went on from, those that change nothing
+    /// included.
     pub transitions: u64,
+    /// Of these, the ones that were tried: they change something, and no other order of the same
+    /// events was tried in their place.
+    pub tried: u64,
     /// Handlers that were run, each distinct (state, event) counted once.
     pub handler_calls: u64,
     /// Distinct nodes' states.

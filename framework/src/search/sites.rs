@@ -8,7 +8,8 @@
 
 use std::sync::Arc;
 
-use super::handlers::{Cause, Handled, Handlers, Known, NONE, PairMap, pair};
+use super::arrivals::Arrivals;
+use super::handlers::{Cause, Handled, Handlers, Known, NONE};
 use super::intern::{Lists, Records};
 use super::settings::Switches;
 use super::timers::{self, Pending};
@@ -32,24 +33,28 @@ pub(super) struct Site {
 pub(super) struct SiteStep {
     /// The node's site afterwards, or [`NONE`] when the handler failed.
     pub(super) site: u32,
-    /// The list of what it sends to others, as pairs of a receiver and a list of messages; when the
+    /// The list of what it sends to others, as pairs of a receiver and its messages; when the
     /// handler failed, the failure's index.
     pub(super) sends: u32,
     /// The list of calls and returns, for a monitor.
     pub(super) calls: u32,
 }
 
-/// Where the steps of a site are.
+/// Where the steps and the messages of a site are.
 #[derive(Clone, Copy)]
 struct Span {
+    /// The first step, or [`NONE`] when the steps have not been worked out.
     start: u32,
     len: u16,
     /// How many more events there are that change nothing.
     quiet: u16,
+    has_calls: bool,
+    inbox_start: u32,
+    inbox_len: u32,
 }
 
-/// A site whose steps have not been worked out.
-const UNOPENED: Span = Span { start: NONE, len: 0, quiet: 0 };
+/// Set in what stands for messages when they are not a list but a single one.
+const SINGLE: u32 = 1 << 31;
 
 /// All sites met so far.
 pub(super) struct Sites<'s> {
@@ -60,7 +65,7 @@ pub(super) struct Sites<'s> {
     sites: Records<Site>,
     spans: Vec<Span>,
     steps: Vec<SiteStep>,
-    arrivals: PairMap,
+    arrivals: Arrivals,
     scratch: Scratch,
 }
 
@@ -98,7 +103,7 @@ impl<'s> Sites<'s> {
             sites: Records::new(),
             spans: Vec::new(),
             steps: Vec::new(),
-            arrivals: PairMap::default(),
+            arrivals: Arrivals::new(),
             scratch: Scratch::default(),
         }
     }
@@ -107,7 +112,15 @@ impl<'s> Sites<'s> {
     pub(super) fn intern(&mut self, site: Site) -> u32 {
         let (id, new) = self.sites.intern(site);
         if new {
-            self.spans.push(UNOPENED);
+            let (start, len) = self.handlers.lists.place(site.inbox);
+            self.spans.push(Span {
+                start: NONE,
+                len: 0,
+                quiet: 0,
+                has_calls: false,
+                inbox_start: u32::try_from(start).expect("fewer than 2^32 messages in lists"),
+                inbox_len: len as u32,
+            });
         }
         id
     }
@@ -140,16 +153,29 @@ impl<'s> Sites<'s> {
         u64::from(self.spans[id as usize].quiet)
     }
 
+    /// Whether some event at an open site is a call or a return that a monitor sees.
+    pub(super) fn has_calls(&self, id: u32) -> bool {
+        self.spans[id as usize].has_calls
+    }
+
     /// The pairs of a receiver and a list of messages behind [`SiteStep::sends`].
     #[inline]
     pub(super) fn sends(&self, list: u32) -> &[u32] {
         self.handlers.lists.get(list)
     }
 
-    /// The site after these messages have been sent to it, if that has been worked out.
+    /// The site after these messages have been sent to it, if that is known.
     #[inline]
     pub(super) fn arrival(&self, site: u32, messages: u32) -> Option<u32> {
-        self.arrivals.get(&pair(site, messages)).copied()
+        // Mostly the messages have been sent before, and there they are.
+        let span = self.spans[site as usize];
+        let inbox = self.handlers.lists.at(span.inbox_start as usize, span.inbox_len as usize);
+        let all_there = if messages & SINGLE != 0 {
+            holds(inbox, messages & !SINGLE)
+        } else {
+            self.handlers.lists.get(messages).iter().all(|&message| holds(inbox, message))
+        };
+        if all_there { Some(site) } else { self.arrivals.get(site, messages) }
     }
 
     /// Works out the steps of `open` and the arrivals of `arrivals`.
@@ -173,9 +199,12 @@ impl<'s> Sites<'s> {
             return known;
         }
         let mut key = self.get(site);
-        key.inbox = self.union(key.inbox, messages);
+        let one = [messages & !SINGLE];
+        let messages_list =
+            if messages & SINGLE != 0 { self.handlers.lists.intern(&one) } else { messages };
+        key.inbox = self.union(key.inbox, messages_list);
         let after = self.intern(key);
-        self.arrivals.insert(pair(site, messages), after);
+        self.arrivals.insert(site, messages, after);
         after
     }
 
@@ -226,7 +255,9 @@ impl<'s> Sites<'s> {
             let start = u32::try_from(self.steps.len()).expect("fewer than 2^32 steps of sites");
             let len = u16::try_from(steps.len()).expect("fewer than 2^16 events at a node");
             self.steps.extend_from_slice(&steps);
-            self.spans[id as usize] = Span { start, len, quiet };
+            let has_calls = steps.iter().any(|step| step.calls != Lists::EMPTY);
+            self.spans[id as usize] =
+                Span { start, len, quiet, has_calls, ..self.spans[id as usize] };
         }
         causes.clear();
         steps.clear();
@@ -307,11 +338,13 @@ impl<'s> Sites<'s> {
                 continue;
             }
             messages.sort_unstable();
-            let list = self.handlers.lists.intern(&messages);
             if receiver == member {
+                let list = self.handlers.lists.intern(&messages);
                 site.inbox = self.union(site.inbox, list);
+            } else if let [message] = messages[..] {
+                pairs.extend([receiver as u32, message | SINGLE]);
             } else {
-                pairs.extend([receiver as u32, list]);
+                pairs.extend([receiver as u32, self.handlers.lists.intern(&messages)]);
             }
         }
         self.handlers.lists.intern(&pairs)
@@ -379,8 +412,14 @@ impl<'s> Sites<'s> {
             + self.sites.memory_bytes()
             + self.spans.capacity() * size_of::<Span>()
             + self.steps.capacity() * size_of::<SiteStep>()
-            + self.arrivals.allocation_size()
+            + self.arrivals.memory_bytes()
     }
+}
+
+/// Whether an inbox, which is in order, has this message.
+#[inline]
+fn holds(inbox: &[u32], message: u32) -> bool {
+    if inbox.len() <= 16 { inbox.contains(&message) } else { inbox.binary_search(&message).is_ok() }
 }
 
 /// The step of a handler that failed.
