@@ -1,9 +1,9 @@
 //! The visited set: which states have been seen, eight bytes each.
 //!
 //! An open-addressing table of 64-bit fingerprints in buckets of one cache line. It is cut into
-//! shards by the fingerprint's high bits. Each shard grows by itself, by a quarter, at its own time:
-//! growing never needs more than a fraction of the whole again, and the whole is always about three
-//! quarters full. A shard belongs to one thread at a time.
+//! shards by the fingerprint's high bits. Each shard grows by itself, by a quarter once it is not small
+//! any more, and at its own time: growing never needs more than a fraction of the whole again, and the
+//! whole is always about three quarters full. A shard belongs to one thread at a time.
 
 /// Fingerprints in a bucket: one cache line of 64 bytes.
 const BUCKET: usize = 8;
@@ -13,6 +13,9 @@ pub(super) const SHARDS: usize = 64;
 
 /// The high bits of a fingerprint that name its shard.
 const SHARD_BITS: u32 = SHARDS.trailing_zeros();
+
+/// Below this many buckets a shard is small: it doubles.
+const BUCKETS_SMALL: usize = 1 << 11;
 
 /// How many look-ups are under way at the same time. Their first loads do not depend on each other,
 /// so the processor waits for memory once for many of them.
@@ -67,7 +70,9 @@ impl Shard {
         if self.count < self.count_max {
             return;
         }
-        let mut larger = Self::new(self.buckets.len() + self.buckets.len() / 4 + 1);
+        let buckets = self.buckets.len();
+        let more = if buckets < BUCKETS_SMALL { buckets } else { buckets / 4 };
+        let mut larger = Self::new(buckets + more);
         for bucket in &self.buckets {
             for &fingerprint in bucket.0.iter().filter(|&&place| place != 0) {
                 larger.insert(fingerprint);
@@ -185,7 +190,7 @@ mod tests {
         }
         assert!(fingerprints.iter().all(|&fingerprint| !visited.insert(fingerprint)));
         assert_eq!(visited.len(), 100_002);
-        assert!(visited.memory_bytes() < 100_002 * 14);
+        assert!(visited.memory_bytes() < 100_002 * 20);
     }
 
     #[test]

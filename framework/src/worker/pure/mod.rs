@@ -62,6 +62,13 @@ pub trait PureSteps: Sync {
     /// answer for each request, in the same order.
     fn run(&self, batch: &Batch, answers: &mut Answers);
 
+    /// What a member in this state breaks of the promises that every node makes about its state, in
+    /// words; see [`HostedNode::broken_promise`](super::HostedNode::broken_promise).
+    ///
+    /// # Errors
+    /// When the node's code fails.
+    fn broken_promise(&self, member: usize, state: &[u8]) -> Result<Option<String>, NodeFailure>;
+
     /// What a member in this state answers to a question of the lab's vocabulary.
     ///
     /// # Errors
