@@ -63,11 +63,15 @@ pub trait PureSteps: Sync {
     fn run(&self, batch: &Batch, answers: &mut Answers);
 
     /// What a member in this state breaks of the promises that every node makes about its state, in
-    /// words; see [`HostedNode::broken_promise`](super::HostedNode::broken_promise).
+    /// words; see [`HostedNode::broken_promise`](super::HostedNode::broken_promise). An engine asks
+    /// once for each new state. Nothing, for steps that have looked in `run` already.
     ///
     /// # Errors
     /// When the node's code fails.
-    fn broken_promise(&self, member: usize, state: &[u8]) -> Result<Option<String>, NodeFailure>;
+    fn broken_promise(&self, member: usize, state: &[u8]) -> Result<Option<String>, NodeFailure> {
+        let _ = (member, state);
+        Ok(None)
+    }
 
     /// What a member in this state answers to a question of the lab's vocabulary.
     ///
