@@ -2,8 +2,8 @@
 
 mod handmade;
 
+use faultlab::trace::Trace;
 use faultlab::trace::show::{Options, diagram, sentence};
-use faultlab::trace::{Engine, Trace};
 use proptest::prelude::*;
 
 fn drawn(trace: &Trace, width: usize) -> String {
@@ -85,19 +85,6 @@ fn without_colours(text: &str) -> String {
     plain
 }
 
-/// A run in which nodes say and print anything.
-fn strange(nodes: usize, texts: &[String]) -> Trace {
-    let names: Vec<String> = (0..nodes).map(|number| format!("node{number}")).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut trace = handmade::Builder::new(Engine::Search, &texts[0], &names);
-    for (number, text) in texts.iter().enumerate() {
-        let (node, other) = (names[number % nodes], names[(number * 7 + 1) % nodes]);
-        trace.call(node, text).state(text).print(text).log(text).send(other, text).timer(text, 1);
-        trace.deliver(number as u64 + 1).state(text).panics(text, text);
-    }
-    trace.violated(&texts[0], &texts[0], &texts[0])
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
@@ -111,7 +98,7 @@ proptest! {
         width in 0..200_usize,
         unicode: bool,
     ) {
-        let trace = strange(nodes, &texts);
+        let trace = handmade::strange(nodes, &texts);
         let options = Options { width, unicode, colour: false, ..Options::default() };
         let text = diagram(&trace, &options);
         for line in text.lines() {

@@ -11,6 +11,7 @@
 pub mod causality;
 mod event;
 pub mod file;
+pub mod html;
 mod recorder;
 pub mod replay;
 pub mod show;

@@ -354,3 +354,16 @@ pub(crate) fn crowd() -> Trace {
     trace.deliver(1);
     trace.violated("a majority promises", "7 promises", "one was enough")
 }
+
+/// A run in which nodes say and print anything.
+pub(crate) fn strange(nodes: usize, texts: &[String]) -> Trace {
+    let names: Vec<String> = (0..nodes).map(|number| format!("node{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut trace = Builder::new(Engine::Search, &texts[0], &names);
+    for (number, text) in texts.iter().enumerate() {
+        let (node, other) = (names[number % nodes], names[(number * 7 + 1) % nodes]);
+        trace.call(node, text).state(text).print(text).log(text).send(other, text).timer(text, 1);
+        trace.deliver(number as u64 + 1).state(text).panics(text, text);
+    }
+    trace.violated(&texts[0], &texts[0], &texts[0])
+}

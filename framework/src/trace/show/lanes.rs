@@ -1,7 +1,7 @@
 //! Drawing a story: a column a node where they fit side by side, else a list.
 
 use super::Options;
-use super::story::{Mark, Moment, Note, Scene, Story};
+use super::story::{Mark, Moment, Note, Scene, Story, gap};
 use super::text::{Role, Text, columns, wrap};
 use crate::Address;
 
@@ -71,7 +71,7 @@ impl Gutter {
 }
 
 /// A time in milliseconds, with one digit after the point.
-fn milliseconds(ns: u64) -> String {
+pub(in crate::trace) fn milliseconds(ns: u64) -> String {
     format!("{}.{}", ns / 1_000_000, ns / 100_000 % 10)
 }
 
@@ -398,17 +398,6 @@ fn line(mut left: Text, cells: &Cells, words: &Text) -> Text {
     left.spans.push((Role::Plain, "  ".to_owned()));
     left.spans.extend(words.spans.iter().cloned());
     left
-}
-
-/// How many events are not shown, and how many of them could not have had a part in the end.
-fn gap(events: usize, aside: usize) -> Text {
-    let noun = if events == 1 { "event" } else { "events" };
-    let words = match aside {
-        0 => format!("… {events} {noun} …"),
-        _ if aside == events => format!("… {events} unrelated {noun} …"),
-        _ => format!("… {events} {noun}, {aside} of them unrelated …"),
-    };
-    Text::default().with(Role::Quiet, words)
 }
 
 /// The story as a list, for more nodes than fit side by side.

@@ -11,6 +11,7 @@ mod lanes;
 pub(in crate::trace) mod story;
 pub(in crate::trace) mod text;
 
+pub(super) use self::lanes::milliseconds;
 use self::story::Story;
 pub(super) use self::story::variant;
 use self::text::{Role, Text, wrap};

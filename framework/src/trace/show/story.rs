@@ -550,6 +550,17 @@ fn heading(trace: &Trace) -> Text {
     text.with(Role::Quiet, format!("{engine}; {}", header.fault_model))
 }
 
+/// How many events are not shown, and how many of them could not have had a part in the end.
+pub(in crate::trace) fn gap(events: usize, aside: usize) -> Text {
+    let noun = if events == 1 { "event" } else { "events" };
+    let words = match aside {
+        0 => format!("… {events} {noun} …"),
+        _ if aside == events => format!("… {events} unrelated {noun} …"),
+        _ => format!("… {events} {noun}, {aside} of them unrelated …"),
+    };
+    Text::default().with(Role::Quiet, words)
+}
+
 /// How a run ended, in one sentence.
 pub(in crate::trace) fn ending(trace: &Trace) -> Text {
     let text = Text::default();

@@ -1,0 +1,267 @@
+//! Showing a trace as a web page: the diagram of [`show`](super::show), without its limits of width.
+//!
+//! The page holds everything it needs and runs no script. All text of nodes is escaped and bounded, and
+//! so is the page, whatever the trace.
+
+use std::fmt::Write;
+
+use super::show::milliseconds;
+use super::show::story::{Mark, Moment, Note, Scene, Story, gap};
+use super::show::text::{Role, Text, safe, shorten};
+use super::{Ending, Trace};
+
+/// The style of [`figure`]s: a page that embeds some has it once, in a `<style>` element. It follows
+/// the reader's choice of light or dark.
+pub const STYLE: &str = include_str!("html.css");
+
+/// The largest page, in bytes, or a little more. What is beyond is counted and not shown.
+pub const PAGE_BYTES_MAX: usize = 2 << 20;
+
+/// The most columns of one text that are shown.
+const TEXT_COLUMNS_MAX: usize = 800;
+
+/// The most nodes that have a column; with more of them, there are only words.
+const LANES_MAX: usize = 24;
+
+/// The diagram of a trace, at most `events_max` events of it, as a whole page.
+#[must_use]
+pub fn page(trace: &Trace, events_max: usize) -> String {
+    let header = &trace.header;
+    let title = match header.title.as_str() {
+        "" => "A run".to_owned(),
+        title => shorten(&safe(&format!("{} {title}", header.test)), 200),
+    };
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n\
+         <style>\nbody {{ margin: 0; }}\nbody > .trace {{ box-sizing: border-box; min-height: 100vh; }}\n{STYLE}</style>\n{}</html>\n",
+        escape(title.trim()),
+        figure(trace, events_max),
+    )
+}
+
+/// The diagram of a trace, at most `events_max` events of it, as an element for a page that has
+/// [`STYLE`].
+#[must_use]
+pub fn figure(trace: &Trace, events_max: usize) -> String {
+    let story = Story::new(trace, events_max);
+    let lanes = Lanes { count: story.nodes.len(), story: &story };
+    let mut out = String::from("<section class=\"trace\">\n");
+    let _ = writeln!(out, "<p class=\"heading\">{}</p>\n<table>", spans(&story.heading));
+    lanes.head(&mut out);
+    for (index, scene) in story.scenes.iter().enumerate() {
+        if out.len() > PAGE_BYTES_MAX {
+            let rest = story.scenes.len() - index;
+            let text = format!("… the page is full: {rest} more events are not shown …");
+            lanes.row(&mut out, "gap", None, &[], "", &Text::default().with(Role::Quiet, text));
+            break;
+        }
+        match scene {
+            Scene::Gap { events, aside, up } => {
+                lanes.row(&mut out, "gap", None, up, "", &gap(*events, *aside));
+            }
+            Scene::Moment(moment) => lanes.moment(&mut out, moment),
+        }
+    }
+    out.push_str("</table>\n");
+    let held = matches!(trace.ending, Some(Ending::Held | Ending::GoalReached { .. }));
+    let class = if held { "ending held" } else { "ending" };
+    let _ = writeln!(out, "<p class=\"{class}\">{}</p>\n</section>", spans(&story.ending));
+    out
+}
+
+/// The columns of the nodes.
+struct Lanes<'a> {
+    count: usize,
+    story: &'a Story,
+}
+
+impl Lanes<'_> {
+    fn are_drawn(&self) -> bool {
+        (1..=LANES_MAX).contains(&self.count)
+    }
+
+    /// The place of a lane's lifeline, in per cent of the diagram's width.
+    fn at(&self, lane: usize) -> f32 {
+        (lane as f32 + 0.5) * 100.0 / self.count as f32
+    }
+
+    fn head(&self, out: &mut String) {
+        out.push_str("<thead><tr><th class=\"number\">#</th>");
+        if self.story.timed {
+            out.push_str("<th class=\"time\">ms</th>");
+        }
+        if self.are_drawn() {
+            let width = 100.0 / self.count as f32;
+            let _ = write!(out, "<th class=\"lanes\" style=\"min-width:{}em\">", 8 * self.count);
+            for node in &self.story.nodes {
+                // An address has no character that means something in HTML.
+                let _ = write!(out, "<span style=\"width:{width:.2}%\">{node}</span>");
+            }
+            out.push_str("</th>");
+        }
+        out.push_str("<th class=\"words\"></th></tr></thead>\n");
+    }
+
+    fn moment(&self, out: &mut String, moment: &Moment) {
+        let mut diagram = String::new();
+        if let Some(lane) = moment.lane.filter(|_| self.are_drawn()) {
+            if let Some((from, label)) = &moment.arrow {
+                self.arrow(&mut diagram, *from, lane, label, moment);
+            }
+            let class = match moment.mark {
+                Mark::Start => "start",
+                Mark::Message if moment.odd => "late",
+                Mark::Message => "",
+                Mark::Timer => "timer",
+                Mark::Call => "call",
+                Mark::Return => "return",
+                Mark::Crash => "cross",
+                Mark::Failure => "cross failure",
+                Mark::Lost => "cross",
+                Mark::World | Mark::Check => "none",
+            };
+            if class != "none" {
+                let _ = write!(
+                    diagram,
+                    "<b class=\"mark {class}\" style=\"left:{:.2}%\"></b>",
+                    self.at(lane)
+                );
+            }
+        }
+        let mut words = Text::default();
+        let node = moment.lane.map(|lane| self.story.nodes[lane]);
+        match (&moment.arrow, node) {
+            (Some((from, _)), Some(node)) => {
+                let ends = format!("{} → {node} ", self.story.nodes[*from]);
+                words = words.with(Role::Quiet, ends);
+            }
+            (None, Some(node)) if !matches!(moment.mark, Mark::Start | Mark::Crash) => {
+                words = words.with(Role::Quiet, format!("{node} "));
+            }
+            _ => {}
+        }
+        words.spans.extend(moment.head.spans.iter().cloned());
+        let class = if moment.mark == Mark::World { "event world" } else { "event" };
+        self.row(out, class, Some(moment), &moment.up, &diagram, &words);
+        let mut up = moment.up.clone();
+        if let (true, Some(lane)) = (moment.ends_lane, moment.lane) {
+            up[lane] = false;
+        }
+        for note in &moment.notes {
+            let diagram = moment.lane.map(|lane| self.stubs(lane, note)).unwrap_or_default();
+            self.row(out, "note", None, &up, &diagram, &note.text);
+        }
+    }
+
+    /// The arrow of a message, from its sender's lifeline to its receiver's.
+    fn arrow(&self, out: &mut String, from: usize, to: usize, label: &str, moment: &Moment) {
+        if from == to {
+            return;
+        }
+        let (start, end) = (self.at(from.min(to)), self.at(from.max(to)));
+        let side = if from < to { "right" } else { "left" };
+        let odd = if moment.odd { " odd" } else { "" };
+        let label = escape(&shorten(label, 40));
+        let _ = write!(
+            out,
+            "<b class=\"arrow {side}{odd}\" style=\"left:{start:.2}%;width:{:.2}%\"><span>{label}</span></b>",
+            end - start,
+        );
+    }
+
+    /// Short arrows toward the receivers of what a node sent.
+    fn stubs(&self, lane: usize, note: &Note) -> String {
+        let mut out = String::new();
+        if !self.are_drawn() {
+            return out;
+        }
+        let width = 30.0 / self.count as f32;
+        let lost = if note.lost { " lost" } else { "" };
+        for right in [true, false] {
+            let toward = |&to: &usize| if right { to > lane } else { to < lane };
+            if note.stubs.iter().any(toward) {
+                let side = if right { "right" } else { "left" };
+                let start = if right { self.at(lane) } else { self.at(lane) - width };
+                let _ = write!(
+                    out,
+                    "<b class=\"stub {side}{lost}\" style=\"left:{start:.2}%;width:{width:.2}%\"></b>"
+                );
+            }
+        }
+        out
+    }
+
+    /// One row of the table.
+    fn row(
+        &self,
+        out: &mut String,
+        class: &str,
+        moment: Option<&Moment>,
+        up: &[bool],
+        diagram: &str,
+        words: &Text,
+    ) {
+        let _ = match moment {
+            Some(moment) => {
+                write!(out, "<tr class=\"{class}\"><td class=\"number\">{0}</td>", moment.number)
+            }
+            None => write!(out, "<tr class=\"{class}\"><td class=\"number\"></td>"),
+        };
+        if self.story.timed {
+            let time = moment.and_then(|moment| moment.time_ns).map(milliseconds);
+            let _ = write!(out, "<td class=\"time\">{}</td>", time.unwrap_or_default());
+        }
+        if self.are_drawn() {
+            out.push_str("<td class=\"lanes\" aria-hidden=\"true\">");
+            for (lane, _) in up.iter().enumerate().filter(|&(_, &up)| up) {
+                let _ = write!(out, "<i style=\"left:{:.2}%\"></i>", self.at(lane));
+            }
+            out.push_str(diagram);
+            out.push_str("</td>");
+        }
+        let _ = writeln!(out, "<td class=\"words\">{}</td></tr>", spans(words));
+    }
+}
+
+/// A text with its roles as classes.
+fn spans(text: &Text) -> String {
+    let mut out = String::new();
+    for (role, words) in &text.spans {
+        let class = match role {
+            Role::Plain => "",
+            Role::Quiet => "quiet",
+            Role::Strong => "strong",
+            Role::Client => "client",
+            Role::Message => "message",
+            Role::Timer => "timer-text",
+            Role::Added => "added",
+            Role::Removed => "removed",
+            Role::Warning => "warning",
+            Role::Bad => "bad",
+        };
+        let words = escape(&shorten(words, TEXT_COLUMNS_MAX));
+        let _ = match class {
+            "" => write!(out, "{words}"),
+            class => write!(out, "<span class=\"{class}\">{words}</span>"),
+        };
+    }
+    out
+}
+
+/// A text in which nothing means anything to HTML.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            _ => out.push(character),
+        }
+    }
+    out
+}
