@@ -275,7 +275,7 @@ impl Recording<'_> {
     /// Records what happened besides steps.
     fn happenings(&mut self, simulation: &mut Simulation, host: &mut dyn Host) {
         let notes = simulation.notes.as_mut().expect("a recorded run keeps notes");
-        for happening in std::mem::take(&mut notes.happened) {
+        for (time_ns, happening) in std::mem::take(&mut notes.happened) {
             let address = |slot: usize| simulation.spec(slot).address;
             let what = match happening {
                 Happening::Lost { message, bytes, reason } => What::Lose {
@@ -293,7 +293,7 @@ impl Recording<'_> {
                 Happening::Crashed(node) => What::Crash { node },
                 Happening::Network(change) => What::Network { change },
             };
-            self.recorder.event(TraceEvent::new(Some(simulation.now_ns), what));
+            self.recorder.event(TraceEvent::new(Some(time_ns), what));
         }
     }
 }

@@ -103,8 +103,8 @@ pub(super) struct Notes {
     pub(super) sent: Vec<(MessageId, Address, Span, Fate)>,
     /// The timers that the last step set.
     pub(super) timers: Vec<(TimerId, Span, u64, u64)>,
-    /// What happened besides, in order.
-    pub(super) happened: Vec<Happening>,
+    /// What happened besides, in order, each with its time.
+    pub(super) happened: Vec<(u64, Happening)>,
 }
 
 /// Something that happened without a step.
@@ -296,14 +296,14 @@ impl Simulation {
     fn lose(&mut self, message: InFlight, reason: &'static str) {
         if let Some(notes) = &mut self.notes {
             let bytes = self.pool.bytes(message.message).to_vec();
-            notes.happened.push(Happening::Lost { message, bytes, reason });
+            notes.happened.push((self.now_ns, Happening::Lost { message, bytes, reason }));
         }
         self.pool.release(message.message, false);
     }
 
     fn note(&mut self, happening: impl FnOnce() -> Happening) {
         if let Some(notes) = &mut self.notes {
-            notes.happened.push(happening());
+            notes.happened.push((self.now_ns, happening()));
         }
     }
 
