@@ -1,0 +1,28 @@
+//! Writes what the students' book shows and nobody should type: `regenerate DIR`.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use anyhow::{Context, Result};
+use faultlab_handout::{compile_errors, scenes, worth};
+
+fn main() -> Result<()> {
+    let out = PathBuf::from(env::args_os().nth(1).context("usage: regenerate DIR")?);
+    for scene in scenes::all() {
+        write(&out.join(scene.name).with_extension("txt"), &scene.draw())?;
+    }
+    write(&out.join("lab1-points.md"), &worth::parts(&faultlab_suites::lab1::suite()))?;
+    write(&out.join("lab1-points.txt"), &worth::tests(&faultlab_suites::lab1::suite()))?;
+    let scratch = tempfile::tempdir()?;
+    for name in compile_errors::all()? {
+        let message = compile_errors::message(&name, &scratch.path().join("mine"))?;
+        write(&out.join("errors").join(name).with_extension("txt"), &message)?;
+    }
+    Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    let folder = path.parent().context("a file is in a folder")?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,34 @@
+//! What a lab is worth, as the students' book says it: read from the suite, so that it is true.
+
+use std::fmt::Write;
+
+use faultlab_suites::{Credit, Suite};
+
+/// The rows of a Markdown table, one a part, and the sum.
+#[must_use]
+pub fn parts(suite: &Suite) -> String {
+    let mut rows = String::new();
+    for part in suite.parts() {
+        let _ = writeln!(rows, "| {} | {} | {} |", part.number(), part.title(), part.points());
+    }
+    let _ = writeln!(rows, "| | **all** | **{}** |", suite.points());
+    rows
+}
+
+/// One line a test: number, title, points, and how they are given.
+#[must_use]
+pub fn tests(suite: &Suite) -> String {
+    let width = suite.tests().map(|test| test.title().chars().count()).max().unwrap_or(0);
+    let mut lines = String::new();
+    for test in suite.tests() {
+        let credit = match test.credit() {
+            Credit::ShareOfSeeds => "by share of seeds",
+            Credit::AllOrNothing => "",
+        };
+        let number = test.number().to_string();
+        let (title, points) = (test.title(), test.points());
+        let line = format!("{number:>5}  {title:<width$}  {points:>2}  {credit}");
+        let _ = writeln!(lines, "{}", line.trim_end());
+    }
+    lines
+}
