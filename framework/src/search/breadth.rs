@@ -20,6 +20,7 @@ use std::time::Instant;
 
 use super::checks::Verdict;
 use super::engine::{Ending, Engine};
+use super::exact::ExactRows;
 use super::expand::{Expansion, Missing, Origin};
 use super::frontier::Frontier;
 use super::lineage::{self, Lineage};
@@ -62,6 +63,8 @@ pub(super) struct Breadth<'e, 's> {
     all_orders: bool,
     started: Instant,
     visited: Visited,
+    /// In an exact search, the rows in the place of the fingerprints in `visited`.
+    exact: Option<ExactRows>,
     current: Frontier,
     next: Frontier,
     lineage: Lineage,
@@ -75,14 +78,17 @@ impl<'e, 's> Breadth<'e, 's> {
         limits: &'e Limits,
         threads: NonZeroUsize,
         all_orders: bool,
+        exact: bool,
     ) -> Self {
         let stride = engine.width + 1;
+        engine.exact = exact;
         Self {
             engine,
             limits,
             all_orders,
             started: Instant::now(),
             visited: Visited::new(),
+            exact: exact.then(|| ExactRows::new(stride - 1)),
             current: Frontier::new(stride),
             next: Frontier::new(stride),
             lineage: Lineage::default(),
@@ -95,20 +101,24 @@ impl<'e, 's> Breadth<'e, 's> {
     pub(super) fn run(mut self) -> (Outcome, Statistics) {
         let outcome = self.search();
         self.note_memory();
-        let mut statistics =
-            Statistics { states: self.visited.len() as u64, ..self.engine.statistics() };
+        let mut statistics = Statistics { states: self.seen() as u64, ..self.engine.statistics() };
         statistics.depth = self.statistics.depth;
         statistics.transitions = self.statistics.transitions;
         statistics.tried = self.statistics.tried;
         statistics.peak_bytes = self.statistics.peak_bytes;
-        statistics.collision_bound = super::report::collision_bound(statistics.states);
+        if self.exact.is_none() {
+            statistics.collision_bound = super::report::collision_bound(statistics.states);
+        }
         statistics.elapsed = self.started.elapsed();
         (outcome, statistics)
     }
 
     fn search(&mut self) -> Outcome {
         let first = self.engine.first.clone();
-        self.visited.insert(self.engine.expander().fingerprint(&first));
+        match &mut self.exact {
+            Some(rows) => rows.insert(&first),
+            None => self.visited.insert(self.engine.expander().fingerprint(&first)),
+        };
         match self.engine.judge(&first) {
             Ok(Verdict::Open) => {
                 let awake = [0];
@@ -128,9 +138,9 @@ impl<'e, 's> Breadth<'e, 's> {
                 if let Some(limit) = self.limit_reached() {
                     return Outcome::LimitReached(limit);
                 }
-                let before = self.visited.len();
+                let before = self.seen();
                 let ending = self.round(&rows);
-                if self.visited.len() > before {
+                if self.seen() > before {
                     self.statistics.depth = depth + 1;
                 }
                 if let Some((origin, ending)) = ending {
@@ -147,11 +157,16 @@ impl<'e, 's> Breadth<'e, 's> {
         Outcome::Exhausted
     }
 
+    /// The number of distinct states so far.
+    fn seen(&self) -> usize {
+        self.exact.as_ref().map_or_else(|| self.visited.len(), ExactRows::len)
+    }
+
     /// The limit that the search has met, if any.
     fn limit_reached(&mut self) -> Option<Limit> {
         self.note_memory();
         let Limits { states, time, memory_bytes, .. } = *self.limits;
-        if let Some(states) = states.filter(|&limit| self.visited.len() as u64 >= limit) {
+        if let Some(states) = states.filter(|&limit| self.seen() as u64 >= limit) {
             return Some(Limit::States(states));
         }
         if let Some(bytes) = memory_bytes.filter(|&limit| self.statistics.peak_bytes >= limit) {
@@ -163,6 +178,7 @@ impl<'e, 's> Breadth<'e, 's> {
     fn note_memory(&mut self) {
         let bytes = self.engine.memory_bytes()
             + self.visited.memory_bytes()
+            + self.exact.as_ref().map_or(0, ExactRows::memory_bytes)
             + self.current.memory_bytes()
             + self.next.memory_bytes()
             + self.lineage.memory_bytes()
@@ -190,7 +206,14 @@ impl<'e, 's> Breadth<'e, 's> {
             part.len = share.min(count - part.first);
         }
         self.expand(rows, &mut parts[..threads]);
-        let new = self.insert(&parts[..threads]);
+        let new = match self.exact.take() {
+            Some(mut seen) => {
+                let new = self.insert_exact(rows, &parts[..threads], &mut seen);
+                self.exact = Some(seen);
+                new
+            }
+            None => self.insert(&parts[..threads]),
+        };
         self.collect(rows, &mut parts[..threads], &new);
         let mut ending: Option<(Origin, Ending)> = None;
         for part in &mut parts[..threads] {
@@ -262,6 +285,29 @@ impl<'e, 's> Breadth<'e, 's> {
             }
         });
         owners.into_iter().map(|owner| owner.new).collect()
+    }
+
+    /// Phase three of an exact search, by one thread.
+    fn insert_exact(
+        &self,
+        rows: &[u32],
+        parts: &[Part],
+        seen: &mut ExactRows,
+    ) -> Vec<Vec<Vec<u32>>> {
+        let width = self.engine.width;
+        let expander = self.engine.expander();
+        let mut next = Vec::new();
+        let mut new_of = |part: &Part| {
+            let origins = part.expansion.origins.iter().enumerate();
+            let new = origins.filter(|(_, origin)| {
+                let row = &rows[origin.row as usize * (width + 1)..][..width];
+                next.clear();
+                expander.successor(row, origin.step, &mut next);
+                seen.insert(&next)
+            });
+            new.map(|(position, _)| position as u32).collect::<Vec<u32>>()
+        };
+        vec![parts.iter().map(&mut new_of).collect()]
     }
 
     /// Phase four.

@@ -30,10 +30,12 @@ pub(super) struct Engine<'s> {
     /// The path that led to the first row.
     before: Path,
     pub(super) first: Vec<u32>,
+    /// Whether full rows are compared, and no fingerprints.
+    pub(super) exact: bool,
 }
 
 /// A row that ends a search, or the event that does.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Ending {
     /// A goal or a broken property in this row.
     Row(Vec<u32>, Verdict),
@@ -73,6 +75,7 @@ impl<'s> Engine<'s> {
             width,
             before: start.map(|state| state.path.clone()).unwrap_or_default(),
             first: Vec::new(),
+            exact: false,
         };
         engine.first = match start {
             Some(state) => engine.row_of(state),
@@ -83,7 +86,7 @@ impl<'s> Engine<'s> {
     }
 
     pub(super) fn expander(&self) -> Expander<'_, 's> {
-        Expander { sites: &self.sites, watch: self.watch.as_ref() }
+        Expander { sites: &self.sites, watch: self.watch.as_ref(), exact: self.exact }
     }
 
     /// Works out what is missing.
@@ -173,8 +176,85 @@ impl<'s> Engine<'s> {
         cause: Cause,
     ) -> Result<(), StepFailure> {
         let Some(step) = self.effect(row[member], cause) else { return Ok(()) };
+        self.apply(row, member, step)
+            .map_err(|failure| self.sites.handlers.failures[failure as usize].clone())
+    }
+
+    /// Works out the steps of all sites of a row; how many there are.
+    pub(super) fn open(&mut self, row: &[u32]) -> u32 {
+        let nodes = self.nodes(row).to_vec();
+        self.sites.resolve(&nodes, &[]);
+        nodes.iter().map(|&site| self.sites.steps(site).len() as u32).sum()
+    }
+
+    /// Takes a step of an open row, by its ordinal.
+    ///
+    /// # Errors
+    /// The index of the failure, when the handler fails.
+    pub(super) fn take(&mut self, row: &mut [u32], ordinal: u32) -> Result<(), u32> {
+        let (node, step) = self.expander().step_of(row, ordinal);
+        self.apply(row, node, step)
+    }
+
+    /// Whether no step of an open row changes it.
+    pub(super) fn is_stuck(&mut self, row: &[u32]) -> bool {
+        let steps = self.open(row);
+        (0..steps).all(|ordinal| {
+            let mut next = row.to_vec();
+            self.take(&mut next, ordinal).is_ok() && next == row
+        })
+    }
+
+    /// Lets these events happen from the first row on, one after the other; those that are not
+    /// possible or change nothing are passed over. The outcome and the events that were used, if the
+    /// search would end there.
+    pub(super) fn follow(&mut self, events: &[PathEvent]) -> Option<(Outcome, Vec<PathEvent>)> {
+        let mut row = self.first.clone();
+        let (mut used, mut ordinals) = (Vec::new(), Vec::new());
+        for event in events {
+            self.open(&row);
+            let Some(ordinal) = self.ordinal_of(&row, event) else { continue };
+            let mut next = row.clone();
+            let taken = self.take(&mut next, ordinal);
+            if taken.is_ok() && next == row {
+                continue;
+            }
+            used.push(event.clone());
+            ordinals.push(ordinal);
+            let ending = match taken {
+                Err(failure) => Err(Ending::Failure(failure)),
+                Ok(()) => self.judge(&next),
+            };
+            match ending {
+                Ok(Verdict::Open) => row = next,
+                Ok(_) => return None,
+                Err(ending) => return Some((self.outcome(ending, &ordinals), used)),
+            }
+        }
+        None
+    }
+
+    /// The ordinal of this event among the steps of an open row, if it is possible and changes
+    /// something.
+    fn ordinal_of(&mut self, row: &[u32], event: &PathEvent) -> Option<u32> {
+        let node = self.sites.handlers.member_at(event.node())?;
+        let mut ordinal: usize = row[..node].iter().map(|&site| self.sites.steps(site).len()).sum();
+        let mut causes = Vec::new();
+        self.sites.causes(row[node], &mut causes);
+        for cause in causes {
+            let is_step = matches!(self.sites.effect(row[node], cause), Effect::Step(_));
+            if self.sites.handlers.path_event(node, cause) == *event {
+                return is_step.then_some(ordinal as u32);
+            }
+            ordinal += usize::from(is_step);
+        }
+        None
+    }
+
+    /// What a step changes in a row.
+    fn apply(&mut self, row: &mut [u32], member: usize, step: SiteStep) -> Result<(), u32> {
         if step.site == super::handlers::NONE {
-            return Err(self.sites.handlers.failures[step.sends as usize].clone());
+            return Err(step.sends);
         }
         row[member] = step.site;
         let sends = self.sites.sends(step.sends).to_vec();
@@ -292,7 +372,7 @@ impl<'s> Engine<'s> {
         let mut row = self.first.clone();
         for &ordinal in ordinals {
             let (node, cause) = self.cause_of(&row, ordinal);
-            path.events.push(self.path_event(node, cause));
+            path.events.push(self.sites.handlers.path_event(node, cause));
             let (_, step) = self.expander().step_of(&row, ordinal);
             if step.site != super::handlers::NONE {
                 let mut next = Vec::new();
@@ -319,22 +399,6 @@ impl<'s> Engine<'s> {
             }
         }
         panic!("step {ordinal} of a state that has fewer");
-    }
-
-    fn path_event(&self, node: usize, cause: Cause) -> PathEvent {
-        let handlers = &self.sites.handlers;
-        let address = handlers.address(node);
-        match cause {
-            Cause::Deliver(message) => PathEvent::Deliver {
-                node: address,
-                from: handlers.address(handlers.ends(message).0),
-                message: handlers.messages.bytes(message).to_vec(),
-            },
-            Cause::Fire(timer) => {
-                PathEvent::Fire { node: address, timer: handlers.timers.bytes(timer).to_vec() }
-            }
-            Cause::Init | Cause::Command(_) => panic!("not an event that a search chooses"),
-        }
     }
 
     /// The outcome that an ending at the end of these steps is.

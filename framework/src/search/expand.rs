@@ -124,6 +124,8 @@ impl Expansion {
 pub(super) struct Expander<'t, 's> {
     pub(super) sites: &'t Sites<'s>,
     pub(super) watch: Option<&'t Watch<'s>>,
+    /// Whether successors are compared in full later.
+    pub(super) exact: bool,
 }
 
 impl Expander<'_, '_> {
@@ -169,7 +171,9 @@ impl Expander<'_, '_> {
                 let Some(fingerprint) = self.elsewhere(row, step, own, &mut out.missing) else {
                     continue;
                 };
-                if fingerprint != base {
+                // Equal fingerprints of a row and its successor: nothing changed after all. That the
+                // sum of a few differences is zero otherwise has the probability of a collision.
+                if fingerprint != base || self.exact {
                     out.fingerprints.push(fingerprint);
                     out.origins.push(origin);
                 }

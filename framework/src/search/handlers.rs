@@ -5,6 +5,7 @@ use std::hash::BuildHasherDefault;
 use hashbrown::HashMap;
 
 use super::intern::{Blobs, Lists, Records};
+use super::path::PathEvent;
 use super::timers::Pending;
 use crate::Address;
 use crate::worker::pure::{Answers, Batch, PureSteps, Request, Step, StepFailure};
@@ -246,6 +247,25 @@ impl<'s> Handlers<'s> {
             },
             Cause::Fire(timer) => Event::Timer { timer: self.timers.bytes(timer) },
             Cause::Command(command) => Event::Command { command: self.commands.bytes(command) },
+        }
+    }
+
+    /// An event that a search chooses, by its contents.
+    ///
+    /// # Panics
+    /// For the start of a node and for a command: a search does not choose these.
+    pub(super) fn path_event(&self, member: usize, cause: Cause) -> PathEvent {
+        let node = self.address(member);
+        match cause {
+            Cause::Deliver(message) => PathEvent::Deliver {
+                node,
+                from: self.address(self.ends(message).0),
+                message: self.messages.bytes(message).to_vec(),
+            },
+            Cause::Fire(timer) => {
+                PathEvent::Fire { node, timer: self.timers.bytes(timer).to_vec() }
+            }
+            Cause::Init | Cause::Command(_) => panic!("not an event that a search chooses"),
         }
     }
 

@@ -4,15 +4,18 @@ mod arrivals;
 mod breadth;
 mod checks;
 mod engine;
+mod exact;
 mod expand;
 mod frontier;
 mod handlers;
 mod intern;
 mod lineage;
 mod linearizable;
+mod minimise;
 mod monitor;
 mod parallel;
 mod path;
+mod probe;
 mod report;
 mod settings;
 mod sites;
@@ -31,6 +34,7 @@ use std::time::Duration;
 pub use linearizable::Linearizable;
 pub use monitor::Monitor;
 pub use path::{Path, PathEvent};
+pub use probe::Probes;
 pub use report::{Failed, Found, Hint, Limit, Outcome, Report, Statistics};
 pub use state::{NodeState, PendingTimer, Sent, State};
 pub use system::System;
@@ -55,6 +59,7 @@ pub struct Search {
     threads: NonZeroUsize,
     start: Option<State>,
     all_orders: bool,
+    exact: bool,
 }
 
 impl Search {
@@ -71,6 +76,7 @@ impl Search {
             threads: NonZeroUsize::MIN,
             start: None,
             all_orders: false,
+            exact: false,
         }
     }
 
@@ -153,6 +159,14 @@ impl Search {
         self
     }
 
+    /// Compares full states instead of fingerprints of 64 bits, with more memory and one thread for
+    /// this part.
+    #[must_use]
+    pub fn exact(mut self) -> Self {
+        self.exact = true;
+        self
+    }
+
     /// Starts from this state instead of from nodes that have just started.
     #[must_use]
     pub fn start_from(mut self, state: State) -> Self {
@@ -206,8 +220,40 @@ impl Search {
     /// Searches breadth-first, with the nodes in this process.
     #[must_use]
     pub fn run(&self, submission: &Submission) -> Report {
+        self.locally(submission, |steps| self.run_with(steps))
+    }
+
+    /// Searches breadth-first, with the nodes wherever `steps` has them.
+    ///
+    /// # Panics
+    /// When `steps` has another roster.
+    #[must_use]
+    pub fn run_with(&self, steps: &dyn PureSteps) -> Report {
+        self.report(steps, |engine| {
+            Breadth::new(engine, &self.limits, self.threads, self.all_orders, self.exact).run()
+        })
+    }
+
+    /// Probes at random, with the nodes in this process. What is found comes with a path that has been
+    /// made as short as can be.
+    #[must_use]
+    pub fn probe(&self, submission: &Submission, probes: Probes) -> Report {
+        self.locally(submission, |steps| self.probe_with(steps, probes))
+    }
+
+    /// Probes at random, with the nodes wherever `steps` has them.
+    ///
+    /// # Panics
+    /// When `steps` has another roster.
+    #[must_use]
+    pub fn probe_with(&self, steps: &dyn PureSteps, probes: Probes) -> Report {
+        let report = self.report(steps, |engine| probe::run(engine, probes, &self.limits));
+        Report { outcome: minimise::minimised(self, steps, report.outcome), ..report }
+    }
+
+    fn locally(&self, submission: &Submission, run: impl Fn(&dyn PureSteps) -> Report) -> Report {
         match LocalSteps::new(submission, self.system.members.clone()) {
-            Ok(steps) => self.run_with(&steps.with_threads(self.threads)),
+            Ok(steps) => run(&steps.with_threads(self.threads)),
             Err(failure) => Report {
                 outcome: Outcome::Failed(Box::new(Failed {
                     node: self.system.members[0].address,
@@ -220,26 +266,22 @@ impl Search {
         }
     }
 
-    /// Searches breadth-first, with the nodes wherever `steps` has them.
-    ///
-    /// # Panics
-    /// When `steps` has another roster.
-    #[must_use]
-    pub fn run_with(&self, steps: &dyn PureSteps) -> Report {
-        let checks = Checks::new(self.properties.clone());
-        let monitor = self.monitor.as_deref();
+    fn report<'s>(
+        &'s self,
+        steps: &'s dyn PureSteps,
+        run: impl FnOnce(&mut Engine<'s>) -> (Outcome, Statistics),
+    ) -> Report {
         let engine = Engine::new(
             &self.system,
             steps,
-            monitor,
-            checks,
+            self.monitor.as_deref(),
+            Checks::new(self.properties.clone()),
             self.switches.clone(),
             self.start.as_ref(),
         );
         match engine {
             Ok(mut engine) => {
-                let (outcome, statistics) =
-                    Breadth::new(&mut engine, &self.limits, self.threads, self.all_orders).run();
+                let (outcome, statistics) = run(&mut engine);
                 Report { outcome, statistics, hints: engine.hints() }
             }
             Err(failed) => Report {

@@ -37,6 +37,18 @@ pub enum Outcome {
     LimitReached(Limit),
 }
 
+impl Outcome {
+    /// The events that led to what was found, if something was.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Exhausted | Self::LimitReached(_) => None,
+            Self::GoalFound(found) | Self::Violated(found) => Some(found.path()),
+            Self::Failed(failed) => Some(&failed.path),
+        }
+    }
+}
+
 /// A state that ended a search, and how it was reached.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {

@@ -1,7 +1,10 @@
 //! What a search may do: which links carry, which timers fire, and how far it goes.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::path::PathEvent;
 use crate::Address;
 
 /// Which events are possible. Positions are those of the roster.
@@ -11,6 +14,8 @@ pub(super) struct Switches {
     links: Vec<Vec<bool>>,
     timers: Vec<bool>,
     crashed: Vec<bool>,
+    /// The only events that are possible, when not all are.
+    only: Option<Arc<BTreeSet<PathEvent>>>,
 }
 
 impl Switches {
@@ -20,6 +25,7 @@ impl Switches {
             links: vec![vec![true; members]; members],
             timers: vec![true; members],
             crashed: vec![false; members],
+            only: None,
         }
     }
 
@@ -49,6 +55,21 @@ impl Switches {
 
     pub(super) fn set_timers(&mut self, member: usize, on: bool) {
         self.timers[member] = on;
+    }
+
+    /// Allows these events only; with `None`, all.
+    pub(super) fn allow_only(&mut self, events: Option<Arc<BTreeSet<PathEvent>>>) {
+        self.only = events;
+    }
+
+    /// Whether some single events are not allowed.
+    pub(super) fn is_selective(&self) -> bool {
+        self.only.is_some()
+    }
+
+    /// Whether this single event is allowed.
+    pub(super) fn allows(&self, event: &PathEvent) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(event))
     }
 
     /// What is not possible, in words; crashes aside.

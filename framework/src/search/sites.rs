@@ -227,6 +227,9 @@ impl<'s> Sites<'s> {
                 }
             }
         }
+        if self.switches.is_selective() {
+            causes.retain(|&cause| self.switches.allows(&self.handlers.path_event(member, cause)));
+        }
     }
 
     /// The pending timers of a list.

@@ -1,0 +1,151 @@
+//! Minimising: a short path to the same end.
+//!
+//! First, events are left out, many at a time and then one by one, as long as the rest still ends the
+//! same way. Then a breadth-first search looks for a shorter path: one that uses only events of the
+//! path, in any order and number, and one that may use any event, as far as a fixed number of states
+//! allows.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use super::Search;
+use super::breadth::Breadth;
+use super::checks::{Checks, Role};
+use super::engine::Engine;
+use super::path::PathEvent;
+use super::report::Outcome;
+use super::settings::Limits;
+use crate::worker::NodeFailure;
+use crate::worker::pure::{PureSteps, StepFailure};
+
+/// The states that each of the two searches for a shorter path may see.
+const STATES_MAX: u64 = 300_000;
+
+/// The outcome with a path that is as short as can be found. An outcome without a path stays as it is.
+pub(super) fn minimised(search: &Search, steps: &dyn PureSteps, outcome: Outcome) -> Outcome {
+    let Some(target) = Target::of(&outcome) else { return outcome };
+    let before = search.start.as_ref().map_or(0, |state| state.path.len());
+    let Some(path) = outcome.path() else { return outcome };
+    let mut events = path.events[before..].to_vec();
+    let Ok(mut engine) = engine(search, steps, &target, None) else { return outcome };
+    let mut best = outcome;
+    while let Some((shorter, fewer)) = without_some(&mut engine, &target, &events) {
+        best = shorter;
+        events = fewer;
+    }
+    let only: BTreeSet<PathEvent> = events.iter().cloned().collect();
+    for only in [Some(Arc::new(only)), None] {
+        let Some(depth) = events.len().checked_sub(1) else { break };
+        let Ok(mut engine) = self::engine(search, steps, &target, only) else { break };
+        let limits = Limits { depth: Some(depth), states: Some(STATES_MAX), ..Limits::default() };
+        let (found, _) = Breadth::new(&mut engine, &limits, NonZeroUsize::MIN, false, false).run();
+        if target.is_met_by(&found)
+            && let Some(path) = found.path()
+        {
+            events = path.events[before..].to_vec();
+            best = found;
+        }
+    }
+    best
+}
+
+/// What a shorter path has to end in.
+enum Target {
+    /// A goal or a violation of this property.
+    Property(String),
+    /// A failure like this one.
+    Failure(StepFailure),
+}
+
+impl Target {
+    fn of(outcome: &Outcome) -> Option<Self> {
+        match outcome {
+            Outcome::GoalFound(found) | Outcome::Violated(found) => {
+                Some(Self::Property(found.property.clone()))
+            }
+            Outcome::Failed(failed) => Some(Self::Failure(failed.failure.clone())),
+            Outcome::Exhausted | Outcome::LimitReached(_) => None,
+        }
+    }
+
+    fn is_met_by(&self, outcome: &Outcome) -> bool {
+        match (self, outcome) {
+            (Self::Property(name), Outcome::GoalFound(found) | Outcome::Violated(found)) => {
+                found.property == *name
+            }
+            (Self::Failure(failure), Outcome::Failed(failed)) => is_like(failure, &failed.failure),
+            _ => false,
+        }
+    }
+}
+
+/// Whether two failures are of one kind, and panics at one place.
+fn is_like(one: &StepFailure, other: &StepFailure) -> bool {
+    match (one, other) {
+        (
+            StepFailure::Node(NodeFailure::Panicked { location: one, .. }),
+            StepFailure::Node(NodeFailure::Panicked { location: other, .. }),
+        ) => one == other,
+        (StepFailure::Node(one), StepFailure::Node(other)) => {
+            std::mem::discriminant(one) == std::mem::discriminant(other)
+        }
+        _ => std::mem::discriminant(one) == std::mem::discriminant(other),
+    }
+}
+
+/// Tables for searching toward the target alone; with `only`, no other events are possible.
+fn engine<'s>(
+    search: &'s Search,
+    steps: &'s dyn PureSteps,
+    target: &Target,
+    only: Option<Arc<BTreeSet<PathEvent>>>,
+) -> Result<Engine<'s>, ()> {
+    let name = match target {
+        Target::Property(name) => Some(name.as_str()),
+        Target::Failure(_) => None,
+    };
+    let properties = search
+        .properties
+        .iter()
+        .filter(|(role, property)| *role == Role::Prune || name == Some(property.name()));
+    let monitor = search.monitor.as_deref().filter(|monitor| name == Some(monitor.name()));
+    let mut switches = search.switches.clone();
+    switches.allow_only(only);
+    // A state that an earlier search ended in may hold the state of a monitor that is not watched
+    // here; it is not looked at then.
+    Engine::new(
+        &search.system,
+        steps,
+        monitor,
+        Checks::new(properties.cloned().collect()),
+        switches,
+        search.start.as_ref(),
+    )
+    .map_err(|_| ())
+}
+
+/// The path without as many events as can be left out at once, if any can: its outcome, and the
+/// events that are left.
+fn without_some(
+    engine: &mut Engine<'_>,
+    target: &Target,
+    events: &[PathEvent],
+) -> Option<(Outcome, Vec<PathEvent>)> {
+    let mut part = events.len().div_ceil(2);
+    while part > 0 {
+        for start in (0..events.len()).step_by(part) {
+            let end = (start + part).min(events.len());
+            let kept: Vec<PathEvent> =
+                events[..start].iter().chain(&events[end..]).cloned().collect();
+            if let Some((outcome, used)) = engine.follow(&kept)
+                && target.is_met_by(&outcome)
+                && used.len() < events.len()
+            {
+                return Some((outcome, used));
+            }
+        }
+        part /= 2;
+    }
+    None
+}
