@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
 use faultlab::simulate::Options;
-use faultlab::worker::{LocalHost, Submission};
+use faultlab::worker::Submission;
 use faultlab_suites::{SEED, SEEDS, Suite, TestNumber};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -62,8 +62,7 @@ fn one_run(suite: &Suite, submission: &Submission, number: &str, seed: &str) -> 
         eprintln!("usage: --one-run TEST SEED, as in `--one-run 2.4 1234`");
         return ExitCode::from(2);
     };
-    let mut host = LocalHost::new(submission);
-    let outcome = faultlab_suites::run(suite, test, seed, &mut host, Options::default());
+    let outcome = faultlab_suites::run(suite, test, seed, submission, Options::default()).outcome;
     match Finding::of_outcome(&outcome) {
         None => {
             println!("passed, in {} steps", outcome.steps);

@@ -38,20 +38,26 @@
 mod credit;
 pub mod lab0;
 pub mod lab1;
+mod nodes;
 mod number;
 mod points;
 mod run;
+mod run_search;
+mod search_plan;
 mod seeds;
 mod suite;
 mod test;
 
 pub use credit::Credit;
+pub use nodes::Nodes;
 pub use number::{TestNumber, TestNumberError};
 pub use points::Points;
-pub use run::run;
+pub use run::{Run, run};
+pub use run_search::{SearchOutcome, SearchSummary};
+pub use search_plan::{Needs, SearchPlan};
 pub use seeds::{SEED, SEEDS, seed_of};
-pub use suite::{Part, Suite};
-pub use test::{Body, Kind, ScenarioFactory, SeedContext, Test, TestDraft};
+pub use suite::{CountKeys, CountSearch, Part, Suite};
+pub use test::{Body, Kind, PlanFactory, ScenarioFactory, SeedContext, Test, TestDraft};
 
 /// The suites of all labs, in the order of the course.
 #[must_use]

@@ -1,21 +1,25 @@
-//! Running one test with one seed, on whatever nodes a host has.
+//! Running one test with one seed, on whatever nodes there are.
 
 use faultlab::simulate::{Options, Origin, Outcome, Simulation};
-use faultlab::worker::Host;
+use faultlab::trace::{Recorder, Trace};
 
-use crate::{Body, SeedContext, Suite, Test};
+use crate::run_search::{SearchSummary, run_searches};
+use crate::{Body, Nodes, SeedContext, Suite, Test};
+
+/// What a test came to with one seed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// How it ended. For a search, time and message counts are zero.
+    pub outcome: Outcome,
+    /// What its searches saw, if it is a search.
+    pub searches: Vec<SearchSummary>,
+}
 
 /// Runs a test with one seed. `options` says what else is wanted of the run; its origin is filled in.
 ///
 /// Both a student's worker, which has the nodes beside the engine, and a judge, which has them in
 /// another process, call this: so a test means the same to both.
-pub fn run(
-    suite: &Suite,
-    test: &Test,
-    seed: u64,
-    host: &mut dyn Host,
-    options: Options<'_>,
-) -> Outcome {
+pub fn run(suite: &Suite, test: &Test, seed: u64, nodes: &dyn Nodes, options: Options<'_>) -> Run {
     let origin = Origin {
         lab: suite.lab().to_owned(),
         test: test.number().to_string(),
@@ -24,7 +28,29 @@ pub fn run(
     match test.body() {
         Body::Simulate(scenario) => {
             let scenario = scenario(&mut SeedContext::new(seed));
-            Simulation::new(scenario, seed).run(host, Options { origin, ..options })
+            let options = Options { origin, ..options };
+            let outcome = Simulation::new(scenario, seed).run(&mut *nodes.host(), options);
+            Run { outcome, searches: Vec::new() }
         }
+        Body::Search(plan) => {
+            let plan = plan(&mut SeedContext::new(seed));
+            let traced = options.recorder.is_some();
+            let search = run_searches(plan, seed, nodes, traced.then_some(&origin));
+            if let (Some(recorder), Some(trace)) = (options.recorder, search.trace) {
+                record(recorder, trace);
+            }
+            Run { outcome: search.outcome, searches: search.searches }
+        }
+    }
+}
+
+/// Gives a recorder a trace that is there as a whole.
+fn record(recorder: &mut dyn Recorder, trace: Trace) {
+    recorder.header(&trace.header);
+    for event in trace.events {
+        recorder.event(event);
+    }
+    if let Some(ending) = trace.ending {
+        recorder.ending(&ending);
     }
 }

@@ -1,5 +1,7 @@
 //! Suites and their parts.
 
+use faultlab::search::Search;
+
 use crate::{Points, Test, TestNumber};
 
 /// All tests of a lab.
@@ -8,13 +10,26 @@ pub struct Suite {
     lab: String,
     title: String,
     parts: Vec<Part>,
+    count: Option<CountSearch>,
+}
+
+/// The search whose states are counted, for this many clients with this many appends each.
+pub type CountSearch = fn(clients: usize, appends: usize, keys: CountKeys) -> Search;
+
+/// Which keys the clients of a counted search append to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CountKeys {
+    /// All to one.
+    Same,
+    /// Each to its own.
+    Different,
 }
 
 impl Suite {
     /// A suite without parts yet, for a lab such as `lab1`.
     #[must_use]
     pub fn new(lab: &str, title: &str) -> Self {
-        Self { lab: lab.to_owned(), title: title.to_owned(), parts: Vec::new() }
+        Self { lab: lab.to_owned(), title: title.to_owned(), parts: Vec::new(), count: None }
     }
 
     /// Adds a part.
@@ -27,6 +42,19 @@ impl Suite {
         assert!(!taken, "two parts of {} have the number {}", self.lab, part.number);
         self.parts.push(part);
         self
+    }
+
+    /// Adds the search whose states can be counted, to compare checkers and solutions by.
+    #[must_use]
+    pub fn counting(mut self, count: CountSearch) -> Self {
+        self.count = Some(count);
+        self
+    }
+
+    /// The search whose states can be counted, if the lab has one.
+    #[must_use]
+    pub fn count_search(&self) -> Option<CountSearch> {
+        self.count
     }
 
     /// The lab: `lab1`.

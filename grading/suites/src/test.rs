@@ -7,7 +7,7 @@ use faultlab::random::{Random, Stream};
 use faultlab::simulate::Scenario;
 use serde::{Deserialize, Serialize};
 
-use crate::{Credit, Points, TestNumber};
+use crate::{Credit, Points, SearchPlan, TestNumber};
 
 /// What kind of test it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,11 +49,16 @@ impl SeedContext {
 /// Turns a seed into a scenario.
 pub type ScenarioFactory = Arc<dyn Fn(&mut SeedContext) -> Scenario + Send + Sync>;
 
+/// Turns a seed into searches.
+pub type PlanFactory = Arc<dyn Fn(&mut SeedContext) -> SearchPlan + Send + Sync>;
+
 /// What a test does.
 #[derive(Clone)]
 pub enum Body {
     /// It simulates one run a seed.
     Simulate(ScenarioFactory),
+    /// It searches all runs, within bounds.
+    Search(PlanFactory),
 }
 
 /// A test.
@@ -79,6 +84,16 @@ impl Test {
     /// As [`Test::unit`].
     pub fn run(number: &str, title: &str) -> TestDraft {
         TestDraft { over_seeds: true, ..TestDraft::new(Kind::Run, number, title) }
+    }
+
+    /// A test of every run, up to a bound. It runs with one seed, unless it says
+    /// [`over_seeds`](TestDraft::over_seeds).
+    ///
+    /// # Panics
+    /// As [`Test::unit`].
+    #[must_use]
+    pub fn search(number: &str, title: &str) -> TestDraft {
+        TestDraft::new(Kind::Search, number, title)
     }
 
     /// The number: `2.4`.
@@ -193,7 +208,7 @@ impl TestDraft {
         self
     }
 
-    /// Runs a unit test over several seeds, because its commands are drawn from them.
+    /// Runs a unit or search test over several seeds, because something of it is drawn from them.
     pub fn over_seeds(mut self) -> Self {
         self.over_seeds = true;
         self
@@ -216,6 +231,18 @@ impl TestDraft {
         scenario: impl Fn(&mut SeedContext) -> Scenario + Send + Sync + 'static,
     ) -> Test {
         self.with(Body::Simulate(Arc::new(scenario)))
+    }
+
+    /// The test that does these searches with each seed.
+    ///
+    /// # Panics
+    /// As [`TestDraft::scenario`].
+    #[must_use]
+    pub fn searches(
+        self,
+        plan: impl Fn(&mut SeedContext) -> SearchPlan + Send + Sync + 'static,
+    ) -> Test {
+        self.with(Body::Search(Arc::new(plan)))
     }
 
     fn with(self, body: Body) -> Test {

@@ -299,6 +299,7 @@ fn report_of_compile_error(request: &Request<'_>, tests: &[&Test], error: &Compi
             reason: Some("the submission does not compile".to_owned()),
             shown_seed: None,
             excerpt: None,
+            searches: Vec::new(),
             reproduce: args.reproduce(&test.number().to_string(), None),
         })
         .collect();

@@ -6,7 +6,7 @@ mod junit;
 pub(crate) mod style;
 pub mod terminal;
 
-use faultlab_suites::{Credit, Kind, Points, TestNumber};
+use faultlab_suites::{Credit, Kind, Points, SearchSummary, TestNumber};
 use serde::{Deserialize, Serialize};
 
 pub use crate::worker::protocol::HandlerCost;
@@ -64,7 +64,7 @@ pub struct PartReport {
 }
 
 /// What a test came to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TestReport {
     /// Its number: `"2.4"`.
     pub number: TestNumber,
@@ -98,6 +98,9 @@ pub struct TestReport {
     pub shown_seed: Option<u64>,
     /// The end of that run, drawn as a diagram in plain text.
     pub excerpt: Option<String>,
+    /// What a search test's searches saw, with the seed that is shown, or else the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub searches: Vec<SearchSummary>,
     /// The command that runs this again: the run that is shown, or else the test.
     pub reproduce: String,
 }

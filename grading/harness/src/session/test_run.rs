@@ -6,7 +6,7 @@ use std::io::BufReader;
 use std::path::PathBuf;
 
 use faultlab::trace::{Trace, file};
-use faultlab_suites::{Credit, Points, Test, TestNumber};
+use faultlab_suites::{Credit, Points, SearchSummary, Test, TestNumber};
 
 use super::Plan;
 use super::determinism::{self, Repetition};
@@ -60,6 +60,8 @@ struct SeedRun {
     finding: Option<Finding>,
     /// The outcome's digest and steps, if the run came to its end.
     end: Option<(u64, u64)>,
+    /// What its searches saw.
+    searches: Vec<SearchSummary>,
 }
 
 /// How far a test is.
@@ -230,10 +232,12 @@ impl<'a> TestRun<'a> {
             Answer::Done(done) => SeedRun {
                 finding: Finding::of_outcome(&done.outcome),
                 end: Some((done.outcome.digest, done.outcome.steps)),
+                searches: done.searches.clone(),
             },
             Answer::TestBroken(why) => SeedRun {
                 finding: Some(Finding::inconclusive(format!("the test itself failed: {why}"))),
                 end: None,
+                searches: Vec::new(),
             },
             Answer::Pulse(_) => unreachable!("a pulse ends no job"),
         };
@@ -246,7 +250,8 @@ impl<'a> TestRun<'a> {
         let printed = fs::read(self.printed_path(index, "")).unwrap_or_default();
         let printed = String::from_utf8_lossy(&printed);
         let finding = Finding::of_loss(loss, trace.as_ref(), &printed);
-        self.runs[index] = Some(SeedRun { finding: Some(finding), end: None });
+        self.runs[index] =
+            Some(SeedRun { finding: Some(finding), end: None, searches: Vec::new() });
         if *loss == Loss::Hung {
             self.hangs += 1;
             if self.hangs >= hangs_max(self.test.credit()) {
@@ -415,8 +420,15 @@ impl<'a> TestRun<'a> {
             excerpt: trace
                 .filter(|_| status != Status::NotImplemented)
                 .map(|(_, trace)| excerpt(trace)),
+            searches: self.searches(shown),
             reproduce: (self.plan.reproduce)(self.test.number(), run_again),
         })
+    }
+
+    /// What the searches of the shown seed saw, or else of the first.
+    fn searches(&self, shown: Option<usize>) -> Vec<SearchSummary> {
+        let run = self.runs.get(shown.unwrap_or(0)).and_then(Option::as_ref);
+        run.map(|run| run.searches.clone()).unwrap_or_default()
     }
 
     fn job(&self, index: usize, mode: Mode) -> Job {

@@ -4,6 +4,7 @@
 //! submission prints goes elsewhere. While it works, a second thread tells the supervisor how long the
 //! submission's code has been running without returning.
 
+mod last_step;
 mod printed;
 pub mod protocol;
 mod watched;
@@ -22,13 +23,14 @@ use std::time::Duration;
 
 use faultlab::simulate::{HandlerTimes, Options};
 use faultlab::trace::Journal;
-use faultlab::worker::{LocalHost, Submission};
+use faultlab::worker::Submission;
 use faultlab_suites::Suite;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use self::last_step::LastStep;
 use self::printed::PrintedFile;
 use self::protocol::{Answer, Done, FrameError, FrameReader, HandlerCost, Job, Mode};
-use self::watched::{Crossings, Onlooker, Watched};
+use self::watched::{Crossings, Onlooker, WatchedNodes};
 
 /// Set, to anything, in the environment of a process that is to be a worker.
 pub const WORKER_VARIABLE: &str = "FAULTLAB_WORKER";
@@ -135,22 +137,25 @@ fn perform(
     job: &Job,
 ) -> Result<Done, String> {
     let test = suite.test(job.test).ok_or_else(|| format!("there is no test {}", job.test))?;
-    let mut host = Watched { host: LocalHost::new(submission), crossings };
+    let mut nodes = WatchedNodes { submission, crossings, last_step: None };
     let mut times = HandlerTimes::default();
     let mut options = Options::default();
-    let outcome = match &job.mode {
-        Mode::Plain => faultlab_suites::run(suite, test, job.seed, &mut host, options),
+    let run = match &job.mode {
+        Mode::Plain => faultlab_suites::run(suite, test, job.seed, &nodes, options),
         Mode::Profiled => {
             options.handler_times = Some(&mut times);
-            faultlab_suites::run(suite, test, job.seed, &mut host, options)
+            faultlab_suites::run(suite, test, job.seed, &nodes, options)
         }
         Mode::Recorded { trace, printed } => {
+            let last_step = LastStep::create(trace)
+                .map_err(|error| format!("the search cannot be watched: {error}"))?;
+            nodes.last_step = Some(&last_step);
             let mut journal = open_journal(trace, printed)
                 .map_err(|error| format!("the run cannot be recorded: {error}"))?;
             options.recorder = Some(&mut journal);
-            let outcome = faultlab_suites::run(suite, test, job.seed, &mut host, options);
+            let run = faultlab_suites::run(suite, test, job.seed, &nodes, options);
             journal.finish().map_err(|error| format!("the run cannot be recorded: {error}"))?;
-            outcome
+            run
         }
     };
     let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
@@ -160,7 +165,8 @@ fn perform(
         total_us: micros(time.total),
         longest_us: micros(time.longest),
     };
-    Ok(Done { outcome, handlers: times.handlers.into_iter().map(cost).collect() })
+    let handlers = times.handlers.into_iter().map(cost).collect();
+    Ok(Done { outcome: run.outcome, searches: run.searches, handlers })
 }
 
 fn open_journal(

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use faultlab::codec::{self, CodecError};
 use faultlab::simulate::Outcome;
-use faultlab_suites::TestNumber;
+use faultlab_suites::{SearchSummary, TestNumber};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +66,8 @@ pub struct Pulse {
 pub struct Done {
     /// How it ended.
     pub outcome: Outcome,
+    /// What its searches saw, if it is a search.
+    pub searches: Vec<SearchSummary>,
     /// How long each handler took, if that was asked for.
     pub handlers: Vec<HandlerCost>,
 }

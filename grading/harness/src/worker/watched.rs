@@ -1,12 +1,15 @@
-//! A host that lets others see from outside whether the submission's code has returned.
+//! Nodes that let others see from outside whether the submission's code has returned.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use faultlab::Address;
-use faultlab::worker::{Event, Host, NodeFailure, Output, Payload};
+use faultlab::worker::pure::{Answers, Batch, LocalSteps, Member, PureSteps};
+use faultlab::worker::{Event, Host, LocalHost, NodeFailure, Output, Payload, Submission};
+use faultlab_suites::Nodes;
 use rustix::time::{ClockId, clock_gettime};
 
+use super::last_step::LastStep;
 use super::protocol::Pulse;
 
 /// Counts entries into the submission's code and returns from it: odd while inside.
@@ -58,10 +61,29 @@ fn cpu_ms() -> u64 {
         + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
 }
 
-/// A host that notes each crossing of the boundary.
-pub(super) struct Watched<'a, H> {
-    pub(super) host: H,
+/// A submission's nodes, with each crossing of the boundary noted.
+pub(super) struct WatchedNodes<'a> {
+    pub(super) submission: &'a Submission,
     pub(super) crossings: &'a Crossings,
+    /// Where the step that a search is in is noted, if it is to be.
+    pub(super) last_step: Option<&'a LastStep>,
+}
+
+impl Nodes for WatchedNodes<'_> {
+    fn host(&self) -> Box<dyn Host + '_> {
+        Box::new(Watched { host: LocalHost::new(self.submission), crossings: self.crossings })
+    }
+
+    fn steps(&self, roster: &[Member]) -> Result<Box<dyn PureSteps + '_>, NodeFailure> {
+        let steps = LocalSteps::new(self.submission, roster.to_vec())?;
+        Ok(Box::new(WatchedSteps { steps, nodes: self }))
+    }
+}
+
+/// A host that notes each crossing of the boundary.
+struct Watched<'a, H> {
+    host: H,
+    crossings: &'a Crossings,
 }
 
 impl<H> Watched<'_, H> {
@@ -70,6 +92,68 @@ impl<H> Watched<'_, H> {
         let value = call(&mut self.host);
         self.crossings.cross();
         value
+    }
+}
+
+/// Steps that note each crossing of the boundary.
+struct WatchedSteps<'a> {
+    steps: LocalSteps<'a>,
+    nodes: &'a WatchedNodes<'a>,
+}
+
+impl WatchedSteps<'_> {
+    fn inside<V>(&self, call: impl FnOnce(&LocalSteps<'_>) -> V) -> V {
+        self.nodes.crossings.cross();
+        let value = call(&self.steps);
+        self.nodes.crossings.cross();
+        value
+    }
+}
+
+impl PureSteps for WatchedSteps<'_> {
+    fn roster(&self) -> &[Member] {
+        self.steps.roster()
+    }
+
+    fn make(&self, member: usize) -> Result<Vec<u8>, NodeFailure> {
+        self.inside(|steps| steps.make(member))
+    }
+
+    fn run(&self, batch: &Batch, answers: &mut Answers) {
+        let Some(last_step) = self.nodes.last_step else {
+            self.inside(|steps| steps.run(batch, answers));
+            return;
+        };
+        answers.clear();
+        let mut one = Batch::new();
+        let mut answer = Answers::new();
+        for request in batch.iter() {
+            last_step.note(&self.steps, &request);
+            one.clear();
+            one.push(request);
+            self.inside(|steps| steps.run(&one, &mut answer));
+            answers.append(&answer);
+        }
+        last_step.clear();
+    }
+
+    fn observe(
+        &self,
+        member: usize,
+        state: &[u8],
+        question: &[u8],
+    ) -> Result<Vec<u8>, NodeFailure> {
+        self.inside(|steps| steps.observe(member, state, question))
+    }
+
+    fn show(
+        &self,
+        member: usize,
+        what: Payload,
+        bytes: &[u8],
+        pretty: bool,
+    ) -> Result<String, NodeFailure> {
+        self.inside(|steps| steps.show(member, what, bytes, pretty))
     }
 }
 

@@ -4,6 +4,7 @@ mod oracle;
 mod part1;
 mod part2;
 mod part3;
+mod searches;
 mod stage;
 
 use crate::Suite;
@@ -13,6 +14,7 @@ use crate::Suite;
 pub fn suite() -> Suite {
     Suite::new("lab1", "A key-value store that loses nothing and does nothing twice")
         .part(part1::part())
-        .part(part2::part())
-        .part(part3::part())
+        .part(part2::part().tests(searches::part2()))
+        .part(part3::part().tests(searches::part3()))
+        .counting(searches::count)
 }

@@ -1,0 +1,86 @@
+//! The step that a search is in, on disk, so that a search that ends its process names it.
+
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use faultlab::trace::{Engine, Header, VERSION, What, file};
+use faultlab::worker::Payload;
+use faultlab::worker::pure::{PureSteps, Request};
+use faultlab::{FaultModel, worker};
+
+/// A file that holds a trace of nothing but the step under way.
+pub(super) struct LastStep {
+    file: Mutex<File>,
+}
+
+impl LastStep {
+    /// Starts with an empty file.
+    pub(super) fn create(path: &Path) -> io::Result<Self> {
+        Ok(Self { file: Mutex::new(File::create(path)?) })
+    }
+
+    /// Notes that this step is about to be taken. What cannot be written is not noted.
+    pub(super) fn note(&self, steps: &dyn PureSteps, request: &Request<'_>) {
+        let what = what(steps, request);
+        let header = Header {
+            version: VERSION,
+            engine: Engine::Search,
+            lab: String::new(),
+            test: String::new(),
+            title: String::new(),
+            seed: 0,
+            fault_model: FaultModel::default(),
+            nodes: steps.roster().iter().map(|member| member.address).collect(),
+        };
+        let mut bytes = Vec::new();
+        let written = file::write_line(&mut bytes, &file::Line::Header(header))
+            .and_then(|()| file::write_line(&mut bytes, &file::Line::Before(what)));
+        if written.is_ok() {
+            self.replace(&bytes);
+        }
+    }
+
+    /// Forgets the step: the search goes on or has ended by itself.
+    pub(super) fn clear(&self) {
+        self.replace(&[]);
+    }
+
+    fn replace(&self, bytes: &[u8]) {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        // The note only helps to explain a death; without it the death is still reported.
+        let _ = file
+            .set_len(0)
+            .and_then(|()| file.seek(SeekFrom::Start(0)))
+            .and_then(|_| file.write_all(bytes));
+    }
+}
+
+/// The step in a trace's terms.
+fn what(steps: &dyn PureSteps, request: &Request<'_>) -> What {
+    let member = &steps.roster()[request.member];
+    let node = member.address;
+    let show = |what: Payload, bytes: &[u8]| {
+        let shown = steps.show(request.member, what, bytes, false);
+        shown.unwrap_or_else(|failure| format!("<{failure}>"))
+    };
+    match request.event {
+        worker::Event::Init => What::Start { node, kind: member.kind.clone() },
+        worker::Event::Message { from, message } => What::Deliver {
+            node,
+            from,
+            id: 0,
+            message: show(Payload::Message, message),
+            copy: faultlab::trace::Copy::Original,
+        },
+        worker::Event::Timer { timer } => {
+            What::Fire { node, id: 0, timer: show(Payload::Timer, timer) }
+        }
+        worker::Event::Command { command } => What::Command {
+            node,
+            command: show(Payload::Command, command),
+            value: serde_json::Value::Null,
+        },
+    }
+}

@@ -1,0 +1,166 @@
+//! Lab 1's search tests: every order of deliveries, losses, duplicates and timers, within bounds.
+
+use faultlab::Address;
+use faultlab::linearizability::Sequential;
+use faultlab::property::{Property, clients_done, none_decided, results_ok, violated};
+use faultlab::search::{Linearizable, Search, System};
+use lab1_vocabulary::KvCommand;
+
+use super::oracle::{self, Specification};
+use super::stage::{Work, append, client, get, put, server};
+use crate::{CountKeys, Needs, SearchPlan, Test};
+
+/// The most states that an exhaustive search looks at: far more than any solution needs that does not
+/// number without end.
+const STATES_MAX: u64 = 3_000_000;
+
+/// The search tests of part 2: at-least-once requests.
+pub(super) fn part2() -> Vec<Test> {
+    vec![
+        Test::search("2.14", "Search: an answer can be reached")
+            .asserts("some order of events answers every command of one client")
+            .points(2)
+            .searches(|_| {
+                SearchPlan::new().reaching(
+                    "every answer",
+                    searched([own_keys(client(1), 2)]).goal(clients_done()),
+                )
+            }),
+        Test::search("2.15", "Search: nobody answers for the server")
+            .asserts("no client gets a result when it and the server cannot talk to each other")
+            .points(2)
+            .searches(|_| {
+                let alone = || searched([own_keys(client(1), 1)]).invariant(none_decided());
+                SearchPlan::new()
+                    .exhausting("no requests", alone().cut(client(1), server()))
+                    .exhausting("no replies", alone().cut(server(), client(1)))
+            }),
+        Test::search("2.16", "Search: one client, every order of events")
+            .asserts("every result is right, whatever is lost, late or doubled")
+            .points(3)
+            .searches(|_| every_result_is_right([own_keys(client(1), 4)])),
+        Test::search("2.17", "Search: two clients, every order of events")
+            .asserts("every result is right, whatever is lost, late or doubled")
+            .points(3)
+            .searches(|_| every_result_is_right([own_keys(client(1), 2), own_keys(client(2), 2)])),
+    ]
+}
+
+/// The search tests of part 3: exactly-once semantics.
+pub(super) fn part3() -> Vec<Test> {
+    vec![
+        Test::search("3.12", "Search: one client appends")
+            .asserts("no append takes effect twice, in any order of events")
+            .points(3)
+            .searches(|_| exactly_once("all runs", [appends(client(1), 4, "x")])),
+        Test::search("3.13", "Search: two clients append to one key")
+            .asserts("results are linearizable in every order of events")
+            .points(3)
+            .searches(|_| exactly_once("all runs", clients(2, |it| appends(it, 3, "x")))),
+        Test::search("3.14", "Search: three clients, each with a key of its own")
+            .asserts("nobody gets in another's way, in any order of events")
+            .points(3)
+            .searches(|_| exactly_once("all runs", clients(3, |it| appends(it, 3, it.as_str())))),
+        Test::search("3.15", "Search: three clients put, get and append on one key")
+            .asserts("results are linearizable in every order of events")
+            .points(3)
+            .searches(|_| {
+                let works = [
+                    (client(1), vec![append("x", "a"), get("x")]),
+                    (client(2), vec![put("x", "b"), append("x", "c")]),
+                    (client(3), vec![get("x"), put("x", "d")]),
+                ];
+                exactly_once("all runs", works)
+            }),
+        Test::search("3.16", "Search: late copies after a client has moved on")
+            .asserts(
+                "what was sent for a command that was answered long ago changes nothing any more",
+            )
+            .points(3)
+            .searches(|_| {
+                // First the two clients' messages mix as they may, until one is far ahead; from there
+                // everything that was ever sent may arrive again.
+                let works = clients(2, |it| appends(it, 3, "x"));
+                let ahead = watched(works.clone()).goal(answered(client(1), 2));
+                let rest = works.clone();
+                SearchPlan::new().reaching("client1 has two answers", ahead).then(
+                    "everything from there",
+                    Needs::Exhaustion,
+                    move |state| watched(rest).start_from(state),
+                )
+            }),
+    ]
+}
+
+/// The search whose states are counted: clients that append distinct values, to one key or to one each.
+pub(super) fn count(clients: usize, appends: usize, keys: CountKeys) -> Search {
+    let works = (1..=clients).map(client).map(|it| {
+        let key = match keys {
+            CountKeys::Same => "x".to_owned(),
+            CountKeys::Different => it.to_string(),
+        };
+        (it, self::appends(it, appends, &key).1)
+    });
+    searched(works)
+}
+
+/// What a client is asked, in order.
+type Asked = (Address, Vec<KvCommand>);
+
+/// Each command on a key of its own, so that a late copy of one cannot change the result of another.
+fn own_keys(client: Address, pairs: usize) -> Asked {
+    let pair = |index: usize| {
+        let key = format!("{client}-{index}");
+        [put(key.clone(), format!("v{index}")), get(key)]
+    };
+    (client, (0..pairs).flat_map(pair).collect())
+}
+
+/// Appends of values that no other client appends.
+fn appends(client: Address, count: usize, key: &str) -> Asked {
+    let value = |index: usize| format!("{}{index} ", client.as_str().trim_start_matches("client"));
+    (client, (0..count).map(|index| append(key, value(index))).collect())
+}
+
+fn clients(count: usize, asked: impl Fn(Address) -> Asked) -> Vec<Asked> {
+    (1..=count).map(client).map(asked).collect()
+}
+
+/// A search of the server and these clients, not going on where all have all their answers.
+fn searched(works: impl IntoIterator<Item = Asked>) -> Search {
+    let mut system = System::new().node("server", server(), &());
+    for (address, commands) in works {
+        let alone = oracle::results(&commands);
+        let work = Work::of(commands).expecting(alone);
+        system = system.client("client", address, &server(), work);
+    }
+    Search::new(system).prune(clients_done()).states_max(STATES_MAX)
+}
+
+/// All runs, with every result as if the client were alone.
+fn every_result_is_right(works: impl IntoIterator<Item = Asked>) -> SearchPlan {
+    SearchPlan::new().exhausting("all runs", searched(works).invariant(results_ok()))
+}
+
+/// A search that watches that results are those of one copy that executes each command once.
+fn watched(works: impl IntoIterator<Item = Asked>) -> Search {
+    let model = Sequential::new(Specification::default());
+    searched(works).monitor(Linearizable::new("every command takes effect exactly once", model))
+}
+
+/// All runs, with results as if each command took effect exactly once.
+fn exactly_once(title: &str, works: impl IntoIterator<Item = Asked>) -> SearchPlan {
+    SearchPlan::new().exhausting(title, watched(works))
+}
+
+/// A client has had this many results.
+fn answered(client: Address, results: usize) -> Property {
+    Property::new(format!("{client} has {results} results"), move |view| {
+        let had = view.operations(client).iter().filter(|it| it.result.is_some()).count();
+        if had >= results {
+            Ok(())
+        } else {
+            Err(violated(format!("{results} results"), format!("{client} has {had}")))
+        }
+    })
+}

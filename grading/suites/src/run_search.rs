@@ -1,0 +1,228 @@
+//! Running a search test on whatever computes steps of its nodes.
+
+use faultlab::property::Violation;
+use faultlab::random::mix;
+use faultlab::search::{Failed, Hint, Limit, Outcome as Ended, Report, State};
+use faultlab::simulate::{Origin, Outcome, RunFailure, Verdict};
+use faultlab::trace::Trace;
+use faultlab::worker::pure::StepFailure;
+use serde::{Deserialize, Serialize};
+
+use crate::search_plan::{Needs, StageSearch};
+use crate::{Nodes, SearchPlan};
+
+/// What one search of a test saw.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SearchSummary {
+    /// The search's title.
+    pub title: String,
+    /// How it ended.
+    pub outcome: SearchOutcome,
+    /// The limit that it reached, in words.
+    pub limit: Option<String>,
+    /// Distinct states, the first included.
+    pub states: u64,
+    /// The greatest number of events from the start to a state, on the shortest way.
+    pub depth: usize,
+    /// Events tried in all states.
+    pub transitions: u64,
+    /// Handlers run, each distinct (state, event) once.
+    pub handler_calls: u64,
+    /// An upper bound for the probability that two states were taken for one.
+    pub collision_bound: f64,
+    /// What it noticed that is not wrong, in words.
+    pub hints: Vec<String>,
+}
+
+/// How a search ended, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SearchOutcome {
+    /// Every reachable state was seen, and is good.
+    SpaceExhausted,
+    /// A goal was found.
+    GoalFound,
+    /// A property does not hold.
+    InvariantViolated,
+    /// A node's code failed.
+    HandlerFailed,
+    /// A limit was reached, and nothing bad was found until then.
+    LimitReached,
+}
+
+/// What the searches of a test came to.
+pub(crate) struct SearchRun {
+    /// As for a simulated run; time and message counts are zero.
+    pub(crate) outcome: Outcome,
+    /// What each search saw, those that were run.
+    pub(crate) searches: Vec<SearchSummary>,
+    /// The run behind the verdict, if it has one and it was asked for.
+    pub(crate) trace: Option<Trace>,
+}
+
+/// Runs the searches of a plan. With an origin, a violation comes with the run that leads to it.
+pub(crate) fn run_searches(
+    plan: SearchPlan,
+    seed: u64,
+    nodes: &dyn Nodes,
+    traced: Option<&Origin>,
+) -> SearchRun {
+    let mut run = Running { searches: Vec::new(), trace: None, digest: seed, steps: 0 };
+    let mut found: Option<State> = None;
+    let mut verdict = Verdict::Held;
+    for stage in plan.stages {
+        let search = match stage.search {
+            StageSearch::Given(search) => *search,
+            StageSearch::From(make) => make(
+                found
+                    .take()
+                    .expect("a search that starts where another ended follows one for a goal"),
+            ),
+        };
+        let report = match nodes.steps(search.system().roster()) {
+            Ok(steps) => {
+                let report = search.run_with(steps.as_ref());
+                if let Some(origin) = traced {
+                    run.trace = search.trace(steps.as_ref(), origin, &report.outcome);
+                }
+                report
+            }
+            Err(failure) => {
+                let node = search.system().roster()[0].address;
+                let handler = "constructor".to_owned();
+                verdict = Verdict::Failed(RunFailure::Node { node, handler, failure });
+                break;
+            }
+        };
+        run.note(&stage.title, &report);
+        verdict = judge(&stage.title, stage.needs, &report);
+        if !verdict.held() {
+            break;
+        }
+        // The way to a goal is no counterexample.
+        run.trace = None;
+        if let Ended::GoalFound(goal) = report.outcome {
+            found = Some(goal.state);
+        }
+    }
+    let outcome = Outcome {
+        verdict,
+        digest: run.digest,
+        steps: run.steps,
+        time_ns: 0,
+        sent: 0,
+        delivered: 0,
+        late: 0,
+    };
+    SearchRun { outcome, searches: run.searches, trace: run.trace }
+}
+
+/// What is known so far.
+struct Running {
+    searches: Vec<SearchSummary>,
+    trace: Option<Trace>,
+    digest: u64,
+    steps: u64,
+}
+
+impl Running {
+    fn note(&mut self, title: &str, report: &Report) {
+        let statistics = &report.statistics;
+        let (outcome, limit) = match &report.outcome {
+            Ended::Exhausted => (SearchOutcome::SpaceExhausted, None),
+            Ended::GoalFound(_) => (SearchOutcome::GoalFound, None),
+            Ended::Violated(_) => (SearchOutcome::InvariantViolated, None),
+            Ended::Failed(_) => (SearchOutcome::HandlerFailed, None),
+            Ended::LimitReached(limit) => (SearchOutcome::LimitReached, Some(limit.to_string())),
+        };
+        for number in
+            [statistics.states, statistics.depth as u64, statistics.transitions, outcome as u64]
+        {
+            self.digest = mix(self.digest ^ number);
+        }
+        self.steps += statistics.handler_calls;
+        self.searches.push(SearchSummary {
+            title: title.to_owned(),
+            outcome,
+            limit,
+            states: statistics.states,
+            depth: statistics.depth,
+            transitions: statistics.transitions,
+            handler_calls: statistics.handler_calls,
+            collision_bound: statistics.collision_bound,
+            hints: report.hints.iter().map(in_words).collect(),
+        });
+    }
+}
+
+/// A hint in words.
+fn in_words(hint: &Hint) -> String {
+    match hint {
+        Hint::NotIdempotent { node, message, .. } => format!(
+            "{node} changes again when {message} is delivered to it twice in a row; is that meant?"
+        ),
+        Hint::SentToNobody { calls } => {
+            format!("messages were sent to addresses at which there is no node, in {calls} steps")
+        }
+    }
+}
+
+/// Whether a search ended as it needs to.
+fn judge(title: &str, needs: Needs, report: &Report) -> Verdict {
+    let statistics = &report.statistics;
+    match (&report.outcome, needs) {
+        (Ended::Violated(found), _) => match found.violation() {
+            Some(violation) => Verdict::Violated(violation),
+            None => Verdict::Held,
+        },
+        (Ended::Failed(failed), _) => failure(failed),
+        (Ended::Exhausted, Needs::Goal) => Verdict::Violated(Violation {
+            property: format!("{title} can be reached"),
+            expected: "some run to get there".to_owned(),
+            seen: format!("none does: all {} reachable states were seen", statistics.states),
+        }),
+        (Ended::GoalFound(_), Needs::Goal) | (Ended::Exhausted, _) => Verdict::Held,
+        (Ended::GoalFound(_), _) => Verdict::Undecided {
+            property: title.to_owned(),
+            reason: "the search ended at a goal".to_owned(),
+        },
+        (
+            Ended::LimitReached(Limit::Depth(_) | Limit::States(_) | Limit::Probes(_)),
+            Needs::NothingBadWithinBounds,
+        ) => Verdict::Held,
+        (Ended::LimitReached(limit), _) => Verdict::Undecided {
+            property: title.to_owned(),
+            reason: format!(
+                "the search reached {limit}, after {} states, {} events deep, and had not seen them all. \
+                 A node whose state never comes back to what it was (a number that grows with every \
+                 retransmission, say) has no end of states",
+                statistics.states, statistics.depth,
+            ),
+        },
+    }
+}
+
+/// A failed node, as in a simulated run.
+fn failure(failed: &Failed) -> Verdict {
+    let property = |property: &str, seen: String| {
+        Verdict::Violated(Violation {
+            property: property.to_owned(),
+            expected: format!("{} to keep it", failed.node),
+            seen,
+        })
+    };
+    match &failed.failure {
+        StepFailure::Node(failure) => Verdict::Failed(RunFailure::Node {
+            node: failed.node,
+            handler: "handler".to_owned(),
+            failure: failure.clone(),
+        }),
+        StepFailure::NotDeterministic { first, second } => property(
+            "the same state and the same event give the same outcome",
+            format!("a handler, run twice, first gave {first}, then {second}"),
+        ),
+        StepFailure::BrokenPromise(broken) => {
+            property("a state is what its encoding says", broken.clone())
+        }
+    }
+}
