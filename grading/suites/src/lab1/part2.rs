@@ -6,7 +6,7 @@ use faultlab::property::{
     Property, clients_done, max_message_bytes, max_messages_per_command, observe, results_ok,
     silent_for, violated,
 };
-use faultlab::simulate::{Conditions, Intervention, Network, Rate, Scenario};
+use faultlab::simulate::{Conditions, Intervention, Latency, Network, Rate, Scenario};
 use faultlab::{FaultModel, codec};
 use lab1_vocabulary::KvResult;
 
@@ -56,7 +56,7 @@ pub(super) fn part() -> Part {
                 .asserts(
                     "every command is answered in the end, though two messages in five are lost",
                 )
-                .points(5)
+                .points(4)
                 .unreliable()
                 .by_share_of_seeds()
                 .scenario(|seed| {
@@ -82,7 +82,7 @@ pub(super) fn part() -> Part {
         .test(
             Test::run("2.6", "A reply comes very late")
                 .asserts("a reply that was on its way for seconds is not taken for a newer one")
-                .points(4)
+                .points(3)
                 .unreliable()
                 .by_share_of_seeds()
                 .scenario(|seed| {
@@ -95,12 +95,23 @@ pub(super) fn part() -> Part {
                 }),
         )
         .test(
-            Test::run("2.7", "Links are cut for a while, one way or both")
+            Test::run("2.7", "The network is slow")
+                .asserts("a reply counts, though its request has been repeated since it was sent")
+                .points(3)
+                .by_share_of_seeds()
+                .scenario(|seed| {
+                    let latency = Latency::between(ms(200), ms(400));
+                    let conditions = Conditions { latency, ..Conditions::reliable() };
+                    answered(five_clients(seed, Keys::Own).conditions(conditions))
+                }),
+        )
+        .test(
+            Test::run("2.8", "Links are cut for a while, one way or both")
                 .asserts("every waiting client has its result within a second of the repair")
-                .points(4)
+                .points(3)
                 .by_share_of_seeds()
                 .scenario(|_| {
-                    let repair = ms(2_500);
+                    let repair = seconds(5);
                     five_clients_for_ever()
                         .at(ms(300), Intervention::Cut { from: server(), to: client(1) })
                         .at(ms(400), Intervention::Cut { from: client(2), to: server() })
@@ -112,7 +123,7 @@ pub(super) fn part() -> Part {
                 }),
         )
         .test(
-            Test::run("2.8", "The network is split for a minute")
+            Test::run("2.9", "The network is split for a minute")
                 .asserts("no client gives up: all are served again once the network is whole")
                 .points(3)
                 .by_share_of_seeds()
@@ -125,7 +136,7 @@ pub(super) fn part() -> Part {
                 }),
         )
         .test(
-            Test::run("2.9", "The server crashes")
+            Test::run("2.10", "The server crashes")
                 .asserts("nobody has a result that no server can have given, and nobody panics")
                 .points(3)
                 .by_share_of_seeds()
@@ -141,20 +152,19 @@ pub(super) fn part() -> Part {
                 }),
         )
         .test(
-            Test::run("2.10", "A client that was answered is silent")
+            Test::run("2.11", "A client that was answered is silent")
                 .asserts("nobody sends anything while no command is waiting")
                 .points(3)
                 .by_share_of_seeds()
                 .scenario(|seed| {
-                    let conditions =
-                        Conditions { drop: Rate::percent(10), ..Conditions::reliable() };
-                    answered(five_clients(seed, Keys::Own).conditions(conditions))
+                    let slow = sometimes_slow(20, ms(500));
+                    answered(five_clients(seed, Keys::Own).conditions(slow))
                         .linger(seconds(5))
                         .check(silent_for(seconds(3)))
                 }),
         )
         .test(
-            Test::run("2.11", "Few messages")
+            Test::run("2.12", "Few messages")
                 .asserts("a command takes six messages at most on a network that loses none")
                 .points(3)
                 .scenario(|seed| {
@@ -162,7 +172,7 @@ pub(super) fn part() -> Part {
                 }),
         )
         .test(
-            Test::run("2.12", "Small messages")
+            Test::run("2.13", "Small messages")
                 .asserts("a message is about as large as the command or result that it carries")
                 .points(2)
                 .scenario(|_| {
@@ -179,14 +189,17 @@ pub(super) fn part() -> Part {
                 }),
         )
         .test(
-            Test::run("2.13", "A result stays until the next command")
+            Test::run("2.14", "A result stays until the next command")
                 .asserts("a client shows its last result however often, and whenever, it is asked")
                 .points(2)
                 .by_share_of_seeds()
-                .scenario(|seed| {
+                .scenario(|_| {
+                    // Only puts: executed again, they have the same result.
+                    let puts = |client| (0..8).map(move |index| put("key", value(client, index)));
                     let conditions =
                         Conditions { duplicate: Rate::percent(100), ..Conditions::reliable() };
-                    answered(five_clients(seed, Keys::Own).conditions(conditions))
+                    answered(stage(clients(3, |client| Work::of(puts(client)))))
+                        .conditions(conditions)
                         .linger(seconds(1))
                         .check(results_stay())
                 }),

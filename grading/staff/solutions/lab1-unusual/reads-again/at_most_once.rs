@@ -1,0 +1,66 @@
+//! A wrapper that executes each command of each client at most once.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use faultlab::{Address, Application};
+use serde::{Deserialize, Serialize};
+
+/// A command, and the two things that tell it from all others.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AmoCommand<C> {
+    /// Who asks.
+    pub client: Address,
+    /// Which of the client's commands it is: a later command has a higher number.
+    pub number: u64,
+    /// What is asked.
+    pub command: C,
+}
+
+/// The last command that was executed for a client.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Executed<R> {
+    number: u64,
+    result: R,
+}
+
+/// An application around another one, `A`. What arrives again is not executed again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AtMostOnce<A: Application> {
+    application: A,
+    /// For each client its last command: nobody waits for the result of an older one.
+    last: BTreeMap<Address, Executed<A::Result>>,
+}
+
+impl<A: Application> AtMostOnce<A> {
+    /// The wrapper around this application, before any command.
+    pub fn new(application: A) -> Self {
+        Self { application, last: BTreeMap::new() }
+    }
+
+    /// Executes a command that only looks.
+    pub fn look(&mut self, command: A::Command) -> A::Result {
+        self.application.execute(command)
+    }
+}
+
+impl<A: Application> Application for AtMostOnce<A> {
+    type Command = AmoCommand<A::Command>;
+
+    /// `None` when the command is *outdated*: a late copy of one that its client is long done with.
+    type Result = Option<A::Result>;
+
+    fn execute(&mut self, command: AmoCommand<A::Command>) -> Option<A::Result> {
+        let AmoCommand { client, number, command } = command;
+        if let Some(last) = self.last.get(&client) {
+            match number.cmp(&last.number) {
+                Ordering::Less => return None,
+                Ordering::Equal => return Some(last.result.clone()),
+                Ordering::Greater => {}
+            }
+        }
+        let result = self.application.execute(command);
+        self.last.insert(client, Executed { number, result: result.clone() });
+        Some(result)
+    }
+}

@@ -1,0 +1,72 @@
+//! The client. It asks until it is answered.
+
+use faultlab::{Address, Client, Context, Node};
+use lab1_vocabulary::{KvCommand, KvResult};
+use serde::{Deserialize, Serialize};
+
+use crate::messages::Message;
+use crate::timers::{RETRY_AFTER, Timer};
+
+/// A client of one server, with at most one command under way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KvClient {
+    server: Address,
+    /// The number of the last command.
+    number: u64,
+    /// The last command, until it has its result.
+    command: Option<KvCommand>,
+    /// The result of the last command.
+    result: Option<KvResult>,
+}
+
+impl KvClient {
+    /// A client of the server at this address that has not been asked for anything yet.
+    pub fn new(server: Address) -> Self {
+        Self { server, number: 0, command: None, result: None }
+    }
+
+    /// Asks for the command under way, if there is one, and sets a timer to ask again.
+    fn ask(&self, ctx: &mut Context<'_, Message, Timer>) {
+        if let Some(command) = self.command.clone() {
+            ctx.send(self.server, Message::Request { number: self.number, command });
+            ctx.set_timer(Timer::Retry { number: self.number }, RETRY_AFTER);
+        }
+    }
+}
+
+impl Client for KvClient {
+    type Command = KvCommand;
+    type Result = KvResult;
+
+    fn send_command(&mut self, command: KvCommand, ctx: &mut Context<'_, Message, Timer>) {
+        self.number += 1;
+        self.command = Some(command);
+        self.result = None;
+        self.ask(ctx);
+    }
+
+    fn result(&self) -> Option<KvResult> {
+        self.result.clone()
+    }
+}
+
+impl Node for KvClient {
+    type Message = Message;
+    type Timer = Timer;
+
+    fn on_message(&mut self, _: Address, message: Message, _: &mut Context<'_, Message, Timer>) {
+        if let Message::Reply { number, result } = message
+            && number == self.number
+        {
+            self.command = None;
+            self.result = Some(result);
+        }
+    }
+
+    fn on_timer(&mut self, timer: Timer, ctx: &mut Context<'_, Message, Timer>) {
+        let Timer::Retry { number } = timer;
+        if number == self.number {
+            self.ask(ctx);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The server. It executes what clients ask, each command once, and tells them what came out.
+
+use faultlab::{Address, Application, Context, Node};
+use lab1_vocabulary::KvCommand;
+use serde::{Deserialize, Serialize};
+
+use crate::at_most_once::{AmoCommand, AtMostOnce};
+use crate::messages::Message;
+use crate::store::KvStore;
+use crate::timers::Timer;
+
+/// The server, with the store that it keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KvServer {
+    store: AtMostOnce<KvStore>,
+}
+
+impl KvServer {
+    /// A server that keeps this store.
+    pub fn new(store: KvStore) -> Self {
+        Self { store: AtMostOnce::new(store) }
+    }
+}
+
+impl Node for KvServer {
+    type Message = Message;
+    type Timer = Timer;
+
+    fn on_message(
+        &mut self,
+        from: Address,
+        message: Message,
+        ctx: &mut Context<'_, Message, Timer>,
+    ) {
+        let Message::Request { number, command } = message else { return };
+        let result = match command {
+            KvCommand::Get { .. } => Some(self.store.look(command)),
+            _ => self.store.execute(AmoCommand { client: from, number, command }),
+        };
+        if let Some(result) = result {
+            ctx.send(from, Message::Reply { number, result });
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! What a node can be reminded of, and when.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How long a client waits for a reply before it asks again.
+pub const RETRY_AFTER: Duration = Duration::from_millis(100);
+
+/// A timer of lab 1.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Timer {
+    /// Perhaps it is time to ask again.
+    Retry {
+        /// The number of the command that this timer was set for.
+        number: u64,
+    },
+}
