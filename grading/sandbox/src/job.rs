@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use faultlab::worker::remote::SERVE_NODES;
+
 use crate::policy::{Limits, SystemCalls};
 
 /// One program to be run confined.
@@ -29,14 +31,15 @@ pub struct Job {
 const MIB: u64 = 1 << 20;
 
 impl Job {
-    /// A submission's binary in nodes mode: it computes, and talks on its standard input.
+    /// A submission's binary in nodes mode: it computes, and talks on its standard input. To be started
+    /// with [`Sandbox::start_nodes`](crate::Sandbox::start_nodes).
     ///
     /// One GiB of memory, a stack of 16 MiB (as at home), five minutes of CPU time, no files.
     #[must_use]
     pub fn nodes(program: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),
-            arguments: Vec::new(),
+            arguments: vec![SERVE_NODES.into()],
             environment: BTreeMap::new(),
             read: Vec::new(),
             write: Vec::new(),
@@ -75,8 +78,15 @@ impl Job {
             system_calls: SystemCalls::Compiler,
             wall_max: Duration::from_secs(90),
             output_bytes_max: 256 << 10,
+            arguments: Vec::new(),
             ..Self::nodes(program)
         }
+    }
+
+    /// Any program, confined as one in nodes mode is, without arguments.
+    #[must_use]
+    pub fn computing(program: impl Into<PathBuf>) -> Self {
+        Self { arguments: Vec::new(), ..Self::nodes(program) }
     }
 
     /// Adds an argument.

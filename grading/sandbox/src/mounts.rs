@@ -44,9 +44,9 @@ impl View {
     pub(crate) fn arguments(&self) -> Vec<OsString> {
         let mut arguments = Vec::new();
         let places = self.read.iter().chain(&self.write).chain(self.links.keys());
-        let folders = places.filter(|place| !self.is_inside(place)).flat_map(|place| {
-            place.ancestors().skip(1).filter(|folder| *folder != Path::new("/"))
-        });
+        let folders = places
+            .filter(|place| !self.is_inside(place))
+            .flat_map(|place| place.ancestors().skip(1).filter(|folder| *folder != Path::new("/")));
         // bubblewrap would make these by itself, but closed to everybody but root.
         for folder in folders.collect::<BTreeSet<_>>() {
             arguments.extend(["--perms".into(), "0755".into(), "--dir".into(), folder.into()]);
@@ -67,7 +67,10 @@ impl View {
 
     /// Whether a path is inside a folder that is seen whole.
     fn is_inside(&self, place: &Path) -> bool {
-        place.ancestors().skip(1).any(|outer| self.read.contains(outer) || self.write.contains(outer))
+        place
+            .ancestors()
+            .skip(1)
+            .any(|outer| self.read.contains(outer) || self.write.contains(outer))
     }
 
     /// The real path, without links, noting the links passed.

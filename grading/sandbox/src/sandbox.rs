@@ -218,7 +218,9 @@ impl Sandbox {
 
     pub(crate) fn start_with(&self, job: &Job, stdin: Stdio) -> Result<Confined, SandboxError> {
         let mut view = View::default();
-        for path in [&self.launcher, &job.program].into_iter().chain(&self.libraries).chain(&job.read) {
+        for path in
+            [&self.launcher, &job.program].into_iter().chain(&self.libraries).chain(&job.read)
+        {
             view.read(path);
         }
         for path in &job.write {
@@ -343,7 +345,7 @@ impl Sandbox {
     /// Runs a program that tries out what it can do. An error says what should not have worked.
     fn self_test(&self) -> Result<(), String> {
         let hidden = Hidden::new().map_err(|error| error.to_string())?;
-        let job = Job::nodes(&self.launcher).argument(SELF_TEST).argument(&hidden.0);
+        let job = Job::computing(&self.launcher).argument(SELF_TEST).argument(&hidden.0);
         let finished =
             self.run(&job.wall_max(Duration::from_secs(20))).map_err(|error| error.to_string())?;
         let printed = finished.printed.to_string();
