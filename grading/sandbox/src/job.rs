@@ -131,6 +131,14 @@ impl Job {
         self
     }
 
+    /// Gives the program a `/tmp` of this size, in bytes, that is gone with it. Without bubblewrap, the
+    /// first folder to write in stands for it.
+    #[must_use]
+    pub fn scratch(mut self, bytes: u64) -> Self {
+        self.scratch_bytes = Some(bytes);
+        self
+    }
+
     /// Sets the limits.
     #[must_use]
     pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {

@@ -20,6 +20,7 @@ use rustix::process::{
 };
 use rustix::thread::{set_no_new_privs, set_thread_gid, set_thread_groups, set_thread_uid};
 
+use crate::descriptors::close_others_on_exec;
 use crate::policy::{Files, Limits, Policy};
 use crate::{seccomp, self_test};
 
@@ -64,6 +65,9 @@ fn launch(
     let mut command = Command::new(&program);
     command.args(arguments);
     apply(&policy)?;
+    // What comes after the byte is the program's own doing, so all that can fail has to fail before.
+    rustix::fs::access(Path::new(&program), rustix::fs::Access::EXEC_OK)
+        .map_err(|error| format!("{}: {error}", program.display()))?;
     let ready = io::stdout().write_all(&[READY]).and_then(|()| io::stdout().flush());
     ready.map_err(|error| format!("standard output: {error}"))?;
     let error = command.exec();
@@ -82,6 +86,7 @@ fn launch_tied(
 }
 
 fn apply(policy: &Policy) -> Result<(), String> {
+    close_others_on_exec().map_err(|error| format!("inherited descriptors: {error}"))?;
     limit(&policy.limits).map_err(|error| format!("limits: {error}"))?;
     set_no_new_privs(true).map_err(|error| format!("no new privileges: {error}"))?;
     if let Some(files) = &policy.files {

@@ -14,9 +14,12 @@
 //! talks on one socket, and [`Job::compiler`] for the compiler that built it. A host that lacks
 //! something gives a lower [`Tier`]; whoever needs a better one says so with [`Sandbox::require`].
 //!
-//! Nothing in here is `unsafe`: the launcher limits itself by safe calls and then becomes the program.
+//! The launcher limits itself by safe calls and then becomes the program; nothing runs between a fork
+//! and an exec. One call, which keeps descriptors from being inherited, is `unsafe`, in a file of its
+//! own.
 #![cfg(target_os = "linux")]
 
+mod descriptors;
 mod job;
 mod launcher;
 mod mounts;
@@ -28,6 +31,7 @@ mod sandbox;
 mod seccomp;
 mod self_test;
 mod tier;
+mod toolchain;
 
 pub use job::Job;
 pub use launcher::main as launcher_main;
@@ -36,3 +40,4 @@ pub use policy::{Limits, SystemCalls};
 pub use running::{Confined, Ended, Finished};
 pub use sandbox::{Sandbox, SandboxError, TierTooLow};
 pub use tier::{NoSuchTier, Tier};
+pub use toolchain::Toolchain;

@@ -304,7 +304,7 @@ impl Sandbox {
                 }
                 line.extend(view.arguments());
                 if job.system_calls == SystemCalls::Compiler {
-                    line.extend(["--dev-bind", "/dev/null", "/dev/null"].map(OsString::from));
+                    line.extend(BUBBLEWRAP_COMPILER.map(OsString::from));
                 }
                 line.extend(["--remount-ro", "/", "--chdir"].map(OsString::from));
                 line.push(folder.into());
@@ -391,6 +391,11 @@ const BUBBLEWRAP_AS_ROOT: [&str; 6] =
     ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"];
 
 const BUBBLEWRAP_AS_USER: [&str; 5] = ["--unshare-user", "--uid", "65534", "--gid", "65534"];
+
+/// Compilers write to `/dev/null`, and linkers find their own place by a link in `/proc`: one that has
+/// only the processes of this sandbox, and that Landlock lets nobody read.
+const BUBBLEWRAP_COMPILER: [&str; 9] =
+    ["--perms", "0755", "--dir", "/dev", "--dev-bind", "/dev/null", "/dev/null", "--proc", "/proc"];
 
 /// The same for `unshare`. The whole process tree ends with it.
 const UNSHARE: [&str; 7] =

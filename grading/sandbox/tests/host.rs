@@ -1,29 +1,34 @@
-//! What this host's sandbox stops, tried out on programs that want to get out.
+//! What each tier of this host stops, tried by a program that wants to get out: this one, started
+//! again with the name of an attack.
 
-use std::path::Path;
-use std::time::{Duration, Instant};
+#[path = "host/attacks.rs"]
+mod attacks;
+#[path = "host/compiler.rs"]
+mod compiler;
+#[path = "host/running.rs"]
+mod running;
+#[path = "host/support.rs"]
+mod support;
 
-use faultlab_sandbox::{Ended, Finished, Job, Sandbox, Tier};
+use std::process::ExitCode;
 
-const LAUNCHER: &str = env!("CARGO_BIN_EXE_faultlab-confine");
+use libtest_mimic::{Arguments, Trial};
 
-fn sandboxes() -> Vec<Sandbox> {
-    Tier::ALL
-        .into_iter()
-        .filter_map(|tier| {
-            let sandbox = Sandbox::probe_below(Path::new(LAUNCHER), tier).expect("limits work");
-            if sandbox.tier() != tier {
-                eprintln!("skipped: this host has no {tier}: {:?}", sandbox.findings());
-                return None;
-            }
-            Some(sandbox)
-        })
-        .collect()
-}
-
-#[test]
-fn x() {
-    for sandbox in sandboxes() {
-        println!("{:?}", sandbox);
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [support::ATTACK, name, rest @ ..] => return attacks::run(name, rest),
+        ["--grade", tier, mark] => {
+            running::grade(tier, mark);
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
     }
+    let mut trials: Vec<Trial> = Vec::new();
+    trials.extend(running::trials());
+    trials.extend(compiler::trials());
+    let before = support::mounts();
+    let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
+    assert_eq!(support::mounts(), before, "mounts were left behind");
+    conclusion.exit_code()
 }
