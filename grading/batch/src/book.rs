@@ -1,0 +1,230 @@
+//! The book: every student of the batch with what is known of each, from which everything is rendered.
+
+use std::collections::BTreeMap;
+
+use faultlab_harness::report::Report;
+use faultlab_suites::Points;
+use serde::{Deserialize, Serialize};
+
+use crate::grade::{self, Grade, HandedIn};
+use crate::intake::{Contents, Student, Submission};
+use crate::outcome::{Infrastructure, Outcome};
+use crate::policy::{Attempts, Override, Policy};
+use crate::store::{Key, Store};
+
+/// What became of a student's submission, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Its tests were run.
+    Graded,
+    /// It does not compile, and has no points.
+    DoesNotCompile,
+    /// It was not accepted, and has no points.
+    Refused,
+    /// Something went wrong on our side: no grade yet.
+    InfrastructureError,
+    /// It is waiting for its turn: no grade yet.
+    Waiting,
+    /// Nothing was handed in.
+    NotSubmitted,
+}
+
+impl Status {
+    /// The word that documents use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Graded => "graded",
+            Self::DoesNotCompile => "does-not-compile",
+            Self::Refused => "refused",
+            Self::InfrastructureError => "infrastructure-error",
+            Self::Waiting => "waiting",
+            Self::NotSubmitted => "not-submitted",
+        }
+    }
+
+    /// Whether there is a grade that may go into a grade book.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Graded | Self::DoesNotCompile | Self::Refused)
+    }
+}
+
+/// One attempt of one student or group, with what is known of it.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// What was handed in. Its files are not kept here.
+    pub submission: Submission,
+    /// What became of it.
+    pub status: Status,
+    /// The name of its outcome.
+    pub key: Option<Key>,
+    /// Its outcome.
+    pub outcome: Option<Outcome>,
+    /// What that is worth.
+    pub grade: Option<Grade>,
+    /// Why there is none.
+    pub reason: Option<String>,
+}
+
+impl Attempt {
+    /// The points that count; none while there is no grade.
+    #[must_use]
+    pub fn points(&self) -> Option<Points> {
+        match (&self.grade, self.status) {
+            (Some(grade), _) => Some(grade.points),
+            (None, status) => status.is_final().then_some(Points::ZERO),
+        }
+    }
+
+    /// The report, if tests were run or the compiler was.
+    #[must_use]
+    pub fn report(&self) -> Option<&Report> {
+        self.outcome.as_ref().map(|outcome| &outcome.report)
+    }
+}
+
+/// A student with all attempts.
+#[derive(Clone, Debug)]
+pub struct Entry<'b> {
+    /// The student.
+    pub student: &'b Student,
+    /// The attempts, in order. None when nothing was handed in.
+    pub attempts: Vec<&'b Attempt>,
+    /// The index of the attempt that counts.
+    pub counts: usize,
+}
+
+impl<'b> Entry<'b> {
+    /// The attempt that counts.
+    #[must_use]
+    pub fn attempt(&self) -> Option<&'b Attempt> {
+        self.attempts.get(self.counts).copied()
+    }
+
+    /// What became of it.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.attempt().map_or(Status::NotSubmitted, |attempt| attempt.status)
+    }
+
+    /// The points that count.
+    #[must_use]
+    pub fn points(&self) -> Option<Points> {
+        self.attempt().and_then(Attempt::points)
+    }
+
+    /// The grade that counts.
+    #[must_use]
+    pub fn grade(&self) -> Option<&'b Grade> {
+        self.attempt().and_then(|attempt| attempt.grade.as_ref())
+    }
+}
+
+/// Everybody, with what is known.
+#[derive(Clone, Debug, Default)]
+pub struct Book {
+    /// Every attempt.
+    pub attempts: Vec<Attempt>,
+    /// Who handed in nothing.
+    pub missing: Vec<Student>,
+    /// Which of several attempts counts.
+    pub which: Attempts,
+}
+
+/// A submission with the name of its outcome.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Listed {
+    /// What was handed in, without its files.
+    pub submission: Submission,
+    /// The name of its outcome, if it has files.
+    pub key: Option<Key>,
+}
+
+impl Book {
+    /// Looks up what is known of each submission.
+    #[must_use]
+    pub fn open(
+        store: &Store,
+        submissions: &[Listed],
+        missing: &[Student],
+        policy: &Policy,
+        overrides: &[Override],
+    ) -> Self {
+        let attempts = submissions.iter().map(|one| {
+            let outcome = one.key.as_ref().and_then(|key| store.outcome(key));
+            let failed = match (&one.key, &outcome) {
+                (Some(key), None) => store.infrastructure(key),
+                _ => None,
+            };
+            attempt(one, outcome, failed, policy, overrides)
+        });
+        Self { attempts: attempts.collect(), missing: missing.to_vec(), which: policy.attempts }
+    }
+
+    /// Every student once, ordered by the name of the folder.
+    #[must_use]
+    pub fn entries(&self) -> Vec<Entry<'_>> {
+        let mut by_student: BTreeMap<&str, (&Student, Vec<&Attempt>)> = BTreeMap::new();
+        for attempt in &self.attempts {
+            for student in &attempt.submission.students {
+                by_student.entry(&student.id).or_insert((student, vec![])).1.push(attempt);
+            }
+        }
+        for student in &self.missing {
+            by_student.entry(&student.id).or_insert((student, vec![]));
+        }
+        let entries = by_student.into_values().map(|(student, mut attempts)| {
+            attempts.sort_by_key(|attempt| attempt.submission.attempt);
+            let counts = self.counting(&attempts);
+            Entry { student, attempts, counts }
+        });
+        entries.collect()
+    }
+
+    fn counting(&self, attempts: &[&Attempt]) -> usize {
+        let last = attempts.len().saturating_sub(1);
+        match self.which {
+            Attempts::Last => last,
+            Attempts::Best => attempts
+                .iter()
+                .enumerate()
+                .filter_map(|(index, attempt)| Some((attempt.points()?, std::cmp::Reverse(index))))
+                .max()
+                .map_or(last, |(_, std::cmp::Reverse(index))| index),
+        }
+    }
+}
+
+fn attempt(
+    one: &Listed,
+    outcome: Option<Outcome>,
+    failed: Option<Infrastructure>,
+    policy: &Policy,
+    overrides: &[Override],
+) -> Attempt {
+    let submission = one.submission.clone();
+    let students: Vec<&str> =
+        submission.students.iter().map(|student| student.id.as_str()).collect();
+    let grade = outcome.as_ref().map(|outcome| {
+        let mine: Vec<&Override> =
+            overrides.iter().filter(|one| students.contains(&one.student.as_str())).collect();
+        let handed_in =
+            HandedIn { students: &students, submitted: submission.submitted.as_deref() };
+        grade::grade(&outcome.report, handed_in, policy, &mine)
+    });
+    let (status, reason) = match (&submission.contents, &outcome, failed) {
+        (Contents::Refused(refusal), _, _) => (Status::Refused, Some(refusal.to_string())),
+        (Contents::Unreadable(error), _, _) => (Status::InfrastructureError, Some(error.clone())),
+        (Contents::Files(_), Some(outcome), _) => match &outcome.report.compile_error {
+            Some(error) => (Status::DoesNotCompile, Some(error.clone())),
+            None => (Status::Graded, None),
+        },
+        (Contents::Files(_), None, Some(failed)) => {
+            (Status::InfrastructureError, Some(failed.what))
+        }
+        (Contents::Files(_), None, None) => (Status::Waiting, None),
+    };
+    Attempt { submission, status, key: one.key.clone(), outcome, grade, reason }
+}

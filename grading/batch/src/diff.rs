@@ -1,0 +1,162 @@
+//! What changed between two gradings, for whom, and why.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context as _;
+use faultlab_suites::{Points, TestNumber};
+use serde::Serialize;
+
+use crate::output::{StudentResult, plain};
+use crate::store;
+
+/// What changed for one student.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// The student.
+    pub student: String,
+    /// The points before, if there was a grade.
+    pub before: Option<Points>,
+    /// The points now.
+    pub after: Option<Points>,
+    /// Tests that give other points now, with both.
+    pub tests: Vec<(TestNumber, Points, Points)>,
+    /// What the verdicts depend on and is different now.
+    pub why: Vec<&'static str>,
+    /// Whether fewer points came of the same files.
+    pub dropped_with_same_sources: bool,
+}
+
+/// Compares the results in two folders.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub fn diff(old: &Path, new: &Path) -> anyhow::Result<Vec<Change>> {
+    let (old, new) = (read(old)?, read(new)?);
+    let mut students: Vec<&String> = old.keys().chain(new.keys()).collect();
+    students.sort();
+    students.dedup();
+    let changes = students.into_iter().filter_map(|student| {
+        let (before, after) = (old.get(student), new.get(student));
+        let change = Change {
+            student: student.clone(),
+            before: before.and_then(|result| result.grading.points),
+            after: after.and_then(|result| result.grading.points),
+            tests: tests(before, after),
+            why: why(before, after),
+            dropped_with_same_sources: false,
+        };
+        let dropped = change.after < change.before && change.after.is_some();
+        let same_sources = !change.why.iter().any(|what| *what == SOURCE || *what == MISSING);
+        let change = Change { dropped_with_same_sources: dropped && same_sources, ..change };
+        (change.before != change.after || !change.tests.is_empty()).then_some(change)
+    });
+    Ok(changes.collect())
+}
+
+const SOURCE: &str = "source";
+const MISSING: &str = "not in both";
+
+fn read(folder: &Path) -> anyhow::Result<BTreeMap<String, StudentResult>> {
+    let mut results = BTreeMap::new();
+    for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let path = entry?.path().join("result.json");
+        if path.is_file() {
+            let result: StudentResult = store::read_json(&path)?;
+            results.insert(result.grading.student.id.clone(), result);
+        }
+    }
+    anyhow::ensure!(!results.is_empty(), "{} holds no results", folder.display());
+    Ok(results)
+}
+
+fn tests(
+    before: Option<&StudentResult>,
+    after: Option<&StudentResult>,
+) -> Vec<(TestNumber, Points, Points)> {
+    let points = |result: Option<&StudentResult>| -> BTreeMap<TestNumber, Points> {
+        let grade = result.and_then(|result| result.grading.grade.as_ref());
+        let tests = grade.map_or(&[][..], |grade| &grade.tests);
+        tests.iter().map(|test| (test.number, test.earned)).collect()
+    };
+    let (before, after) = (points(before), points(after));
+    let mut numbers: Vec<TestNumber> = before.keys().chain(after.keys()).copied().collect();
+    numbers.sort();
+    numbers.dedup();
+    let get = |points: &BTreeMap<TestNumber, Points>, number: TestNumber| {
+        points.get(&number).copied().unwrap_or_default()
+    };
+    numbers
+        .into_iter()
+        .map(|number| (number, get(&before, number), get(&after, number)))
+        .filter(|(_, before, after)| before != after)
+        .collect()
+}
+
+fn why(before: Option<&StudentResult>, after: Option<&StudentResult>) -> Vec<&'static str> {
+    let (Some(before), Some(after)) = (before, after) else { return vec![MISSING] };
+    let (Some(old), Some(new)) = (&before.grading.hashes, &after.grading.hashes) else {
+        return if before.grading.status == after.grading.status {
+            Vec::new()
+        } else {
+            vec!["status"]
+        };
+    };
+    let mut why: Vec<&str> = [
+        (SOURCE, &old.sources, &new.sources),
+        ("suite", &old.suite, &new.suite),
+        ("toolchain", &old.toolchain, &new.toolchain),
+        ("seed", &old.seeds, &new.seeds),
+    ]
+    .into_iter()
+    .filter(|(_, old, new)| old != new)
+    .map(|(what, _, _)| what)
+    .collect();
+    let raw = |result: &StudentResult| result.report.as_ref().map(|report| report.points_earned);
+    if why.is_empty() {
+        let same = raw(before) == raw(after);
+        why.push(if same { "policy or overrides" } else { "nothing: the verdict itself changed" });
+    }
+    why
+}
+
+/// The changes as lines of text.
+#[must_use]
+pub fn text(changes: &[Change]) -> String {
+    if changes.is_empty() {
+        return "nothing changed for anybody\n".to_owned();
+    }
+    let mut text = String::new();
+    let shown = |points: Option<Points>| {
+        points.map_or_else(|| "no grade".to_owned(), |points| points.to_string())
+    };
+    for change in changes {
+        let (before, after) = (shown(change.before), shown(change.after));
+        let tests: Vec<String> = change
+            .tests
+            .iter()
+            .map(|(number, before, after)| format!("{number}: {before} -> {after}"))
+            .collect();
+        text.push_str(&format!("{}: {before} -> {after}", plain(&change.student)));
+        if !change.why.is_empty() {
+            text.push_str(&format!(", because of {}", change.why.join(", ")));
+        }
+        if !tests.is_empty() {
+            text.push_str(&format!(" ({})", tests.join(", ")));
+        }
+        text.push('\n');
+    }
+    let dropped: Vec<&str> = changes
+        .iter()
+        .filter(|change| change.dropped_with_same_sources)
+        .map(|change| change.student.as_str())
+        .collect();
+    if !dropped.is_empty() {
+        text.push_str(&format!(
+            "fewer points for the same files: {}\n",
+            plain(&dropped.join(", "))
+        ));
+    }
+    text
+}

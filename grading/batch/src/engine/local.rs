@@ -1,0 +1,124 @@
+//! Several submissions at a time on this machine.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::{Engine, Follower, Work, give_up};
+use crate::store::Key;
+
+/// How often a submission is tried before its error on our side is noted.
+const TRIES: u32 = 2;
+
+/// How often the processes are looked after.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// Processes on this machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Local;
+
+struct Running {
+    key: Key,
+    tries: u32,
+    started: Instant,
+    child: Child,
+}
+
+impl Engine for Local {
+    fn run(&self, work: &Work, follower: &mut dyn Follower) -> anyhow::Result<()> {
+        let mut waiting: VecDeque<(Key, u32)> =
+            work.keys.iter().map(|key| (key.clone(), 0)).collect();
+        let mut running: Vec<Running> = Vec::new();
+        while !(waiting.is_empty() && running.is_empty()) {
+            while running.len() < work.jobs.max(1) {
+                let Some((key, tries)) = waiting.pop_front() else { break };
+                match start(work, &key) {
+                    Ok(child) => {
+                        let started = Instant::now();
+                        running.push(Running { key, tries: tries + 1, started, child });
+                    }
+                    Err(error) => {
+                        let what = format!("no process can be started: {error}");
+                        give_up(work, &key, what, follower);
+                    }
+                }
+            }
+            let mut index = 0;
+            while index < running.len() {
+                match state(&mut running[index], work) {
+                    None => index += 1,
+                    Some(ended) => {
+                        let one = running.swap_remove(index);
+                        if work.store.outcome(&one.key).is_some() {
+                            follower.known(&one.key);
+                        } else if one.tries < TRIES {
+                            waiting.push_back((one.key, one.tries));
+                        } else {
+                            give_up(work, &one.key, ended, follower);
+                        }
+                    }
+                }
+            }
+            follower.tick();
+            thread::sleep(GLANCE);
+        }
+        Ok(())
+    }
+}
+
+/// Starts the process of one submission. It ends by itself when this one is gone.
+fn start(work: &Work, key: &Key) -> std::io::Result<Child> {
+    let log = log(work, key);
+    fs::create_dir_all(work.store.unit(key))?;
+    let log = File::create(log)?;
+    Command::new(&work.program)
+        .arg("--unit")
+        .arg(key.as_str())
+        .arg("--attached")
+        .arg("--out")
+        .arg(work.store.root())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::from(log.try_clone()?))
+        .stderr(Stdio::from(log))
+        .process_group(0)
+        .spawn()
+}
+
+fn log(work: &Work, key: &Key) -> std::path::PathBuf {
+    work.store.unit(key).join("grader.log")
+}
+
+/// How a process ended, if it has.
+fn state(running: &mut Running, work: &Work) -> Option<String> {
+    match running.child.try_wait() {
+        Ok(None) if running.started.elapsed() > work.unit_max => {
+            kill(&running.child);
+            let _ = running.child.wait();
+            let seconds = work.unit_max.as_secs();
+            Some(format!("grading it took longer than {seconds} seconds"))
+        }
+        Ok(None) => None,
+        Ok(Some(status)) => {
+            let log = fs::read(log(work, &running.key)).unwrap_or_default();
+            let log = String::from_utf8_lossy(&log);
+            let last = log.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+            Some(if last.is_empty() {
+                format!("its grader ended with {status}")
+            } else {
+                last.to_owned()
+            })
+        }
+        Err(error) => Some(format!("its grader was lost: {error}")),
+    }
+}
+
+fn kill(child: &Child) {
+    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+}

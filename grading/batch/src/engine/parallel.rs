@@ -1,0 +1,72 @@
+//! GNU parallel: prints and runs its line.
+
+use std::collections::BTreeSet;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+
+use super::{Engine, Follower, Work, list, quoted};
+use crate::store::{Key, write};
+
+/// How often the folder of results is looked at.
+const GLANCE: Duration = Duration::from_millis(200);
+
+/// GNU parallel, on this machine or on those that its `--sshlogin` names.
+#[derive(Clone, Debug, Default)]
+pub struct Parallel {
+    /// Words for GNU parallel itself, such as `--sshlogin nodes.txt`.
+    pub words: Vec<String>,
+}
+
+impl Engine for Parallel {
+    fn run(&self, work: &Work, follower: &mut dyn Follower) -> anyhow::Result<()> {
+        let keys = work.store.work().join("keys");
+        write(&keys, list(&work.keys).as_bytes())?;
+        let log = work.store.work().join("parallel.log");
+        let mut words: Vec<String> = ["parallel", "--jobs"].map(str::to_owned).to_vec();
+        words.push(work.jobs.to_string());
+        words.extend(["--joblog".to_owned(), log.display().to_string()]);
+        words.extend(["--timeout".to_owned(), work.unit_max.as_secs().to_string()]);
+        words.extend(["--retries".to_owned(), "2".to_owned()]);
+        words.extend(self.words.iter().cloned());
+        words.extend(["--arg-file".to_owned(), keys.display().to_string()]);
+        // What follows is one line for a shell on every machine.
+        let program = work.program.display().to_string();
+        let out = work.store.root().display().to_string();
+        words.push(format!("{} --unit {{}} --out {}", quoted(&program), quoted(&out)));
+        let line: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+        follower.say(&line.join(" "));
+
+        let mut child = Command::new(&words[0])
+            .args(&words[1..])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .context("GNU parallel cannot be run")?;
+        let mut known: BTreeSet<&Key> = BTreeSet::new();
+        loop {
+            let ended = child.try_wait()?;
+            for key in &work.keys {
+                if !known.contains(key) && work.store.outcome(key).is_some() {
+                    known.insert(key);
+                    follower.known(key);
+                }
+            }
+            follower.tick();
+            if let Some(status) = ended {
+                // Its code is the number of units that failed; those are told one by one.
+                if known.is_empty() && !status.success() {
+                    bail!("GNU parallel ended with {status}; see {}", log.display());
+                }
+                break;
+            }
+            thread::sleep(GLANCE);
+        }
+        for key in work.keys.iter().filter(|key| !known.contains(key)) {
+            super::give_up(work, key, "GNU parallel did not finish it".to_owned(), follower);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,139 @@
+//! Slurm: a job array on a shared folder, one task a submission.
+//!
+//! The grader submits the array, follows the outcomes in the folder, and asks Slurm only whether the
+//! array is still there. A task, a node or the grader itself may be lost: what has no outcome then is
+//! submitted again when the grader is run again.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+
+use super::{Engine, Follower, Work, list, quoted};
+use crate::store::{Key, write};
+
+/// How often the folder of results is looked at.
+const GLANCE: Duration = Duration::from_millis(500);
+
+/// How often Slurm is asked.
+const ASK: Duration = Duration::from_secs(3);
+
+/// Tasks in one array at most: below the limit of an ordinary cluster (`MaxArraySize`, 1001).
+const ARRAY_MAX: usize = 1_000;
+
+/// How long outcomes may take to be seen after their array has ended, over a network file system.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A cluster with Slurm.
+#[derive(Clone, Debug, Default)]
+pub struct Slurm {
+    /// Words for `sbatch`, such as `--partition=teaching`.
+    pub words: Vec<String>,
+}
+
+impl Engine for Slurm {
+    fn run(&self, work: &Work, follower: &mut dyn Follower) -> anyhow::Result<()> {
+        let mut known: BTreeSet<Key> = BTreeSet::new();
+        for (number, keys) in work.keys.chunks(ARRAY_MAX).enumerate() {
+            let job = self.submit(work, keys, number)?;
+            follower.say(&format!("Slurm job {job}: {} tasks", keys.len()));
+            follow(work, keys, &job, &mut known, follower)?;
+        }
+        Ok(())
+    }
+}
+
+impl Slurm {
+    /// Submits an array, and returns its number.
+    fn submit(&self, work: &Work, keys: &[Key], number: usize) -> anyhow::Result<String> {
+        let name = format!("keys-{}-{number}", std::process::id());
+        let file = work.store.work().join(&name);
+        write(&file, list(keys).as_bytes())?;
+        let script = work.store.work().join(format!("{name}.sh"));
+        let text = format!(
+            "#!/bin/sh\n\
+             # One task: the submission in line SLURM_ARRAY_TASK_ID of the list.\n\
+             key=$(sed -n \"${{SLURM_ARRAY_TASK_ID}}p\" {})\n\
+             exec {} --unit \"$key\" --out {}\n",
+            quoted(&file.display().to_string()),
+            quoted(&work.program.display().to_string()),
+            quoted(&work.store.root().display().to_string()),
+        );
+        write(&script, text.as_bytes())?;
+        let minutes = work.unit_max.as_secs().div_ceil(60).max(1);
+        let output = Command::new("sbatch")
+            .arg("--parsable")
+            .arg("--job-name=faultlab")
+            .arg(format!("--array=1-{}%{}", keys.len(), work.jobs.max(1)))
+            .arg(format!("--time={minutes}"))
+            .args(["--ntasks=1", "--cpus-per-task=1", "--requeue"])
+            .arg(format!("--output={}/slurm-%A_%a.log", work.store.work().display()))
+            .args(&self.words)
+            .arg(&script)
+            .output()
+            .context("sbatch cannot be run")?;
+        if !output.status.success() {
+            bail!("sbatch refused: {}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        let said = String::from_utf8_lossy(&output.stdout);
+        let job = said.trim().split(';').next().unwrap_or_default().to_owned();
+        if job.is_empty() || !job.bytes().all(|byte| byte.is_ascii_digit()) {
+            bail!("sbatch said `{}`, which is no job's number", said.trim());
+        }
+        Ok(job)
+    }
+}
+
+/// Follows an array until every key has an outcome or the array is gone.
+fn follow(
+    work: &Work,
+    keys: &[Key],
+    job: &str,
+    known: &mut BTreeSet<Key>,
+    follower: &mut dyn Follower,
+) -> anyhow::Result<()> {
+    let mut asked = Instant::now();
+    let mut gone: Option<Instant> = None;
+    loop {
+        for key in keys {
+            if !known.contains(key) && work.store.outcome(key).is_some() {
+                known.insert(key.clone());
+                follower.known(key);
+            }
+        }
+        follower.tick();
+        if keys.iter().all(|key| known.contains(key)) {
+            return Ok(());
+        }
+        if gone.is_some_and(|gone| gone.elapsed() >= GRACE) {
+            break;
+        }
+        if gone.is_none() && asked.elapsed() >= ASK {
+            asked = Instant::now();
+            if !is_queued(job)? {
+                gone = Some(Instant::now());
+            }
+        }
+        thread::sleep(GLANCE);
+    }
+    for key in keys.iter().filter(|key| !known.contains(*key)) {
+        let what = format!("Slurm job {job} ended without grading it");
+        super::give_up(work, key, what, follower);
+    }
+    Ok(())
+}
+
+/// Whether Slurm still has tasks of this job. A controller that does not answer is asked again later.
+fn is_queued(job: &str) -> anyhow::Result<bool> {
+    let output = Command::new("squeue")
+        .args(["--noheader", "--format=%i", "--jobs", job])
+        .output()
+        .context("squeue cannot be run")?;
+    if output.status.success() {
+        return Ok(!output.stdout.trim_ascii().is_empty());
+    }
+    // A job that ended some time ago is one that Slurm no longer knows.
+    Ok(!String::from_utf8_lossy(&output.stderr).contains("Invalid job id"))
+}

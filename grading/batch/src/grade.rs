@@ -1,0 +1,229 @@
+//! A grade: what a submission's outcome is worth under a policy, with every step from the raw points to
+//! the final ones.
+
+use faultlab_harness::report::{Report, TestReport};
+use faultlab_suites::{Points, TestNumber};
+use serde::{Deserialize, Serialize};
+
+use crate::policy::{Lateness, Override, Policy};
+
+/// What a submission's points come to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grade {
+    /// Each test, in order.
+    pub tests: Vec<TestGrade>,
+    /// Each part, in order.
+    pub parts: Vec<PartGrade>,
+    /// What the suite gave.
+    pub raw: Points,
+    /// What the suite could give.
+    pub raw_possible: Points,
+    /// The same after tests were withdrawn or reweighted, and points given by hand.
+    pub earned: Points,
+    /// What could be earned then.
+    pub possible: Points,
+    /// What is left after lateness and rounding: the points that count.
+    pub points: Points,
+    /// Each step that changed something, for the student.
+    pub steps: Vec<String>,
+}
+
+/// What a test's points come to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestGrade {
+    /// Its number.
+    pub number: TestNumber,
+    /// What the suite gave.
+    pub raw: Points,
+    /// What counts.
+    pub earned: Points,
+    /// What could be earned.
+    pub possible: Points,
+    /// Why these are not the suite's points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
+}
+
+/// Why a test's points are not the suite's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// The test counts for nobody.
+    Withdrawn(String),
+    /// The test counts more or less.
+    Reweighted,
+    /// A person gave these points.
+    Override(String),
+}
+
+/// What a part's points come to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartGrade {
+    /// Its number.
+    pub number: u32,
+    /// What it is about.
+    pub title: String,
+    /// What counts.
+    pub earned: Points,
+    /// What could be earned.
+    pub possible: Points,
+}
+
+/// Who handed in, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct HandedIn<'a> {
+    /// The students' folders in the results.
+    pub students: &'a [&'a str],
+    /// The time of submission, as the platform says it.
+    pub submitted: Option<&'a str>,
+}
+
+/// Grades a report under a policy. `overrides` are those of this submission.
+#[must_use]
+pub fn grade(
+    report: &Report,
+    handed_in: HandedIn<'_>,
+    policy: &Policy,
+    overrides: &[&Override],
+) -> Grade {
+    let mut steps = Vec::new();
+    let tests: Vec<TestGrade> =
+        report.tests.iter().map(|test| grade_test(test, policy, overrides, &mut steps)).collect();
+    let sum = |part: u32, points: fn(&TestGrade) -> Points| {
+        tests.iter().filter(|test| test.number.part == part).map(points).sum()
+    };
+    let parts: Vec<PartGrade> = report
+        .parts
+        .iter()
+        .map(|part| PartGrade {
+            number: part.number,
+            title: part.title.clone(),
+            earned: sum(part.number, |test| test.earned),
+            possible: sum(part.number, |test| test.possible),
+        })
+        .collect();
+    let earned: Points = parts.iter().map(|part| part.earned).sum();
+    let possible = parts.iter().map(|part| part.possible).sum();
+
+    let mut points = earned;
+    if let Some(late) = &policy.late {
+        let lateness = late.judge(handed_in.students, handed_in.submitted);
+        match &lateness {
+            Lateness::InTime => {}
+            Lateness::Late { days, percent } => {
+                let days = if *days == 1 { "1 day".to_owned() } else { format!("{days} days") };
+                steps.push(format!(
+                    "late by {days}, counting each that has begun: {percent} % less"
+                ));
+            }
+            Lateness::Unknown(why) => steps.push(format!("taken as in time: {why}")),
+        }
+        points = lateness.left(points);
+    }
+    if let Some(rounding) = policy.rounding {
+        let rounded = rounding.round(points);
+        if rounded != points {
+            steps.push(format!("{points} points rounded to {rounded}"));
+        }
+        points = rounded;
+    }
+    let (raw, raw_possible) = (report.points_earned, report.points_possible);
+    Grade { tests, parts, raw, raw_possible, earned, possible, points, steps }
+}
+
+fn grade_test(
+    test: &TestReport,
+    policy: &Policy,
+    overrides: &[&Override],
+    steps: &mut Vec<String>,
+) -> TestGrade {
+    let number = test.number;
+    let mut grade = TestGrade {
+        number,
+        raw: test.points_earned,
+        earned: test.points_earned,
+        possible: test.points_possible,
+        change: None,
+    };
+    if let Some(changed) = policy.tests.get(&number) {
+        if let Some(points) = changed.points {
+            grade.earned = points
+                .share(test.points_earned.as_hundredths(), test.points_possible.as_hundredths());
+            grade.possible = points;
+            grade.change = Some(Change::Reweighted);
+        }
+        if let Some(why) = &changed.withdrawn {
+            (grade.earned, grade.possible) = (Points::ZERO, Points::ZERO);
+            steps.push(format!("test {number} was withdrawn: {why}"));
+            grade.change = Some(Change::Withdrawn(why.clone()));
+        }
+    }
+    if let Some(by_hand) = overrides.iter().find(|one| one.test == number) {
+        let (given, reason) = (by_hand.points, &by_hand.reason);
+        steps.push(format!("test {number}: {given} points by hand: {reason}"));
+        grade.earned = given;
+        grade.change = Some(Change::Override(reason.clone()));
+    }
+    grade
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::{report, test};
+
+    fn grade_with(policy: &str, overrides: &[Override]) -> Grade {
+        let report = report(&[test("1.1", 5, 5), test("1.2", 2, 10), test("2.1", 0, 5)]);
+        let policy = policy.parse().expect("it is a policy");
+        let overrides: Vec<&Override> = overrides.iter().collect();
+        let handed_in = HandedIn { students: &["ada"], submitted: Some("2026-11-21T12:00:00Z") };
+        grade(&report, handed_in, &policy, &overrides)
+    }
+
+    #[test]
+    fn without_a_policy_the_points_are_the_suites() {
+        let grade = grade_with("", &[]);
+        assert_eq!(
+            (grade.raw, grade.earned, grade.points),
+            (Points::whole(7), grade.raw, grade.raw)
+        );
+        assert_eq!(grade.possible, Points::whole(20));
+        assert!(grade.steps.is_empty());
+    }
+
+    #[test]
+    fn each_step_is_applied_in_its_turn_and_said() {
+        let policy = r#"
+            [late]
+            due = "2026-11-21T11:00:00Z"
+            percent_per_day = 10
+            [rounding]
+            to = 0.5
+            direction = "up"
+            [tests."1.1"]
+            withdrawn = "it was wrong"
+            [tests."1.2"]
+            points = 20
+        "#;
+        let by_hand = Override {
+            student: "ada".to_owned(),
+            test: "2.1".parse().expect("it is a number"),
+            points: Points::whole(3),
+            reason: "only a typo".to_owned(),
+        };
+        let grade = grade_with(policy, &[by_hand]);
+        // 1.1 is gone, 1.2 counts double, and 2.1 was given by hand.
+        assert_eq!((grade.earned, grade.possible), (Points::whole(7), Points::whole(25)));
+        assert_eq!(grade.points, Points::hundredths(650));
+        assert_eq!(grade.raw, Points::whole(7));
+        assert_eq!(
+            grade.steps,
+            [
+                "test 1.1 was withdrawn: it was wrong",
+                "test 2.1: 3 points by hand: only a typo",
+                "late by 1 day, counting each that has begun: 10 % less",
+                "6.3 points rounded to 6.5",
+            ]
+        );
+    }
+}

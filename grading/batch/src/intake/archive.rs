@@ -1,0 +1,232 @@
+//! Reads a submission from a `.zip`, `.tar` or `.tar.gz`, in memory, with every size counted.
+//!
+//! Nothing is unpacked to disk: only the contents of Rust files are kept, and what an archive claims
+//! about sizes is never believed.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+use zip::result::ZipError;
+
+use super::bundle::{Filler, has_extension, is_left_behind};
+use super::folder;
+use super::refusal::{ReadError, Refusal};
+
+/// What kind of archive a file is, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Zip,
+    Tar,
+    TarGz,
+}
+
+impl Format {
+    const NAMES: [(&'static str, Self); 4] =
+        [(".zip", Self::Zip), (".tar", Self::Tar), (".tar.gz", Self::TarGz), (".tgz", Self::TarGz)];
+
+    /// The name without the archive's ending, and the format.
+    pub(super) fn of(name: &str) -> Option<(&str, Self)> {
+        Self::NAMES.iter().find_map(|&(ending, format)| {
+            let split = name.len().checked_sub(ending.len()).filter(|split| *split > 0)?;
+            let (stem, found) = name.split_at_checked(split)?;
+            found.eq_ignore_ascii_case(ending).then_some((stem, format))
+        })
+    }
+}
+
+/// Reads the archive at `place`.
+pub(super) fn read(place: &Path, format: Format, filler: &mut Filler<'_>) -> Result<(), ReadError> {
+    let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let file = folder::open(place, &name)?;
+    let result = match format {
+        Format::Zip => read_zip(file, filler),
+        Format::Tar => read_tar(BufReader::new(file), filler),
+        Format::TarGz => read_tar(MultiGzDecoder::new(BufReader::new(file)), filler),
+    };
+    result.map_err(|error| match error {
+        ArchiveError::Refused(refusal) => refusal.into(),
+        // A file that was opened and cannot be read is the disk's fault, not the student's.
+        ArchiveError::Io(error) if error.raw_os_error().is_some() => folder::failed(place, error),
+        ArchiveError::Io(error) => broken(&name, &error),
+        ArchiveError::Zip(error) => broken(&name, &error),
+    })
+}
+
+fn broken(archive: &str, error: &dyn std::error::Error) -> ReadError {
+    Refusal::Broken { archive: archive.to_owned(), error: error.to_string() }.into()
+}
+
+#[derive(Debug, thiserror::Error)]
+enum ArchiveError {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Io(io::Error),
+    #[error(transparent)]
+    Zip(ZipError),
+}
+
+impl From<io::Error> for ArchiveError {
+    fn from(error: io::Error) -> Self {
+        // A refusal that came through a reader of ours.
+        match error.downcast::<Refusal>() {
+            Ok(refusal) => Self::Refused(refusal),
+            Err(error) => Self::Io(error),
+        }
+    }
+}
+
+impl From<ZipError> for ArchiveError {
+    fn from(error: ZipError) -> Self {
+        match error {
+            ZipError::Io(error) => error.into(),
+            error => Self::Zip(error),
+        }
+    }
+}
+
+fn read_zip(file: File, filler: &mut Filler<'_>) -> Result<(), ArchiveError> {
+    let mut archive = zip::ZipArchive::new(BufReader::new(file))?;
+    if archive.len() as u64 > filler.limits().entries_max {
+        let limit = filler.limits().entries_max;
+        return Err(super::bundle::too_large("files and folders", limit).into());
+    }
+    for index in 0..archive.len() {
+        // First without a decompressor: what is skipped may use any method.
+        let entry = archive.by_index_raw(index)?;
+        let name = match std::str::from_utf8(entry.name_raw()) {
+            Ok(name) => name.to_owned(),
+            // An old archiver's code page. Its letters do not matter; the path does.
+            Err(_) => entry.name()?.into_owned(),
+        };
+        let path = filler.entry(&name)?;
+        if entry.is_symlink() {
+            return Err(Refusal::Link(path).into());
+        }
+        // The upper half of the attributes is the file's mode, where a Unix archiver wrote it.
+        let special = entry
+            .unix_mode()
+            .is_some_and(|mode| !matches!(mode & 0o170_000, 0 | 0o100_000 | 0o040_000));
+        if special {
+            return Err(Refusal::Special(path).into());
+        }
+        let (is_dir, claimed) = (entry.is_dir(), entry.size());
+        drop(entry);
+        if is_dir {
+            continue;
+        }
+        if is_left_behind(&path) || !has_extension(&path, "rs") {
+            filler.unpacked(claimed)?;
+            filler.file(path, &mut io::empty())??;
+        } else {
+            let mut entry = Counted { inner: archive.by_index(index)?, filler_bytes: 0 };
+            let taken = filler.file(path, &mut entry)?;
+            let read = entry.filler_bytes;
+            taken?;
+            filler.unpacked(read)?;
+        }
+    }
+    Ok(())
+}
+
+/// Counts what is read.
+struct Counted<R> {
+    inner: R,
+    filler_bytes: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.filler_bytes += read as u64;
+        Ok(read)
+    }
+}
+
+/// Ends with a refusal when more is read than a whole submission may unpack to, headers included.
+struct Bounded<R> {
+    inner: R,
+    left: u64,
+    limit: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        match self.left.checked_sub(read as u64) {
+            Some(left) => self.left = left,
+            None => {
+                let refusal = super::bundle::too_large("bytes, unpacked", self.limit);
+                return Err(io::Error::other(refusal));
+            }
+        }
+        Ok(read)
+    }
+}
+
+/// Bytes of the header in which a tar file keeps a long name.
+const TAR_EXTENSION_BYTES_MAX: u64 = 64 << 10;
+
+fn read_tar(reader: impl Read, filler: &mut Filler<'_>) -> Result<(), ArchiveError> {
+    use tar::EntryType;
+    let limit = filler.limits().unpacked_bytes_max;
+    let mut archive = tar::Archive::new(Bounded { inner: reader, left: limit, limit });
+    // Raw: the extensions that hold long names are read here, within a bound; the library would
+    // read as much of them as they claim to be.
+    let mut long_name = None;
+    for entry in archive.entries()?.raw(true) {
+        let mut entry = entry?;
+        let kind = entry.header().entry_type();
+        match kind {
+            EntryType::XGlobalHeader | EntryType::GNULongLink => continue,
+            EntryType::GNULongName => {
+                let mut name = extension(&mut entry)?;
+                while name.last() == Some(&0) {
+                    name.pop();
+                }
+                long_name = Some(name);
+                continue;
+            }
+            EntryType::XHeader => {
+                let bytes = extension(&mut entry)?;
+                for record in tar::PaxExtensions::new(&bytes) {
+                    let record = record?;
+                    match record.key_bytes() {
+                        b"path" => long_name = Some(record.value_bytes().to_vec()),
+                        b"size" => {
+                            return Err(super::bundle::too_large("bytes, unpacked", limit).into());
+                        }
+                        _ => {}
+                    }
+                }
+                continue;
+            }
+            _ => {}
+        }
+        let name = long_name.take().unwrap_or_else(|| entry.path_bytes().into_owned());
+        let name = String::from_utf8(name).map_err(|error| {
+            Refusal::Name(String::from_utf8_lossy(error.as_bytes()).into_owned())
+        })?;
+        let path = filler.entry(&name)?;
+        match kind {
+            EntryType::Directory => {}
+            EntryType::Regular | EntryType::Continuous => filler.file(path, &mut entry)??,
+            EntryType::Link | EntryType::Symlink => return Err(Refusal::Link(path).into()),
+            _ => return Err(Refusal::Special(path).into()),
+        }
+    }
+    Ok(())
+}
+
+fn extension(entry: &mut impl Read) -> Result<Vec<u8>, ArchiveError> {
+    let mut bytes = Vec::new();
+    entry.take(TAR_EXTENSION_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > TAR_EXTENSION_BYTES_MAX {
+        return Err(
+            super::bundle::too_large("bytes in a file's path", TAR_EXTENSION_BYTES_MAX).into()
+        );
+    }
+    Ok(bytes)
+}

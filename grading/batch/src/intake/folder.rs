@@ -1,0 +1,75 @@
+//! Reads a submission from a folder, without following anything out of it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+use super::bundle::{Filler, is_left_behind};
+use super::refusal::{ReadError, Refusal};
+
+/// Reads everything in `folder`.
+pub(super) fn read(folder: &Path, filler: &mut Filler<'_>) -> Result<(), ReadError> {
+    read_inside(folder, "", filler)
+}
+
+fn read_inside(folder: &Path, inside: &str, filler: &mut Filler<'_>) -> Result<(), ReadError> {
+    let mut entries = fs::read_dir(folder)
+        .and_then(Iterator::collect::<io::Result<Vec<_>>>)
+        .map_err(|error| failed(folder, error))?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let place = entry.path();
+        let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
+            return Err(Refusal::Name(entry.file_name().display().to_string()).into());
+        };
+        let path = if inside.is_empty() { name } else { format!("{inside}/{name}") };
+        let path = filler.entry(&path)?;
+        if is_left_behind(&path) {
+            continue;
+        }
+        let kind = entry.file_type().map_err(|error| failed(&place, error))?;
+        if kind.is_symlink() {
+            return Err(Refusal::Link(path).into());
+        } else if kind.is_dir() {
+            read_inside(&place, &path, filler)?;
+        } else if kind.is_file() {
+            read_file(&place, path, filler)?;
+        } else {
+            return Err(Refusal::Special(path).into());
+        }
+    }
+    Ok(())
+}
+
+fn read_file(place: &Path, path: String, filler: &mut Filler<'_>) -> Result<(), ReadError> {
+    let mut file = open(place, &path)?;
+    let length = file.metadata().map_err(|error| failed(place, error))?.len();
+    filler.unpacked(length)?;
+    filler.file(path, &mut file).map_err(|error| failed(place, error))??;
+    Ok(())
+}
+
+/// Opens a file that must be a plain one, even if it has been exchanged a moment ago.
+pub(super) fn open(place: &Path, path: &str) -> Result<File, ReadError> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file =
+        OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(place).map_err(
+            |error| match error.raw_os_error() {
+                Some(code) if code == rustix::io::Errno::LOOP.raw_os_error() => {
+                    Refusal::Link(path.to_owned()).into()
+                }
+                _ => failed(place, error),
+            },
+        )?;
+    if !file.metadata().map_err(|error| failed(place, error))?.is_file() {
+        return Err(Refusal::Special(path.to_owned()).into());
+    }
+    Ok(file)
+}
+
+pub(super) fn failed(place: &Path, error: io::Error) -> ReadError {
+    ReadError::Io { path: place.display().to_string(), error }
+}

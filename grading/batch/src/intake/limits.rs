@@ -1,0 +1,31 @@
+//! What one submission may be at most, counted while it is read.
+
+/// Bounds on a submission. They sit far above what a lab asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Files and folders of any kind.
+    pub entries_max: u64,
+    /// Bytes of everything, unpacked: a whole build folder handed in by mistake stays below it.
+    pub unpacked_bytes_max: u64,
+    /// Bytes of one source file.
+    pub file_bytes_max: u64,
+    /// Bytes of all source files together.
+    pub sources_bytes_max: u64,
+    /// Bytes of a file's path.
+    pub path_bytes_max: usize,
+    /// Folders in folders.
+    pub depth_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            entries_max: 50_000,
+            unpacked_bytes_max: 1 << 30,
+            file_bytes_max: 1 << 20,
+            sources_bytes_max: 8 << 20,
+            path_bytes_max: 512,
+            depth_max: 32,
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! The judge: grades one set of files, in a process of its own.
+
+mod shape;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow};
+use faultlab::trace::file;
+use faultlab_harness::build::{self, CompileError, Lab, Libraries, Source, Workspace};
+use faultlab_harness::report::{PartReport, Report, Status, TestReport, Timing};
+use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds, property};
+use faultlab_harness::supervisor::WorkerCommand;
+use faultlab_suites::{Points, SEED, SEEDS, Suite, Test, TestNumber};
+use jiff::Timestamp;
+
+use crate::outcome::{self, Outcome, OutcomeTiming};
+use crate::spec::Spec;
+use crate::store::{self, Key, Store};
+
+/// After this many tests that did not return, the rest of a submission is not run: it would only take
+/// time.
+const TIMED_OUT_MAX: usize = 3;
+
+/// Grades one set of files and keeps the outcome.
+///
+/// # Errors
+/// When something goes wrong on our side.
+pub fn judge(store: &Store, key: &Key) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let spec = Spec::read(store)?;
+    let files = store.get_sources(key)?;
+    let hashes = spec.hashes(store::sources(&files));
+    anyhow::ensure!(Key::of(&hashes) == *key, "{} is not a key of this batch", key.as_str());
+
+    let workspace = Workspace::of_this_program()?;
+    let lab = workspace.lab(&spec.lab).ok_or_else(|| anyhow!("there is no lab {}", spec.lab))?;
+    let suite = suite(&spec)?;
+    let judgement = run(store, key, &spec, &workspace, &lab, &suite)?;
+    let outcome = Outcome {
+        schema: outcome::SCHEMA.to_owned(),
+        key: key.clone(),
+        hashes,
+        confinement: judgement.confinement,
+        shapes: shapes(&judgement.report, &store.unit(key).join("traces")),
+        flaky: Vec::new(),
+        hidden: Vec::new(),
+        report: judgement.report,
+        timing: OutcomeTiming {
+            graded_at: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            machine: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            wall_ms: millis(started.elapsed()),
+            cpu_ms: cpu_ms(),
+        },
+    };
+    store.put_outcome(&outcome).context("the outcome cannot be kept")
+}
+
+/// The suite of a batch.
+///
+/// # Errors
+/// When there is none of that lab.
+pub fn suite(spec: &Spec) -> anyhow::Result<Suite> {
+    let mut suites = faultlab_suites::all().into_iter();
+    suites
+        .find(|suite| suite.lab() == spec.lab)
+        .ok_or_else(|| anyhow!("there is no suite of {}", spec.lab))
+}
+
+struct Judgement {
+    report: Report,
+    confinement: String,
+}
+
+fn run(
+    store: &Store,
+    key: &Key,
+    spec: &Spec,
+    workspace: &Workspace,
+    lab: &Lab,
+    suite: &Suite,
+) -> anyhow::Result<Judgement> {
+    let compiling = Instant::now();
+    let libraries = Libraries::of(workspace)?;
+    let sources = Source::Folder(store.sources(key)).files(workspace, lab)?;
+    let confinement = "none".to_owned();
+    let program = match build::compile(workspace, lab, &libraries, &sources, false) {
+        Ok(program) => program,
+        Err(error) => {
+            let error = error.downcast::<CompileError>()?;
+            let report = does_not_compile(spec, suite, &error);
+            return Ok(Judgement { report, confinement });
+        }
+    };
+    let compile_ms = millis(compiling.elapsed());
+
+    let traces = store.unit(key).join("traces");
+    fs::create_dir_all(&traces).with_context(|| traces.display().to_string())?;
+    let reproduce = |number, seed| reproduce(spec, number, seed);
+    let plan = Plan {
+        suite,
+        tests: suite.tests().collect(),
+        seeds: Seeds::Derived { suite: spec.seed, count: spec.seeds },
+        workers: 1,
+        worker: WorkerCommand { program: program.file, arguments: Vec::new() },
+        traces,
+        reproduce: &reproduce,
+    };
+    let running = Instant::now();
+    let enough = AtomicBool::new(false);
+    let result = session::run(&plan, &mut Watch { timed_out: 0, enough: &enough }, &enough);
+    let mut tests = result.tests;
+    for test in suite.tests().skip(tests.len()) {
+        let reason = format!("not run: {TIMED_OUT_MAX} tests before it did not return");
+        let report = TestReport {
+            property: Some(property::RETURNS.to_owned()),
+            ..not_run(spec, test, Status::TimedOut, &reason)
+        };
+        tests.push(report);
+    }
+    let report = report(
+        spec,
+        suite,
+        tests,
+        Timing { compile_ms, run_ms: millis(running.elapsed()), handlers: result.handlers },
+    );
+    Ok(Judgement { report, confinement })
+}
+
+/// Ends the session when enough tests did not return.
+struct Watch<'a> {
+    timed_out: usize,
+    enough: &'a AtomicBool,
+}
+
+impl Observer for Watch<'_> {
+    fn finished(&mut self, report: &TestReport) {
+        self.timed_out += usize::from(report.status == Status::TimedOut);
+        if self.timed_out >= TIMED_OUT_MAX {
+            self.enough.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn progress(&mut self, _progress: Progress) {}
+}
+
+fn report(spec: &Spec, suite: &Suite, tests: Vec<TestReport>, timing: Timing) -> Report {
+    let parts = suite.parts().iter().map(|part| PartReport {
+        number: part.number(),
+        title: part.title().to_owned(),
+        points_earned: Points::ZERO,
+        points_possible: Points::ZERO,
+    });
+    let mut report = Report {
+        schema: faultlab_harness::report::SCHEMA.to_owned(),
+        lab: suite.lab().to_owned(),
+        title: suite.title().to_owned(),
+        seed: spec.seed,
+        seeds: spec.seeds,
+        complete: true,
+        compile_error: None,
+        points_earned: Points::ZERO,
+        points_possible: Points::ZERO,
+        parts: parts.collect(),
+        tests,
+        timing,
+    };
+    report.add_up();
+    report
+}
+
+fn does_not_compile(spec: &Spec, suite: &Suite, error: &CompileError) -> Report {
+    let tests = suite.tests().map(|test| TestReport {
+        property: Some(property::COMPILES.to_owned()),
+        ..not_run(spec, test, Status::Failed, "the submission does not compile")
+    });
+    let mut text = error.plain.clone();
+    for hint in &error.hints {
+        text.push_str(&format!("hint: {hint}\n"));
+    }
+    let report = report(spec, suite, tests.collect(), Timing::default());
+    Report { compile_error: Some(text), ..report }
+}
+
+fn not_run(spec: &Spec, test: &Test, status: Status, reason: &str) -> TestReport {
+    TestReport {
+        number: test.number(),
+        title: test.title().to_owned(),
+        asserts: test.asserts().to_owned(),
+        kind: test.kind(),
+        unreliable: test.is_unreliable(),
+        credit: test.credit(),
+        status,
+        points_earned: Points::ZERO,
+        points_possible: test.points(),
+        seeds_run: 0,
+        seeds_passed: 0,
+        failing_seeds: Vec::new(),
+        property: None,
+        reason: Some(reason.to_owned()),
+        shown_seed: None,
+        excerpt: None,
+        searches: Vec::new(),
+        reproduce: reproduce(spec, test.number(), None),
+    }
+}
+
+/// The command with which a student sees a test again, at home.
+fn reproduce(spec: &Spec, number: TestNumber, seed: Option<u64>) -> String {
+    let mut command = format!("./scripts/run-tests.sh {} -n {number}", spec.lab);
+    if let Some(seed) = seed {
+        command.push_str(&format!(" --only-seed {seed}"));
+    } else {
+        if spec.seed != SEED {
+            command.push_str(&format!(" --seed {}", spec.seed));
+        }
+        if spec.seeds != SEEDS {
+            command.push_str(&format!(" --seeds {}", spec.seeds));
+        }
+    }
+    command
+}
+
+/// The shapes of the runs that are shown, by the test's number.
+fn shapes(report: &Report, traces: &Path) -> BTreeMap<String, String> {
+    let shapes = report.tests.iter().filter_map(|test| {
+        let path = traces.join(format!("{}-{}.trace", test.number, test.shown_seed?));
+        let trace = file::read(BufReader::new(File::open(path).ok()?)).ok()?;
+        Some((test.number.to_string(), shape::shape(&trace)))
+    });
+    shapes.collect()
+}
+
+/// The processor time of this process and of everything that it started and waited for.
+fn cpu_ms() -> u64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name in brackets may hold blanks; the fields behind it are counted from the third.
+    let fields = stat.rsplit_once(')').map(|(_, fields)| fields).unwrap_or_default();
+    let ticks: u64 = fields
+        .split_whitespace()
+        .skip(11)
+        .take(4)
+        .filter_map(|ticks| ticks.parse::<u64>().ok())
+        .sum();
+    ticks * 1_000 / rustix::param::clock_ticks_per_second()
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

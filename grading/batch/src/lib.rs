@@ -1,0 +1,24 @@
+//! Batch grading: a folder of submissions that nobody has read becomes points, feedback and tables.
+//!
+//! ```text
+//!   submissions/ --intake--> files --engine--> outcomes --policy--> grades --output--> results/
+//!                               \___________ store ___________/
+//! ```
+
+pub mod anonymous;
+pub mod book;
+pub mod cli;
+pub mod diff;
+pub mod engine;
+pub mod grade;
+pub mod intake;
+pub mod judge;
+pub mod open;
+pub mod outcome;
+pub mod output;
+pub mod policy;
+mod progress;
+#[cfg(test)]
+mod samples;
+pub mod spec;
+pub mod store;

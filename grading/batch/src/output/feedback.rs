@@ -1,0 +1,203 @@
+//! Feedback for a student: what was lost, why, and the command that shows it again.
+
+use askama::Template;
+use faultlab_harness::report::TestReport;
+use faultlab_suites::Points;
+
+use super::text::{Html, markdown, markdown_block};
+use crate::book::{Entry, Status};
+use crate::grade::{Change, TestGrade};
+
+/// A test, as the student sees it.
+pub struct Shown<'f> {
+    /// The report.
+    pub test: &'f TestReport,
+    /// What it is worth.
+    pub grade: &'f TestGrade,
+    /// Whether its contents stay with the staff.
+    pub hidden: bool,
+}
+
+impl Shown<'_> {
+    /// The title; a hidden test's stays hidden.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        if self.hidden { "a hidden test" } else { &self.test.title }
+    }
+
+    /// The points that are missing.
+    #[must_use]
+    pub fn lost(&self) -> Points {
+        self.grade.earned.missing_to(self.grade.possible)
+    }
+
+    /// What happened, in a few words.
+    #[must_use]
+    pub fn verdict(&self) -> String {
+        let TestReport { seeds_passed, seeds_run, status, .. } = self.test;
+        match status.as_str() {
+            "not-implemented" => "not implemented yet".to_owned(),
+            "timed-out" => "did not return".to_owned(),
+            "passed" | "failed" | "inconclusive" if *seeds_run <= 1 => status.as_str().to_owned(),
+            _ => format!("{seeds_passed} of {seeds_run} runs passed"),
+        }
+    }
+
+    /// Why the points are not the suite's.
+    #[must_use]
+    pub fn change(&self) -> Option<String> {
+        self.grade.change.as_ref().map(|change| match change {
+            Change::Withdrawn(why) => format!("withdrawn: {why}"),
+            Change::Reweighted => format!(
+                "counts {} points instead of {}",
+                self.grade.possible, self.test.points_possible
+            ),
+            Change::Override(why) => format!("{} points by hand: {why}", self.grade.earned),
+        })
+    }
+}
+
+#[derive(Template)]
+#[template(path = "feedback.html")]
+struct Page<'f> {
+    lab: &'f str,
+    title: &'f str,
+    entry: &'f Entry<'f>,
+    status: Status,
+    points: Option<Points>,
+    possible: Option<Points>,
+    notes: &'f [String],
+    steps: &'f [String],
+    reason: Option<&'f str>,
+    lost: Vec<Shown<'f>>,
+    kept: Vec<Shown<'f>>,
+    style: &'static str,
+}
+
+/// What a lab is called.
+#[derive(Clone, Copy, Debug)]
+pub struct Lab<'l> {
+    /// Its name: `lab1`.
+    pub name: &'l str,
+    /// What it is about.
+    pub title: &'l str,
+}
+
+/// `feedback.html`.
+#[must_use]
+pub fn html(entry: &Entry<'_>, lab: Lab<'_>) -> String {
+    let (lost, kept) = tests(entry);
+    let page = Page {
+        lab: lab.name,
+        title: lab.title,
+        entry,
+        status: entry.status(),
+        points: entry.points(),
+        possible: entry.grade().map(|grade| grade.possible),
+        notes: entry.attempt().map_or(&[], |attempt| &attempt.submission.notes),
+        steps: entry.grade().map_or(&[], |grade| &grade.steps),
+        reason: entry.attempt().and_then(|attempt| attempt.reason.as_deref()),
+        lost,
+        kept,
+        style: super::STYLE,
+    };
+    page.render().expect("a page renders to memory")
+}
+
+/// `feedback.md`.
+#[must_use]
+pub fn markdown_page(entry: &Entry<'_>, lab: Lab<'_>) -> String {
+    let mut text = format!("# {}: {}\n\n", lab.name, markdown(lab.title));
+    text.push_str(&format!("**{}**\n\n", short(entry)));
+    let attempt = entry.attempt();
+    let submission = attempt.map(|attempt| &attempt.submission);
+    for note in submission.iter().flat_map(|submission| &submission.notes) {
+        text.push_str(&format!("- {}\n", markdown(note)));
+    }
+    for step in entry.grade().iter().flat_map(|grade| &grade.steps) {
+        text.push_str(&format!("- {}\n", markdown(step)));
+    }
+    match (entry.status(), attempt.and_then(|attempt| attempt.reason.as_deref())) {
+        (Status::InfrastructureError, _) | (_, None) => {}
+        (Status::DoesNotCompile, Some(reason)) => {
+            text.push_str("\nThe compiler says:\n\n");
+            text.push_str(&markdown_block(reason));
+        }
+        (_, Some(reason)) => text.push_str(&format!("\n{}\n", markdown(reason))),
+    }
+    if let Some(grade) = entry.grade().filter(|grade| !grade.parts.is_empty()) {
+        text.push_str("\n| part | points | of |\n|---|---:|---:|\n");
+        for part in &grade.parts {
+            let title = markdown(&part.title);
+            let (earned, possible) = (part.earned, part.possible);
+            text.push_str(&format!("| {} {title} | {earned} | {possible} |\n", part.number));
+        }
+    }
+    let (lost, kept) = tests(entry);
+    for shown in lost.iter().chain(kept.iter().filter(|shown| shown.grade.change.is_some())) {
+        text.push('\n');
+        test_markdown(shown, &mut text);
+    }
+    text
+}
+
+pub(super) fn test_markdown(shown: &Shown<'_>, text: &mut String) {
+    let test = shown.test;
+    let (number, earned, possible) = (test.number, shown.grade.earned, shown.grade.possible);
+    text.push_str(&format!("## {number} {}\n\n", markdown(shown.title())));
+    text.push_str(&format!("{earned} of {possible} points; {}.\n", shown.verdict()));
+    if let Some(change) = shown.change() {
+        text.push_str(&format!("\n{}\n", markdown(&change)));
+    }
+    if shown.hidden || shown.lost() == Points::ZERO {
+        return;
+    }
+    text.push_str(&format!("\nIt asserts that {}.\n", markdown(&test.asserts)));
+    if let Some(reason) = &test.reason {
+        let property = test.property.as_deref().unwrap_or_default();
+        let property = if property.is_empty() { String::new() } else { format!("{property}: ") };
+        text.push_str(&format!(
+            "\nWhat went wrong:\n\n{}",
+            markdown_block(&format!("{property}{reason}"))
+        ));
+    }
+    if let Some(excerpt) = &test.excerpt {
+        text.push_str(&format!("\nThe run:\n\n{}", markdown_block(excerpt)));
+    }
+    text.push_str(&format!("\nRun it again:\n\n{}", markdown_block(&test.reproduce)));
+}
+
+/// The tests that lost points, and the others.
+pub(super) fn tests<'e>(entry: &Entry<'e>) -> (Vec<Shown<'e>>, Vec<Shown<'e>>) {
+    let attempt = entry.attempt();
+    let (Some(outcome), Some(grade)) =
+        (attempt.and_then(|attempt| attempt.outcome.as_ref()), entry.grade())
+    else {
+        return (Vec::new(), Vec::new());
+    };
+    let shown = outcome.report.tests.iter().zip(&grade.tests).map(|(test, grade)| Shown {
+        test,
+        grade,
+        hidden: outcome.hidden.contains(&test.number),
+    });
+    shown.partition(|shown| shown.lost() > Points::ZERO)
+}
+
+/// The result in one line.
+#[must_use]
+pub fn short(entry: &Entry<'_>) -> String {
+    match entry.status() {
+        Status::Graded => {
+            let points = entry.points().unwrap_or_default();
+            let possible = entry.grade().map(|grade| grade.possible).unwrap_or_default();
+            format!("{points} of {possible} points")
+        }
+        Status::DoesNotCompile => "0 points: it does not compile".to_owned(),
+        Status::Refused => "0 points: it could not be accepted".to_owned(),
+        Status::InfrastructureError => {
+            "no grade yet: something went wrong on our side, and it will be graded again".to_owned()
+        }
+        Status::Waiting => "no grade yet: it is waiting for its turn".to_owned(),
+        Status::NotSubmitted => "nothing was handed in".to_owned(),
+    }
+}

@@ -1,0 +1,193 @@
+//! `index.html`: the whole batch on one page, for the staff.
+
+use askama::Template;
+use faultlab_suites::Points;
+use sha2::{Digest as _, Sha256};
+
+use super::feedback::Lab;
+use super::statistics::{self, Group, Histogram, TestFigures};
+use super::text::Html;
+use crate::book::{Book, Entry, Status};
+
+/// The script that sorts and filters. The page allows no other.
+const SCRIPT: &str = include_str!("../../templates/index.js");
+
+/// How many of the slowest are listed.
+const SLOWEST: usize = 10;
+
+#[derive(Template)]
+#[template(path = "index.html")]
+struct Page<'b> {
+    lab: &'b str,
+    title: &'b str,
+    parts: Vec<u32>,
+    entries: &'b [Entry<'b>],
+    counts: Vec<(Status, usize)>,
+    median: Option<Points>,
+    mean: Option<Points>,
+    possible: Points,
+    histogram: Histogram,
+    tests: Vec<TestFigures<'b>>,
+    groups: Vec<Group<'b>>,
+    flaky: Vec<(String, String)>,
+    slowest: Vec<(&'b str, u64, u64)>,
+    broken: Vec<(&'b str, &'b str)>,
+    how: &'b [(&'static str, String)],
+    style: &'static str,
+    script: &'static str,
+    script_hash: String,
+}
+
+/// The page. `how` says how the batch was graded, line by line.
+#[must_use]
+pub fn html(book: &Book, lab: Lab<'_>, how: &[(&'static str, String)]) -> String {
+    let entries = book.entries();
+    let points: Vec<Points> = entries.iter().filter_map(Entry::points).collect();
+    let grades = || entries.iter().filter_map(Entry::grade);
+    let possible = grades().map(|grade| grade.possible).max().unwrap_or_default();
+    let parts = grades()
+        .max_by_key(|grade| grade.parts.len())
+        .map(|grade| grade.parts.iter().map(|part| part.number).collect())
+        .unwrap_or_default();
+    let all = [
+        Status::Graded,
+        Status::DoesNotCompile,
+        Status::Refused,
+        Status::NotSubmitted,
+        Status::Waiting,
+        Status::InfrastructureError,
+    ];
+    let count = |status| entries.iter().filter(|entry| entry.status() == status).count();
+    let flaky = statistics::flaky(book);
+    let page = Page {
+        lab: lab.name,
+        title: lab.title,
+        parts,
+        entries: &entries,
+        counts: all.map(|status| (status, count(status))).to_vec(),
+        median: statistics::median(&points),
+        mean: statistics::mean(&points),
+        possible,
+        histogram: statistics::histogram(&points, possible),
+        tests: statistics::tests(&entries),
+        groups: statistics::groups(&entries),
+        flaky: flaky.iter().map(|(number, ids)| (number.to_string(), ids.join(", "))).collect(),
+        slowest: slowest(&entries),
+        broken: broken(&entries),
+        how,
+        style: super::STYLE,
+        script: SCRIPT,
+        script_hash: base64(&Sha256::digest(SCRIPT.as_bytes())),
+    };
+    page.render().expect("a page renders to memory")
+}
+
+/// The submissions that took longest: student, processor time and real time in milliseconds.
+fn slowest<'b>(entries: &[Entry<'b>]) -> Vec<(&'b str, u64, u64)> {
+    let mut all: Vec<(&str, u64, u64)> = entries
+        .iter()
+        .filter_map(|entry| {
+            let timing = &entry.attempt()?.outcome.as_ref()?.timing;
+            Some((entry.student.id.as_str(), timing.cpu_ms, timing.wall_ms))
+        })
+        .collect();
+    all.sort_by_key(|(_, cpu_ms, _)| std::cmp::Reverse(*cpu_ms));
+    all.truncate(SLOWEST);
+    all
+}
+
+fn broken<'b>(entries: &[Entry<'b>]) -> Vec<(&'b str, &'b str)> {
+    let broken = entries.iter().filter(|entry| entry.status() == Status::InfrastructureError);
+    broken
+        .map(|entry| {
+            let reason = entry.attempt().and_then(|attempt| attempt.reason.as_deref());
+            (entry.student.id.as_str(), reason.unwrap_or_default())
+        })
+        .collect()
+}
+
+/// A bar of the histogram.
+struct Bar {
+    x: usize,
+    y: u64,
+    height: u64,
+    label: String,
+    count: u64,
+}
+
+/// The histogram's height and the width of a bar, in the picture's units.
+const PICTURE: (u64, usize) = (150, 40);
+
+impl Page<'_> {
+    fn bars(&self) -> Vec<Bar> {
+        let most = self.histogram.bins.iter().copied().max().unwrap_or(0).max(1);
+        let bars = self.histogram.bins.iter().enumerate().map(|(index, count)| {
+            let height = count * PICTURE.0 / most;
+            let from = self.histogram.width.as_hundredths() * index as u64;
+            Bar {
+                x: index * PICTURE.1,
+                y: 20 + PICTURE.0 - height,
+                height,
+                label: Points::hundredths(from).to_string(),
+                count: *count,
+            }
+        });
+        bars.collect()
+    }
+
+    fn picture_width(&self) -> usize {
+        self.histogram.bins.len() * PICTURE.1
+    }
+
+    fn part(&self, entry: &Entry<'_>, part: &u32) -> String {
+        let grade =
+            entry.grade().and_then(|grade| grade.parts.iter().find(|one| one.number == *part));
+        grade.map(|part| part.earned.to_string()).unwrap_or_default()
+    }
+
+    fn tone(&self, status: &Status) -> &'static str {
+        match status {
+            Status::Graded => "good",
+            Status::DoesNotCompile | Status::Refused => "bad",
+            Status::NotSubmitted | Status::Waiting => "soft",
+            Status::InfrastructureError => "odd",
+        }
+    }
+
+    fn first_line<'t>(&self, text: &'t str) -> &'t str {
+        text.lines().next().unwrap_or_default()
+    }
+
+    fn seconds(&self, milliseconds: &u64) -> String {
+        format!("{}.{:02}", milliseconds / 1_000, milliseconds % 1_000 / 10)
+    }
+}
+
+/// Base64, as a Content-Security-Policy wants it.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let word = chunk.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte))
+            << (8 * (3 - chunk.len()));
+        for digit in 0..4 {
+            let index = (word >> (18 - 6 * digit) & 63) as usize;
+            text.push(if digit <= chunk.len() { char::from(DIGITS[index]) } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_as_others_write_it() {
+        let table =
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")];
+        for (text, expected) in table {
+            assert_eq!(base64(text.as_bytes()), expected);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! `result.json`: everything that is known of one student, as one versioned document.
+
+use faultlab_harness::report::Report;
+use faultlab_suites::{Points, TestNumber};
+use serde::{Deserialize, Serialize};
+
+use crate::book::{Attempt, Entry, Status};
+use crate::grade::Grade;
+use crate::intake::{Student, Submission};
+use crate::outcome::OutcomeTiming;
+use crate::store::Hashes;
+
+/// The name and version of the document's format.
+pub const SCHEMA: &str = "faultlab-result/1";
+
+/// A student's result: the report of the attempt that counts, and what batch grading adds to it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StudentResult {
+    /// The report, as `run-tests.sh --json` writes it; its fields stand beside `grading`.
+    #[serde(flatten)]
+    pub report: Option<Report>,
+    /// What batch grading adds.
+    pub grading: Grading,
+}
+
+/// What batch grading adds to a report.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Grading {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// The student.
+    pub student: Student,
+    /// The others of the group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub together_with: Vec<String>,
+    /// What became of the submission.
+    pub status: Status,
+    /// Why there are no tests, where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The points that count.
+    pub points: Option<Points>,
+    /// How they came about.
+    pub grade: Option<Grade>,
+    /// Which attempt counts.
+    pub attempt: Option<u32>,
+    /// All attempts, when there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<OtherAttempt>,
+    /// When it was handed in, as the platform says it.
+    pub submitted: Option<String>,
+    /// Whether the platform marks it as late.
+    pub marked_late: bool,
+    /// Remarks on what was handed in.
+    pub notes: Vec<String>,
+    /// What the verdict depends on.
+    pub hashes: Option<Hashes>,
+    /// The tier of confinement that the submission's process ran in.
+    pub confinement: Option<String>,
+    /// Tests with differing verdicts on the same seed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flaky: Vec<TestNumber>,
+    /// When it was graded, and what that took.
+    pub timing: Option<OutcomeTiming>,
+}
+
+/// One of several attempts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherAttempt {
+    /// Its number.
+    pub attempt: u32,
+    /// What became of it.
+    pub status: Status,
+    /// Its final points.
+    pub points: Option<Points>,
+    /// Whether it is the one that counts.
+    pub counts: bool,
+}
+
+/// The result of a student.
+#[must_use]
+pub fn result(entry: &Entry<'_>) -> StudentResult {
+    let attempt = entry.attempt();
+    let submission = attempt.map(|attempt| &attempt.submission);
+    let outcome = attempt.and_then(|attempt| attempt.outcome.as_ref());
+    let grading = Grading {
+        schema: SCHEMA.to_owned(),
+        student: entry.student.clone(),
+        together_with: submission.map(|one| others(one, &entry.student.id)).unwrap_or_default(),
+        status: entry.status(),
+        reason: attempt.and_then(|attempt| attempt.reason.clone()),
+        points: entry.points(),
+        grade: entry.grade().cloned(),
+        attempt: submission.map(|submission| submission.attempt),
+        attempts: if entry.attempts.len() > 1 { attempts(entry) } else { Vec::new() },
+        submitted: submission.and_then(|submission| submission.submitted.clone()),
+        marked_late: submission.is_some_and(|submission| submission.late),
+        notes: submission.map(|submission| submission.notes.clone()).unwrap_or_default(),
+        hashes: outcome.map(|outcome| outcome.hashes.clone()),
+        confinement: outcome.map(|outcome| outcome.confinement.clone()),
+        flaky: outcome.map(|outcome| outcome.flaky.clone()).unwrap_or_default(),
+        timing: outcome.map(|outcome| outcome.timing.clone()),
+    };
+    StudentResult { report: attempt.and_then(Attempt::report).cloned(), grading }
+}
+
+fn others(submission: &Submission, id: &str) -> Vec<String> {
+    let all = submission.students.iter().map(|student| student.id.clone());
+    all.filter(|other| other != id).collect()
+}
+
+fn attempts(entry: &Entry<'_>) -> Vec<OtherAttempt> {
+    let all = entry.attempts.iter().enumerate().map(|(index, attempt)| OtherAttempt {
+        attempt: attempt.submission.attempt,
+        status: attempt.status,
+        points: attempt.points(),
+        counts: index == entry.counts,
+    });
+    all.collect()
+}

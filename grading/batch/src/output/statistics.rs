@@ -1,0 +1,232 @@
+//! Figures about the batch: what the staff's page shows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use faultlab_harness::report::{Status as TestStatus, TestReport};
+use faultlab_suites::{Points, TestNumber};
+
+use crate::book::{Attempt, Book, Entry, Status};
+
+/// How many students have how many points.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Histogram {
+    /// The students in each bin.
+    pub bins: Vec<u64>,
+    /// The width of a bin, in points.
+    pub width: Points,
+}
+
+/// The histogram of the points, in bins of a round width, ten to twenty of them.
+#[must_use]
+pub fn histogram(points: &[Points], possible: Points) -> Histogram {
+    const WIDTHS: [u64; 9] = [10, 25, 50, 100, 200, 250, 500, 1_000, 2_500];
+    let most = points.iter().copied().chain([possible]).max().unwrap_or_default().as_hundredths();
+    let width = WIDTHS.into_iter().find(|width| most / width < 20).unwrap_or(most / 20 + 1);
+    let mut bins = vec![0; usize::try_from(most / width).unwrap_or(0) + 1];
+    for points in points {
+        if let Some(bin) = usize::try_from(points.as_hundredths() / width)
+            .ok()
+            .and_then(|index| bins.get_mut(index))
+        {
+            *bin += 1;
+        }
+    }
+    Histogram { bins, width: Points::hundredths(width) }
+}
+
+/// The middle value; of two, the lower.
+#[must_use]
+pub fn median(points: &[Points]) -> Option<Points> {
+    let mut sorted = points.to_vec();
+    sorted.sort();
+    sorted.get(sorted.len().saturating_sub(1) / 2).copied()
+}
+
+/// The mean, rounded down to the hundredth.
+#[must_use]
+pub fn mean(points: &[Points]) -> Option<Points> {
+    let sum: Points = points.iter().copied().sum();
+    let count = points.len() as u64;
+    sum.as_hundredths().checked_div(count).map(Points::hundredths)
+}
+
+/// What a test came to over the whole batch.
+#[derive(Clone, Debug)]
+pub struct TestFigures<'b> {
+    /// Any report of it, for what all have in common.
+    pub test: &'b TestReport,
+    /// How many students it was run for.
+    pub run: u64,
+    /// How many passed it whole.
+    pub passed: u64,
+    /// How many have a `todo!` there.
+    pub not_implemented: u64,
+    /// The median of what was earned.
+    pub median: Points,
+}
+
+impl TestFigures<'_> {
+    /// The share that passed, in hundredths, rounded down.
+    #[must_use]
+    pub fn percent(&self) -> u64 {
+        (self.passed * 100).checked_div(self.run).unwrap_or(0)
+    }
+}
+
+/// Figures for each test, in order.
+#[must_use]
+pub fn tests<'b>(entries: &[Entry<'b>]) -> Vec<TestFigures<'b>> {
+    let mut by_number: BTreeMap<TestNumber, Vec<&'b TestReport>> = BTreeMap::new();
+    for attempt in entries.iter().filter_map(Entry::attempt) {
+        for test in attempt.report().iter().flat_map(|report| &report.tests) {
+            by_number.entry(test.number).or_default().push(test);
+        }
+    }
+    let figures = by_number.into_values().map(|reports| {
+        let count =
+            |status: TestStatus| reports.iter().filter(|test| test.status == status).count() as u64;
+        let earned: Vec<Points> = reports.iter().map(|test| test.points_earned).collect();
+        TestFigures {
+            test: reports[0],
+            run: reports.len() as u64,
+            passed: count(TestStatus::Passed),
+            not_implemented: count(TestStatus::NotImplemented),
+            median: median(&earned).unwrap_or_default(),
+        }
+    });
+    figures.collect()
+}
+
+/// Students whose submissions fail in the same way.
+#[derive(Clone, Debug)]
+pub struct Group<'b> {
+    /// The first test that each of them fails.
+    pub test: &'b TestReport,
+    /// The property that breaks there, or what else happens.
+    pub what: String,
+    /// The names of the tests that all of them lose points in.
+    pub numbers: String,
+    /// The students.
+    pub students: Vec<&'b str>,
+}
+
+/// Students grouped by what they fail in the same way: the same first test, with the same property and
+/// the same shape of its run. The largest group first.
+#[must_use]
+pub fn groups<'b>(entries: &[Entry<'b>]) -> Vec<Group<'b>> {
+    let mut groups: BTreeMap<(TestNumber, String, &str), Group<'b>> = BTreeMap::new();
+    let mut common: BTreeMap<(TestNumber, String, &str), BTreeSet<TestNumber>> = BTreeMap::new();
+    for entry in entries {
+        let Some(attempt) = entry.attempt() else { continue };
+        let Some((test, what)) = first_failure(attempt) else { continue };
+        let shape = attempt
+            .outcome
+            .as_ref()
+            .and_then(|outcome| outcome.shapes.get(&test.number.to_string()).map(String::as_str));
+        let key = (test.number, what.clone(), shape.unwrap_or_default());
+        let lost = failed(attempt).map(|test| test.number).collect();
+        match common.get_mut(&key) {
+            None => drop(common.insert(key.clone(), lost)),
+            Some(numbers) => numbers.retain(|number| lost.contains(number)),
+        }
+        groups
+            .entry(key)
+            .or_insert_with(|| Group { test, what, numbers: String::new(), students: Vec::new() })
+            .students
+            .push(&entry.student.id);
+    }
+    for (key, group) in &mut groups {
+        let numbers = common.get(key).into_iter().flatten().map(ToString::to_string);
+        group.numbers = numbers.collect::<Vec<String>>().join(", ");
+    }
+    let mut groups: Vec<Group<'b>> = groups.into_values().collect();
+    groups.sort_by_key(|group| std::cmp::Reverse(group.students.len()));
+    groups
+}
+
+fn failed(attempt: &Attempt) -> impl Iterator<Item = &TestReport> {
+    let tests = attempt.report().map_or(&[][..], |report| &report.tests);
+    tests.iter().filter(|test| test.status != TestStatus::Passed)
+}
+
+fn first_failure(attempt: &Attempt) -> Option<(&TestReport, String)> {
+    if attempt.status != Status::Graded {
+        return None;
+    }
+    let test = failed(attempt).next()?;
+    let what = match (&test.property, test.status) {
+        (Some(property), _) => property.clone(),
+        (None, TestStatus::NotImplemented) => "not implemented yet".to_owned(),
+        (None, TestStatus::TimedOut) => "does not return".to_owned(),
+        (None, _) => test.reason.as_deref().map(without_values).unwrap_or_default(),
+    };
+    Some((test, what))
+}
+
+/// A reason without what differs from one submission to the next: numbers, quoted values, places.
+fn without_values(reason: &str) -> String {
+    let first = reason.lines().next().unwrap_or_default();
+    let first = first.split(", at ").next().unwrap_or_default();
+    let mut kept = String::new();
+    let mut quoted = false;
+    for letter in first.chars() {
+        match letter {
+            '`' | '"' => {
+                quoted = !quoted;
+                if quoted {
+                    kept.push('…');
+                }
+            }
+            _ if quoted => {}
+            '0'..='9' => {
+                if !kept.ends_with('#') {
+                    kept.push('#');
+                }
+            }
+            _ => kept.push(letter),
+        }
+    }
+    kept
+}
+
+/// Tests with differing verdicts, each with the students where that was seen.
+#[must_use]
+pub fn flaky(book: &Book) -> BTreeMap<TestNumber, Vec<&str>> {
+    let mut flaky: BTreeMap<TestNumber, Vec<&str>> = BTreeMap::new();
+    for attempt in &book.attempts {
+        for number in attempt.outcome.iter().flat_map(|outcome| &outcome.flaky) {
+            let students = attempt.submission.students.iter().map(|student| student.id.as_str());
+            flaky.entry(*number).or_default().extend(students);
+        }
+    }
+    flaky
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_histogram_has_round_bins_and_loses_nobody() {
+        let points = [0, 250, 9_950, 10_000].map(Points::hundredths);
+        let histogram = histogram(&points, Points::whole(100));
+        assert_eq!(histogram.width, Points::whole(10));
+        assert_eq!(histogram.bins, [2, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1]);
+        assert_eq!(super::histogram(&[], Points::ZERO).bins, [0]);
+        let more = super::histogram(&[Points::whole(7)], Points::whole(5));
+        assert_eq!(more.bins.iter().sum::<u64>(), 1);
+    }
+
+    #[test]
+    fn medians_and_means_are_exact() {
+        let points = [300, 100, 250, 0].map(Points::hundredths);
+        assert_eq!(median(&points), Some(Points::whole(1)));
+        assert_eq!(mean(&points), Some(Points::hundredths(162)));
+        assert_eq!((median(&[]), mean(&[])), (None, None));
+    }
+
+    #[test]
+    fn reasons_are_compared_without_their_values() {
+        assert_eq!(without_values("client12 got `a` not `b`, at x.rs:3"), "client# got … not …");
+    }
+}

@@ -1,0 +1,143 @@
+//! Text that a student or a submission chose, made safe to show: in HTML, in Markdown, in a spreadsheet,
+//! on a terminal.
+
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+
+/// Whether a character does something to the text around it instead of being shown: terminal
+/// controls, writing directions, invisible joiners and tags.
+fn is_trick(letter: char) -> bool {
+    match letter {
+        '\n' | '\t' => false,
+        '\u{61c}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e007f}' => true,
+        _ => letter.is_control(),
+    }
+}
+
+/// The text with every character that is not shown as itself written out: `\u{202e}`.
+#[must_use]
+pub fn plain(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_trick) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for letter in text.chars() {
+        match letter {
+            // Only the line break counts.
+            '\r' => {}
+            _ if is_trick(letter) => {
+                let _ = write!(shown, "{}", letter.escape_unicode());
+            }
+            _ => shown.push(letter),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// The text in one line, as [`plain`] shows it.
+#[must_use]
+pub fn line(text: &str) -> String {
+    plain(text).replace(['\n', '\t'], " ")
+}
+
+/// Escapes for HTML. The templates use it for everything that they show.
+#[derive(Clone, Copy, Debug)]
+pub struct Html;
+
+impl askama::filters::Escaper for Html {
+    fn write_escaped_str<W: fmt::Write>(&self, mut dest: W, text: &str) -> fmt::Result {
+        for letter in plain(text).chars() {
+            match letter {
+                '&' => dest.write_str("&amp;")?,
+                '<' => dest.write_str("&lt;")?,
+                '>' => dest.write_str("&gt;")?,
+                '"' => dest.write_str("&quot;")?,
+                '\'' => dest.write_str("&#39;")?,
+                '`' => dest.write_str("&#96;")?,
+                _ => dest.write_char(letter)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Text inside a line of Markdown.
+#[must_use]
+pub fn markdown(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len() + 8);
+    for letter in line(text).chars() {
+        match letter {
+            '<' => shown.push_str("&lt;"),
+            '&' => shown.push_str("&amp;"),
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '+' | '!' | '|'
+            | '>' | '~' | '$' => {
+                shown.push('\\');
+                shown.push(letter);
+            }
+            _ => shown.push(letter),
+        }
+    }
+    shown
+}
+
+/// A block of Markdown that shows the text as it is.
+#[must_use]
+pub fn markdown_block(text: &str) -> String {
+    let text = plain(text);
+    let longest = text.split(|letter| letter != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}text\n{}\n{fence}\n", text.trim_end_matches('\n'))
+}
+
+/// A cell of a table that a spreadsheet program may open: it must not be taken for a formula.
+#[must_use]
+pub fn cell(text: &str) -> String {
+    let text = line(text);
+    match text.trim_start().chars().next() {
+        Some('=' | '+' | '-' | '@' | '|' | '%') => format!("'{text}"),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use askama::filters::Escaper as _;
+
+    use super::*;
+
+    #[test]
+    fn nothing_plays_tricks() {
+        let table = [
+            ("Ünï çødé 日本 🦀", "Ünï çødé 日本 🦀"),
+            ("\x1b[31mred\x07", "\\u{1b}[31mred\\u{7}"),
+            ("a\u{202e}cod.rs", "a\\u{202e}cod.rs"),
+            ("zero\u{200b}width\u{feff}", "zero\\u{200b}width\\u{feff}"),
+            ("tag\u{e0041}", "tag\\u{e0041}"),
+            ("line\r\nend\t.", "line\nend\t."),
+            ("\u{9b}2J", "\\u{9b}2J"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(plain(text), expected);
+        }
+        let mut html = String::new();
+        let text = "<script>&\"'`\u{202e}";
+        Html.write_escaped_str(&mut html, text).expect("memory does not fail");
+        assert_eq!(html, "&lt;script&gt;&amp;&quot;&#39;&#96;\\u{202e}");
+    }
+
+    #[test]
+    fn markdown_and_spreadsheets_are_not_fooled() {
+        assert_eq!(markdown("[x](http://y)\n# *z*"), "\\[x\\]\\(http://y\\) \\# \\*z\\*");
+        assert_eq!(markdown_block("a ```` b"), "`````text\na ```` b\n`````\n");
+        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "|cmd"] {
+            assert!(cell(formula).starts_with('\''), "{formula:?}");
+        }
+        assert_eq!(cell("Ada, \"L\""), "Ada, \"L\"");
+    }
+}

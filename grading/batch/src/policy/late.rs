@@ -1,0 +1,148 @@
+//! What being late costs.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, anyhow};
+use faultlab_suites::Points;
+use jiff::civil::DateTime;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Deserializer, de};
+
+/// When a submission is late, and what that costs.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Late {
+    /// The last moment that is in time.
+    #[serde(deserialize_with = "moment")]
+    pub due: Timestamp,
+    /// So many minutes more cost nothing.
+    #[serde(default)]
+    pub grace_minutes: i64,
+    /// What each day that has begun costs, in hundredths of what was earned.
+    pub percent_per_day: u64,
+    /// What being late costs at most, in hundredths of what was earned.
+    #[serde(default = "everything")]
+    pub percent_max: u64,
+    /// More hours until it is due, by student.
+    #[serde(default)]
+    pub extension_hours: BTreeMap<String, i64>,
+}
+
+fn everything() -> u64 {
+    100
+}
+
+/// What being late costs one submission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lateness {
+    /// It is in time.
+    InTime,
+    /// It is late.
+    Late {
+        /// Days that have begun.
+        days: u64,
+        /// What that costs, in hundredths of what was earned.
+        percent: u64,
+    },
+    /// The platform does not say when it was handed in, or not in a way that can be read.
+    Unknown(String),
+}
+
+impl Late {
+    /// Whether a submission of these students, handed in then, is late. A group has the longest
+    /// extension of its members.
+    #[must_use]
+    pub fn judge(&self, students: &[&str], submitted: Option<&str>) -> Lateness {
+        let Some(submitted) = submitted else {
+            return Lateness::Unknown("the time of submission is not known".to_owned());
+        };
+        let submitted = match parse_moment(submitted) {
+            Ok(submitted) => submitted,
+            Err(error) => return Lateness::Unknown(format!("{error:#}")),
+        };
+        let hours = students.iter().filter_map(|id| self.extension_hours.get(*id)).max();
+        let allowed = SignedDuration::from_hours(hours.copied().unwrap_or(0))
+            + SignedDuration::from_mins(self.grace_minutes);
+        let late = submitted.duration_since(self.due) - allowed;
+        if late <= SignedDuration::ZERO {
+            return Lateness::InTime;
+        }
+        const DAY_SECONDS: u64 = 24 * 60 * 60;
+        let seconds = late.as_secs().unsigned_abs() + u64::from(late.subsec_nanos() > 0);
+        let days = seconds.div_ceil(DAY_SECONDS);
+        let percent = days.saturating_mul(self.percent_per_day).min(self.percent_max).min(100);
+        Lateness::Late { days, percent }
+    }
+}
+
+impl Lateness {
+    /// What is left of these points.
+    #[must_use]
+    pub fn left(&self, points: Points) -> Points {
+        match self {
+            Self::InTime | Self::Unknown(_) => points,
+            Self::Late { percent, .. } => points.share(100 - percent, 100),
+        }
+    }
+}
+
+fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_moment(&text).map_err(|error| de::Error::custom(format!("{error:#}")))
+}
+
+/// Reads a moment: RFC 3339, or as Gradescope writes it (`2026-11-20 10:00:00.000000000 Z`, `... +0100`).
+fn parse_moment(text: &str) -> anyhow::Result<Timestamp> {
+    let text = text.trim();
+    if let Ok(moment) = text.parse() {
+        return Ok(moment);
+    }
+    let (time, offset) = text.rsplit_once(' ').ok_or_else(|| {
+        anyhow!("`{text}` is no moment with an offset, such as 2026-11-20T23:59:00+01:00")
+    })?;
+    let time: DateTime = time.parse().with_context(|| format!("`{text}` is no moment"))?;
+    let offset = match offset {
+        "Z" | "UTC" => "+00:00".to_owned(),
+        other if other.len() == 5 && other.is_ascii() => format!("{}:{}", &other[..3], &other[3..]),
+        other => other.to_owned(),
+    };
+    format!("{time}{offset}").parse().with_context(|| format!("`{text}` is no moment"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn late() -> Late {
+        Late {
+            due: parse_moment("2026-11-20T23:59:00+01:00").expect("it is one"),
+            grace_minutes: 10,
+            percent_per_day: 20,
+            percent_max: 50,
+            extension_hours: [("ada".to_owned(), 48)].into(),
+        }
+    }
+
+    #[test]
+    fn each_day_that_has_begun_costs() {
+        let table = [
+            ("2026-11-20T23:59:00+01:00", Lateness::InTime),
+            ("2026-11-20 23:09:00.000000000 Z", Lateness::InTime),
+            ("2026-11-20 23:09:01 Z", Lateness::Late { days: 1, percent: 20 }),
+            ("2026-11-22 00:10:00 +0100", Lateness::Late { days: 2, percent: 40 }),
+            ("2026-12-20T00:00:00Z", Lateness::Late { days: 30, percent: 50 }),
+        ];
+        for (submitted, expected) in table {
+            assert_eq!(late().judge(&["bob"], Some(submitted)), expected, "{submitted}");
+        }
+        assert_eq!(late().judge(&["bob", "ada"], Some("2026-11-22T20:00:00Z")), Lateness::InTime);
+        assert!(matches!(late().judge(&["bob"], Some("yesterday")), Lateness::Unknown(_)));
+        assert!(matches!(late().judge(&["bob"], None), Lateness::Unknown(_)));
+    }
+
+    #[test]
+    fn what_is_left_is_exact() {
+        let left = Lateness::Late { days: 2, percent: 40 }.left(Points::hundredths(1_005));
+        assert_eq!(left, Points::hundredths(603));
+    }
+}

@@ -1,0 +1,123 @@
+//! The policy: how raw points become final ones. A step of its own, that runs nothing again.
+
+mod late;
+pub mod overrides;
+mod rounding;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Context as _;
+use faultlab_suites::{Points, TestNumber};
+use serde::Deserialize;
+
+pub use late::{Late, Lateness};
+pub use overrides::Override;
+pub use rounding::{Direction, Rounding};
+
+/// How raw points become final ones. Without a policy they are the same.
+///
+/// ```
+/// let policy: faultlab_batch::policy::Policy = r#"
+///     attempts = "best"
+///     [late]
+///     due = "2026-11-20T23:59:00+01:00"
+///     percent_per_day = 10
+///     extension_hours = { ada = 48 }
+///     [rounding]
+///     to = 0.5
+///     [tests."2.3"]
+///     withdrawn = "it asked for what the lab does not demand"
+///     [tests."2.4"]
+///     points = 8
+/// "#
+/// .parse()
+/// .unwrap();
+/// assert_eq!(policy.tests.len(), 2);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// Which of several attempts counts.
+    #[serde(default)]
+    pub attempts: Attempts,
+    /// What being late costs.
+    #[serde(default)]
+    pub late: Option<Late>,
+    /// How final points are rounded.
+    #[serde(default)]
+    pub rounding: Option<Rounding>,
+    /// Tests that count otherwise than the suite says.
+    #[serde(default, deserialize_with = "by_number")]
+    pub tests: BTreeMap<TestNumber, TestPolicy>,
+}
+
+/// Which of several attempts counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Attempts {
+    /// The last one.
+    #[default]
+    Last,
+    /// The one with the most final points; of equal ones the first.
+    Best,
+}
+
+/// How a test counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestPolicy {
+    /// The test was found faulty, and why: it counts for nobody.
+    #[serde(default)]
+    pub withdrawn: Option<String>,
+    /// What it is worth, in place of what the suite says.
+    #[serde(default)]
+    pub points: Option<Points>,
+}
+
+impl std::str::FromStr for Policy {
+    type Err = toml::de::Error;
+
+    fn from_str(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
+    }
+}
+
+/// Reads a policy.
+///
+/// # Errors
+/// When the file cannot be read or is no policy.
+pub fn read(path: &Path) -> anyhow::Result<Policy> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    text.parse().with_context(|| path.display().to_string())
+}
+
+fn by_number<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<TestNumber, TestPolicy>, D::Error> {
+    // TOML's keys are texts.
+    let by_text = BTreeMap::<String, TestPolicy>::deserialize(deserializer)?;
+    let parse = |(number, policy): (String, TestPolicy)| Ok((number.parse()?, policy));
+    let parsed: Result<_, faultlab_suites::TestNumberError> =
+        by_text.into_iter().map(parse).collect();
+    parsed.map_err(serde::de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_policy_is_an_error() {
+        assert_eq!("".parse(), Ok(Policy::default()));
+        for wrong in [
+            "atempts = \"best\"",
+            "attempts = \"worst\"",
+            "[tests.\"2\"]\npoints = 1",
+            "[tests.\"2.1\"]\npoint = 1",
+            "[late]\ndue = \"tomorrow\"\npercent_per_day = 1",
+        ] {
+            assert!(wrong.parse::<Policy>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Overrides: points that a person gives by hand, with the reason.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use faultlab_suites::{Points, TestNumber};
+use serde::{Deserialize, Serialize};
+
+/// Points that a person gives for a test.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Override {
+    /// The student's folder in the results.
+    pub student: String,
+    /// The test.
+    pub test: TestNumber,
+    /// The points, in place of those earned.
+    pub points: Points,
+    /// Why.
+    pub reason: String,
+}
+
+/// Reads `overrides.csv`: `student,test,points,reason`.
+///
+/// # Errors
+/// When it is not of that form, gives no reason, or says two things about one test.
+pub fn read(path: &Path) -> anyhow::Result<Vec<Override>> {
+    let text = std::fs::read(path).with_context(|| path.display().to_string())?;
+    parse(&text).with_context(|| path.display().to_string())
+}
+
+fn parse(text: &[u8]) -> anyhow::Result<Vec<Override>> {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
+    let mut all: Vec<Override> = Vec::new();
+    for record in reader.deserialize() {
+        let one: Override = record?;
+        if one.reason.is_empty() {
+            bail!("the override of {}'s test {} gives no reason", one.student, one.test);
+        }
+        if all.iter().any(|other| other.student == one.student && other.test == one.test) {
+            bail!("{}'s test {} is overridden twice", one.student, one.test);
+        }
+        all.push(one);
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_override_says_why() {
+        let good = parse(b"student,test,points,reason\nada,2.3,4.5,\"our bug, see #12\"\n");
+        let good = good.expect("it is well formed");
+        assert_eq!(
+            (good[0].points, good[0].test.to_string()),
+            (Points::hundredths(450), "2.3".into())
+        );
+        for bad in
+            ["ada,2.3,4.5,", "ada,2.3,-1,why", "ada,two,1,why", "ada,2.3,1,why\nada,2.3,2,why"]
+        {
+            assert!(parse(format!("student,test,points,reason\n{bad}\n").as_bytes()).is_err());
+        }
+    }
+}

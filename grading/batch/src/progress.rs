@@ -1,0 +1,106 @@
+//! Progress of a batch: one bar on a terminal, a line now and then elsewhere.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// How often a line is written where there is no terminal.
+const LINES: Duration = Duration::from_secs(10);
+
+/// The progress of a batch.
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    total: u64,
+    done: u64,
+    /// The hundredths of each submission that was graded.
+    percents: Vec<u64>,
+    started: Instant,
+    last_line: Instant,
+}
+
+impl Progress {
+    /// The progress of a batch of this size. `quiet` shows nothing.
+    #[must_use]
+    pub fn new(total: u64, quiet: bool) -> Self {
+        let bar = (!quiet && io::stderr().is_terminal()).then(|| {
+            let bar = ProgressBar::new(total);
+            let style = ProgressStyle::with_template(
+                "{bar:30.cyan/blue} {pos}/{len}  {per_sec}  {eta} left  {msg}",
+            );
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        let now = Instant::now();
+        let last_line = if quiet { now + Duration::from_secs(u64::from(u32::MAX)) } else { now };
+        Self { bar, total, done: 0, percents: Vec::new(), started: now, last_line }
+    }
+
+    /// One more is done. `percent` is its share of the points, if it has a grade.
+    pub fn done(&mut self, percent: Option<u64>) {
+        self.done += 1;
+        self.percents.extend(percent);
+        let distribution = distribution(&self.percents);
+        match &self.bar {
+            Some(bar) => {
+                bar.set_message(distribution);
+                bar.inc(1);
+            }
+            None if self.last_line.elapsed() >= LINES || self.done == self.total => {
+                self.last_line = Instant::now();
+                let seconds = self.started.elapsed().as_secs();
+                let _ = writeln!(
+                    io::stderr(),
+                    "graded {} of {} in {seconds} s  {distribution}",
+                    self.done,
+                    self.total
+                );
+            }
+            None => {}
+        }
+    }
+
+    /// Says something in passing.
+    pub fn say(&self, what: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(what),
+            None => drop(writeln!(io::stderr(), "{what}")),
+        }
+    }
+
+    /// Ends the bar.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// The distribution of the points so far, as ten little columns from nothing to everything.
+fn distribution(percents: &[u64]) -> String {
+    const COLUMNS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    if percents.is_empty() {
+        return String::new();
+    }
+    let mut bins = [0_usize; 10];
+    for percent in percents {
+        bins[usize::try_from(percent / 10).unwrap_or(9).min(9)] += 1;
+    }
+    let most = bins.iter().copied().max().unwrap_or(1).max(1);
+    let columns: String = bins.iter().map(|count| COLUMNS[(count * 8).div_ceil(most)]).collect();
+    let mut sorted = percents.to_vec();
+    sorted.sort_unstable();
+    format!("0%[{columns}]100%  median {}%", sorted[(sorted.len() - 1) / 2])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_distribution_fits_in_a_line() {
+        assert_eq!(distribution(&[]), "");
+        assert_eq!(distribution(&[0, 55, 95, 100, 100]), "0%[▃    ▃   █]100%  median 95%");
+    }
+}

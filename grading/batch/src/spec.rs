@@ -1,0 +1,121 @@
+//! The specification of a batch: what is graded, and how. Every process that takes part reads it.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, bail};
+use faultlab_harness::build::Workspace;
+use serde::{Deserialize, Serialize};
+
+use crate::book::Listed;
+use crate::intake::{LabFiles, Student};
+use crate::store::{self, Hashes, Store};
+
+/// The name and version of the document's format.
+pub const SCHEMA: &str = "faultlab-batch/1";
+
+/// What is graded, and how.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Spec {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// The lab.
+    pub lab: String,
+    /// What the lab is about.
+    pub title: String,
+    /// The suite's seed.
+    pub seed: u64,
+    /// Over how many seeds a run test runs.
+    pub seeds: u64,
+    /// The folder with tests that only the grader has.
+    pub hidden: Option<PathBuf>,
+    /// The least tier of confinement that will do.
+    pub require_sandbox: Option<String>,
+    /// The hash of the suite, the hidden tests and the engines.
+    pub suite: String,
+    /// What the compiler says about itself.
+    pub toolchain: String,
+    /// What was handed in.
+    pub submissions: Vec<Listed>,
+    /// Who handed in nothing.
+    pub missing: Vec<Student>,
+}
+
+impl Spec {
+    /// Reads the specification of a folder of results.
+    ///
+    /// # Errors
+    /// When nothing was ever graded there.
+    pub fn read(store: &Store) -> anyhow::Result<Self> {
+        let spec: Self = store::read_json(&path(store))
+            .with_context(|| format!("{} holds no results", store.root().display()))?;
+        if spec.schema != SCHEMA {
+            bail!("{} was written by another version ({})", store.root().display(), spec.schema);
+        }
+        Ok(spec)
+    }
+
+    /// Keeps the specification.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, store: &Store) -> anyhow::Result<()> {
+        store::write_changed(&path(store), &store::to_json(self))
+            .with_context(|| path(store).display().to_string())
+    }
+
+    /// What the verdict on these files depends on.
+    #[must_use]
+    pub fn hashes(&self, sources: String) -> Hashes {
+        Hashes {
+            sources,
+            suite: self.suite.clone(),
+            toolchain: store::hash(&[("toolchain", &self.toolchain)]),
+            seeds: format!("{} {}/{}", self.lab, self.seed, self.seeds),
+        }
+    }
+}
+
+fn path(store: &Store) -> PathBuf {
+    store.work().join("batch.json")
+}
+
+/// The hash of everything that decides verdicts but the submission, the compiler and the seeds.
+#[must_use]
+pub fn suite_hash() -> &'static str {
+    env!("FAULTLAB_SUITE_HASH")
+}
+
+/// What the compiler says about itself.
+///
+/// # Errors
+/// When it cannot be run.
+pub fn toolchain() -> anyhow::Result<String> {
+    let compiler = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(compiler).arg("-vV").output().context("cannot run rustc")?;
+    if !output.status.success() {
+        bail!("rustc does not say its version: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// What students of a lab hand in.
+///
+/// # Errors
+/// When there is no such lab.
+pub fn lab_files(workspace: &Workspace, lab: &str) -> anyhow::Result<LabFiles> {
+    let Some(lab) = workspace.lab(lab) else {
+        let known: Vec<String> = workspace.labs().into_iter().map(|lab| lab.name).collect();
+        bail!("there is no lab `{lab}`; there are {}", known.join(", "));
+    };
+    let mut names = BTreeSet::new();
+    for entry in std::fs::read_dir(lab.source())? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".rs") {
+            names.insert(name);
+        }
+    }
+    let folder = lab.folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(LabFiles { folder, names })
+}

@@ -1,0 +1,230 @@
+//! The store: the folder of results, in which everything is whole at every moment.
+//!
+//! ```text
+//!   results/
+//!     summary.csv  index.html  ...           rendered, whenever something is known
+//!     STUDENT/result.json  feedback.html ... rendered, for each student
+//!     .work/batch.json                       what is graded, and how
+//!     .work/KEY/src/*.rs                     a submission's files
+//!     .work/KEY/outcome.json                 what they came to, kept for ever
+//! ```
+//!
+//! Outcomes are named by a hash of everything that they depend on, so running the grader again
+//! continues where it was, whatever happened to it; and what is rendered can be rendered again.
+
+mod atomic;
+mod key;
+mod lock;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::outcome::{Infrastructure, Outcome};
+
+pub use atomic::{write, write_changed};
+pub use key::{Hashes, Key, hash, sources};
+pub use lock::{Lock, LockError};
+
+/// A folder of results.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: PathBuf,
+}
+
+impl Store {
+    /// The results in this folder. It need not be there yet.
+    #[must_use]
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// Makes the folder and takes its lock. What an interrupted writer left is removed.
+    ///
+    /// # Errors
+    /// When another grader is at work there, or the folder cannot be written to.
+    pub fn lock(&self) -> Result<Lock, LockError> {
+        fs::create_dir_all(self.work())?;
+        let lock = Lock::take(&self.work().join("lock"))?;
+        remove_unfinished(&self.root, 3)?;
+        Ok(lock)
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The part of the folder that is the grader's own.
+    #[must_use]
+    pub fn work(&self) -> PathBuf {
+        self.root.join(".work")
+    }
+
+    /// The folder of what students get of one submission.
+    #[must_use]
+    pub fn student(&self, id: &str) -> PathBuf {
+        self.root.join(id)
+    }
+
+    /// The folder of one set of files.
+    #[must_use]
+    pub fn unit(&self, key: &Key) -> PathBuf {
+        self.work().join(key.as_str())
+    }
+
+    /// The folder of a set of files, with the files.
+    #[must_use]
+    pub fn sources(&self, key: &Key) -> PathBuf {
+        self.unit(key).join("src")
+    }
+
+    /// Puts a set of files there, unless it is there already.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn put_sources(&self, key: &Key, files: &BTreeMap<String, String>) -> io::Result<()> {
+        let finished = self.unit(key).join("sources.sha256");
+        if finished.exists() {
+            return Ok(());
+        }
+        for (path, text) in files {
+            let path = self.sources(key).join(path);
+            fs::create_dir_all(path.parent().unwrap_or(&path))?;
+            write(&path, text.as_bytes())?;
+        }
+        write(&finished, sources(files).as_bytes())
+    }
+
+    /// Reads a set of files back.
+    ///
+    /// # Errors
+    /// When they cannot be read, or are not the files that were put there.
+    pub fn get_sources(&self, key: &Key) -> anyhow::Result<BTreeMap<String, String>> {
+        let mut files = BTreeMap::new();
+        read_files(&self.sources(key), "", &mut files)?;
+        let noted = fs::read_to_string(self.unit(key).join("sources.sha256"))?;
+        anyhow::ensure!(noted == sources(&files), "the files of {} have changed", key.as_str());
+        Ok(files)
+    }
+
+    /// The outcome of a set of files, if it is known.
+    #[must_use]
+    pub fn outcome(&self, key: &Key) -> Option<Outcome> {
+        let outcome: Outcome = read_json(&self.unit(key).join("outcome.json")).ok()?;
+        (outcome.key == *key && outcome.schema == crate::outcome::SCHEMA).then_some(outcome)
+    }
+
+    /// Keeps an outcome.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn put_outcome(&self, outcome: &Outcome) -> io::Result<()> {
+        write(&self.unit(&outcome.key).join("outcome.json"), &to_json(outcome))?;
+        match fs::remove_file(self.unit(&outcome.key).join("infrastructure.json")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// What last went wrong on our side with a set of files.
+    #[must_use]
+    pub fn infrastructure(&self, key: &Key) -> Option<Infrastructure> {
+        read_json(&self.unit(key).join("infrastructure.json")).ok()
+    }
+
+    /// Notes that something went wrong on our side.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn put_infrastructure(&self, key: &Key, error: &Infrastructure) -> io::Result<()> {
+        fs::create_dir_all(self.unit(key))?;
+        write(&self.unit(key).join("infrastructure.json"), &to_json(error))
+    }
+}
+
+/// A value as an indented JSON document that ends in a line break.
+#[must_use]
+pub fn to_json(value: &impl Serialize) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(value).expect("documents are plain data");
+    bytes.push(b'\n');
+    bytes
+}
+
+/// Reads a JSON document.
+///
+/// # Errors
+/// When it cannot be read or is not of that form.
+pub fn read_json<V: DeserializeOwned>(path: &Path) -> anyhow::Result<V> {
+    let bytes = fs::read(path).with_context(|| path.display().to_string())?;
+    serde_json::from_slice(&bytes).with_context(|| path.display().to_string())
+}
+
+fn remove_unfinished(folder: &Path, depth: usize) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name.to_string_lossy().starts_with(atomic::UNFINISHED) {
+            fs::remove_file(entry.path())?;
+        } else if depth > 0 && entry.file_type()?.is_dir() {
+            remove_unfinished(&entry.path(), depth - 1)?;
+        }
+    }
+    Ok(())
+}
+
+fn read_files(
+    folder: &Path,
+    inside: &str,
+    files: &mut BTreeMap<String, String>,
+) -> anyhow::Result<()> {
+    for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let path = if inside.is_empty() { name } else { format!("{inside}/{name}") };
+        if entry.file_type()?.is_dir() {
+            read_files(&entry.path(), &path, files)?;
+        } else {
+            files.insert(path, fs::read_to_string(entry.path())?);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_graders_do_not_share_a_folder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::new(&folder.path().join("results"));
+        let held = store.lock().expect("nobody else is there");
+        let second = store.lock().expect_err("it is taken").to_string();
+        assert!(second.starts_with("another grader is at work on these results (process "));
+        drop(held);
+        let half_written = store.work().join(".unfinished-1-1");
+        fs::write(&half_written, b"half").expect("it is written");
+        let _again = store.lock().expect("it is free again");
+        assert!(!half_written.exists());
+    }
+
+    #[test]
+    fn sources_are_kept_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::new(folder.path());
+        let key = Key::parse(&"0".repeat(32)).expect("it is a key");
+        let files: BTreeMap<String, String> =
+            [("lib.rs", "mod a;"), ("a/mod.rs", "")].map(|(k, v)| (k.into(), v.into())).into();
+        store.put_sources(&key, &files).expect("it is written");
+        assert_eq!(store.get_sources(&key).expect("it is there"), files);
+        fs::write(store.sources(&key).join("lib.rs"), b"changed").expect("it is written");
+        assert!(store.get_sources(&key).is_err());
+    }
+}

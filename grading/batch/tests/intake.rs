@@ -1,0 +1,247 @@
+//! Archives of every kind, honest and hostile, go through intake one by one.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use faultlab_batch::intake::{self, Contents, LabFiles, Limits, Refusal, Submission};
+use flate2::{Compression, write::GzEncoder};
+use proptest::prelude::*;
+use zip::write::SimpleFileOptions;
+
+const FILES: [&str; 2] = ["client.rs", "lib.rs"];
+
+fn lab() -> LabFiles {
+    LabFiles { folder: "lab9-counting".to_owned(), names: FILES.map(str::to_owned).into() }
+}
+
+fn read(folder: &Path) -> Vec<Submission> {
+    let limits = Limits { unpacked_bytes_max: 4 << 20, entries_max: 500, ..Limits::default() };
+    intake::read(folder, None, &lab(), &limits).expect("the folder is read").submissions
+}
+
+/// The single submission's contents, with its notes.
+fn only(folder: &Path) -> (Contents, Vec<String>) {
+    let mut all = read(folder);
+    assert_eq!(all.len(), 1, "{all:?}");
+    let one = all.remove(0);
+    (one.contents, one.notes)
+}
+
+fn refusal(folder: &Path) -> String {
+    match only(folder).0 {
+        Contents::Refused(refusal) => refusal.to_string(),
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+fn is_complete(contents: &Contents) -> bool {
+    matches!(contents, Contents::Files(files) if FILES.iter().all(|name| files.contains_key(*name)))
+}
+
+fn zip_of(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in entries {
+        writer.start_file(*name, SimpleFileOptions::default()).expect("a valid entry");
+        writer.write_all(bytes).expect("memory does not fail");
+    }
+    writer.finish().expect("memory does not fail").into_inner()
+}
+
+fn tar_of(entries: &[(&str, tar::EntryType, &[u8])]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (name, kind, bytes) in entries {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(*kind);
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        // As an attacker would: without the checks of `set_path`.
+        let raw = &mut header.as_old_mut().name;
+        raw[..name.len()].copy_from_slice(name.as_bytes());
+        if *kind == tar::EntryType::Symlink {
+            header.set_link_name("/etc/passwd").expect("it is short");
+        }
+        header.set_cksum();
+        builder.append(&header, *bytes).expect("memory does not fail");
+    }
+    builder.into_inner().expect("memory does not fail")
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).expect("memory does not fail");
+    encoder.finish().expect("memory does not fail")
+}
+
+fn with_file(name: &str, bytes: &[u8]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join(name), bytes).expect("it is written");
+    folder
+}
+
+const GOOD: [(&str, &[u8]); 2] = [("lab9/src/client.rs", b"// client"), ("lab9/src/lib.rs", b"")];
+
+#[test]
+fn every_kind_of_archive_is_read() {
+    let regular = tar::EntryType::Regular;
+    let tar = tar_of(&GOOD.map(|(name, bytes)| (name, regular, bytes)));
+    let table = [
+        ("ada.zip", zip_of(&GOOD)),
+        ("ada.tar", tar.clone()),
+        ("ada.tar.gz", gzip(&tar)),
+        ("ADA.TGZ", gzip(&tar)),
+        // `\` between folders, as some archivers on Windows have it.
+        ("ada.zip", zip_of(&[("src\\client.rs", b""), ("src\\lib.rs", b"")])),
+    ];
+    for (name, bytes) in table {
+        let folder = with_file(name, &bytes);
+        assert!(is_complete(&only(folder.path()).0), "{name}");
+    }
+}
+
+#[test]
+fn what_came_along_is_ignored_and_noted() {
+    let mut entries = GOOD.to_vec();
+    entries.extend([
+        ("lab9/Cargo.toml", b"[package]" as &[u8]),
+        ("lab9/build.rs", b"fn main() {}"),
+        ("lab9/.cargo/config.toml", b"[build]"),
+        ("lab9/target/debug/build/x/out/lib.rs", b""),
+        ("__MACOSX/lab9/src/._lib.rs", b"\0\x05"),
+    ]);
+    let (contents, notes) = only(with_file("ada.zip", &zip_of(&entries)).path());
+    assert!(is_complete(&contents));
+    let expected = "ignored, because only the lab's files are graded: \
+                    lab9/build.rs, lab9/.cargo/config.toml, lab9/Cargo.toml";
+    assert_eq!(notes, [expected]);
+}
+
+#[test]
+fn an_archive_inside_a_platforms_folder_is_opened() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let inner = folder.path().join("Ada L_77_assignsubmission_file_");
+    fs::create_dir(&inner).expect("a folder");
+    fs::write(inner.join("work.zip"), zip_of(&GOOD)).expect("it is written");
+    assert!(is_complete(&only(folder.path()).0));
+}
+
+#[test]
+fn hostile_archives_are_refused_with_the_reason() {
+    use tar::EntryType::{Block, Fifo, Link, Regular, Symlink};
+    let tar = |entry| refusal(with_file("eve.tar.gz", &gzip(&tar_of(&[entry]))).path());
+    assert!(tar(("../../x.rs", Regular, b"")).contains("leads out of"));
+    assert!(tar(("/etc/x.rs", Regular, b"")).contains("leads out of"));
+    assert!(tar(("lib.rs", Symlink, b"")).contains("is a link"));
+    assert!(tar(("lib.rs", Link, b"")).contains("is a link"));
+    assert!(tar(("lib.rs", Fifo, b"")).contains("is not a file"));
+    assert!(tar(("lib.rs", Block, b"")).contains("is not a file"));
+    assert!(tar(("a\x1b[2Jb.rs", Regular, b"")).contains("is not plain UTF-8"));
+
+    let zip = |entries: &[(&str, &[u8])]| refusal(with_file("eve.zip", &zip_of(entries)).path());
+    assert!(zip(&[("../x.rs", b"")]).contains("leads out of"));
+    assert!(zip(&[("C:\\x.rs", b"")]).contains("leads out of"));
+    assert!(zip(&[("a.txt", b"")]).contains("are missing: client.rs, lib.rs"));
+
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    writer
+        .add_symlink("lib.rs", "/etc/passwd", SimpleFileOptions::default())
+        .expect("a valid entry");
+    let bytes = writer.finish().expect("memory does not fail").into_inner();
+    assert!(refusal(with_file("eve.zip", &bytes).path()).contains("is a link"));
+
+    assert!(refusal(with_file("eve.zip", b"no archive").path()).contains("cannot be unpacked"));
+    assert!(refusal(with_file("eve.tar.gz", b"no archive").path()).contains("cannot be unpacked"));
+}
+
+#[test]
+fn archives_that_explode_are_refused_before_they_do() {
+    let zeros = vec![0; 8 << 20];
+    let regular = tar::EntryType::Regular;
+    let bomb = gzip(&tar_of(&[("a.bin", regular, &zeros)]));
+    assert!(bomb.len() < 1 << 17);
+    assert!(refusal(with_file("eve.tar.gz", &bomb).path()).contains("bytes, unpacked"));
+    let source = refusal(with_file("eve.zip", &zip_of(&[("lib.rs", &zeros)])).path());
+    assert!(source.contains("bytes in `lib.rs`"), "{source}");
+    let other = refusal(with_file("eve.zip", &zip_of(&[("a.bin", &zeros)])).path());
+    assert!(other.contains("bytes, unpacked"), "{other}");
+    // A name that claims to be long takes no memory.
+    let name = [("././@LongLink", tar::EntryType::GNULongName, zeros.as_slice())];
+    assert!(refusal(with_file("eve.tar.gz", &gzip(&tar_of(&name))).path()).contains("path"));
+    let many: Vec<String> = (0..600).map(|index| format!("{index}.txt")).collect();
+    let many: Vec<(&str, &[u8])> = many.iter().map(|name| (name.as_str(), &b""[..])).collect();
+    let many = refusal(with_file("eve.zip", &zip_of(&many)).path());
+    assert!(many.contains("files and folders"), "{many}");
+}
+
+#[test]
+fn folders_with_links_and_pipes_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let eve = folder.path().join("eve");
+    fs::create_dir(&eve).expect("a folder");
+    symlink("/etc/passwd", eve.join("lib.rs")).expect("a link");
+    assert_eq!(refusal(folder.path()), "`lib.rs` is a link; hand in the file itself");
+    fs::remove_file(eve.join("lib.rs")).expect("it is removed");
+    let pipe = eve.join("client.rs");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+    assert!(made.success());
+    assert_eq!(refusal(folder.path()), "`client.rs` is not a file or a folder");
+
+    let folder = tempfile::tempdir().expect("a folder");
+    symlink("/etc", folder.path().join("eve.zip")).expect("a link");
+    assert!(refusal(folder.path()).contains("is a link"));
+}
+
+#[test]
+fn one_bad_submission_stops_nobody_elses() {
+    let folder = with_file("ada.zip", &zip_of(&GOOD));
+    fs::write(folder.path().join("eve.zip"), b"PK\x05\x06").expect("it is written");
+    let all = read(folder.path());
+    assert!(is_complete(&all[0].contents));
+    assert!(matches!(all[1].contents, Contents::Refused(Refusal::Broken { .. })));
+}
+
+#[test]
+fn a_folder_without_submissions_is_an_error() {
+    let folder = with_file("notes.txt", b"");
+    let error = intake::read(folder.path(), None, &lab(), &Limits::default());
+    assert!(error.expect_err("nothing is there").to_string().contains("holds no submission"));
+    assert!(File::open(folder.path().join("notes.txt")).is_ok());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Whatever is done to an archive's bytes: it is read or refused, it does not escape its limits,
+    /// and nothing is written.
+    #[test]
+    fn damaged_archives_are_read_or_refused(
+        format in 0..3_usize,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12),
+        cut in prop::option::of(any::<prop::sample::Index>()),
+    ) {
+        let regular = tar::EntryType::Regular;
+        let tar = tar_of(&GOOD.map(|(name, bytes)| (name, regular, bytes)));
+        let (name, mut bytes) = match format {
+            0 => ("ada.zip", zip_of(&GOOD)),
+            1 => ("ada.tar", tar),
+            _ => ("ada.tar.gz", gzip(&tar)),
+        };
+        for (place, byte) in changes {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        let folder = with_file(name, &bytes);
+        let (contents, _) = only(folder.path());
+        if let Contents::Files(files) = contents {
+            prop_assert!(files.keys().all(|path| !path.contains("..") && !path.starts_with('/')));
+            prop_assert!(FILES.iter().all(|name| files.contains_key(*name)));
+        } else {
+            prop_assert!(!matches!(contents, Contents::Unreadable(_)), "{contents:?}");
+        }
+        prop_assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1);
+    }
+}
