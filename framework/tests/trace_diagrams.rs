@@ -42,6 +42,12 @@ fn a_long_run_is_shown_in_part() {
 }
 
 #[test]
+fn what_the_violation_is_about_is_found_in_a_crowd() {
+    let options = Options { events_max: 16, ..Options::default() };
+    insta::assert_snapshot!(diagram(&handmade::crowded(), &options));
+}
+
+#[test]
 fn a_crowd_is_listed() {
     insta::assert_snapshot!(drawn(&handmade::crowd(), 80));
 }

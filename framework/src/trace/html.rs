@@ -65,6 +65,9 @@ pub fn figure(trace: &Trace, events_max: usize) -> String {
         }
     }
     out.push_str("</table>\n");
+    if let Some(hidden) = &story.hidden {
+        let _ = writeln!(out, "<p>{}</p>", spans(hidden));
+    }
     let held = matches!(trace.ending, Some(Ending::Held | Ending::GoalReached { .. }));
     let class = if held { "ending held" } else { "ending" };
     let _ = writeln!(out, "<p class=\"{class}\">{}</p>\n</section>", spans(&story.ending));

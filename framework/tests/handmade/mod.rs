@@ -367,3 +367,51 @@ pub(crate) fn strange(nodes: usize, texts: &[String]) -> Trace {
     }
     trace.violated(&texts[0], &texts[0], &texts[0])
 }
+
+/// Three clients share a server that executes duplicates. The result that is wrong comes in the middle of
+/// the run, which goes on for long.
+pub(crate) fn crowded() -> Trace {
+    let names = ["client1", "client2", "client3", "server1"];
+    let mut trace = Builder::new(Engine::Simulate, "Clients that share a key", &names);
+    trace.start("server1", "server", "Server {\n    value: \"\",\n}");
+    for name in &names[..3] {
+        trace.start(name, "client", "Client {\n    pending: None,\n}");
+    }
+    let mut value = String::new();
+    let mut late = 0;
+    for round in 1..=20_u64 {
+        for (turn, client) in names[..3].iter().enumerate() {
+            let now = round * 30_000 + turn as u64 * 8_000;
+            let added = format!("{}{round};", &client[6..]);
+            let command = format!("Append {{ key: \"k\", value: \"{added}\" }}");
+            let repeated = round == 9 && turn == 1;
+            trace.at(now).call(client, &command);
+            let id = trace.next_id;
+            let fate = if repeated { Fate::Twice } else { Fate::Once };
+            let request = format!("Request {{ number: {round}, command: {command} }}");
+            trace.send_as("server1", &request, fate).timer("Retry", 100);
+            trace.state(&format!("Client {{\n    pending: Some(\n        {round},\n    ),\n}}"));
+            for copy in 0..if repeated { 2 } else { 1 } {
+                value += &added;
+                let state = format!("Server {{\n    value: \"{value}\",\n}}");
+                trace.at(now + 3_000 + copy * 900).deliver(id).state(&state);
+                let reply = format!("Reply {{ number: {round}, result: Appended(\"{value}\") }}");
+                trace.send(client, &reply);
+            }
+            let reply = trace.next_id - 1;
+            trace.at(now + 6_000).deliver(reply).state("Client {\n    pending: None,\n}");
+            trace.returns(client, &format!("Appended(\"{value}\")"));
+            if repeated {
+                late = trace.trace.events.len() - 1;
+            }
+        }
+    }
+    let What::Return { result, .. } = trace.trace.events[late].what.clone() else {
+        panic!("the last event of a turn is a return")
+    };
+    trace.violated(
+        "every command takes effect exactly once",
+        "results that some order of the commands explains",
+        &format!("client2 got {result} for Append {{ key: \"k\", value: \"29;\" }}"),
+    )
+}

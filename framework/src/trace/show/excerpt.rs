@@ -1,71 +1,240 @@
 //! Which events of a long trace are worth showing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::causality::Causality;
 use super::super::{Copy, Ending, Trace, TraceEvent, What};
 use crate::Address;
 
-/// The indices of at most `events_max` events, or a few small ones more, in order: the first ones, and the last of those that could
-/// have had a part in how the run ended.
-pub(in crate::trace) fn excerpt(
-    trace: &Trace,
-    causality: &Causality,
-    events_max: usize,
-) -> BTreeSet<usize> {
-    let count = trace.events.len();
-    if count <= events_max {
-        return (0..count).collect();
-    }
-    let past = relevant(trace, causality);
-    let mut chosen: BTreeSet<usize> = (0..events_max / 5).collect();
-    let quota = events_max - chosen.len();
-    // One place in eight is kept for the sendings of what arrived late.
-    let mut latest = (chosen.len()..count).rev().filter(|&index| past[index]);
-    let mut end: BTreeSet<usize> = latest.by_ref().take(quota - quota / 8).collect();
-    let late = end.iter().copied().filter(|&index| {
-        matches!(trace.events[index].what, What::Deliver { copy: Copy::Duplicate, .. })
-            || overtaken_by(trace, causality, index) > 0
-    });
-    let origins: Vec<usize> = late.filter_map(|index| causality.origin(index)).collect();
-    for origin in origins.into_iter().rev() {
-        if end.len() < quota && !chosen.contains(&origin) {
-            end.insert(origin);
-        }
-    }
-    for index in latest {
-        if end.len() >= quota {
-            break;
-        }
-        end.insert(index);
-    }
-    // Fewer than that took part: the latest others fill the places.
-    for index in (chosen.len()..count).rev() {
-        if end.len() >= quota {
-            break;
-        }
-        end.insert(index);
-    }
-    chosen.extend(end);
-    // To say that one small event is left out takes as much room as to show it.
-    for index in 1..count.saturating_sub(1) {
-        let event = &trace.events[index];
-        let is_small = event.sent.is_empty() && event.timers.is_empty() && event.state.is_none();
-        let between = chosen.contains(&(index - 1)) && chosen.contains(&(index + 1));
-        if between && is_small && event.logged.is_empty() && event.printed.is_empty() {
-            chosen.insert(index);
-        }
-    }
-    chosen
+/// What is shown of a trace, and what could have mattered.
+#[derive(Debug)]
+pub(in crate::trace) struct Excerpt {
+    /// The indices of the events shown.
+    pub(in crate::trace) chosen: BTreeSet<usize>,
+    /// For each event of the trace, whether it could have had a part in how the run ended.
+    pub(in crate::trace) past: Vec<bool>,
+    /// The nodes that take part in what is shown.
+    pub(in crate::trace) nodes: BTreeSet<Address>,
 }
 
-/// For each event, whether it could have had a part in how the run ended.
-pub(in crate::trace) fn relevant(trace: &Trace, causality: &Causality) -> Vec<bool> {
-    let mut past = causality.past(ends(trace));
+impl Excerpt {
+    /// At most `events_max` events of a trace, or a few small ones more.
+    ///
+    /// What the violation names comes first: the command that got a wrong result, and all that became of
+    /// the messages that carried it. Then the latest events that could have had a part in the end.
+    pub(in crate::trace) fn new(trace: &Trace, causality: &Causality, events_max: usize) -> Self {
+        let count = trace.events.len();
+        let focus = Focus::new(trace);
+        let past = relevant(trace, causality, &focus.ends);
+        if count <= events_max {
+            let nodes = trace.header.nodes.iter().copied().collect();
+            return Self { chosen: (0..count).collect(), past, nodes };
+        }
+        let mut chosen: BTreeSet<usize> = focus.ends.iter().copied().chain(focus.call).collect();
+        let quota = events_max - events_max / 6;
+        let about = focus.about(trace, causality, &past);
+        take(&mut chosen, about.iter().rev().copied(), quota * 3 / 4);
+        // What a node did just before it handled the command is what it was wrong about.
+        let before = about.iter().rev().filter_map(|&index| {
+            let is_client = trace.events[index].what.node() == focus.client;
+            let effective = |index: &usize| past[*index] && !is_start(&trace.events[*index].what);
+            causality.earlier(index).filter(|_| !is_client).filter(effective)
+        });
+        take(&mut chosen, before, quota * 3 / 4);
+        let late: Vec<usize> = chosen.iter().copied().collect();
+        let late = late.into_iter().rev().filter(|&index| {
+            matches!(trace.events[index].what, What::Deliver { copy: Copy::Duplicate, .. })
+                || overtaken_by(trace, causality, index) > 0
+        });
+        take(&mut chosen, late.filter_map(|index| causality.origin(index)), quota);
+        // With a command in the focus that is story enough, or else what its client saw; without one,
+        // the latest of all.
+        let own = |&index: &usize| {
+            let what = &trace.events[index].what;
+            past[index]
+                && (about.is_empty()
+                    || what.node() == focus.client
+                    || matches!(what, What::Network { .. } | What::Crash { .. }))
+        };
+        let places = if about.is_empty() { quota } else { quota / 2 };
+        take(&mut chosen, (0..count).rev().filter(own), places);
+        if about.is_empty() {
+            take(&mut chosen, (0..count).rev(), quota);
+        }
+        let mut nodes = BTreeSet::new();
+        for &index in &chosen {
+            nodes.extend(ends_of(&trace.events[index].what));
+        }
+        let starts = (0..count).filter(|&index| {
+            let what = &trace.events[index].what;
+            is_start(what) && what.node().is_some_and(|node| nodes.contains(&node))
+        });
+        take(&mut chosen, starts, events_max);
+        // To say that one small event is left out takes as much room as to show it.
+        for index in 1..count.saturating_sub(1) {
+            let event = &trace.events[index];
+            let is_small = event.sent.is_empty()
+                && event.timers.is_empty()
+                && event.state.is_none()
+                && event.logged.is_empty()
+                && event.printed.is_empty();
+            let between = chosen.contains(&(index - 1)) && chosen.contains(&(index + 1));
+            let known = ends_of(&event.what).all(|node| nodes.contains(&node));
+            if between && is_small && known {
+                chosen.insert(index);
+            }
+        }
+        Self { chosen, past, nodes }
+    }
+}
+
+/// Adds events until there are `quota` of them.
+fn take(chosen: &mut BTreeSet<usize>, events: impl Iterator<Item = usize>, quota: usize) {
+    for index in events {
+        if chosen.len() >= quota {
+            break;
+        }
+        chosen.insert(index);
+    }
+}
+
+/// The nodes at which an event happens and from which its message comes.
+fn ends_of(what: &What) -> impl Iterator<Item = Address> {
+    let from = match what {
+        What::Deliver { from, .. } | What::Lose { from, .. } => Some(*from),
+        _ => None,
+    };
+    what.node().into_iter().chain(from)
+}
+
+fn is_start(what: &What) -> bool {
+    matches!(what, What::Start { .. })
+}
+
+/// What a violation is about, as far as its words tell.
+struct Focus {
+    /// The events in which the run went wrong.
+    ends: BTreeSet<usize>,
+    /// The client whose command it is about.
+    client: Option<Address>,
+    /// The event in which that command was given.
+    call: Option<usize>,
+    /// That command's text.
+    command: String,
+}
+
+/// A command whose text is shorter than this is in too many texts by chance.
+const TELLING_CHARS: usize = 6;
+
+impl Focus {
+    /// Looks in the violation's words for nodes, and for a command or a result that one of them had.
+    fn new(trace: &Trace) -> Self {
+        let last = trace.events.len().checked_sub(1);
+        let nothing = Self {
+            ends: last.into_iter().collect(),
+            client: None,
+            call: None,
+            command: String::new(),
+        };
+        let (words, seen) = match &trace.ending {
+            Some(Ending::Violated(violation)) => {
+                (format!("{} {}", violation.expected, violation.seen), violation.seen.as_str())
+            }
+            Some(Ending::Failed { reason }) => (reason.clone(), ""),
+            _ => return nothing,
+        };
+        let named: BTreeSet<Address> = words
+            .split(|character: char| {
+                !character.is_ascii_alphanumeric() && !"-_./".contains(character)
+            })
+            .filter_map(|word| word.trim_end_matches('.').parse().ok())
+            .collect();
+        let mut best: Option<(u8, usize, Option<usize>)> = None;
+        let mut calls: BTreeMap<Address, usize> = BTreeMap::new();
+        let is_telling = |text: &str| text.chars().count() >= TELLING_CHARS;
+        for (index, event) in trace.events.iter().enumerate() {
+            match &event.what {
+                What::Command { node, command, .. } if named.contains(node) => {
+                    calls.insert(*node, index);
+                    if is_telling(command) && words.contains(command) {
+                        best = best.max(Some((2, index, None)));
+                    }
+                }
+                What::Return { node, result, .. } if seen.contains(result) => {
+                    let Some(&call) = calls.get(node) else { continue };
+                    let What::Command { command, .. } = &trace.events[call].what else { continue };
+                    let named = is_telling(command) && words.contains(command);
+                    let score = match (named, is_telling(result)) {
+                        (true, true) => 4,
+                        (true, false) => 3,
+                        (false, true) => 1,
+                        (false, false) => continue,
+                    };
+                    best = best.max(Some((score, call, Some(index))));
+                }
+                _ => {}
+            }
+        }
+        let mut focus = nothing;
+        if let Some((_, call, returned)) = best {
+            focus.call = Some(call);
+            focus.client = trace.events[call].what.node();
+            if let What::Command { command, .. } = &trace.events[call].what {
+                focus.command.clone_from(command);
+            }
+            if let Some(returned) = returned {
+                // What happened later was right, or is another story.
+                focus.ends = BTreeSet::from([returned]);
+                return focus;
+            }
+        }
+        let mut found = BTreeSet::new();
+        for (index, event) in trace.events.iter().enumerate().rev() {
+            let lost = matches!(event.what, What::Lose { .. });
+            if let Some(node) = event.what.node().filter(|node| !lost && named.contains(node))
+                && found.insert(node)
+            {
+                focus.ends.insert(index);
+            }
+        }
+        focus
+    }
+
+    /// The events that could have mattered and that are about the command: that send, carry or lose
+    /// it, or bring an answer to it.
+    fn about(&self, trace: &Trace, causality: &Causality, past: &[bool]) -> BTreeSet<usize> {
+        let mut about = BTreeSet::new();
+        if self.command.chars().count() < TELLING_CHARS {
+            return about;
+        }
+        for (index, event) in trace.events.iter().enumerate().filter(|&(index, _)| past[index]) {
+            let carries = match &event.what {
+                What::Deliver { message, .. } | What::Lose { message, .. } => {
+                    message.contains(&self.command)
+                }
+                _ => false,
+            };
+            let sends = || event.sent.iter().any(|sent| sent.message.contains(&self.command));
+            let answers = || {
+                event.what.node() == self.client
+                    && causality.origin(index).is_some_and(|origin| about.contains(&origin))
+            };
+            if carries || sends() || answers() {
+                about.insert(index);
+            }
+        }
+        about
+    }
+}
+
+/// For each event, whether it could have had a part in one of `ends`.
+fn relevant(trace: &Trace, causality: &Causality, ends: &BTreeSet<usize>) -> Vec<bool> {
+    let mut past = causality.past(ends.iter().copied());
+    let last = ends.last().copied().unwrap_or_default();
     for (index, event) in trace.events.iter().enumerate() {
         if matches!(event.what, What::Network { .. } | What::Crash { .. }) {
-            past[index] = true;
-        } else if index + 1 < trace.events.len() && is_without_effect(&trace.events, index) {
+            past[index] = index <= last;
+        } else if !ends.contains(&index) && is_without_effect(&trace.events, index) {
             past[index] = false;
         }
     }
@@ -85,31 +254,6 @@ pub(in crate::trace) fn is_without_effect(events: &[TraceEvent], index: usize) -
         && event.state.is_none()
         && event.failure.is_none()
         && !brought_a_result
-}
-
-/// The events in which the run ended: the last one, and the last at each node that the violation
-/// names.
-fn ends(trace: &Trace) -> BTreeSet<usize> {
-    let mut ends: BTreeSet<usize> = trace.events.len().checked_sub(1).into_iter().collect();
-    let words = match &trace.ending {
-        Some(Ending::Violated(violation)) => format!("{} {}", violation.expected, violation.seen),
-        Some(Ending::Failed { reason }) => reason.clone(),
-        _ => return ends,
-    };
-    let named: BTreeSet<Address> = words
-        .split(|character: char| !character.is_ascii_alphanumeric() && !"-_./".contains(character))
-        .filter_map(|word| word.trim_end_matches('.').parse().ok())
-        .collect();
-    let mut seen = BTreeSet::new();
-    for (index, event) in trace.events.iter().enumerate().rev() {
-        let lost = matches!(event.what, What::Lose { .. });
-        if let Some(node) = event.what.node().filter(|node| !lost && named.contains(node))
-            && seen.insert(node)
-        {
-            ends.insert(index);
-        }
-    }
-    ends
 }
 
 /// How many messages that the same node sent later to the same receiver arrived before the message of

@@ -54,6 +54,9 @@ pub fn diagram(trace: &Trace, options: &Options) -> String {
     }
     lanes::draw(&story, &options, &mut lines);
     lines.push(Text::default());
+    if let Some(hidden) = &story.hidden {
+        lines.extend(wrap(hidden, options.width, 3, 2));
+    }
     lines.extend(wrap(&story.ending, options.width, 12, 2));
     let mut out = String::new();
     for line in lines {

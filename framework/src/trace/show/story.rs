@@ -1,12 +1,12 @@
 //! What a trace says to a person, event by event, before it is drawn on a terminal or a page.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::super::causality::Causality;
 use super::super::{Copy, Ending, Engine, Fate, MessageId, SetTimer, Trace, TraceEvent, What};
 use super::diff::{self, Change};
-use super::excerpt::{excerpt, is_without_effect, overtaken_by, relevant};
+use super::excerpt::{Excerpt, is_without_effect, overtaken_by};
 use super::text::{Role, Text, columns, safe, shorten};
 use crate::Address;
 
@@ -19,6 +19,9 @@ const LINES_MAX: usize = 8;
 /// The most messages or timers of one event that are shown.
 const EFFECTS_MAX: usize = 8;
 
+/// Of two long texts that start alike, at most this much of their common start is shown.
+const COMMON_CHARS_MAX: usize = 24;
+
 /// A trace in words, as much of it as is shown.
 #[derive(Debug)]
 pub(in crate::trace) struct Story {
@@ -30,6 +33,8 @@ pub(in crate::trace) struct Story {
     pub(in crate::trace) timed: bool,
     /// What happened.
     pub(in crate::trace) scenes: Vec<Scene>,
+    /// Which nodes have no column because nothing of them is shown, if there are any.
+    pub(in crate::trace) hidden: Option<Text>,
     /// How it ended, in one sentence.
     pub(in crate::trace) ending: Text,
 }
@@ -110,10 +115,8 @@ impl Story {
     /// The story of a trace, at most `events_max` events of it.
     pub(in crate::trace) fn new(trace: &Trace, events_max: usize) -> Self {
         let causality = Causality::new(&trace.events);
-        let chosen: Vec<usize> =
-            excerpt(trace, &causality, events_max.max(5)).into_iter().collect();
-        let teller = Teller::new(trace, &causality, &chosen);
-        let past = relevant(trace, &causality);
+        let Excerpt { chosen, past, nodes } = Excerpt::new(trace, &causality, events_max.max(6));
+        let teller = Teller::new(trace, &causality, &chosen, &nodes);
         let mut scenes = Vec::new();
         let mut states: BTreeMap<Address, &str> = BTreeMap::new();
         let mut up = teller.up_at_first();
@@ -147,6 +150,7 @@ impl Story {
         }
         Self {
             heading: heading(trace),
+            hidden: hidden(&teller.hidden),
             nodes: teller.nodes,
             timed: trace.events.iter().any(|event| event.time_ns.is_some()),
             scenes,
@@ -160,14 +164,22 @@ struct Teller<'a> {
     trace: &'a Trace,
     causality: &'a Causality,
     nodes: Vec<Address>,
+    hidden: Vec<Address>,
     lanes: BTreeMap<Address, usize>,
     /// For each message: the first event shown in which it arrives or is lost.
     arrivals: BTreeMap<MessageId, usize>,
 }
 
 impl<'a> Teller<'a> {
-    fn new(trace: &'a Trace, causality: &'a Causality, chosen: &[usize]) -> Self {
-        let mut nodes = trace.header.nodes.clone();
+    fn new(
+        trace: &'a Trace,
+        causality: &'a Causality,
+        chosen: &BTreeSet<usize>,
+        shown: &BTreeSet<Address>,
+    ) -> Self {
+        let of_header = trace.header.nodes.iter().copied();
+        let (mut nodes, hidden): (Vec<Address>, Vec<Address>) =
+            of_header.partition(|node| shown.contains(node));
         let mut lanes: BTreeMap<Address, usize> =
             nodes.iter().enumerate().map(|(lane, &node)| (node, lane)).collect();
         let mut arrivals = BTreeMap::new();
@@ -187,7 +199,7 @@ impl<'a> Teller<'a> {
                 });
             }
         }
-        Self { trace, causality, nodes, lanes, arrivals }
+        Self { trace, causality, nodes, hidden, lanes, arrivals }
     }
 
     /// Which nodes are up before the first event: those that no event starts.
@@ -504,6 +516,7 @@ fn state_change(change: &Change, notes: &mut Vec<Note>) {
     match change {
         Change::Changed { path, old, new } => {
             let path = place(path);
+            let (old, new) = &without_common_start(old, new);
             if columns(&path) + columns(old) + columns(new) <= 60 {
                 let text = Text::default()
                     .with(Role::Plain, format!("~ {path}: "))
@@ -527,6 +540,32 @@ fn state_change(change: &Change, notes: &mut Vec<Note>) {
             notes.push(Note::plain(Text::default().with(Role::Quiet, text), 1));
         }
     }
+}
+
+/// Names the nodes that have no column.
+fn hidden(nodes: &[Address]) -> Option<Text> {
+    let names: Vec<String> = nodes.iter().take(8).map(Address::to_string).collect();
+    let more = match nodes.len() {
+        0 => return None,
+        1..=8 => String::new(),
+        count => format!(" and {} more", count - 8),
+    };
+    Some(Text::default().with(Role::Quiet, format!("Not shown: {}{more}.", names.join(", "))))
+}
+
+/// Two long texts without most of what both start with.
+fn without_common_start(old: &str, new: &str) -> (String, String) {
+    let common = old.chars().zip(new.chars()).take_while(|(old, new)| old == new).count();
+    if common < COMMON_CHARS_MAX
+        || old.chars().count().max(new.chars().count()) < 2 * COMMON_CHARS_MAX
+    {
+        return (old.to_owned(), new.to_owned());
+    }
+    let rest = |text: &str| {
+        let kept: String = text.chars().skip(common - COMMON_CHARS_MAX / 2).collect();
+        format!("…{kept}")
+    };
+    (rest(old), rest(new))
 }
 
 /// What ran.

@@ -6,6 +6,9 @@ use unicode_width::UnicodeWidthChar;
 /// The most characters that are kept of one text of a node.
 const SOURCE_CHARS_MAX: usize = 4_000;
 
+/// How much of a long string within a value is kept at either end.
+const STRING_END_CHARS: usize = 24;
+
 /// What a piece of text is, which decides its colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::trace) enum Role {
@@ -45,9 +48,9 @@ impl Text {
         self
     }
 
-    /// The text with a node's text after it, made safe.
+    /// The text with a node's text after it, made safe, its long strings shortened.
     pub(in crate::trace) fn with_foreign(self, role: Role, text: &str) -> Self {
-        self.with(role, safe(text))
+        self.with(role, safe(&squeezed(text)))
     }
 }
 
@@ -71,6 +74,39 @@ pub(in crate::trace) fn safe(text: &str) -> String {
             _ => out.push(character),
         }
     }
+    out
+}
+
+/// A `Debug` text whose long strings have an ellipsis for their middle, so that the value around them is seen.
+fn squeezed(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find('"') {
+        let (before, string) = rest.split_at(start + 1);
+        out.push_str(before);
+        let mut escaped = false;
+        let end = string.find(|character| {
+            let ends = character == '"' && !escaped;
+            escaped = character == '\\' && !escaped;
+            ends
+        });
+        let Some(end) = end else {
+            rest = string;
+            break;
+        };
+        let (inside, after) = string.split_at(end);
+        let nth = |count: usize| inside.char_indices().nth(count).map(|(at, _)| at);
+        let count = inside.chars().count();
+        match (nth(STRING_END_CHARS), nth(count.saturating_sub(STRING_END_CHARS))) {
+            (Some(head), Some(tail)) if count > 2 * STRING_END_CHARS + 8 => {
+                out.extend([&inside[..head], "…", &inside[tail..]]);
+            }
+            _ => out.push_str(inside),
+        }
+        out.push('"');
+        rest = &after[1..];
+    }
+    out.push_str(rest);
     out
 }
 

@@ -30,6 +30,10 @@ mod serve;
 mod steps;
 mod wire;
 
+/// The argument that puts a submission's binary into nodes mode: it [serves](serve_stdin) on its
+/// standard input and does nothing else.
+pub const SERVE_NODES: &str = "--serve-nodes";
+
 pub use fleet::Fleet;
 pub use handed::HandedHost;
 pub use host::RemoteHost;

@@ -1,0 +1,162 @@
+//! A job: one program, what it may see, and how much it may use.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use faultlab::worker::remote::SERVE_NODES;
+
+use crate::policy::{Limits, SystemCalls};
+
+/// One program to be run confined.
+///
+/// It sees its own file, the shared libraries that any Rust program needs, and what is added here. Its
+/// environment holds only what is added here.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub(crate) program: PathBuf,
+    pub(crate) arguments: Vec<OsString>,
+    pub(crate) environment: BTreeMap<String, OsString>,
+    pub(crate) read: Vec<PathBuf>,
+    pub(crate) write: Vec<PathBuf>,
+    pub(crate) folder: Option<PathBuf>,
+    pub(crate) scratch_bytes: Option<u64>,
+    pub(crate) limits: Limits,
+    pub(crate) system_calls: SystemCalls,
+    pub(crate) wall_max: Duration,
+    pub(crate) output_bytes_max: usize,
+}
+
+const MIB: u64 = 1 << 20;
+
+impl Job {
+    /// A submission's binary in nodes mode: it computes, and talks on its standard input. To be started
+    /// with [`Sandbox::start_nodes`](crate::Sandbox::start_nodes).
+    ///
+    /// One GiB of memory, a stack of 16 MiB (as at home), five minutes of CPU time, no files.
+    #[must_use]
+    pub fn nodes(program: impl Into<PathBuf>) -> Self {
+        Self {
+            program: program.into(),
+            arguments: vec![SERVE_NODES.into()],
+            environment: BTreeMap::new(),
+            read: Vec::new(),
+            write: Vec::new(),
+            folder: None,
+            scratch_bytes: None,
+            limits: Limits {
+                memory_bytes: 1024 * MIB,
+                stack_bytes: 16 * MIB,
+                cpu_s: 300,
+                file_bytes: 0,
+                open_files: 32,
+                processes: 1,
+            },
+            system_calls: SystemCalls::Nodes,
+            wall_max: Duration::from_secs(600),
+            output_bytes_max: 64 << 10,
+        }
+    }
+
+    /// A compiler: it starts processes, reads what it is given, and writes into folders that it is
+    /// given.
+    ///
+    /// Three GiB of memory a process, a minute of CPU time, 256 MiB a file, a scratch `/tmp` of 256 MiB.
+    #[must_use]
+    pub fn compiler(program: impl Into<PathBuf>) -> Self {
+        Self {
+            scratch_bytes: Some(256 * MIB),
+            limits: Limits {
+                memory_bytes: 3072 * MIB,
+                stack_bytes: 16 * MIB,
+                cpu_s: 60,
+                file_bytes: 256 * MIB,
+                open_files: 1024,
+                processes: 256,
+            },
+            system_calls: SystemCalls::Compiler,
+            wall_max: Duration::from_secs(90),
+            output_bytes_max: 256 << 10,
+            arguments: Vec::new(),
+            ..Self::nodes(program)
+        }
+    }
+
+    /// Any program, confined as one in nodes mode is, without arguments.
+    #[must_use]
+    pub fn computing(program: impl Into<PathBuf>) -> Self {
+        Self { arguments: Vec::new(), ..Self::nodes(program) }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn argument(mut self, argument: impl Into<OsString>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn arguments<A: Into<OsString>>(self, arguments: impl IntoIterator<Item = A>) -> Self {
+        arguments.into_iter().fold(self, Self::argument)
+    }
+
+    /// Sets a variable of the environment.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.environment.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Lets the program read and execute a file, or everything in a folder, at its own path. What is not
+    /// there is left out.
+    #[must_use]
+    pub fn read(mut self, path: impl AsRef<Path>) -> Self {
+        self.read.push(path.as_ref().to_owned());
+        self
+    }
+
+    /// Lets the program write in a folder, at its own path.
+    #[must_use]
+    pub fn write(mut self, folder: impl AsRef<Path>) -> Self {
+        self.write.push(folder.as_ref().to_owned());
+        self
+    }
+
+    /// Sets the folder in which the program starts.
+    #[must_use]
+    pub fn folder(mut self, folder: impl AsRef<Path>) -> Self {
+        self.folder = Some(folder.as_ref().to_owned());
+        self
+    }
+
+    /// Gives the program a `/tmp` of this size, in bytes, that is gone with it. Without bubblewrap, the
+    /// first folder to write in stands for it.
+    #[must_use]
+    pub fn scratch(mut self, bytes: u64) -> Self {
+        self.scratch_bytes = Some(bytes);
+        self
+    }
+
+    /// Sets the limits.
+    #[must_use]
+    pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        change(&mut self.limits);
+        self
+    }
+
+    /// Sets how long the program may run.
+    #[must_use]
+    pub fn wall_max(mut self, wall_max: Duration) -> Self {
+        self.wall_max = wall_max;
+        self
+    }
+
+    /// Sets how much is kept of what the program prints.
+    #[must_use]
+    pub fn output_bytes_max(mut self, bytes: usize) -> Self {
+        self.output_bytes_max = bytes;
+        self
+    }
+}

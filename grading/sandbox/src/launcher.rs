@@ -1,0 +1,160 @@
+//! The launcher: a small program that limits itself as a [`Policy`] says and then becomes the program
+//! to be confined.
+//!
+//! It is started inside the namespaces, where there are any. Before it becomes the other program it
+//! writes one byte to its standard output, or the reason why it cannot; nothing that the other
+//! program prints can be taken for either, since it comes after.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr,
+    RulesetCreatedAttr, Scope, path_beneath_rules,
+};
+use rustix::process::{
+    Gid, Resource, Rlimit, Signal, Uid, set_parent_process_death_signal, setrlimit,
+};
+use rustix::thread::{set_no_new_privs, set_thread_gid, set_thread_groups, set_thread_uid};
+
+use crate::descriptors::close_others_on_exec;
+use crate::policy::{Files, Limits, Policy};
+use crate::{seccomp, self_test};
+
+/// What the launcher writes when everything is applied.
+pub(crate) const READY: u8 = 6;
+
+/// The exit code when something could not be applied.
+const REFUSED: u8 = 125;
+
+/// The first argument that makes the launcher look at its own confinement.
+pub(crate) const SELF_TEST: &str = "--self-test";
+
+/// The first argument that makes the launcher only tie the program's life to its parent's.
+pub(crate) const TIED: &str = "--tied";
+
+/// The whole of the launcher's `main`: `POLICY PROGRAM [ARGUMENT..]`, `--tied PROGRAM [ARGUMENT..]`, or
+/// `--self-test HIDDEN-FILE`.
+#[must_use]
+pub fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let first = arguments.next().unwrap_or_default();
+    if first == SELF_TEST {
+        self_test::run(Path::new(&arguments.next().unwrap_or_default()));
+        return ExitCode::SUCCESS;
+    }
+    let launched = if first == TIED { launch_tied(arguments) } else { launch(&first, arguments) };
+    let Err(trouble) = launched;
+    // Where standard output is closed there is nobody to tell.
+    let _ = writeln!(io::stdout(), "the program could not be confined: {trouble}");
+    ExitCode::from(REFUSED)
+}
+
+/// Applies the policy and becomes the program.
+fn launch(
+    policy: &OsString,
+    mut arguments: impl Iterator<Item = OsString>,
+) -> Result<std::convert::Infallible, String> {
+    let policy = policy.to_str().ok_or("the policy is not UTF-8")?;
+    let policy: Policy =
+        serde_json::from_str(policy).map_err(|error| format!("the policy: {error}"))?;
+    let program = arguments.next().ok_or("there is no program to run")?;
+    let mut command = Command::new(&program);
+    command.args(arguments);
+    apply(&policy)?;
+    // What comes after the byte is the program's own doing, so all that can fail has to fail before.
+    rustix::fs::access(Path::new(&program), rustix::fs::Access::EXEC_OK)
+        .map_err(|error| format!("{}: {error}", program.display()))?;
+    let ready = io::stdout().write_all(&[READY]).and_then(|()| io::stdout().flush());
+    ready.map_err(|error| format!("standard output: {error}"))?;
+    let error = command.exec();
+    Err(format!("{}: {error}", program.display()))
+}
+
+/// Becomes the program, to be killed when the parent ends.
+fn launch_tied(
+    mut arguments: impl Iterator<Item = OsString>,
+) -> Result<std::convert::Infallible, String> {
+    let program = arguments.next().ok_or("there is no program to run")?;
+    set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|error| format!("dying with the parent: {error}"))?;
+    let error = Command::new(&program).args(arguments).exec();
+    Err(format!("{}: {error}", program.display()))
+}
+
+fn apply(policy: &Policy) -> Result<(), String> {
+    close_others_on_exec().map_err(|error| format!("inherited descriptors: {error}"))?;
+    limit(&policy.limits).map_err(|error| format!("limits: {error}"))?;
+    set_no_new_privs(true).map_err(|error| format!("no new privileges: {error}"))?;
+    if let Some(files) = &policy.files {
+        restrict_files(files)?;
+    }
+    if let Some(user) = policy.user {
+        become_user(user).map_err(|error| format!("user {user}: {error}"))?;
+    }
+    if policy.counts_processes {
+        // After the change of user: what counts is the new user's number.
+        set(Resource::Nproc, policy.limits.processes)
+            .map_err(|error| format!("the limit of processes: {error}"))?;
+    }
+    // After the change of user, which forgets it.
+    set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|error| format!("dying with the parent: {error}"))?;
+    if let Some(system_calls) = policy.system_calls {
+        seccomp::apply(system_calls, std::process::id()).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+fn limit(limits: &Limits) -> io::Result<()> {
+    set(Resource::As, limits.memory_bytes)?;
+    set(Resource::Stack, limits.stack_bytes)?;
+    set(Resource::Cpu, limits.cpu_s)?;
+    set(Resource::Fsize, limits.file_bytes)?;
+    set(Resource::Nofile, limits.open_files)?;
+    set(Resource::Memlock, 0)?;
+    set(Resource::Msgqueue, 0)?;
+    set(Resource::Core, 0)
+}
+
+/// Sets a limit for good.
+fn set(resource: Resource, most: u64) -> io::Result<()> {
+    let maximum = rustix::process::getrlimit(resource).maximum;
+    let most = maximum.map_or(most, |maximum| maximum.min(most));
+    Ok(setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?)
+}
+
+fn become_user(user: u32) -> io::Result<()> {
+    let (uid, gid) = (Uid::from_raw(user), Gid::from_raw(user));
+    set_thread_groups(&[])?;
+    set_thread_gid(gid)?;
+    Ok(set_thread_uid(uid)?)
+}
+
+/// Denies all files but these, TCP, and signals and abstract sockets to anybody outside. What a newer
+/// kernel could deny besides is denied where it can be.
+fn restrict_files(files: &Files) -> Result<(), String> {
+    let abi = ABI::V6;
+    let read = AccessFs::from_read(abi);
+    let ruleset = Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(AccessFs::from_all(ABI::V1))
+        .and_then(|ruleset| {
+            ruleset
+                .set_compatibility(CompatLevel::BestEffort)
+                .handle_access(AccessFs::from_all(abi))?
+                .handle_access(AccessNet::from_all(abi))?
+                .scope(Scope::from_all(abi))?
+                .create()
+        })
+        .and_then(|ruleset| {
+            ruleset
+                .add_rules(path_beneath_rules(&files.read, read))?
+                .add_rules(path_beneath_rules(&files.write, AccessFs::from_all(abi)))?
+                .restrict_self()
+        });
+    ruleset.map(|_| ()).map_err(|error| format!("no Landlock: {error}"))
+}

@@ -1,0 +1,149 @@
+//! What a confined program printed: its beginning and its end, whatever it printed between.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, Read};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The beginning and the end of an output.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Printed {
+    /// The first bytes.
+    pub head: Vec<u8>,
+    /// The last bytes, if there were more than fit the head.
+    pub tail: Vec<u8>,
+    /// How many bytes between them were not kept.
+    pub left_out: u64,
+}
+
+impl fmt::Display for Printed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.head))?;
+        if self.left_out > 0 {
+            write!(f, "\n[... {} bytes left out ...]\n", self.left_out)?;
+        }
+        f.write_str(&String::from_utf8_lossy(&self.tail))
+    }
+}
+
+/// Reads a stream to its end on a thread of its own and keeps a bounded part of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Drain {
+    shared: Arc<(Mutex<Kept>, Condvar)>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    head: Vec<u8>,
+    tail: VecDeque<u8>,
+    left_out: u64,
+    ended: bool,
+}
+
+impl Drain {
+    /// Keeps at most `bytes_max` of what `stream` brings, half from its beginning and half from its
+    /// end.
+    pub(crate) fn start(
+        mut stream: impl Read + Send + 'static,
+        bytes_max: usize,
+    ) -> io::Result<Self> {
+        let drain = Self { shared: Arc::default() };
+        let shared = Arc::clone(&drain.shared);
+        let half = bytes_max / 2;
+        thread::Builder::new().name("output".to_owned()).spawn(move || {
+            let (kept, changed) = &*shared;
+            let lock = || kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut buffer = vec![0; 16 << 10];
+            loop {
+                match stream.read(&mut buffer) {
+                    Ok(0) => break,
+                    Ok(length) => lock().keep(&buffer[..length], half),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(_) => break,
+                }
+                changed.notify_all();
+            }
+            lock().ended = true;
+            changed.notify_all();
+        })?;
+        Ok(drain)
+    }
+
+    /// Takes the first byte away, as soon as it is there, if it is this one. Not so at the end of the
+    /// stream or after `limit`.
+    pub(crate) fn take_first(&self, byte: u8, limit: Duration) -> bool {
+        let mut kept = self.wait(limit, |kept| kept.ended || !kept.head.is_empty());
+        let is_first = kept.head.first() == Some(&byte);
+        if is_first {
+            kept.head.remove(0);
+        }
+        is_first
+    }
+
+    /// What was kept, once the stream has ended or after `limit`: something that outlived the program
+    /// may hold the stream open.
+    pub(crate) fn finish(&self, limit: Duration) -> Printed {
+        let mut kept = self.wait(limit, |kept| kept.ended);
+        Printed {
+            head: kept.head.clone(),
+            tail: kept.tail.make_contiguous().to_vec(),
+            left_out: kept.left_out,
+        }
+    }
+
+    fn wait(&self, limit: Duration, until: impl Fn(&Kept) -> bool) -> MutexGuard<'_, Kept> {
+        let (kept, changed) = &*self.shared;
+        let deadline = Instant::now() + limit;
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        while !until(&kept) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = changed.wait_timeout(kept, left);
+            kept = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        kept
+    }
+}
+
+impl Kept {
+    fn keep(&mut self, bytes: &[u8], half: usize) {
+        let (first, rest) = bytes.split_at(bytes.len().min(half - self.head.len().min(half)));
+        self.head.extend_from_slice(first);
+        self.tail.extend(rest);
+        let too_many = self.tail.len().saturating_sub(half);
+        self.tail.drain(..too_many);
+        self.left_out += too_many as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(bytes: &'static [u8], bytes_max: usize) -> Printed {
+        Drain::start(bytes, bytes_max).unwrap().finish(Duration::from_secs(10))
+    }
+
+    #[test]
+    fn short_outputs_are_kept_whole_and_long_ones_at_both_ends() {
+        assert_eq!(printed(b"hello", 100).to_string(), "hello");
+        let long = printed(b"abcdefghijklmnop", 8);
+        assert_eq!(long.to_string(), "abcd\n[... 8 bytes left out ...]\nmnop");
+        assert_eq!(printed(b"abcdefgh", 8).to_string(), "abcdefgh");
+    }
+
+    #[test]
+    fn the_first_byte_is_there_before_the_end() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let drain = Drain::start(reader, 100).unwrap();
+        assert!(!drain.take_first(b'x', Duration::from_millis(10)));
+        io::Write::write_all(&mut writer, b"xy").unwrap();
+        assert!(drain.take_first(b'x', Duration::from_secs(10)));
+        assert!(!drain.take_first(b'x', Duration::from_secs(10)));
+        assert_eq!(drain.finish(Duration::from_millis(10)).to_string(), "y");
+    }
+}

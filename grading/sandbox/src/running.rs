@@ -1,0 +1,133 @@
+//! A confined program that is running, and what became of it.
+
+use std::fmt;
+use std::process::{Child, ExitStatus};
+use std::time::{Duration, Instant};
+
+use faultlab::worker::remote::{Life, describe_signal};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::output::{Drain, Printed};
+
+/// How a program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// By itself, with this code.
+    Exited(i32),
+    /// By this signal.
+    Signalled(i32),
+    /// It took longer than it may, and was killed.
+    TookTooLong,
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(code) => write!(f, "exited with code {code}"),
+            Self::Signalled(signal) => f.write_str(&describe_signal(*signal)),
+            Self::TookTooLong => f.write_str("took too long and was killed"),
+        }
+    }
+}
+
+/// What became of a program.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// How it ended.
+    pub ended: Ended,
+    /// What it printed, standard output and standard error together.
+    pub printed: Printed,
+    /// How long it ran. Takes no part in any grade.
+    pub wall: Duration,
+}
+
+/// A confined program that is running. Killed, with all that it started, when this is dropped.
+///
+/// It is also killed when the *thread* that started it ends.
+#[derive(Debug)]
+pub struct Confined {
+    pub(crate) child: Child,
+    pub(crate) output: Drain,
+    pub(crate) started: Instant,
+    pub(crate) wall_max: Duration,
+    /// Whether the child stands for a whole process tree, and reports a signal as 128 + its number.
+    pub(crate) is_tree: bool,
+}
+
+/// How far apart a program is asked whether it has ended.
+const POLL_MIN: Duration = Duration::from_micros(200);
+const POLL_MAX: Duration = Duration::from_millis(5);
+
+/// How long what was printed may take to arrive after the end.
+const OUTPUT_MAX: Duration = Duration::from_secs(2);
+
+impl Confined {
+    /// Waits for the end, at most for as long as the job says, and then kills what is left.
+    #[must_use]
+    pub fn wait(mut self) -> Finished {
+        let ended = match self.wait_for(self.wall_max) {
+            Some(status) => self.describe(status),
+            None => Ended::TookTooLong,
+        };
+        let wall = self.started.elapsed();
+        self.kill();
+        Finished { ended, printed: self.output.finish(OUTPUT_MAX), wall }
+    }
+
+    /// Waits until so long after the start.
+    fn wait_for(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let mut poll = POLL_MIN;
+        loop {
+            // An error means that there is no such child any more, which cannot be.
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Some(status);
+            }
+            if self.started.elapsed() >= limit {
+                return None;
+            }
+            std::thread::sleep(poll);
+            poll = (poll * 2).min(POLL_MAX);
+        }
+    }
+
+    fn describe(&self, status: ExitStatus) -> Ended {
+        use std::os::unix::process::ExitStatusExt;
+
+        match (status.signal(), status.code()) {
+            (Some(signal), _) => Ended::Signalled(signal),
+            (None, Some(code)) if self.is_tree && (129..=192).contains(&code) => {
+                Ended::Signalled(code - 128)
+            }
+            (None, code) => Ended::Exited(code.unwrap_or(-1)),
+        }
+    }
+
+    /// Kills the program and all that it started. Waits for it, so that nothing is left behind.
+    pub fn kill(&mut self) {
+        // The group is empty when all have ended; the child itself stays known until it was waited for.
+        if !self.is_tree
+            && let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
+        {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Confined {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+impl Life for Confined {
+    fn end(&mut self, grace: Duration) -> String {
+        let status = self.wait_for(self.started.elapsed() + grace);
+        self.kill();
+        match status {
+            Some(status) => self.describe(status).to_string(),
+            None => "stopped talking and was ended".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,425 @@
+//! The sandbox of this host: which means it has, tried out, and how a job is started with them.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::job::Job;
+use crate::launcher::{READY, SELF_TEST, TIED};
+use crate::mounts::{View, runtime_libraries};
+use crate::output::Drain;
+use crate::policy::{Files, Policy, SystemCalls};
+use crate::running::{Confined, Ended, Finished};
+use crate::self_test::Freedom;
+use crate::tier::Tier;
+
+/// How a host confines programs.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    launcher: PathBuf,
+    libraries: BTreeSet<PathBuf>,
+    means: Means,
+    tier: Tier,
+    findings: Vec<String>,
+}
+
+/// What is used to confine a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Means {
+    namespaces: Namespaces,
+    landlock: bool,
+    seccomp: bool,
+}
+
+/// Where a program's namespaces come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Namespaces {
+    /// bubblewrap, started by root: the program gets a user id of its own.
+    BubblewrapAsRoot,
+    /// bubblewrap, with a user namespace.
+    Bubblewrap,
+    /// `unshare`, started by root.
+    UnshareAsRoot,
+    /// `unshare`, with a user namespace.
+    Unshare,
+    /// There are none.
+    None,
+}
+
+/// Everything that is tried, the best first.
+const CANDIDATES: [(Tier, Means); 8] = [
+    (Tier::Bubblewrap, all_with(Namespaces::BubblewrapAsRoot)),
+    (Tier::Bubblewrap, all_with(Namespaces::Bubblewrap)),
+    (Tier::Namespaces, Means { landlock: false, ..all_with(Namespaces::BubblewrapAsRoot) }),
+    (Tier::Namespaces, Means { landlock: false, ..all_with(Namespaces::Bubblewrap) }),
+    (Tier::Namespaces, all_with(Namespaces::UnshareAsRoot)),
+    (Tier::Namespaces, all_with(Namespaces::Unshare)),
+    (Tier::Landlock, all_with(Namespaces::None)),
+    (Tier::Rlimits, Means { namespaces: Namespaces::None, landlock: false, seccomp: false }),
+];
+
+const fn all_with(namespaces: Namespaces) -> Means {
+    Means { namespaces, landlock: true, seccomp: true }
+}
+
+impl Tier {
+    /// What a confined program must not be able to do in this tier.
+    fn denies(self) -> &'static [Freedom] {
+        use Freedom::{
+            IsRoot, OpensSockets, ReadsFiles, SeesProcesses, SharesProcessNumbers, StartsProcesses,
+            StartsThreads, TakesMemory, WritesFiles,
+        };
+        match self {
+            Self::Rlimits => &[TakesMemory],
+            Self::Landlock => &[
+                TakesMemory,
+                ReadsFiles,
+                WritesFiles,
+                OpensSockets,
+                StartsThreads,
+                StartsProcesses,
+            ],
+            Self::Namespaces => &[
+                TakesMemory,
+                ReadsFiles,
+                WritesFiles,
+                OpensSockets,
+                StartsThreads,
+                StartsProcesses,
+                SharesProcessNumbers,
+            ],
+            Self::Bubblewrap => &[
+                TakesMemory,
+                ReadsFiles,
+                WritesFiles,
+                OpensSockets,
+                StartsThreads,
+                StartsProcesses,
+                SharesProcessNumbers,
+                SeesProcesses,
+                IsRoot,
+            ],
+        }
+    }
+}
+
+/// Why a job did not start. Never the fault of the program in it.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The operating system refused something.
+    #[error("the sandbox cannot be set up: {0}")]
+    Io(#[from] io::Error),
+    /// The sandbox did not start the program.
+    #[error("the sandbox did not start the program: {0}")]
+    NotStarted(String),
+    /// This host confines nothing at all.
+    #[error("this host cannot even limit memory: {0}")]
+    NoTier(String),
+}
+
+/// The host's tier is below what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this host reaches the sandbox tier `{reached}`, and `{required}` is required{findings}")]
+pub struct TierTooLow {
+    /// The tier that was asked for.
+    pub required: Tier,
+    /// The host's tier.
+    pub reached: Tier,
+    findings: String,
+}
+
+/// User ids that programs get when the grader is root: out of the ranges for people and services.
+const USERS: std::ops::Range<u32> = 61_184..65_520;
+
+/// How long the sandbox may take to start a program.
+const START_MAX: Duration = Duration::from_secs(30);
+
+impl Sandbox {
+    /// Finds out how well this host can confine a program, by running one that tries everything.
+    /// `launcher` is the program `faultlab-confine`.
+    ///
+    /// # Errors
+    /// When not even limits work: the launcher is missing, for one.
+    pub fn probe(launcher: &Path) -> Result<Self, SandboxError> {
+        Self::probe_below(launcher, Tier::Bubblewrap)
+    }
+
+    /// As [`Sandbox::probe`], but not better than `best`: to see how a poorer host would do.
+    ///
+    /// # Errors
+    /// As [`Sandbox::probe`].
+    pub fn probe_below(launcher: &Path, best: Tier) -> Result<Self, SandboxError> {
+        let launcher = launcher.canonicalize()?;
+        let mut findings = Vec::new();
+        let is_root = rustix::process::geteuid().is_root();
+        for (tier, means) in CANDIDATES {
+            let needs_root = matches!(
+                means.namespaces,
+                Namespaces::BubblewrapAsRoot | Namespaces::UnshareAsRoot
+            );
+            if tier > best || (needs_root && !is_root) {
+                continue;
+            }
+            let libraries = runtime_libraries();
+            let launcher = launcher.clone();
+            let sandbox = Self { launcher, libraries, means, tier, findings: findings.clone() };
+            match sandbox.self_test() {
+                Ok(()) => return Ok(sandbox),
+                Err(finding) => findings.push(format!("{tier} ({}): {finding}", means.words())),
+            }
+        }
+        Err(SandboxError::NoTier(findings.join("; ")))
+    }
+
+    /// The host's tier.
+    #[must_use]
+    pub fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    /// Why no better tier was reached: a line for each means that was tried and did not do.
+    #[must_use]
+    pub fn findings(&self) -> &[String] {
+        &self.findings
+    }
+
+    /// Insists on a tier.
+    ///
+    /// # Errors
+    /// When the host's is lower; the error says why.
+    pub fn require(&self, required: Tier) -> Result<(), TierTooLow> {
+        if self.tier >= required {
+            return Ok(());
+        }
+        let findings = self.findings.iter().map(|finding| format!("\n  {finding}")).collect();
+        Err(TierTooLow { required, reached: self.tier, findings })
+    }
+
+    /// Runs a job to its end, with an empty standard input.
+    ///
+    /// # Errors
+    /// As [`Sandbox::start`].
+    pub fn run(&self, job: &Job) -> Result<Finished, SandboxError> {
+        Ok(self.start(job)?.wait())
+    }
+
+    /// Starts a job, with an empty standard input.
+    ///
+    /// # Errors
+    /// When the sandbox cannot be set up. That says nothing about the program.
+    pub fn start(&self, job: &Job) -> Result<Confined, SandboxError> {
+        self.start_with(job, Stdio::null())
+    }
+
+    pub(crate) fn start_with(&self, job: &Job, stdin: Stdio) -> Result<Confined, SandboxError> {
+        let mut view = View::default();
+        for path in
+            [&self.launcher, &job.program].into_iter().chain(&self.libraries).chain(&job.read)
+        {
+            view.read(path);
+        }
+        for path in &job.write {
+            view.write(path);
+        }
+        let user = self.user();
+        if let Some(user) = user {
+            for folder in &job.write {
+                std::os::unix::fs::chown(folder, Some(user), Some(user))?;
+            }
+        }
+        let (reader, writer) = io::pipe()?;
+        let mut command = self.command(job, &view, user)?;
+        command.stdin(stdin).stdout(writer.try_clone()?).stderr(writer);
+        let started = Instant::now();
+        let child = command.spawn()?;
+        // It holds our copies of the pipe's end.
+        drop(command);
+        let output = Drain::start(reader, job.output_bytes_max)?;
+        let is_tree = self.means.namespaces != Namespaces::None;
+        let mut confined = Confined { child, output, started, wall_max: job.wall_max, is_tree };
+        if confined.output.take_first(READY, START_MAX) {
+            return Ok(confined);
+        }
+        confined.kill();
+        let printed = confined.output.finish(Duration::from_secs(1)).to_string();
+        Err(SandboxError::NotStarted(printed.trim().to_owned()))
+    }
+
+    /// A user id for the next program, where it can have one of its own.
+    fn user(&self) -> Option<u32> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        (self.means.namespaces == Namespaces::BubblewrapAsRoot).then(|| {
+            let next = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id());
+            USERS.start + next % (USERS.end - USERS.start)
+        })
+    }
+
+    /// The whole command line.
+    fn command(&self, job: &Job, view: &View, user: Option<u32>) -> Result<Command, SandboxError> {
+        let (read, mut write) = view.real_paths();
+        if job.system_calls == SystemCalls::Compiler {
+            write.push("/dev/null".into());
+        }
+        let mut environment = job.environment.clone();
+        let is_bubblewrap =
+            matches!(self.means.namespaces, Namespaces::BubblewrapAsRoot | Namespaces::Bubblewrap);
+        if job.scratch_bytes.is_some() {
+            // Without a file system of its own, the scratch folder is one of those it may write in.
+            let scratch = if is_bubblewrap { Some(Path::new("/tmp")) } else { None };
+            let scratch = scratch.or(job.write.first().map(PathBuf::as_path));
+            if let Some(scratch) = scratch {
+                environment.entry("TMPDIR".to_owned()).or_insert_with(|| scratch.into());
+                write.push(scratch.to_owned());
+            }
+        }
+        let policy = Policy {
+            limits: job.limits,
+            counts_processes: user.is_some() || self.means.namespaces == Namespaces::Bubblewrap,
+            files: self.means.landlock.then_some(Files { read, write }),
+            user,
+            system_calls: self.means.seccomp.then_some(job.system_calls),
+        };
+        let policy = serde_json::to_string(&policy).map_err(io::Error::from)?;
+        let folder = job.folder.as_deref().unwrap_or(Path::new("/"));
+
+        let mut line: Vec<OsString> = Vec::new();
+        match self.means.namespaces {
+            Namespaces::BubblewrapAsRoot | Namespaces::Bubblewrap => {
+                line.push("bwrap".into());
+                line.extend(BUBBLEWRAP.map(OsString::from));
+                if user.is_some() {
+                    line.extend(BUBBLEWRAP_AS_ROOT.map(OsString::from));
+                } else {
+                    line.extend(BUBBLEWRAP_AS_USER.map(OsString::from));
+                }
+                if let Some(bytes) = job.scratch_bytes {
+                    let bytes = bytes.to_string();
+                    let scratch = ["--perms", "1777", "--size", &bytes, "--tmpfs", "/tmp"];
+                    line.extend(scratch.map(OsString::from));
+                }
+                line.extend(view.arguments());
+                if job.system_calls == SystemCalls::Compiler {
+                    line.extend(BUBBLEWRAP_COMPILER.map(OsString::from));
+                }
+                line.extend(["--remount-ro", "/", "--chdir"].map(OsString::from));
+                line.push(folder.into());
+                for (name, value) in &environment {
+                    line.extend(["--setenv".into(), name.into(), value.clone()]);
+                }
+                line.push("--".into());
+            }
+            Namespaces::UnshareAsRoot | Namespaces::Unshare => {
+                line.extend([self.launcher.clone().into(), TIED.into(), "unshare".into()]);
+                line.extend(UNSHARE.map(OsString::from));
+                if self.means.namespaces == Namespaces::Unshare {
+                    line.extend(["--user", "--map-root-user"].map(OsString::from));
+                }
+                line.push("--".into());
+            }
+            Namespaces::None => {}
+        }
+        line.push(self.launcher.clone().into());
+        line.push(policy.into());
+        line.push(job.program.clone().into());
+        line.extend(job.arguments.iter().cloned());
+
+        let mut command = Command::new(&line[0]);
+        command.args(&line[1..]).process_group(0).env_clear();
+        if !is_bubblewrap {
+            command.envs(&environment).current_dir(folder);
+        }
+        // What starts the sandbox is found as the grader finds its own programs; the confined program
+        // gets another environment.
+        let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+        if is_bubblewrap || self.means.namespaces != Namespaces::None {
+            command.env("PATH", path);
+        }
+        Ok(command)
+    }
+
+    /// Runs a program that tries out what it can do. An error says what should not have worked.
+    fn self_test(&self) -> Result<(), String> {
+        let hidden = Hidden::new().map_err(|error| error.to_string())?;
+        let job = Job::computing(&self.launcher).argument(SELF_TEST).argument(&hidden.0);
+        let finished =
+            self.run(&job.wall_max(Duration::from_secs(20))).map_err(|error| error.to_string())?;
+        let printed = finished.printed.to_string();
+        let lines: Vec<&str> = printed.lines().collect();
+        if finished.ended != Ended::Exited(0) || lines.last() != Some(&"done") {
+            return Err(format!("the test program {}: {}", finished.ended, printed.trim()));
+        }
+        let free = |freedom: &&Freedom| lines.contains(&format!("{freedom:?}").as_str());
+        let left: Vec<&str> =
+            self.tier.denies().iter().filter(free).map(|freedom| freedom.words()).collect();
+        if left.is_empty() { Ok(()) } else { Err(format!("a submission {}", left.join(", "))) }
+    }
+}
+
+impl Means {
+    fn words(self) -> &'static str {
+        match self.namespaces {
+            Namespaces::BubblewrapAsRoot => "bubblewrap, as root",
+            Namespaces::Bubblewrap => "bubblewrap",
+            Namespaces::UnshareAsRoot => "unshare, as root",
+            Namespaces::Unshare => "unshare",
+            Namespaces::None => "no namespaces",
+        }
+    }
+}
+
+/// Namespaces of its own, no environment, no terminal, and the end with the grader.
+const BUBBLEWRAP: [&str; 10] = [
+    "--unshare-ipc",
+    "--unshare-pid",
+    "--unshare-net",
+    "--unshare-uts",
+    "--unshare-cgroup-try",
+    "--hostname",
+    "sandbox",
+    "--die-with-parent",
+    "--new-session",
+    "--clearenv",
+];
+
+/// Only what the launcher needs to change its user, after which nothing is left.
+const BUBBLEWRAP_AS_ROOT: [&str; 6] =
+    ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"];
+
+const BUBBLEWRAP_AS_USER: [&str; 5] = ["--unshare-user", "--uid", "65534", "--gid", "65534"];
+
+/// Compilers write to `/dev/null`, and linkers find their own place by a link in `/proc`: one that has
+/// only the processes of this sandbox, and that Landlock lets nobody read.
+const BUBBLEWRAP_COMPILER: [&str; 9] =
+    ["--perms", "0755", "--dir", "/dev", "--dev-bind", "/dev/null", "/dev/null", "--proc", "/proc"];
+
+/// The same for `unshare`. The whole process tree ends with it.
+const UNSHARE: [&str; 7] =
+    ["--mount", "--ipc", "--net", "--uts", "--pid", "--fork", "--kill-child=SIGKILL"];
+
+/// A file that a confined program must not be able to read, although its mode would let it.
+struct Hidden(PathBuf);
+
+impl Hidden {
+    fn new() -> io::Result<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("faultlab-hidden-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, "nobody in a sandbox reads this")?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        // Where the sandbox let it be written, there is a second file.
+        for path in [self.0.clone(), self.0.with_extension("written")] {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}

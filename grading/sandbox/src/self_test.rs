@@ -1,0 +1,80 @@
+//! What a confined program can still do, tried out from inside.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+
+/// Something that a confined program may be able to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Freedom {
+    ReadsFiles,
+    WritesFiles,
+    SeesProcesses,
+    OpensSockets,
+    StartsThreads,
+    StartsProcesses,
+    TakesMemory,
+    IsRoot,
+    SharesProcessNumbers,
+}
+
+impl Freedom {
+    /// In words, after "a submission".
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::ReadsFiles => "can read files that were not given to it",
+            Self::WritesFiles => "can write files",
+            Self::SeesProcesses => "sees /proc",
+            Self::OpensSockets => "can open sockets",
+            Self::StartsThreads => "can start threads",
+            Self::StartsProcesses => "can start processes",
+            Self::TakesMemory => "can take more memory than the limit",
+            Self::IsRoot => "runs as root",
+            Self::SharesProcessNumbers => "shares a process tree with others",
+        }
+    }
+}
+
+/// The memory that the self-test must not get.
+pub(crate) const TOO_MUCH_MEMORY: u64 = 64 << 30;
+
+/// A process number above this one is not from a fresh process tree.
+const LOW_PROCESS_NUMBER: u32 = 16;
+
+/// Tries everything, and prints what succeeded, a line each.
+pub(crate) fn run(hidden: &Path) {
+    let mut free = BTreeSet::new();
+    let mut note = |freedom, succeeded: bool| {
+        if succeeded {
+            free.insert(freedom);
+        }
+    };
+    note(Freedom::ReadsFiles, fs::read(hidden).is_ok());
+    let beside = hidden.with_extension("written");
+    note(Freedom::WritesFiles, File::create(beside).is_ok());
+    note(
+        Freedom::SeesProcesses,
+        fs::read_dir("/proc").is_ok_and(|mut files| files.next().is_some()),
+    );
+    note(Freedom::OpensSockets, TcpListener::bind("127.0.0.1:0").is_ok());
+    note(Freedom::StartsThreads, thread::Builder::new().spawn(|| {}).is_ok());
+    let program = std::env::args_os().next().unwrap_or_default();
+    // A policy that does not read ends the launcher at once.
+    let child = Command::new(program).arg("no policy").stdout(Stdio::null()).spawn();
+    note(Freedom::StartsProcesses, child.and_then(|mut child| child.wait()).is_ok());
+    let much = usize::try_from(TOO_MUCH_MEMORY).unwrap_or(usize::MAX);
+    note(Freedom::TakesMemory, Vec::<u8>::new().try_reserve_exact(much).is_ok());
+    note(Freedom::IsRoot, rustix::process::getuid().is_root());
+    note(Freedom::SharesProcessNumbers, std::process::id() > LOW_PROCESS_NUMBER);
+    let mut text = String::new();
+    for freedom in free {
+        text += &format!("{freedom:?}\n");
+    }
+    // Whoever reads this counts on the last line to know that it is complete.
+    text += "done\n";
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}

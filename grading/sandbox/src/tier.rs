@@ -1,0 +1,108 @@
+//! How far a host can confine a program: named tiers, the best one last.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// How far a program is confined. A higher tier holds everything that a lower one does.
+///
+/// | tier | files | network | processes | memory, time, file sizes |
+/// |---|---|---|---|---|
+/// | `rlimits` | all that the grader may read | open | may be started, may outlive the run | limited |
+/// | `landlock+seccomp+rlimits` | only what is named | closed | none in nodes mode | limited |
+/// | `namespaces+seccomp` | only what is named | a network of its own, without devices | a process tree of its own, killed as one | limited |
+/// | `bubblewrap+landlock+seccomp` | a file system of its own that has only what is named, and Landlock over it | the same | the same, and no `/proc` | limited |
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Tier {
+    /// Limits on memory, time, files and processes only.
+    #[serde(rename = "rlimits")]
+    Rlimits,
+    /// Limits, Landlock over files and network, seccomp over system calls.
+    #[serde(rename = "landlock+seccomp+rlimits")]
+    Landlock,
+    /// Namespaces and seccomp, with a view of the files cut by bubblewrap or by Landlock.
+    #[serde(rename = "namespaces+seccomp")]
+    Namespaces,
+    /// Everything.
+    #[serde(rename = "bubblewrap+landlock+seccomp")]
+    Bubblewrap,
+}
+
+impl Tier {
+    /// All tiers, the best one first.
+    pub const ALL: [Self; 4] = [Self::Bubblewrap, Self::Namespaces, Self::Landlock, Self::Rlimits];
+
+    /// The tier's name, as users write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rlimits => "rlimits",
+            Self::Landlock => "landlock+seccomp+rlimits",
+            Self::Namespaces => "namespaces+seccomp",
+            Self::Bubblewrap => "bubblewrap+landlock+seccomp",
+        }
+    }
+
+    /// What the tier means, in a sentence.
+    #[must_use]
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Rlimits => {
+                "memory, time and file sizes are limited, and nothing else: a submission can read what \
+                 the grader can read, use the network, and leave processes behind"
+            }
+            Self::Landlock => {
+                "submissions see only the files named to them, have no network, and cannot start \
+                 processes or threads; memory, time and file sizes are limited"
+            }
+            Self::Namespaces => {
+                "submissions have a process tree and a network of their own, see only the files named \
+                 to them, and make few system calls; memory, time and file sizes are limited"
+            }
+            Self::Bubblewrap => {
+                "submissions have a file system, a process tree and a network of their own, Landlock \
+                 over the files, and few system calls; memory, time and file sizes are limited"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// There is no tier of this name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no sandbox tier `{0}`; there are, best first: {all}", all = names())]
+pub struct NoSuchTier(String);
+
+fn names() -> String {
+    Tier::ALL.map(Tier::name).join(", ")
+}
+
+impl FromStr for Tier {
+    type Err = NoSuchTier;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchTier> {
+        let named = Self::ALL.into_iter().find(|tier| tier.name() == text);
+        named.ok_or_else(|| NoSuchTier(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back_and_tiers_are_ordered() {
+        for tier in Tier::ALL {
+            assert_eq!(tier.name().parse(), Ok(tier));
+        }
+        assert!(Tier::ALL.is_sorted_by(|better, worse| better > worse));
+        let error = "jail".parse::<Tier>().unwrap_err().to_string();
+        assert!(error.starts_with("there is no sandbox tier `jail`; there are, best first: bub"));
+    }
+}
