@@ -62,6 +62,31 @@ fn a_panic_is_shown() {
 }
 
 #[test]
+fn what_nodes_print_stands_beside_the_event() {
+    let search = search(Fault::PrintsAndLogs).goal(clients_done());
+    let submission = submission();
+    let outcome = search.run(&submission).outcome;
+    let steps = steps(&search, &submission).checking_promises(false);
+    let mut handled = 0;
+    let printed = || {
+        handled += 1;
+        // Asked before and after each step: what was there before belongs to nobody.
+        if handled % 2 == 0 { format!("step {}", handled / 2) } else { "noise".to_owned() }
+    };
+    let walk = search.walk(&steps).capturing(printed);
+    let trace = walk.trace(&Origin::default(), &outcome).expect("a goal has a trace");
+    let (mut printed, mut logged) = (Vec::new(), Vec::new());
+    for event in &trace.events {
+        printed.push(event.printed.as_str());
+        logged.extend(event.logged.iter().map(String::as_str));
+    }
+    assert_eq!(printed[..4], ["step 1", "step 2", "step 3", "step 4"]);
+    assert!(!printed.contains(&"noise"));
+    assert_eq!(logged, ["adding 1", "adding 2"]);
+    assert_eq!(trace.ending, Some(Ending::GoalReached { goal: clients_done().name().to_owned() }));
+}
+
+#[test]
 fn the_same_code_reproduces_the_same_run() {
     for fault in [Fault::ExecutesDuplicates, Fault::PanicsAt(2)] {
         let saved = traced(&search(fault), &submission());

@@ -3,7 +3,7 @@
 mod handmade;
 
 use faultlab::trace::Trace;
-use faultlab::trace::show::{Options, diagram, sentence};
+use faultlab::trace::show::{Options, diagram, legend, sentence};
 use proptest::prelude::*;
 
 fn drawn(trace: &Trace, width: usize) -> String {
@@ -80,6 +80,23 @@ fn the_end_is_one_sentence() {
         "Broken: all or none decide. Expected node2 to have decided 7 like node1, but node2 has \
          decided nothing, and nobody is left who would tell it."
     );
+}
+
+#[test]
+fn the_legend_names_every_sign() {
+    assert_eq!(
+        legend(true),
+        "○ starts  ◆ is given a command  ◇ returns a result  ● gets a message  ◔ timer fires  ✗ lost, \
+         crashed or failed"
+    );
+    assert!(legend(false).is_ascii());
+    let signs = "○◆◇●◔✗";
+    for trace in [handmade::late_duplicate(), handmade::crash(), handmade::panic()] {
+        let drawn = drawn(&trace, 80);
+        let shapes = drawn.chars().filter(|sign| ('\u{25a0}'..='\u{27ff}').contains(sign));
+        let arrows = "▶◀▹◃";
+        assert!(shapes.filter(|sign| !arrows.contains(*sign)).all(|sign| signs.contains(sign)));
+    }
 }
 
 fn without_colours(text: &str) -> String {

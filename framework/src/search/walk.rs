@@ -112,7 +112,7 @@ impl Search {
     }
 
     /// The run behind what a search found: a goal, a violation or a failure. `None` for other
-    /// outcomes, which have none.
+    /// outcomes, which have none. What nodes print is not noted; for that, see [`Walk::trace`].
     ///
     /// # Panics
     /// When `steps` has another roster.
@@ -123,19 +123,7 @@ impl Search {
         origin: &Origin,
         outcome: &Outcome,
     ) -> Option<Trace> {
-        let (path, ending) = match outcome {
-            Outcome::Exhausted | Outcome::LimitReached(_) => return None,
-            Outcome::GoalFound(found) => {
-                (found.path(), Ending::GoalReached { goal: found.property.clone() })
-            }
-            Outcome::Violated(found) => (found.path(), Ending::Violated(found.violation()?)),
-            Outcome::Failed(failed) => {
-                let reason = format!("{} {}", failed.node, failed.failure);
-                (&failed.path, Ending::Failed { reason })
-            }
-        };
-        let events = self.walk(steps).along(path);
-        Some(readable(&Trace { header: self.header(origin), events, ending: Some(ending) }))
+        self.walk(steps).trace(origin, outcome)
     }
 
     /// The header of this search's traces.
@@ -158,11 +146,31 @@ impl Search {
 
 impl<'s> Walk<'s> {
     /// Notes what the nodes print beside the events: `printed` gives what they have printed since it
-    /// was last asked. Without this, nothing is noted.
+    /// was last asked. Without this, nothing is noted. What steps print that check a node's promises by
+    /// running a handler twice is noted twice.
     #[must_use]
     pub fn capturing(mut self, printed: impl FnMut() -> String + 's) -> Self {
         self.printed = Box::new(printed);
         self
+    }
+
+    /// The run behind what this search found: a goal, a violation or a failure. `None` for other
+    /// outcomes, which have none.
+    #[must_use]
+    pub fn trace(self, origin: &Origin, outcome: &Outcome) -> Option<Trace> {
+        let (path, ending) = match outcome {
+            Outcome::Exhausted | Outcome::LimitReached(_) => return None,
+            Outcome::GoalFound(found) => {
+                (found.path(), Ending::GoalReached { goal: found.property.clone() })
+            }
+            Outcome::Violated(found) => (found.path(), Ending::Violated(found.violation()?)),
+            Outcome::Failed(failed) => {
+                let reason = format!("{} {}", failed.node, failed.failure);
+                (&failed.path, Ending::Failed { reason })
+            }
+        };
+        let header = self.search.header(origin);
+        Some(readable(&Trace { header, events: self.along(path), ending: Some(ending) }))
     }
 
     /// The events of a path of this system, from the start.

@@ -149,6 +149,20 @@ fn sign(mark: Mark, unicode: bool) -> (char, Role) {
     (if unicode { sign } else { ascii }, role)
 }
 
+/// What the signs of a diagram stand for, in one line.
+pub(super) fn legend(unicode: bool) -> String {
+    let marks = [
+        (Mark::Start, "starts"),
+        (Mark::Call, "is given a command"),
+        (Mark::Return, "returns a result"),
+        (Mark::Message, "gets a message"),
+        (Mark::Timer, "timer fires"),
+        (Mark::Lost, "lost, crashed or failed"),
+    ];
+    let words = marks.map(|(mark, words)| format!("{} {words}", sign(mark, unicode).0));
+    words.join("  ")
+}
+
 /// A line of the diagram, cell by cell.
 type Cells = Vec<(char, Role)>;
 

@@ -65,6 +65,12 @@ pub fn diagram(trace: &Trace, options: &Options) -> String {
     out
 }
 
+/// What the signs in a diagram stand for, in one line.
+#[must_use]
+pub fn legend(unicode: bool) -> String {
+    lanes::legend(unicode)
+}
+
 /// How the run ended, in one sentence without colours.
 #[must_use]
 pub fn sentence(trace: &Trace) -> String {
