@@ -25,6 +25,7 @@ use super::expand::{Expansion, Missing, Origin};
 use super::frontier::Frontier;
 use super::lineage::{self, Lineage};
 use super::parallel;
+use super::recall::Recall;
 use super::report::{Limit, Outcome, Statistics};
 use super::settings::Limits;
 use super::sleep;
@@ -47,6 +48,7 @@ struct Part {
     /// Their lineage.
     log: Vec<u8>,
     ending: Option<(Origin, Ending)>,
+    recall: Recall,
 }
 
 /// Some shards, and which fingerprints of each part were new there.
@@ -190,6 +192,7 @@ impl<'e, 's> Breadth<'e, 's> {
                         + part.later.memory_bytes()
                         + part.rows.capacity() * 4
                         + part.log.capacity()
+                        + part.recall.memory_bytes()
                 })
                 .sum::<usize>();
         self.statistics.peak_bytes = self.statistics.peak_bytes.max(bytes);
@@ -348,7 +351,7 @@ impl Part {
                 let before = self.rows.len();
                 let step = expander.successor(row, origin.step, &mut self.rows);
                 let next = &self.rows[before..];
-                match engine.judge(next) {
+                match engine.judge_with(next, &mut self.recall) {
                     Ok(Verdict::Open) => {
                         steps.push(origin.step);
                         let nodes = engine.nodes(row);

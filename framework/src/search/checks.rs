@@ -1,6 +1,7 @@
 //! Checking states: invariants, goals and prunes, remembered for each site where a property looks at
-//! each client or each node by itself.
+//! each client or each node by itself, and by what it looked at otherwise.
 
+use super::recall::{Glance, Recall};
 use super::settings::Switches;
 use super::sites::Sites;
 use super::view::StateView;
@@ -106,7 +107,13 @@ impl Checks {
     }
 
     /// Judges a state. `nodes` is its row without the monitor.
-    pub(super) fn judge(&self, sites: &Sites<'_>, switches: &Switches, nodes: &[u32]) -> Verdict {
+    pub(super) fn judge(
+        &self,
+        sites: &Sites<'_>,
+        switches: &Switches,
+        nodes: &[u32],
+        recall: &mut Recall,
+    ) -> Verdict {
         let mut held = self.by_site;
         if held != 0 {
             held = nodes.iter().fold(held, |held, &site| held & self.held[site as usize]);
@@ -117,19 +124,28 @@ impl Checks {
         if settled && self.by_site == all {
             return if held & self.prunes == 0 { Verdict::Open } else { Verdict::Pruned };
         }
-        self.judge_whole(&mut StateView::new(sites, switches, nodes), held)
-    }
-
-    /// Judges a state for which the look-ups by site, in `held`, do not settle everything.
-    fn judge_whole(&self, view: &mut StateView<'_, '_>, held: u64) -> Verdict {
+        let id = |glance| match glance {
+            Glance::State(member) => sites.get(nodes[member]).state,
+            Glance::Worker(member) => sites.get(nodes[member]).worker,
+        };
         for (index, (role, property)) in self.properties.iter().enumerate() {
             let bit = 1 << index;
-            if held & bit != 0 && *role == Role::Invariant
-                || *role != Role::Invariant && self.by_site & !held & bit != 0
-            {
-                continue;
-            }
-            match (role, property.check(view)) {
+            let known =
+                if self.by_site & bit != 0 { Some(held & bit != 0) } else { recall.get(index, id) };
+            let checked = match (known, role) {
+                (Some(true), Role::Invariant) | (Some(false), Role::Goal | Role::Prune) => continue,
+                (Some(true), Role::Goal | Role::Prune) => Ok(()),
+                // Known not to hold, but the words are needed.
+                (Some(false), Role::Invariant) | (None, _) => {
+                    let mut view = StateView::new(sites, switches, nodes);
+                    let checked = property.check(&mut view);
+                    if known.is_none() && !matches!(checked, Err(Broken::Node(..))) {
+                        recall.note(index, &view.glances(), id, checked.is_ok());
+                    }
+                    checked
+                }
+            };
+            match (role, checked) {
                 (Role::Invariant, Ok(())) => {}
                 (Role::Invariant, Err(broken)) => return Verdict::Broken(index, broken),
                 (Role::Goal, Ok(())) => return Verdict::Goal(index),

@@ -8,6 +8,7 @@ use super::handlers::{Cause, Handlers};
 use super::intern::Lists;
 use super::monitor::{Monitor, Watch};
 use super::path::{Path, PathEvent};
+use super::recall::Recall;
 use super::report::{Failed, Found, Hint, Outcome, Statistics};
 use super::settings::Switches;
 use super::sites::{Effect, Site, SiteStep, Sites};
@@ -107,10 +108,15 @@ impl<'s> Engine<'s> {
 
     /// Judges a row: the monitor first, then the properties of states.
     pub(super) fn judge(&self, row: &[u32]) -> Result<Verdict, Ending> {
+        self.judge_with(row, &mut Recall::default())
+    }
+
+    /// Judges a row, with what has been found out about properties before.
+    pub(super) fn judge_with(&self, row: &[u32], recall: &mut Recall) -> Result<Verdict, Ending> {
         if broken_run(self.watch.as_ref(), row).is_some() {
             return Err(Ending::Run(row.to_vec()));
         }
-        match self.checks.judge(&self.sites, &self.switches, self.nodes(row)) {
+        match self.checks.judge(&self.sites, &self.switches, self.nodes(row), recall) {
             verdict @ (Verdict::Open | Verdict::Pruned) => Ok(verdict),
             verdict => Err(Ending::Row(row.to_vec(), verdict)),
         }

@@ -1,4 +1,105 @@
 //! Search: a model checker over the nodes themselves.
+//!
+//! A simulation follows one run. A search follows *all* of them: it goes through every state that a
+//! system can get into, whatever the network does, and either says that a property holds in all of
+//! them or shows a shortest run in which it breaks.
+//!
+//! ```
+//! use faultlab::property::{Broken, Property, observe, violated};
+//! use faultlab::search::{Outcome, Search, System};
+//! use faultlab::worker::{Kind, Submission};
+//! use faultlab::{Address, Context, Node};
+//! use serde::{Deserialize, Serialize};
+//!
+//! // A counter that counts what it is told. Messages can arrive twice: did its author think of it?
+//! #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+//! enum Role {
+//!     Counter { count: u64 },
+//!     Sender { counter: Address },
+//! }
+//!
+//! impl Node for Role {
+//!     type Message = u64;
+//!     type Timer = ();
+//!
+//!     fn init(&mut self, ctx: &mut Context<'_, u64, ()>) {
+//!         if let Role::Sender { counter } = self {
+//!             ctx.send(*counter, 1);
+//!         }
+//!     }
+//!
+//!     fn on_message(&mut self, _: Address, more: u64, _: &mut Context<'_, u64, ()>) {
+//!         if let Role::Counter { count } = self {
+//!             *count = (*count + more).min(3);
+//!         }
+//!     }
+//! }
+//!
+//! let submission = Submission::new()
+//!     .with(Kind::node("counter", |_, ()| Role::Counter { count: 0 }).observing(|node: &Role, ()| {
+//!         match node {
+//!             Role::Counter { count } => *count,
+//!             Role::Sender { .. } => 0,
+//!         }
+//!     }))
+//!     .with(Kind::node("sender", |_, counter: Address| Role::Sender { counter }));
+//!
+//! // The system, what must hold, and off it goes.
+//! let counter = Address::new("counter");
+//! let system = System::new()
+//!     .node("counter", counter, &())
+//!     .node("sender", Address::new("sender1"), &counter);
+//! let report = Search::new(system)
+//!     .invariant(Property::new("one message counts once", move |view| {
+//!         match observe::<(), u64>(view, counter, &())? {
+//!             0 | 1 => Ok(()),
+//!             count => Err(violated("a count of at most 1", format!("it is {count}"))),
+//!         }
+//!     }))
+//!     .run(&submission);
+//!
+//! // The author did not: the same message is delivered twice.
+//! let Outcome::Violated(found) = &report.outcome else { panic!("no violation") };
+//! assert_eq!(found.path().len(), 2);
+//! let violation = found.violation().expect("a violation");
+//! assert_eq!(violation.seen, "it is 2");
+//! ```
+//!
+//! # What can happen
+//!
+//! - **Messages** that were sent are a set, and stay in it: each can be delivered now, later, again,
+//!   or never. That is all that an unreliable network can do.
+//! - **Timers** fire in any order that their durations allow: one that was set later cannot fire
+//!   before one whose longest duration is at most its own shortest.
+//! - **Crashes** are nodes to which nothing is delivered any more ([`Search::crash`]); since a message
+//!   may always be late, every run with a crash is also a beginning of a run without.
+//! - **Clients** get their next command in the moment in which they have the result of the one before.
+//!
+//! # What it says, and what it does not
+//!
+//! An [`Outcome`] is one of five, and none can be mistaken for another. *Exhausted* is a proof for this
+//! system: so many nodes, these commands. It says nothing about larger systems or other commands.
+//! *Limit reached* says that nothing was found so far, and proves nothing beyond the depth that was
+//! finished. A goal that was found is reachable, not inevitable: a search knows what can happen, not
+//! what must happen in the end (liveness). Random probes ([`Search::probe`]) go deep and prove nothing.
+//!
+//! Two states are taken for one if their fingerprints of 64 bits are equal. The report says how likely
+//! that is at most (`collision_bound`); [`Search::exact`] compares full states instead.
+//!
+//! # How it is fast
+//!
+//! 1. A node with all that is its own (state, timers, results, messages waiting for it) is stored once
+//!    and named by a number, its *site*; a global state is one number for each node.
+//! 2. What an event does at a site is worked out once. Handlers run once for each distinct (state,
+//!    event), in batches; each run is done twice and compared, so a handler that is not deterministic
+//!    is caught. After that, a transition is a few look-ups.
+//! 3. A state's fingerprint is a sum over its nodes: a transition changes it by a difference.
+//! 4. The visited set is a table of fingerprints, eight bytes each, looked up many at a time so that
+//!    the memory works in parallel. How a state was reached takes two more bytes.
+//! 5. Events at different nodes commute, so of two orders only one is tried. No state is lost by this:
+//!    the argument is at the head of `sleep.rs`.
+//! 6. Threads work in rounds and join their results in order: counts, verdicts and paths do not depend
+//!    on how many there are.
 
 mod arrivals;
 mod breadth;
@@ -16,6 +117,7 @@ mod monitor;
 mod parallel;
 mod path;
 mod probe;
+mod recall;
 mod report;
 mod settings;
 mod sites;

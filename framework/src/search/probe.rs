@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::checks::Verdict;
 use super::engine::{Ending, Engine};
+use super::recall::Recall;
 use super::report::{Limit, Outcome, Statistics};
 use super::settings::Limits;
 use super::visited::Visited;
@@ -62,12 +63,14 @@ fn search(
         Ok(_) => return Outcome::Exhausted,
         Err(ending) => return engine.outcome(ending, &[]),
     }
+    let mut recall = Recall::default();
     for number in 0..probes.count {
         if let Some(limit) = limit_reached(engine, limits, started, visited) {
             return Outcome::LimitReached(limit);
         }
         let mut random = Random::new(mix(probes.seed ^ mix(number)), Stream::Probe);
-        if let Some((ending, ordinals)) = probe(engine, probes, &mut random, visited, statistics) {
+        let ended = probe(engine, probes, &mut random, visited, &mut recall, statistics);
+        if let Some((ending, ordinals)) = ended {
             statistics.depth = statistics.depth.max(ordinals.len());
             return engine.outcome(ending, &ordinals);
         }
@@ -98,6 +101,7 @@ fn probe(
     probes: Probes,
     random: &mut Random,
     visited: &mut Visited,
+    recall: &mut Recall,
     statistics: &mut Statistics,
 ) -> Option<(Ending, Vec<u32>)> {
     let mut row = engine.first.clone();
@@ -135,12 +139,12 @@ fn probe(
         statistics.depth = statistics.depth.max(ordinals.len());
         std::mem::swap(&mut row, &mut next);
         if new {
-            match engine.judge(&row) {
+            match engine.judge_with(&row, recall) {
                 Ok(Verdict::Open) => {}
                 Ok(_) => break,
                 Err(ending) => return Some((ending, ordinals)),
             }
-        } else if engine.judge(&row) != Ok(Verdict::Open) {
+        } else if engine.judge_with(&row, recall) != Ok(Verdict::Open) {
             break;
         }
     }

@@ -1,8 +1,9 @@
 //! What properties see of a state.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 use super::monitor::Watch;
+use super::recall::Glance;
 use super::settings::Switches;
 use super::sites::Sites;
 use super::work::Work;
@@ -19,6 +20,8 @@ pub(super) struct StateView<'v, 's> {
     /// The members that are shown.
     members: std::ops::Range<usize>,
     operations: Vec<OnceCell<Vec<Operation>>>,
+    /// What has been looked at, in the order of the first looks.
+    glances: RefCell<Vec<Glance>>,
 }
 
 impl<'v, 's> StateView<'v, 's> {
@@ -31,6 +34,7 @@ impl<'v, 's> StateView<'v, 's> {
             row,
             members: 0..members,
             operations: vec![OnceCell::new(); members],
+            glances: RefCell::default(),
         }
     }
 
@@ -48,7 +52,20 @@ impl<'v, 's> StateView<'v, 's> {
         self.sites.handlers.member_at(address).expect("properties ask for nodes of the system")
     }
 
+    /// What has been looked at, in the order of the first looks.
+    pub(super) fn glances(&self) -> Vec<Glance> {
+        self.glances.borrow().clone()
+    }
+
+    fn glance(&self, glance: Glance) {
+        let mut glances = self.glances.borrow_mut();
+        if !glances.contains(&glance) {
+            glances.push(glance);
+        }
+    }
+
     fn state_of(&self, member: usize) -> &[u8] {
+        self.glance(Glance::State(member));
         self.sites.handlers.states.bytes(self.sites.get(self.row[member]).state)
     }
 
@@ -98,11 +115,13 @@ impl View for StateView<'_, '_> {
 
     fn operations(&self, client: Address) -> &[Operation] {
         let member = self.member(client);
+        self.glance(Glance::Worker(member));
         self.operations[member].get_or_init(|| self.operations_of(member))
     }
 
     fn is_done(&self, client: Address) -> bool {
         let member = self.member(client);
+        self.glance(Glance::Worker(member));
         self.sites.work.is_done(member, self.sites.get(self.row[member]).worker)
     }
 

@@ -1,5 +1,9 @@
 //! What the benchmarks beside other tools share: repeating, and a table in Markdown.
 
+pub mod anysystem_ping;
+pub mod stateright_append;
+pub mod stateright_paxos;
+
 use std::time::{Duration, Instant};
 
 /// Runs `work` `repeats` times after one warm-up, and returns the median time.

@@ -1,0 +1,124 @@
+//! Recall: what was found out about a property that looks at several nodes at once.
+//!
+//! A property is a function of what it looks at, and mostly it looks at little: two proposers'
+//! states, three clients' results. So it is remembered which part of a state it looked at first,
+//! which one then, given what it saw there, and so on to its answer: a tree, followed by ids alone.
+
+use super::handlers::{PairMap, pair};
+
+/// The most nodes in a tree. A property that looks at everything is not worth more.
+const NODES_MAX: usize = 1 << 20;
+
+/// A part of a state that a property has looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Glance {
+    /// A member's state.
+    State(usize),
+    /// What a member's worker has got so far.
+    Worker(usize),
+}
+
+#[derive(Clone, Copy)]
+enum Node {
+    /// Not known yet.
+    Unknown,
+    /// The property looks at this next.
+    Looks(Glance),
+    /// The property's answer.
+    Holds(bool),
+}
+
+/// The tree of one property.
+struct Tree {
+    nodes: Vec<Node>,
+    /// From a node and the id of what was seen there to the next node.
+    next: PairMap,
+}
+
+/// One thread's trees, by the properties' positions.
+#[derive(Default)]
+pub(super) struct Recall {
+    trees: Vec<Tree>,
+}
+
+impl Recall {
+    /// Whether a property holds, if what it looks at has been met. `id` gives the id of a part.
+    pub(super) fn get(&self, property: usize, id: impl Fn(Glance) -> u32) -> Option<bool> {
+        let tree = self.trees.get(property)?;
+        let mut node = 0;
+        loop {
+            match tree.nodes[node as usize] {
+                Node::Unknown => return None,
+                Node::Holds(holds) => return Some(holds),
+                Node::Looks(glance) => node = *tree.next.get(&pair(node, id(glance)))?,
+            }
+        }
+    }
+
+    /// Notes what a property answered after it had looked at these parts, in this order.
+    pub(super) fn note(
+        &mut self,
+        property: usize,
+        glances: &[Glance],
+        id: impl Fn(Glance) -> u32,
+        holds: bool,
+    ) {
+        while self.trees.len() <= property {
+            self.trees.push(Tree { nodes: vec![Node::Unknown], next: PairMap::default() });
+        }
+        let tree = &mut self.trees[property];
+        if tree.nodes.len() + glances.len() >= NODES_MAX {
+            return;
+        }
+        let mut node = 0;
+        for &glance in glances {
+            match tree.nodes[node as usize] {
+                Node::Unknown => tree.nodes[node as usize] = Node::Looks(glance),
+                Node::Looks(known) if known == glance => {}
+                // Not the same way as last time: such a property is not a function.
+                _ => return,
+            }
+            let new = tree.nodes.len() as u32;
+            let next = *tree.next.entry(pair(node, id(glance))).or_insert(new);
+            if next == new {
+                tree.nodes.push(Node::Unknown);
+            }
+            node = next;
+        }
+        if let Node::Unknown = tree.nodes[node as usize] {
+            tree.nodes[node as usize] = Node::Holds(holds);
+        }
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        let tree =
+            |tree: &Tree| tree.nodes.capacity() * size_of::<Node>() + tree.next.allocation_size();
+        self.trees.iter().map(tree).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_found_by_what_was_looked_at() {
+        let mut recall = Recall::default();
+        let row = |first, second| {
+            move |glance| match glance {
+                Glance::State(0) => first,
+                Glance::State(_) | Glance::Worker(_) => second,
+            }
+        };
+        let both = [Glance::State(0), Glance::Worker(3)];
+        assert_eq!(recall.get(1, row(5, 6)), None);
+        recall.note(1, &both, row(5, 6), true);
+        recall.note(1, &both, row(5, 7), false);
+        recall.note(1, &both[..1], row(8, 6), false);
+        assert_eq!(recall.get(1, row(5, 6)), Some(true));
+        assert_eq!(recall.get(1, row(5, 7)), Some(false));
+        assert_eq!(recall.get(1, row(8, 99)), Some(false));
+        assert_eq!(recall.get(1, row(9, 6)), None);
+        assert_eq!(recall.get(0, row(5, 6)), None);
+    }
+}
