@@ -94,7 +94,10 @@ fn rows() -> Vec<(&'static str, Run)> {
             "append 3x2: faultlab, 1 thread",
             faultlab(1, || at_most_once::search(3, 2, Keys::Same), at_most_once::submission),
         ),
-        ("append 3x2: stateright, 1 thread", stateright(1, || stateright_append::Pruned::new(3, 2))),
+        (
+            "append 3x2: stateright, 1 thread",
+            stateright(1, || stateright_append::Pruned::new(3, 2)),
+        ),
         (
             "append 3x3: faultlab, 1 thread",
             faultlab(1, || at_most_once::search(3, 3, Keys::Same), at_most_once::submission),
@@ -111,8 +114,14 @@ fn rows() -> Vec<(&'static str, Run)> {
             "append 3x3: faultlab, 2 threads",
             faultlab(2, || at_most_once::search(3, 3, Keys::Same), at_most_once::submission),
         ),
-        ("append 3x3: stateright, 1 thread", stateright(1, || stateright_append::Pruned::new(3, 3))),
-        ("append 3x3: stateright, 2 threads", stateright(2, || stateright_append::Pruned::new(3, 3))),
+        (
+            "append 3x3: stateright, 1 thread",
+            stateright(1, || stateright_append::Pruned::new(3, 3)),
+        ),
+        (
+            "append 3x3: stateright, 2 threads",
+            stateright(2, || stateright_append::Pruned::new(3, 3)),
+        ),
         (
             "append 3x4: faultlab, 1 thread",
             faultlab(1, || at_most_once::search(3, 4, Keys::Same), at_most_once::submission),
@@ -129,7 +138,10 @@ fn rows() -> Vec<(&'static str, Run)> {
         ("paxos: faultlab, 2 threads", faultlab(2, || paxos::search(1, 2), paxos::submission)),
         ("paxos: stateright, 1 thread", stateright(1, || stateright_paxos::model(2))),
         ("paxos: stateright, 2 threads", stateright(2, || stateright_paxos::model(2))),
-        ("paxos, 2 ballots: faultlab, 1 thread", faultlab(1, || paxos::search(2, 2).states_max(60_000_000), paxos::submission)),
+        (
+            "paxos, 2 ballots: faultlab, 1 thread",
+            faultlab(1, || paxos::search(2, 2).states_max(60_000_000), paxos::submission),
+        ),
         ("wrong paxos: faultlab, 1 thread", faultlab(1, || paxos::search(1, 1), paxos::submission)),
         ("wrong paxos: stateright, 1 thread", stateright(1, || stateright_paxos::model(1))),
         (
