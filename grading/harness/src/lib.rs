@@ -10,6 +10,7 @@
 
 pub mod build;
 pub mod cli;
+mod count;
 pub mod report;
 pub mod session;
 pub mod shim;

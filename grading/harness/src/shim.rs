@@ -8,7 +8,8 @@
 //!
 //! Under a supervisor the program is a worker. Under `cargo test`, `cargo nextest` or an editor's test
 //! explorer it shows each test of the suite by number and title, and is its own supervisor. With
-//! `--one-run TEST SEED` it runs one seed of a test in its own process, for a debugger.
+//! `--one-run TEST SEED` it runs one seed of a test in its own process, for a debugger; with `--count` it
+//! counts the states of a search.
 
 use std::env;
 use std::process::ExitCode;
@@ -47,6 +48,15 @@ pub fn with_suite(suite: Suite, submission: fn() -> Submission) -> ExitCode {
         && flag == "--one-run"
     {
         return one_run(&suite, &submission(), number, seed);
+    }
+    if let [flag, spec, threads, json @ ..] = &arguments[..]
+        && flag == "--count"
+    {
+        let (Ok(spec), Ok(threads)) = (spec.parse(), threads.parse()) else {
+            eprintln!("usage: --count SPEC THREADS [json], as in `--count 3x2:same 1`");
+            return ExitCode::from(2);
+        };
+        return crate::count::main(&suite, &submission(), spec, threads, !json.is_empty());
     }
     let trials = suite.tests().map(|test| {
         let (suite, number) = (suite.clone(), test.number());

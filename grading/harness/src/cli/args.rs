@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Parser;
 use faultlab_suites::{SEED, SEEDS};
 
+use crate::count::CountSpec;
+
 /// Runs the tests of a lab and reports points.
 ///
 /// Exit code 0: all points. 1: some were lost. 2: bad usage. 3: the submission does not compile.
@@ -63,6 +65,11 @@ pub(super) struct Args {
     /// Run again on every save
     #[arg(long, conflicts_with = "breakpoints")]
     pub(super) watch: bool,
+
+    /// Count the states of one search, such as `3x2:same` for three clients that append twice each to one
+    /// key (`3x2:different`: a key each), with `--jobs` threads (1 unless said). With --json FILE, as JSON
+    #[arg(long, value_name = "CLIENTSxAPPENDS:KEYS", conflicts_with_all = ["watch", "list", "breakpoints", "junit"])]
+    pub(super) count: Option<CountSpec>,
 
     /// Run one test with one seed in one process without limits, for a debugger
     #[arg(long)]

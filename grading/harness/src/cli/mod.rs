@@ -3,6 +3,7 @@
 mod args;
 mod breakpoints;
 mod changes;
+mod count;
 mod screen;
 mod selection;
 mod watch;
@@ -107,6 +108,9 @@ fn run(args: &Args, interrupted: &AtomicBool) -> Result<u8> {
     })?;
     let source = args.submission.as_deref().map_or(Source::Lab, Source::at);
     let request = Request { args, workspace, suite: suite.clone(), lab, source };
+    if let Some(spec) = args.count {
+        return count::run(&request, spec);
+    }
     if args.breakpoints {
         return breakpoints::run(&request, &tests);
     }

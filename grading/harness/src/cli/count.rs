@@ -1,0 +1,37 @@
+//! `--count`: one search, run in the submission's own program, and what it saw.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::{BAD_USAGE, NOT_COMPILED, POINTS_LOST, Request, compile, show_compile_error};
+use crate::build::CompileError;
+use crate::count::CountSpec;
+
+pub(super) fn run(request: &Request<'_>, spec: CountSpec) -> Result<u8> {
+    let program = match compile(request, true) {
+        Ok(program) => program,
+        Err(error) => {
+            show_compile_error(&error.downcast::<CompileError>()?)?;
+            return Ok(NOT_COMPILED);
+        }
+    };
+    let threads = request.args.jobs.unwrap_or(1).to_string();
+    let json = request.args.json.as_deref();
+    let mut command = Command::new(&program.file);
+    command.args(["--count", &spec.to_string(), &threads]);
+    if json.is_some() {
+        command.arg("json");
+    }
+    let output = command
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot start {}", program.file.display()))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    match json {
+        Some(file) => super::write_file(file, &text)?,
+        None => print!("{text}"),
+    }
+    let code = output.status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.unwrap_or(POINTS_LOST).min(BAD_USAGE))
+}

@@ -1,0 +1,153 @@
+//! Counting: one search of a lab, and how many states it has, to compare checkers and solutions by.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use faultlab::search::{Outcome, Report};
+use faultlab::worker::Submission;
+use faultlab_suites::{CountKeys, Suite};
+use serde::Serialize;
+
+/// What is counted: `3x2:same` for three clients that append twice each to one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CountSpec {
+    /// How many clients.
+    pub clients: usize,
+    /// How many appends each.
+    pub appends: usize,
+    /// To which keys.
+    pub keys: CountKeys,
+}
+
+/// Why a text does not say what to count.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` does not say what to count; `3x2:same` is three clients that append twice each to one key, `3x2:different` to a key each, with 1 to 6 clients and 1 to 20 appends"
+)]
+pub struct CountSpecError(String);
+
+impl FromStr for CountSpec {
+    type Err = CountSpecError;
+
+    fn from_str(text: &str) -> Result<Self, CountSpecError> {
+        let parse = || {
+            let (size, keys) = text.split_once(':')?;
+            let (clients, appends) = size.split_once('x')?;
+            let keys = match keys {
+                "same" => CountKeys::Same,
+                "different" => CountKeys::Different,
+                _ => return None,
+            };
+            let clients = clients.parse().ok().filter(|clients| (1..=6).contains(clients))?;
+            let appends = appends.parse().ok().filter(|appends| (1..=20).contains(appends))?;
+            Some(Self { clients, appends, keys })
+        };
+        parse().ok_or_else(|| CountSpecError(text.to_owned()))
+    }
+}
+
+impl fmt::Display for CountSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = match self.keys {
+            CountKeys::Same => "same",
+            CountKeys::Different => "different",
+        };
+        write!(f, "{}x{}:{keys}", self.clients, self.appends)
+    }
+}
+
+/// What was counted.
+#[derive(Clone, Debug, Serialize)]
+struct Counted {
+    count: String,
+    outcome: &'static str,
+    states: u64,
+    depth: usize,
+    transitions: u64,
+    handler_calls: u64,
+    threads: usize,
+    seconds: f64,
+    states_per_second: f64,
+    peak_bytes_per_state: f64,
+    collision_bound: f64,
+}
+
+/// Runs the search and prints what it saw: a table, or JSON.
+pub(crate) fn main(
+    suite: &Suite,
+    submission: &Submission,
+    spec: CountSpec,
+    threads: NonZeroUsize,
+    json: bool,
+) -> ExitCode {
+    let Some(search) = suite.count_search() else {
+        eprintln!("{} has no search whose states can be counted", suite.lab());
+        return ExitCode::from(2);
+    };
+    let report = search(spec.clients, spec.appends, spec.keys).threads(threads).run(submission);
+    let counted = counted(spec, threads, &report);
+    if json {
+        match serde_json::to_string_pretty(&counted) {
+            Ok(text) => println!("{text}"),
+            Err(error) => eprintln!("{error}"),
+        }
+    } else {
+        print(&counted);
+    }
+    ExitCode::from(u8::from(report.outcome != Outcome::Exhausted))
+}
+
+fn counted(spec: CountSpec, threads: NonZeroUsize, report: &Report) -> Counted {
+    let statistics = &report.statistics;
+    Counted {
+        count: spec.to_string(),
+        outcome: match report.outcome {
+            Outcome::Exhausted => "space-exhausted",
+            Outcome::GoalFound(_) => "goal-found",
+            Outcome::Violated(_) => "invariant-violated",
+            Outcome::Failed(_) => "handler-failed",
+            Outcome::LimitReached(_) => "limit-reached",
+        },
+        states: statistics.states,
+        depth: statistics.depth,
+        transitions: statistics.transitions,
+        handler_calls: statistics.handler_calls,
+        threads: threads.get(),
+        seconds: statistics.elapsed.as_secs_f64(),
+        states_per_second: statistics.states_per_second(),
+        peak_bytes_per_state: statistics.peak_bytes as f64 / statistics.states.max(1) as f64,
+        collision_bound: statistics.collision_bound,
+    }
+}
+
+fn print(counted: &Counted) {
+    let row = |name: &str, value: String| println!("{name:>22}  {value}");
+    row("count", counted.count.clone());
+    row("outcome", counted.outcome.replace('-', " "));
+    row("states", counted.states.to_string());
+    row("depth", counted.depth.to_string());
+    row("transitions", counted.transitions.to_string());
+    row("handler calls", counted.handler_calls.to_string());
+    row("threads", counted.threads.to_string());
+    row("seconds", format!("{:.3}", counted.seconds));
+    row("states a second", format!("{:.0}", counted.states_per_second));
+    row("peak bytes a state", format!("{:.1}", counted.peak_bytes_per_state));
+    row("collision bound", format!("{:.1e}", counted.collision_bound));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_count_is_read_strictly() {
+        let spec: CountSpec = "3x2:same".parse().expect("it is one");
+        assert_eq!(spec, CountSpec { clients: 3, appends: 2, keys: CountKeys::Same });
+        assert_eq!(spec.to_string(), "3x2:same");
+        for wrong in ["", "3", "3x2", "3x2:", "0x2:same", "7x2:same", "3x21:same", "x:same"] {
+            assert_eq!(wrong.parse::<CountSpec>(), Err(CountSpecError(wrong.to_owned())));
+        }
+    }
+}
