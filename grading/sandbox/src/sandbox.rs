@@ -9,6 +9,8 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use crate::job::Job;
 use crate::launcher::{READY, SELF_TEST, TIED};
 use crate::mounts::{View, runtime_libraries};
@@ -18,8 +20,9 @@ use crate::running::{Confined, Ended, Finished};
 use crate::self_test::Freedom;
 use crate::tier::Tier;
 
-/// How a host confines programs.
-#[derive(Clone, Debug)]
+/// How a host confines programs. What one process has found out can be handed to another on the same
+/// host, serialised.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sandbox {
     launcher: PathBuf,
     libraries: BTreeSet<PathBuf>,
@@ -29,7 +32,7 @@ pub struct Sandbox {
 }
 
 /// What is used to confine a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Means {
     namespaces: Namespaces,
     landlock: bool,
@@ -37,7 +40,7 @@ struct Means {
 }
 
 /// Where a program's namespaces come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Namespaces {
     /// bubblewrap, started by root: the program gets a user id of its own.
     BubblewrapAsRoot,

@@ -4,7 +4,6 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
@@ -34,6 +33,53 @@ pub struct CompileError {
     pub hints: Vec<String>,
 }
 
+/// One call of the compiler.
+#[derive(Debug)]
+pub struct Call {
+    /// The command line.
+    pub command: Command,
+    /// The files and folders that it has to read.
+    pub reads: Vec<PathBuf>,
+    /// The folder that it has to write in.
+    pub writes: PathBuf,
+}
+
+/// What the compiler said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Its messages, as it prints them on standard error.
+    pub messages: Vec<u8>,
+    /// How it ended, if not well: `exit status: 1`.
+    pub failed: Option<String>,
+}
+
+/// Runs the compiler: as it is, or confined.
+pub trait Compiler {
+    /// Runs it to its end.
+    ///
+    /// # Errors
+    /// When it cannot be run: no fault of the submission's.
+    fn run(&self, call: Call) -> Result<Said>;
+}
+
+/// The compiler as it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unconfined;
+
+impl Compiler for Unconfined {
+    fn run(&self, mut call: Call) -> Result<Said> {
+        let output = call
+            .command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .output()
+            .context("cannot run the compiler, rustc")?;
+        let failed = (!output.status.success()).then(|| output.status.to_string());
+        Ok(Said { messages: output.stderr, failed })
+    }
+}
+
 /// How many compiled submissions are kept.
 const KEPT_MAX: usize = 24;
 
@@ -45,6 +91,21 @@ const KEPT_AGE: Duration = Duration::from_secs(3_600);
 /// # Errors
 /// [`CompileError`] when the submission is to blame.
 pub fn compile(
+    workspace: &Workspace,
+    lab: &Lab,
+    libraries: &Libraries,
+    sources: &Sources,
+    debug: bool,
+) -> Result<Program> {
+    compile_by(&Unconfined, workspace, lab, libraries, sources, debug)
+}
+
+/// The same, with the compiler run in another way.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_by(
+    by: &dyn Compiler,
     workspace: &Workspace,
     lab: &Lab,
     libraries: &Libraries,
@@ -68,7 +129,7 @@ pub fn compile(
     let mut compiler = compiler(workspace, libraries, debug);
     compiler.args(["--crate-type", "rlib", "--crate-name", &crate_name]);
     // Held by the lab's manifest too; a submission cannot take it back.
-    compiler.args(["-F", "unsafe_code"]);
+    compiler.args(["-F", "unsafe_code", "-F", "long_running_const_eval"]);
     compiler.arg("-o").arg(&rlib);
     if let Some(shown_as) = sources.shown_as {
         let mut remap = OsString::from("--remap-path-prefix=");
@@ -78,7 +139,13 @@ pub fn compile(
         compiler.arg(remap);
     }
     compiler.arg(shown(workspace, &sources.folder.join("lib.rs")));
-    run(&mut compiler)?;
+    let mut reads: Vec<PathBuf> = libraries.files.values().cloned().collect();
+    reads.push(libraries.dependencies.clone());
+    let with = |more: PathBuf| [reads.clone(), vec![more]].concat();
+    let writes = aside.path().to_owned();
+    let call =
+        Call { command: compiler, reads: with(sources.folder.clone()), writes: writes.clone() };
+    understand(by.run(call)?)?;
 
     let mut shim = self::compiler(workspace, libraries, debug);
     shim.args(["--crate-type", "bin", "--crate-name", "suite"]);
@@ -87,7 +154,7 @@ pub fn compile(
     shim.arg("--extern").arg(library);
     shim.arg("-o").arg(aside.path().join("suite"));
     shim.arg(shown(workspace, &lab.shim()));
-    run(&mut shim)?;
+    understand(by.run(Call { command: shim, reads: with(lab.shim()), writes })?)?;
 
     let aside = aside.keep();
     if fs::rename(&aside, &folder).is_err() {
@@ -141,49 +208,38 @@ struct Code {
     code: String,
 }
 
-fn run(compiler: &mut Command) -> Result<()> {
-    let mut child = compiler
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("cannot run the compiler, rustc")?;
+/// Makes sense of what the compiler said.
+fn understand(said: Said) -> Result<(), CompileError> {
+    let Some(failed) = said.failed else { return Ok(()) };
     let mut rendered = String::new();
     let mut diagnostics = Vec::new();
-    if let Some(stderr) = child.stderr.take() {
-        for line in BufReader::new(stderr).split(b'\n') {
-            let line = String::from_utf8_lossy(&line?).into_owned();
-            match serde_json::from_str::<Line>(&line) {
-                Ok(line) => {
-                    let text = line.rendered.unwrap_or_default();
-                    // The summary at the end adds nothing to what stands above it.
-                    if line.level == "failure-note" || line.message.starts_with("aborting due to") {
-                        continue;
-                    }
-                    diagnostics.push(Diagnostic {
-                        code: line.code.map(|code| code.code),
-                        message: line.message,
-                        rendered: anstream::adapter::strip_str(&text).to_string(),
-                    });
-                    rendered.push_str(&text);
+    for line in String::from_utf8_lossy(&said.messages).lines() {
+        match serde_json::from_str::<Line>(line) {
+            Ok(line) => {
+                let text = line.rendered.unwrap_or_default();
+                // The summary at the end adds nothing to what stands above it.
+                if line.level == "failure-note" || line.message.starts_with("aborting due to") {
+                    continue;
                 }
-                // The compiler itself, or the linker, in trouble.
-                Err(_) => {
-                    rendered.push_str(&line);
-                    rendered.push('\n');
-                }
+                diagnostics.push(Diagnostic {
+                    code: line.code.map(|code| code.code),
+                    message: line.message,
+                    rendered: anstream::adapter::strip_str(&text).to_string(),
+                });
+                rendered.push_str(&text);
+            }
+            // The compiler itself, or the linker, in trouble.
+            Err(_) => {
+                rendered.push_str(line);
+                rendered.push('\n');
             }
         }
     }
-    let status = child.wait()?;
-    if status.success() {
-        return Ok(());
-    }
     if rendered.is_empty() {
-        rendered = format!("the compiler ended with {status}\n");
+        rendered = format!("the compiler ended with {failed}\n");
     }
     let plain = anstream::adapter::strip_str(&rendered).to_string();
-    Err(CompileError { hints: hints(&diagnostics), rendered, plain }.into())
+    Err(CompileError { hints: hints(&diagnostics), rendered, plain })
 }
 
 /// A name for everything that a build depends on.
