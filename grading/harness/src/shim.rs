@@ -1,6 +1,6 @@
 //! The shim: a few lines a lab that bring a suite and a submission together in one program.
 //!
-//! ```ignore
+//! ```text
 //! fn main() -> std::process::ExitCode {
 //!     faultlab_harness::shim::main("lab1", lab1_vocabulary::submission::<lab1::Lab>)
 //! }

@@ -91,7 +91,6 @@ impl Test {
     ///
     /// # Panics
     /// As [`Test::unit`].
-    #[must_use]
     pub fn search(number: &str, title: &str) -> TestDraft {
         TestDraft::new(Kind::Search, number, title)
     }
@@ -237,7 +236,6 @@ impl TestDraft {
     ///
     /// # Panics
     /// As [`TestDraft::scenario`].
-    #[must_use]
     pub fn searches(
         self,
         plan: impl Fn(&mut SeedContext) -> SearchPlan + Send + Sync + 'static,

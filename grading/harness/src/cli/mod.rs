@@ -9,7 +9,7 @@ mod selection;
 mod watch;
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,9 +17,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use clap::Parser;
 use faultlab_suites::{Part, Points, Suite, Test};
+use tempfile::TempDir;
 
 use self::args::Args;
 use self::changes::LastRun;
@@ -100,7 +101,7 @@ fn run(args: &Args, interrupted: &AtomicBool) -> Result<u8> {
     let tests = selection::select(&suite, args).map_err(Usage)?;
     if args.list {
         let seeds = if args.only_seed.is_some() { 1 } else { args.seeds };
-        write!(anstream::stdout(), "{}", terminal::list(&suite, &tests, seeds))?;
+        let _ = write!(anstream::stdout(), "{}", terminal::list(&suite, &tests, seeds));
         return Ok(ALL_POINTS);
     }
     let lab = workspace.lab(&args.lab).ok_or_else(|| {
@@ -159,11 +160,10 @@ fn run_once(
         }
     };
     let compile_time = started.elapsed();
-    screen.print(&terminal::start(suite, tests, &seeds_in_words(args)))?;
+    screen.print(&terminal::start(suite, tests, &seeds_in_words(args)));
 
-    let traces = workspace.kept().join("traces").join(&args.lab);
-    fs::create_dir_all(&traces)
-        .with_context(|| format!("cannot make the folder {}", traces.display()))?;
+    // Sessions side by side do not meet.
+    let traces = TempDir::with_prefix("faultlab-traces-")?;
     let reproduce =
         |number: faultlab_suites::TestNumber, seed| args.reproduce(&number.to_string(), seed);
     let plan = Plan {
@@ -175,7 +175,7 @@ fn run_once(
         },
         workers: workers(args),
         worker: WorkerCommand { program: program.file, arguments: Vec::new() },
-        traces,
+        traces: traces.path().to_owned(),
         reproduce: &reproduce,
     };
     let run_started = Instant::now();
@@ -193,17 +193,22 @@ fn run_once(
     };
     report.add_up();
 
+    if let Err(error) =
+        keep_traces(&workspace.kept().join("traces").join(&args.lab), &traces, &report)
+    {
+        complain(&format!("the traces of failing runs cannot be kept: {error}"));
+    }
     let last = LastRun::read(
         workspace.kept().join(format!("last-run-{}.json", args.lab)),
         args.submission.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
     );
-    screen.print(&terminal::failures(&report, args.verbose))?;
+    screen.print(&terminal::failures(&report, args.verbose));
     let changes = last.changes(&report);
-    screen.print(&terminal::summary(&report, &changes, started.elapsed(), args.verbose))?;
+    screen.print(&terminal::summary(&report, &changes, started.elapsed(), args.verbose));
     if result.interrupted {
         let left = tests.len() - report.tests.len();
         let left = terminal::number_of(left as u64, "test");
-        screen.print(&format!("{:>12} before the end; {left} left\n", "Interrupted"))?;
+        screen.print(&format!("{:>12} before the end; {left} left\n", "Interrupted"));
     }
     last.write(&report);
     write_documents(args, &report)?;
@@ -310,6 +315,19 @@ fn report_of_compile_error(request: &Request<'_>, tests: &[&Test], error: &Compi
     report.parts = parts_of(suite, &report.tests);
     report.add_up();
     report
+}
+
+/// Keeps the recorded runs that the report shows, for the tools that read traces: one a test.
+fn keep_traces(kept: &Path, traces: &TempDir, report: &Report) -> io::Result<()> {
+    for test in &report.tests {
+        let Some(seed) = test.shown_seed else { continue };
+        let trace = traces.path().join(format!("{}-{seed}.trace", test.number));
+        if trace.is_file() {
+            fs::create_dir_all(kept)?;
+            fs::copy(trace, kept.join(format!("{}.trace", test.number)))?;
+        }
+    }
+    Ok(())
 }
 
 fn write_documents(args: &Args, report: &report::Report) -> Result<()> {

@@ -27,11 +27,11 @@ impl<'a> Screen<'a> {
         Self { suite, out: anstream::stdout(), live, shown: false, last: None, watch }
     }
 
-    /// Prints lines that stay.
-    pub(super) fn print(&mut self, text: &str) -> io::Result<()> {
+    /// Prints lines that stay. When standard output is gone, nobody is left to be told, and the
+    /// documents are still written.
+    pub(super) fn print(&mut self, text: &str) {
         self.clear();
-        write!(self.out, "{text}")?;
-        self.out.flush()
+        let _ = write!(self.out, "{text}").and_then(|()| self.out.flush());
     }
 
     /// Shows what is going on, until the next line.
@@ -54,8 +54,7 @@ impl<'a> Screen<'a> {
 
 impl Observer for Screen<'_> {
     fn finished(&mut self, report: &TestReport) {
-        // Nobody is left to be told when standard output is gone.
-        let _ = self.print(&terminal::test_line(self.suite, report, self.last.as_ref()));
+        self.print(&terminal::test_line(self.suite, report, self.last.as_ref()));
         self.last = Some(report.clone());
     }
 

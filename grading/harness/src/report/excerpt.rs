@@ -4,7 +4,7 @@ use faultlab::trace::Trace;
 use faultlab::trace::show::{Options, diagram};
 
 /// How many events an excerpt has at most.
-const EVENTS_MAX: usize = 16;
+const EVENTS_MAX: usize = 12;
 
 /// How wide an excerpt is, in columns: it is indented by four in a terminal of eighty-four.
 const WIDTH: usize = 96;

@@ -55,17 +55,19 @@ pub(super) fn judge(
     let fresh = of(Repetition::Fresh).next();
     let mut used = of(Repetition::Used);
     let also_fresh = used.next();
-    type End<'a> = Option<&'a Result<u64, Loss>>;
-    let differs = |left: End<'_>, right: End<'_>| match (left, right) {
-        (Some(Ok(left)), Some(Ok(right))) => left != right,
+    // A batch that was lost has an error in it; one that was not asked for has nothing.
+    let differs = |left: Option<&Result<u64, Loss>>, right: &Result<u64, Loss>| match (left, right)
+    {
+        (None, _) => false,
+        (Some(Ok(left)), Ok(right)) => left != right,
         // It came to its end before, and was lost now.
         _ => true,
     };
-    if differs(fresh, also_fresh) {
+    let Some(fresh) = fresh else { return None };
+    if differs(also_fresh, fresh) {
         return Some(Ok(Repetition::Fresh));
     }
-    let again = used.next_back();
-    if differs(fresh, again) || differs(fresh, Some(&Ok(ordinary))) {
+    if differs(used.next_back(), fresh) || differs(Some(fresh), &Ok(ordinary)) {
         return Some(Ok(Repetition::Used));
     }
     None
@@ -179,6 +181,8 @@ mod tests {
         assert_eq!(judge(1, &repeated(1, [2, 9, 1])), Some(Ok(Repetition::Fresh)));
         assert_eq!(judge(1, &repeated(1, [1, 9, 2])), Some(Ok(Repetition::Used)));
         assert_eq!(judge(2, &repeated(1, [1, 9, 1])), Some(Ok(Repetition::Used)));
+        assert_eq!(judge(1, &[(Repetition::Fresh, Ok(1))]), None);
+        assert_eq!(judge(2, &[(Repetition::Fresh, Ok(1))]), Some(Ok(Repetition::Used)));
         let mut lost = repeated(1, [1, 9, 1]);
         lost[0].1 = Err(Loss::Exited(0));
         assert_eq!(judge(1, &lost), Some(Ok(Repetition::Fresh)));

@@ -6,7 +6,7 @@ use std::io::BufReader;
 use std::path::PathBuf;
 
 use faultlab::trace::{Trace, file};
-use faultlab_suites::{Credit, Points, SearchSummary, Test, TestNumber};
+use faultlab_suites::{Credit, Kind, Points, SearchSummary, Test, TestNumber};
 
 use super::Plan;
 use super::determinism::{self, Repetition};
@@ -186,7 +186,12 @@ impl<'a> TestRun<'a> {
             },
             Purpose::Alone(index) => match last(answers) {
                 Ok(answer) => self.note(index, &answer),
-                Err(loss) => self.note_loss(index, &loss),
+                Err(loss) => {
+                    self.note_loss(index, &loss);
+                    if loss == Loss::Hung {
+                        self.note_hang(index);
+                    }
+                }
             },
             Purpose::Repeat(repetition) => {
                 for answer in answers {
@@ -205,8 +210,10 @@ impl<'a> TestRun<'a> {
                 }
             }
             Purpose::Record(index) => {
-                if let Ok(Answer::Done(done)) = last(answers) {
-                    self.note_recorded(index, &done);
+                match last(answers) {
+                    Ok(Answer::Done(done)) => self.note_recorded(index, &done),
+                    Err(loss) => self.note_loss(index, &loss),
+                    Ok(Answer::TestBroken(_) | Answer::Pulse(_)) => {}
                 }
                 self.trace = self.read_trace(index, "").map(|trace| (index, trace));
             }
@@ -252,13 +259,15 @@ impl<'a> TestRun<'a> {
         let finding = Finding::of_loss(loss, trace.as_ref(), &printed);
         self.runs[index] =
             Some(SeedRun { finding: Some(finding), end: None, searches: Vec::new() });
-        if *loss == Loss::Hung {
-            self.hangs += 1;
-            if self.hangs >= hangs_max(self.test.credit()) {
-                self.end = index + 1;
-                self.runs[self.end..].fill(None);
-                self.suspects.retain(|&(suspect, _)| suspect <= index);
-            }
+    }
+
+    /// The seeds behind one that hangs are not run, once enough of them have.
+    fn note_hang(&mut self, index: usize) {
+        self.hangs += 1;
+        if self.hangs >= hangs_max(self.test.credit()) {
+            self.end = index + 1;
+            self.runs[self.end..].fill(None);
+            self.suspects.retain(|&(suspect, _)| suspect <= index);
         }
     }
 
@@ -276,23 +285,27 @@ impl<'a> TestRun<'a> {
     fn plan_checks(&mut self) {
         self.stage = Stage::Checks;
         if let Some((index, other)) = determinism::checked(&self.ends()) {
-            let fresh = vec![self.job(index, Mode::Plain)];
-            let used = vec![
-                self.job(index, Mode::Plain),
-                self.job(other, Mode::Plain),
-                self.job(index, Mode::Profiled),
-            ];
-            for (repetition, jobs) in [(Repetition::Fresh, fresh), (Repetition::Used, used)] {
+            let mut repetitions = vec![(Repetition::Fresh, vec![self.job(index, Mode::Plain)])];
+            // A search takes each step twice anyhow; once more is enough for all of it.
+            if self.test.kind() != Kind::Search {
+                let used = vec![
+                    self.job(index, Mode::Plain),
+                    self.job(other, Mode::Plain),
+                    self.job(index, Mode::Profiled),
+                ];
+                repetitions.push((Repetition::Used, used));
+            }
+            for (repetition, jobs) in repetitions {
                 let batch = self.batch(jobs, true);
                 self.tasks.push_back(Task { batch, purpose: Purpose::Repeat(repetition) });
             }
         }
         if let Some(index) = self.shown() {
-            if self.runs[index].as_ref().is_some_and(|run| run.end.is_some()) {
+            let lost = self.runs[index].as_ref().is_some_and(|run| run.end.is_none());
+            self.trace = self.read_trace(index, "").filter(|_| lost).map(|trace| (index, trace));
+            if self.trace.is_none() {
                 let batch = self.recorded(vec![], index, "");
                 self.tasks.push_back(Task { batch, purpose: Purpose::Record(index) });
-            } else {
-                self.trace = self.read_trace(index, "").map(|trace| (index, trace));
             }
         }
     }

@@ -1,0 +1,207 @@
+//! `run-tests` from the outside: exit codes, messages, documents.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// What a call came to.
+struct Call {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+fn run_tests(arguments: &[&str]) -> Call {
+    let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_run-tests"))
+        .args(arguments)
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("the program is there");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is text");
+    Call { code: status.code(), out: text(stdout), err: text(stderr) }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A submission for lab 0: the worked example, with this changed in one file.
+fn lab0_with(file: &str, from: &str, to: &str) -> TempDir {
+    let folder = TempDir::new().expect("there is room for a folder");
+    for entry in fs::read_dir(root().join("labs/lab0-pingpong/src")).expect("lab 0 is there") {
+        let path = entry.expect("it can be listed").path();
+        let name = path.file_name().expect("a file has a name");
+        fs::copy(&path, folder.path().join(name)).expect("it can be copied");
+    }
+    let path = folder.path().join(file);
+    let text = fs::read_to_string(&path).expect("it is a file of lab 0");
+    assert!(text.contains(from), "{file} does not say {from}");
+    fs::write(&path, text.replacen(from, to, 1)).expect("it can be written");
+    folder
+}
+
+fn with_submission(folder: &TempDir, more: &[&str]) -> Call {
+    let path = folder.path().to_str().expect("a path is text");
+    run_tests(&[&["lab0", "--submission", path], more].concat())
+}
+
+#[test]
+fn bad_usage_is_one_line_that_says_what_there_is() {
+    let table: &[(&[&str], &[&str])] = &[
+        (&["lab99"], &["no lab `lab99`", "lab0, lab1"]),
+        (&["lab0", "-p", "7"], &["lab0 has no part 7", "1"]),
+        (&["lab0", "-n", "1.99"], &["lab0 has no test 1.99", "part 1 has 1.1 to"]),
+        (&["lab0", "-n", "9.1"], &["lab0 has no test 9.1", "its parts are 1"]),
+        (&["lab0", "-n", "first"], &["`first` is not the number of a test"]),
+        (&["lab0", "--no-run"], &["no test of lab0 is left to run"]),
+        (&["lab0", "--submission", "nowhere"], &["there is no folder `nowhere`"]),
+        (&["lab0", "--submission", "none.patch"], &["there is no patch `none.patch`"]),
+        (&["lab0", "--submission", "Cargo.toml"], &["neither a folder nor a `.patch` file"]),
+        (&["lab0", "--submission", "tests"], &["`tests` has no lib.rs", "labs/lab0-pingpong/src"]),
+        (&["lab0", "--breakpoints"], &["name it, as in `-n 2.4`"]),
+    ];
+    for (arguments, parts) in table {
+        let call = run_tests(arguments);
+        assert_eq!(call.code, Some(2), "{arguments:?}: {}", call.err);
+        assert_eq!(call.err.trim_end().lines().count(), 1, "{arguments:?}: {}", call.err);
+        for part in *parts {
+            assert!(call.err.contains(part), "{arguments:?} does not say {part}: {}", call.err);
+        }
+        assert_eq!(call.out, "");
+    }
+}
+
+#[test]
+fn a_patch_that_does_not_apply_is_named() {
+    let folder = TempDir::new().expect("there is room for a folder");
+    let patch = folder.path().join("wrong.patch");
+    fs::write(&patch, "Nothing.\n\n--- a/store.rs\n+++ b/store.rs\n@@ -1 +1 @@\n-x\n+y\n")
+        .expect("it can be written");
+    let call = run_tests(&["lab1", "--submission", patch.to_str().expect("a path is text")]);
+    assert_eq!(call.code, Some(2), "{}", call.err);
+    assert!(call.err.contains("does not apply to the reference solution"), "{}", call.err);
+}
+
+#[test]
+fn the_list_says_what_each_test_asserts() {
+    let call = run_tests(&["lab0", "--list"]);
+    assert_eq!(call.code, Some(0), "{}", call.err);
+    for test in faultlab_suites::lab0::suite().tests() {
+        for part in [test.number().to_string().as_str(), test.title(), test.asserts()] {
+            assert!(call.out.contains(part), "{part} is not in the list:\n{}", call.out);
+        }
+    }
+}
+
+#[test]
+fn the_worked_example_has_all_points_and_two_reports_are_the_same_bytes() {
+    let folder = TempDir::new().expect("there is room for a folder");
+    let file = |name: &str| folder.path().join(name).to_str().expect("a path is text").to_owned();
+    let (first, second, junit) = (file("first.json"), file("second.json"), file("junit.xml"));
+    let call = run_tests(&["lab0", "--json", &first, "--junit", &junit]);
+    assert_eq!(call.code, Some(0), "{}{}", call.out, call.err);
+    let call = run_tests(&["lab0", "--json", &second, "--jobs", "1"]);
+    assert_eq!(call.code, Some(0), "{}{}", call.out, call.err);
+
+    let without_timing = |file: &str| {
+        let text = fs::read_to_string(file).expect("the report was written");
+        let mut report: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+        let timing = report.as_object_mut().and_then(|report| report.remove("timing"));
+        assert!(timing.is_some(), "a report has its timing apart");
+        report.to_string()
+    };
+    let report = without_timing(&first);
+    assert_eq!(report, without_timing(&second));
+    for name in [
+        "schema",
+        "lab",
+        "seed",
+        "points_earned",
+        "points_possible",
+        "parts",
+        "tests",
+        "number",
+        "title",
+        "kind",
+        "status",
+        "seeds_run",
+        "seeds_passed",
+        "failing_seeds",
+        "property",
+        "reason",
+        "reproduce",
+    ] {
+        assert!(report.contains(&format!("\"{name}\":")), "the report has no {name}");
+    }
+    let junit = fs::read_to_string(junit).expect("the report was written");
+    assert!(junit.contains("<testsuites name=\"lab0\""), "{junit}");
+    assert!(junit.contains("failures=\"0\""), "{junit}");
+}
+
+#[test]
+fn a_wrong_answer_loses_points_and_reproduces() {
+    let folder = lab0_with("server.rs", "Pong { text: ping.text }", "Pong { text: String::new() }");
+    let json = folder.path().join("report.json");
+    let json = json.to_str().expect("a path is text");
+    let call = with_submission(&folder, &["--json", json]);
+    assert_eq!(call.code, Some(1), "{}{}", call.out, call.err);
+    let text = fs::read_to_string(json).expect("the report was written");
+    let report: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+    assert_eq!(report["points_earned"], 0);
+    let test = &report["tests"][0];
+    assert_eq!(test["status"], "failed");
+    let reason = test["reason"].as_str().expect("there is a reason");
+
+    // The command that the report names breaks in the same way.
+    let command = test["reproduce"].as_str().expect("there is a command");
+    let words: Vec<&str> = command.split_whitespace().skip(1).collect();
+    let again = run_tests(&words);
+    assert_eq!(again.code, Some(1), "{command}: {}{}", again.out, again.err);
+    assert!(again.out.contains(reason), "{reason} is not in\n{}", again.out);
+}
+
+#[test]
+fn a_mistake_that_many_make_does_not_compile_and_has_a_hint() {
+    let table = [
+        (
+            "client.rs",
+            "pub struct PingClient {",
+            "pub struct PingClient {\n    seen: std::collections::HashMap<u64, String>,",
+            "Use BTreeMap or BTreeSet",
+        ),
+        ("messages.rs", "Clone, Debug, PartialEq, Eq, Hash,", "Debug,", "lacks a derive"),
+        ("messages.rs", "Serialize, Deserialize)]", "Serialize)]", "lacks `Deserialize`"),
+        ("server.rs", "fn on_message(", "fn on_mesage(", "a handler's name is misspelt"),
+        ("client.rs", "fn on_timer(", "fn on_timeout(", "a handler's name is misspelt"),
+        ("server.rs", "Message::Pong(_) => {}", "", "does not say what to do in every case"),
+        (
+            "client.rs",
+            "pub struct PingClient {",
+            "pub struct PingClient {\n    since: std::time::Instant,",
+            "set a timer",
+        ),
+        (
+            "client.rs",
+            "pub struct PingClient {",
+            "pub struct PingClient {\n    patience: f64,",
+            "Count in integers",
+        ),
+        ("lib.rs", "pub struct Lab;", "pub struct Lab;\nfn f() { unsafe {} }", "without `unsafe`"),
+        ("lib.rs", "pub struct Lab;", "use rand::Rng;\npub struct Lab;", "its vocabulary"),
+    ];
+    for (file, from, to, hint) in table {
+        let folder = lab0_with(file, from, to);
+        let call = with_submission(&folder, &[]);
+        assert_eq!(call.code, Some(3), "{to}: {}{}", call.out, call.err);
+        assert!(call.err.starts_with("error"), "the compiler does not come first: {}", call.err);
+        let hints: Vec<&str> = call.err.lines().filter(|line| line.starts_with("hint: ")).collect();
+        assert!(
+            hints.iter().any(|line| line.contains(hint)),
+            "{to}: no hint says {hint}:\n{}",
+            call.err
+        );
+        assert!(call.err.contains(&format!("src/{file}")), "{file} is not named: {}", call.err);
+    }
+}

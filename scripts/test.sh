@@ -1,0 +1,19 @@
+#!/bin/sh
+# Runs the project's own tests. The suites of unfinished labs are not among them: their skeletons fail.
+set -eu
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+cd "$root"
+
+# Every package but the benchmarks beside other tools and the labs that are to be filled in.
+set -- --workspace --exclude faultlab-peers --exclude lab1 "$@"
+
+if cargo nextest --version >/dev/null 2>&1; then
+    cargo nextest run "$@"
+    # Examples in the documentation, which nextest does not run.
+    cargo test --quiet --doc "$@"
+else
+    cargo test "$@"
+fi
+# The skeletons compile without a warning.
+RUSTFLAGS="-D warnings" cargo check --quiet -p lab1
