@@ -63,7 +63,7 @@ pub(super) fn judge(
         // It came to its end before, and was lost now.
         _ => true,
     };
-    let Some(fresh) = fresh else { return None };
+    let fresh = fresh?;
     if differs(also_fresh, fresh) {
         return Some(Ok(Repetition::Fresh));
     }

@@ -1,0 +1,194 @@
+//! What a report looks like, as text that is compared to the letter.
+
+use std::time::Duration;
+
+use faultlab::simulate::Scenario;
+use faultlab_harness::report::{
+    HandlerCost, PartReport, Report, SCHEMA, Status, TestReport, Timing, terminal, to_json,
+    to_junit,
+};
+use faultlab_suites::{Part, Points, Suite, Test};
+
+fn suite() -> Suite {
+    let nothing = |_: &mut faultlab_suites::SeedContext| Scenario::new();
+    Suite::new("lab9", "Counting")
+        .part(
+            Part::new(1, "A counter")
+                .test(
+                    Test::unit("1.1", "It counts")
+                        .asserts("each command adds one")
+                        .points(5)
+                        .scenario(nothing),
+                )
+                .test(
+                    Test::unit("1.2", "It forgets")
+                        .asserts("nothing is kept of what was taken back")
+                        .points(5)
+                        .scenario(nothing),
+                ),
+        )
+        .part(
+            Part::new(2, "Counting over a network")
+                .test(
+                    Test::run("2.1", "Messages get lost")
+                        .asserts("every command is counted once")
+                        .points(10)
+                        .unreliable()
+                        .by_share_of_seeds()
+                        .scenario(nothing),
+                )
+                .test(
+                    Test::run("2.2", "The server is slow")
+                        .asserts("no client gives up")
+                        .points(3)
+                        .scenario(nothing),
+                ),
+        )
+}
+
+fn report() -> Report {
+    let suite = suite();
+    let about = |number: &str| {
+        let number = number.parse().expect("it is the number of a test");
+        let test = suite.test(number).expect("it is in the suite");
+        TestReport {
+            number,
+            title: test.title().to_owned(),
+            asserts: test.asserts().to_owned(),
+            kind: test.kind(),
+            unreliable: test.is_unreliable(),
+            credit: test.credit(),
+            status: Status::Passed,
+            points_earned: test.points(),
+            points_possible: test.points(),
+            seeds_run: test.seeds(20),
+            seeds_passed: test.seeds(20),
+            failing_seeds: Vec::new(),
+            property: None,
+            reason: None,
+            shown_seed: None,
+            excerpt: None,
+            searches: Vec::new(),
+            reproduce: format!("./scripts/run-tests.sh lab9 -n {number}"),
+        }
+    };
+    let mut report = Report {
+        schema: SCHEMA.to_owned(),
+        lab: suite.lab().to_owned(),
+        title: suite.title().to_owned(),
+        seed: 1,
+        seeds: 20,
+        complete: true,
+        compile_error: None,
+        points_earned: Points::ZERO,
+        points_possible: Points::ZERO,
+        parts: suite
+            .parts()
+            .iter()
+            .map(|part| PartReport {
+                number: part.number(),
+                title: part.title().to_owned(),
+                points_earned: Points::ZERO,
+                points_possible: Points::ZERO,
+            })
+            .collect(),
+        tests: vec![
+            about("1.1"),
+            TestReport {
+                status: Status::NotImplemented,
+                points_earned: Points::ZERO,
+                seeds_passed: 0,
+                failing_seeds: vec![7],
+                reason: Some("not implemented yet: part 1: forget (src/counter.rs:8:9)".to_owned()),
+                shown_seed: Some(7),
+                ..about("1.2")
+            },
+            TestReport {
+                status: Status::Partial,
+                points_earned: Points::hundredths(650),
+                seeds_passed: 13,
+                failing_seeds: (1..=7).collect(),
+                property: Some("results are right".to_owned()),
+                reason: Some(
+                    "expected client1's command 3 to return 3, but it returned 4".to_owned(),
+                ),
+                shown_seed: Some(2),
+                excerpt: Some("client1   server\n  ├────────▶●   Add <1> & \"2\"\n".to_owned()),
+                reproduce: "./scripts/run-tests.sh lab9 -n 2.1 --only-seed 2".to_owned(),
+                ..about("2.1")
+            },
+            TestReport {
+                status: Status::TimedOut,
+                points_earned: Points::ZERO,
+                seeds_run: 1,
+                seeds_passed: 0,
+                failing_seeds: vec![9],
+                property: Some("every handler returns".to_owned()),
+                reason: Some(
+                    "server's on_message, given Add from client1, did not return".to_owned(),
+                ),
+                shown_seed: Some(9),
+                ..about("2.2")
+            },
+        ],
+        timing: Timing {
+            compile_ms: 400,
+            run_ms: 600,
+            handlers: vec![HandlerCost {
+                handler: "server on_message Add".to_owned(),
+                calls: 12_345,
+                total_us: 24_690,
+                longest_us: 310,
+            }],
+        },
+    };
+    report.add_up();
+    report
+}
+
+fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
+#[test]
+fn the_terminal_shows_a_line_a_test_then_what_failed_then_the_points() {
+    let (suite, report) = (suite(), report());
+    let tests: Vec<&Test> = suite.tests().collect();
+    let mut text = terminal::start(&suite, &tests, "20 seeds a run test, suite seed 1");
+    for (index, test) in report.tests.iter().enumerate() {
+        let before = index.checked_sub(1).map(|before| &report.tests[before]);
+        text.push_str(&terminal::test_line(&suite, test, before));
+    }
+    text.push_str(&terminal::failures(&report, false));
+    let changes = ["better than in your last run: 1.1".to_owned()];
+    text.push_str(&terminal::summary(&report, &changes, Duration::from_millis(1_034), false));
+    insta::assert_snapshot!(plain(&text));
+}
+
+#[test]
+fn the_list_names_points_kind_and_credit() {
+    let suite = suite();
+    let tests: Vec<&Test> = suite.tests().collect();
+    insta::assert_snapshot!(plain(&terminal::list(&suite, &tests, 20)));
+}
+
+#[test]
+fn junit_has_a_suite_a_part_and_escapes_what_it_must() {
+    insta::assert_snapshot!(to_junit(&report()));
+}
+
+#[test]
+fn json_is_read_back_as_it_was_and_has_plain_numbers() {
+    let text = to_json(&report());
+    assert_eq!(serde_json::from_str::<Report>(&text).expect("it is a report"), report());
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn colours_are_only_in_what_a_terminal_sees() {
+    let report = report();
+    let text = terminal::summary(&report, &[], Duration::ZERO, false);
+    assert!(text.contains('\u{1b}'));
+    assert!(!to_json(&report).contains("\\u001b"));
+    assert!(!to_junit(&report).contains('\u{1b}'));
+}
