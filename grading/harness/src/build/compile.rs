@@ -84,7 +84,7 @@ impl Compiler for Unconfined {
 const KEPT_MAX: usize = 24;
 
 /// A compiled submission that was used this recently is kept whatever their number.
-const KEPT_AGE: Duration = Duration::from_secs(3_600);
+const KEPT_AGE: Duration = Duration::from_secs(600);
 
 /// Compiles a submission, or finds it compiled already. For a debugger when `debug` is set.
 ///
@@ -172,7 +172,11 @@ fn compiler(workspace: &Workspace, libraries: &Libraries, debug: bool) -> Comman
     compiler.args(["--edition", "2024", "-C", "opt-level=0"]);
     // A program means the same at home and in grading.
     compiler.args(["-C", "overflow-checks=on", "-C", "debug-assertions=on"]);
-    compiler.args(["-C", if debug { "debuginfo=2" } else { "debuginfo=0" }]);
+    if debug {
+        compiler.args(["-C", "debuginfo=2"]);
+    } else {
+        compiler.args(["-C", "debuginfo=0", "-C", "strip=symbols"]);
+    }
     // Warnings are for the editor; what stands between a student and the tests is errors.
     compiler.args(["-A", "warnings"]);
     compiler.args(["--error-format=json", "--json=diagnostic-rendered-ansi"]);
