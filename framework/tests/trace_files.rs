@@ -44,6 +44,16 @@ fn the_format_stays_as_it_is() {
     insta::assert_snapshot!(text);
 }
 
+/// A file that version 1 of the simulator wrote. It stays as it is, and stays readable, whatever
+/// becomes of the simulator and of the format.
+#[test]
+fn a_file_of_version_1_is_read() {
+    let trace = read(&include_bytes!("saved/version-1.jsonl")[..]).expect("a trace");
+    assert_eq!((trace.header.version, trace.events.len()), (1, 52));
+    let options = Options { events_max: 20, ..Options::default() };
+    insta::assert_snapshot!(diagram(&trace, &options));
+}
+
 #[test]
 fn other_systems_line_ends_and_marks_do_not_matter() {
     let trace = handmade::partition();
