@@ -369,7 +369,8 @@ fn alternatives<'a>(texts: impl Iterator<Item = &'a str>) -> Option<String> {
 }
 
 /// Whether a run broke in the way in which the saved one did.
-fn is_same(saved: Option<&Ending>, now: &Ending) -> bool {
+#[must_use]
+pub fn is_same(saved: Option<&Ending>, now: &Ending) -> bool {
     match (saved, now) {
         (Some(Ending::Violated(saved)), Ending::Violated(now)) => saved.property == now.property,
         (Some(Ending::Failed { .. }) | None, Ending::Failed { .. }) => true,

@@ -11,6 +11,7 @@
 pub mod build;
 pub mod cli;
 mod count;
+mod replayed;
 pub mod report;
 pub mod session;
 pub mod shim;

@@ -9,7 +9,7 @@
 //! Under a supervisor the program is a worker. Under `cargo test`, `cargo nextest` or an editor's test
 //! explorer it shows each test of the suite by number and title, and is its own supervisor. With
 //! `--one-run TEST SEED` it runs one seed of a test in its own process, for a debugger; with `--count` it
-//! counts the states of a search.
+//! counts the states of a search, and with `--replay` it follows saved traces again.
 
 use std::env;
 use std::process::ExitCode;
@@ -48,6 +48,11 @@ pub fn with_suite(suite: Suite, submission: fn() -> Submission) -> ExitCode {
         && flag == "--one-run"
     {
         return one_run(&suite, &submission(), number, seed);
+    }
+    if let [flag, files @ ..] = &arguments[..]
+        && flag == "--replay"
+    {
+        return crate::replayed::main(&suite, &submission(), files);
     }
     if let [flag, spec, threads, json @ ..] = &arguments[..]
         && flag == "--count"

@@ -205,3 +205,52 @@ fn a_mistake_that_many_make_does_not_compile_and_has_a_hint() {
         assert!(call.err.contains(&format!("src/{file}")), "{file} is not named: {}", call.err);
     }
 }
+
+#[test]
+fn a_saved_trace_says_fixed_after_the_fix() {
+    let folder = TempDir::new().expect("there is room for a folder");
+    let saved = folder.path().to_str().expect("a path is text");
+    let staff = |path: &str| root().join("grading/staff").join(path).display().to_string();
+    let (right, wrong) = (staff("solutions/lab1"), staff("mutants/lab1/duplicates-executed.patch"));
+    let run = |submission: &str, more: &[&str]| {
+        run_tests(&[&["lab1", "--submission", submission], more].concat())
+    };
+
+    let failed = run(&wrong, &["-n", "3.7,3.21", "--save-traces", saved]);
+    assert_eq!(failed.code, Some(1), "{}", failed.err);
+    assert_eq!(failed.out.lines().filter(|line| line.contains(" Saved ")).count(), 2);
+
+    let again = run(&wrong, &["--save-traces", saved, "--replay"]);
+    assert_eq!(again.code, Some(1), "{}", again.err);
+    assert_eq!(again.out.matches(".trace: reproduced").count(), 2, "{}", again.out);
+
+    let fixed = run(&right, &["--save-traces", saved, "--replay"]);
+    assert_eq!(fixed.code, Some(0), "{}{}", fixed.out, fixed.err);
+    assert_eq!(fixed.out.matches(".trace: fixed").count(), 2, "{}", fixed.out);
+
+    fs::write(folder.path().join("bad.trace"), "nonsense").expect("it can be written");
+    let refused = run(&right, &["--save-traces", saved, "--replay"]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.err.contains("line 1"), "{}", refused.err);
+}
+
+#[test]
+fn the_states_of_the_reference_solution_are_as_many_as_are_known() {
+    let solution = root().join("grading/staff/solutions/lab1").display().to_string();
+    let folder = TempDir::new().expect("there is room for a folder");
+    let file = folder.path().join("count.json");
+    let file_name = file.to_str().expect("a path is text");
+    for (count, states) in
+        [("1x10:different", 120), ("2x3:different", 255), ("2x3:same", 2_117), ("3x2:same", 20_491)]
+    {
+        let call =
+            run_tests(&["lab1", "--submission", &solution, "--count", count, "--json", file_name]);
+        assert_eq!(call.code, Some(0), "{}", call.err);
+        let counted: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(&file).expect("it was written"))
+                .expect("it is JSON");
+        assert_eq!(counted["states"], states, "{count}");
+        assert_eq!(counted["outcome"], "space-exhausted");
+    }
+    assert_eq!(run_tests(&["lab1", "--count", "3x2"]).code, Some(2));
+}

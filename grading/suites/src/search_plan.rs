@@ -94,6 +94,14 @@ impl SearchPlan {
         self.stages.iter().map(|stage| (stage.title.as_str(), stage.needs))
     }
 
+    /// The searches that do not depend on what another has found.
+    pub(crate) fn given(self) -> impl Iterator<Item = Search> {
+        self.stages.into_iter().filter_map(|stage| match stage.search {
+            StageSearch::Given(search) => Some(*search),
+            StageSearch::From(_) => None,
+        })
+    }
+
     fn stage(mut self, title: &str, needs: Needs, search: StageSearch) -> Self {
         self.stages.push(Stage { title: title.to_owned(), needs, search });
         self

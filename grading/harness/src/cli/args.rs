@@ -66,6 +66,15 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "breakpoints")]
     pub(super) watch: bool,
 
+    /// Keep the trace of each failed test's shown run in this folder, `traces/LAB` unless said otherwise
+    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = "", require_equals = false)]
+    pub(super) save_traces: Option<PathBuf>,
+
+    /// Follow these saved traces again, or all in `traces/LAB` (or the folder of `--save-traces`), and say of
+    /// each: reproduced, fixed, or no longer applies. Exit code 0 when all are fixed
+    #[arg(long, value_name = "FILE", num_args = 0.., conflicts_with_all = ["watch", "list", "breakpoints", "count", "junit", "json"])]
+    pub(super) replay: Option<Vec<PathBuf>>,
+
     /// Count the states of one search, such as `3x2:same` for three clients that append twice each to one
     /// key (`3x2:different`: a key each), with `--jobs` threads (1 unless said). With --json FILE, as JSON
     #[arg(long, value_name = "CLIENTSxAPPENDS:KEYS", conflicts_with_all = ["watch", "list", "breakpoints", "junit"])]

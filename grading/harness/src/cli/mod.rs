@@ -4,13 +4,14 @@ mod args;
 mod breakpoints;
 mod changes;
 mod count;
+mod saved;
 mod screen;
 mod selection;
 mod watch;
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -109,6 +110,10 @@ fn run(args: &Args, interrupted: &AtomicBool) -> Result<u8> {
     })?;
     let source = args.submission.as_deref().map_or(Source::Lab, Source::at);
     let request = Request { args, workspace, suite: suite.clone(), lab, source };
+    if let Some(files) = &args.replay {
+        let folder = args.save_traces.clone().unwrap_or_default();
+        return saved::replay(&request, files, &traces_folder(&request, &folder));
+    }
     if let Some(spec) = args.count {
         return count::run(&request, spec);
     }
@@ -198,6 +203,16 @@ fn run_once(
     {
         complain(&format!("the traces of failing runs cannot be kept: {error}"));
     }
+    let saved = match &args.save_traces {
+        Some(folder) => {
+            let recorded = |test: &TestReport| {
+                let file = format!("{}-{}.trace", test.number, test.shown_seed?);
+                Some(traces.path().join(file)).filter(|file| file.is_file())
+            };
+            saved::save(&report.tests, recorded, &args.lab, &traces_folder(request, folder))?
+        }
+        None => Vec::new(),
+    };
     let last = LastRun::read(
         workspace.kept().join(format!("last-run-{}.json", args.lab)),
         args.submission.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
@@ -209,6 +224,9 @@ fn run_once(
         let left = tests.len() - report.tests.len();
         let left = terminal::number_of(left as u64, "test");
         screen.print(&format!("{:>12} before the end; {left} left\n", "Interrupted"));
+    }
+    for file in &saved {
+        screen.print(&format!("{:>12} {}\n", "Saved", file.display()));
     }
     last.write(&report);
     write_documents(args, &report)?;
@@ -315,6 +333,15 @@ fn report_of_compile_error(request: &Request<'_>, tests: &[&Test], error: &Compi
     report.parts = parts_of(suite, &report.tests);
     report.add_up();
     report
+}
+
+/// The folder for a lab's saved traces: the one that was named, or else the usual one.
+fn traces_folder(request: &Request<'_>, named: &Path) -> PathBuf {
+    if named.as_os_str().is_empty() {
+        request.workspace.root.join("traces").join(&request.args.lab)
+    } else {
+        named.to_owned()
+    }
 }
 
 /// Keeps the recorded runs that the report shows, for the tools that read traces: one a test.

@@ -1,0 +1,92 @@
+//! Following a saved trace again, with the submission as it is now.
+
+use faultlab::simulate::Options;
+use faultlab::trace::replay::{Replay, Verdict, is_same, replay};
+use faultlab::trace::{Engine, Sink, Trace};
+
+use crate::{Body, Nodes, SeedContext, Suite, Test, run};
+
+/// Why a saved trace cannot be followed at all.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// It is of another lab.
+    #[error("it is of {0}, not of {1}")]
+    OtherLab(String, String),
+    /// The suite has no such test any more.
+    #[error("there is no test {0} any more")]
+    NoTest(String),
+    /// The test is now of another kind than the run that was saved.
+    #[error("test {0} is not what it was when the run was saved")]
+    OtherKind(String),
+    /// The submission does not provide what the test needs.
+    #[error("{0}")]
+    NotProvided(String),
+}
+
+/// Follows a saved trace again.
+///
+/// A run that a search found is followed event by event. A simulated run is its seed's: it is run again,
+/// and is *fixed* when it holds now.
+///
+/// # Errors
+/// When the trace is not of a test of this suite.
+pub fn replay_saved(
+    suite: &Suite,
+    saved: &Trace,
+    nodes: &dyn Nodes,
+) -> Result<Replay, ReplayError> {
+    let header = &saved.header;
+    if header.lab != suite.lab() {
+        return Err(ReplayError::OtherLab(header.lab.clone(), suite.lab().to_owned()));
+    }
+    let number = header.test.parse().ok();
+    let test = number.and_then(|number| suite.test(number));
+    let test = test.ok_or_else(|| ReplayError::NoTest(header.test.clone()))?;
+    match (header.engine, test.body()) {
+        (Engine::Simulate, Body::Simulate(_)) => Ok(run_again(suite, test, saved, nodes)),
+        (Engine::Search, Body::Search(plan)) => {
+            let plan = plan(&mut SeedContext::new(header.seed));
+            let mut best: Option<Replay> = None;
+            for search in plan.given() {
+                let steps = nodes
+                    .steps(search.system().roster())
+                    .map_err(|failure| ReplayError::NotProvided(failure.to_string()))?;
+                let replayed = replay(saved, &mut search.walk(steps.as_ref()));
+                // A test's searches differ in what may happen; the one that breaks, or else the one that
+                // follows the run furthest, is the one that it came from.
+                if best.as_ref().is_none_or(|best| rank(&replayed) > rank(best)) {
+                    best = Some(replayed);
+                }
+            }
+            best.ok_or_else(|| ReplayError::OtherKind(header.test.clone()))
+        }
+        _ => Err(ReplayError::OtherKind(header.test.clone())),
+    }
+}
+
+/// How much a replay says.
+fn rank(replay: &Replay) -> (u8, usize) {
+    match &replay.verdict {
+        Verdict::Reproduced { same: true, .. } => (3, 0),
+        Verdict::Fixed { events } => (2, *events),
+        Verdict::Reproduced { same: false, .. } => (1, 0),
+        Verdict::NoLongerApplies { event, .. } => (0, *event),
+    }
+}
+
+/// Runs the seed of a simulated run again.
+fn run_again(suite: &Suite, test: &Test, saved: &Trace, nodes: &dyn Nodes) -> Replay {
+    let mut sink = Sink::new();
+    let options = Options { recorder: Some(&mut sink), ..Options::default() };
+    let outcome = run(suite, test, saved.header.seed, nodes, options).outcome;
+    let trace = sink.into_trace().expect("a recorded run has a trace");
+    let verdict = match &trace.ending {
+        Some(ending) if !outcome.verdict.held() => Verdict::Reproduced {
+            same: is_same(saved.ending.as_ref(), ending),
+            ending: ending.clone(),
+            event: None,
+        },
+        _ => Verdict::Fixed { events: trace.events.len() },
+    };
+    Replay { verdict, trace, changed: 0 }
+}
