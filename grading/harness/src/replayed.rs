@@ -40,7 +40,7 @@ fn one(suite: &Suite, submission: &Submission, path: &str) -> u8 {
         Verdict::Reproduced { .. } => (style::RED, 1),
         Verdict::NoLongerApplies { .. } => (style::YELLOW, 1),
     };
-    anstream::println!("{name}: {}", style::paint(colour, &replay.verdict.to_string()));
+    anstream::println!("{name}: {}", style::paint(colour, replay.verdict.to_string()));
     if matches!(replay.verdict, Verdict::Reproduced { .. }) {
         for line in excerpt(&replay.trace).lines() {
             println!("    {line}");

@@ -1,8 +1,10 @@
 //! `run-tests` from the outside: exit codes, messages, documents.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -253,4 +255,98 @@ fn the_states_of_the_reference_solution_are_as_many_as_are_known() {
         assert_eq!(counted["outcome"], "space-exhausted");
     }
     assert_eq!(run_tests(&["lab1", "--count", "3x2"]).code, Some(2));
+}
+
+/// A call that goes on until it is told to end.
+struct Going {
+    child: std::process::Child,
+    out: std::sync::mpsc::Receiver<String>,
+}
+
+impl Going {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_run-tests"))
+            .args(arguments)
+            .env("NO_COLOR", "1")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program is there");
+        let stdout = child.stdout.take().expect("it was asked for");
+        let (sender, out) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, out }
+    }
+
+    /// Waits for a line that says this, and gives back all lines up to it.
+    fn wait_for(&self, what: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        loop {
+            let line = self.out.recv_timeout(Duration::from_secs(300));
+            let line = line.unwrap_or_else(|_| panic!("`{what}` never came:\n{lines:#?}"));
+            let found = line.contains(what);
+            lines.push(line);
+            if found {
+                return lines;
+            }
+        }
+    }
+
+    fn interrupt(&self) {
+        let id = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
+        rustix::process::kill_process(id.expect("it has an id"), rustix::process::Signal::INT)
+            .expect("it is there to be interrupted");
+    }
+
+    fn code(mut self) -> Option<i32> {
+        self.child.wait().expect("it can be waited for").code()
+    }
+}
+
+#[test]
+fn watching_runs_again_on_every_save_and_says_what_changed() {
+    let folder = lab0_with("server.rs", "Pong { text: ping.text }", "Pong { text: String::new() }");
+    let path = folder.path().to_str().expect("a path is text");
+    let going = Going::start(&["lab0", "--watch", "--submission", path]);
+    let first = going.wait_for("for a save");
+    assert!(first.iter().any(|line| line.contains("2 failed")), "{first:#?}");
+
+    let server = folder.path().join("server.rs");
+    let wrong = fs::read_to_string(&server).expect("it is there");
+    let right = wrong.replace("Pong { text: String::new() }", "Pong { text: ping.text }");
+    fs::write(&server, right).expect("it can be written");
+    let second = going.wait_for("for a save");
+    assert!(second.iter().any(|line| line.contains("2 passed")), "{second:#?}");
+    let changed = "better than in your last run: 1.1, 1.2";
+    assert!(second.iter().any(|line| line.contains(changed)), "{second:#?}");
+
+    going.interrupt();
+    assert_eq!(going.code(), Some(0));
+}
+
+#[test]
+fn an_interrupt_keeps_what_is_known() {
+    let folder = lab0_with(
+        "client.rs",
+        "fn result(&self)",
+        "fn result(&self) -> Option<Pong> { if self.server == Address::new(\"server1\") { loop {} } self.shown() }\n}\n\nimpl PingClient {\n    fn shown(&self)",
+    );
+    let path = folder.path().to_str().expect("a path is text");
+    let json = folder.path().join("report.json");
+    let json = json.to_str().expect("a path is text");
+    let going = Going::start(&["lab0", "--submission", path, "--json", json]);
+    going.wait_for("Part 1");
+    going.interrupt();
+    going.wait_for("before the end; 1 test left");
+    assert_eq!(going.code(), Some(1));
+    let text = fs::read_to_string(json).expect("the report was written");
+    let report: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+    assert_eq!(report["complete"], false);
+    assert_eq!(report["tests"][0]["status"], "timed-out");
 }

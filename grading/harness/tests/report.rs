@@ -137,8 +137,8 @@ fn report() -> Report {
             handlers: vec![HandlerCost {
                 handler: "server on_message Add".to_owned(),
                 calls: 12_345,
-                total_us: 24_690,
-                longest_us: 310,
+                total_ns: 24_690_000,
+                longest_ns: 310_400,
             }],
         },
     };

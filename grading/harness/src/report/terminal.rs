@@ -178,7 +178,8 @@ fn costs(report: &Report, verbose: bool) -> String {
     let mut text = String::new();
     let shown = if verbose { handlers.len() } else { handlers.len().min(1) };
     for (index, cost) in handlers[..shown].iter().enumerate() {
-        let mean_us = cost.total_us as f64 / cost.calls.max(1) as f64;
+        let mean_us = cost.total_ns as f64 / cost.calls.max(1) as f64 / 1_000.0;
+        let longest_us = cost.longest_ns as f64 / 1_000.0;
         let label = match (index, verbose) {
             (0, true) => "Handlers",
             (0, false) => "Costliest",
@@ -186,8 +187,8 @@ fn costs(report: &Report, verbose: bool) -> String {
         };
         let calls = number_of(cost.calls, "call");
         let rest = format!(
-            "{:<40} {mean_us:>8.1} µs a call, {calls}, at most {} µs",
-            cost.handler, cost.longest_us
+            "{:<40} {mean_us:>8.1} µs a call, {calls}, at most {longest_us:.1} µs",
+            cost.handler
         );
         text.push_str(&format!("{}\n", paint(DIM, format!("{label:>STATUS_COLUMNS$} {rest}"))));
     }

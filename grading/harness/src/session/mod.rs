@@ -168,12 +168,12 @@ fn costliest<'a>(costs: impl Iterator<Item = &'a HandlerCost>) -> Vec<HandlerCos
         sums.entry(&cost.handler)
             .and_modify(|sum| {
                 sum.calls += cost.calls;
-                sum.total_us += cost.total_us;
-                sum.longest_us = sum.longest_us.max(cost.longest_us);
+                sum.total_ns += cost.total_ns;
+                sum.longest_ns = sum.longest_ns.max(cost.longest_ns);
             })
             .or_insert_with(|| cost.clone());
     }
     let mut sums: Vec<HandlerCost> = sums.into_values().collect();
-    sums.sort_by_key(|cost| std::cmp::Reverse(cost.total_us));
+    sums.sort_by_key(|cost| std::cmp::Reverse(cost.total_ns));
     sums
 }

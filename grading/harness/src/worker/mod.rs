@@ -158,12 +158,12 @@ fn perform(
             run
         }
     };
-    let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let cost = |(handler, time): (String, faultlab::simulate::HandlerTime)| HandlerCost {
         handler,
         calls: time.calls,
-        total_us: micros(time.total),
-        longest_us: micros(time.longest),
+        total_ns: ns(time.total),
+        longest_ns: ns(time.longest),
     };
     let handlers = times.handlers.into_iter().map(cost).collect();
     Ok(Done { outcome: run.outcome, searches: run.searches, handlers })

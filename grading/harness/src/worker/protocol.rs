@@ -79,10 +79,10 @@ pub struct HandlerCost {
     pub handler: String,
     /// How often it ran.
     pub calls: u64,
-    /// How long in all, in microseconds.
-    pub total_us: u64,
-    /// How long at most, in microseconds.
-    pub longest_us: u64,
+    /// How long in all, in nanoseconds.
+    pub total_ns: u64,
+    /// How long at most, in nanoseconds.
+    pub longest_ns: u64,
 }
 
 /// Why no frame could be read or written.
