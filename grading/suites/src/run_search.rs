@@ -81,7 +81,10 @@ pub(crate) fn run_searches(
         };
         let report = match nodes.steps(search.system().roster()) {
             Ok(steps) => {
-                let report = search.run_with(steps.as_ref());
+                let report = match stage.probes {
+                    Some(probes) => search.probe_with(steps.as_ref(), probes),
+                    None => search.run_with(steps.as_ref()),
+                };
                 if let Some(origin) = traced {
                     run.trace = search.trace(steps.as_ref(), origin, &report.outcome);
                 }

@@ -1,6 +1,6 @@
 //! What a search test does: one or more searches, and the outcome that each of them needs.
 
-use faultlab::search::{Search, State};
+use faultlab::search::{Probes, Search, State};
 
 /// The searches of a test, one after the other. The first that does not end as it needs to ends the test.
 ///
@@ -31,6 +31,8 @@ pub(crate) struct Stage {
     pub(crate) title: String,
     pub(crate) needs: Needs,
     pub(crate) search: StageSearch,
+    /// Random probes in place of a breadth-first search.
+    pub(crate) probes: Option<Probes>,
 }
 
 /// What is searched.
@@ -77,6 +79,17 @@ impl SearchPlan {
         self.stage(title, Needs::NothingBadWithinBounds, StageSearch::Given(Box::new(search)))
     }
 
+    /// Adds random runs, deeper than breadth can reach, which must find nothing bad. They prove nothing.
+    #[must_use]
+    pub fn probing(self, title: &str, search: Search, probes: Probes) -> Self {
+        let needs = Needs::NothingBadWithinBounds;
+        let mut plan = self.stage(title, needs, StageSearch::Given(Box::new(search)));
+        if let Some(stage) = plan.stages.last_mut() {
+            stage.probes = Some(probes);
+        }
+        plan
+    }
+
     /// Adds a search that starts from the state that the search before, one for a goal, has found, and
     /// needs this outcome.
     #[must_use]
@@ -103,7 +116,7 @@ impl SearchPlan {
     }
 
     fn stage(mut self, title: &str, needs: Needs, search: StageSearch) -> Self {
-        self.stages.push(Stage { title: title.to_owned(), needs, search });
+        self.stages.push(Stage { title: title.to_owned(), needs, search, probes: None });
         self
     }
 }

@@ -3,11 +3,11 @@
 use faultlab::Address;
 use faultlab::linearizability::Sequential;
 use faultlab::property::{Property, clients_done, none_decided, results_ok, violated};
-use faultlab::search::{Linearizable, Search, System};
+use faultlab::search::{Linearizable, Probes, Search, System};
 use lab1_vocabulary::KvCommand;
 
 use super::oracle::{self, Specification};
-use super::stage::{Work, append, client, get, put, server};
+use super::stage::{Work, append, client, get, put, server, value};
 use crate::{CountKeys, Needs, SearchPlan, Test};
 
 /// The most states that an exhaustive search looks at: far more than any solution needs that does not
@@ -89,7 +89,31 @@ pub(super) fn part3() -> Vec<Test> {
                     move |state| watched(rest).start_from(state),
                 )
             }),
+        Test::search("3.25", "Search: clients without end, first steps and random runs")
+            .asserts(
+                "results are linearizable in the first steps of every run, and in long random ones",
+            )
+            .points(3)
+            .searches(|seed| {
+                let probes = Probes { seed: seed.seed(), count: 30, depth_max: 60 };
+                SearchPlan::new().bounded("the first 8 events", endless(3).depth_max(8)).probing(
+                    "random runs of 60 events",
+                    endless(3),
+                    probes,
+                )
+            }),
     ]
+}
+
+/// Clients that append to one key without end.
+fn endless(clients: usize) -> Search {
+    let mut system = System::new().node("server", server(), &());
+    for address in (1..=clients).map(client) {
+        let work = Work::endless(|turn| append("x", value(turn.client, turn.index as usize)));
+        system = system.client("client", address, &server(), work);
+    }
+    let model = Sequential::new(Specification::default());
+    Search::new(system).monitor(Linearizable::new("every command takes effect exactly once", model))
 }
 
 /// The search whose states are counted: clients that append distinct values, to one key or to one each.
