@@ -1,6 +1,8 @@
 //! What the terminal shows while tests run.
 
+use std::env;
 use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
 
 use anstream::AutoStream;
 use faultlab_suites::Suite;
@@ -10,6 +12,9 @@ use crate::report::style::{GREEN, paint};
 use crate::report::{TestReport, terminal};
 use crate::session::{Observer, Progress};
 
+/// How often the line that comes and goes is renewed, at most.
+const REFRESH: Duration = Duration::from_millis(100);
+
 /// A screen: lines that stay, and under them one that says how far the session is.
 pub(super) struct Screen<'a> {
     suite: &'a Suite,
@@ -17,14 +22,24 @@ pub(super) struct Screen<'a> {
     /// Whether the line that comes and goes is shown: only where somebody sees it.
     live: bool,
     shown: bool,
+    last_progress: Option<Instant>,
     last: Option<TestReport>,
     watch: Option<&'a mut Watch>,
 }
 
 impl<'a> Screen<'a> {
     pub(super) fn new(suite: &'a Suite, watch: Option<&'a mut Watch>) -> Self {
-        let live = io::stdout().is_terminal() && io::stderr().is_terminal();
-        Self { suite, out: anstream::stdout(), live, shown: false, last: None, watch }
+        let dumb = env::var_os("TERM").is_none_or(|terminal| terminal == "dumb");
+        let live = !dumb && io::stdout().is_terminal() && io::stderr().is_terminal();
+        Self {
+            suite,
+            out: anstream::stdout(),
+            live,
+            shown: false,
+            last_progress: None,
+            last: None,
+            watch,
+        }
     }
 
     /// Prints lines that stay. When standard output is gone, nobody is left to be told, and the
@@ -36,9 +51,13 @@ impl<'a> Screen<'a> {
 
     /// Shows what is going on, until the next line.
     pub(super) fn status(&mut self, what: &str) {
+        self.show(&paint(GREEN, format!("{what:>12} ...")));
+    }
+
+    fn show(&mut self, line: &str) {
         if self.live {
-            let what = paint(GREEN, format!("{what:>12}"));
-            let _ = write!(anstream::stderr(), "\r\x1b[2K{what} ...");
+            self.clear();
+            let _ = write!(anstream::stderr(), "{line}");
             self.shown = true;
         }
     }
@@ -46,7 +65,8 @@ impl<'a> Screen<'a> {
     /// Takes the line that comes and goes away.
     pub(super) fn clear(&mut self) {
         if self.shown {
-            let _ = write!(anstream::stderr(), "\r\x1b[2K");
+            // Moves the cursor, which also those want who want no colours.
+            let _ = write!(io::stderr(), "\r\x1b[2K");
             self.shown = false;
         }
     }
@@ -59,14 +79,14 @@ impl Observer for Screen<'_> {
     }
 
     fn progress(&mut self, progress: Progress) {
-        if !self.live {
+        if self.last_progress.is_some_and(|last| last.elapsed() < REFRESH) {
             return;
         }
+        self.last_progress = Some(Instant::now());
         let Some(test) = progress.test else { return };
         let what = paint(GREEN, format!("{:>12}", "Running"));
         let Progress { runs_done, runs, .. } = progress;
-        let _ = write!(anstream::stderr(), "\r\x1b[2K{what} {runs_done}/{runs} runs, at {test}");
-        self.shown = true;
+        self.show(&format!("{what} {runs_done}/{runs} runs, at {test}"));
     }
 
     fn wants_to_stop(&mut self) -> bool {

@@ -58,9 +58,9 @@ fn status_line(test: &TestReport) -> String {
     let seeds = match (test.seeds_run, test.seeds_passed) {
         (1, _) | (_, 0) => String::new(),
         (run, passed) if run == passed => String::new(),
-        (run, passed) => format!(" ({passed} of {run} seeds pass)"),
+        (run, passed) => paint(DIM, format!(" ({passed} of {run} seeds pass)")),
     };
-    let rest = format!("[{points:>7}] {:<5} {}{}", test.number, test.title, paint(DIM, seeds));
+    let rest = format!("[{points:>7}] {:<5} {}{}", test.number, test.title, seeds);
     line(style, word, &rest)
 }
 
