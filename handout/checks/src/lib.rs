@@ -31,3 +31,12 @@ chapters! {
     faq: "../../src/faq.md",
     glossary: "../../src/glossary.md",
 }
+
+chapters! {
+    instructors_index: "../../instructors/src/index.md",
+    instructors_tests: "../../instructors/src/tests.md",
+    instructors_mutants: "../../instructors/src/mutants.md",
+    instructors_labs: "../../instructors/src/labs.md",
+    instructors_course: "../../instructors/src/course.md",
+    instructors_promises: "../../instructors/src/promises.md",
+}

@@ -1,0 +1,7 @@
+//! The vocabulary of lab 9: what a client is asked. It is answered with a number.
+
+use serde::{Deserialize, Serialize};
+
+/// Draw a ticket.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Draw;
