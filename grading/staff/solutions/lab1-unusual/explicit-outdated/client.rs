@@ -17,14 +17,14 @@ pub struct KvClient {
     command: Option<KvCommand>,
     /// The result of the last command.
     result: Option<KvResult>,
-    /// How often the server said that a request was outdated, up to 100.
-    outdated: u8,
+    /// Whether the server ever said that a request was outdated.
+    outdated: bool,
 }
 
 impl KvClient {
     /// A client of the server at this address that has not been asked for anything yet.
     pub fn new(server: Address) -> Self {
-        Self { server, number: 0, command: None, result: None, outdated: 0 }
+        Self { server, number: 0, command: None, result: None, outdated: false }
     }
 
     /// Asks for the command under way, if there is one, and sets a timer to ask again.
@@ -62,7 +62,7 @@ impl Node for KvClient {
                 self.command = None;
                 self.result = Some(result);
             }
-            Message::Outdated { .. } => self.outdated = 100.min(self.outdated + 1),
+            Message::Outdated { .. } => self.outdated = true,
             Message::Reply { .. } | Message::Request { .. } => {}
         }
     }

@@ -1,5 +1,5 @@
 //! A correct solution of lab 1, built differently: the server does not execute requests as they arrive.
-//! It puts them in a queue, which a timer empties a millisecond later, in no particular hurry.
+//! It puts them in a queue, unless they are there already, and a timer empties it a millisecond later.
 
 pub mod at_most_once;
 pub mod client;

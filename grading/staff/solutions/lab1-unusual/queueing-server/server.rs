@@ -38,7 +38,10 @@ impl Node for KvServer {
             if self.queue.is_empty() {
                 ctx.set_timer(Timer::EmptyQueue, QUEUE_FOR);
             }
-            self.queue.push(AmoCommand { client: from, number, command });
+            let command = AmoCommand { client: from, number, command };
+            if !self.queue.contains(&command) {
+                self.queue.push(command);
+            }
         }
     }
 
