@@ -289,3 +289,66 @@ pub(super) fn at_most_once() -> Property {
         Ok(())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An operation on the key `k`: by whom, what, the result, and from when to when.
+    fn operation(
+        client: usize,
+        command: KvCommand,
+        result: KvResult,
+        called: u64,
+        returned: u64,
+    ) -> Operation<KvCommand, KvResult> {
+        let client = Address::numbered("client", client);
+        Operation { client, command, result: Some(result), called, returned: Some(returned) }
+    }
+
+    fn append(value: &str) -> KvCommand {
+        KvCommand::Append { key: "k".to_owned(), value: value.to_owned() }
+    }
+
+    fn appended(whole: &str) -> KvResult {
+        KvResult::Appended(whole.to_owned())
+    }
+
+    #[test]
+    fn at_least_once_allows_repetitions_and_nothing_else() {
+        let history = |second: KvResult| {
+            let second = operation(2, append("b]"), second, 30, 40);
+            none_impossible(&[operation(1, append("a]"), appended("a]"), 10, 20), second])
+        };
+        assert_eq!(history(appended("a]b]")), Ok(()));
+        assert_eq!(history(appended("a]a]b]b]")), Ok(()));
+        // An acknowledged append is lost; something was never appended; its own value is not last.
+        for impossible in ["b]", "a]x]b]", "b]a]"] {
+            assert!(history(appended(impossible)).is_err(), "{impossible}");
+        }
+        assert!(history(KvResult::PutDone).is_err());
+    }
+
+    #[test]
+    fn at_least_once_allows_a_late_put_to_win() {
+        let put = |value: &str| KvCommand::Put { key: "k".to_owned(), value: value.to_owned() };
+        let history = |seen: KvResult| {
+            none_impossible(&[
+                operation(1, put("a]"), KvResult::PutDone, 10, 20),
+                operation(1, put("b]"), KvResult::PutDone, 30, 40),
+                operation(1, get("k"), seen, 50, 60),
+            ])
+        };
+        assert_eq!(history(KvResult::Value("b]".to_owned())), Ok(()));
+        assert_eq!(history(KvResult::Value("a]".to_owned())), Ok(()));
+        assert!(history(KvResult::Value("c]".to_owned())).is_err());
+        assert!(history(KvResult::KeyNotFound).is_err());
+    }
+
+    #[test]
+    fn appends_that_took_effect_once_form_a_chain() {
+        assert_eq!(not_once("a]b]", "a]b]c]"), None);
+        assert!(not_once("a]a]", "a]a]c]").is_some_and(|expected| expected.contains("once")));
+        assert!(not_once("a]c]", "a]b]c]").is_some_and(|expected| expected.contains("begin")));
+    }
+}

@@ -268,15 +268,15 @@ fn large_value(client: Address, index: usize) -> String {
 }
 
 /// At most four timers have fired for each command, and a hundred a second besides for each client: as
-/// many as a fast perpetual tick needs, but not as many as one tick a command.
+/// many as a fast perpetual tick needs, but not a tick for each command that there ever was.
 fn few_timers() -> Property {
     Property::new("timers do not pile up", |view| {
         let (Some(traffic), Some(now_ns)) = (view.traffic(), view.now_ns()) else { return Ok(()) };
         let fired = traffic.timers_fired;
         let clients = view.clients();
         let commands: usize = clients.iter().map(|&client| view.operations(client).len()).sum();
-        let tenths = now_ns / Duration::from_millis(10).as_nanos() as u64;
-        let limit = 4 * commands as u64 + tenths * clients.len() as u64;
+        let ticks = now_ns / Duration::from_millis(10).as_nanos() as u64;
+        let limit = 4 * commands as u64 + ticks * clients.len() as u64;
         if fired > limit {
             return Err(violated(
                 format!("at most {limit} timers to fire for {commands} commands by now"),

@@ -1,5 +1,5 @@
 //! A correct solution of lab 1, built differently: the server does not execute requests as they arrive.
-//! It puts them in a queue, unless they are there already, and a timer empties it a millisecond later.
+//! For each client it lets the newest one wait, and a timer has them all executed a millisecond later.
 
 pub mod at_most_once;
 pub mod client;

@@ -1,5 +1,7 @@
 //! The server. It executes what clients ask, each command once, and tells them what came out.
 
+use std::collections::BTreeMap;
+
 use faultlab::{Address, Application, Context, Node};
 use lab1_vocabulary::KvCommand;
 use serde::{Deserialize, Serialize};
@@ -7,20 +9,20 @@ use serde::{Deserialize, Serialize};
 use crate::at_most_once::{AmoCommand, AtMostOnce};
 use crate::messages::Message;
 use crate::store::KvStore;
-use crate::timers::{QUEUE_FOR, Timer};
+use crate::timers::{Timer, WAIT_FOR_MORE};
 
 /// The server, with the store that it keeps.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KvServer {
     store: AtMostOnce<KvStore>,
-    /// What has arrived and was not executed yet. While there is something, a timer is set.
-    queue: Vec<AmoCommand<KvCommand>>,
+    /// For each client its newest request, until it is executed. While there is one, a timer is set.
+    waiting: BTreeMap<Address, (u64, KvCommand)>,
 }
 
 impl KvServer {
     /// A server that keeps this store.
     pub fn new(store: KvStore) -> Self {
-        Self { store: AtMostOnce::new(store), queue: Vec::new() }
+        Self { store: AtMostOnce::new(store), waiting: BTreeMap::new() }
     }
 }
 
@@ -34,21 +36,18 @@ impl Node for KvServer {
         message: Message,
         ctx: &mut Context<'_, Message, Timer>,
     ) {
-        if let Message::Request { number, command } = message {
-            if self.queue.is_empty() {
-                ctx.set_timer(Timer::EmptyQueue, QUEUE_FOR);
-            }
-            let command = AmoCommand { client: from, number, command };
-            if !self.queue.contains(&command) {
-                self.queue.push(command);
-            }
+        let Message::Request { number, command } = message else { return };
+        if self.waiting.is_empty() {
+            ctx.set_timer(Timer::ServeAll, WAIT_FOR_MORE);
+        }
+        if self.waiting.get(&from).is_none_or(|(newest, _)| *newest < number) {
+            self.waiting.insert(from, (number, command));
         }
     }
 
     fn on_timer(&mut self, _: Timer, ctx: &mut Context<'_, Message, Timer>) {
-        for command in std::mem::take(&mut self.queue) {
-            let (client, number) = (command.client, command.number);
-            if let Some(result) = self.store.execute(command) {
+        for (client, (number, command)) in std::mem::take(&mut self.waiting) {
+            if let Some(result) = self.store.execute(AmoCommand { client, number, command }) {
                 ctx.send(client, Message::Reply { number, result });
             }
         }

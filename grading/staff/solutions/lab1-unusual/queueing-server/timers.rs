@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 /// How long a client waits for a reply before it asks again.
 pub const RETRY_AFTER: Duration = Duration::from_millis(100);
 
-/// How long the server lets requests wait.
-pub const QUEUE_FOR: Duration = Duration::from_millis(1);
+/// How long the server lets requests wait for others.
+pub const WAIT_FOR_MORE: Duration = Duration::from_millis(1);
 
 /// A timer of lab 1.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -18,6 +18,6 @@ pub enum Timer {
         /// The number of the command that this timer was set for.
         number: u64,
     },
-    /// The server executes what is in its queue.
-    EmptyQueue,
+    /// The server executes what is waiting.
+    ServeAll,
 }

@@ -1,0 +1,140 @@
+//! The bench: a lab's suite, and the submissions of known worth that it is tried on.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context, Result, bail};
+use faultlab_harness::build::{self, Lab, Libraries, Source, Workspace};
+use faultlab_harness::report::{Status, TestReport};
+use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds};
+use faultlab_harness::supervisor::WorkerCommand;
+use faultlab_suites::{Kind, SEED, SEEDS, Suite, Test, TestNumber};
+
+/// A lab's suite, ready to be run on submissions.
+#[derive(Debug)]
+pub struct Bench {
+    workspace: Workspace,
+    lab: Lab,
+    libraries: Libraries,
+    suite: Suite,
+}
+
+/// A submission of known worth.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// Its name: that of its folder or patch.
+    pub name: String,
+    /// Where it is.
+    pub source: Source,
+}
+
+impl Bench {
+    /// The bench of a lab.
+    ///
+    /// # Errors
+    /// When there is no such lab, or the libraries cannot be built.
+    pub fn new(lab: &str) -> Result<Self> {
+        let workspace = Workspace::of_this_program()?;
+        let found = workspace.lab(lab).with_context(|| format!("there is no lab `{lab}`"))?;
+        let suite = faultlab_suites::all()
+            .into_iter()
+            .find(|suite| suite.lab() == lab)
+            .with_context(|| format!("there is no suite of {lab}"))?;
+        let libraries = Libraries::of(&workspace)?;
+        Ok(Self { workspace, lab: found, libraries, suite })
+    }
+
+    /// The folder with the lab's mutants and what is known about them.
+    #[must_use]
+    pub fn mutants_folder(&self) -> PathBuf {
+        self.staff().join("mutants").join(&self.lab.name)
+    }
+
+    /// The right solutions: the reference, and those that are built differently.
+    ///
+    /// # Errors
+    /// When the folders cannot be read.
+    pub fn solutions(&self) -> Result<Vec<Subject>> {
+        let solutions = self.staff().join("solutions");
+        let mut found = vec![solutions.join(&self.lab.name)];
+        found.extend(sorted(&solutions.join(format!("{}-unusual", self.lab.name)))?);
+        found.iter().map(|folder| Subject::at(folder)).collect()
+    }
+
+    /// The mutants.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn mutants(&self) -> Result<Vec<Subject>> {
+        let mut files = sorted(&self.mutants_folder())?;
+        files.retain(|file| file.extension().is_some_and(|end| end == "patch"));
+        files.iter().map(|file| Subject::at(file)).collect()
+    }
+
+    fn staff(&self) -> PathBuf {
+        self.workspace.root.join("grading").join("staff")
+    }
+
+    /// The tests that submissions are tried on: all but searches, of which a wrong submission can make
+    /// very long ones.
+    pub fn tests(&self) -> impl Iterator<Item = &Test> {
+        self.suite.tests().filter(|test| test.kind() != Kind::Search)
+    }
+
+    /// Runs these tests on a submission, with the default seeds, in one worker.
+    ///
+    /// # Errors
+    /// When the submission does not compile.
+    pub fn run(&self, subject: &Subject) -> Result<Vec<TestReport>> {
+        let sources = subject.source.files(&self.workspace, &self.lab)?;
+        let program = build::compile(&self.workspace, &self.lab, &self.libraries, &sources, false)?;
+        let traces = tempfile::tempdir()?;
+        let plan = Plan {
+            suite: &self.suite,
+            tests: self.tests().collect(),
+            seeds: Seeds::Derived { suite: SEED, count: SEEDS },
+            workers: 1,
+            worker: WorkerCommand { program: program.file, arguments: Vec::new() },
+            traces: traces.path().to_owned(),
+            reproduce: &|_, _| String::new(),
+        };
+        let result = session::run(&plan, &mut Silence, &AtomicBool::new(false));
+        if result.tests.len() != self.tests().count() {
+            bail!("only {} tests came to their end", result.tests.len());
+        }
+        Ok(result.tests)
+    }
+}
+
+impl Subject {
+    fn at(path: &Path) -> Result<Self> {
+        let name = path.file_stem().context("a submission has a name")?;
+        Ok(Self { name: name.to_string_lossy().into_owned(), source: Source::at(path) })
+    }
+}
+
+/// The tests that cost points.
+#[must_use]
+pub fn lost(reports: &[TestReport]) -> Vec<TestNumber> {
+    let lost = reports.iter().filter(|report| report.status != Status::Passed);
+    lost.map(|report| report.number).collect()
+}
+
+/// What is in a folder, by name.
+fn sorted(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries =
+        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// Nobody watches.
+struct Silence;
+
+impl Observer for Silence {
+    fn finished(&mut self, _report: &TestReport) {}
+
+    fn progress(&mut self, _progress: Progress) {}
+}

@@ -1,0 +1,59 @@
+//! `losses`: prints the tests that each mutant of a lab loses, as `table.tsv` has them.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::thread;
+
+use anyhow::{Result, bail};
+use clap::Parser;
+use faultlab_staff::{Bench, Subject, lost};
+
+/// Prints the tests that each mutant of a lab loses.
+#[derive(Debug, Parser)]
+struct Args {
+    /// The lab: `lab1`.
+    lab: String,
+    /// Only these mutants.
+    mutants: Vec<String>,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    let bench = Bench::new(&args.lab)?;
+    let mut mutants = bench.mutants()?;
+    for name in &args.mutants {
+        if mutants.iter().all(|mutant| mutant.name != *name) {
+            bail!("there is no mutant `{name}`");
+        }
+    }
+    mutants.retain(|mutant| args.mutants.is_empty() || args.mutants.contains(&mutant.name));
+    for (name, line) in run_all(&bench, mutants) {
+        println!("{name}\t{}", line?);
+    }
+    Ok(())
+}
+
+/// Runs the suite on each mutant, on all processors; by name.
+fn run_all(bench: &Bench, mutants: Vec<Subject>) -> BTreeMap<String, Result<String>> {
+    let todo = Mutex::new(mutants);
+    let done = Mutex::new(BTreeMap::new());
+    let next = || todo.lock().ok()?.pop();
+    let work = || {
+        while let Some(mutant) = next() {
+            let line = bench.run(&mutant).map(|reports| {
+                let lost = lost(&reports);
+                lost.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+            });
+            eprintln!("{}", mutant.name);
+            if let Ok(mut done) = done.lock() {
+                done.insert(mutant.name, line);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    done.into_inner().unwrap_or_default()
+}

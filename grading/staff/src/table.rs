@@ -1,0 +1,67 @@
+//! What is known about a lab's mutants: the tests that each must lose, and why a test stays that is
+//! never the only one to catch something.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use faultlab_suites::TestNumber;
+
+/// The two tables of a lab's mutants.
+///
+/// `table.tsv` has a line for each mutant: its name, a tab, and the numbers of the tests that it loses,
+/// with spaces between. `stays.tsv` has a line for each test that is never the only one to lose: its
+/// number, a tab, and why it stays. Lines that begin with `#` are comments.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// The tests that each mutant must lose.
+    pub losses: BTreeMap<String, BTreeSet<TestNumber>>,
+    /// Why a test stays although others catch all that it catches.
+    pub stays: BTreeMap<TestNumber, String>,
+}
+
+impl Table {
+    /// The tables in a folder.
+    ///
+    /// # Errors
+    /// When they cannot be read, a line has no tab, a number is none, or a name is there twice.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let mut table = Self::default();
+        for (name, numbers) in lines(&folder.join("table.tsv"))? {
+            let numbers = numbers.split_whitespace().map(str::parse);
+            let numbers = numbers.collect::<Result<_, _>>().with_context(|| name.clone())?;
+            if table.losses.insert(name.clone(), numbers).is_some() {
+                bail!("{name} is twice in table.tsv");
+            }
+        }
+        for (number, reason) in lines(&folder.join("stays.tsv"))? {
+            if table.stays.insert(number.parse()?, reason).is_some() {
+                bail!("{number} is twice in stays.tsv");
+            }
+        }
+        Ok(table)
+    }
+
+    /// The mutants that lose this test and no other.
+    pub fn caught_only_by(&self, number: TestNumber) -> impl Iterator<Item = &str> {
+        self.losses
+            .iter()
+            .filter(move |(_, lost)| lost.len() == 1 && lost.contains(&number))
+            .map(|(name, _)| name.as_str())
+    }
+}
+
+/// The lines of a table, split at their first tab.
+fn lines(file: &Path) -> Result<Vec<(String, String)>> {
+    let text =
+        fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let (first, rest) =
+                line.split_once('\t').with_context(|| format!("no tab in `{line}`"))?;
+            Ok((first.to_owned(), rest.to_owned()))
+        })
+        .collect()
+}

@@ -1,0 +1,105 @@
+//! The suites, tried on solutions that are right and on mutants: one trial for each, and one for what
+//! the tables say.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Result;
+use faultlab_harness::report::TestReport;
+use faultlab_staff::{Bench, Subject, Table, lost};
+use faultlab_suites::TestNumber;
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// The labs that have mutants.
+const LABS: [&str; 1] = ["lab1"];
+
+fn main() -> Result<ExitCode> {
+    let arguments = Arguments::from_args();
+    let mut trials = Vec::new();
+    for lab in LABS {
+        trials.extend(trials_of(lab)?);
+    }
+    Ok(libtest_mimic::run(&arguments, trials).exit_code())
+}
+
+fn trials_of(lab: &str) -> Result<Vec<Trial>> {
+    let bench = Arc::new(Bench::new(lab)?);
+    let table = Arc::new(Table::read(&bench.mutants_folder())?);
+    let mut trials = Vec::new();
+    {
+        let (bench, table) = (Arc::clone(&bench), Arc::clone(&table));
+        trials.push(Trial::test(format!("{lab}::table"), move || table_is_whole(&bench, &table)));
+    }
+    for solution in bench.solutions()? {
+        let bench = Arc::clone(&bench);
+        let name = format!("{lab}::solution::{}", solution.name);
+        trials.push(Trial::test(name, move || loses_exactly(&bench, &solution, &BTreeSet::new())));
+    }
+    for mutant in bench.mutants()? {
+        let (bench, table) = (Arc::clone(&bench), Arc::clone(&table));
+        let name = format!("{lab}::mutant::{}", mutant.name);
+        trials.push(Trial::test(name, move || {
+            let expected = table.losses.get(&mutant.name).ok_or("it is not in table.tsv")?;
+            loses_exactly(&bench, &mutant, expected)
+        }));
+    }
+    Ok(trials)
+}
+
+/// The tables speak of the mutants and tests that there are; every mutant is caught, and every test is
+/// the only one to catch some mutant, or says why it stays.
+fn table_is_whole(bench: &Bench, table: &Table) -> Result<(), Failed> {
+    let mutants: BTreeSet<String> =
+        bench.mutants()?.into_iter().map(|mutant| mutant.name).collect();
+    let tests: BTreeSet<TestNumber> = bench.tests().map(|test| test.number()).collect();
+    let mut wrong = Vec::new();
+    for (name, lost) in &table.losses {
+        if !mutants.contains(name) {
+            wrong.push(format!("there is no mutant `{name}`"));
+        }
+        if lost.is_empty() {
+            wrong.push(format!("`{name}` is caught by nothing"));
+        }
+        wrong.extend(lost.difference(&tests).map(|number| format!("there is no test {number}")));
+    }
+    for number in table.stays.keys().filter(|number| !tests.contains(number)) {
+        wrong.push(format!("there is no test {number} that could stay"));
+    }
+    for &number in &tests {
+        match (table.caught_only_by(number).next(), table.stays.contains_key(&number)) {
+            (Some(mutant), true) => {
+                wrong.push(format!("{number} needs no reason to stay: it alone catches `{mutant}`"))
+            }
+            (None, false) => wrong.push(format!(
+                "{number} is never the only test to catch a mutant: say in stays.tsv why it stays"
+            )),
+            _ => {}
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+}
+
+fn loses_exactly(
+    bench: &Bench,
+    subject: &Subject,
+    expected: &BTreeSet<TestNumber>,
+) -> Result<(), Failed> {
+    let reports = bench.run(subject)?;
+    let lost: BTreeSet<TestNumber> = lost(&reports).into_iter().collect();
+    let mut wrong = Vec::new();
+    for number in expected.difference(&lost) {
+        wrong.push(format!("it should lose {number}, and passes it"));
+    }
+    for number in lost.difference(expected) {
+        let why = reports.iter().find(|report| report.number == *number).map(why);
+        wrong.push(format!("it should not lose {number}: {}", why.unwrap_or_default()));
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+}
+
+fn why(report: &TestReport) -> String {
+    let of = format!("{} of {} seeds passed", report.seeds_passed, report.seeds_run);
+    let property = report.property.as_deref().unwrap_or_default();
+    format!("{of}; {property}; {}", report.reason.as_deref().unwrap_or_default())
+}
