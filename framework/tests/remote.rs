@@ -2,7 +2,6 @@
 //! process that dies, loops or lies.
 #![cfg(unix)]
 
-#[allow(dead_code)]
 #[path = "fixtures/at_most_once.rs"]
 mod at_most_once;
 mod common;

@@ -1,6 +1,9 @@
 //! A small system for the engines' tests: a client that asks a counter until it is answered, and a
 //! server that adds. Every way in which it can be wrong is a switch of the server.
 
+// Each test file uses a part of it.
+#![allow(dead_code)]
+
 use std::time::Duration;
 
 use faultlab::simulate::NodeSpec;
