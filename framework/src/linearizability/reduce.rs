@@ -27,8 +27,10 @@ const SHOWN_MAX: usize = 16;
 /// So many results are tried when it comes to what the failing operation could have returned.
 const ANSWERS_MAX: usize = 16;
 /// Configurations for one question; a question that needs more counts as a no.
-const CONFIGURATIONS_PER_TRIAL: u64 = 20_000;
+const CONFIGURATIONS_PER_TRIAL: u64 = 5_000;
 /// Configurations for all questions together.
+const CONFIGURATIONS_FOR_TRIALS: u64 = 200_000;
+/// Configurations to see the violation again.
 const CONFIGURATIONS_MAX: u64 = 2_000_000;
 const MEMORY_BYTES_MAX: usize = 1 << 28;
 
@@ -173,7 +175,7 @@ impl<'a, M: Model> Reduction<'_, 'a, M> {
             let mut dropped_any = false;
             // From the front: what lies far back matters least.
             let mut at = 0;
-            while at < self.kept.len() && self.configurations < CONFIGURATIONS_MAX {
+            while at < self.kept.len() && self.configurations < CONFIGURATIONS_FOR_TRIALS {
                 let end = (at + length).min(self.kept.len());
                 if self.drop_run(at, end) {
                     dropped_any = true;
@@ -186,7 +188,7 @@ impl<'a, M: Model> Reduction<'_, 'a, M> {
             } else if !dropped_any {
                 break;
             }
-            if self.configurations >= CONFIGURATIONS_MAX {
+            if self.configurations >= CONFIGURATIONS_FOR_TRIALS {
                 break;
             }
         }

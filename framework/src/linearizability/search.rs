@@ -94,6 +94,8 @@ struct Candidate {
     next_state: u32,
     // The smaller, the sooner it is tried.
     wanted: u64,
+    // The row it leads to, where that is in the set already; else `NONE`.
+    row: u32,
 }
 
 const GROUP_BIT: u32 = 1 << 31;
@@ -274,23 +276,27 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
             }
             let candidate = self.candidates.pop().expect("not empty");
             let (row, position) = (frame.row, frame.position);
-            let next_position = self.make_row(row, position, candidate);
-            if next_position == end {
-                let mut order = self.order();
-                order.push(self.item(candidate.placed, row));
-                return Outcome::Linearizable(order);
-            }
-            if next_position > position {
-                self.arrive(position, next_position);
-            }
-            let Some(row) = self.seen.insert(&self.row) else { continue };
-            for passed in position..next_position {
-                self.leave_behind(passed);
-                self.enter(passed + 1);
+            let (mut next_row, mut next_position) = (candidate.row, position);
+            if next_row == NONE {
+                next_position = self.make_row(row, position, candidate);
+                if next_position == end {
+                    let mut order = self.order();
+                    order.push(self.item(candidate.placed, row));
+                    return Outcome::Linearizable(order);
+                }
+                if next_position > position {
+                    self.arrive(position, next_position);
+                }
+                let Some(new) = self.seen.insert(&self.row) else { continue };
+                next_row = new;
+                for passed in position..next_position {
+                    self.leave_behind(passed);
+                    self.enter(passed + 1);
+                }
             }
             let candidates = self.candidates.len();
             self.frames.push(Frame {
-                row,
+                row: next_row,
                 placed: candidate.placed,
                 candidates,
                 position: next_position,
@@ -312,12 +318,23 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
         Outcome::Violation { failing, prefix, certain: self.is_certain(furthest) }
     }
 
-    /// Whether no operation under way at this return was ever refused for the result it got later.
-    fn is_certain(&self, position: u32) -> bool {
-        let called = self.problem.calls_before[position as usize] as usize;
-        self.problem.calls[..called].iter().all(|&operation| {
-            self.problem.answered[operation as usize].return_at <= position
-                || !self.refused[operation as usize]
+    /// Whether the results that operations under way at this return got later played no part: none was
+    /// refused for its result, and those that only observed could not have done anything else.
+    fn is_certain(&mut self, position: u32) -> bool {
+        let problem = self.problem;
+        let called = problem.calls_before[position as usize] as usize;
+        problem.calls[..called].iter().all(|&number| {
+            let operation = &problem.answered[number as usize];
+            if operation.return_at <= position {
+                return true;
+            }
+            // Where it changes none of the states that were met, it leads to no others.
+            let states = 0..self.space.states.len() as u32;
+            !self.refused[number as usize]
+                && (!operation.only_observes
+                    || states
+                        .into_iter()
+                        .all(|state| self.space.step(problem, state, operation.command).0 == state))
         })
     }
 
@@ -419,12 +436,17 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
                             problem.commands.value(operation.command)
                         );
                         self.candidates.truncate(start);
-                        self.candidates.push(Candidate { placed, next_state, wanted: 0 });
+                        self.candidates.push(Candidate {
+                            placed,
+                            next_state,
+                            wanted: 0,
+                            row: NONE,
+                        });
                         return;
                     }
                     self.observers.push(placed);
                 } else if fits {
-                    self.candidates.push(Candidate { placed, next_state, wanted: 0 });
+                    self.candidates.push(Candidate { placed, next_state, wanted: 0, row: NONE });
                 } else {
                     self.refused[placed as usize] = true;
                 }
@@ -436,9 +458,16 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
                 && self.is_placed(*after, row, position)
             {
                 let (next_state, _) = self.space.step(problem, state, *command);
-                if next_state != state {
-                    let placed = group as u32 | GROUP_BIT;
-                    self.candidates.push(Candidate { placed, next_state, wanted: 0 });
+                if next_state == state {
+                    continue;
+                }
+                let placed = group as u32 | GROUP_BIT;
+                let mut candidate = Candidate { placed, next_state, wanted: 0, row: NONE };
+                // Into the set at once, so that a way here that spends more is covered by this one.
+                self.make_row(row, position, candidate);
+                if let Some(new) = self.seen.insert(&self.row) {
+                    candidate.row = new;
+                    self.candidates.push(candidate);
                 }
             }
         }
