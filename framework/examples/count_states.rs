@@ -1,31 +1,64 @@
-//! Counts the states of the at-most-once protocol: `count_states CLIENTSxAPPENDS:same|different [THREADS]`.
+//! Counts the states of the at-most-once protocol.
+//!
+//! `count_states CLIENTSxAPPENDS:same|different [THREADS] [elsewhere]`; `elsewhere` has the nodes in
+//! two other processes, as in grading.
 
 #[path = "../tests/fixtures/at_most_once.rs"]
 mod at_most_once;
 
+use std::io;
 use std::num::NonZeroUsize;
-use std::process::ExitCode;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
 
-use at_most_once::{Keys, search, submission};
+use at_most_once::{Keys, search, submission, system};
+use faultlab::worker::remote::{Fleet, Process, RemoteSteps, SERVE_NODES, serve_stdin};
+
+/// How long the other processes may take for a batch.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|first| first == SERVE_NODES) {
+        return match serve_stdin(&submission()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
     let Some((clients, appends, keys)) = arguments.first().and_then(|text| size(text)) else {
-        eprintln!("usage: count_states CLIENTSxAPPENDS:same|different [THREADS]");
+        eprintln!("usage: count_states CLIENTSxAPPENDS:same|different [THREADS] [elsewhere]");
         return ExitCode::FAILURE;
     };
     let threads = arguments.get(1).and_then(|text| text.parse().ok()).unwrap_or(NonZeroUsize::MIN);
-    let report = search(clients, appends, keys).threads(threads).run(&submission());
+    let search = search(clients, appends, keys).threads(threads);
+    let report = if arguments.iter().any(|word| word == "elsewhere") {
+        let roster = system(clients, appends, keys).roster().to_vec();
+        search.run_with(&RemoteSteps::new(Fleet::new(2, |_| start()), roster))
+    } else {
+        search.run(&submission())
+    };
     let statistics = &report.statistics;
     println!("{:?}", report.outcome);
     println!("{statistics:#?}");
     println!(
-        "{:.2} million states and {:.2} million transitions a second, {:.1} bytes a state",
+        "{:.2} million states and {:.2} million events a second, {:.1} bytes a state",
         statistics.states_per_second() / 1e6,
         statistics.transitions as f64 / statistics.elapsed.as_secs_f64() / 1e6,
         statistics.peak_bytes as f64 / statistics.states as f64,
     );
     ExitCode::SUCCESS
+}
+
+/// Starts this program again, to hold nodes.
+fn start() -> io::Result<Process> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let child = Command::new(std::env::current_exe()?)
+        .arg(SERVE_NODES)
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .spawn()?;
+    Process::new(ours, child, PATIENCE)
 }
 
 /// `3x4:same` as clients, appends and keys.

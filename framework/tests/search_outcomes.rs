@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 use at_most_once::{Keys, search, submission, system};
 use faultlab::property::{Property, clients_done, none_decided, results_ok, violated};
 use faultlab::search::{Limit, Outcome, PathEvent, Search, Statistics};
+use faultlab::worker::pure::LocalSteps;
 use faultlab::{Address, codec};
 
 /// "No two clients have each had two results": false in the middle of the space.
@@ -138,4 +139,31 @@ fn what_cannot_talk_makes_no_progress() {
             .run(&submission());
         assert_eq!(report.outcome, Outcome::Exhausted);
     }
+}
+
+#[test]
+fn a_search_starts_where_hands_have_led() {
+    let (client1, client2, server) =
+        (Address::new("client1"), Address::new("client2"), Address::new("server"));
+    let begin = Search::new(system(2, 1, Keys::Same));
+    let submission = submission();
+    let steps =
+        LocalSteps::new(&submission, system(2, 1, Keys::Same).roster().to_vec()).expect("steps");
+    let mut hand = begin.by_hand(&steps).expect("nodes that start");
+    assert!(!hand.deliver(server, client1, |_| true).expect("no failure"), "nothing sent yet");
+    assert!(hand.fire(client2).is_ok());
+    assert!(hand.deliver(client2, server, |_| true).expect("no failure"));
+    assert!(!hand.deliver(client2, server, |_| true).expect("no failure"), "nothing would change");
+    let state = hand.state();
+    assert_eq!(state.path.events.last().map(PathEvent::node), Some(server));
+
+    // From here, client2's value comes first.
+    let report = Search::new(system(2, 1, Keys::Same))
+        .start_from(state)
+        .goal(clients_done())
+        .run(&submission);
+    let Outcome::GoalFound(found) = report.outcome else { panic!("{:?}", report.outcome) };
+    let first: String = codec::decode(&found.state.nodes[1].results[0]).expect("a result");
+    let second: String = codec::decode(&found.state.nodes[2].results[0]).expect("a result");
+    assert_eq!((first.as_str(), second.as_str()), ("cb", "c"));
 }

@@ -103,6 +103,7 @@
 
 mod arrivals;
 mod breadth;
+mod by_hand;
 mod checks;
 mod engine;
 mod exact;
@@ -133,6 +134,7 @@ mod work;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+pub use by_hand::ByHand;
 pub use linearizable::Linearizable;
 pub use monitor::Monitor;
 pub use path::{Path, PathEvent};

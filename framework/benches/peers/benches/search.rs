@@ -54,7 +54,7 @@ fn note(report: &Report) -> String {
 fn stateright<M>(threads: usize, model: fn() -> M) -> Run
 where
     M: Model + Send + Sync + 'static,
-    M::State: std::hash::Hash + Send + Sync + Clone + std::fmt::Debug,
+    M::State: std::hash::Hash + PartialEq + Send + Sync + Clone + std::fmt::Debug + 'static,
     M::Action: Send + Sync + Clone + PartialEq + std::fmt::Debug,
 {
     Box::new(move || {
@@ -94,10 +94,7 @@ fn rows() -> Vec<(&'static str, Run)> {
             "append 3x2: faultlab, 1 thread",
             faultlab(1, || at_most_once::search(3, 2, Keys::Same), at_most_once::submission),
         ),
-        (
-            "append 3x2: stateright, 1 thread",
-            stateright(1, || stateright_append::Pruned::new(3, 2)),
-        ),
+        ("append 3x2: stateright, 1 thread", stateright(1, || stateright_append::model(3, 2))),
         (
             "append 3x3: faultlab, 1 thread",
             faultlab(1, || at_most_once::search(3, 3, Keys::Same), at_most_once::submission),
@@ -114,14 +111,8 @@ fn rows() -> Vec<(&'static str, Run)> {
             "append 3x3: faultlab, 2 threads",
             faultlab(2, || at_most_once::search(3, 3, Keys::Same), at_most_once::submission),
         ),
-        (
-            "append 3x3: stateright, 1 thread",
-            stateright(1, || stateright_append::Pruned::new(3, 3)),
-        ),
-        (
-            "append 3x3: stateright, 2 threads",
-            stateright(2, || stateright_append::Pruned::new(3, 3)),
-        ),
+        ("append 3x3: stateright, 1 thread", stateright(1, || stateright_append::model(3, 3))),
+        ("append 3x3: stateright, 2 threads", stateright(2, || stateright_append::model(3, 3))),
         (
             "append 3x4: faultlab, 1 thread",
             faultlab(1, || at_most_once::search(3, 4, Keys::Same), at_most_once::submission),
@@ -150,7 +141,12 @@ fn rows() -> Vec<(&'static str, Run)> {
         ),
         (
             "ping-pong: anysystem, 1 thread",
-            Box::new(|| (anysystem_ping::states(2, 20, 14), "to depth 14".to_owned())),
+            Box::new(|| {
+                (
+                    anysystem_ping::states(2, 20, Duration::from_secs(10)),
+                    "in ten seconds, not exhausted".to_owned(),
+                )
+            }),
         ),
     ]
 }

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use anysystem::mc::strategies::Bfs;
 use anysystem::mc::{ModelChecker, StrategyConfig};
@@ -75,9 +76,9 @@ impl Process for Client {
     }
 }
 
-/// Searches breadth-first to this depth; the number of states looked at.
+/// Searches breadth-first for so long; the number of states looked at.
 #[must_use]
-pub fn states(clients: usize, pings: u64, depth: u64) -> u64 {
+pub fn states(clients: usize, pings: u64, time: Duration) -> u64 {
     let mut system = System::new(1);
     system.add_node("server");
     system.add_process("server", Box::new(Server), "server");
@@ -89,14 +90,14 @@ pub fn states(clients: usize, pings: u64, depth: u64) -> u64 {
     }
     system.network().set_drop_rate(0.1);
     system.network().set_dupl_rate(0.1);
+    let started = Instant::now();
     let seen = Rc::new(Cell::new(0));
     let counter = Rc::clone(&seen);
-    let config = StrategyConfig::default()
-        .invariant(Box::new(move |_| {
-            counter.set(counter.get() + 1);
-            Ok(())
-        }))
-        .prune(anysystem::mc::predicates::prunes::state_depth(depth));
+    let config = StrategyConfig::default().invariant(Box::new(move |_| {
+        counter.set(counter.get() + 1);
+        if started.elapsed() < time { Ok(()) } else { Err("time is up".to_owned()) }
+    }));
+    // An error says that the time was up, and nothing else.
     let _ = ModelChecker::new(&system).run::<Bfs>(config);
     seen.get()
 }

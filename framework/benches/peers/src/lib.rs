@@ -3,6 +3,7 @@
 pub mod anysystem_ping;
 pub mod stateright_append;
 pub mod stateright_paxos;
+pub mod stateright_plain;
 
 use std::time::{Duration, Instant};
 

@@ -6,12 +6,10 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
-use stateright::actor::{
-    Actor, ActorModel, ActorModelAction, ActorModelState, Id, Network, Out, model_timeout,
-};
-use stateright::{Expectation, Model, Property};
+use stateright::actor::{Actor, ActorModel, ActorModelState, Id, Network, Out, model_timeout};
+
+use crate::stateright_plain::Plain;
 
 /// A message: a sequence number with a value to append, or with a result.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -149,51 +147,24 @@ impl Actor for Node {
     }
 }
 
-/// The model, pruned where all clients are done.
-#[derive(Clone)]
-pub struct Pruned(Arc<ActorModel<Node>>);
-
-impl Pruned {
-    /// Clients that append to one key.
-    #[must_use]
-    pub fn new(clients: usize, appends: usize) -> Self {
-        let values = |client: usize| {
-            (0..appends)
-                .map(|append| ((b'a' + (client * appends + append) as u8) as char).to_string())
-                .collect()
-        };
-        let model = ActorModel::new((), ())
-            .actor(Node::Server)
-            .actors((0..clients).map(|client| Node::Client(values(client))))
-            .init_network(Network::new_unordered_duplicating([]))
-            .property(Expectation::Always, "true", |_, _| true);
-        Self(Arc::new(model))
-    }
+/// The model: clients that append to one key, pruned where all are done.
+#[must_use]
+pub fn model(clients: usize, appends: usize) -> Plain<Node> {
+    let values = |client: usize| {
+        (0..appends)
+            .map(|append| ((b'a' + (client * appends + append) as u8) as char).to_string())
+            .collect()
+    };
+    let model = ActorModel::new((), ())
+        .actor(Node::Server)
+        .actors((0..clients).map(|client| Node::Client(values(client))))
+        .init_network(Network::new_unordered_duplicating([]));
+    Plain::new(model, all_done, |_| true)
 }
 
-impl Model for Pruned {
-    type State = ActorModelState<Node>;
-    type Action = ActorModelAction<Message, (), ()>;
-
-    fn init_states(&self) -> Vec<Self::State> {
-        self.0.init_states()
-    }
-
-    fn actions(&self, state: &Self::State, actions: &mut Vec<Self::Action>) {
-        let done = |node: &Arc<State>| match node.as_ref() {
-            State::Server { .. } => true,
-            State::Client { waiting, .. } => !waiting,
-        };
-        if !state.actor_states.iter().all(done) {
-            self.0.actions(state, actions);
-        }
-    }
-
-    fn next_state(&self, state: &Self::State, action: Self::Action) -> Option<Self::State> {
-        self.0.next_state(state, action)
-    }
-
-    fn properties(&self) -> Vec<Property<Self>> {
-        vec![Property::always("true", |_, _| true)]
-    }
+fn all_done(state: &ActorModelState<Node>) -> bool {
+    state.actor_states.iter().all(|node| match node.as_ref() {
+        State::Server { .. } => true,
+        State::Client { waiting, .. } => !waiting,
+    })
 }

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use stateright::Expectation;
-use stateright::actor::{Actor, ActorModel, Id, Network, Out};
+use stateright::actor::{Actor, ActorModel, ActorModelState, Id, Network, Out};
+
+use crate::stateright_plain::Plain;
 
 const PROPOSERS: usize = 2;
 const ACCEPTORS: usize = 3;
@@ -144,17 +145,19 @@ impl Actor for Node {
 
 /// The model; `accepts` decide, two of which are right.
 #[must_use]
-pub fn model(accepts: usize) -> ActorModel<Node> {
-    ActorModel::new((), ())
+pub fn model(accepts: usize) -> Plain<Node> {
+    let model = ActorModel::new((), ())
         .actors((1..=PROPOSERS as u64).map(|number| Node::Proposer(number, accepts)))
         .actors((0..ACCEPTORS).map(|_| Node::Acceptor))
-        .init_network(Network::new_unordered_duplicating([]))
-        .property(Expectation::Always, "all proposers decide the same value", |_, state| {
-            let mut decisions = state.actor_states.iter().filter_map(|node| match **node {
-                State::Proposer { decided, .. } => decided,
-                State::Acceptor { .. } => None,
-            });
-            let first = decisions.next();
-            decisions.all(|decision| Some(decision) == first)
-        })
+        .init_network(Network::new_unordered_duplicating([]));
+    Plain::new(model, |_| false, one_decision)
+}
+
+fn one_decision(state: &ActorModelState<Node>) -> bool {
+    let mut decisions = state.actor_states.iter().filter_map(|node| match **node {
+        State::Proposer { decided, .. } => decided,
+        State::Acceptor { .. } => None,
+    });
+    let first = decisions.next();
+    decisions.all(|decision| Some(decision) == first)
 }

@@ -9,8 +9,6 @@ mod stage;
 
 use crate::Suite;
 
-pub use oracle::{Specification, model};
-
 /// The suite of lab 1.
 #[must_use]
 pub fn suite() -> Suite {

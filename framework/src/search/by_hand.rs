@@ -1,0 +1,103 @@
+//! Steps by hand: a chosen beginning from which a search goes on.
+
+use super::Search;
+use super::checks::Checks;
+use super::engine::Engine;
+use super::path::{Path, PathEvent};
+use super::report::Failed;
+use super::state::State;
+use crate::Address;
+use crate::worker::pure::PureSteps;
+
+/// A run that somebody takes through a system step by step.
+///
+/// Properties are not looked at on the way: a beginning is given, not judged.
+pub struct ByHand<'s> {
+    engine: Engine<'s>,
+    row: Vec<u32>,
+    path: Path,
+}
+
+impl Search {
+    /// Begins a run by hand, from the state that this search would start from.
+    ///
+    /// # Errors
+    /// When a node fails as it starts.
+    ///
+    /// # Panics
+    /// When `steps` has another roster.
+    pub fn by_hand<'s>(&'s self, steps: &'s dyn PureSteps) -> Result<ByHand<'s>, Box<Failed>> {
+        let engine = Engine::new(
+            &self.system,
+            steps,
+            self.monitor.as_deref(),
+            Checks::new(Vec::new()),
+            self.switches.clone(),
+            self.start.as_ref(),
+        )?;
+        let path = self.start.as_ref().map(|state| state.path.clone()).unwrap_or_default();
+        Ok(ByHand { row: engine.first.clone(), engine, path })
+    }
+}
+
+impl ByHand<'_> {
+    /// Delivers the first message from `from` to `node`, in the order of sending, that `chosen` says
+    /// yes to and whose delivery changes something. Whether there was one.
+    ///
+    /// # Errors
+    /// When the handler fails.
+    pub fn deliver(
+        &mut self,
+        from: Address,
+        node: Address,
+        chosen: impl Fn(&[u8]) -> bool,
+    ) -> Result<bool, Box<Failed>> {
+        self.take(|event| match event {
+            PathEvent::Deliver { node: to, from: by, message } => {
+                *to == node && *by == from && chosen(message)
+            }
+            PathEvent::Fire { .. } => false,
+        })
+    }
+
+    /// Fires the first timer of a node that may fire. Whether there was one.
+    ///
+    /// # Errors
+    /// When the handler fails.
+    pub fn fire(&mut self, node: Address) -> Result<bool, Box<Failed>> {
+        self.take(|event| matches!(event, PathEvent::Fire { node: at, .. } if *at == node))
+    }
+
+    /// The state reached: what a later search can [start from](Search::start_from).
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.engine.state_of(&self.row, self.path.clone())
+    }
+
+    fn take(&mut self, is_chosen: impl Fn(&PathEvent) -> bool) -> Result<bool, Box<Failed>> {
+        for ordinal in 0..self.engine.open(&self.row) {
+            let (member, cause) = self.engine.cause_of(&self.row, ordinal);
+            let event = self.engine.sites.handlers.path_event(member, cause);
+            if !is_chosen(&event) {
+                continue;
+            }
+            let mut next = self.row.clone();
+            let taken = self.engine.take(&mut next, ordinal);
+            if taken.is_ok() && next == self.row {
+                continue;
+            }
+            self.path.events.push(event);
+            self.row = next;
+            if let Err(failure) = taken {
+                let handlers = &self.engine.sites.handlers;
+                return Err(Box::new(Failed {
+                    node: handlers.address(member),
+                    failure: handlers.failures[failure as usize].clone(),
+                    path: self.path.clone(),
+                }));
+            }
+            return Ok(true);
+        }
+        Ok(false)
+    }
+}
