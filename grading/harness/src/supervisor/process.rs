@@ -40,8 +40,8 @@ impl Patience {
     /// The patience with a run among others.
     pub const FIRST: Self = Self { cpu: Duration::from_secs(1), real: Duration::from_secs(10) };
 
-    /// The patience with a run that is repeated alone.
-    pub const ALONE: Self = Self { cpu: Duration::from_secs(2), real: Duration::from_secs(20) };
+    /// The patience with a run that is repeated alone: processor time is the same there.
+    pub const ALONE: Self = Self { cpu: Duration::from_secs(1), real: Duration::from_secs(20) };
 }
 
 /// How long a worker may say nothing at all: it sends a pulse twenty times a second.

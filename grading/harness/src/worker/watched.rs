@@ -95,6 +95,9 @@ impl<H> Watched<'_, H> {
     }
 }
 
+/// How many steps of a search are taken between two crossings of the boundary.
+const PIECE: usize = 256;
+
 /// Steps that note each crossing of the boundary.
 struct WatchedSteps<'a> {
     steps: LocalSteps<'a>,
@@ -120,21 +123,26 @@ impl PureSteps for WatchedSteps<'_> {
     }
 
     fn run(&self, batch: &Batch, answers: &mut Answers) {
-        let Some(last_step) = self.nodes.last_step else {
-            self.inside(|steps| steps.run(batch, answers));
-            return;
-        };
+        // In pieces, so that a batch of many quick steps does not look like one that takes long.
+        let length = if self.nodes.last_step.is_some() { 1 } else { PIECE };
         answers.clear();
-        let mut one = Batch::new();
-        let mut answer = Answers::new();
-        for request in batch.iter() {
-            last_step.note(&self.steps, &request);
-            one.clear();
-            one.push(request);
-            self.inside(|steps| steps.run(&one, &mut answer));
-            answers.append(&answer);
+        let mut requests = batch.iter().peekable();
+        let mut piece = Batch::new();
+        let mut some = Answers::new();
+        while requests.peek().is_some() {
+            piece.clear();
+            for request in requests.by_ref().take(length) {
+                if let Some(last_step) = self.nodes.last_step {
+                    last_step.note(&self.steps, &request);
+                }
+                piece.push(request);
+            }
+            self.inside(|steps| steps.run(&piece, &mut some));
+            answers.append(&some);
         }
-        last_step.clear();
+        if let Some(last_step) = self.nodes.last_step {
+            last_step.clear();
+        }
     }
 
     fn observe(
