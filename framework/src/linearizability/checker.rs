@@ -145,7 +145,7 @@ impl<'m, M: Model> Checker<'m, M> {
                 Outcome::Linearizable(order) => orders.push(numbers(order)),
                 Outcome::Overtaken => {}
                 Outcome::Unknown(reached) => limit = limit.or(Some(reached)),
-                Outcome::Violation { failing, prefix } => {
+                Outcome::Violation { failing, prefix, .. } => {
                     let operation = members[failing];
                     let returned = history.operations()[operation].returned.unwrap_or(u64::MAX);
                     if violation.as_ref().is_none_or(|(earliest, _)| returned < *earliest) {
@@ -274,7 +274,7 @@ impl<'m, M: Model> Checker<'m, M> {
                 let Some(members) = members.get(part) else { return };
                 let items = items::<M>(history, members);
                 let (mut outcome, mut cost) = search(self.model, initial.clone(), &items, &bounds);
-                if let Outcome::Violation { failing, prefix } = outcome {
+                if let Outcome::Violation { failing, prefix, certain: false } = outcome {
                     let of_cuts;
                     (outcome, of_cuts) =
                         shortest_failing(self.model, &initial, &items, failing, prefix, &bounds);

@@ -21,13 +21,14 @@ pub struct Explanation {
     /// The operations that show the violation, the failing one among them, in the order of their
     /// calls.
     pub operations: Vec<Shown>,
-    /// An order of the others that explains all their results, as places in `operations`.
+    /// An order that explains all results before the failing one, as places in `operations`. The
+    /// failing operation is in it where others saw its effect.
     pub order: Vec<Placed>,
     /// The place of the failing operation in `operations`.
     pub failing: usize,
     /// What the failing operation could have returned (the first few).
     pub expected: Vec<String>,
-    /// What it would return after the order shown.
+    /// What it would return at its place in the order shown, or after it.
     pub here: String,
     /// The state before the first operation shown.
     pub initial: String,
@@ -126,11 +127,15 @@ pub fn explain<M: Model>(
     let shown = shown.collect();
     let mut state = reduced.initial.clone();
     let mut order = Vec::with_capacity(reduced.order.len());
+    let mut here = None;
     for &item in &reduced.order {
-        model.step(&mut state, items[item].command);
+        let result = model.step(&mut state, items[item].command);
+        if item == failing {
+            here = Some(text(&result));
+        }
         order.push(Placed { operation: place(item), state: text(&state) });
     }
-    let here = text(&model.step(&mut state, items[failing].command));
+    let here = here.unwrap_or_else(|| text(&model.step(&mut state, items[failing].command)));
     let mut expected: Vec<String> = reduced.possible.iter().map(text).collect();
     expected.sort_unstable();
     expected.dedup();
@@ -172,7 +177,7 @@ fn unreduced<M: Model>(
             .prefix
             .iter()
             .filter_map(|number| items_by_number.get(number).copied())
-            .filter(|&item| item != failing && operations[members[item]].called <= end)
+            .filter(|&item| operations[members[item]].called <= end)
             .collect(),
         kept,
         dropped: 0,

@@ -111,30 +111,25 @@ fn why(explanation: &Explanation) -> String {
     let mut html = String::new();
     let _ = write!(
         html,
-        "<h2>Why</h2>\n<p class=\"quiet\">{}</p>\n<div class=\"lanes\" id=\"why\" tabindex=\"0\" role=\"img\" aria-label=\"The operations that show the violation\"></div>\n<div class=\"detail\" id=\"why-detail\" aria-live=\"polite\"><span class=\"quiet\">Choose an operation to read it.</span></div>\n<h2>An order that explains all the others</h2>\n<div class=\"scroll\"><table>\n<tr><th></th><th>client</th><th>command</th><th>result</th><th>state before</th><th>state after</th></tr>\n",
+        "<h2>Why</h2>\n<p class=\"quiet\">{}</p>\n<div class=\"lanes\" id=\"why\" tabindex=\"0\" role=\"img\" aria-label=\"The operations that show the violation\"></div>\n<div class=\"detail\" id=\"why-detail\" aria-live=\"polite\"><span class=\"quiet\">Choose an operation to read it.</span></div>\n<h2>An order that explains all other results</h2>\n<div class=\"scroll\"><table>\n<tr><th></th><th>client</th><th>command</th><th>result</th><th>state before</th><th>state after</th></tr>\n",
         escape(&explanation.context())
     );
-    let mut before = &explanation.initial;
-    let mut row = |at: usize, class: &str, shown: &Shown, before: &str, after: &str| {
-        let mark = if class.is_empty() { "" } else { "✗ " };
+    let mut before = explanation.initial.clone();
+    for (at, after) in explanation.steps() {
+        let Shown { client, command, result, .. } = &explanation.operations[at];
+        let (class, mark) = if at == explanation.failing { ("bad", "✗ ") } else { ("", "") };
         let _ = writeln!(
             html,
             "<tr class=\"{class}\" data-operation=\"{at}\"><td>{mark}{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
             at + 1,
-            escape(shown.client.as_str()),
-            escape(&shown.command),
-            escape(shown.result.as_deref().unwrap_or("(no answer)")),
-            escape(before),
-            escape(after)
+            escape(client.as_str()),
+            escape(command),
+            escape(result.as_deref().unwrap_or("(no answer)")),
+            escape(&before),
+            escape(&after)
         );
-    };
-    for placed in &explanation.order {
-        row(placed.operation, "", &explanation.operations[placed.operation], before, &placed.state);
-        before = &placed.state;
+        before = after;
     }
-    let failing = &explanation.operations[explanation.failing];
-    let here = format!("here it returns {}", explanation.here);
-    row(explanation.failing, "bad", failing, before, &here);
     html.push_str("</table></div>\n");
     html
 }

@@ -55,6 +55,19 @@ impl Explanation {
         words
     }
 
+    /// The operations in the order that is shown, each with the state after it; the failing one with
+    /// what it returns there, at its place or last.
+    pub(super) fn steps(&self) -> impl Iterator<Item = (usize, String)> {
+        let here = format!("here it returns {}", self.here);
+        let placed = self.order.iter().any(|placed| placed.operation == self.failing);
+        let last = (!placed).then(|| (self.failing, here.clone()));
+        let steps = self.order.iter().map(move |placed| match placed.operation == self.failing {
+            true => (placed.operation, format!("{} ({here})", placed.state)),
+            false => (placed.operation, placed.state.clone()),
+        });
+        steps.chain(last)
+    }
+
     fn draw_lanes(&self, text: &mut String, width: usize, color: bool) {
         let drawing = Drawing::of(self);
         let name_width = drawing.lanes.iter().map(|lane| lane.client.as_str().len()).max();
@@ -84,7 +97,7 @@ impl Explanation {
     fn draw_order(&self, text: &mut String, width: usize, color: bool) {
         let order = match self.order.is_empty() {
             true => "At the start:",
-            false => "An order that explains all the others:",
+            false => "An order that explains all other results:",
         };
         let _ = writeln!(text, "  {order}");
         let mut rows = vec![[
@@ -94,26 +107,21 @@ impl Explanation {
             "".to_owned(),
             self.initial.clone(),
         ]];
-        for placed in &self.order {
-            let Shown { client, command, result, .. } = &self.operations[placed.operation];
-            let result = result.as_deref().unwrap_or("(no answer)");
+        let mut failing_row = 0;
+        for (step, state) in self.steps() {
+            let Shown { client, command, result, .. } = &self.operations[step];
+            let is_failing = step == self.failing;
+            if is_failing {
+                failing_row = rows.len();
+            }
             rows.push([
-                (placed.operation + 1).to_string(),
+                format!("{}{}", if is_failing { "✗ " } else { "" }, step + 1),
                 client.to_string(),
                 command.clone(),
-                result.to_owned(),
-                placed.state.clone(),
+                result.as_deref().unwrap_or("(no answer)").to_owned(),
+                state,
             ]);
         }
-        let failing = &self.operations[self.failing];
-        let returned = failing.result.as_deref().unwrap_or("?");
-        rows.push([
-            format!("✗ {}", self.failing + 1),
-            failing.client.to_string(),
-            failing.command.clone(),
-            returned.to_owned(),
-            format!("here it returns {}", self.here),
-        ]);
         let header = ["", "client", "command", "result", "state after"];
         let mut widths = header.map(str::len);
         for row in &rows {
@@ -136,9 +144,8 @@ impl Explanation {
             };
         };
         line(header, DIM);
-        let last = rows.len() - 1;
         for (at, row) in rows.iter().enumerate() {
-            line(row.each_ref().map(String::as_str), if at == last { RED } else { "" });
+            line(row.each_ref().map(String::as_str), if at == failing_row { RED } else { "" });
         }
     }
 }

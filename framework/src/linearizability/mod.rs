@@ -1,5 +1,47 @@
 //! Linearizability: does a recorded history look as if every operation took effect at one instant
 //! between its call and its return?
+//!
+//! - A [`History`] is what clients asked and were told, and when. A [`Recorder`] writes one down, and
+//!   [`formats`] reads those that others recorded.
+//! - A [`Model`] says what is right: any [`Application`](crate::Application), as [`Sequential`], or one
+//!   of [`models`].
+//! - [`check`] decides, or a [`Checker`] with limits: [`Verdict`]. [`explain`] says why not, in a few
+//!   operations, and [`page`] shows it in a browser.
+//! - A [`Monitor`] decides while a run goes on, one call or answer at a time: it is what a search uses.
+//! - [`linearizable`] is the property for run tests.
+//!
+//! ```
+//! use faultlab::Address;
+//! use faultlab::linearizability::models::{Register, RegisterCommand, RegisterResult};
+//! use faultlab::linearizability::{Checker, Recorder, Verdict, explain};
+//!
+//! // Alice writes, and is told that it is done. Then Bob reads, and sees nothing.
+//! let (alice, bob) = (Address::new("alice"), Address::new("bob"));
+//! let mut recorder = Recorder::new();
+//! recorder.call(alice, RegisterCommand::Write(1))?;
+//! recorder.answer(alice, RegisterResult::Done)?;
+//! recorder.call(bob, RegisterCommand::Read)?;
+//! recorder.answer(bob, RegisterResult::Value(None))?;
+//! let history = recorder.finish();
+//!
+//! let report = Checker::new(&Register).check(&history);
+//! let Verdict::NotLinearizable(violation) = report.verdict else { panic!("a stale read") };
+//! let explanation = explain(&Register, &history, &violation);
+//! assert_eq!(explanation.sentence(), "bob's read returned nil, but it could only have returned 1");
+//! assert_eq!(explanation.to_text(60, false), "\
+//!   All 2 operations:
+//!
+//!   alice  ├1 write 1 → ok──┤
+//!   bob                       ╞✗2 read → nil══╡
+//!
+//!   An order that explains all other results:
+//!          client  command  result  state after
+//!                                   nil
+//!     1    alice   write 1  ok      1
+//!     ✗ 2  bob     read     nil     here it returns 1
+//! ");
+//! # Ok::<(), faultlab::linearizability::HistoryError>(())
+//! ```
 
 mod checker;
 mod explain;

@@ -96,5 +96,5 @@ pub(super) fn shortest_failing<'a, M: Model>(
             Outcome::Overtaken | Outcome::Unknown(_) => break,
         }
     }
-    (Outcome::Violation { failing: returns[unexplained - 1], prefix: order }, cost)
+    (Outcome::Violation { failing: returns[unexplained - 1], prefix: order, certain: true }, cost)
 }

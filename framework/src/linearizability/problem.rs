@@ -38,44 +38,39 @@ pub(super) fn items<'a, M: Model>(
     members: &[usize],
 ) -> Vec<Item<'a, M>> {
     let operations = history.operations();
-    // Where an operation of this client ended at this time.
-    let mut ends = BTreeMap::new();
+    // Which operations end at some time; one that takes no time goes behind the one that only ends.
+    let mut ends: Vec<(u64, bool, usize)> = Vec::with_capacity(members.len());
     for (item, &member) in members.iter().enumerate() {
-        let Operation { client, called, returned, .. } = &operations[member];
-        if let Some(returned) = returned
-            && returned > called
-        {
-            ends.insert((*client, *returned), item);
-        }
+        let Operation { called, returned, .. } = operations[member];
+        ends.extend(returned.map(|returned| (returned, returned == called, item)));
     }
-    // An operation that takes no time goes between the one that ends and the one that begins then.
-    let mut instants = BTreeMap::new();
-    for (item, &member) in members.iter().enumerate() {
-        let Operation { client, called, returned, .. } = &operations[member];
-        if *returned == Some(*called) {
-            instants.insert((*client, *called), item);
-        }
-    }
+    ends.sort_unstable();
+    let after = |item: usize| {
+        let Operation { client, called, .. } = &operations[members[item]];
+        let from = ends.partition_point(|(time, ..)| time < called);
+        let at_call = ends[from..].iter().take_while(|(time, ..)| time == called);
+        let of_client = at_call
+            .filter(|&&(.., other)| other != item && operations[members[other]].client == *client);
+        of_client.last().map(|&(.., other)| other)
+    };
     members
         .iter()
         .enumerate()
         .map(|(item, &member)| {
-            let Operation { client, command, result, called, returned } = &operations[member];
-            let at = (*client, *called);
-            let instant = instants.get(&at).copied().filter(|&instant| instant != item);
+            let Operation { command, result, called, returned, .. } = &operations[member];
             Item {
                 command,
                 result: result.as_ref(),
                 called: *called,
                 returned: *returned,
-                after: instant.or_else(|| ends.get(&at).copied()),
+                after: after(item),
             }
         })
         .collect()
 }
 
 /// An operation that was answered, so that it must be placed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Answered {
     /// The number of the item.
     pub(super) item: u32,

@@ -20,13 +20,17 @@ use super::prefix::{Cut, returns};
 use super::problem::Item;
 use super::search::{Bounds, Outcome, search, survey};
 
-/// More operations than this are not looked at one by one: the reduction starts later.
+/// More operations than this are not looked at one by one if the reduction can start later.
 const OPERATIONS_MAX: usize = 120;
+/// If more operations than this are left, a later start is tried.
+const SHOWN_MAX: usize = 16;
 /// So many results are tried when it comes to what the failing operation could have returned.
 const ANSWERS_MAX: usize = 16;
 /// Configurations for one question; a question that needs more counts as a no.
-const CONFIGURATIONS_PER_TRIAL: u64 = 20_000;
+const CONFIGURATIONS_PER_TRIAL: u64 = 5_000;
 /// Configurations for all questions together.
+const CONFIGURATIONS_FOR_TRIALS: u64 = 200_000;
+/// Configurations to see the violation again.
 const CONFIGURATIONS_MAX: u64 = 2_000_000;
 const MEMORY_BYTES_MAX: usize = 1 << 28;
 
@@ -42,7 +46,7 @@ pub(super) struct Reduced<M: Model> {
     pub(super) unanswered: Vec<usize>,
     /// How many operations were dropped because nothing depends on them.
     pub(super) dropped: usize,
-    /// An order that explains everything that is left but the failing item.
+    /// An order that explains everything that is left before the failing item returned.
     pub(super) order: Vec<usize>,
     /// What the failing item could have returned, within a bound.
     pub(super) possible: Vec<M::Result>,
@@ -73,22 +77,49 @@ pub(super) fn reduce<'a, M: Model>(
     let seen = survey(model, model.init(), &cut.items, &bounds(CONFIGURATIONS_MAX, &never));
     let Outcome::Violation { .. } = seen.outcome else { return None };
 
-    // The earliest start that leaves few enough operations, or else the latest there is.
-    let (mut initial, mut start) = (model.init(), 0);
-    for (position, state) in seen.waypoints {
-        if cut.items.len() - start <= OPERATIONS_MAX {
+    let failing = cut.numbers.iter().position(|&number| number == failing)?;
+    // From the beginning if that can be shown in few operations; else from a later start.
+    let mut best: Option<Reduced<M>> = None;
+    let mut latest = None;
+    let starts = std::iter::once((0, model.init())).chain(seen.waypoints);
+    let mut starts = starts.collect::<Vec<_>>().into_iter().peekable();
+    for length_max in [OPERATIONS_MAX, OPERATIONS_MAX / 4, SHOWN_MAX, 0] {
+        // The earliest start that leaves so few operations, or the latest there is.
+        while let Some((start, state)) = starts.next() {
+            let is_last = starts.peek().is_none();
+            if cut.items.len() - start <= length_max || is_last {
+                latest = Some((start, state));
+                break;
+            }
+        }
+        let Some((start, state)) = latest.take() else { break };
+        let reduced = reduce_from(model, &cut, failing, start, state, &seen.states);
+        if let Some(reduced) = reduced
+            && best.as_ref().is_none_or(|best| reduced.kept.len() < best.kept.len())
+        {
+            best = Some(reduced);
+        }
+        if best.as_ref().is_some_and(|best| best.kept.len() <= SHOWN_MAX) {
             break;
         }
-        (initial, start) = (state, position);
     }
-    let cut_returns = returns(&cut.items);
+    best
+}
+
+/// Reduces what is left of a cut behind its first returns, all of which lead to one state.
+fn reduce_from<'a, M: Model>(
+    model: &'a M,
+    cut: &Cut<'a, M>,
+    failing: usize,
+    start: usize,
+    initial: M::State,
+    states: &[M::State],
+) -> Option<Reduced<M>> {
     let mut is_over = vec![false; cut.items.len()];
-    for &item in &cut_returns[..start] {
+    for &item in &returns(&cut.items)[..start] {
         is_over[item] = true;
     }
     let kept: Vec<usize> = (0..cut.items.len()).filter(|&item| !is_over[item]).collect();
-    let failing = cut.numbers.iter().position(|&number| number == failing)?;
-
     let mut reduction = Reduction {
         model,
         initial,
@@ -100,7 +131,7 @@ pub(super) fn reduce<'a, M: Model>(
         stale: false,
         configurations: 0,
     };
-    reduction.find_answers(&seen.states);
+    reduction.find_answers(states);
     let whole = reduction.kept.len();
     reduction.drop_what_can_be();
     let order = reduction.explanation(&reduction.kept)?;
@@ -144,7 +175,7 @@ impl<'a, M: Model> Reduction<'_, 'a, M> {
             let mut dropped_any = false;
             // From the front: what lies far back matters least.
             let mut at = 0;
-            while at < self.kept.len() && self.configurations < CONFIGURATIONS_MAX {
+            while at < self.kept.len() && self.configurations < CONFIGURATIONS_FOR_TRIALS {
                 let end = (at + length).min(self.kept.len());
                 if self.drop_run(at, end) {
                     dropped_any = true;
@@ -157,7 +188,7 @@ impl<'a, M: Model> Reduction<'_, 'a, M> {
             } else if !dropped_any {
                 break;
             }
-            if self.configurations >= CONFIGURATIONS_MAX {
+            if self.configurations >= CONFIGURATIONS_FOR_TRIALS {
                 break;
             }
         }
@@ -199,16 +230,20 @@ impl<'a, M: Model> Reduction<'_, 'a, M> {
         matches!(self.search(&items), Outcome::Violation { .. })
     }
 
-    /// An order of these operations that explains them up to the failing return, without it.
+    /// An order of these operations that explains everything before the failing one returned. That
+    /// one may be in it: then others saw its effect.
     fn explanation(&self, kept: &[usize]) -> Option<Vec<usize>> {
         let never = AtomicU64::new(u64::MAX);
-        let before: Vec<usize> =
-            kept.iter().copied().filter(|&item| item != self.failing).collect();
-        let items = self.select(&before);
+        let mut items = self.select(kept);
+        for (item, &number) in items.iter_mut().zip(kept) {
+            if number == self.failing {
+                (item.result, item.returned) = (None, None);
+            }
+        }
         let bounds = bounds(CONFIGURATIONS_PER_TRIAL, &never);
         match search(self.model, self.initial.clone(), &items, &bounds).0 {
             Outcome::Linearizable(order) => {
-                Some(order.into_iter().map(|item| before[item]).collect())
+                Some(order.into_iter().map(|item| kept[item]).collect())
             }
             _ => None,
         }

@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::model::Model;
-use super::problem::{ANY, Group, Item, NONE, Problem, UNSEEN};
+use super::problem::{ANY, Answered, Group, Item, NONE, Problem, UNSEEN};
 use super::table::{Interner, RowSet, StepMemo};
 use super::verdict::Limit;
 
@@ -48,6 +48,9 @@ pub(super) enum Outcome {
         failing: usize,
         /// The items in an order that explains everything before that return.
         prefix: Vec<usize>,
+        /// Whether what is under way at that return played no part: then the history fails there
+        /// already, and not only with the results that came later.
+        certain: bool,
     },
     /// Another part fails at an earlier return, up to which this one is linearizable.
     Overtaken,
@@ -89,6 +92,10 @@ struct Candidate {
     // An answered operation, or a group with `GROUP_BIT`.
     placed: u32,
     next_state: u32,
+    // The smaller, the sooner it is tried.
+    wanted: u64,
+    // The row it leads to, where that is in the set already; else `NONE`.
+    row: u32,
 }
 
 const GROUP_BIT: u32 = 1 << 31;
@@ -210,6 +217,10 @@ struct Search<'p, 'a, M: Model> {
     operation_in_slot: Vec<u32>,
     in_use: Vec<u32>,
     called_in_group: Vec<u8>,
+    // Operations that change the state and were once not placed because of their result.
+    refused: Vec<bool>,
+    // The operations under way that only observe, and not this state.
+    observers: Vec<u32>,
     // The row that is being looked at or made: state, position, a bit a slot, a byte a group.
     row: Vec<u32>,
     slot_words: usize,
@@ -231,6 +242,8 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
             operation_in_slot: vec![NONE; problem.slots],
             in_use: vec![0; slot_words],
             called_in_group: vec![0; problem.groups.len()],
+            refused: vec![false; problem.answered.len()],
+            observers: Vec::new(),
             row: vec![0; 2 + slot_words + group_words],
             slot_words,
             memory_bytes: 0,
@@ -263,23 +276,27 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
             }
             let candidate = self.candidates.pop().expect("not empty");
             let (row, position) = (frame.row, frame.position);
-            let next_position = self.make_row(row, position, candidate);
-            if next_position == end {
-                let mut order = self.order();
-                order.push(self.item(candidate.placed, row));
-                return Outcome::Linearizable(order);
-            }
-            if next_position > position {
-                self.arrive(position, next_position);
-            }
-            let Some(row) = self.seen.insert(&self.row) else { continue };
-            for passed in position..next_position {
-                self.leave_behind(passed);
-                self.enter(passed + 1);
+            let (mut next_row, mut next_position) = (candidate.row, position);
+            if next_row == NONE {
+                next_position = self.make_row(row, position, candidate);
+                if next_position == end {
+                    let mut order = self.order();
+                    order.push(self.item(candidate.placed, row));
+                    return Outcome::Linearizable(order);
+                }
+                if next_position > position {
+                    self.arrive(position, next_position);
+                }
+                let Some(new) = self.seen.insert(&self.row) else { continue };
+                next_row = new;
+                for passed in position..next_position {
+                    self.leave_behind(passed);
+                    self.enter(passed + 1);
+                }
             }
             let candidates = self.candidates.len();
             self.frames.push(Frame {
-                row,
+                row: next_row,
                 placed: candidate.placed,
                 candidates,
                 position: next_position,
@@ -298,7 +315,27 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
         }
         let failing = problem.answered[problem.returns[furthest as usize] as usize].item as usize;
         let prefix = furthest_order.expect("noted on the way back");
-        Outcome::Violation { failing, prefix }
+        Outcome::Violation { failing, prefix, certain: self.is_certain(furthest) }
+    }
+
+    /// Whether the results that operations under way at this return got later played no part: none was
+    /// refused for its result, and those that only observed could not have done anything else.
+    fn is_certain(&mut self, position: u32) -> bool {
+        let problem = self.problem;
+        let called = problem.calls_before[position as usize] as usize;
+        problem.calls[..called].iter().all(|&number| {
+            let operation = &problem.answered[number as usize];
+            if operation.return_at <= position {
+                return true;
+            }
+            // Where it changes none of the states that were met, it leads to no others.
+            let states = 0..self.space.states.len() as u32;
+            !self.refused[number as usize]
+                && (!operation.only_observes
+                    || states
+                        .into_iter()
+                        .all(|state| self.space.step(problem, state, operation.command).0 == state))
+        })
     }
 
     /// Whether it is time to stop.
@@ -378,19 +415,7 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
         let start = frame.candidates;
         let (row, position) = (frame.row, frame.position);
         let state = self.seen.row(row)[0];
-        for group in 0..problem.groups.len() {
-            let Group { command, after, .. } = &problem.groups[group];
-            if self.placed_in_group(row, group) < self.called_in_group[group]
-                && self.is_placed(*after, row, position)
-            {
-                let (next_state, _) = self.space.step(problem, state, *command);
-                if next_state != state {
-                    let placed = group as u32 | GROUP_BIT;
-                    self.candidates.push(Candidate { placed, next_state });
-                }
-            }
-        }
-        let answered_start = self.candidates.len();
+        self.observers.clear();
         for word in 0..self.slot_words {
             let mut open = self.in_use[word] & !self.seen.row(row)[2 + word];
             while open != 0 {
@@ -402,25 +427,73 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
                     continue;
                 }
                 let (next_state, result) = self.space.step(problem, state, operation.command);
-                if operation.result != ANY && operation.result != result {
-                    continue;
-                }
+                let fits = operation.result == ANY || operation.result == result;
                 if operation.only_observes {
-                    assert!(
-                        next_state == state,
-                        "the model says that {:?} only observes, but it changes the state",
-                        problem.commands.value(operation.command)
-                    );
-                    self.candidates.truncate(start);
-                    self.candidates.push(Candidate { placed, next_state });
-                    return;
+                    if fits {
+                        assert!(
+                            next_state == state,
+                            "the model says that {:?} only observes, but it changes the state",
+                            problem.commands.value(operation.command)
+                        );
+                        self.candidates.truncate(start);
+                        self.candidates.push(Candidate {
+                            placed,
+                            next_state,
+                            wanted: 0,
+                            row: NONE,
+                        });
+                        return;
+                    }
+                    self.observers.push(placed);
+                } else if fits {
+                    self.candidates.push(Candidate { placed, next_state, wanted: 0, row: NONE });
+                } else {
+                    self.refused[placed as usize] = true;
                 }
-                self.candidates.push(Candidate { placed, next_state });
             }
         }
-        // The operation that returns first is tried first.
-        self.candidates[answered_start..].sort_unstable_by_key(|candidate| {
-            std::cmp::Reverse(problem.answered[candidate.placed as usize].return_at)
+        for group in 0..problem.groups.len() {
+            let Group { command, after, .. } = &problem.groups[group];
+            if self.placed_in_group(row, group) < self.called_in_group[group]
+                && self.is_placed(*after, row, position)
+            {
+                let (next_state, _) = self.space.step(problem, state, *command);
+                if next_state == state {
+                    continue;
+                }
+                let placed = group as u32 | GROUP_BIT;
+                let mut candidate = Candidate { placed, next_state, wanted: 0, row: NONE };
+                // Into the set at once, so that a way here that spends more is covered by this one.
+                self.make_row(row, position, candidate);
+                if let Some(new) = self.seen.insert(&self.row) {
+                    candidate.row = new;
+                    self.candidates.push(candidate);
+                }
+            }
+        }
+        if self.candidates.len() - start < 2 {
+            return;
+        }
+        // First what leads to a state that somebody under way has observed, the one who returns first
+        // before all; then what returns first; unanswered operations last.
+        for at in start..self.candidates.len() {
+            let Candidate { placed, next_state, .. } = self.candidates[at];
+            let mut wanted = u32::MAX;
+            for &observer in &self.observers {
+                let Answered { command, result, return_at, .. } =
+                    problem.answered[observer as usize];
+                if return_at < wanted && self.space.step(problem, next_state, command).1 == result {
+                    wanted = return_at;
+                }
+            }
+            let own = match placed & GROUP_BIT {
+                0 => problem.answered[placed as usize].return_at,
+                _ => u32::MAX,
+            };
+            self.candidates[at].wanted = u64::from(wanted) << 32 | u64::from(own);
+        }
+        self.candidates[start..].sort_unstable_by_key(|candidate| {
+            (std::cmp::Reverse(candidate.wanted), candidate.placed)
         });
     }
 

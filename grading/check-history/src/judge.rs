@@ -1,6 +1,7 @@
 //! Judging: from a file to what there is to say about it.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use faultlab::linearizability::formats::{self, Format, ModelName, Recorded};
@@ -9,6 +10,8 @@ use faultlab::linearizability::{
     Checker, Cost, Explanation, History, Limit, Model, SequentialVerdict, Verdict, explain, page,
 };
 
+use crate::trace::{self, Traced};
+
 /// Whether a history that is not linearizable is sequentially consistent is told if it is found out
 /// within this many configurations.
 const SEQUENTIAL_CONFIGURATIONS_MAX: u64 = 200_000;
@@ -16,12 +19,32 @@ const SEQUENTIAL_CONFIGURATIONS_MAX: u64 = 200_000;
 /// What applies to all files.
 pub(crate) struct Settings {
     pub(crate) model: Option<ModelName>,
-    pub(crate) format: Option<Format>,
+    pub(crate) format: Option<FileFormat>,
     pub(crate) timeout: Duration,
     pub(crate) memory_bytes_max: usize,
     pub(crate) partition: bool,
     /// Whether a page is wanted.
     pub(crate) page: bool,
+}
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileFormat {
+    /// As somebody else recorded it.
+    Recorded(Format),
+    /// As our own engines trace a run.
+    Trace,
+}
+
+impl FromStr for FileFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "trace" => Ok(Self::Trace),
+            other => other.parse().map(Self::Recorded).map_err(|error| format!("{error} or trace")),
+        }
+    }
 }
 
 /// What there is to say about a file.
@@ -73,7 +96,27 @@ pub(crate) fn judge(file: &Path, settings: &Settings) -> Judgement {
             return unreadable(format!("line {line}: this is not UTF-8 text"));
         }
     };
-    match formats::parse(&text, settings.format, settings.model) {
+    // A line of JSON; EDN has keywords for keys.
+    let is_trace = match settings.format {
+        Some(format) => format == FileFormat::Trace,
+        None => text.trim_start().starts_with("{\""),
+    };
+    if is_trace {
+        if settings.model == Some(ModelName::Register) {
+            return unreadable("a trace is of a lab, and no lab has a register".to_owned());
+        }
+        return match trace::parse(&text) {
+            Ok(Traced::Lab1(model, history)) => {
+                judge_history(file, &model, ModelName::KeyValue, &history, settings)
+            }
+            Err(problem) => unreadable(problem),
+        };
+    }
+    let format = match settings.format {
+        Some(FileFormat::Recorded(format)) => Some(format),
+        Some(FileFormat::Trace) | None => None,
+    };
+    match formats::parse(&text, format, settings.model) {
         Ok(Recorded::Register(history)) => {
             judge_history(file, &Register, ModelName::Register, &history, settings)
         }

@@ -2,6 +2,7 @@
 
 mod judge;
 mod report;
+mod trace;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
@@ -9,9 +10,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser, error::ErrorKind};
-use faultlab::linearizability::formats::{Format, ModelName};
+use faultlab::linearizability::formats::ModelName;
 
-use judge::{Finding, Judgement, Settings, judge};
+use judge::{FileFormat, Finding, Judgement, Settings, judge};
 
 /// Says of recorded histories whether they are linearizable, one line a file.
 ///
@@ -25,14 +26,14 @@ struct Arguments {
     files: Vec<PathBuf>,
 
     /// What the commands mean: register (read, write, cas) or kv (get, put, append). Guessed from the
-    /// first operation if not given.
+    /// first operation if not given; a trace says itself of which lab it is.
     #[arg(long, value_name = "register|kv")]
     model: Option<ModelName>,
 
-    /// How the files are written: jepsen (its log) or edn (a map a line). Guessed from the first line
-    /// if not given.
-    #[arg(long, value_name = "jepsen|edn")]
-    format: Option<Format>,
+    /// How the files are written: jepsen (its log), edn (a map a line) or trace (of a lab's run here).
+    /// Guessed from the first line if not given.
+    #[arg(long, value_name = "jepsen|edn|trace")]
+    format: Option<FileFormat>,
 
     /// Give up on a file after this many seconds: its verdict is then "unknown".
     #[arg(long, value_name = "S", default_value = "60", value_parser = seconds)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::Address;
 
 use super::FormatError;
-use super::value::{self, Value, excerpt};
+use super::value::{self, Value, excerpt, shown};
 
 /// What happened to an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,7 +167,7 @@ pub(super) fn pair(events: Vec<Event>) -> Result<Vec<Call>, FormatError> {
 }
 
 fn with_key(event: &Event) -> String {
-    event.key.as_ref().map_or(String::new(), |key| format!(" {}", excerpt(&key.to_string())))
+    event.key.as_ref().map_or(String::new(), |key| format!(" {}", shown(key)))
 }
 
 fn address(process: &Value, line: usize) -> Result<Address, FormatError> {
@@ -180,7 +180,7 @@ fn address(process: &Value, line: usize) -> Result<Address, FormatError> {
         other => {
             let problem = format!(
                 "the process is `{}`; it should be a number from 0 to {PROCESS_MAX}",
-                excerpt(&other.to_string())
+                shown(other)
             );
             Err(FormatError::new(line, problem))
         }
@@ -207,8 +207,7 @@ fn word_of(value: &Value, what: &str, line: usize) -> Result<String, FormatError
     match value {
         Value::Word(word) => Ok(word.clone()),
         other => {
-            let problem =
-                format!("the {what} is `{}`; it should be a keyword", excerpt(&other.to_string()));
+            let problem = format!("the {what} is `{}`; it should be a keyword", shown(other));
             Err(FormatError::new(line, problem))
         }
     }

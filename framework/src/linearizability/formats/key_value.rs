@@ -5,7 +5,7 @@ use crate::linearizability::models::KeyValueCommand;
 
 use super::FormatError;
 use super::events::{Call, Event, Kind};
-use super::value::{Value, excerpt};
+use super::value::{Value, excerpt, shown};
 
 pub(super) fn history(calls: &[Call]) -> Result<History<KeyValueCommand, String>, FormatError> {
     let mut operations = Vec::with_capacity(calls.len());
@@ -35,8 +35,7 @@ fn command(event: &Event) -> Result<KeyValueCommand, FormatError> {
         Some(Value::Text(key)) => key.clone(),
         Some(other @ (Value::Integer(_) | Value::Word(_))) => other.to_string(),
         Some(other) => {
-            let problem =
-                format!("the key is `{}`; it should be a text", excerpt(&other.to_string()));
+            let problem = format!("the key is `{}`; it should be a text", shown(other));
             return Err(FormatError::new(event.line, problem));
         }
         None => {
@@ -81,7 +80,7 @@ fn text(event: &Event) -> Result<String, FormatError> {
         Value::Text(text) => Ok(text.clone()),
         Value::Integer(_) | Value::Word(_) => Ok(event.value.to_string()),
         other => {
-            let value = excerpt(&other.to_string());
+            let value = shown(other);
             let problem =
                 format!("the value of :{} is `{value}`; it should be a text", event.function);
             Err(FormatError::new(event.line, problem))

@@ -1,4 +1,14 @@
 //! Recorded histories as files: Jepsen's log, EDN, and what they have in common.
+//!
+//! ```
+//! use faultlab::linearizability::formats;
+//!
+//! let error = formats::parse("{:process 1, :type :ok, :f :get, :key \"k\"}", None, None);
+//! assert_eq!(
+//!     error.unwrap_err().to_string(),
+//!     "line 1: process1 is answered, but has no call under way"
+//! );
+//! ```
 
 mod events;
 mod key_value;
@@ -143,7 +153,7 @@ impl FromStr for Format {
         match text {
             "jepsen" => Ok(Self::Jepsen),
             "edn" => Ok(Self::Edn),
-            _ => Err(format!("there is no format `{text}`: use jepsen or edn")),
+            _ => Err(format!("there is no format `{text}`: use jepsen, edn")),
         }
     }
 }

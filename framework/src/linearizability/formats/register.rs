@@ -5,7 +5,7 @@ use crate::linearizability::models::{RegisterCommand, RegisterResult};
 
 use super::FormatError;
 use super::events::{Call, Event, Kind};
-use super::value::{Value, excerpt};
+use super::value::{Value, excerpt, shown};
 
 pub(super) fn history(
     calls: &[Call],
@@ -78,7 +78,7 @@ fn result(command: &RegisterCommand, answer: &Event) -> Result<RegisterResult, F
 }
 
 fn unfit(event: &Event, wanted: &str) -> FormatError {
-    let value = excerpt(&event.value.to_string());
+    let value = shown(&event.value);
     let problem = format!("the value of :{} is `{value}`; it should be {wanted}", event.function);
     FormatError::new(event.line, problem)
 }

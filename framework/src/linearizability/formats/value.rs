@@ -31,10 +31,19 @@ pub(super) fn read(text: &str) -> Result<Value, String> {
 
 /// The beginning of a text, for a message.
 pub(super) fn excerpt(text: &str) -> String {
-    const LENGTH_MAX: usize = 40;
+    shorten(&text.escape_debug().to_string())
+}
+
+/// The beginning of a value, for a message.
+pub(super) fn shown(value: &Value) -> String {
+    shorten(&value.to_string())
+}
+
+fn shorten(text: &str) -> String {
+    const LENGTH_MAX: usize = 60;
     match text.char_indices().nth(LENGTH_MAX) {
-        Some((end, _)) => format!("{}...", text[..end].escape_debug()),
-        None => text.escape_debug().to_string(),
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

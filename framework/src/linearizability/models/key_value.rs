@@ -1,7 +1,10 @@
 //! A key-value store: texts that are read, replaced, and appended to.
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use rustc_hash::FxHasher;
 
 use crate::linearizability::Model;
 
@@ -46,26 +49,20 @@ impl KeyValueCommand {
 impl Model for KeyValue {
     type Command = KeyValueCommand;
     type Result = String;
-    // An empty text is not kept, so that states that read alike are alike.
-    type State = BTreeMap<String, String>;
+    type State = KeyValueState;
 
-    fn init(&self) -> Self::State {
-        BTreeMap::new()
+    fn init(&self) -> KeyValueState {
+        KeyValueState::default()
     }
 
-    fn step(&self, state: &mut Self::State, command: &KeyValueCommand) -> String {
+    fn step(&self, state: &mut KeyValueState, command: &KeyValueCommand) -> String {
         match command {
-            KeyValueCommand::Get { key } => return state.get(key).cloned().unwrap_or_default(),
-            KeyValueCommand::Put { key, value } if value.is_empty() => {
-                state.remove(key);
+            KeyValueCommand::Get { key } => return state.get(key).to_owned(),
+            KeyValueCommand::Put { key, value } => state.set(key, value),
+            KeyValueCommand::Append { key, value } if !value.is_empty() => {
+                state.set(key, &format!("{}{value}", state.get(key)));
             }
-            KeyValueCommand::Put { key, value } => {
-                state.insert(key.clone(), value.clone());
-            }
-            KeyValueCommand::Append { value, .. } if value.is_empty() => {}
-            KeyValueCommand::Append { key, value } => {
-                state.entry(key.clone()).or_default().push_str(value);
-            }
+            KeyValueCommand::Append { .. } => {}
         }
         String::new()
     }
@@ -78,10 +75,80 @@ impl Model for KeyValue {
         matches!(command, KeyValueCommand::Get { .. })
     }
 
-    fn heap_bytes(&self, state: &Self::State) -> usize {
-        let texts: usize = state.iter().map(|(key, value)| key.len() + value.len()).sum();
-        // A node of the tree has room for eleven keys and values.
-        texts + 2 * size_of::<(String, String)>() * state.len()
+    fn heap_bytes(&self, state: &KeyValueState) -> usize {
+        // A state shares all texts with the one before it, but the one that was written.
+        let texts: usize = state.values.iter().map(|(_, value)| value.text.len()).sum();
+        let mean = texts / state.values.len().max(1);
+        mean + state.values.capacity() * size_of::<(Text, Text)>()
+    }
+}
+
+/// What a [`KeyValue`] store holds.
+///
+/// A search makes one of these for each step that it tries, so texts are shared and carry their
+/// hash: a copy costs two counts a key, and comparing and hashing look at no text twice.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct KeyValueState {
+    // By key. An empty text is not kept, so that states that read alike are alike.
+    values: Vec<(Text, Text)>,
+}
+
+impl KeyValueState {
+    /// The value of a key; of one that is not there, the empty text.
+    #[must_use]
+    pub fn get(&self, key: &str) -> &str {
+        self.place(key).map_or("", |at| &self.values[at].1.text)
+    }
+
+    fn set(&mut self, key: &str, value: &str) {
+        match (self.place(key), value.is_empty()) {
+            (Ok(at), true) => {
+                self.values.remove(at);
+            }
+            (Ok(at), false) => self.values[at].1 = Text::new(value),
+            (Err(_), true) => {}
+            (Err(at), false) => self.values.insert(at, (Text::new(key), Text::new(value))),
+        }
+    }
+
+    fn place(&self, key: &str) -> Result<usize, usize> {
+        self.values.binary_search_by(|(of, _)| (*of.text).cmp(key))
+    }
+}
+
+#[derive(Clone)]
+struct Text {
+    hash: u64,
+    text: Arc<str>,
+}
+
+impl Text {
+    fn new(text: &str) -> Self {
+        let mut hasher = FxHasher::default();
+        text.hash(&mut hasher);
+        Self { hash: hasher.finish(), text: text.into() }
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash && (Arc::ptr_eq(&self.text, &other.text) || self.text == other.text)
+    }
+}
+
+impl Eq for Text {}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl fmt::Debug for KeyValueState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(self.values.iter().map(|(key, value)| (&key.text, &value.text)))
+            .finish()
     }
 }
 

@@ -3,5 +3,5 @@
 mod key_value;
 mod register;
 
-pub use key_value::{KeyValue, KeyValueCommand};
+pub use key_value::{KeyValue, KeyValueCommand, KeyValueState};
 pub use register::{Register, RegisterCommand, RegisterResult};

@@ -9,6 +9,8 @@ mod stage;
 
 use crate::Suite;
 
+pub use oracle::{Specification, model};
+
 /// The suite of lab 1.
 #[must_use]
 pub fn suite() -> Suite {

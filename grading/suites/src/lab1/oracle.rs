@@ -9,9 +9,9 @@ use faultlab::{Address, Application, codec};
 use lab1_vocabulary::{Entry, Journal, KvCommand, KvResult, Numbered, Receipt};
 use serde::{Deserialize, Serialize};
 
-/// The specification of the key-value store.
+/// The specification of the key-value store: what results are judged against.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(super) struct Specification {
+pub struct Specification {
     values: BTreeMap<String, String>,
 }
 
@@ -44,6 +44,14 @@ pub(super) fn results(commands: &[KvCommand]) -> Vec<KvResult> {
     commands.iter().map(|command| store.execute(command.clone())).collect()
 }
 
+/// The specification as a model: keys are apart from each other, and a `Get` changes nothing.
+#[must_use]
+pub fn model() -> Sequential<Specification> {
+    Sequential::new(Specification::default())
+        .with_key(|command| Some(key_of(command).to_owned()))
+        .with_observers(|command, _| matches!(command, KvCommand::Get { .. }))
+}
+
 /// Exactly-once semantics: the results are those of a single store that executed each command once,
 /// at one moment between its call and its return (linearizability).
 pub(super) fn exactly_once() -> Property {
@@ -51,9 +59,7 @@ pub(super) fn exactly_once() -> Property {
         let operations = operations(view)?;
         let history = History::new(operations.clone())
             .map_err(|error| violated("one command of a client at a time", error.to_string()))?;
-        let model = Sequential::new(Specification::default())
-            .with_key(|command| Some(key_of(command).to_owned()))
-            .with_observers(|command, _| matches!(command, KvCommand::Get { .. }));
+        let model = model();
         // Decided by counting, not by the clock. With a handful of clients a few thousand are enough.
         let checker = Checker::new(&model).threads(1).configuration_limit(200_000);
         match checker.check(&history).verdict {

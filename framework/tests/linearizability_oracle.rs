@@ -1,0 +1,476 @@
+//! The checker against brute force: every order of every small history, tried one by one.
+
+use std::collections::BTreeSet;
+
+use faultlab::Address;
+use faultlab::linearizability::models::{
+    KeyValue, KeyValueCommand, Register, RegisterCommand, RegisterResult,
+};
+use faultlab::linearizability::{
+    Checker, Explanation, History, Model, Operation, SequentialVerdict, Verdict, explain,
+};
+use proptest::prelude::*;
+
+type Operations<M> = Vec<Operation<<M as Model>::Command, <M as Model>::Result>>;
+
+/// What must come before what.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    RealTime,
+    EachClient,
+}
+
+/// Whether there is an order of the operations that the model could have answered so: tries them all.
+fn brute_force<M: Model>(model: &M, operations: &Operations<M>, order: Order) -> bool {
+    fn go<M: Model>(
+        model: &M,
+        operations: &Operations<M>,
+        order: Order,
+        placed: &mut Vec<bool>,
+        state: &M::State,
+    ) -> bool {
+        if (0..operations.len()).all(|at| placed[at] || operations[at].returned.is_none()) {
+            return true;
+        }
+        for next in 0..operations.len() {
+            let free = !placed[next]
+                && (0..operations.len())
+                    .all(|at| placed[at] || !is_before(operations, at, next, order));
+            if !free {
+                continue;
+            }
+            let mut after = state.clone();
+            let result = model.step(&mut after, &operations[next].command);
+            if operations[next].result.as_ref().is_some_and(|recorded| *recorded != result) {
+                continue;
+            }
+            placed[next] = true;
+            let found = go(model, operations, order, placed, &after);
+            placed[next] = false;
+            if found {
+                return true;
+            }
+        }
+        false
+    }
+    go(model, operations, order, &mut vec![false; operations.len()], &model.init())
+}
+
+fn is_before<C, R>(operations: &[Operation<C, R>], a: usize, b: usize, order: Order) -> bool {
+    if a == b {
+        return false;
+    }
+    let (a, b) = (&operations[a], &operations[b]);
+    let Some(returned) = a.returned else { return false };
+    let times =
+        |operation: &Operation<C, R>| (operation.called, operation.returned.unwrap_or(u64::MAX));
+    (a.client == b.client && times(a) < times(b))
+        || (order == Order::RealTime && returned < b.called)
+}
+
+/// The operation at whose return a history stops being linearizable, by cutting everywhere.
+fn first_failing<M: Model>(model: &M, operations: &Operations<M>) -> Option<usize> {
+    let mut returns: Vec<usize> =
+        (0..operations.len()).filter(|&at| operations[at].returned.is_some()).collect();
+    returns
+        .sort_by_key(|&at| (operations[at].returned, operations[at].called, operations[at].client));
+    (1..=returns.len()).map(|count| &returns[..count]).find_map(|over| {
+        let last = *over.last()?;
+        let cut = cut(operations, over);
+        (!brute_force(model, &cut, Order::RealTime)).then_some(last)
+    })
+}
+
+/// In which order operations return; what returns at one time has an order too.
+fn return_order<C, R>(operation: &Operation<C, R>) -> (Option<u64>, u64, Address) {
+    (operation.returned, operation.called, operation.client)
+}
+
+/// What is called by the last of these returns; what did not return by then is unanswered.
+fn cut<C: Clone, R: Clone>(operations: &[Operation<C, R>], over: &[usize]) -> Vec<Operation<C, R>> {
+    let end = over.last().and_then(|&last| operations[last].returned).unwrap_or(0);
+    let mut clients = BTreeSet::new();
+    let mut kept = Vec::new();
+    let mut in_order: Vec<usize> = (0..operations.len()).collect();
+    in_order
+        .sort_by_key(|&at| (operations[at].called, operations[at].returned.unwrap_or(u64::MAX)));
+    for at in in_order {
+        let operation = operations[at].clone();
+        // A client that waits asks nothing more.
+        if operation.called > end || clients.contains(&operation.client) {
+            continue;
+        }
+        if over.contains(&at) {
+            kept.push(operation);
+        } else {
+            clients.insert(operation.client);
+            kept.push(Operation { result: None, returned: None, ..operation });
+        }
+    }
+    kept
+}
+
+/// Asserts that an order answers as recorded, has all that was answered, and respects real time.
+fn assert_explains<M: Model>(model: &M, operations: &Operations<M>, order: &[usize], by: Order) {
+    let mut state = model.init();
+    for (place, &at) in order.iter().enumerate() {
+        let result = model.step(&mut state, &operations[at].command);
+        if let Some(recorded) = &operations[at].result {
+            assert_eq!(*recorded, result, "place {place} of {order:?}");
+        }
+        for &later in &order[place + 1..] {
+            assert!(!is_before(operations, later, at, by), "{later} is before {at}: {order:?}");
+        }
+    }
+    let mut all = order.to_vec();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), order.len(), "an operation is placed twice: {order:?}");
+    let answered = (0..operations.len()).filter(|&at| operations[at].returned.is_some());
+    assert!(answered.into_iter().all(|at| order.contains(&at)), "{order:?} is not all");
+}
+
+/// Everything that can be asked of a checker about a small history, against brute force.
+fn compare<M: Model>(model: &M, operations: &Operations<M>) -> Result<(), TestCaseError> {
+    let history = History::new(operations.clone()).expect("a history");
+    let expected = brute_force(model, operations, Order::RealTime);
+    for partition in [false, true] {
+        let checker = Checker::new(model).partition(partition);
+        match checker.check(&history).verdict {
+            Verdict::Linearizable { order } => {
+                prop_assert!(expected, "partition {}: {:?}", partition, order);
+                assert_explains(model, operations, &order, Order::RealTime);
+            }
+            Verdict::NotLinearizable(violation) => {
+                prop_assert!(!expected, "partition {}: {:?}", partition, violation);
+                let failing = first_failing(model, operations).expect("it fails somewhere");
+                if partition {
+                    // Of failures at one time any key's may be named.
+                    let returned = |at: usize| operations[at].returned;
+                    prop_assert_eq!(returned(violation.operation), returned(failing));
+                } else {
+                    prop_assert_eq!(violation.operation, failing);
+                }
+            }
+            Verdict::Unknown(limit) => prop_assert!(false, "{limit}"),
+        }
+        let sequential = brute_force(model, operations, Order::EachClient);
+        match checker.check_sequential(&history).0 {
+            SequentialVerdict::SequentiallyConsistent { order } => {
+                prop_assert!(sequential);
+                assert_explains(model, operations, &order, Order::EachClient);
+            }
+            SequentialVerdict::NotSequentiallyConsistent => prop_assert!(!sequential),
+            SequentialVerdict::Unknown(limit) => prop_assert!(false, "{limit}"),
+        }
+    }
+    Ok(())
+}
+
+/// How a random operation comes about: who, pauses before and during it, when between call and return
+/// it takes effect (of 8), what the answer is in the end.
+#[derive(Clone, Debug)]
+struct Draw<C> {
+    client: usize,
+    pause: u64,
+    length: u64,
+    effect: u64,
+    command: C,
+    answer: Answer,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    /// What the model answers.
+    Right,
+    /// Another one.
+    Wrong(u8),
+    /// There was one, but nobody knows it.
+    Forgotten,
+    /// There was none (nor is there anything more of this client).
+    None,
+}
+
+fn draws<C: Clone + std::fmt::Debug>(
+    command: impl Strategy<Value = C>,
+    wrong_weight: u32,
+    length: impl Into<prop::collection::SizeRange>,
+) -> impl Strategy<Value = Vec<Draw<C>>> {
+    let answer = prop_oneof![
+        12 => Just(Answer::Right),
+        wrong_weight => any::<u8>().prop_map(Answer::Wrong),
+        1 => Just(Answer::Forgotten),
+        2 => Just(Answer::None),
+    ];
+    let draw = (0..4_usize, 0..3_u64, 0..5_u64, 0..8_u64, command, answer).prop_map(
+        |(client, pause, length, effect, command, answer)| Draw {
+            client,
+            pause,
+            length,
+            effect,
+            command,
+            answer,
+        },
+    );
+    prop::collection::vec(draw, length)
+}
+
+/// The operations of a run that was linearizable before some answers were changed. `wrong` makes a
+/// result from a number.
+fn operations<M: Model>(
+    model: &M,
+    draws: &[Draw<M::Command>],
+    wrong: impl Fn(&M::Command, u8) -> M::Result,
+) -> Operations<M> {
+    let mut free_at = [Some((0, false)); 4];
+    let mut made = Vec::new();
+    for draw in draws {
+        let Some((free, instant)) = free_at[draw.client] else { continue };
+        // Two operations of a client that take no time at one time have no order.
+        let crowded = instant && draw.pause == 0 && draw.length == 0;
+        let called = free + draw.pause + u64::from(crowded);
+        let returned = called + draw.length;
+        let answered = draw.answer != Answer::None;
+        free_at[draw.client] = answered.then_some((returned, draw.length == 0));
+        let operation = Operation {
+            client: Address::numbered("client", draw.client + 1),
+            command: draw.command.clone(),
+            result: None,
+            called,
+            returned: answered.then_some(returned),
+        };
+        made.push((called * 8 + draw.length * draw.effect, draw.answer, operation));
+    }
+    let mut by_effect: Vec<usize> = (0..made.len()).collect();
+    by_effect.sort_by_key(|&at| made[at].0);
+    let mut state = model.init();
+    for at in by_effect {
+        let (_, answer, operation) = &mut made[at];
+        let result = model.step(&mut state, &operation.command);
+        operation.result = match *answer {
+            _ if operation.returned.is_none() => None,
+            Answer::Right => Some(result),
+            Answer::Wrong(seed) => Some(wrong(&operation.command, seed)),
+            Answer::Forgotten | Answer::None => None,
+        };
+    }
+    made.into_iter().map(|(.., operation)| operation).collect()
+}
+
+fn register_command() -> impl Strategy<Value = RegisterCommand> {
+    let value = 0..3_i64;
+    prop_oneof![
+        3 => Just(RegisterCommand::Read),
+        2 => value.clone().prop_map(RegisterCommand::Write),
+        1 => (value.clone(), value)
+            .prop_map(|(from, to)| RegisterCommand::CompareAndSet(from, to)),
+    ]
+}
+
+fn wrong_register(command: &RegisterCommand, seed: u8) -> RegisterResult {
+    match command {
+        RegisterCommand::Read if seed % 4 == 3 => RegisterResult::Value(None),
+        RegisterCommand::Read => RegisterResult::Value(Some(i64::from(seed % 4))),
+        _ if seed.is_multiple_of(2) => RegisterResult::Done,
+        _ => RegisterResult::NotEqual,
+    }
+}
+
+fn key_value_command() -> impl Strategy<Value = KeyValueCommand> {
+    let key = prop_oneof![Just("k".to_owned()), Just("l".to_owned())];
+    let value = prop_oneof![Just("a".to_owned()), Just("b".to_owned()), Just(String::new())];
+    prop_oneof![
+        key.clone().prop_map(|key| KeyValueCommand::Get { key }),
+        (key.clone(), value.clone()).prop_map(|(key, value)| KeyValueCommand::Put { key, value }),
+        (key, value).prop_map(|(key, value)| KeyValueCommand::Append { key, value }),
+    ]
+}
+
+fn wrong_key_value(_: &KeyValueCommand, seed: u8) -> String {
+    ["", "a", "b", "ab", "ba", "aa"][usize::from(seed) % 6].to_owned()
+}
+
+/// The register without a word about which commands only read: nothing may depend on that.
+struct Plain(Register);
+
+impl Model for Plain {
+    type Command = RegisterCommand;
+    type Result = RegisterResult;
+    type State = RegisterResult;
+
+    fn init(&self) -> RegisterResult {
+        self.0.init()
+    }
+
+    fn step(&self, state: &mut RegisterResult, command: &RegisterCommand) -> RegisterResult {
+        self.0.step(state, command)
+    }
+}
+
+fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(config(2000))]
+
+    #[test]
+    fn registers_agree_with_brute_force(draws in draws(register_command(), 3, 1..8)) {
+        let operations = operations(&Register, &draws, wrong_register);
+        compare(&Register, &operations)?;
+        compare(&Plain(Register), &operations)?;
+    }
+
+    #[test]
+    fn stores_agree_with_brute_force(draws in draws(key_value_command(), 3, 1..8)) {
+        let operations = operations(&KeyValue, &draws, wrong_key_value);
+        compare(&KeyValue, &operations)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(config(800))]
+
+    /// The order in which operations are given, those at equal times above all, tells nothing.
+    #[test]
+    fn the_order_of_the_list_does_not_matter(
+        draws in draws(register_command(), 2, 1..16),
+        seed in any::<u64>(),
+    ) {
+        let operations = operations(&Register, &draws, wrong_register);
+        let mut shuffled: Vec<usize> = (0..operations.len()).collect();
+        shuffled.sort_by_key(|&at| (at as u64 + 1).wrapping_mul(seed | 1).rotate_left(17));
+        let history = |order: &[usize]| {
+            History::new(order.iter().map(|&at| operations[at].clone()).collect()).expect("a history")
+        };
+        let straight: Vec<usize> = (0..operations.len()).collect();
+        let check = |order: &[usize]| match Checker::new(&Register).check(&history(order)).verdict {
+            Verdict::Linearizable { .. } => None,
+            Verdict::NotLinearizable(violation) => Some(order[violation.operation]),
+            Verdict::Unknown(limit) => panic!("{limit}"),
+        };
+        prop_assert_eq!(check(&straight), check(&shuffled));
+    }
+
+    /// The verdict does not depend on the number of threads, nor does what it names.
+    #[test]
+    fn threads_do_not_matter(draws in draws(key_value_command(), 1, 1..40), repeat in 20..40_u64) {
+        // Many copies, one after another, so that threads are worth it.
+        let once = operations(&KeyValue, &draws, wrong_key_value);
+        let mut operations = Vec::new();
+        for copy in 0..repeat {
+            operations.extend(once.iter().filter(|operation| operation.returned.is_some()).map(|operation| {
+                let mut operation = operation.clone();
+                operation.called += copy * 1000;
+                operation.returned = operation.returned.map(|at| at + copy * 1000);
+                operation
+            }));
+        }
+        let history = History::new(operations).expect("a history");
+        let verdict = |threads| Checker::new(&KeyValue).threads(threads).check(&history).verdict;
+        prop_assert_eq!(verdict(1), verdict(3));
+    }
+
+    /// A reduction never makes a violation of its own: whatever of the dropped operations is put back,
+    /// the history still fails, and what is shown fails at the same operation, for the same reason.
+    #[test]
+    fn reductions_are_sound(
+        draws in draws(register_command(), 2, 4..20),
+        back in any::<u64>(),
+    ) {
+        let operations = operations(&Register, &draws, wrong_register);
+        check_reduction(&Register, operations, back)?;
+    }
+
+    #[test]
+    fn reductions_of_stores_are_sound(
+        draws in draws(key_value_command(), 2, 4..20),
+        back in any::<u64>(),
+    ) {
+        let operations = operations(&KeyValue, &draws, wrong_key_value);
+        check_reduction(&KeyValue, operations, back)?;
+    }
+}
+
+fn check_reduction<M: Model>(
+    model: &M,
+    operations: Operations<M>,
+    back: u64,
+) -> Result<(), TestCaseError> {
+    let history = History::new(operations.clone()).expect("a history");
+    let Verdict::NotLinearizable(violation) = Checker::new(model).check(&history).verdict else {
+        return Ok(());
+    };
+    let explanation: Explanation = explain(model, &history, &violation);
+    prop_assert_eq!(explanation.before, 0);
+    prop_assert_eq!(explanation.operations[explanation.failing].number, violation.operation);
+    let as_shown = |number: usize| {
+        let shown = explanation.operations.iter().find(|shown| shown.number == number)?;
+        let answered = shown.returned.is_some();
+        let operation = operations[number].clone();
+        Some(if answered {
+            operation
+        } else {
+            Operation { result: None, returned: None, ..operation }
+        })
+    };
+    let shown: Operations<M> =
+        explanation.operations.iter().filter_map(|shown| as_shown(shown.number)).collect();
+    let verdict = |operations: Operations<M>| {
+        let history = History::new(operations).expect("a history");
+        Checker::new(model).partition(false).check(&history).verdict
+    };
+
+    // What is shown fails, at the operation that is marked.
+    match verdict(shown.clone()) {
+        Verdict::NotLinearizable(again) => prop_assert_eq!(again.operation, explanation.failing),
+        other => prop_assert!(false, "{:?}", other),
+    }
+    // Before it returned, the order that is shown explains everything.
+    let mut others = shown.clone();
+    (others[explanation.failing].result, others[explanation.failing].returned) = (None, None);
+    let order: Vec<usize> = explanation.order.iter().map(|placed| placed.operation).collect();
+    assert_explains(model, &others, &order, Order::RealTime);
+    // Had it returned what it could have, all would be well.
+    for expected in &explanation.expected {
+        let mut right = shown.clone();
+        let mut state = model.init();
+        // The result that prints so is found among the states that there are.
+        let mut found = None;
+        for step in 0..=order.len() {
+            let result = model.step(&mut state.clone(), &right[explanation.failing].command);
+            if format!("{result:?}") == *expected {
+                found = Some(result);
+            }
+            if let Some(&next) = order.get(step) {
+                model.step(&mut state, &others[next].command);
+            }
+        }
+        if let Some(result) = found {
+            right[explanation.failing].result = Some(result);
+            prop_assert!(
+                verdict(right).is_linearizable(),
+                "it could not have returned {}",
+                expected
+            );
+        }
+    }
+    // With any of the dropped operations put back, it still fails.
+    let end = return_order(&operations[violation.operation]);
+    let mut number = 0;
+    let mut with_some_back = Vec::new();
+    for (at, operation) in operations.iter().enumerate() {
+        let kept = explanation.operations.iter().any(|shown| shown.number == at);
+        let answered = operation.returned.is_some() && return_order(operation) <= end;
+        if kept {
+            with_some_back.extend(as_shown(at));
+        } else if answered {
+            number += 1;
+            if back >> (number % 64) & 1 == 1 {
+                with_some_back.push(operation.clone());
+            }
+        }
+    }
+    prop_assert!(verdict(with_some_back).is_violation());
+    Ok(())
+}
