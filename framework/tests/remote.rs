@@ -23,7 +23,7 @@ use faultlab::simulate::{
 };
 use faultlab::trace::{Sink, Trace};
 use faultlab::worker::pure::{Answers, Batch, Member, PureSteps, Request, StepFailure};
-use faultlab::worker::remote::{self, Fleet, Life, Loss, Process, RemoteSteps};
+use faultlab::worker::remote::{self, Death, Fleet, Life, Loss, Process, SharedFleet};
 use faultlab::worker::{Event, Host, LocalHost, NodeFailure, Payload};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -201,8 +201,8 @@ fn a_process_that_cannot_be_started_is_nobodys_failure() {
 fn against(script: impl FnOnce(UnixStream) + Send + 'static) -> (Result<(), NodeFailure>, Loss) {
     struct Nobody;
     impl Life for Nobody {
-        fn end(&mut self, _: Duration) -> String {
-            "was never alive".to_owned()
+        fn end(&mut self, _: Duration) -> Death {
+            Death::Otherwise("was never alive".to_owned())
         }
     }
     let mut script = Some(script);
@@ -263,7 +263,7 @@ fn silence_and_dribbling_end_in_time() {
 #[test]
 fn a_closed_stream_is_the_end_of_the_process() {
     let (asked, loss) = against(drop);
-    assert_eq!(loss, Loss::Ended("was never alive".to_owned()));
+    assert_eq!(loss, Loss::Ended(Death::Otherwise("was never alive".to_owned())));
     assert_eq!(asked, Err(loss.into()));
 }
 
@@ -272,8 +272,13 @@ fn hosts_answer_alike() {
     let submission = submission();
     let mut fleet = fleet(1);
     let mut other_fleet = Fleet::new(1, |_| start("adder", 20 * SECOND));
-    let hosts: [&mut dyn Host; 3] =
-        [&mut LocalHost::new(&submission), &mut fleet.host(0), &mut other_fleet.handed_host()];
+    let shared = shared_fleet(20 * SECOND);
+    let hosts: [&mut dyn Host; 4] = [
+        &mut shared.host(),
+        &mut LocalHost::new(&submission),
+        &mut fleet.host(0),
+        &mut other_fleet.handed_host(),
+    ];
     let answers = hosts.map(|host| {
         let arguments = codec::encode(&Fault::None).expect("a fault encodes");
         let made = host.make(0, "server", server(), &arguments);
@@ -288,6 +293,7 @@ fn hosts_answer_alike() {
     });
     assert_eq!(answers[0], answers[1]);
     assert_eq!(answers[0], answers[2]);
+    assert_eq!(answers[0], answers[3]);
     assert_eq!(answers[0].0, Ok(()));
 }
 
@@ -302,17 +308,25 @@ fn a_search_finds_the_same_with_the_nodes_elsewhere() {
     for property in [None, Some(none_decided())] {
         let system = at_most_once::system(2, 3, Keys::Same);
         let fleet = Fleet::new(2, |_| start("at-most-once", 20 * SECOND));
-        let steps = RemoteSteps::new(fleet, system.roster().to_vec());
+        let fleet = SharedFleet::new(fleet);
+        let steps = fleet.steps(system.roster().to_vec());
         let search = Search::new(system);
         let search = property.into_iter().fold(search, Search::invariant);
         let remote = comparable(search.run_with(&steps));
-        steps.check().expect("processes can be started");
+        fleet.check().expect("processes can be started");
         assert_eq!(remote, comparable(search.run(&at_most_once::submission())));
     }
 }
 
 /// Steps of the adder's server in this state, for each of these commands of one client.
-fn server_steps(steps: &RemoteSteps<'_>, numbers: Range<u64>) -> Vec<Result<(), StepFailure>> {
+fn server_steps(
+    fleet: &SharedFleet<'_>,
+    fault: Fault,
+    numbers: Range<u64>,
+) -> Vec<Result<(), StepFailure>> {
+    let arguments = codec::encode(&fault).expect("a fault encodes");
+    let member = Member { kind: "server".to_owned(), address: server(), arguments };
+    let steps = fleet.steps(vec![member]);
     let state = steps.make(0).expect("a server is made");
     let mut batch = Batch::new();
     for number in numbers {
@@ -326,28 +340,27 @@ fn server_steps(steps: &RemoteSteps<'_>, numbers: Range<u64>) -> Vec<Result<(), 
     (0..answers.len()).map(|index| answers.get(index).map(|_| ()).map_err(Clone::clone)).collect()
 }
 
-fn adder_steps(fault: Fault, limit: Duration) -> RemoteSteps<'static> {
-    let arguments = codec::encode(&fault).expect("a fault encodes");
-    let member = Member { kind: "server".to_owned(), address: server(), arguments };
-    RemoteSteps::new(Fleet::new(2, move |_| start("adder", limit)), vec![member])
+fn shared_fleet(limit: Duration) -> SharedFleet<'static> {
+    SharedFleet::new(Fleet::new(2, move |_| start("adder", limit)))
 }
 
 #[test]
 fn the_step_that_ends_its_process_is_known() {
-    let steps = adder_steps(Fault::Exits(70), 20 * SECOND);
-    let outcomes = server_steps(&steps, 1..101);
+    let fleet = shared_fleet(20 * SECOND);
+    let outcomes = server_steps(&fleet, Fault::Exits(70), 1..101);
     let failed: Vec<usize> = (0..100).filter(|&index| outcomes[index].is_err()).collect();
     assert_eq!(failed, [69], "number 70 and no other");
     let failure = outcomes[69].clone().unwrap_err().to_string();
     assert_eq!(failure, "the process running the node exited with code 0");
-    steps.check().expect("processes can be started");
+    assert_eq!(fleet.loss(), Some(Loss::Ended(Death::Exited(0))));
+    fleet.check().expect("processes can be started");
 }
 
 #[test]
 fn an_endless_step_costs_bounded_time() {
-    let steps = adder_steps(Fault::LoopsAt(5), SECOND / 4);
+    let fleet = shared_fleet(SECOND / 4);
     let started = Instant::now();
-    let outcomes = server_steps(&steps, 1..101);
+    let outcomes = server_steps(&fleet, Fault::LoopsAt(5), 1..101);
     assert!(started.elapsed() < 5 * SECOND, "{:?}", started.elapsed());
     assert!(outcomes[..4].iter().all(Result::is_ok));
     let failure = outcomes[4].clone().unwrap_err().to_string();
@@ -356,8 +369,8 @@ fn an_endless_step_costs_bounded_time() {
 
 #[test]
 fn two_processes_that_disagree_are_not_deterministic() {
-    let steps = adder_steps(Fault::CountsInAGlobal, 20 * SECOND);
-    let outcomes = server_steps(&steps, 1..101);
+    let fleet = shared_fleet(20 * SECOND);
+    let outcomes = server_steps(&fleet, Fault::CountsInAGlobal, 1..101);
     let telling = |outcome: &Result<(), StepFailure>| {
         matches!(outcome, Err(StepFailure::NotDeterministic { .. }))
     };

@@ -68,7 +68,7 @@ pub fn lockstep(
         }
     }
     if lost.is_empty() {
-        fleet.forget(live.len());
+        fleet.forget(0..live.len());
     } else {
         alone(runs, &lost, fleet, &mut outcomes)?;
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
-use faultlab::worker::remote::{Life, describe_signal};
+use faultlab::worker::remote::{Death, Life};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::output::{Drain, Printed};
@@ -23,8 +23,8 @@ pub enum Ended {
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Exited(code) => write!(f, "exited with code {code}"),
-            Self::Signalled(signal) => f.write_str(&describe_signal(*signal)),
+            Self::Exited(code) => Death::Exited(*code).fmt(f),
+            Self::Signalled(signal) => Death::Signalled(*signal).fmt(f),
             Self::TookTooLong => f.write_str("took too long and was killed"),
         }
     }
@@ -122,12 +122,13 @@ impl Drop for Confined {
 }
 
 impl Life for Confined {
-    fn end(&mut self, grace: Duration) -> String {
+    fn end(&mut self, grace: Duration) -> Death {
         let status = self.wait_for(self.started.elapsed() + grace);
         self.kill();
-        match status {
-            Some(status) => self.describe(status).to_string(),
-            None => "stopped talking and was ended".to_owned(),
+        match status.map(|status| self.describe(status)) {
+            Some(Ended::Exited(code)) => Death::Exited(code),
+            Some(Ended::Signalled(signal)) => Death::Signalled(signal),
+            Some(Ended::TookTooLong) | None => Death::by_judge(),
         }
     }
 }

@@ -2,12 +2,13 @@
 //! node of a run to another.
 
 use std::io;
+use std::ops::Range;
 
 use super::answer;
 use super::ask::{Ask, Place};
 use super::handed::HandedHost;
 use super::host::RemoteHost;
-use super::process::{Loss, Process};
+use super::process::{Death, Loss, Process};
 use crate::simulate::NodeSpec;
 use crate::worker::{Event, NodeFailure, Output};
 
@@ -25,6 +26,7 @@ pub struct Fleet<'f> {
     start: Start<'f>,
     processes: Vec<Option<Process>>,
     trouble: Option<io::Error>,
+    last_loss: Option<Loss>,
     started: u64,
     /// By process: what the outstanding questions are about, in order.
     outstanding: Vec<Vec<(usize, Sort)>>,
@@ -53,6 +55,7 @@ impl<'f> Fleet<'f> {
             start: Box::new(start),
             processes,
             trouble: None,
+            last_loss: None,
             started: 0,
             outstanding: vec![Vec::new(); processes_max],
             output: Output::new(),
@@ -123,11 +126,11 @@ impl<'f> Fleet<'f> {
         }
     }
 
-    /// Drops the nodes of the runs of the first numbers.
-    pub(crate) fn forget(&mut self, runs: usize) {
+    /// Drops the nodes of these runs.
+    pub(crate) fn forget(&mut self, runs: Range<usize>) {
         for number in 0..self.processes.len() {
             let Some(process) = &mut self.processes[number] else { continue };
-            for run in 0..runs {
+            for run in runs.clone() {
                 process.queue(Ask::Forget { run });
                 self.outstanding[number].push((run, Sort::Done));
             }
@@ -137,6 +140,20 @@ impl<'f> Fleet<'f> {
 
     /// Ends all processes. They are started again, empty, when they are needed.
     pub fn restart(&mut self) {
+        self.replace();
+        self.last_loss = None;
+    }
+
+    /// The last process that was lost since [`Fleet::restart`], and why, although others may have taken
+    /// its place.
+    #[must_use]
+    pub fn last_loss(&self) -> Option<&Loss> {
+        self.loss().or(self.last_loss.as_ref())
+    }
+
+    /// Ends all processes, and remembers if one was lost.
+    pub(super) fn replace(&mut self) {
+        self.last_loss = self.last_loss().cloned();
         self.processes.fill_with(|| None);
         self.outstanding.iter_mut().for_each(Vec::clear);
     }
@@ -177,7 +194,8 @@ impl<'f> Fleet<'f> {
                     *place = Some(process);
                 }
                 Err(error) => {
-                    let loss = Loss::Ended(format!("could not be started: {error}"));
+                    let loss =
+                        Loss::Ended(Death::Otherwise(format!("could not be started: {error}")));
                     self.trouble.get_or_insert(error);
                     return Err(loss);
                 }

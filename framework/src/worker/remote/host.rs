@@ -21,6 +21,11 @@ impl<'a, 'f> RemoteHost<'a, 'f> {
         Self { fleet, run, kinds }
     }
 
+    /// The kinds of the nodes that were made.
+    pub(super) fn into_kinds(self) -> Vec<String> {
+        self.kinds
+    }
+
     fn exchange<V>(
         &mut self,
         slot: usize,

@@ -27,6 +27,7 @@ mod handed;
 mod host;
 mod process;
 mod serve;
+mod shared;
 mod steps;
 mod wire;
 
@@ -37,8 +38,9 @@ pub const SERVE_NODES: &str = "--serve-nodes";
 pub use fleet::Fleet;
 pub use handed::HandedHost;
 pub use host::RemoteHost;
-pub use process::{Life, Link, Loss, Process, describe_exit, describe_signal};
+pub use process::{Death, Life, Link, Loss, Process};
 pub use serve::serve;
 #[cfg(unix)]
 pub use serve::serve_stdin;
+pub use shared::{SharedFleet, SharedHost};
 pub use steps::RemoteSteps;

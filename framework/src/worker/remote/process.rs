@@ -28,17 +28,67 @@ impl Link for std::os::unix::net::UnixStream {
 
 /// A process that can be ended.
 pub trait Life: Send {
-    /// Ends the process, and everything it started, unless it ends by itself within `grace`. Says how it
-    /// ended, to complete the sentence "the process ...": `exited with code 0`.
-    fn end(&mut self, grace: Duration) -> String;
+    /// Ends the process, and everything it started, unless it ends by itself within `grace`.
+    fn end(&mut self, grace: Duration) -> Death;
+}
+
+/// How a process ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Death {
+    /// By itself, with this code.
+    Exited(i32),
+    /// By this signal.
+    Signalled(i32),
+    /// In another way, in words that complete the sentence "the process ...".
+    Otherwise(String),
+}
+
+impl fmt::Display for Death {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(code) => write!(f, "exited with code {code}"),
+            Self::Signalled(signal) => {
+                let meaning = match signal {
+                    4 => " (illegal instruction)",
+                    6 => " (aborted: a stack overflow, or out of memory?)",
+                    9 => " (killed: out of memory or time?)",
+                    11 => " (invalid memory access: a stack overflow?)",
+                    24 => " (used too much CPU time)",
+                    25 => " (wrote too large a file)",
+                    31 => " (made a forbidden system call)",
+                    _ => "",
+                };
+                write!(f, "was killed by signal {signal}{meaning}")
+            }
+            Self::Otherwise(how) => f.write_str(how),
+        }
+    }
+}
+
+impl From<std::process::ExitStatus> for Death {
+    fn from(status: std::process::ExitStatus) -> Self {
+        #[cfg(unix)]
+        if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+            return Self::Signalled(signal);
+        }
+        status.code().map_or_else(|| Self::Otherwise("ended".to_owned()), Self::Exited)
+    }
+}
+
+impl Death {
+    /// It was ended from here.
+    #[must_use]
+    pub fn by_judge() -> Self {
+        Self::Otherwise("stopped talking and was ended".to_owned())
+    }
 }
 
 impl Life for std::process::Child {
-    fn end(&mut self, grace: Duration) -> String {
+    fn end(&mut self, grace: Duration) -> Death {
         let start = Instant::now();
         loop {
             if let Ok(Some(status)) = self.try_wait() {
-                return describe_exit(status);
+                return status.into();
             }
             if start.elapsed() >= grace {
                 break;
@@ -48,7 +98,7 @@ impl Life for std::process::Child {
         // Killing fails only if the process has ended, and then waiting tells.
         let _ = self.kill();
         let _ = self.wait();
-        "stopped talking and was ended".to_owned()
+        Death::by_judge()
     }
 }
 
@@ -58,41 +108,12 @@ const GRACE: Duration = Duration::from_millis(500);
 /// How far apart it is asked whether it has.
 const GRACE_POLL: Duration = Duration::from_millis(1);
 
-/// How a process ended, in words: `exited with code 0`, `was killed by signal 9`.
-#[must_use]
-pub fn describe_exit(status: std::process::ExitStatus) -> String {
-    #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        return describe_signal(signal);
-    }
-    match status.code() {
-        Some(code) => format!("exited with code {code}"),
-        None => "ended".to_owned(),
-    }
-}
-
-/// What a signal that ended a process mostly means.
-#[must_use]
-pub fn describe_signal(signal: i32) -> String {
-    let meaning = match signal {
-        4 => " (illegal instruction)",
-        6 => " (aborted: a stack overflow, or out of memory?)",
-        9 => " (killed: out of memory?)",
-        11 => " (invalid memory access: a stack overflow?)",
-        24 => " (used too much CPU time)",
-        25 => " (wrote too large a file)",
-        31 => " (made a forbidden system call)",
-        _ => "",
-    };
-    format!("was killed by signal {signal}{meaning}")
-}
-
 /// Why a process can no longer be asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Loss {
     /// It ended, by itself or through somebody else.
     #[error("{0}")]
-    Ended(String),
+    Ended(Death),
     /// It took too long to answer.
     #[error("gave no answer within {0:?}")]
     TooSlow(Duration),
@@ -250,7 +271,7 @@ impl Process {
 
     /// Notes that the process is lost, and ends it.
     fn lose(&mut self, error: &io::Error) {
-        let (grace, loss): (_, fn(&Self, String) -> Loss) = match error.kind() {
+        let (grace, loss): (_, fn(&Self, Death) -> Loss) = match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
                 (Duration::ZERO, |process, _| Loss::TooSlow(process.limit))
             }

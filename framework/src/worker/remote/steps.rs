@@ -1,13 +1,12 @@
 //! Pure steps in other processes: what a search asks for, a batch at a time.
 
-use std::io;
 use std::ops::Range;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::answer;
 use super::ask::Ask;
 use super::fleet::Fleet;
 use super::process::Loss;
+use super::shared::SharedFleet;
 use super::wire::{Nonsense, Reader};
 use crate::worker::pure::answers;
 use crate::worker::pure::{Answers, Batch, Member, PureSteps, Request, StepFailure};
@@ -24,34 +23,14 @@ const LOSSES_MAX: usize = 3;
 /// Outcomes that differ are reported as not deterministic: a step has nothing to go by but the state
 /// and the event. When a process is lost, the steps of the frame are asked for again one by one, so
 /// that the step that did it is known.
-pub struct RemoteSteps<'f> {
+pub struct RemoteSteps<'a, 'f> {
     roster: Vec<Member>,
-    fleet: Mutex<Fleet<'f>>,
+    shared: &'a SharedFleet<'f>,
 }
 
-impl<'f> RemoteSteps<'f> {
-    /// Steps of these members, in the processes of this fleet.
-    #[must_use]
-    pub fn new(fleet: Fleet<'f>, roster: Vec<Member>) -> Self {
-        Self { roster, fleet: Mutex::new(fleet) }
-    }
-
-    /// Whether a process could not be started; see [`Fleet::check`].
-    ///
-    /// # Errors
-    /// The first such trouble since the last call.
-    pub fn check(&self) -> io::Result<()> {
-        self.fleet().check()
-    }
-
-    /// The fleet, when no more steps are needed.
-    #[must_use]
-    pub fn into_fleet(self) -> Fleet<'f> {
-        self.fleet.into_inner().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn fleet(&self) -> MutexGuard<'_, Fleet<'f>> {
-        self.fleet.lock().unwrap_or_else(PoisonError::into_inner)
+impl<'a, 'f> RemoteSteps<'a, 'f> {
+    pub(super) fn new(shared: &'a SharedFleet<'f>, roster: Vec<Member>) -> Self {
+        Self { roster, shared }
     }
 
     /// One question to the first process.
@@ -60,10 +39,10 @@ impl<'f> RemoteSteps<'f> {
         ask: Ask<'_>,
         read: impl FnMut(&mut Reader<'_>) -> Result<Result<V, NodeFailure>, Nonsense>,
     ) -> Result<V, NodeFailure> {
-        let mut fleet = self.fleet();
+        let mut fleet = self.shared.lock();
         let answer = fleet.process(0).map_err(NodeFailure::from)?.exchange(ask, read);
         if answer.is_err() {
-            fleet.restart();
+            fleet.replace();
         }
         answer?
     }
@@ -145,7 +124,7 @@ impl<'f> RemoteSteps<'f> {
                 continue;
             }
             if let Err(loss) = self.ask(fleet, batch, index..index + 1, answers) {
-                fleet.restart();
+                fleet.replace();
                 // Time is not spent twice on what never ends.
                 *losses = if let Loss::TooSlow(_) = loss { LOSSES_MAX } else { *losses + 1 };
                 answers.push_failure(StepFailure::Node(loss.into()));
@@ -172,7 +151,7 @@ fn shown_state(fleet: &mut Fleet<'_>, kind: &str, state: &[u8]) -> String {
     shown.unwrap_or_else(|failure| format!("<not readable: {failure}>"))
 }
 
-impl PureSteps for RemoteSteps<'_> {
+impl PureSteps for RemoteSteps<'_, '_> {
     fn roster(&self) -> &[Member] {
         &self.roster
     }
@@ -184,7 +163,7 @@ impl PureSteps for RemoteSteps<'_> {
 
     fn run(&self, batch: &Batch, answers: &mut Answers) {
         answers.clear();
-        let mut fleet = self.fleet();
+        let mut fleet = self.shared.lock();
         let mut losses = 0;
         let mut start = 0;
         while start < batch.len() {
@@ -196,7 +175,7 @@ impl PureSteps for RemoteSteps<'_> {
                 end += 1;
             }
             if losses > 0 || self.ask(&mut fleet, batch, start..end, answers).is_err() {
-                fleet.restart();
+                fleet.replace();
                 self.ask_each(&mut fleet, batch, start..end, answers, &mut losses);
             }
             start = end;

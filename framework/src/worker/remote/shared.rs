@@ -1,0 +1,124 @@
+//! A fleet that several engines use, one after the other.
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::fleet::Fleet;
+use super::host::RemoteHost;
+use super::process::Loss;
+use super::steps::RemoteSteps;
+use crate::Address;
+use crate::worker::pure::Member;
+use crate::worker::{Event, Host, NodeFailure, Output, Payload};
+
+/// Runs that use the fleet at the same time have different numbers as long as there are fewer.
+const RUNS_MAX: usize = 256;
+
+/// A fleet behind a lock: hosts and steps for whoever asks.
+pub struct SharedFleet<'f> {
+    fleet: Mutex<Fleet<'f>>,
+    next_run: AtomicUsize,
+}
+
+impl<'f> SharedFleet<'f> {
+    /// Shares a fleet.
+    #[must_use]
+    pub fn new(fleet: Fleet<'f>) -> Self {
+        Self { fleet: Mutex::new(fleet), next_run: AtomicUsize::new(0) }
+    }
+
+    /// The fleet itself.
+    pub fn lock(&self) -> MutexGuard<'_, Fleet<'f>> {
+        self.fleet.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A host for the nodes of one run. They are dropped with it.
+    #[must_use]
+    pub fn host(&self) -> SharedHost<'_, 'f> {
+        let run = self.next_run.fetch_add(1, Ordering::Relaxed) % RUNS_MAX;
+        SharedHost { shared: self, run, kinds: Vec::new() }
+    }
+
+    /// Whoever computes steps of these members.
+    #[must_use]
+    pub fn steps(&self, roster: Vec<Member>) -> RemoteSteps<'_, 'f> {
+        RemoteSteps::new(self, roster)
+    }
+
+    /// The last loss of a process, if there was one since the fleet was last restarted by its owner.
+    #[must_use]
+    pub fn loss(&self) -> Option<Loss> {
+        self.lock().last_loss().cloned()
+    }
+
+    /// Whether a process could not be started; see [`Fleet::check`].
+    ///
+    /// # Errors
+    /// The first such trouble since the last call.
+    pub fn check(&self) -> io::Result<()> {
+        self.lock().check()
+    }
+}
+
+/// A [`RemoteHost`] of a fleet that is shared.
+pub struct SharedHost<'a, 'f> {
+    shared: &'a SharedFleet<'f>,
+    run: usize,
+    kinds: Vec<String>,
+}
+
+impl<'f> SharedHost<'_, 'f> {
+    fn with<V>(&mut self, ask: impl FnOnce(&mut RemoteHost<'_, 'f>) -> V) -> V {
+        let mut fleet = self.shared.lock();
+        let mut host = RemoteHost::new(&mut fleet, self.run, std::mem::take(&mut self.kinds));
+        let answer = ask(&mut host);
+        self.kinds = host.into_kinds();
+        answer
+    }
+}
+
+impl Drop for SharedHost<'_, '_> {
+    fn drop(&mut self) {
+        self.shared.lock().forget(self.run..self.run + 1);
+    }
+}
+
+impl Host for SharedHost<'_, '_> {
+    fn make(
+        &mut self,
+        slot: usize,
+        kind: &str,
+        address: Address,
+        arguments: &[u8],
+    ) -> Result<(), NodeFailure> {
+        self.with(|host| host.make(slot, kind, address, arguments))
+    }
+
+    fn step(
+        &mut self,
+        slot: usize,
+        event: Event<'_>,
+        output: &mut Output,
+    ) -> Result<(), NodeFailure> {
+        self.with(|host| host.step(slot, event, output))
+    }
+
+    fn state(&mut self, slot: usize, bytes: &mut Vec<u8>) -> Result<(), NodeFailure> {
+        self.with(|host| host.state(slot, bytes))
+    }
+
+    fn observe(&mut self, slot: usize, question: &[u8]) -> Result<Vec<u8>, NodeFailure> {
+        self.with(|host| host.observe(slot, question))
+    }
+
+    fn show(
+        &mut self,
+        slot: usize,
+        what: Payload,
+        bytes: &[u8],
+        pretty: bool,
+    ) -> Result<String, NodeFailure> {
+        self.with(|host| host.show(slot, what, bytes, pretty))
+    }
+}
