@@ -42,7 +42,7 @@ pub fn serve(submission: &Submission, stream: &mut (impl Read + Write)) -> io::R
 }
 
 /// [`serve`] on the socket that is this process's standard input: the *nodes mode* of a submission's
-/// binary.
+/// binary. A submission that reads its standard input finds it empty.
 ///
 /// # Errors
 /// As [`serve`], and when standard input is no socket.
@@ -52,6 +52,8 @@ pub fn serve_stdin(submission: &Submission) -> io::Result<()> {
     use std::os::unix::net::UnixStream;
 
     let socket = io::stdin().as_fd().try_clone_to_owned()?;
+    let (nothing, _) = io::pipe()?;
+    rustix::stdio::dup2_stdin(nothing)?;
     serve(submission, &mut UnixStream::from(socket))
 }
 

@@ -4,6 +4,7 @@
 //! submission prints goes elsewhere. While it works, a second thread tells the supervisor how long the
 //! submission's code has been running without returning.
 
+mod apart;
 mod last_step;
 mod printed;
 pub mod protocol;
@@ -24,6 +25,7 @@ use std::time::Duration;
 use faultlab::simulate::{HandlerTimes, Options};
 use faultlab::trace::Journal;
 use faultlab::worker::Submission;
+use faultlab::worker::remote::SharedFleet;
 use faultlab_suites::Suite;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -65,14 +67,34 @@ impl Shared {
     }
 }
 
-/// Takes jobs from standard input until it closes.
+/// Takes jobs from standard input until it closes. The submission is beside the engine.
 #[must_use]
 pub fn serve(suite: &Suite, submission: &Submission) -> ExitCode {
+    serve_code(suite, Code::Here(submission))
+}
+
+/// The same with the submission in other processes: a worker that a grader can trust. What happens to
+/// one of those processes happens to this one too, so a supervisor sees no difference.
+#[must_use]
+pub fn serve_apart(suite: &Suite, fleet: &SharedFleet<'static>) -> ExitCode {
+    serve_code(suite, Code::Apart(fleet))
+}
+
+/// Where the submission's code is.
+#[derive(Clone, Copy)]
+enum Code<'a> {
+    /// In this process.
+    Here(&'a Submission),
+    /// In others.
+    Apart(&'a SharedFleet<'static>),
+}
+
+fn serve_code(suite: &Suite, code: Code<'_>) -> ExitCode {
     if io::stdin().is_terminal() {
         eprintln!("this is a worker: it is started by `run-tests`, not by hand");
         return ExitCode::from(2);
     }
-    match try_serve(suite, submission) {
+    match try_serve(suite, code) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("the worker has to stop: {error}");
@@ -81,7 +103,7 @@ pub fn serve(suite: &Suite, submission: &Submission) -> ExitCode {
     }
 }
 
-fn try_serve(suite: &Suite, submission: &Submission) -> Result<(), FrameError> {
+fn try_serve(suite: &Suite, code: Code<'_>) -> Result<(), FrameError> {
     let mut requests = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     // A submission that reads its standard input finds it empty.
     rustix::stdio::dup2_stdin(File::open("/dev/null")?).map_err(io::Error::from)?;
@@ -111,9 +133,8 @@ fn try_serve(suite: &Suite, submission: &Submission) -> Result<(), FrameError> {
                     Mode::Recorded { printed, .. } => Some(printed.clone()),
                     Mode::Plain | Mode::Profiled => None,
                 }));
-                let answer = panic::catch_unwind(AssertUnwindSafe(|| {
-                    perform(suite, submission, &shared.crossings, &job)
-                }));
+                let answer =
+                    panic::catch_unwind(AssertUnwindSafe(|| perform(suite, code, &shared, &job)));
                 shared.set_job(None);
                 shared.crossings.settle();
                 let answer = match answer {
@@ -130,14 +151,21 @@ fn try_serve(suite: &Suite, submission: &Submission) -> Result<(), FrameError> {
 }
 
 /// Runs one job.
-fn perform(
-    suite: &Suite,
-    submission: &Submission,
-    crossings: &Crossings,
-    job: &Job,
-) -> Result<Done, String> {
+fn perform(suite: &Suite, code: Code<'_>, shared: &Shared, job: &Job) -> Result<Done, String> {
     let test = suite.test(job.test).ok_or_else(|| format!("there is no test {}", job.test))?;
-    let mut nodes = WatchedNodes { submission, crossings, last_step: None };
+    let returned = || match code {
+        Code::Here(_) => {}
+        Code::Apart(fleet) => apart::share_the_fate(fleet, shared),
+    };
+    let mut nodes = WatchedNodes {
+        nodes: match code {
+            Code::Here(submission) => submission,
+            Code::Apart(fleet) => fleet,
+        },
+        crossings: &shared.crossings,
+        returned: &returned,
+        last_step: None,
+    };
     let mut times = HandlerTimes::default();
     let mut options = Options::default();
     let run = match &job.mode {
@@ -158,6 +186,9 @@ fn perform(
             run
         }
     };
+    if let Code::Apart(fleet) = code {
+        fleet.check().map_err(|error| format!("the submission could not be started: {error}"))?;
+    }
     let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let cost = |(handler, time): (String, faultlab::simulate::HandlerTime)| HandlerCost {
         handler,

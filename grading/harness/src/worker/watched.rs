@@ -1,11 +1,11 @@
 //! Nodes that let others see from outside whether the submission's code has returned.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use faultlab::Address;
-use faultlab::worker::pure::{Answers, Batch, LocalSteps, Member, PureSteps};
-use faultlab::worker::{Event, Host, LocalHost, NodeFailure, Output, Payload, Submission};
+use faultlab::worker::pure::{Answers, Batch, Member, PureSteps};
+use faultlab::worker::{Event, Host, NodeFailure, Output, Payload};
 use faultlab_suites::Nodes;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -16,11 +16,17 @@ use super::protocol::Pulse;
 #[derive(Debug, Default)]
 pub(super) struct Crossings {
     count: AtomicU64,
+    stuck: AtomicBool,
 }
 
 impl Crossings {
     fn cross(&self) {
         self.count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The code is known not to return: it was given up elsewhere.
+    pub(super) fn get_stuck(&self) {
+        self.stuck.store(true, Ordering::Relaxed);
     }
 
     /// Makes the count even: nobody is inside, however the last job ended.
@@ -45,6 +51,9 @@ impl Onlooker {
 
     /// How long the code that was inside at the last look has been inside since then.
     pub(super) fn look(&mut self, crossings: &Crossings) -> Pulse {
+        if crossings.stuck.load(Ordering::Relaxed) {
+            return Pulse { inside_ms: u64::MAX, inside_cpu_ms: u64::MAX };
+        }
         let count = crossings.count.load(Ordering::Relaxed);
         if count != self.seen || count.is_multiple_of(2) {
             *self = Self { seen: count, ..Self::new() };
@@ -63,34 +72,46 @@ fn cpu_ms() -> u64 {
 
 /// A submission's nodes, with each crossing of the boundary noted.
 pub(super) struct WatchedNodes<'a> {
-    pub(super) submission: &'a Submission,
+    pub(super) nodes: &'a (dyn Nodes + Sync),
     pub(super) crossings: &'a Crossings,
+    /// Called after each return from the submission's code.
+    pub(super) returned: &'a (dyn Fn() + Sync),
     /// Where the step that a search is in is noted, if it is to be.
     pub(super) last_step: Option<&'a LastStep>,
 }
 
 impl Nodes for WatchedNodes<'_> {
     fn host(&self) -> Box<dyn Host + '_> {
-        Box::new(Watched { host: LocalHost::new(self.submission), crossings: self.crossings })
+        Box::new(Watched { host: Some(self.nodes.host()), nodes: self })
     }
 
     fn steps(&self, roster: &[Member]) -> Result<Box<dyn PureSteps + '_>, NodeFailure> {
-        let steps = LocalSteps::new(self.submission, roster.to_vec())?;
-        Ok(Box::new(WatchedSteps { steps, nodes: self }))
+        Ok(Box::new(WatchedSteps { steps: self.nodes.steps(roster)?, nodes: self }))
     }
 }
 
 /// A host that notes each crossing of the boundary.
-struct Watched<'a, H> {
-    host: H,
-    crossings: &'a Crossings,
+struct Watched<'a> {
+    // There until it is dropped, which runs the submission's code too.
+    host: Option<Box<dyn Host + 'a>>,
+    nodes: &'a WatchedNodes<'a>,
 }
 
-impl<H> Watched<'_, H> {
-    fn inside<V>(&mut self, call: impl FnOnce(&mut H) -> V) -> V {
-        self.crossings.cross();
-        let value = call(&mut self.host);
-        self.crossings.cross();
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        self.nodes.crossings.cross();
+        self.host = None;
+        (self.nodes.returned)();
+        self.nodes.crossings.cross();
+    }
+}
+
+impl<'a> Watched<'a> {
+    fn inside<V>(&mut self, call: impl FnOnce(&mut (dyn Host + 'a)) -> V) -> V {
+        self.nodes.crossings.cross();
+        let value = call(self.host.as_deref_mut().expect("it is not dropped yet"));
+        (self.nodes.returned)();
+        self.nodes.crossings.cross();
         value
     }
 }
@@ -100,14 +121,15 @@ const PIECE: usize = 256;
 
 /// Steps that note each crossing of the boundary.
 struct WatchedSteps<'a> {
-    steps: LocalSteps<'a>,
+    steps: Box<dyn PureSteps + 'a>,
     nodes: &'a WatchedNodes<'a>,
 }
 
-impl WatchedSteps<'_> {
-    fn inside<V>(&self, call: impl FnOnce(&LocalSteps<'_>) -> V) -> V {
+impl<'a> WatchedSteps<'a> {
+    fn inside<V>(&self, call: impl FnOnce(&(dyn PureSteps + 'a)) -> V) -> V {
         self.nodes.crossings.cross();
-        let value = call(&self.steps);
+        let value = call(self.steps.as_ref());
+        (self.nodes.returned)();
         self.nodes.crossings.cross();
         value
     }
@@ -133,7 +155,7 @@ impl PureSteps for WatchedSteps<'_> {
             piece.clear();
             for request in requests.by_ref().take(length) {
                 if let Some(last_step) = self.nodes.last_step {
-                    last_step.note(&self.steps, &request);
+                    last_step.note(self.steps.as_ref(), &request);
                 }
                 piece.push(request);
             }
@@ -165,7 +187,7 @@ impl PureSteps for WatchedSteps<'_> {
     }
 }
 
-impl<H: Host> Host for Watched<'_, H> {
+impl Host for Watched<'_> {
     fn make(
         &mut self,
         slot: usize,

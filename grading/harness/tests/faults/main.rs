@@ -1,15 +1,20 @@
 //! Submissions that do everything to the process they run in: what becomes of the test they break, and
 //! of the tests beside it.
 //!
-//! This program is its own worker: the toy lab below is linked into it.
+//! This program is its own worker: the toy lab below is linked into it. With `--apart` it is a worker
+//! whose submission is in processes of its own, and everything has to come out the same.
 
 mod toy;
 
 use std::env;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
+use faultlab::worker::remote::{self, Fleet, Process, SharedFleet};
 use faultlab_harness::report::{Status, TestReport};
 use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds, SessionResult};
 use faultlab_harness::supervisor::WorkerCommand;
@@ -20,16 +25,48 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use toy::{FAULTS, Fault};
 
 fn main() -> ExitCode {
+    let argument = env::args().nth(1);
+    if argument.as_deref() == Some(remote::SERVE_NODES) {
+        let served = remote::serve_stdin(&toy::submission());
+        return if served.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     if env::var_os(WORKER_VARIABLE).is_some() {
-        return worker::serve(&toy::suite(), &toy::submission());
+        return match argument.as_deref() {
+            Some(APART) => worker::serve_apart(&toy::suite(), &fleet()),
+            _ => worker::serve(&toy::suite(), &toy::submission()),
+        };
     }
     let mut trials: Vec<Trial> = FAULTS
         .iter()
-        .map(|fault| Trial::test(fault.name, || costs_its_own_test_and_no_other(fault)))
+        .flat_map(|fault| {
+            let here = Trial::test(fault.name, || costs_its_own_test_and_no_other(fault, &[]));
+            let name = format!("{} (apart)", fault.name);
+            let apart = Trial::test(name, || costs_its_own_test_and_no_other(fault, &[APART]));
+            [here, apart]
+        })
         .collect();
-    trials.push(Trial::test("all_faults_together_twice", all_faults_together_twice));
+    trials.push(Trial::test("all_faults_together_twice", || all_faults_together_twice(&[], &[])));
+    trials.push(Trial::test("all_faults_here_and_apart", || {
+        all_faults_together_twice(&[], &[APART])
+    }));
     trials.push(Trial::test("an_interrupt_keeps_what_is_known", interrupt));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// The argument of a worker whose submission is in processes of its own.
+const APART: &str = "--apart";
+
+/// Those processes: this program, again.
+fn fleet() -> SharedFleet<'static> {
+    let start = |_| {
+        let (ours, theirs) = UnixStream::pair()?;
+        let child = Command::new(env::current_exe()?)
+            .arg(remote::SERVE_NODES)
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .spawn()?;
+        Process::new(ours, child, Duration::from_secs(2))
+    };
+    SharedFleet::new(Fleet::new(4, start))
 }
 
 struct Nobody;
@@ -39,7 +76,7 @@ impl Observer for Nobody {
     fn progress(&mut self, _progress: Progress) {}
 }
 
-fn run(tests: &[TestNumber], interrupted: bool) -> SessionResult {
+fn run(tests: &[TestNumber], arguments: &[&str], interrupted: bool) -> SessionResult {
     let suite = toy::suite();
     let traces = tempfile::tempdir().expect("there is room for a folder");
     let plan = Plan {
@@ -49,7 +86,7 @@ fn run(tests: &[TestNumber], interrupted: bool) -> SessionResult {
         workers: 2,
         worker: WorkerCommand {
             program: env::current_exe().expect("this program is a file"),
-            arguments: Vec::new(),
+            arguments: arguments.iter().map(Into::into).collect(),
         },
         traces: PathBuf::from(traces.path()),
         reproduce: &|number, seed| format!("again {number} {seed:?}"),
@@ -57,8 +94,8 @@ fn run(tests: &[TestNumber], interrupted: bool) -> SessionResult {
     session::run(&plan, &mut Nobody, &AtomicBool::new(interrupted))
 }
 
-fn costs_its_own_test_and_no_other(fault: &Fault) -> Result<(), Failed> {
-    let result = run(&[toy::BEFORE, fault.number, toy::AFTER], false);
+fn costs_its_own_test_and_no_other(fault: &Fault, arguments: &[&str]) -> Result<(), Failed> {
+    let result = run(&[toy::BEFORE, fault.number, toy::AFTER], arguments, false);
     let [before, broken, after] = &result.tests[..] else {
         return Err(format!("{} reports instead of three", result.tests.len()).into());
     };
@@ -81,14 +118,14 @@ fn costs_its_own_test_and_no_other(fault: &Fault) -> Result<(), Failed> {
     Ok(())
 }
 
-fn all_faults_together_twice() -> Result<(), Failed> {
+fn all_faults_together_twice(one: &[&str], other: &[&str]) -> Result<(), Failed> {
     let all: Vec<TestNumber> = toy::suite()
         .tests()
         .map(faultlab_suites::Test::number)
         // What is decided by real randomness is reported with what it decided.
         .filter(|number| !FAULTS.iter().any(|fault| fault.random && fault.number == *number))
         .collect();
-    let (first, second) = (run(&all, false), run(&all, false));
+    let (first, second) = (run(&all, one, false), run(&all, other, false));
     for (first, second) in first.tests.iter().zip(&second.tests) {
         check("two reports of one test", first, second)?;
     }
@@ -96,7 +133,7 @@ fn all_faults_together_twice() -> Result<(), Failed> {
 }
 
 fn interrupt() -> Result<(), Failed> {
-    let result = run(&[toy::BEFORE, toy::AFTER], true);
+    let result = run(&[toy::BEFORE, toy::AFTER], &[], true);
     check("interrupted", result.interrupted, true)
 }
 

@@ -1,0 +1,47 @@
+//! A worker whose submission is in other processes does what they do: ends as they end, and hangs as
+//! they hang. So a supervisor deals with one kind of worker only.
+
+use std::io::Write;
+use std::process;
+use std::sync::PoisonError;
+use std::thread;
+use std::time::Duration;
+
+use faultlab::worker::remote::{Death, Loss, SharedFleet};
+use rustix::process::{Signal, getpid, kill_process};
+
+use super::Shared;
+
+/// Returns only if none of the submission's processes has been lost.
+pub(super) fn share_the_fate(fleet: &SharedFleet<'_>, shared: &Shared) {
+    let Some(loss) = fleet.loss() else { return };
+    match loss {
+        Loss::Ended(Death::Exited(code)) => process::exit(code),
+        Loss::Ended(Death::Signalled(signal)) => {
+            if let Some(signal) = Signal::from_named_raw(signal) {
+                // Rust's own handler lets a first invalid access pass, to see it again.
+                for _ in 0..2 {
+                    let _ = kill_process(getpid(), signal);
+                    thread::sleep(Duration::from_millis(10));
+                }
+            }
+            // A signal that does not end a process did not end the other one.
+            process::exit(128 + signal)
+        }
+        Loss::TooSlow(_) => {
+            // The supervisor is told with the next pulse, and ends this process.
+            shared.crossings.get_stuck();
+            loop {
+                thread::park();
+            }
+        }
+        Loss::Ended(Death::Otherwise(_)) | Loss::Nonsense(_) => {
+            // A frame that is no answer.
+            let mut stream = shared.stream.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = stream.write_all(&[1, 0, 0, 0, 0xff]);
+            loop {
+                thread::park();
+            }
+        }
+    }
+}
