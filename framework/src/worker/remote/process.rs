@@ -103,7 +103,7 @@ impl Life for std::process::Child {
 }
 
 /// How long a process that closed its stream has to exit, so that its status says something.
-const GRACE: Duration = Duration::from_millis(500);
+const GRACE: Duration = Duration::from_secs(5);
 
 /// How far apart it is asked whether it has.
 const GRACE_POLL: Duration = Duration::from_millis(1);

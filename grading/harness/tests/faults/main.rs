@@ -64,7 +64,7 @@ fn fleet() -> SharedFleet<'static> {
             .arg(remote::SERVE_NODES)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .spawn()?;
-        Process::new(ours, child, Duration::from_secs(2))
+        Process::new(ours, child, Duration::from_secs(6))
     };
     SharedFleet::new(Fleet::new(4, start))
 }
