@@ -10,13 +10,14 @@
 //! explorer it shows each test of the suite by number and title, and is its own supervisor. With
 //! `--one-run TEST SEED` it runs one seed of a test in its own process, for a debugger; with `--count` it
 //! counts the states of a search, and with `--replay` it follows saved traces again.
+//! With `--serve-nodes` it only holds nodes, for a judge in another process, and knows no suite.
 
 use std::env;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
 use faultlab::simulate::Options;
-use faultlab::worker::Submission;
+use faultlab::worker::{Submission, remote};
 use faultlab_suites::{SEED, SEEDS, Suite, TestNumber};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -28,11 +29,25 @@ use crate::worker::{self, WORKER_VARIABLE};
 /// The whole of a shim's `main`, for the public suite of a lab.
 #[must_use]
 pub fn main(lab: &str, submission: fn() -> Submission) -> ExitCode {
+    if env::args_os().nth(1).is_some_and(|argument| argument == remote::SERVE_NODES) {
+        return serve_nodes(&submission());
+    }
     match faultlab_suites::all().into_iter().find(|suite| suite.lab() == lab) {
         Some(suite) => with_suite(suite, submission),
         None => {
             eprintln!("there is no suite of {lab}");
             ExitCode::from(2)
+        }
+    }
+}
+
+/// Holds nodes until the judge is done with them.
+fn serve_nodes(submission: &Submission) -> ExitCode {
+    match remote::serve_stdin(submission) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("the nodes have to go: {error}");
+            ExitCode::FAILURE
         }
     }
 }

@@ -42,7 +42,9 @@ fn main() -> ExitCode {
             let here = Trial::test(fault.name, || costs_its_own_test_and_no_other(fault, &[]));
             let name = format!("{} (apart)", fault.name);
             let apart = Trial::test(name, || costs_its_own_test_and_no_other(fault, &[APART]));
-            [here, apart]
+            // What a grader's nodes print goes to a drain of their own, not to a worker's file.
+            let prints = fault.name == "endless_printing";
+            [here].into_iter().chain((!prints).then_some(apart))
         })
         .collect();
     trials.push(Trial::test("all_faults_together_twice", || all_faults_together_twice(&[], &[])));
