@@ -14,7 +14,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use at_most_once::{Keys, search, submission, system};
-use faultlab::worker::remote::{Fleet, Process, RemoteSteps, SERVE_NODES, serve_stdin};
+use faultlab::worker::remote::{Fleet, Process, SERVE_NODES, SharedFleet, serve_stdin};
 
 /// How long the other processes may take for a batch.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -35,7 +35,8 @@ fn main() -> ExitCode {
     let search = search(clients, appends, keys).threads(threads);
     let report = if arguments.iter().any(|word| word == "elsewhere") {
         let roster = system(clients, appends, keys).roster().to_vec();
-        search.run_with(&RemoteSteps::new(Fleet::new(2, |_| start()), roster))
+        let fleet = SharedFleet::new(Fleet::new(2, |_| start()));
+        search.run_with(&fleet.steps(roster))
     } else {
         search.run(&submission())
     };
