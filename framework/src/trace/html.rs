@@ -6,8 +6,9 @@
 use std::fmt::Write;
 
 use super::show::milliseconds;
-use super::show::story::{Mark, Moment, Note, Scene, Story, gap};
+use super::show::story::{Mark, Moment, Note, Scene, Story};
 use super::show::text::{Role, Text, safe, shorten};
+use super::show::words::gap;
 use super::{Ending, Trace};
 
 /// The style of [`figure`]s: a page that embeds some has it once, in a `<style>` element. It follows

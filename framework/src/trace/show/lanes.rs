@@ -1,8 +1,9 @@
 //! Drawing a story: a column a node where they fit side by side, else a list.
 
 use super::Options;
-use super::story::{Mark, Moment, Note, Scene, Story, gap};
+use super::story::{Mark, Moment, Note, Scene, Story};
 use super::text::{Role, Text, columns, wrap};
+use super::words::gap;
 use crate::Address;
 
 /// Columns between two lifelines: never closer than this, so that an arrow has room for its head.

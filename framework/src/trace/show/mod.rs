@@ -9,12 +9,14 @@ pub(in crate::trace) mod diff;
 pub(in crate::trace) mod excerpt;
 mod lanes;
 pub(in crate::trace) mod story;
+mod teller;
 pub(in crate::trace) mod text;
+pub(in crate::trace) mod words;
 
 pub(super) use self::lanes::milliseconds;
 use self::story::Story;
-pub(super) use self::story::variant;
 use self::text::{Role, Text, wrap};
+pub(super) use self::words::variant;
 use super::Trace;
 
 /// How to draw a diagram.
@@ -74,7 +76,7 @@ pub fn legend(unicode: bool) -> String {
 /// How the run ended, in one sentence without colours.
 #[must_use]
 pub fn sentence(trace: &Trace) -> String {
-    story::ending(trace).spans.into_iter().map(|(_, words)| words).collect()
+    words::ending(trace).spans.into_iter().map(|(_, words)| words).collect()
 }
 
 /// Adds a line with its colours, without blanks at its end.
