@@ -33,10 +33,10 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
-/// Writes as [`write`] does, but leaves a file alone that holds these bytes already.
+/// Writes as [`write()`] does, but leaves a file alone that holds these bytes already.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_changed(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if fs::read(path).is_ok_and(|there| there == bytes) { Ok(()) } else { write(path, bytes) }
 }
