@@ -27,9 +27,9 @@ const SHOWN_MAX: usize = 16;
 /// So many results are tried when it comes to what the failing operation could have returned.
 const ANSWERS_MAX: usize = 16;
 /// Configurations for one question; a question that needs more counts as a no.
-const CONFIGURATIONS_PER_TRIAL: u64 = 5_000;
-/// Configurations for all questions together.
-const CONFIGURATIONS_FOR_TRIALS: u64 = 200_000;
+const CONFIGURATIONS_PER_TRIAL: u64 = 3_000;
+/// Configurations for all questions about one start.
+const CONFIGURATIONS_FOR_TRIALS: u64 = 60_000;
 /// Configurations to see the violation again.
 const CONFIGURATIONS_MAX: u64 = 2_000_000;
 const MEMORY_BYTES_MAX: usize = 1 << 28;
@@ -274,7 +274,8 @@ impl<'a, M: Model> Reduction<'_, 'a, M> {
     /// Finds out what the failing operation could have returned, of what it does in these states.
     fn find_answers(&mut self, states: &[M::State]) {
         let kept = self.kept.clone();
-        for state in states {
+        // The states met last are those near the failure.
+        for state in states.iter().rev() {
             let result = self.model.step(&mut state.clone(), self.items[self.failing].command);
             if self.answers.iter().any(|(known, _)| *known == result) {
                 continue;

@@ -1,0 +1,119 @@
+//! How a violation looks: in the terminal, and as a page.
+
+use faultlab::Address;
+use faultlab::linearizability::formats::{self, Recorded};
+use faultlab::linearizability::models::{KeyValue, KeyValueCommand, Register};
+use faultlab::linearizability::{Checker, History, Operation, Verdict, explain, page};
+
+fn recorded(file: &str) -> Recorded {
+    let path =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/histories").join(file);
+    let text = std::fs::read_to_string(path).expect("a test file");
+    formats::parse(&text, None, None).expect("a history")
+}
+
+#[test]
+fn a_stale_read_in_eighty_columns() {
+    let Recorded::Register(history) = recorded("etcd/etcd_016.log") else { panic!() };
+    let Verdict::NotLinearizable(violation) = Checker::new(&Register).check(&history).verdict
+    else {
+        panic!("not found")
+    };
+    let explanation = explain(&Register, &history, &violation);
+    let text = explanation.to_text(80, false);
+    assert!(text.lines().all(|line| line.chars().count() <= 80));
+    insta::assert_snapshot!(format!("{}\n{text}", explanation.sentence()));
+    // Colour is colour only.
+    let colored = explanation.to_text(80, true);
+    let mut plain = colored.clone();
+    for escape in ["\x1b[31;1m", "\x1b[2m", "\x1b[0m"] {
+        plain = plain.replace(escape, "");
+    }
+    assert_eq!(plain, text);
+    assert!(colored.contains("\x1b[31;1m"));
+}
+
+#[test]
+fn a_lost_append_between_many_keys() {
+    let Recorded::KeyValue(history) = recorded("kv/c10-bad.txt") else { panic!() };
+    let Verdict::NotLinearizable(violation) = Checker::new(&KeyValue).check(&history).verdict
+    else {
+        panic!("not found")
+    };
+    let explanation = explain(&KeyValue, &history, &violation);
+    insta::assert_snapshot!(format!(
+        "{}\n{}",
+        explanation.sentence(),
+        explanation.to_text(80, false)
+    ));
+}
+
+/// A history of one put and then gets; with `wrong`, the last one sees what nobody put.
+fn long(operations: usize, text: &str, wrong: bool) -> History<KeyValueCommand, String> {
+    let key = text.to_owned();
+    let mut made = Vec::new();
+    for index in 0..operations as u64 {
+        let (command, result) = match index {
+            0 => (KeyValueCommand::Put { key: key.clone(), value: key.clone() }, ""),
+            _ => (KeyValueCommand::Get { key: key.clone() }, text),
+        };
+        made.push(Operation {
+            client: Address::numbered("client", index as usize % 50),
+            command,
+            result: Some(result.to_owned()),
+            called: index * 2,
+            returned: Some(index * 2 + 1),
+        });
+    }
+    let end = operations as u64 * 2;
+    made.push(Operation {
+        client: Address::new("reader"),
+        command: KeyValueCommand::Get { key: key.clone() },
+        result: Some(if wrong { format!("{text} wrong") } else { key }),
+        called: end,
+        returned: Some(end + 1),
+    });
+    History::new(made).expect("a history")
+}
+
+fn page_of(history: &History<KeyValueCommand, String>, title: &str) -> String {
+    let verdict = Checker::new(&KeyValue).check(history).verdict;
+    page(&KeyValue, history, &verdict, None, title)
+}
+
+#[test]
+fn whatever_a_history_says_is_escaped() {
+    let evil = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&{{data}}";
+    for wrong in [false, true] {
+        let page = page_of(&long(3, evil, wrong), evil);
+        assert_eq!(page.matches("<script").count(), 2, "the data and the program, nothing else");
+        assert_eq!(page.matches("</script>").count(), 2);
+        assert!(!page.contains("<img"));
+        assert!(
+            !page.contains("http://")
+                || page.matches("http://").count()
+                    == page.matches("http://www.w3.org/2000/svg").count()
+        );
+        assert!(!page.contains("https://"));
+    }
+}
+
+#[test]
+fn ten_thousand_operations_make_a_page_of_bounded_size() {
+    for wrong in [false, true] {
+        let page = page_of(&long(10_000, "k", wrong), "long");
+        assert!(page.len() < 4 << 20, "{} bytes", page.len());
+        assert!(page.contains("10001 operations."));
+    }
+    // Long texts are cut.
+    let page = page_of(&long(500, &"long ".repeat(2000), true), "wide");
+    assert!(page.len() < 2 << 20, "{} bytes", page.len());
+}
+
+#[test]
+fn a_very_long_history_is_shown_around_its_failure() {
+    let page = page_of(&long(30_000, "k", true), "very long");
+    assert!(page.contains("20000 of 30001 operations."));
+    assert!(page.contains("k wrong"));
+    assert!(page.len() < 8 << 20, "{} bytes", page.len());
+}
