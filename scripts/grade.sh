@@ -10,5 +10,5 @@ if [ ! -x "$program" ]; then
     echo "Building the grader and its libraries. This is done once and takes about two minutes." >&2
 fi
 cargo build --quiet --profile lab --manifest-path "$root/Cargo.toml" \
-    --package faultlab-batch --bin grade || exit 4
+    --package faultlab-batch --bins || exit 4
 exec "$program" "$@"

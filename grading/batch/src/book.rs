@@ -69,6 +69,18 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// What is known of a submission: its outcome, or else what went wrong on our side.
+    #[must_use]
+    pub fn of(
+        one: &Listed,
+        outcome: Option<Outcome>,
+        failed: Option<Infrastructure>,
+        policy: &Policy,
+        overrides: &[Override],
+    ) -> Self {
+        attempt(one, outcome, failed, policy, overrides)
+    }
+
     /// The points that count; none while there is no grade.
     #[must_use]
     pub fn points(&self) -> Option<Points> {

@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 use std::io::{self, Read as _, Write as _};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Parser, ValueEnum};
-use faultlab_harness::build::{Libraries, Workspace};
-use faultlab_suites::{SEED, SEEDS, TestNumber};
+use faultlab_harness::build::Workspace;
+use faultlab_sandbox::Tier;
+use faultlab_suites::{Part, SEED, SEEDS, TestNumber};
 
 use crate::anonymous;
 use crate::book::{Attempt, Book, Listed, Status};
@@ -19,9 +20,11 @@ use crate::diff;
 use crate::engine::{Engine, Follower, Local, Parallel, Slurm, Work};
 use crate::intake::{self, Contents, Intake, Limits};
 use crate::judge;
+use crate::judge::hidden::Hidden;
 use crate::open;
 use crate::output::tables::{self, Filled};
 use crate::output::{self, Lab};
+use crate::platform;
 use crate::policy::{self, Override, Policy, overrides};
 use crate::progress::Progress;
 use crate::spec::{self, Spec};
@@ -44,15 +47,15 @@ const BROKEN: u8 = 4;
 #[command(name = "grade.sh", disable_version_flag = true)]
 struct Args {
     /// The lab, such as `lab1`
-    #[arg(required_unless_present_any = ["unit", "open", "regrade_diff"])]
+    #[arg(required_unless_present_any = ["unit", "open", "regrade_diff", "judge"])]
     lab: Option<String>,
 
     /// The folder with one folder or archive a student
-    #[arg(required_unless_present_any = ["unit", "open", "regrade_diff"])]
+    #[arg(required_unless_present_any = ["unit", "open", "regrade_diff", "judge", "gradescope", "pack"])]
     submissions: Option<PathBuf>,
 
     /// The folder of results
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", default_value = "results")]
     out: PathBuf,
 
     /// How many submissions are graded at a time
@@ -60,8 +63,8 @@ struct Args {
     jobs: Option<NonZeroUsize>,
 
     /// The seed of the suite
-    #[arg(long, value_name = "S", default_value_t = SEED)]
-    seed: u64,
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
 
     /// Over how many seeds each run test runs
     #[arg(long, value_name = "K", default_value_t = SEEDS, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
@@ -91,6 +94,15 @@ struct Args {
     /// Words for `parallel` or `sbatch`, such as `--partition=teaching`
     #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
     engine_words: Option<String>,
+
+    /// A folder with tests or a seed that only the grader has: `tests.rs`, `seed`
+    #[arg(long, value_name = "DIR")]
+    hidden: Option<PathBuf>,
+
+    /// Refuse to grade where submissions cannot be confined this far: `bubblewrap+landlock+seccomp`,
+    /// `namespaces+seccomp`, `landlock+seccomp+rlimits` or `rlimits`
+    #[arg(long, value_name = "TIER")]
+    require_sandbox: Option<Tier>,
 
     /// How long one submission may take, in minutes, before that is an error on our side
     #[arg(long, value_name = "MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=1_440))]
@@ -125,6 +137,14 @@ struct Args {
     #[arg(short = 'n', long = "test", value_name = "TEST", requires = "open")]
     test: Option<TestNumber>,
 
+    /// Grade the one submission in a folder laid out as Gradescope lays it out, such as `/autograder`
+    #[arg(long, value_name = "DIR", conflicts_with = "submissions")]
+    gradescope: Option<PathBuf>,
+
+    /// Put this grader and everything that it needs for the lab into a folder, to be moved elsewhere
+    #[arg(long, value_name = "DIR", conflicts_with = "submissions")]
+    pack: Option<PathBuf>,
+
     /// Show no progress
     #[arg(short, long)]
     quiet: bool,
@@ -132,6 +152,10 @@ struct Args {
     /// Grade one submission of a batch: what engines start
     #[arg(long, value_name = "KEY", hide = true)]
     unit: Option<String>,
+
+    /// Serve as a judge's worker
+    #[arg(long, value_name = "JSON", hide = true)]
+    judge: Option<String>,
 
     /// End when standard input ends
     #[arg(long, hide = true, requires = "unit")]
@@ -151,13 +175,28 @@ enum EngineName {
 #[error("{0}")]
 struct Usage(String);
 
+/// The whole of a grader that was compiled with hidden tests.
+#[must_use]
+pub fn main_with(hidden: fn() -> Vec<Part>) -> ExitCode {
+    judge::hidden::set(hidden);
+    main()
+}
+
 /// The whole of `grade`.
 #[must_use]
 pub fn main() -> ExitCode {
     let args = Args::parse();
+    if let Some(instructions) = &args.judge {
+        return judge::serve(instructions).unwrap_or_else(|error| {
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            ExitCode::from(BROKEN)
+        });
+    }
     let result = match (&args.unit, &args.open, &args.lab) {
         (Some(key), _, _) => unit(&args, key),
         (None, Some(student), _) => open::run(&Store::new(&args.out), student, args.test),
+        (None, None, Some(lab)) if args.gradescope.is_some() => gradescope(&args, lab),
+        (None, None, Some(lab)) if args.pack.is_some() => pack(&args, lab),
         (None, None, None) => regrade_diff(&args).map(|()| ALL_GRADED),
         (None, None, Some(_)) => batch(&args),
     };
@@ -180,7 +219,26 @@ fn unit(args: &Args, key: &str) -> anyhow::Result<u8> {
             std::process::exit(i32::from(BROKEN));
         });
     }
-    judge::judge(&Store::new(&args.out), &key)?;
+    judge::judge(&Store::new(&args.out), &key, &mut |_| ())?;
+    Ok(ALL_GRADED)
+}
+
+/// Grades the submission of one student on a platform.
+fn gradescope(args: &Args, lab: &str) -> anyhow::Result<u8> {
+    let policy = args.policy.as_deref().map(policy::read).transpose()?.unwrap_or_default();
+    let spec = new_spec(args, lab)?;
+    let folder = args.gradescope.as_deref().unwrap_or(Path::new("/autograder"));
+    platform::grade(folder, spec, &policy)?;
+    Ok(ALL_GRADED)
+}
+
+/// Packs this grader.
+fn pack(args: &Args, lab: &str) -> anyhow::Result<u8> {
+    let workspace = Workspace::of_this_program()?;
+    spec::lab_files(&workspace, lab).map_err(|error| Usage(error.to_string()))?;
+    let lab = workspace.lab(lab).context("the lab is gone")?;
+    let folder = args.pack.as_deref().unwrap_or(Path::new("pack"));
+    judge::pack::pack(folder, &lab, &judge::libraries(&workspace)?)?;
     Ok(ALL_GRADED)
 }
 
@@ -202,18 +260,23 @@ fn batch(args: &Args) -> anyhow::Result<u8> {
     let spec = take_in(args, lab, &store, intake)?;
     spec.write(&store)?;
     // Once, before many processes ask for it at the same time.
-    Libraries::of(&workspace)?;
+    judge::libraries(&workspace)?;
 
+    let sandbox = judge::sandbox(&judge::launcher()?, args.require_sandbox)?;
     let mut batch = Batch { store, spec, policy, overrides, progress: Progress::new(0, true) };
     let keys = batch.to_do(&args.only)?;
     batch.say_start(&keys);
+    if !keys.is_empty() {
+        let tier = sandbox.tier();
+        batch.progress.say(&format!("confinement: {tier}: {}", tier.description()));
+    }
     batch.progress = Progress::new(keys.len() as u64, args.quiet);
     if !keys.is_empty() {
         let jobs = args.jobs.or_else(|| thread::available_parallelism().ok());
         let work = Work {
             // Processes elsewhere start in other folders.
             store: Store::new(&batch.store.root().canonicalize()?),
-            program: std::env::current_exe()?,
+            program: unit_program(args, &workspace)?,
             keys,
             jobs: jobs.map_or(1, NonZeroUsize::get),
             unit_max: Duration::from_secs(args.unit_minutes * 60),
@@ -225,6 +288,13 @@ fn batch(args: &Args) -> anyhow::Result<u8> {
     batch.fill_in(args)?;
     regrade_diff(args)?;
     Ok(code)
+}
+
+/// The program that grades one submission: this one, or one with hidden tests.
+fn unit_program(args: &Args, workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let hidden = args.hidden.as_deref().map(Hidden::read).transpose()?;
+    let hidden = hidden.map(|hidden| hidden.grader(workspace)).transpose()?.flatten();
+    Ok(hidden.map_or_else(std::env::current_exe, Ok)?)
 }
 
 fn engine(args: &Args) -> Box<dyn Engine> {
@@ -258,22 +328,7 @@ fn read_overrides(args: &Args, store: &Store) -> anyhow::Result<Vec<Override>> {
 
 /// Puts what came in into the store, and lists it.
 fn take_in(args: &Args, lab: &str, store: &Store, intake: Intake) -> anyhow::Result<Spec> {
-    let suites = faultlab_suites::all();
-    let suite = suites.iter().find(|suite| suite.lab() == lab);
-    let suite = suite.ok_or_else(|| Usage(format!("there is no suite of {lab}")))?;
-    let mut spec = Spec {
-        schema: spec::SCHEMA.to_owned(),
-        lab: lab.to_owned(),
-        title: suite.title().to_owned(),
-        seed: args.seed,
-        seeds: args.seeds,
-        hidden: None,
-        require_sandbox: None,
-        suite: spec::suite_hash().to_owned(),
-        toolchain: spec::toolchain()?,
-        submissions: Vec::new(),
-        missing: intake.missing,
-    };
+    let mut spec = Spec { missing: intake.missing, ..new_spec(args, lab)? };
     for mut submission in intake.submissions {
         let mut key = None;
         if let Contents::Files(files) = &mut submission.contents {
@@ -285,6 +340,28 @@ fn take_in(args: &Args, lab: &str, store: &Store, intake: Intake) -> anyhow::Res
         spec.submissions.push(Listed { submission, key });
     }
     Ok(spec)
+}
+
+/// The specification of a batch into which nothing has been taken yet.
+fn new_spec(args: &Args, lab: &str) -> anyhow::Result<Spec> {
+    let suite = judge::suite(lab).map_err(|error| Usage(error.to_string()))?;
+    let hidden = args.hidden.as_deref().map(Hidden::read).transpose()?;
+    let mut suite_hash = spec::suite_hash().to_owned();
+    if let Some(hidden) = &hidden {
+        suite_hash = store::hash(&[("public", &suite_hash), ("hidden", &hidden.hash)]);
+    }
+    Ok(Spec {
+        schema: spec::SCHEMA.to_owned(),
+        lab: lab.to_owned(),
+        title: suite.title().to_owned(),
+        seed: args.seed.or(hidden.and_then(|hidden| hidden.seed)).unwrap_or(SEED),
+        seeds: args.seeds,
+        require_sandbox: args.require_sandbox,
+        suite: suite_hash,
+        toolchain: spec::toolchain()?,
+        submissions: Vec::new(),
+        missing: Vec::new(),
+    })
 }
 
 /// A batch on its way.

@@ -16,6 +16,7 @@ pub mod judge;
 pub mod open;
 pub mod outcome;
 pub mod output;
+pub mod platform;
 pub mod policy;
 mod progress;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail};
 use faultlab_harness::build::Workspace;
+use faultlab_sandbox::Tier;
 use serde::{Deserialize, Serialize};
 
 use crate::book::Listed;
@@ -28,10 +29,8 @@ pub struct Spec {
     pub seed: u64,
     /// Over how many seeds a run test runs.
     pub seeds: u64,
-    /// The folder with tests that only the grader has.
-    pub hidden: Option<PathBuf>,
     /// The least tier of confinement that will do.
-    pub require_sandbox: Option<String>,
+    pub require_sandbox: Option<Tier>,
     /// The hash of the suite, the hidden tests and the engines.
     pub suite: String,
     /// What the compiler says about itself.

@@ -87,6 +87,26 @@ pub fn read(
     Ok(Intake { submissions, missing })
 }
 
+/// Reads a folder that is itself the one submission.
+#[must_use]
+pub fn read_one(folder: &Path, lab: &LabFiles, limits: &Limits) -> (Contents, Vec<String>) {
+    let mut filler = Filler::new(limits);
+    let result = folder::read(folder, &mut filler).and_then(|()| {
+        let bundle = filler.finish();
+        // The archive that the student uploaded, if the platform has not opened it.
+        let archive = bundle.others.iter().find_map(|path| Some((path, Format::of(path)?.1)));
+        match archive {
+            Some((path, format)) if bundle.sources.is_empty() => {
+                let mut filler = Filler::new(limits);
+                archive::read(&folder.join(path), format, &mut filler)?;
+                Ok(filler.finish())
+            }
+            _ => Ok(bundle),
+        }
+    });
+    contents(result, lab)
+}
+
 /// The names in the folder that are submissions, and Gradescope's metadata.
 fn list(folder: &Path) -> anyhow::Result<(Vec<String>, Option<String>)> {
     let reading = || format!("the submissions in {}", folder.display());
@@ -183,18 +203,7 @@ fn folder_name(raw: &str) -> String {
 }
 
 fn collect(folder: &Path, one: HandedIn, lab: &LabFiles, limits: &Limits) -> Submission {
-    let mut notes = Vec::new();
-    let contents = match read_bundle(folder, &one, limits) {
-        Err(ReadError::Refused(refusal)) => Contents::Refused(refusal),
-        Err(error @ ReadError::Io { .. }) => Contents::Unreadable(error.to_string()),
-        Ok(bundle) => match select(&bundle, lab) {
-            Err(refusal) => Contents::Refused(refusal),
-            Ok(selected) => {
-                notes = selected.notes;
-                Contents::Files(selected.files)
-            }
-        },
-    };
+    let (contents, notes) = contents(read_bundle(folder, &one, limits), lab);
     Submission {
         students: one.students,
         attempt: one.attempt,
@@ -203,6 +212,18 @@ fn collect(folder: &Path, one: HandedIn, lab: &LabFiles, limits: &Limits) -> Sub
         from: one.entries.into_iter().map(|(name, _)| name).collect(),
         notes,
         contents,
+    }
+}
+
+/// What becomes of what was read, with remarks.
+fn contents(bundle: Result<Bundle, ReadError>, lab: &LabFiles) -> (Contents, Vec<String>) {
+    match bundle {
+        Err(ReadError::Refused(refusal)) => (Contents::Refused(refusal), Vec::new()),
+        Err(error @ ReadError::Io { .. }) => (Contents::Unreadable(error.to_string()), Vec::new()),
+        Ok(bundle) => match select(&bundle, lab) {
+            Err(refusal) => (Contents::Refused(refusal), Vec::new()),
+            Ok(selected) => (Contents::Files(selected.files), selected.notes),
+        },
     }
 }
 

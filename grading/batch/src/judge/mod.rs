@@ -1,6 +1,10 @@
 //! The judge: grades one set of files, in a process of its own.
 
+mod confined;
+pub mod hidden;
+pub mod pack;
 mod shape;
+mod worker;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -9,14 +13,20 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use faultlab::trace::file;
 use faultlab_harness::build::{self, CompileError, Lab, Libraries, Source, Workspace};
 use faultlab_harness::report::{PartReport, Report, Status, TestReport, Timing};
 use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds, property};
-use faultlab_harness::supervisor::WorkerCommand;
+use faultlab_sandbox::Sandbox;
 use faultlab_suites::{Points, SEED, SEEDS, Suite, Test, TestNumber};
 use jiff::Timestamp;
+
+pub use confined::{launcher, sandbox};
+pub use worker::serve;
+
+use confined::ConfinedCompiler;
+use worker::Instructions;
 
 use crate::outcome::{self, Outcome, OutcomeTiming};
 use crate::spec::Spec;
@@ -26,11 +36,11 @@ use crate::store::{self, Key, Store};
 /// time.
 const TIMED_OUT_MAX: usize = 3;
 
-/// Grades one set of files and keeps the outcome.
+/// Grades one set of files and keeps the outcome. Tells what is known after each test.
 ///
 /// # Errors
 /// When something goes wrong on our side.
-pub fn judge(store: &Store, key: &Key) -> anyhow::Result<()> {
+pub fn judge(store: &Store, key: &Key, so_far: &mut dyn FnMut(&Report)) -> anyhow::Result<()> {
     let started = Instant::now();
     let spec = Spec::read(store)?;
     let files = store.get_sources(key)?;
@@ -39,17 +49,19 @@ pub fn judge(store: &Store, key: &Key) -> anyhow::Result<()> {
 
     let workspace = Workspace::of_this_program()?;
     let lab = workspace.lab(&spec.lab).ok_or_else(|| anyhow!("there is no lab {}", spec.lab))?;
-    let suite = suite(&spec)?;
-    let judgement = run(store, key, &spec, &workspace, &lab, &suite)?;
+    let suite = suite(&spec.lab)?;
+    let sandbox = sandbox(&launcher()?, spec.require_sandbox)?;
+    let bench = Bench { store, key, spec: &spec, suite: &suite, sandbox: &sandbox };
+    let report = bench.grade(&workspace, &lab, so_far)?;
     let outcome = Outcome {
         schema: outcome::SCHEMA.to_owned(),
         key: key.clone(),
         hashes,
-        confinement: judgement.confinement,
-        shapes: shapes(&judgement.report, &store.unit(key).join("traces")),
+        confinement: sandbox.tier().to_string(),
+        shapes: shapes(&report, &store.unit(key).join("traces")),
         flaky: Vec::new(),
-        hidden: Vec::new(),
-        report: judgement.report,
+        hidden: hidden::numbers(),
+        report,
         timing: OutcomeTiming {
             graded_at: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             machine: rustix::system::uname().nodename().to_string_lossy().into_owned(),
@@ -60,85 +72,138 @@ pub fn judge(store: &Store, key: &Key) -> anyhow::Result<()> {
     store.put_outcome(&outcome).context("the outcome cannot be kept")
 }
 
-/// The suite of a batch.
+/// An outcome with what is known so far.
+#[must_use]
+pub fn provisional(key: &Key, spec: &Spec, report: Report) -> Outcome {
+    Outcome {
+        schema: outcome::SCHEMA.to_owned(),
+        key: key.clone(),
+        hashes: spec.hashes(String::new()),
+        confinement: String::new(),
+        report,
+        flaky: Vec::new(),
+        hidden: hidden::numbers(),
+        shapes: BTreeMap::new(),
+        timing: OutcomeTiming::default(),
+    }
+}
+
+/// The suite of a lab, with the hidden parts of this process.
 ///
 /// # Errors
-/// When there is none of that lab.
-pub fn suite(spec: &Spec) -> anyhow::Result<Suite> {
+/// When there is none, or the hidden parts do not fit it.
+pub fn suite(lab: &str) -> anyhow::Result<Suite> {
     let mut suites = faultlab_suites::all().into_iter();
-    suites
-        .find(|suite| suite.lab() == spec.lab)
-        .ok_or_else(|| anyhow!("there is no suite of {}", spec.lab))
+    let suite = suites.find(|suite| suite.lab() == lab);
+    let suite = suite.ok_or_else(|| anyhow!("there is no suite of {lab}"))?;
+    hidden::check(&suite)?;
+    Ok(hidden::add_to(suite))
 }
 
-struct Judgement {
-    report: Report,
-    confinement: String,
-}
-
-fn run(
-    store: &Store,
-    key: &Key,
-    spec: &Spec,
-    workspace: &Workspace,
-    lab: &Lab,
-    suite: &Suite,
-) -> anyhow::Result<Judgement> {
-    let compiling = Instant::now();
-    let libraries = Libraries::of(workspace)?;
-    let sources = Source::Folder(store.sources(key)).files(workspace, lab)?;
-    let confinement = "none".to_owned();
-    let program = match build::compile(workspace, lab, &libraries, &sources, false) {
-        Ok(program) => program,
-        Err(error) => {
-            let error = error.downcast::<CompileError>()?;
-            let report = does_not_compile(spec, suite, &error);
-            return Ok(Judgement { report, confinement });
-        }
-    };
-    let compile_ms = millis(compiling.elapsed());
-
-    let traces = store.unit(key).join("traces");
-    fs::create_dir_all(&traces).with_context(|| traces.display().to_string())?;
-    let reproduce = |number, seed| reproduce(spec, number, seed);
-    let plan = Plan {
-        suite,
-        tests: suite.tests().collect(),
-        seeds: Seeds::Derived { suite: spec.seed, count: spec.seeds },
-        workers: 1,
-        worker: WorkerCommand { program: program.file, arguments: Vec::new() },
-        traces,
-        reproduce: &reproduce,
-    };
-    let running = Instant::now();
-    let enough = AtomicBool::new(false);
-    let result = session::run(&plan, &mut Watch { timed_out: 0, enough: &enough }, &enough);
-    let mut tests = result.tests;
-    for test in suite.tests().skip(tests.len()) {
-        let reason = format!("not run: {TIMED_OUT_MAX} tests before it did not return");
-        let report = TestReport {
-            property: Some(property::RETURNS.to_owned()),
-            ..not_run(spec, test, Status::TimedOut, &reason)
-        };
-        tests.push(report);
+/// The libraries that submissions are compiled against: those packed beside this program, or else the
+/// workspace's.
+///
+/// # Errors
+/// When there are none.
+pub fn libraries(workspace: &Workspace) -> anyhow::Result<Libraries> {
+    match pack::unpacked()? {
+        Some(libraries) => Ok(libraries),
+        None => Libraries::of(workspace),
     }
-    let report = report(
-        spec,
-        suite,
-        tests,
-        Timing { compile_ms, run_ms: millis(running.elapsed()), handlers: result.handlers },
-    );
-    Ok(Judgement { report, confinement })
+}
+
+/// What lies on the judge's bench.
+struct Bench<'b> {
+    store: &'b Store,
+    key: &'b Key,
+    spec: &'b Spec,
+    suite: &'b Suite,
+    sandbox: &'b Sandbox,
+}
+
+impl Bench<'_> {
+    fn grade(
+        &self,
+        workspace: &Workspace,
+        lab: &Lab,
+        so_far: &mut dyn FnMut(&Report),
+    ) -> anyhow::Result<Report> {
+        let Self { store, key, spec, suite, sandbox } = *self;
+        let compiling = Instant::now();
+        let libraries = libraries(workspace)?;
+        let sources = Source::Folder(store.sources(key)).files(workspace, lab)?;
+        let compiler = ConfinedCompiler::new(sandbox)?;
+        let program = build::compile_by(&compiler, workspace, lab, &libraries, &sources, false);
+        let program = match program {
+            Ok(program) => program,
+            Err(error) => {
+                let error = error.downcast::<CompileError>()?;
+                return Ok(does_not_compile(spec, suite, &error));
+            }
+        };
+        let compile_ms = millis(compiling.elapsed());
+
+        let traces = store.unit(key).join("traces");
+        fs::create_dir_all(&traces).with_context(|| traces.display().to_string())?;
+        let reproduce = |number, seed| reproduce(spec, number, seed);
+        let instructions =
+            Instructions { lab: spec.lab.clone(), program: program.file, sandbox: sandbox.clone() };
+        let plan = Plan {
+            suite,
+            tests: suite.tests().collect(),
+            seeds: Seeds::Derived { suite: spec.seed, count: spec.seeds },
+            workers: 1,
+            worker: instructions.command()?,
+            traces,
+            reproduce: &reproduce,
+        };
+        let running = Instant::now();
+        let enough = AtomicBool::new(false);
+        let mut watch =
+            Watch { spec, suite, tests: Vec::new(), timed_out: 0, enough: &enough, so_far };
+        let result = session::run(&plan, &mut watch, &enough);
+        let mut tests = result.tests;
+        for test in suite.tests().skip(tests.len()) {
+            let reason = format!("not run: {TIMED_OUT_MAX} tests before it did not return");
+            let report = TestReport {
+                property: Some(property::RETURNS.to_owned()),
+                ..not_run(spec, test, Status::TimedOut, &reason)
+            };
+            tests.push(report);
+        }
+        if let Some(test) = tests.iter().find(|test| test.status == Status::Inconclusive)
+            && let Some(reason) = test.reason.as_deref().filter(|reason| is_ours(reason))
+        {
+            bail!("test {}: {reason}", test.number);
+        }
+        let run_ms = millis(running.elapsed());
+        Ok(report(spec, suite, tests, Timing { compile_ms, run_ms, handlers: result.handlers }))
+    }
+}
+
+/// Whether the reason of an undecided test is that something went wrong on our side.
+fn is_ours(reason: &str) -> bool {
+    reason.starts_with("a worker failed") || reason.starts_with("the test itself failed")
 }
 
 /// Ends the session when enough tests did not return.
 struct Watch<'a> {
+    spec: &'a Spec,
+    suite: &'a Suite,
+    tests: Vec<TestReport>,
     timed_out: usize,
     enough: &'a AtomicBool,
+    so_far: &'a mut dyn FnMut(&Report),
 }
 
 impl Observer for Watch<'_> {
     fn finished(&mut self, report: &TestReport) {
+        self.tests.push(report.clone());
+        let left = self.suite.tests().skip(self.tests.len());
+        let left = left.map(|test| not_run(self.spec, test, Status::Inconclusive, "not run yet"));
+        let tests = self.tests.iter().cloned().chain(left).collect();
+        let report_so_far = self::report(self.spec, self.suite, tests, Timing::default());
+        (self.so_far)(&Report { complete: false, ..report_so_far });
         self.timed_out += usize::from(report.status == Status::TimedOut);
         if self.timed_out >= TIMED_OUT_MAX {
             self.enough.store(true, Ordering::Relaxed);

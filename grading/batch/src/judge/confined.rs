@@ -1,0 +1,80 @@
+//! The compiler and a submission's nodes in the sandbox.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use faultlab_harness::build::{Call, Compiler, Said};
+use faultlab_sandbox::{Ended, Sandbox, Tier, Toolchain};
+
+/// How the messages of a compiler end that was stopped, or ended by itself in a way that says nothing.
+const STOPPED: &str = "error: the compiler";
+
+/// The sandbox of this host, if it reaches what is required.
+///
+/// # Errors
+/// When there is none, or not as good a one: an error on our side.
+pub fn sandbox(launcher: &Path, require: Option<Tier>) -> Result<Sandbox> {
+    let sandbox = Sandbox::probe(launcher)?;
+    if let Some(required) = require {
+        sandbox.require(required)?;
+    }
+    Ok(sandbox)
+}
+
+/// The program that confines others. It lies beside this one.
+///
+/// # Errors
+/// When it is not there.
+pub fn launcher() -> Result<PathBuf> {
+    let program = env::current_exe()?;
+    let mut folder = program.parent().unwrap_or(&program);
+    if folder.ends_with("deps") {
+        folder = folder.parent().unwrap_or(folder);
+    }
+    let launcher = folder.join("grade-confine");
+    launcher.canonicalize().with_context(|| {
+        format!("{} is missing; it is built with this program", launcher.display())
+    })
+}
+
+/// The compiler, confined.
+pub struct ConfinedCompiler<'s> {
+    sandbox: &'s Sandbox,
+    toolchain: Toolchain,
+}
+
+impl<'s> ConfinedCompiler<'s> {
+    /// This host's compiler, in its sandbox.
+    ///
+    /// # Errors
+    /// When the compiler cannot be run.
+    pub fn new(sandbox: &'s Sandbox) -> Result<Self> {
+        let rustc = env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
+        let toolchain = Toolchain::of(Path::new(&rustc)).context("cannot run rustc")?;
+        Ok(Self { sandbox, toolchain })
+    }
+}
+
+impl Compiler for ConfinedCompiler<'_> {
+    fn run(&self, call: Call) -> Result<Said> {
+        let mut job = self.toolchain.job().arguments(call.command.get_args()).write(&call.writes);
+        for path in &call.reads {
+            job = job.read(path);
+        }
+        // The sandbox has the folder only if something in it is to be read, and then by a short name.
+        let is_short =
+            call.command.get_args().last().is_some_and(|last| Path::new(last).is_relative());
+        if let Some(folder) = call.command.get_current_dir().filter(|_| is_short) {
+            job = job.folder(folder);
+        }
+        let finished = self.sandbox.run(&job)?;
+        let failed = (finished.ended != Ended::Exited(0)).then(|| finished.ended.to_string());
+        let mut messages = finished.printed.to_string();
+        if let (Some(how), false) = (&failed, finished.ended == Ended::Exited(1)) {
+            messages.push_str(&format!("\n{STOPPED} {how}\n"));
+        }
+        Ok(Said { messages: messages.into_bytes(), failed })
+    }
+}

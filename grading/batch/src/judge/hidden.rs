@@ -1,0 +1,125 @@
+//! Tests and seeds that only the grader has.
+//!
+//! A folder `--hidden DIR` may hold `tests.rs`, with a `pub fn parts() -> Vec<faultlab_suites::Part>`, and
+//! `seed`, with the number that the suite's seeds are derived from. The tests are compiled into a
+//! grader of their own, beside this one, which no submission can see.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use anyhow::{Context as _, Result, bail};
+use faultlab_harness::build::Workspace;
+use faultlab_suites::{Part, Suite, TestNumber};
+
+use crate::store;
+
+/// Gives the hidden parts of the suite; set in a grader that was compiled with some.
+static PARTS: OnceLock<fn() -> Vec<Part>> = OnceLock::new();
+
+/// Makes these parts the hidden ones of this process.
+pub(crate) fn set(parts: fn() -> Vec<Part>) {
+    let _ = PARTS.set(parts);
+}
+
+/// A suite with the hidden parts added.
+pub(super) fn add_to(suite: Suite) -> Suite {
+    parts().into_iter().fold(suite, Suite::part)
+}
+
+/// The numbers of the hidden tests.
+pub(super) fn numbers() -> Vec<TestNumber> {
+    parts().iter().flat_map(Part::all_tests).map(faultlab_suites::Test::number).collect()
+}
+
+fn parts() -> Vec<Part> {
+    PARTS.get().map(|parts| parts()).unwrap_or_default()
+}
+
+/// What a folder of hidden things holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hidden {
+    /// The file with the tests.
+    pub tests: Option<PathBuf>,
+    /// The suite's seed.
+    pub seed: Option<u64>,
+    /// The hash of all that.
+    pub hash: String,
+}
+
+impl Hidden {
+    /// Reads the folder.
+    ///
+    /// # Errors
+    /// When it holds neither tests nor a seed, or the seed is no number.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let tests = folder.join("tests.rs");
+        let tests = tests.is_file().then_some(tests);
+        let seed = fs::read_to_string(folder.join("seed")).ok();
+        if tests.is_none() && seed.is_none() {
+            bail!("{} holds no tests.rs and no seed", folder.display());
+        }
+        let text = tests.as_ref().map(fs::read_to_string).transpose()?.unwrap_or_default();
+        let hash = store::hash(&[("tests", &text), ("seed", seed.as_deref().unwrap_or_default())]);
+        let seed = seed.map(|seed| seed.trim().parse::<u64>());
+        let seed = seed.transpose().with_context(|| format!("{}/seed", folder.display()))?;
+        Ok(Self { tests, seed, hash })
+    }
+
+    /// The grader with the hidden tests, compiled unless it is there. `None` when there are only seeds.
+    ///
+    /// # Errors
+    /// When the tests do not compile.
+    pub fn grader(&self, workspace: &Workspace) -> Result<Option<PathBuf>> {
+        let Some(tests) = &self.tests else { return Ok(None) };
+        let this = env::current_exe().context("where is this program?")?;
+        let place = this.parent().context("this program is in no folder")?;
+        // A grader that is built anew needs its hidden tests built anew.
+        let built = fs::metadata(&this)?.modified()?;
+        let program = place.join(format!("grade-hidden-{}", &self.hash[..16]));
+        if fs::metadata(&program).and_then(|known| known.modified()).is_ok_and(|at| at > built) {
+            return Ok(Some(program));
+        }
+        let libraries = super::libraries(workspace)?;
+        let main = program.with_extension("rs");
+        let tests = tests.canonicalize()?;
+        let text = format!(
+            "#[path = {tests:?}]\nmod hidden;\n\nfn main() -> std::process::ExitCode {{\n    \
+             faultlab_batch::cli::main_with(hidden::parts)\n}}\n"
+        );
+        store::write(&main, text.as_bytes())?;
+        let mut command = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+        command.args(["--edition", "2024", "--crate-type", "bin", "--crate-name", "grade_hidden"]);
+        let mut dependencies = OsString::from("dependency=");
+        dependencies.push(&libraries.dependencies);
+        command.arg("-L").arg(dependencies);
+        let batch = ("faultlab_batch".to_owned(), place.join("libfaultlab_batch.rlib"));
+        for (name, file) in libraries.files.iter().chain([(&batch.0, &batch.1)]) {
+            let mut library = OsString::from(format!("{name}="));
+            library.push(file);
+            command.arg("--extern").arg(library);
+        }
+        let output = command.arg("-o").arg(&program).arg(&main).stdin(Stdio::null()).output()?;
+        let _ = fs::remove_file(&main);
+        if !output.status.success() {
+            bail!("the hidden tests do not compile:\n{}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(Some(program))
+    }
+}
+
+/// Whether hidden parts fit a suite: their numbers are free.
+///
+/// # Errors
+/// When a part has the number of a public one.
+pub(super) fn check(suite: &Suite) -> Result<()> {
+    let public: BTreeSet<u32> = suite.parts().iter().map(Part::number).collect();
+    match parts().iter().find(|part| public.contains(&part.number())) {
+        Some(part) => bail!("the hidden part {} has the number of a public one", part.number()),
+        None => Ok(()),
+    }
+}

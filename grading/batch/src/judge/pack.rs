@@ -1,0 +1,86 @@
+//! A grader that can be moved: the programs, the libraries and the skeletons in one folder, with nothing
+//! left to build but submissions.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use faultlab_harness::build::{Lab, Libraries};
+use serde::{Deserialize, Serialize};
+
+use crate::store;
+
+/// The file that says where the libraries are, beside the packed program.
+const LIST: &str = "libraries.json";
+
+/// The packed libraries, by paths relative to the folder.
+#[derive(Debug, Serialize, Deserialize)]
+struct Packed {
+    stamp: String,
+    files: BTreeMap<String, PathBuf>,
+}
+
+/// Packs a grader of one lab into a folder. It is to be started as `FOLDER/target/lab/grade`, with
+/// `FAULTLAB_ROOT=FOLDER`.
+///
+/// # Errors
+/// When something cannot be copied.
+pub fn pack(folder: &Path, lab: &Lab, libraries: &Libraries) -> Result<()> {
+    let place = folder.join("target/lab");
+    let deps = place.join("deps");
+    fs::create_dir_all(&deps).with_context(|| deps.display().to_string())?;
+    let program = env::current_exe().context("where is this program?")?;
+    copy(&program, &place.join("grade"))?;
+    copy(&super::launcher()?, &place.join("grade-confine"))?;
+    for entry in fs::read_dir(&libraries.dependencies)? {
+        let path = entry?.path();
+        let is_library = path.extension().is_some_and(|end| end == "rlib" || end == "so");
+        if let Some(name) = path.file_name().filter(|_| is_library) {
+            copy(&path, &deps.join(name))?;
+        }
+    }
+    let mut packed = Packed { stamp: libraries.stamp.clone(), files: BTreeMap::new() };
+    for (name, file) in &libraries.files {
+        let file_name = file.file_name().context("a library without a name")?;
+        copy(file, &place.join(file_name))?;
+        packed.files.insert(name.clone(), PathBuf::from(file_name));
+    }
+    store::write(&place.join(LIST), &store::to_json(&packed))?;
+    let lab_folder = folder.join("labs").join(lab.folder.file_name().unwrap_or_default());
+    for part in [lab.source(), lab.shim()] {
+        let to = lab_folder.join(part.strip_prefix(&lab.folder).unwrap_or(&part));
+        if part.is_dir() {
+            fs::create_dir_all(&to)?;
+            for entry in fs::read_dir(&part)? {
+                let entry = entry?;
+                copy(&entry.path(), &to.join(entry.file_name()))?;
+            }
+        } else {
+            fs::create_dir_all(to.parent().unwrap_or(&to))?;
+            copy(&part, &to)?;
+        }
+    }
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::copy(from, to).with_context(|| format!("{} cannot be packed", from.display()))?;
+    Ok(())
+}
+
+/// The libraries packed beside this program, if it was packed.
+///
+/// # Errors
+/// When the list cannot be read.
+pub fn unpacked() -> Result<Option<Libraries>> {
+    let program = env::current_exe().context("where is this program?")?;
+    let place = program.parent().context("this program is in no folder")?;
+    if !place.join(LIST).is_file() {
+        return Ok(None);
+    }
+    let packed: Packed = store::read_json(&place.join(LIST))?;
+    let files = packed.files.into_iter().map(|(name, file)| (name, place.join(file))).collect();
+    Ok(Some(Libraries { stamp: packed.stamp, files, dependencies: place.join("deps") }))
+}

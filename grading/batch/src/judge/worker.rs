@@ -1,0 +1,61 @@
+//! The judge's worker: the engine and the suite in one process, the submission's nodes in others, each
+//! in the sandbox.
+
+use std::env;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use faultlab::worker::remote::{Fleet, SharedFleet};
+use faultlab_harness::supervisor::WorkerCommand;
+use faultlab_harness::worker;
+use faultlab_sandbox::{Job, Sandbox};
+use serde::{Deserialize, Serialize};
+
+/// The argument that makes this program a judge's worker.
+const FLAG: &str = "--judge";
+
+/// The most processes of one submission: at least as many as nodes in any system of a suite, so that no
+/// two nodes of one system share a process.
+const PROCESSES_MAX: usize = 32;
+
+/// How long a frame of questions may take to be answered: real time, far above what one needs.
+const EXCHANGE_MAX: Duration = Duration::from_secs(5);
+
+/// What a judge's worker has to know.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Instructions {
+    /// The lab.
+    pub lab: String,
+    /// The submission, compiled.
+    pub program: PathBuf,
+    /// How this host confines it.
+    pub sandbox: Sandbox,
+}
+
+impl Instructions {
+    /// How to start a worker with these instructions.
+    ///
+    /// # Errors
+    /// When this program does not know where it is.
+    pub fn command(&self) -> Result<WorkerCommand> {
+        let program = env::current_exe().context("where is this program?")?;
+        let arguments = vec![FLAG.into(), serde_json::to_string(self)?.into()];
+        Ok(WorkerCommand { program, arguments })
+    }
+}
+
+/// Serves as a judge's worker, with instructions as [`Instructions::command`] gives them.
+///
+/// # Errors
+/// When these are none.
+pub fn serve(instructions: &str) -> Result<ExitCode> {
+    let Instructions { lab, program, sandbox } = serde_json::from_str(instructions)?;
+    let suite = super::suite(&lab)?;
+    let fleet = Fleet::new(PROCESSES_MAX, move |_| {
+        sandbox.start_nodes(&Job::nodes(&program), EXCHANGE_MAX).map_err(io::Error::other)
+    });
+    Ok(worker::serve_apart(&suite, &SharedFleet::new(fleet)))
+}

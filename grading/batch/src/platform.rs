@@ -1,0 +1,110 @@
+//! One submission on Gradescope: in a folder laid out as its autograders find it, with `results.json`
+//! written again after every test, so that a platform that runs out of patience keeps what was earned.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context as _;
+use faultlab_harness::build::Workspace;
+use faultlab_harness::report::Report;
+use serde::Deserialize;
+
+use crate::book::{Attempt, Entry, Listed};
+use crate::intake::{self, Contents, Limits, Student, Submission};
+use crate::judge;
+use crate::outcome::{Infrastructure, Outcome};
+use crate::output;
+use crate::policy::Policy;
+use crate::spec::{self, Spec};
+use crate::store::{self, Key, Store};
+
+/// What Gradescope says about a submission, as far as it matters here.
+#[derive(Debug, Default, Deserialize)]
+struct Metadata {
+    #[serde(default)]
+    created_at: Option<String>,
+    #[serde(default)]
+    users: Vec<User>,
+}
+
+#[derive(Debug, Deserialize)]
+struct User {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    email: Option<String>,
+}
+
+/// Grades what lies in `autograder/submission` and writes `autograder/results/results.json`. `spec` has no
+/// submissions yet.
+///
+/// # Errors
+/// When something goes wrong on our side. `results.json` then says so, if it can be written at all.
+pub fn grade(autograder: &Path, mut spec: Spec, policy: &Policy) -> anyhow::Result<()> {
+    let files = spec::lab_files(&Workspace::of_this_program()?, &spec.lab)?;
+    let metadata = fs::read(autograder.join("submission_metadata.json")).unwrap_or_default();
+    let metadata: Metadata = serde_json::from_slice(&metadata).unwrap_or_default();
+    let (contents, notes) =
+        intake::read_one(&autograder.join("submission"), &files, &Limits::default());
+    let mut submission = Submission {
+        students: students(metadata.users),
+        attempt: 1,
+        submitted: metadata.created_at,
+        late: false,
+        from: vec!["submission".to_owned()],
+        notes,
+        contents,
+    };
+
+    let folder = tempfile::tempdir().context("no room for the build")?;
+    let store = Store::new(folder.path());
+    let mut key = None;
+    if let Contents::Files(files) = &mut submission.contents {
+        let this = Key::of(&spec.hashes(store::sources(files)));
+        store.put_sources(&this, files)?;
+        files.clear();
+        key = Some(this);
+    }
+    let listed = Listed { submission, key };
+    spec.submissions.push(listed.clone());
+    let results = autograder.join("results");
+    fs::create_dir_all(&results).with_context(|| results.display().to_string())?;
+    spec.write(&store)?;
+
+    let write = |outcome: Option<Outcome>, failed: Option<Infrastructure>| -> anyhow::Result<()> {
+        let attempt = Attempt::of(&listed, outcome, failed, policy, &[]);
+        let student = &attempt.submission.students[0];
+        let entry = Entry { student, attempts: vec![&attempt], counts: 0 };
+        let path = results.join("results.json");
+        store::write(&path, &output::gradescope(&entry, "visible"))
+            .with_context(|| path.display().to_string())
+    };
+    let Some(key) = &listed.key else { return write(None, None) };
+    let mut so_far = |report: &Report| {
+        // What cannot be written now may be written after the next test.
+        let _ = write(Some(judge::provisional(key, &spec, report.clone())), None);
+    };
+    match judge::judge(&store, key, &mut so_far) {
+        Ok(()) => write(store.outcome(key), None),
+        Err(error) => {
+            let failed = Infrastructure { what: format!("{error:#}"), at: String::new() };
+            write(None, Some(failed))?;
+            Err(error)
+        }
+    }
+}
+
+fn students(users: Vec<User>) -> Vec<Student> {
+    let mut students: Vec<Student> = users
+        .into_iter()
+        .map(|user| {
+            let email = user.email.unwrap_or_default();
+            let id = email.split('@').next().unwrap_or_default().to_owned();
+            Student { id, name: user.name.unwrap_or_default(), email, ..Student::default() }
+        })
+        .collect();
+    if students.is_empty() {
+        students.push(Student { id: "submission".to_owned(), ..Student::default() });
+    }
+    students
+}

@@ -1,0 +1,36 @@
+//! Other engines than processes of our own: they come to the same results.
+
+mod common;
+
+use std::process::Command;
+
+use common::{Batch, graded, grader, results};
+
+#[test]
+fn gnu_parallel_comes_to_the_same_results() {
+    if !Command::new("parallel").arg("--version").output().is_ok_and(|out| out.status.success()) {
+        println!("GNU parallel is not here");
+        return;
+    }
+    let batch = Batch::of_lab0(&["ada", "broken", "wrong"]);
+    let local = batch.out("local");
+    assert_eq!(graded(&batch, &local), Some(0));
+    let out = batch.out("parallel");
+    let output = grader(&batch, &out).args(["--engine", "parallel"]).output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("parallel --jobs 2 --joblog "), "{said}");
+    assert_eq!(results(&out), results(&local));
+}
+
+#[test]
+fn slurm_comes_to_the_same_results() {
+    let batch = Batch::of_lab0(&["ada", "bob", "broken", "wrong"]);
+    let status = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/slurm.sh"))
+        .arg(env!("CARGO_BIN_EXE_grade"))
+        .arg(batch.submissions())
+        .arg("lab0")
+        .status()
+        .expect("the script runs");
+    assert!(status.success());
+}

@@ -1,0 +1,156 @@
+//! Faults in our own house: whatever happens to the grader, running it again ends in the same results.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{Batch, graded, grader, results};
+use faultlab::random::{Random, Stream};
+
+/// How often the grader is killed.
+const KILLS: u32 = 50;
+
+#[test]
+fn killed_at_any_moment_it_goes_on_where_it_was() {
+    let batch = Batch::of_lab0(&["ada", "bob", "broken", "cut", "todo", "wrong"]);
+    let undisturbed = batch.out("undisturbed");
+    assert_eq!(graded(&batch, &undisturbed), Some(0));
+
+    let disturbed = batch.out("disturbed");
+    let mut random = Random::new(7, Stream::Scenario);
+    let mut kills = 0;
+    let mut finished_before = 0;
+    for _ in 0..KILLS {
+        let mut child = grader(&batch, &disturbed).spawn().expect("the grader starts");
+        let moment = Duration::from_millis(20 + random.below(1_500));
+        let deadline = Instant::now() + moment;
+        while Instant::now() < deadline && child.try_wait().expect("it is ours").is_none() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        kills += u32::from(child.try_wait().expect("it is ours").is_none());
+        child.kill().expect("it is ours");
+        child.wait().expect("it is ours");
+        // Nothing that was known is ever lost, and nothing is half there.
+        let outcomes = common::outcomes(&disturbed);
+        assert!(outcomes >= finished_before, "an outcome was lost");
+        finished_before = outcomes;
+    }
+    assert!(kills >= 3, "the batch was too fast to be killed in its middle");
+    assert_eq!(graded(&batch, &disturbed), Some(0));
+    assert_eq!(results(&disturbed), results(&undisturbed));
+    let left: Vec<String> = common::files(&disturbed)
+        .into_iter()
+        .filter(|path| path.contains(".unfinished-"))
+        .collect();
+    assert_eq!(left, Vec::<String>::new());
+}
+
+#[test]
+fn a_second_grader_on_the_same_results_refuses() {
+    let batch = Batch::of_lab0(&["ada", "bob"]);
+    let out = batch.out("results");
+    let mut first = grader(&batch, &out).spawn().expect("the grader starts");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !out.join(".work/batch.json").exists() {
+        assert!(Instant::now() < deadline, "the first grader does not begin");
+        thread::sleep(Duration::from_millis(10));
+    }
+    let second = grader(&batch, &out).output().expect("the grader runs");
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert_eq!(second.status.code(), Some(2), "{said}");
+    assert!(said.contains("another grader is at work on these results (process "), "{said}");
+    assert!(first.wait().expect("it is ours").success());
+    assert_eq!(common::outcomes(&out), 2);
+}
+
+#[test]
+fn a_submission_that_changes_meanwhile_is_graded_as_it_was_taken_in() {
+    let batch = Batch::of_lab0(&["ada", "bob"]);
+    let undisturbed = batch.out("undisturbed");
+    assert_eq!(graded(&batch, &undisturbed), Some(0));
+    let out = batch.out("results");
+    let mut child = grader(&batch, &out).spawn().expect("the grader starts");
+    while !out.join(".work/batch.json").exists() {
+        assert!(child.try_wait().expect("it is ours").is_none(), "it ended too early");
+        thread::sleep(Duration::from_millis(5));
+    }
+    fs::write(batch.submissions().join("bob/client.rs"), "no Rust").expect("it is written");
+    assert!(child.wait().expect("it is ours").success());
+    assert_eq!(results(&out), results(&undisturbed));
+}
+
+#[test]
+fn a_full_disk_is_an_error_on_our_side_and_no_zero() {
+    const KIB: usize = 1 << 10;
+    let batch = Batch::of_lab0(&["ada", "bob"]);
+    let undisturbed = batch.out("undisturbed");
+    assert_eq!(graded(&batch, &undisturbed), Some(0));
+    let out = batch.out("results");
+    fs::create_dir_all(&out).expect("a folder");
+    let Some(disk) = SmallDisk::mount(&out) else {
+        println!("no disk can be mounted here: only root may");
+        return;
+    };
+    let ballast = out.join("ballast");
+    let mut failures = 0;
+    for left in [0, 16 * KIB, 48 * KIB, 96 * KIB] {
+        // The disk is full in another place each time.
+        let _ = fs::remove_file(&ballast);
+        let _ = fs::write(&ballast, vec![0; DISK_BYTES - left]);
+        failures += usize::from(graded(&batch, &out) != Some(0));
+        for line in summary(&out).lines().skip(1) {
+            let status = line.split(',').nth(2).unwrap_or_default();
+            assert!(["graded", "infrastructure-error", "waiting"].contains(&status), "{line}");
+            assert!(!line.contains(",0,"), "a full disk gave a zero: {line}");
+        }
+    }
+    assert!(failures > 0, "the disk was never full");
+    fs::remove_file(&ballast).expect("it is there");
+    assert_eq!(graded(&batch, &out), Some(0));
+    assert_eq!(results(&out), results(&undisturbed));
+    drop(disk);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_said_at_once() {
+    let batch = Batch::of_lab0(&["ada"]);
+    // A file where the folder should be stops root too.
+    let out = batch.out("results");
+    fs::write(&out, "").expect("it is written");
+    let output = grader(&batch, &out).output().expect("the grader runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("the results folder cannot be used"), "{said}");
+}
+
+fn summary(out: &Path) -> String {
+    fs::read_to_string(out.join("summary.csv")).unwrap_or_default()
+}
+
+/// The size of a small disk, in bytes.
+const DISK_BYTES: usize = 4 << 20;
+
+/// A disk of that size.
+struct SmallDisk<'p> {
+    place: &'p Path,
+}
+
+impl<'p> SmallDisk<'p> {
+    fn mount(place: &'p Path) -> Option<Self> {
+        let mut mount = Command::new("mount");
+        let size = format!("size={DISK_BYTES}");
+        mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(place);
+        let mounted = mount.output().is_ok_and(|output| output.status.success());
+        mounted.then_some(Self { place })
+    }
+}
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(self.place).output();
+    }
+}

@@ -1,0 +1,107 @@
+#!/bin/sh
+# Grades a small batch on a real Slurm: one node, this machine, no systemd. Needs root and Debian's slurm-wlm
+# and munge; without them it says so and ends well, unless REQUIRE_SLURM is set.
+# Usage: slurm.sh GRADER SUBMISSIONS LAB
+set -eu
+
+grader=$1
+submissions=$2
+lab=$3
+
+for tool in slurmctld slurmd sbatch squeue munged; do
+    if ! command -v "$tool" >/dev/null || [ "$(id -u)" -ne 0 ]; then
+        echo "slurm: not tried: it needs root, and the Debian packages slurm-wlm and munge"
+        [ -z "${REQUIRE_SLURM:-}" ]
+        exit
+    fi
+done
+
+# On a disk, not on a memory file system: results are large.
+folder=$(mktemp -d /var/tmp/faultlab-slurm-XXXXXX)
+pids=
+finish() {
+    code=$?
+    for pid in $pids; do kill "$pid" 2>/dev/null || true; done
+    [ $code -eq 0 ] || tail -n 40 "$folder"/*.log >&2 || true
+    for pid in $pids; do wait "$pid" 2>/dev/null || true; done
+    rm -rf "$folder"
+    exit $code
+}
+trap finish EXIT
+
+host=$(hostname -s)
+mkdir -p "$folder/state" "$folder/spool" /run/munge
+chown munge: /run/munge
+chmod 755 "$folder"
+if ! [ -s /etc/munge/munge.key ]; then
+    dd if=/dev/urandom of=/etc/munge/munge.key bs=32 count=32 2>/dev/null
+fi
+chown munge: /etc/munge/munge.key
+chmod 400 /etc/munge/munge.key
+if ! munge -n 2>/dev/null | unmunge >/dev/null 2>&1; then
+    # su keeps no process of its own between this shell and the daemon.
+    setpriv --reuid=munge --regid=munge --clear-groups munged --foreground --force >"$folder/munged.log" 2>&1 &
+    pids="$pids $!"
+fi
+
+cat >"$folder/slurm.conf" <<END
+ClusterName=faultlab
+SlurmctldHost=$host(127.0.0.1)
+SlurmctldPort=16817
+SlurmdPort=16818
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+CryptoType=crypto/munge
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+MpiDefault=none
+StateSaveLocation=$folder/state
+SlurmdSpoolDir=$folder/spool
+SlurmctldPidFile=$folder/slurmctld.pid
+SlurmdPidFile=$folder/slurmd.pid
+SlurmctldLogFile=$folder/slurmctld.log
+SlurmdLogFile=$folder/slurmd.log
+AccountingStorageType=accounting_storage/none
+JobCompType=jobcomp/filetxt
+JobCompLoc=$folder/jobcomp.txt
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+DefMemPerCPU=2048
+EnforcePartLimits=ALL
+ReturnToService=2
+SchedulerParameters=sched_min_interval=0,batch_sched_delay=0,sched_interval=2
+NodeName=$host NodeAddr=127.0.0.1 CPUs=2 RealMemory=8000 State=UNKNOWN
+PartitionName=all Nodes=$host Default=YES MaxTime=INFINITE State=UP
+END
+export SLURM_CONF="$folder/slurm.conf"
+slurmctld -D -c -f "$SLURM_CONF" >"$folder/slurmctld.out.log" 2>&1 &
+pids="$pids $!"
+slurmd -D -f "$SLURM_CONF" >"$folder/slurmd.out.log" 2>&1 &
+pids="$pids $!"
+tries=0
+until sinfo --noheader --format=%t 2>/dev/null | grep -q '^idle'; do
+    tries=$((tries + 1))
+    if [ $tries -gt 300 ]; then
+        echo "slurm: the node does not come up" >&2
+        exit 1
+    fi
+    sleep 0.2
+done
+
+grade() {
+    "$grader" "$lab" "$submissions" --out "$folder/results" --engine slurm --seeds 2 --jobs 2
+}
+# Once to the end; again, when there is nothing left to do; and once more after one outcome was lost.
+grade
+count=$(find "$folder/results/.work" -name outcome.json | wc -l)
+before=$(cat "$folder/results/summary.csv")
+grade 2>&1 | grep -q ' 0 to be graded'
+rm "$(find "$folder/results/.work" -name outcome.json | sort | head -n 1)"
+grade 2>&1 | grep -q ' 1 to be graded'
+after=$(cat "$folder/results/summary.csv")
+[ "$before" = "$after" ]
+# The same on this machine without Slurm.
+"$grader" "$lab" "$submissions" --out "$folder/local" --seeds 2 --jobs 2
+[ "$before" = "$(cat "$folder/local/summary.csv")" ]
+echo "slurm: $count submissions graded, resumed after a loss, and the same points as without Slurm"
