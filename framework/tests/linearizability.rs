@@ -449,7 +449,7 @@ fn long_histories_are_shown_from_a_late_start() {
     let Verdict::NotLinearizable(violation) = check(&model, &history) else { panic!("not found") };
     assert_eq!(violation.operation, last);
     let explanation = explain(&model, &history, &violation);
-    assert!(explanation.operations.len() <= 12, "{}", explanation.operations.len());
+    assert!(explanation.operations.len() <= 16, "{}", explanation.operations.len());
     assert!(explanation.before > 9000);
     let text = explanation.to_text(80, false);
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");

@@ -28,7 +28,7 @@
 //! let Verdict::NotLinearizable(violation) = report.verdict else { panic!("a stale read") };
 //! let explanation = explain(&Register, &history, &violation);
 //! assert_eq!(explanation.sentence(), "bob's read returned nil, but it could only have returned 1");
-//! assert_eq!(explanation.to_text(60, false), "\
+//! assert_eq!(format!("\n{}", explanation.to_text(60, false)), "
 //!   All 2 operations:
 //!
 //!   alice  ├1 write 1 → ok──┤

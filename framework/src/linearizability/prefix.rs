@@ -92,8 +92,14 @@ pub(super) fn shortest_failing<'a, M: Model>(
                 unexplained = try_at;
                 stride = 1;
             }
-            // Not sure where; sure that it fails by here.
-            Outcome::Overtaken | Outcome::Unknown(_) => break,
+            // Not sure where. If nothing is known but what the search with all results found, then
+            // that is where: given what was answered later, this operation cannot be placed.
+            Outcome::Overtaken | Outcome::Unknown(_) => {
+                if explained == position {
+                    unexplained = position + 1;
+                }
+                break;
+            }
         }
     }
     (Outcome::Violation { failing: returns[unexplained - 1], prefix: order, certain: true }, cost)

@@ -36,6 +36,10 @@ impl Verdict {
 ///
 /// Everything that happened before the failing operation returned can be explained. Its return
 /// cannot: no order of the operations lets it answer what it did.
+///
+/// To find that very return, calls under way must count as unanswered, which can be harder to decide
+/// than the whole. Where it runs into a limit, the operation named is one that cannot be placed given
+/// all results, those that came later among them; the verdict is as certain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// The operation that cannot be placed, by its number from zero.
