@@ -26,6 +26,7 @@ pub struct Job {
     pub(crate) system_calls: SystemCalls,
     pub(crate) wall_max: Duration,
     pub(crate) output_bytes_max: usize,
+    pub(crate) printed_max: u64,
 }
 
 const MIB: u64 = 1 << 20;
@@ -56,6 +57,8 @@ impl Job {
             system_calls: SystemCalls::Nodes,
             wall_max: Duration::from_secs(600),
             output_bytes_max: 64 << 10,
+            // Above what anybody prints to understand their own program; then there is nobody who reads.
+            printed_max: 4 << 30,
         }
     }
 

@@ -44,10 +44,11 @@ struct Kept {
 
 impl Drain {
     /// Keeps at most `bytes_max` of what `stream` brings, half from its beginning and half from its
-    /// end.
+    /// end. After `total_max` bytes it stops reading and closes the stream.
     pub(crate) fn start(
         mut stream: impl Read + Send + 'static,
         bytes_max: usize,
+        total_max: u64,
     ) -> io::Result<Self> {
         let drain = Self { shared: Arc::default() };
         let shared = Arc::clone(&drain.shared);
@@ -56,15 +57,20 @@ impl Drain {
             let (kept, changed) = &*shared;
             let lock = || kept.lock().unwrap_or_else(PoisonError::into_inner);
             let mut buffer = vec![0; 16 << 10];
-            loop {
+            let mut total = 0;
+            while total < total_max {
                 match stream.read(&mut buffer) {
                     Ok(0) => break,
-                    Ok(length) => lock().keep(&buffer[..length], half),
+                    Ok(length) => {
+                        total += length as u64;
+                        lock().keep(&buffer[..length], half);
+                    }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(_) => break,
                 }
                 changed.notify_all();
             }
+            drop(stream);
             lock().ended = true;
             changed.notify_all();
         })?;
@@ -125,7 +131,7 @@ mod tests {
     use super::*;
 
     fn printed(bytes: &'static [u8], bytes_max: usize) -> Printed {
-        Drain::start(bytes, bytes_max).unwrap().finish(Duration::from_secs(10))
+        Drain::start(bytes, bytes_max, u64::MAX).unwrap().finish(Duration::from_secs(10))
     }
 
     #[test]
@@ -139,7 +145,7 @@ mod tests {
     #[test]
     fn the_first_byte_is_there_before_the_end() {
         let (reader, mut writer) = io::pipe().unwrap();
-        let drain = Drain::start(reader, 100).unwrap();
+        let drain = Drain::start(reader, 100, u64::MAX).unwrap();
         assert!(!drain.take_first(b'x', Duration::from_millis(10)));
         io::Write::write_all(&mut writer, b"xy").unwrap();
         assert!(drain.take_first(b'x', Duration::from_secs(10)));

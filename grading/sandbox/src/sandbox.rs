@@ -242,7 +242,7 @@ impl Sandbox {
         let child = command.spawn()?;
         // It holds our copies of the pipe's end.
         drop(command);
-        let output = Drain::start(reader, job.output_bytes_max)?;
+        let output = Drain::start(reader, job.output_bytes_max, job.printed_max)?;
         let is_tree = self.means.namespaces != Namespaces::None;
         let mut confined = Confined { child, output, started, wall_max: job.wall_max, is_tree };
         if confined.output.take_first(READY, START_MAX) {

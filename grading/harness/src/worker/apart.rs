@@ -5,16 +5,24 @@ use std::io::Write;
 use std::process;
 use std::sync::PoisonError;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use faultlab::worker::remote::{Death, Loss, SharedFleet};
 use rustix::process::{Signal, getpid, kill_process};
 
 use super::Shared;
 
-/// Returns only if none of the submission's processes has been lost.
-pub(super) fn share_the_fate(fleet: &SharedFleet<'_>, shared: &Shared) {
-    let Some(loss) = fleet.loss() else { return };
+/// The longest that a run may take: real time, a hundred times what any needs. A submission whose every
+/// step is slow, but none too slow by itself, would otherwise take hours.
+const RUN_MAX: Duration = Duration::from_secs(120);
+
+/// Returns only if none of the submission's processes has been lost, and the run has not taken too long.
+pub(super) fn share_the_fate(fleet: &SharedFleet<'_>, shared: &Shared, started: Instant) {
+    let loss = match fleet.loss() {
+        None if started.elapsed() < RUN_MAX => return,
+        None => Loss::TooSlow(RUN_MAX),
+        Some(loss) => loss,
+    };
     match loss {
         Loss::Ended(Death::Exited(code)) => process::exit(code),
         Loss::Ended(Death::Signalled(signal)) => {

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::{self, ExitCode};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use faultlab::simulate::{HandlerTimes, Options};
 use faultlab::trace::Journal;
@@ -153,9 +153,10 @@ fn try_serve(suite: &Suite, code: Code<'_>) -> Result<(), FrameError> {
 /// Runs one job.
 fn perform(suite: &Suite, code: Code<'_>, shared: &Shared, job: &Job) -> Result<Done, String> {
     let test = suite.test(job.test).ok_or_else(|| format!("there is no test {}", job.test))?;
+    let started = Instant::now();
     let returned = || match code {
         Code::Here(_) => {}
-        Code::Apart(fleet) => apart::share_the_fate(fleet, shared),
+        Code::Apart(fleet) => apart::share_the_fate(fleet, shared, started),
     };
     let mut nodes = WatchedNodes {
         nodes: match code {
