@@ -46,10 +46,10 @@ fn no_code_of_the_staff_is_in_it() {
 
     let out = handout("handout-contents");
     for file in files_below(out) {
-        if let Some(text) = text_of(&out.join(&file)) {
-            if let Some((piece, from)) = find(&text, &known) {
-                panic!("{} has a piece of {from}: {piece}", file.display());
-            }
+        if let Some(text) = text_of(&out.join(&file))
+            && let Some((piece, from)) = find(&text, &known)
+        {
+            panic!("{} has a piece of {from}: {piece}", file.display());
         }
     }
 
