@@ -5,9 +5,11 @@ set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$root"
 
-# Every package but the benchmarks beside other tools, the labs that are to be filled in, and the trials of
-# the suites, which run optimised and take minutes: cargo test --profile lab --package faultlab-staff
-set -- --workspace --exclude faultlab-peers --exclude lab1 --exclude faultlab-staff "$@"
+# Every package but the benchmarks beside other tools, the labs that are to be filled in, and what takes
+# minutes and is a step of .ci/run: the trials of the suites (cargo test --profile lab --package
+# faultlab-staff), and the books followed from end to end (cargo test --package faultlab-make-handout).
+set -- --workspace --exclude faultlab-peers --exclude lab1 --exclude faultlab-staff \
+    --exclude faultlab-make-handout "$@"
 
 if cargo nextest --version >/dev/null 2>&1; then
     cargo nextest run "$@"

@@ -7,7 +7,7 @@ pub mod worth;
 
 /// Wrong solutions of lab 1, each wrong in one named way.
 mod mutants {
-    #![allow(missing_docs, dead_code, unused_variables, unreachable_pub)]
+    #![allow(missing_docs, dead_code, unused_variables, unreachable_pub, clippy::all)]
     include!(concat!(env!("OUT_DIR"), "/mutants.rs"));
 }
 

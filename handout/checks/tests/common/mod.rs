@@ -1,5 +1,7 @@
 //! What the tests share: folders, programs run in them, what they said.
 
+#![allow(dead_code)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -1,0 +1,151 @@
+//! Fits the crates' manifests to what is in a handout: members, targets and dependencies that are not
+//! there are taken out.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, TableLike};
+
+/// Fits all manifests in `out`.
+pub(super) fn fit(out: &Path) -> Result<()> {
+    let members = edit(&out.join("Cargo.toml"), |manifest| fit_workspace(manifest, out))?;
+    for member in members {
+        let folder = out.join(member);
+        edit(&folder.join("Cargo.toml"), |manifest| fit_crate(manifest, &folder))?;
+    }
+    Ok(())
+}
+
+fn edit<T>(path: &Path, change: impl FnOnce(&mut DocumentMut) -> Result<T>) -> Result<T> {
+    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let mut manifest: DocumentMut = text.parse().with_context(|| path.display().to_string())?;
+    let changed = change(&mut manifest)?;
+    fs::write(path, manifest.to_string())?;
+    Ok(changed)
+}
+
+/// Leaves the members and dependencies that are there. What `cargo test` takes by default are the labs.
+fn fit_workspace(manifest: &mut DocumentMut, out: &Path) -> Result<Vec<String>> {
+    let workspace = manifest["workspace"].as_table_mut().context("no workspace")?;
+    let members = workspace["members"].as_array_mut().context("no members")?;
+    members.retain(|member| member.as_str().is_some_and(|path| out.join(path).exists()));
+    let there: Vec<String> =
+        members.iter().filter_map(|member| member.as_str().map(str::to_owned)).collect();
+
+    let labs: Array = there.iter().filter(|path| path.starts_with("labs/")).collect();
+    workspace.insert("default-members", labs.into());
+
+    let is_there = |dependency: &Item| {
+        let path = dependency.get("path").and_then(Item::as_str);
+        path.is_none_or(|path| out.join(path).exists())
+    };
+    if let Some(dependencies) = workspace["dependencies"].as_table_like_mut() {
+        remove(dependencies, |_, dependency| !is_there(dependency));
+    }
+    Ok(there)
+}
+
+/// Leaves the targets whose files are there, and the dependencies for tests that are still used.
+fn fit_crate(manifest: &mut DocumentMut, folder: &Path) -> Result<()> {
+    for (kind, folder_of_kind) in [("test", "tests"), ("bench", "benches"), ("example", "examples")]
+    {
+        let Some(targets) = manifest.get_mut(kind).and_then(Item::as_array_of_tables_mut) else {
+            continue;
+        };
+        keep_targets(targets, |name, path| match path {
+            Some(path) => folder.join(path).exists(),
+            None => folder.join(folder_of_kind).join(name).with_extension("rs").exists(),
+        });
+        if targets.is_empty() {
+            manifest.remove(kind);
+        }
+    }
+    let code = code_below(folder)?;
+    let unused = |name: &str| {
+        let name = name.replace('-', "_");
+        !code.contains(&format!("{name}::")) && !code.contains(&format!("{name}!"))
+    };
+    if let Some(dependencies) =
+        manifest.get_mut("dev-dependencies").and_then(Item::as_table_like_mut)
+    {
+        remove(dependencies, |name, _| unused(name));
+        if dependencies.is_empty() {
+            manifest.remove("dev-dependencies");
+        }
+    }
+    Ok(())
+}
+
+fn keep_targets(targets: &mut ArrayOfTables, keep: impl Fn(&str, Option<&str>) -> bool) {
+    targets.retain(|target| {
+        let text = |key| target.get(key).and_then(Item::as_str);
+        keep(text("name").unwrap_or_default(), text("path"))
+    });
+}
+
+fn remove(table: &mut dyn TableLike, unwanted: impl Fn(&str, &Item) -> bool) {
+    let names: Vec<String> = table
+        .iter()
+        .filter(|(name, item)| unwanted(name, item))
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    for name in names {
+        table.remove(&name);
+    }
+}
+
+/// All Rust code of a crate, in one text.
+fn code_below(folder: &Path) -> Result<String> {
+    let mut code = String::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            code.push_str(&code_below(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            code.push_str(&fs::read_to_string(&path)?);
+        }
+    }
+    Ok(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_is_taken_out() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let out = folder.path();
+        for (path, text) in [
+            (
+                "Cargo.toml",
+                "[workspace]\nmembers = [\"labs/a\", \"staff\"]\ndefault-members = [\"staff\"]\n\
+                 [workspace.dependencies]\na = { path = \"labs/a\" }\ns = { path = \"staff\" }\n\
+                 serde = \"1\"\n",
+            ),
+            (
+                "labs/a/Cargo.toml",
+                "[package]\nname = \"a\"\n[dev-dependencies]\nkept-one = \"1\"\ninsta = \"1\"\n\
+                 [[test]]\nname = \"suite\"\nharness = false\n[[test]]\nname = \"gone\"\n",
+            ),
+            ("labs/a/src/lib.rs", "use kept_one::Thing;"),
+            ("labs/a/tests/suite.rs", "fn main() {}"),
+        ] {
+            fs::create_dir_all(out.join(path).parent().expect("a folder")).expect("made");
+            fs::write(out.join(path), text).expect("written");
+        }
+        fit(out).expect("fits");
+        let read = |path| fs::read_to_string(out.join(path)).expect("read");
+        assert_eq!(
+            read("Cargo.toml"),
+            "[workspace]\nmembers = [\"labs/a\"]\ndefault-members = [\"labs/a\"]\n\
+             [workspace.dependencies]\na = { path = \"labs/a\" }\nserde = \"1\"\n"
+        );
+        assert_eq!(
+            read("labs/a/Cargo.toml"),
+            "[package]\nname = \"a\"\n[dev-dependencies]\nkept-one = \"1\"\n\
+             [[test]]\nname = \"suite\"\nharness = false\n"
+        );
+    }
+}

@@ -1,0 +1,57 @@
+//! The last steps: dependencies that are settled, a version, a repository with one commit.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Command;
+use std::{env, fs};
+
+use anyhow::{Context, Result, ensure};
+
+/// Takes out of the lock file what is no longer needed, without choosing other versions; with `vendor`
+/// brings the sources of the rest in.
+pub(super) fn settle_dependencies(out: &Path, vendor: bool) -> Result<()> {
+    let cargo = || {
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+        let mut command = Command::new(cargo);
+        command.current_dir(out).env_remove("CARGO_TARGET_DIR");
+        command
+    };
+    run(cargo().args(["metadata", "--offline", "--format-version", "1"]))?;
+    if vendor {
+        let settings = run(cargo().args(["vendor", "--quiet", "--locked", "--versioned-dirs"]))?;
+        fs::create_dir_all(out.join(".cargo"))?;
+        fs::write(out.join(".cargo/config.toml"), settings)?;
+    }
+    Ok(())
+}
+
+/// What the handout's version is called: the commit that it was made from.
+pub(super) fn version(root: &Path) -> Result<String> {
+    let described = run(git(root).args(["describe", "--always", "--dirty", "--tags"]))?;
+    Ok(described.trim().to_owned())
+}
+
+/// Makes the folder a git repository with one commit.
+pub(super) fn commit(out: &Path) -> Result<()> {
+    run(git(out).args(["init", "--quiet", "--initial-branch", "main"]))?;
+    run(git(out).args(["add", "--all"]))?;
+    run(git(out)
+        .args(["-c", "user.name=Faultlab", "-c", "user.email=faultlab@localhost"])
+        .args(["-c", "commit.gpgsign=false", "-c", "core.hooksPath="])
+        .args(["commit", "--quiet", "--message", "The handout"]))?;
+    Ok(())
+}
+
+fn git(folder: &Path) -> Command {
+    let mut command = Command::new("git");
+    command.arg("-C").arg(folder).env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
+    command
+}
+
+/// Runs a command and returns what it printed.
+fn run(command: &mut Command) -> Result<String> {
+    let said = command.output().with_context(|| format!("cannot run {command:?}"))?;
+    let error = String::from_utf8_lossy(&said.stderr);
+    ensure!(said.status.success(), "{command:?} fails:\n{}", error.trim());
+    Ok(String::from_utf8(said.stdout)?)
+}

@@ -1,0 +1,87 @@
+//! The record: which files of a handout are the course's and which the student's, for `update.sh`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+/// The folder of the record, in the handout.
+const FOLDER: &str = ".handout";
+
+/// Writes the record of the handout in `out`.
+///
+/// `files` has a line a file: `course` or `student`, the checksum and size that `cksum` prints, the
+/// path. `skeleton/` keeps the student's files as they were handed out.
+pub(super) fn write(out: &Path, version: &str, updates: Option<&str>) -> Result<()> {
+    let mut paths = BTreeMap::new();
+    list(out, out, &mut paths)?;
+    let record = out.join(FOLDER);
+    let mut lines = String::new();
+    for (path, whose) in &paths {
+        ensure!(!path.contains(char::is_whitespace), "no blanks in a path, please: {path:?}");
+        lines.push_str(&format!("{whose} {} {path}\n", checksum(&out.join(path))?));
+        if *whose == "student" {
+            let kept = record.join("skeleton").join(path);
+            fs::create_dir_all(kept.parent().context("a file is in a folder")?)?;
+            fs::copy(out.join(path), kept)?;
+        }
+    }
+    fs::create_dir_all(&record)?;
+    fs::write(record.join("files"), lines)?;
+    fs::write(record.join("version"), format!("{version}\n"))?;
+    if let Some(updates) = updates {
+        fs::write(record.join("from"), format!("{updates}\n"))?;
+    }
+    Ok(())
+}
+
+fn list(root: &Path, folder: &Path, paths: &mut BTreeMap<String, &'static str>) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            // The vendored sources are many and come with the lock file.
+            if path != root.join("vendor") && path != root.join("target") {
+                list(root, &path, paths)?;
+            }
+            continue;
+        }
+        let path = path.strip_prefix(root)?.to_str().context("a path is text")?.to_owned();
+        let whose = if is_students(&path) { "student" } else { "course" };
+        paths.insert(path, whose);
+    }
+    Ok(())
+}
+
+/// A student writes in the `src` of a lab, but not in that of its vocabulary.
+fn is_students(path: &str) -> bool {
+    let mut parts = path.split('/');
+    let lab = (parts.next(), parts.next(), parts.next());
+    matches!(lab, (Some("labs"), Some(lab), Some("src")) if !lab.ends_with("-vocabulary"))
+}
+
+/// What `cksum` prints for a file: checksum and size.
+fn checksum(path: &Path) -> Result<String> {
+    let printed = Command::new("cksum").arg(path).output().context("cksum is needed")?;
+    ensure!(printed.status.success(), "cksum fails for {}", path.display());
+    let printed = String::from_utf8(printed.stdout)?;
+    let mut words = printed.split_whitespace();
+    let (sum, size) = (words.next(), words.next());
+    Ok(format!("{} {}", sum.context("a checksum")?, size.context("a size")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_student_writes_in_a_labs_src() {
+        assert!(is_students("labs/lab1-clientserver/src/store.rs"));
+        assert!(is_students("labs/lab1-clientserver/src/deep/down.rs"));
+        assert!(!is_students("labs/lab1-vocabulary/src/lib.rs"));
+        assert!(!is_students("labs/lab1-clientserver/Cargo.toml"));
+        assert!(!is_students("labs/lab1-clientserver/tests/suite.rs"));
+        assert!(!is_students("framework/src/lib.rs"));
+    }
+}

@@ -1,0 +1,160 @@
+//! What the tests share: a made handout, programs run in it, texts made comparable.
+
+#![allow(dead_code, unreachable_pub)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::{env, fs};
+
+/// The course's repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository")
+}
+
+/// A folder for one kind of test, empty. It is kept in the target folder, to be looked at.
+pub fn empty_folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).expect("it is ours");
+    }
+    fs::create_dir_all(&folder).expect("the target folder can be written");
+    folder
+}
+
+/// Where the made handout compiles to. Kept from run to run, so that dependencies are compiled once.
+pub fn target() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("target")
+}
+
+/// The handout, made once for each program of tests.
+pub fn handout(name: &str) -> &'static Path {
+    static HANDOUT: OnceLock<PathBuf> = OnceLock::new();
+    HANDOUT.get_or_init(|| {
+        let out = empty_folder(name);
+        let made = run(maker().arg("--out").arg(&out));
+        assert!(made.status.success(), "{}", said(&made));
+        out
+    })
+}
+
+/// The program that makes handouts.
+pub fn maker() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_faultlab-make-handout"))
+}
+
+/// A line for the shell, in a folder, as a student would type it.
+pub fn shell(folder: &Path, line: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.arg("-euc").arg(line).current_dir(folder).env("CARGO_TARGET_DIR", target());
+    command
+}
+
+/// Runs a command and keeps what it said.
+pub fn run(command: &mut Command) -> Output {
+    // What Cargo and the terminal tell this test is not what they tell a student.
+    let kept =
+        ["CARGO_HOME", "CARGO_NET_OFFLINE", "CARGO_TARGET_DIR", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        let is_cargos = text.starts_with("CARGO") || text.starts_with("RUST");
+        if is_cargos && !kept.contains(&&*text) {
+            command.env_remove(&name);
+        }
+    }
+    command.env("NO_COLOR", "1").stdin(Stdio::null()).output().expect("it runs")
+}
+
+/// All that a command said.
+pub fn said(output: &Output) -> String {
+    let (out, error) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    format!("{out}{error}")
+}
+
+/// All files below a folder, as paths from there, sorted; without git's own and what was compiled.
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if !path.is_dir() {
+                found.push(path);
+            } else if !(path.ends_with(".git") || path.ends_with("target")) {
+                walk(&path, found);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(folder, &mut found);
+    let mut found: Vec<PathBuf> = found
+        .into_iter()
+        .map(|path| path.strip_prefix(folder).expect("below it").to_owned())
+        .collect();
+    found.sort();
+    found
+}
+
+/// A text as it is: pages without their markup.
+pub fn plain(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, tag)) = rest.split_once('<') {
+        plain.push_str(before);
+        match tag.split_once('>') {
+            Some((_, after)) => rest = after,
+            None => {
+                rest = "";
+            }
+        }
+    }
+    plain.push_str(rest);
+    [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#x27;", "'"),
+        ("&#39;", "'"),
+        ("&amp;", "&"),
+    ]
+    .iter()
+    .fold(plain, |plain, (escaped, character)| plain.replace(escaped, character))
+}
+
+/// A block of commands in a chapter.
+pub struct Block {
+    /// The chapter's file.
+    pub chapter: String,
+    /// What stands behind `sh`: what is expected of the commands.
+    pub expected: String,
+    /// The commands.
+    pub commands: String,
+    /// The file whose text the book shows under the commands.
+    pub shown: Option<String>,
+}
+
+/// The blocks of commands of all chapters, in the order of the book.
+pub fn blocks(source: &Path) -> Vec<Block> {
+    let summary = fs::read_to_string(source.join("SUMMARY.md")).expect("a summary");
+    let chapters = summary.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let mut blocks = Vec::new();
+    for chapter in chapters {
+        let text = fs::read_to_string(source.join(chapter)).expect("a chapter");
+        let mut rest = text.as_str();
+        while let Some((_, found)) = rest.split_once("```sh") {
+            let (expected, found) = found.split_once('\n').expect("a line");
+            let (commands, after) = found.split_once("\n```\n").expect("the block ends");
+            let shown = after
+                .trim_start()
+                .strip_prefix("```text\n{{#include out/")
+                .and_then(|included| included.split("}}").next());
+            blocks.push(Block {
+                chapter: chapter.to_owned(),
+                expected: expected.trim().to_owned(),
+                commands: commands.to_owned(),
+                shown: shown.map(str::to_owned),
+            });
+            rest = after;
+        }
+    }
+    blocks
+}

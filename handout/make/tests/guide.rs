@@ -1,0 +1,109 @@
+//! The instructors' guide, followed in a copy of the repository: its commands do what it says, and the lab
+//! that it adds is as small as it says, is built and graded, and its suite finds the mistakes that it names.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::{Block, blocks, empty_folder, files_below, root, run, said, shell};
+
+/// The code of the tiny lab, without blank lines and comments, has fewer lines than this.
+const LINES: usize = 150;
+
+#[test]
+fn it_is_as_small_as_the_guide_says() {
+    let folder = root().join("handout/tiny-lab");
+    let mut lines = 0;
+    for file in files_below(&folder) {
+        if file.extension().is_some_and(|extension| extension == "rs" || extension == "toml") {
+            let text = fs::read_to_string(folder.join(file)).expect("a text");
+            let is_code = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with("//");
+            lines += text.lines().filter(is_code).count();
+        }
+    }
+    assert!(lines > 50 && lines < LINES, "{lines} lines");
+}
+
+#[test]
+fn the_guide_is_followed() {
+    let copy = copy_of_the_repository();
+    commands_do_what_it_says(&copy);
+    tiny_lab_is_graded_and_its_mutants_are_caught(&copy);
+}
+
+fn commands_do_what_it_says(copy: &Path) {
+    // What a course collected: one who solved it, one who made a mistake.
+    let submissions = copy.join("submissions");
+    for (student, from) in [("ada", "grading/staff/solutions/lab1"), ("bob", "mutants/put-appends")]
+    {
+        let line = format!(
+            "./scripts/make-mutants.sh lab1 --out mutants && mkdir -p submissions/{student}/src && \
+             cp {from}/*.rs submissions/{student}/src/ && rm -r mutants"
+        );
+        let copied = run(&mut shell(copy, &line));
+        assert!(copied.status.success(), "{}", said(&copied));
+    }
+    let source = root().join("handout/instructors/src");
+    let blocks: Vec<Block> = blocks(&source)
+        .into_iter()
+        // The script that adds the lab is shown, not typed.
+        .filter(|block| !block.commands.starts_with("{{#include"))
+        .collect();
+    assert!(blocks.len() >= 6, "only {} blocks of commands were found", blocks.len());
+    for block in blocks {
+        let done = run(&mut shell(copy, &block.commands));
+        let expected = if block.expected == "exit-1" { 1 } else { 0 };
+        let at = format!("{}: {}", block.chapter, block.commands);
+        assert_eq!(done.status.code(), Some(expected), "{at}: {}", said(&done));
+    }
+    assert!(copy.join("handout-2026/book/index.html").is_file());
+    assert!(copy.join("handout-spring/vendor").is_dir());
+    assert!(copy.join("mutants/no-retransmission/client.rs").is_file());
+    for file in ["index.html", "summary.csv", "ada/feedback.html", "bob/feedback.md"] {
+        assert!(copy.join("results").join(file).is_file(), "{file}");
+    }
+    fs::remove_dir_all(submissions).expect("it is ours");
+}
+
+fn tiny_lab_is_graded_and_its_mutants_are_caught(copy: &Path) {
+    let added = run(Command::new(root().join("handout/tiny-lab/add.sh")).arg(copy));
+    assert!(added.status.success(), "{}", said(&added));
+
+    let tested = || run(&mut shell(copy, "./scripts/run-tests.sh lab9"));
+    let right = tested();
+    assert_eq!(right.status.code(), Some(0), "{}", said(&right));
+    assert!(said(&right).contains("10/10 points"), "{}", said(&right));
+
+    let source = copy.join("labs/lab9-tickets/src/lib.rs");
+    let solution = fs::read_to_string(&source).expect("the lab");
+    for (old, new, property) in [
+        ("self.given += 1;", "self.given = 1;", "no ticket is given twice"),
+        ("self.send_command(Draw, ctx);", "let _ = ctx;", "every client gets all its results"),
+        ("            && number > self.last\n", "", "no ticket is given twice"),
+    ] {
+        assert_eq!(solution.matches(old).count(), 1, "{old}");
+        fs::write(&source, solution.replace(old, new)).expect("written");
+        let wrong = tested();
+        assert_eq!(wrong.status.code(), Some(1), "{old}: {}", said(&wrong));
+        assert!(said(&wrong).contains(property), "{old}: {}", said(&wrong));
+    }
+}
+
+/// The repository's files, as git knows them.
+fn copy_of_the_repository() -> PathBuf {
+    let copy = empty_folder("guide");
+    let listed = run(Command::new("git").arg("-C").arg(root()).arg("ls-files"));
+    for path in said(&listed).lines().map(Path::new) {
+        let to = copy.join(path);
+        fs::create_dir_all(to.parent().expect("a folder")).expect("made");
+        fs::copy(root().join(path), to).expect("copied");
+    }
+    // The handout is made from what git knows.
+    let line = "git init --quiet && git add --all && \
+                git -c user.name=C -c user.email=c@example.org commit --quiet --message copy";
+    let known = run(&mut shell(&copy, line));
+    assert!(known.status.success(), "{}", said(&known));
+    copy
+}
