@@ -47,7 +47,7 @@ impl Instructions {
     }
 }
 
-/// Serves as a judge's worker, with instructions as [`Instructions::command`] gives them.
+/// Serves as a judge's worker, with instructions as `Instructions::command` gives them.
 ///
 /// # Errors
 /// When these are none.
