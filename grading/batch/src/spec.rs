@@ -27,6 +27,9 @@ pub struct Spec {
     pub title: String,
     /// The suite's seed.
     pub seed: u64,
+    /// Whether it stays with the staff.
+    #[serde(default)]
+    pub seed_is_hidden: bool,
     /// Over how many seeds a run test runs.
     pub seeds: u64,
     /// The least tier of confinement that will do.
