@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result, bail};
-use faultlab_harness::build::Workspace;
+use faultlab_harness::build::{Libraries, Workspace};
 use faultlab_suites::{Part, Suite, TestNumber};
 
 use crate::store;
@@ -110,7 +110,7 @@ impl Hidden {
         if fs::metadata(&program).and_then(|known| known.modified()).is_ok_and(|at| at > built) {
             return Ok(program);
         }
-        let libraries = super::libraries(workspace)?;
+        let libraries = Libraries::of_package(workspace, "faultlab-batch")?;
         let main = program.with_extension("rs");
         let tests = match &self.tests {
             Some(tests) => format!("#[path = {:?}]\nmod hidden;\n", tests.canonicalize()?),
@@ -129,8 +129,7 @@ impl Hidden {
         let mut dependencies = OsString::from("dependency=");
         dependencies.push(&libraries.dependencies);
         command.arg("-L").arg(dependencies);
-        let batch = ("faultlab_batch".to_owned(), place.join("libfaultlab_batch.rlib"));
-        for (name, file) in libraries.files.iter().chain([(&batch.0, &batch.1)]) {
+        for (name, file) in &libraries.files {
             let mut library = OsString::from(format!("{name}="));
             library.push(file);
             command.arg("--extern").arg(library);

@@ -2,7 +2,7 @@
 
 use super::feedback::{self, Shown};
 use super::text::{markdown, markdown_block, plain};
-use crate::book::{Entry, Status};
+use crate::book::{Attempt, Entry, Status};
 use faultlab_suites::Points;
 use serde::Serialize;
 
@@ -48,6 +48,11 @@ pub fn results(entry: &Entry<'_>, visibility: &'static str) -> Vec<u8> {
         }
         (Status::Refused, Some(reason)) => output.push_str(&format!("\n{}\n", markdown(reason))),
         _ => {}
+    }
+    if attempt.and_then(Attempt::report).is_some_and(|report| !report.complete) {
+        output.push_str(
+            "\nThis is what is known so far. If it stays, the time was up: hand in again.\n",
+        );
     }
     let (lost, kept) = feedback::tests(entry);
     let mut shown: Vec<Shown<'_>> = lost.into_iter().chain(kept).collect();
