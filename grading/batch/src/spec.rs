@@ -63,7 +63,8 @@ impl Spec {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, store: &Store) -> anyhow::Result<()> {
-        store::write_changed(&path(store), &store::to_json(self))
+        std::fs::create_dir_all(store.work())
+            .and_then(|()| store::write_changed(&path(store), &store::to_json(self)))
             .with_context(|| path(store).display().to_string())
     }
 
