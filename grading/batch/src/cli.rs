@@ -45,7 +45,7 @@ const BROKEN: u8 = 4;
 /// Run it again with the same words and it goes on where it was. Exit code 0: everybody who was to be graded
 /// has a grade. 1: for some, something went wrong on our side. 2: bad usage. 4: nothing could be done.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "grade.sh", disable_version_flag = true)]
+#[command(name = "grade.sh", bin_name = "grade.sh", disable_version_flag = true)]
 struct Args {
     /// The lab, such as `lab1`
     #[arg(required_unless_present_any = ["unit", "open", "regrade_diff", "judge"])]
