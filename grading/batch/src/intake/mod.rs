@@ -201,10 +201,7 @@ fn list(folder: &Path) -> anyhow::Result<Found> {
 
 /// Gives every student the identity that the roster knows, and a folder name that nobody else has.
 /// Returns who is on the roster and handed in nothing, and who handed in and is not on it.
-fn assign(
-    handed_in: &mut Vec<HandedIn>,
-    roster: Option<&[Student]>,
-) -> (Vec<Student>, Vec<String>) {
+fn assign(handed_in: &mut [HandedIn], roster: Option<&[Student]>) -> (Vec<Student>, Vec<String>) {
     let all = roster.unwrap_or_default();
     // Where each student stands on the roster.
     let mut places: Vec<Vec<Option<usize>>> = Vec::new();
@@ -282,7 +279,7 @@ fn share_with_group(
 
 /// Orders what was handed in by student and attempt. Where two attempts have one number, as those of a
 /// platform have, the time tells them apart.
-fn number_attempts(handed_in: &mut Vec<HandedIn>) {
+fn number_attempts(handed_in: &mut [HandedIn]) {
     let ids = |one: &HandedIn| -> Vec<String> {
         one.students.iter().map(|student| student.id.clone()).collect()
     };
