@@ -28,6 +28,8 @@ pub struct Fleet<'f> {
     trouble: Option<io::Error>,
     last_loss: Option<Loss>,
     started: u64,
+    /// By process: whether nodes have lived in it that are gone.
+    used: Vec<bool>,
     /// By process: what the outstanding questions are about, in order.
     outstanding: Vec<Vec<(usize, Sort)>>,
     output: Output,
@@ -57,6 +59,7 @@ impl<'f> Fleet<'f> {
             trouble: None,
             last_loss: None,
             started: 0,
+            used: vec![false; processes_max],
             outstanding: vec![Vec::new(); processes_max],
             output: Output::new(),
         }
@@ -126,16 +129,40 @@ impl<'f> Fleet<'f> {
         }
     }
 
-    /// Drops the nodes of these runs.
-    pub(crate) fn forget(&mut self, runs: Range<usize>) {
+    /// Adds to the next exchange: drop the nodes of this run.
+    pub(crate) fn ask_forget(&mut self, run: usize) {
         for number in 0..self.processes.len() {
             let Some(process) = &mut self.processes[number] else { continue };
-            for run in runs.clone() {
-                process.queue(Ask::Forget { run });
-                self.outstanding[number].push((run, Sort::Done));
+            process.queue(Ask::Forget { run });
+            self.outstanding[number].push((run, Sort::Done));
+        }
+    }
+
+    /// Notes that nodes are gone which lived in these processes.
+    pub(crate) fn note_use(&mut self) {
+        for (used, process) in self.used.iter_mut().zip(&self.processes) {
+            *used |= process.is_some();
+        }
+    }
+
+    /// Drops the nodes of these runs.
+    pub(crate) fn forget(&mut self, runs: Range<usize>) {
+        runs.for_each(|run| self.ask_forget(run));
+        self.gather(|_, _, _| {});
+        self.note_use();
+    }
+
+    /// Ends the processes that were lost, for others to be started in their place, and forgets that they
+    /// were. Whether nodes of earlier runs had lived in one of them.
+    pub(crate) fn replace_lost(&mut self) -> bool {
+        let mut used = false;
+        for (number, process) in self.processes.iter_mut().enumerate() {
+            if process.take_if(|process| process.loss().is_some()).is_some() {
+                self.outstanding[number].clear();
+                used |= self.used[number];
             }
         }
-        self.gather(|_, _, _| {});
+        used
     }
 
     /// Ends all processes. They are started again, empty, when they are needed.
@@ -191,6 +218,7 @@ impl<'f> Fleet<'f> {
             match (self.start)(number) {
                 Ok(process) => {
                     self.started += 1;
+                    self.used[number] = false;
                     *place = Some(process);
                 }
                 Err(error) => {

@@ -20,7 +20,6 @@ use faultlab_harness::report::{PartReport, Report, Status, TestReport, Timing};
 use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds, property};
 use faultlab_sandbox::Sandbox;
 use faultlab_suites::{Points, SEED, SEEDS, Suite, Test, TestNumber};
-use jiff::Timestamp;
 
 pub use confined::{launcher, sandbox};
 pub use worker::serve;
@@ -59,11 +58,11 @@ pub fn judge(store: &Store, key: &Key, so_far: &mut dyn FnMut(&Report)) -> anyho
         hashes,
         confinement: sandbox.tier().to_string(),
         shapes: shapes(&report, &store.unit(key).join("traces")),
-        flaky: Vec::new(),
+        flaky: flaky(&report),
         hidden: hidden::numbers(),
         report,
         timing: OutcomeTiming {
-            graded_at: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            graded_at: outcome::moment(),
             machine: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             wall_ms: millis(started.elapsed()),
             cpu_ms: cpu_ms(),
@@ -280,7 +279,7 @@ fn reproduce(spec: &Spec, number: TestNumber, seed: Option<u64>) -> String {
     if let Some(seed) = seed {
         command.push_str(&format!(" --only-seed {seed}"));
     } else {
-        if spec.seed != SEED {
+        if spec.seed != SEED && !spec.seed_is_hidden {
             command.push_str(&format!(" --seed {}", spec.seed));
         }
         if spec.seeds != SEEDS {
@@ -288,6 +287,12 @@ fn reproduce(spec: &Spec, number: TestNumber, seed: Option<u64>) -> String {
         }
     }
     command
+}
+
+/// The tests of which one seed's runs did not go the same way when they were repeated.
+fn flaky(report: &Report) -> Vec<TestNumber> {
+    let differs = |test: &&TestReport| test.property.as_deref() == Some(property::DETERMINISM);
+    report.tests.iter().filter(differs).map(|test| test.number).collect()
 }
 
 /// The shapes of the runs that are shown, by the test's number.

@@ -109,23 +109,28 @@ fn broken<'b>(entries: &[Entry<'b>]) -> Vec<(&'b str, &'b str)> {
 /// A bar of the histogram.
 struct Bar {
     x: usize,
+    middle: usize,
+    width: usize,
     y: u64,
     height: u64,
     label: String,
     count: u64,
 }
 
-/// The histogram's height and the width of a bar, in the picture's units.
-const PICTURE: (u64, usize) = (150, 40);
+/// The histogram's height and width, in the picture's units.
+const PICTURE: (u64, usize) = (150, 960);
 
 impl Page<'_> {
     fn bars(&self) -> Vec<Bar> {
         let most = self.histogram.bins.iter().copied().max().unwrap_or(0).max(1);
+        let width = PICTURE.1 / self.histogram.bins.len().max(1);
         let bars = self.histogram.bins.iter().enumerate().map(|(index, count)| {
             let height = count * PICTURE.0 / most;
             let from = self.histogram.width.as_hundredths() * index as u64;
             Bar {
-                x: index * PICTURE.1,
+                x: index * width + width / 8,
+                middle: index * width + width / 2,
+                width: width - width / 4,
                 y: 20 + PICTURE.0 - height,
                 height,
                 label: Points::hundredths(from).to_string(),
@@ -136,7 +141,7 @@ impl Page<'_> {
     }
 
     fn picture_width(&self) -> usize {
-        self.histogram.bins.len() * PICTURE.1
+        PICTURE.1
     }
 
     fn part(&self, entry: &Entry<'_>, part: &u32) -> String {
