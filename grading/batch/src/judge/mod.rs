@@ -154,6 +154,7 @@ impl Bench<'_> {
             seeds: Seeds::Derived { suite: spec.seed, count: spec.seeds },
             workers: 1,
             worker: instructions.command()?,
+            apart: true,
             traces,
             reproduce: &reproduce,
         };
