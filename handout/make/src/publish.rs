@@ -16,7 +16,8 @@ pub(super) fn settle_dependencies(out: &Path, vendor: bool) -> Result<()> {
         command.current_dir(out).env_remove("CARGO_TARGET_DIR");
         command
     };
-    run(cargo().args(["metadata", "--offline", "--format-version", "1"]))?;
+    // Unlike `cargo metadata`, this asks for no crate that only another system needs, such as Windows.
+    run(cargo().args(["update", "--workspace", "--offline", "--quiet"]))?;
     if vendor {
         let settings = run(cargo().args(["vendor", "--quiet", "--locked", "--versioned-dirs"]))?;
         fs::create_dir_all(out.join(".cargo"))?;
