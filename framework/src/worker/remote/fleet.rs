@@ -3,6 +3,7 @@
 
 use std::io;
 use std::ops::Range;
+use std::time::Duration;
 
 use super::answer;
 use super::ask::{Ask, Place};
@@ -28,6 +29,7 @@ pub struct Fleet<'f> {
     trouble: Option<io::Error>,
     last_loss: Option<Loss>,
     started: u64,
+    limit: Duration,
     /// By process: whether nodes have lived in it that are gone.
     used: Vec<bool>,
     /// By process: what the outstanding questions are about, in order.
@@ -59,6 +61,7 @@ impl<'f> Fleet<'f> {
             trouble: None,
             last_loss: None,
             started: 0,
+            limit: Duration::MAX,
             used: vec![false; processes_max],
             outstanding: vec![Vec::new(); processes_max],
             output: Output::new(),
@@ -165,6 +168,15 @@ impl<'f> Fleet<'f> {
         used
     }
 
+    /// Lets no exchange take longer than this, from now on; and never longer than a process was made with.
+    ///
+    /// # Errors
+    /// When the operating system refuses.
+    pub fn limit_exchanges(&mut self, limit: Duration) -> io::Result<()> {
+        self.limit = limit;
+        self.processes.iter_mut().flatten().try_for_each(|process| process.limit(limit))
+    }
+
     /// Ends all processes. They are started again, empty, when they are needed.
     pub fn restart(&mut self) {
         self.replace();
@@ -215,7 +227,11 @@ impl<'f> Fleet<'f> {
     pub(super) fn process(&mut self, number: usize) -> Result<&mut Process, Loss> {
         let place = &mut self.processes[number];
         if place.is_none() {
-            match (self.start)(number) {
+            let started = (self.start)(number).and_then(|mut process| {
+                process.limit(self.limit)?;
+                Ok(process)
+            });
+            match started {
                 Ok(process) => {
                     self.started += 1;
                     self.used[number] = false;
