@@ -19,6 +19,8 @@ use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use super::checks::Verdict;
+
+use super::endless::{self, Schedule};
 use super::engine::{Ending, Engine};
 use super::exact::ExactRows;
 use super::expand::{Expansion, Missing, Origin};
@@ -129,6 +131,7 @@ impl<'e, 's> Breadth<'e, 's> {
             Ok(_) => {}
             Err(ending) => return self.engine.outcome(ending, &[]),
         }
+        let mut looks = Schedule::new();
         let mut depth = 0;
         while self.current.len() > 0 {
             if self.limits.depth.is_some_and(|limit| depth >= limit) {
@@ -139,6 +142,15 @@ impl<'e, 's> Breadth<'e, 's> {
             while let Some(rows) = self.current.pop_round() {
                 if let Some(limit) = self.limit_reached() {
                     return Outcome::LimitReached(limit);
+                }
+                // A search that stops at a depth comes to its end in any space.
+                if self.limits.depth.is_none()
+                    && !self.limits.endless_too
+                    && looks.is_due(self.seen() as u64, depth)
+                    && let Some(hint) = endless::look(self.engine, &rows, self.engine.width + 1)
+                {
+                    self.engine.endless = Some(hint);
+                    return Outcome::LimitReached(Limit::Endless(endless::TIMES));
                 }
                 let before = self.seen();
                 let ending = self.round(&rows);
