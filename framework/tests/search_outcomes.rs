@@ -199,3 +199,116 @@ fn a_search_starts_where_hands_have_led() {
     let second: String = codec::decode(&found.state.nodes[2].results[0]).expect("a result");
     assert_eq!((first.as_str(), second.as_str()), ("cb", "c"));
 }
+
+/// A client that numbers what it must not: it sends again under a new number whenever its timer fires; and
+/// a server that keeps every copy that it gets.
+mod without_end {
+    use std::time::Duration;
+
+    use faultlab::search::{Hint, Limit, Outcome, Report, Search, System};
+    use faultlab::worker::{Kind, Submission};
+    use faultlab::{Address, Context, Node};
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    struct Sender {
+        to: Address,
+        number: u64,
+        /// The numbers begin again behind this one.
+        last: u64,
+    }
+
+    #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    struct Retry;
+
+    impl Node for Sender {
+        type Message = u64;
+        type Timer = Retry;
+
+        fn init(&mut self, ctx: &mut Context<'_, u64, Retry>) {
+            self.on_timer(Retry, ctx);
+        }
+
+        fn on_message(&mut self, _: Address, _: u64, _: &mut Context<'_, u64, Retry>) {}
+
+        fn on_timer(&mut self, _: Retry, ctx: &mut Context<'_, u64, Retry>) {
+            self.number = (self.number + 1) % self.last;
+            ctx.send(self.to, self.number);
+            ctx.set_timer(Retry, Duration::from_millis(10)..=Duration::from_millis(10));
+        }
+    }
+
+    #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    struct Keeper {
+        keeps_all: bool,
+        kept: Vec<u64>,
+    }
+
+    impl Node for Keeper {
+        type Message = u64;
+        type Timer = Retry;
+
+        fn on_message(&mut self, _: Address, number: u64, _: &mut Context<'_, u64, Retry>) {
+            if self.keeps_all {
+                self.kept.push(number);
+            }
+        }
+    }
+
+    /// The report of a sender whose numbers begin again behind `last`, and a keeper of all that it gets, or
+    /// of nothing.
+    fn report(last: u64, keeps_all: bool, change: impl FnOnce(Search) -> Search) -> Report {
+        let submission = Submission::new()
+            .with(Kind::node("sender", |_, (to, last)| Sender { to, number: 0, last }))
+            .with(Kind::node("keeper", |_, keeps_all| Keeper { keeps_all, kept: Vec::new() }));
+        let (sender, keeper) = (Address::new("sender"), Address::new("keeper"));
+        let system = System::new()
+            .node("sender", sender, &(keeper, last))
+            .node("keeper", keeper, &keeps_all);
+        change(Search::new(system)).run(&submission)
+    }
+
+    fn endless(report: &Report) -> Option<(Address, Option<&str>, &str)> {
+        report.hints.iter().find_map(|hint| match hint {
+            Hint::Endless { node, message, last, .. } => {
+                Some((*node, message.as_deref(), last.as_str()))
+            }
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn a_number_that_grows_with_every_retransmission_is_named_before_the_search_gets_lost() {
+        let report = report(u64::MAX, false, |search| search);
+        assert_eq!(report.outcome, Outcome::LimitReached(Limit::Endless(100)));
+        assert!(report.statistics.states < 10_000, "{}", report.statistics.states);
+        let (node, message, last) = endless(&report).expect("it says which node");
+        assert_eq!((node.as_str(), message), ("sender", None));
+        assert!(last.contains("number: 1"), "{last}");
+    }
+
+    #[test]
+    fn a_node_that_keeps_every_copy_is_named_with_the_message() {
+        let report = report(1, true, |search| search);
+        assert_eq!(report.outcome, Outcome::LimitReached(Limit::Endless(100)));
+        let (node, message, _) = endless(&report).expect("it says which node");
+        assert_eq!((node.as_str(), message), ("keeper", Some("0")));
+    }
+
+    #[test]
+    fn a_long_way_round_is_not_taken_for_endless() {
+        // Deep enough to be looked at, and it comes to its end.
+        let report = report(90, false, |search| search);
+        assert_eq!(report.outcome, Outcome::Exhausted);
+        assert!(report.statistics.depth > 64, "{}", report.statistics.depth);
+        assert_eq!(endless(&report), None);
+    }
+
+    #[test]
+    fn a_search_with_a_bound_of_its_own_goes_on() {
+        let deep = report(u64::MAX, false, |search| search.depth_max(150));
+        assert_eq!(deep.outcome, Outcome::LimitReached(Limit::Depth(150)));
+        let many = report(u64::MAX, false, |search| search.states_max(200).endless_too());
+        assert_eq!(many.outcome, Outcome::LimitReached(Limit::States(200)));
+    }
+}

@@ -38,6 +38,7 @@
 mod credit;
 pub mod lab0;
 pub mod lab1;
+mod lanes;
 mod nodes;
 mod number;
 mod points;
@@ -50,6 +51,7 @@ mod suite;
 mod test;
 
 pub use credit::Credit;
+pub use lanes::lanes;
 pub use nodes::Nodes;
 pub use number::{TestNumber, TestNumberError};
 pub use points::Points;
