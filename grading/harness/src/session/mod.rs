@@ -103,6 +103,9 @@ pub struct SessionResult {
     pub tests: Vec<TestReport>,
     /// How long handlers take, the costliest first.
     pub handlers: Vec<HandlerCost>,
+    /// Tests of which a run was lost, and came to its end when it was repeated alone: a sign of a machine that has
+    /// too much to do, or of a submission that does not do the same twice.
+    pub recovered: Vec<TestNumber>,
     /// Whether it was ended early.
     pub interrupted: bool,
 }
@@ -153,6 +156,7 @@ pub fn run(
             test: runs.get(result.tests.len()).map(TestRun::number),
         });
     }
+    result.recovered = runs.iter().filter(|run| run.is_recovered()).map(TestRun::number).collect();
     result.handlers = costliest(runs.iter().flat_map(TestRun::handlers));
     result
 }

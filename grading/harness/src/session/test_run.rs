@@ -107,6 +107,8 @@ pub(super) struct TestRun<'a> {
     /// The recorded run, by the index of its seed.
     trace: Option<(usize, Trace)>,
     handlers: Vec<HandlerCost>,
+    /// Whether a run was lost, and came to its end when it was repeated alone.
+    recovered: bool,
 }
 
 impl<'a> TestRun<'a> {
@@ -132,6 +134,7 @@ impl<'a> TestRun<'a> {
             irreproducible: None,
             trace: None,
             handlers: Vec::new(),
+            recovered: false,
         }
     }
 
@@ -145,6 +148,10 @@ impl<'a> TestRun<'a> {
 
     pub(super) fn runs_done(&self) -> u64 {
         self.runs[..self.end].iter().flatten().count() as u64
+    }
+
+    pub(super) fn is_recovered(&self) -> bool {
+        self.recovered
     }
 
     pub(super) fn handlers(&self) -> &[HandlerCost] {
@@ -221,7 +228,10 @@ impl<'a> TestRun<'a> {
                 Ok(answer) => self.note(index, &answer),
             },
             Purpose::Alone(index) => match last(answers) {
-                Ok(answer) => self.note(index, &answer),
+                Ok(answer) => {
+                    self.recovered = true;
+                    self.note(index, &answer);
+                }
                 Err(loss) => {
                     self.recorded.insert(index);
                     self.note_loss(index, &loss);
