@@ -1,25 +1,69 @@
 #!/bin/sh
-# Makes an autograder for Gradescope: ./scripts/make-gradescope.sh lab1 [--out autograder.zip] [WORD..]
-# Further words are given to the grader there, such as --seed 7. Everything is built here; there, only
-# submissions are compiled.
+# Makes an autograder for Gradescope. Everything is built here; there, only submissions are compiled.
 set -eu
 
-[ $# -ge 1 ] || { echo "usage: scripts/make-gradescope.sh LAB [--out FILE] [WORD..]" >&2; exit 2; }
-lab=$1
-shift
+usage() {
+    cat <<'END'
+Makes an autograder for Gradescope.
+
+Usage: scripts/make-gradescope.sh LAB [--out FILE] [--hidden DIR] [--policy FILE] [WORD..]
+
+  --out FILE      where to write it [default: autograder.zip]
+  --hidden DIR    tests and a seed that only the grader has; compiled in, not readable there
+  --policy FILE   how raw points become final ones
+  WORD..          further words for the grader there, such as --seed 7 --seeds 10
+
+Build it on a system whose C library is not newer than that of Gradescope's image (Ubuntu 24.04: Debian 12 will do).
+In Gradescope give the autograder 2 CPUs and 1.5 GB, and the longest time there is: a time-out then keeps what was
+earned by then.
+END
+}
+
+lab=
 out=autograder.zip
-if [ "${1:-}" = --out ]; then
-    out=$2
-    shift 2
-fi
+hidden=
+policy=
+words=
+while [ $# -gt 0 ]; do
+    case $1 in
+        -h | --help) usage; exit 0 ;;
+        --out | --hidden | --policy)
+            [ $# -ge 2 ] || { echo "error: $1 needs a value" >&2; exit 2; }
+            case $1 in
+                --out) out=$2 ;;
+                --hidden) hidden=$(CDPATH='' cd -- "$2" && pwd) || exit 2 ;;
+                --policy)
+                    [ -f "$2" ] || { echo "error: $2: no such file" >&2; exit 2; }
+                    policy=$2 ;;
+            esac
+            shift ;;
+        *)
+            if [ -z "$lab" ]; then
+                lab=$1
+            else
+                words="$words '$(printf %s "$1" | sed "s/'/'\\\\''/g")'"
+            fi ;;
+    esac
+    shift
+done
+[ -n "$lab" ] || { usage >&2; exit 2; }
 case $out in /*) ;; *) out=$PWD/$out ;; esac
+command -v zip >/dev/null || { echo "error: the program zip is missing; install it" >&2; exit 4; }
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 program=${CARGO_TARGET_DIR:-$root/target}/lab/grade
-cargo build --quiet --profile lab --manifest-path "$root/Cargo.toml" --package faultlab-batch --bins
+cargo build --quiet --profile lab --manifest-path "$root/Cargo.toml" --package faultlab-batch --bins || exit 4
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-"$program" "$lab" --pack "$folder/faultlab"
+if [ -n "$hidden" ]; then
+    "$program" "$lab" --pack "$folder/faultlab" --hidden "$hidden"
+else
+    "$program" "$lab" --pack "$folder/faultlab"
+fi
+if [ -n "$policy" ]; then
+    cp "$policy" "$folder/faultlab/policy.toml"
+    words="$words --policy \"\$FAULTLAB_ROOT/policy.toml\""
+fi
 toolchain=$(rustc --version | cut -d ' ' -f 2)
 
 cat >"$folder/setup.sh" <<END
@@ -27,20 +71,21 @@ cat >"$folder/setup.sh" <<END
 # Gradescope runs this once, when it makes the image.
 set -eu
 apt-get update
-apt-get install -y --no-install-recommends bubblewrap build-essential rustup
+apt-get install -y --no-install-recommends bubblewrap build-essential ca-certificates curl
+# The same compiler as here: the libraries are built with it.
+command -v rustup >/dev/null || apt-get install -y --no-install-recommends rustup ||
+    curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal --default-toolchain none
+PATH="\$HOME/.cargo/bin:\$PATH"
 rustup toolchain install $toolchain --profile minimal
 rustup default $toolchain
 END
 
-words=
-for word in "$@"; do
-    words="$words '$(printf %s "$word" | sed "s/'/'\\\\''/g")'"
-done
 cat >"$folder/run_autograder" <<END
 #!/bin/sh
 # Gradescope runs this for each submission. results.json is written again after every test.
 autograder=\${AUTOGRADER:-/autograder}
 export FAULTLAB_ROOT="\$autograder/source/faultlab"
+export PATH="\${HOME:-/root}/.cargo/bin:\$PATH"
 exec "\$FAULTLAB_ROOT/target/lab/grade" $lab --gradescope "\$autograder"$words
 END
 chmod +x "$folder/setup.sh" "$folder/run_autograder"

@@ -9,7 +9,7 @@ usage() {
     exit 2
 }
 
-[ $# -eq 3 ] && [ "$2" = --out ] || usage
+if [ $# -ne 3 ] || [ "$2" != --out ]; then usage; fi
 lab=$1
 out=$3
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -17,7 +17,8 @@ solution=$root/grading/staff/solutions/$lab
 patches=$root/grading/staff/mutants/$lab
 
 if [ ! -d "$patches" ]; then
-    echo "no mutants of \`$lab\`; there are some of:" $(ls "$root/grading/staff/mutants") >&2
+    echo "no mutants of \`$lab\`; there are some of:" >&2
+    ls "$root/grading/staff/mutants" >&2
     exit 2
 fi
 mkdir -p "$out"

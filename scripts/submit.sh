@@ -14,7 +14,10 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 archive=$lab.tar.gz
 case $# in
 0) ;;
-2) [ "$1" = --out ] && archive=$2 || usage ;;
+2)
+    [ "$1" = --out ] || usage
+    archive=$2
+    ;;
 *) usage ;;
 esac
 
@@ -24,7 +27,7 @@ for suite in "$root"/labs/"$lab"-*/tests/suite.rs; do
     [ -f "$suite" ] && sources=$(dirname -- "$(dirname -- "$suite")")/src
 done
 if [ -z "$sources" ]; then
-    echo "There is no lab \`$lab\`. There are:" >&2
+    echo "There is no lab \`$lab\`, but there are:" >&2
     for suite in "$root"/labs/*/tests/suite.rs; do
         basename -- "$(dirname -- "$(dirname -- "$suite")")" | sed 's/-.*//; s/^/  /' >&2
     done

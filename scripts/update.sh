@@ -114,7 +114,8 @@ update() {
 
     # What the course has taken back.
     while read -r whose sum size path; do
-        [ "$whose" = course ] && [ -z "$(recorded "$new/.handout/files" "$path")" ] || continue
+        [ "$whose" = course ] || continue
+        [ -z "$(recorded "$new/.handout/files" "$path")" ] || continue
         if [ "$(sum_of "$root/$path")" = "$sum $size" ]; then
             rm -f "$root/$path"
             say "$path" >>"$work/changed"

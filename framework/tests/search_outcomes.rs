@@ -55,26 +55,30 @@ fn a_violation_comes_with_its_path_and_its_words() {
     assert_eq!(reply, at_most_once::Message::Reply { sequence: 1, result: "c".to_owned() });
 }
 
+/// A search's report by some threads, without what may differ.
+fn by_threads(
+    search: impl Fn() -> Search,
+    threads: usize,
+) -> (Outcome, Statistics, Vec<faultlab::search::Hint>) {
+    let threads = NonZeroUsize::new(threads).expect("not zero");
+    let report = search().threads(threads).run(&submission());
+    let statistics = Statistics { elapsed: Default::default(), peak_bytes: 0, ..report.statistics };
+    (report.outcome, statistics, report.hints)
+}
+
 #[test]
 fn the_number_of_threads_changes_nothing() {
-    let strip = |statistics: Statistics| Statistics {
-        elapsed: Default::default(),
-        peak_bytes: 0,
-        ..statistics
-    };
     for property in [None, Some(not_two_each())] {
-        let run = |threads| {
-            let mut search = search(3, 2, Keys::Same);
-            if let Some(property) = property.clone() {
-                search = search.invariant(property);
+        let search = || {
+            let search = search(3, 2, Keys::Same);
+            match property.clone() {
+                Some(property) => search.invariant(property),
+                None => search,
             }
-            let threads = NonZeroUsize::new(threads).expect("not zero");
-            let report = search.threads(threads).run(&submission());
-            (report.outcome, strip(report.statistics), report.hints)
         };
-        let one = run(1);
+        let one = by_threads(search, 1);
         for threads in [2, 3, 5] {
-            assert_eq!(run(threads), one, "{threads} threads");
+            assert_eq!(by_threads(search, threads), one, "{threads} threads");
         }
         match property {
             None => assert_eq!(one.0, Outcome::Exhausted),
@@ -83,6 +87,34 @@ fn the_number_of_threads_changes_nothing() {
             }
         }
     }
+}
+
+/// Three clients with three commands: depths with many more states than fit in a round, so that a
+/// round is inserted while the next one, or the first of the next depth, is completed.
+#[test]
+fn rounds_that_overlap_change_nothing() {
+    let halfway = || search(3, 3, Keys::Same).states_max(250_000);
+    let one = by_threads(halfway, 1);
+    assert_eq!(one.0, Outcome::LimitReached(Limit::States(250_000)));
+    assert_eq!(by_threads(halfway, 3), one);
+
+    let not_eight = Property::new("there are not eight results", |view| {
+        let results = |client| {
+            let operations = view.operations(client);
+            operations.iter().filter(|operation| operation.result.is_some()).count()
+        };
+        match view.clients().into_iter().map(results).sum() {
+            0..8 => Ok(()),
+            many => Err(violated("at most seven", format!("{many} results"))),
+        }
+    });
+    let violated = || search(3, 3, Keys::Same).invariant(not_eight.clone());
+    let one = by_threads(violated, 1);
+    let Outcome::Violated(found) = &one.0 else { panic!("{:?}", one.0) };
+    // Two deliveries for each of eight commands.
+    assert_eq!(found.path().len(), 16);
+    assert!(one.1.states > 100_000, "{}", one.1.states);
+    assert_eq!(by_threads(violated, 3), one);
 }
 
 #[test]

@@ -104,24 +104,27 @@ pub fn explain<M: Model>(
     let mut kept = reduced.kept.clone();
     kept.sort_by_key(|&item| (items[item].called, item));
     let mut places = vec![None; items.len()];
-    let mut is_answered = vec![true; items.len()];
+    let mut has_returned = vec![true; items.len()];
+    let mut answer_counts = vec![true; items.len()];
     for (place, &item) in kept.iter().enumerate() {
         places[item] = Some(place);
     }
     for &item in &reduced.unanswered {
-        is_answered[item] = false;
+        (has_returned[item], answer_counts[item]) = (false, false);
+    }
+    for &item in &reduced.answers_open {
+        answer_counts[item] = false;
     }
     let place = |item: usize| places[item].expect("what is placed is kept");
     let shown = kept.iter().map(|&item| {
         let Operation { client, command, result, called, returned } = &operations[members[item]];
-        let answered = is_answered[item];
         Shown {
             number: members[item],
             client: *client,
             command: text(command),
-            result: result.as_ref().filter(|_| answered).map(text),
+            result: result.as_ref().filter(|_| answer_counts[item]).map(text),
             called: *called,
-            returned: returned.filter(|_| answered),
+            returned: returned.filter(|_| has_returned[item]),
         }
     });
     let shown = shown.collect();
@@ -173,6 +176,7 @@ fn unreduced<M: Model>(
         initial: model.init(),
         before: 0,
         unanswered: kept.iter().copied().filter(unanswered).collect(),
+        answers_open: Vec::new(),
         order: violation
             .prefix
             .iter()

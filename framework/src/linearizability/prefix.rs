@@ -5,6 +5,11 @@ use super::problem::Item;
 use super::search::{Bounds, Cost, Outcome, search};
 
 /// Everything up to and with one return; what was under way then is unanswered.
+///
+/// Returns at one time are cut one by one. Where a client went on at that very time, its return was
+/// before its next call, which may have been before any other return of that time. So what it went on
+/// from has returned, too, though its answer does not count yet. Without that, a later cut could be
+/// linearizable where an earlier one is not, and there would be no first failing return to find.
 pub(super) struct Cut<'a, M: Model> {
     pub(super) items: Vec<Item<'a, M>>,
     /// The number of each item before the cut.
@@ -19,19 +24,27 @@ impl<'a, M: Model> Cut<'a, M> {
             is_answered[item] = true;
         }
         let end = count.checked_sub(1).and_then(|last| items[returns[last]].returned).unwrap_or(0);
+        let mut went_on = vec![false; items.len()];
+        for after in items.iter().filter_map(|item| item.after) {
+            went_on[after] = items[after].returned == Some(end);
+        }
         let mut cut = Self { items: Vec::new(), numbers: Vec::new() };
         let mut number_after = vec![None; items.len()];
         for (number, item) in items.iter().enumerate() {
-            let after = item.after.map(|after| number_after[after].filter(|_| is_answered[after]));
+            let has_returned = |item: usize| is_answered[item] || went_on[item];
+            let after = item.after.map(|after| number_after[after].filter(|_| has_returned(after)));
             if item.called > end || after == Some(None) {
                 continue;
             }
             number_after[number] = Some(cut.items.len());
             cut.numbers.push(number);
             let item = Item { after: after.flatten(), ..*item };
-            cut.items.push(match is_answered[number] {
-                true => item,
-                false => Item { result: None, returned: None, ..item },
+            cut.items.push(if is_answered[number] {
+                item
+            } else if went_on[number] {
+                Item { result: None, ..item }
+            } else {
+                Item { result: None, returned: None, ..item }
             });
         }
         cut

@@ -224,4 +224,10 @@ impl<'a, M: Model> Problem<'a, M> {
         problem.slots = last_in_slot.len();
         problem
     }
+
+    /// Whether a client called again at the very time at which this answered operation returned.
+    pub(super) fn is_waited_for(&self, answered: u32) -> bool {
+        self.answered.iter().any(|operation| operation.after == answered)
+            || self.groups.iter().any(|group| group.after == answered)
+    }
 }

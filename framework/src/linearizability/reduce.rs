@@ -44,6 +44,8 @@ pub(super) struct Reduced<M: Model> {
     pub(super) kept: Vec<usize>,
     /// The items that were under way or unanswered when the failing one returned.
     pub(super) unanswered: Vec<usize>,
+    /// The items that returned with the failing one, so that their answers do not count yet.
+    pub(super) answers_open: Vec<usize>,
     /// How many operations were dropped because nothing depends on them.
     pub(super) dropped: usize,
     /// An order that explains everything that is left before the failing item returned.
@@ -136,13 +138,16 @@ fn reduce_from<'a, M: Model>(
     reduction.drop_what_can_be();
     let order = reduction.explanation(&reduction.kept)?;
     let Reduction { initial, kept, answers, .. } = reduction;
-    let unanswered =
-        kept.iter().copied().filter(|&item| cut.items[item].returned.is_none()).collect();
+    let (unanswered, returned): (Vec<usize>, Vec<usize>) =
+        kept.iter().copied().partition(|&item| cut.items[item].returned.is_none());
+    let answers_open =
+        returned.into_iter().filter(|&item| cut.items[item].result.is_none()).collect();
     Some(Reduced {
         initial,
         before: start,
         dropped: whole - kept.len(),
         unanswered: cut.before(unanswered),
+        answers_open: cut.before(answers_open),
         kept: cut.before(kept),
         order: cut.before(order),
         possible: answers

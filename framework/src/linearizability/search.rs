@@ -319,7 +319,8 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
     }
 
     /// Whether the results that operations under way at this return got later played no part: none was
-    /// refused for its result, and those that only observed could not have done anything else.
+    /// refused for its result, and those that only observed could not have done anything else, nor kept
+    /// a call of the same moment waiting.
     fn is_certain(&mut self, position: u32) -> bool {
         let problem = self.problem;
         let called = problem.calls_before[position as usize] as usize;
@@ -327,6 +328,9 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
             let operation = &problem.answered[number as usize];
             if operation.return_at <= position {
                 return true;
+            }
+            if problem.is_waited_for(number) {
+                return false;
             }
             // Where it changes none of the states that were met, it leads to no others.
             let states = 0..self.space.states.len() as u32;

@@ -21,7 +21,7 @@ fn watch_word(state: u32) -> u64 {
 }
 
 /// What a successor came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Origin {
     /// The row's position in its round.
     pub(super) row: u32,

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 /// The states expanded in one round. Fixed, so that nothing depends on the number of threads.
-pub(super) const ROUND: usize = 1 << 15;
+pub(super) const ROUND: usize = 1 << 14;
 
 /// Rows in pieces of [`ROUND`], so that the memory of expanded rows is free at once.
 pub(super) struct Frontier {

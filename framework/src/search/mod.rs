@@ -104,6 +104,7 @@
 mod arrivals;
 mod breadth;
 mod by_hand;
+mod candidates;
 mod checks;
 mod endless;
 mod engine;
@@ -121,6 +122,7 @@ mod path;
 mod probe;
 mod recall;
 mod report;
+mod round;
 mod settings;
 mod sites;
 mod sleep;

@@ -65,9 +65,31 @@ impl Shard {
         }
     }
 
-    /// Makes room for one more.
-    fn reserve(&mut self) {
-        if self.count < self.count_max {
+    /// Adds fingerprints of this shard, in order. The positions that go with those that were not there
+    /// are moved to the front of `positions`; how many these are.
+    pub(super) fn insert_all(&mut self, fingerprints: &[u64], positions: &mut [u32]) -> usize {
+        let mut new = 0;
+        let mut at = 0;
+        for window in fingerprints.chunks(WINDOW) {
+            self.reserve(window.len());
+            // Touch all buckets before the first is searched. The sum makes the loads count as used.
+            let mut touched = 0_u64;
+            for &fingerprint in window {
+                touched = touched.wrapping_add(self.buckets[self.home(fingerprint)].0[0]);
+            }
+            std::hint::black_box(touched);
+            for &fingerprint in window {
+                positions[new] = positions[at];
+                new += usize::from(self.insert(fingerprint));
+                at += 1;
+            }
+        }
+        new
+    }
+
+    /// Makes room for this many more, which must be few.
+    fn reserve(&mut self, more: usize) {
+        if self.count + more <= self.count_max {
             return;
         }
         let buckets = self.buckets.len();
@@ -104,7 +126,7 @@ impl Visited {
     pub(super) fn insert(&mut self, fingerprint: u64) -> bool {
         let fingerprint = stored(fingerprint);
         let shard = &mut self.shards[shard_of(fingerprint)];
-        shard.reserve();
+        shard.reserve(1);
         shard.insert(fingerprint)
     }
 
@@ -123,55 +145,13 @@ impl Visited {
     }
 }
 
-/// Adds the fingerprints that belong to these shards, in order, and notes in `new` the index of each
-/// that was not there. `first` is the number of the first shard.
-pub(super) fn insert_all(
-    shards: &mut [Shard],
-    first: usize,
-    fingerprints: &[u64],
-    new: &mut Vec<u32>,
-) {
-    let mine = first..first + shards.len();
-    let mut waiting = [(0_usize, 0_u64, 0_u32); WINDOW];
-    let mut count = 0;
-    for (index, &fingerprint) in fingerprints.iter().enumerate() {
-        let fingerprint = stored(fingerprint);
-        let shard = shard_of(fingerprint);
-        waiting[count] = (shard.wrapping_sub(first), fingerprint, index as u32);
-        count += usize::from(mine.contains(&shard));
-        if count == WINDOW {
-            insert_window(shards, &waiting, new);
-            count = 0;
-        }
-    }
-    insert_window(shards, &waiting[..count], new);
-}
-
-fn insert_window(shards: &mut [Shard], waiting: &[(usize, u64, u32)], new: &mut Vec<u32>) {
-    // Touch all buckets before the first is searched. The sum makes the loads count as used.
-    let mut touched = 0_u64;
-    for &(shard, fingerprint, _) in waiting {
-        shards[shard].reserve();
-        let shard = &shards[shard];
-        touched = touched.wrapping_add(shard.buckets[shard.home(fingerprint)].0[0]);
-    }
-    std::hint::black_box(touched);
-    for &(shard, fingerprint, index) in waiting {
-        // At most a window of insertions happened since the last look, and every shard has more
-        // free places than that.
-        if shards[shard].insert(fingerprint) {
-            new.push(index);
-        }
-    }
-}
-
 /// The shard that a fingerprint belongs to.
-fn shard_of(fingerprint: u64) -> usize {
+pub(super) fn shard_of(fingerprint: u64) -> usize {
     (fingerprint >> (64 - SHARD_BITS)) as usize
 }
 
 /// A fingerprint as it is stored: zero stands for a free place.
-fn stored(fingerprint: u64) -> u64 {
+pub(super) fn stored(fingerprint: u64) -> u64 {
     if fingerprint == 0 { 1 << 63 } else { fingerprint }
 }
 
@@ -191,18 +171,5 @@ mod tests {
         assert!(fingerprints.iter().all(|&fingerprint| !visited.insert(fingerprint)));
         assert_eq!(visited.len(), 100_002);
         assert!(visited.memory_bytes() < 100_002 * 20);
-    }
-
-    #[test]
-    fn batches_say_the_first_of_equals_is_new() {
-        let mut visited = Visited::new();
-        let fingerprints: Vec<u64> = (0..60_000).map(|number| mix(number % 20_000)).collect();
-        let mut new = Vec::new();
-        let (low, high) = visited.shards().split_at_mut(SHARDS / 2);
-        insert_all(low, 0, &fingerprints, &mut new);
-        insert_all(high, SHARDS / 2, &fingerprints, &mut new);
-        new.sort_unstable();
-        assert_eq!(new, (0..20_000).collect::<Vec<u32>>());
-        assert_eq!(visited.len(), 20_000);
     }
 }

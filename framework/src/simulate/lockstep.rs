@@ -1,9 +1,10 @@
 //! Drives many simulations side by side over nodes in other processes, so that one exchange carries
 //! a step of each.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
+use std::ops::Range;
 
-use super::drive::Options;
 use super::outcome::{Outcome, RunFailure};
 use super::scenario::Scenario;
 use super::simulation::{Next, Simulation};
@@ -15,64 +16,127 @@ use crate::worker::{Host, Payload};
 /// spread thin already.
 const WIDTH: usize = 256;
 
-/// Runs each scenario with its seed, many side by side, and returns what each came to, in the same
-/// order. An outcome is the same as that of [`Simulation::run`] with the nodes in one process.
+/// The most runs that advance side by side when one of them has lost a process, to find out which.
+const NARROW: usize = 16;
+
+/// What became of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It came to its end, with the outcome of [`Simulation::run`] with the nodes in one process.
+    Over(Outcome),
+    /// It lost a process, and did so again when nothing else ran.
+    Lost(Loss),
+}
+
+/// Runs each scenario with its seed, many side by side, and returns what became of each, in the same
+/// order.
 ///
-/// When a process is lost, nobody knows which of the runs it was serving is to blame. Those are
-/// started anew, each alone, in fresh processes; only a run that loses its process then is said to
-/// have lost it. A run that is too slow even alone ends the whole: it and what was still to be run
-/// come out, the first as failed, the others as `None`.
+/// When a process is lost, nobody knows which of the runs under way is to blame. Those are started anew,
+/// a few at a time, and where one is lost again, each alone; only a run that then loses a process in
+/// which no run was before is said to have lost it. `lost` is told, and returns which runs need not be
+/// run any more, since each might cost as much time: they stay `None`.
 ///
 /// # Errors
 /// When a process could not be started: no fault of the submission's.
 pub fn lockstep(
     runs: &[(&Scenario, u64)],
     fleet: &mut Fleet<'_>,
-) -> io::Result<Vec<Option<Outcome>>> {
-    let mut outcomes = vec![None; runs.len()];
-    let mut lost = Vec::new();
-    let mut next = 0;
-    let mut live: Vec<Option<Live>> = Vec::new();
-    while lost.is_empty() {
-        // Places of finished runs go to new ones, so that the frames stay full to the end.
-        for place in 0..WIDTH {
-            if live.len() == place {
-                live.push(None);
+    lost: &mut dyn FnMut(usize, &Loss) -> Range<usize>,
+) -> io::Result<Vec<Option<Ended>>> {
+    let mut wanted = Wanted { runs, ended: vec![None; runs.len()], dropped: BTreeSet::new(), lost };
+    wanted.run((0..runs.len()).collect(), WIDTH, fleet)?;
+    Ok(wanted.ended)
+}
+
+/// The runs that are wanted, and what is known of them.
+struct Wanted<'a> {
+    runs: &'a [(&'a Scenario, u64)],
+    ended: Vec<Option<Ended>>,
+    /// Those that need not be run any more.
+    dropped: BTreeSet<usize>,
+    lost: &'a mut dyn FnMut(usize, &Loss) -> Range<usize>,
+}
+
+impl Wanted<'_> {
+    /// Runs these, so many side by side.
+    fn run(&mut self, indices: Vec<usize>, width: usize, fleet: &mut Fleet<'_>) -> io::Result<()> {
+        let mut waiting = VecDeque::from(indices);
+        loop {
+            waiting.retain(|index| !self.dropped.contains(index));
+            if waiting.is_empty() {
+                return Ok(());
             }
-            if live[place].is_none() && next < runs.len() {
-                let (scenario, seed) = runs[next];
-                let simulation = Simulation::new(scenario.clone(), seed);
-                live[place] = Some(Live { run: next, simulation, next: Next::Finished });
-                next += 1;
+            let suspects = self.together(&mut waiting, width, fleet)?;
+            let Some(loss) = fleet.loss().cloned() else { continue };
+            let used = fleet.replace_lost();
+            fleet.forget(0..width);
+            match suspects[..] {
+                [index] if width == 1 && used => waiting.push_front(index),
+                [index] if width == 1 => {
+                    self.dropped.extend((self.lost)(index, &loss));
+                    self.ended[index] = Some(Ended::Lost(loss));
+                }
+                _ => {
+                    let narrower = if width > NARROW { NARROW } else { 1 };
+                    for few in suspects.chunks(narrower) {
+                        self.run(few.to_vec(), narrower, fleet)?;
+                    }
+                }
             }
-        }
-        // Checks are exchanges of their own, so they come before any question is gathered.
-        for (place, running) in live.iter_mut().enumerate() {
-            let Some(simulated) = running else { continue };
-            if fleet.loss().is_none()
-                && let Some(outcome) = simulated.advance(place, fleet)
-            {
-                outcomes[simulated.run] = Some(outcome);
-                *running = None;
-            }
-        }
-        if fleet.loss().is_none() {
-            exchange(&mut live, fleet);
-        }
-        fleet.check()?;
-        if fleet.loss().is_some() {
-            lost = live.iter().flatten().map(|running| running.run).collect();
-            lost.extend(next..runs.len());
-        } else if next == runs.len() && live.iter().all(Option::is_none) {
-            break;
         }
     }
-    if lost.is_empty() {
-        fleet.forget(0..live.len());
-    } else {
-        alone(runs, &lost, fleet, &mut outcomes)?;
+
+    /// Runs those that wait until none is left or a process is lost, and returns those that were under
+    /// way then.
+    fn together(
+        &mut self,
+        waiting: &mut VecDeque<usize>,
+        width: usize,
+        fleet: &mut Fleet<'_>,
+    ) -> io::Result<Vec<usize>> {
+        let mut live: Vec<Option<Live>> = Vec::new();
+        loop {
+            // Places of finished runs go to new ones, so that the frames stay full to the end.
+            for place in 0..width {
+                if live.len() == place {
+                    live.push(None);
+                }
+                if live[place].is_none()
+                    && let Some(run) = waiting.pop_front()
+                {
+                    let (scenario, seed) = self.runs[run];
+                    let simulation = Simulation::new(scenario.clone(), seed);
+                    live[place] = Some(Live { run, simulation, next: Next::Finished });
+                }
+            }
+            if live.iter().all(Option::is_none) {
+                return Ok(Vec::new());
+            }
+            // Checks are exchanges of their own, so they come before any question is gathered.
+            for (place, running) in live.iter_mut().enumerate() {
+                if let Some(running) = running
+                    && fleet.loss().is_none()
+                {
+                    running.advance(place, fleet);
+                }
+            }
+            if fleet.loss().is_none() {
+                exchange(&mut live, fleet);
+            }
+            fleet.check()?;
+            if fleet.loss().is_some() {
+                return Ok(live.iter().flatten().map(|running| running.run).collect());
+            }
+            // A run is over when its nodes are gone: dropping them is the submission's code, too.
+            for place in &mut live {
+                if let Some(Live { run, simulation, next: Next::Finished }) = place {
+                    self.ended[*run] = Some(Ended::Over(simulation.outcome()));
+                    *place = None;
+                    fleet.note_use();
+                }
+            }
+        }
     }
-    Ok(outcomes)
 }
 
 /// One of the runs under way.
@@ -86,19 +150,18 @@ struct Live {
 
 impl Live {
     /// Advances to the next need of a node, looking at properties on the way, or to the end.
-    fn advance(&mut self, place: usize, fleet: &mut Fleet<'_>) -> Option<Outcome> {
+    fn advance(&mut self, place: usize, fleet: &mut Fleet<'_>) {
         loop {
             self.next = self.simulation.advance();
             match self.next {
-                Next::Finished => return Some(self.simulation.outcome()),
-                Next::Make(_) | Next::Step(_) => return None,
+                Next::Finished | Next::Make(_) | Next::Step(_) => return,
                 Next::Check => {
                     let property = self.simulation.property().clone();
                     let mut host = fleet.host_among(place, self.kinds());
                     let checked =
                         property.check(&mut SimulationView::new(&self.simulation, &mut host));
                     if fleet.loss().is_some() {
-                        return None;
+                        return;
                     }
                     self.simulation.checked(checked);
                 }
@@ -120,7 +183,8 @@ fn exchange(live: &mut [Option<Live>], fleet: &mut Fleet<'_>) {
             match *next {
                 Next::Make(slot) => fleet.ask_make(place, slot, simulation.spec(slot)),
                 Next::Step(slot) => fleet.ask_step(place, slot, simulation.event()),
-                Next::Check | Next::Finished => unreachable!("a run stops where it needs a node"),
+                Next::Finished => fleet.ask_forget(place),
+                Next::Check => unreachable!("a run goes on after a check"),
             }
         }
         if fleet.is_full() {
@@ -135,7 +199,11 @@ fn gather(live: &mut [Option<Live>], fleet: &mut Fleet<'_>) {
     let mut unknown = Vec::new();
     fleet.gather(|place, answered, output| {
         let running = live[place].as_mut().expect("only live runs ask");
-        let Next::Step(slot) = running.next else { return running.simulation.made(answered) };
+        let slot = match running.next {
+            Next::Step(slot) => slot,
+            Next::Make(_) => return running.simulation.made(answered),
+            Next::Check | Next::Finished => return,
+        };
         if let Err((to, message)) = running.simulation.stepped(answered, output) {
             unknown.push((place, slot, to, output.get(message).to_vec()));
         }
@@ -148,29 +216,4 @@ fn gather(live: &mut [Option<Live>], fleet: &mut Fleet<'_>) {
         let from = running.simulation.spec(slot).address;
         running.simulation.fail(RunFailure::UnknownAddress { from, to, message });
     }
-}
-
-/// Runs these one after the other, each in processes that no other run has harmed.
-fn alone(
-    runs: &[(&Scenario, u64)],
-    lost: &[usize],
-    fleet: &mut Fleet<'_>,
-    outcomes: &mut [Option<Outcome>],
-) -> io::Result<()> {
-    fleet.restart();
-    for &run in lost {
-        let (scenario, seed) = runs[run];
-        let simulation = Simulation::new(scenario.clone(), seed);
-        let outcome = simulation.run(&mut fleet.host(0), Options::default());
-        fleet.check()?;
-        outcomes[run] = Some(outcome);
-        let loss = fleet.loss().cloned();
-        if loss.is_some() {
-            fleet.restart();
-        }
-        if matches!(loss, Some(Loss::TooSlow(_))) {
-            break;
-        }
-    }
-    Ok(())
 }

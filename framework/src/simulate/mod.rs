@@ -20,7 +20,7 @@ mod view;
 
 pub use drive::{HandlerTime, HandlerTimes, Options, Origin};
 pub use limits::Limits;
-pub use lockstep::lockstep;
+pub use lockstep::{Ended, lockstep};
 pub use network::{Conditions, Latency, Network, Rate};
 pub use outcome::{Outcome, RunFailure, Verdict};
 pub use scenario::{Intervention, NodeSpec, Scenario};

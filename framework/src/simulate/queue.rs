@@ -1,7 +1,8 @@
 //! What is going to happen, ordered by time and, at one time, by when it was planned.
 
-use std::cmp::Ordering;
+use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 
 use super::pool::Handle;
 use crate::trace::{MessageId, TimerId};
@@ -30,53 +31,52 @@ pub(super) struct InFlight {
     pub(super) id: MessageId,
 }
 
-#[derive(Debug)]
+/// When something happens, and the place where [`Queue::planned`] keeps what it is. Entries are small,
+/// because the heap moves several of them for everything that is planned and taken.
+///
+/// No two have the same `order`, so the place decides nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
     at_ns: u64,
     order: u64,
-    planned: Planned,
+    place: u32,
 }
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> Ordering {
-        // The heap gives the greatest first, and the earliest is wanted.
-        (other.at_ns, other.order).cmp(&(self.at_ns, self.order))
-    }
-}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Entry {}
 
 /// The plan.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    heap: BinaryHeap<Entry>,
+    // The heap gives the greatest first, and the earliest is wanted.
+    heap: BinaryHeap<Reverse<Entry>>,
+    planned: Vec<Planned>,
+    free: Vec<u32>,
     planned_ever: u64,
 }
 
 impl Queue {
     pub(super) fn plan(&mut self, at_ns: u64, planned: Planned) {
-        self.heap.push(Entry { at_ns, order: self.planned_ever, planned });
+        let place = match self.free.pop() {
+            Some(place) => {
+                self.planned[place as usize] = planned;
+                place
+            }
+            None => {
+                self.planned.push(planned);
+                u32::try_from(self.planned.len() - 1).expect("limits keep the plan small")
+            }
+        };
+        self.heap.push(Reverse(Entry { at_ns, order: self.planned_ever, place }));
         self.planned_ever += 1;
     }
 
     /// Takes what happens next, if it happens by `deadline_ns`.
     pub(super) fn take(&mut self, deadline_ns: u64) -> Option<(u64, Planned)> {
-        if self.heap.peek()?.at_ns > deadline_ns {
+        let next = self.heap.peek_mut()?;
+        if next.0.at_ns > deadline_ns {
             return None;
         }
-        self.heap.pop().map(|entry| (entry.at_ns, entry.planned))
+        let Reverse(Entry { at_ns, place, .. }) = PeekMut::pop(next);
+        self.free.push(place);
+        Some((at_ns, self.planned[place as usize]))
     }
 
     pub(super) fn len(&self) -> usize {

@@ -6,6 +6,8 @@
 
 use std::collections::VecDeque;
 
+use rustc_hash::FxHashMap;
+
 use super::digest::Digest;
 use super::links::Links;
 use super::network::{Arrivals, Network};
@@ -26,6 +28,8 @@ pub struct Simulation {
     pub(super) seed: u64,
     pub(super) now_ns: u64,
     pub(super) participants: Vec<Participant>,
+    /// The slot of each address. It is looked things up in, and never gone through.
+    slots: FxHashMap<Address, usize>,
     pub(super) traffic: Traffic,
     pool: Pool,
     queue: Queue,
@@ -124,6 +128,7 @@ impl Simulation {
             seed,
             now_ns: 0,
             participants: Vec::new(),
+            slots: FxHashMap::default(),
             traffic: Traffic::default(),
             pool: Pool::default(),
             queue: Queue::default(),
@@ -173,8 +178,10 @@ impl Simulation {
     }
 
     fn add(&mut self, spec: NodeSpec) -> usize {
+        let slot = self.participants.len();
+        self.slots.entry(spec.address).or_insert(slot);
         self.participants.push(Participant::new(spec));
-        self.participants.len() - 1
+        slot
     }
 
     /// What the driver has to do next.
@@ -380,7 +387,7 @@ impl Simulation {
     }
 
     pub(super) fn slot_of(&self, address: Address) -> Option<usize> {
-        self.participants.iter().position(|participant| participant.address() == address)
+        self.slots.get(&address).copied()
     }
 
     /// Whether the run may end: every client that can be is done, and the timeline is empty.

@@ -1,39 +1,114 @@
 //! Anonymous grading: students under names that say nothing, the same in every run over one folder of
 //! results.
+//!
+//! Names are replaced in what is rendered, and only there: what is kept in `.work` knows who is who, so that
+//! extensions and overrides still reach the student they name.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::Context as _;
 
-use crate::intake::{Intake, Student};
+use crate::book::Book;
+use crate::intake::Student;
 use crate::output::line;
+use crate::spec::Spec;
 use crate::store::{self, Store};
 
-/// Replaces everything that says who a student is. Who is who is written to `.work/who.csv`.
+/// What stands where a name was.
+const REMOVED: &str = "(name)";
+
+/// The shortest text that is taken out of other texts: shorter ones are in too many words.
+const WORD_MIN: usize = 3;
+
+/// The names that students have in the results instead of their own.
+#[derive(Clone, Debug)]
+pub struct Names {
+    by_student: BTreeMap<String, String>,
+}
+
+impl Names {
+    /// Names for everybody in a batch. Who is who is written to `.work/who.csv`.
+    ///
+    /// # Errors
+    /// When that, or the secret that names depend on, cannot be kept.
+    pub fn of(spec: &Spec, store: &Store) -> anyhow::Result<Self> {
+        let secret = secret(store)?;
+        let submissions = spec.submissions.iter().flat_map(|one| &one.submission.students);
+        let all: BTreeMap<&str, &Student> = submissions
+            .chain(&spec.missing)
+            .map(|student| (student.id.as_str(), student))
+            .collect();
+        let mut who = csv::Writer::from_writer(Vec::new());
+        who.write_record(["anonymous", "student", "name", "email", "sid"])?;
+        let mut by_student = BTreeMap::new();
+        for (id, student) in all {
+            let name = format!("student-{}", &store::hash(&[("", &secret), ("", id)])[..10]);
+            let cells = [&name, &student.id, &student.name, &student.email, &student.sid];
+            who.write_record(cells.map(|cell| line(cell)))?;
+            by_student.insert(id.to_owned(), name);
+        }
+        let path = store.work().join("who.csv");
+        store::write(&path, &who.into_inner()?).with_context(|| path.display().to_string())?;
+        Ok(Self { by_student })
+    }
+
+    /// The name of a student.
+    #[must_use]
+    pub fn of_student<'n>(&'n self, id: &'n str) -> &'n str {
+        self.by_student.get(id).map_or(id, String::as_str)
+    }
+
+    /// Takes everything out of a book that says who a student is.
+    pub fn hide(&self, book: &mut Book) {
+        for attempt in &mut book.attempts {
+            let submission = &mut attempt.submission;
+            let mut words = std::mem::take(&mut submission.from);
+            for student in &submission.students {
+                let Student { id, name, email, sid, platform_id, group } = student;
+                words.extend([id, name, email, sid, platform_id, group].map(Clone::clone));
+            }
+            words.retain(|word| word.len() >= WORD_MIN);
+            words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+            let texts = submission.notes.iter_mut().chain(&mut attempt.reason);
+            let steps = attempt.grades.values_mut().flat_map(|grade| &mut grade.steps);
+            for text in texts.chain(steps) {
+                for word in &words {
+                    *text = text.replace(word, REMOVED);
+                }
+            }
+            attempt.grades = std::mem::take(&mut attempt.grades)
+                .into_iter()
+                .map(|(id, grade)| (self.of_student(&id).to_owned(), grade))
+                .collect();
+            submission.students.iter_mut().for_each(|student| self.replace(student));
+        }
+        book.missing.iter_mut().for_each(|student| self.replace(student));
+    }
+
+    fn replace(&self, student: &mut Student) {
+        let id = self.of_student(&student.id).to_owned();
+        *student = Student { id, ..Student::default() };
+    }
+}
+
+/// The student who has this name in anonymous results, if it is one's.
 ///
 /// # Errors
-/// When that, or the secret that names depend on, cannot be kept.
-pub fn replace(intake: &mut Intake, store: &Store) -> anyhow::Result<()> {
-    let secret = secret(store)?;
-    let mut who = csv::Writer::from_writer(Vec::new());
-    who.write_record(["anonymous", "student", "name", "email", "sid"])?;
-    let mut hide = |student: &mut Student| -> anyhow::Result<()> {
-        let name = format!("student-{}", &store::hash(&[("", &secret), ("", &student.id)])[..10]);
-        let cells = [&name, &student.id, &student.name, &student.email, &student.sid];
-        who.write_record(cells.map(|cell| line(cell)))?;
-        *student = Student { id: name, ..Student::default() };
-        Ok(())
-    };
-    for submission in &mut intake.submissions {
-        submission.students.iter_mut().try_for_each(&mut hide)?;
-        submission.from.clear();
-    }
-    intake.missing.iter_mut().try_for_each(&mut hide)?;
-    intake.submissions.sort_by(|one, other| {
-        (&one.students[0].id, one.attempt).cmp(&(&other.students[0].id, other.attempt))
-    });
+/// When `.work/who.csv` is there and cannot be read.
+pub fn who(store: &Store, name: &str) -> anyhow::Result<Option<String>> {
     let path = store.work().join("who.csv");
-    store::write(&path, &who.into_inner()?).with_context(|| path.display().to_string())
+    if !path.exists() {
+        return Ok(None);
+    }
+    let mut reader = csv::Reader::from_path(&path).with_context(|| path.display().to_string())?;
+    for record in reader.records() {
+        let record = record.with_context(|| path.display().to_string())?;
+        if record.get(0) == Some(name) {
+            return Ok(record.get(1).map(str::to_owned));
+        }
+    }
+    Ok(None)
 }
 
 /// A secret of this folder of results: without it, names could be found by trying all students.
@@ -48,4 +123,40 @@ fn secret(store: &Store) -> anyhow::Result<String> {
     let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     store::write(&path, secret.as_bytes()).with_context(|| path.display().to_string())?;
     Ok(secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output;
+    use crate::samples::book;
+
+    #[test]
+    fn nothing_that_is_rendered_names_anybody() {
+        let mut book = book();
+        book.attempts[0].submission.notes.push("ignored: ada@x.edu/ada.pdf".to_owned());
+        book.attempts[2].reason = Some("`eve.zip` cannot be unpacked".to_owned());
+        book.attempts[2].submission.from.push("eve.zip".to_owned());
+        let ids = ["ada", "bob", "eve", "kim", "zoe"];
+        let names = Names {
+            by_student: ids
+                .iter()
+                .zip(0..)
+                .map(|(id, n)| ((*id).to_owned(), format!("student-{n}")))
+                .collect(),
+        };
+        names.hide(&mut book);
+        let lab = output::Lab { name: "lab9", title: "Counting" };
+        let mut rendered = String::new();
+        for entry in book.entries() {
+            rendered.push_str(&output::feedback::html(&entry, lab));
+            rendered.push_str(&output::feedback::markdown_page(&entry, lab));
+            rendered.push_str(&String::from_utf8_lossy(&output::gradescope(&entry, "visible")));
+        }
+        rendered.push_str(&format!("{:?}", book.missing));
+        for word in ["ada", "Ada", "Bob", "eve.zip", "x.edu", "zoe"] {
+            assert!(!rendered.contains(word), "{word} in {rendered}");
+        }
+        assert!(book.attempts[0].points("student-0").is_some());
+    }
 }

@@ -62,8 +62,8 @@ pub struct Attempt {
     pub key: Option<Key>,
     /// Its outcome.
     pub outcome: Option<Outcome>,
-    /// What that is worth.
-    pub grade: Option<Grade>,
+    /// What that is worth for each of its students, by their folders' names.
+    pub grades: BTreeMap<String, Grade>,
     /// Why there is none.
     pub reason: Option<String>,
 }
@@ -81,10 +81,10 @@ impl Attempt {
         attempt(one, outcome, failed, policy, overrides)
     }
 
-    /// The points that count; none while there is no grade.
+    /// The points that count for one of its students; none while there is no grade.
     #[must_use]
-    pub fn points(&self) -> Option<Points> {
-        match (&self.grade, self.status) {
+    pub fn points(&self, student: &str) -> Option<Points> {
+        match (self.grades.get(student), self.status) {
             (Some(grade), _) => Some(grade.points),
             (None, status) => status.is_final().then_some(Points::ZERO),
         }
@@ -124,13 +124,13 @@ impl<'b> Entry<'b> {
     /// The points that count.
     #[must_use]
     pub fn points(&self) -> Option<Points> {
-        self.attempt().and_then(Attempt::points)
+        self.attempt().and_then(|attempt| attempt.points(&self.student.id))
     }
 
     /// The grade that counts.
     #[must_use]
     pub fn grade(&self) -> Option<&'b Grade> {
-        self.attempt().and_then(|attempt| attempt.grade.as_ref())
+        self.attempt().and_then(|attempt| attempt.grades.get(&self.student.id))
     }
 }
 
@@ -189,20 +189,22 @@ impl Book {
         }
         let entries = by_student.into_values().map(|(student, mut attempts)| {
             attempts.sort_by_key(|attempt| attempt.submission.attempt);
-            let counts = self.counting(&attempts);
+            let counts = self.counting(&student.id, &attempts);
             Entry { student, attempts, counts }
         });
         entries.collect()
     }
 
-    fn counting(&self, attempts: &[&Attempt]) -> usize {
+    fn counting(&self, student: &str, attempts: &[&Attempt]) -> usize {
         let last = attempts.len().saturating_sub(1);
         match self.which {
             Attempts::Last => last,
             Attempts::Best => attempts
                 .iter()
                 .enumerate()
-                .filter_map(|(index, attempt)| Some((attempt.points()?, std::cmp::Reverse(index))))
+                .filter_map(|(index, attempt)| {
+                    Some((attempt.points(student)?, std::cmp::Reverse(index)))
+                })
                 .max()
                 .map_or(last, |(_, std::cmp::Reverse(index))| index),
         }
@@ -219,13 +221,21 @@ fn attempt(
     let submission = one.submission.clone();
     let students: Vec<&str> =
         submission.students.iter().map(|student| student.id.as_str()).collect();
-    let grade = outcome.as_ref().map(|outcome| {
-        let mine: Vec<&Override> =
-            overrides.iter().filter(|one| students.contains(&one.student.as_str())).collect();
-        let handed_in =
-            HandedIn { students: &students, submitted: submission.submitted.as_deref() };
-        grade::grade(&outcome.report, handed_in, policy, &mine)
+    // An override is one student's, a submission a whole group's.
+    let grade = |report: &Report, student: &str| {
+        let mine: Vec<&Override> = overrides.iter().filter(|one| one.student == student).collect();
+        let handed_in = HandedIn {
+            students: &students,
+            submitted: submission.submitted.as_deref(),
+            marked_late: submission.late,
+        };
+        grade::grade(report, handed_in, policy, &mine)
+    };
+    let report = outcome.as_ref().map(Outcome::public_report);
+    let grades = report.iter().flat_map(|report| {
+        students.iter().map(|student| ((*student).to_owned(), grade(report, student)))
     });
+    let grades = grades.collect();
     let (status, reason) = match (&submission.contents, &outcome, failed) {
         (Contents::Refused(refusal), _, _) => (Status::Refused, Some(refusal.to_string())),
         (Contents::Unreadable(error), _, _) => (Status::InfrastructureError, Some(error.clone())),
@@ -238,5 +248,5 @@ fn attempt(
         }
         (Contents::Files(_), None, None) => (Status::Waiting, None),
     };
-    Attempt { submission, status, key: one.key.clone(), outcome, grade, reason }
+    Attempt { submission, status, key: one.key.clone(), outcome, grades, reason }
 }

@@ -8,27 +8,28 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, ensure};
 use clap::{Parser, ValueEnum};
 use faultlab_harness::build::Workspace;
 use faultlab_sandbox::Tier;
-use faultlab_suites::{Part, SEED, SEEDS, TestNumber};
+use faultlab_suites::{SEED, SEEDS, TestNumber};
 
-use crate::anonymous;
-use crate::book::{Attempt, Book, Listed, Status};
+use crate::anonymous::Names;
+use crate::batch::Batch;
+use crate::book::Listed;
 use crate::diff;
-use crate::engine::{Engine, Follower, Local, Parallel, Slurm, Work};
+use crate::engine::{Engine, Follower as _, Local, Parallel, Slurm, Work};
 use crate::intake::{self, Contents, Intake, Limits};
 use crate::judge;
-use crate::judge::hidden::Hidden;
+use crate::judge::hidden::{Compiled, Hidden};
 use crate::open;
-use crate::output::tables::{self, Filled};
-use crate::output::{self, Lab};
+use crate::outcome::Infrastructure;
+use crate::output;
 use crate::platform;
 use crate::policy::{self, Override, Policy, overrides};
-use crate::progress::Progress;
 use crate::spec::{self, Spec};
 use crate::store::{self, Key, LockError, Store};
+use crate::usage::Usage;
 
 /// Everybody who handed in has a grade.
 const ALL_GRADED: u8 = 0;
@@ -41,10 +42,10 @@ const BROKEN: u8 = 4;
 
 /// Grades a folder of submissions.
 ///
-/// Run it again with the same words and it goes on where it was. Exit code 0: everybody who handed in
+/// Run it again with the same words and it goes on where it was. Exit code 0: everybody who was to be graded
 /// has a grade. 1: for some, something went wrong on our side. 2: bad usage. 4: nothing could be done.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "grade.sh", disable_version_flag = true)]
+#[command(name = "grade.sh", bin_name = "grade.sh", disable_version_flag = true)]
 struct Args {
     /// The lab, such as `lab1`
     #[arg(required_unless_present_any = ["unit", "open", "regrade_diff", "judge"])]
@@ -170,14 +171,9 @@ enum EngineName {
     Slurm,
 }
 
-/// Bad usage, in one line.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Usage(String);
-
-/// The whole of a grader that was compiled with hidden tests.
+/// The whole of a grader into which something hidden was compiled.
 #[must_use]
-pub fn main_with(hidden: fn() -> Vec<Part>) -> ExitCode {
+pub fn main_with(hidden: Compiled) -> ExitCode {
     judge::hidden::set(hidden);
     main()
 }
@@ -219,8 +215,13 @@ fn unit(args: &Args, key: &str) -> anyhow::Result<u8> {
             std::process::exit(i32::from(BROKEN));
         });
     }
-    judge::judge(&Store::new(&args.out), &key, &mut |_| ())?;
-    Ok(ALL_GRADED)
+    let store = Store::new(&args.out);
+    let judged = judge::judge(&store, &key, &mut |_| ());
+    if let Err(error) = &judged {
+        // For those who started this process elsewhere. Where it cannot be written, they say what they know.
+        let _ = store.put_infrastructure(&key, &Infrastructure::now(format!("{error:#}")));
+    }
+    judged.map(|()| ALL_GRADED)
 }
 
 /// Grades the submission of one student on a platform.
@@ -238,7 +239,11 @@ fn pack(args: &Args, lab: &str) -> anyhow::Result<u8> {
     spec::lab_files(&workspace, lab).map_err(|error| Usage(error.to_string()))?;
     let lab = workspace.lab(lab).context("the lab is gone")?;
     let folder = args.pack.as_deref().unwrap_or(Path::new("pack"));
-    judge::pack::pack(folder, &lab, &judge::libraries(&workspace)?)?;
+    let program = match args.hidden.as_deref().map(Hidden::read).transpose()? {
+        Some(hidden) => hidden.program(&workspace)?,
+        None => std::env::current_exe().context("where is this program?")?,
+    };
+    judge::pack::pack(folder, &program, &lab, &judge::libraries(&workspace)?)?;
     Ok(ALL_GRADED)
 }
 
@@ -248,34 +253,39 @@ fn batch(args: &Args) -> anyhow::Result<u8> {
     };
     let workspace = Workspace::of_this_program()?;
     let files = spec::lab_files(&workspace, lab).map_err(|error| Usage(error.to_string()))?;
-    let policy = args.policy.as_deref().map(policy::read).transpose()?.unwrap_or_default();
     let store = Store::new(&args.out);
     let _lock = store.lock()?;
-    let overrides = read_overrides(args, &store)?;
 
-    let mut intake = intake::read(submissions, args.roster.as_deref(), &files, &Limits::default())?;
-    if args.anonymous {
-        anonymous::replace(&mut intake, &store)?;
-    }
+    let intake = intake::read(submissions, args.roster.as_deref(), &files, &Limits::default());
+    let mut intake = intake.map_err(|error| Usage(format!("{error:#}")))?;
+    let strangers = std::mem::take(&mut intake.not_on_roster);
+    let passed_over = std::mem::take(&mut intake.passed_over);
     let spec = take_in(args, lab, &store, intake)?;
+    let (policy, overrides) =
+        by_hand(args, &store, &spec).map_err(|error| Usage(format!("{error:#}")))?;
     spec.write(&store)?;
+    let names = if args.anonymous { Some(Names::of(&spec, &store)?) } else { None };
     // Once, before many processes ask for it at the same time.
     judge::libraries(&workspace)?;
 
     let sandbox = judge::sandbox(&judge::launcher()?, args.require_sandbox)?;
-    let mut batch = Batch { store, spec, policy, overrides, progress: Progress::new(0, true) };
+    let mut batch = Batch::new(store, spec, policy, overrides, names);
     let keys = batch.to_do(&args.only)?;
-    batch.say_start(&keys);
+    batch.say_start(keys.len(), &strangers, &passed_over);
     if !keys.is_empty() {
         let tier = sandbox.tier();
-        batch.progress.say(&format!("confinement: {tier}: {}", tier.description()));
+        batch.say(&format!("confinement: {tier}: {}", tier.description()));
     }
-    batch.progress = Progress::new(keys.len() as u64, args.quiet);
+    batch.start(keys.len(), args.quiet)?;
     if !keys.is_empty() {
         let jobs = args.jobs.or_else(|| thread::available_parallelism().ok());
+        for key in &keys {
+            // What went wrong before is not what goes wrong now.
+            batch.store().forget_infrastructure(key)?;
+        }
         let work = Work {
             // Processes elsewhere start in other folders.
-            store: Store::new(&batch.store.root().canonicalize()?),
+            store: Store::new(&batch.store().root().canonicalize()?),
             program: unit_program(args, &workspace)?,
             keys,
             jobs: jobs.map_or(1, NonZeroUsize::get),
@@ -283,11 +293,44 @@ fn batch(args: &Args) -> anyhow::Result<u8> {
         };
         engine(args).run(&work, &mut batch)?;
     }
-    batch.progress.finish();
-    let code = batch.finish()?;
-    batch.fill_in(args)?;
+    let all_graded = batch.finish(&args.only)?;
+    batch.fill_in(args.canvas.as_deref().zip(args.column.as_deref()), args.moodle.as_deref())?;
     regrade_diff(args)?;
-    Ok(code)
+    Ok(if all_graded { ALL_GRADED } else { SOME_NOT_GRADED })
+}
+
+/// The policy and the overrides, if they fit what is graded.
+fn by_hand(args: &Args, store: &Store, spec: &Spec) -> anyhow::Result<(Policy, Vec<Override>)> {
+    let policy = args.policy.as_deref().map(policy::read).transpose()?.unwrap_or_default();
+    let usual = store.root().join("overrides.csv");
+    let path = args.overrides.clone().or_else(|| usual.exists().then_some(usual));
+    let overrides = path.as_deref().map(overrides::read).transpose()?.unwrap_or_default();
+    let handed_in = spec.submissions.iter().flat_map(|one| &one.submission.students);
+    let known: BTreeSet<&str> =
+        handed_in.chain(&spec.missing).map(|student| student.id.as_str()).collect();
+    let check = |file: &Path, student: &str| {
+        let file = file.display();
+        ensure!(known.contains(student), "{file}: there is no student `{student}` in this batch");
+        anyhow::Ok(())
+    };
+    // Hidden tests are known to another program.
+    let suite = judge::suite(&spec.lab)?;
+    let has_hidden_tests =
+        args.hidden.as_ref().is_some_and(|folder| folder.join("tests.rs").exists());
+    if let Some(path) = &args.policy {
+        policy.students().try_for_each(|student| check(path, student))?;
+        if !has_hidden_tests {
+            policy.check(&suite).with_context(|| path.display().to_string())?;
+        }
+    }
+    for one in &overrides {
+        let path = path.as_deref().unwrap_or(Path::new("overrides.csv"));
+        check(path, &one.student)?;
+        if !has_hidden_tests {
+            policy::check_test(&suite, one.test).with_context(|| path.display().to_string())?;
+        }
+    }
+    Ok((policy, overrides))
 }
 
 /// The program that grades one submission: this one, or one with hidden tests.
@@ -317,15 +360,6 @@ fn regrade_diff(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn read_overrides(args: &Args, store: &Store) -> anyhow::Result<Vec<Override>> {
-    let usual = store.root().join("overrides.csv");
-    match &args.overrides {
-        Some(path) => overrides::read(path),
-        None if usual.exists() => overrides::read(&usual),
-        None => Ok(Vec::new()),
-    }
-}
-
 /// Puts what came in into the store, and lists it.
 fn take_in(args: &Args, lab: &str, store: &Store, intake: Intake) -> anyhow::Result<Spec> {
     let mut spec = Spec { missing: intake.missing, ..new_spec(args, lab)? };
@@ -345,16 +379,21 @@ fn take_in(args: &Args, lab: &str, store: &Store, intake: Intake) -> anyhow::Res
 /// The specification of a batch into which nothing has been taken yet.
 fn new_spec(args: &Args, lab: &str) -> anyhow::Result<Spec> {
     let suite = judge::suite(lab).map_err(|error| Usage(error.to_string()))?;
-    let hidden = args.hidden.as_deref().map(Hidden::read).transpose()?;
+    let read = args.hidden.as_deref().map(Hidden::read).transpose();
+    let read = read.map_err(|error| Usage(format!("{error:#}")))?;
+    let hidden = read.map(|hidden| (hidden.seed, hidden.hash)).or_else(judge::hidden::compiled);
     let mut suite_hash = spec::suite_hash().to_owned();
-    if let Some(hidden) = &hidden {
-        suite_hash = store::hash(&[("public", &suite_hash), ("hidden", &hidden.hash)]);
+    let mut hidden_seed = None;
+    if let Some((seed, hash)) = &hidden {
+        suite_hash = store::hash(&[("public", &suite_hash), ("hidden", hash)]);
+        hidden_seed = seed.filter(|_| args.seed.is_none());
     }
     Ok(Spec {
         schema: spec::SCHEMA.to_owned(),
         lab: lab.to_owned(),
         title: suite.title().to_owned(),
-        seed: args.seed.or(hidden.and_then(|hidden| hidden.seed)).unwrap_or(SEED),
+        seed: args.seed.or(hidden_seed).unwrap_or(SEED),
+        seed_is_hidden: hidden_seed.is_some(),
         seeds: args.seeds,
         require_sandbox: args.require_sandbox,
         suite: suite_hash,
@@ -362,156 +401,4 @@ fn new_spec(args: &Args, lab: &str) -> anyhow::Result<Spec> {
         submissions: Vec::new(),
         missing: Vec::new(),
     })
-}
-
-/// A batch on its way.
-struct Batch {
-    store: Store,
-    spec: Spec,
-    policy: Policy,
-    overrides: Vec<Override>,
-    progress: Progress,
-}
-
-impl Batch {
-    /// What has no outcome yet, each once, in the order of the submissions.
-    fn to_do(&self, only: &[String]) -> anyhow::Result<Vec<Key>> {
-        let students = || self.spec.submissions.iter().flat_map(|one| &one.submission.students);
-        for id in only {
-            if !students().any(|student| student.id == *id) {
-                bail!(Usage(format!("`{id}` handed in nothing")));
-            }
-        }
-        let mut seen = BTreeSet::new();
-        let mut keys = Vec::new();
-        for one in &self.spec.submissions {
-            let wanted = only.is_empty()
-                || one.submission.students.iter().any(|student| only.contains(&student.id));
-            if let Some(key) = one.key.as_ref().filter(|_| wanted)
-                && seen.insert(key)
-                && self.store.outcome(key).is_none()
-            {
-                keys.push(key.clone());
-            }
-        }
-        Ok(keys)
-    }
-
-    fn say_start(&self, keys: &[Key]) {
-        let all = self.spec.submissions.len();
-        let refused = self.spec.submissions.iter().filter(|one| one.key.is_none()).count();
-        let mut line =
-            format!("{all} submissions of {}, {} to be graded", self.spec.lab, keys.len());
-        if refused > 0 {
-            line.push_str(&format!(", {refused} refused"));
-        }
-        if !self.spec.missing.is_empty() {
-            line.push_str(&format!(", {} students handed in nothing", self.spec.missing.len()));
-        }
-        self.progress.say(&line);
-    }
-
-    fn lab(&self) -> Lab<'_> {
-        Lab { name: &self.spec.lab, title: &self.spec.title }
-    }
-
-    /// What is known of everything that these students handed in.
-    fn book(&self, wanted: impl Fn(&Listed) -> bool) -> Book {
-        let listed: Vec<Listed> =
-            self.spec.submissions.iter().filter(|one| wanted(one)).cloned().collect();
-        Book::open(&self.store, &listed, &[], &self.policy, &self.overrides)
-    }
-
-    /// Renders everything, and says how the batch ended.
-    fn finish(&self) -> anyhow::Result<u8> {
-        let book = Book { missing: self.spec.missing.clone(), ..self.book(|_| true) };
-        for entry in book.entries() {
-            output::student(&self.store, &entry, self.lab())?;
-        }
-        output::batch(&self.store, &book, self.lab(), &self.how(&book))?;
-        let broken = book.attempts.iter().filter(|one| one.status == Status::InfrastructureError);
-        let broken: Vec<&Attempt> = broken.collect();
-        for attempt in &broken {
-            let who: Vec<&str> =
-                attempt.submission.students.iter().map(|student| student.id.as_str()).collect();
-            let reason = output::line(attempt.reason.as_deref().unwrap_or_default());
-            self.progress.say(&format!("{}: no grade: {reason}", who.join(", ")));
-        }
-        let page = self.store.root().join("index.html");
-        self.progress.say(&format!("results: {}", page.display()));
-        Ok(if broken.is_empty() { ALL_GRADED } else { SOME_NOT_GRADED })
-    }
-
-    /// Fills in the grade books of other systems.
-    fn fill_in(&self, args: &Args) -> anyhow::Result<()> {
-        let book = self.book(|_| true);
-        let fill = |name: &str, path: &PathBuf, with: &dyn Fn(&[u8]) -> anyhow::Result<Filled>| {
-            let exported = std::fs::read(path).with_context(|| path.display().to_string())?;
-            let filled = with(&exported).with_context(|| path.display().to_string())?;
-            store::write(&self.store.root().join(name), &filled.csv)?;
-            self.progress.say(&format!("{name}: {} grades filled in", filled.count));
-            if !filled.without_row.is_empty() {
-                let missing = filled.without_row.join(", ");
-                self.progress.say(&format!("{name} has no row for {missing}"));
-            }
-            anyhow::Ok(())
-        };
-        if let (Some(path), Some(column)) = (&args.canvas, &args.column) {
-            fill("canvas.csv", path, &|exported| tables::fill_canvas(&book, exported, column))?;
-        }
-        if let Some(path) = &args.moodle {
-            fill("moodle.csv", path, &|exported| tables::fill_moodle(&book, exported))?;
-        }
-        Ok(())
-    }
-
-    fn how(&self, book: &Book) -> Vec<(&'static str, String)> {
-        let tiers: BTreeSet<&str> = book
-            .attempts
-            .iter()
-            .filter_map(|attempt| Some(attempt.outcome.as_ref()?.confinement.as_str()))
-            .collect();
-        let compiler = self.spec.toolchain.lines().next().unwrap_or_default();
-        vec![
-            ("seeds", format!("suite seed {}, {} a run test", self.spec.seed, self.spec.seeds)),
-            ("suite", self.spec.suite[..16].to_owned()),
-            ("compiler", compiler.to_owned()),
-            ("confinement", tiers.into_iter().collect::<Vec<&str>>().join(", ")),
-        ]
-    }
-}
-
-impl Follower for Batch {
-    fn say(&mut self, what: &str) {
-        self.progress.say(what);
-    }
-
-    fn known(&mut self, key: &Key) {
-        let students: BTreeSet<&str> = self
-            .spec
-            .submissions
-            .iter()
-            .filter(|one| one.key.as_ref() == Some(key))
-            .flat_map(|one| &one.submission.students)
-            .map(|student| student.id.as_str())
-            .collect();
-        let theirs = |one: &Listed| {
-            one.submission.students.iter().any(|student| students.contains(student.id.as_str()))
-        };
-        let book = self.book(theirs);
-        for entry in book.entries() {
-            if !students.contains(entry.student.id.as_str()) {
-                continue;
-            }
-            if let Err(error) = output::student(&self.store, &entry, self.lab()) {
-                self.progress.say(&format!("{}: {error:#}", entry.student.id));
-            }
-        }
-        let attempt = book.attempts.iter().find(|attempt| attempt.key.as_ref() == Some(key));
-        let percent = attempt.and_then(|attempt| {
-            let grade = attempt.grade.as_ref()?;
-            (grade.raw.as_hundredths() * 100).checked_div(grade.raw_possible.as_hundredths())
-        });
-        self.progress.done(percent);
-    }
 }

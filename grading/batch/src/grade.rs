@@ -76,6 +76,8 @@ pub struct HandedIn<'a> {
     pub students: &'a [&'a str],
     /// The time of submission, as the platform says it.
     pub submitted: Option<&'a str>,
+    /// Whether the platform marks it as late.
+    pub marked_late: bool,
 }
 
 /// Grades a report under a policy. `overrides` are those of this submission.
@@ -115,6 +117,10 @@ pub fn grade(
                 steps.push(format!(
                     "late by {days}, counting each that has begun: {percent} % less"
                 ));
+            }
+            Lateness::Unknown(why) if handed_in.marked_late => {
+                steps
+                    .push(format!("taken as in time, though the platform marks it as late: {why}"));
             }
             Lateness::Unknown(why) => steps.push(format!("taken as in time: {why}")),
         }
@@ -176,7 +182,11 @@ mod tests {
         let report = report(&[test("1.1", 5, 5), test("1.2", 2, 10), test("2.1", 0, 5)]);
         let policy = policy.parse().expect("it is a policy");
         let overrides: Vec<&Override> = overrides.iter().collect();
-        let handed_in = HandedIn { students: &["ada"], submitted: Some("2026-11-21T12:00:00Z") };
+        let handed_in = HandedIn {
+            students: &["ada"],
+            submitted: Some("2026-11-21T12:00:00Z"),
+            marked_late: false,
+        };
         grade(&report, handed_in, &policy, &overrides)
     }
 

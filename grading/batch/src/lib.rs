@@ -6,6 +6,7 @@
 //! ```
 
 pub mod anonymous;
+mod batch;
 pub mod book;
 pub mod cli;
 pub mod diff;
@@ -23,3 +24,4 @@ mod progress;
 mod samples;
 pub mod spec;
 pub mod store;
+mod usage;

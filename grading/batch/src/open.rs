@@ -2,70 +2,102 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Write as _};
+use std::path::Path;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, ensure};
 use faultlab::trace::file;
-use faultlab_harness::report;
+use faultlab_harness::report::{self, Report, TestReport};
 use faultlab_suites::{Points, TestNumber};
 
-use crate::output::{StudentResult, plain};
+use crate::anonymous;
+use crate::book::Book;
+use crate::engine::quoted;
+use crate::output::plain;
+use crate::policy::Policy;
 use crate::spec::Spec;
-use crate::store::{self, Key, Store};
+use crate::store::Store;
+use crate::usage::Usage;
 
-/// Shows the run of a test that a student lost points in: the first such test, unless one is named.
+/// Shows the run of a test that a student lost points in: the first such test, unless one is named. Of several
+/// attempts it is the last one's.
 ///
 /// # Errors
 /// When there is no such student, test or recording.
 pub fn run(store: &Store, student: &str, test: Option<TestNumber>) -> anyhow::Result<u8> {
     let spec = Spec::read(store)?;
-    let known = || spec.submissions.iter().flat_map(|one| &one.submission.students);
-    let student = known()
-        .find(|known| known.id == student)
-        .ok_or_else(|| anyhow!("`{}` handed in nothing", plain(student)))?;
-    let result: StudentResult = store::read_json(&store.student(&student.id).join("result.json"))?;
+    let real = anonymous::who(store, student)?.unwrap_or_else(|| student.to_owned());
+    // Under the name that was asked for, so that what is anonymous stays so.
+    let name = plain(student);
+    let book = Book::open(store, &spec.submissions, &spec.missing, &Policy::default(), &[]);
+    let entries = book.entries();
+    let entry = entries.iter().find(|entry| entry.student.id == real);
+    let entry = entry
+        .with_context(|| format!("there is no student `{name}` in {}", store.root().display()))?;
     let mut out = io::stdout();
-    if let Some(reason) = &result.grading.reason {
-        writeln!(out, "{}", plain(reason))?;
-    }
-    let (Some(report), Some(hashes)) = (&result.report, &result.grading.hashes) else {
+    let Some((attempt, outcome)) =
+        entry.attempt().and_then(|attempt| Some((attempt, attempt.outcome.as_ref()?)))
+    else {
+        let reason = entry.attempt().and_then(|attempt| attempt.reason.as_deref());
+        let status = entry.status().as_str().replace('-', " ");
+        writeln!(out, "{name}: {status}")?;
+        if let Some(reason) = reason {
+            writeln!(out, "{}", plain(reason))?;
+        }
         return Ok(0);
     };
-    let lost = |test: &&report::TestReport| {
-        test.points_earned.missing_to(test.points_possible) > Points::ZERO
+    let report = &outcome.report;
+    let unit = store.unit(&outcome.key);
+    writeln!(out, "{name}: {} of {} points", report.points_earned, report.points_possible)?;
+    match (&attempt.report().and_then(|report| report.compile_error.as_deref()), test) {
+        (Some(error), _) => writeln!(out, "it does not compile:\n{}", plain(error))?,
+        (None, wanted) => match chosen(report, wanted)? {
+            Some(test) => show(test, &spec.lab, &unit, &mut out)?,
+            None => writeln!(out, "nothing was lost")?,
+        },
+    }
+    writeln!(out, "the files: {}", unit.join("src").display())?;
+    Ok(0)
+}
+
+/// The test to be shown.
+fn chosen(report: &Report, wanted: Option<TestNumber>) -> anyhow::Result<Option<&TestReport>> {
+    let lost =
+        |test: &&TestReport| test.points_earned.missing_to(test.points_possible) > Points::ZERO;
+    let Some(number) = wanted else {
+        let recorded = |test: &&TestReport| lost(test) && test.excerpt.is_some();
+        return Ok(report.tests.iter().find(recorded).or_else(|| report.tests.iter().find(lost)));
     };
-    let shown = match test {
-        Some(number) => report.tests.iter().find(|test| test.number == number),
-        None => report
-            .tests
-            .iter()
-            .find(|test| lost(test) && test.shown_seed.is_some())
-            .or_else(|| report.tests.iter().find(lost)),
-    };
-    let Some(shown) = shown else {
-        writeln!(out, "{} lost nothing", student.id)?;
-        return Ok(0);
-    };
-    writeln!(out, "{} {}: {}", shown.number, shown.title, shown.status.as_str())?;
-    if let Some(reason) = &shown.reason {
+    let test = report.tests.iter().find(|test| test.number == number);
+    ensure!(test.is_some(), Usage(format!("{} has no test {number}", report.lab)));
+    Ok(test)
+}
+
+fn show(test: &TestReport, lab: &str, unit: &Path, out: &mut impl io::Write) -> anyhow::Result<()> {
+    writeln!(out, "{} {}: {}", test.number, test.title, test.status.as_str())?;
+    if let Some(property) = &test.property {
+        writeln!(out, "what broke: {}", plain(property))?;
+    }
+    if let Some(reason) = &test.reason {
         writeln!(out, "{}", plain(reason))?;
     }
-    let unit = store.unit(&Key::of(hashes));
-    if let Some(seed) = shown.shown_seed {
-        let path = unit.join("traces").join(format!("{}-{seed}.trace", shown.number));
+    let sources = quoted(&unit.join("src").display().to_string());
+    let mut commands = Vec::new();
+    if let Some(seed) = test.shown_seed {
+        let path = unit.join("traces").join(format!("{}-{seed}.trace", test.number));
         if let Ok(file) = File::open(&path) {
             let trace =
                 file::read(BufReader::new(file)).with_context(|| path.display().to_string())?;
             writeln!(out, "\n{}", plain(&report::excerpt(&trace)))?;
-            writeln!(out, "the whole run: {}", path.display())?;
+            let path = quoted(&path.display().to_string());
+            commands.push(format!(
+                "./scripts/run-tests.sh {lab} --submission {sources} --replay {path}"
+            ));
         }
     }
-    let sources = unit.join("src");
-    writeln!(out, "the files: {}", sources.display())?;
-    writeln!(
-        out,
-        "run it again, without confinement: {} --submission {}",
-        shown.reproduce,
-        sources.display()
-    )?;
-    Ok(0)
+    commands.push(format!("{} --submission {sources}", test.reproduce));
+    writeln!(out, "\nThese run the student's code as it is, not confined:")?;
+    for command in commands {
+        writeln!(out, "  {command}")?;
+    }
+    Ok(())
 }

@@ -1,9 +1,10 @@
 //! Progress of a batch: one bar on a terminal, a line now and then elsewhere.
 
+use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 /// How often a line is written where there is no terminal.
 const LINES: Duration = Duration::from_secs(10);
@@ -26,9 +27,13 @@ impl Progress {
         let bar = (!quiet && io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::new(total);
             let style = ProgressStyle::with_template(
-                "{bar:30.cyan/blue} {pos}/{len}  {per_sec}  {eta} left  {msg}",
+                "{bar:30.cyan/blue} {pos}/{len}  {rate}  {eta} left  {msg}",
             );
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+            let rate = |state: &ProgressState, text: &mut dyn fmt::Write| {
+                let _ = write!(text, "{:.1} a minute", state.per_sec() * 60.0);
+            };
+            bar.set_style(style.with_key("rate", rate));
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
@@ -49,12 +54,14 @@ impl Progress {
             }
             None if self.last_line.elapsed() >= LINES || self.done == self.total => {
                 self.last_line = Instant::now();
-                let seconds = self.started.elapsed().as_secs();
+                let elapsed = self.started.elapsed();
+                let left = elapsed.as_secs() * (self.total - self.done) / self.done.max(1);
                 let _ = writeln!(
                     io::stderr(),
-                    "graded {} of {} in {seconds} s  {distribution}",
+                    "graded {} of {} in {} s, about {left} s left  {distribution}",
                     self.done,
-                    self.total
+                    self.total,
+                    elapsed.as_secs()
                 );
             }
             None => {}

@@ -122,8 +122,11 @@ fn attempt(
     report: Option<Report>,
     reason: Option<&str>,
 ) -> Attempt {
-    let handed_in = HandedIn { students: &[], submitted: None };
-    let grade = report.as_ref().map(|report| grade(report, handed_in, &Policy::default(), &[]));
+    let grades = report.iter().map(|report| {
+        let handed_in = HandedIn { students: &[], submitted: None, marked_late: false };
+        (student.id.clone(), grade(report, handed_in, &Policy::default(), &[]))
+    });
+    let grades = grades.collect();
     Attempt {
         submission: Submission {
             students: vec![student],
@@ -137,7 +140,7 @@ fn attempt(
         status,
         key: None,
         outcome: report.map(outcome),
-        grade,
+        grades,
         reason: reason.map(str::to_owned),
     }
 }

@@ -27,6 +27,9 @@ pub struct Spec {
     pub title: String,
     /// The suite's seed.
     pub seed: u64,
+    /// Whether it stays with the staff.
+    #[serde(default)]
+    pub seed_is_hidden: bool,
     /// Over how many seeds a run test runs.
     pub seeds: u64,
     /// The least tier of confinement that will do.
@@ -60,7 +63,8 @@ impl Spec {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, store: &Store) -> anyhow::Result<()> {
-        store::write_changed(&path(store), &store::to_json(self))
+        std::fs::create_dir_all(store.work())
+            .and_then(|()| store::write_changed(&path(store), &store::to_json(self)))
             .with_context(|| path(store).display().to_string())
     }
 

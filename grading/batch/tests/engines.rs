@@ -9,7 +9,8 @@ use common::{Batch, graded, grader, results};
 #[test]
 fn gnu_parallel_comes_to_the_same_results() {
     if !Command::new("parallel").arg("--version").output().is_ok_and(|out| out.status.success()) {
-        println!("GNU parallel is not here");
+        assert!(std::env::var_os("FAULTLAB_REQUIRE_ENGINES").is_none(), "GNU parallel is not here");
+        println!("SKIPPED: GNU parallel is not here");
         return;
     }
     let batch = Batch::of_lab0(&["ada", "broken", "wrong"]);
@@ -21,6 +22,20 @@ fn gnu_parallel_comes_to_the_same_results() {
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(said.contains("parallel --jobs 2 --joblog "), "{said}");
     assert_eq!(results(&out), results(&local));
+
+    // One is lost, with GNU parallel itself: the same words finish it.
+    let lost = batch.out("lost");
+    let mut child =
+        grader(&batch, &lost).args(["--engine", "parallel"]).spawn().expect("it starts");
+    while common::outcomes(&lost) == 0 {
+        assert!(child.try_wait().expect("it is ours").is_none(), "it ended without an outcome");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child.kill().expect("it is ours");
+    child.wait().expect("it is ours");
+    let output = grader(&batch, &lost).args(["--engine", "parallel"]).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(0), "{}", common::said(&output));
+    assert_eq!(results(&lost), results(&local));
 }
 
 #[test]

@@ -116,6 +116,86 @@ fn a_full_disk_is_an_error_on_our_side_and_no_zero() {
 }
 
 #[test]
+fn a_clock_that_jumps_changes_nothing() {
+    let Some(library) = FAKE_TIME.iter().map(Path::new).find(|path| path.is_file()) else {
+        assert!(std::env::var_os("FAULTLAB_REQUIRE_ENGINES").is_none(), "libfaketime is not here");
+        println!("SKIPPED: libfaketime is not here");
+        return;
+    };
+    let batch = Batch::of_lab0(&["ada", "bob", "wrong"]);
+    let undisturbed = batch.out("undisturbed");
+    assert_eq!(graded(&batch, &undisturbed), Some(0));
+    let (out, clock) = (batch.out("results"), batch.out("clock"));
+    fs::write(&clock, "-40d").expect("it is written");
+    // The compiler does not start with the library that fakes the time.
+    let compiler = batch.out("rustc");
+    fs::write(&compiler, "#!/bin/sh\nunset LD_PRELOAD\nexec rustc \"$@\"\n")
+        .expect("it is written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&compiler, mode).expect("it is ours");
+    // What measures how long something takes is left alone, as the system leaves it alone.
+    let mut child = grader(&batch, &out)
+        .env("LD_PRELOAD", library)
+        .env("RUSTC", &compiler)
+        .env("FAKETIME_TIMESTAMP_FILE", &clock)
+        .env("FAKETIME_NO_CACHE", "1")
+        .env("DONT_FAKE_MONOTONIC", "1")
+        .spawn()
+        .expect("the grader starts");
+    let mut jumps = ["+9000d", "-9000d", "+1d"].iter().cycle();
+    let deadline = Instant::now() + Duration::from_secs(300);
+    while child.try_wait().expect("it is ours").is_none() {
+        if Instant::now() > deadline {
+            child.kill().expect("it is ours");
+            panic!("the grader does not end");
+        }
+        fs::write(&clock, jumps.next().expect("it is endless")).expect("it is written");
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert!(child.wait().expect("it is ours").success());
+    assert_eq!(results(&out), results(&undisturbed));
+    // The clock did jump: a moment of grading is far from now.
+    let result = fs::read_to_string(out.join("ada/result.json")).expect("it is there");
+    let now = fs::read_to_string(undisturbed.join("ada/result.json")).expect("it is there");
+    let day = |text: &str| {
+        text.split("\"graded_at\": \"").nth(1).and_then(|rest| rest.get(..10)).map(str::to_owned)
+    };
+    let (then, today) = (day(&result), day(&now));
+    assert!(then.is_some() && then != today, "{then:?} and {today:?}");
+}
+
+/// Where Debian has the library that fakes the time.
+const FAKE_TIME: [&str; 3] = [
+    "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+    "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
+    "/usr/lib/faketime/libfaketime.so.1",
+];
+
+#[test]
+fn results_on_a_disk_that_is_read_only_are_left_as_they_are() {
+    let batch = Batch::of_lab0(&["ada", "bob"]);
+    let out = batch.out("results");
+    assert_eq!(graded(&batch, &out), Some(0));
+    let before = results(&out);
+    let mount = |words: &[&str]| {
+        let output = Command::new("mount").args(words).arg(&out).output();
+        output.is_ok_and(|output| output.status.success())
+    };
+    let path = out.display().to_string();
+    if !(mount(&["--bind", &path]) && mount(&["-o", "remount,bind,ro"])) {
+        println!("SKIPPED: nothing can be mounted here: only root may");
+        return;
+    }
+    let disk = SmallDisk { place: &out };
+    let output = grader(&batch, &out).output().expect("the grader runs");
+    let said = common::said(&output);
+    drop(disk);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("the results folder cannot be used: Read-only file system"), "{said}");
+    assert_eq!(results(&out), before);
+}
+
+#[test]
 fn a_folder_that_cannot_be_written_is_said_at_once() {
     let batch = Batch::of_lab0(&["ada"]);
     // A file where the folder should be stops root too.

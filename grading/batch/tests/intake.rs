@@ -202,6 +202,80 @@ fn one_bad_submission_stops_nobody_elses() {
 }
 
 #[test]
+fn whoever_handed_in_anything_is_listed() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = with_file("ada.zip", &zip_of(&GOOD));
+    let at = |name: &[u8]| folder.path().join(std::ffi::OsStr::from_bytes(name));
+    for name in [&b"odd\xff"[..], b"odd\xfe", b"empty"] {
+        fs::create_dir(at(name)).expect("a folder");
+    }
+    for name in [&b"rar.rar"[..], b"seven.TAR.XZ", b"b_501_88001_essay.pdf", b"\xfc.zip"] {
+        fs::write(at(name), b"").expect("it is written");
+    }
+    symlink("/etc", at(b"link")).expect("a link");
+    let pipe = std::process::Command::new("mkfifo").arg(at(b"pipe")).status();
+    assert!(pipe.expect("mkfifo runs").success());
+    fs::write(at(b"notes.txt"), b"").expect("it is written");
+
+    let all = intake::read(folder.path(), None, &lab(), &Limits::default()).expect("it is read");
+    assert_eq!(all.passed_over, ["notes.txt"]);
+    let listed: Vec<(&str, String)> = all
+        .submissions
+        .iter()
+        .map(|one| {
+            let what = match &one.contents {
+                Contents::Refused(refusal) => refusal.to_string(),
+                Contents::Files(_) => "read".to_owned(),
+                Contents::Unreadable(why) => why.clone(),
+            };
+            (one.students[0].id.as_str(), what)
+        })
+        .collect();
+    let missing = "these files of the lab are missing: client.rs, lib.rs".to_owned();
+    let format =
+        |name| format!("`{name}` cannot be opened here; hand in a .zip, a .tar or a .tar.gz");
+    let odd = |name| format!("the name `{name}` is not plain UTF-8 text");
+    let expected = [
+        ("ada", "read".to_owned()),
+        ("b_501", missing.clone()),
+        ("empty", missing),
+        ("link", "`link` is a link; hand in the file itself".to_owned()),
+        ("odd-xfe", odd("odd\\xfe")),
+        ("odd-xff", odd("odd\\xff")),
+        ("pipe", "`pipe` is not a file or a folder".to_owned()),
+        ("rar", format("rar.rar")),
+        ("seven", format("seven.TAR.XZ")),
+        ("xfc", odd("\\xfc.zip")),
+    ];
+    assert_eq!(listed, expected);
+}
+
+#[test]
+fn a_download_is_taken_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let export = folder.path().join("assignment_1_export");
+    for (name, contents) in [("submission_1/lib.rs", ""), ("submission_1/client.rs", "")] {
+        fs::create_dir_all(export.join("submission_1")).expect("a folder");
+        fs::write(export.join(name), contents).expect("it is written");
+    }
+    let metadata = |number: u32, login: &str| {
+        format!("submission_{number}:\n  :submitters:\n  - :name: A\n    :email: {login}@x.edu\n")
+    };
+    let text = metadata(1, "ada") + &metadata(2, "bob");
+    fs::write(export.join("submission_metadata.yml"), text).expect("it is written");
+    let all = read(folder.path());
+    let ids: Vec<&str> = all.iter().map(|one| one.students[0].id.as_str()).collect();
+    assert_eq!(ids, ["ada", "bob"]);
+    assert!(is_complete(&all[0].contents));
+    // Not handed out with the download: our side, and no zero.
+    assert!(matches!(&all[1].contents, Contents::Unreadable(why) if why.contains("submission_2")));
+
+    let archive = with_file("export.zip", &zip_of(&GOOD));
+    let error = intake::read(&archive.path().join("export.zip"), None, &lab(), &Limits::default());
+    assert!(error.expect_err("it is no folder").to_string().contains("unpack it"));
+}
+
+#[test]
 fn a_folder_without_submissions_is_an_error() {
     let folder = with_file("notes.txt", b"");
     let error = intake::read(folder.path(), None, &lab(), &Limits::default());

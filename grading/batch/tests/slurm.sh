@@ -1,6 +1,6 @@
 #!/bin/sh
 # Grades a small batch on a real Slurm: one node, this machine, no systemd. Needs root and Debian's slurm-wlm
-# and munge; without them it says so and ends well, unless REQUIRE_SLURM is set.
+# and munge; without them it says so and ends well, unless FAULTLAB_REQUIRE_ENGINES is set.
 # Usage: slurm.sh GRADER SUBMISSIONS LAB
 set -eu
 
@@ -11,7 +11,7 @@ lab=$3
 for tool in slurmctld slurmd sbatch squeue munged; do
     if ! command -v "$tool" >/dev/null || [ "$(id -u)" -ne 0 ]; then
         echo "slurm: not tried: it needs root, and the Debian packages slurm-wlm and munge"
-        [ -z "${REQUIRE_SLURM:-}" ]
+        [ -z "${FAULTLAB_REQUIRE_ENGINES:-}" ]
         exit
     fi
 done
@@ -78,7 +78,8 @@ export SLURM_CONF="$folder/slurm.conf"
 slurmctld -D -c -f "$SLURM_CONF" >"$folder/slurmctld.out.log" 2>&1 &
 pids="$pids $!"
 slurmd -D -f "$SLURM_CONF" >"$folder/slurmd.out.log" 2>&1 &
-pids="$pids $!"
+slurmd=$!
+pids="$pids $slurmd"
 tries=0
 until sinfo --noheader --format=%t 2>/dev/null | grep -q '^idle'; do
     tries=$((tries + 1))
@@ -104,4 +105,54 @@ after=$(cat "$folder/results/summary.csv")
 # The same on this machine without Slurm.
 "$grader" "$lab" "$submissions" --out "$folder/local" --seeds 2 --jobs 2
 [ "$before" = "$(cat "$folder/local/summary.csv")" ]
-echo "slurm: $count submissions graded, resumed after a loss, and the same points as without Slurm"
+
+# A task is lost, then the grader itself with its whole job, then the node. Each time the grader is run again with
+# the same words.
+lost="$folder/lost"
+units() { pgrep -f -- "--unit [0-9a-f]* --out $lost" || true; }
+start() {
+    "$grader" "$lab" "$submissions" --out "$lost" --engine slurm --seeds 20 --jobs 1 >"$folder/lost.log" 2>&1 &
+    running=$!
+    pids="$pids $running"
+    tries=0
+    until [ -n "$(units)" ]; do
+        tries=$((tries + 1))
+        [ $tries -le 600 ] || { echo "slurm: no task starts" >&2; exit 1; }
+        sleep 0.1
+    done
+}
+start
+units | xargs kill -9
+code=0
+wait "$running" || code=$?
+[ $code -eq 1 ] || { echo "slurm: exit code $code after a task was lost" >&2; exit 1; }
+grep -q 'no grade: Slurm job [0-9]* ended without grading it' "$folder/lost.log"
+grep -q ',infrastructure-error,' "$lost/summary.csv"
+! grep -q ',infrastructure-error,.*,0,' "$lost/summary.csv"
+
+rm -rf "$lost"
+start
+kill -9 "$running"
+wait "$running" 2>/dev/null || true
+scancel --name=faultlab
+tries=0
+until [ -z "$(squeue --noheader)" ] && [ -z "$(units)" ]; do
+    tries=$((tries + 1))
+    [ $tries -le 600 ] || { echo "slurm: the job does not go" >&2; exit 1; }
+    sleep 0.1
+done
+start
+# The node goes down under the task and comes back: Slurm puts the task into the queue again.
+kill -9 "$slurmd"
+units | xargs -r kill -9
+slurmd -D -f "$SLURM_CONF" >"$folder/slurmd.again.log" 2>&1 &
+pids="$pids $!"
+code=0
+wait "$running" || code=$?
+[ $code -le 1 ] || { cat "$folder/lost.log" >&2; exit 1; }
+"$grader" "$lab" "$submissions" --out "$lost" --engine slurm --seeds 20 --jobs 2
+"$grader" "$lab" "$submissions" --out "$folder/local" --seeds 20 --jobs 2
+cmp "$lost/summary.csv" "$folder/local/summary.csv"
+[ -z "$(units)" ]
+echo "slurm: $count submissions graded, resumed after outcomes, a task, the grader and a node were lost, and the same \
+points as without Slurm"

@@ -95,6 +95,7 @@ impl Bench {
             seeds: Seeds::Derived { suite: SEED, count: SEEDS },
             workers: 1,
             worker: WorkerCommand { program: program.file, arguments: Vec::new() },
+            apart: false,
             traces: traces.path().to_owned(),
             reproduce: &|_, _| String::new(),
         };

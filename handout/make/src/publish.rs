@@ -7,6 +7,15 @@ use std::{env, fs};
 
 use anyhow::{Context, Result, ensure};
 
+/// Tells Cargo where the sources are. (`cargo vendor` prints this, but not when it is asked to be quiet.)
+const FROM_VENDOR: &str = "\
+[source.crates-io]
+replace-with = \"vendored-sources\"
+
+[source.vendored-sources]
+directory = \"vendor\"
+";
+
 /// Takes out of the lock file what is no longer needed, without choosing other versions; with `vendor`
 /// brings the sources of the rest in.
 pub(super) fn settle_dependencies(out: &Path, vendor: bool) -> Result<()> {
@@ -16,11 +25,12 @@ pub(super) fn settle_dependencies(out: &Path, vendor: bool) -> Result<()> {
         command.current_dir(out).env_remove("CARGO_TARGET_DIR");
         command
     };
-    run(cargo().args(["metadata", "--offline", "--format-version", "1"]))?;
+    // Unlike `cargo metadata`, this asks for no crate that only another system needs, such as Windows.
+    run(cargo().args(["update", "--workspace", "--offline", "--quiet"]))?;
     if vendor {
-        let settings = run(cargo().args(["vendor", "--quiet", "--locked", "--versioned-dirs"]))?;
+        run(cargo().args(["vendor", "--quiet", "--locked", "--versioned-dirs"]))?;
         fs::create_dir_all(out.join(".cargo"))?;
-        fs::write(out.join(".cargo/config.toml"), settings)?;
+        fs::write(out.join(".cargo/config.toml"), FROM_VENDOR)?;
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::ops::Range;
+use std::time::Duration;
 
 use super::answer;
 use super::ask::{Ask, Place};
@@ -28,6 +29,9 @@ pub struct Fleet<'f> {
     trouble: Option<io::Error>,
     last_loss: Option<Loss>,
     started: u64,
+    limit: Duration,
+    /// By process: whether nodes have lived in it that are gone.
+    used: Vec<bool>,
     /// By process: what the outstanding questions are about, in order.
     outstanding: Vec<Vec<(usize, Sort)>>,
     output: Output,
@@ -57,6 +61,8 @@ impl<'f> Fleet<'f> {
             trouble: None,
             last_loss: None,
             started: 0,
+            limit: Duration::MAX,
+            used: vec![false; processes_max],
             outstanding: vec![Vec::new(); processes_max],
             output: Output::new(),
         }
@@ -126,16 +132,49 @@ impl<'f> Fleet<'f> {
         }
     }
 
-    /// Drops the nodes of these runs.
-    pub(crate) fn forget(&mut self, runs: Range<usize>) {
+    /// Adds to the next exchange: drop the nodes of this run.
+    pub(crate) fn ask_forget(&mut self, run: usize) {
         for number in 0..self.processes.len() {
             let Some(process) = &mut self.processes[number] else { continue };
-            for run in runs.clone() {
-                process.queue(Ask::Forget { run });
-                self.outstanding[number].push((run, Sort::Done));
+            process.queue(Ask::Forget { run });
+            self.outstanding[number].push((run, Sort::Done));
+        }
+    }
+
+    /// Notes that nodes are gone which lived in these processes.
+    pub(crate) fn note_use(&mut self) {
+        for (used, process) in self.used.iter_mut().zip(&self.processes) {
+            *used |= process.is_some();
+        }
+    }
+
+    /// Drops the nodes of these runs.
+    pub(crate) fn forget(&mut self, runs: Range<usize>) {
+        runs.for_each(|run| self.ask_forget(run));
+        self.gather(|_, _, _| {});
+        self.note_use();
+    }
+
+    /// Ends the processes that were lost, for others to be started in their place, and forgets that they
+    /// were. Whether nodes of earlier runs had lived in one of them.
+    pub(crate) fn replace_lost(&mut self) -> bool {
+        let mut used = false;
+        for (number, process) in self.processes.iter_mut().enumerate() {
+            if process.take_if(|process| process.loss().is_some()).is_some() {
+                self.outstanding[number].clear();
+                used |= self.used[number];
             }
         }
-        self.gather(|_, _, _| {});
+        used
+    }
+
+    /// Lets no exchange take longer than this, from now on; and never longer than a process was made with.
+    ///
+    /// # Errors
+    /// When the operating system refuses.
+    pub fn limit_exchanges(&mut self, limit: Duration) -> io::Result<()> {
+        self.limit = limit;
+        self.processes.iter_mut().flatten().try_for_each(|process| process.limit(limit))
     }
 
     /// Ends all processes. They are started again, empty, when they are needed.
@@ -188,9 +227,14 @@ impl<'f> Fleet<'f> {
     pub(super) fn process(&mut self, number: usize) -> Result<&mut Process, Loss> {
         let place = &mut self.processes[number];
         if place.is_none() {
-            match (self.start)(number) {
+            let started = (self.start)(number).and_then(|mut process| {
+                process.limit(self.limit)?;
+                Ok(process)
+            });
+            match started {
                 Ok(process) => {
                     self.started += 1;
+                    self.used[number] = false;
                     *place = Some(process);
                 }
                 Err(error) => {

@@ -135,6 +135,9 @@ impl From<Loss> for NodeFailure {
 pub struct Process {
     link: Box<dyn Link>,
     life: Box<dyn Life>,
+    /// How long an exchange may take at most.
+    limit_max: Duration,
+    /// How long it may take now.
     limit: Duration,
     asks: FrameWriter,
     asked: usize,
@@ -166,12 +169,19 @@ impl Process {
         Ok(Self {
             link: Box::new(link),
             life: Box::new(life),
+            limit_max: limit,
             limit,
             asks: FrameWriter::new(),
             asked: 0,
             answers: FrameReader::default(),
             loss: None,
         })
+    }
+
+    /// Lets no exchange take longer than this from now on; never longer than the process was made with.
+    pub(super) fn limit(&mut self, limit: Duration) -> io::Result<()> {
+        self.limit = limit.min(self.limit_max);
+        self.link.set_time_limit(self.limit)
     }
 
     /// Why the process can no longer be asked, if it cannot.

@@ -11,8 +11,6 @@ mod slurm;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 pub use local::Local;
 pub use parallel::Parallel;
 pub use slurm::Slurm;
@@ -58,9 +56,11 @@ pub trait Engine {
 
 /// Notes that a submission cannot be graded now.
 fn give_up(work: &Work, key: &Key, what: String, follower: &mut dyn Follower) {
-    let at = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    // Where not even this can be written, the submission is simply still to be graded.
-    let _ = work.store.put_infrastructure(key, &Infrastructure { what, at });
+    // The process itself may have said more. Where nothing can be written, the submission is simply still to
+    // be graded.
+    if work.store.infrastructure(key).is_none() {
+        let _ = work.store.put_infrastructure(key, &Infrastructure::now(what));
+    }
     follower.known(key);
 }
 
@@ -70,7 +70,7 @@ fn list(keys: &[Key]) -> String {
 }
 
 /// A word for a shell.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+=:,@%".contains(letter);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

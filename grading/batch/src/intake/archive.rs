@@ -36,6 +36,30 @@ impl Format {
     }
 }
 
+/// Endings of archives that are known and not opened.
+const NOT_OPENED: [&str; 12] = [
+    ".rar", ".7z", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.zst", ".gz", ".xz", ".bz2",
+    ".zst", ".lz",
+];
+
+/// The name without the ending of an archive that is not opened.
+fn not_opened(name: &str) -> Option<&str> {
+    NOT_OPENED.iter().find_map(|ending| {
+        let (stem, found) = name.split_at_checked(name.len().checked_sub(ending.len())?)?;
+        (!stem.is_empty() && found.eq_ignore_ascii_case(ending)).then_some(stem)
+    })
+}
+
+/// Whether a file is an archive, by its name, and one that is not opened.
+pub(super) fn is_not_opened(name: &str) -> bool {
+    Format::of(name).is_none() && not_opened(name).is_some()
+}
+
+/// The name without an archive's ending.
+pub(super) fn without_ending(name: &str) -> &str {
+    Format::of(name).map(|(stem, _)| stem).or_else(|| not_opened(name)).unwrap_or(name)
+}
+
 /// Reads the archive at `place`.
 pub(super) fn read(place: &Path, format: Format, filler: &mut Filler<'_>) -> Result<(), ReadError> {
     let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();

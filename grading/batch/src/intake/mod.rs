@@ -26,6 +26,7 @@ pub use select::{LabFiles, Selected, select};
 use archive::Format;
 use bundle::Filler;
 use naming::HandedIn;
+use refusal::Problem;
 
 /// One attempt of one student or group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +67,34 @@ pub struct Intake {
     pub submissions: Vec<Submission>,
     /// Students of the roster who handed in nothing.
     pub missing: Vec<Student>,
+    /// Who handed in and is not on the roster, if there is one.
+    pub not_on_roster: Vec<String>,
+    /// Files in the folder that are nobody's submission.
+    pub passed_over: Vec<String>,
 }
+
+/// What lies in a folder of submissions.
+#[derive(Clone, Debug, Default)]
+struct Found {
+    /// What somebody handed in, each with what is wrong with it, if its name or kind says so already.
+    entries: Vec<(String, Option<Problem>)>,
+    /// Gradescope's metadata.
+    metadata: Option<String>,
+    /// Other files.
+    passed_over: Vec<String>,
+}
+
+/// Names in the results that are no student's.
+const TAKEN: [&str; 8] = [
+    "summary.csv",
+    "gradebook.csv",
+    "canvas.csv",
+    "moodle.csv",
+    "overrides.csv",
+    "policy.toml",
+    "regrade.json",
+    "index.html",
+];
 
 /// Reads a folder of submissions.
 ///
@@ -80,11 +108,23 @@ pub fn read(
     limits: &Limits,
 ) -> anyhow::Result<Intake> {
     let roster = roster.map(roster::read).transpose()?;
-    let (names, metadata) = list(folder)?;
-    let mut handed_in = naming::sort(&names, metadata.as_deref())?;
-    let missing = assign(&mut handed_in, roster.as_deref());
+    let folder = &whole_export(folder);
+    let mut found = list(folder)?;
+    let passed_over = std::mem::take(&mut found.passed_over);
+    let mut handed_in = naming::sort(found)?;
+    let (missing, not_on_roster) = assign(&mut handed_in, roster.as_deref());
     let submissions = handed_in.into_iter().map(|one| collect(folder, one, lab, limits)).collect();
-    Ok(Intake { submissions, missing })
+    Ok(Intake { submissions, missing, not_on_roster, passed_over })
+}
+
+/// The folder inside a platform's download that holds the submissions: Gradescope puts one around them.
+fn whole_export(folder: &Path) -> PathBuf {
+    let inside: Vec<PathBuf> =
+        fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    match inside.as_slice() {
+        [only] if only.join(naming::GRADESCOPE_METADATA).is_file() => only.clone(),
+        _ => folder.to_owned(),
+    }
 }
 
 /// Reads a folder that is itself the one submission.
@@ -107,86 +147,150 @@ pub fn read_one(folder: &Path, lab: &LabFiles, limits: &Limits) -> (Contents, Ve
     contents(result, lab)
 }
 
-/// The names in the folder that are submissions, and Gradescope's metadata.
-fn list(folder: &Path) -> anyhow::Result<(Vec<String>, Option<String>)> {
+/// Lists a folder of submissions. Whatever may be somebody's is listed.
+fn list(folder: &Path) -> anyhow::Result<Found> {
     let reading = || format!("the submissions in {}", folder.display());
-    let mut names = Vec::new();
-    let mut metadata = None;
+    if folder.is_file() {
+        bail!("{} is a file; unpack it, and give the folder", folder.display());
+    }
+    let mut found = Found::default();
     for entry in fs::read_dir(folder).with_context(reading)? {
         let entry = entry.with_context(reading)?;
-        let Ok(name) = entry.file_name().into_string() else {
-            bail!("the name `{}` is not plain UTF-8 text", entry.file_name().display());
+        let kind = entry.file_type().with_context(reading)?;
+        let name = match entry.file_name().into_string() {
+            Ok(name) => name,
+            Err(name) => {
+                // Bytes written out, so that no two names become one.
+                let name = name.as_encoded_bytes().escape_ascii().to_string();
+                found.entries.push((name.clone(), Some(Problem::Refused(Refusal::Name(name)))));
+                continue;
+            }
         };
-        let is_folder = entry.file_type().with_context(reading)?.is_dir();
-        if name == naming::GRADESCOPE_METADATA {
-            metadata = Some(fs::read_to_string(entry.path()).with_context(reading)?);
+        let refused =
+            |refusal: fn(String) -> Refusal| Some(Problem::Refused(refusal(name.clone())));
+        let problem = if name == naming::GRADESCOPE_METADATA {
+            let text = fs::read_to_string(entry.path());
+            found.metadata = Some(text.with_context(|| entry.path().display().to_string())?);
+            continue;
         } else if name.starts_with('.') || name == "__MACOSX" {
-            // left behind by a tool
-        } else if is_folder || Format::of(&name).is_some() || bundle::has_extension(&name, "rs") {
-            names.push(name);
-        }
+            continue; // left behind by a tool
+        } else if kind.is_symlink() {
+            refused(Refusal::Link)
+        } else if !(kind.is_dir() || kind.is_file()) {
+            refused(Refusal::Special)
+        } else if kind.is_dir() || Format::of(&name).is_some() || bundle::has_extension(&name, "rs")
+        {
+            None
+        } else if archive::is_not_opened(&name) {
+            refused(Refusal::Format)
+        } else if naming::of_platform(&name).is_some() {
+            None
+        } else {
+            found.passed_over.push(name);
+            continue;
+        };
+        found.entries.push((name, problem));
     }
-    if names.is_empty() {
+    if found.entries.is_empty() {
         bail!("{} holds no submission: no folder and no .zip, .tar or .tar.gz", folder.display());
     }
-    names.sort();
-    Ok((names, metadata))
+    found.entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+    found.passed_over.sort();
+    Ok(found)
 }
 
 /// Gives every student the identity that the roster knows, and a folder name that nobody else has.
-/// Returns who is on the roster and handed in nothing.
-fn assign(handed_in: &mut [HandedIn], roster: Option<&[Student]>) -> Vec<Student> {
-    let mut present = BTreeSet::new();
+/// Returns who is on the roster and handed in nothing, and who handed in and is not on it.
+fn assign(handed_in: &mut [HandedIn], roster: Option<&[Student]>) -> (Vec<Student>, Vec<String>) {
+    let all = roster.unwrap_or_default();
+    // Where each student stands on the roster.
+    let mut places: Vec<Vec<Option<usize>>> = Vec::new();
     for one in handed_in.iter_mut() {
-        if let (Some(roster), [only]) = (roster, one.students.as_slice()) {
-            let group: Vec<Student> = roster
-                .iter()
-                .filter(|student| !student.group.is_empty() && student.group == only.id)
-                .cloned()
-                .collect();
+        if let [only] = one.students.as_slice() {
+            let group = roster::group(all, only);
             if !group.is_empty() {
                 one.students = group;
             }
         }
-        for student in &mut one.students {
-            let known = roster.and_then(|roster| roster.iter().position(|known| known.is(student)));
-            if let (Some(index), Some(roster)) = (known, roster) {
-                present.insert(index);
-                let platform = std::mem::take(student);
-                *student = roster[index].clone();
-                for (known, told) in [
-                    (&mut student.name, platform.name),
-                    (&mut student.email, platform.email),
-                    (&mut student.sid, platform.sid),
-                    (&mut student.platform_id, platform.platform_id),
-                ] {
-                    if known.is_empty() {
-                        *known = told;
-                    }
-                }
-            }
-        }
+        let known = one.students.iter_mut().map(|student| {
+            let place = roster::find(all, student)?;
+            let platform = std::mem::replace(student, all[place].clone());
+            student.complete_from(platform);
+            Some(place)
+        });
+        places.push(known.collect());
     }
-    let missing = roster.unwrap_or_default().iter().enumerate();
-    let missing = missing.filter(|(index, _)| !present.contains(index));
-    let mut missing: Vec<Student> = missing.map(|(_, student)| student.clone()).collect();
+    share_with_group(handed_in, &mut places, all);
+    let present: BTreeSet<usize> = places.iter().flatten().copied().flatten().collect();
+    let missing = (0..all.len()).filter(|place| !present.contains(place));
+    let mut missing: Vec<(Option<usize>, Student)> =
+        missing.map(|place| (Some(place), all[place].clone())).collect();
 
-    // The same raw name is the same student, in every attempt.
+    // The same person has the same folder, in every attempt.
     let mut folders: BTreeMap<String, String> = BTreeMap::new();
-    let mut taken = BTreeSet::new();
-    let all = handed_in.iter_mut().flat_map(|one| &mut one.students).chain(&mut missing);
-    for student in all {
-        let folder = folders.entry(student.id.clone()).or_insert_with(|| {
+    let mut taken: BTreeSet<String> = TAKEN.map(str::to_owned).into();
+    let students = handed_in.iter_mut().zip(&places);
+    let students = students.flat_map(|(one, places)| one.students.iter_mut().zip(places));
+    let students = students.map(|(student, place)| (*place, student));
+    for (place, student) in students.chain(missing.iter_mut().map(|(place, one)| (*place, one))) {
+        let person = place.map_or_else(|| student.person(), |place| format!("/{place}"));
+        let folder = folders.entry(person).or_insert_with(|| {
             let plain = folder_name(&student.id);
             let numbered = (2..).map(|number| format!("{plain}~{number}"));
             let mut free = std::iter::once(plain.clone()).chain(numbered);
-            let free = free.find(|name| !taken.contains(&name.to_lowercase()));
+            let free = free.find(|name| taken.insert(name.to_lowercase()));
             free.unwrap_or(plain)
         });
-        taken.insert(folder.to_lowercase());
         student.id.clone_from(folder);
     }
-    missing
+    let strangers = handed_in.iter().zip(&places);
+    let strangers = strangers.flat_map(|(one, places)| one.students.iter().zip(places));
+    let strangers: BTreeSet<String> = strangers
+        .filter(|(_, place)| roster.is_some() && place.is_none())
+        .map(|(student, _)| student.id.clone())
+        .collect();
+    number_attempts(handed_in);
+    (missing.into_iter().map(|(_, student)| student).collect(), strangers.into_iter().collect())
+}
+
+/// What one of a group handed in is also that of the others, if they handed in nothing themselves.
+fn share_with_group(
+    handed_in: &mut [HandedIn],
+    places: &mut [Vec<Option<usize>>],
+    roster: &[Student],
+) {
+    let present: BTreeSet<usize> = places.iter().flatten().copied().flatten().collect();
+    let mut shared: BTreeMap<&str, usize> = BTreeMap::new();
+    for (one, places) in handed_in.iter_mut().zip(places) {
+        let [Some(place)] = places[..] else { continue };
+        let group = roster[place].group.as_str();
+        // Of several members who handed in, none speaks for the others.
+        let members = || (0..roster.len()).filter(|other| roster[*other].group == group);
+        if group.is_empty() || members().filter(|other| present.contains(other)).count() != 1 {
+            continue;
+        }
+        *shared.entry(group).or_default() += 1;
+        for other in members().filter(|other| *other != place) {
+            one.students.push(roster[other].clone());
+            places.push(Some(other));
+        }
+    }
+}
+
+/// Orders what was handed in by student and attempt. Where two attempts have one number, as those of a
+/// platform have, the time tells them apart.
+fn number_attempts(handed_in: &mut [HandedIn]) {
+    let ids = |one: &HandedIn| -> Vec<String> {
+        one.students.iter().map(|student| student.id.clone()).collect()
+    };
+    handed_in.sort_by_cached_key(|one| (ids(one), one.attempt, one.submitted.clone()));
+    for index in 1..handed_in.len() {
+        let (before, after) = handed_in.split_at_mut(index);
+        let (last, next) = (&before[index - 1], &mut after[0]);
+        if ids(last) == ids(next) && next.attempt <= last.attempt {
+            next.attempt = last.attempt + 1;
+        }
+    }
 }
 
 /// A name that is safe as a folder's, in a URL and on a terminal.
@@ -209,7 +313,7 @@ fn collect(folder: &Path, one: HandedIn, lab: &LabFiles, limits: &Limits) -> Sub
         attempt: one.attempt,
         submitted: one.submitted,
         late: one.late,
-        from: one.entries.into_iter().map(|(name, _)| name).collect(),
+        from: one.entries.into_iter().map(|entry| entry.name).collect(),
         notes,
         contents,
     }
@@ -219,7 +323,9 @@ fn collect(folder: &Path, one: HandedIn, lab: &LabFiles, limits: &Limits) -> Sub
 fn contents(bundle: Result<Bundle, ReadError>, lab: &LabFiles) -> (Contents, Vec<String>) {
     match bundle {
         Err(ReadError::Refused(refusal)) => (Contents::Refused(refusal), Vec::new()),
-        Err(error @ ReadError::Io { .. }) => (Contents::Unreadable(error.to_string()), Vec::new()),
+        Err(error @ (ReadError::Absent(_) | ReadError::Io { .. })) => {
+            (Contents::Unreadable(error.to_string()), Vec::new())
+        }
         Ok(bundle) => match select(&bundle, lab) {
             Err(refusal) => (Contents::Refused(refusal), Vec::new()),
             Ok(selected) => (Contents::Files(selected.files), selected.notes),
@@ -229,7 +335,10 @@ fn contents(bundle: Result<Bundle, ReadError>, lab: &LabFiles) -> (Contents, Vec
 
 fn read_bundle(folder: &Path, one: &HandedIn, limits: &Limits) -> Result<Bundle, ReadError> {
     let mut filler = Filler::new(limits);
-    for (name, given) in &one.entries {
+    if let Some(problem) = one.entries.iter().find_map(|entry| entry.problem.clone()) {
+        return Err(problem.into());
+    }
+    for naming::Entry { name, given, .. } in &one.entries {
         let place = folder.join(name);
         let kind = fs::symlink_metadata(&place)
             .map_err(|error| folder::failed(&place, error))?
@@ -250,7 +359,7 @@ fn read_bundle(folder: &Path, one: &HandedIn, limits: &Limits) -> Result<Bundle,
     let bundle = filler.finish();
     let archives: Vec<&String> =
         bundle.others.iter().filter(|path| Format::of(path).is_some()).collect();
-    if let ([inner], true, [(name, _)]) =
+    if let ([inner], true, [naming::Entry { name, .. }]) =
         (archives.as_slice(), bundle.sources.is_empty(), one.entries.as_slice())
     {
         let place: PathBuf = folder.join(name).join(inner);
@@ -285,11 +394,13 @@ mod tests {
         for (raw, expected) in table {
             assert_eq!(folder_name(raw), expected, "{raw:?}");
         }
-        let one = |id| HandedIn { students: vec![student(id)], ..HandedIn::default() };
-        let mut all = [one("a b"), one("a-b"), one("A/B"), one("a b")];
+        let one = |id| HandedIn { students: vec![student(id)], attempt: 1, ..HandedIn::default() };
+        let mut all = vec![one("a b"), one("a-b"), one("A/B"), one("a b"), one("Index.html")];
         let _ = assign(&mut all, None);
-        let ids: Vec<&str> = all.iter().map(|one| one.students[0].id.as_str()).collect();
-        assert_eq!(ids, ["a-b", "a-b~2", "A-B~3", "a-b"]);
+        let ids: Vec<(&str, u32)> =
+            all.iter().map(|one| (one.students[0].id.as_str(), one.attempt)).collect();
+        let expected = [("A-B~3", 1), ("Index.html~2", 1), ("a-b", 1), ("a-b", 2), ("a-b~2", 1)];
+        assert_eq!(ids, expected);
     }
 
     #[test]
@@ -301,13 +412,23 @@ mod tests {
         };
         let roster =
             [known("ada", "team1", "501"), known("bob", "team1", ""), known("eve", "", "")];
-        let mut all = [
-            HandedIn { students: vec![student("team1")], ..HandedIn::default() },
-            HandedIn { students: vec![known("lovelace_501", "", "501")], ..HandedIn::default() },
-        ];
-        let missing = assign(&mut all, Some(&roster));
-        assert_eq!(all[0].students.len(), 2);
-        assert_eq!(all[1].students[0].id, "ada");
-        assert_eq!(missing, [known("eve", "", "")]);
+        let one = |student| HandedIn { students: vec![student], ..HandedIn::default() };
+        let ids = |mut all: Vec<HandedIn>| {
+            let (missing, strangers) = assign(&mut all, Some(&roster));
+            let students = |one: &HandedIn| -> Vec<String> {
+                one.students.iter().map(|student| student.id.clone()).collect()
+            };
+            let all: Vec<String> = all.iter().map(|one| students(one).join("+")).collect();
+            let missing: Vec<String> = missing.into_iter().map(|student| student.id).collect();
+            format!("{} | {} | {}", all.join(" "), missing.join(" "), strangers.join(" "))
+        };
+        assert_eq!(ids(vec![one(student("team1"))]), "ada+bob | eve | ");
+        // A platform's file has the group's name and a number.
+        let team = Student { name: "Team 1".to_owned(), ..known("Team 1_77", "", "77") };
+        assert_eq!(ids(vec![one(team)]), "ada+bob | eve | ");
+        // One hands in for all; two speak for themselves.
+        assert_eq!(ids(vec![one(known("lovelace_501", "", "501"))]), "ada+bob | eve | ");
+        let each = vec![one(student("bob")), one(student("ada")), one(student("zoe"))];
+        assert_eq!(ids(each), "ada bob zoe | eve | zoe");
     }
 }

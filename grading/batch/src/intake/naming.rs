@@ -1,13 +1,14 @@
 //! Whose submission a file or folder is, in the naming schemes of Gradescope, Canvas and Moodle, and in
 //! a folder collected by hand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 
 use anyhow::Context as _;
 use serde::Deserialize;
 
-use super::Student;
-use super::archive::Format;
+use super::archive;
+use super::refusal::Problem;
+use super::{Found, Student};
 
 /// Files and folders that belong together: one attempt of one student or group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,45 +21,92 @@ pub(super) struct HandedIn {
     pub submitted: Option<String>,
     /// Whether the platform marks it as late.
     pub late: bool,
-    /// Names in the folder of submissions, each with the name that the student gave the file, where
-    /// the platform gave it another.
-    pub entries: Vec<(String, Option<String>)>,
+    /// What lies in the folder of submissions for it.
+    pub entries: Vec<Entry>,
+}
+
+/// A file or folder of the folder of submissions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Its name there.
+    pub name: String,
+    /// The name that the student gave the file, where the platform gave it another.
+    pub given: Option<String>,
+    /// Why it is not read, if its name or kind says so already.
+    pub problem: Option<Problem>,
+}
+
+impl HandedIn {
+    /// What is called `name`, handed in by these students.
+    fn by(students: Vec<Student>, name: &str, given: Option<String>) -> Self {
+        let entry = Entry { name: name.to_owned(), given, problem: None };
+        Self { students, attempt: 1, entries: vec![entry], ..Self::default() }
+    }
 }
 
 /// The file in which Gradescope says who handed in which folder.
 pub(super) const GRADESCOPE_METADATA: &str = "submission_metadata.yml";
 
-/// Sorts the names in a folder of submissions by student and attempt.
+/// Sorts what was found in a folder of submissions by student and attempt. Whatever was found is in what is
+/// returned, once.
 ///
 /// # Errors
 /// When Gradescope's metadata cannot be read.
-pub(super) fn sort(names: &[String], metadata: Option<&str>) -> anyhow::Result<Vec<HandedIn>> {
-    let metadata = metadata.map(read_metadata).transpose()?.unwrap_or_default();
+pub(super) fn sort(found: Found) -> anyhow::Result<Vec<HandedIn>> {
+    let metadata = found.metadata.as_deref().map(read_metadata).transpose()?.unwrap_or_default();
     let mut all: BTreeMap<(String, u32), HandedIn> = BTreeMap::new();
-    for name in names {
-        let found = gradescope(name, &metadata)
-            .or_else(|| moodle(name))
-            .or_else(|| canvas(name))
-            .unwrap_or_else(|| by_hand(name));
-        let key: Vec<&str> = found
-            .students
-            .iter()
-            .map(|student| match student.platform_id.as_str() {
-                "" => student.id.as_str(),
-                number => number,
-            })
-            .collect();
-        match all.entry((key.join("+"), found.attempt)) {
-            std::collections::btree_map::Entry::Vacant(place) => {
-                place.insert(found);
+    let mut in_folder = BTreeSet::new();
+    for (name, problem) in found.entries {
+        let mut one = gradescope(&name, &metadata)
+            .or_else(|| of_platform(&name))
+            .unwrap_or_else(|| by_hand(&name));
+        for entry in &mut one.entries {
+            entry.problem.clone_from(&problem);
+        }
+        in_folder.insert(stem(&name).to_owned());
+        // On Gradescope a folder is a submission; elsewhere a student's files belong together.
+        let owner = match metadata.contains_key(stem(&name)) || metadata.contains_key(&name) {
+            true => format!("/{name}"),
+            false => one.students.iter().map(owner).collect::<Vec<&str>>().join("+"),
+        };
+        match all.entry((owner, one.attempt)) {
+            btree_map::Entry::Vacant(place) => {
+                place.insert(one);
             }
-            std::collections::btree_map::Entry::Occupied(mut place) => {
-                place.get_mut().late |= found.late;
-                place.get_mut().entries.extend(found.entries);
+            btree_map::Entry::Occupied(mut place) => {
+                place.get_mut().late |= one.late;
+                place.get_mut().entries.extend(one.entries);
             }
         }
     }
+    for name in metadata.keys().filter(|name| !in_folder.contains(stem(name))) {
+        let mut lost = gradescope(name, &metadata).unwrap_or_else(|| by_hand(name));
+        for entry in &mut lost.entries {
+            entry.problem = Some(Problem::Unreadable(format!(
+                "{GRADESCOPE_METADATA} names `{name}`, which is not beside it; export the submissions again"
+            )));
+        }
+        all.insert((format!("/{name}"), 1), lost);
+    }
     Ok(all.into_values().collect())
+}
+
+/// Who handed in a file, as a platform or a person says it.
+fn owner(student: &Student) -> &str {
+    match student.platform_id.as_str() {
+        "" => &student.id,
+        number => number,
+    }
+}
+
+/// The name without an archive's ending.
+fn stem(name: &str) -> &str {
+    archive::without_ending(name)
+}
+
+/// Whether a learning platform names files like this: then it is somebody's, whatever it is.
+pub(super) fn of_platform(name: &str) -> Option<HandedIn> {
+    moodle(name).or_else(|| canvas(name))
 }
 
 type Metadata = BTreeMap<String, GradescopeSubmission>;
@@ -87,7 +135,7 @@ fn read_metadata(text: &str) -> anyhow::Result<Metadata> {
 }
 
 fn gradescope(name: &str, metadata: &Metadata) -> Option<HandedIn> {
-    let stem = Format::of(name).map_or(name, |(stem, _)| stem);
+    let stem = stem(name);
     let known = metadata.get(name).or_else(|| metadata.get(stem))?;
     let number = stem.rsplit('_').next().unwrap_or(stem);
     let students = known.submitters.iter().map(|submitter| {
@@ -115,13 +163,8 @@ fn gradescope(name: &str, metadata: &Metadata) -> Option<HandedIn> {
             ..Student::default()
         });
     }
-    Some(HandedIn {
-        students,
-        attempt: 1,
-        submitted: known.created_at.clone(),
-        late: false,
-        entries: vec![(name.to_owned(), None)],
-    })
+    let submitted = known.created_at.clone();
+    Some(HandedIn { submitted, ..HandedIn::by(students, name, None) })
 }
 
 /// `Ada Lovelace_9001_assignsubmission_file_`, or with a file's name behind it.
@@ -130,17 +173,14 @@ fn moodle(name: &str) -> Option<HandedIn> {
     let (full_name, number) = who.rsplit_once('_')?;
     let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     let file = file.trim_start_matches('_');
-    is_number.then(|| HandedIn {
-        students: vec![Student {
-            id: format!("{full_name}_{number}"),
-            name: full_name.to_owned(),
-            platform_id: number.to_owned(),
-            ..Student::default()
-        }],
-        attempt: 1,
-        entries: vec![(name.to_owned(), (!file.is_empty()).then(|| file.to_owned()))],
-        ..HandedIn::default()
-    })
+    let student = Student {
+        id: format!("{full_name}_{number}"),
+        name: full_name.to_owned(),
+        platform_id: number.to_owned(),
+        ..Student::default()
+    };
+    let given = (!file.is_empty()).then(|| file.to_owned());
+    is_number.then(|| HandedIn::by(vec![student], name, given))
 }
 
 /// `lovelaceada_LATE_501_88001_lab1.zip`.
@@ -159,18 +199,13 @@ fn canvas(name: &str) -> Option<HandedIn> {
     };
     let (user, _submission) = (number()?, number()?);
     let file = parts.next().filter(|file| !file.is_empty())?;
-    Some(HandedIn {
-        students: vec![Student {
-            id: format!("{who}_{user}"),
-            name: who.to_owned(),
-            platform_id: user.to_owned(),
-            ..Student::default()
-        }],
-        attempt: 1,
-        late,
-        entries: vec![(name.to_owned(), Some(without_attempt(file)))],
-        ..HandedIn::default()
-    })
+    let student = Student {
+        id: format!("{who}_{user}"),
+        name: who.to_owned(),
+        platform_id: user.to_owned(),
+        ..Student::default()
+    };
+    Some(HandedIn { late, ..HandedIn::by(vec![student], name, Some(without_attempt(file))) })
 }
 
 /// Canvas calls a file that was handed in again `client-1.rs`.
@@ -190,7 +225,7 @@ fn without_attempt(file: &str) -> String {
 
 /// `ada`, `ada+bob.zip` for a group, `ada#2.tar.gz` for a second attempt.
 fn by_hand(name: &str) -> HandedIn {
-    let stem = Format::of(name).map_or(name, |(stem, _)| stem);
+    let stem = stem(name);
     let (who, attempt) = match stem.rsplit_once('#') {
         Some((who, number)) if !who.is_empty() => match number.parse() {
             Ok(attempt) if attempt > 0 => (who, attempt),
@@ -204,7 +239,7 @@ fn by_hand(name: &str) -> HandedIn {
     if students.is_empty() {
         students.push(Student { id: who.to_owned(), ..Student::default() });
     }
-    HandedIn { students, attempt, entries: vec![(name.to_owned(), None)], ..HandedIn::default() }
+    HandedIn { attempt, ..HandedIn::by(students, name, None) }
 }
 
 #[cfg(test)]
@@ -212,8 +247,15 @@ mod tests {
     use super::*;
 
     fn sorted(names: &[&str], metadata: Option<&str>) -> Vec<HandedIn> {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        sort(&names, metadata).expect("the metadata is good")
+        sort(folder(names, metadata)).expect("the metadata is good")
+    }
+
+    fn folder(names: &[&str], metadata: Option<&str>) -> Found {
+        Found {
+            entries: names.iter().map(|name| ((*name).to_owned(), None)).collect(),
+            metadata: metadata.map(str::to_owned),
+            ..Found::default()
+        }
     }
 
     #[test]
@@ -229,7 +271,21 @@ mod tests {
             ("ada", "0017")
         );
         assert_eq!(group.submitted.as_deref(), Some("2026-11-20 10:00:00.000000000 Z"));
-        assert!(sort(&[], Some("- just\n- a list")).is_err());
+        assert!(sort(folder(&[], Some("- just\n- a list"))).is_err());
+    }
+
+    #[test]
+    fn on_gradescope_nobody_is_taken_for_somebody_else_and_nobody_is_lost() {
+        let submission = |number: u32, email: &str| {
+            format!("submission_{number}:\n  :submitters:\n  - :name: Ada\n    :email: {email}\n")
+        };
+        let metadata =
+            [(1, "ada@x.edu"), (2, "ada@y.edu"), (3, "eve@x.edu")].map(|(n, e)| submission(n, e));
+        let found = sorted(&["submission_1", "submission_2"], Some(&metadata.concat()));
+        let entries: Vec<(usize, bool)> =
+            found.iter().map(|one| (one.entries.len(), one.entries[0].problem.is_some())).collect();
+        assert_eq!(entries, [(1, false), (1, false), (1, true)]);
+        assert_eq!(found[2].students[0].id, "eve");
     }
 
     #[test]
@@ -244,9 +300,9 @@ mod tests {
         );
         assert_eq!(found.len(), 2);
         assert_eq!((found[0].students[0].id.as_str(), found[0].late), ("lovelaceada_501", true));
-        let names: Vec<_> = found[0].entries.iter().map(|(_, name)| name.as_deref()).collect();
+        let names: Vec<_> = found[0].entries.iter().map(|entry| entry.given.as_deref()).collect();
         assert_eq!(names, [Some("client.rs"), Some("lib.rs")]);
-        assert_eq!(found[1].entries[0].1.as_deref(), Some("my_lab.zip"));
+        assert_eq!(found[1].entries[0].given.as_deref(), Some("my_lab.zip"));
     }
 
     #[test]
@@ -264,5 +320,23 @@ mod tests {
             .collect();
         let expected = [("Ada B Lovelace_9001", 1), ("bob,eve", 1), ("kim", 1), ("kim", 2)];
         assert_eq!(ids, expected.map(|(id, attempt)| (id.to_owned(), attempt)));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_name_is_somebodys_once(
+            names in proptest::collection::btree_set(
+                "[a-z#+_0-9. é]{1,12}|[a-z]{1,4}_(LATE_)?[0-9]{1,3}_[0-9]{1,3}_[a-z.0-9-]{1,9}|[a-z ]{1,5}_[0-9]{1,3}_assignsubmission_file_[a-z.]{0,5}",
+                0..12,
+            ),
+        ) {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let sorted = sorted(&names, None);
+            let mut kept: Vec<&str> =
+                sorted.iter().flat_map(|one| &one.entries).map(|entry| entry.name.as_str()).collect();
+            kept.sort_unstable();
+            proptest::prop_assert_eq!(kept, names);
+            proptest::prop_assert!(sorted.iter().all(|one| !one.students.is_empty()));
+        }
     }
 }

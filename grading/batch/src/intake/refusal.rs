@@ -15,6 +15,9 @@ pub enum Refusal {
     /// A device, a pipe or a socket.
     #[error("`{0}` is not a file or a folder")]
     Special(String),
+    /// An archive of a kind that is not opened.
+    #[error("`{0}` cannot be opened here; hand in a .zip, a .tar or a .tar.gz")]
+    Format(String),
     /// A path that is not plain text.
     #[error("the name `{0}` is not plain UTF-8 text")]
     Name(String),
@@ -69,12 +72,24 @@ fn beside(found_in: &Option<String>) -> String {
     }
 }
 
+/// What is wrong with a submission before it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Problem {
+    /// The submission's fault: it is refused.
+    Refused(Refusal),
+    /// Our fault, or the platform's: to be tried again.
+    Unreadable(String),
+}
+
 /// What stops the reading of a submission.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The submission's fault: it is refused.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// What was handed in is not there.
+    #[error("{0}")]
+    Absent(String),
     /// Our fault, or the machine's: to be tried again.
     #[error("{path}: {error}")]
     Io {
@@ -83,4 +98,13 @@ pub enum ReadError {
         /// What the system said.
         error: std::io::Error,
     },
+}
+
+impl From<Problem> for ReadError {
+    fn from(problem: Problem) -> Self {
+        match problem {
+            Problem::Refused(refusal) => refusal.into(),
+            Problem::Unreadable(why) => Self::Absent(why),
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The roster: who takes the course, from a CSV of one's own, an exported Canvas gradebook or a Moodle
 //! grading worksheet.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
@@ -29,17 +30,72 @@ pub struct Student {
 }
 
 impl Student {
-    /// Whether this may be the same person: one of the names that identify a student agrees.
+    /// Whether this is the same person, as far as the numbers and addresses of platforms say.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
-        let same = |mine: &str, theirs: &str| {
-            !mine.is_empty() && mine.to_lowercase() == theirs.to_lowercase()
-        };
         same(&self.email, &other.email)
             || same(&self.sid, &other.sid)
             || same(&self.platform_id, &other.platform_id)
-            || same(&self.id, &other.id)
     }
+
+    /// Whether this may be the same person by login, and nothing speaks against it.
+    #[must_use]
+    pub fn may_be(&self, other: &Self) -> bool {
+        let contradicts = |mine: &str, theirs: &str| {
+            !mine.is_empty() && !theirs.is_empty() && !same(mine, theirs)
+        };
+        same(&self.id, &other.id)
+            && !contradicts(&self.email, &other.email)
+            && !contradicts(&self.sid, &other.sid)
+    }
+
+    /// What tells this student from others, where no roster does.
+    pub(super) fn person(&self) -> String {
+        let Self { platform_id, email, sid, id, .. } = self;
+        let names = [platform_id, email, sid, id].into_iter().find(|name| !name.is_empty());
+        names.cloned().unwrap_or_default()
+    }
+
+    /// Takes over what is known elsewhere and not here.
+    pub(super) fn complete_from(&mut self, other: Self) {
+        for (mine, theirs) in [
+            (&mut self.name, other.name),
+            (&mut self.email, other.email),
+            (&mut self.sid, other.sid),
+            (&mut self.platform_id, other.platform_id),
+        ] {
+            if mine.is_empty() {
+                *mine = theirs;
+            }
+        }
+    }
+}
+
+fn same(mine: &str, theirs: &str) -> bool {
+    !mine.is_empty() && mine.to_lowercase() == theirs.to_lowercase()
+}
+
+/// Where a student stands on the roster.
+pub(super) fn find(roster: &[Student], student: &Student) -> Option<usize> {
+    let by_number = roster.iter().position(|known| known.is(student));
+    by_number.or_else(|| roster.iter().position(|known| known.may_be(student)))
+}
+
+/// The members of the group that has this name, if it is one's.
+pub(super) fn group(roster: &[Student], name: &Student) -> Vec<Student> {
+    // Platforms take blanks and marks out of a group's name when they make a file's.
+    let letters = |text: &str| -> String {
+        text.chars()
+            .filter(|letter| letter.is_alphanumeric())
+            .flat_map(char::to_lowercase)
+            .collect()
+    };
+    let names = [letters(&name.id), letters(&name.name)];
+    let is_theirs = |student: &&Student| {
+        let group = letters(&student.group);
+        !group.is_empty() && names.contains(&group)
+    };
+    roster.iter().filter(is_theirs).cloned().collect()
 }
 
 /// The names that columns have, in our own roster, in Canvas and in Moodle.
@@ -64,8 +120,11 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<Student>> {
 fn parse(text: &[u8]) -> anyhow::Result<Vec<Student>> {
     // Spreadsheets and Moodle begin a file with a byte order mark.
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    let mut reader =
-        csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(text);
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter(text))
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_reader(text);
     let header: Vec<String> = reader.headers()?.iter().map(str::to_lowercase).collect();
     let is_canvas = header.iter().any(|name| name == "sis user id" || name == "sis login id");
     let column = |field: &str| {
@@ -90,7 +149,7 @@ fn parse(text: &[u8]) -> anyhow::Result<Vec<Student>> {
         let get = |field: usize| {
             columns[field].and_then(|column| record.get(column)).unwrap_or("").to_owned()
         };
-        let mut student = Student {
+        let student = Student {
             id: get(0),
             name: get(1),
             email: get(2),
@@ -103,15 +162,48 @@ fn parse(text: &[u8]) -> anyhow::Result<Vec<Student>> {
         let Some(first) = names.into_iter().find(|name| !name.is_empty()) else {
             continue; // the row with the points possible, or a test student
         };
-        if student.id.is_empty() {
-            student.id = first.split('@').next().unwrap_or(first).to_owned();
-        }
-        if let Some(twice) = students.iter().find(|other| other.is(&student)) {
-            bail!("`{}` is there twice", twice.id);
+        let twice = |other: &&Student| other.is(&student) || same(&other.id, &student.id);
+        if students.iter().any(|other| twice(&other)) {
+            let line = record.position().map_or(0, csv::Position::line);
+            bail!("line {line}: `{first}` is there twice");
         }
         students.push(student);
     }
+    name_by_address(&mut students);
     Ok(students)
+}
+
+/// Students without a login are called as their address begins, if nobody else is.
+fn name_by_address(students: &mut [Student]) {
+    let mut count: BTreeMap<String, usize> = BTreeMap::new();
+    let short = |student: &Student| {
+        let Student { id, email, sid, platform_id, .. } = student;
+        let first = [id, email, sid, platform_id].into_iter().find(|name| !name.is_empty());
+        let first = first.cloned().unwrap_or_default();
+        let login = first.split('@').next().filter(|login| !login.is_empty());
+        (login.unwrap_or(&first).to_owned(), first)
+    };
+    for student in students.iter() {
+        let name = if student.id.is_empty() { short(student).0 } else { student.id.clone() };
+        *count.entry(name.to_lowercase()).or_default() += 1;
+    }
+    let mut taken: BTreeSet<String> =
+        students.iter().map(|student| student.id.to_lowercase()).collect();
+    for student in students.iter_mut().filter(|student| student.id.is_empty()) {
+        let (login, first) = short(student);
+        let plain = if count[&login.to_lowercase()] > 1 { first } else { login };
+        let numbered = (2..).map(|number| format!("{plain}~{number}"));
+        let mut free = std::iter::once(plain.clone()).chain(numbered);
+        let free = free.find(|name| taken.insert(name.to_lowercase()));
+        student.id = free.unwrap_or(plain);
+    }
+}
+
+/// What stands between the cells: spreadsheets in some languages write semicolons.
+fn delimiter(text: &[u8]) -> u8 {
+    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let count = |wanted: u8| line.iter().filter(|byte| **byte == wanted).count();
+    [b'\t', b';', b','].into_iter().max_by_key(|delimiter| count(*delimiter)).unwrap_or(b',')
 }
 
 #[cfg(test)]
@@ -146,6 +238,39 @@ mod tests {
     fn a_roster_without_students_or_with_one_twice_is_an_error() {
         assert!(parse(b"colour\nred\n").is_err());
         let twice = parse(b"student,email\na,x@y\nb,X@Y\n").expect_err("one is there twice");
-        assert_eq!(twice.to_string(), "`a` is there twice");
+        assert_eq!(twice.to_string(), "line 3: `b` is there twice");
+    }
+
+    #[test]
+    fn people_with_one_login_at_two_places_are_two() {
+        let roster = parse("email;name\nada@x.edu;A\nADA@y.edu;B\neve@x.edu;E\n".as_bytes());
+        let roster = roster.expect("it is a roster, with semicolons");
+        let ids: Vec<&str> = roster.iter().map(|student| student.id.as_str()).collect();
+        assert_eq!(ids, ["ada@x.edu", "ADA@y.edu", "eve"]);
+        let by = |id: &str, email: &str| Student {
+            id: id.to_owned(),
+            email: email.to_owned(),
+            ..Student::default()
+        };
+        assert_eq!(find(&roster, &by("ada", "ada@y.edu")), Some(1));
+        assert_eq!(find(&roster, &by("eve", "")), Some(2));
+        assert_eq!(find(&roster, &by("eve", "eve@z.edu")), None);
+    }
+
+    proptest::proptest! {
+        /// Whatever a roster holds: it is read or refused, and whoever has a name in it is there.
+        #[test]
+        fn nobody_is_lost_and_nothing_panics(
+            text in "(student|email|name|sid)([,;](email|name|group))?\n([a-c@,;\"\u{feff}é\n\r0-9]{0,30}\n){0,6}",
+            broken in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..40),
+        ) {
+            let _ = parse(&broken);
+            if let Ok(students) = parse(text.as_bytes()) {
+                let ids: BTreeSet<String> =
+                    students.iter().map(|student| student.id.to_lowercase()).collect();
+                proptest::prop_assert_eq!(ids.len(), students.len());
+                proptest::prop_assert!(students.iter().all(|student| !student.id.is_empty()));
+            }
+        }
     }
 }

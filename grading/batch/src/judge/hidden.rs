@@ -13,17 +13,33 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result, bail};
-use faultlab_harness::build::Workspace;
+use faultlab_harness::build::{Libraries, Workspace};
 use faultlab_suites::{Part, Suite, TestNumber};
 
 use crate::store;
 
-/// Gives the hidden parts of the suite; set in a grader that was compiled with some.
-static PARTS: OnceLock<fn() -> Vec<Part>> = OnceLock::new();
+/// What is hidden in a program that was compiled with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Compiled {
+    /// Gives the hidden parts of the suite.
+    pub parts: fn() -> Vec<Part>,
+    /// The suite's seed.
+    pub seed: Option<u64>,
+    /// The hash of both.
+    pub hash: &'static str,
+}
 
-/// Makes these parts the hidden ones of this process.
-pub(crate) fn set(parts: fn() -> Vec<Part>) {
-    let _ = PARTS.set(parts);
+/// What is hidden in this program.
+static COMPILED: OnceLock<Compiled> = OnceLock::new();
+
+/// Makes this the hidden things of this process.
+pub(crate) fn set(compiled: Compiled) {
+    let _ = COMPILED.set(compiled);
+}
+
+/// The seed and the hash of what is hidden in this program, if something is.
+pub(crate) fn compiled() -> Option<(Option<u64>, String)> {
+    COMPILED.get().map(|compiled| (compiled.seed, compiled.hash.to_owned()))
 }
 
 /// A suite with the hidden parts added.
@@ -37,7 +53,7 @@ pub(super) fn numbers() -> Vec<TestNumber> {
 }
 
 fn parts() -> Vec<Part> {
-    PARTS.get().map(|parts| parts()).unwrap_or_default()
+    COMPILED.get().map(|compiled| (compiled.parts)()).unwrap_or_default()
 }
 
 /// What a folder of hidden things holds.
@@ -57,6 +73,9 @@ impl Hidden {
     /// # Errors
     /// When it holds neither tests nor a seed, or the seed is no number.
     pub fn read(folder: &Path) -> Result<Self> {
+        if !folder.is_dir() {
+            bail!("{} is no folder", folder.display());
+        }
         let tests = folder.join("tests.rs");
         let tests = tests.is_file().then_some(tests);
         let seed = fs::read_to_string(folder.join("seed")).ok();
@@ -75,21 +94,34 @@ impl Hidden {
     /// # Errors
     /// When the tests do not compile.
     pub fn grader(&self, workspace: &Workspace) -> Result<Option<PathBuf>> {
-        let Some(tests) = &self.tests else { return Ok(None) };
+        self.tests.as_ref().map(|_| self.program(workspace)).transpose()
+    }
+
+    /// A grader that holds all that is hidden, compiled unless it is there.
+    ///
+    /// # Errors
+    /// When the tests do not compile.
+    pub fn program(&self, workspace: &Workspace) -> Result<PathBuf> {
         let this = env::current_exe().context("where is this program?")?;
         let place = this.parent().context("this program is in no folder")?;
         // A grader that is built anew needs its hidden tests built anew.
         let built = fs::metadata(&this)?.modified()?;
         let program = place.join(format!("grade-hidden-{}", &self.hash[..16]));
         if fs::metadata(&program).and_then(|known| known.modified()).is_ok_and(|at| at > built) {
-            return Ok(Some(program));
+            return Ok(program);
         }
-        let libraries = super::libraries(workspace)?;
+        let libraries = Libraries::of_package(workspace, "faultlab-batch")?;
         let main = program.with_extension("rs");
-        let tests = tests.canonicalize()?;
+        let tests = match &self.tests {
+            Some(tests) => format!("#[path = {:?}]\nmod hidden;\n", tests.canonicalize()?),
+            None => "mod hidden { pub fn parts() -> Vec<faultlab_suites::Part> { Vec::new() } }\n"
+                .to_owned(),
+        };
+        let (seed, hash) = (self.seed, &self.hash);
         let text = format!(
-            "#[path = {tests:?}]\nmod hidden;\n\nfn main() -> std::process::ExitCode {{\n    \
-             faultlab_batch::cli::main_with(hidden::parts)\n}}\n"
+            "{tests}\nfn main() -> std::process::ExitCode {{\n    \
+             faultlab_batch::cli::main_with(faultlab_batch::judge::hidden::Compiled {{\n        \
+             parts: hidden::parts,\n        seed: {seed:?},\n        hash: {hash:?},\n    }})\n}}\n"
         );
         store::write(&main, text.as_bytes())?;
         let mut command = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
@@ -97,8 +129,7 @@ impl Hidden {
         let mut dependencies = OsString::from("dependency=");
         dependencies.push(&libraries.dependencies);
         command.arg("-L").arg(dependencies);
-        let batch = ("faultlab_batch".to_owned(), place.join("libfaultlab_batch.rlib"));
-        for (name, file) in libraries.files.iter().chain([(&batch.0, &batch.1)]) {
+        for (name, file) in &libraries.files {
             let mut library = OsString::from(format!("{name}="));
             library.push(file);
             command.arg("--extern").arg(library);
@@ -108,7 +139,7 @@ impl Hidden {
         if !output.status.success() {
             bail!("the hidden tests do not compile:\n{}", String::from_utf8_lossy(&output.stderr));
         }
-        Ok(Some(program))
+        Ok(program)
     }
 }
 

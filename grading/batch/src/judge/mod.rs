@@ -20,7 +20,6 @@ use faultlab_harness::report::{PartReport, Report, Status, TestReport, Timing};
 use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds, property};
 use faultlab_sandbox::Sandbox;
 use faultlab_suites::{Points, SEED, SEEDS, Suite, Test, TestNumber};
-use jiff::Timestamp;
 
 pub use confined::{launcher, sandbox};
 pub use worker::serve;
@@ -52,21 +51,22 @@ pub fn judge(store: &Store, key: &Key, so_far: &mut dyn FnMut(&Report)) -> anyho
     let suite = suite(&spec.lab)?;
     let sandbox = sandbox(&launcher()?, spec.require_sandbox)?;
     let bench = Bench { store, key, spec: &spec, suite: &suite, sandbox: &sandbox };
-    let report = bench.grade(&workspace, &lab, so_far)?;
+    let (report, recovered) = bench.grade(&workspace, &lab, so_far)?;
     let outcome = Outcome {
         schema: outcome::SCHEMA.to_owned(),
         key: key.clone(),
         hashes,
         confinement: sandbox.tier().to_string(),
         shapes: shapes(&report, &store.unit(key).join("traces")),
-        flaky: Vec::new(),
+        flaky: flaky(&report),
         hidden: hidden::numbers(),
         report,
         timing: OutcomeTiming {
-            graded_at: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            graded_at: outcome::moment(),
             machine: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             wall_ms: millis(started.elapsed()),
             cpu_ms: cpu_ms(),
+            recovered,
         },
     };
     store.put_outcome(&outcome).context("the outcome cannot be kept")
@@ -127,7 +127,7 @@ impl Bench<'_> {
         workspace: &Workspace,
         lab: &Lab,
         so_far: &mut dyn FnMut(&Report),
-    ) -> anyhow::Result<Report> {
+    ) -> anyhow::Result<(Report, Vec<TestNumber>)> {
         let Self { store, key, spec, suite, sandbox } = *self;
         let compiling = Instant::now();
         let libraries = libraries(workspace)?;
@@ -138,7 +138,7 @@ impl Bench<'_> {
             Ok(program) => program,
             Err(error) => {
                 let error = error.downcast::<CompileError>()?;
-                return Ok(does_not_compile(spec, suite, &error));
+                return Ok((does_not_compile(spec, suite, &error), Vec::new()));
             }
         };
         let compile_ms = millis(compiling.elapsed());
@@ -154,6 +154,7 @@ impl Bench<'_> {
             seeds: Seeds::Derived { suite: spec.seed, count: spec.seeds },
             workers: 1,
             worker: instructions.command()?,
+            apart: true,
             traces,
             reproduce: &reproduce,
         };
@@ -177,7 +178,8 @@ impl Bench<'_> {
             bail!("test {}: {reason}", test.number);
         }
         let run_ms = millis(running.elapsed());
-        Ok(report(spec, suite, tests, Timing { compile_ms, run_ms, handlers: result.handlers }))
+        let timing = Timing { compile_ms, run_ms, handlers: result.handlers };
+        Ok((report(spec, suite, tests, timing), result.recovered))
     }
 }
 
@@ -280,7 +282,7 @@ fn reproduce(spec: &Spec, number: TestNumber, seed: Option<u64>) -> String {
     if let Some(seed) = seed {
         command.push_str(&format!(" --only-seed {seed}"));
     } else {
-        if spec.seed != SEED {
+        if spec.seed != SEED && !spec.seed_is_hidden {
             command.push_str(&format!(" --seed {}", spec.seed));
         }
         if spec.seeds != SEEDS {
@@ -288,6 +290,12 @@ fn reproduce(spec: &Spec, number: TestNumber, seed: Option<u64>) -> String {
         }
     }
     command
+}
+
+/// The tests of which one seed's runs did not go the same way when they were repeated.
+fn flaky(report: &Report) -> Vec<TestNumber> {
+    let differs = |test: &&TestReport| test.property.as_deref() == Some(property::DETERMINISM);
+    report.tests.iter().filter(differs).map(|test| test.number).collect()
 }
 
 /// The shapes of the runs that are shown, by the test's number.

@@ -22,17 +22,16 @@ struct Packed {
     files: BTreeMap<String, PathBuf>,
 }
 
-/// Packs a grader of one lab into a folder. It is to be started as `FOLDER/target/lab/grade`, with
+/// Packs a grader of one lab, this program or one with hidden tests, into a folder. It is to be started as `FOLDER/target/lab/grade`, with
 /// `FAULTLAB_ROOT=FOLDER`.
 ///
 /// # Errors
 /// When something cannot be copied.
-pub fn pack(folder: &Path, lab: &Lab, libraries: &Libraries) -> Result<()> {
+pub fn pack(folder: &Path, program: &Path, lab: &Lab, libraries: &Libraries) -> Result<()> {
     let place = folder.join("target/lab");
     let deps = place.join("deps");
     fs::create_dir_all(&deps).with_context(|| deps.display().to_string())?;
-    let program = env::current_exe().context("where is this program?")?;
-    copy(&program, &place.join("grade"))?;
+    copy(program, &place.join("grade"))?;
     copy(&super::launcher()?, &place.join("grade-confine"))?;
     for entry in fs::read_dir(&libraries.dependencies)? {
         let path = entry?.path();

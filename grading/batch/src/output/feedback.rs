@@ -7,6 +7,7 @@ use faultlab_suites::Points;
 use super::text::{Html, markdown, markdown_block};
 use crate::book::{Entry, Status};
 use crate::grade::{Change, TestGrade};
+use crate::outcome::HIDDEN_TITLE;
 
 /// A test, as the student sees it.
 pub struct Shown<'f> {
@@ -22,7 +23,7 @@ impl Shown<'_> {
     /// The title; a hidden test's stays hidden.
     #[must_use]
     pub fn title(&self) -> &str {
-        if self.hidden { "a hidden test" } else { &self.test.title }
+        if self.hidden { HIDDEN_TITLE } else { &self.test.title }
     }
 
     /// The points that are missing.

@@ -1,21 +1,23 @@
 //! `results.json`, as Gradescope reads it.
 
-use faultlab_suites::Points;
-use serde::Serialize;
-use serde_json::{Value, json};
-
 use super::feedback::{self, Shown};
 use super::text::{markdown, markdown_block, plain};
-use crate::book::{Entry, Status};
+use crate::book::{Attempt, Entry, Status};
+use faultlab_suites::Points;
+use serde::Serialize;
 
 /// The document.
 #[derive(Debug, Serialize)]
 struct Results {
-    score: Value,
+    /// Without it, and without tests, Gradescope shows that the autograder failed, and gives no points: what is
+    /// wanted where something went wrong on our side.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<Points>,
     output: String,
     output_format: &'static str,
     visibility: &'static str,
     stdout_visibility: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     tests: Vec<TestResult>,
 }
 
@@ -23,8 +25,8 @@ struct Results {
 struct TestResult {
     number: String,
     name: String,
-    score: Value,
-    max_score: Value,
+    score: Points,
+    max_score: Points,
     status: &'static str,
     output: String,
     output_format: &'static str,
@@ -47,11 +49,16 @@ pub fn results(entry: &Entry<'_>, visibility: &'static str) -> Vec<u8> {
         (Status::Refused, Some(reason)) => output.push_str(&format!("\n{}\n", markdown(reason))),
         _ => {}
     }
+    if attempt.and_then(Attempt::report).is_some_and(|report| !report.complete) {
+        output.push_str(
+            "\nThis is what is known so far. If it stays, the time was up: hand in again.\n",
+        );
+    }
     let (lost, kept) = feedback::tests(entry);
     let mut shown: Vec<Shown<'_>> = lost.into_iter().chain(kept).collect();
     shown.sort_by_key(|shown| shown.test.number);
     let results = Results {
-        score: number(entry.points().unwrap_or_default()),
+        score: entry.points(),
         output,
         output_format: "md",
         visibility,
@@ -68,8 +75,8 @@ fn test(shown: &Shown<'_>, visibility: &'static str) -> TestResult {
     TestResult {
         number: shown.test.number.to_string(),
         name: plain(shown.title()).into_owned(),
-        score: number(shown.grade.earned),
-        max_score: number(shown.grade.possible),
+        score: shown.grade.earned,
+        max_score: shown.grade.possible,
         status: if whole { "passed" } else { "failed" },
         output,
         output_format: "md",
@@ -77,6 +84,31 @@ fn test(shown: &Shown<'_>, visibility: &'static str) -> TestResult {
     }
 }
 
-fn number(points: Points) -> Value {
-    json!(points)
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::samples::book;
+
+    #[test]
+    fn an_error_on_our_side_has_no_score() {
+        let book = book();
+        let of = |id: &str| -> Value {
+            let entries = book.entries();
+            let entry = entries.iter().find(|entry| entry.student.id == id).expect("a student");
+            serde_json::from_slice(&results(entry, "visible")).expect("it is JSON")
+        };
+        let ada = of("ada");
+        assert_eq!(ada["score"], json!(7));
+        assert_eq!(ada["tests"][1]["score"], json!(2));
+        assert_eq!(ada["tests"][1]["max_score"], json!(10));
+        assert_eq!(ada["tests"][1]["status"], json!("failed"));
+        for refused in ["bob", "eve"] {
+            assert_eq!(of(refused)["score"], json!(0));
+        }
+        let kim = of("kim");
+        assert_eq!((kim.get("score"), kim.get("tests")), (None, None), "{kim}");
+        assert!(kim["output"].as_str().expect("a text").starts_with("no grade yet"), "{kim}");
+    }
 }

@@ -5,7 +5,7 @@ use faultlab_suites::Points;
 use sha2::{Digest as _, Sha256};
 
 use super::feedback::Lab;
-use super::statistics::{self, Group, Histogram, TestFigures};
+use super::statistics::{self, Flaky, Group, Histogram, TestFigures};
 use super::text::Html;
 use crate::book::{Book, Entry, Status};
 
@@ -29,7 +29,7 @@ struct Page<'b> {
     histogram: Histogram,
     tests: Vec<TestFigures<'b>>,
     groups: Vec<Group<'b>>,
-    flaky: Vec<(String, String)>,
+    flaky: Vec<Flaky<'b>>,
     slowest: Vec<(&'b str, u64, u64)>,
     broken: Vec<(&'b str, &'b str)>,
     how: &'b [(&'static str, String)],
@@ -58,7 +58,6 @@ pub fn html(book: &Book, lab: Lab<'_>, how: &[(&'static str, String)]) -> String
         Status::InfrastructureError,
     ];
     let count = |status| entries.iter().filter(|entry| entry.status() == status).count();
-    let flaky = statistics::flaky(book);
     let page = Page {
         lab: lab.name,
         title: lab.title,
@@ -71,7 +70,7 @@ pub fn html(book: &Book, lab: Lab<'_>, how: &[(&'static str, String)]) -> String
         histogram: statistics::histogram(&points, possible),
         tests: statistics::tests(&entries),
         groups: statistics::groups(&entries),
-        flaky: flaky.iter().map(|(number, ids)| (number.to_string(), ids.join(", "))).collect(),
+        flaky: statistics::flaky(book),
         slowest: slowest(&entries),
         broken: broken(&entries),
         how,
@@ -109,23 +108,28 @@ fn broken<'b>(entries: &[Entry<'b>]) -> Vec<(&'b str, &'b str)> {
 /// A bar of the histogram.
 struct Bar {
     x: usize,
+    middle: usize,
+    width: usize,
     y: u64,
     height: u64,
     label: String,
     count: u64,
 }
 
-/// The histogram's height and the width of a bar, in the picture's units.
-const PICTURE: (u64, usize) = (150, 40);
+/// The histogram's height and width, in the picture's units.
+const PICTURE: (u64, usize) = (150, 960);
 
 impl Page<'_> {
     fn bars(&self) -> Vec<Bar> {
         let most = self.histogram.bins.iter().copied().max().unwrap_or(0).max(1);
+        let width = PICTURE.1 / self.histogram.bins.len().max(1);
         let bars = self.histogram.bins.iter().enumerate().map(|(index, count)| {
             let height = count * PICTURE.0 / most;
             let from = self.histogram.width.as_hundredths() * index as u64;
             Bar {
-                x: index * PICTURE.1,
+                x: index * width + width / 8,
+                middle: index * width + width / 2,
+                width: width - width / 4,
                 y: 20 + PICTURE.0 - height,
                 height,
                 label: Points::hundredths(from).to_string(),
@@ -136,7 +140,7 @@ impl Page<'_> {
     }
 
     fn picture_width(&self) -> usize {
-        self.histogram.bins.len() * PICTURE.1
+        PICTURE.1
     }
 
     fn part(&self, entry: &Entry<'_>, part: &u32) -> String {

@@ -12,8 +12,10 @@ pub mod tables;
 mod text;
 
 use std::fs;
+use std::io::ErrorKind;
 
 use anyhow::Context as _;
+use faultlab_harness::report::Report;
 
 pub use feedback::Lab;
 pub use gradescope::results as gradescope;
@@ -40,16 +42,53 @@ pub fn student(store: &Store, entry: &Entry<'_>, lab: Lab<'_>) -> anyhow::Result
         ("gradescope.json", gradescope(entry, "visible")),
     ];
     if let Some(outcome) = entry.attempt().and_then(|attempt| attempt.outcome.as_ref()) {
-        let report = &outcome.report;
-        documents.push(("junit.xml", faultlab_harness::report::to_junit(report).into_bytes()));
-        documents
-            .push(("build.log", report.compile_error.clone().unwrap_or_default().into_bytes()));
+        let report = outcome.public_report();
+        documents.push(("junit.xml", faultlab_harness::report::to_junit(&report).into_bytes()));
+        documents.push(("build.log", build_log(&report).into_bytes()));
     }
     for (name, bytes) in documents {
         let path = folder.join(name);
         write_changed(&path, &bytes).with_context(|| path.display().to_string())?;
     }
     Ok(())
+}
+
+/// What the compiler said, and that it said nothing where it did not.
+fn build_log(report: &Report) -> String {
+    match &report.compile_error {
+        Some(error) => plain(error).into_owned(),
+        None => "it compiles\n".to_owned(),
+    }
+}
+
+/// The names of a student's documents.
+const DOCUMENTS: [&str; 6] =
+    ["result.json", "feedback.html", "feedback.md", "gradescope.json", "junit.xml", "build.log"];
+
+/// Removes the documents of students who are no longer in the results, because they are not in the batch or
+/// have another name in it. Nothing else is removed, whoever put it there.
+///
+/// # Errors
+/// When what was rendered cannot be listed or removed.
+pub fn tidy(store: &Store, book: &Book) -> anyhow::Result<()> {
+    let path = store.work().join("students");
+    let before = fs::read_to_string(&path).unwrap_or_default();
+    let now: Vec<String> =
+        book.entries().iter().map(|entry| format!("{}\n", entry.student.id)).collect();
+    let gone = before.lines().filter(|id| !now.contains(&format!("{id}\n")));
+    for folder in gone.map(|id| store.student(id)) {
+        for document in DOCUMENTS.map(|name| folder.join(name)) {
+            match fs::remove_file(&document) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(error).with_context(|| document.display().to_string());
+                }
+                _ => {}
+            }
+        }
+        // It stays where somebody else put something into it.
+        let _ = fs::remove_dir(&folder);
+    }
+    write_changed(&path, now.concat().as_bytes()).with_context(|| path.display().to_string())
 }
 
 /// Renders the documents about the whole batch. `how` says how it was graded, line by line.

@@ -4,10 +4,10 @@ use faultlab_harness::report::Report;
 use faultlab_suites::{Points, TestNumber};
 use serde::{Deserialize, Serialize};
 
-use crate::book::{Attempt, Entry, Status};
+use crate::book::{Entry, Status};
 use crate::grade::Grade;
 use crate::intake::{Student, Submission};
-use crate::outcome::OutcomeTiming;
+use crate::outcome::{Outcome, OutcomeTiming};
 use crate::store::Hashes;
 
 /// The name and version of the document's format.
@@ -101,7 +101,7 @@ pub fn result(entry: &Entry<'_>) -> StudentResult {
         flaky: outcome.map(|outcome| outcome.flaky.clone()).unwrap_or_default(),
         timing: outcome.map(|outcome| outcome.timing.clone()),
     };
-    StudentResult { report: attempt.and_then(Attempt::report).cloned(), grading }
+    StudentResult { report: outcome.map(Outcome::public_report), grading }
 }
 
 fn others(submission: &Submission, id: &str) -> Vec<String> {
@@ -113,7 +113,7 @@ fn attempts(entry: &Entry<'_>) -> Vec<OtherAttempt> {
     let all = entry.attempts.iter().enumerate().map(|(index, attempt)| OtherAttempt {
         attempt: attempt.submission.attempt,
         status: attempt.status,
-        points: attempt.points(),
+        points: attempt.points(&entry.student.id),
         counts: index == entry.counts,
     });
     all.collect()

@@ -276,4 +276,31 @@ zoe,,not-submitted,,,,,,,
         assert_eq!(text(filled.csv), expected);
         assert!(fill_moodle(&book(), b"Email address\n").is_err());
     }
+
+    proptest::proptest! {
+        /// Whatever an exported grade book holds, nothing but grades and feedback changes in it.
+        #[test]
+        fn what_is_not_a_grade_stays(
+            rows in proptest::collection::vec(
+                proptest::collection::vec("[a-z ,\"\n=é]{0,6}|ada|501", 1..5), 0..5),
+            broken in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60),
+        ) {
+            let _ = fill_canvas(&book(), &broken, "Lab");
+            let _ = fill_moodle(&book(), &broken);
+            let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
+            writer.write_record(["Student", "SIS Login ID", "Lab 1 (7)"]).expect("memory");
+            rows.iter().for_each(|row| writer.write_record(row).expect("memory"));
+            let exported = writer.into_inner().expect("memory");
+            let filled = fill_canvas(&book(), &exported, "Lab").expect("it is a grade book");
+            let (before, after) = (Table::read(&exported), Table::read(&filled.csv));
+            let (before, after) = (before.expect("it is"), after.expect("it is"));
+            proptest::prop_assert_eq!(before.header, after.header);
+            proptest::prop_assert_eq!(before.rows.len(), after.rows.len());
+            for (before, after) in before.rows.iter().zip(&after.rows) {
+                for (column, cell) in before.iter().enumerate().filter(|(column, _)| *column != 2) {
+                    proptest::prop_assert_eq!(Some(cell), after.get(column));
+                }
+            }
+        }
+    }
 }

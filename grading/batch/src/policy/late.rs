@@ -17,7 +17,7 @@ pub struct Late {
     pub due: Timestamp,
     /// So many minutes more cost nothing.
     #[serde(default)]
-    pub grace_minutes: i64,
+    pub grace_minutes: u32,
     /// What each day that has begun costs, in hundredths of what was earned.
     pub percent_per_day: u64,
     /// What being late costs at most, in hundredths of what was earned.
@@ -25,7 +25,10 @@ pub struct Late {
     pub percent_max: u64,
     /// More hours until it is due, by student.
     #[serde(default)]
-    pub extension_hours: BTreeMap<String, i64>,
+    pub extension_hours: BTreeMap<String, u32>,
+    /// When a student handed in, where the platform does not say it, or says it wrongly.
+    #[serde(default, deserialize_with = "moments")]
+    pub submitted: BTreeMap<String, Timestamp>,
 }
 
 fn everything() -> u64 {
@@ -53,16 +56,18 @@ impl Late {
     /// extension of its members.
     #[must_use]
     pub fn judge(&self, students: &[&str], submitted: Option<&str>) -> Lateness {
-        let Some(submitted) = submitted else {
-            return Lateness::Unknown("the time of submission is not known".to_owned());
-        };
-        let submitted = match parse_moment(submitted) {
-            Ok(submitted) => submitted,
-            Err(error) => return Lateness::Unknown(format!("{error:#}")),
+        let by_hand = students.iter().filter_map(|id| self.submitted.get(*id)).max();
+        let submitted = match (by_hand, submitted.map(parse_moment)) {
+            (Some(moment), _) => *moment,
+            (None, Some(Ok(moment))) => moment,
+            (None, Some(Err(error))) => return Lateness::Unknown(format!("{error:#}")),
+            (None, None) => {
+                return Lateness::Unknown("the time of submission is not known".to_owned());
+            }
         };
         let hours = students.iter().filter_map(|id| self.extension_hours.get(*id)).max();
-        let allowed = SignedDuration::from_hours(hours.copied().unwrap_or(0))
-            + SignedDuration::from_mins(self.grace_minutes);
+        let allowed = SignedDuration::from_hours(hours.copied().unwrap_or(0).into())
+            + SignedDuration::from_mins(self.grace_minutes.into());
         let late = submitted.duration_since(self.due) - allowed;
         if late <= SignedDuration::ZERO {
             return Lateness::InTime;
@@ -89,6 +94,14 @@ impl Lateness {
 fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
     let text = String::deserialize(deserializer)?;
     parse_moment(&text).map_err(|error| de::Error::custom(format!("{error:#}")))
+}
+
+fn moments<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, Timestamp>, D::Error> {
+    let texts = BTreeMap::<String, String>::deserialize(deserializer)?;
+    let parsed = texts.into_iter().map(|(student, text)| Ok((student, parse_moment(&text)?)));
+    parsed.collect::<anyhow::Result<_>>().map_err(|error| de::Error::custom(format!("{error:#}")))
 }
 
 /// Reads a moment: RFC 3339, or as Gradescope writes it (`2026-11-20 10:00:00.000000000 Z`, `... +0100`).
@@ -120,6 +133,8 @@ mod tests {
             percent_per_day: 20,
             percent_max: 50,
             extension_hours: [("ada".to_owned(), 48)].into(),
+            submitted: [("kim".to_owned(), parse_moment("2026-11-21T12:00:00Z").expect("it is"))]
+                .into(),
         }
     }
 
@@ -136,6 +151,7 @@ mod tests {
             assert_eq!(late().judge(&["bob"], Some(submitted)), expected, "{submitted}");
         }
         assert_eq!(late().judge(&["bob", "ada"], Some("2026-11-22T20:00:00Z")), Lateness::InTime);
+        assert_eq!(late().judge(&["kim"], None), Lateness::Late { days: 1, percent: 20 });
         assert!(matches!(late().judge(&["bob"], Some("yesterday")), Lateness::Unknown(_)));
         assert!(matches!(late().judge(&["bob"], None), Lateness::Unknown(_)));
     }

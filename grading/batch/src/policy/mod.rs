@@ -7,8 +7,8 @@ mod rounding;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::Context as _;
-use faultlab_suites::{Points, TestNumber};
+use anyhow::{Context as _, bail};
+use faultlab_suites::{Points, Suite, TestNumber};
 use serde::Deserialize;
 
 pub use late::{Late, Lateness};
@@ -75,6 +75,34 @@ pub struct TestPolicy {
     pub points: Option<Points>,
 }
 
+impl Policy {
+    /// Whether every test that it names is one of the suite's.
+    ///
+    /// # Errors
+    /// Names the first one that is not.
+    pub fn check(&self, suite: &Suite) -> anyhow::Result<()> {
+        self.tests.keys().try_for_each(|number| check_test(suite, *number))
+    }
+
+    /// The students whom it names.
+    pub fn students(&self) -> impl Iterator<Item = &str> {
+        let late = self.late.iter();
+        late.flat_map(|late| late.extension_hours.keys().chain(late.submitted.keys()))
+            .map(String::as_str)
+    }
+}
+
+/// Whether a suite has a test of this number.
+///
+/// # Errors
+/// When it has none.
+pub fn check_test(suite: &Suite, number: TestNumber) -> anyhow::Result<()> {
+    match suite.tests().any(|test| test.number() == number) {
+        true => Ok(()),
+        false => bail!("{} has no test {number}", suite.lab()),
+    }
+}
+
 impl std::str::FromStr for Policy {
     type Err = toml::de::Error;
 
@@ -118,6 +146,28 @@ mod tests {
             "[late]\ndue = \"tomorrow\"\npercent_per_day = 1",
         ] {
             assert!(wrong.parse::<Policy>().is_err(), "{wrong}");
+        }
+    }
+
+    proptest::proptest! {
+        /// Whatever a policy says: it is refused, or applied to any points without a panic.
+        #[test]
+        fn policies_are_refused_or_applied(
+            text in "(attempts|\\[late\\]|\\[rounding\\]|\\[tests|[a-z_]{1,6}|[ =\"\\.0-9\n\\[\\]{},-]){0,20}",
+            grace in proptest::prelude::any::<u32>(),
+            hours in proptest::prelude::any::<u32>(),
+            percent in proptest::prelude::any::<u32>(),
+            submitted in "[0-9TZ:+ .-]{0,30}|(-?0{0,2}[0-9]{4,6})-01-01T00:00:00Z",
+        ) {
+            let _ = text.parse::<Policy>();
+            let text = format!(
+                "[late]\ndue = \"2026-11-20T23:59:00Z\"\ngrace_minutes = {grace}\n\
+                 percent_per_day = {percent}\nextension_hours = {{ ada = {hours} }}\n"
+            );
+            let policy: Policy = text.parse().expect("it is a policy");
+            let late = policy.late.expect("it says what is late");
+            let left = late.judge(&["ada"], Some(&submitted)).left(Points::whole(10));
+            proptest::prop_assert!(left <= Points::whole(10));
         }
     }
 }

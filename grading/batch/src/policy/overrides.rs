@@ -32,13 +32,17 @@ fn parse(text: &[u8]) -> anyhow::Result<Vec<Override>> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
     let mut all: Vec<Override> = Vec::new();
-    for record in reader.deserialize() {
-        let one: Override = record?;
-        if one.reason.is_empty() {
-            bail!("the override of {}'s test {} gives no reason", one.student, one.test);
+    let header = reader.headers()?.clone();
+    for record in reader.records() {
+        let record = record?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let one: Override = record.deserialize(Some(&header))?;
+        let Override { student, test, reason, .. } = &one;
+        if reason.is_empty() {
+            bail!("line {line}: the override of {student}'s test {test} gives no reason");
         }
-        if all.iter().any(|other| other.student == one.student && other.test == one.test) {
-            bail!("{}'s test {} is overridden twice", one.student, one.test);
+        if all.iter().any(|other| other.student == *student && other.test == *test) {
+            bail!("line {line}: {student}'s test {test} is overridden twice");
         }
         all.push(one);
     }
@@ -61,6 +65,19 @@ mod tests {
             ["ada,2.3,4.5,", "ada,2.3,-1,why", "ada,two,1,why", "ada,2.3,1,why\nada,2.3,2,why"]
         {
             assert!(parse(format!("student,test,points,reason\n{bad}\n").as_bytes()).is_err());
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_file_is_read_or_refused(
+            bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60),
+            rows in "([a-c]{0,2},([0-9.]{0,4}|1\\.1),-?[0-9.e]{0,6},[a-z\"]{0,3}\n){0,4}",
+        ) {
+            let _ = parse(&bytes);
+            if let Ok(all) = parse(format!("student,test,points,reason\n{rows}").as_bytes()) {
+                proptest::prop_assert!(all.iter().all(|one| !one.reason.is_empty()));
+            }
         }
     }
 }

@@ -127,7 +127,15 @@ impl Store {
     /// When it cannot be written.
     pub fn put_outcome(&self, outcome: &Outcome) -> io::Result<()> {
         write(&self.unit(&outcome.key).join("outcome.json"), &to_json(outcome))?;
-        match fs::remove_file(self.unit(&outcome.key).join("infrastructure.json")) {
+        self.forget_infrastructure(&outcome.key)
+    }
+
+    /// Forgets what went wrong on our side with a set of files.
+    ///
+    /// # Errors
+    /// When that cannot be removed.
+    pub fn forget_infrastructure(&self, key: &Key) -> io::Result<()> {
+        match fs::remove_file(self.unit(key).join("infrastructure.json")) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }

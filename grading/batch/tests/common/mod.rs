@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -21,8 +21,8 @@ pub struct Batch {
 
 impl Batch {
     /// Submissions of lab 0. What one is like follows from its name: `broken` does not compile, `cut` lacks
-    /// a file, `todo` is not finished, `wrong` gives wrong answers; others are right, each with its own
-    /// name in a comment.
+    /// a file, `todo` is not finished, `wrong` gives wrong answers, `flips` by the clock; others are right, each
+    /// with its own name in a comment.
     pub fn of_lab0(names: &[&str]) -> Self {
         let batch = Self { folder: tempfile::tempdir().expect("a folder") };
         let source = root().join("labs/lab0-pingpong/src");
@@ -52,6 +52,11 @@ impl Batch {
                     "Pong { text: ping.text }",
                     "Pong { text: ping.text + \"!\" }",
                 ),
+                "flips" => change(
+                    "server.rs",
+                    "Pong { text: ping.text }",
+                    "Pong { text: if std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() / 64 % 2 == 0 { ping.text } else { String::new() } }",
+                ),
                 _ => change("messages.rs", "\n}\n", &format!("\n}}\n// {name}\n")),
             }
         }
@@ -79,7 +84,7 @@ pub fn grader(batch: &Batch, out: &Path) -> Command {
         .arg(out)
         .args(["--seeds", "2", "--jobs", "2"])
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command
 }
@@ -89,6 +94,11 @@ pub fn graded(batch: &Batch, out: &Path) -> Option<i32> {
     let output = grader(batch, out).output().expect("the grader runs");
     println!("{}", String::from_utf8_lossy(&output.stderr));
     output.status.code()
+}
+
+/// What a grader said on standard error.
+pub fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// How many outcomes there are. Each must be whole.

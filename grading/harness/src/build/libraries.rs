@@ -57,16 +57,24 @@ impl Libraries {
         {
             return Ok(libraries);
         }
-        let libraries = Self::ask_cargo(workspace, stamp)?;
+        let libraries = Self::ask_cargo(workspace, "faultlab-harness", stamp)?;
         fs::create_dir_all(workspace.kept())?;
         fs::write(&kept, serde_json::to_string_pretty(&libraries)?)?;
         Ok(libraries)
     }
 
-    fn ask_cargo(workspace: &Workspace, stamp: String) -> Result<Self> {
+    /// A package of the workspace with the libraries that it was built with, which fit each other.
+    ///
+    /// # Errors
+    /// When Cargo cannot build it.
+    pub fn of_package(workspace: &Workspace, package: &str) -> Result<Self> {
+        Self::ask_cargo(workspace, package, stamp(workspace)?)
+    }
+
+    fn ask_cargo(workspace: &Workspace, package: &str, stamp: String) -> Result<Self> {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
         let output = Command::new(cargo)
-            .args(["build", "--quiet", "--package", "faultlab-harness", "--lib"])
+            .args(["build", "--quiet", "--package", package, "--lib"])
             .args(["--message-format", "json-render-diagnostics"])
             .args(["--profile", &workspace.profile])
             .arg("--target-dir")

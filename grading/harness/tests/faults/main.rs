@@ -90,6 +90,7 @@ fn run(tests: &[TestNumber], arguments: &[&str], interrupted: bool) -> SessionRe
             program: env::current_exe().expect("this program is a file"),
             arguments: arguments.iter().map(Into::into).collect(),
         },
+        apart: arguments == [APART],
         traces: PathBuf::from(traces.path()),
         reproduce: &|number, seed| format!("again {number} {seed:?}"),
     };

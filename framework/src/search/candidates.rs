@@ -1,0 +1,141 @@
+//! Candidates: the successors of a round, set out shard by shard for the visited set.
+//!
+//! Of equal candidates the first counts as new. They always are in the same shard, and each shard is
+//! given its candidates in order, so the shards can be worked on by any thread at any time.
+
+use super::visited::{self, SHARDS, Shard};
+
+/// The fingerprints of a round's successors, and which of them are new.
+#[derive(Default)]
+pub(super) struct Candidates {
+    /// The fingerprints, those of one shard after those of the other.
+    fingerprints: Vec<u64>,
+    /// Where each of them was before.
+    positions: Vec<u32>,
+    /// How many belong to each shard.
+    counts: Vec<usize>,
+    /// For each position, whether it is new.
+    is_new: Vec<bool>,
+}
+
+/// A shard, and the candidates that belong there.
+pub(super) struct Claim<'c> {
+    shard: &'c mut Shard,
+    fingerprints: &'c [u64],
+    /// The positions of the candidates; in the end, those of new ones come first.
+    positions: &'c mut [u32],
+    new: usize,
+}
+
+impl Claim<'_> {
+    /// Adds the candidates to the shard.
+    pub(super) fn insert(&mut self) {
+        self.new = self.shard.insert_all(self.fingerprints, self.positions);
+    }
+}
+
+impl Candidates {
+    /// Sets out these fingerprints, given in several pieces. None of them is new so far.
+    pub(super) fn set_out<'f>(&mut self, pieces: impl Iterator<Item = &'f [u64]> + Clone) {
+        let all = pieces.flatten().map(|&fingerprint| visited::stored(fingerprint));
+        self.counts.clear();
+        self.counts.resize(SHARDS, 0);
+        for fingerprint in all.clone() {
+            self.counts[visited::shard_of(fingerprint)] += 1;
+        }
+        let mut places = [0; SHARDS];
+        let mut total = 0;
+        for (place, count) in places.iter_mut().zip(&self.counts) {
+            *place = total;
+            total += count;
+        }
+        self.fingerprints.resize(total, 0);
+        self.positions.resize(total, 0);
+        for (position, fingerprint) in all.enumerate() {
+            let place = &mut places[visited::shard_of(fingerprint)];
+            self.fingerprints[*place] = fingerprint;
+            self.positions[*place] = position as u32;
+            *place += 1;
+        }
+        self.is_new.clear();
+        self.is_new.resize(total, false);
+    }
+
+    /// Forgets all candidates, and keeps the memory.
+    pub(super) fn clear(&mut self) {
+        self.fingerprints.clear();
+        self.positions.clear();
+        self.counts.clear();
+        self.is_new.clear();
+    }
+
+    /// Hands the candidates to their shards, and notes which are new. `work` is to call
+    /// [`Claim::insert`] for each.
+    pub(super) fn insert<R>(
+        &mut self,
+        shards: &mut [Shard],
+        work: impl FnOnce(&mut [Claim<'_>]) -> R,
+    ) -> R {
+        let mut claims = Vec::with_capacity(SHARDS);
+        let (mut fingerprints, mut positions) = (&self.fingerprints[..], &mut self.positions[..]);
+        for (shard, &count) in shards.iter_mut().zip(&self.counts) {
+            let (own, rest) = fingerprints.split_at(count);
+            let (own_positions, rest_positions) = positions.split_at_mut(count);
+            (fingerprints, positions) = (rest, rest_positions);
+            claims.push(Claim { shard, fingerprints: own, positions: own_positions, new: 0 });
+        }
+        let result = work(&mut claims);
+        for claim in &claims {
+            for &position in &claim.positions[..claim.new] {
+                self.is_new[position as usize] = true;
+            }
+        }
+        result
+    }
+
+    /// Notes that the candidate at a position is new.
+    pub(super) fn mark(&mut self, position: usize) {
+        self.is_new[position] = true;
+    }
+
+    /// For each candidate, whether it is new.
+    pub(super) fn is_new(&self) -> &[bool] {
+        &self.is_new
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.fingerprints.capacity() * size_of::<u64>()
+            + self.positions.capacity() * size_of::<u32>()
+            + self.is_new.capacity()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::mix;
+    use crate::search::visited::Visited;
+
+    #[test]
+    fn the_first_of_equals_is_new() {
+        let mut visited = Visited::new();
+        let mut candidates = Candidates::default();
+        for round in 0..3 {
+            let fingerprints: Vec<u64> =
+                (0..60_000).map(|number| mix(round * 10_000 + number % 20_000)).collect();
+            let (one, other) = fingerprints.split_at(12_345);
+            candidates.set_out([one, other].into_iter());
+            candidates.insert(visited.shards(), |claims| {
+                claims.iter_mut().rev().for_each(Claim::insert);
+            });
+            let expected = |index: usize| match round {
+                0 => index < 20_000,
+                _ => (10_000..20_000).contains(&index),
+            };
+            let differing =
+                (0..60_000).find(|&index| candidates.is_new()[index] != expected(index));
+            assert_eq!(differing, None);
+        }
+        assert_eq!(visited.len(), 40_000);
+    }
+}

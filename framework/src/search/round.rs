@@ -1,0 +1,246 @@
+//! A round: some rows of the frontier, on their way from being expanded to being judged.
+//!
+//! What is done with the rows of a round is cut into parts, one for each thread. Parts are joined in
+//! order, so nothing here depends on how many there are.
+
+use super::candidates::Candidates;
+use super::checks::Verdict;
+use super::engine::{Ending, Engine};
+use super::exact::ExactRows;
+use super::expand::{Expander, Expansion, Missing, Origin};
+use super::lineage;
+use super::parallel;
+use super::recall::Recall;
+use super::sleep;
+
+/// Below this many rows a round is not worth a second thread.
+const ROWS_PER_THREAD_MIN: usize = 1 << 9;
+
+/// Rows of one depth, and what has been found out about them.
+#[derive(Default)]
+pub(super) struct Round {
+    /// The events from the first state to these rows.
+    pub(super) depth: usize,
+    /// The first row's number among the states at this depth.
+    pub(super) first: u64,
+    /// The rows, each followed by the nodes that are asleep.
+    rows: Vec<u32>,
+    /// The numbers in a row, without the nodes asleep.
+    width: usize,
+    parts: Vec<Part>,
+    /// How many parts are in use.
+    used: usize,
+    candidates: Candidates,
+}
+
+/// A range of a round's rows, and what one thread found out about them.
+#[derive(Default)]
+pub(super) struct Part {
+    /// The first row's position in its round.
+    first: usize,
+    /// The number of rows.
+    pub(super) len: usize,
+    pub(super) expansion: Expansion,
+    later: Expansion,
+    /// The new rows that the search goes on from.
+    pub(super) rows: Vec<u32>,
+    /// Their lineage.
+    pub(super) log: Vec<u8>,
+    pub(super) ending: Option<(Origin, Ending)>,
+}
+
+/// A part, and what its thread needs to judge the new rows.
+struct Collector<'p> {
+    part: &'p mut Part,
+    /// For each of the part's successors, whether it is new.
+    is_new: &'p [bool],
+    recall: &'p mut Recall,
+}
+
+impl Round {
+    /// Begins with other rows, for as many threads as they are worth.
+    pub(super) fn begin(
+        &mut self,
+        (depth, first): (usize, u64),
+        rows: Vec<u32>,
+        width: usize,
+        threads: usize,
+    ) {
+        (self.depth, self.first, self.rows, self.width) = (depth, first, rows, width);
+        let count = self.len();
+        self.used = threads.min(count / ROWS_PER_THREAD_MIN).max(1);
+        self.parts.resize_with(self.parts.len().max(self.used), Part::default);
+        let share = count.div_ceil(self.used);
+        for (index, part) in self.parts_mut().iter_mut().enumerate() {
+            part.first = (index * share).min(count);
+            part.len = share.min(count - part.first);
+        }
+    }
+
+    /// Ends it, and keeps its memory.
+    pub(super) fn end(&mut self) {
+        self.rows = Vec::new();
+        self.used = 0;
+        self.candidates.clear();
+    }
+
+    /// The number of rows.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len() / (self.width + 1)
+    }
+
+    pub(super) fn parts_mut(&mut self) -> &mut [Part] {
+        &mut self.parts[..self.used]
+    }
+
+    pub(super) fn candidates(&mut self) -> &mut Candidates {
+        &mut self.candidates
+    }
+
+    /// Expands the rows as far as the tables go, each thread a part.
+    pub(super) fn expand(&mut self, expander: Expander<'_, '_>) {
+        let (rows, width) = (&self.rows, self.width);
+        parallel::for_each(&mut self.parts[..self.used], |_, part| {
+            part.expansion.clear();
+            for index in part.first..part.first + part.len {
+                let (row, asleep) = row_at(rows, width, index);
+                expander.expand(row, asleep, index as u32, &mut part.expansion);
+            }
+        });
+    }
+
+    /// Works out what was missing, in the order of the rows, expands the rows that needed it, and sets
+    /// out all successors for the visited set.
+    pub(super) fn complete(&mut self, engine: &mut Engine<'_>) {
+        let (rows, width) = (&self.rows, self.width);
+        let parts = &mut self.parts[..self.used];
+        let mut missing = Missing::default();
+        while parts.iter().any(|part| !part.expansion.incomplete.is_empty()) {
+            for part in parts.iter_mut() {
+                missing.append(&mut part.expansion.missing);
+            }
+            engine.resolve(&missing);
+            missing.clear();
+            for Part { expansion, later, .. } in parts.iter_mut() {
+                later.clear();
+                for &index in &expansion.incomplete {
+                    let (row, asleep) = row_at(rows, width, index as usize);
+                    engine.expander().expand(row, asleep, index, later);
+                }
+                expansion.merge(later);
+                std::mem::swap(&mut expansion.incomplete, &mut later.incomplete);
+                expansion.missing.append(&mut later.missing);
+            }
+        }
+        let fingerprints = parts.iter().map(|part| part.expansion.fingerprints.as_slice());
+        self.candidates.set_out(fingerprints);
+    }
+
+    /// Finds out which successors are new by comparing full rows, on one thread.
+    pub(super) fn insert_exact(&mut self, expander: Expander<'_, '_>, seen: &mut ExactRows) {
+        let mut next = Vec::new();
+        let origins = self.parts[..self.used].iter().flat_map(|part| &part.expansion.origins);
+        for (position, origin) in origins.enumerate() {
+            let (row, _) = row_at(&self.rows, self.width, origin.row as usize);
+            next.clear();
+            expander.successor(row, origin.step, &mut next);
+            if seen.insert(&next) {
+                self.candidates.mark(position);
+            }
+        }
+    }
+
+    /// Builds and judges the new rows, each thread those of its part.
+    pub(super) fn collect(&mut self, engine: &Engine<'_>, all_orders: bool, recall: &mut [Recall]) {
+        let rows = &self.rows;
+        let mut is_new = self.candidates.is_new();
+        let mut collectors = Vec::with_capacity(self.used);
+        for (part, recall) in self.parts[..self.used].iter_mut().zip(recall) {
+            let own;
+            (own, is_new) = is_new.split_at(part.expansion.origins.len());
+            collectors.push(Collector { part, is_new: own, recall });
+        }
+        parallel::for_each(&mut collectors, |_, collector| {
+            collector.collect(engine, rows, all_orders);
+        });
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        let part = |part: &Part| {
+            part.expansion.memory_bytes()
+                + part.later.memory_bytes()
+                + part.rows.capacity() * size_of::<u32>()
+                + part.log.capacity()
+        };
+        self.rows.capacity() * size_of::<u32>()
+            + self.parts.iter().map(part).sum::<usize>()
+            + self.candidates.memory_bytes()
+    }
+}
+
+impl Part {
+    /// Notes an ending, if no earlier one is known.
+    fn note(&mut self, origin: Origin, ending: Ending) {
+        if self.ending.as_ref().is_none_or(|(first, _)| origin < *first) {
+            self.ending = Some((origin, ending));
+        }
+    }
+}
+
+impl Collector<'_> {
+    /// Builds and judges the new rows.
+    fn collect(&mut self, engine: &Engine<'_>, rows: &[u32], all_orders: bool) {
+        let Self { part, is_new, recall } = self;
+        let width = engine.width;
+        let expander = engine.expander();
+        part.rows.clear();
+        part.log.clear();
+        let failure = part.expansion.failures.first();
+        part.ending = failure.map(|&(origin, failure)| (origin, Ending::Failure(failure)));
+        let mut steps = Vec::new();
+        let mut position = 0;
+        for index in part.first..part.first + part.len {
+            steps.clear();
+            let (row, asleep) = row_at(rows, width, index);
+            let nodes = engine.nodes(row);
+            let mut kept_awake = None;
+            while let Some(&origin) = part.expansion.origins.get(position)
+                && origin.row as usize == index
+            {
+                position += 1;
+                if !is_new[position - 1] {
+                    continue;
+                }
+                let before = part.rows.len();
+                let step = expander.successor(row, origin.step, &mut part.rows);
+                let next = &part.rows[before..];
+                match engine.judge_with(next, recall) {
+                    Ok(Verdict::Open) => {
+                        steps.push(origin.step);
+                        let kept_awake = *kept_awake.get_or_insert_with(|| {
+                            if all_orders {
+                                u32::MAX
+                            } else {
+                                sleep::kept_awake(&engine.checks, nodes)
+                            }
+                        });
+                        let asleep =
+                            sleep::after(&engine.sites, nodes, next, asleep, step, kept_awake);
+                        part.rows.push(asleep);
+                        continue;
+                    }
+                    Ok(_) => {}
+                    Err(ending) => part.note(origin, ending),
+                }
+                part.rows.truncate(before);
+            }
+            lineage::note(&mut part.log, &steps);
+        }
+    }
+}
+
+/// The row at a position, and the nodes that are asleep in it.
+fn row_at(rows: &[u32], width: usize, index: usize) -> (&[u32], u32) {
+    let (row, asleep) = rows[index * (width + 1)..][..=width].split_at(width);
+    (row, asleep[0])
+}

@@ -1,0 +1,136 @@
+//! Tests and a seed that only the grader has: they count, and what they hold stays with the staff.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use common::{Batch, grader, said};
+use serde_json::Value;
+
+/// A hidden test that `wrong` fails, and everybody else passes.
+const TESTS: &str = r#"
+use std::time::Duration;
+
+use faultlab::Address;
+use faultlab::property::{clients_done, results_ok};
+use faultlab::simulate::{NodeSpec, Scenario};
+use faultlab::workload::Workload;
+use faultlab_suites::{Part, Test};
+use lab0_vocabulary::{Ping, Pong};
+
+pub fn parts() -> Vec<Part> {
+    let test = Test::run("9.1", "A confidential title")
+        .asserts("a confidential property holds")
+        .points(7)
+        .scenario(|_| {
+            let server = Address::new("server1");
+            let work = Workload::<Ping, Pong>::of([Ping { text: "a-secret-text".to_owned() }])
+                .expecting([Pong { text: "a-secret-text".to_owned() }]);
+            Scenario::new()
+                .node(NodeSpec::node("server", server, &()))
+                .node(NodeSpec::client("client", Address::new("client1"), &server, work))
+                .until_done(Duration::from_secs(60))
+                .check(clients_done())
+                .check(results_ok())
+        });
+    vec![Part::new(9, "A confidential part").test(test)]
+}
+"#;
+
+/// What of a hidden test and the hidden seed must not be seen.
+const SECRETS: [&str; 5] = [
+    "confidential",
+    "a-secret-text",
+    "8675309",
+    "tests.rs",
+    "every client gets all its results\nexpected \"a-",
+];
+
+fn hidden(batch: &Batch, tests: &str) -> std::path::PathBuf {
+    let folder = batch.out("hidden");
+    fs::create_dir_all(&folder).expect("a folder");
+    fs::write(folder.join("tests.rs"), tests).expect("it is written");
+    fs::write(folder.join("seed"), "8675309\n").expect("it is written");
+    folder
+}
+
+#[test]
+fn hidden_tests_count_and_stay_hidden() {
+    let batch = Batch::of_lab0(&["ada", "broken", "wrong"]);
+    let folder = hidden(&batch, TESTS);
+    let out = batch.out("results");
+    let output = grader(&batch, &out).arg("--hidden").arg(&folder).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let summary = fs::read_to_string(out.join("summary.csv")).expect("it is there");
+    assert!(summary.starts_with("student,name,status,part_1,part_9,"), "{summary}");
+    assert!(summary.contains("\nada,,graded,10,7,17,17,17,"), "{summary}");
+    assert!(summary.contains("\nwrong,,graded,0,0,0,17,0,"), "{summary}");
+
+    for student in ["ada", "broken", "wrong"] {
+        for file in ["feedback.html", "feedback.md", "gradescope.json", "junit.xml", "build.log"] {
+            let text = fs::read_to_string(out.join(student).join(file)).expect("it is there");
+            for secret in SECRETS {
+                assert!(!text.contains(secret), "{student}/{file} shows {secret}: {text}");
+            }
+        }
+        let result =
+            fs::read_to_string(out.join(student).join("result.json")).expect("it is there");
+        let result: Value = serde_json::from_str(&result).expect("it is JSON");
+        let tests = result["tests"].to_string();
+        assert!(!tests.contains("confidential") && !tests.contains("a-secret-text"), "{tests}");
+    }
+    let feedback = fs::read_to_string(out.join("wrong/feedback.md")).expect("it is there");
+    assert!(feedback.contains("## 9.1 a hidden test\n\n0 of 7 points"), "{feedback}");
+    // What is public is still explained, and can be run again without the seed.
+    assert!(feedback.contains("./scripts/run-tests.sh lab0 -n 1.1 --only-seed "), "{feedback}");
+
+    // The staff see everything.
+    let index = fs::read_to_string(out.join("index.html")).expect("it is there");
+    assert!(index.contains("A confidential title"));
+    let opened = open(&out, &["wrong", "-n", "9.1"]);
+    assert!(
+        opened.contains("A confidential title") && opened.contains("a-secret-text"),
+        "{opened}"
+    );
+
+    // Other hidden tests are another suite: everything is graded again.
+    let folder = hidden(&batch, &TESTS.replace("points(7)", "points(8)"));
+    let output = grader(&batch, &out).arg("--hidden").arg(&folder).output().expect("it runs");
+    assert!(said(&output).contains(", 3 to be graded"), "{}", said(&output));
+    let summary = fs::read_to_string(out.join("summary.csv")).expect("it is there");
+    assert!(summary.contains("\nada,,graded,10,8,18,18,18,"), "{summary}");
+}
+
+#[test]
+fn hidden_tests_that_cannot_be_used_are_said_before_anything_is_graded() {
+    let batch = Batch::of_lab0(&["ada"]);
+    let out = batch.out("results");
+    let with = |tests: &str| {
+        let folder = hidden(&batch, tests);
+        let output = grader(&batch, &out).arg("--hidden").arg(folder).output().expect("it runs");
+        assert_ne!(output.status.code(), Some(0));
+        assert_eq!(common::outcomes(&out), 0);
+        said(&output)
+    };
+    assert!(with("pub fn parts() -> u32 { 1 }").contains("the hidden tests do not compile"));
+    let twice = with(&TESTS.replace("\"9.1\"", "\"1.9\"").replace("new(9", "new(1"));
+    assert!(twice.contains("the hidden part 1 has the number of a public one"), "{twice}");
+    let folder = batch.out("nothing");
+    let output = grader(&batch, &out).arg("--hidden").arg(&folder).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(said(&output).contains("is no folder"), "{}", said(&output));
+}
+
+fn open(out: &Path, words: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_grade"))
+        .args(["--open"])
+        .args(words)
+        .arg("--out")
+        .arg(out)
+        .output()
+        .expect("it runs");
+    assert!(output.status.success(), "{}", said(&output));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}

@@ -1,0 +1,250 @@
+//! What the staff do with results: look closer, compare, give points by hand, hide names. Nothing of it runs a
+//! submission again.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use common::{Batch, graded, grader, said};
+use serde_json::Value;
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Runs the grader on a folder of results alone.
+fn staff(out: &Path, words: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_grade"))
+        .args(words)
+        .arg("--out")
+        .arg(out)
+        .output()
+        .expect("it runs");
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), said(&output));
+    (output.status.code(), text)
+}
+
+/// Grades again with these words, which must run nothing.
+fn again(batch: &Batch, out: &Path, words: &[&str]) -> String {
+    let output = grader(batch, out).args(words).output().expect("it runs");
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains(", 0 to be graded"), "{said}");
+    read(&out.join("summary.csv"))
+}
+
+#[test]
+fn a_failing_run_is_opened_with_the_usual_tools() {
+    let batch = Batch::of_lab0(&["ada", "broken", "cut", "wrong"]);
+    let out = batch.out("results");
+    assert_eq!(graded(&batch, &out), Some(0));
+    let (code, text) = staff(&out, &["--open", "wrong"]);
+    assert_eq!(code, Some(0), "{text}");
+    for part in [
+        "wrong: 0 of 10 points",
+        "1.1 A client's pings come back: failed",
+        "what broke: every client gets all its results",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // The commands that it names are those of the usual tools, and the files are there.
+    let line = text.lines().find(|line| line.contains("--replay")).expect("a replay is offered");
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(words[..3], ["./scripts/run-tests.sh", "lab0", "--submission"], "{line}");
+    assert!(Path::new(words[3]).join("lib.rs").is_file(), "{line}");
+    assert!(Path::new(words[5]).is_file(), "{line}");
+    assert!(text.contains("-n 1.1 --only-seed "), "{text}");
+
+    for (student, expected) in [
+        ("ada", "nothing was lost"),
+        ("broken", "it does not compile"),
+        ("cut", "cut: refused\nthese files of the lab are missing: client.rs"),
+    ] {
+        let (code, text) = staff(&out, &["--open", student]);
+        assert!(code == Some(0) && text.contains(expected), "{text}");
+    }
+    assert!(staff(&out, &["--open", "nobody"]).1.contains("there is no student `nobody`"));
+    let (code, text) = staff(&out, &["--open", "wrong", "-n", "7.7"]);
+    assert!(code == Some(2) && text.contains("lab0 has no test 7.7"), "{text}");
+}
+
+#[test]
+fn two_gradings_are_compared_with_the_reason() {
+    let batch = Batch::of_lab0(&["ada", "bob", "wrong"]);
+    let (old, new) = (batch.out("old"), batch.out("new"));
+    assert_eq!(graded(&batch, &old), Some(0));
+    // Nothing changed.
+    assert_eq!(graded(&batch, &new), Some(0));
+    let old_text = old.display().to_string();
+    let compared = |words: &[&str]| {
+        let (code, text) = staff(&new, words);
+        assert_eq!(code, Some(0), "{text}");
+        text
+    };
+    assert_eq!(compared(&["--regrade-diff", &old_text]), "nothing changed for anybody\n");
+    // A student's files, and points by hand for another.
+    let server = batch.submissions().join("wrong/server.rs");
+    fs::write(&server, read(&server).replace(" + \"!\"", "")).expect("it is written");
+    let server = batch.submissions().join("bob/server.rs");
+    fs::write(&server, read(&server).replace("ping.text }", "ping.text + \"?\" }"))
+        .expect("it is written");
+    fs::write(new.join("overrides.csv"), "student,test,points,reason\nada,1.2,4.5,late proof\n")
+        .expect("it is written");
+    let output =
+        grader(&batch, &new).args(["--regrade-diff", &old_text]).output().expect("it runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let expected = "ada: 10 -> 9.5, because of policy or overrides (1.2: 5 -> 4.5)\n\
+                    bob: 10 -> 0, because of source (1.1: 5 -> 0, 1.2: 5 -> 0)\n\
+                    wrong: 0 -> 10, because of source (1.1: 0 -> 5, 1.2: 0 -> 5)\n\
+                    fewer points for the same files: ada\n";
+    assert_eq!(text, expected, "{}", said(&output));
+    // Other seeds.
+    let seeds = batch.out("seeds");
+    let mut other = grader(&batch, &seeds);
+    assert!(other.args(["--seed", "5"]).output().expect("it runs").status.success());
+    let (_, text) = staff(&seeds, &["--regrade-diff", &new.display().to_string()]);
+    assert!(text.starts_with("ada: 9.5 -> 10, because of seed ("), "{text}");
+    let changes: Value = serde_json::from_str(&read(&seeds.join("regrade.json"))).expect("JSON");
+    assert_eq!(changes[0]["student"], "ada");
+}
+
+#[test]
+fn points_by_hand_and_policies_run_nothing_and_keep_the_raw_points() {
+    let batch = Batch::of_lab0(&["ada+bob", "wrong"]);
+    let out = batch.out("results");
+    assert_eq!(graded(&batch, &out), Some(0));
+    let before = read(&out.join("wrong/result.json"));
+    // An override is one student's, though a group handed in together.
+    let overrides =
+        "student,test,points,reason\nbob,1.1,2,\"copied, see mail\"\nwrong,1.1,1.25,a typo\n";
+    fs::write(out.join("overrides.csv"), overrides).expect("it is written");
+    let policy = batch.out("policy.toml");
+    fs::write(
+        &policy,
+        "[late]\ndue = \"2026-11-20T23:59:00Z\"\npercent_per_day = 20\n\
+         submitted = { wrong = \"2026-11-21T12:00:00Z\" }\n\
+         [rounding]\nto = 0.5\n[tests.\"1.2\"]\nwithdrawn = \"it was unfair\"\n",
+    )
+    .expect("it is written");
+    let policy = policy.display().to_string();
+    let summary = again(&batch, &out, &["--policy", &policy]);
+    let rows: Vec<&str> = summary.lines().skip(1).collect();
+    assert!(rows[0].starts_with("ada,,graded,5,5,5,5,1,"), "{summary}");
+    assert!(rows[1].starts_with("bob,,graded,2,2,5,2,1,"), "{summary}");
+    assert!(rows[2].starts_with("wrong,,graded,1.25,1.25,5,1,1,"), "{summary}");
+    let result: Value = serde_json::from_str(&read(&out.join("wrong/result.json"))).expect("JSON");
+    let grade = &result["grading"]["grade"];
+    assert_eq!((&grade["raw"], &grade["raw_possible"]), (&0.into(), &10.into()), "{grade}");
+    let feedback = read(&out.join("wrong/feedback.md"));
+    for said in ["1.25 points by hand: a typo", "withdrawn: it was unfair", "20 % less"] {
+        assert!(feedback.contains(said), "{said}: {feedback}");
+    }
+    // Without a policy and overrides everything is as it was.
+    fs::remove_file(out.join("overrides.csv")).expect("it is there");
+    again(&batch, &out, &[]);
+    assert_eq!(read(&out.join("wrong/result.json")), before);
+}
+
+#[test]
+fn what_names_nobody_and_no_test_is_said_and_nothing_is_graded() {
+    let batch = Batch::of_lab0(&["ada"]);
+    let out = batch.out("results");
+    let file = batch.out("file");
+    let refused = |option: &str, text: &str| {
+        fs::write(&file, text).expect("it is written");
+        let output = grader(&batch, &out).arg(option).arg(&file).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert_eq!(common::outcomes(&out), 0);
+        let said = said(&output);
+        assert!(said.contains(&file.display().to_string()), "{said}");
+        said
+    };
+    let head = "student,test,points,reason\n";
+    for (option, text, expected) in [
+        ("--overrides", format!("{head}eve,1.1,1,why\n"), "there is no student `eve`"),
+        ("--overrides", format!("{head}ada,1.7,1,why\n"), "lab0 has no test 1.7"),
+        ("--overrides", format!("{head}ada,1.1,1,\n"), "line 2: "),
+        ("--overrides", format!("{head}ada,1.1,much,why\n"), "line: 2"),
+        ("--policy", "[tests.\"1.7\"]\npoints = 1\n".to_owned(), "lab0 has no test 1.7"),
+        ("--policy", "[late]\ndue = 3\n".to_owned(), "line 2"),
+        ("--roster", "colour\nred\n".to_owned(), "no column identifies a student"),
+    ] {
+        let said = refused(option, &text);
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+}
+
+#[test]
+fn anonymous_results_name_nobody_and_change_no_grade() {
+    let batch = Batch::of_lab0(&["adalovelace", "cut", "wrong"]);
+    let out = batch.out("results");
+    let roster = batch.out("roster.csv");
+    let text = "student,name,email\nadalovelace,Ada Lovelace,ada@example.edu\nzoenever,Zoe N,zoe@example.edu\n";
+    fs::write(&roster, text).expect("it is written");
+    let roster = roster.display().to_string();
+    fs::create_dir_all(&out).expect("a folder");
+    fs::write(out.join("overrides.csv"), "student,test,points,reason\nwrong,1.1,3,by hand\n")
+        .expect("it is written");
+    let named = grader(&batch, &out).args(["--roster", &roster]).output().expect("it runs");
+    assert!(named.status.success(), "{}", said(&named));
+    fs::write(out.join("adalovelace/mine.txt"), "not the grader's").expect("it is written");
+
+    let output = grader(&batch, &out).args(["--roster", &roster, "--anonymous"]).output();
+    let output = output.expect("it runs");
+    let words = said(&output);
+    assert!(words.contains(", 0 to be graded"), "{words}");
+    let who = read(&out.join(".work/who.csv"));
+    assert!(who.contains(",adalovelace,Ada Lovelace,ada@example.edu,"), "{who}");
+    let mut texts = words;
+    for file in common::files(&out) {
+        if !file.contains("/.work/") && !file.ends_with("overrides.csv") {
+            texts.push_str(&file.replace(&out.display().to_string(), ""));
+            texts.push_str(&String::from_utf8_lossy(&fs::read(&file).expect("it is there")));
+        }
+    }
+    // What somebody else put into a student's folder is left alone, and so is the folder.
+    let texts = texts.replace("/adalovelace/mine.txt", "");
+    for name in ["lovelace", "Lovelace", "example.edu", "zoenever"] {
+        assert!(!texts.contains(name), "{name}");
+    }
+    let named = |id: &str| -> String {
+        let row = who.lines().find(|row| row.split(',').nth(1) == Some(id)).expect("a row");
+        row.split(',').next().expect("a name").to_owned()
+    };
+    let (ada, wrong) = (named("adalovelace"), named("wrong"));
+    let summary = read(&out.join("summary.csv"));
+    assert!(summary.contains(&format!("\n{ada},,graded,10,")), "{summary}");
+    // The override names the student as the staff do.
+    assert!(summary.contains(&format!("\n{wrong},,graded,3,")), "{summary}");
+    let (code, text) = staff(&out, &["--open", &wrong]);
+    assert!(code == Some(0) && text.contains("what broke: "), "{text}");
+    // And back.
+    let back = again(&batch, &out, &["--roster", &roster]);
+    assert!(back.contains("\nadalovelace,Ada Lovelace,graded,10,"), "{back}");
+    assert!(!out.join(&ada).exists());
+}
+
+#[test]
+fn the_same_inputs_give_the_same_bytes() {
+    let batch = Batch::of_lab0(&["ada", "broken", "cut", "todo", "wrong"]);
+    let (one, other) = (batch.out("one"), batch.out("other"));
+    assert_eq!(graded(&batch, &one), Some(0));
+    assert_eq!(graded(&batch, &other), Some(0));
+    assert_eq!(common::results(&one), common::results(&other));
+}
+
+#[test]
+fn a_test_whose_runs_differ_is_shown_as_flaky() {
+    let batch = Batch::of_lab0(&["ada", "flips"]);
+    let out = batch.out("results");
+    assert_eq!(graded(&batch, &out), Some(0));
+    let result: Value = serde_json::from_str(&read(&out.join("flips/result.json"))).expect("JSON");
+    assert_eq!(result["grading"]["flaky"], serde_json::json!(["1.1", "1.2"]), "{result}");
+    let index = read(&out.join("index.html"));
+    let section = index.split("<h2 id=\"flaky\">Flaky tests</h2>").nth(1).expect("it is there");
+    let section = section.split("<h2").next().expect("it ends");
+    assert!(section.contains("1.1") && section.contains("flips"), "{section}");
+    assert!(!section.contains("ada"), "{section}");
+}
