@@ -9,6 +9,9 @@ use super::frame::{FrameReader, FrameWriter};
 use super::wire::{Nonsense, Reader};
 use crate::worker::NodeFailure;
 
+/// The most bytes of questions that should wait for a process, far below what a frame may hold.
+const QUEUED_BYTES_MAX: usize = 4 << 20;
+
 /// How bytes get to a process and back.
 pub trait Link: Read + Write + Send {
     /// Lets a read or write fail that takes longer than this.
@@ -196,9 +199,9 @@ impl Process {
         self.asked += 1;
     }
 
-    /// The bytes of the questions that wait to be sent.
-    pub(super) fn queued_bytes(&self) -> usize {
-        self.asks.len()
+    /// Whether so many questions wait to be sent that they should be sent before there are more.
+    pub(super) fn is_full(&self) -> bool {
+        self.asks.len() > QUEUED_BYTES_MAX
     }
 
     /// Sends the questions asked so far. What goes wrong shows when the answers are received.

@@ -99,7 +99,8 @@ impl Ahead<'_, '_> {
         }
     }
 
-    /// Repeats a seed of each test that simulates: in fresh processes, and there again after another.
+    /// Repeats a seed of each test that simulates, in fresh processes: twice, among each other and
+    /// another seed of each test, so that what one run leaves behind in a process meets the others.
     fn repeat_all(&mut self, tests: &[&Test], known: &mut Known) {
         let tests: Vec<(TestNumber, RunName, RunName)> = tests
             .iter()
@@ -110,21 +111,19 @@ impl Ahead<'_, '_> {
         if tests.is_empty() {
             return;
         }
-        let ones: Vec<RunName> = tests.iter().map(|&(_, one, _)| one).collect();
-        let others: Vec<RunName> = tests.iter().map(|&(_, _, other)| other).collect();
-        let answers = self.ask(vec![
-            Request::Renew,
-            Request::SideBySide(ones.clone()),
-            Request::SideBySide(others),
-            Request::SideBySide(ones),
-        ]);
-        let [_, Ok(Answer::SideBySide(fresh)), Ok(_), Ok(Answer::SideBySide(used))] = &answers[..]
-        else {
-            return;
+        let ones = || tests.iter().map(|&(_, one, _)| one);
+        let others = tests.iter().map(|&(_, _, other)| other);
+        let names: Vec<RunName> = ones().chain(others).chain(ones()).collect();
+        let answers = self.ask(vec![Request::Renew, Request::SideBySide(names)]);
+        let [_, Ok(Answer::SideBySide(ends))] = &answers[..] else { return };
+        let digest = |index: usize| match ends.get(index) {
+            Some(Some(RunEnd::Over(outcome))) => Some(outcome.digest),
+            _ => None,
         };
-        for ((number, one, _), ends) in tests.into_iter().zip(fresh.iter().zip(used)) {
-            let (Some(RunEnd::Over(fresh)), Some(RunEnd::Over(used))) = ends else { continue };
-            if known.digest(one) == Some(fresh.digest) && fresh.digest == used.digest {
+        for (index, &(number, one, _)) in tests.iter().enumerate() {
+            let ordinary = known.digest(one);
+            let repetitions = [digest(index), digest(2 * tests.len() + index)];
+            if ordinary.is_some() && repetitions == [ordinary; 2] {
                 known.repeatable.insert(number);
             }
         }
