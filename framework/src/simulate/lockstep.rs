@@ -69,7 +69,9 @@ impl Wanted<'_> {
             let suspects = self.together(&mut waiting, width, fleet)?;
             let Some(loss) = fleet.loss().cloned() else { continue };
             let used = fleet.replace_lost();
+            // Dropping nodes may end a process, too, and that is no fault of the next run's.
             fleet.forget(0..width);
+            fleet.replace_lost();
             match suspects[..] {
                 [index] if width == 1 && used => waiting.push_front(index),
                 [index] if width == 1 => {

@@ -15,7 +15,7 @@ use crate::supervisor::{Answers, Batch, Loss, Patience, Pool};
 use crate::worker::protocol::{Answer, Job, Mode, Request, RunEnd, RunName};
 
 /// How long all this may take. A submission that takes longer is slow, and is looked at run by run.
-const AHEAD_MAX: Duration = Duration::from_secs(60);
+const AHEAD_MAX: Duration = Duration::from_secs(300);
 
 /// What is known ahead.
 #[derive(Debug, Default)]

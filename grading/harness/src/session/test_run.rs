@@ -160,12 +160,16 @@ impl<'a> TestRun<'a> {
 
     /// Takes in what is known ahead.
     pub(super) fn know(&mut self, known: &Known) {
+        let hangs =
+            |seed: &u64| matches!(known.end(self.test.number(), *seed), Some(Err(Loss::Hung)));
+        // A test that hangs is run as if nothing were known: which of its runs count depends on the order.
+        if self.seeds.iter().any(hangs) {
+            return;
+        }
         self.is_repeatable = known.is_repeatable(self.test.number());
         for index in 0..self.seeds.len() {
             match known.end(self.test.number(), self.seeds[index]) {
                 Some(Ok(answer)) => self.note(index, answer),
-                // Only a run that hangs alone, given time, has hung.
-                Some(Err(Loss::Hung)) => self.suspects.push((index, Loss::Hung)),
                 Some(Err(loss)) => {
                     let finding = Some(Finding::of_loss(loss, None, ""));
                     self.runs[index] = Some(SeedRun { finding, end: None, searches: Vec::new() });
