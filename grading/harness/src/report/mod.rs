@@ -3,6 +3,7 @@
 mod excerpt;
 mod json;
 mod junit;
+mod paragraph;
 pub(crate) mod style;
 pub mod terminal;
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use faultlab_suites::{Suite, Test};
 
+use super::paragraph::{COLUMNS, paragraph};
 use super::style::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, paint, status};
 use super::{Report, Status, TestReport};
 
@@ -24,7 +25,7 @@ fn line(style: anstyle::Style, word: &str, rest: &str) -> String {
 pub fn start(suite: &Suite, tests: &[&Test], seeds: &str) -> String {
     let count = number_of(tests.len() as u64, "test");
     let what = format!("{count} of {} \"{}\", {seeds}", suite.lab(), suite.title());
-    line(GREEN, "Starting", &what)
+    line(GREEN, "Starting", &paragraph(&what, STATUS_COLUMNS + 1))
 }
 
 /// The line of a test that is done, under the heading of its part if it is the part's first.
@@ -44,7 +45,8 @@ pub fn test_line(suite: &Suite, test: &TestReport, before: Option<&TestReport>) 
         && before.is_none_or(|before| before.reason != test.reason)
     {
         let reason = test.reason.as_deref().unwrap_or_default();
-        text.push_str(&format!("{:>width$}{}\n", "", paint(DIM, reason), width = REASON_INDENT));
+        let reason = paint(DIM, paragraph(reason, REASON_INDENT));
+        text.push_str(&format!("{:REASON_INDENT$}{reason}\n", ""));
     }
     text
 }
@@ -88,12 +90,13 @@ pub fn failure(test: &TestReport, verbose: bool) -> String {
         text.push_str(&format!("{} {content}\n", paint(DIM, format!("{label:>STATUS_COLUMNS$}"))));
     };
     if verbose {
-        note("asserts", &test.asserts);
+        note("asserts", &paragraph(&test.asserts, STATUS_COLUMNS + 1));
     }
     if let Some(property) = &test.property {
         note("broken", &paint(BOLD, property));
     }
-    note("because", test.reason.as_deref().unwrap_or("nobody knows"));
+    let reason = test.reason.as_deref().unwrap_or("nobody knows");
+    note("because", &paragraph(reason, STATUS_COLUMNS + 1));
     if test.seeds_run > 1 {
         note("seeds", &seeds(test, verbose));
     }
@@ -167,7 +170,8 @@ pub fn summary(report: &Report, changes: &[String], took: Duration, verbose: boo
             Status::NotImplemented => next.reason.as_deref().unwrap_or_default(),
             _ => next.property.as_deref().unwrap_or_default(),
         };
-        text.push_str(&line(BOLD, "Next", &format!("{} {}: {why}", next.number, next.title)));
+        let what = format!("{} {}: {why}", next.number, next.title);
+        text.push_str(&line(BOLD, "Next", &paragraph(&what, STATUS_COLUMNS + 1)));
     }
     text
 }
@@ -195,11 +199,14 @@ fn costs(report: &Report, verbose: bool) -> String {
     text
 }
 
+/// Where a title starts in the list of tests.
+const TITLE_INDENT: usize = 14;
+
 /// The tests of a suite, and what they assert.
 #[must_use]
 pub fn list(suite: &Suite, tests: &[&Test], seeds: u64) -> String {
     let mut text = format!(
-        "{} \"{}\": {}, {} points\n",
+        "{} \"{}\"\n{}, {} points\n",
         paint(BOLD, suite.lab()),
         suite.title(),
         number_of(tests.len() as u64, "test"),
@@ -229,13 +236,15 @@ pub fn list(suite: &Suite, tests: &[&Test], seeds: u64) -> String {
             };
             let about = format!("({kind}{credit})");
             let points = format!("[{:>3}]", test.points());
-            text.push_str(&format!(
-                "  {:<5} {points} {} {}\n",
-                test.number(),
-                test.title(),
-                paint(DIM, about),
-            ));
-            text.push_str(&format!("              {}\n", paint(DIM, test.asserts())));
+            text.push_str(&format!("  {:<5} {points} {}", test.number(), test.title()));
+            let width = TITLE_INDENT + test.title().chars().count() + 1 + about.chars().count();
+            if width <= COLUMNS {
+                text.push_str(&format!(" {}\n", paint(DIM, about)));
+            } else {
+                text.push_str(&format!("\n{:TITLE_INDENT$}{}\n", "", paint(DIM, about)));
+            }
+            let asserts = paint(DIM, paragraph(test.asserts(), TITLE_INDENT));
+            text.push_str(&format!("{:TITLE_INDENT$}{asserts}\n", ""));
         }
     }
     text

@@ -121,7 +121,7 @@ pub(super) fn part() -> Part {
                 }),
         )
         .test(
-            Test::run("3.6", "Clients with keys of their own, on an unreliable network")
+            Test::run("3.6", "Clients with keys of their own, unreliable network")
                 .asserts("each client's results are as if it were alone and nothing ever got lost")
                 .points(8)
                 .unreliable()
@@ -141,7 +141,7 @@ pub(super) fn part() -> Part {
                 }),
         )
         .test(
-            Test::run("3.7", "Clients that share their keys, on an unreliable network")
+            Test::run("3.7", "Clients that share their keys, unreliable network")
                 .asserts("all results are those of one store that executed each command once")
                 .points(8)
                 .unreliable()

@@ -66,7 +66,7 @@ pub(super) fn part3() -> Vec<Test> {
             .asserts("nobody gets in another's way, in any order of events")
             .points(3)
             .searches(|_| exactly_once("all runs", clients(3, |it| appends(it, 3, it.as_str())))),
-        Test::search("3.23", "Search: three clients put, get and append on one key")
+        Test::search("3.23", "Search: three clients put, get, append on one key")
             .asserts("results are linearizable in every order of events")
             .points(3)
             .searches(|_| {
@@ -94,7 +94,7 @@ pub(super) fn part3() -> Vec<Test> {
                     move |state| watched(rest).start_from(state),
                 )
             }),
-        Test::search("3.25", "Search: clients without end, first steps and random runs")
+        Test::search("3.25", "Search: endless clients, first steps, random runs")
             .asserts(
                 "results are linearizable in the first steps of every run, and in long random ones",
             )

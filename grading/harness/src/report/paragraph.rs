@@ -1,0 +1,70 @@
+//! Sentences in lines that fit on a terminal, also where the output is piped into a file.
+
+/// The width of a report.
+pub(crate) const COLUMNS: usize = 80;
+
+/// The text in lines that end before [`COLUMNS`] when they start after `indent` columns, joined by a
+/// line break and that many blanks. Words stay whole: a path can be clicked, a command copied. A line that
+/// starts with a blank is not a sentence and stays as it is.
+pub(crate) fn paragraph(text: &str, indent: usize) -> String {
+    let mut lines = Vec::new();
+    for line in text.trim_end().split('\n') {
+        if line.starts_with(' ') {
+            lines.push(line.to_owned());
+        } else {
+            wrap(line, COLUMNS.saturating_sub(indent), &mut lines);
+        }
+    }
+    lines.join(&format!("\n{:indent$}", ""))
+}
+
+fn wrap(line: &str, width: usize, lines: &mut Vec<String>) {
+    let mut current = String::new();
+    for word in line.split(' ') {
+        if !current.is_empty() {
+            if current.chars().count() + 1 + word.chars().count() > width {
+                lines.push(std::mem::take(&mut current));
+            } else {
+                current.push(' ');
+            }
+        }
+        current.push_str(word);
+    }
+    lines.push(current);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_are_broken_between_words_and_diagrams_are_not() {
+        let sentence = "word ".repeat(30);
+        let diagram = format!("  {}", "├────▶ ".repeat(20).trim_end());
+        let path = "p".repeat(100);
+        let text = paragraph(&format!("{sentence}\n{diagram}\n{path}\nend"), 20);
+        let lines: Vec<&str> = text.lines().collect();
+        let whole = ["word"; 12].join(" ");
+        let rest = ["word"; 6].join(" ");
+        let after = |line: &str| format!("{:20}{line}", "");
+        assert_eq!(
+            lines,
+            [
+                whole.clone(),
+                after(&whole),
+                after(&rest),
+                after(&diagram),
+                after(&path),
+                after("end")
+            ]
+        );
+        assert_eq!(lines[0].chars().count() + 20, 79);
+    }
+
+    #[test]
+    fn a_text_that_fits_is_left_alone() {
+        assert_eq!(paragraph("two  blanks stay\n", 12), "two  blanks stay");
+        assert_eq!(paragraph(&"x".repeat(68), 12), "x".repeat(68));
+        assert_eq!(paragraph("", 90), "");
+    }
+}
