@@ -12,7 +12,7 @@ use crate::count::CountSpec;
 /// Exit code 0: all points. 1: some were lost. 2: bad usage. 3: the submission does not compile.
 /// 4: something other than the submission failed.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "run-tests.sh", disable_version_flag = true)]
+#[command(name = "run-tests.sh", bin_name = "./scripts/run-tests.sh", disable_version_flag = true)]
 pub(super) struct Args {
     /// The lab, such as `lab1`
     pub(super) lab: String,

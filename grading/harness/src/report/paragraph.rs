@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn sentences_are_broken_between_words_and_diagrams_are_not() {
-        let sentence = "word ".repeat(30);
+        let sentence = ["word"; 30].join(" ");
         let diagram = format!("  {}", "├────▶ ".repeat(20).trim_end());
         let path = "p".repeat(100);
         let text = paragraph(&format!("{sentence}\n{diagram}\n{path}\nend"), 20);

@@ -190,8 +190,10 @@ fn costs(report: &Report, verbose: bool) -> String {
             _ => "",
         };
         let calls = number_of(cost.calls, "call");
+        // One alone has nothing to be aligned with, and stays within a terminal.
+        let (width, numbers) = if verbose { (40, 8) } else { (0, 0) };
         let rest = format!(
-            "{:<40} {mean_us:>8.1} µs a call, {calls}, at most {longest_us:.1} µs",
+            "{:<width$} {mean_us:>numbers$.1} µs a call, {calls}, at most {longest_us:.1} µs",
             cost.handler
         );
         text.push_str(&format!("{}\n", paint(DIM, format!("{label:>STATUS_COLUMNS$} {rest}"))));
