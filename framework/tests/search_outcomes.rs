@@ -55,26 +55,30 @@ fn a_violation_comes_with_its_path_and_its_words() {
     assert_eq!(reply, at_most_once::Message::Reply { sequence: 1, result: "c".to_owned() });
 }
 
+/// A search's report by some threads, without what may differ.
+fn by_threads(
+    search: impl Fn() -> Search,
+    threads: usize,
+) -> (Outcome, Statistics, Vec<faultlab::search::Hint>) {
+    let threads = NonZeroUsize::new(threads).expect("not zero");
+    let report = search().threads(threads).run(&submission());
+    let statistics = Statistics { elapsed: Default::default(), peak_bytes: 0, ..report.statistics };
+    (report.outcome, statistics, report.hints)
+}
+
 #[test]
 fn the_number_of_threads_changes_nothing() {
-    let strip = |statistics: Statistics| Statistics {
-        elapsed: Default::default(),
-        peak_bytes: 0,
-        ..statistics
-    };
     for property in [None, Some(not_two_each())] {
-        let run = |threads| {
-            let mut search = search(3, 2, Keys::Same);
-            if let Some(property) = property.clone() {
-                search = search.invariant(property);
+        let search = || {
+            let search = search(3, 2, Keys::Same);
+            match property.clone() {
+                Some(property) => search.invariant(property),
+                None => search,
             }
-            let threads = NonZeroUsize::new(threads).expect("not zero");
-            let report = search.threads(threads).run(&submission());
-            (report.outcome, strip(report.statistics), report.hints)
         };
-        let one = run(1);
+        let one = by_threads(search, 1);
         for threads in [2, 3, 5] {
-            assert_eq!(run(threads), one, "{threads} threads");
+            assert_eq!(by_threads(search, threads), one, "{threads} threads");
         }
         match property {
             None => assert_eq!(one.0, Outcome::Exhausted),
@@ -83,6 +87,34 @@ fn the_number_of_threads_changes_nothing() {
             }
         }
     }
+}
+
+/// Three clients with three commands: depths with many more states than fit in a round, so that a
+/// round is inserted while the next one, or the first of the next depth, is completed.
+#[test]
+fn rounds_that_overlap_change_nothing() {
+    let halfway = || search(3, 3, Keys::Same).states_max(250_000);
+    let one = by_threads(halfway, 1);
+    assert_eq!(one.0, Outcome::LimitReached(Limit::States(250_000)));
+    assert_eq!(by_threads(halfway, 3), one);
+
+    let not_eight = Property::new("there are not eight results", |view| {
+        let results = |client| {
+            let operations = view.operations(client);
+            operations.iter().filter(|operation| operation.result.is_some()).count()
+        };
+        match view.clients().into_iter().map(results).sum() {
+            0..8 => Ok(()),
+            many => Err(violated("at most seven", format!("{many} results"))),
+        }
+    });
+    let violated = || search(3, 3, Keys::Same).invariant(not_eight.clone());
+    let one = by_threads(violated, 1);
+    let Outcome::Violated(found) = &one.0 else { panic!("{:?}", one.0) };
+    // Two deliveries for each of eight commands.
+    assert_eq!(found.path().len(), 16);
+    assert!(one.1.states > 100_000, "{}", one.1.states);
+    assert_eq!(by_threads(violated, 3), one);
 }
 
 #[test]
@@ -166,4 +198,117 @@ fn a_search_starts_where_hands_have_led() {
     let first: String = codec::decode(&found.state.nodes[1].results[0]).expect("a result");
     let second: String = codec::decode(&found.state.nodes[2].results[0]).expect("a result");
     assert_eq!((first.as_str(), second.as_str()), ("cb", "c"));
+}
+
+/// A client that numbers what it must not: it sends again under a new number whenever its timer fires; and
+/// a server that keeps every copy that it gets.
+mod without_end {
+    use std::time::Duration;
+
+    use faultlab::search::{Hint, Limit, Outcome, Report, Search, System};
+    use faultlab::worker::{Kind, Submission};
+    use faultlab::{Address, Context, Node};
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    struct Sender {
+        to: Address,
+        number: u64,
+        /// The numbers begin again behind this one.
+        last: u64,
+    }
+
+    #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    struct Retry;
+
+    impl Node for Sender {
+        type Message = u64;
+        type Timer = Retry;
+
+        fn init(&mut self, ctx: &mut Context<'_, u64, Retry>) {
+            self.on_timer(Retry, ctx);
+        }
+
+        fn on_message(&mut self, _: Address, _: u64, _: &mut Context<'_, u64, Retry>) {}
+
+        fn on_timer(&mut self, _: Retry, ctx: &mut Context<'_, u64, Retry>) {
+            self.number = (self.number + 1) % self.last;
+            ctx.send(self.to, self.number);
+            ctx.set_timer(Retry, Duration::from_millis(10)..=Duration::from_millis(10));
+        }
+    }
+
+    #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    struct Keeper {
+        keeps_all: bool,
+        kept: Vec<u64>,
+    }
+
+    impl Node for Keeper {
+        type Message = u64;
+        type Timer = Retry;
+
+        fn on_message(&mut self, _: Address, number: u64, _: &mut Context<'_, u64, Retry>) {
+            if self.keeps_all {
+                self.kept.push(number);
+            }
+        }
+    }
+
+    /// The report of a sender whose numbers begin again behind `last`, and a keeper of all that it gets, or
+    /// of nothing.
+    fn report(last: u64, keeps_all: bool, change: impl FnOnce(Search) -> Search) -> Report {
+        let submission = Submission::new()
+            .with(Kind::node("sender", |_, (to, last)| Sender { to, number: 0, last }))
+            .with(Kind::node("keeper", |_, keeps_all| Keeper { keeps_all, kept: Vec::new() }));
+        let (sender, keeper) = (Address::new("sender"), Address::new("keeper"));
+        let system = System::new()
+            .node("sender", sender, &(keeper, last))
+            .node("keeper", keeper, &keeps_all);
+        change(Search::new(system)).run(&submission)
+    }
+
+    fn endless(report: &Report) -> Option<(Address, Option<&str>, &str)> {
+        report.hints.iter().find_map(|hint| match hint {
+            Hint::Endless { node, message, last, .. } => {
+                Some((*node, message.as_deref(), last.as_str()))
+            }
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn a_number_that_grows_with_every_retransmission_is_named_before_the_search_gets_lost() {
+        let report = report(u64::MAX, false, |search| search);
+        assert_eq!(report.outcome, Outcome::LimitReached(Limit::Endless(100)));
+        assert!(report.statistics.states < 10_000, "{}", report.statistics.states);
+        let (node, message, last) = endless(&report).expect("it says which node");
+        assert_eq!((node.as_str(), message), ("sender", None));
+        assert!(last.contains("number: 1"), "{last}");
+    }
+
+    #[test]
+    fn a_node_that_keeps_every_copy_is_named_with_the_message() {
+        let report = report(1, true, |search| search);
+        assert_eq!(report.outcome, Outcome::LimitReached(Limit::Endless(100)));
+        let (node, message, _) = endless(&report).expect("it says which node");
+        assert_eq!((node.as_str(), message), ("keeper", Some("0")));
+    }
+
+    #[test]
+    fn a_long_way_round_is_not_taken_for_endless() {
+        // Deep enough to be looked at, and it comes to its end.
+        let report = report(90, false, |search| search);
+        assert_eq!(report.outcome, Outcome::Exhausted);
+        assert!(report.statistics.depth > 64, "{}", report.statistics.depth);
+        assert_eq!(endless(&report), None);
+    }
+
+    #[test]
+    fn a_search_with_a_bound_of_its_own_goes_on() {
+        let deep = report(u64::MAX, false, |search| search.depth_max(150));
+        assert_eq!(deep.outcome, Outcome::LimitReached(Limit::Depth(150)));
+        let many = report(u64::MAX, false, |search| search.states_max(200).endless_too());
+        assert_eq!(many.outcome, Outcome::LimitReached(Limit::States(200)));
+    }
 }

@@ -60,6 +60,7 @@ mod reduce;
 mod search;
 mod sequential;
 mod table;
+mod traced;
 mod verdict;
 
 pub use checker::{Checker, Report, check};
@@ -69,4 +70,5 @@ pub use html::page;
 pub use model::{Model, Sequential};
 pub use monitor::{Monitor, MonitorError, MonitorEvent, MonitorState};
 pub use property::linearizable;
+pub use traced::history_of;
 pub use verdict::{Cost, Limit, SequentialVerdict, Verdict, Violation};

@@ -23,6 +23,7 @@ use std::time::Instant;
 
 use super::candidates::Claim;
 use super::checks::Verdict;
+use super::endless::{self, Schedule};
 use super::engine::Engine;
 use super::exact::ExactRows;
 use super::frontier::{Frontier, ROUND};
@@ -55,6 +56,8 @@ pub(super) struct Breadth<'e, 's> {
     before: Round,
     recall: Vec<Recall>,
     lineage: Lineage,
+    /// When to look for nodes that do not come to rest.
+    looks: Schedule,
     statistics: Statistics,
 }
 
@@ -84,6 +87,7 @@ impl<'e, 's> Breadth<'e, 's> {
             before: Round::default(),
             recall: (0..threads).map(|_| Recall::default()).collect(),
             lineage: Lineage::default(),
+            looks: Schedule::new(),
             statistics: Statistics::default(),
         }
     }
@@ -151,6 +155,10 @@ impl<'e, 's> Breadth<'e, 's> {
     /// that ends the search.
     fn go_on(&mut self) -> Option<Outcome> {
         let rows = self.frontiers[self.depth % 2].pop_round()?;
+        if self.is_endless(&rows) {
+            let limit = Limit::Endless(endless::TIMES);
+            return Some(self.finish().unwrap_or(Outcome::LimitReached(limit)));
+        }
         let place = (self.depth, self.taken);
         self.round.begin(place, rows, self.engine.width, self.threads);
         self.taken += self.round.len() as u64;
@@ -169,6 +177,18 @@ impl<'e, 's> Breadth<'e, 's> {
         let outcome = self.collect(seen);
         std::mem::swap(&mut self.round, &mut self.before);
         outcome
+    }
+
+    /// Looks, when a look is due, whether a node in these rows does not come to rest.
+    fn is_endless(&mut self, rows: &[u32]) -> bool {
+        // A search that stops at a depth comes to its end in any space.
+        if self.limits.depth.is_some() || self.limits.endless_too {
+            return false;
+        }
+        if self.looks.is_due(self.seen() as u64, self.depth) {
+            self.engine.endless = endless::look(self.engine, rows, self.engine.width + 1);
+        }
+        self.engine.endless.is_some()
     }
 
     /// Brings the round that was completed to its end, if there is one. The outcome, if that ends the
@@ -230,7 +250,7 @@ impl<'e, 's> Breadth<'e, 's> {
     /// The limit that the search has met, if any.
     fn limit_reached(&mut self) -> Option<Limit> {
         self.note_memory();
-        let Limits { depth, states, time, memory_bytes } = *self.limits;
+        let Limits { depth, states, time, memory_bytes, .. } = *self.limits;
         if let Some(depth) = depth.filter(|&limit| self.depth >= limit) {
             return Some(Limit::Depth(depth));
         }

@@ -33,6 +33,8 @@ pub(super) struct Engine<'s> {
     pub(super) first: Vec<u32>,
     /// Whether full rows are compared, and no fingerprints.
     pub(super) exact: bool,
+    /// What was noticed of a node that does not come to rest.
+    pub(super) endless: Option<Hint>,
 }
 
 /// A row that ends a search, or the event that does.
@@ -77,6 +79,7 @@ impl<'s> Engine<'s> {
             before: start.map(|state| state.path.clone()).unwrap_or_default(),
             first: Vec::new(),
             exact: false,
+            endless: None,
         };
         engine.first = match start {
             Some(state) => engine.row_of(state),
@@ -457,7 +460,7 @@ impl<'s> Engine<'s> {
     /// delivery in a row changes the state again.
     pub(super) fn hints(&self) -> Vec<Hint> {
         let handlers = &self.sites.handlers;
-        let mut hints = Vec::new();
+        let mut hints: Vec<Hint> = self.endless.iter().cloned().collect();
         let again = handlers
             .all_known()
             .filter_map(|(state, cause, once)| {

@@ -106,6 +106,7 @@ mod breadth;
 mod by_hand;
 mod candidates;
 mod checks;
+mod endless;
 mod engine;
 mod exact;
 mod expand;
@@ -253,6 +254,15 @@ impl Search {
     #[must_use]
     pub fn memory_max(mut self, bytes: usize) -> Self {
         self.limits.memory_bytes = Some(bytes);
+        self
+    }
+
+    /// Goes on to the search's other limits, even where a node does not come to rest: without this, a
+    /// search that is to see all states ([`Search::depth_max`] is not set) stops with [`Limit::Endless`] as
+    /// soon as it notices that there is no end of them.
+    #[must_use]
+    pub fn endless_too(mut self) -> Self {
+        self.limits.endless_too = true;
         self
     }
 

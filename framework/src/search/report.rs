@@ -100,6 +100,9 @@ pub enum Limit {
     Memory(usize),
     /// This many random probes were run.
     Probes(u64),
+    /// A node does not come to rest: this many times in a row the same event brought it into a state that
+    /// it was not in before. A [`Hint::Endless`] says which.
+    Endless(usize),
 }
 
 impl fmt::Display for Limit {
@@ -110,6 +113,9 @@ impl fmt::Display for Limit {
             Self::Time(time) => write!(f, "the time limit of {time:?}"),
             Self::Memory(bytes) => write!(f, "the memory limit of {} MiB", bytes >> 20),
             Self::Probes(probes) => write!(f, "the limit of {probes} random probes"),
+            Self::Endless(times) => {
+                write!(f, "a node that is in a new state {times} times in a row")
+            }
         }
     }
 }
@@ -173,6 +179,23 @@ pub enum Hint {
         once: String,
         /// The state after two.
         twice: String,
+    },
+    /// A node has no end of states, as far as can be seen: the same event, again and again, always led to
+    /// a state that it had not been in.
+    Endless {
+        /// The node.
+        node: Address,
+        /// The message that was delivered each time, as its type shows it; `None` when it was the node's
+        /// oldest timer that fired.
+        message: Option<String>,
+        /// How many times.
+        times: usize,
+        /// The state before.
+        first: String,
+        /// The state after all of them.
+        last: String,
+        /// How many timers were pending then.
+        timers: usize,
     },
     /// Messages were sent to an address at which there is no node.
     SentToNobody {

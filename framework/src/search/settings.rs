@@ -98,4 +98,6 @@ pub(super) struct Limits {
     pub(super) states: Option<u64>,
     pub(super) time: Option<Duration>,
     pub(super) memory_bytes: Option<usize>,
+    /// Whether the search goes on where it has noticed that there is no end of states.
+    pub(super) endless_too: bool,
 }

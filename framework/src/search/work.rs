@@ -9,7 +9,7 @@ use crate::workload::ClientWork;
 
 /// The most commands that one event may lead to: a client that answers without sending anything
 /// would otherwise work through an endless workload inside one step.
-pub(super) const COMMANDS_AT_ONCE_MAX: usize = 1 << 16;
+pub(super) const COMMANDS_AT_ONCE_MAX: usize = 1 << 8;
 
 /// A worker's results so far: the last one, and the ones before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use faultlab_harness::report::{Report, TestReport};
+use faultlab_suites::TestNumber;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -25,9 +26,9 @@ pub struct Outcome {
     /// The report.
     pub report: Report,
     /// Tests that once passed and once did not, in runs of the same seed.
-    pub flaky: Vec<faultlab_suites::TestNumber>,
+    pub flaky: Vec<TestNumber>,
     /// Tests whose contents stay with the staff.
-    pub hidden: Vec<faultlab_suites::TestNumber>,
+    pub hidden: Vec<TestNumber>,
     /// How the runs of failing tests end: equal for submissions that fail in the same way.
     pub shapes: BTreeMap<String, String>,
     /// When and how long. Takes no part in the grade.
@@ -80,6 +81,9 @@ pub struct OutcomeTiming {
     pub wall_ms: u64,
     /// Processor time of everything that was started, in milliseconds.
     pub cpu_ms: u64,
+    /// Tests of which a run was lost, and came to its end when it was repeated alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recovered: Vec<TestNumber>,
 }
 
 /// What went wrong on our side. The submission is graded again when the grader is run again.

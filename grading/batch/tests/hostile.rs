@@ -97,12 +97,16 @@ fn no_attack_gains_anything_or_harms_anybody() {
 
     // Nothing that they say is more than text.
     for file in common::files(&out) {
-        let is_page = file.ends_with(".html") || file.ends_with(".csv") || file.ends_with(".md");
-        if is_page && !file.contains("/.work/") {
+        // Markdown shows what they say in blocks of code, in which HTML is text.
+        let tricks = match Path::new(&file).extension().and_then(|end| end.to_str()) {
+            Some("html") => &["\u{1b}", "\u{202e}", "A Secret", "<script>alert", "<img src=x"][..],
+            Some("csv") => &["\u{1b}", "\u{202e}", "A Secret", "\n=", ",=", ",\"="],
+            Some("md") => &["\u{1b}", "\u{202e}", "A Secret"],
+            _ => continue,
+        };
+        if !file.contains("/.work/") {
             let text = fs::read_to_string(&file).expect("it is text");
-            for trick in
-                ["<script>alert", "<img src=x", "\u{1b}", "\u{202e}", "\n=", ",=", "A Secret"]
-            {
+            for trick in tricks {
                 assert!(!text.contains(trick), "{file} has {trick:?}");
             }
         }

@@ -126,6 +126,7 @@ fn trial(suite: &Suite, number: TestNumber) -> Result<(), Failed> {
         // Tests run side by side already.
         workers: 1,
         worker: WorkerCommand { program: env::current_exe()?, arguments: Vec::new() },
+        apart: false,
         traces: traces.path().to_owned(),
         reproduce: &reproduce,
     };

@@ -161,7 +161,10 @@ fn a_wrong_answer_loses_points_and_reproduces() {
     let words: Vec<&str> = command.split_whitespace().skip(1).collect();
     let again = run_tests(&words);
     assert_eq!(again.code, Some(1), "{command}: {}{}", again.out, again.err);
-    assert!(again.out.contains(reason), "{reason} is not in\n{}", again.out);
+    // The terminal breaks long lines.
+    let in_one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (out, reason) = (in_one_line(&again.out), in_one_line(reason));
+    assert!(out.contains(&reason), "{reason} is not in\n{}", again.out);
 }
 
 #[test]
@@ -218,17 +221,46 @@ fn a_saved_trace_says_fixed_after_the_fix() {
         run_tests(&[&["lab1", "--submission", submission], more].concat())
     };
 
-    let failed = run(&wrong, &["-n", "3.7,3.21", "--save-traces", saved]);
+    // A run test, a search, and a search that starts where another ended.
+    let failed = run(&wrong, &["-n", "3.7,3.21,3.24", "--save-traces", saved]);
     assert_eq!(failed.code, Some(1), "{}", failed.err);
-    assert_eq!(failed.out.lines().filter(|line| line.contains(" Saved ")).count(), 2);
+    assert_eq!(failed.out.lines().filter(|line| line.contains(" Saved ")).count(), 3);
+    // The run test says which results it is about, and not only where it ended.
+    let lanes = "The results that no order of the commands explains:";
+    assert!(failed.out.contains(lanes), "{}", failed.out);
 
     let again = run(&wrong, &["--save-traces", saved, "--replay"]);
     assert_eq!(again.code, Some(1), "{}", again.err);
-    assert_eq!(again.out.matches(".trace: reproduced").count(), 2, "{}", again.out);
+    assert_eq!(again.out.matches(".trace: reproduced").count(), 3, "{}", again.out);
 
     let fixed = run(&right, &["--save-traces", saved, "--replay"]);
     assert_eq!(fixed.code, Some(0), "{}{}", fixed.out, fixed.err);
-    assert_eq!(fixed.out.matches(".trace: fixed").count(), 2, "{}", fixed.out);
+    assert_eq!(fixed.out.matches(".trace: fixed").count(), 3, "{}", fixed.out);
+
+    // Under another name, no request of the saved searches is ever sent.
+    let renamed = TempDir::new().expect("there is room for a folder");
+    for entry in fs::read_dir(&right).expect("the solution is there") {
+        let file = entry.expect("the folder can be read").path();
+        let text = fs::read_to_string(&file).expect("it is text");
+        let name = file.file_name().expect("a file has a name");
+        fs::write(
+            renamed.path().join(name),
+            text.replace("Message::Request", "Message::Ask").replace("    Request {", "    Ask {"),
+        )
+        .expect("it can be written");
+    }
+    let renamed = run(
+        renamed.path().to_str().expect("a path is text"),
+        &["--save-traces", saved, "--replay"],
+    );
+    assert_eq!(renamed.code, Some(1), "{}{}", renamed.out, renamed.err);
+    assert_eq!(
+        renamed.out.matches(".trace: no longer applies at event ").count(),
+        2,
+        "{}",
+        renamed.out
+    );
+    assert!(renamed.out.contains("no `Request` from client"), "{}", renamed.out);
 
     fs::write(folder.path().join("bad.trace"), "nonsense").expect("it can be written");
     let refused = run(&right, &["--save-traces", saved, "--replay"]);

@@ -9,7 +9,7 @@ use faultlab_harness::build::{self, Lab, Libraries, Source, Workspace};
 use faultlab_harness::report::{Status, TestReport};
 use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds};
 use faultlab_harness::supervisor::WorkerCommand;
-use faultlab_suites::{Kind, SEED, SEEDS, Suite, Test, TestNumber};
+use faultlab_suites::{SEED, SEEDS, Suite, Test, TestNumber};
 
 /// A lab's suite, ready to be run on submissions.
 #[derive(Debug)]
@@ -76,10 +76,9 @@ impl Bench {
         self.workspace.root.join("grading").join("staff")
     }
 
-    /// The tests that submissions are tried on: all but searches, of which a wrong submission can make
-    /// very long ones.
+    /// The tests that submissions are tried on: all.
     pub fn tests(&self) -> impl Iterator<Item = &Test> {
-        self.suite.tests().filter(|test| test.kind() != Kind::Search)
+        self.suite.tests()
     }
 
     /// Runs these tests on a submission, with the default seeds, in one worker.
@@ -96,6 +95,7 @@ impl Bench {
             seeds: Seeds::Derived { suite: SEED, count: SEEDS },
             workers: 1,
             worker: WorkerCommand { program: program.file, arguments: Vec::new() },
+            apart: false,
             traces: traces.path().to_owned(),
             reproduce: &|_, _| String::new(),
         };

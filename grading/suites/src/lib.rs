@@ -38,6 +38,7 @@
 mod credit;
 pub mod lab0;
 pub mod lab1;
+mod lanes;
 mod nodes;
 mod number;
 mod points;
@@ -50,11 +51,12 @@ mod suite;
 mod test;
 
 pub use credit::Credit;
+pub use lanes::lanes;
 pub use nodes::Nodes;
 pub use number::{TestNumber, TestNumberError};
 pub use points::Points;
 pub use replay::{ReplayError, replay_saved};
-pub use run::{Run, run};
+pub use run::{Run, run, scenario_of};
 pub use run_search::{SearchOutcome, SearchSummary};
 pub use search_plan::{Needs, SearchPlan};
 pub use seeds::{SEED, SEEDS, seed_of};

@@ -1,9 +1,11 @@
 //! Following a saved trace again, with the submission as it is now.
 
+use faultlab::search::{Outcome, State};
 use faultlab::simulate::Options;
 use faultlab::trace::replay::{Replay, Verdict, is_same, replay};
 use faultlab::trace::{Engine, Sink, Trace};
 
+use crate::search_plan::{SearchPlan, Stage, StageSearch};
 use crate::{Body, Nodes, SeedContext, Suite, Test, run};
 
 /// Why a saved trace cannot be followed at all.
@@ -46,22 +48,47 @@ pub fn replay_saved(
         (Engine::Simulate, Body::Simulate(_)) => Ok(run_again(suite, test, saved, nodes)),
         (Engine::Search, Body::Search(plan)) => {
             let plan = plan(&mut SeedContext::new(header.seed));
-            let mut best: Option<Replay> = None;
-            for search in plan.given() {
-                let steps = nodes
-                    .steps(search.system().roster())
-                    .map_err(|failure| ReplayError::NotProvided(failure.to_string()))?;
-                let replayed = replay(saved, &mut search.walk(steps.as_ref()));
-                // A test's searches differ in what may happen; the one that breaks, or else the one that
-                // follows the run furthest, is the one that it came from.
-                if best.as_ref().is_none_or(|best| rank(&replayed) > rank(best)) {
-                    best = Some(replayed);
-                }
-            }
-            best.ok_or_else(|| ReplayError::OtherKind(header.test.clone()))
+            follow_searched(plan, saved, nodes)?
+                .ok_or_else(|| ReplayError::OtherKind(header.test.clone()))
         }
         _ => Err(ReplayError::OtherKind(header.test.clone())),
     }
+}
+
+/// Follows a run in each of a test's searches. They differ in what may happen; the one in which it breaks, or
+/// else the one that follows the run furthest, is the one that it came from.
+fn follow_searched(
+    plan: SearchPlan,
+    saved: &Trace,
+    nodes: &dyn Nodes,
+) -> Result<Option<Replay>, ReplayError> {
+    let mut best: Option<Replay> = None;
+    let mut found: Option<State> = None;
+    let mut stages = plan.stages.into_iter().peekable();
+    while let Some(stage) = stages.next() {
+        let search = match stage.search {
+            StageSearch::Given(search) => *search,
+            StageSearch::From(make) => match found.take() {
+                Some(state) => make(state),
+                // With the submission as it is now, the goal that this search starts from is not found.
+                None => continue,
+            },
+        };
+        let steps = nodes
+            .steps(search.system().roster())
+            .map_err(|failure| ReplayError::NotProvided(failure.to_string()))?;
+        let replayed = replay(saved, &mut search.walk(steps.as_ref()));
+        if best.as_ref().is_none_or(|best| rank(&replayed) > rank(best)) {
+            best = Some(replayed);
+        }
+        let goes_on = |next: &Stage| matches!(next.search, StageSearch::From(_));
+        if stages.peek().is_some_and(goes_on)
+            && let Outcome::GoalFound(goal) = search.run_with(steps.as_ref()).outcome
+        {
+            found = Some(goal.state);
+        }
+    }
+    Ok(best)
 }
 
 /// How much a replay says.

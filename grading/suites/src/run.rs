@@ -1,6 +1,6 @@
 //! Running one test with one seed, on whatever nodes there are.
 
-use faultlab::simulate::{Options, Origin, Outcome, Simulation};
+use faultlab::simulate::{Options, Origin, Outcome, Scenario, Simulation};
 use faultlab::trace::{Recorder, Trace};
 
 use crate::run_search::{SearchSummary, run_searches};
@@ -41,6 +41,15 @@ pub fn run(suite: &Suite, test: &Test, seed: u64, nodes: &dyn Nodes, options: Op
             }
             Run { outcome: search.outcome, searches: search.searches }
         }
+    }
+}
+
+/// The scenario of a test with a seed, if the test simulates one: what [`run`] runs.
+#[must_use]
+pub fn scenario_of(test: &Test, seed: u64) -> Option<Scenario> {
+    match test.body() {
+        Body::Simulate(scenario) => Some(scenario(&mut SeedContext::new(seed))),
+        Body::Search(_) => None,
     }
 }
 

@@ -164,9 +164,49 @@ fn in_words(hint: &Hint) -> String {
         Hint::NotIdempotent { node, message, .. } => format!(
             "{node} changes again when {message} is delivered to it twice in a row; is that meant?"
         ),
+        Hint::Endless { node, message, times, first, last, timers } => {
+            let event = match message {
+                Some(message) => format!("{} was delivered to it", shortened(message)),
+                None => "its timer fired".to_owned(),
+            };
+            let change = if first == last {
+                format!("it has {timers} timers pending now")
+            } else {
+                let (first, last) = where_they_differ(first, last);
+                format!("{first} became {last}")
+            };
+            format!(
+                "{node} never comes to rest: {event} {times} times in a row, and each time it was in a state \
+                 that it had not been in before ({change})"
+            )
+        }
         Hint::SentToNobody { calls } => {
             format!("messages were sent to addresses at which there is no node, in {calls} steps")
         }
+    }
+}
+
+/// The most characters of a message or a state in a sentence.
+const SHOWN_MAX: usize = 100;
+
+/// Two texts from a little before the place on where they differ.
+fn where_they_differ(first: &str, last: &str) -> (String, String) {
+    let same = first.chars().zip(last.chars()).take_while(|(one, other)| one == other);
+    let same: usize = same.map(|(character, _)| character.len_utf8()).sum();
+    // From the start of the field or element.
+    let start = first[..same].rfind(", ").map_or(0, |comma| comma + 2);
+    let from = |text: &str| {
+        let before = if start > 0 { "... " } else { "" };
+        format!("{before}{}", shortened(&text[start..]))
+    };
+    (from(first), from(last))
+}
+
+/// A text that fits into a sentence.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_MAX) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
@@ -193,6 +233,18 @@ fn judge(title: &str, needs: Needs, report: &Report) -> Verdict {
             Ended::LimitReached(Limit::Depth(_) | Limit::States(_) | Limit::Probes(_)),
             Needs::NothingBadWithinBounds,
         ) => Verdict::Held,
+        (Ended::LimitReached(Limit::Endless(_)), _) => Verdict::Undecided {
+            property: title.to_owned(),
+            reason: format!(
+                "there is no end of states, so no search can see them all. {}. Let nodes keep what they need, \
+                 and no count of copies or retransmissions",
+                report
+                    .hints
+                    .iter()
+                    .find(|hint| matches!(hint, Hint::Endless { .. }))
+                    .map_or_else(String::new, in_words),
+            ),
+        },
         (Ended::LimitReached(limit), _) => Verdict::Undecided {
             property: title.to_owned(),
             reason: format!(

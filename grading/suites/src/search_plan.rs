@@ -76,7 +76,8 @@ impl SearchPlan {
     /// Adds a search that must find nothing bad within its bounds. What lies beyond them it does not see.
     #[must_use]
     pub fn bounded(self, title: &str, search: Search) -> Self {
-        self.stage(title, Needs::NothingBadWithinBounds, StageSearch::Given(Box::new(search)))
+        let search = StageSearch::Given(Box::new(search.endless_too()));
+        self.stage(title, Needs::NothingBadWithinBounds, search)
     }
 
     /// Adds random runs, deeper than breadth can reach, which must find nothing bad. They prove nothing.
@@ -105,14 +106,6 @@ impl SearchPlan {
     /// The titles and needs of the searches, in order.
     pub fn stages(&self) -> impl Iterator<Item = (&str, Needs)> {
         self.stages.iter().map(|stage| (stage.title.as_str(), stage.needs))
-    }
-
-    /// The searches that do not depend on what another has found.
-    pub(crate) fn given(self) -> impl Iterator<Item = Search> {
-        self.stages.into_iter().filter_map(|stage| match stage.search {
-            StageSearch::Given(search) => Some(*search),
-            StageSearch::From(_) => None,
-        })
     }
 
     fn stage(mut self, title: &str, needs: Needs, search: StageSearch) -> Self {

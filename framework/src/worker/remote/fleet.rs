@@ -1,8 +1,10 @@
 //! Several processes that share the nodes of runs between them, so that no global reaches from one
 //! node of a run to another.
 
+use std::cmp::Reverse;
 use std::io;
 use std::ops::Range;
+use std::time::Duration;
 
 use super::answer;
 use super::ask::{Ask, Place};
@@ -15,9 +17,6 @@ use crate::worker::{Event, NodeFailure, Output};
 /// Starts the process of this number.
 type Start<'f> = Box<dyn FnMut(usize) -> io::Result<Process> + Send + 'f>;
 
-/// The most bytes of questions that should wait for one process, far below what a frame may hold.
-const QUEUED_BYTES_MAX: usize = 4 << 20;
-
 /// Processes of one submission, started as they are needed.
 ///
 /// The node in slot `k` of every run lives in process `k mod n`. With `n` at least the number of
@@ -28,6 +27,7 @@ pub struct Fleet<'f> {
     trouble: Option<io::Error>,
     last_loss: Option<Loss>,
     started: u64,
+    limit: Duration,
     /// By process: whether nodes have lived in it that are gone.
     used: Vec<bool>,
     /// By process: what the outstanding questions are about, in order.
@@ -59,6 +59,7 @@ impl<'f> Fleet<'f> {
             trouble: None,
             last_loss: None,
             started: 0,
+            limit: Duration::MAX,
             used: vec![false; processes_max],
             outstanding: vec![Vec::new(); processes_max],
             output: Output::new(),
@@ -102,40 +103,70 @@ impl<'f> Fleet<'f> {
         }
     }
 
-    /// Whether so much has been asked that it should be gathered before more is.
-    pub(crate) fn is_full(&self) -> bool {
-        self.processes.iter().flatten().any(|process| process.queued_bytes() > QUEUED_BYTES_MAX)
-    }
-
     /// Sends all questions asked, to all processes at once, and gives each run its answer. Those of a
     /// process that is lost meanwhile get none.
-    pub(crate) fn gather(&mut self, mut take: impl FnMut(usize, Result<(), NodeFailure>, &Output)) {
+    fn gather(&mut self, mut take: impl FnMut(usize, Result<(), NodeFailure>, &Output)) {
         for process in self.processes.iter_mut().flatten() {
             process.send();
         }
-        for (process, asked) in self.processes.iter_mut().zip(&mut self.outstanding) {
-            let Some(process) = process else { continue };
-            // What goes wrong stays in the process, for `loss` to tell.
-            let _ = process.receive(|index, from| {
-                let (run, sort) = asked[index];
-                let answered = match sort {
-                    Sort::Done => answer::read_done(from)?,
-                    Sort::Output => answer::read_output(from, &mut self.output)?,
-                };
-                take(run, answered, &self.output);
-                Ok(())
-            });
-            asked.clear();
+        for number in 0..self.processes.len() {
+            self.receive(number, &mut take);
         }
     }
 
-    /// Adds to the next exchange: drop the nodes of this run.
-    pub(crate) fn ask_forget(&mut self, run: usize) {
+    /// Whether so much has been asked that some of it should be gathered before more is.
+    pub(crate) fn is_full(&self) -> bool {
+        self.processes.iter().flatten().any(Process::is_full)
+    }
+
+    /// The same with one process alone: the one that has been asked most, but one that is full first.
+    pub(crate) fn gather_most(
+        &mut self,
+        mut take: impl FnMut(usize, Result<(), NodeFailure>, &Output),
+    ) {
+        let rank = |&number: &usize| {
+            let is_full = self.processes[number].as_ref().is_some_and(Process::is_full);
+            (is_full, self.outstanding[number].len(), Reverse(number))
+        };
+        let most = (0..self.processes.len()).max_by_key(rank);
+        let Some(number) = most else { return };
+        if let Some(process) = &mut self.processes[number] {
+            process.send();
+        }
+        self.receive(number, &mut take);
+    }
+
+    /// Gives each run the answer that this process has for it.
+    fn receive(
+        &mut self,
+        number: usize,
+        take: &mut impl FnMut(usize, Result<(), NodeFailure>, &Output),
+    ) {
+        let asked = &mut self.outstanding[number];
+        let Some(process) = &mut self.processes[number] else { return };
+        // What goes wrong stays in the process, for `loss` to tell.
+        let _ = process.receive(|index, from| {
+            let (run, sort) = asked[index];
+            let answered = match sort {
+                Sort::Done => answer::read_done(from)?,
+                Sort::Output => answer::read_output(from, &mut self.output)?,
+            };
+            take(run, answered, &self.output);
+            Ok(())
+        });
+        asked.clear();
+    }
+
+    /// Adds to the next exchange: drop the nodes of this run. How many processes are asked.
+    pub(crate) fn ask_forget(&mut self, run: usize) -> usize {
+        let mut asked = 0;
         for number in 0..self.processes.len() {
             let Some(process) = &mut self.processes[number] else { continue };
             process.queue(Ask::Forget { run });
             self.outstanding[number].push((run, Sort::Done));
+            asked += 1;
         }
+        asked
     }
 
     /// Notes that nodes are gone which lived in these processes.
@@ -147,7 +178,9 @@ impl<'f> Fleet<'f> {
 
     /// Drops the nodes of these runs.
     pub(crate) fn forget(&mut self, runs: Range<usize>) {
-        runs.for_each(|run| self.ask_forget(run));
+        for run in runs {
+            self.ask_forget(run);
+        }
         self.gather(|_, _, _| {});
         self.note_use();
     }
@@ -163,6 +196,15 @@ impl<'f> Fleet<'f> {
             }
         }
         used
+    }
+
+    /// Lets no exchange take longer than this, from now on; and never longer than a process was made with.
+    ///
+    /// # Errors
+    /// When the operating system refuses.
+    pub fn limit_exchanges(&mut self, limit: Duration) -> io::Result<()> {
+        self.limit = limit;
+        self.processes.iter_mut().flatten().try_for_each(|process| process.limit(limit))
     }
 
     /// Ends all processes. They are started again, empty, when they are needed.
@@ -215,7 +257,11 @@ impl<'f> Fleet<'f> {
     pub(super) fn process(&mut self, number: usize) -> Result<&mut Process, Loss> {
         let place = &mut self.processes[number];
         if place.is_none() {
-            match (self.start)(number) {
+            let started = (self.start)(number).and_then(|mut process| {
+                process.limit(self.limit)?;
+                Ok(process)
+            });
+            match started {
                 Ok(process) => {
                     self.started += 1;
                     self.used[number] = false;

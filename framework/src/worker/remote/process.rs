@@ -9,6 +9,9 @@ use super::frame::{FrameReader, FrameWriter};
 use super::wire::{Nonsense, Reader};
 use crate::worker::NodeFailure;
 
+/// The most bytes of questions that should wait for a process, far below what a frame may hold.
+const QUEUED_BYTES_MAX: usize = 4 << 20;
+
 /// How bytes get to a process and back.
 pub trait Link: Read + Write + Send {
     /// Lets a read or write fail that takes longer than this.
@@ -135,6 +138,9 @@ impl From<Loss> for NodeFailure {
 pub struct Process {
     link: Box<dyn Link>,
     life: Box<dyn Life>,
+    /// How long an exchange may take at most.
+    limit_max: Duration,
+    /// How long it may take now.
     limit: Duration,
     asks: FrameWriter,
     asked: usize,
@@ -166,12 +172,19 @@ impl Process {
         Ok(Self {
             link: Box::new(link),
             life: Box::new(life),
+            limit_max: limit,
             limit,
             asks: FrameWriter::new(),
             asked: 0,
             answers: FrameReader::default(),
             loss: None,
         })
+    }
+
+    /// Lets no exchange take longer than this from now on; never longer than the process was made with.
+    pub(super) fn limit(&mut self, limit: Duration) -> io::Result<()> {
+        self.limit = limit.min(self.limit_max);
+        self.link.set_time_limit(self.limit)
     }
 
     /// Why the process can no longer be asked, if it cannot.
@@ -186,9 +199,9 @@ impl Process {
         self.asked += 1;
     }
 
-    /// The bytes of the questions that wait to be sent.
-    pub(super) fn queued_bytes(&self) -> usize {
-        self.asks.len()
+    /// Whether so many questions wait to be sent that they should be sent before there are more.
+    pub(super) fn is_full(&self) -> bool {
+        self.asks.len() > QUEUED_BYTES_MAX
     }
 
     /// Sends the questions asked so far. What goes wrong shows when the answers are received.

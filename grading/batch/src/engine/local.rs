@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::processor;
 use super::{Engine, Follower, Work, give_up};
 use crate::store::Key;
 
@@ -27,6 +28,8 @@ struct Running {
     tries: u32,
     started: Instant,
     child: Child,
+    /// Which of the places for running submissions it has.
+    place: usize,
 }
 
 impl Engine for Local {
@@ -37,10 +40,12 @@ impl Engine for Local {
         while !(waiting.is_empty() && running.is_empty()) {
             while running.len() < work.jobs.max(1) {
                 let Some((key, tries)) = waiting.pop_front() else { break };
-                match start(work, &key) {
+                let is_free = |place: &usize| running.iter().all(|one| one.place != *place);
+                let place = (0..).find(is_free).unwrap_or_default();
+                match processor::on_one(place, || start(work, &key)) {
                     Ok(child) => {
                         let started = Instant::now();
-                        running.push(Running { key, tries: tries + 1, started, child });
+                        running.push(Running { key, tries: tries + 1, started, child, place });
                     }
                     Err(error) => {
                         let what = format!("no process can be started: {error}");

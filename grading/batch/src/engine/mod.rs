@@ -6,6 +6,7 @@
 
 mod local;
 mod parallel;
+mod processor;
 mod slurm;
 
 use std::path::PathBuf;

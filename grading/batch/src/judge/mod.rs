@@ -51,7 +51,7 @@ pub fn judge(store: &Store, key: &Key, so_far: &mut dyn FnMut(&Report)) -> anyho
     let suite = suite(&spec.lab)?;
     let sandbox = sandbox(&launcher()?, spec.require_sandbox)?;
     let bench = Bench { store, key, spec: &spec, suite: &suite, sandbox: &sandbox };
-    let report = bench.grade(&workspace, &lab, so_far)?;
+    let (report, recovered) = bench.grade(&workspace, &lab, so_far)?;
     let outcome = Outcome {
         schema: outcome::SCHEMA.to_owned(),
         key: key.clone(),
@@ -66,6 +66,7 @@ pub fn judge(store: &Store, key: &Key, so_far: &mut dyn FnMut(&Report)) -> anyho
             machine: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             wall_ms: millis(started.elapsed()),
             cpu_ms: cpu_ms(),
+            recovered,
         },
     };
     store.put_outcome(&outcome).context("the outcome cannot be kept")
@@ -126,7 +127,7 @@ impl Bench<'_> {
         workspace: &Workspace,
         lab: &Lab,
         so_far: &mut dyn FnMut(&Report),
-    ) -> anyhow::Result<Report> {
+    ) -> anyhow::Result<(Report, Vec<TestNumber>)> {
         let Self { store, key, spec, suite, sandbox } = *self;
         let compiling = Instant::now();
         let libraries = libraries(workspace)?;
@@ -137,7 +138,7 @@ impl Bench<'_> {
             Ok(program) => program,
             Err(error) => {
                 let error = error.downcast::<CompileError>()?;
-                return Ok(does_not_compile(spec, suite, &error));
+                return Ok((does_not_compile(spec, suite, &error), Vec::new()));
             }
         };
         let compile_ms = millis(compiling.elapsed());
@@ -153,6 +154,7 @@ impl Bench<'_> {
             seeds: Seeds::Derived { suite: spec.seed, count: spec.seeds },
             workers: 1,
             worker: instructions.command()?,
+            apart: true,
             traces,
             reproduce: &reproduce,
         };
@@ -176,7 +178,8 @@ impl Bench<'_> {
             bail!("test {}: {reason}", test.number);
         }
         let run_ms = millis(running.elapsed());
-        Ok(report(spec, suite, tests, Timing { compile_ms, run_ms, handlers: result.handlers }))
+        let timing = Timing { compile_ms, run_ms, handlers: result.handlers };
+        Ok((report(spec, suite, tests, timing), result.recovered))
     }
 }
 

@@ -5,7 +5,7 @@ use faultlab_suites::Points;
 use sha2::{Digest as _, Sha256};
 
 use super::feedback::Lab;
-use super::statistics::{self, Group, Histogram, TestFigures};
+use super::statistics::{self, Flaky, Group, Histogram, TestFigures};
 use super::text::Html;
 use crate::book::{Book, Entry, Status};
 
@@ -29,7 +29,7 @@ struct Page<'b> {
     histogram: Histogram,
     tests: Vec<TestFigures<'b>>,
     groups: Vec<Group<'b>>,
-    flaky: Vec<(String, String)>,
+    flaky: Vec<Flaky<'b>>,
     slowest: Vec<(&'b str, u64, u64)>,
     broken: Vec<(&'b str, &'b str)>,
     how: &'b [(&'static str, String)],
@@ -58,7 +58,6 @@ pub fn html(book: &Book, lab: Lab<'_>, how: &[(&'static str, String)]) -> String
         Status::InfrastructureError,
     ];
     let count = |status| entries.iter().filter(|entry| entry.status() == status).count();
-    let flaky = statistics::flaky(book);
     let page = Page {
         lab: lab.name,
         title: lab.title,
@@ -71,7 +70,7 @@ pub fn html(book: &Book, lab: Lab<'_>, how: &[(&'static str, String)]) -> String
         histogram: statistics::histogram(&points, possible),
         tests: statistics::tests(&entries),
         groups: statistics::groups(&entries),
-        flaky: flaky.iter().map(|(number, ids)| (number.to_string(), ids.join(", "))).collect(),
+        flaky: statistics::flaky(book),
         slowest: slowest(&entries),
         broken: broken(&entries),
         how,

@@ -189,17 +189,38 @@ fn without_values(reason: &str) -> String {
     kept
 }
 
-/// Tests with differing verdicts, each with the students where that was seen.
+/// A test whose runs went one way once and another way later.
+#[derive(Clone, Debug)]
+pub struct Flaky<'b> {
+    /// Its number.
+    pub number: TestNumber,
+    /// What was seen.
+    pub what: &'static str,
+    /// With whose submissions.
+    pub students: Vec<&'b str>,
+}
+
+/// Tests with differing verdicts between repeats, each with the students where that was seen.
 #[must_use]
-pub fn flaky(book: &Book) -> BTreeMap<TestNumber, Vec<&str>> {
-    let mut flaky: BTreeMap<TestNumber, Vec<&str>> = BTreeMap::new();
+pub fn flaky(book: &Book) -> Vec<Flaky<'_>> {
+    const DIFFERS: &str = "runs of one seed differ";
+    const RECOVERED: &str = "a run was lost, and went well alone";
+    let mut flaky: BTreeMap<(TestNumber, &'static str), BTreeSet<&str>> = BTreeMap::new();
     for attempt in &book.attempts {
-        for number in attempt.outcome.iter().flat_map(|outcome| &outcome.flaky) {
+        let Some(outcome) = &attempt.outcome else { continue };
+        let differs = outcome.flaky.iter().map(|number| (*number, DIFFERS));
+        let recovered = outcome.timing.recovered.iter().map(|number| (*number, RECOVERED));
+        for what in differs.chain(recovered) {
             let students = attempt.submission.students.iter().map(|student| student.id.as_str());
-            flaky.entry(*number).or_default().extend(students);
+            flaky.entry(what).or_default().extend(students);
         }
     }
-    flaky
+    let flaky = flaky.into_iter().map(|((number, what), ids)| Flaky {
+        number,
+        what,
+        students: ids.into_iter().collect(),
+    });
+    flaky.collect()
 }
 
 #[cfg(test)]
@@ -228,5 +249,24 @@ mod tests {
     #[test]
     fn reasons_are_compared_without_their_values() {
         assert_eq!(without_values("client12 got `a` not `b`, at x.rs:3"), "client# got … not …");
+    }
+
+    #[test]
+    fn what_differed_between_repeats_is_told_by_test_and_student() {
+        let mut book = crate::samples::book();
+        assert!(flaky(&book).is_empty());
+        let number = |text: &str| text.parse().expect("it is a number");
+        let outcome = book.attempts[0].outcome.as_mut().expect("it is graded");
+        outcome.flaky.push(number("2.1"));
+        outcome.timing.recovered.push(number("1.2"));
+        let seen: Vec<(String, &str, Vec<&str>)> = flaky(&book)
+            .into_iter()
+            .map(|one| (one.number.to_string(), one.what, one.students))
+            .collect();
+        let expected = [
+            ("1.2".to_owned(), "a run was lost, and went well alone", vec!["ada"]),
+            ("2.1".to_owned(), "runs of one seed differ", vec!["ada"]),
+        ];
+        assert_eq!(seen, expected);
     }
 }

@@ -180,6 +180,7 @@ fn run_once(
         },
         workers: workers(args),
         worker: WorkerCommand { program: program.file, arguments: Vec::new() },
+        apart: false,
         traces: traces.path().to_owned(),
         reproduce: &reproduce,
     };

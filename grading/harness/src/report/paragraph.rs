@@ -12,7 +12,7 @@ pub(crate) fn paragraph(text: &str, indent: usize) -> String {
         if line.starts_with(' ') {
             lines.push(line.to_owned());
         } else {
-            wrap(line, COLUMNS.saturating_sub(indent), &mut lines);
+            wrap(line.trim_end(), COLUMNS.saturating_sub(indent), &mut lines);
         }
     }
     lines.join(&format!("\n{:indent$}", ""))

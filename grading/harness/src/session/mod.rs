@@ -5,6 +5,7 @@
 //! repeated alone in a fresh worker before it counts, and recorded, so that the report can say which
 //! handler it was.
 
+mod ahead;
 mod determinism;
 mod finding;
 mod test_run;
@@ -21,6 +22,7 @@ use crate::report::{HandlerCost, TestReport};
 use crate::supervisor::{Pool, WorkerCommand};
 
 pub use finding::{Finding, property};
+pub(crate) use test_run::hangs_max;
 
 /// What is to be run, and how.
 pub struct Plan<'a> {
@@ -34,6 +36,8 @@ pub struct Plan<'a> {
     pub workers: usize,
     /// How to start one.
     pub worker: WorkerCommand,
+    /// Whether it has the submission in other processes, where many runs can go side by side.
+    pub apart: bool,
     /// An existing folder for the traces of runs that fail.
     pub traces: PathBuf,
     /// The command that runs a test again, or one of its seeds.
@@ -99,6 +103,9 @@ pub struct SessionResult {
     pub tests: Vec<TestReport>,
     /// How long handlers take, the costliest first.
     pub handlers: Vec<HandlerCost>,
+    /// Tests of which a run was lost, and came to its end when it was repeated alone: a sign of a machine that has
+    /// too much to do, or of a submission that does not do the same twice.
+    pub recovered: Vec<TestNumber>,
     /// Whether it was ended early.
     pub interrupted: bool,
 }
@@ -115,6 +122,10 @@ pub fn run(
     let mut pool = Pool::new(&plan.worker, plan.workers);
     let mut runs: Vec<TestRun<'_>> =
         plan.tests.iter().map(|test| TestRun::new(plan, test)).collect();
+    if plan.apart {
+        let known = ahead::look(plan, &mut pool, interrupted);
+        runs.iter_mut().for_each(|run| run.know(&known));
+    }
     let mut working: BTreeMap<usize, (usize, Task)> = BTreeMap::new();
     let mut result = SessionResult::default();
     loop {
@@ -145,6 +156,7 @@ pub fn run(
             test: runs.get(result.tests.len()).map(TestRun::number),
         });
     }
+    result.recovered = runs.iter().filter(|run| run.is_recovered()).map(TestRun::number).collect();
     result.handlers = costliest(runs.iter().flat_map(TestRun::handlers));
     result
 }

@@ -1,6 +1,6 @@
 //! One test on its way to its report: which runs are still wanted, and what they said.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::PathBuf;
@@ -9,15 +9,16 @@ use faultlab::trace::{Trace, file};
 use faultlab_suites::{Credit, Kind, Points, SearchSummary, Test, TestNumber};
 
 use super::Plan;
+use super::ahead::Known;
 use super::determinism::{self, Repetition};
 use super::finding::Finding;
 use crate::report::{HandlerCost, Status, TestReport, excerpt};
 use crate::supervisor::{Answers, Batch, Loss, Patience};
-use crate::worker::protocol::{Answer, Done, Job, Mode};
+use crate::worker::protocol::{Answer, Done, Job, Mode, Request};
 
 /// A test whose points depend on every seed ends with the first run that hangs; another with the
 /// second. Each costs seconds, and a node that hangs mostly hangs always.
-fn hangs_max(credit: Credit) -> usize {
+pub(crate) fn hangs_max(credit: Credit) -> usize {
     match credit {
         Credit::AllOrNothing => 1,
         Credit::ShareOfSeeds => 2,
@@ -39,8 +40,8 @@ enum Purpose {
     Alone(usize),
     /// A check that runs can be repeated.
     Repeat(Repetition),
-    /// The recording of a failing run.
-    Record(usize),
+    /// The recording of a failing run, in a fresh worker or in one that has done other things.
+    Record { index: usize, fresh: bool },
     /// The recording of a repetition that differed.
     RecordRepetition(Repetition),
 }
@@ -83,6 +84,12 @@ pub(super) struct TestRun<'a> {
     test: &'a Test,
     seeds: Vec<u64>,
     runs: Vec<Option<SeedRun>>,
+    /// Seeds of which it was known ahead what they come to.
+    ahead: BTreeSet<usize>,
+    /// Seeds whose runs were recorded when they were repeated alone.
+    recorded: BTreeSet<usize>,
+    /// Whether it is known that runs can be repeated.
+    is_repeatable: bool,
     /// The next seed to be run.
     next: usize,
     /// Seeds from here on do not count: an earlier one hung.
@@ -100,6 +107,8 @@ pub(super) struct TestRun<'a> {
     /// The recorded run, by the index of its seed.
     trace: Option<(usize, Trace)>,
     handlers: Vec<HandlerCost>,
+    /// Whether a run was lost, and came to its end when it was repeated alone.
+    recovered: bool,
 }
 
 impl<'a> TestRun<'a> {
@@ -109,6 +118,9 @@ impl<'a> TestRun<'a> {
             plan,
             test,
             runs: vec![None; seeds.len()],
+            ahead: BTreeSet::new(),
+            recorded: BTreeSet::new(),
+            is_repeatable: false,
             next: 0,
             end: seeds.len(),
             seeds,
@@ -122,6 +134,7 @@ impl<'a> TestRun<'a> {
             irreproducible: None,
             trace: None,
             handlers: Vec::new(),
+            recovered: false,
         }
     }
 
@@ -137,8 +150,35 @@ impl<'a> TestRun<'a> {
         self.runs[..self.end].iter().flatten().count() as u64
     }
 
+    pub(super) fn is_recovered(&self) -> bool {
+        self.recovered
+    }
+
     pub(super) fn handlers(&self) -> &[HandlerCost] {
         &self.handlers
+    }
+
+    /// Takes in what is known ahead.
+    pub(super) fn know(&mut self, known: &Known) {
+        let hangs =
+            |seed: &u64| matches!(known.end(self.test.number(), *seed), Some(Err(Loss::Hung)));
+        // A test that hangs is run as if nothing were known: which of its runs count depends on the order.
+        if self.seeds.iter().any(hangs) {
+            return;
+        }
+        self.is_repeatable = known.is_repeatable(self.test.number());
+        for index in 0..self.seeds.len() {
+            match known.end(self.test.number(), self.seeds[index]) {
+                Some(Ok(answer)) => self.note(index, answer),
+                Some(Err(loss)) => {
+                    let finding = Some(Finding::of_loss(loss, None, ""));
+                    self.runs[index] = Some(SeedRun { finding, end: None, searches: Vec::new() });
+                }
+                None => continue,
+            }
+            self.ahead.insert(index);
+        }
+        self.go_on();
     }
 
     /// What a worker can do for this test.
@@ -152,7 +192,7 @@ impl<'a> TestRun<'a> {
                 return Next::WantsToBeAlone;
             }
             let (index, _) = self.suspects.remove(0);
-            let batch = self.recorded(vec![], index, "");
+            let batch = self.recording(vec![], index, "");
             return self.start(Purpose::Alone(index), Batch { patience: Patience::ALONE, ..batch });
         }
         if let Some(task) = self.tasks.pop_front() {
@@ -162,6 +202,9 @@ impl<'a> TestRun<'a> {
         if self.stage == Stage::Seeds && self.next < self.end {
             let index = self.next;
             self.next += 1;
+            while self.ahead.contains(&self.next) {
+                self.next += 1;
+            }
             let batch = self.batch(vec![self.job(index, Mode::Plain)], false);
             return self.start(Purpose::Seed(index), batch);
         }
@@ -185,8 +228,12 @@ impl<'a> TestRun<'a> {
                 Ok(answer) => self.note(index, &answer),
             },
             Purpose::Alone(index) => match last(answers) {
-                Ok(answer) => self.note(index, &answer),
+                Ok(answer) => {
+                    self.recovered = true;
+                    self.note(index, &answer);
+                }
                 Err(loss) => {
+                    self.recorded.insert(index);
                     self.note_loss(index, &loss);
                     if loss == Loss::Hung {
                         self.note_hang(index);
@@ -203,17 +250,27 @@ impl<'a> TestRun<'a> {
                     let digest = match answer {
                         Ok(Answer::Done(done)) => Ok(done.outcome.digest),
                         Ok(Answer::TestBroken(why)) => Err(Loss::Unusable(why)),
-                        Ok(Answer::Pulse(_)) => continue,
+                        Ok(_) => continue,
                         Err(loss) => Err(loss),
                     };
                     self.repeated.push((repetition, digest));
                 }
             }
-            Purpose::Record(index) => {
-                match last(answers) {
+            Purpose::Record { index, fresh } => {
+                let answer = last(answers);
+                let before = self.runs[index].as_ref().and_then(|run| run.end);
+                let as_before = matches!((&answer, before), (Ok(Answer::Done(done)), Some((digest, _))) if done.outcome.digest == digest);
+                match answer {
+                    // Only a fresh worker's word counts that the run cannot be repeated.
+                    _ if !fresh && before.is_some() && !as_before => {
+                        let batch = self.recording(vec![], index, "");
+                        let purpose = Purpose::Record { index, fresh: true };
+                        self.tasks.push_back(Task { batch, purpose });
+                        return;
+                    }
                     Ok(Answer::Done(done)) => self.note_recorded(index, &done),
                     Err(loss) => self.note_loss(index, &loss),
-                    Ok(Answer::TestBroken(_) | Answer::Pulse(_)) => {}
+                    Ok(_) => {}
                 }
                 self.trace = self.read_trace(index, "").map(|trace| (index, trace));
             }
@@ -222,6 +279,14 @@ impl<'a> TestRun<'a> {
                 let trace = self.read_trace(index, repetition.name());
                 self.recorded_repetitions.extend(trace.map(|trace| (repetition, trace)));
             }
+        }
+        self.go_on();
+    }
+
+    /// Begins the next stage, if all of this one is done.
+    fn go_on(&mut self) {
+        while self.ahead.contains(&self.next) {
+            self.next += 1;
         }
         while self.in_flight == 0 && self.suspects.is_empty() && self.tasks.is_empty() {
             match self.stage {
@@ -246,7 +311,9 @@ impl<'a> TestRun<'a> {
                 end: None,
                 searches: Vec::new(),
             },
-            Answer::Pulse(_) => unreachable!("a pulse ends no job"),
+            Answer::Pulse(_) | Answer::SideBySide(_) | Answer::Renewed => {
+                unreachable!("no answer to a job")
+            }
         };
         self.runs[index] = Some(run);
     }
@@ -284,7 +351,9 @@ impl<'a> TestRun<'a> {
     /// All seeds are run: repeats one, and records one that failed.
     fn plan_checks(&mut self) {
         self.stage = Stage::Checks;
-        if let Some((index, other)) = determinism::checked(&self.ends()) {
+        if let Some((index, other)) = determinism::checked(&self.ends())
+            && !self.is_repeatable
+        {
             let mut repetitions = vec![(Repetition::Fresh, vec![self.job(index, Mode::Plain)])];
             // A search takes each step twice anyhow; once more is enough for all of it.
             if self.test.kind() != Kind::Search {
@@ -302,10 +371,16 @@ impl<'a> TestRun<'a> {
         }
         if let Some(index) = self.shown() {
             let lost = self.runs[index].as_ref().is_some_and(|run| run.end.is_none());
-            self.trace = self.read_trace(index, "").filter(|_| lost).map(|trace| (index, trace));
+            let is_recorded = lost && self.recorded.contains(&index);
+            self.trace =
+                self.read_trace(index, "").filter(|_| is_recorded).map(|trace| (index, trace));
             if self.trace.is_none() {
-                let batch = self.recorded(vec![], index, "");
-                self.tasks.push_back(Task { batch, purpose: Purpose::Record(index) });
+                // What a process says before it is lost is in the worker's own output.
+                let fresh = !self.plan.apart || lost;
+                let recorded = self.recording(vec![], index, "");
+                let batch = if fresh { recorded } else { self.in_any_worker(recorded) };
+                let purpose = Purpose::Record { index, fresh };
+                self.tasks.push_back(Task { batch, purpose });
             }
         }
     }
@@ -331,7 +406,7 @@ impl<'a> TestRun<'a> {
                 for (repetition, before) in
                     [(Repetition::Fresh, vec![]), (Repetition::Used, before)]
                 {
-                    let batch = self.recorded(before, index, repetition.name());
+                    let batch = self.recording(before, index, repetition.name());
                     let purpose = Purpose::RecordRepetition(repetition);
                     self.tasks.push_back(Task { batch, purpose });
                 }
@@ -448,12 +523,22 @@ impl<'a> TestRun<'a> {
         Job { test: self.test.number(), seed: self.seeds[index], mode }
     }
 
+    /// The same in a worker that may have done other things. What is printed goes elsewhere.
+    fn in_any_worker(&self, batch: Batch) -> Batch {
+        if let Some(printed) = &batch.output {
+            // A recording opens it. Without it the recording fails, and is repeated in a fresh worker.
+            let _ = File::create(printed);
+        }
+        Batch { fresh: false, output: None, ..batch }
+    }
+
     fn batch(&self, jobs: Vec<Job>, fresh: bool) -> Batch {
-        Batch { jobs, fresh, output: None, patience: Patience::FIRST }
+        let requests = jobs.into_iter().map(Request::Run).collect();
+        Batch { requests, fresh, output: None, patience: Patience::FIRST }
     }
 
     /// A recorded run in a fresh worker, after other jobs.
-    fn recorded(&self, mut before: Vec<Job>, index: usize, name: &str) -> Batch {
+    fn recording(&self, mut before: Vec<Job>, index: usize, name: &str) -> Batch {
         let printed = self.printed_path(index, name);
         // The worker's output is appended; what an earlier session left is not this run's.
         let _ = fs::remove_file(&printed);

@@ -8,13 +8,13 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::process::{Loss, Patience, WorkerCommand, WorkerProcess};
-use crate::worker::protocol::{Answer, Job};
+use crate::worker::protocol::{Answer, Request};
 
-/// Jobs for one worker, one after another.
+/// Requests for one worker, one after another.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// The jobs. After one that is lost, the rest are not done.
-    pub jobs: Vec<Job>,
+    /// The requests. After one that is lost, the rest are not done.
+    pub requests: Vec<Request>,
     /// Whether the worker must not have done anything before.
     pub fresh: bool,
     /// Where what the worker prints goes. Only with a fresh worker, which is ended afterwards.
@@ -23,7 +23,7 @@ pub struct Batch {
     pub patience: Patience,
 }
 
-/// What came of a batch: one for each job done or lost.
+/// What came of a batch: one for each request done or lost.
 pub type Answers = Vec<Result<Answer, Loss>>;
 
 /// Workers side by side. Dropping it kills them.
@@ -137,7 +137,7 @@ fn perform(
     cancelled: &AtomicBool,
 ) -> Answers {
     let mut answers = Vec::new();
-    for job in &batch.jobs {
+    for request in &batch.requests {
         if cancelled.load(Ordering::Relaxed) {
             answers.push(Err(Loss::Cancelled));
             return answers;
@@ -153,7 +153,7 @@ fn perform(
                 }
             },
         };
-        let answer = process.perform(job, batch.patience, cancelled);
+        let answer = process.perform(request, batch.patience, cancelled);
         let lost = answer.is_err();
         answers.push(answer);
         if lost {

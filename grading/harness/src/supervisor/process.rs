@@ -13,8 +13,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use serde::{Deserialize, Serialize};
 
-use crate::worker::protocol::{self, Answer, FrameError, FrameReader, Job};
+use crate::worker::protocol::{self, Answer, FrameError, FrameReader, Request};
 use crate::worker::{EXIT_FLOODED, WORKER_VARIABLE};
 
 /// How to start a worker.
@@ -51,7 +52,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(30);
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// Why a worker has not finished its job.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Loss {
     /// Its code did not return.
     Hung,
@@ -124,14 +125,14 @@ impl WorkerProcess {
         Ok(Self { child, stream: ours, reader: FrameReader::default() })
     }
 
-    /// Has a job done. After an error the worker must not be used again.
+    /// Has a request done. After an error the worker must not be used again.
     pub(super) fn perform(
         &mut self,
-        job: &Job,
+        request: &Request,
         patience: Patience,
         cancelled: &AtomicBool,
     ) -> Result<Answer, Loss> {
-        if let Err(error) = protocol::write(&mut self.stream, job) {
+        if let Err(error) = protocol::write(&mut self.stream, request) {
             return Err(self.loss(error));
         }
         let mut last_sign = Instant::now();

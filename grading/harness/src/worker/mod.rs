@@ -8,6 +8,7 @@ mod apart;
 mod last_step;
 mod printed;
 pub mod protocol;
+mod side_by_side;
 mod watched;
 
 use std::any::Any;
@@ -31,7 +32,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use self::last_step::LastStep;
 use self::printed::PrintedFile;
-use self::protocol::{Answer, Done, FrameError, FrameReader, HandlerCost, Job, Mode};
+use self::protocol::{Answer, Done, FrameError, FrameReader, HandlerCost, Job, Mode, Request};
 use self::watched::{Crossings, Onlooker, WatchedNodes};
 
 /// Set, to anything, in the environment of a process that is to be a worker.
@@ -121,24 +122,27 @@ fn try_serve(suite: &Suite, code: Code<'_>) -> Result<(), FrameError> {
         let run = || {
             let mut reader = FrameReader::default();
             loop {
-                let job = match reader.read::<Job>(&mut requests) {
-                    Ok(Some(job)) => job,
+                let request = match reader.read::<Request>(&mut requests) {
+                    Ok(Some(request)) => request,
                     Ok(None) => continue,
                     Err(FrameError::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                         return Ok(());
                     }
                     Err(error) => return Err(error),
                 };
-                shared.set_job(Some(match &job.mode {
-                    Mode::Recorded { printed, .. } => Some(printed.clone()),
-                    Mode::Plain | Mode::Profiled => None,
+                shared.set_job(Some(match &request {
+                    Request::Run(Job { mode: Mode::Recorded { printed, .. }, .. }) => {
+                        Some(printed.clone())
+                    }
+                    Request::Run(_) | Request::SideBySide(_) | Request::Renew => None,
                 }));
-                let answer =
-                    panic::catch_unwind(AssertUnwindSafe(|| perform(suite, code, &shared, &job)));
+                let answer = panic::catch_unwind(AssertUnwindSafe(|| {
+                    answer(suite, code, &shared, &request)
+                }));
                 shared.set_job(None);
                 shared.crossings.settle();
                 let answer = match answer {
-                    Ok(Ok(done)) => Answer::Done(done),
+                    Ok(Ok(answer)) => answer,
                     Ok(Err(broken)) => Answer::TestBroken(broken),
                     Err(payload) => Answer::TestBroken(text_of(payload.as_ref())),
                 };
@@ -148,6 +152,28 @@ fn try_serve(suite: &Suite, code: Code<'_>) -> Result<(), FrameError> {
         let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, run)?;
         thread.join().unwrap_or_else(|_| Err(io::Error::other("its main thread panicked").into()))
     })
+}
+
+/// Does what is asked.
+fn answer(
+    suite: &Suite,
+    code: Code<'_>,
+    shared: &Shared,
+    request: &Request,
+) -> Result<Answer, String> {
+    match (request, code) {
+        (Request::Run(job), _) => perform(suite, code, shared, job).map(Answer::Done),
+        (Request::SideBySide(runs), Code::Apart(fleet)) => {
+            side_by_side::run(suite, &mut fleet.lock(), runs).map(Answer::SideBySide)
+        }
+        (Request::Renew, Code::Apart(fleet)) => {
+            fleet.lock().restart();
+            Ok(Answer::Renewed)
+        }
+        (Request::SideBySide(_) | Request::Renew, Code::Here(_)) => {
+            Err("the submission is in the worker's own process".to_owned())
+        }
+    }
 }
 
 /// Runs one job.

@@ -9,11 +9,33 @@ use faultlab_suites::{SearchSummary, TestNumber};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::supervisor::Loss;
+
 /// The largest frame that is taken, in bytes. An outcome has a few hundred, a counterexample's text some
 /// thousand.
 pub const FRAME_BYTES_MAX: usize = 16 << 20;
 
-/// The supervisor's request: run this test with this seed.
+/// What a supervisor asks of a worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// Do this job.
+    Run(Job),
+    /// Run these side by side. Only for a worker whose submission is in other processes.
+    SideBySide(Vec<RunName>),
+    /// End the submission's processes, so that what comes next finds fresh ones. Only for such a worker.
+    Renew,
+}
+
+/// Names a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RunName {
+    /// The test.
+    pub test: TestNumber,
+    /// The seed.
+    pub seed: u64,
+}
+
+/// Run this test with this seed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     /// The test.
@@ -50,6 +72,26 @@ pub enum Answer {
     Done(Done),
     /// The test itself broke: not the submission's fault.
     TestBroken(String),
+    /// What became of runs side by side, in order; `None` of those that were not run to their end.
+    SideBySide(Vec<Option<RunEnd>>),
+    /// The submission has no processes now.
+    Renewed,
+}
+
+impl Answer {
+    /// The answer to a plain job whose run had this outcome.
+    pub(crate) fn of_outcome(outcome: Outcome) -> Self {
+        Self::Done(Done { outcome, searches: Vec::new(), handlers: Vec::new() })
+    }
+}
+
+/// What became of a run among others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RunEnd {
+    /// It came to its end.
+    Over(Outcome),
+    /// It lost a process of the submission's, when it was alone.
+    Lost(Loss),
 }
 
 /// How a job is getting on.

@@ -43,7 +43,7 @@ fn main() -> ExitCode {
             let name = format!("{} (apart)", fault.name);
             let apart = Trial::test(name, || costs_its_own_test_and_no_other(fault, &[APART]));
             // What a grader's nodes print goes to a drain of their own, not to a worker's file.
-            let prints = fault.name == "endless_printing";
+            let prints = PRINTING.contains(&fault.name);
             [here].into_iter().chain((!prints).then_some(apart))
         })
         .collect();
@@ -54,6 +54,9 @@ fn main() -> ExitCode {
     trials.push(Trial::test("an_interrupt_keeps_what_is_known", interrupt));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
+
+/// The faults that show in what is printed.
+const PRINTING: [&str; 2] = ["endless_printing", "what_is_printed_is_shown"];
 
 /// The argument of a worker whose submission is in processes of its own.
 const APART: &str = "--apart";
@@ -90,6 +93,7 @@ fn run(tests: &[TestNumber], arguments: &[&str], interrupted: bool) -> SessionRe
             program: env::current_exe().expect("this program is a file"),
             arguments: arguments.iter().map(Into::into).collect(),
         },
+        apart: arguments == [APART],
         traces: PathBuf::from(traces.path()),
         reproduce: &|number, seed| format!("again {number} {seed:?}"),
     };
@@ -124,6 +128,10 @@ fn is_garbage(number: TestNumber) -> bool {
     FAULTS.iter().any(|fault| fault.number == number && fault.name.starts_with("garbage"))
 }
 
+fn prints(number: TestNumber) -> bool {
+    FAULTS.iter().any(|fault| fault.number == number && PRINTING.contains(&fault.name))
+}
+
 fn all_faults_together_twice(one: &[&str], other: &[&str]) -> Result<(), Failed> {
     let all: Vec<TestNumber> = toy::suite()
         .tests()
@@ -132,6 +140,7 @@ fn all_faults_together_twice(one: &[&str], other: &[&str]) -> Result<(), Failed>
         .filter(|number| !FAULTS.iter().any(|fault| fault.random && fault.number == *number))
         // Beside the engine, garbage also goes into the journal of its run; apart it cannot.
         .filter(|number| one == other || !is_garbage(*number))
+        .filter(|number| one == other || !prints(*number))
         .collect();
     let (first, second) = (run(&all, one, false), run(&all, other, false));
     for (first, second) in first.tests.iter().zip(&second.tests) {

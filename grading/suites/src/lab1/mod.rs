@@ -9,7 +9,7 @@ mod stage;
 
 use crate::Suite;
 
-pub use oracle::{Specification, model};
+pub use oracle::{EXACTLY_ONCE, Specification, model};
 
 /// The suite of lab 1.
 #[must_use]

@@ -1,0 +1,39 @@
+//! Recorded runs as histories: what the clients of a trace were given, and what they had for it.
+
+use std::fmt::Debug;
+
+use super::history::{History, Recorder};
+use crate::Value;
+use crate::trace::{Trace, What};
+
+/// The history in a trace, in the order in which it happened.
+///
+/// # Errors
+/// In words: names the event whose command or result is not of these types or comes out of turn; or says that
+/// no client was given a command.
+pub fn history_of<C: Value + Debug, R: Value + Debug>(
+    trace: &Trace,
+) -> Result<History<C, R>, String> {
+    let mut recorder = Recorder::new();
+    for (at, event) in trace.events.iter().enumerate() {
+        let wrong = |problem: &dyn std::fmt::Display| format!("event {}: {problem}", at + 1);
+        match &event.what {
+            What::Command { node, value, .. } => {
+                let command = C::deserialize(value)
+                    .map_err(|error| wrong(&format!("not a command of this lab: {error}")))?;
+                recorder.call(*node, command).map_err(|error| wrong(&error))?;
+            }
+            What::Return { node, value, .. } => {
+                let result = R::deserialize(value)
+                    .map_err(|error| wrong(&format!("not a result of this lab: {error}")))?;
+                recorder.answer(*node, result).map_err(|error| wrong(&error))?;
+            }
+            _ => {}
+        }
+    }
+    let history = recorder.finish();
+    match history.operations().is_empty() {
+        true => Err("no client was given a command in this trace".to_owned()),
+        false => Ok(history),
+    }
+}

@@ -1,0 +1,233 @@
+//! Endless spaces, noticed early: a node that becomes something new each time the same thing happens to it.
+//!
+//! A message stays in the network and may arrive any number of times; a timer that is set again may fire
+//! any number of times. So whoever counts its retransmissions, or keeps every copy that it gets, has no end
+//! of states, and no search will ever have seen them all. Breadth-first it would take the search long to
+//! get there: it goes one such step a level, with everything else that can happen beside it. Here one node
+//! by itself goes straight on: the same message is delivered to it again and again, or its oldest timer
+//! fires again and again. If it is in a state that it was not in before [`TIMES`] times in a row, it is taken
+//! for endless.
+//!
+//! All that is tried are steps that the search itself would take from a state that it was about to follow,
+//! so what is said is true of the submission. Nothing of it is kept in the search's tables: counts and paths
+//! are those of a search that has not looked.
+
+use std::collections::HashSet;
+
+use super::engine::Engine;
+use super::handlers::Cause;
+use super::report::Hint;
+use super::timers::{self, Pending};
+use super::work::Work;
+use crate::Address;
+use crate::worker::pure::{Answers, Batch, Request};
+use crate::worker::{EncodedEffect, Event, Payload};
+
+/// How often in a row a node must become something new.
+pub(super) const TIMES: usize = 100;
+
+/// How many of the states about to be followed are looked at.
+const ROWS: usize = 64;
+
+/// Most nodes come to rest within this many times; of those that do not, a few are followed further.
+const TIMES_ALL: usize = 8;
+
+/// How many that is.
+const FOLLOWED: usize = 4;
+
+/// Looks are taken when a search has seen this many states, and whenever that has doubled.
+const STATES: u64 = 1 << 12;
+
+/// And when it is this deep, and whenever that has doubled: what is endless and alone has few states.
+const DEPTH: usize = 64;
+
+/// When the next look is due.
+pub(super) struct Schedule {
+    states: u64,
+    depth: usize,
+}
+
+impl Schedule {
+    pub(super) fn new() -> Self {
+        Self { states: STATES, depth: DEPTH }
+    }
+
+    /// Whether a look is due now.
+    pub(super) fn is_due(&mut self, states: u64, depth: usize) -> bool {
+        let due = states >= self.states || depth >= self.depth;
+        while states >= self.states {
+            self.states *= 2;
+        }
+        while depth >= self.depth {
+            self.depth *= 2;
+        }
+        due
+    }
+}
+
+/// A node by itself, to which the same thing happens again and again.
+struct Track {
+    member: usize,
+    state: Vec<u8>,
+    /// Its pending timers: encoding and bounds.
+    timers: Vec<(Vec<u8>, Pending)>,
+    /// The message that is delivered, with its sender; `None` when its oldest timer fires.
+    message: Option<(Address, Vec<u8>)>,
+    /// Whether a result ends it: the client's worker would give another command.
+    is_waiting: bool,
+    first: Vec<u8>,
+    seen: HashSet<Vec<u8>>,
+}
+
+/// The first node, in the order of rows, nodes and events, that does not come to rest; `rows` are states
+/// about to be followed, `stride` numbers each.
+pub(super) fn look(engine: &Engine<'_>, rows: &[u32], stride: usize) -> Option<Hint> {
+    let mut tracks = tracks(engine, rows, stride);
+    let steps = engine.sites.handlers.steps;
+    let (mut batch, mut answers) = (Batch::new(), Answers::new());
+    for times in 0..TIMES {
+        if times == TIMES_ALL {
+            tracks.truncate(FOLLOWED);
+        }
+        batch.clear();
+        for track in &tracks {
+            batch.push(track.request());
+        }
+        if batch.is_empty() {
+            return None;
+        }
+        steps.run(&batch, &mut answers);
+        let mut index = 0;
+        tracks.retain_mut(|track| {
+            let goes_on = answers.get(index).is_ok_and(|step| {
+                let gave_result = track.is_waiting && step.output.result().is_some();
+                !gave_result
+                    && track.follow(step.state, step.output.effects(), |span| {
+                        step.output.get(span).to_vec()
+                    })
+            });
+            index += 1;
+            goes_on
+        });
+    }
+    tracks.first().map(|track| track.hint(engine))
+}
+
+/// What is tried: for some rows, for each node, each message that is for it and its oldest timer.
+fn tracks(engine: &Engine<'_>, rows: &[u32], stride: usize) -> Vec<Track> {
+    let count = rows.len() / stride;
+    let apart = count.div_ceil(ROWS).max(1);
+    let mut looked_at = HashSet::new();
+    let mut tracks = Vec::new();
+    let mut causes = Vec::new();
+    for row in rows.chunks_exact(stride).step_by(apart) {
+        for &site in engine.nodes(&row[..engine.width]) {
+            if !looked_at.insert(site) {
+                continue;
+            }
+            engine.sites.causes(site, &mut causes);
+            let mut has_fired = false;
+            for &cause in &causes {
+                // Timers are listed with the oldest first.
+                if matches!(cause, Cause::Fire(_)) && std::mem::replace(&mut has_fired, true) {
+                    continue;
+                }
+                tracks.push(Track::new(engine, site, cause));
+            }
+        }
+    }
+    tracks
+}
+
+impl Track {
+    fn new(engine: &Engine<'_>, site: u32, cause: Cause) -> Self {
+        let handlers = &engine.sites.handlers;
+        let site = engine.sites.get(site);
+        let message = match cause {
+            Cause::Deliver(message) => Some((
+                handlers.address(handlers.ends(message).0),
+                handlers.messages.bytes(message).to_vec(),
+            )),
+            _ => None,
+        };
+        let timers = engine.sites.timers_of(site.timers).into_iter();
+        let state = handlers.states.bytes(site.state).to_vec();
+        Self {
+            member: handlers.member_of(site.state),
+            timers: timers.map(|it| (handlers.timers.bytes(it.id).to_vec(), it)).collect(),
+            message,
+            is_waiting: Work::is_waiting(site.worker),
+            first: state.clone(),
+            seen: HashSet::new(),
+            state,
+        }
+    }
+
+    fn request(&self) -> Request<'_> {
+        let event = match (&self.message, self.timers.first()) {
+            (Some((from, message)), _) => Event::Message { from: *from, message },
+            (None, Some((timer, _))) => Event::Timer { timer },
+            (None, None) => unreachable!("a track without timers has ended"),
+        };
+        Request { member: self.member, state: &self.state, event }
+    }
+
+    /// Takes in a step. Whether the node is in a state that it was not in before, and can go on.
+    fn follow(
+        &mut self,
+        state: &[u8],
+        effects: &[EncodedEffect],
+        get: impl Fn(crate::worker::Span) -> Vec<u8>,
+    ) -> bool {
+        if self.seen.is_empty() {
+            let start = self.identity();
+            self.seen.insert(start);
+        }
+        if self.message.is_none() {
+            self.timers.remove(0);
+        }
+        state.clone_into(&mut self.state);
+        for effect in effects {
+            if let EncodedEffect::SetTimer { timer, min_ns, max_ns } = *effect {
+                self.timers.push((get(timer), Pending { id: 0, min_ns, max_ns }));
+            }
+        }
+        let now = self.identity();
+        self.seen.insert(now) && (self.message.is_some() || !self.timers.is_empty())
+    }
+
+    /// State and timers as one value. Timers that mean the same in another order are equal.
+    fn identity(&self) -> Vec<u8> {
+        let mut texts: Vec<&[u8]> = self.timers.iter().map(|(timer, _)| timer.as_slice()).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        let number = |timer: &[u8]| texts.binary_search(&timer).unwrap_or_default() as u32;
+        let mut pending: Vec<Pending> =
+            self.timers.iter().map(|(timer, it)| Pending { id: number(timer), ..*it }).collect();
+        timers::normalise(&mut pending);
+        let mut identity = (self.state.len() as u64).to_le_bytes().to_vec();
+        identity.extend_from_slice(&self.state);
+        for it in pending {
+            identity.extend_from_slice(texts[it.id as usize]);
+            identity.extend_from_slice(&it.min_ns.to_le_bytes());
+            identity.extend_from_slice(&it.max_ns.to_le_bytes());
+        }
+        identity
+    }
+
+    fn hint(&self, engine: &Engine<'_>) -> Hint {
+        let handlers = &engine.sites.handlers;
+        let show = |what, bytes: &[u8]| {
+            let shown = handlers.steps.show(self.member, what, bytes, false);
+            shown.unwrap_or_else(|failure| format!("<not readable: {failure}>"))
+        };
+        Hint::Endless {
+            node: handlers.address(self.member),
+            message: self.message.as_ref().map(|(_, message)| show(Payload::Message, message)),
+            times: TIMES,
+            first: show(Payload::State, &self.first),
+            last: show(Payload::State, &self.state),
+            timers: self.timers.len(),
+        }
+    }
+}

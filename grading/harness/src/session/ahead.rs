@@ -1,0 +1,193 @@
+//! What is known before each test asks for its own runs, where the submission is in other processes.
+//!
+//! There, one run by itself costs an exchange for each event. So all runs of all tests go side by side
+//! first, and those that repeat a seed as well. What comes of it must not differ from what a test would
+//! find by itself: whatever is lost, hangs or differs here is left to the test, which looks closely.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use faultlab_suites::{Body, Test, TestNumber};
+
+use super::{GLANCE, Plan, determinism};
+use crate::supervisor::{Answers, Batch, Loss, Patience, Pool};
+use crate::worker::protocol::{Answer, Job, Mode, Request, RunEnd, RunName};
+
+/// How long all this may take. A submission that takes longer is slow, and is looked at run by run.
+const AHEAD_MAX: Duration = Duration::from_secs(300);
+
+/// What is known ahead.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    ends: BTreeMap<RunName, Result<Answer, Loss>>,
+    repeatable: BTreeSet<TestNumber>,
+}
+
+impl Known {
+    /// What a run came to, if it is known.
+    pub(super) fn end(&self, test: TestNumber, seed: u64) -> Option<&Result<Answer, Loss>> {
+        self.ends.get(&RunName { test, seed })
+    }
+
+    /// Whether the test's runs were repeated and went as they had before.
+    pub(super) fn is_repeatable(&self, test: TestNumber) -> bool {
+        self.repeatable.contains(&test)
+    }
+
+    /// The digest of a run that came to its end.
+    fn digest(&self, name: RunName) -> Option<u64> {
+        match self.ends.get(&name) {
+            Some(Ok(Answer::Done(done))) => Some(done.outcome.digest),
+            _ => None,
+        }
+    }
+
+    fn has_hangs(&self) -> bool {
+        self.ends.values().any(|end| matches!(end, Err(Loss::Hung)))
+    }
+}
+
+/// Runs everything ahead. The pool is another afterwards if a worker took too long.
+pub(super) fn look(plan: &Plan<'_>, pool: &mut Pool, interrupted: &AtomicBool) -> Known {
+    let mut ahead = Ahead { plan, pool, interrupted, deadline: Instant::now() + AHEAD_MAX };
+    let mut known = Known::default();
+    let (searches, simulations): (Vec<&Test>, Vec<&Test>) =
+        plan.tests.iter().copied().partition(|test| matches!(test.body(), Body::Search(_)));
+    ahead.run_all(&simulations, &mut known);
+    // A submission that hangs mostly hangs in every search, and each costs seconds.
+    if !known.has_hangs() {
+        ahead.search_all(&searches, &mut known);
+    }
+    ahead.repeat_all(&simulations, &mut known);
+    ahead.repeat_searches(&searches, &mut known);
+    known
+}
+
+struct Ahead<'a, 'p> {
+    plan: &'a Plan<'a>,
+    pool: &'p mut Pool,
+    interrupted: &'a AtomicBool,
+    deadline: Instant,
+}
+
+impl Ahead<'_, '_> {
+    /// Runs every seed of the tests that simulate.
+    fn run_all(&mut self, tests: &[&Test], known: &mut Known) {
+        let names: Vec<RunName> = tests.iter().flat_map(|test| self.names(test)).collect();
+        let answers = self.ask(vec![Request::SideBySide(names.clone())]);
+        let [Ok(Answer::SideBySide(ends))] = &answers[..] else { return };
+        for (name, end) in names.into_iter().zip(ends) {
+            let end = match end {
+                Some(RunEnd::Over(outcome)) => Ok(Answer::of_outcome(outcome.clone())),
+                Some(RunEnd::Lost(loss)) => Err(loss.clone()),
+                None => continue,
+            };
+            known.ends.insert(name, end);
+        }
+    }
+
+    /// Runs every seed of the tests that search. One that loses its worker is not known.
+    fn search_all(&mut self, tests: &[&Test], known: &mut Known) {
+        for name in tests.iter().flat_map(|test| self.names(test)).collect::<Vec<_>>() {
+            let answers = self.ask(vec![plain(name)]);
+            match answers.into_iter().next() {
+                Some(Ok(answer)) => drop(known.ends.insert(name, Ok(answer))),
+                Some(Err(Loss::Hung | Loss::Cancelled)) | None => return,
+                Some(Err(_)) => {}
+            }
+        }
+    }
+
+    /// Repeats a seed of each test that simulates, in fresh processes: twice, among each other and
+    /// another seed of each test, so that what one run leaves behind in a process meets the others.
+    fn repeat_all(&mut self, tests: &[&Test], known: &mut Known) {
+        let tests: Vec<(TestNumber, RunName, RunName)> = tests
+            .iter()
+            .filter_map(|test| {
+                self.repeated(test, known).map(|(one, other)| (test.number(), one, other))
+            })
+            .collect();
+        if tests.is_empty() {
+            return;
+        }
+        let ones = || tests.iter().map(|&(_, one, _)| one);
+        let others = tests.iter().map(|&(_, _, other)| other);
+        let names: Vec<RunName> = ones().chain(others).chain(ones()).collect();
+        let answers = self.ask(vec![Request::Renew, Request::SideBySide(names)]);
+        let [_, Ok(Answer::SideBySide(ends))] = &answers[..] else { return };
+        let digest = |index: usize| match ends.get(index) {
+            Some(Some(RunEnd::Over(outcome))) => Some(outcome.digest),
+            _ => None,
+        };
+        for (index, &(number, one, _)) in tests.iter().enumerate() {
+            let ordinary = known.digest(one);
+            let repetitions = [digest(index), digest(2 * tests.len() + index)];
+            if ordinary.is_some() && repetitions == [ordinary; 2] {
+                known.repeatable.insert(number);
+            }
+        }
+    }
+
+    /// Repeats a seed of each test that searches, all in the same fresh processes.
+    fn repeat_searches(&mut self, tests: &[&Test], known: &mut Known) {
+        let names: Vec<RunName> = tests
+            .iter()
+            .filter_map(|test| self.repeated(test, known))
+            .map(|(one, _)| one)
+            .collect();
+        if names.is_empty() {
+            return;
+        }
+        let requests = [Request::Renew].into_iter().chain(names.iter().copied().map(plain));
+        let answers = self.ask(requests.collect());
+        for (name, answer) in names.into_iter().zip(answers.into_iter().skip(1)) {
+            if let Ok(Answer::Done(done)) = answer
+                && known.digest(name) == Some(done.outcome.digest)
+            {
+                known.repeatable.insert(name.test);
+            }
+        }
+    }
+
+    /// The runs of a test.
+    fn names(&self, test: &Test) -> Vec<RunName> {
+        let number = test.number();
+        self.plan.seeds.of(test).into_iter().map(|seed| RunName { test: number, seed }).collect()
+    }
+
+    /// The run that is repeated, and that between, of a test of which all is known.
+    fn repeated(&self, test: &Test, known: &Known) -> Option<(RunName, RunName)> {
+        let names = self.names(test);
+        let all = names
+            .iter()
+            .all(|name| known.ends.get(name).is_some_and(|end| !matches!(end, Err(Loss::Hung))));
+        let ends: Vec<Option<(u64, u64)>> =
+            names.iter().map(|&name| known.digest(name).map(|digest| (digest, 0))).collect();
+        let (index, other) = determinism::checked(&ends).filter(|_| all)?;
+        Some((names[index], names[other]))
+    }
+
+    /// Has a worker do this; nothing comes back if it takes too long.
+    fn ask(&mut self, requests: Vec<Request>) -> Answers {
+        let batch = Batch { requests, fresh: false, output: None, patience: Patience::FIRST };
+        let Some(slot) = self.pool.idle() else { return Vec::new() };
+        if self.interrupted.load(Ordering::Relaxed) || Instant::now() > self.deadline {
+            return Vec::new();
+        }
+        self.pool.give(slot, batch);
+        loop {
+            if let Some((_, answers)) = self.pool.wait(GLANCE) {
+                return answers;
+            }
+            if self.interrupted.load(Ordering::Relaxed) || Instant::now() > self.deadline {
+                *self.pool = Pool::new(&self.plan.worker, self.plan.workers);
+                return Vec::new();
+            }
+        }
+    }
+}
+
+fn plain(RunName { test, seed }: RunName) -> Request {
+    Request::Run(Job { test, seed, mode: Mode::Plain })
+}
