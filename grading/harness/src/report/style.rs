@@ -4,6 +4,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::Status;
 
+pub(crate) const PLAIN: Style = Style::new();
 pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
 pub(crate) const GREEN: Style = AnsiColor::Green.on_default().bold();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use faultlab_suites::{Suite, Test};
 
 use super::paragraph::{COLUMNS, paragraph};
-use super::style::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, paint, status};
+use super::style::{BOLD, CYAN, DIM, GREEN, PLAIN, RED, YELLOW, paint, status};
 use super::{Report, Status, TestReport};
 
 /// The width of the column that says what a line is about.
@@ -84,25 +84,23 @@ pub fn failures(report: &Report, verbose: bool) -> String {
 #[must_use]
 pub fn failure(test: &TestReport, verbose: bool) -> String {
     let mut text = status_line(test);
-    let mut note = |label: &str, content: &str| {
-        let indent = STATUS_COLUMNS + 1;
-        let content = content.trim_end().replace('\n', &format!("\n{:indent$}", ""));
+    let mut note = |label: &str, style: anstyle::Style, content: &str| {
+        let content = paint(style, paragraph(content, STATUS_COLUMNS + 1));
         text.push_str(&format!("{} {content}\n", paint(DIM, format!("{label:>STATUS_COLUMNS$}"))));
     };
     if verbose {
-        note("asserts", &paragraph(&test.asserts, STATUS_COLUMNS + 1));
+        note("asserts", PLAIN, &test.asserts);
     }
     if let Some(property) = &test.property {
-        note("broken", &paint(BOLD, property));
+        note("broken", BOLD, property);
     }
-    let reason = test.reason.as_deref().unwrap_or("nobody knows");
-    note("because", &paragraph(reason, STATUS_COLUMNS + 1));
+    note("because", PLAIN, test.reason.as_deref().unwrap_or("nobody knows"));
     if test.seeds_run > 1 {
-        note("seeds", &seeds(test, verbose));
+        note("seeds", PLAIN, &seeds(test, verbose));
     }
     if let Some(excerpt) = &test.excerpt {
         let shown = test.shown_seed.map(|seed| format!("seed {seed}")).unwrap_or_default();
-        note("the run", &shown);
+        note("the run", PLAIN, &shown);
         text.push('\n');
         for line in excerpt.lines() {
             text.push_str(format!("    {line}").trim_end());
@@ -161,7 +159,7 @@ pub fn summary(report: &Report, changes: &[String], took: Duration, verbose: boo
         text.push_str(&line(YELLOW, "Not all", "tests of the lab were run"));
     }
     for change in changes {
-        text.push_str(&line(CYAN, "Changed", change));
+        text.push_str(&line(CYAN, "Changed", &paragraph(change, STATUS_COLUMNS + 1)));
     }
     text.push_str(&costs(report, verbose));
     let next = report.tests.iter().find(|test| test.status != Status::Passed);
