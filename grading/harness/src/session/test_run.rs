@@ -104,6 +104,8 @@ pub(super) struct TestRun<'a> {
     recorded_repetitions: Vec<(Repetition, Trace)>,
     /// What is wrong with repeating runs.
     irreproducible: Option<Finding>,
+    /// Which repetition it was that differed.
+    differing: Option<Repetition>,
     /// The recorded run, by the index of its seed.
     trace: Option<(usize, Trace)>,
     handlers: Vec<HandlerCost>,
@@ -132,6 +134,7 @@ impl<'a> TestRun<'a> {
             repeated: Vec::new(),
             recorded_repetitions: Vec::new(),
             irreproducible: None,
+            differing: None,
             trace: None,
             handlers: Vec::new(),
             recovered: false,
@@ -391,26 +394,30 @@ impl<'a> TestRun<'a> {
         let ends = self.ends();
         let Some((index, other)) = determinism::checked(&ends) else { return };
         let Some((ordinary, _)) = ends[index] else { return };
-        match determinism::judge(ordinary, &self.repeated) {
-            None => {}
-            Some(Err(why)) => self.irreproducible = Some(Finding::inconclusive(why)),
-            Some(Ok(repetition)) => {
-                self.irreproducible =
-                    Some(determinism::finding(repetition, self.seeds[index], None));
-                let before = match repetition {
-                    Repetition::Fresh => vec![],
-                    Repetition::Used | Repetition::Recorded => {
-                        vec![self.job(index, Mode::Plain), self.job(other, Mode::Plain)]
-                    }
-                };
-                for (repetition, before) in
-                    [(Repetition::Fresh, vec![]), (Repetition::Used, before)]
-                {
-                    let batch = self.recording(before, index, repetition.name());
-                    let purpose = Purpose::RecordRepetition(repetition);
-                    self.tasks.push_back(Task { batch, purpose });
-                }
+        let repetition = match determinism::judge(ordinary, &self.repeated) {
+            Some(Ok(repetition)) => repetition,
+            Some(Err(why)) => {
+                self.irreproducible = Some(Finding::inconclusive(why));
+                return;
             }
+            // The recording may have differed where nothing else did.
+            None if self.irreproducible.is_some() => Repetition::Recorded,
+            None => return,
+        };
+        self.differing = Some(repetition);
+        self.irreproducible = Some(determinism::finding(repetition, self.seeds[index], None));
+        let before = match repetition {
+            // Side by side, no run was the first in its process: it differs from a fresh one as one
+            // that comes after others does.
+            Repetition::Fresh if !self.plan.apart => vec![],
+            Repetition::Fresh | Repetition::Used | Repetition::Recorded => {
+                vec![self.job(index, Mode::Plain), self.job(other, Mode::Plain)]
+            }
+        };
+        for (repetition, before) in [(Repetition::Fresh, vec![]), (Repetition::Used, before)] {
+            let batch = self.recording(before, index, repetition.name());
+            let purpose = Purpose::RecordRepetition(repetition);
+            self.tasks.push_back(Task { batch, purpose });
         }
     }
 
@@ -418,15 +425,13 @@ impl<'a> TestRun<'a> {
     fn explain(&mut self) {
         self.stage = Stage::Finished;
         let Some((index, _)) = determinism::checked(&self.ends()) else { return };
-        if let [(_, first), (_, second)] = &self.recorded_repetitions[..]
+        if let Some(repetition) = self.differing
+            && let [(_, first), (_, second)] = &self.recorded_repetitions[..]
             && let Some((parting, upto)) = determinism::parting(first, second)
         {
-            let ordinary = self.ends()[index].map_or(0, |(digest, _)| digest);
-            if let Some(Ok(repetition)) = determinism::judge(ordinary, &self.repeated) {
-                let finding = determinism::finding(repetition, self.seeds[index], Some(&parting));
-                self.irreproducible = Some(finding);
-                self.trace = Some((index, upto));
-            }
+            let finding = determinism::finding(repetition, self.seeds[index], Some(&parting));
+            self.irreproducible = Some(finding);
+            self.trace = Some((index, upto));
         }
     }
 
