@@ -76,6 +76,7 @@ struct Track {
     /// Whether a result ends it: the client's worker would give another command.
     is_waiting: bool,
     first: Vec<u8>,
+    /// Asked what is in it, and never gone through.
     seen: HashSet<Vec<u8>>,
 }
 
