@@ -21,7 +21,7 @@ pub struct Batch {
 
 impl Batch {
     /// Submissions of lab 0. What one is like follows from its name: `broken` does not compile, `cut` lacks
-    /// a file, `todo` is not finished, `wrong` gives wrong answers, `flips` by the clock; others are right, each
+    /// a file, `todo` is not finished, `wrong` gives wrong answers, `flips` by the clock, and `endless` hangs when an answer is late; others are right, each
     /// with its own name in a comment.
     pub fn of_lab0(names: &[&str]) -> Self {
         let batch = Self { folder: tempfile::tempdir().expect("a folder") };
@@ -51,6 +51,11 @@ impl Batch {
                     "server.rs",
                     "Pong { text: ping.text }",
                     "Pong { text: ping.text + \"!\" }",
+                ),
+                "endless" => change(
+                    "client.rs",
+                    "== Some(&ping) {",
+                    "== Some(&ping) { while self.pong.is_none() { std::hint::spin_loop(); }",
                 ),
                 "flips" => change(
                     "server.rs",
