@@ -18,7 +18,9 @@ use common::{Fault, Message, client, client_node, server, server_node, submissio
 use faultlab::codec;
 use faultlab::property::{clients_done, max_state_bytes, none_decided, results_ok};
 use faultlab::search::{self, Report, Search, Statistics};
-use faultlab::simulate::{Ended, Network, Options, Outcome, Scenario, Simulation, lockstep};
+use faultlab::simulate::{
+    Ended, Keep, Network, Options, Outcome, RunLog, Scenario, Simulation, again, lockstep, show,
+};
 use faultlab::trace::{Sink, Trace};
 use faultlab::worker::pure::{Answers, Batch, Member, PureSteps, Request, StepFailure};
 use faultlab::worker::remote::{self, Death, Fleet, Life, Loss, Process, SharedFleet};
@@ -74,10 +76,27 @@ fn local(scenario: &Scenario, seed: u64) -> Outcome {
 
 /// Runs in lockstep; after one that was too slow, nothing more.
 fn run_all(runs: &[(&Scenario, u64)], fleet: &mut Fleet<'_>) -> io::Result<Vec<Option<Ended>>> {
-    lockstep(runs, fleet, &mut |index, loss| match loss {
+    let ended = lockstep(runs, &|_| Keep::Nothing, fleet, &mut |index, loss| match loss {
         Loss::TooSlow(_) => index + 1..runs.len(),
         Loss::Ended(_) | Loss::Nonsense(_) => 0..0,
-    })
+    })?;
+    Ok(ended.into_iter().map(|(ended, _)| ended).collect())
+}
+
+/// The outcomes and logs of runs that come to their end.
+fn logged(
+    scenario: &Scenario,
+    seeds: Range<u64>,
+    keep: Keep,
+    fleet: &mut Fleet<'_>,
+) -> Vec<(Outcome, RunLog)> {
+    let runs: Vec<_> = seeds.map(|seed| (scenario, seed)).collect();
+    let ended = lockstep(&runs, &|_| keep, fleet, &mut |_, _| 0..0);
+    let over = |(ended, log)| match ended {
+        Some(Ended::Over(outcome)) => (outcome, log),
+        lost => panic!("{lost:?}"),
+    };
+    ended.expect("processes can be started").into_iter().map(over).collect()
 }
 
 fn side_by_side(scenario: &Scenario, seeds: u64, fleet: &mut Fleet<'_>) -> Vec<Option<Ended>> {
@@ -131,6 +150,61 @@ fn a_recorded_run_has_the_same_trace() {
     let mut fleet = fleet(3);
     let mut there = fleet.host(0);
     assert_eq!(here, record(&mut there));
+}
+
+#[test]
+fn a_run_that_is_recorded_from_its_log_has_the_same_trace() {
+    let submission = submission();
+    let mut fleet = fleet(3);
+    for fault in [Fault::None, Fault::PrintsAndLogs, Fault::PanicsAt(3), Fault::SendsToNobody] {
+        let scenario = scenario(fault, 2);
+        let here = |seed| {
+            let mut sink = Sink::new();
+            let options = Options { recorder: Some(&mut sink), ..Options::default() };
+            let simulation = Simulation::new(scenario.clone(), seed);
+            let outcome = simulation.run(&mut LocalHost::new(&submission), options);
+            (outcome, sink.into_trace())
+        };
+        let runs = logged(&scenario, 0..4, Keep::States, &mut fleet);
+        let logs: Vec<_> = runs.iter().map(|(outcome, log)| (log, outcome)).collect();
+        let mut traces = Vec::new();
+        let same = show(&logs, &mut fleet, &mut |index, host, for_good| {
+            let mut sink = Sink::new();
+            let options = Options { recorder: Some(&mut sink), ..Options::default() };
+            let outcome = Simulation::new(scenario.clone(), index as u64).run(host, options);
+            if for_good {
+                traces.push(sink.into_trace());
+            }
+            Some(outcome)
+        });
+        assert_eq!(same, [true; 4], "{fault:?}");
+        for (seed, ((outcome, _), trace)) in (0..).zip(runs.iter().zip(traces)) {
+            let (expected, mut expected_trace) = here(seed);
+            assert_eq!(*outcome, expected, "{fault:?}, seed {seed}");
+            // What a node prints stays in its process.
+            for event in expected_trace.iter_mut().flat_map(|trace| &mut trace.events) {
+                event.printed.clear();
+            }
+            assert_eq!(trace, expected_trace, "{fault:?}, seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_log_that_is_gone_through_again_tells_who_keeps_something_elsewhere() {
+    let mut fleet = fleet(3);
+    for (fault, is_same) in [
+        (Fault::None, true),
+        (Fault::PanicsAt(3), true),
+        (Fault::KeepsAGlobal, false),
+        (Fault::CountsInAGlobal, false),
+    ] {
+        let runs = logged(&scenario(fault, 2), 0..3, Keep::Log, &mut fleet);
+        let logs: Vec<_> = runs.iter().map(|(_, log)| log).collect();
+        fleet.restart();
+        assert_eq!(again(&logs, &mut fleet), [is_same; 3], "{fault:?}");
+        fleet.restart();
+    }
 }
 
 #[test]

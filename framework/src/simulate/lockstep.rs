@@ -3,18 +3,21 @@
 //!
 //! An exchange costs about the same whether it carries one step or hundreds. So a run that needs a node
 //! waits until enough others need one in the same process: always the process with the most questions
-//! is asked next.
+//! is asked next. And a run does not only ask for the step that it needs now, but also for those that it
+//! is certain to need soon ([`Simulation::foresee`]), unless it runs alone.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::ops::Range;
 
+use super::log::{Observing, RunLog};
 use super::outcome::{Outcome, RunFailure};
 use super::scenario::Scenario;
 use super::simulation::{Next, Simulation};
 use super::view::SimulationView;
-use crate::worker::remote::{Fleet, Loss};
-use crate::worker::{Host, Payload};
+use crate::Address;
+use crate::worker::remote::{Answered, Fleet, Followed, Loss, Then};
+use crate::worker::{Host, NodeFailure, Output, Payload};
 
 /// The most runs that advance side by side: all that the suite of a lab has.
 const WIDTH: usize = 1024;
@@ -31,6 +34,29 @@ pub enum Ended {
     Lost(Loss),
 }
 
+/// What is kept of a run besides what became of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// What its nodes were asked and what they answered.
+    Log,
+    /// That, and each node's state after each step.
+    States,
+}
+
+impl Keep {
+    /// What a node is asked in the same breath as a step, after which a client may get this command.
+    fn then(self, command: Option<&[u8]>) -> Then<'_> {
+        match (self, command) {
+            (Self::States, _) => Then::State,
+            (Self::Nothing | Self::Log, Some(command)) => Then::Command(command),
+            (Self::Nothing | Self::Log, None) => Then::Nothing,
+        }
+    }
+}
+
 /// Runs each scenario with its seed, many side by side, and returns what became of each, in the same
 /// order.
 ///
@@ -39,14 +65,18 @@ pub enum Ended {
 /// which no run was before is said to have lost it. `lost` is told, and returns which runs need not be
 /// run any more, since each might cost as much time: they stay `None`.
 ///
+/// `keep` says of which runs a log is wanted. A run that lost a process has none.
+///
 /// # Errors
 /// When a process could not be started: no fault of the submission's.
 pub fn lockstep(
     runs: &[(&Scenario, u64)],
+    keep: &dyn Fn(usize) -> Keep,
     fleet: &mut Fleet<'_>,
     lost: &mut dyn FnMut(usize, &Loss) -> Range<usize>,
-) -> io::Result<Vec<Option<Ended>>> {
-    let mut wanted = Wanted { runs, ended: vec![None; runs.len()], dropped: BTreeSet::new(), lost };
+) -> io::Result<Vec<(Option<Ended>, RunLog)>> {
+    let ended = runs.iter().map(|_| (None, RunLog::default())).collect();
+    let mut wanted = Wanted { runs, keep, ended, dropped: BTreeSet::new(), lost };
     wanted.run((0..runs.len()).collect(), WIDTH, fleet)?;
     Ok(wanted.ended)
 }
@@ -54,7 +84,8 @@ pub fn lockstep(
 /// The runs that are wanted, and what is known of them.
 struct Wanted<'a> {
     runs: &'a [(&'a Scenario, u64)],
-    ended: Vec<Option<Ended>>,
+    keep: &'a dyn Fn(usize) -> Keep,
+    ended: Vec<(Option<Ended>, RunLog)>,
     /// Those that need not be run any more.
     dropped: BTreeSet<usize>,
     lost: &'a mut dyn FnMut(usize, &Loss) -> Range<usize>,
@@ -79,7 +110,7 @@ impl Wanted<'_> {
                 [index] if width == 1 && used => waiting.push_front(index),
                 [index] if width == 1 => {
                     self.dropped.extend((self.lost)(index, &loss));
-                    self.ended[index] = Some(Ended::Lost(loss));
+                    self.ended[index].0 = Some(Ended::Lost(loss));
                 }
                 _ => {
                     let narrower = if width > NARROW { NARROW } else { 1 };
@@ -106,13 +137,16 @@ impl Wanted<'_> {
                 && let Some(run) = waiting.pop_front()
             {
                 let (scenario, seed) = self.runs[run];
-                table.start(place, Live::new(run, Simulation::new(scenario.clone(), seed)));
+                let simulation = Simulation::new(scenario.clone(), seed);
+                // Alone, a run takes no step before its turn: if it loses a process, it is by the step that
+                // it would be in anywhere.
+                table.start(place, Live::new(run, simulation, (self.keep)(run), width > 1));
             }
             if table.is_empty() {
                 return Ok(Vec::new());
             }
             table.go_on(fleet);
-            if table.awaits > 0 {
+            if fleet.is_asked() {
                 table.gather(fleet);
             } else {
                 table.check(fleet);
@@ -121,8 +155,8 @@ impl Wanted<'_> {
             if fleet.loss().is_some() {
                 return Ok(table.live.iter().flatten().map(|running| running.run).collect());
             }
-            for Live { run, simulation, .. } in table.take_over() {
-                self.ended[run] = Some(Ended::Over(simulation.outcome()));
+            for Live { run, simulation, log, .. } in table.take_over() {
+                self.ended[run] = (Some(Ended::Over(simulation.outcome())), log);
                 fleet.note_use();
             }
         }
@@ -140,8 +174,6 @@ struct Table {
     to_check: Vec<usize>,
     /// The places of runs that are over.
     over: Vec<usize>,
-    /// How many answers are to come.
-    awaits: usize,
 }
 
 impl Table {
@@ -172,49 +204,28 @@ impl Table {
             self.ready.pop();
             let Some(running) = &mut self.live[place] else { continue };
             match running.go_on(place, fleet) {
-                Next::Check => self.to_check.push(place),
-                // A run is over when its nodes are gone: dropping them is the submission's code, too.
-                Next::Finished if running.awaits == 0 => self.over.push(place),
-                _ => self.awaits += running.awaits,
+                Need::Answers => {}
+                Need::Check => self.to_check.push(place),
+                Need::Nothing => self.over.push(place),
             }
         }
     }
 
     /// Gives runs the answers of the process that has been asked most for them.
     fn gather(&mut self, fleet: &mut Fleet<'_>) {
-        let Self { live, ready, over, awaits, .. } = self;
-        let mut unknown = Vec::new();
-        fleet.gather_most(|place, answered, output| {
+        let Self { live, ready, over, .. } = self;
+        fleet.gather_most(|place, slot, answered| {
             let running = live[place].as_mut().expect("only live runs ask");
-            running.awaits -= 1;
-            *awaits -= 1;
-            match running.next {
-                Some(Next::Step(slot)) => {
-                    if let Err((to, message)) = running.simulation.stepped(answered, output) {
-                        unknown.push((place, slot, to, output.get(message).to_vec()));
-                    }
-                    ready.push(place);
-                }
-                Some(Next::Make(_)) => {
-                    running.simulation.made(answered);
-                    ready.push(place);
-                }
-                Some(Next::Finished) if running.awaits == 0 => over.push(place),
-                Some(Next::Finished | Next::Check) | None => {}
+            match running.take(slot, answered) {
+                Taken::Needed => ready.push(place),
+                Taken::Last => over.push(place),
+                Taken::Kept => {}
             }
         });
-        for (place, slot, to, message) in unknown {
-            let running = live[place].as_mut().expect("it has just been answered");
-            let mut host = fleet.host_among(place, running.kinds());
-            let shown = host.show(slot, Payload::Message, &message, false);
-            let message = shown.unwrap_or_else(|failure| format!("<{failure}>"));
-            let from = running.simulation.spec(slot).address;
-            running.simulation.fail(RunFailure::UnknownAddress { from, to, message });
-        }
     }
 
-    /// Looks at all properties that are to be checked. Each look is an exchange of its own, so this is
-    /// for when no question is under way.
+    /// Does what is an exchange of its own, so that no question may be under way: looks at all properties
+    /// that are to be checked, and at messages to nobody.
     fn check(&mut self, fleet: &mut Fleet<'_>) {
         for place in std::mem::take(&mut self.to_check) {
             let Some(running) = &mut self.live[place] else { continue };
@@ -234,6 +245,42 @@ impl Table {
     }
 }
 
+/// What a run needs that cannot go on.
+enum Need {
+    /// Answers that are to come.
+    Answers,
+    /// A look at something, when no question is under way.
+    Check,
+    /// Nothing: it is over, and its nodes are gone.
+    Nothing,
+}
+
+/// What an answer was for its run.
+enum Taken {
+    /// What it waited for: it can go on.
+    Needed,
+    /// The last: it is over, and its nodes are gone.
+    Last,
+    /// It does not wait for this one yet, or any more.
+    Kept,
+}
+
+/// A step that was taken before its turn: what the node did, and its state if that was asked for.
+struct Early {
+    stepped: Result<(), NodeFailure>,
+    output: Output,
+    state: Option<Result<Vec<u8>, NodeFailure>>,
+}
+
+/// What is known of a node's next steps.
+#[derive(Default)]
+struct Ahead {
+    /// Whether it was asked for one.
+    is_asked: bool,
+    /// Those that it has taken, in order.
+    taken: VecDeque<Early>,
+}
+
 /// One of the runs under way.
 struct Live {
     /// Its index among all runs.
@@ -241,38 +288,159 @@ struct Live {
     simulation: Simulation,
     /// What it needs now; `None` before the first need.
     next: Option<Next>,
-    /// How many answers are to come for that.
+    /// How many answers are to come.
     awaits: usize,
+    /// By slot.
+    ahead: Vec<Ahead>,
+    /// A message to nobody, and the slot of its sender: it is to be shown.
+    stray: Option<(usize, Address, Vec<u8>)>,
+    keep: Keep,
+    log: RunLog,
+    /// Whether it asks for steps before their turn.
+    foresees: bool,
 }
 
 impl Live {
-    fn new(run: usize, simulation: Simulation) -> Self {
-        Self { run, simulation, next: None, awaits: 0 }
+    fn new(run: usize, simulation: Simulation, keep: Keep, foresees: bool) -> Self {
+        Self {
+            run,
+            simulation,
+            next: None,
+            awaits: 0,
+            ahead: Vec::new(),
+            stray: None,
+            keep,
+            log: RunLog::default(),
+            foresees,
+        }
     }
 
-    /// Goes on to the next need, and asks for it.
-    fn go_on(&mut self, place: usize, fleet: &mut Fleet<'_>) -> Next {
-        let next = self.simulation.advance();
-        self.next = Some(next);
-        self.awaits = match next {
-            Next::Make(slot) => {
-                fleet.ask_make(place, slot, self.simulation.spec(slot));
-                1
+    /// Goes on to the next need that nothing known meets, and asks for it.
+    fn go_on(&mut self, place: usize, fleet: &mut Fleet<'_>) -> Need {
+        loop {
+            if self.stray.is_some() {
+                return Need::Check;
             }
-            Next::Step(slot) => {
-                fleet.ask_step(place, slot, self.simulation.event());
-                1
+            let next = self.simulation.advance();
+            self.next = Some(next);
+            self.ahead.resize_with(self.simulation.participants.len(), Ahead::default);
+            match next {
+                Next::Make(slot) => {
+                    fleet.ask_make(place, slot, self.simulation.spec(slot));
+                    self.awaits += 1;
+                    return Need::Answers;
+                }
+                Next::Step(slot) => {
+                    if let Some(Early { stepped, output, state }) =
+                        self.ahead[slot].taken.pop_front()
+                    {
+                        self.step(slot, stepped, &output, state);
+                        continue;
+                    }
+                    self.ask(place, slot, fleet);
+                    return Need::Answers;
+                }
+                Next::Finished => {
+                    self.awaits += fleet.ask_forget(place);
+                    return if self.awaits == 0 { Need::Nothing } else { Need::Answers };
+                }
+                Next::Check => return Need::Check,
             }
-            Next::Finished => fleet.ask_forget(place),
-            Next::Check => 0,
-        };
-        next
+        }
     }
 
-    /// Looks at the property that is to be checked.
+    /// Asks for the step under way, unless that was done, and for those that are certain to come.
+    fn ask(&mut self, place: usize, slot: usize, fleet: &mut Fleet<'_>) {
+        let Self { simulation, ahead, awaits, keep, .. } = self;
+        if !ahead[slot].is_asked {
+            let command = self.foresees.then(|| simulation.command_after_this()).flatten();
+            let command = command.map(<[u8]>::to_vec);
+            fleet.ask_step(place, slot, simulation.event(), keep.then(command.as_deref()));
+            ahead[slot].is_asked = true;
+            *awaits += 1;
+        }
+        if self.foresees {
+            simulation.foresee(&mut |slot, event, command| {
+                let ahead = &mut ahead[slot];
+                if !ahead.is_asked && ahead.taken.is_empty() {
+                    fleet.ask_step(place, slot, event, keep.then(command));
+                    ahead.is_asked = true;
+                    *awaits += 1;
+                }
+            });
+        }
+    }
+
+    /// Takes in an answer.
+    fn take(&mut self, slot: usize, answered: Answered<'_>) -> Taken {
+        self.awaits -= 1;
+        match answered {
+            _ if self.next == Some(Next::Finished) => {
+                if self.awaits == 0 { Taken::Last } else { Taken::Kept }
+            }
+            Answered::Forgotten => Taken::Kept,
+            Answered::Made(made) => {
+                if self.keep != Keep::Nothing {
+                    self.log.made(slot, self.simulation.spec(slot), &made);
+                }
+                self.simulation.made(made);
+                Taken::Needed
+            }
+            Answered::Stepped(stepped, followed) => {
+                self.ahead[slot].is_asked = false;
+                let (state, command) = match followed {
+                    Followed::Nothing => (None, None),
+                    Followed::State(state) => (Some(state.map(<[u8]>::to_vec)), None),
+                    Followed::Command(stepped) => (None, Some(stepped)),
+                };
+                let nothing = Output::new();
+                let (stepped, output) = apart(stepped, &nothing);
+                let is_needed = self.next == Some(Next::Step(slot));
+                if is_needed {
+                    self.step(slot, stepped, output, state);
+                } else {
+                    let output = output.clone();
+                    self.ahead[slot].taken.push_back(Early { stepped, output, state });
+                }
+                if let Some(command) = command {
+                    let (stepped, output) = apart(command, &nothing);
+                    let output = output.clone();
+                    self.ahead[slot].taken.push_back(Early { stepped, output, state: None });
+                }
+                if is_needed { Taken::Needed } else { Taken::Kept }
+            }
+        }
+    }
+
+    /// Takes in the step under way.
+    fn step(
+        &mut self,
+        slot: usize,
+        stepped: Result<(), NodeFailure>,
+        output: &Output,
+        state: Option<Result<Vec<u8>, NodeFailure>>,
+    ) {
+        if self.keep != Keep::Nothing {
+            let stepped = stepped.as_ref().map(|()| output);
+            self.log.stepped(slot, self.simulation.event(), stepped, state);
+        }
+        if let Err((to, message)) = self.simulation.stepped(stepped, output) {
+            self.stray = Some((slot, to, output.get(message).to_vec()));
+        }
+    }
+
+    /// Looks at the message to nobody, or the property that is to be checked.
     fn check(&mut self, place: usize, fleet: &mut Fleet<'_>) {
-        let property = self.simulation.property().clone();
         let mut host = fleet.host_among(place, self.kinds());
+        if let Some((slot, to, message)) = self.stray.take() {
+            let shown = host.show(slot, Payload::Message, &message, false);
+            let message = shown.unwrap_or_else(|failure| format!("<{failure}>"));
+            let from = self.simulation.spec(slot).address;
+            self.simulation.fail(RunFailure::UnknownAddress { from, to, message });
+            return;
+        }
+        let property = self.simulation.property().clone();
+        let mut host = Observing { host: &mut host, log: &mut self.log };
         let checked = property.check(&mut SimulationView::new(&self.simulation, &mut host));
         if fleet.loss().is_none() {
             self.simulation.checked(checked);
@@ -282,5 +450,16 @@ impl Live {
     /// The kinds of the nodes, by slot.
     fn kinds(&self) -> Vec<String> {
         self.simulation.participants.iter().map(|node| node.spec.kind.clone()).collect()
+    }
+}
+
+/// Whether a step was taken, and what the node did in it.
+fn apart<'o>(
+    stepped: Result<&'o Output, NodeFailure>,
+    nothing: &'o Output,
+) -> (Result<(), NodeFailure>, &'o Output) {
+    match stepped {
+        Ok(output) => (Ok(()), output),
+        Err(failure) => (Err(failure), nothing),
     }
 }

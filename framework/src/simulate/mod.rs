@@ -6,9 +6,11 @@
 
 mod digest;
 mod drive;
+mod foresight;
 mod limits;
 mod links;
 mod lockstep;
+mod log;
 mod network;
 mod outcome;
 mod participant;
@@ -20,7 +22,8 @@ mod view;
 
 pub use drive::{HandlerTime, HandlerTimes, Options, Origin};
 pub use limits::Limits;
-pub use lockstep::{Ended, lockstep};
+pub use lockstep::{Ended, Keep, lockstep};
+pub use log::{RunLog, again, show};
 pub use network::{Conditions, Latency, Network, Rate};
 pub use outcome::{Outcome, RunFailure, Verdict};
 pub use scenario::{Intervention, NodeSpec, Scenario};

@@ -189,6 +189,13 @@ impl Network {
         self
     }
 
+    /// No message takes less.
+    pub(super) fn shortest_latency_ns(&self) -> u64 {
+        let some = self.senders.values().chain(self.receivers.values()).chain(self.links.values());
+        let all = some.chain([&self.everywhere]);
+        all.map(|conditions| conditions.latency.min_ns).min().unwrap_or(0)
+    }
+
     /// The conditions of one link.
     #[must_use]
     pub fn conditions(&self, from: Address, to: Address) -> &Conditions {

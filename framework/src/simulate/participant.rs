@@ -57,11 +57,13 @@ pub(super) struct ClientWorker {
     pub(super) operations: Vec<Operation>,
     pub(super) answered: u64,
     next_allowed_ns: u64,
+    /// A command that was asked for before its turn, and its index.
+    prepared: Option<(u64, Vec<u8>)>,
 }
 
 impl ClientWorker {
     fn new(work: Arc<dyn ClientWork>) -> Self {
-        Self { work, operations: Vec::new(), answered: 0, next_allowed_ns: 0 }
+        Self { work, operations: Vec::new(), answered: 0, next_allowed_ns: 0, prepared: None }
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -77,12 +79,28 @@ impl ClientWorker {
         self.next_allowed_ns
     }
 
+    /// The command that the client gets at once if it has the result that it waits for at this time.
+    pub(super) fn command_after(&mut self, seed: u64, now_ns: u64) -> Option<&[u8]> {
+        let index = self.answered + 1;
+        let is_last = self.work.count().is_some_and(|count| index >= count);
+        if !self.is_waiting() || is_last || self.next_allowed_ns > now_ns {
+            return None;
+        }
+        if self.prepared.as_ref().is_none_or(|(prepared, _)| *prepared != index) {
+            let client = self.operations.last()?.client;
+            self.prepared = Some((index, self.work.command(seed, client, index)));
+        }
+        self.prepared.as_ref().map(|(_, command)| command.as_slice())
+    }
+
     /// Notes the next command as given now.
     pub(super) fn call(&mut self, seed: u64, client: Address, now_ns: u64) {
         let index = self.answered;
+        let prepared = self.prepared.take().filter(|(prepared, _)| *prepared == index);
+        let command = prepared.map(|(_, command)| command);
         self.operations.push(Operation {
             client,
-            command: self.work.command(seed, client, index),
+            command: command.unwrap_or_else(|| self.work.command(seed, client, index)),
             expected: self.work.expected(index).map(<[u8]>::to_vec),
             result: None,
             call_ns: now_ns,

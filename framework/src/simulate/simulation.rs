@@ -31,11 +31,11 @@ pub struct Simulation {
     /// The slot of each address. It is looked things up in, and never gone through.
     slots: FxHashMap<Address, usize>,
     pub(super) traffic: Traffic,
-    pool: Pool,
-    queue: Queue,
-    todo: VecDeque<Task>,
-    current: Option<Task>,
-    network: Network,
+    pub(super) pool: Pool,
+    pub(super) queue: Queue,
+    pub(super) todo: VecDeque<Task>,
+    pub(super) current: Option<Task>,
+    pub(super) network: Network,
     links: Links,
     network_random: Random,
     timer_random: Random,
@@ -44,12 +44,12 @@ pub struct Simulation {
     messages_ever: MessageId,
     timers_ever: TimerId,
     /// Interventions of the timeline, by index, that wait for a client's results.
-    triggers: Vec<(Address, u64, usize)>,
+    pub(super) triggers: Vec<(Address, u64, usize)>,
     /// Interventions of the timeline that are still to come.
     timeline_left: usize,
     /// Whether something has happened since it was last found that not all is done.
     may_be_done: bool,
-    phase: Phase,
+    pub(super) phase: Phase,
     verdict: Option<Verdict>,
     /// When recording: what to tell the recorder.
     pub(super) notes: Option<Notes>,
@@ -57,7 +57,7 @@ pub struct Simulation {
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     /// Not all clients are done, or something is still to be done to the run.
     Running,
     /// All is done, and the run goes on for the time that the scenario wants to watch.
@@ -298,6 +298,14 @@ impl Simulation {
             self.lose(message, "its link is cut");
         }
         !cut
+    }
+
+    /// Whether a message would be handled if it arrived now.
+    pub(super) fn would_pass(&self, message: InFlight) -> bool {
+        let (from, to) = (self.address(message.from), self.address(message.to));
+        !self.participants[message.to].crashed
+            && !self.links.is_held(from, to)
+            && !self.links.is_cut(from, to)
     }
 
     fn lose(&mut self, message: InFlight, reason: &'static str) {

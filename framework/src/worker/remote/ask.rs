@@ -6,7 +6,7 @@ use crate::worker::{Event, Payload};
 
 /// Names a resident node: the run it belongs to, and its slot there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     pub(super) run: usize,
     pub(super) slot: usize,
 }
@@ -16,8 +16,8 @@ pub(super) struct Place {
 pub(super) enum Ask<'a> {
     /// Make a node and keep it.
     Make { place: Place, kind: &'a str, address: Address, arguments: &'a [u8] },
-    /// Let a node handle an event.
-    Step { place: Place, event: Event<'a> },
+    /// Let a node handle an event, and go on from there.
+    Step { place: Place, event: Event<'a>, then: Then<'a> },
     /// What is a node's state?
     State { place: Place },
     /// A question of the lab's vocabulary.
@@ -35,6 +35,17 @@ pub(super) enum Ask<'a> {
     PureObserve { kind: &'a str, address: Address, state: &'a [u8], question: &'a [u8] },
 }
 
+/// What a node that has handled an event is asked in the same breath.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then<'a> {
+    /// Nothing.
+    Nothing,
+    /// What is its state now?
+    State,
+    /// A client that shows a result now handles its next command.
+    Command(&'a [u8]),
+}
+
 impl<'a> Ask<'a> {
     pub(super) fn write(&self, bytes: &mut Vec<u8>) {
         match *self {
@@ -45,10 +56,11 @@ impl<'a> Ask<'a> {
                 put_address(bytes, address);
                 put_bytes(bytes, arguments);
             }
-            Self::Step { place, event } => {
+            Self::Step { place, event, then } => {
                 bytes.push(1);
                 put_place(bytes, place);
                 put_event(bytes, event);
+                put_then(bytes, then);
             }
             Self::State { place } => {
                 bytes.push(2);
@@ -102,7 +114,7 @@ impl<'a> Ask<'a> {
                 address: from.address()?,
                 arguments: from.bytes()?,
             },
-            1 => Self::Step { place: place(from)?, event: event(from)? },
+            1 => Self::Step { place: place(from)?, event: event(from)?, then: then(from)? },
             2 => Self::State { place: place(from)? },
             3 => Self::Observe { place: place(from)?, question: from.bytes()? },
             4 => Self::Show {
@@ -150,6 +162,26 @@ fn put_place(bytes: &mut Vec<u8>, place: Place) {
 
 fn place(from: &mut Reader<'_>) -> Result<Place, Nonsense> {
     Ok(Place { run: small(from)?, slot: small(from)? })
+}
+
+fn put_then(bytes: &mut Vec<u8>, then: Then<'_>) {
+    match then {
+        Then::Nothing => bytes.push(0),
+        Then::State => bytes.push(1),
+        Then::Command(command) => {
+            bytes.push(2);
+            put_bytes(bytes, command);
+        }
+    }
+}
+
+fn then<'a>(from: &mut Reader<'a>) -> Result<Then<'a>, Nonsense> {
+    Ok(match from.byte()? {
+        0 => Then::Nothing,
+        1 => Then::State,
+        2 => Then::Command(from.bytes()?),
+        _ => return Err(Nonsense("nothing that can be asked after a step")),
+    })
 }
 
 fn put_event(bytes: &mut Vec<u8>, event: Event<'_>) {

@@ -7,12 +7,15 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::answer;
-use super::ask::{Ask, Place};
+use super::ask::{Ask, Place, Then};
 use super::handed::HandedHost;
 use super::host::RemoteHost;
 use super::process::{Death, Loss, Process};
 use crate::simulate::NodeSpec;
-use crate::worker::{Event, NodeFailure, Output};
+use crate::worker::{Event, NodeFailure, Output, Payload};
+
+/// How many texts are asked for in one exchange.
+const SHOWN_AT_ONCE: usize = 512;
 
 /// Starts the process of this number.
 type Start<'f> = Box<dyn FnMut(usize) -> io::Result<Process> + Send + 'f>;
@@ -31,15 +34,45 @@ pub struct Fleet<'f> {
     /// By process: whether nodes have lived in it that are gone.
     used: Vec<bool>,
     /// By process: what the outstanding questions are about, in order.
-    outstanding: Vec<Vec<(usize, Sort)>>,
-    output: Output,
+    outstanding: Vec<Vec<(Place, Sort)>>,
+    /// What the step that is being read did, and the command after it.
+    outputs: [Output; 2],
 }
 
 /// What sort of answer a question gets.
 #[derive(Clone, Copy, Debug)]
 enum Sort {
-    Done,
-    Output,
+    Make,
+    Forget,
+    Step(Follows),
+}
+
+/// What comes behind a step in its answer.
+#[derive(Clone, Copy, Debug)]
+enum Follows {
+    Nothing,
+    State,
+    Command,
+}
+
+/// An answer to one of many questions.
+pub(crate) enum Answered<'a> {
+    /// The node was made, or could not be.
+    Made(Result<(), NodeFailure>),
+    /// The nodes of a run in this process are gone.
+    Forgotten,
+    /// The node has handled an event, or failed.
+    Stepped(Result<&'a Output, NodeFailure>, Followed<'a>),
+}
+
+/// What else was done in the same breath as a step.
+pub(crate) enum Followed<'a> {
+    /// Nothing.
+    Nothing,
+    /// The node's state was read.
+    State(Result<&'a [u8], NodeFailure>),
+    /// The client had a result, and handled its next command.
+    Command(Result<&'a Output, NodeFailure>),
 }
 
 impl<'f> Fleet<'f> {
@@ -62,7 +95,7 @@ impl<'f> Fleet<'f> {
             limit: Duration::MAX,
             used: vec![false; processes_max],
             outstanding: vec![Vec::new(); processes_max],
-            output: Output::new(),
+            outputs: [Output::new(), Output::new()],
         }
     }
 
@@ -86,26 +119,94 @@ impl<'f> Fleet<'f> {
     pub(crate) fn ask_make(&mut self, run: usize, slot: usize, spec: &NodeSpec) {
         let place = Place { run, slot };
         let NodeSpec { ref kind, address, ref arguments, .. } = *spec;
-        self.ask(place, Sort::Done, Ask::Make { place, kind, address, arguments });
+        let number = self.process_of(slot);
+        self.ask(number, place, Sort::Make, Ask::Make { place, kind, address, arguments });
     }
 
     /// Adds to the next exchange: let this node handle an event.
-    pub(crate) fn ask_step(&mut self, run: usize, slot: usize, event: Event<'_>) {
+    pub(crate) fn ask_step(&mut self, run: usize, slot: usize, event: Event<'_>, then: Then<'_>) {
         let place = Place { run, slot };
-        self.ask(place, Sort::Output, Ask::Step { place, event });
+        let follows = match then {
+            Then::Nothing => Follows::Nothing,
+            Then::State => Follows::State,
+            Then::Command(_) => Follows::Command,
+        };
+        let number = self.process_of(slot);
+        self.ask(number, place, Sort::Step(follows), Ask::Step { place, event, then });
     }
 
-    fn ask(&mut self, place: Place, sort: Sort, ask: Ask<'_>) {
-        let number = self.process_of(place.slot);
+    /// Adds to the next exchange of this process, whatever the slot: make this node.
+    pub(crate) fn ask_make_in(&mut self, number: usize, run: usize, slot: usize, spec: &NodeSpec) {
+        let place = Place { run, slot };
+        let NodeSpec { ref kind, address, ref arguments, .. } = *spec;
+        let number = self.process_of(number);
+        self.ask(number, place, Sort::Make, Ask::Make { place, kind, address, arguments });
+    }
+
+    /// The same with an event for a node that was made there.
+    pub(crate) fn ask_step_in(
+        &mut self,
+        number: usize,
+        run: usize,
+        slot: usize,
+        event: Event<'_>,
+    ) {
+        let place = Place { run, slot };
+        let ask = Ask::Step { place, event, then: Then::Nothing };
+        self.ask(self.process_of(number), place, Sort::Step(Follows::Nothing), ask);
+    }
+
+    /// These bytes, each as the types of a kind of node show them, in order.
+    pub(crate) fn show_all<'a>(
+        &mut self,
+        wanted: impl Iterator<Item = (&'a str, Payload, &'a [u8], bool)>,
+    ) -> Vec<Result<String, NodeFailure>> {
+        let mut texts = Vec::new();
+        let mut wanted = wanted.peekable();
+        while wanted.peek().is_some() {
+            let process = match self.process(0) {
+                Ok(process) => process,
+                Err(loss) => {
+                    texts.extend(wanted.map(|_| Err(loss.clone().into())));
+                    return texts;
+                }
+            };
+            let before = texts.len();
+            let mut asked = 0;
+            while asked < SHOWN_AT_ONCE
+                && !process.is_full()
+                && let Some((kind, what, bytes, pretty)) = wanted.next()
+            {
+                process.queue(Ask::Show { kind, what, bytes, pretty });
+                asked += 1;
+            }
+            process.send();
+            let received = process.receive(|_, from| {
+                texts.push(answer::read_shown(from)?);
+                Ok(())
+            });
+            if let Err(loss) = received {
+                texts.resize_with(before + asked, || Err(loss.clone().into()));
+            }
+        }
+        texts
+    }
+
+    fn ask(&mut self, number: usize, place: Place, sort: Sort, ask: Ask<'_>) {
         if let Ok(process) = self.process(number) {
             process.queue(ask);
-            self.outstanding[number].push((place.run, sort));
+            self.outstanding[number].push((place, sort));
         }
     }
 
-    /// Sends all questions asked, to all processes at once, and gives each run its answer. Those of a
-    /// process that is lost meanwhile get none.
-    fn gather(&mut self, mut take: impl FnMut(usize, Result<(), NodeFailure>, &Output)) {
+    /// Whether answers are to come.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.outstanding.iter().any(|outstanding| !outstanding.is_empty())
+    }
+
+    /// Sends all questions asked, to all processes at once, and gives each run and slot its answer. Those
+    /// of a process that is lost meanwhile get none.
+    pub(crate) fn gather_all(&mut self, mut take: impl FnMut(usize, usize, Answered<'_>)) {
         for process in self.processes.iter_mut().flatten() {
             process.send();
         }
@@ -120,10 +221,7 @@ impl<'f> Fleet<'f> {
     }
 
     /// The same with one process alone: the one that has been asked most, but one that is full first.
-    pub(crate) fn gather_most(
-        &mut self,
-        mut take: impl FnMut(usize, Result<(), NodeFailure>, &Output),
-    ) {
+    pub(crate) fn gather_most(&mut self, mut take: impl FnMut(usize, usize, Answered<'_>)) {
         let rank = |&number: &usize| {
             let is_full = self.processes[number].as_ref().is_some_and(Process::is_full);
             (is_full, self.outstanding[number].len(), Reverse(number))
@@ -136,22 +234,36 @@ impl<'f> Fleet<'f> {
         self.receive(number, &mut take);
     }
 
-    /// Gives each run the answer that this process has for it.
-    fn receive(
-        &mut self,
-        number: usize,
-        take: &mut impl FnMut(usize, Result<(), NodeFailure>, &Output),
-    ) {
+    /// Gives each run and slot the answer that this process has for it.
+    fn receive(&mut self, number: usize, take: &mut impl FnMut(usize, usize, Answered<'_>)) {
         let asked = &mut self.outstanding[number];
+        let [first, second] = &mut self.outputs;
         let Some(process) = &mut self.processes[number] else { return };
         // What goes wrong stays in the process, for `loss` to tell.
         let _ = process.receive(|index, from| {
-            let (run, sort) = asked[index];
+            let (place, sort) = asked[index];
             let answered = match sort {
-                Sort::Done => answer::read_done(from)?,
-                Sort::Output => answer::read_output(from, &mut self.output)?,
+                Sort::Make => Answered::Made(answer::read_done(from)?),
+                Sort::Forget => {
+                    let _ = answer::read_done(from)?;
+                    Answered::Forgotten
+                }
+                Sort::Step(follows) => match answer::read_output(from, first)? {
+                    Err(failure) => Answered::Stepped(Err(failure), Followed::Nothing),
+                    Ok(()) => {
+                        let followed = match follows {
+                            Follows::State => Followed::State(answer::read_string(from)?),
+                            Follows::Command if first.result().is_some() => {
+                                let stepped = answer::read_output(from, second)?;
+                                Followed::Command(stepped.map(|()| &*second))
+                            }
+                            Follows::Nothing | Follows::Command => Followed::Nothing,
+                        };
+                        Answered::Stepped(Ok(&*first), followed)
+                    }
+                },
             };
-            take(run, answered, &self.output);
+            take(place.run, place.slot, answered);
             Ok(())
         });
         asked.clear();
@@ -163,7 +275,7 @@ impl<'f> Fleet<'f> {
         for number in 0..self.processes.len() {
             let Some(process) = &mut self.processes[number] else { continue };
             process.queue(Ask::Forget { run });
-            self.outstanding[number].push((run, Sort::Done));
+            self.outstanding[number].push((Place { run, slot: number }, Sort::Forget));
             asked += 1;
         }
         asked
@@ -181,7 +293,7 @@ impl<'f> Fleet<'f> {
         for run in runs {
             self.ask_forget(run);
         }
-        self.gather(|_, _, _| {});
+        self.gather_all(|_, _, _| {});
         self.note_use();
     }
 

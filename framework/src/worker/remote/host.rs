@@ -1,7 +1,7 @@
 //! One run's nodes, in the processes of a fleet.
 
 use super::answer;
-use super::ask::{Ask, Place};
+use super::ask::{Ask, Place, Then};
 use super::fleet::Fleet;
 use super::wire::{Nonsense, Reader};
 use crate::Address;
@@ -64,7 +64,7 @@ impl Host for RemoteHost<'_, '_> {
         event: Event<'_>,
         output: &mut Output,
     ) -> Result<(), NodeFailure> {
-        let ask = Ask::Step { place: self.place(slot), event };
+        let ask = Ask::Step { place: self.place(slot), event, then: Then::Nothing };
         self.exchange(slot, ask, |from| answer::read_output(from, output))
     }
 

@@ -35,7 +35,9 @@ mod wire;
 /// standard input and does nothing else.
 pub const SERVE_NODES: &str = "--serve-nodes";
 
+pub(crate) use ask::Then;
 pub use fleet::Fleet;
+pub(crate) use fleet::{Answered, Followed};
 pub use handed::HandedHost;
 pub use host::RemoteHost;
 pub use process::{Death, Life, Link, Loss, Process};

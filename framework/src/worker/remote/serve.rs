@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 
 use super::answer::{self, ANSWER_BYTES_MAX};
-use super::ask::{Ask, Place};
+use super::ask::{Ask, Place, Then};
 use super::frame::{FrameReader, FrameWriter};
 use super::wire::{Nonsense, Reader};
 use crate::Address;
@@ -80,17 +80,17 @@ impl<'s> Server<'s> {
                 let made = self.host(place).make(place.slot, kind, address, arguments);
                 answer::put_done(bytes, made);
             }
-            Ask::Step { place, event } => {
-                let mut output = std::mem::take(&mut self.output);
-                let stepped = self.with(place, |host| host.step(place.slot, event, &mut output));
-                answer::put_output(bytes, stepped.map(|()| &output));
-                self.output = output;
+            Ask::Step { place, event, then } => {
+                let has_result = self.step(place, event, bytes);
+                match then {
+                    Then::State if has_result.is_ok() => self.state(place, bytes),
+                    Then::Command(command) if has_result == Ok(true) => {
+                        let _ = self.step(place, Event::Command { command }, bytes);
+                    }
+                    Then::Nothing | Then::State | Then::Command(_) => {}
+                }
             }
-            Ask::State { place } => {
-                let mut state = Vec::new();
-                let read = self.with(place, |host| host.state(place.slot, &mut state));
-                answer::put_string(bytes, read.map(|()| state));
-            }
+            Ask::State { place } => self.state(place, bytes),
             Ask::Observe { place, question } => {
                 let observed = self.with(place, |host| host.observe(place.slot, question));
                 answer::put_string(bytes, observed);
@@ -131,6 +131,23 @@ impl<'s> Server<'s> {
                 answer::put_string(bytes, observed);
             }
         }
+    }
+
+    /// Lets a node handle an event. Whether it shows a result then; an error if it failed.
+    fn step(&mut self, place: Place, event: Event<'_>, bytes: &mut Vec<u8>) -> Result<bool, ()> {
+        let mut output = std::mem::take(&mut self.output);
+        let stepped = self.with(place, |host| host.step(place.slot, event, &mut output));
+        let has_result = if stepped.is_ok() { Ok(output.result().is_some()) } else { Err(()) };
+        answer::put_output(bytes, stepped.map(|()| &output));
+        self.output = output;
+        has_result
+    }
+
+    /// Says what a node's state is.
+    fn state(&mut self, place: Place, bytes: &mut Vec<u8>) {
+        let mut state = Vec::new();
+        let read = self.with(place, |host| host.state(place.slot, &mut state));
+        answer::put_string(bytes, read.map(|()| state));
     }
 
     /// The host of a run's nodes.

@@ -1,0 +1,126 @@
+//! Which steps a run is certain to take after the one under way, whatever comes of that one.
+//!
+//! Nobody's message is there sooner than the network's shortest latency, so until then each node can only
+//! meet what is planned already. Steps of different nodes in that time do not depend on each other: a
+//! driver may have them taken at once, as long as it says [`stepped`](Simulation::stepped) in the order
+//! that [`advance`](Simulation::advance) gives.
+
+use super::queue::Planned;
+use super::simulation::{Phase, Simulation, Task};
+use crate::worker::Event;
+
+/// With more planned than this, nothing is foreseen: looking would take longer than waiting.
+const PLANNED_MAX: usize = 4096;
+
+impl Simulation {
+    /// Tells of the next step of each node of which it is certain: the slot, the event, and, if the step
+    /// may give a client the result that it waits for, the command that it gets then.
+    ///
+    /// The step under way is none of them. A step is not certain, and left out, if its node may have to
+    /// take another one before, or the run may end before, by anything but a failure.
+    pub(super) fn foresee(&mut self, take: &mut dyn FnMut(usize, Event<'_>, Option<&[u8]>)) {
+        // A client's result may change the network or crash a node, and then all is different.
+        if !self.triggers.is_empty() || self.queue.len() > PLANNED_MAX {
+            return;
+        }
+        let mut busy = Busy::new(self);
+        for task in self.current.iter().chain(&self.todo) {
+            match *task {
+                Task::Make { slot }
+                | Task::Init { slot }
+                | Task::Fire { slot, .. }
+                | Task::Command { slot } => busy.note(slot),
+                Task::Handle(message) => busy.note(message.to),
+                Task::Intervene { .. } | Task::Check(_) => return,
+            }
+        }
+        let horizon_ns = self.now_ns.saturating_add(self.network.shortest_latency_ns());
+        let planned = self.queue.planned_until(horizon_ns.min(self.scenario.deadline_ns));
+        for (at_ns, planned) in planned {
+            if busy.run_may_end() {
+                return;
+            }
+            let slot = match planned {
+                Planned::Over | Planned::Intervention { .. } => return,
+                Planned::NextCommand { slot } => {
+                    busy.note(slot);
+                    continue;
+                }
+                Planned::Arrival(message) if self.would_pass(message) => message.to,
+                Planned::Fire { slot, .. } if !self.participants[slot].crashed => slot,
+                Planned::Arrival(_) | Planned::Fire { .. } => continue,
+            };
+            if busy.is_busy(slot) {
+                continue;
+            }
+            busy.note(slot);
+            match planned {
+                Planned::Arrival(message) => {
+                    let from = self.participants[message.from].address();
+                    let client = self.participants[slot].client.as_mut();
+                    let command = client.and_then(|client| client.command_after(self.seed, at_ns));
+                    let message = self.pool.bytes(message.message);
+                    take(slot, Event::Message { from, message }, command);
+                }
+                Planned::Fire { timer, .. } => {
+                    take(slot, Event::Timer { timer: self.pool.bytes(timer) }, None);
+                }
+                Planned::Over | Planned::Intervention { .. } | Planned::NextCommand { .. } => {}
+            }
+        }
+    }
+
+    /// The command that the client gets at once if the step under way gives it the result that it waits
+    /// for, and is certain to handle next.
+    pub(super) fn command_after_this(&mut self) -> Option<&[u8]> {
+        let Some(Task::Handle(message)) = self.current else { return None };
+        if !self.triggers.is_empty() || !self.todo.is_empty() {
+            return None;
+        }
+        let now_ns = self.now_ns;
+        self.participants[message.to].client.as_mut()?.command_after(self.seed, now_ns)
+    }
+}
+
+/// Nodes that have something to do before what is looked at.
+struct Busy {
+    slots: Vec<bool>,
+    /// Clients that have to be done for the run to end; `None` if it does not end by that.
+    awaited: Option<Vec<bool>>,
+    /// How many of them are not busy.
+    awaited_left: usize,
+}
+
+impl Busy {
+    fn new(simulation: &Simulation) -> Self {
+        let nodes = &simulation.participants;
+        let awaits = simulation.scenario.until_done && simulation.phase == Phase::Running;
+        let awaited = awaits.then(|| {
+            let is_awaited = |client: &super::participant::ClientWorker| !client.is_done();
+            let awaited = nodes.iter().map(|node| {
+                !node.crashed && node.client.as_ref().is_some_and(is_awaited)
+            });
+            awaited.collect::<Vec<bool>>()
+        });
+        let awaited_left =
+            awaited.iter().flatten().filter(|is_awaited| **is_awaited).count();
+        Self { slots: vec![false; nodes.len()], awaited, awaited_left }
+    }
+
+    fn is_busy(&self, slot: usize) -> bool {
+        self.slots[slot]
+    }
+
+    fn note(&mut self, slot: usize) {
+        let was_busy = std::mem::replace(&mut self.slots[slot], true);
+        if !was_busy && self.awaited.as_ref().is_some_and(|awaited| awaited[slot]) {
+            self.awaited_left -= 1;
+        }
+    }
+
+    /// Whether the run may come to its end by what the busy nodes do: all clients may be done then. (One
+    /// step can be enough for many commands, if the client knows the answers.)
+    fn run_may_end(&self) -> bool {
+        self.awaited.is_some() && self.awaited_left == 0
+    }
+}

@@ -1,0 +1,304 @@
+//! What was asked of the nodes of a run, and what they answered: enough to ask it again in other
+//! processes, or to go through the run once more without any.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::outcome::Outcome;
+use super::scenario::NodeSpec;
+use crate::Address;
+use crate::worker::remote::{Answered, Fleet};
+use crate::worker::{Event, Host, NodeFailure, Output, Payload};
+
+/// The log of a run.
+#[derive(Clone, Debug, Default)]
+pub struct RunLog {
+    /// By slot.
+    nodes: Vec<NodeLog>,
+    /// What the nodes answered to questions of the lab's vocabulary, in order.
+    observed: Vec<Result<Vec<u8>, NodeFailure>>,
+}
+
+#[derive(Clone, Debug)]
+struct NodeLog {
+    spec: NodeSpec,
+    made: Result<(), NodeFailure>,
+    steps: Vec<Step>,
+}
+
+#[derive(Clone, Debug)]
+struct Step {
+    event: Kept,
+    stepped: Result<Output, NodeFailure>,
+    /// The state afterwards, if it was asked for.
+    state: Option<Result<Vec<u8>, NodeFailure>>,
+}
+
+/// An event that stays.
+#[derive(Clone, Debug)]
+enum Kept {
+    Init,
+    Message { from: Address, message: Vec<u8> },
+    Timer { timer: Vec<u8> },
+    Command { command: Vec<u8> },
+}
+
+impl Kept {
+    fn new(event: Event<'_>) -> Self {
+        match event {
+            Event::Init => Self::Init,
+            Event::Message { from, message } => Self::Message { from, message: message.to_vec() },
+            Event::Timer { timer } => Self::Timer { timer: timer.to_vec() },
+            Event::Command { command } => Self::Command { command: command.to_vec() },
+        }
+    }
+
+    fn event(&self) -> Event<'_> {
+        match self {
+            Self::Init => Event::Init,
+            Self::Message { from, message } => Event::Message { from: *from, message },
+            Self::Timer { timer } => Event::Timer { timer },
+            Self::Command { command } => Event::Command { command },
+        }
+    }
+}
+
+impl RunLog {
+    pub(super) fn made(&mut self, slot: usize, spec: &NodeSpec, made: &Result<(), NodeFailure>) {
+        debug_assert_eq!(slot, self.nodes.len(), "nodes are made in the order of their slots");
+        self.nodes.push(NodeLog { spec: spec.clone(), made: made.clone(), steps: Vec::new() });
+    }
+
+    pub(super) fn stepped(
+        &mut self,
+        slot: usize,
+        event: Event<'_>,
+        stepped: Result<&Output, &NodeFailure>,
+        state: Option<Result<Vec<u8>, NodeFailure>>,
+    ) {
+        let stepped = stepped.cloned().map_err(Clone::clone);
+        self.nodes[slot].steps.push(Step { event: Kept::new(event), stepped, state });
+    }
+}
+
+/// A host that also writes down what nodes answer to questions.
+pub(super) struct Observing<'a> {
+    pub(super) host: &'a mut dyn Host,
+    pub(super) log: &'a mut RunLog,
+}
+
+impl Host for Observing<'_> {
+    fn make(
+        &mut self,
+        slot: usize,
+        kind: &str,
+        address: Address,
+        arguments: &[u8],
+    ) -> Result<(), NodeFailure> {
+        self.host.make(slot, kind, address, arguments)
+    }
+
+    fn step(
+        &mut self,
+        slot: usize,
+        event: Event<'_>,
+        output: &mut Output,
+    ) -> Result<(), NodeFailure> {
+        self.host.step(slot, event, output)
+    }
+
+    fn state(&mut self, slot: usize, bytes: &mut Vec<u8>) -> Result<(), NodeFailure> {
+        self.host.state(slot, bytes)
+    }
+
+    fn observe(&mut self, slot: usize, question: &[u8]) -> Result<Vec<u8>, NodeFailure> {
+        let observed = self.host.observe(slot, question);
+        self.log.observed.push(observed.clone());
+        observed
+    }
+
+    fn show(
+        &mut self,
+        slot: usize,
+        what: Payload,
+        bytes: &[u8],
+        pretty: bool,
+    ) -> Result<String, NodeFailure> {
+        self.host.show(slot, what, bytes, pretty)
+    }
+}
+
+/// How many steps a process is asked for in one exchange when runs are gone through again.
+const STEPS_ASKED: usize = 512;
+
+/// Asks for the steps of these runs again, all that is in their logs, and says of each run whether it
+/// went as it had: whether each node, made anew, did the same when it met the same events. Then so does
+/// the run.
+///
+/// The nodes of run `k` are all in process `k mod 2` of the fleet. The steps of all runs are taken in
+/// turns, so that what one leaves behind in a process meets the others. When a process is lost, nobody
+/// knows which run is to blame, and of none it is said that it went as it had.
+pub fn again(logs: &[&RunLog], fleet: &mut Fleet<'_>) -> Vec<bool> {
+    let mut same = vec![true; logs.len()];
+    let rounds = logs.iter().flat_map(|log| &log.nodes).map(|node| node.steps.len()).max();
+    // Nodes are made before the first round.
+    let mut answered: Vec<Vec<usize>> =
+        logs.iter().map(|log| vec![0; log.nodes.len()]).collect();
+    let mut asked = 0;
+    for round in 0..=rounds.unwrap_or(0) {
+        for (run, log) in logs.iter().enumerate() {
+            for (slot, node) in log.nodes.iter().enumerate() {
+                if round == 0 {
+                    fleet.ask_make_in(run % 2, run, slot, &node.spec);
+                } else if let Some(step) = node.steps.get(round - 1).filter(|_| same[run]) {
+                    fleet.ask_step_in(run % 2, run, slot, step.event.event());
+                } else {
+                    continue;
+                }
+                asked += 1;
+            }
+            if asked >= STEPS_ASKED {
+                compare(logs, fleet, &mut answered, &mut same);
+                asked = 0;
+            }
+        }
+    }
+    compare(logs, fleet, &mut answered, &mut same);
+    fleet.forget(0..logs.len());
+    if fleet.loss().is_some() { vec![false; logs.len()] } else { same }
+}
+
+/// Compares the answers that are to come with those in the logs. `answered` says how many steps of each
+/// run and slot were compared before.
+fn compare(
+    logs: &[&RunLog],
+    fleet: &mut Fleet<'_>,
+    answered: &mut [Vec<usize>],
+    same: &mut [bool],
+) {
+    fleet.gather_all(|run, slot, answer| {
+        let node = &logs[run].nodes[slot];
+        let is_same = match answer {
+            Answered::Made(made) => made == node.made,
+            Answered::Forgotten => true,
+            Answered::Stepped(stepped, _) => {
+                let step = &node.steps[answered[run][slot]];
+                answered[run][slot] += 1;
+                match (stepped, &step.stepped) {
+                    (Ok(output), Ok(before)) => output == before,
+                    (Err(failure), Err(before)) => failure == *before,
+                    (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
+                }
+            }
+        };
+        same[run] &= is_same;
+    });
+}
+
+/// What is to be shown: the kind of node, what the bytes stand for, the bytes, and whether prettily.
+type Wanted = (String, Payload, Vec<u8>, bool);
+
+/// Goes through runs once more, by their logs, which must hold the states. `play` is given each run's
+/// index and a host that answers as the nodes did, and must say what the run came to. It is called
+/// twice for each run: the first time to find out what is to be shown, all of which is then asked of the
+/// fleet at once; what it writes the first time has no texts in it.
+///
+/// Says of each run whether it went as it had: whether it came to the outcome given with its log.
+pub fn show(
+    logs: &[(&RunLog, &Outcome)],
+    fleet: &mut Fleet<'_>,
+    play: &mut dyn FnMut(usize, &mut dyn Host, bool) -> Option<Outcome>,
+) -> Vec<bool> {
+    let mut texts = Texts::default();
+    for (index, (log, _)) in logs.iter().enumerate() {
+        let _ = play(index, &mut Replayed::new(log, &mut texts), false);
+    }
+    texts.ask(fleet);
+    let is_same = |(index, (log, outcome)): (usize, &(&RunLog, &Outcome))| {
+        play(index, &mut Replayed::new(log, &mut texts), true).as_ref() == Some(*outcome)
+    };
+    let same: Vec<bool> = logs.iter().enumerate().map(is_same).collect();
+    if fleet.loss().is_some() { vec![false; logs.len()] } else { same }
+}
+
+/// Texts that are to be asked for, or have been.
+#[derive(Default)]
+struct Texts {
+    texts: BTreeMap<Wanted, Option<Result<String, NodeFailure>>>,
+}
+
+impl Texts {
+    fn ask(&mut self, fleet: &mut Fleet<'_>) {
+        let wanted = self.texts.keys().map(|(kind, what, bytes, pretty)| {
+            (kind.as_str(), *what, bytes.as_slice(), *pretty)
+        });
+        let shown = fleet.show_all(wanted);
+        for (text, shown) in self.texts.values_mut().zip(shown) {
+            *text = Some(shown);
+        }
+    }
+}
+
+/// A host that answers as the nodes of a logged run did.
+struct Replayed<'a> {
+    log: &'a RunLog,
+    /// By slot: how many steps were taken.
+    steps: Vec<usize>,
+    observed: VecDeque<&'a Result<Vec<u8>, NodeFailure>>,
+    texts: &'a mut Texts,
+}
+
+impl<'a> Replayed<'a> {
+    fn new(log: &'a RunLog, texts: &'a mut Texts) -> Self {
+        let steps = vec![0; log.nodes.len()];
+        Self { log, steps, observed: log.observed.iter().collect(), texts }
+    }
+}
+
+/// The failure of a run that asks for something else than it did when its log was written.
+fn not_logged() -> NodeFailure {
+    NodeFailure::NotProvided("such answer in its log".to_owned())
+}
+
+impl Host for Replayed<'_> {
+    fn make(&mut self, slot: usize, _: &str, _: Address, _: &[u8]) -> Result<(), NodeFailure> {
+        self.log.nodes.get(slot).map_or_else(|| Err(not_logged()), |node| node.made.clone())
+    }
+
+    fn step(
+        &mut self,
+        slot: usize,
+        event: Event<'_>,
+        output: &mut Output,
+    ) -> Result<(), NodeFailure> {
+        let taken = &mut self.steps[slot];
+        let step = self.log.nodes[slot].steps.get(*taken);
+        let step = step.filter(|step| step.event.event() == event).ok_or_else(not_logged)?;
+        *taken += 1;
+        output.clone_from(step.stepped.as_ref().map_err(Clone::clone)?);
+        Ok(())
+    }
+
+    fn state(&mut self, slot: usize, bytes: &mut Vec<u8>) -> Result<(), NodeFailure> {
+        let taken = self.steps[slot];
+        let step = taken.checked_sub(1).and_then(|last| self.log.nodes[slot].steps.get(last));
+        let state = step.and_then(|step| step.state.as_ref()).ok_or_else(not_logged)?;
+        bytes.extend_from_slice(state.as_ref().map_err(Clone::clone)?);
+        Ok(())
+    }
+
+    fn observe(&mut self, _: usize, _: &[u8]) -> Result<Vec<u8>, NodeFailure> {
+        self.observed.pop_front().cloned().unwrap_or_else(|| Err(not_logged()))
+    }
+
+    fn show(
+        &mut self,
+        slot: usize,
+        what: Payload,
+        bytes: &[u8],
+        pretty: bool,
+    ) -> Result<String, NodeFailure> {
+        let kind = self.log.nodes[slot].spec.kind.clone();
+        let text = self.texts.texts.entry((kind, what, bytes.to_vec(), pretty)).or_insert(None);
+        text.clone().unwrap_or_else(|| Ok(String::new()))
+    }
+}
