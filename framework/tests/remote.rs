@@ -200,7 +200,7 @@ fn a_log_that_is_gone_through_again_tells_who_keeps_something_elsewhere() {
         (Fault::CountsInAGlobal, false),
     ] {
         let runs = logged(&scenario(fault, 2), 0..3, Keep::Log, &mut fleet);
-        let logs: Vec<_> = runs.iter().map(|(_, log)| log).collect();
+        let logs: Vec<_> = (0..).zip(&runs).map(|(process, (_, log))| (process, log)).collect();
         fleet.restart();
         assert_eq!(again(&logs, &mut fleet), [is_same; 3], "{fault:?}");
         fleet.restart();

@@ -12,13 +12,22 @@ use crate::worker::Event;
 /// With more planned than this, nothing is foreseen: looking would take longer than waiting.
 const PLANNED_MAX: usize = 4096;
 
+/// A step that is certain to come.
+pub(super) struct Foreseen<'a> {
+    /// The node's slot.
+    pub(super) slot: usize,
+    /// What it will have to handle.
+    pub(super) event: Event<'a>,
+    /// If that may give a client the result that it waits for, the command that it gets then.
+    pub(super) command: Option<&'a [u8]>,
+}
+
 impl Simulation {
-    /// Tells of the next step of each node of which it is certain: the slot, the event, and, if the step
-    /// may give a client the result that it waits for, the command that it gets then.
+    /// Tells of the next step of each node of which it is certain.
     ///
     /// The step under way is none of them. A step is not certain, and left out, if its node may have to
     /// take another one before, or the run may end before, by anything but a failure.
-    pub(super) fn foresee(&mut self, take: &mut dyn FnMut(usize, Event<'_>, Option<&[u8]>)) {
+    pub(super) fn foresee(&mut self, take: &mut dyn FnMut(Foreseen<'_>)) {
         // A client's result may change the network or crash a node, and then all is different.
         if !self.triggers.is_empty() || self.queue.len() > PLANNED_MAX {
             return;
@@ -60,10 +69,11 @@ impl Simulation {
                     let client = self.participants[slot].client.as_mut();
                     let command = client.and_then(|client| client.command_after(self.seed, at_ns));
                     let message = self.pool.bytes(message.message);
-                    take(slot, Event::Message { from, message }, command);
+                    take(Foreseen { slot, event: Event::Message { from, message }, command });
                 }
                 Planned::Fire { timer, .. } => {
-                    take(slot, Event::Timer { timer: self.pool.bytes(timer) }, None);
+                    let event = Event::Timer { timer: self.pool.bytes(timer) };
+                    take(Foreseen { slot, event, command: None });
                 }
                 Planned::Over | Planned::Intervention { .. } | Planned::NextCommand { .. } => {}
             }
@@ -97,13 +107,12 @@ impl Busy {
         let awaits = simulation.scenario.until_done && simulation.phase == Phase::Running;
         let awaited = awaits.then(|| {
             let is_awaited = |client: &super::participant::ClientWorker| !client.is_done();
-            let awaited = nodes.iter().map(|node| {
-                !node.crashed && node.client.as_ref().is_some_and(is_awaited)
-            });
+            let awaited = nodes
+                .iter()
+                .map(|node| !node.crashed && node.client.as_ref().is_some_and(is_awaited));
             awaited.collect::<Vec<bool>>()
         });
-        let awaited_left =
-            awaited.iter().flatten().filter(|is_awaited| **is_awaited).count();
+        let awaited_left = awaited.iter().flatten().filter(|is_awaited| **is_awaited).count();
         Self { slots: vec![false; nodes.len()], awaited, awaited_left }
     }
 

@@ -10,6 +10,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::ops::Range;
 
+use super::foresight::Foreseen;
 use super::log::{Observing, RunLog};
 use super::outcome::{Outcome, RunFailure};
 use super::scenario::Scenario;
@@ -360,7 +361,7 @@ impl Live {
             *awaits += 1;
         }
         if self.foresees {
-            simulation.foresee(&mut |slot, event, command| {
+            simulation.foresee(&mut |Foreseen { slot, event, command }| {
                 let ahead = &mut ahead[slot];
                 if !ahead.is_asked && ahead.taken.is_empty() {
                     fleet.ask_step(place, slot, event, keep.then(command));
@@ -376,7 +377,11 @@ impl Live {
         self.awaits -= 1;
         match answered {
             _ if self.next == Some(Next::Finished) => {
-                if self.awaits == 0 { Taken::Last } else { Taken::Kept }
+                if self.awaits == 0 {
+                    Taken::Last
+                } else {
+                    Taken::Kept
+                }
             }
             Answered::Forgotten => Taken::Kept,
             Answered::Made(made) => {

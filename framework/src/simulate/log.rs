@@ -134,23 +134,23 @@ const STEPS_ASKED: usize = 512;
 /// went as it had: whether each node, made anew, did the same when it met the same events. Then so does
 /// the run.
 ///
-/// The nodes of run `k` are all in process `k mod 2` of the fleet. The steps of all runs are taken in
-/// turns, so that what one leaves behind in a process meets the others. When a process is lost, nobody
-/// knows which run is to blame, and of none it is said that it went as it had.
-pub fn again(logs: &[&RunLog], fleet: &mut Fleet<'_>) -> Vec<bool> {
+/// Each log comes with the number of a process, in which all nodes of that run are. The steps of all runs
+/// are taken in turns, so that what one leaves behind in a process meets the others. When a process is
+/// lost, nobody knows which run is to blame, and of none it is said that it went as it had.
+pub fn again(logs: &[(usize, &RunLog)], fleet: &mut Fleet<'_>) -> Vec<bool> {
     let mut same = vec![true; logs.len()];
-    let rounds = logs.iter().flat_map(|log| &log.nodes).map(|node| node.steps.len()).max();
+    let rounds = logs.iter().flat_map(|(_, log)| &log.nodes).map(|node| node.steps.len()).max();
     // Nodes are made before the first round.
     let mut answered: Vec<Vec<usize>> =
-        logs.iter().map(|log| vec![0; log.nodes.len()]).collect();
+        logs.iter().map(|(_, log)| vec![0; log.nodes.len()]).collect();
     let mut asked = 0;
     for round in 0..=rounds.unwrap_or(0) {
-        for (run, log) in logs.iter().enumerate() {
+        for (run, &(process, log)) in logs.iter().enumerate() {
             for (slot, node) in log.nodes.iter().enumerate() {
                 if round == 0 {
-                    fleet.ask_make_in(run % 2, run, slot, &node.spec);
+                    fleet.ask_make_in(process, run, slot, &node.spec);
                 } else if let Some(step) = node.steps.get(round - 1).filter(|_| same[run]) {
-                    fleet.ask_step_in(run % 2, run, slot, step.event.event());
+                    fleet.ask_step_in(process, run, slot, step.event.event());
                 } else {
                     continue;
                 }
@@ -170,13 +170,13 @@ pub fn again(logs: &[&RunLog], fleet: &mut Fleet<'_>) -> Vec<bool> {
 /// Compares the answers that are to come with those in the logs. `answered` says how many steps of each
 /// run and slot were compared before.
 fn compare(
-    logs: &[&RunLog],
+    logs: &[(usize, &RunLog)],
     fleet: &mut Fleet<'_>,
     answered: &mut [Vec<usize>],
     same: &mut [bool],
 ) {
     fleet.gather_all(|run, slot, answer| {
-        let node = &logs[run].nodes[slot];
+        let node = &logs[run].1.nodes[slot];
         let is_same = match answer {
             Answered::Made(made) => made == node.made,
             Answered::Forgotten => true,
@@ -228,9 +228,10 @@ struct Texts {
 
 impl Texts {
     fn ask(&mut self, fleet: &mut Fleet<'_>) {
-        let wanted = self.texts.keys().map(|(kind, what, bytes, pretty)| {
-            (kind.as_str(), *what, bytes.as_slice(), *pretty)
-        });
+        let wanted = self
+            .texts
+            .keys()
+            .map(|(kind, what, bytes, pretty)| (kind.as_str(), *what, bytes.as_slice(), *pretty));
         let shown = fleet.show_all(wanted);
         for (text, shown) in self.texts.values_mut().zip(shown) {
             *text = Some(shown);

@@ -56,7 +56,7 @@ pub use nodes::Nodes;
 pub use number::{TestNumber, TestNumberError};
 pub use points::Points;
 pub use replay::{ReplayError, replay_saved};
-pub use run::{Run, run, scenario_of};
+pub use run::{Run, run, run_on, scenario_of};
 pub use run_search::{SearchOutcome, SearchSummary};
 pub use search_plan::{Needs, SearchPlan};
 pub use seeds::{SEED, SEEDS, seed_of};

@@ -2,6 +2,7 @@
 
 use faultlab::simulate::{Options, Origin, Outcome, Scenario, Simulation};
 use faultlab::trace::{Recorder, Trace};
+use faultlab::worker::Host;
 
 use crate::run_search::{SearchSummary, run_searches};
 use crate::{Body, Nodes, SeedContext, Suite, Test};
@@ -20,19 +21,15 @@ pub struct Run {
 /// Both a student's worker, which has the nodes beside the engine, and a judge, which has them in
 /// another process, call this: so a test means the same to both.
 pub fn run(suite: &Suite, test: &Test, seed: u64, nodes: &dyn Nodes, options: Options<'_>) -> Run {
-    let origin = Origin {
-        lab: suite.lab().to_owned(),
-        test: test.number().to_string(),
-        title: test.title().to_owned(),
-    };
     match test.body() {
         Body::Simulate(scenario) => {
             let scenario = scenario(&mut SeedContext::new(seed));
-            let options = Options { origin, ..options };
+            let options = Options { origin: origin(suite, test), ..options };
             let outcome = Simulation::new(scenario, seed).run(&mut *nodes.host(), options);
             Run { outcome, searches: Vec::new() }
         }
         Body::Search(plan) => {
+            let origin = origin(suite, test);
             let plan = plan(&mut SeedContext::new(seed));
             let traced = options.recorder.is_some();
             let search = run_searches(plan, seed, nodes, traced.then_some(&origin));
@@ -41,6 +38,27 @@ pub fn run(suite: &Suite, test: &Test, seed: u64, nodes: &dyn Nodes, options: Op
             }
             Run { outcome: search.outcome, searches: search.searches }
         }
+    }
+}
+
+/// The same on the nodes of one host, if the test simulates something.
+pub fn run_on(
+    suite: &Suite,
+    test: &Test,
+    seed: u64,
+    host: &mut dyn Host,
+    options: Options<'_>,
+) -> Option<Outcome> {
+    let options = Options { origin: origin(suite, test), ..options };
+    scenario_of(test, seed).map(|scenario| Simulation::new(scenario, seed).run(host, options))
+}
+
+/// Where the runs of a test come from.
+fn origin(suite: &Suite, test: &Test) -> Origin {
+    Origin {
+        lab: suite.lab().to_owned(),
+        test: test.number().to_string(),
+        title: test.title().to_owned(),
     }
 }
 

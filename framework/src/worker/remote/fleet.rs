@@ -144,13 +144,7 @@ impl<'f> Fleet<'f> {
     }
 
     /// The same with an event for a node that was made there.
-    pub(crate) fn ask_step_in(
-        &mut self,
-        number: usize,
-        run: usize,
-        slot: usize,
-        event: Event<'_>,
-    ) {
+    pub(crate) fn ask_step_in(&mut self, number: usize, run: usize, slot: usize, event: Event<'_>) {
         let place = Place { run, slot };
         let ask = Ask::Step { place, event, then: Then::Nothing };
         self.ask(self.process_of(number), place, Sort::Step(Follows::Nothing), ask);

@@ -1,16 +1,17 @@
 //! What is known before each test asks for its own runs, where the submission is in other processes.
 //!
 //! There, one run by itself costs an exchange for each event. So all runs of all tests go side by side
-//! first, and those that repeat a seed as well. What comes of it must not differ from what a test would
+//! first, and those that repeat a seed or record a failing run as well. What comes of it must not differ from what a test would
 //! find by itself: whatever is lost, hangs or differs here is left to the test, which looks closely.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use faultlab_suites::{Body, Test, TestNumber};
 
-use super::{GLANCE, Plan, determinism};
+use super::{GLANCE, Plan};
 use crate::supervisor::{Answers, Batch, Loss, Patience, Pool};
 use crate::worker::protocol::{Answer, Job, Mode, Request, RunEnd, RunName};
 
@@ -59,9 +60,25 @@ pub(super) fn look(plan: &Plan<'_>, pool: &mut Pool, interrupted: &AtomicBool) -
     if !known.has_hangs() {
         ahead.search_all(&searches, &mut known);
     }
-    ahead.repeat_all(&simulations, &mut known);
     ahead.repeat_searches(&searches, &mut known);
     known
+}
+
+/// Records these runs, which failed, each into its file. The digests of those that were recorded.
+pub(super) fn record(
+    plan: &Plan<'_>,
+    pool: &mut Pool,
+    interrupted: &AtomicBool,
+    runs: Vec<(RunName, PathBuf)>,
+) -> BTreeMap<RunName, u64> {
+    if runs.is_empty() {
+        return BTreeMap::new();
+    }
+    let mut ahead = Ahead { plan, pool, interrupted, deadline: Instant::now() + AHEAD_MAX };
+    let answers = ahead.ask(vec![Request::Record(runs.clone())]);
+    let [Ok(Answer::Recorded(digests))] = &answers[..] else { return BTreeMap::new() };
+    let recorded = runs.into_iter().zip(digests);
+    recorded.filter_map(|((name, _), digest)| digest.map(|digest| (name, digest))).collect()
 }
 
 struct Ahead<'a, 'p> {
@@ -76,7 +93,8 @@ impl Ahead<'_, '_> {
     fn run_all(&mut self, tests: &[&Test], known: &mut Known) {
         let names: Vec<RunName> = tests.iter().flat_map(|test| self.names(test)).collect();
         let answers = self.ask(vec![Request::SideBySide(names.clone())]);
-        let [Ok(Answer::SideBySide(ends))] = &answers[..] else { return };
+        let [Ok(Answer::SideBySide { ends, repeatable })] = &answers[..] else { return };
+        known.repeatable.extend(repeatable);
         for (name, end) in names.into_iter().zip(ends) {
             let end = match end {
                 Some(RunEnd::Over(outcome)) => Ok(Answer::of_outcome(outcome.clone())),
@@ -99,43 +117,10 @@ impl Ahead<'_, '_> {
         }
     }
 
-    /// Repeats a seed of each test that simulates, in fresh processes: twice, among each other and
-    /// another seed of each test, so that what one run leaves behind in a process meets the others.
-    fn repeat_all(&mut self, tests: &[&Test], known: &mut Known) {
-        let tests: Vec<(TestNumber, RunName, RunName)> = tests
-            .iter()
-            .filter_map(|test| {
-                self.repeated(test, known).map(|(one, other)| (test.number(), one, other))
-            })
-            .collect();
-        if tests.is_empty() {
-            return;
-        }
-        let ones = || tests.iter().map(|&(_, one, _)| one);
-        let others = tests.iter().map(|&(_, _, other)| other);
-        let names: Vec<RunName> = ones().chain(others).chain(ones()).collect();
-        let answers = self.ask(vec![Request::Renew, Request::SideBySide(names)]);
-        let [_, Ok(Answer::SideBySide(ends))] = &answers[..] else { return };
-        let digest = |index: usize| match ends.get(index) {
-            Some(Some(RunEnd::Over(outcome))) => Some(outcome.digest),
-            _ => None,
-        };
-        for (index, &(number, one, _)) in tests.iter().enumerate() {
-            let ordinary = known.digest(one);
-            let repetitions = [digest(index), digest(2 * tests.len() + index)];
-            if ordinary.is_some() && repetitions == [ordinary; 2] {
-                known.repeatable.insert(number);
-            }
-        }
-    }
-
     /// Repeats a seed of each test that searches, all in the same fresh processes.
     fn repeat_searches(&mut self, tests: &[&Test], known: &mut Known) {
-        let names: Vec<RunName> = tests
-            .iter()
-            .filter_map(|test| self.repeated(test, known))
-            .map(|(one, _)| one)
-            .collect();
+        let names: Vec<RunName> =
+            tests.iter().filter_map(|test| self.repeated(test, known)).collect();
         if names.is_empty() {
             return;
         }
@@ -156,16 +141,13 @@ impl Ahead<'_, '_> {
         self.plan.seeds.of(test).into_iter().map(|seed| RunName { test: number, seed }).collect()
     }
 
-    /// The run that is repeated, and that between, of a test of which all is known.
-    fn repeated(&self, test: &Test, known: &Known) -> Option<(RunName, RunName)> {
+    /// The run that is repeated of a test of which all is known.
+    fn repeated(&self, test: &Test, known: &Known) -> Option<RunName> {
         let names = self.names(test);
         let all = names
             .iter()
             .all(|name| known.ends.get(name).is_some_and(|end| !matches!(end, Err(Loss::Hung))));
-        let ends: Vec<Option<(u64, u64)>> =
-            names.iter().map(|&name| known.digest(name).map(|digest| (digest, 0))).collect();
-        let (index, other) = determinism::checked(&ends).filter(|_| all)?;
-        Some((names[index], names[other]))
+        names.into_iter().find(|&name| known.digest(name).is_some()).filter(|_| all)
     }
 
     /// Has a worker do this; nothing comes back if it takes too long.

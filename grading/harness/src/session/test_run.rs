@@ -1,6 +1,6 @@
 //! One test on its way to its report: which runs are still wanted, and what they said.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use super::determinism::{self, Repetition};
 use super::finding::Finding;
 use crate::report::{HandlerCost, Status, TestReport, excerpt};
 use crate::supervisor::{Answers, Batch, Loss, Patience};
-use crate::worker::protocol::{Answer, Done, Job, Mode, Request};
+use crate::worker::protocol::{Answer, Done, Job, Mode, Request, RunName};
 
 /// A test whose points depend on every seed ends with the first run that hangs; another with the
 /// second. Each costs seconds, and a node that hangs mostly hangs always.
@@ -181,6 +181,28 @@ impl<'a> TestRun<'a> {
             }
             self.ahead.insert(index);
         }
+    }
+
+    /// The failing run that is shown, and where its trace goes, if that is known ahead.
+    pub(super) fn to_be_recorded(&self) -> Option<(RunName, PathBuf)> {
+        if self.test.kind() == Kind::Search || self.ahead.len() < self.seeds.len() {
+            return None;
+        }
+        let index = self.shown()?;
+        self.runs[index].as_ref()?.end?;
+        let name = RunName { test: self.test.number(), seed: self.seeds[index] };
+        Some((name, self.trace_path(index, "")))
+    }
+
+    /// Takes in which failing runs were recorded ahead, each with its digest, and goes on.
+    pub(super) fn know_recorded(&mut self, recorded: &BTreeMap<RunName, u64>) {
+        if let Some((name, _)) = self.to_be_recorded()
+            && let Some(index) = self.seeds.iter().position(|&seed| seed == name.seed)
+            && let Some((digest, _)) = self.runs[index].as_ref().and_then(|run| run.end)
+            && recorded.get(&name) == Some(&digest)
+        {
+            self.trace = self.read_trace(index, "").map(|trace| (index, trace));
+        }
         self.go_on();
     }
 
@@ -314,7 +336,10 @@ impl<'a> TestRun<'a> {
                 end: None,
                 searches: Vec::new(),
             },
-            Answer::Pulse(_) | Answer::SideBySide(_) | Answer::Renewed => {
+            Answer::Pulse(_)
+            | Answer::SideBySide { .. }
+            | Answer::Recorded(_)
+            | Answer::Renewed => {
                 unreachable!("no answer to a job")
             }
         };
@@ -375,9 +400,10 @@ impl<'a> TestRun<'a> {
         if let Some(index) = self.shown() {
             let lost = self.runs[index].as_ref().is_some_and(|run| run.end.is_none());
             let is_recorded = lost && self.recorded.contains(&index);
-            self.trace =
-                self.read_trace(index, "").filter(|_| is_recorded).map(|trace| (index, trace));
-            if self.trace.is_none() {
+            if is_recorded {
+                self.trace = self.read_trace(index, "").map(|trace| (index, trace));
+            }
+            if self.trace.as_ref().is_none_or(|(recorded, _)| *recorded != index) {
                 // What a process says before it is lost is in the worker's own output.
                 let fresh = !self.plan.apart || lost;
                 let recorded = self.recording(vec![], index, "");

@@ -134,7 +134,10 @@ fn try_serve(suite: &Suite, code: Code<'_>) -> Result<(), FrameError> {
                     Request::Run(Job { mode: Mode::Recorded { printed, .. }, .. }) => {
                         Some(printed.clone())
                     }
-                    Request::Run(_) | Request::SideBySide(_) | Request::Renew => None,
+                    Request::Run(_)
+                    | Request::SideBySide(_)
+                    | Request::Record(_)
+                    | Request::Renew => None,
                 }));
                 let answer = panic::catch_unwind(AssertUnwindSafe(|| {
                     answer(suite, code, &shared, &request)
@@ -164,13 +167,16 @@ fn answer(
     match (request, code) {
         (Request::Run(job), _) => perform(suite, code, shared, job).map(Answer::Done),
         (Request::SideBySide(runs), Code::Apart(fleet)) => {
-            side_by_side::run(suite, &mut fleet.lock(), runs).map(Answer::SideBySide)
+            side_by_side::run(suite, &mut fleet.lock(), runs)
+        }
+        (Request::Record(runs), Code::Apart(fleet)) => {
+            side_by_side::record(suite, &mut fleet.lock(), runs)
         }
         (Request::Renew, Code::Apart(fleet)) => {
             fleet.lock().restart();
             Ok(Answer::Renewed)
         }
-        (Request::SideBySide(_) | Request::Renew, Code::Here(_)) => {
+        (Request::SideBySide(_) | Request::Record(_) | Request::Renew, Code::Here(_)) => {
             Err("the submission is in the worker's own process".to_owned())
         }
     }

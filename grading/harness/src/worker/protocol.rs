@@ -20,8 +20,11 @@ pub const FRAME_BYTES_MAX: usize = 16 << 20;
 pub enum Request {
     /// Do this job.
     Run(Job),
-    /// Run these side by side. Only for a worker whose submission is in other processes.
+    /// Run these side by side, and see whether they go the same way again. Only for a worker whose
+    /// submission is in other processes.
     SideBySide(Vec<RunName>),
+    /// Run these side by side and record each, its trace in this file. Only for such a worker.
+    Record(Vec<(RunName, PathBuf)>),
     /// End the submission's processes, so that what comes next finds fresh ones. Only for such a worker.
     Renew,
 }
@@ -72,8 +75,15 @@ pub enum Answer {
     Done(Done),
     /// The test itself broke: not the submission's fault.
     TestBroken(String),
-    /// What became of runs side by side, in order; `None` of those that were not run to their end.
-    SideBySide(Vec<Option<RunEnd>>),
+    /// What became of runs side by side.
+    SideBySide {
+        /// In order; `None` of those that were not run to their end.
+        ends: Vec<Option<RunEnd>>,
+        /// The tests of which some runs were repeated, and went the same way again.
+        repeatable: Vec<TestNumber>,
+    },
+    /// The digest of each run that was recorded, in order; `None` of those that were not.
+    Recorded(Vec<Option<u64>>),
     /// The submission has no processes now.
     Renewed,
 }

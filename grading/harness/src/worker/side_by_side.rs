@@ -2,14 +2,18 @@
 //! each.
 
 use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write as _};
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use faultlab::simulate::{Ended, Scenario, lockstep};
+use faultlab::simulate::{Ended, Keep, Options, Outcome, RunLog, Scenario, again, lockstep, show};
+use faultlab::trace::{Sink, file};
 use faultlab::worker::remote::{self, Death, Fleet};
 use faultlab_suites::{Suite, TestNumber};
 
-use super::protocol::{RunEnd, RunName};
+use super::protocol::{Answer, RunEnd, RunName};
 use crate::session::hangs_max;
 use crate::supervisor::Loss;
 
@@ -20,12 +24,111 @@ const EXCHANGE_MAX: Duration = Duration::from_secs(1);
 /// When so many tests have a run that hangs, no more runs are tried here: each costs seconds.
 const HUNG_TESTS_MAX: usize = 3;
 
-/// Runs these. They are all of tests that simulate.
+/// The first runs of each test, of which some are repeated.
+const LOGGED: usize = 2;
+
+/// Runs these. They are all of tests that simulate, those of each test behind each other. Then repeats the
+/// first two of each test, if they came to their end, in fresh processes.
 pub(super) fn run(
     suite: &Suite,
     fleet: &mut Fleet<'_>,
     names: &[RunName],
-) -> Result<Vec<Option<RunEnd>>, String> {
+) -> Result<Answer, String> {
+    let is_logged = |index: usize| {
+        let before = names[..index].iter().rev().take_while(|name| name.test == names[index].test);
+        before.count() < LOGGED
+    };
+    let keep = |index: usize| if is_logged(index) { Keep::Log } else { Keep::Nothing };
+    let ended = side_by_side(suite, fleet, names, &keep)?;
+    let repeatable = repeat(fleet, names, &ended, &is_logged);
+    if fleet.last_loss().is_some() {
+        fleet.restart();
+    }
+    let ends = ended.into_iter().map(|(ended, _)| ended.map(end)).collect();
+    Ok(Answer::SideBySide { ends, repeatable })
+}
+
+/// Repeats runs of each test, if there are logs: the first one twice and the second one between, so that
+/// what one run leaves behind in a process meets the others. Which tests' runs went as they had.
+fn repeat(
+    fleet: &mut Fleet<'_>,
+    names: &[RunName],
+    ended: &[(Option<Ended>, RunLog)],
+    is_logged: &dyn Fn(usize) -> bool,
+) -> Vec<TestNumber> {
+    // The first and the last that came to their end, which may be the same.
+    let mut tests: BTreeMap<TestNumber, (&RunLog, &RunLog)> = BTreeMap::new();
+    for (index, (ended, log)) in ended.iter().enumerate().filter(|(index, _)| is_logged(*index)) {
+        if let Some(Ended::Over(_)) = ended {
+            tests.entry(names[index].test).or_insert((log, log)).1 = log;
+        }
+    }
+    let mut logs: Vec<(usize, &RunLog)> = tests.values().map(|&(one, _)| (0, one)).collect();
+    logs.extend(tests.values().map(|&(_, other)| (1, other)));
+    logs.extend(tests.values().map(|&(one, _)| (1, one)));
+    let count = tests.len();
+    fleet.restart();
+    let same = again(&logs, fleet);
+    let all_same = |index: &usize| (0..3).all(|time| same[index + time * count]);
+    tests.keys().enumerate().filter(|(index, _)| all_same(index)).map(|(_, test)| *test).collect()
+}
+
+/// Runs these side by side and records each: its trace is in its file then, if it was recorded.
+pub(super) fn record(
+    suite: &Suite,
+    fleet: &mut Fleet<'_>,
+    runs: &[(RunName, PathBuf)],
+) -> Result<Answer, String> {
+    let names: Vec<RunName> = runs.iter().map(|(name, _)| *name).collect();
+    let ended = side_by_side(suite, fleet, &names, &|_| Keep::States)?;
+    let over = ended.iter().enumerate().filter_map(|(index, (ended, log))| match ended {
+        Some(Ended::Over(outcome)) => Some((index, log, outcome)),
+        Some(Ended::Lost(_)) | None => None,
+    });
+    let over: Vec<(usize, &RunLog, &Outcome)> = over.collect();
+    let logs: Vec<(&RunLog, &Outcome)> =
+        over.iter().map(|&(_, log, outcome)| (log, outcome)).collect();
+    let recorded = show(&logs, fleet, &mut |index, host, for_good| {
+        let (name, path) = &runs[over[index].0];
+        let mut sink = Sink::new();
+        let options = Options { recorder: Some(&mut sink), ..Options::default() };
+        let test = suite.test(name.test)?;
+        let outcome = faultlab_suites::run_on(suite, test, name.seed, host, options)?;
+        if for_good {
+            write(path, sink).ok()?;
+        }
+        Some(outcome)
+    });
+    if fleet.last_loss().is_some() {
+        fleet.restart();
+    }
+    let mut digests = vec![None; runs.len()];
+    for (&(index, _, outcome), recorded) in over.iter().zip(recorded) {
+        if recorded {
+            digests[index] = Some(outcome.digest);
+        } else {
+            // Half a trace is none.
+            let _ = fs::remove_file(&runs[index].1);
+        }
+    }
+    Ok(Answer::Recorded(digests))
+}
+
+/// Writes what was recorded.
+fn write(path: &Path, sink: Sink) -> io::Result<()> {
+    let trace = sink.into_trace().ok_or(io::ErrorKind::InvalidData)?;
+    let mut out = BufWriter::new(File::create(path)?);
+    file::write(&mut out, &trace)?;
+    out.flush()
+}
+
+/// Runs these side by side.
+fn side_by_side(
+    suite: &Suite,
+    fleet: &mut Fleet<'_>,
+    names: &[RunName],
+    keep: &dyn Fn(usize) -> Keep,
+) -> Result<Vec<(Option<Ended>, RunLog)>, String> {
     let scenarios = names.iter().map(|name| {
         let test =
             suite.test(name.test).ok_or_else(|| format!("there is no test {}", name.test))?;
@@ -37,15 +140,14 @@ pub(super) fn run(
         scenarios.iter().zip(names).map(|(scenario, name)| (scenario, name.seed)).collect();
     let mut hangs = Hangs { suite, names, counts: BTreeMap::new() };
     let limited = fleet.limit_exchanges(EXCHANGE_MAX);
-    let ended =
-        limited.and_then(|()| lockstep(&runs, fleet, &mut |index, loss| hangs.note(index, loss)));
+    let ended = limited
+        .and_then(|()| lockstep(&runs, keep, fleet, &mut |index, loss| hangs.note(index, loss)));
     let freed = fleet.limit_exchanges(Duration::MAX);
     if fleet.last_loss().is_some() {
         fleet.restart();
     }
     let ended = freed.and(ended);
-    let ended = ended.map_err(|error| format!("the submission could not be started: {error}"))?;
-    Ok(ended.into_iter().map(|ended| ended.map(end)).collect())
+    ended.map_err(|error| format!("the submission could not be started: {error}"))
 }
 
 /// The runs that hang, by test.
