@@ -15,16 +15,22 @@ use std::time::{Duration, Instant};
 
 use at_most_once::Keys;
 use common::{Fault, Message, client, client_node, server, server_node, submission};
+use faultlab::FaultModel;
 use faultlab::codec;
-use faultlab::property::{clients_done, max_state_bytes, none_decided, results_ok};
+use faultlab::property::{
+    Broken, Property, clients_done, max_state_bytes, none_decided, results_ok, violated,
+};
+use faultlab::random::mix;
 use faultlab::search::{self, Report, Search, Statistics};
 use faultlab::simulate::{
-    Ended, Keep, Network, Options, Outcome, RunLog, Scenario, Simulation, again, lockstep, show,
+    Conditions, Ended, Intervention, Keep, Network, NodeSpec, Options, Outcome, RunLog, Scenario,
+    Simulation, again, lockstep, show,
 };
 use faultlab::trace::{Sink, Trace};
 use faultlab::worker::pure::{Answers, Batch, Member, PureSteps, Request, StepFailure};
 use faultlab::worker::remote::{self, Death, Fleet, Life, Loss, Process, SharedFleet};
 use faultlab::worker::{Event, Host, LocalHost, NodeFailure, Payload};
+use faultlab::workload::Workload;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -118,6 +124,90 @@ fn runs_in_lockstep_are_those_in_one_process() {
     assert_same_as_local(&scenario(Fault::None, 1), 300, &mut fleet);
     assert_same_as_local(&scenario(Fault::None, 5), 20, &mut fleet);
     assert_eq!(fleet.started(), 4, "the processes serve run after run");
+}
+
+#[test]
+fn whatever_is_done_to_a_run_it_is_the_one_in_one_process() {
+    let scenarios: Vec<Scenario> = (0..400).map(anything).collect();
+    let runs: Vec<_> = scenarios.iter().zip(0..).collect();
+    let mut fleet = fleet(7);
+    let ended = run_all(&runs, &mut fleet).expect("processes can be started");
+    for (&(scenario, seed), ended) in runs.iter().zip(ended) {
+        assert_eq!(ended, Some(Ended::Over(local(scenario, seed))), "{seed}: {scenario:#?}");
+    }
+}
+
+/// A scenario in which much happens. Its last check tells all states, so that an outcome has them.
+fn anything(number: u64) -> Scenario {
+    let mut drawn = number << 32;
+    let mut below = |limit: u64| {
+        drawn += 1;
+        mix(drawn) % limit
+    };
+    let ms = Duration::from_millis;
+    let states = || {
+        Property::new("nothing is hidden", |view| {
+            let nodes = view.nodes();
+            let states: Vec<_> = nodes.into_iter().map(|node| view.state(node)).collect();
+            Err(violated("nothing", format!("{states:?}")))
+        })
+    };
+    let looked_at = || {
+        Property::new("every node can be looked at", |view| {
+            let nodes = view.nodes();
+            nodes.into_iter().try_for_each(|node| match view.state(node) {
+                Ok(_) => Ok(()),
+                Err(failure) => Err(Broken::Node(node, failure)),
+            })
+        })
+    };
+    let clients = 1 + below(5) as usize;
+    let mut some_client = |number: usize| {
+        let kind = if below(3) == 0 { "hasty-client" } else { "client" };
+        let work = match below(4) {
+            0 => Workload::<u64, u64>::endless(|turn| turn.index),
+            _ => Workload::of(0..below(12)),
+        };
+        let work = if below(4) == 0 { work.every(ms(1 + below(30))) } else { work };
+        NodeSpec::client(kind, client(number), &server(), work)
+    };
+    let nodes: Vec<NodeSpec> = (1..=clients).map(&mut some_client).collect();
+    let late = some_client(9);
+    let fault = if below(4) == 0 { Fault::PanicsAt(5) } else { Fault::None };
+    let mut scenario = Scenario::new().node(server_node(fault)).nodes(nodes);
+    scenario = match below(4) {
+        0 => scenario.network(Network::reliable()),
+        1 => scenario.network(Network::reliable().sender(server(), Conditions::unreliable())),
+        _ => scenario.network(Network::unreliable()),
+    };
+    if below(3) == 0 {
+        scenario = scenario.fault_model(FaultModel::ReliableInOrderFailStop);
+    }
+    for _ in 0..below(6) {
+        let one = client(1 + below(clients as u64) as usize);
+        let (from, to) = if below(2) == 0 { (one, server()) } else { (server(), one) };
+        let what = match below(10) {
+            0 => Intervention::Cut { from, to },
+            1 => Intervention::Hold { from, to },
+            2 => Intervention::Mend { from, to },
+            3 => Intervention::Isolate(one),
+            4 => Intervention::Heal,
+            5 => Intervention::DropNext { from, to, count: 3 },
+            6 => Intervention::Crash(one),
+            7 => Intervention::Start(late.clone()),
+            8 => Intervention::Conditions(Network::unreliable()),
+            _ => Intervention::Check(looked_at()),
+        };
+        scenario = match below(3) {
+            0 => scenario.when_answered(one, below(6), what),
+            _ => scenario.at(ms(below(400)), what),
+        };
+    }
+    scenario = match below(3) {
+        0 => scenario.until(ms(below(2_000))),
+        _ => scenario.until_done(ms(2_000)).linger(ms(below(2) * 40)),
+    };
+    scenario.check(states())
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! driver may have them taken at once, as long as it says [`stepped`](Simulation::stepped) in the order
 //! that [`advance`](Simulation::advance) gives.
 
+use super::participant::Participant;
 use super::queue::Planned;
 use super::simulation::{Phase, Simulation, Task};
 use crate::worker::Event;
@@ -32,37 +33,44 @@ impl Simulation {
         if !self.triggers.is_empty() || self.queue.len() > PLANNED_MAX {
             return;
         }
-        let mut busy = Busy::new(self);
+        // By slot: nodes that have something to do before what is looked at.
+        let mut busy = std::mem::take(&mut self.busy);
+        busy.clear();
+        busy.resize(self.participants.len(), false);
+        self.look_ahead(&mut busy, take);
+        self.busy = busy;
+    }
+
+    fn look_ahead(&mut self, busy: &mut [bool], take: &mut dyn FnMut(Foreseen<'_>)) {
         for task in self.current.iter().chain(&self.todo) {
             match *task {
                 Task::Make { slot }
                 | Task::Init { slot }
                 | Task::Fire { slot, .. }
-                | Task::Command { slot } => busy.note(slot),
-                Task::Handle(message) => busy.note(message.to),
+                | Task::Command { slot } => busy[slot] = true,
+                Task::Handle(message) => busy[message.to] = true,
                 Task::Intervene { .. } | Task::Check(_) => return,
             }
         }
         let horizon_ns = self.now_ns.saturating_add(self.network.shortest_latency_ns());
         let planned = self.queue.planned_until(horizon_ns.min(self.scenario.deadline_ns));
         for (at_ns, planned) in planned {
-            if busy.run_may_end() {
+            if self.may_end(busy) {
                 return;
             }
             let slot = match planned {
                 Planned::Over | Planned::Intervention { .. } => return,
                 Planned::NextCommand { slot } => {
-                    busy.note(slot);
+                    busy[slot] = true;
                     continue;
                 }
                 Planned::Arrival(message) if self.would_pass(message) => message.to,
                 Planned::Fire { slot, .. } if !self.participants[slot].crashed => slot,
                 Planned::Arrival(_) | Planned::Fire { .. } => continue,
             };
-            if busy.is_busy(slot) {
+            if std::mem::replace(&mut busy[slot], true) {
                 continue;
             }
-            busy.note(slot);
             match planned {
                 Planned::Arrival(message) => {
                     let from = self.participants[message.from].address();
@@ -92,44 +100,14 @@ impl Simulation {
     }
 }
 
-/// Nodes that have something to do before what is looked at.
-struct Busy {
-    slots: Vec<bool>,
-    /// Clients that have to be done for the run to end; `None` if it does not end by that.
-    awaited: Option<Vec<bool>>,
-    /// How many of them are not busy.
-    awaited_left: usize,
-}
-
-impl Busy {
-    fn new(simulation: &Simulation) -> Self {
-        let nodes = &simulation.participants;
-        let awaits = simulation.scenario.until_done && simulation.phase == Phase::Running;
-        let awaited = awaits.then(|| {
-            let is_awaited = |client: &super::participant::ClientWorker| !client.is_done();
-            let awaited = nodes
-                .iter()
-                .map(|node| !node.crashed && node.client.as_ref().is_some_and(is_awaited));
-            awaited.collect::<Vec<bool>>()
-        });
-        let awaited_left = awaited.iter().flatten().filter(|is_awaited| **is_awaited).count();
-        Self { slots: vec![false; nodes.len()], awaited, awaited_left }
-    }
-
-    fn is_busy(&self, slot: usize) -> bool {
-        self.slots[slot]
-    }
-
-    fn note(&mut self, slot: usize) {
-        let was_busy = std::mem::replace(&mut self.slots[slot], true);
-        if !was_busy && self.awaited.as_ref().is_some_and(|awaited| awaited[slot]) {
-            self.awaited_left -= 1;
-        }
-    }
-
+impl Simulation {
     /// Whether the run may come to its end by what the busy nodes do: all clients may be done then. (One
     /// step can be enough for many commands, if the client knows the answers.)
-    fn run_may_end(&self) -> bool {
-        self.awaited.is_some() && self.awaited_left == 0
+    fn may_end(&self, busy: &[bool]) -> bool {
+        let awaits = self.scenario.until_done && self.phase == Phase::Running;
+        let is_left = |(node, busy): (&Participant, &bool)| {
+            !busy && !node.crashed && node.client.as_ref().is_some_and(|client| !client.is_done())
+        };
+        awaits && !self.participants.iter().zip(busy).any(is_left)
     }
 }

@@ -293,6 +293,8 @@ struct Live {
     awaits: usize,
     /// By slot.
     ahead: Vec<Ahead>,
+    /// Outputs whose memory can be used again.
+    spare: Vec<Output>,
     /// A message to nobody, and the slot of its sender: it is to be shown.
     stray: Option<(usize, Address, Vec<u8>)>,
     keep: Keep,
@@ -309,6 +311,7 @@ impl Live {
             next: None,
             awaits: 0,
             ahead: Vec::new(),
+            spare: Vec::new(),
             stray: None,
             keep,
             log: RunLog::default(),
@@ -336,6 +339,7 @@ impl Live {
                         self.ahead[slot].taken.pop_front()
                     {
                         self.step(slot, stepped, &output, state);
+                        self.spare.push(output);
                         continue;
                     }
                     self.ask(place, slot, fleet);
@@ -398,23 +402,34 @@ impl Live {
                     Followed::State(state) => (Some(state.map(<[u8]>::to_vec)), None),
                     Followed::Command(stepped) => (None, Some(stepped)),
                 };
-                let nothing = Output::new();
-                let (stepped, output) = apart(stepped, &nothing);
                 let is_needed = self.next == Some(Next::Step(slot));
+                let mut nothing = Output::new();
+                let (stepped, output) = apart(stepped, &mut nothing);
                 if is_needed {
                     self.step(slot, stepped, output, state);
                 } else {
-                    let output = output.clone();
-                    self.ahead[slot].taken.push_back(Early { stepped, output, state });
+                    self.keep_early(slot, stepped, output, state);
                 }
                 if let Some(command) = command {
-                    let (stepped, output) = apart(command, &nothing);
-                    let output = output.clone();
-                    self.ahead[slot].taken.push_back(Early { stepped, output, state: None });
+                    let (stepped, output) = apart(command, &mut nothing);
+                    self.keep_early(slot, stepped, output, None);
                 }
                 if is_needed { Taken::Needed } else { Taken::Kept }
             }
         }
+    }
+
+    /// Keeps what came of a step until its turn comes.
+    fn keep_early(
+        &mut self,
+        slot: usize,
+        stepped: Result<(), NodeFailure>,
+        output: &mut Output,
+        state: Option<Result<Vec<u8>, NodeFailure>>,
+    ) {
+        let room = self.spare.pop().unwrap_or_default();
+        let output = std::mem::replace(output, room);
+        self.ahead[slot].taken.push_back(Early { stepped, output, state });
     }
 
     /// Takes in the step under way.
@@ -460,9 +475,9 @@ impl Live {
 
 /// Whether a step was taken, and what the node did in it.
 fn apart<'o>(
-    stepped: Result<&'o Output, NodeFailure>,
-    nothing: &'o Output,
-) -> (Result<(), NodeFailure>, &'o Output) {
+    stepped: Result<&'o mut Output, NodeFailure>,
+    nothing: &'o mut Output,
+) -> (Result<(), NodeFailure>, &'o mut Output) {
     match stepped {
         Ok(output) => (Ok(()), output),
         Err(failure) => (Err(failure), nothing),

@@ -184,7 +184,7 @@ fn compare(
                 let step = &node.steps[answered[run][slot]];
                 answered[run][slot] += 1;
                 match (stepped, &step.stepped) {
-                    (Ok(output), Ok(before)) => output == before,
+                    (Ok(output), Ok(before)) => *output == *before,
                     (Err(failure), Err(before)) => failure == *before,
                     (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
                 }

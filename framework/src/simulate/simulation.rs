@@ -51,6 +51,8 @@ pub struct Simulation {
     may_be_done: bool,
     pub(super) phase: Phase,
     verdict: Option<Verdict>,
+    /// Room for [`Simulation::foresee`](Self::foresee), used again and again.
+    pub(super) busy: Vec<bool>,
     /// When recording: what to tell the recorder.
     pub(super) notes: Option<Notes>,
 }
@@ -147,6 +149,7 @@ impl Simulation {
             may_be_done: true,
             phase: Phase::Running,
             verdict: None,
+            busy: Vec::new(),
             notes: None,
             scenario,
         };

@@ -81,6 +81,45 @@ impl Client for Adder {
     }
 }
 
+/// A client that answers every third command itself, at once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Hasty(Adder);
+
+impl Node for Hasty {
+    type Message = Message;
+    type Timer = Retry;
+
+    fn on_message(
+        &mut self,
+        from: Address,
+        message: Message,
+        ctx: &mut Context<'_, Message, Retry>,
+    ) {
+        self.0.on_message(from, message, ctx);
+    }
+
+    fn on_timer(&mut self, timer: Retry, ctx: &mut Context<'_, Message, Retry>) {
+        self.0.on_timer(timer, ctx);
+    }
+}
+
+impl Client for Hasty {
+    type Command = u64;
+    type Result = u64;
+
+    fn send_command(&mut self, amount: u64, ctx: &mut Context<'_, Message, Retry>) {
+        self.0.send_command(amount, ctx);
+        if amount % 3 == 1 {
+            self.0.waiting = None;
+            self.0.sum = Some(amount);
+        }
+    }
+
+    fn result(&self) -> Option<u64> {
+        self.0.result()
+    }
+}
+
 /// How the server goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Fault {
@@ -184,12 +223,12 @@ pub fn submission() -> Submission {
             })
             .observing(|server: &Counter, (): ()| server.sum),
         )
-        .with(Kind::client("client", |_, server: Address| Adder {
-            server,
-            number: 0,
-            waiting: None,
-            sum: None,
-        }))
+        .with(Kind::client("client", |_, server| adder(server)))
+        .with(Kind::client("hasty-client", |_, server| Hasty(adder(server))))
+}
+
+fn adder(server: Address) -> Adder {
+    Adder { server, number: 0, waiting: None, sum: None }
 }
 
 pub fn server() -> Address {

@@ -55,14 +55,15 @@ enum Follows {
     Command,
 }
 
-/// An answer to one of many questions.
+/// An answer to one of many questions. What a step did may be taken, and something else be left in its
+/// place.
 pub(crate) enum Answered<'a> {
     /// The node was made, or could not be.
     Made(Result<(), NodeFailure>),
     /// The nodes of a run in this process are gone.
     Forgotten,
     /// The node has handled an event, or failed.
-    Stepped(Result<&'a Output, NodeFailure>, Followed<'a>),
+    Stepped(Result<&'a mut Output, NodeFailure>, Followed<'a>),
 }
 
 /// What else was done in the same breath as a step.
@@ -72,7 +73,7 @@ pub(crate) enum Followed<'a> {
     /// The node's state was read.
     State(Result<&'a [u8], NodeFailure>),
     /// The client had a result, and handled its next command.
-    Command(Result<&'a Output, NodeFailure>),
+    Command(Result<&'a mut Output, NodeFailure>),
 }
 
 impl<'f> Fleet<'f> {
@@ -249,11 +250,11 @@ impl<'f> Fleet<'f> {
                             Follows::State => Followed::State(answer::read_string(from)?),
                             Follows::Command if first.result().is_some() => {
                                 let stepped = answer::read_output(from, second)?;
-                                Followed::Command(stepped.map(|()| &*second))
+                                Followed::Command(stepped.map(|()| &mut *second))
                             }
                             Follows::Nothing | Follows::Command => Followed::Nothing,
                         };
-                        Answered::Stepped(Ok(&*first), followed)
+                        Answered::Stepped(Ok(&mut *first), followed)
                     }
                 },
             };

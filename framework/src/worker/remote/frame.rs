@@ -93,9 +93,11 @@ impl FrameReader {
     /// Moves what is left to the front. The buffer grows with what arrives, not with what a length
     /// promises.
     fn make_room(&mut self) {
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
         if self.buffer.len() < self.end + ROOM_BYTES {
             self.buffer.resize((self.end + ROOM_BYTES).max(self.buffer.len() * 2), 0);
         }
