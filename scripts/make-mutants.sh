@@ -1,24 +1,30 @@
 #!/bin/sh
 # Writes out the mutants of a lab: each patch in grading/staff/mutants/LAB, applied to a copy of the
-# reference solution, becomes a submission folder of its own. A patch that no longer applies is
-# named, and then the script fails after the last one.
+# reference solution, becomes a submission folder of its own; with --hostile, the hostile submissions,
+# from grading/staff/hostile/LAB. A patch that no longer applies is named, and then the script fails
+# after the last one.
 set -eu
 
 usage() {
-    echo "usage: scripts/make-mutants.sh LAB --out DIR" >&2
+    echo "usage: scripts/make-mutants.sh LAB --out DIR [--hostile]" >&2
     exit 2
 }
 
-if [ $# -ne 3 ] || [ "$2" != --out ]; then usage; fi
+kind=mutants
+if [ $# -eq 4 ] && [ "$4" = --hostile ]; then
+    kind=hostile
+elif [ $# -ne 3 ]; then
+    usage
+fi
+if [ "$2" != --out ]; then usage; fi
 lab=$1
 out=$3
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 solution=$root/grading/staff/solutions/$lab
-patches=$root/grading/staff/mutants/$lab
+patches=$root/grading/staff/$kind/$lab
 
 if [ ! -d "$patches" ]; then
-    echo "no mutants of \`$lab\`; there are some of:" >&2
-    ls "$root/grading/staff/mutants" >&2
+    echo "there is no folder $patches" >&2
     exit 2
 fi
 mkdir -p "$out"
@@ -40,5 +46,7 @@ for patch in "$patches"/*.patch; do
     fi
 done
 
-echo "$written mutants of $lab written to $out"
+what="mutants of $lab"
+[ "$kind" = mutants ] || what="hostile submissions of $lab"
+echo "$written $what written to $out"
 [ "$failed" -eq 0 ]

@@ -10,8 +10,9 @@ use super::queue::Planned;
 use super::simulation::{Phase, Simulation, Task};
 use crate::worker::Event;
 
-/// With more planned than this, nothing is foreseen: looking would take longer than waiting.
-const PLANNED_MAX: usize = 4096;
+/// So much of what is planned is looked at: where there is more in so short a time, looking at all of it
+/// would take longer than waiting.
+const LOOKED_AT_MAX: usize = 32;
 
 /// A step that is certain to come.
 pub(super) struct Foreseen<'a> {
@@ -30,7 +31,7 @@ impl Simulation {
     /// take another one before, or the run may end before, by anything but a failure.
     pub(super) fn foresee(&mut self, take: &mut dyn FnMut(Foreseen<'_>)) {
         // A client's result may change the network or crash a node, and then all is different.
-        if !self.triggers.is_empty() || self.queue.len() > PLANNED_MAX {
+        if !self.triggers.is_empty() {
             return;
         }
         // By slot: nodes that have something to do before what is looked at.
@@ -53,9 +54,9 @@ impl Simulation {
             }
         }
         let horizon_ns = self.now_ns.saturating_add(self.network.shortest_latency_ns());
-        let planned = self.queue.planned_until(horizon_ns.min(self.scenario.deadline_ns));
-        for (at_ns, planned) in planned {
-            if self.may_end(busy) {
+        let by_ns = horizon_ns.min(self.scenario.deadline_ns);
+        for (at_ns, planned) in self.queue.next_planned(LOOKED_AT_MAX) {
+            if at_ns > by_ns || busy.iter().all(|&is_busy| is_busy) || self.may_end(busy) {
                 return;
             }
             let slot = match planned {

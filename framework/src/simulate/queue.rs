@@ -79,21 +79,20 @@ impl Queue {
         Some((at_ns, self.planned[place as usize]))
     }
 
-    /// What happens by then, in order.
-    pub(super) fn planned_until(&self, by_ns: u64) -> Vec<(u64, Planned)> {
+    /// What happens next, in order, and when: the first so many.
+    pub(super) fn next_planned(&self, most: usize) -> impl Iterator<Item = (u64, Planned)> {
         let entries = self.heap.as_slice();
-        let mut found = Vec::new();
-        // In a heap, whatever lies below an entry comes after it.
-        let mut looked_at = vec![0];
-        while let Some(index) = looked_at.pop() {
-            if let Some(&Reverse(entry)) = entries.get(index).filter(|entry| entry.0.at_ns <= by_ns)
-            {
-                found.push(entry);
-                looked_at.extend([2 * index + 1, 2 * index + 2]);
-            }
-        }
-        found.sort_unstable();
-        found.into_iter().map(|entry| (entry.at_ns, self.planned[entry.place as usize])).collect()
+        // In a heap, whatever lies below an entry comes after it. The earliest entry whose parent was
+        // looked at comes next.
+        let mut candidates = BinaryHeap::new();
+        candidates.extend(entries.first().map(|entry| (*entry, 0)));
+        std::iter::from_fn(move || {
+            let (Reverse(entry), index) = candidates.pop()?;
+            let below = [2 * index + 1, 2 * index + 2].into_iter();
+            candidates.extend(below.filter_map(|index| Some((*entries.get(index)?, index))));
+            Some((entry.at_ns, self.planned[entry.place as usize]))
+        })
+        .take(most)
     }
 
     pub(super) fn len(&self) -> usize {
