@@ -27,7 +27,10 @@ const GIVEN: &[&str] = &[
 ];
 
 /// What stands at the root of a handout in place of the course's own files.
-const RENAMED: &[(&str, &str)] = &[("handout/student/README.md", "README.md")];
+const RENAMED: &[(&str, &str)] = &[
+    ("handout/student/README.md", "README.md"),
+    ("handout/student/gitattributes", ".gitattributes"),
+];
 
 /// A file of the handout.
 pub(super) struct File {
