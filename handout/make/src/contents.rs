@@ -30,6 +30,7 @@ const GIVEN: &[&str] = &[
 const RENAMED: &[(&str, &str)] = &[
     ("handout/student/README.md", "README.md"),
     ("handout/student/gitattributes", ".gitattributes"),
+    ("handout/student/nextest.toml", ".config/nextest.toml"),
 ];
 
 /// A file of the handout.
