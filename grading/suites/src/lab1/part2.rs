@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use faultlab::property::{
     Property, clients_done, max_message_bytes, max_messages_per_command, observe, results_ok,
-    silent_for, violated,
+    silent_for, too_long, violated,
 };
 use faultlab::simulate::{Conditions, Intervention, Latency, Network, Rate, Scenario};
 use faultlab::{FaultModel, codec};
@@ -248,7 +248,7 @@ fn answered_after(repair: Duration) -> Property {
                 let due_ns = operation.call_ns.max(repair_ns) + soon_ns;
                 if operation.return_ns.unwrap_or(now_ns) > due_ns {
                     let command = view.show_command(&operation.command);
-                    let after = |at_ns: u64| Duration::from_nanos(at_ns.saturating_sub(repair_ns));
+                    let after = |at_ns: u64| too_long(at_ns.saturating_sub(repair_ns));
                     let seen = match operation.return_ns {
                         Some(return_ns) => format!("had it {:?} after it", after(return_ns)),
                         None => format!("still has none {:?} after it", after(now_ns)),
