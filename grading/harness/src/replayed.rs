@@ -1,7 +1,7 @@
 //! Following saved traces again, in the submission's own program: what each came to.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -10,7 +10,10 @@ use faultlab::trace::replay::Verdict;
 use faultlab::worker::Submission;
 use faultlab_suites::{Suite, replay_saved};
 
-use crate::report::{excerpt, style};
+use crate::report::{columns, indented_excerpt, paragraph, style};
+
+/// Where the second line of a verdict starts.
+const INDENT: usize = 4;
 
 /// Follows each file's trace and prints its verdict, and the run where it breaks again. The exit code is
 /// 0 when every trace is fixed, 1 when one is not, and 2 when a file is no trace of this lab.
@@ -40,12 +43,22 @@ fn one(suite: &Suite, submission: &Submission, path: &str) -> u8 {
         Verdict::Reproduced { .. } => (style::RED, 1),
         Verdict::NoLongerApplies { .. } => (style::YELLOW, 1),
     };
-    anstream::println!("{name}: {}", style::paint(colour, replay.verdict.to_string()));
-    if matches!(replay.verdict, Verdict::Reproduced { .. }) {
-        for line in excerpt(&replay.trace).lines() {
-            println!("    {line}");
-        }
+    let mut said = format!("{name}: {}", replay.verdict);
+    if let Some(difference) = &replay.difference {
+        said.push_str(&format!("\n{difference}"));
     }
+    // The name stays plain; the verdict starts with its word.
+    let said = paragraph(&said, INDENT).replacen(": ", &format!(": {colour}"), 1);
+    let mut text = format!("{said}{colour:#}\n");
+    if matches!(replay.verdict, Verdict::Reproduced { .. }) {
+        let terminal = columns::of_terminal();
+        let columns = terminal.unwrap_or(columns::COLUMNS);
+        text.push('\n');
+        text.push_str(&indented_excerpt(&replay.trace, columns, terminal.is_some()));
+        text.push('\n');
+    }
+    // Who stops reading is told no more.
+    let _ = anstream::stdout().write_all(text.as_bytes());
     code
 }
 

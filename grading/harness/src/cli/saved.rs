@@ -1,6 +1,7 @@
 //! `--save-traces` and `--replay`: failing runs kept as files, and followed again after a change.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -8,7 +9,7 @@ use anyhow::{Context, Result};
 
 use super::{BAD_USAGE, NOT_COMPILED, POINTS_LOST, Request, Usage, compile, show_compile_error};
 use crate::build::CompileError;
-use crate::report::TestReport;
+use crate::report::{TestReport, paragraph};
 
 /// The ending of a saved trace's name.
 const EXTENSION: &str = "trace";
@@ -55,11 +56,26 @@ pub(super) fn replay(request: &Request<'_>, files: &[PathBuf], folder: &Path) ->
             .with_context(|| format!("cannot start {}", program.file.display()))?;
         let code = status.code().and_then(|code| u8::try_from(code).ok());
         if code.is_none_or(|code| code > BAD_USAGE) {
-            println!("{}: reproduced: a node ended the process ({status})", file.display());
+            let said =
+                format!("{}: reproduced: a node ended the process ({status})", file.display());
+            let _ = writeln!(anstream::stdout(), "{}", paragraph(&said, 0));
         }
         worst = worst.max(code.filter(|&code| code <= BAD_USAGE).unwrap_or(POINTS_LOST));
     }
     Ok(worst)
+}
+
+/// A name in pieces, so that test 3.3 comes before test 3.20.
+fn numbers_first(name: &str) -> Vec<(u64, String)> {
+    let is_digit = |character: char| character.is_ascii_digit();
+    let pieces: Vec<char> = name.chars().collect();
+    pieces
+        .chunk_by(|&before, &after| is_digit(before) == is_digit(after))
+        .map(|piece| {
+            let text: String = piece.iter().collect();
+            (text.parse().unwrap_or_default(), text)
+        })
+        .collect()
 }
 
 /// The traces in a folder, by name.
@@ -69,7 +85,7 @@ fn saved_in(folder: &Path) -> Result<Vec<PathBuf>> {
         Err(_) => Vec::new(),
     };
     files.retain(|file| file.extension().is_some_and(|extension| extension == EXTENSION));
-    files.sort();
+    files.sort_by_cached_key(|file| numbers_first(&file.to_string_lossy()));
     if files.is_empty() {
         let folder = folder.display();
         return Err(Usage(format!(
@@ -78,4 +94,20 @@ fn saved_in(folder: &Path) -> Result<Vec<PathBuf>> {
         .into());
     }
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn saved_runs_come_in_the_order_of_their_tests() {
+        let mut names =
+            ["lab1-3.20-7.trace", "lab1-3.3-12.trace", "lab1-3.3-9.trace", "lab0-9.trace"];
+        names.sort_by_cached_key(|name| numbers_first(name));
+        assert_eq!(
+            names,
+            ["lab0-9.trace", "lab1-3.3-9.trace", "lab1-3.3-12.trace", "lab1-3.20-7.trace"]
+        );
+    }
 }
