@@ -149,6 +149,7 @@ mod fault_model;
 pub mod history;
 pub mod linearizability;
 mod node;
+mod parallel;
 pub mod property;
 pub mod random;
 pub mod search;

@@ -44,7 +44,8 @@ pub(super) fn version(root: &Path) -> Result<String> {
 /// Makes the folder a git repository with one commit.
 pub(super) fn commit(out: &Path) -> Result<()> {
     run(git(out).args(["init", "--quiet", "--initial-branch", "main"]))?;
-    run(git(out).args(["add", "--all"]))?;
+    // A vendored crate may have a .gitignore of its own, and whoever makes a handout may have one, too.
+    run(git(out).args(["add", "--all", "--force"]))?;
     run(git(out)
         .args(["-c", "user.name=Faultlab", "-c", "user.email=faultlab@localhost"])
         .args(["-c", "commit.gpgsign=false", "-c", "core.hooksPath="])

@@ -1,19 +1,22 @@
 //! Pure steps in the engine's own process.
 
-use std::num::NonZeroUsize;
+use std::ops::Range;
 
 use super::answers::describe;
 use super::{Answers, Batch, Member, PureSteps, Request, StepFailure};
+use crate::parallel;
 use crate::worker::{HostedNode, NodeFailure, NodeKind, Output, Payload, Submission};
 
-/// Below this many requests a batch is not worth a second thread.
-const REQUESTS_PER_THREAD_MIN: usize = 256;
+/// The most pieces that a batch is cut into for each thread: whoever is done first takes another one.
+const PIECES_PER_THREAD: usize = 4;
+
+/// Fewer requests than this are not worth a piece of their own.
+const PIECE_MIN: usize = 64;
 
 /// Computes steps of a submission's nodes in this process.
 pub struct LocalSteps<'s> {
     roster: Vec<Member>,
     kinds: Vec<&'s dyn NodeKind>,
-    threads: NonZeroUsize,
     promises: bool,
 }
 
@@ -27,14 +30,7 @@ impl<'s> LocalSteps<'s> {
             .iter()
             .map(|member| submission.kind(&member.kind))
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { roster, kinds, threads: NonZeroUsize::MIN, promises: true })
-    }
-
-    /// Uses up to `threads` threads for a large batch. The answers are the same.
-    #[must_use]
-    pub fn with_threads(mut self, threads: NonZeroUsize) -> Self {
-        self.threads = threads;
-        self
+        Ok(Self { roster, kinds, promises: true })
     }
 
     /// Whether each step is run twice, and states are checked for what a node promises. On unless said
@@ -45,7 +41,7 @@ impl<'s> LocalSteps<'s> {
         self
     }
 
-    fn run_range(&self, batch: &Batch, range: std::ops::Range<usize>, answers: &mut Answers) {
+    fn run_range(&self, batch: &Batch, range: Range<usize>, answers: &mut Answers) {
         let mut scratch = Scratch::default();
         for index in range {
             let request = batch.get(index);
@@ -98,6 +94,14 @@ impl<'s> LocalSteps<'s> {
     }
 }
 
+/// The ranges that this many requests are cut into, in order.
+fn pieces(count: usize) -> Vec<Range<usize>> {
+    let threads = parallel::threads();
+    let most = if threads == 1 { 1 } else { threads * PIECES_PER_THREAD };
+    let piece = count.div_ceil(most).max(PIECE_MIN);
+    (0..count).step_by(piece).map(|start| start..(start + piece).min(count)).collect()
+}
+
 /// Buffers of one thread.
 #[derive(Default)]
 struct Scratch {
@@ -121,38 +125,37 @@ impl PureSteps for LocalSteps<'_> {
 
     fn run(&self, batch: &Batch, answers: &mut Answers) {
         answers.clear();
-        let threads = self.threads.get().min(batch.len() / REQUESTS_PER_THREAD_MIN).max(1);
-        let share = batch.len().div_ceil(threads);
-        if threads == 1 {
-            return self.run_range(batch, 0..batch.len(), answers);
-        }
-        let parts: Vec<Answers> = std::thread::scope(|scope| {
-            let workers: Vec<_> = (1..threads)
-                .map(|thread| {
-                    let range = thread * share..((thread + 1) * share).min(batch.len());
-                    scope.spawn(move || {
-                        let mut part = Answers::new();
-                        self.run_range(batch, range, &mut part);
-                        part
-                    })
-                })
-                .collect();
-            self.run_range(batch, 0..share, answers);
-            workers
-                .into_iter()
-                .map(|worker| worker.join().expect("panics in nodes are caught"))
-                .collect()
-        });
-        for part in &parts {
+        let ranges = pieces(batch.len());
+        let [first, rest @ ..] = &ranges[..] else { return };
+        let mut parts: Vec<_> = rest.iter().map(|range| (range.clone(), Answers::new())).collect();
+        let run = |(range, part): &mut (Range<usize>, Answers)| {
+            self.run_range(batch, range.clone(), part);
+        };
+        parallel::beside(&mut parts, run, || self.run_range(batch, first.clone(), answers));
+        for (_, part) in &parts {
             answers.append(part);
         }
     }
 
-    fn broken_promise(&self, member: usize, state: &[u8]) -> Result<Option<String>, NodeFailure> {
+    fn broken_promises(&self, states: &[(usize, &[u8])]) -> Vec<(usize, StepFailure)> {
         if !self.promises {
-            return Ok(None);
+            return Vec::new();
         }
-        self.restore(member, state)?.broken_promise()
+        let mut parts: Vec<_> =
+            pieces(states.len()).into_iter().map(|range| (range, Vec::new())).collect();
+        parallel::for_each(&mut parts, |(range, broken)| {
+            for index in range.clone() {
+                let (member, state) = states[index];
+                let checked = self.restore(member, state).and_then(|node| node.broken_promise());
+                let failure = match checked {
+                    Ok(None) => continue,
+                    Ok(Some(words)) => StepFailure::BrokenPromise(words),
+                    Err(failure) => StepFailure::Node(failure),
+                };
+                broken.push((index, failure));
+            }
+        });
+        parts.into_iter().flat_map(|(_, broken)| broken).collect()
     }
 
     fn observe(

@@ -62,15 +62,14 @@ pub trait PureSteps: Sync {
     /// answer for each request, in the same order.
     fn run(&self, batch: &Batch, answers: &mut Answers);
 
-    /// What a member in this state breaks of the promises that every node makes about its state, in
-    /// words; see [`HostedNode::broken_promise`](super::HostedNode::broken_promise). An engine asks
-    /// once for each new state. Nothing, for steps that have looked in `run` already.
-    ///
-    /// # Errors
-    /// When the node's code fails.
-    fn broken_promise(&self, member: usize, state: &[u8]) -> Result<Option<String>, NodeFailure> {
-        let _ = (member, state);
-        Ok(None)
+    /// What members in these states break of the promises that every node makes about its state, in
+    /// words; see [`HostedNode::broken_promise`](super::HostedNode::broken_promise). Of `states`, each
+    /// a member and its encoded state, those are named that break one, or whose code failed
+    /// meanwhile, by their index and in order. An engine asks once for each new state. None, for steps
+    /// that have looked in `run` already.
+    fn broken_promises(&self, states: &[(usize, &[u8])]) -> Vec<(usize, StepFailure)> {
+        let _ = states;
+        Vec::new()
     }
 
     /// What a member in this state answers to a question of the lab's vocabulary.
