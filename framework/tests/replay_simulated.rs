@@ -138,6 +138,29 @@ fn after_the_fix_the_same_network_breaks_nothing() {
     assert!(duplicate, "{:?}", then.what);
 }
 
+/// In the saved run everybody waits for five seconds; without the cut each command is given much earlier.
+#[test]
+fn nothing_is_on_its_way_for_longer_than_the_network_allows() {
+    let slow = crowd(Fault::ExecutesDuplicates, 3)
+        .at(10 * MS, Intervention::Isolate(server()))
+        .at(5_000 * MS, Intervention::Heal);
+    let saved = recorded(slow, 1);
+    let replay = again(crowd(Fault::None, 3), &saved);
+    let events = &replay.trace.events;
+    for (index, event) in events.iter().enumerate() {
+        for sent in &event.sent {
+            let arrived = events[index..]
+                .iter()
+                .filter(|later| matches!(&later.what, What::Deliver { id, .. } if *id == sent.id));
+            let sent_ns = event.time_ns.expect("a simulation has time");
+            for arrival in arrived {
+                let took_ns = arrival.time_ns.expect("a simulation has time") - sent_ns;
+                assert!(took_ns <= 500_000_000, "{} took {took_ns} ns", sent.message);
+            }
+        }
+    }
+}
+
 #[test]
 fn a_panic_that_is_gone_lets_the_run_go_on() {
     let saved = broken(Fault::PanicsAt(3));

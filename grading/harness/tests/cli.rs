@@ -240,6 +240,18 @@ fn a_saved_trace_says_fixed_after_the_fix() {
     // A search follows what it can; a run says where the server now does something else.
     assert_eq!(fixed.out.matches("first difference: event ").count(), 1, "{}", fixed.out);
 
+    // A node that ends its process with code 0 has fixed nothing.
+    let exits = staff("mutants/lab1/exits-on-retransmission.patch");
+    let folder_of_exits = TempDir::new().expect("there is room for a folder");
+    let saved_exit = folder_of_exits.path().to_str().expect("a path is text");
+    run(&exits, &["-n", "3.6", "--save-traces", saved_exit]);
+    let again = run(&exits, &["--save-traces", saved_exit, "--replay"]);
+    assert_eq!(again.code, Some(1), "{}{}", again.out, again.err);
+    let out = in_one_line(&again.out);
+    assert!(out.contains(".trace: reproduced: a node ended the process"), "{out}");
+    let mended = run(&right, &["--save-traces", saved_exit, "--replay"]);
+    assert_eq!(mended.code, Some(0), "{}{}", mended.out, mended.err);
+
     // Under another name, no saved request is ever sent.
     let renamed = TempDir::new().expect("there is room for a folder");
     for entry in fs::read_dir(&right).expect("the solution is there") {

@@ -70,11 +70,12 @@ fn in_event(then: &TraceEvent, now: &TraceEvent) -> Option<(String, String)> {
         return Some((format!("{node} {then}"), did(now, "it sets", "it sets none")));
     }
     if then.failure != now.failure {
-        let failed = |event: &TraceEvent| match &event.failure {
-            Some(failure) => failure.to_string(),
-            None => "did not fail".to_owned(),
+        let failed = |event: &TraceEvent, verb: &str, not: &str| match &event.failure {
+            Some(failure) => format!("{verb}: {failure}"),
+            None => not.to_owned(),
         };
-        return Some((format!("{node} {}", failed(then)), format!("it {}", failed(now))));
+        let before = format!("{node} {}", failed(then, "failed", "did not fail"));
+        return Some((before, format!("it {}", failed(now, "fails", "does not"))));
     }
     None
 }
