@@ -92,7 +92,7 @@ fn scenarios() -> Vec<Scenario> {
 #[test]
 fn on_the_same_code_a_run_is_the_same() {
     for (number, scenario) in scenarios().into_iter().enumerate() {
-        for seed in 0..40 {
+        for seed in 0..20 {
             let saved = recorded(scenario.clone(), seed);
             let replay = again(scenario.clone(), &saved);
             let what = format!("scenario {number}, seed {seed}");

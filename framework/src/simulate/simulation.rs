@@ -55,7 +55,7 @@ pub struct Simulation {
     /// When recording: what to tell the recorder.
     pub(super) notes: Option<Notes>,
     /// When following a saved run: what happened in it.
-    pub(super) script: Option<Script>,
+    pub(super) script: Option<Box<Script>>,
 }
 
 /// How far a run is.
@@ -132,10 +132,10 @@ impl Simulation {
 
     /// The run of `scenario` that follows this saved one: network and timers do what they did then.
     pub(super) fn following(scenario: Scenario, saved: &Trace) -> Self {
-        Self::with_script(scenario, saved.header.seed, Some(Script::new(saved)))
+        Self::with_script(scenario, saved.header.seed, Some(Box::new(Script::new(saved))))
     }
 
-    fn with_script(scenario: Scenario, seed: u64, script: Option<Script>) -> Self {
+    fn with_script(scenario: Scenario, seed: u64, script: Option<Box<Script>>) -> Self {
         let mut simulation = Self {
             seed,
             now_ns: 0,
