@@ -104,7 +104,10 @@ fn the_same_code_reproduces_the_same_run() {
 fn fixed_code_says_so() {
     let saved = traced(&search(Fault::ExecutesDuplicates), &submission());
     let replay = again(&saved, &search(Fault::None), &submission());
-    assert_eq!(replay.verdict, Verdict::Fixed { events: saved.events.len() });
+    assert_eq!(
+        replay.verdict,
+        Verdict::Fixed { happened: saved.events.len(), events: saved.events.len() }
+    );
     assert_eq!(replay.trace.ending, Some(Ending::Held));
     // The last sum is right now, and was matched all the same.
     assert_eq!(replay.changed, 1);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Broken, Property, View, violated};
+use super::{Broken, Property, View, too_long, violated};
 use crate::{Address, Value, codec};
 
 /// Every result is the one that the workload says is right.
@@ -92,7 +92,7 @@ pub fn max_wait(longest: Duration) -> Property {
             format!("every result within {longest:?}"),
             format!(
                 "{client} {verb} {:?} for the result of command {}, {}",
-                Duration::from_nanos(wait_ns),
+                too_long(wait_ns),
                 index + 1,
                 view.show_command(&operation.command),
             ),
@@ -136,6 +136,7 @@ fn waits(view: &dyn View, client: Address) -> String {
         Some(operation) => {
             let command = view.show_command(&operation.command);
             let since = match view.now_ns() {
+                // Golden traces hold these words, to the nanosecond.
                 Some(now_ns) => format!(
                     " after {:?}",
                     Duration::from_nanos(now_ns.saturating_sub(operation.call_ns))

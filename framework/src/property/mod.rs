@@ -15,6 +15,7 @@ pub use state::{forgotten, max_state_bytes, observe};
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -134,6 +135,12 @@ pub enum Broken {
 
 /// The check behind a property.
 type Check = Arc<dyn Fn(&mut dyn View) -> Result<(), Broken> + Send + Sync>;
+
+/// A time that was too long, for people: to the millisecond, rounded up, so that it stays too long.
+#[must_use]
+pub fn too_long(ns: u64) -> Duration {
+    Duration::from_millis(ns.div_ceil(1_000_000))
+}
 
 /// Something that must hold, by name.
 #[derive(Clone)]

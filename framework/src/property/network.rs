@@ -50,7 +50,8 @@ pub fn silent_for(quiet: Duration) -> Property {
         if traffic.sent > 0 && silence < quiet {
             return Err(violated(
                 format!("no message in the last {quiet:?}, as every command was answered before"),
-                format!("one was sent {silence:?} ago"),
+                // Rounded down, so that it stays too short.
+                format!("one was sent {:?} ago", Duration::from_millis(silence.as_millis() as u64)),
             ));
         }
         Ok(())

@@ -18,7 +18,6 @@
 //! by one thread at a time: nothing that is reported depends on the number of threads or on their
 //! timing.
 
-use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use super::candidates::Claim;
@@ -28,18 +27,17 @@ use super::engine::Engine;
 use super::exact::ExactRows;
 use super::frontier::{Frontier, ROUND};
 use super::lineage::Lineage;
-use super::parallel;
 use super::recall::Recall;
 use super::report::{Limit, Outcome, Statistics};
 use super::round::Round;
 use super::settings::Limits;
-use super::visited::{SHARDS, Visited};
+use super::visited::Visited;
+use crate::parallel;
 
 /// A breadth-first search under way.
 pub(super) struct Breadth<'e, 's> {
     engine: &'e mut Engine<'s>,
     limits: &'e Limits,
-    threads: usize,
     all_orders: bool,
     started: Instant,
     visited: Visited,
@@ -65,17 +63,14 @@ impl<'e, 's> Breadth<'e, 's> {
     pub(super) fn new(
         engine: &'e mut Engine<'s>,
         limits: &'e Limits,
-        threads: NonZeroUsize,
         all_orders: bool,
         exact: bool,
     ) -> Self {
         let width = engine.width;
-        let threads = threads.get().min(SHARDS);
         engine.exact = exact;
         Self {
             engine,
             limits,
-            threads,
             all_orders,
             started: Instant::now(),
             visited: Visited::new(),
@@ -85,7 +80,7 @@ impl<'e, 's> Breadth<'e, 's> {
             taken: 0,
             round: Round::default(),
             before: Round::default(),
-            recall: (0..threads).map(|_| Recall::default()).collect(),
+            recall: (0..parallel::threads()).map(|_| Recall::default()).collect(),
             lineage: Lineage::default(),
             looks: Schedule::new(),
             statistics: Statistics::default(),
@@ -160,7 +155,7 @@ impl<'e, 's> Breadth<'e, 's> {
             return Some(self.finish().unwrap_or(Outcome::LimitReached(limit)));
         }
         let place = (self.depth, self.taken);
-        self.round.begin(place, rows, self.engine.width, self.threads);
+        self.round.begin(place, rows, self.engine.width);
         self.taken += self.round.len() as u64;
         self.round.expand(self.engine.expander());
         if self.exact.is_some() {
@@ -169,10 +164,10 @@ impl<'e, 's> Breadth<'e, 's> {
             std::mem::swap(&mut self.round, &mut self.before);
             return outcome;
         }
-        let Self { engine, round, before, visited, threads, .. } = self;
+        let Self { engine, round, before, visited, .. } = self;
         let seen = visited.len();
         before.candidates().insert(visited.shards(), |claims| {
-            parallel::beside(*threads, claims, Claim::insert, || round.complete(engine));
+            parallel::beside(claims, Claim::insert, || round.complete(engine));
         });
         let outcome = self.collect(seen);
         std::mem::swap(&mut self.round, &mut self.before);
@@ -194,14 +189,14 @@ impl<'e, 's> Breadth<'e, 's> {
     /// Brings the round that was completed to its end, if there is one. The outcome, if that ends the
     /// search.
     fn finish(&mut self) -> Option<Outcome> {
-        let Self { engine, before, visited, threads, .. } = self;
+        let Self { engine, before, visited, .. } = self;
         let mut seen = visited.len();
         if let Some(rows) = &mut self.exact {
             seen = rows.len();
             before.insert_exact(engine.expander(), rows);
         } else {
             before.candidates().insert(visited.shards(), |claims| {
-                parallel::beside(*threads, claims, Claim::insert, || ());
+                parallel::beside(claims, Claim::insert, || ());
             });
         }
         self.collect(seen)

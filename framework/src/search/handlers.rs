@@ -188,14 +188,13 @@ impl<'s> Handlers<'s> {
             self.steps.run(&batch, &mut answers);
             self.calls += chunk.len() as u64;
             for (index, &(state, cause)) in chunk.iter().enumerate() {
-                let stored = match answers.get(index) {
+                let value = match answers.get(index) {
                     Ok(step) => self.store(self.member_of(state), step),
-                    Err(failure) => Err(failure.clone()),
+                    Err(failure) => {
+                        self.failures.push(failure.clone());
+                        FAILED + (self.failures.len() - 1) as u32
+                    }
                 };
-                let value = stored.unwrap_or_else(|failure| {
-                    self.failures.push(failure);
-                    FAILED + (self.failures.len() - 1) as u32
-                });
                 self.known.insert(pair(state, cause.packed()), value);
             }
         }
@@ -274,15 +273,9 @@ impl<'s> Handlers<'s> {
         Request { member: member as usize, state, event: self.event(cause) }
     }
 
-    fn store(&mut self, member: usize, step: Step<'_>) -> Result<u32, StepFailure> {
-        let before = self.states.len();
+    /// Keeps a step: its index in `handled`.
+    fn store(&mut self, member: usize, step: Step<'_>) -> u32 {
         let state = self.states.intern(member as u64, step.state);
-        if self.states.len() > before {
-            let broken = self.steps.broken_promise(member, step.state);
-            if let Some(broken) = broken.map_err(StepFailure::Node)? {
-                return Err(StepFailure::BrokenPromise(broken));
-            }
-        }
         let (mut sent, mut set) = (Vec::new(), Vec::new());
         for effect in step.output.effects() {
             match *effect {
@@ -311,7 +304,7 @@ impl<'s> Handlers<'s> {
         self.handled.push(handled);
         let index = (self.handled.len() - 1) as u32;
         assert!(index < FAILED, "fewer than 2^31 handler calls");
-        Ok(index)
+        index
     }
 
     pub(super) fn memory_bytes(&self) -> usize {

@@ -6,7 +6,6 @@
 //! allows.
 
 use std::collections::BTreeSet;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::Search;
@@ -39,7 +38,7 @@ pub(super) fn minimised(search: &Search, steps: &dyn PureSteps, outcome: Outcome
         let Some(depth) = events.len().checked_sub(1) else { break };
         let Ok(mut engine) = self::engine(search, steps, &target, only) else { break };
         let limits = Limits { depth: Some(depth), states: Some(STATES_MAX), ..Limits::default() };
-        let (found, _) = Breadth::new(&mut engine, &limits, NonZeroUsize::MIN, false, false).run();
+        let (found, _) = Breadth::new(&mut engine, &limits, false, false).run();
         if target.is_met_by(&found)
             && let Some(path) = found.path()
         {

@@ -117,7 +117,6 @@ mod lineage;
 mod linearizable;
 mod minimise;
 mod monitor;
-mod parallel;
 mod path;
 mod probe;
 mod recall;
@@ -147,10 +146,10 @@ pub use state::{NodeState, PendingTimer, Sent, State};
 pub use system::System;
 pub use walk::Walk;
 
-use crate::Address;
 use crate::property::Property;
 use crate::worker::Submission;
 use crate::worker::pure::{LocalSteps, PureSteps, StepFailure};
+use crate::{Address, parallel};
 use breadth::Breadth;
 use checks::{Checks, Role};
 use engine::Engine;
@@ -346,7 +345,9 @@ impl Search {
     #[must_use]
     pub fn run_with(&self, steps: &dyn PureSteps) -> Report {
         self.report(steps, |engine| {
-            Breadth::new(engine, &self.limits, self.threads, self.all_orders, self.exact).run()
+            parallel::with_threads(self.threads, || {
+                Breadth::new(engine, &self.limits, self.all_orders, self.exact).run()
+            })
         })
     }
 
@@ -369,7 +370,7 @@ impl Search {
 
     fn locally(&self, submission: &Submission, run: impl Fn(&dyn PureSteps) -> Report) -> Report {
         match LocalSteps::new(submission, self.system.members.clone()) {
-            Ok(steps) => run(&steps.with_threads(self.threads)),
+            Ok(steps) => run(&steps),
             Err(failure) => Report {
                 outcome: Outcome::Failed(Box::new(Failed {
                     node: self.system.members[0].address,

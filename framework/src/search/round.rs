@@ -9,9 +9,9 @@ use super::engine::{Ending, Engine};
 use super::exact::ExactRows;
 use super::expand::{Expander, Expansion, Missing, Origin};
 use super::lineage;
-use super::parallel;
 use super::recall::Recall;
 use super::sleep;
+use crate::parallel;
 
 /// Below this many rows a round is not worth a second thread.
 const ROWS_PER_THREAD_MIN: usize = 1 << 9;
@@ -59,16 +59,10 @@ struct Collector<'p> {
 
 impl Round {
     /// Begins with other rows, for as many threads as they are worth.
-    pub(super) fn begin(
-        &mut self,
-        (depth, first): (usize, u64),
-        rows: Vec<u32>,
-        width: usize,
-        threads: usize,
-    ) {
+    pub(super) fn begin(&mut self, (depth, first): (usize, u64), rows: Vec<u32>, width: usize) {
         (self.depth, self.first, self.rows, self.width) = (depth, first, rows, width);
         let count = self.len();
-        self.used = threads.min(count / ROWS_PER_THREAD_MIN).max(1);
+        self.used = parallel::threads().min(count / ROWS_PER_THREAD_MIN).max(1);
         self.parts.resize_with(self.parts.len().max(self.used), Part::default);
         let share = count.div_ceil(self.used);
         for (index, part) in self.parts_mut().iter_mut().enumerate() {
@@ -100,7 +94,7 @@ impl Round {
     /// Expands the rows as far as the tables go, each thread a part.
     pub(super) fn expand(&mut self, expander: Expander<'_, '_>) {
         let (rows, width) = (&self.rows, self.width);
-        parallel::for_each(&mut self.parts[..self.used], |_, part| {
+        parallel::for_each(&mut self.parts[..self.used], |part| {
             part.expansion.clear();
             for index in part.first..part.first + part.len {
                 let (row, asleep) = row_at(rows, width, index);
@@ -160,7 +154,7 @@ impl Round {
             (own, is_new) = is_new.split_at(part.expansion.origins.len());
             collectors.push(Collector { part, is_new: own, recall });
         }
-        parallel::for_each(&mut collectors, |_, collector| {
+        parallel::for_each(&mut collectors, |collector| {
             collector.collect(engine, rows, all_orders);
         });
     }

@@ -54,7 +54,12 @@ pub struct HandlerTime {
 
 impl Simulation {
     /// Runs the simulation to its end, with the nodes in `host`.
-    pub fn run(mut self, host: &mut dyn Host, mut options: Options<'_>) -> Outcome {
+    pub fn run(mut self, host: &mut dyn Host, options: Options<'_>) -> Outcome {
+        self.drive(host, options)
+    }
+
+    /// Runs to the end.
+    pub(super) fn drive(&mut self, host: &mut dyn Host, mut options: Options<'_>) -> Outcome {
         let mut output = Output::new();
         let mut recording = options.recorder.take().map(|recorder| {
             self.notes = Some(Notes::default());
@@ -71,8 +76,8 @@ impl Simulation {
                 }
                 Next::Step(slot) => {
                     if let Some(recording) = &mut recording {
-                        recording.happenings(&mut self, host);
-                        recording.step(&mut self, slot, host, &mut output);
+                        recording.happenings(self, host);
+                        recording.step(self, slot, host, &mut output);
                     } else if let Some(times) = &mut options.handler_times {
                         let name = self.handler_name(slot, host);
                         let start = Instant::now();
@@ -87,18 +92,18 @@ impl Simulation {
                 Next::Check => {
                     let property = self.property().clone();
                     if let Some(recording) = &mut recording {
-                        recording.happenings(&mut self, host);
+                        recording.happenings(self, host);
                         let what = What::Check { property: property.name().to_owned() };
                         recording.recorder.event(TraceEvent::new(Some(self.now_ns), what));
                     }
-                    let checked = property.check(&mut SimulationView::new(&self, host));
+                    let checked = property.check(&mut SimulationView::new(self, host));
                     self.checked(checked);
                 }
             }
         }
         let outcome = self.outcome();
         if let Some(recording) = &mut recording {
-            recording.happenings(&mut self, host);
+            recording.happenings(self, host);
             recording.recorder.ending(&ending(&outcome.verdict));
         }
         outcome
@@ -213,7 +218,18 @@ impl Recording<'_> {
     ) {
         let what = simulation.what(slot, host);
         self.recorder.before(&what);
+        simulation.tell_script();
         let stepped = host.step(slot, simulation.event(), output);
+        if let (Ok(()), Some(script)) = (&stepped, &mut simulation.script) {
+            script.does(output.effects().iter().filter_map(|effect| {
+                let (what, bytes) = match *effect {
+                    EncodedEffect::Send { message, .. } => (Payload::Message, output.get(message)),
+                    EncodedEffect::SetTimer { timer, .. } => (Payload::Timer, output.get(timer)),
+                    EncodedEffect::Log { .. } => return None,
+                };
+                Some(show(host, slot, what, bytes))
+            }));
+        }
         let mut event = TraceEvent::new(Some(simulation.now_ns), what);
         event.printed = self.recorder.printed();
         event.failure = stepped.as_ref().err().cloned();

@@ -42,6 +42,10 @@ struct Entry {
     place: u32,
 }
 
+/// The orders of what is planned with a rank start here, and those of what is then planned without one there.
+const RANKED: u64 = 1 << 32;
+const UNRANKED: u64 = 1 << 62;
+
 /// The plan.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -54,6 +58,22 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn plan(&mut self, at_ns: u64, planned: Planned) {
+        self.insert(at_ns, self.planned_ever, planned);
+        self.planned_ever += 1;
+    }
+
+    /// From now on, what is planned without a rank comes after all that has one, and what was planned before comes
+    /// before it, at one time.
+    pub(super) fn rank(&mut self) {
+        self.planned_ever = UNRANKED;
+    }
+
+    /// Plans something with its rank among what happens at that time. No two have the same rank.
+    pub(super) fn plan_ranked(&mut self, at_ns: u64, rank: usize, planned: Planned) {
+        self.insert(at_ns, RANKED + rank as u64, planned);
+    }
+
+    fn insert(&mut self, at_ns: u64, order: u64, planned: Planned) {
         let place = match self.free.pop() {
             Some(place) => {
                 self.planned[place as usize] = planned;
@@ -64,8 +84,7 @@ impl Queue {
                 u32::try_from(self.planned.len() - 1).expect("limits keep the plan small")
             }
         };
-        self.heap.push(Reverse(Entry { at_ns, order: self.planned_ever, place }));
-        self.planned_ever += 1;
+        self.heap.push(Reverse(Entry { at_ns, order, place }));
     }
 
     /// Takes what happens next, if it happens by `deadline_ns`.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::limits::Limits;
 use super::network::{Conditions, Network, ns};
 use crate::property::Property;
+use crate::trace::What;
 use crate::workload::ClientWork;
 use crate::{Address, FaultModel, codec};
 
@@ -114,6 +115,17 @@ impl Intervention {
     #[must_use]
     pub fn partition<const N: usize>(groups: [&[Address]; N]) -> Self {
         Self::Partition(groups.iter().map(|group| group.to_vec()).collect())
+    }
+}
+
+impl Intervention {
+    /// The event that a trace has for it.
+    pub(super) fn recorded(&self) -> What {
+        match self {
+            Self::Crash(node) => What::Crash { node: *node },
+            Self::Check(property) => What::Check { property: property.name().to_owned() },
+            _ => What::Network { change: self.to_string() },
+        }
     }
 }
 

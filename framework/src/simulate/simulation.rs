@@ -18,7 +18,8 @@ use super::queue::{InFlight, Planned, Queue};
 use super::scenario::{Intervention, NodeSpec, Scenario, When};
 use crate::property::{Broken, Property, Traffic, Violation};
 use crate::random::{Random, Stream};
-use crate::trace::{Fate, MessageId, TimerId};
+use crate::trace::replay::{Arrival, Script};
+use crate::trace::{Fate, MessageId, TimerId, Trace};
 use crate::worker::{EncodedEffect, Event, NodeFailure, Output, Span};
 use crate::{Address, FaultModel};
 
@@ -55,6 +56,8 @@ pub struct Simulation {
     pub(super) busy: Vec<bool>,
     /// When recording: what to tell the recorder.
     pub(super) notes: Option<Notes>,
+    /// When following a saved run: what happened in it.
+    pub(super) script: Option<Box<Script>>,
 }
 
 /// How far a run is.
@@ -126,6 +129,15 @@ impl Simulation {
     /// A run of `scenario` with this seed.
     #[must_use]
     pub fn new(scenario: Scenario, seed: u64) -> Self {
+        Self::with_script(scenario, seed, None)
+    }
+
+    /// The run of `scenario` that follows this saved one: network and timers do what they did then.
+    pub(super) fn following(scenario: Scenario, saved: &Trace) -> Self {
+        Self::with_script(scenario, saved.header.seed, Some(Box::new(Script::new(saved))))
+    }
+
+    fn with_script(scenario: Scenario, seed: u64, script: Option<Box<Script>>) -> Self {
         let mut simulation = Self {
             seed,
             now_ns: 0,
@@ -151,8 +163,12 @@ impl Simulation {
             verdict: None,
             busy: Vec::new(),
             notes: None,
+            script,
             scenario,
         };
+        if simulation.script.is_some() {
+            simulation.queue.rank();
+        }
         // All nodes are there before the first one starts, and all have started before the first
         // command.
         let specs = simulation.scenario.nodes.clone();
@@ -166,17 +182,42 @@ impl Simulation {
         simulation
     }
 
+    /// When following a saved run: the step under way begins.
+    pub(super) fn tell_script(&mut self) {
+        let Some(script) = &mut self.script else { return };
+        match self.current.expect("a step is under way") {
+            Task::Init { slot } => script.start(self.participants[slot].address()),
+            Task::Handle(message) => script.deliver(message.id),
+            Task::Fire { id, .. } => script.fire(id),
+            Task::Command { slot } => {
+                let participant = &self.participants[slot];
+                let answered = participant.client.as_ref().map_or(0, |client| client.answered);
+                script.give(participant.address(), answered);
+            }
+            Task::Make { .. } | Task::Check(_) | Task::Intervene { .. } => {}
+        }
+    }
+
     fn plan_timeline(&mut self) {
+        let mut planned = Vec::new();
         for (index, (when, _)) in self.scenario.timeline.iter().enumerate() {
             match *when {
                 // What is done at time zero is done before the nodes start.
                 When::At(0) => self.todo.push_back(Task::Intervene { index }),
                 When::At(at_ns) => {
-                    self.queue.plan(at_ns, Planned::Intervention { index });
+                    planned.push((at_ns, index));
                     self.timeline_left += 1;
                 }
                 When::Answered(client, results) => self.triggers.push((client, results, index)),
             }
+        }
+        for (at_ns, index) in planned {
+            let intervention = &self.scenario.timeline[index].1;
+            let saved = self
+                .script
+                .as_mut()
+                .and_then(|script| script.intervene(at_ns, &intervention.recorded()));
+            self.plan(at_ns, saved, Planned::Intervention { index });
         }
     }
 
@@ -420,10 +461,21 @@ impl Simulation {
             return;
         }
         let at_ns = client.next_command_ns();
-        if at_ns <= self.now_ns {
+        let (address, answered) = (self.address(slot), client.answered);
+        let saved = self.script.as_ref().and_then(|script| script.command(address, answered));
+        // What a saved run knows of this time comes first.
+        if at_ns <= self.now_ns && self.script.is_none() {
             self.todo.push_back(Task::Command { slot });
         } else {
-            self.queue.plan(at_ns, Planned::NextCommand { slot });
+            self.plan(at_ns.max(self.now_ns), saved, Planned::NextCommand { slot });
+        }
+    }
+
+    /// Plans something, in the place of a saved event if it is one.
+    fn plan(&mut self, at_ns: u64, saved: Option<usize>, planned: Planned) {
+        match saved {
+            Some(event) => self.queue.plan_ranked(at_ns, event, planned),
+            None => self.queue.plan(at_ns, planned),
         }
     }
 
@@ -629,7 +681,27 @@ impl Simulation {
             self.traffic.message_bytes_max = bytes.len() as u64;
             self.traffic.largest = Some((from, to));
         }
-        let fate = if slot == receiver {
+        let now_ns = self.now_ns;
+        let saved = self.script.as_mut().and_then(|script| script.sent(id, (from, to), now_ns));
+        let fate = match saved {
+            Some(arrivals) => self.send_as_saved(slot, receiver, id, bytes, arrivals),
+            None => self.send_by_chance(slot, receiver, id, bytes),
+        };
+        if let Some(notes) = &mut self.notes {
+            notes.sent.push((id, to, span, fate));
+        }
+    }
+
+    /// Lets a message arrive when the seed says.
+    fn send_by_chance(
+        &mut self,
+        slot: usize,
+        receiver: usize,
+        id: MessageId,
+        bytes: &[u8],
+    ) -> Fate {
+        let (from, to) = (self.address(slot), self.address(receiver));
+        if slot == receiver {
             // What a node sends to itself does not cross the network.
             let latency_ns = Arrivals::draw_reliable(
                 self.network.conditions(from, to),
@@ -657,10 +729,42 @@ impl Simulation {
                     Fate::Twice
                 }
             }
-        };
-        if let Some(notes) = &mut self.notes {
-            notes.sent.push((id, to, span, fate));
         }
+    }
+
+    /// Lets a message arrive as it did in a saved run, as far as the links allow it now.
+    fn send_as_saved(
+        &mut self,
+        slot: usize,
+        receiver: usize,
+        id: MessageId,
+        bytes: &[u8],
+        mut arrivals: Vec<Arrival>,
+    ) -> Fate {
+        let (from, to) = (self.address(slot), self.address(receiver));
+        let in_order = self.scenario.fault_model == FaultModel::ReliableInOrderFailStop;
+        if slot == receiver || in_order {
+            // What cannot get lost now, and got lost then, is something else.
+            let Some(first) = arrivals.first_mut() else {
+                return self.send_by_chance(slot, receiver, id, bytes);
+            };
+            if slot != receiver {
+                let last_ns = self.participants[receiver].last_arrival_ns(slot);
+                *last_ns = first.at_ns.max(*last_ns);
+                first.at_ns = *last_ns;
+            }
+            arrivals.truncate(1);
+        } else if self.links.is_cut(from, to) {
+            return Fate::Cut;
+        } else if self.links.takes_drop(from, to) || arrivals.is_empty() {
+            return Fate::Dropped;
+        }
+        let message = self.pool.keep(bytes, arrivals.len() as u8);
+        for arrival in &arrivals {
+            let in_flight = InFlight { from: slot, to: receiver, message, id };
+            self.plan(arrival.at_ns, arrival.event, Planned::Arrival(in_flight));
+        }
+        if arrivals.len() == 1 { Fate::Once } else { Fate::Twice }
     }
 
     /// Plans the arrivals of a message's copies.
@@ -698,11 +802,22 @@ impl Simulation {
         let id = self.timers_ever;
         self.digest.word(min_ns ^ max_ns.rotate_left(32));
         self.digest.bytes(bytes);
-        let delay_ns =
-            if min_ns == max_ns { min_ns } else { self.timer_random.between(min_ns, max_ns) };
         let timer = self.pool.keep(bytes, 1);
-        let at_ns = self.now_ns.saturating_add(delay_ns);
-        self.queue.plan(at_ns, Planned::Fire { slot, timer, id });
+        let now_ns = self.now_ns;
+        let window_ns = (now_ns.saturating_add(min_ns), now_ns.saturating_add(max_ns));
+        match self.script.as_mut().and_then(|script| script.set(id, now_ns, window_ns)) {
+            Some(arrival) => {
+                self.plan(arrival.at_ns, arrival.event, Planned::Fire { slot, timer, id });
+            }
+            None => {
+                let at_ns = if min_ns == max_ns {
+                    window_ns.0
+                } else {
+                    self.now_ns.saturating_add(self.timer_random.between(min_ns, max_ns))
+                };
+                self.queue.plan(at_ns, Planned::Fire { slot, timer, id });
+            }
+        }
         if let Some(notes) = &mut self.notes {
             notes.timers.push((id, span, min_ns, max_ns));
         }

@@ -159,7 +159,7 @@ fn the_terminal_shows_a_line_a_test_then_what_failed_then_the_points() {
         let before = index.checked_sub(1).map(|before| &report.tests[before]);
         text.push_str(&terminal::test_line(&suite, test, before));
     }
-    text.push_str(&terminal::failures(&report, false));
+    text.push_str(&terminal::failures(&report, &|_| None, false));
     let changes = ["better than in your last run: 1.1".to_owned()];
     text.push_str(&terminal::summary(&report, &changes, Duration::from_millis(1_034), false));
     insta::assert_snapshot!(plain(&text));

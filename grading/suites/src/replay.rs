@@ -1,12 +1,12 @@
 //! Following a saved trace again, with the submission as it is now.
 
 use faultlab::search::{Outcome, State};
-use faultlab::simulate::Options;
-use faultlab::trace::replay::{Replay, Verdict, is_same, replay};
-use faultlab::trace::{Engine, Sink, Trace};
+use faultlab::simulate;
+use faultlab::trace::replay::{Replay, Verdict, replay};
+use faultlab::trace::{Engine, Trace};
 
 use crate::search_plan::{SearchPlan, Stage, StageSearch};
-use crate::{Body, Nodes, SeedContext, Suite, Test, run};
+use crate::{Body, Nodes, SeedContext, Suite};
 
 /// Why a saved trace cannot be followed at all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,8 +27,8 @@ pub enum ReplayError {
 
 /// Follows a saved trace again.
 ///
-/// A run that a search found is followed event by event. A simulated run is its seed's: it is run again,
-/// and is *fixed* when it holds now.
+/// A run that a search found is followed event by event. A simulated run is run again with what the network and
+/// the timers did then, and is *fixed* when it holds now.
 ///
 /// # Errors
 /// When the trace is not of a test of this suite.
@@ -45,7 +45,10 @@ pub fn replay_saved(
     let test = number.and_then(|number| suite.test(number));
     let test = test.ok_or_else(|| ReplayError::NoTest(header.test.clone()))?;
     match (header.engine, test.body()) {
-        (Engine::Simulate, Body::Simulate(_)) => Ok(run_again(suite, test, saved, nodes)),
+        (Engine::Simulate, Body::Simulate(scenario)) => {
+            let scenario = scenario(&mut SeedContext::new(header.seed));
+            Ok(simulate::replay(scenario, saved, &mut *nodes.host()))
+        }
         (Engine::Search, Body::Search(plan)) => {
             let plan = plan(&mut SeedContext::new(header.seed));
             follow_searched(plan, saved, nodes)?
@@ -95,25 +98,8 @@ fn follow_searched(
 fn rank(replay: &Replay) -> (u8, usize) {
     match &replay.verdict {
         Verdict::Reproduced { same: true, .. } => (3, 0),
-        Verdict::Fixed { events } => (2, *events),
+        Verdict::Fixed { happened, .. } => (2, *happened),
         Verdict::Reproduced { same: false, .. } => (1, 0),
         Verdict::NoLongerApplies { event, .. } => (0, *event),
     }
-}
-
-/// Runs the seed of a simulated run again.
-fn run_again(suite: &Suite, test: &Test, saved: &Trace, nodes: &dyn Nodes) -> Replay {
-    let mut sink = Sink::new();
-    let options = Options { recorder: Some(&mut sink), ..Options::default() };
-    let outcome = run(suite, test, saved.header.seed, nodes, options).outcome;
-    let trace = sink.into_trace().expect("a recorded run has a trace");
-    let verdict = match &trace.ending {
-        Some(ending) if !outcome.verdict.held() => Verdict::Reproduced {
-            same: is_same(saved.ending.as_ref(), ending),
-            ending: ending.clone(),
-            event: None,
-        },
-        _ => Verdict::Fixed { events: trace.events.len() },
-    };
-    Replay { verdict, trace, changed: 0 }
 }

@@ -5,113 +5,8 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{empty_folder, files_below, root, run, said, shell};
-
-/// A folder with these files, recorded as a handout of this version.
-fn handout(folder: &Path, version: &str, files: &[(&str, &str)]) {
-    for (path, text) in files {
-        write(&folder.join(path), text);
-    }
-    let script = folder.join("scripts/update.sh");
-    fs::create_dir_all(script.parent().expect("a folder")).expect("made");
-    fs::copy(root().join("scripts/update.sh"), script).expect("copied");
-    let mut record = String::new();
-    for path in files_below(folder) {
-        let path = path.to_string_lossy().into_owned();
-        let mine =
-            path.starts_with("labs/lab1-work/src/") || path.starts_with("labs/lab2-more/src/");
-        let sum = run(&mut shell(folder, &format!("cksum < {path}")));
-        let sum = said(&sum);
-        record.push_str(&format!(
-            "{} {} {path}\n",
-            if mine { "student" } else { "course" },
-            sum.trim()
-        ));
-        if mine {
-            let text = fs::read_to_string(folder.join(&path)).expect("read");
-            write(&folder.join(".handout/skeleton").join(&path), &text);
-        }
-    }
-    write(&folder.join(".handout/files"), &record);
-    write(&folder.join(".handout/version"), &format!("{version}\n"));
-}
-
-fn write(path: &Path, text: &str) {
-    fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-    fs::write(path, text).expect("written");
-}
-
-fn read(path: PathBuf) -> String {
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-const GIT: &str = "git -c user.name=Ada -c user.email=ada@example.org";
-
-/// A student's folder, made of version one and worked in, and the next version.
-fn student_and_next(name: &str) -> (PathBuf, PathBuf) {
-    let folder = empty_folder(name);
-    let (student, next) = (folder.join("my labs"), folder.join("next"));
-    handout(
-        &student,
-        "one",
-        &[
-            ("Cargo.toml", "one"),
-            ("book/old.html", "old"),
-            ("book/page.html", "one"),
-            ("labs/lab1-vocabulary/src/lib.rs", "one"),
-            ("labs/lab1-work/src/begun.rs", "todo one\n"),
-            ("labs/lab1-work/src/finished.rs", "todo\n"),
-            ("labs/lab1-work/src/untouched.rs", "todo one\n"),
-        ],
-    );
-    handout(
-        &next,
-        "two",
-        &[
-            ("Cargo.toml", "two"),
-            ("book/page.html", "two"),
-            ("labs/lab1-vocabulary/src/lib.rs", "two"),
-            ("labs/lab1-work/src/begun.rs", "todo two\n"),
-            ("labs/lab1-work/src/finished.rs", "todo\n"),
-            ("labs/lab1-work/src/untouched.rs", "todo two\n"),
-            ("labs/lab2-more/src/lib.rs", "todo\n"),
-        ],
-    );
-    let begin = format!(
-        "git init --quiet && git config user.name Ada && git config user.email ada@example.org && \
-         git add --all && {GIT} commit --quiet --message handout"
-    );
-    assert!(run(&mut shell(&student, &begin)).status.success());
-    write(&student.join("labs/lab1-work/src/begun.rs"), "mine\n");
-    write(&student.join("labs/lab1-work/src/finished.rs"), "mine\n");
-    write(&student.join("labs/lab1-work/src/added.rs"), "mine\n");
-    write(&student.join("Cargo.toml"), "mine");
-    (student, next)
-}
-
-fn update(student: &Path, from: &str) -> String {
-    let done = run(&mut shell(student, &format!("./scripts/update.sh {from}")));
-    assert!(done.status.success(), "{}", said(&done));
-    said(&done)
-}
-
-fn is_updated(student: &Path) {
-    let text = |path: &str| read(student.join(path));
-    // The student's.
-    assert_eq!(text("labs/lab1-work/src/begun.rs"), "mine\n");
-    assert_eq!(text("labs/lab1-work/src/finished.rs"), "mine\n");
-    assert_eq!(text("labs/lab1-work/src/added.rs"), "mine\n");
-    // The course's.
-    assert_eq!(text("labs/lab1-work/src/untouched.rs"), "todo two\n");
-    assert_eq!(text("labs/lab1-vocabulary/src/lib.rs"), "two");
-    assert_eq!(text("labs/lab2-more/src/lib.rs"), "todo\n");
-    assert_eq!(text("book/page.html"), "two");
-    assert!(!student.join("book/old.html").exists());
-    assert_eq!(text(".handout/version"), "two\n");
-    // Both had changed it.
-    assert_eq!(text("Cargo.toml"), "two");
-    assert_eq!(text("Cargo.toml.mine"), "mine");
-}
+use common::course::{GIT, is_updated, read, student_and_next, update, write};
+use common::{files_below, run, said, shell};
 
 #[test]
 fn the_course_changes_and_the_student_keeps() {
@@ -138,6 +33,37 @@ fn the_course_changes_and_the_student_keeps() {
         "?? labs/lab1-work/src/added.rs",
     ];
     assert_eq!(status.lines().collect::<Vec<_>>(), mine);
+}
+
+/// The awk of macOS and BSD understands less than those of Linux.
+#[test]
+fn the_awk_of_bsd_does_as_well() {
+    let awk = run(&mut shell(&std::env::temp_dir(), "command -v original-awk"));
+    if !awk.status.success() {
+        assert!(std::env::var_os("FAULTLAB_REQUIRE_AWK").is_none(), "there is no original-awk");
+        return;
+    }
+    let (student, next) = student_and_next("update-awk");
+    let folder = next.parent().expect("a folder");
+    let shim = "mkdir bin && ln -s \"$(command -v original-awk)\" bin/awk";
+    assert!(run(&mut shell(folder, shim)).status.success());
+    let done = run(&mut shell(&student, "PATH=\"$PWD/../bin:$PATH\" ./scripts/update.sh ../next"));
+    assert!(done.status.success(), "{}", said(&done));
+    assert!(!said(&done).contains("awk"), "{}", said(&done));
+    is_updated(&student);
+}
+
+/// Cargo builds anew what is younger than what it has built.
+#[test]
+fn what_is_placed_is_younger_than_what_was_built() {
+    let (student, next) = student_and_next("update-times");
+    let set = "find . -type f | xargs touch -t 202001010000 && touch ../built";
+    assert!(run(&mut shell(&next, set)).status.success());
+    update(&student, "../next");
+    let time =
+        |path: PathBuf| fs::metadata(path).and_then(|data| data.modified()).expect("it is there");
+    let built = time(student.join("../built"));
+    assert!(time(student.join("labs/lab1-vocabulary/src/lib.rs")) >= built);
 }
 
 #[test]
@@ -192,4 +118,129 @@ fn a_record_that_leads_outside_is_refused() {
     assert_eq!(done.status.code(), Some(1), "{}", said(&done));
     assert!(said(&done).contains("damaged"), "{}", said(&done));
     assert_eq!(read(outside), "safe");
+}
+
+#[test]
+fn what_a_student_has_committed_or_staged_stays_as_it_is() {
+    let (student, next) = student_and_next("update-committed");
+    let line = "git add labs/lab1-work/src/begun.rs Cargo.toml && git commit --quiet -m 'my work' && \
+                git add labs/lab1-work/src/finished.rs";
+    assert!(run(&mut shell(&student, line)).status.success());
+    update(&student, &next.to_string_lossy().replace(' ', "\\ "));
+    is_updated(&student);
+    let log = said(&run(&mut shell(&student, "git log --format=%s")));
+    assert_eq!(log, "The handout, version two\nmy work\nhandout\n");
+    let status = said(&run(&mut shell(&student, "git status --porcelain")));
+    let left = ["M  labs/lab1-work/src/finished.rs", "?? Cargo.toml.mine"];
+    assert_eq!(status.lines().collect::<Vec<_>>()[..2], left);
+    // What was committed is in the history, too.
+    let before = said(&run(&mut shell(&student, "git show HEAD~1:Cargo.toml")));
+    assert_eq!(before, "mine");
+}
+
+#[test]
+fn a_change_to_the_courses_files_is_named_and_never_overwritten() {
+    let (student, next) = student_and_next("update-changed");
+    // Kept from an update before this one.
+    write(&student.join("Cargo.toml.mine"), "older");
+    // In a file that this update leaves alone.
+    write(&student.join("rustfmt.toml"), "one");
+    write(&student.join(".handout/files"), &with_file(&student, "rustfmt.toml"));
+    write(&next.join("rustfmt.toml"), "one");
+    write(&next.join(".handout/files"), &with_file(&next, "rustfmt.toml"));
+    write(&student.join("rustfmt.toml"), "mine");
+    // In one that the course has taken back.
+    write(&student.join("book/old.html"), "mine");
+
+    let said = update(&student, &next.to_string_lossy().replace(' ', "\\ "));
+    for (path, text) in [
+        ("Cargo.toml", "two"),
+        ("Cargo.toml.mine", "older"),
+        ("Cargo.toml.mine.2", "mine"),
+        ("rustfmt.toml", "mine"),
+        ("book/old.html", "mine"),
+    ] {
+        assert_eq!(read(student.join(path)), text, "{path}");
+    }
+    assert!(said.contains("You had changed Cargo.toml"), "{said}");
+    assert!(said.contains("kept as Cargo.toml.mine.2"), "{said}");
+    assert!(said.contains("You have changed rustfmt.toml"), "{said}");
+    assert!(said.contains("book/old.html is no longer needed, but you have changed it"), "{said}");
+}
+
+/// The record of a handout with one more file of the course.
+fn with_file(handout: &Path, path: &str) -> String {
+    let sum = said(&run(&mut shell(handout, &format!("cksum < {path}"))));
+    format!("{}course {} {path}\n", read(handout.join(".handout/files")), sum.trim())
+}
+
+#[test]
+fn vendored_crates_come_and_go() {
+    let (student, next) = student_and_next("update-vendored");
+    let crates = |handout: &Path, crates: &[&str]| {
+        let mut record = read(handout.join(".handout/files"));
+        for name in crates {
+            let folder = handout.join("vendor").join(name);
+            write(&folder.join("src/lib.rs"), name);
+            write(&folder.join(".gitignore"), "src\n");
+            write(&folder.join(".cargo-checksum.json"), name);
+            let sum = run(&mut shell(&folder, "cksum < .cargo-checksum.json"));
+            record.push_str(&format!("crate {} vendor/{name}\n", said(&sum).trim()));
+        }
+        write(&handout.join(".handout/files"), &record);
+    };
+    crates(&student, &["kept-1.0.0", "old-1.0.0"]);
+    crates(&next, &["kept-1.0.0", "old-1.1.0+a", "new-1.0.0"]);
+    write(&student.join("vendor/own/src/lib.rs"), "mine");
+    let committed = format!("git add --all --force && {GIT} commit --quiet -m vendored");
+    assert!(run(&mut shell(&student, &committed)).status.success());
+
+    update(&student, &next.to_string_lossy().replace(' ', "\\ "));
+    for name in ["kept-1.0.0", "old-1.1.0+a", "new-1.0.0"] {
+        assert_eq!(read(student.join("vendor").join(name).join("src/lib.rs")), name);
+    }
+    assert!(!student.join("vendor/old-1.0.0").exists());
+    assert_eq!(read(student.join("vendor/own/src/lib.rs")), "mine");
+    // All of them are in the commit, whatever their own .gitignore says.
+    let status = said(&run(&mut shell(&student, "git status --porcelain --ignored vendor")));
+    assert_eq!(status, "");
+}
+
+#[test]
+fn without_a_name_in_git_it_is_committed_all_the_same_and_a_lock_is_named() {
+    let (student, next) = student_and_next("update-nameless");
+    assert!(run(&mut shell(&student, "git config --remove-section user")).status.success());
+    let empty = next.parent().expect("a folder").join("home");
+    fs::create_dir_all(&empty).expect("made");
+    write(&student.join(".git/index.lock"), "");
+    let nameless = || {
+        let mut command = shell(&student, "./scripts/update.sh ../next");
+        run(command.env("HOME", &empty).env("GIT_CONFIG_NOSYSTEM", "1"))
+    };
+    let locked = nameless();
+    assert_eq!(locked.status.code(), Some(1), "{}", said(&locked));
+    for words in ["index.lock", "All files are in their places", "again: it goes on from here"] {
+        assert!(said(&locked).contains(words), "{}", said(&locked));
+    }
+    fs::remove_file(student.join(".git/index.lock")).expect("it is ours");
+    let done = nameless();
+    assert!(done.status.success(), "{}", said(&done));
+    is_updated(&student);
+    let log = said(&run(&mut shell(&student, "git log -1 --format=%an:%s")));
+    assert_eq!(log, "Faultlab:The handout, version two\n");
+}
+
+#[test]
+fn a_folder_that_is_no_repository_or_part_of_another_is_updated() {
+    let (student, next) = student_and_next("update-elsewhere");
+    assert!(run(&mut shell(&student, "rm -rf .git && git -C .. init --quiet")).status.success());
+    let said_part = update(&student, &next.to_string_lossy().replace(' ', "\\ "));
+    is_updated(&student);
+    assert!(said_part.contains("It is not committed"), "{said_part}");
+
+    let (student, next) = student_and_next("update-begun");
+    assert!(run(&mut shell(&student, "rm -rf .git && git init --quiet")).status.success());
+    let said_begun = update(&student, &next.to_string_lossy().replace(' ', "\\ "));
+    is_updated(&student);
+    assert!(said_begun.contains("no commit yet"), "{said_begun}");
 }

@@ -27,7 +27,11 @@ const GIVEN: &[&str] = &[
 ];
 
 /// What stands at the root of a handout in place of the course's own files.
-const RENAMED: &[(&str, &str)] = &[("handout/student/README.md", "README.md")];
+const RENAMED: &[(&str, &str)] = &[
+    ("handout/student/README.md", "README.md"),
+    ("handout/student/gitattributes", ".gitattributes"),
+    ("handout/student/nextest.toml", ".config/nextest.toml"),
+];
 
 /// A file of the handout.
 pub(super) struct File {

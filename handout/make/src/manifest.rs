@@ -1,5 +1,5 @@
-//! Fits the crates' manifests to what is in a handout: members, targets and dependencies that are not
-//! there are taken out.
+//! Fits the crates' manifests to what is in a handout: members, targets, dependencies and settings for
+//! what is not there are taken out.
 
 use std::fs;
 use std::path::Path;
@@ -9,12 +9,17 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, TableLike};
 
 /// Fits all manifests in `out`.
 pub(super) fn fit(out: &Path) -> Result<()> {
-    let members = edit(&out.join("Cargo.toml"), |manifest| fit_workspace(manifest, out))?;
+    let root = out.join("Cargo.toml");
+    let members = edit(&root, |manifest| fit_workspace(manifest, out))?;
+    let mut names = Vec::new();
     for member in members {
         let folder = out.join(member);
-        edit(&folder.join("Cargo.toml"), |manifest| fit_crate(manifest, &folder))?;
+        names.push(edit(&folder.join("Cargo.toml"), |manifest| fit_crate(manifest, &folder))?);
     }
-    Ok(())
+    edit(&root, |manifest| {
+        fit_profiles(manifest, &names);
+        Ok(())
+    })
 }
 
 fn edit<T>(path: &Path, change: impl FnOnce(&mut DocumentMut) -> Result<T>) -> Result<T> {
@@ -46,8 +51,25 @@ fn fit_workspace(manifest: &mut DocumentMut, out: &Path) -> Result<Vec<String>> 
     Ok(there)
 }
 
-/// Leaves the targets whose files are there, and the dependencies for tests that are still used.
-fn fit_crate(manifest: &mut DocumentMut, folder: &Path) -> Result<()> {
+/// Leaves the profiles' settings for crates that are there: Cargo warns of others each time.
+fn fit_profiles(manifest: &mut DocumentMut, names: &[String]) {
+    let Some(profiles) = manifest.get_mut("profile").and_then(Item::as_table_like_mut) else {
+        return;
+    };
+    for (_, profile) in profiles.iter_mut() {
+        let Some(profile) = profile.as_table_like_mut() else { continue };
+        if let Some(packages) = profile.get_mut("package").and_then(Item::as_table_like_mut) {
+            remove(packages, |name, _| name != "*" && !names.iter().any(|there| there == name));
+            if packages.is_empty() {
+                profile.remove("package");
+            }
+        }
+    }
+}
+
+/// Leaves the targets whose files are there, and the dependencies for tests that are still used. Returns
+/// the crate's name.
+fn fit_crate(manifest: &mut DocumentMut, folder: &Path) -> Result<String> {
     for (kind, folder_of_kind) in [("test", "tests"), ("bench", "benches"), ("example", "examples")]
     {
         let Some(targets) = manifest.get_mut(kind).and_then(Item::as_array_of_tables_mut) else {
@@ -74,7 +96,8 @@ fn fit_crate(manifest: &mut DocumentMut, folder: &Path) -> Result<()> {
             manifest.remove("dev-dependencies");
         }
     }
-    Ok(())
+    let name = manifest.get("package").and_then(|package| package.get("name"));
+    Ok(name.and_then(Item::as_str).context("a crate has a name")?.to_owned())
 }
 
 fn keep_targets(targets: &mut ArrayOfTables, keep: impl Fn(&str, Option<&str>) -> bool) {
@@ -122,7 +145,8 @@ mod tests {
                 "Cargo.toml",
                 "[workspace]\nmembers = [\"labs/a\", \"staff\"]\ndefault-members = [\"staff\"]\n\
                  [workspace.dependencies]\na = { path = \"labs/a\" }\ns = { path = \"staff\" }\n\
-                 serde = \"1\"\n",
+                 serde = \"1\"\n[profile.lab.package.staff]\nopt-level = 1\n\
+                 [profile.dev.package.a]\nopt-level = 1\n",
             ),
             (
                 "labs/a/Cargo.toml",
@@ -140,7 +164,8 @@ mod tests {
         assert_eq!(
             read("Cargo.toml"),
             "[workspace]\nmembers = [\"labs/a\"]\ndefault-members = [\"labs/a\"]\n\
-             [workspace.dependencies]\na = { path = \"labs/a\" }\nserde = \"1\"\n"
+             [workspace.dependencies]\na = { path = \"labs/a\" }\nserde = \"1\"\n\
+             [profile.dev.package.a]\nopt-level = 1\n"
         );
         assert_eq!(
             read("labs/a/Cargo.toml"),

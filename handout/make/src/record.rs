@@ -10,18 +10,23 @@ use anyhow::{Context, Result, ensure};
 /// The folder of the record, in the handout.
 const FOLDER: &str = ".handout";
 
+/// The file in which Cargo keeps the checksums of a vendored crate's files.
+const CRATE_SUMS: &str = ".cargo-checksum.json";
+
 /// Writes the record of the handout in `out`.
 ///
 /// `files` has a line a file: `course` or `student`, the checksum and size that `cksum` prints, the
-/// path. `skeleton/` keeps the student's files as they were handed out.
+/// path; and a line for each vendored crate: `crate`, checksum and size of its list of checksums, its
+/// folder. `skeleton/` keeps the student's files as they were handed out.
 pub(super) fn write(out: &Path, version: &str, updates: Option<&str>) -> Result<()> {
     let mut paths = BTreeMap::new();
     list(out, out, &mut paths)?;
     let record = out.join(FOLDER);
     let mut lines = String::new();
     for (path, whose) in &paths {
-        ensure!(!path.contains(char::is_whitespace), "no blanks in a path, please: {path:?}");
-        lines.push_str(&format!("{whose} {} {path}\n", checksum(&out.join(path))?));
+        ensure!(path.chars().all(is_plain), "update.sh cannot bring a path like {path:?}");
+        let file = if *whose == "crate" { format!("{path}/{CRATE_SUMS}") } else { path.clone() };
+        lines.push_str(&format!("{whose} {} {path}\n", checksum(&out.join(file))?));
         if *whose == "student" {
             let kept = record.join("skeleton").join(path);
             fs::create_dir_all(kept.parent().context("a file is in a folder")?)?;
@@ -41,17 +46,27 @@ fn list(root: &Path, folder: &Path, paths: &mut BTreeMap<String, &'static str>) 
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
-            // The vendored sources are many and come with the lock file.
-            if path != root.join("vendor") && path != root.join("target") {
+            if folder == root.join("vendor") {
+                paths.insert(below(root, &path)?, "crate");
+            } else if path != root.join("target") {
                 list(root, &path, paths)?;
             }
             continue;
         }
-        let path = path.strip_prefix(root)?.to_str().context("a path is text")?.to_owned();
+        let path = below(root, &path)?;
         let whose = if is_students(&path) { "student" } else { "course" };
         paths.insert(path, whose);
     }
     Ok(())
+}
+
+fn below(root: &Path, path: &Path) -> Result<String> {
+    Ok(path.strip_prefix(root)?.to_str().context("a path is text")?.to_owned())
+}
+
+/// No shell, `awk` or `xargs` takes this character for something else.
+fn is_plain(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "._+/-".contains(character)
 }
 
 /// A student writes in the `src` of a lab, but not in that of its vocabulary.

@@ -1,19 +1,22 @@
 //! Pure steps in the engine's own process.
 
-use std::num::NonZeroUsize;
+use std::ops::Range;
 
 use super::answers::describe;
 use super::{Answers, Batch, Member, PureSteps, Request, StepFailure};
+use crate::parallel;
 use crate::worker::{HostedNode, NodeFailure, NodeKind, Output, Payload, Submission};
 
-/// Below this many requests a batch is not worth a second thread.
-const REQUESTS_PER_THREAD_MIN: usize = 256;
+/// The most pieces that a batch is cut into for each thread: whoever is done first takes another one.
+const PIECES_PER_THREAD: usize = 4;
+
+/// Fewer requests than this are not worth a piece of their own.
+const PIECE_MIN: usize = 64;
 
 /// Computes steps of a submission's nodes in this process.
 pub struct LocalSteps<'s> {
     roster: Vec<Member>,
     kinds: Vec<&'s dyn NodeKind>,
-    threads: NonZeroUsize,
     promises: bool,
 }
 
@@ -27,14 +30,7 @@ impl<'s> LocalSteps<'s> {
             .iter()
             .map(|member| submission.kind(&member.kind))
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { roster, kinds, threads: NonZeroUsize::MIN, promises: true })
-    }
-
-    /// Uses up to `threads` threads for a large batch. The answers are the same.
-    #[must_use]
-    pub fn with_threads(mut self, threads: NonZeroUsize) -> Self {
-        self.threads = threads;
-        self
+        Ok(Self { roster, kinds, promises: true })
     }
 
     /// Whether each step is run twice, and states are checked for what a node promises. On unless said
@@ -45,7 +41,7 @@ impl<'s> LocalSteps<'s> {
         self
     }
 
-    fn run_range(&self, batch: &Batch, range: std::ops::Range<usize>, answers: &mut Answers) {
+    fn run_range(&self, batch: &Batch, range: Range<usize>, answers: &mut Answers) {
         let mut scratch = Scratch::default();
         for index in range {
             let request = batch.get(index);
@@ -58,10 +54,17 @@ impl<'s> LocalSteps<'s> {
 
     /// One step, its outcome in `scratch`.
     fn step(&self, request: Request<'_>, scratch: &mut Scratch) -> Result<(), StepFailure> {
-        self.once(request, &mut scratch.output, &mut scratch.state)?;
+        let node = self.once(request, &mut scratch.output, &mut scratch.state)?;
         if !self.promises {
             return Ok(());
         }
+        // Of the node itself: what its encoding leaves out is not in one that was read back.
+        if scratch.state != request.state
+            && let Some(broken) = node.broken_promise().map_err(StepFailure::Node)?
+        {
+            return Err(StepFailure::BrokenPromise(broken));
+        }
+        drop(node);
         self.once(request, &mut scratch.second_output, &mut scratch.second_state)?;
         if scratch.state != scratch.second_state || scratch.output != scratch.second_output {
             return Err(StepFailure::NotDeterministic {
@@ -72,16 +75,18 @@ impl<'s> LocalSteps<'s> {
         Ok(())
     }
 
+    /// The node after the step.
     fn once(
         &self,
         request: Request<'_>,
         output: &mut Output,
         state: &mut Vec<u8>,
-    ) -> Result<(), StepFailure> {
+    ) -> Result<Box<dyn HostedNode + '_>, StepFailure> {
         let mut node = self.restore(request.member, request.state).map_err(StepFailure::Node)?;
         node.step(request.event, output).map_err(StepFailure::Node)?;
         state.clear();
-        node.state(state).map_err(StepFailure::Node)
+        node.state(state).map_err(StepFailure::Node)?;
+        Ok(node)
     }
 
     fn outcome(&self, member: usize, state: &[u8], output: &Output) -> String {
@@ -96,6 +101,14 @@ impl<'s> LocalSteps<'s> {
     ) -> Result<Box<dyn HostedNode + '_>, NodeFailure> {
         self.kinds[member].restore(self.roster[member].address, state)
     }
+}
+
+/// The ranges that this many requests are cut into, in order.
+fn pieces(count: usize) -> Vec<Range<usize>> {
+    let threads = parallel::threads();
+    let most = if threads == 1 { 1 } else { threads * PIECES_PER_THREAD };
+    let piece = count.div_ceil(most).max(PIECE_MIN);
+    (0..count).step_by(piece).map(|start| start..(start + piece).min(count)).collect()
 }
 
 /// Buffers of one thread.
@@ -121,38 +134,16 @@ impl PureSteps for LocalSteps<'_> {
 
     fn run(&self, batch: &Batch, answers: &mut Answers) {
         answers.clear();
-        let threads = self.threads.get().min(batch.len() / REQUESTS_PER_THREAD_MIN).max(1);
-        let share = batch.len().div_ceil(threads);
-        if threads == 1 {
-            return self.run_range(batch, 0..batch.len(), answers);
-        }
-        let parts: Vec<Answers> = std::thread::scope(|scope| {
-            let workers: Vec<_> = (1..threads)
-                .map(|thread| {
-                    let range = thread * share..((thread + 1) * share).min(batch.len());
-                    scope.spawn(move || {
-                        let mut part = Answers::new();
-                        self.run_range(batch, range, &mut part);
-                        part
-                    })
-                })
-                .collect();
-            self.run_range(batch, 0..share, answers);
-            workers
-                .into_iter()
-                .map(|worker| worker.join().expect("panics in nodes are caught"))
-                .collect()
-        });
-        for part in &parts {
+        let ranges = pieces(batch.len());
+        let [first, rest @ ..] = &ranges[..] else { return };
+        let mut parts: Vec<_> = rest.iter().map(|range| (range.clone(), Answers::new())).collect();
+        let run = |(range, part): &mut (Range<usize>, Answers)| {
+            self.run_range(batch, range.clone(), part);
+        };
+        parallel::beside(&mut parts, run, || self.run_range(batch, first.clone(), answers));
+        for (_, part) in &parts {
             answers.append(part);
         }
-    }
-
-    fn broken_promise(&self, member: usize, state: &[u8]) -> Result<Option<String>, NodeFailure> {
-        if !self.promises {
-            return Ok(None);
-        }
-        self.restore(member, state)?.broken_promise()
     }
 
     fn observe(

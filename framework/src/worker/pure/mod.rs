@@ -59,19 +59,10 @@ pub trait PureSteps: Sync {
     fn make(&self, member: usize) -> Result<Vec<u8>, NodeFailure>;
 
     /// Computes the steps of a batch, each by itself. `answers` is cleared first and then has one
-    /// answer for each request, in the same order.
+    /// answer for each request, in the same order. A step that leaves a state which breaks a promise
+    /// (see [`HostedNode::broken_promise`](super::HostedNode::broken_promise)), or that can have two
+    /// outcomes, is a failure.
     fn run(&self, batch: &Batch, answers: &mut Answers);
-
-    /// What a member in this state breaks of the promises that every node makes about its state, in
-    /// words; see [`HostedNode::broken_promise`](super::HostedNode::broken_promise). An engine asks
-    /// once for each new state. Nothing, for steps that have looked in `run` already.
-    ///
-    /// # Errors
-    /// When the node's code fails.
-    fn broken_promise(&self, member: usize, state: &[u8]) -> Result<Option<String>, NodeFailure> {
-        let _ = (member, state);
-        Ok(None)
-    }
 
     /// What a member in this state answers to a question of the lab's vocabulary.
     ///

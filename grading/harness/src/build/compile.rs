@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
+use super::essential::essential;
 use super::hints::{Diagnostic, hints};
 use super::{Lab, Libraries, Sources, Workspace};
 
@@ -216,7 +217,7 @@ struct Code {
 fn understand(said: Said) -> Result<(), CompileError> {
     let Some(failed) = said.failed else { return Ok(()) };
     let mut rendered = String::new();
-    let mut diagnostics = Vec::new();
+    let (mut diagnostics, mut texts) = (Vec::new(), Vec::new());
     for line in String::from_utf8_lossy(&said.messages).lines() {
         match serde_json::from_str::<Line>(line) {
             Ok(line) => {
@@ -230,7 +231,7 @@ fn understand(said: Said) -> Result<(), CompileError> {
                     message: line.message,
                     rendered: anstream::adapter::strip_str(&text).to_string(),
                 });
-                rendered.push_str(&text);
+                texts.push(text);
             }
             // The compiler itself, or the linker, in trouble.
             Err(_) => {
@@ -239,6 +240,19 @@ fn understand(said: Said) -> Result<(), CompileError> {
             }
         }
     }
+    let shown = essential(&diagnostics);
+    let messages: String =
+        texts.iter().zip(&shown).filter(|&(_, &shown)| shown).map(|(text, _)| &**text).collect();
+    rendered.insert_str(0, &messages);
+    let left_out = shown.iter().filter(|&&shown| !shown).count();
+    if left_out > 0 {
+        let (errors, follow) =
+            if left_out == 1 { ("error", "follows") } else { ("errors", "follow") };
+        rendered
+            .push_str(&format!("{left_out} more {errors} that {follow} from these not shown\n\n"));
+    }
+    let mut shown = shown.into_iter();
+    diagnostics.retain(|_| shown.next().unwrap_or(true));
     if rendered.is_empty() {
         rendered = format!("the compiler ended with {failed}\n");
     }

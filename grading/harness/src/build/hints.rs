@@ -24,7 +24,15 @@ impl Diagnostic {
 /// A mistake, and what to tell who made it.
 struct Mistake {
     made: fn(&Diagnostic) -> bool,
-    hint: &'static str,
+    hint: Hint,
+}
+
+/// What to tell.
+enum Hint {
+    /// Always the same.
+    Text(&'static str),
+    /// Which derives are missing.
+    Derives,
 }
 
 const MISTAKES: &[Mistake] = &[
@@ -33,7 +41,9 @@ const MISTAKES: &[Mistake] = &[
             let hashed = message.says("HashMap<") || message.says("HashSet<");
             hashed && (message.is("E0277") || message.is("E0369") || message.is("E0599"))
         },
-        hint: "a node's state holds a HashMap or a HashSet. Use BTreeMap or BTreeSet: a hash map goes through its entries in another order in every run, so a run that failed could not be repeated, and two equal states could not be told to be equal.",
+        hint: Hint::Text(
+            "a node's state holds a HashMap or a HashSet. Use BTreeMap or BTreeSet: a hash map goes through its entries in another order in every run, so a run that failed could not be repeated, and two equal states could not be told to be equal.",
+        ),
     },
     Mistake {
         made: |message| {
@@ -42,7 +52,9 @@ const MISTAKES: &[Mistake] = &[
                 || message.says("f64: Hash")
                 || message.says("f32: Hash")
         },
-        hint: "a state or a message holds a floating-point number, which has no exact equality. Count in integers: milliseconds, thousandths.",
+        hint: Hint::Text(
+            "a state or a message holds a floating-point number, which has no exact equality. Count in integers: milliseconds, thousandths.",
+        ),
     },
     Mistake {
         made: |message| {
@@ -50,34 +62,18 @@ const MISTAKES: &[Mistake] = &[
                 || message.says("SystemTime: Serialize")
                 || message.says("SystemTime: Deserialize")
         },
-        hint: "a node does not read the clock. To be reminded later, set a timer with `ctx.set_timer`.",
+        hint: Hint::Text(
+            "a node does not read the clock. To be reminded later, set a timer with `ctx.set_timer`.",
+        ),
     },
     Mistake {
         made: |message| {
-            message.is("E0277")
-                && (message.says("Deserialize") || message.says("DeserializeOwned"))
-                && !message.says("HashMap<")
+            let is_foreign = |of: &str| FOREIGN.iter().any(|foreign| of.starts_with(foreign));
+            lacking(message).is_some_and(|(of, _)| !is_foreign(of))
         },
-        hint: "a type that is part of a state or a message lacks `Deserialize`. States, messages and timers derive all of: #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)].",
+        hint: Hint::Derives,
     },
-    Mistake {
-        made: |message| {
-            let derived = ["Clone", "Debug", "PartialEq", "Eq", "Hash", "Serialize", "Value"];
-            let lacks = |name: &&str| {
-                message.says(&format!(": {name}`"))
-                    || message.says(&format!("::{name}`"))
-                    || message.says(&format!("`{name}` is not implemented"))
-                    || message.says(&format!("doesn't implement `{name}`"))
-            };
-            (message.is("E0277") || message.is("E0369"))
-                && !message.says("HashMap<")
-                && !message.says("HashSet<")
-                && !message.says("Deserialize")
-                && derived.iter().any(lacks)
-        },
-        hint: "a type that is part of a state or a message lacks a derive. States, messages and timers derive all of: #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)].",
-    },
-    Mistake { made: |message| message.is("E0407"), hint: HANDLER_HINT },
+    Mistake { made: |message| message.is("E0407"), hint: Hint::Text(HANDLER_HINT) },
     Mistake {
         made: |message| {
             message.is("E0046")
@@ -85,36 +81,133 @@ const MISTAKES: &[Mistake] = &[
                     .iter()
                     .any(|handler| message.says(&format!("`{handler}`")))
         },
-        hint: HANDLER_HINT,
+        hint: Hint::Text(HANDLER_HINT),
     },
     Mistake {
         made: |message| message.is("E0004"),
-        hint: "a `match` does not say what to do in every case. For a message that this node has no use for, write `Message::Name { .. } => {}`.",
+        hint: Hint::Text(
+            "a `match` does not say what to do in every case. For a message that this node has no use for, write `Message::Name { .. } => {}`.",
+        ),
     },
     Mistake {
         made: |message| {
             message.is("E0432") && message.says("use of unresolved module or unlinked crate")
                 || message.is("E0433") && message.says("unlinked crate")
         },
-        hint: "a lab uses the crates `faultlab`, `serde` and its vocabulary, and files that its lib.rs names with `pub mod`.",
+        hint: Hint::Text(
+            "a lab uses the crates `faultlab`, `serde` and its vocabulary, and files that its lib.rs names with `pub mod`.",
+        ),
     },
     Mistake {
         made: |message| message.is("E0453") || message.message.contains("unsafe"),
-        hint: "labs are written without `unsafe`.",
+        hint: Hint::Text("labs are written without `unsafe`."),
     },
 ];
 
 const HANDLER_HINT: &str = "a handler's name is misspelt, or one is missing. The handlers are `init`, `on_message` and `on_timer` (Node), `send_command` and `result` (Client), `execute` (Application).";
+
+/// What every state, message and timer derives, in the usual order.
+const DERIVES: [&str; 7] =
+    ["Clone", "Debug", "PartialEq", "Eq", "Hash", "Serialize", "Deserialize"];
+
+/// Types to which nobody can add a derive, and about which other hints say more.
+const FOREIGN: [&str; 6] = ["HashMap<", "HashSet<", "f32", "f64", "Instant", "SystemTime"];
+
+/// The type that a message is about and the derive that it lacks.
+fn lacking(message: &Diagnostic) -> Option<(&str, &'static str)> {
+    let between = |before: &str, after: &str| {
+        Some(message.message.split_once(before)?.1.split_once(after)?.0)
+    };
+    let (of, name) = match message.code.as_deref()? {
+        "E0277" => between("the trait bound `", "` is not satisfied")
+            .and_then(|bound| bound.split_once(": "))
+            .or_else(|| Some((between("`", "` doesn't implement")?, "Debug")))
+            .or_else(|| Some((between("can't compare `", "`")?, "PartialEq")))?,
+        "E0369" => (between("cannot be applied to type `", "`")?, "PartialEq"),
+        _ => return None,
+    };
+    // `serde::Deserialize<'de>` is `Deserialize`.
+    let name = name.split('<').next()?.rsplit("::").next()?;
+    let name = DERIVES.into_iter().find(|derive| *derive == name.trim_end_matches("Owned"))?;
+    // Of `messages::Vote<u64>` the path is left out, of `Vec<messages::Vote>` nothing.
+    let path = of.split('<').next()?.rfind("::").map_or(0, |at| at + 2);
+    Some((&of[path..], name))
+}
+
+/// Says which derives are missing, and of what if it is one type.
+fn missing_derives(messages: &[&Diagnostic]) -> String {
+    let lacking: Vec<(&str, &str)> =
+        messages.iter().filter_map(|message| lacking(message)).collect();
+    let names: Vec<String> = DERIVES
+        .iter()
+        .filter(|derive| lacking.iter().any(|(_, name)| name == *derive))
+        .map(|derive| format!("`{derive}`"))
+        .collect();
+    let of = match lacking.first() {
+        Some((of, _)) if lacking.iter().all(|(other, _)| other == of) => {
+            format!("`{of}`, which is part of a state or a message,")
+        }
+        _ => "what is part of a state or a message".to_owned(),
+    };
+    format!(
+        "{of} lacks {}. States, messages and timers derive all of: #[derive({})].",
+        names.join(", "),
+        DERIVES.join(", ")
+    )
+}
 
 /// What the messages may mean; each hint once, at most three.
 #[must_use]
 pub fn hints(diagnostics: &[Diagnostic]) -> Vec<String> {
     let mut hints: Vec<String> = Vec::new();
     for mistake in MISTAKES {
-        let made = diagnostics.iter().any(mistake.made);
-        if made && hints.len() < 3 && !hints.iter().any(|hint| hint == mistake.hint) {
-            hints.push(mistake.hint.to_owned());
+        let of: Vec<&Diagnostic> =
+            diagnostics.iter().filter(|message| (mistake.made)(message)).collect();
+        if of.is_empty() {
+            continue;
+        }
+        let hint = match mistake.hint {
+            Hint::Text(text) => text.to_owned(),
+            Hint::Derives => missing_derives(&of),
+        };
+        if hints.len() < 3 && !hints.contains(&hint) {
+            hints.push(hint);
         }
     }
     hints
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lacks(bound: &str) -> Diagnostic {
+        let message = format!("the trait bound `{bound}` is not satisfied");
+        Diagnostic { code: Some("E0277".to_owned()), rendered: message.clone(), message }
+    }
+
+    #[test]
+    fn what_one_type_lacks_is_one_hint() {
+        let said = [lacks("messages::Message: serde::Deserialize<'de>"), lacks("Message: Hash")];
+        assert_eq!(
+            hints(&said),
+            [
+                "`Message`, which is part of a state or a message, lacks `Hash`, `Deserialize`. States, \
+              messages and timers derive all of: #[derive(Clone, Debug, PartialEq, Eq, Hash, \
+              Serialize, Deserialize)]."
+            ]
+        );
+        let several = hints(&[lacks("Message: Hash"), lacks("Timer: Eq")]);
+        assert!(several[0].starts_with("what is part of a state or a message lacks `Eq`, `Hash`."));
+    }
+
+    #[test]
+    fn a_hash_map_lacks_no_derive() {
+        let said = hints(&[lacks("HashMap<Address, u64>: Hash")]);
+        assert_eq!(said.len(), 1);
+        assert!(said[0].contains("BTreeMap"), "{}", said[0]);
+        let said = hints(&[lacks("f64: Hash"), lacks("std::time::Instant: Hash")]);
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(said[0].contains("Count in integers"), "{}", said[0]);
+    }
 }

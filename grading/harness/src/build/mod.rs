@@ -2,6 +2,7 @@
 //! and optimised, in half a second.
 
 mod compile;
+mod essential;
 mod hints;
 mod libraries;
 mod source;

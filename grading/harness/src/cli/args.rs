@@ -67,8 +67,8 @@ pub(super) struct Args {
     pub(super) watch: bool,
 
     /// Keep the trace of each failed test's shown run in this folder, `traces/LAB` unless said otherwise
-    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = "", require_equals = false)]
-    pub(super) save_traces: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", num_args = 0..=1)]
+    pub(super) save_traces: Option<Option<PathBuf>>,
 
     /// Follow these saved traces again, or all in `traces/LAB` (or the folder of `--save-traces`), and say of
     /// each: reproduced, fixed, or no longer applies. Exit code 0 when all are fixed
@@ -79,6 +79,10 @@ pub(super) struct Args {
     /// key (`3x2:different`: a key each), with `--jobs` threads (1 unless said). With --json FILE, as JSON
     #[arg(long, value_name = "CLIENTSxAPPENDS:KEYS", conflicts_with_all = ["watch", "list", "breakpoints", "junit"])]
     pub(super) count: Option<CountSpec>,
+
+    /// With --count: compare full states instead of fingerprints of 64 bits (more memory, more time)
+    #[arg(long, requires = "count")]
+    pub(super) exact: bool,
 
     /// Run one test with one seed in one process without limits, for a debugger
     #[arg(long)]
@@ -129,6 +133,18 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn traces_are_kept_where_they_usually_are_or_in_a_folder() {
+        let folder = |line: &[&str]| {
+            let line = ["run-tests.sh", "lab1"].iter().chain(line);
+            Args::try_parse_from(line).expect("it is usage").save_traces
+        };
+        assert_eq!(folder(&[]), None);
+        assert_eq!(folder(&["--save-traces"]), Some(None));
+        assert_eq!(folder(&["--save-traces", "--replay"]), Some(None));
+        assert_eq!(folder(&["--save-traces", "mine"]), Some(Some(PathBuf::from("mine"))));
+    }
 
     #[test]
     fn a_run_is_reproduced_by_what_differs_from_the_usual() {

@@ -9,8 +9,9 @@ mod screen;
 mod selection;
 mod watch;
 
-use std::fs;
-use std::io::{self, Write};
+use std::env;
+use std::fs::{self, File};
+use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use clap::Parser;
+use faultlab::trace::file;
 use faultlab_suites::{Part, Points, Suite, Test};
 use tempfile::TempDir;
 
@@ -29,8 +31,8 @@ use self::screen::Screen;
 use self::watch::Watch;
 use crate::build::{self, CompileError, Lab, Libraries, Source, SourceError, Workspace};
 use crate::report::{
-    self, PartReport, Report, SCHEMA, Status, TestReport, Timing, style, terminal, to_json,
-    to_junit,
+    self, PartReport, Report, SCHEMA, Status, TestReport, Timing, columns, indented_excerpt,
+    paragraph, style, terminal, to_json, to_junit,
 };
 use crate::session::{self, Plan, Seeds, property};
 use crate::supervisor::WorkerCommand;
@@ -111,8 +113,9 @@ fn run(args: &Args, interrupted: &AtomicBool) -> Result<u8> {
     let source = args.submission.as_deref().map_or(Source::Lab, Source::at);
     let request = Request { args, workspace, suite: suite.clone(), lab, source };
     if let Some(files) = &args.replay {
-        let folder = args.save_traces.clone().unwrap_or_default();
-        return saved::replay(&request, files, &traces_folder(&request, &folder));
+        let folder = args.save_traces.clone().flatten();
+        let folder = traces_folder(&request, folder.as_deref());
+        return saved::replay(&request, files, &folder, interrupted);
     }
     if let Some(spec) = args.count {
         return count::run(&request, spec);
@@ -204,13 +207,14 @@ fn run_once(
     {
         complain(&format!("the traces of failing runs cannot be kept: {error}"));
     }
+    let recorded = |test: &TestReport| {
+        let file = format!("{}-{}.trace", test.number, test.shown_seed?);
+        Some(traces.path().join(file)).filter(|file| file.is_file())
+    };
     let saved = match &args.save_traces {
         Some(folder) => {
-            let recorded = |test: &TestReport| {
-                let file = format!("{}-{}.trace", test.number, test.shown_seed?);
-                Some(traces.path().join(file)).filter(|file| file.is_file())
-            };
-            saved::save(&report.tests, recorded, &args.lab, &traces_folder(request, folder))?
+            let folder = traces_folder(request, folder.as_deref());
+            saved::save(&report.tests, recorded, &args.lab, &folder)?
         }
         None => Vec::new(),
     };
@@ -218,7 +222,13 @@ fn run_once(
         workspace.kept().join(format!("last-run-{}.json", args.lab)),
         args.submission.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
     );
-    screen.print(&terminal::failures(&report, args.verbose));
+    let columns = columns::of_terminal();
+    let drawn = |test: &TestReport| {
+        let (columns, _) = columns.zip(test.excerpt.as_ref())?;
+        let trace = File::open(recorded(test)?).ok()?;
+        Some(indented_excerpt(&file::read(BufReader::new(trace)).ok()?, columns, true))
+    };
+    screen.print(&terminal::failures(&report, &drawn, args.verbose));
     let changes = last.changes(&report);
     screen.print(&terminal::summary(&report, &changes, started.elapsed(), args.verbose));
     if result.interrupted {
@@ -226,9 +236,12 @@ fn run_once(
         let left = terminal::number_of(left as u64, "test");
         screen.print(&format!("{:>12} before the end; {left} left\n", "Interrupted"));
     }
+    let here = env::current_dir().unwrap_or_default();
     for file in &saved {
+        let file = file.strip_prefix(&here).unwrap_or(file);
         screen.print(&format!("{:>12} {}\n", "Saved", file.display()));
     }
+    screen.print(&terminal::advice(&report, !saved.is_empty()));
     last.write(&report);
     write_documents(args, &report)?;
     let all = report.points_earned == report.points_possible && !result.interrupted;
@@ -245,6 +258,7 @@ fn show_compile_error(error: &CompileError) -> Result<()> {
     let mut stderr = anstream::stderr();
     write!(stderr, "{}", error.rendered)?;
     for hint in &error.hints {
+        let hint = paragraph(hint, "hint: ".len());
         writeln!(stderr, "{} {hint}", style::paint(style::CYAN, "hint:"))?;
     }
     Ok(())
@@ -337,11 +351,10 @@ fn report_of_compile_error(request: &Request<'_>, tests: &[&Test], error: &Compi
 }
 
 /// The folder for a lab's saved traces: the one that was named, or else the usual one.
-fn traces_folder(request: &Request<'_>, named: &Path) -> PathBuf {
-    if named.as_os_str().is_empty() {
-        request.workspace.root.join("traces").join(&request.args.lab)
-    } else {
-        named.to_owned()
+fn traces_folder(request: &Request<'_>, named: Option<&Path>) -> PathBuf {
+    match named {
+        Some(folder) => folder.to_owned(),
+        None => request.workspace.root.join("traces").join(&request.args.lab),
     }
 }
 

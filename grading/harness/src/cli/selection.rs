@@ -13,15 +13,19 @@ pub(super) fn select<'a>(suite: &'a Suite, args: &Args) -> Result<Vec<&'a Test>,
     if let Some(part) = args.part
         && !suite.parts().iter().any(|other| other.number() == part)
     {
-        let parts: Vec<String> =
-            suite.parts().iter().map(|part| part.number().to_string()).collect();
-        return Err(format!("{lab} has no part {part}; its parts are {}", parts.join(", ")));
+        let parts: Vec<String> = suite
+            .parts()
+            .iter()
+            .map(|part| format!("{} ({})", part.number(), part.title()))
+            .collect();
+        return Err(format!("{lab} has no part {part}; there are {}", parts.join(", ")));
     }
     let mut wanted = Vec::new();
     for text in &args.tests {
         let number: TestNumber = text.trim().parse().map_err(|error| format!("{error}"))?;
         if suite.test(number).is_none() {
-            return Err(format!("{lab} has no test {number}; {}", what_there_is(suite, number)));
+            let numbers: Vec<TestNumber> = suite.tests().map(Test::number).collect();
+            return Err(format!("{lab} has no test {number}; there are {}", ranges(&numbers)));
         }
         wanted.push(number);
     }
@@ -38,16 +42,29 @@ pub(super) fn select<'a>(suite: &'a Suite, args: &Args) -> Result<Vec<&'a Test>,
     Ok(tests)
 }
 
-fn what_there_is(suite: &Suite, number: TestNumber) -> String {
-    let part = suite.parts().iter().find(|part| part.number() == number.part);
-    match part.and_then(|part| Some((part.all_tests().first()?, part.all_tests().last()?))) {
-        Some((first, last)) => {
-            format!("part {} has {} to {}", number.part, first.number(), last.number())
-        }
-        None => {
-            let parts: Vec<String> =
-                suite.parts().iter().map(|part| part.number().to_string()).collect();
-            format!("its parts are {}", parts.join(", "))
-        }
+/// The numbers in few words: `1.1 to 1.5, 2.1, 2.2`.
+fn ranges(numbers: &[TestNumber]) -> String {
+    let follows = |before: &TestNumber, after: &TestNumber| {
+        before.part == after.part && before.place + 1 == after.place
+    };
+    let words = |range: &[TestNumber]| match range {
+        [first, _, .., last] => format!("{first} to {last}"),
+        few => few.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    };
+    numbers.chunk_by(follows).map(words).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_numbers_are_told_in_few_words() {
+        let numbers = |texts: &[&str]| -> Vec<TestNumber> {
+            texts.iter().map(|text| text.parse().expect("a number")).collect()
+        };
+        let listed = ["1.1", "1.2", "1.3", "2.1", "2.2", "2.20", "3.21"];
+        assert_eq!(ranges(&numbers(&listed)), "1.1 to 1.3, 2.1, 2.2, 2.20, 3.21");
+        assert_eq!(ranges(&[]), "");
     }
 }

@@ -1,5 +1,6 @@
 //! The report: one versioned document, from which everything else is rendered.
 
+pub(crate) mod columns;
 mod excerpt;
 mod json;
 mod junit;
@@ -13,8 +14,10 @@ use serde::{Deserialize, Serialize};
 pub use crate::worker::protocol::HandlerCost;
 
 pub use excerpt::excerpt;
+pub(crate) use excerpt::indented_excerpt;
 pub use json::to_json;
 pub use junit::to_junit;
+pub(crate) use paragraph::paragraph;
 
 /// The name and version of the document's format.
 pub const SCHEMA: &str = "faultlab-report/1";

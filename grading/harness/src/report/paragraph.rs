@@ -1,7 +1,6 @@
 //! Sentences in lines that fit on a terminal, also where the output is piped into a file.
 
-/// The width of a report.
-pub(crate) const COLUMNS: usize = 80;
+use super::columns::COLUMNS;
 
 /// The text in lines that end before [`COLUMNS`] when they start after `indent` columns, joined by a
 /// line break and that many blanks. Words stay whole: a path can be clicked, a command copied. A line that

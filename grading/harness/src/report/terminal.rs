@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use faultlab_suites::{Suite, Test};
 
-use super::paragraph::{COLUMNS, paragraph};
+use super::columns::COLUMNS;
+use super::excerpt::indented;
+use super::paragraph::paragraph;
 use super::style::{BOLD, CYAN, DIM, GREEN, PLAIN, RED, YELLOW, paint, status};
 use super::{Report, Status, TestReport};
 
@@ -67,22 +69,29 @@ fn status_line(test: &TestReport) -> String {
 }
 
 /// What failed, with the run that shows it and the command that repeats it. Nothing when nothing did.
+///
+/// `drawn` gives a test's run as it is drawn for this terminal, if it can be drawn again; else it is shown as
+/// the report has it.
 #[must_use]
-pub fn failures(report: &Report, verbose: bool) -> String {
+pub fn failures(
+    report: &Report,
+    drawn: &dyn Fn(&TestReport) -> Option<String>,
+    verbose: bool,
+) -> String {
     let mut text = String::new();
     for test in &report.tests {
         if matches!(test.status, Status::Passed | Status::NotImplemented) {
             continue;
         }
         text.push_str(&format!("\n{}\n", paint(DIM, "─".repeat(79))));
-        text.push_str(&failure(test, verbose));
+        text.push_str(&failure(test, drawn(test), verbose));
     }
     text
 }
 
-/// One test that failed, in full.
+/// One test that failed, in full; see [`failures`].
 #[must_use]
-pub fn failure(test: &TestReport, verbose: bool) -> String {
+pub fn failure(test: &TestReport, drawn: Option<String>, verbose: bool) -> String {
     let mut text = status_line(test);
     let mut note = |label: &str, style: anstyle::Style, content: &str| {
         let content = paint(style, paragraph(content, STATUS_COLUMNS + 1));
@@ -98,15 +107,10 @@ pub fn failure(test: &TestReport, verbose: bool) -> String {
     if test.seeds_run > 1 {
         note("seeds", PLAIN, &seeds(test, verbose));
     }
-    if let Some(excerpt) = &test.excerpt {
+    if let Some(run) = drawn.or_else(|| test.excerpt.as_deref().map(indented)) {
         let shown = test.shown_seed.map(|seed| format!("seed {seed}")).unwrap_or_default();
         note("the run", PLAIN, &shown);
-        text.push('\n');
-        for line in excerpt.lines() {
-            text.push_str(format!("    {line}").trim_end());
-            text.push('\n');
-        }
-        text.push('\n');
+        text.push_str(&format!("\n{run}\n"));
     }
     let command = paint(BOLD, &test.reproduce);
     text.push_str(&format!("{} {command}\n", paint(DIM, format!("{:>STATUS_COLUMNS$}", "again"))));
@@ -174,14 +178,41 @@ pub fn summary(report: &Report, changes: &[String], took: Duration, verbose: boo
     text
 }
 
+/// What can be done with the runs that were shown: keep them, or follow them again if they are kept.
+#[must_use]
+pub fn advice(report: &Report, are_saved: bool) -> String {
+    if report.tests.iter().all(|test| test.excerpt.is_none()) {
+        return String::new();
+    }
+    let what = if are_saved {
+        format!(
+            "After a change, ./scripts/run-tests.sh {} --replay says of each of these runs whether it \
+             still breaks",
+            report.lab
+        )
+    } else {
+        "--save-traces keeps the runs shown above, so that --replay can follow them again after a \
+         change"
+            .to_owned()
+    };
+    paint(DIM, format!("{:>STATUS_COLUMNS$} {}\n", "Runs", paragraph(&what, STATUS_COLUMNS + 1)))
+}
+
 /// What handlers cost, where that was measured.
 fn costs(report: &Report, verbose: bool) -> String {
+    // Of what is not written yet, nobody wants to know what it costs.
+    if report.tests.iter().all(|test| test.status == Status::NotImplemented) {
+        return String::new();
+    }
     let handlers = &report.timing.handlers;
     let mut text = String::new();
     let shown = if verbose { handlers.len() } else { handlers.len().min(1) };
     for (index, cost) in handlers[..shown].iter().enumerate() {
         let mean_us = cost.total_ns as f64 / cost.calls.max(1) as f64 / 1_000.0;
-        let longest_us = cost.longest_ns as f64 / 1_000.0;
+        let longest = match cost.longest_ns as f64 / 1_000.0 {
+            us if us < 1_000.0 => format!("{us:.1} µs"),
+            us => format!("{:.1} ms", us / 1_000.0),
+        };
         let label = match (index, verbose) {
             (0, true) => "Handlers",
             (0, false) => "Costliest",
@@ -191,7 +222,7 @@ fn costs(report: &Report, verbose: bool) -> String {
         // One alone has nothing to be aligned with, and stays within a terminal.
         let (width, numbers) = if verbose { (40, 8) } else { (0, 0) };
         let rest = format!(
-            "{:<width$} {mean_us:>numbers$.1} µs a call, {calls}, at most {longest_us:.1} µs",
+            "{:<width$} {mean_us:>numbers$.1} µs a call, {calls}, at most {longest}",
             cost.handler
         );
         text.push_str(&format!("{}\n", paint(DIM, format!("{label:>STATUS_COLUMNS$} {rest}"))));

@@ -199,7 +199,7 @@ pub(super) fn part() -> Part {
                     let conditions = Conditions {
                         drop: Rate::percent(2),
                         duplicate: Rate::percent(2),
-                        latency: Latency::between(ms(5), ms(15))
+                        latency: Latency::between(ms(15), ms(25))
                             .with_slow(Rate::percent(2), ms(300)),
                     };
                     (1..6)

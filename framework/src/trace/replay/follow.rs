@@ -1,17 +1,10 @@
-//! Replay: following a saved trace again in a system whose code may have changed since.
-//!
-//! A trace says what happened in texts, so following it is a matter of matching: an event of the trace
-//! is matched with one of those that can happen now, by exact text first, then by sender, receiver and the
-//! name of the message's kind, in the order of sending. So a trace survives a new field in a message, or
-//! a state that looks different. It does not survive a message that is no longer sent, and then says so:
-//! that is neither a failure nor a success.
+//! Following a run of a search: each saved event is matched with one of those that can happen now.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
-use super::show::variant;
-use super::{Ending, MessageId, TimerId, Trace, TraceEvent, What};
+use super::{Replay, Verdict, is_same, kind_of};
 use crate::Address;
+use crate::trace::{Ending, MessageId, TimerId, Trace, TraceEvent, What};
 
 /// The most alternatives that a verdict lists.
 const ALTERNATIVES_MAX: usize = 4;
@@ -33,70 +26,6 @@ pub trait Replayable {
     fn ending(&mut self) -> Option<Ending>;
 }
 
-/// What came of following a trace again.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Replay {
-    /// The verdict.
-    pub verdict: Verdict,
-    /// The new run, as far as it went.
-    pub trace: Trace,
-    /// How many events were matched by the name of their kind only, as their text has changed.
-    pub changed: usize,
-}
-
-/// Whether a saved failure is still there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The run breaks again.
-    Reproduced {
-        /// How.
-        ending: Ending,
-        /// The index of the saved trace's event with which it broke; `None` when it broke at the start.
-        event: Option<usize>,
-        /// Whether it is the property of the saved trace that broke, or the same kind of failure.
-        same: bool,
-    },
-    /// Every event happened again, and nothing broke.
-    Fixed {
-        /// The number of the saved trace's events.
-        events: usize,
-    },
-    /// The trace cannot be followed to its end any more, and nothing had broken until there.
-    NoLongerApplies {
-        /// The index of the first event that cannot happen.
-        event: usize,
-        /// Why it cannot, and what could happen in its place.
-        reason: String,
-    },
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Reproduced { ending, event, same } => {
-                f.write_str("reproduced")?;
-                if !same {
-                    f.write_str(", but it breaks in another way")?;
-                }
-                if let Some(event) = event {
-                    write!(f, ", with event {}", event + 1)?;
-                }
-                match ending {
-                    Ending::Violated(violation) => write!(f, ": {violation}"),
-                    Ending::Failed { reason } => write!(f, ": {reason}"),
-                    Ending::Held | Ending::GoalReached { .. } => Ok(()),
-                }
-            }
-            Self::Fixed { events } => {
-                write!(f, "fixed: all {events} events happened again, and nothing broke")
-            }
-            Self::NoLongerApplies { event, reason } => {
-                write!(f, "no longer applies at event {}: {reason}", event + 1)
-            }
-        }
-    }
-}
-
 /// Follows `saved` in `system`, until it breaks, ends or no longer fits.
 pub fn replay(saved: &Trace, system: &mut dyn Replayable) -> Replay {
     let mut follower = Follower::new(saved);
@@ -107,7 +36,7 @@ pub fn replay(saved: &Trace, system: &mut dyn Replayable) -> Replay {
         Verdict::NoLongerApplies { .. } => None,
     };
     let trace = Trace { header: saved.header.clone(), events: follower.events, ending };
-    Replay { verdict, trace, changed: follower.changed }
+    Replay { verdict, trace, changed: follower.changed, difference: None }
 }
 
 /// Where a message or timer stands among those like it: its ends, its kind, and how many of them came
@@ -202,7 +131,8 @@ impl Follower {
                 return Verdict::Reproduced { ending, event: Some(index), same };
             }
         }
-        Verdict::Fixed { events: saved.events.len() }
+        let events = saved.events.len();
+        Verdict::Fixed { happened: events, events }
     }
 
     fn learn(&mut self, events: Vec<TraceEvent>) {
@@ -346,18 +276,6 @@ fn best<'a, 'c>(
     alike(true).or_else(|| alike(false))
 }
 
-/// What kind of message or timer a text is, by the names that it starts with: `Paxos(Vote` of
-/// `Paxos(Vote { ballot: 3 })`.
-fn kind_of(text: &str) -> &str {
-    let mut end = variant(text).len();
-    while let Some(inner) = text[end..].strip_prefix('(')
-        && inner.starts_with(|first: char| first.is_uppercase())
-    {
-        end += 1 + variant(inner).len();
-    }
-    &text[..end]
-}
-
 /// A few texts, or `None` if there are none.
 fn alternatives<'a>(texts: impl Iterator<Item = &'a str>) -> Option<String> {
     let texts: Vec<&str> = texts.collect();
@@ -366,16 +284,6 @@ fn alternatives<'a>(texts: impl Iterator<Item = &'a str>) -> Option<String> {
         words += &format!(" and {} more", texts.len() - ALTERNATIVES_MAX);
     }
     (!texts.is_empty()).then_some(words)
-}
-
-/// Whether a run broke in the way in which the saved one did.
-#[must_use]
-pub fn is_same(saved: Option<&Ending>, now: &Ending) -> bool {
-    match (saved, now) {
-        (Some(Ending::Violated(saved)), Ending::Violated(now)) => saved.property == now.property,
-        (Some(Ending::Failed { .. }) | None, Ending::Failed { .. }) => true,
-        _ => false,
-    }
 }
 
 #[cfg(test)]
@@ -516,7 +424,7 @@ mod tests {
     #[test]
     fn a_mended_node_is_fixed() {
         let replay = replay(&saved(), &mut Counting::new(false, "Count"));
-        assert_eq!(replay.verdict, Verdict::Fixed { events: 5 });
+        assert_eq!(replay.verdict, Verdict::Fixed { happened: 5, events: 5 });
         assert_eq!(
             replay.verdict.to_string(),
             "fixed: all 5 events happened again, and nothing broke"
@@ -562,14 +470,6 @@ mod tests {
             replay.verdict.to_string(),
             "no longer applies at event 3: no timer of server1 can fire, so Tick cannot"
         );
-    }
-
-    #[test]
-    fn kinds_are_told_from_the_names_in_front() {
-        assert_eq!(kind_of("Paxos(Vote { ballot: 3 })"), "Paxos(Vote");
-        assert_eq!(kind_of("Reply(1, Ok)"), "Reply");
-        assert_eq!(kind_of("Tick"), "Tick");
-        assert_eq!(kind_of("(1, 2)"), "");
     }
 
     #[test]

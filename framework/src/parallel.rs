@@ -1,0 +1,116 @@
+//! Doing the same work on several parts at once, on threads that stay.
+//!
+//! A search shares out work some thousand times a second, and a thread that is started each time
+//! costs more than many of these pieces. So [`with_threads`] starts them once, and what it runs may
+//! share out as often as it likes. Outside of it everything is done by the calling thread: no
+//! result depends on whether there are threads.
+
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, PoisonError};
+
+/// The stack of each thread: as much as the first thread of a program mostly has, so that students'
+/// handlers may go as deep on any of them.
+const STACK_BYTES: usize = 8 << 20;
+
+/// Does `work` with this many threads to share it out to. With one, or where the system refuses
+/// more, it is done right here.
+pub(crate) fn with_threads<R: Send>(threads: NonZeroUsize, work: impl FnOnce() -> R + Send) -> R {
+    if threads == NonZeroUsize::MIN {
+        return work();
+    }
+    let pool =
+        rayon_core::ThreadPoolBuilder::new().num_threads(threads.get()).stack_size(STACK_BYTES);
+    match pool.build() {
+        Ok(pool) => pool.install(work),
+        Err(_) => work(),
+    }
+}
+
+/// The threads that work can be shared out to, this one included.
+pub(crate) fn threads() -> usize {
+    match rayon_core::current_thread_index() {
+        Some(_) => rayon_core::current_num_threads(),
+        None => 1,
+    }
+}
+
+/// Calls `run` for each part, on as many threads as there are, and waits for all.
+pub(crate) fn for_each<P: Send>(parts: &mut [P], run: impl Fn(&mut P) + Sync) {
+    if threads() == 1 {
+        return parts.iter_mut().for_each(run);
+    }
+    let Some((first, rest)) = parts.split_first_mut() else { return };
+    rayon_core::scope(|scope| {
+        let run = &run;
+        for part in rest {
+            scope.spawn(move |_| run(part));
+        }
+        run(first);
+    });
+}
+
+/// Does `own` on this thread, and `run` for each part on whichever thread is free: on this one too,
+/// after `own`. Returns what `own` did.
+pub(crate) fn beside<P: Send, R: Send>(
+    parts: &mut [P],
+    run: impl Fn(&mut P) + Sync,
+    own: impl FnOnce() -> R + Send,
+) -> R {
+    let others = threads() - 1;
+    if others == 0 {
+        let result = own();
+        parts.iter_mut().for_each(run);
+        return result;
+    }
+    let parts = Mutex::new(parts.iter_mut());
+    let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || {
+        while let Some(part) = next() {
+            run(part);
+        }
+    };
+    rayon_core::scope(|scope| {
+        for _ in 0..others {
+            scope.spawn(|_| work());
+        }
+        let result = own();
+        work();
+        result
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_is_done_once() {
+        for count in 1..4 {
+            let count = NonZeroUsize::new(count).unwrap();
+            with_threads(count, || {
+                assert_eq!(threads(), count.get());
+                let mut parts = vec![0; 100];
+                let own = beside(&mut parts, |part| *part += 1, || 7);
+                assert_eq!((own, parts), (7, vec![1; 100]));
+                let mut parts = vec![0; 100];
+                for_each(&mut parts, |part| *part += 1);
+                assert_eq!(parts, [1; 100]);
+            });
+        }
+        assert_eq!(threads(), 1);
+    }
+
+    #[test]
+    fn what_is_shared_out_can_share_out_again() {
+        with_threads(NonZeroUsize::new(2).unwrap(), || {
+            let mut parts = vec![0; 50];
+            let own = || {
+                let mut inner = vec![1; 50];
+                for_each(&mut inner, |part| *part *= 2);
+                inner.iter().sum::<i32>()
+            };
+            assert_eq!(beside(&mut parts, |part| *part += 1, own), 100);
+            assert_eq!(parts, [1; 50]);
+        });
+    }
+}

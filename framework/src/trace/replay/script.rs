@@ -1,0 +1,343 @@
+//! A simulated run as a script: what its network and timers did, for the same run of changed code.
+//!
+//! Steps are matched with steps: the saved trace's delivery of a message with the delivery of the message that was
+//! matched with it, the n-th command of a client with its n-th command. What a step sends and sets is matched with
+//! what the saved step sent and set, by text, else by the name of its kind. What is not found there is matched
+//! with the same text anywhere, for code that now sends it in another step. What is matched is lost, doubled and
+//! delayed as it was in the saved run, so that it arrives at the same time if it is sent at the same time, and is never
+//! on its way for longer than the network allows. The rest is new, and chance decides about it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::iter;
+
+use super::{Difference, Replay, Verdict, is_same, kind_of};
+use crate::Address;
+use crate::trace::{Ending, Fate, MessageId, TimerId, Trace, What};
+
+/// What was under way when the saved run ended would have come this much later.
+const AFTER_THE_END_NS: u64 = 1_000_000;
+
+/// When something happens, and the index of the saved event that it is, if it is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Arrival {
+    pub(crate) at_ns: u64,
+    pub(crate) event: Option<usize>,
+}
+
+/// A message that was sent in the saved run.
+#[derive(Debug)]
+struct Sent {
+    to: Address,
+    text: String,
+    at_ns: u64,
+    /// How many copies the network made of it.
+    copies: usize,
+    /// How long copies were on their way, in nanoseconds, and in which event they were handled or lost.
+    arrivals: Vec<(u64, usize)>,
+    /// The events in which it was handled, the next one last.
+    deliveries: Vec<usize>,
+    is_taken: bool,
+}
+
+/// A timer that was set in the saved run.
+#[derive(Debug)]
+struct Set {
+    text: String,
+    at_ns: u64,
+    /// How long it ran, in nanoseconds, and in which event it fired, if it did.
+    fired: Option<(u64, usize)>,
+    is_taken: bool,
+}
+
+/// What one step of the saved run did: indices of what it sent and set.
+#[derive(Debug, Default)]
+struct Step {
+    sent: Vec<usize>,
+    set: Vec<usize>,
+}
+
+/// The saved run, as far as the new one has not caught up with it.
+#[derive(Debug)]
+pub(crate) struct Script {
+    saved: Trace,
+    sent: Vec<Sent>,
+    set: Vec<Set>,
+    steps: Vec<Step>,
+    /// Messages by sender, receiver and text, in the order of sending.
+    by_text: BTreeMap<(Address, Address, String), Vec<usize>>,
+    starts: BTreeMap<Address, usize>,
+    commands: BTreeMap<Address, Vec<usize>>,
+    interventions: BTreeSet<usize>,
+    /// What the new run's messages and timers are matched with.
+    messages: BTreeMap<MessageId, usize>,
+    timers: BTreeMap<TimerId, usize>,
+    /// The saved step that the step under way is, if it is one.
+    step: Option<usize>,
+    /// The texts of what the step under way sends and sets, in order.
+    texts: VecDeque<String>,
+    /// How many of the saved steps have happened again.
+    happened: usize,
+    end_ns: u64,
+}
+
+impl Script {
+    pub(crate) fn new(saved: &Trace) -> Self {
+        let mut script = Self {
+            saved: saved.clone(),
+            sent: Vec::new(),
+            set: Vec::new(),
+            steps: Vec::new(),
+            by_text: BTreeMap::new(),
+            starts: BTreeMap::new(),
+            commands: BTreeMap::new(),
+            interventions: BTreeSet::new(),
+            messages: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            step: None,
+            texts: VecDeque::new(),
+            happened: 0,
+            end_ns: 0,
+        };
+        let mut sent: BTreeMap<MessageId, usize> = BTreeMap::new();
+        let mut set: BTreeMap<TimerId, usize> = BTreeMap::new();
+        for (index, event) in saved.events.iter().enumerate() {
+            let at_ns = event.time_ns.unwrap_or(script.end_ns);
+            script.end_ns = script.end_ns.max(at_ns);
+            match &event.what {
+                What::Start { node, .. } => {
+                    script.starts.insert(*node, index);
+                }
+                What::Command { node, .. } => {
+                    script.commands.entry(*node).or_default().push(index);
+                }
+                What::Deliver { id, .. } => {
+                    if let Some(&place) = sent.get(id) {
+                        let message = &mut script.sent[place];
+                        message.arrivals.push((at_ns.saturating_sub(message.at_ns), index));
+                        message.deliveries.insert(0, index);
+                    }
+                }
+                What::Lose { id, .. } => {
+                    if let Some(&place) = sent.get(id) {
+                        let message = &mut script.sent[place];
+                        message.arrivals.push((at_ns.saturating_sub(message.at_ns), index));
+                    }
+                }
+                What::Fire { id, .. } => {
+                    if let Some(&place) = set.get(id) {
+                        let timer = &mut script.set[place];
+                        timer.fired = Some((at_ns.saturating_sub(timer.at_ns), index));
+                    }
+                }
+                What::Return { .. }
+                | What::Crash { .. }
+                | What::Network { .. }
+                | What::Check { .. } => {}
+            }
+            let mut step = Step::default();
+            for message in &event.sent {
+                let place = script.sent.len();
+                step.sent.push(place);
+                sent.insert(message.id, place);
+                if let Some(from) = event.what.node() {
+                    let key = (from, message.to, message.message.clone());
+                    script.by_text.entry(key).or_default().push(place);
+                }
+                script.sent.push(Sent {
+                    to: message.to,
+                    text: message.message.clone(),
+                    at_ns,
+                    copies: match message.fate {
+                        Fate::Once | Fate::Open => 1,
+                        Fate::Twice => 2,
+                        Fate::Dropped | Fate::Cut => 0,
+                    },
+                    arrivals: Vec::new(),
+                    deliveries: Vec::new(),
+                    is_taken: false,
+                });
+            }
+            for timer in &event.timers {
+                step.set.push(script.set.len());
+                set.insert(timer.id, script.set.len());
+                let text = timer.timer.clone();
+                script.set.push(Set { text, at_ns, fired: None, is_taken: false });
+            }
+            script.steps.push(step);
+        }
+        script
+    }
+
+    /// The saved event that is this intervention, each of them once.
+    pub(crate) fn intervene(&mut self, at_ns: u64, what: &What) -> Option<usize> {
+        let is_it = |&index: &usize| {
+            let event = &self.saved.events[index];
+            event.time_ns == Some(at_ns) && event.what == *what
+        };
+        let found = (0..self.saved.events.len())
+            .filter(is_it)
+            .find(|index| !self.interventions.contains(index))?;
+        self.interventions.insert(found);
+        Some(found)
+    }
+
+    /// A node starts.
+    pub(crate) fn start(&mut self, node: Address) {
+        self.begin(self.starts.get(&node).copied());
+    }
+
+    /// A client is given its command of this index.
+    pub(crate) fn give(&mut self, client: Address, index: u64) {
+        self.begin(self.command(client, index));
+    }
+
+    /// The saved event in which a client was given its command of this index.
+    pub(crate) fn command(&self, client: Address, index: u64) -> Option<usize> {
+        self.commands.get(&client)?.get(usize::try_from(index).ok()?).copied()
+    }
+
+    /// A copy of this message of the new run is handled.
+    pub(crate) fn deliver(&mut self, id: MessageId) {
+        let place = self.messages.get(&id).copied();
+        let event = place.and_then(|place| self.sent[place].deliveries.pop());
+        self.begin(event);
+    }
+
+    /// This timer of the new run fires.
+    pub(crate) fn fire(&mut self, id: TimerId) {
+        let place = self.timers.get(&id);
+        self.begin(place.and_then(|&place| Some(self.set[place].fired?.1)));
+    }
+
+    fn begin(&mut self, step: Option<usize>) {
+        self.step = step;
+        self.happened += usize::from(step.is_some());
+        self.texts.clear();
+    }
+
+    /// The step under way sends and sets these, in this order.
+    pub(crate) fn does(&mut self, texts: impl Iterator<Item = String>) {
+        self.texts.extend(texts);
+    }
+
+    /// The next text is of this message. Gives when its copies arrive, or `None` when it is new.
+    pub(crate) fn sent(
+        &mut self,
+        id: MessageId,
+        (from, to): (Address, Address),
+        now_ns: u64,
+    ) -> Option<Vec<Arrival>> {
+        let text = self.texts.pop_front()?;
+        let here = self.step.map_or(&[][..], |step| &self.steps[step].sent);
+        let alike = |same: &dyn Fn(&str) -> bool| {
+            here.iter().copied().find(|&place| {
+                let sent = &self.sent[place];
+                !sent.is_taken && sent.to == to && same(&sent.text)
+            })
+        };
+        let anywhere = || {
+            let places = self.by_text.get(&(from, to, text.clone()))?;
+            places.iter().copied().find(|&place| !self.sent[place].is_taken)
+        };
+        let place = alike(&|other| other == text)
+            .or_else(|| alike(&|other| kind_of(other) == kind_of(&text)))
+            .or_else(anywhere)?;
+        self.messages.insert(id, place);
+        let sent = &mut self.sent[place];
+        sent.is_taken = true;
+        let arrival =
+            |(ns, event): (u64, Option<usize>)| Arrival { at_ns: now_ns.saturating_add(ns), event };
+        let copies = sent.copies.max(sent.arrivals.len());
+        let under_way_ns = self.end_ns.saturating_sub(sent.at_ns) + AFTER_THE_END_NS;
+        let known = sent.arrivals.iter().map(|&(ns, event)| (ns, Some(event)));
+        let arrivals = known.chain(iter::repeat((under_way_ns, None))).take(copies).map(arrival);
+        Some(arrivals.collect())
+    }
+
+    /// The next text is of this timer, which fires between these times. Gives when it does, or `None` when it
+    /// is new.
+    pub(crate) fn set(
+        &mut self,
+        id: TimerId,
+        now_ns: u64,
+        (earliest_ns, latest_ns): (u64, u64),
+    ) -> Option<Arrival> {
+        let text = self.texts.pop_front()?;
+        let here = &self.steps[self.step?].set;
+        let alike = |same: &dyn Fn(&str) -> bool| {
+            here.iter().copied().find(|&place| {
+                let set = &self.set[place];
+                !set.is_taken && same(&set.text)
+            })
+        };
+        let place = alike(&|other| other == text)
+            .or_else(|| alike(&|other| kind_of(other) == kind_of(&text)))?;
+        self.timers.insert(id, place);
+        let set = &mut self.set[place];
+        set.is_taken = true;
+        let (ns, event) = match set.fired {
+            Some((ns, event)) => (ns, Some(event)),
+            None => (self.end_ns.saturating_sub(set.at_ns) + AFTER_THE_END_NS, None),
+        };
+        let at_ns = now_ns.saturating_add(ns);
+        // Its duration may be another now.
+        Some(Arrival { at_ns: at_ns.clamp(earliest_ns, latest_ns), event })
+    }
+
+    /// What came of the new run.
+    pub(crate) fn replay(self, now: Trace) -> Replay {
+        let trace = Trace { header: self.saved.header.clone(), ..now };
+        let difference = Difference::between(&self.saved, &trace);
+        let verdict = match &trace.ending {
+            Some(ending @ (Ending::Violated(_) | Ending::Failed { .. })) => Verdict::Reproduced {
+                ending: ending.clone(),
+                event: trace.events.len().checked_sub(1).filter(|_| difference.is_none()),
+                same: is_same(self.saved.ending.as_ref(), ending),
+            },
+            _ => match gone(&self.saved, &trace) {
+                Some((event, reason)) => Verdict::NoLongerApplies { event, reason },
+                None => Verdict::Fixed {
+                    happened: self.happened,
+                    events: self.saved.events.iter().filter(|event| is_step(&event.what)).count(),
+                },
+            },
+        };
+        Replay { verdict, trace, changed: 0, difference }
+    }
+}
+
+/// Whether a node handled something.
+fn is_step(what: &What) -> bool {
+    matches!(
+        what,
+        What::Start { .. } | What::Deliver { .. } | What::Fire { .. } | What::Command { .. }
+    )
+}
+
+/// The first message of a kind that is not sent any more, if most of what was delivered was of such kinds.
+fn gone(saved: &Trace, now: &Trace) -> Option<(usize, String)> {
+    let sent: BTreeSet<(Address, Address, &str)> = now
+        .events
+        .iter()
+        .filter_map(|event| Some((event.what.node()?, event)))
+        .flat_map(|(node, event)| {
+            event.sent.iter().map(move |sent| (node, sent.to, kind_of(&sent.message)))
+        })
+        .collect();
+    let mut delivered = 0;
+    let mut gone = Vec::new();
+    for (index, event) in saved.events.iter().enumerate() {
+        let What::Deliver { node, from, message, .. } = &event.what else { continue };
+        delivered += 1;
+        if !sent.contains(&(*from, *node, kind_of(message))) {
+            gone.push((index, *from, *node, kind_of(message)));
+        }
+    }
+    let &(index, from, to, kind) = gone.first().filter(|_| 2 * gone.len() > delivered)?;
+    let reason = format!(
+        "no `{kind}` from {from} to {to} is sent any more; of {delivered} deliveries, {} are of messages that \
+         are not sent",
+        gone.len()
+    );
+    Some((index, reason))
+}

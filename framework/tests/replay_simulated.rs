@@ -1,0 +1,204 @@
+//! A saved run of the simulator, followed again: on the same code it is the same run, and on changed code it says
+//! whether it still breaks and where it first differs.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Fault, client, client_node, server, server_node, submission};
+use faultlab::property::{clients_done, max_wait, results_ok};
+use faultlab::simulate::{Intervention, Network, NodeSpec, Options, Origin, Scenario, Simulation};
+use faultlab::trace::replay::{Replay, Verdict};
+use faultlab::trace::{Ending, Sink, Trace, What, file};
+use faultlab::worker::LocalHost;
+use faultlab::workload::Workload;
+use faultlab::{FaultModel, simulate};
+
+const MS: Duration = Duration::from_millis(1);
+
+fn recorded(scenario: Scenario, seed: u64) -> Trace {
+    let mut sink = Sink::new();
+    let options =
+        Options { recorder: Some(&mut sink), origin: Origin::default(), ..Options::default() };
+    let nodes = submission();
+    Simulation::new(scenario, seed).run(&mut LocalHost::new(&nodes), options);
+    // As it comes back from a file.
+    let mut text = Vec::new();
+    file::write(&mut text, &sink.into_trace().expect("a recorded run has a trace")).unwrap();
+    file::read(&text[..]).unwrap()
+}
+
+fn again(scenario: Scenario, saved: &Trace) -> Replay {
+    simulate::replay(scenario, saved, &mut LocalHost::new(&submission()))
+}
+
+/// One client alone, so that it is known what each result should be.
+fn base(fault: Fault) -> Scenario {
+    crowd(fault, 1).check(results_ok())
+}
+
+fn crowd(fault: Fault, clients: usize) -> Scenario {
+    Scenario::new()
+        .node(server_node(fault))
+        .nodes((1..=clients).map(|number| client_node(number, 4)))
+        .network(Network::unreliable())
+        .until_done(20_000 * MS)
+        .check(clients_done())
+}
+
+/// A client that is given a command at the times at which others' timers fire.
+fn at_a_rate(number: usize) -> NodeSpec {
+    let work = Workload::<u64, u64>::of([1, 2, 3, 4, 5]).every(50 * MS);
+    NodeSpec::client("client", client(number), &server(), work)
+}
+
+/// Runs in which all that can happen in a simulation happens.
+fn scenarios() -> Vec<Scenario> {
+    let held = |scenario: Scenario| {
+        scenario
+            .at(20 * MS, Intervention::Hold { from: client(1), to: server() })
+            .at(25 * MS, Intervention::DropNext { from: server(), to: client(2), count: 2 })
+            .at(400 * MS, Intervention::Mend { from: client(1), to: server() })
+            .at(400 * MS, Intervention::Check(max_wait(500 * MS)))
+            .when_answered(client(2), 2, Intervention::Hold { from: server(), to: client(3) })
+            .when_answered(client(1), 4, Intervention::Heal)
+    };
+    let three = |fault| crowd(fault, 3);
+    let in_order = FaultModel::ReliableInOrderFailStop;
+    vec![
+        base(Fault::None),
+        base(Fault::ExecutesDuplicates),
+        three(Fault::PanicsAt(3)),
+        three(Fault::PrintsAndLogs).linger(300 * MS),
+        three(Fault::None).fault_model(in_order),
+        three(Fault::None)
+            .at(20 * MS, Intervention::partition([&[client(1)], &[server(), client(2)]]))
+            .at(300 * MS, Intervention::Heal)
+            .at(300 * MS, Intervention::Check(max_wait(500 * MS)))
+            .at(310 * MS, Intervention::Start(client_node(4, 3)))
+            .when_answered(client(2), 3, Intervention::Crash(client(2)))
+            .until(1_000 * MS),
+        held(three(Fault::None)),
+        held(three(Fault::None).fault_model(in_order)),
+        Scenario::new()
+            .node(server_node(Fault::None))
+            .nodes((1..=3).map(at_a_rate))
+            .network(Network::unreliable())
+            .until(800 * MS)
+            .check(max_wait(120 * MS)),
+    ]
+}
+
+#[test]
+fn on_the_same_code_a_run_is_the_same() {
+    for (number, scenario) in scenarios().into_iter().enumerate() {
+        for seed in 0..20 {
+            let saved = recorded(scenario.clone(), seed);
+            let replay = again(scenario.clone(), &saved);
+            let what = format!("scenario {number}, seed {seed}");
+            assert_eq!(replay.difference, None, "{what}");
+            assert_eq!(replay.trace, saved, "{what}");
+            match (&saved.ending, &replay.verdict) {
+                (Some(Ending::Held), Verdict::Fixed { happened, events }) => {
+                    assert_eq!(happened, events, "{what}");
+                }
+                (Some(broken), Verdict::Reproduced { ending, event, same: true }) => {
+                    assert_eq!(broken, ending, "{what}");
+                    assert_eq!(*event, Some(saved.events.len() - 1), "{what}");
+                }
+                (ending, verdict) => panic!("{what}: {ending:?} became {verdict}"),
+            }
+        }
+    }
+}
+
+/// The first run of a wrong server that breaks.
+fn broken(fault: Fault) -> Trace {
+    (0..100)
+        .map(|seed| recorded(base(fault), seed))
+        .find(|trace| !matches!(trace.ending, Some(Ending::Held)))
+        .expect("the fault shows in a hundred runs")
+}
+
+#[test]
+fn after_the_fix_the_same_network_breaks_nothing() {
+    let saved = broken(Fault::ExecutesDuplicates);
+    let replay = again(base(Fault::None), &saved);
+    let Verdict::Fixed { happened, events } = replay.verdict else { panic!("{}", replay.verdict) };
+    // The sums are other ones, and nothing else: all arrives when it did.
+    assert_eq!(happened, events);
+    let difference = replay.difference.expect("a sum is another");
+    let (then, now) = (&saved.events[difference.event], &replay.trace.events[difference.event]);
+    assert_ne!(then.sent, now.sent);
+    assert_eq!(then.time_ns, now.time_ns);
+    assert!(difference.then.starts_with("server1 sent Sum {"), "{difference}");
+    assert!(difference.now.starts_with("it sends Sum {"), "{difference}");
+    // The first copy was right, too.
+    let duplicate = matches!(then.what, What::Deliver { node, .. } if node == server());
+    assert!(duplicate, "{:?}", then.what);
+}
+
+/// In the saved run everybody waits for five seconds; without the cut each command is given much earlier.
+#[test]
+fn nothing_is_on_its_way_for_longer_than_the_network_allows() {
+    let slow = crowd(Fault::ExecutesDuplicates, 3)
+        .at(10 * MS, Intervention::Isolate(server()))
+        .at(5_000 * MS, Intervention::Heal);
+    let saved = recorded(slow, 1);
+    let replay = again(crowd(Fault::None, 3), &saved);
+    let events = &replay.trace.events;
+    for (index, event) in events.iter().enumerate() {
+        for sent in &event.sent {
+            let arrived = events[index..]
+                .iter()
+                .filter(|later| matches!(&later.what, What::Deliver { id, .. } if *id == sent.id));
+            let sent_ns = event.time_ns.expect("a simulation has time");
+            for arrival in arrived {
+                let took_ns = arrival.time_ns.expect("a simulation has time") - sent_ns;
+                assert!(took_ns <= 500_000_000, "{} took {took_ns} ns", sent.message);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_panic_that_is_gone_lets_the_run_go_on() {
+    let saved = broken(Fault::PanicsAt(3));
+    let replay = again(base(Fault::None), &saved);
+    let Verdict::Fixed { happened, events } = replay.verdict else { panic!("{}", replay.verdict) };
+    assert_eq!(happened, events);
+    assert!(replay.trace.events.len() > saved.events.len());
+    let difference = replay.difference.expect("it does not panic");
+    assert_eq!(difference.event, saved.events.len() - 1);
+}
+
+#[test]
+fn another_failure_is_told_apart() {
+    let saved = broken(Fault::ExecutesDuplicates);
+    let replay = again(base(Fault::PanicsAt(2)), &saved);
+    let Verdict::Reproduced { event: None, same: false, .. } = replay.verdict else {
+        panic!("{}", replay.verdict)
+    };
+    assert!(replay.difference.is_some());
+}
+
+#[test]
+fn what_is_never_sent_any_more_no_longer_applies() {
+    let mut saved = broken(Fault::ExecutesDuplicates);
+    // As if requests had had another name.
+    for event in &mut saved.events {
+        if let What::Deliver { message, .. } | What::Lose { message, .. } = &mut event.what {
+            *message = message.replace("Add {", "Plus {").replace("Sum {", "Total {");
+        }
+        for sent in &mut event.sent {
+            sent.message = sent.message.replace("Add {", "Plus {").replace("Sum {", "Total {");
+        }
+    }
+    let replay = again(base(Fault::None), &saved);
+    let first = saved.events.iter().position(|event| matches!(event.what, What::Deliver { .. }));
+    let Verdict::NoLongerApplies { event, reason } = replay.verdict else {
+        panic!("{}", replay.verdict)
+    };
+    assert_eq!(Some(event), first);
+    assert!(reason.starts_with("no `Plus` from client"), "{reason}");
+}
