@@ -23,8 +23,8 @@ use faultlab::property::{
 use faultlab::random::mix;
 use faultlab::search::{self, Report, Search, Statistics};
 use faultlab::simulate::{
-    Conditions, Ended, Intervention, Keep, Network, NodeSpec, Options, Outcome, RunLog, Scenario,
-    Simulation, again, lockstep, show,
+    Conditions, Ended, Intervention, Keep, Latency, Network, NodeSpec, Options, Outcome, RunLog,
+    Scenario, Simulation, again, lockstep, show,
 };
 use faultlab::trace::{Sink, Trace};
 use faultlab::worker::pure::{Answers, Batch, Member, PureSteps, Request, StepFailure};
@@ -128,7 +128,7 @@ fn runs_in_lockstep_are_those_in_one_process() {
 
 #[test]
 fn whatever_is_done_to_a_run_it_is_the_one_in_one_process() {
-    let scenarios: Vec<Scenario> = (0..400).map(anything).collect();
+    let scenarios: Vec<Scenario> = (0..600).map(anything).collect();
     let runs: Vec<_> = scenarios.iter().zip(0..).collect();
     let mut fleet = fleet(7);
     let ended = run_all(&runs, &mut fleet).expect("processes can be started");
@@ -163,8 +163,8 @@ fn anything(number: u64) -> Scenario {
     };
     let clients = 1 + below(5) as usize;
     let mut some_client = |number: usize| {
-        let kind = if below(3) == 0 { "hasty-client" } else { "client" };
-        let work = match below(4) {
+        let kind = if below(3) == 0 { "client" } else { "hasty-client" };
+        let work = match below(12) {
             0 => Workload::<u64, u64>::endless(|turn| turn.index),
             _ => Workload::of(0..below(12)),
         };
@@ -175,9 +175,11 @@ fn anything(number: u64) -> Scenario {
     let late = some_client(9);
     let fault = if below(4) == 0 { Fault::PanicsAt(5) } else { Fault::None };
     let mut scenario = Scenario::new().node(server_node(fault)).nodes(nodes);
+    // Where messages take long, many steps are certain at a time.
+    let slow = Conditions { latency: Latency::between(ms(30), ms(60)), ..Conditions::unreliable() };
     scenario = match below(4) {
-        0 => scenario.network(Network::reliable()),
-        1 => scenario.network(Network::reliable().sender(server(), Conditions::unreliable())),
+        0 | 1 => scenario.conditions(slow),
+        2 => scenario.network(Network::reliable().sender(server(), Conditions::unreliable())),
         _ => scenario.network(Network::unreliable()),
     };
     if below(3) == 0 {
@@ -205,7 +207,7 @@ fn anything(number: u64) -> Scenario {
     }
     scenario = match below(3) {
         0 => scenario.until(ms(below(2_000))),
-        _ => scenario.until_done(ms(2_000)).linger(ms(below(2) * 40)),
+        _ => scenario.until_done(ms(3_000)).linger(ms(below(2) * 40)),
     };
     scenario.check(states())
 }

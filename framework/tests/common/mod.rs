@@ -81,9 +81,9 @@ impl Client for Adder {
     }
 }
 
-/// A client that answers every third command itself, at once.
+/// A client that answers every third command itself, at once, and counts what it handles.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Hasty(Adder);
+pub struct Hasty(Adder, u64);
 
 impl Node for Hasty {
     type Message = Message;
@@ -95,10 +95,12 @@ impl Node for Hasty {
         message: Message,
         ctx: &mut Context<'_, Message, Retry>,
     ) {
+        self.1 += 1;
         self.0.on_message(from, message, ctx);
     }
 
     fn on_timer(&mut self, timer: Retry, ctx: &mut Context<'_, Message, Retry>) {
+        self.1 += 1;
         self.0.on_timer(timer, ctx);
     }
 }
@@ -224,7 +226,7 @@ pub fn submission() -> Submission {
             .observing(|server: &Counter, (): ()| server.sum),
         )
         .with(Kind::client("client", |_, server| adder(server)))
-        .with(Kind::client("hasty-client", |_, server| Hasty(adder(server))))
+        .with(Kind::client("hasty-client", |_, server| Hasty(adder(server), 0)))
 }
 
 fn adder(server: Address) -> Adder {

@@ -243,10 +243,14 @@ mod tests {
         let kind = "client";
         let asks = [
             Ask::Make { place, kind, address, arguments: b"a" },
-            Ask::Step { place, event: Event::Init },
-            Ask::Step { place, event: Event::Message { from: address, message: b"m" } },
-            Ask::Step { place, event: Event::Timer { timer: b"t" } },
-            Ask::Step { place, event: Event::Command { command: b"" } },
+            Ask::Step { place, event: Event::Init, then: Then::Nothing },
+            Ask::Step {
+                place,
+                event: Event::Message { from: address, message: b"m" },
+                then: Then::Command(b"c"),
+            },
+            Ask::Step { place, event: Event::Timer { timer: b"t" }, then: Then::State },
+            Ask::Step { place, event: Event::Command { command: b"" }, then: Then::Nothing },
             Ask::State { place },
             Ask::Observe { place, question: b"q" },
             Ask::Show { kind, what: Payload::Arguments, bytes: b"b", pretty: true },
