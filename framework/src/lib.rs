@@ -1,14 +1,14 @@
 //! Faultlab: write a distributed system as plain state machines, then see how it breaks.
 //!
-//! # A node
-//!
 //! A distributed system is *nodes* that send each other *messages* over a network that delays,
 //! reorders, drops and duplicates them, and that may crash. Here a node is a plain state machine: a
 //! struct, and a handler for each thing that can happen to it. A handler changes the struct and acts on
-//! the world through its [`Context`] only: it sends messages and sets timers. [`Node`] has the whole
-//! contract.
+//! the world through its [`Context`] only. This page is enough to write one.
 //!
-//! This is all of lab 0, a client that asks until a server has answered:
+//! # All of lab 0
+//!
+//! A client asks a server until it has the answer. The dependencies are this crate and
+//! `serde = { version = "1", features = ["derive"] }`.
 //!
 //! ```
 //! use std::time::Duration;
@@ -90,51 +90,101 @@
 //!     }
 //! }
 //!
-//! # // A run of it, as the next section explains.
-//! # use faultlab::property::{clients_done, results_ok};
-//! # use faultlab::simulate::{Network, NodeSpec, Options, Scenario, Simulation};
-//! # use faultlab::worker::{Kind, LocalHost, Submission};
-//! # use faultlab::workload::Workload;
+//! // A handler is a plain function, so a unit test calls it, and looks at what it did.
+//! use faultlab::Effect;
+//!
+//! let (server, client) = (Address::new("server1"), Address::new("client1"));
+//! let mut effects = Vec::new();
+//! let mut ctx = Context::new(server, &mut effects);
+//! PingServer.on_message(client, Message::Ping("hello".to_owned()), &mut ctx);
+//! assert_eq!(effects, [Effect::Send { to: client, message: Message::Pong("hello".to_owned()) }]);
+//!
+//! // A hundred runs, in which messages get lost and come late or twice.
+//! use faultlab::property::{clients_done, results_ok};
+//! use faultlab::simulate::{Network, NodeSpec, Options, Scenario, Simulation};
+//! use faultlab::worker::{Kind, LocalHost, Submission};
+//! use faultlab::workload::Workload;
+//!
 //! let submission = Submission::new()
 //!     .with(Kind::node("server", |_address, ()| PingServer))
 //!     .with(Kind::client("client", |_address, server| PingClient { server, asked: None, answer: None }));
-//!
-//! let (server, client) = (Address::new("server1"), Address::new("client1"));
 //! let texts = ["one", "two", "three"].map(str::to_owned);
 //! let work = Workload::<String, String>::of(texts.clone()).expecting(texts);
 //! let scenario = Scenario::new()
 //!     .node(NodeSpec::node("server", server, &()))
-//!     .node(NodeSpec::client("client", client, &server, work))
+//!     .node(NodeSpec::client("client", client, &server, work.clone()))
 //!     .network(Network::unreliable())
 //!     .until_done(Duration::from_secs(60))
 //!     .check(clients_done())
 //!     .check(results_ok());
-//!
 //! for seed in 0..100 {
 //!     let mut nodes = LocalHost::new(&submission);
 //!     let outcome = Simulation::new(scenario.clone(), seed).run(&mut nodes, Options::default());
 //!     assert!(outcome.verdict.held());
 //! }
+//!
+//! // And every run that there is.
+//! use faultlab::search::{Outcome, Search, System};
+//!
+//! let system = System::new().node("server", server, &()).client("client", client, &server, work);
+//! let report = Search::new(system).invariant(results_ok()).prune(clients_done()).run(&submission);
+//! assert!(matches!(report.outcome, Outcome::Exhausted));
 //! ```
 //!
-//! # A run
+//! # Nodes
 //!
-//! The second half of the example runs the nodes. A [`Submission`](worker::Submission) says what kinds
-//! of nodes there are. A [`Scenario`](simulate::Scenario) says who takes part, what each client is asked
+//! - A node reacts: to its start ([`init`](Node::init)), to a message, to a timer. A handler returns at
+//!   once. It does not wait for an answer; the answer, if one comes, is another event.
+//! - It is deterministic: no clock, no randomness, no thread, no global. That is why a run that failed
+//!   once fails again, and why a search can try what happens next.
+//! - Its state, messages and timers are plain data with the derives above. A `HashMap` has no order that is the
+//!   same in every run, and does not compile; use `BTreeMap`.
+//! - It knows its own name, [`ctx.address()`](Context::address), and answers whoever sent: `from`. Other
+//!   addresses are given to it when it is made. A crashed node never comes back.
+//!
+//! # Messages
+//!
+//! [`ctx.send`](Context::send) gives a message to the network, which may deliver it late, twice, out of
+//! order or never ([`FaultModel`]). It never changes one, and never invents one. So a message should say what it
+//! belongs to (here the text; in general a number), and whoever gets it should ask: *what if it is the
+//! second time? what if I no longer wait for it?*
+//!
+//! # Timers
+//!
+//! [`ctx.set_timer`](Context::set_timer) calls [`on_timer`](Node::on_timer) with that value, once, after the duration;
+//! a range of durations fires somewhere in it. A timer cannot be cancelled. It should say what it was
+//! set for, as `Retry` does, and the handler should check whether that still matters.
+//!
+//! # Clients
+//!
+//! A [`Client`] is asked with [`send_command`](Client::send_command), and looked at with [`result`](Client::result) after
+//! each event, until the result is there; then it is asked for the next. `result` shows the answer to the *current* command.
+//!
+//! # Running it
+//!
+//! A [`Submission`](worker::Submission) says what kinds of nodes there are and how one is made. A
+//! [`Scenario`](simulate::Scenario) says who takes part, what each client is asked and must be answered
 //! ([`Workload`](workload::Workload)), what the network does, what is done to it and when
 //! ([`Intervention`](simulate::Intervention)), and what must hold ([`property`]). A
-//! [`Simulation`](simulate::Simulation) is one run of it in virtual time. One seed fixes the whole run: a
-//! run that failed once fails again whenever you ask for it.
+//! [`Simulation`](simulate::Simulation) is one run of it, in virtual time and fixed by one seed. A
+//! [`Search`](search::Search) goes through all runs of a small [`System`](search::System) instead, and shows a
+//! shortest one that breaks.
+//!
+//! In a lab all of this is there: the lab's `Lab` type names your nodes, and `./scripts/run-tests.sh lab0` runs
+//! the suite on them and draws a run that breaks. `ctx.log`, `println!` and `dbg!` in a handler show up in that
+//! drawing, beside their event.
 //!
 //! # Where to find what
 //!
 //! | | |
 //! |---|---|
-//! | [`Node`], [`Client`], [`Application`], [`Context`], [`Address`] | what a student writes against |
+//! | [`Node`], [`Client`], [`Application`], [`Context`], [`Address`], [`Value`] | what a student writes against |
 //! | [`FaultModel`], [`simulate`] | what can go wrong, and seeded runs in which it does |
+//! | [`search`] | every run of a small system: a model checker |
 //! | [`workload`], [`history`], [`property`] | what clients are asked, what they were told, what must hold of it |
 //! | [`linearizability`] | whether a history could be that of one copy |
 //! | [`trace`] | a run, recorded, to be shown and replayed |
+//! | [`random`] | the numbers that a seed fixes, the same on every machine |
 //! | [`worker`], [`codec`] | how engines reach nodes whose types they do not know |
 //!
 //! A student's dependencies are these and `serde`. Labs and their tests are other crates: this one knows

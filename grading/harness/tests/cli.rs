@@ -301,8 +301,16 @@ fn the_states_of_the_reference_solution_are_as_many_as_are_known() {
                 .expect("it is JSON");
         assert_eq!(counted["states"], states, "{count}");
         assert_eq!(counted["outcome"], "space-exhausted");
+        assert_eq!(counted["exact"], false);
+        assert!(counted["collision_bound"].as_f64() > Some(0.0));
+    }
+    let exact = run_tests(&["lab1", "--submission", &solution, "--count", "2x3:same", "--exact"]);
+    assert_eq!(exact.code, Some(0), "{}", exact.err);
+    for row in ["states  2117", "compared  full states", "collision bound  0.0e0"] {
+        assert!(exact.out.contains(row), "{row} is not in {}", exact.out);
     }
     assert_eq!(run_tests(&["lab1", "--count", "3x2"]).code, Some(2));
+    assert_eq!(run_tests(&["lab1", "--exact"]).code, Some(2), "it goes with --count");
 }
 
 /// A call that goes on until it is told to end.

@@ -2,6 +2,7 @@
 //! the runs that the students' book shows; `tests/` runs its commands and looks at the made handout.
 
 pub mod compile_errors;
+pub mod front_page;
 pub mod scenes;
 pub mod worth;
 

@@ -5,6 +5,7 @@ mod contents;
 mod manifest;
 mod publish;
 mod record;
+mod vendor;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,8 @@ struct Args {
     #[arg(long, value_name = "DIR", required_unless_present = "books")]
     out: Option<PathBuf>,
 
-    /// Put the sources of all dependencies in, so that the handout is built without a network
+    /// Put the sources of all dependencies in, so that the handout is built without a network (on Linux,
+    /// macOS, and in WSL)
     #[arg(long)]
     vendor: bool,
 

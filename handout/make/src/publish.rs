@@ -1,24 +1,17 @@
 //! The last steps: dependencies that are settled, a version, a repository with one commit.
 
+use std::env;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
-use std::{env, fs};
 
 use anyhow::{Context, Result, ensure};
 
-/// Tells Cargo where the sources are. (`cargo vendor` prints this, but not when it is asked to be quiet.)
-const FROM_VENDOR: &str = "\
-[source.crates-io]
-replace-with = \"vendored-sources\"
+use crate::vendor;
 
-[source.vendored-sources]
-directory = \"vendor\"
-";
-
-/// Takes out of the lock file what is no longer needed, without choosing other versions; with `vendor`
+/// Takes out of the lock file what is no longer needed, without choosing other versions; with `with_sources`
 /// brings the sources of the rest in.
-pub(super) fn settle_dependencies(out: &Path, vendor: bool) -> Result<()> {
+pub(super) fn settle_dependencies(out: &Path, with_sources: bool) -> Result<()> {
     let cargo = || {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
         let mut command = Command::new(cargo);
@@ -27,10 +20,8 @@ pub(super) fn settle_dependencies(out: &Path, vendor: bool) -> Result<()> {
     };
     // Unlike `cargo metadata`, this asks for no crate that only another system needs, such as Windows.
     run(cargo().args(["update", "--workspace", "--offline", "--quiet"]))?;
-    if vendor {
-        run(cargo().args(["vendor", "--quiet", "--locked", "--versioned-dirs"]))?;
-        fs::create_dir_all(out.join(".cargo"))?;
-        fs::write(out.join(".cargo/config.toml"), FROM_VENDOR)?;
+    if with_sources {
+        vendor::bring_in(out, &cargo)?;
     }
     Ok(())
 }
@@ -60,7 +51,7 @@ fn git(folder: &Path) -> Command {
 }
 
 /// Runs a command and returns what it printed.
-fn run(command: &mut Command) -> Result<String> {
+pub(super) fn run(command: &mut Command) -> Result<String> {
     let said = command.output().with_context(|| format!("cannot run {command:?}"))?;
     let error = String::from_utf8_lossy(&said.stderr);
     ensure!(said.status.success(), "{command:?} fails:\n{}", error.trim());
