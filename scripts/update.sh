@@ -34,7 +34,8 @@ sums_in() {
 
 # The file by which each line of a record is known. A vendored crate is known by its list of checksums.
 known_by() {
-    awk '{ print $1 == "crate" ? $4 "/.cargo-checksum.json" : $4 }' "$@" | sort -u
+    # The awk of macOS and BSD takes a comparison behind `print` only in brackets.
+    awk '{ print ($1 == "crate" ? $4 "/.cargo-checksum.json" : $4) }' "$@" | sort -u
 }
 
 # The checksum and size that record $1 has for the path $2; nothing if it is not in there.
@@ -44,7 +45,7 @@ recorded() {
 
 # Finds the handout called $from, and sets `new` to its folder.
 fetch() {
-    if [ -f "$from/.handout/files" ]; then
+    if [ -s "$from/.handout/files" ]; then
         new=$(CDPATH='' cd -- "$from" && pwd)
         return
     fi
@@ -61,7 +62,7 @@ fetch() {
             fail "\`$from\` is neither a folder, nor an archive, nor a git repository that can be read."
     fi
     for found in "$ready/fetched/.handout/files" "$ready"/fetched/*/.handout/files; do
-        if [ -f "$found" ]; then
+        if [ -s "$found" ]; then
             new=$(dirname -- "$(dirname -- "$found")")
             return
         fi
@@ -77,8 +78,9 @@ check() {
         "$new/.handout/files")
     [ -z "$outside" ] || fail "The handout in \`$from\` is damaged: $outside"
     known_by "$new/.handout/files" | sums_in "$new" >"$ready/sums"
+    [ -s "$ready/sums" ] || fail "The handout in \`$from\` is damaged: no file of its record is there."
     damaged=$(awk 'NR == FNR { sum[$3] = $1 " " $2; next }
-        { file = $1 == "crate" ? $4 "/.cargo-checksum.json" : $4 }
+        { file = ($1 == "crate" ? $4 "/.cargo-checksum.json" : $4) }
         sum[file] != $2 " " $3 { print $4; exit }' "$ready/sums" "$new/.handout/files")
     [ -z "$damaged" ] || fail "The handout in \`$from\` is damaged: $damaged is not what it should be."
 }
@@ -93,7 +95,7 @@ compare() {
     known_by "$1" "$2" | sums_in "$root" >"$ready/sums"
     awk 'FNR == 1 { file++ }
         file == 1 { was[$4] = $2 " " $3; whose[$4] = $1; old[++olds] = $4 }
-        file == 2 { is[$4] = $2 " " $3; whose[$4] = $1; new[++news] = $4 }
+        file == 2 { is[$4] = $2 " " $3; whose[$4] = $1; new[++news] = $4; taken[tolower($4)] }
         file == 3 { sub(/\/\.cargo-checksum\.json$/, "", $3); now[$3] = $1 " " $2 }
         END {
             for (i = 1; i <= news; i++) {
@@ -109,7 +111,8 @@ compare() {
             }
             for (i = 1; i <= olds; i++) {
                 path = old[i]
-                if (path in is || whose[path] == "student") continue
+                # On some file systems names that differ only in case are one file.
+                if (tolower(path) in taken || whose[path] == "student") continue
                 if (now[path] == "") action = "gone"
                 else action = whose[path] == "crate" || now[path] == was[path] ? "remove" : "stays"
                 print action, path
@@ -163,11 +166,18 @@ keep() {
     mv -f "$root/$1" "$root/$name"
 }
 
+# Takes a file or a crate away, at once or not at all: half a crate would stop every build.
+discard() {
+    mkdir -p "$ready/discarded/$(dirname -- "$1")"
+    rm -rf "$ready/discarded/${1:?}"
+    mv "$root/$1" "$ready/discarded/$1"
+}
+
 # Puts a file that lies ready in its place, at once or not at all. $1 is whose it is, $2 its path.
 place() {
     to=$root/$2
     if [ "$1" = crate ]; then
-        rm -rf "$to"
+        [ ! -e "$to" ] || discard "$2"
     else
         now=$(sum_of "$to")
         if [ -n "$now" ] && [ "$now" != "$(recorded "$ready/before" "$2")" ] && [ "$now" != "$(recorded "$ready/files" "$2")" ]; then
@@ -179,6 +189,8 @@ place() {
     if ! mkdir -p "$(dirname -- "$to")" || [ -d "$to" ]; then
         fail "Something is in the way of $2: move it somewhere else."
     fi
+    # What is built is built anew where a source is younger than it, and this one may be older.
+    touch "$ready/tree/$2"
     mv -f "$ready/tree/$2" "$to"
 }
 
@@ -194,7 +206,7 @@ finish() {
     [ ! -e "$ready/tree/$self" ] || place course "$self"
     compare "$ready/before" "$ready/files" >"$ready/now"
     while read -r action path; do
-        [ "$action" != remove ] || rm -rf "${root:?}/$path"
+        [ "$action" != remove ] || discard "$path"
     done <"$ready/now"
     compare "$ready/before" "$ready/files" >"$ready/now"
 
@@ -222,6 +234,8 @@ report() {
     while read -r action path; do
         case $action in
         correct)
+            # It was no file of the student's before.
+            [ -f "$ready/corrections/$path" ] || continue
             say "The skeleton of $path was corrected. Yours is left as it is; the correction:"
             sed '1,2d; s/^/    /' "$ready/corrections/$path"
             ;;
@@ -310,7 +324,7 @@ update() {
         ;;
     esac
     [ $# -le 1 ] || fail "usage: ./scripts/update.sh [FROM]"
-    [ -f "$record/files" ] || fail "This is not a handout: there is no .handout/files in $root."
+    [ -s "$record/files" ] || fail "This is not a handout: there is no list of its files, $root/.handout/files."
 
     half=first
     trap ended EXIT

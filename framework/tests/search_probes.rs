@@ -3,6 +3,8 @@
 #[path = "fixtures/at_most_once.rs"]
 mod at_most_once;
 
+use std::num::NonZeroUsize;
+
 use at_most_once::{Append, AppendClient, Keys, Message, Retry, search, submission, system};
 use faultlab::property::{Property, clients_done, none_decided, violated};
 use faultlab::search::{Limit, Outcome, Probes, Search, System};
@@ -39,6 +41,28 @@ fn what_probes_find_is_as_short_as_what_breadth_finds() {
     assert_eq!(found.path().len(), shortest);
     assert_eq!(found.violation().expect("a violation").seen, "all have two");
     assert_eq!(search().probe(&submission(), PROBES).outcome, report.outcome, "the same seed");
+}
+
+/// Whatever the first run that broke it looked like: probes with other seeds, by any number of threads,
+/// any number of times, show a run of the same length.
+#[test]
+fn one_fault_is_shown_at_one_length() {
+    let mut first_runs = std::collections::BTreeSet::new();
+    for seed in 1..=8 {
+        let probe = |threads: usize| {
+            let threads = NonZeroUsize::new(threads).expect("not zero");
+            let search = search(2, 3, Keys::Same).invariant(not_all_two()).threads(threads);
+            search.probe(&submission(), Probes { seed, ..PROBES })
+        };
+        let report = probe(1);
+        let path = report.outcome.path().expect("probes find it");
+        assert_eq!(path.len(), 8, "seed {seed}");
+        first_runs.insert(report.statistics.depth);
+        for threads in [1, 2, 3] {
+            assert_eq!(probe(threads).outcome, report.outcome, "seed {seed}, {threads} threads");
+        }
+    }
+    assert!(first_runs.len() > 1 && first_runs.first() > Some(&8), "{first_runs:?}");
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 mod handmade;
 
-use faultlab::trace::Trace;
+use faultlab::Address;
+use faultlab::property::Violation;
 use faultlab::trace::show::{Options, diagram, legend, sentence};
+use faultlab::trace::{Ending, Header, Trace, TraceEvent, What};
 use proptest::prelude::*;
 
 fn drawn(trace: &Trace, width: usize) -> String {
@@ -135,4 +137,33 @@ proptest! {
         let coloured = diagram(&trace, &Options { colour: true, ..options });
         prop_assert_eq!(without_colours(&coloured), text);
     }
+}
+
+/// A node that stands alone is asked for others; the violation names one of those, and the result that was wrong.
+#[test]
+fn a_result_is_found_where_the_violation_does_not_name_the_node() {
+    let node = Address::new("wrapper");
+    let mut events = vec![TraceEvent::new(Some(0), What::Start { node, kind: "node".to_owned() })];
+    for position in 1..=20 {
+        let value = serde_json::Value::Null;
+        let command = format!("Numbered {{ client: client1, number: {} }}", position / 2);
+        let what = What::Command { node, command, value: value.clone() };
+        events.push(TraceEvent::new(Some(position), what));
+        let result = format!("Some(Receipt {{ position: {position} }})");
+        let what = What::Return { node, result, value };
+        events.push(TraceEvent::new(Some(position), what));
+    }
+    let violation = Violation {
+        property: "every entry is written at most once".to_owned(),
+        expected: "client1's command 2, asked for again, to give Receipt { position: 4 }"
+            .to_owned(),
+        seen: "it gave Receipt { position: 5 }".to_owned(),
+    };
+    let header = handmade::late_duplicate().header;
+    let header = Header { nodes: vec![node], ..header };
+    let trace = Trace { header, events, ending: Some(Ending::Violated(violation)) };
+    let shown = diagram(&trace, &Options { events_max: 8, ..Options::default() });
+    assert!(shown.contains("returns Some(Receipt { position: 5 })"), "{shown}");
+    assert!(shown.contains("returns Some(Receipt { position: 4 })"), "{shown}");
+    assert!(!shown.contains("position: 6 })"), "{shown}");
 }

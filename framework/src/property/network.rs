@@ -51,7 +51,7 @@ pub fn silent_for(quiet: Duration) -> Property {
             return Err(violated(
                 format!("no message in the last {quiet:?}, as every command was answered before"),
                 // Rounded down, so that it stays too short.
-                format!("one was sent {} ms ago", silence.as_millis()),
+                format!("one was sent {:?} ago", Duration::from_millis(silence.as_millis() as u64)),
             ));
         }
         Ok(())

@@ -187,14 +187,13 @@ impl<'s> Handlers<'s> {
             }
             self.steps.run(&batch, &mut answers);
             self.calls += chunk.len() as u64;
-            let (states, broken) = self.keep_states(chunk, &answers);
-            let mut broken = broken.into_iter().peekable();
             for (index, &(state, cause)) in chunk.iter().enumerate() {
-                let broken = broken.next_if(|&(answer, _)| answer == index);
-                let value = match (broken, answers.get(index)) {
-                    (Some((_, failure)), _) => self.failed(failure),
-                    (None, Err(failure)) => self.failed(failure.clone()),
-                    (None, Ok(step)) => self.store(self.member_of(state), states[index], step),
+                let value = match answers.get(index) {
+                    Ok(step) => self.store(self.member_of(state), step),
+                    Err(failure) => {
+                        self.failures.push(failure.clone());
+                        FAILED + (self.failures.len() - 1) as u32
+                    }
                 };
                 self.known.insert(pair(state, cause.packed()), value);
             }
@@ -274,40 +273,9 @@ impl<'s> Handlers<'s> {
         Request { member: member as usize, state, event: self.event(cause) }
     }
 
-    /// The ids of the states in these answers ([`NONE`] where there is none), and the answers that
-    /// brought a state that is new and breaks a promise, by their index and in order.
-    fn keep_states(
-        &mut self,
-        chunk: &[(u32, Cause)],
-        answers: &Answers,
-    ) -> (Vec<u32>, Vec<(usize, StepFailure)>) {
-        let mut ids = vec![NONE; chunk.len()];
-        let (mut brought_by, mut new) = (Vec::new(), Vec::new());
-        for (index, &(state, _)) in chunk.iter().enumerate() {
-            let Ok(step) = answers.get(index) else { continue };
-            let member = self.member_of(state);
-            let before = self.states.len();
-            ids[index] = self.states.intern(member as u64, step.state);
-            if self.states.len() > before {
-                brought_by.push(index);
-                new.push((member, step.state));
-            }
-        }
-        let mut broken = self.steps.broken_promises(&new);
-        for (index, _) in &mut broken {
-            *index = brought_by[*index];
-        }
-        (ids, broken)
-    }
-
-    /// Keeps a failure: what stands for it in `known`.
-    fn failed(&mut self, failure: StepFailure) -> u32 {
-        self.failures.push(failure);
-        FAILED + (self.failures.len() - 1) as u32
-    }
-
-    /// Keeps a step to the state of this id: its index in `handled`.
-    fn store(&mut self, member: usize, state: u32, step: Step<'_>) -> u32 {
+    /// Keeps a step: its index in `handled`.
+    fn store(&mut self, member: usize, step: Step<'_>) -> u32 {
+        let state = self.states.intern(member as u64, step.state);
         let (mut sent, mut set) = (Vec::new(), Vec::new());
         for effect in step.output.effects() {
             match *effect {

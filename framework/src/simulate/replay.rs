@@ -9,9 +9,9 @@ use crate::worker::Host;
 
 /// Runs `scenario` again as in `saved`, with nodes whose code may have changed since.
 ///
-/// A message that was sent then arrives when it did then, once, twice or never, and a timer fires when it did then,
-/// as far as its duration allows. What changed code sends or sets besides is left to chance, drawn from the saved
-/// run's seed. On unchanged code the new run is the saved one, event by event.
+/// A message that was sent then is lost, doubled and delayed as it was then, and a timer runs as long as it did, as far
+/// as its duration allows. What changed code sends or sets besides is left to chance, drawn from the saved run's
+/// seed. On unchanged code the new run is the saved one, event by event.
 ///
 /// ```
 /// # use faultlab::simulate::{Scenario, replay};

@@ -55,7 +55,7 @@ pub struct Simulation {
     /// When recording: what to tell the recorder.
     pub(super) notes: Option<Notes>,
     /// When following a saved run: what happened in it.
-    pub(super) script: Option<Script>,
+    pub(super) script: Option<Box<Script>>,
 }
 
 /// How far a run is.
@@ -130,12 +130,12 @@ impl Simulation {
         Self::with_script(scenario, seed, None)
     }
 
-    /// The run of `scenario` that follows this saved one: what that one knows arrives and fires when it did then.
+    /// The run of `scenario` that follows this saved one: network and timers do what they did then.
     pub(super) fn following(scenario: Scenario, saved: &Trace) -> Self {
-        Self::with_script(scenario, saved.header.seed, Some(Script::new(saved)))
+        Self::with_script(scenario, saved.header.seed, Some(Box::new(Script::new(saved))))
     }
 
-    fn with_script(scenario: Scenario, seed: u64, script: Option<Script>) -> Self {
+    fn with_script(scenario: Scenario, seed: u64, script: Option<Box<Script>>) -> Self {
         let mut simulation = Self {
             seed,
             now_ns: 0,
@@ -452,7 +452,8 @@ impl Simulation {
         let at_ns = client.next_command_ns();
         let (address, answered) = (self.address(slot), client.answered);
         let saved = self.script.as_ref().and_then(|script| script.command(address, answered));
-        if at_ns <= self.now_ns && saved.is_none() {
+        // What a saved run knows of this time comes first.
+        if at_ns <= self.now_ns && self.script.is_none() {
             self.todo.push_back(Task::Command { slot });
         } else {
             self.plan(at_ns.max(self.now_ns), saved, Planned::NextCommand { slot });
@@ -720,7 +721,7 @@ impl Simulation {
         }
     }
 
-    /// Lets a message arrive when it did in a saved run, as far as the links allow it now.
+    /// Lets a message arrive as it did in a saved run, as far as the links allow it now.
     fn send_as_saved(
         &mut self,
         slot: usize,
@@ -791,9 +792,9 @@ impl Simulation {
         self.digest.word(min_ns ^ max_ns.rotate_left(32));
         self.digest.bytes(bytes);
         let timer = self.pool.keep(bytes, 1);
-        let at = |delay_ns: u64| self.now_ns.saturating_add(delay_ns);
-        let window_ns = (at(min_ns), at(max_ns));
-        match self.script.as_mut().and_then(|script| script.set(id, window_ns)) {
+        let now_ns = self.now_ns;
+        let window_ns = (now_ns.saturating_add(min_ns), now_ns.saturating_add(max_ns));
+        match self.script.as_mut().and_then(|script| script.set(id, now_ns, window_ns)) {
             Some(arrival) => {
                 self.plan(arrival.at_ns, arrival.event, Planned::Fire { slot, timer, id });
             }

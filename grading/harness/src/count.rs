@@ -71,54 +71,64 @@ struct Counted {
     seconds: f64,
     states_per_second: f64,
     peak_bytes_per_state: f64,
+    /// Whether full states were compared: then no two were taken for one.
+    exact: bool,
     collision_bound: f64,
 }
 
-/// Runs the search and prints what it saw: a table, or JSON.
-pub(crate) fn main(
-    suite: &Suite,
-    submission: &Submission,
-    spec: CountSpec,
-    threads: NonZeroUsize,
-    json: bool,
-) -> ExitCode {
-    let Some(search) = suite.count_search() else {
-        eprintln!("{} has no search whose states can be counted", suite.lab());
-        return ExitCode::from(2);
-    };
-    let report = search(spec.clients, spec.appends, spec.keys).threads(threads).run(submission);
-    let counted = counted(spec, threads, &report);
-    if json {
-        match serde_json::to_string_pretty(&counted) {
-            Ok(text) => println!("{text}"),
-            Err(error) => eprintln!("{error}"),
-        }
-    } else {
-        print(&counted);
-    }
-    ExitCode::from(u8::from(report.outcome != Outcome::Exhausted))
+/// One search whose states are counted.
+pub(crate) struct Count {
+    pub(crate) spec: CountSpec,
+    pub(crate) threads: NonZeroUsize,
+    /// Whether full states are compared.
+    pub(crate) exact: bool,
 }
 
-fn counted(spec: CountSpec, threads: NonZeroUsize, report: &Report) -> Counted {
-    let statistics = &report.statistics;
-    Counted {
-        count: spec.to_string(),
-        outcome: match report.outcome {
-            Outcome::Exhausted => "space-exhausted",
-            Outcome::GoalFound(_) => "goal-found",
-            Outcome::Violated(_) => "invariant-violated",
-            Outcome::Failed(_) => "handler-failed",
-            Outcome::LimitReached(_) => "limit-reached",
-        },
-        states: statistics.states,
-        depth: statistics.depth,
-        transitions: statistics.transitions,
-        handler_calls: statistics.handler_calls,
-        threads: threads.get(),
-        seconds: statistics.elapsed.as_secs_f64(),
-        states_per_second: statistics.states_per_second(),
-        peak_bytes_per_state: statistics.peak_bytes as f64 / statistics.states.max(1) as f64,
-        collision_bound: statistics.collision_bound,
+impl Count {
+    /// Runs the search and prints what it saw: a table, or JSON.
+    pub(crate) fn run(&self, suite: &Suite, submission: &Submission, json: bool) -> ExitCode {
+        let Some(search) = suite.count_search() else {
+            eprintln!("{} has no search whose states can be counted", suite.lab());
+            return ExitCode::from(2);
+        };
+        let CountSpec { clients, appends, keys } = self.spec;
+        let search = search(clients, appends, keys).threads(self.threads);
+        let search = if self.exact { search.exact() } else { search };
+        let report = search.run(submission);
+        let counted = self.counted(&report);
+        if json {
+            match serde_json::to_string_pretty(&counted) {
+                Ok(text) => println!("{text}"),
+                Err(error) => eprintln!("{error}"),
+            }
+        } else {
+            print(&counted);
+        }
+        ExitCode::from(u8::from(report.outcome != Outcome::Exhausted))
+    }
+
+    fn counted(&self, report: &Report) -> Counted {
+        let statistics = &report.statistics;
+        Counted {
+            count: self.spec.to_string(),
+            outcome: match report.outcome {
+                Outcome::Exhausted => "space-exhausted",
+                Outcome::GoalFound(_) => "goal-found",
+                Outcome::Violated(_) => "invariant-violated",
+                Outcome::Failed(_) => "handler-failed",
+                Outcome::LimitReached(_) => "limit-reached",
+            },
+            states: statistics.states,
+            depth: statistics.depth,
+            transitions: statistics.transitions,
+            handler_calls: statistics.handler_calls,
+            threads: self.threads.get(),
+            seconds: statistics.elapsed.as_secs_f64(),
+            states_per_second: statistics.states_per_second(),
+            peak_bytes_per_state: statistics.peak_bytes as f64 / statistics.states.max(1) as f64,
+            exact: self.exact,
+            collision_bound: statistics.collision_bound,
+        }
     }
 }
 
@@ -134,6 +144,10 @@ fn print(counted: &Counted) {
     row("seconds", format!("{:.3}", counted.seconds));
     row("states a second", format!("{:.0}", counted.states_per_second));
     row("peak bytes a state", format!("{:.1}", counted.peak_bytes_per_state));
+    row(
+        "compared",
+        if counted.exact { "full states" } else { "fingerprints of 64 bits" }.to_owned(),
+    );
     row("collision bound", format!("{:.1e}", counted.collision_bound));
 }
 

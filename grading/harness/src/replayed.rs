@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use faultlab::trace::file;
-use faultlab::trace::replay::Verdict;
+use faultlab::trace::replay;
 use faultlab::worker::Submission;
 use faultlab_suites::{Suite, replay_saved};
 
@@ -15,17 +15,35 @@ use crate::report::{columns, indented_excerpt, paragraph, style};
 /// Where the second line of a verdict starts.
 const INDENT: usize = 4;
 
-/// Follows each file's trace and prints its verdict, and the run where it breaks again. The exit code is
-/// 0 when every trace is fixed, 1 when one is not, and 2 when a file is no trace of this lab.
-pub(crate) fn main(suite: &Suite, submission: &Submission, files: &[String]) -> ExitCode {
-    let mut worst = 0;
-    for file in files {
-        worst = worst.max(one(suite, submission, file));
-    }
-    ExitCode::from(worst)
+/// What a program that follows a trace ends with. The exit codes are none that a node is likely to end its process
+/// with: a run that dies with code 0 is not fixed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Verdict {
+    /// Nothing breaks any more.
+    Fixed = 120,
+    /// It breaks, or no longer applies.
+    NotFixed = 121,
+    /// The file is no trace of this lab.
+    NoTrace = 122,
 }
 
-fn one(suite: &Suite, submission: &Submission, path: &str) -> u8 {
+impl Verdict {
+    /// The verdict of a program that ended with this code; `None` when it did not come to one.
+    pub(crate) fn of_code(code: i32) -> Option<Self> {
+        [Self::Fixed, Self::NotFixed, Self::NoTrace]
+            .into_iter()
+            .find(|&verdict| verdict as i32 == code)
+    }
+}
+
+/// Follows each file's trace and prints its verdict, and the run where it breaks again. Ends with the worst.
+pub(crate) fn main(suite: &Suite, submission: &Submission, files: &[String]) -> ExitCode {
+    let verdicts = files.iter().map(|file| one(suite, submission, file));
+    ExitCode::from(verdicts.max().unwrap_or(Verdict::Fixed) as u8)
+}
+
+fn one(suite: &Suite, submission: &Submission, path: &str) -> Verdict {
     let name = Path::new(path).file_name().map_or(path.into(), |name| name.to_string_lossy());
     let read = File::open(path)
         .map_err(|error| error.to_string())
@@ -38,10 +56,10 @@ fn one(suite: &Suite, submission: &Submission, path: &str) -> u8 {
         Ok(replay) => replay,
         Err(error) => return refused(path, &error.to_string()),
     };
-    let (colour, code) = match replay.verdict {
-        Verdict::Fixed { .. } => (style::GREEN, 0),
-        Verdict::Reproduced { .. } => (style::RED, 1),
-        Verdict::NoLongerApplies { .. } => (style::YELLOW, 1),
+    let (colour, verdict) = match replay.verdict {
+        replay::Verdict::Fixed { .. } => (style::GREEN, Verdict::Fixed),
+        replay::Verdict::Reproduced { .. } => (style::RED, Verdict::NotFixed),
+        replay::Verdict::NoLongerApplies { .. } => (style::YELLOW, Verdict::NotFixed),
     };
     let mut said = format!("{name}: {}", replay.verdict);
     if let Some(difference) = &replay.difference {
@@ -50,7 +68,7 @@ fn one(suite: &Suite, submission: &Submission, path: &str) -> u8 {
     // The name stays plain; the verdict starts with its word.
     let said = paragraph(&said, INDENT).replacen(": ", &format!(": {colour}"), 1);
     let mut text = format!("{said}{colour:#}\n");
-    if matches!(replay.verdict, Verdict::Reproduced { .. }) {
+    if matches!(replay.verdict, replay::Verdict::Reproduced { .. }) {
         let terminal = columns::of_terminal();
         let columns = terminal.unwrap_or(columns::COLUMNS);
         text.push('\n');
@@ -59,10 +77,10 @@ fn one(suite: &Suite, submission: &Submission, path: &str) -> u8 {
     }
     // Who stops reading is told no more.
     let _ = anstream::stdout().write_all(text.as_bytes());
-    code
+    verdict
 }
 
-fn refused(path: &str, problem: &str) -> u8 {
+fn refused(path: &str, problem: &str) -> Verdict {
     eprintln!("{path}: {problem}");
-    2
+    Verdict::NoTrace
 }

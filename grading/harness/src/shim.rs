@@ -21,6 +21,7 @@ use faultlab::worker::{Submission, remote};
 use faultlab_suites::{SEED, SEEDS, Suite, TestNumber};
 use libtest_mimic::{Arguments, Failed, Trial};
 
+use crate::count::Count;
 use crate::report::{Status, TestReport, terminal};
 use crate::session::{self, Finding, Observer, Plan, Progress, Seeds};
 use crate::supervisor::WorkerCommand;
@@ -69,14 +70,16 @@ pub fn with_suite(suite: Suite, submission: fn() -> Submission) -> ExitCode {
     {
         return crate::replayed::main(&suite, &submission(), files);
     }
-    if let [flag, spec, threads, json @ ..] = &arguments[..]
+    if let [flag, spec, threads, words @ ..] = &arguments[..]
         && flag == "--count"
     {
         let (Ok(spec), Ok(threads)) = (spec.parse(), threads.parse()) else {
-            eprintln!("usage: --count SPEC THREADS [json], as in `--count 3x2:same 1`");
+            eprintln!("usage: --count SPEC THREADS [exact] [json], as in `--count 3x2:same 1`");
             return ExitCode::from(2);
         };
-        return crate::count::main(&suite, &submission(), spec, threads, !json.is_empty());
+        let says = |word| words.iter().any(|it| it == word);
+        let count = Count { spec, threads, exact: says("exact") };
+        return count.run(&suite, &submission(), says("json"));
     }
     let trials = suite.tests().map(|test| {
         let (suite, number) = (suite.clone(), test.number());

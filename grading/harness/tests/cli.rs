@@ -240,6 +240,18 @@ fn a_saved_trace_says_fixed_after_the_fix() {
     // A search follows what it can; a run says where the server now does something else.
     assert_eq!(fixed.out.matches("first difference: event ").count(), 1, "{}", fixed.out);
 
+    // A node that ends its process with code 0 has fixed nothing.
+    let exits = staff("mutants/lab1/exits-on-retransmission.patch");
+    let folder_of_exits = TempDir::new().expect("there is room for a folder");
+    let saved_exit = folder_of_exits.path().to_str().expect("a path is text");
+    run(&exits, &["-n", "3.6", "--save-traces", saved_exit]);
+    let again = run(&exits, &["--save-traces", saved_exit, "--replay"]);
+    assert_eq!(again.code, Some(1), "{}{}", again.out, again.err);
+    let out = in_one_line(&again.out);
+    assert!(out.contains(".trace: reproduced: a node ended the process"), "{out}");
+    let mended = run(&right, &["--save-traces", saved_exit, "--replay"]);
+    assert_eq!(mended.code, Some(0), "{}{}", mended.out, mended.err);
+
     // Under another name, no saved request is ever sent.
     let renamed = TempDir::new().expect("there is room for a folder");
     for entry in fs::read_dir(&right).expect("the solution is there") {
@@ -289,8 +301,16 @@ fn the_states_of_the_reference_solution_are_as_many_as_are_known() {
                 .expect("it is JSON");
         assert_eq!(counted["states"], states, "{count}");
         assert_eq!(counted["outcome"], "space-exhausted");
+        assert_eq!(counted["exact"], false);
+        assert!(counted["collision_bound"].as_f64() > Some(0.0));
+    }
+    let exact = run_tests(&["lab1", "--submission", &solution, "--count", "2x3:same", "--exact"]);
+    assert_eq!(exact.code, Some(0), "{}", exact.err);
+    for row in ["states  2117", "compared  full states", "collision bound  0.0e0"] {
+        assert!(exact.out.contains(row), "{row} is not in {}", exact.out);
     }
     assert_eq!(run_tests(&["lab1", "--count", "3x2"]).code, Some(2));
+    assert_eq!(run_tests(&["lab1", "--exact"]).code, Some(2), "it goes with --count");
 }
 
 /// A call that goes on until it is told to end.

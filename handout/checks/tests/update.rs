@@ -35,6 +35,37 @@ fn the_course_changes_and_the_student_keeps() {
     assert_eq!(status.lines().collect::<Vec<_>>(), mine);
 }
 
+/// The awk of macOS and BSD understands less than those of Linux.
+#[test]
+fn the_awk_of_bsd_does_as_well() {
+    let awk = run(&mut shell(&std::env::temp_dir(), "command -v original-awk"));
+    if !awk.status.success() {
+        assert!(std::env::var_os("FAULTLAB_REQUIRE_AWK").is_none(), "there is no original-awk");
+        return;
+    }
+    let (student, next) = student_and_next("update-awk");
+    let folder = next.parent().expect("a folder");
+    let shim = "mkdir bin && ln -s \"$(command -v original-awk)\" bin/awk";
+    assert!(run(&mut shell(folder, shim)).status.success());
+    let done = run(&mut shell(&student, "PATH=\"$PWD/../bin:$PATH\" ./scripts/update.sh ../next"));
+    assert!(done.status.success(), "{}", said(&done));
+    assert!(!said(&done).contains("awk"), "{}", said(&done));
+    is_updated(&student);
+}
+
+/// Cargo builds anew what is younger than what it has built.
+#[test]
+fn what_is_placed_is_younger_than_what_was_built() {
+    let (student, next) = student_and_next("update-times");
+    let set = "find . -type f | xargs touch -t 202001010000 && touch ../built";
+    assert!(run(&mut shell(&next, set)).status.success());
+    update(&student, "../next");
+    let time =
+        |path: PathBuf| fs::metadata(path).and_then(|data| data.modified()).expect("it is there");
+    let built = time(student.join("../built"));
+    assert!(time(student.join("labs/lab1-vocabulary/src/lib.rs")) >= built);
+}
+
 #[test]
 fn an_archive_and_a_repository_do_as_well() {
     for (name, pack, from) in [

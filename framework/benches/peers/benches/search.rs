@@ -87,9 +87,34 @@ fn bare_inserts() -> Run {
     })
 }
 
+/// The same inserts sixteen at a time: all places are read before the first is searched, so that the
+/// memory works on many at once.
+fn bare_inserts_in_batches() -> Run {
+    Box::new(|| {
+        let mut table = vec![0_u64; 1 << 27];
+        let inserts = 80_000_000_u64;
+        for first in (0..inserts).step_by(16) {
+            let batch: [u64; 16] = std::array::from_fn(|index| mix(first + index as u64) | 1);
+            let touched =
+                batch.iter().map(|&it| table[(it >> 37) as usize]).fold(0, u64::wrapping_add);
+            std::hint::black_box(touched);
+            for fingerprint in batch {
+                let mut place = (fingerprint >> 37) as usize;
+                while table[place] != 0 && table[place] != fingerprint {
+                    place = (place + 1) & (table.len() - 1);
+                }
+                table[place] = fingerprint;
+            }
+        }
+        std::hint::black_box(&table);
+        (inserts, "inserts into a table of 1 GiB, sixteen at a time".to_owned())
+    })
+}
+
 fn rows() -> Vec<(&'static str, Run)> {
     vec![
         ("hardware: bare inserts", bare_inserts()),
+        ("hardware: bare inserts in batches", bare_inserts_in_batches()),
         (
             "append 3x2: faultlab, 1 thread",
             faultlab(1, || at_most_once::search(3, 2, Keys::Same), at_most_once::submission),
@@ -116,6 +141,26 @@ fn rows() -> Vec<(&'static str, Run)> {
         (
             "append 3x4: faultlab, 1 thread",
             faultlab(1, || at_most_once::search(3, 4, Keys::Same), at_most_once::submission),
+        ),
+        (
+            "append 3x4: faultlab, 1 thread, all orders",
+            faultlab(
+                1,
+                || at_most_once::search(3, 4, Keys::Same).all_orders(),
+                at_most_once::submission,
+            ),
+        ),
+        (
+            "append 4x2: faultlab, 1 thread",
+            faultlab(1, || at_most_once::search(4, 2, Keys::Same), at_most_once::submission),
+        ),
+        (
+            "append 2x8: faultlab, 1 thread",
+            faultlab(1, || at_most_once::search(2, 8, Keys::Same), at_most_once::submission),
+        ),
+        (
+            "append 2x9: faultlab, 1 thread",
+            faultlab(1, || at_most_once::search(2, 9, Keys::Same), at_most_once::submission),
         ),
         (
             "append 3x4: faultlab, 2 threads",

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::trace::show::text::safe;
+use crate::trace::show::words::duration;
 use crate::trace::{SentMessage, SetTimer, Trace, TraceEvent, What};
 
 /// The longest text of a message, command or result that is shown whole, in characters.
@@ -59,22 +60,20 @@ fn in_event(then: &TraceEvent, now: &TraceEvent) -> Option<(String, String)> {
         return Some((format!("{node} {then}"), did(now, "it sends", "it sends nothing more")));
     }
     let timer = |set: &SetTimer| {
-        let ms = |ns: u64| ns as f64 / 1e6;
-        match (set.min_ns, set.max_ns) {
-            (min, max) if min == max => format!("{} in {} ms", short(&set.timer), ms(min)),
-            (min, max) => format!("{} in {} to {} ms", short(&set.timer), ms(min), ms(max)),
-        }
+        let (timer, min, max) = (short(&set.timer), duration(set.min_ns), duration(set.max_ns));
+        if min == max { format!("{timer} in {min}") } else { format!("{timer} in {min} to {max}") }
     };
     if let Some((then, now)) = first_other(&then.timers, &now.timers, timer) {
         let then = did(then, "set the timer", "set no other timer");
         return Some((format!("{node} {then}"), did(now, "it sets", "it sets none")));
     }
     if then.failure != now.failure {
-        let failed = |event: &TraceEvent| match &event.failure {
-            Some(failure) => failure.to_string(),
-            None => "did not fail".to_owned(),
+        let failed = |event: &TraceEvent, verb: &str, not: &str| match &event.failure {
+            Some(failure) => format!("{verb}: {failure}"),
+            None => not.to_owned(),
         };
-        return Some((format!("{node} {}", failed(then)), format!("it {}", failed(now))));
+        let before = format!("{node} {}", failed(then, "failed", "did not fail"));
+        return Some((before, format!("it {}", failed(now, "fails", "does not"))));
     }
     None
 }

@@ -7,7 +7,7 @@
 //! A run of a search is followed event by event (`follow`). It does not survive a message that is no longer sent,
 //! and then says so: that is neither a failure nor a success. A simulated run has time, a network and a scenario
 //! that go on whatever the nodes do; it is run again with the trace as its script (`script`): what the trace
-//! knows arrives and fires when it did then, and for the rest the network decides as it always does. So it
+//! knows is lost, doubled and delayed as it was then, and for the rest the network decides as it always does. So it
 //! comes to its end, where its properties are checked, and says where it first differs (`difference`).
 
 mod difference;

@@ -3,16 +3,18 @@
 //! Steps are matched with steps: the saved trace's delivery of a message with the delivery of the message that was
 //! matched with it, the n-th command of a client with its n-th command. What a step sends and sets is matched with
 //! what the saved step sent and set, by text, else by the name of its kind. What is not found there is matched
-//! with the same text anywhere, for code that now sends it in another step. What is matched arrives and fires when
-//! it did in the saved run. The rest is new, and chance decides about it.
+//! with the same text anywhere, for code that now sends it in another step. What is matched is lost, doubled and
+//! delayed as it was in the saved run, so that it arrives at the same time if it is sent at the same time, and is never
+//! on its way for longer than the network allows. The rest is new, and chance decides about it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::iter;
 
 use super::{Difference, Replay, Verdict, is_same, kind_of};
 use crate::Address;
 use crate::trace::{Ending, Fate, MessageId, TimerId, Trace, What};
 
-/// What was under way when the saved run ended comes this much later, if the new run goes on.
+/// What was under way when the saved run ended would have come this much later.
 const AFTER_THE_END_NS: u64 = 1_000_000;
 
 /// When something happens, and the index of the saved event that it is, if it is one.
@@ -30,7 +32,7 @@ struct Sent {
     at_ns: u64,
     /// How many copies the network made of it.
     copies: usize,
-    /// When copies came to the end of their way, and in which event: handled or lost.
+    /// How long copies were on their way, in nanoseconds, and in which event they were handled or lost.
     arrivals: Vec<(u64, usize)>,
     /// The events in which it was handled, the next one last.
     deliveries: Vec<usize>,
@@ -41,7 +43,8 @@ struct Sent {
 #[derive(Debug)]
 struct Set {
     text: String,
-    /// When it fired, and in which event.
+    at_ns: u64,
+    /// How long it ran, in nanoseconds, and in which event it fired, if it did.
     fired: Option<(u64, usize)>,
     is_taken: bool,
 }
@@ -110,18 +113,20 @@ impl Script {
                 What::Deliver { id, .. } => {
                     if let Some(&place) = sent.get(id) {
                         let message = &mut script.sent[place];
-                        message.arrivals.push((at_ns, index));
+                        message.arrivals.push((at_ns.saturating_sub(message.at_ns), index));
                         message.deliveries.insert(0, index);
                     }
                 }
                 What::Lose { id, .. } => {
                     if let Some(&place) = sent.get(id) {
-                        script.sent[place].arrivals.push((at_ns, index));
+                        let message = &mut script.sent[place];
+                        message.arrivals.push((at_ns.saturating_sub(message.at_ns), index));
                     }
                 }
                 What::Fire { id, .. } => {
                     if let Some(&place) = set.get(id) {
-                        script.set[place].fired = Some((at_ns, index));
+                        let timer = &mut script.set[place];
+                        timer.fired = Some((at_ns.saturating_sub(timer.at_ns), index));
                     }
                 }
                 What::Return { .. }
@@ -155,7 +160,8 @@ impl Script {
             for timer in &event.timers {
                 step.set.push(script.set.len());
                 set.insert(timer.id, script.set.len());
-                script.set.push(Set { text: timer.timer.clone(), fired: None, is_taken: false });
+                let text = timer.timer.clone();
+                script.set.push(Set { text, at_ns, fired: None, is_taken: false });
             }
             script.steps.push(step);
         }
@@ -237,23 +243,15 @@ impl Script {
             .or_else(|| alike(&|other| kind_of(other) == kind_of(&text)))
             .or_else(anywhere)?;
         self.messages.insert(id, place);
-        let after_the_end =
-            Arrival { at_ns: self.end_ns.max(now_ns) + AFTER_THE_END_NS, event: None };
         let sent = &mut self.sent[place];
         sent.is_taken = true;
-        let mut arrivals: Vec<Arrival> = sent
-            .arrivals
-            .iter()
-            .map(|&(at_ns, event)| {
-                // What is sent later than it arrived then is on its way for as long as it was.
-                let late_ns = now_ns.saturating_add(at_ns.saturating_sub(sent.at_ns));
-                let at_ns = if at_ns < now_ns { late_ns } else { at_ns };
-                Arrival { at_ns, event: Some(event) }
-            })
-            .collect();
-        let copies = sent.copies.max(arrivals.len());
-        arrivals.resize(copies, after_the_end);
-        Some(arrivals)
+        let arrival =
+            |(ns, event): (u64, Option<usize>)| Arrival { at_ns: now_ns.saturating_add(ns), event };
+        let copies = sent.copies.max(sent.arrivals.len());
+        let under_way_ns = self.end_ns.saturating_sub(sent.at_ns) + AFTER_THE_END_NS;
+        let known = sent.arrivals.iter().map(|&(ns, event)| (ns, Some(event)));
+        let arrivals = known.chain(iter::repeat((under_way_ns, None))).take(copies).map(arrival);
+        Some(arrivals.collect())
     }
 
     /// The next text is of this timer, which fires between these times. Gives when it does, or `None` when it
@@ -261,6 +259,7 @@ impl Script {
     pub(crate) fn set(
         &mut self,
         id: TimerId,
+        now_ns: u64,
         (earliest_ns, latest_ns): (u64, u64),
     ) -> Option<Arrival> {
         let text = self.texts.pop_front()?;
@@ -276,10 +275,11 @@ impl Script {
         self.timers.insert(id, place);
         let set = &mut self.set[place];
         set.is_taken = true;
-        let (at_ns, event) = match set.fired {
-            Some((at_ns, event)) => (at_ns, Some(event)),
-            None => (self.end_ns + AFTER_THE_END_NS, None),
+        let (ns, event) = match set.fired {
+            Some((ns, event)) => (ns, Some(event)),
+            None => (self.end_ns.saturating_sub(set.at_ns) + AFTER_THE_END_NS, None),
         };
+        let at_ns = now_ns.saturating_add(ns);
         // Its duration may be another now.
         Some(Arrival { at_ns: at_ns.clamp(earliest_ns, latest_ns), event })
     }

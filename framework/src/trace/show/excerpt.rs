@@ -58,7 +58,7 @@ impl Excerpt {
         };
         let places = if about.is_empty() { quota } else { quota / 2 };
         take(&mut chosen, (0..count).rev().filter(own), places);
-        if about.is_empty() {
+        if about.is_empty() && focus.call.is_none() {
             take(&mut chosen, (0..count).rev(), quota);
         }
         let mut nodes = BTreeSet::new();
@@ -176,6 +176,12 @@ impl Focus {
             }
         }
         let mut focus = nothing;
+        // The words may be about somebody for whom a node that stands alone was asked: then they name its result.
+        let is_named =
+            |event: &TraceEvent| event.what.node().is_some_and(|node| named.contains(&node));
+        if best.is_none() && !trace.events.iter().any(is_named) {
+            best = told_result(trace, seen).map(|(call, returned)| (1, call, Some(returned)));
+        }
         if let Some((_, call, returned)) = best {
             focus.call = Some(call);
             focus.client = trace.events[call].what.node();
@@ -225,6 +231,28 @@ impl Focus {
         }
         about
     }
+}
+
+/// The last call whose result `seen` tells, and its return.
+fn told_result(trace: &Trace, seen: &str) -> Option<(usize, usize)> {
+    let mut calls: BTreeMap<Address, usize> = BTreeMap::new();
+    let mut told = None;
+    for (index, event) in trace.events.iter().enumerate() {
+        match &event.what {
+            What::Command { node, .. } => {
+                calls.insert(*node, index);
+            }
+            What::Return { node, result, .. } => {
+                let bare = result.strip_prefix("Some(").and_then(|rest| rest.strip_suffix(')'));
+                let result = bare.unwrap_or(result);
+                if result.chars().count() >= TELLING_CHARS && seen.contains(result) {
+                    told = calls.get(node).map(|&call| (call, index)).or(told);
+                }
+            }
+            _ => {}
+        }
+    }
+    told
 }
 
 /// For each event, whether it could have had a part in one of `ends`.

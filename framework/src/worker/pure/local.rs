@@ -54,10 +54,17 @@ impl<'s> LocalSteps<'s> {
 
     /// One step, its outcome in `scratch`.
     fn step(&self, request: Request<'_>, scratch: &mut Scratch) -> Result<(), StepFailure> {
-        self.once(request, &mut scratch.output, &mut scratch.state)?;
+        let node = self.once(request, &mut scratch.output, &mut scratch.state)?;
         if !self.promises {
             return Ok(());
         }
+        // Of the node itself: what its encoding leaves out is not in one that was read back.
+        if scratch.state != request.state
+            && let Some(broken) = node.broken_promise().map_err(StepFailure::Node)?
+        {
+            return Err(StepFailure::BrokenPromise(broken));
+        }
+        drop(node);
         self.once(request, &mut scratch.second_output, &mut scratch.second_state)?;
         if scratch.state != scratch.second_state || scratch.output != scratch.second_output {
             return Err(StepFailure::NotDeterministic {
@@ -68,16 +75,18 @@ impl<'s> LocalSteps<'s> {
         Ok(())
     }
 
+    /// The node after the step.
     fn once(
         &self,
         request: Request<'_>,
         output: &mut Output,
         state: &mut Vec<u8>,
-    ) -> Result<(), StepFailure> {
+    ) -> Result<Box<dyn HostedNode + '_>, StepFailure> {
         let mut node = self.restore(request.member, request.state).map_err(StepFailure::Node)?;
         node.step(request.event, output).map_err(StepFailure::Node)?;
         state.clear();
-        node.state(state).map_err(StepFailure::Node)
+        node.state(state).map_err(StepFailure::Node)?;
+        Ok(node)
     }
 
     fn outcome(&self, member: usize, state: &[u8], output: &Output) -> String {
@@ -135,27 +144,6 @@ impl PureSteps for LocalSteps<'_> {
         for (_, part) in &parts {
             answers.append(part);
         }
-    }
-
-    fn broken_promises(&self, states: &[(usize, &[u8])]) -> Vec<(usize, StepFailure)> {
-        if !self.promises {
-            return Vec::new();
-        }
-        let mut parts: Vec<_> =
-            pieces(states.len()).into_iter().map(|range| (range, Vec::new())).collect();
-        parallel::for_each(&mut parts, |(range, broken)| {
-            for index in range.clone() {
-                let (member, state) = states[index];
-                let checked = self.restore(member, state).and_then(|node| node.broken_promise());
-                let failure = match checked {
-                    Ok(None) => continue,
-                    Ok(Some(words)) => StepFailure::BrokenPromise(words),
-                    Err(failure) => StepFailure::Node(failure),
-                };
-                broken.push((index, failure));
-            }
-        });
-        parts.into_iter().flat_map(|(_, broken)| broken).collect()
     }
 
     fn observe(

@@ -59,18 +59,10 @@ pub trait PureSteps: Sync {
     fn make(&self, member: usize) -> Result<Vec<u8>, NodeFailure>;
 
     /// Computes the steps of a batch, each by itself. `answers` is cleared first and then has one
-    /// answer for each request, in the same order.
+    /// answer for each request, in the same order. A step that leaves a state which breaks a promise
+    /// (see [`HostedNode::broken_promise`](super::HostedNode::broken_promise)), or that can have two
+    /// outcomes, is a failure.
     fn run(&self, batch: &Batch, answers: &mut Answers);
-
-    /// What members in these states break of the promises that every node makes about its state, in
-    /// words; see [`HostedNode::broken_promise`](super::HostedNode::broken_promise). Of `states`, each
-    /// a member and its encoded state, those are named that break one, or whose code failed
-    /// meanwhile, by their index and in order. An engine asks once for each new state. None, for steps
-    /// that have looked in `run` already.
-    fn broken_promises(&self, states: &[(usize, &[u8])]) -> Vec<(usize, StepFailure)> {
-        let _ = states;
-        Vec::new()
-    }
 
     /// What a member in this state answers to a question of the lab's vocabulary.
     ///

@@ -80,6 +80,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "CLIENTSxAPPENDS:KEYS", conflicts_with_all = ["watch", "list", "breakpoints", "junit"])]
     pub(super) count: Option<CountSpec>,
 
+    /// With --count: compare full states instead of fingerprints of 64 bits (more memory, more time)
+    #[arg(long, requires = "count")]
+    pub(super) exact: bool,
+
     /// Run one test with one seed in one process without limits, for a debugger
     #[arg(long)]
     pub(super) breakpoints: bool,

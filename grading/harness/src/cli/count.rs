@@ -20,9 +20,8 @@ pub(super) fn run(request: &Request<'_>, spec: CountSpec) -> Result<u8> {
     let json = request.args.json.as_deref();
     let mut command = Command::new(&program.file);
     command.args(["--count", &spec.to_string(), &threads]);
-    if json.is_some() {
-        command.arg("json");
-    }
+    command.args(request.args.exact.then_some("exact"));
+    command.args(json.is_some().then_some("json"));
     let output = command
         .stderr(std::process::Stdio::inherit())
         .output()

@@ -9,6 +9,7 @@ mod screen;
 mod selection;
 mod watch;
 
+use std::env;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -113,7 +114,8 @@ fn run(args: &Args, interrupted: &AtomicBool) -> Result<u8> {
     let request = Request { args, workspace, suite: suite.clone(), lab, source };
     if let Some(files) = &args.replay {
         let folder = args.save_traces.clone().flatten();
-        return saved::replay(&request, files, &traces_folder(&request, folder.as_deref()));
+        let folder = traces_folder(&request, folder.as_deref());
+        return saved::replay(&request, files, &folder, interrupted);
     }
     if let Some(spec) = args.count {
         return count::run(&request, spec);
@@ -234,7 +236,9 @@ fn run_once(
         let left = terminal::number_of(left as u64, "test");
         screen.print(&format!("{:>12} before the end; {left} left\n", "Interrupted"));
     }
+    let here = env::current_dir().unwrap_or_default();
     for file in &saved {
+        let file = file.strip_prefix(&here).unwrap_or(file);
         screen.print(&format!("{:>12} {}\n", "Saved", file.display()));
     }
     screen.print(&terminal::advice(&report, !saved.is_empty()));

@@ -3,13 +3,19 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::{BAD_USAGE, NOT_COMPILED, POINTS_LOST, Request, Usage, compile, show_compile_error};
+use super::{
+    ALL_POINTS, BAD_USAGE, NOT_COMPILED, POINTS_LOST, Request, Usage, compile, show_compile_error,
+};
 use crate::build::CompileError;
-use crate::report::{TestReport, paragraph};
+use crate::replayed::Verdict;
+use crate::report::{TestReport, paragraph, style};
 
 /// The ending of a saved trace's name.
 const EXTENSION: &str = "trace";
@@ -34,7 +40,12 @@ pub(super) fn save(
 }
 
 /// Follows these traces, or all saved ones of the lab, with the submission as it is now.
-pub(super) fn replay(request: &Request<'_>, files: &[PathBuf], folder: &Path) -> Result<u8> {
+pub(super) fn replay(
+    request: &Request<'_>,
+    files: &[PathBuf],
+    folder: &Path,
+    interrupted: &AtomicBool,
+) -> Result<u8> {
     let files = if files.is_empty() { saved_in(folder)? } else { files.to_vec() };
     if let Some(missing) = files.iter().find(|file| !file.is_file()) {
         return Err(Usage(format!("there is no file {}", missing.display())).into());
@@ -49,20 +60,67 @@ pub(super) fn replay(request: &Request<'_>, files: &[PathBuf], folder: &Path) ->
     // One process a trace: a node that ends its process ends the replay of no other trace.
     let mut worst = 0;
     for file in &files {
-        let status = Command::new(&program.file)
+        let child = Command::new(&program.file)
             .arg("--replay")
             .arg(file)
-            .status()
+            .spawn()
             .with_context(|| format!("cannot start {}", program.file.display()))?;
-        let code = status.code().and_then(|code| u8::try_from(code).ok());
-        if code.is_none_or(|code| code > BAD_USAGE) {
-            let said =
-                format!("{}: reproduced: a node ended the process ({status})", file.display());
-            let _ = writeln!(anstream::stdout(), "{}", paragraph(&said, 0));
-        }
-        worst = worst.max(code.filter(|&code| code <= BAD_USAGE).unwrap_or(POINTS_LOST));
+        let followed = wait(child, interrupted)?;
+        let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+        let code = match followed {
+            Followed::Verdict(Verdict::Fixed) => ALL_POINTS,
+            Followed::Verdict(Verdict::NotFixed) => POINTS_LOST,
+            Followed::Verdict(Verdict::NoTrace) => BAD_USAGE,
+            Followed::Died(status) => died(&name, &format!("a node ended the process ({status})")),
+            Followed::Hung => died(&name, &format!("a handler did not return within {PATIENCE:?}")),
+            Followed::Interrupted => return Ok(POINTS_LOST),
+        };
+        worst = worst.max(code);
     }
     Ok(worst)
+}
+
+/// How long following a trace may take in real time. It takes seconds at most.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often it is looked whether it is done.
+const GLANCE: Duration = Duration::from_millis(5);
+
+/// How following a trace ended.
+enum Followed {
+    Verdict(Verdict),
+    Died(ExitStatus),
+    Hung,
+    Interrupted,
+}
+
+/// Waits for a program that follows a trace, and ends it when that makes no sense any more.
+fn wait(mut child: Child, interrupted: &AtomicBool) -> Result<Followed> {
+    let started = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            // A Ctrl-C goes to it as well.
+            return Ok(match status.code().and_then(Verdict::of_code) {
+                Some(verdict) => Followed::Verdict(verdict),
+                None if interrupted.load(Ordering::Relaxed) => Followed::Interrupted,
+                None => Followed::Died(status),
+            });
+        }
+        let is_interrupted = interrupted.load(Ordering::Relaxed);
+        if is_interrupted || started.elapsed() > PATIENCE {
+            child.kill()?;
+            child.wait()?;
+            return Ok(if is_interrupted { Followed::Interrupted } else { Followed::Hung });
+        }
+        thread::sleep(GLANCE);
+    }
+}
+
+/// Says how a run took its program with it.
+fn died(name: &str, how: &str) -> u8 {
+    let said = paragraph(&format!("{name}: reproduced: {how}"), 4);
+    let _ = writeln!(anstream::stdout(), "{}", style::paint(style::RED, said));
+    POINTS_LOST
 }
 
 /// A name in pieces, so that test 3.3 comes before test 3.20.

@@ -16,15 +16,18 @@ pub(crate) fn handout(folder: &Path, version: &str, files: &[(&str, &str)]) {
     let mut record = String::new();
     for path in files_below(folder) {
         let path = path.to_string_lossy().into_owned();
+        if path.starts_with("vendor/") && !path.ends_with("/.cargo-checksum.json") {
+            continue;
+        }
         let mine =
             path.starts_with("labs/lab1-work/src/") || path.starts_with("labs/lab2-more/src/");
         let sum = run(&mut shell(folder, &format!("cksum < {path}")));
         let sum = said(&sum);
-        record.push_str(&format!(
-            "{} {} {path}\n",
-            if mine { "student" } else { "course" },
-            sum.trim()
-        ));
+        let (whose, name) = match path.strip_suffix("/.cargo-checksum.json") {
+            Some(folder) => ("crate", folder),
+            None => (if mine { "student" } else { "course" }, &*path),
+        };
+        record.push_str(&format!("{whose} {} {name}\n", sum.trim()));
         if mine {
             let text = fs::read_to_string(folder.join(&path)).expect("read");
             write(&folder.join(".handout/skeleton").join(&path), &text);
@@ -60,6 +63,12 @@ pub(crate) fn student_and_next(name: &str) -> (PathBuf, PathBuf) {
             ("labs/lab1-work/src/begun.rs", "todo one\n"),
             ("labs/lab1-work/src/finished.rs", "todo\n"),
             ("labs/lab1-work/src/untouched.rs", "todo one\n"),
+            ("vendor/newer/.cargo-checksum.json", "{1}"),
+            ("vendor/newer/Cargo.toml", "one"),
+            ("vendor/newer/src/gone.rs", "one"),
+            ("vendor/old/.cargo-checksum.json", "{1}"),
+            ("vendor/old/Cargo.toml", "one"),
+            ("vendor/old/src/lib.rs", "one"),
         ],
     );
     handout(
@@ -73,6 +82,10 @@ pub(crate) fn student_and_next(name: &str) -> (PathBuf, PathBuf) {
             ("labs/lab1-work/src/finished.rs", "todo\n"),
             ("labs/lab1-work/src/untouched.rs", "todo two\n"),
             ("labs/lab2-more/src/lib.rs", "todo\n"),
+            ("vendor/added/.cargo-checksum.json", "{2}"),
+            ("vendor/added/Cargo.toml", "two"),
+            ("vendor/newer/.cargo-checksum.json", "{2}"),
+            ("vendor/newer/Cargo.toml", "two"),
         ],
     );
     let begin = format!(
@@ -106,6 +119,12 @@ pub(crate) fn is_updated(student: &Path) {
     assert_eq!(text("book/page.html"), "two");
     assert!(!student.join("book/old.html").exists());
     assert_eq!(text(".handout/version"), "two\n");
+    let crates = files_below(&student.join("vendor"));
+    let crates: Vec<_> = crates.iter().map(|path| path.to_string_lossy()).collect();
+    let all = ["added", "newer"]
+        .map(|name| [".cargo-checksum.json", "Cargo.toml"].map(|file| format!("{name}/{file}")));
+    assert_eq!(crates, all.concat());
+    assert_eq!(text("vendor/newer/Cargo.toml"), "two");
     // Both had changed it.
     assert_eq!(text("Cargo.toml"), "two");
     assert_eq!(text("Cargo.toml.mine"), "mine");
