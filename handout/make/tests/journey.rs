@@ -101,7 +101,7 @@ fn commands_in_sentences_work(out: &Path, blocks: &[Block]) {
             ["cargo", "nextest", ..] if !nextest => continue,
             ["cargo", "nextest", ..] => &[100],
             ["cargo", "test", ..] => &[101],
-            ["./scripts/run-tests.sh", .., "--help" | "--list" | "--breakpoints"] => &[0],
+            ["./scripts/run-tests.sh", .., "--help" | "--list"] => &[0],
             ["./scripts/run-tests.sh", ..] => &[1],
             _ => &[0],
         };
