@@ -178,6 +178,13 @@ fn a_mistake_that_many_make_does_not_compile_and_has_a_hint() {
         ),
         ("messages.rs", "Clone, Debug, PartialEq, Eq, Hash,", "Debug,", "lacks `Clone`"),
         ("messages.rs", "Serialize, Deserialize)]", "Serialize)]", "lacks `Deserialize`"),
+        // A slip beside it hides nothing.
+        (
+            "messages.rs",
+            "#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]",
+            "fn slip() { println!(\"{}\") }\n#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]",
+            "lacks `Deserialize`",
+        ),
         ("server.rs", "fn on_message(", "fn on_mesage(", "a handler's name is misspelt"),
         ("client.rs", "fn on_timer(", "fn on_timeout(", "a handler's name is misspelt"),
         ("server.rs", "Message::Pong(_) => {}", "", "does not say what to do in every case"),

@@ -114,7 +114,7 @@ const DERIVES: [&str; 7] =
 const FOREIGN: [&str; 6] = ["HashMap<", "HashSet<", "f32", "f64", "Instant", "SystemTime"];
 
 /// The type that a message is about and the derive that it lacks.
-fn lacking(message: &Diagnostic) -> Option<(&str, &'static str)> {
+pub(super) fn lacking(message: &Diagnostic) -> Option<(&str, &'static str)> {
     let between = |before: &str, after: &str| {
         Some(message.message.split_once(before)?.1.split_once(after)?.0)
     };
