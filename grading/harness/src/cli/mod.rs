@@ -9,6 +9,7 @@ mod screen;
 mod selection;
 mod watch;
 
+use std::env;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -237,7 +238,11 @@ fn run_once(
     for file in &saved {
         screen.print(&format!("{:>12} {}\n", "Saved", file.display()));
     }
-    screen.print(&terminal::advice(&report, !saved.is_empty()));
+    let again = match saved[..] {
+        [] => None,
+        _ => Some(args.replay_saved(&env::current_dir()?, &workspace.root)),
+    };
+    screen.print(&terminal::advice(&report, again.as_deref()));
     last.write(&report);
     write_documents(args, &report)?;
     let all = report.points_earned == report.points_possible && !result.interrupted;
