@@ -15,6 +15,9 @@ use crate::trace::{Ending, Fate, MessageId, TimerId, Trace, What};
 /// What was under way when the saved run ended comes this much later, if the new run goes on.
 const AFTER_THE_END_NS: u64 = 1_000_000;
 
+/// How many copies of a message the network makes at most. What a changed file has beyond that does not happen again.
+const COPIES_MAX: usize = 2;
+
 /// When something happens, and the index of the saved event that it is, if it is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Arrival {
@@ -35,6 +38,17 @@ struct Sent {
     /// The events in which it was handled, the next one last.
     deliveries: Vec<usize>,
     is_taken: bool,
+}
+
+impl Sent {
+    /// A copy comes to the end of its way in this event, unless all copies have.
+    fn arrives(&mut self, at_ns: u64, event: usize) -> bool {
+        let is_left = self.arrivals.len() < COPIES_MAX;
+        if is_left {
+            self.arrivals.push((at_ns, event));
+        }
+        is_left
+    }
 }
 
 /// A timer that was set in the saved run.
@@ -108,15 +122,15 @@ impl Script {
                     script.commands.entry(*node).or_default().push(index);
                 }
                 What::Deliver { id, .. } => {
-                    if let Some(&place) = sent.get(id) {
-                        let message = &mut script.sent[place];
-                        message.arrivals.push((at_ns, index));
-                        message.deliveries.insert(0, index);
+                    if let Some(&place) = sent.get(id)
+                        && script.sent[place].arrives(at_ns, index)
+                    {
+                        script.sent[place].deliveries.insert(0, index);
                     }
                 }
                 What::Lose { id, .. } => {
                     if let Some(&place) = sent.get(id) {
-                        script.sent[place].arrivals.push((at_ns, index));
+                        script.sent[place].arrives(at_ns, index);
                     }
                 }
                 What::Fire { id, .. } => {
@@ -237,8 +251,8 @@ impl Script {
             .or_else(|| alike(&|other| kind_of(other) == kind_of(&text)))
             .or_else(anywhere)?;
         self.messages.insert(id, place);
-        let after_the_end =
-            Arrival { at_ns: self.end_ns.max(now_ns) + AFTER_THE_END_NS, event: None };
+        let end_ns = self.end_ns.max(now_ns);
+        let after_the_end = Arrival { at_ns: end_ns.saturating_add(AFTER_THE_END_NS), event: None };
         let sent = &mut self.sent[place];
         sent.is_taken = true;
         let mut arrivals: Vec<Arrival> = sent
@@ -278,7 +292,7 @@ impl Script {
         set.is_taken = true;
         let (at_ns, event) = match set.fired {
             Some((at_ns, event)) => (at_ns, Some(event)),
-            None => (self.end_ns + AFTER_THE_END_NS, None),
+            None => (self.end_ns.saturating_add(AFTER_THE_END_NS), None),
         };
         // Its duration may be another now.
         Some(Arrival { at_ns: at_ns.clamp(earliest_ns, latest_ns), event })
