@@ -16,6 +16,11 @@ fail() {
     exit 1
 }
 
+# A number of things, in words.
+count() {
+    if [ "$1" -eq 1 ]; then say "1 $2"; else say "$1 $2s"; fi
+}
+
 # The checksum and size of a file; nothing if it is not there.
 sum_of() {
     [ -f "$1" ] || return 0
@@ -241,9 +246,10 @@ report() {
     sort -u "$ready/kept" | while read -r name; do
         say "You had changed ${name%.mine*}, a file of the course. It is replaced, and your version is kept as $name."
     done
-    say "This handout is now version $(cat "$record/version"): $(awk 'END { print NR }' "$ready/done") files changed."
+    changed=$(awk 'END { print NR }' "$ready/done")
+    say "This handout is now version $(cat "$record/version"): $(count "$changed" file) changed."
     corrected=$(awk '$1 == "correct" { n++ } END { print n + 0 }' "$ready/now")
-    [ "$corrected" -eq 0 ] || say "$corrected corrections are yours to apply by hand; they are shown above."
+    [ "$corrected" -eq 0 ] || say "$(count "$corrected" correction) to be applied by hand, shown above."
 }
 
 # Makes the update a commit of its own, if this is a git repository. What else was changed stays as it is.

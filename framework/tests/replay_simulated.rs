@@ -9,10 +9,12 @@ use common::{Fault, client, client_node, server, server_node, submission};
 use faultlab::property::{clients_done, max_wait, results_ok};
 use faultlab::simulate::{Intervention, Network, NodeSpec, Options, Origin, Scenario, Simulation};
 use faultlab::trace::replay::{Replay, Verdict};
-use faultlab::trace::{Ending, Sink, Trace, What, file};
+use faultlab::trace::show::{self, diagram};
+use faultlab::trace::{Ending, Sink, Trace, TraceEvent, What, file};
 use faultlab::worker::LocalHost;
 use faultlab::workload::Workload;
 use faultlab::{FaultModel, simulate};
+use proptest::prelude::*;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -23,9 +25,7 @@ fn recorded(scenario: Scenario, seed: u64) -> Trace {
     let nodes = submission();
     Simulation::new(scenario, seed).run(&mut LocalHost::new(&nodes), options);
     // As it comes back from a file.
-    let mut text = Vec::new();
-    file::write(&mut text, &sink.into_trace().expect("a recorded run has a trace")).unwrap();
-    file::read(&text[..]).unwrap()
+    file::read(&written(&sink.into_trace().expect("a recorded run has a trace"))[..]).unwrap()
 }
 
 fn again(scenario: Scenario, saved: &Trace) -> Replay {
@@ -201,4 +201,113 @@ fn what_is_never_sent_any_more_no_longer_applies() {
     };
     assert_eq!(Some(event), first);
     assert!(reason.starts_with("no `Plus` from client"), "{reason}");
+}
+
+/// A change to a trace file, as an editor, a script or a bad disk makes it. Places are parts of 2^16 of the file.
+#[derive(Clone, Debug)]
+enum Change {
+    Byte { at: u16, to: u8 },
+    Number { at: u16, to: u64 },
+    Remove { line: u16 },
+    Repeat { line: u16, times: usize },
+    Move { line: u16, to: u16 },
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let number =
+        prop_oneof![Just(0), Just(1), Just(u64::MAX), Just(u64::MAX - 1), 0..100_u64, any::<u64>()];
+    prop_oneof![
+        1 => (any::<u16>(), any::<u8>()).prop_map(|(at, to)| Change::Byte { at, to }),
+        6 => (any::<u16>(), number).prop_map(|(at, to)| Change::Number { at, to }),
+        2 => any::<u16>().prop_map(|line| Change::Remove { line }),
+        3 => (any::<u16>(), prop_oneof![1..4_usize, 255..258_usize])
+            .prop_map(|(line, times)| Change::Repeat { line, times }),
+        2 => (any::<u16>(), any::<u16>()).prop_map(|(line, to)| Change::Move { line, to }),
+    ]
+}
+
+fn changed(text: Vec<u8>, change: &Change) -> Vec<u8> {
+    let place = |part: u16, of: usize| (usize::from(part) * of) >> 16;
+    let mut lines: Vec<Vec<u8>> =
+        text.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
+    if lines.is_empty() {
+        return text;
+    }
+    match *change {
+        Change::Byte { at, to } => {
+            let mut text = text;
+            let at = place(at, text.len());
+            text[at] = to;
+            return text;
+        }
+        Change::Number { at, to } => {
+            // The next number from there on.
+            let is_digit = |at: &usize| text[*at].is_ascii_digit();
+            let Some(start) = (place(at, text.len())..text.len()).find(is_digit) else {
+                return text;
+            };
+            let end = (start..text.len()).find(|at| !is_digit(at)).unwrap_or(text.len());
+            return [&text[..start], to.to_string().as_bytes(), &text[end..]].concat();
+        }
+        Change::Remove { line } => {
+            lines.remove(place(line, lines.len()));
+        }
+        Change::Repeat { line, times } => {
+            let at = place(line, lines.len());
+            let line = lines[at].clone();
+            lines.splice(at..at, std::iter::repeat_n(line, times));
+        }
+        Change::Move { line, to } => {
+            let line = lines.remove(place(line, lines.len()));
+            lines.insert(place(to, lines.len() + 1), line);
+        }
+    }
+    lines.concat()
+}
+
+/// Follows what is in a file, and shows what came of it; says whether it is a trace.
+fn followed(scenario: Scenario, text: &[u8]) -> bool {
+    let Ok(saved) = file::read(text) else { return false };
+    let replay = again(scenario, &saved);
+    let _ = (replay.verdict.to_string(), replay.difference.map(|it| it.to_string()));
+    let _ = diagram(&replay.trace, &show::Options::default());
+    true
+}
+
+fn written(trace: &Trace) -> Vec<u8> {
+    let mut text = Vec::new();
+    file::write(&mut text, trace).expect("memory takes everything");
+    text
+}
+
+#[test]
+fn a_time_at_the_end_of_all_times_and_too_many_copies_are_survived() {
+    for scenario in [base(Fault::None), crowd(Fault::None, 3)] {
+        let saved = recorded(scenario.clone(), 1);
+        let mut late = saved.clone();
+        late.events.last_mut().expect("it has events").time_ns = Some(u64::MAX);
+        assert!(followed(scenario.clone(), &written(&late)));
+
+        let mut copies = saved;
+        let is_delivery = |event: &TraceEvent| matches!(event.what, What::Deliver { .. });
+        let at = copies.events.iter().position(is_delivery).expect("something is delivered");
+        let delivery = copies.events[at].clone();
+        copies.events.splice(at..at, std::iter::repeat_n(delivery, 255));
+        assert!(followed(scenario, &written(&copies)));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn a_changed_file_is_refused_or_followed_and_never_panics(
+        number in 0..scenarios().len(),
+        seed in 0..20_u64,
+        changes in prop::collection::vec(change(), 1..4),
+    ) {
+        let scenario = scenarios().swap_remove(number);
+        let text = written(&recorded(scenario.clone(), seed));
+        followed(scenario, &changes.iter().fold(text, changed));
+    }
 }

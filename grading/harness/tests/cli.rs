@@ -16,11 +16,12 @@ struct Call {
 }
 
 fn run_tests(arguments: &[&str]) -> Call {
-    let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_run-tests"))
-        .args(arguments)
-        .env("NO_COLOR", "1")
-        .output()
-        .expect("the program is there");
+    call(Command::new(env!("CARGO_BIN_EXE_run-tests")).args(arguments))
+}
+
+fn call(command: &mut Command) -> Call {
+    let Output { status, stdout, stderr } =
+        command.env("NO_COLOR", "1").output().expect("the program is there");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is text");
     Call { code: status.code(), out: text(stdout), err: text(stderr) }
 }
@@ -178,6 +179,13 @@ fn a_mistake_that_many_make_does_not_compile_and_has_a_hint() {
         ),
         ("messages.rs", "Clone, Debug, PartialEq, Eq, Hash,", "Debug,", "lacks `Clone`"),
         ("messages.rs", "Serialize, Deserialize)]", "Serialize)]", "lacks `Deserialize`"),
+        // A slip beside it hides nothing.
+        (
+            "messages.rs",
+            "#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]",
+            "fn slip() { println!(\"{}\") }\n#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]",
+            "lacks `Deserialize`",
+        ),
         ("server.rs", "fn on_message(", "fn on_mesage(", "a handler's name is misspelt"),
         ("client.rs", "fn on_timer(", "fn on_timeout(", "a handler's name is misspelt"),
         ("server.rs", "Message::Pong(_) => {}", "", "does not say what to do in every case"),
@@ -211,7 +219,8 @@ fn a_mistake_that_many_make_does_not_compile_and_has_a_hint() {
 #[test]
 fn a_saved_trace_says_fixed_after_the_fix() {
     let folder = TempDir::new().expect("there is room for a folder");
-    let saved = folder.path().to_str().expect("a path is text");
+    let saved = folder.path().join("my traces");
+    let saved = saved.to_str().expect("a path is text");
     let staff = |path: &str| root().join("grading/staff").join(path).display().to_string();
     let (right, wrong) = (staff("solutions/lab1"), staff("mutants/lab1/duplicates-executed.patch"));
     let run = |submission: &str, more: &[&str]| {
@@ -227,7 +236,16 @@ fn a_saved_trace_says_fixed_after_the_fix() {
     let lanes = "The results that no order of the commands explains:";
     assert!(failed.out.contains(lanes), "{}", failed.out);
 
-    let mut again = run(&wrong, &["--save-traces", saved, "--replay"]);
+    // As it is advised to.
+    let script = "./scripts/run-tests.sh";
+    let advised =
+        failed.out.lines().find(|line| line.contains(script) && line.contains("--replay"));
+    let mut again = call(
+        Command::new("sh")
+            .arg("-c")
+            .arg(advised.expect("advice").replace(script, env!("CARGO_BIN_EXE_run-tests")))
+            .current_dir(root()),
+    );
     again.out = in_one_line(&again.out);
     assert_eq!(again.code, Some(1), "{}", again.err);
     assert_eq!(again.out.matches(".trace: reproduced, with event ").count(), 3, "{}", again.out);
@@ -278,7 +296,7 @@ fn a_saved_trace_says_fixed_after_the_fix() {
     );
     assert!(renamed.out.contains("no `Request` from client"), "{}", renamed.out);
 
-    fs::write(folder.path().join("bad.trace"), "nonsense").expect("it can be written");
+    fs::write(Path::new(saved).join("bad.trace"), "nonsense").expect("it can be written");
     let refused = run(&right, &["--save-traces", saved, "--replay"]);
     assert_eq!(refused.code, Some(2));
     assert!(refused.err.contains("line 1"), "{}", refused.err);

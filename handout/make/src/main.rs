@@ -66,7 +66,7 @@ fn make(root: &Path, out: &Path, args: &Args) -> Result<()> {
         // `copy` keeps the permissions: scripts stay executable.
         fs::copy(root.join(&file.from), &to).with_context(|| file.from.clone())?;
     }
-    manifest::fit(out)?;
+    manifest::fit(root, out)?;
     book::build(&root.join("handout"), &out.join("book"))?;
     publish::settle_dependencies(out, args.vendor)?;
     record::write(out, &publish::version(root)?, args.updates.as_deref())?;

@@ -7,19 +7,30 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, TableLike};
 
-/// Fits all manifests in `out`.
-pub(super) fn fit(out: &Path) -> Result<()> {
+/// Fits all manifests in `out`, which were copied from `course`.
+pub(super) fn fit(course: &Path, out: &Path) -> Result<()> {
     let root = out.join("Cargo.toml");
-    let members = edit(&root, |manifest| fit_workspace(manifest, out))?;
-    let mut names = Vec::new();
-    for member in members {
+    let (there, gone) = edit(&root, |manifest| fit_workspace(manifest, out))?;
+    for member in there {
         let folder = out.join(member);
-        names.push(edit(&folder.join("Cargo.toml"), |manifest| fit_crate(manifest, &folder))?);
+        edit(&folder.join("Cargo.toml"), |manifest| fit_crate(manifest, &folder))?;
     }
+    let gone: Vec<String> =
+        gone.iter().map(|member| name_of(&course.join(member))).collect::<Result<_>>()?;
     edit(&root, |manifest| {
-        fit_profiles(manifest, &names);
+        fit_profiles(manifest, &gone);
         Ok(())
     })
+}
+
+/// The name of the crate in a folder.
+fn name_of(folder: &Path) -> Result<String> {
+    let path = folder.join("Cargo.toml");
+    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let manifest: DocumentMut = text.parse().with_context(|| path.display().to_string())?;
+    let name = manifest.get("package").and_then(|package| package.get("name"));
+    let name = name.and_then(Item::as_str).context("a crate has a name");
+    Ok(name.with_context(|| path.display().to_string())?.to_owned())
 }
 
 fn edit<T>(path: &Path, change: impl FnOnce(&mut DocumentMut) -> Result<T>) -> Result<T> {
@@ -30,13 +41,18 @@ fn edit<T>(path: &Path, change: impl FnOnce(&mut DocumentMut) -> Result<T>) -> R
     Ok(changed)
 }
 
-/// Leaves the members and dependencies that are there. What `cargo test` takes by default are the labs.
-fn fit_workspace(manifest: &mut DocumentMut, out: &Path) -> Result<Vec<String>> {
+/// Leaves the members and dependencies that are there. What `cargo test` takes by default are the labs. Returns
+/// the members that are there, and those that were taken out.
+fn fit_workspace(manifest: &mut DocumentMut, out: &Path) -> Result<(Vec<String>, Vec<String>)> {
     let workspace = manifest["workspace"].as_table_mut().context("no workspace")?;
     let members = workspace["members"].as_array_mut().context("no members")?;
-    members.retain(|member| member.as_str().is_some_and(|path| out.join(path).exists()));
-    let there: Vec<String> =
-        members.iter().filter_map(|member| member.as_str().map(str::to_owned)).collect();
+    let (there, gone): (Vec<String>, Vec<String>) = members
+        .iter()
+        .filter_map(|member| member.as_str().map(str::to_owned))
+        .partition(|path| out.join(path).exists());
+    members.retain(|member| {
+        member.as_str().is_some_and(|path| there.iter().any(|there| there == path))
+    });
 
     let labs: Array = there.iter().filter(|path| path.starts_with("labs/")).collect();
     workspace.insert("default-members", labs.into());
@@ -48,18 +64,18 @@ fn fit_workspace(manifest: &mut DocumentMut, out: &Path) -> Result<Vec<String>> 
     if let Some(dependencies) = workspace["dependencies"].as_table_like_mut() {
         remove(dependencies, |_, dependency| !is_there(dependency));
     }
-    Ok(there)
+    Ok((there, gone))
 }
 
-/// Leaves the profiles' settings for crates that are there: Cargo warns of others each time.
-fn fit_profiles(manifest: &mut DocumentMut, names: &[String]) {
+/// Leaves the profiles' settings but those for members that are `gone`: Cargo warns of these each time.
+fn fit_profiles(manifest: &mut DocumentMut, gone: &[String]) {
     let Some(profiles) = manifest.get_mut("profile").and_then(Item::as_table_like_mut) else {
         return;
     };
     for (_, profile) in profiles.iter_mut() {
         let Some(profile) = profile.as_table_like_mut() else { continue };
         if let Some(packages) = profile.get_mut("package").and_then(Item::as_table_like_mut) {
-            remove(packages, |name, _| name != "*" && !names.iter().any(|there| there == name));
+            remove(packages, |name, _| gone.iter().any(|gone| gone == name));
             if packages.is_empty() {
                 profile.remove("package");
             }
@@ -67,9 +83,8 @@ fn fit_profiles(manifest: &mut DocumentMut, names: &[String]) {
     }
 }
 
-/// Leaves the targets whose files are there, and the dependencies for tests that are still used. Returns
-/// the crate's name.
-fn fit_crate(manifest: &mut DocumentMut, folder: &Path) -> Result<String> {
+/// Leaves the targets whose files are there, and the dependencies for tests that are still used.
+fn fit_crate(manifest: &mut DocumentMut, folder: &Path) -> Result<()> {
     for (kind, folder_of_kind) in [("test", "tests"), ("bench", "benches"), ("example", "examples")]
     {
         let Some(targets) = manifest.get_mut(kind).and_then(Item::as_array_of_tables_mut) else {
@@ -96,8 +111,7 @@ fn fit_crate(manifest: &mut DocumentMut, folder: &Path) -> Result<String> {
             manifest.remove("dev-dependencies");
         }
     }
-    let name = manifest.get("package").and_then(|package| package.get("name"));
-    Ok(name.and_then(Item::as_str).context("a crate has a name")?.to_owned())
+    Ok(())
 }
 
 fn keep_targets(targets: &mut ArrayOfTables, keep: impl Fn(&str, Option<&str>) -> bool) {
@@ -138,15 +152,21 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_taken_out() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let out = folder.path();
+        let (course, folder) = (tempfile::tempdir(), tempfile::tempdir());
+        let (course, folder) = (course.expect("a folder"), folder.expect("a folder"));
+        let (course, out) = (course.path(), folder.path());
+        fs::create_dir(course.join("staff")).expect("made");
+        let staff = "[package]\nname = \"course-staff\"\n";
+        fs::write(course.join("staff/Cargo.toml"), staff).expect("written");
         for (path, text) in [
             (
                 "Cargo.toml",
                 "[workspace]\nmembers = [\"labs/a\", \"staff\"]\ndefault-members = [\"staff\"]\n\
                  [workspace.dependencies]\na = { path = \"labs/a\" }\ns = { path = \"staff\" }\n\
-                 serde = \"1\"\n[profile.lab.package.staff]\nopt-level = 1\n\
-                 [profile.dev.package.a]\nopt-level = 1\n",
+                 serde = \"1\"\n[profile.lab.package.course-staff]\nopt-level = 1\n\
+                 [profile.dev.package.a]\nopt-level = 1\n\
+                 [profile.dev.package.serde_json]\nopt-level = 3\n\
+                 [profile.dev.package.\"*\"]\nopt-level = 2\n",
             ),
             (
                 "labs/a/Cargo.toml",
@@ -159,13 +179,15 @@ mod tests {
             fs::create_dir_all(out.join(path).parent().expect("a folder")).expect("made");
             fs::write(out.join(path), text).expect("written");
         }
-        fit(out).expect("fits");
+        fit(course, out).expect("fits");
         let read = |path| fs::read_to_string(out.join(path)).expect("read");
         assert_eq!(
             read("Cargo.toml"),
             "[workspace]\nmembers = [\"labs/a\"]\ndefault-members = [\"labs/a\"]\n\
              [workspace.dependencies]\na = { path = \"labs/a\" }\nserde = \"1\"\n\
-             [profile.dev.package.a]\nopt-level = 1\n"
+             [profile.dev.package.a]\nopt-level = 1\n\
+             [profile.dev.package.serde_json]\nopt-level = 3\n\
+             [profile.dev.package.\"*\"]\nopt-level = 2\n"
         );
         assert_eq!(
             read("labs/a/Cargo.toml"),

@@ -64,7 +64,28 @@ fn commands_do_what_it_says(copy: &Path) {
     for file in ["index.html", "summary.csv", "ada/feedback.html", "bob/feedback.md"] {
         assert!(copy.join("results").join(file).is_file(), "{file}");
     }
+    commands_in_sentences_work(copy);
     fs::remove_dir_all(submissions).expect("it is ours");
+}
+
+/// What a sentence tells to type is typed here, or by the test that is named.
+fn commands_in_sentences_work(copy: &Path) {
+    for command in common::commands_in_sentences(&root().join("handout/instructors/src")) {
+        let line = match command.split(' ').next().unwrap_or_default() {
+            "./scripts/grade.sh" => command.replace("STUDENT", "bob"),
+            // The journey through the students' book, and the tests of update.sh.
+            "./scripts/submit.sh" | "./scripts/update.sh" => continue,
+            // .ci/run has both of them as steps.
+            "./scripts/test.sh" | "./scripts/make-gradescope.sh" => continue,
+            // The lab is added below.
+            "./scripts/run-tests.sh" if command.ends_with("lab9") => continue,
+            // Compiles all mutants: grading/staff/tests tries them all.
+            "cargo" if command.contains("faultlab-staff") => continue,
+            _ => command.clone(),
+        };
+        let done = run(&mut shell(copy, &line));
+        assert!(done.status.success(), "{command}: {}", said(&done));
+    }
 }
 
 fn tiny_lab_is_graded_and_its_mutants_are_caught(copy: &Path) {

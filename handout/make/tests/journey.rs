@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::{blocks, handout, root, run, said, shell, target};
+use common::{Block, blocks, handout, root, run, said, shell, target};
 
 #[test]
 fn the_book_is_followed() {
@@ -44,6 +44,8 @@ fn the_book_is_followed() {
             }
         }
     }
+
+    commands_in_sentences_work(out, &blocks);
 
     // From here on the lab is somebody's who made the mistake that the book debugs.
     let source = out.join("labs/lab1-clientserver/src");
@@ -80,6 +82,33 @@ fn the_book_is_followed() {
     let unknown = run(&mut shell(out, "./scripts/submit.sh lab7"));
     assert_eq!(unknown.status.code(), Some(2));
     assert!(said(&unknown).contains("no lab `lab7`"), "{}", said(&unknown));
+}
+
+/// What a table or a sentence tells to type works as well as what stands in a block.
+fn commands_in_sentences_work(out: &Path, blocks: &[Block]) {
+    let commands = common::commands_in_sentences(&root().join("handout/src"));
+    assert!(commands.len() >= 10, "only {commands:?}");
+    let nextest = run(&mut shell(out, "cargo nextest --version")).status.success();
+    for command in commands {
+        let is_block = |block: &Block| block.commands.lines().any(|line| line == command);
+        if blocks.iter().any(is_block) {
+            continue;
+        }
+        // The skeleton fails, and each tool has its own way to say so.
+        let codes: &[i32] = match command.split(' ').collect::<Vec<_>>()[..] {
+            // Needs the network.
+            ["cargo", "fetch"] => continue,
+            ["cargo", "nextest", ..] if !nextest => continue,
+            ["cargo", "nextest", ..] => &[100],
+            ["cargo", "test", ..] => &[101],
+            ["./scripts/run-tests.sh", .., "--help" | "--list"] => &[0],
+            ["./scripts/run-tests.sh", ..] => &[1],
+            _ => &[0],
+        };
+        let done = run(&mut shell(out, &command));
+        let code = done.status.code().unwrap_or(-1);
+        assert!(codes.contains(&code), "{command}: exit code {code}\n{}", said(&done));
+    }
 }
 
 /// Starts a command that goes on, saves a file, and waits until it has run again.

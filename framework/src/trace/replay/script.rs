@@ -17,6 +17,9 @@ use crate::trace::{Ending, Fate, MessageId, TimerId, Trace, What};
 /// What was under way when the saved run ended would have come this much later.
 const AFTER_THE_END_NS: u64 = 1_000_000;
 
+/// How many copies of a message the network makes at most. What a changed file has beyond that does not happen again.
+const COPIES_MAX: usize = 2;
+
 /// When something happens, and the index of the saved event that it is, if it is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Arrival {
@@ -37,6 +40,17 @@ struct Sent {
     /// The events in which it was handled, the next one last.
     deliveries: Vec<usize>,
     is_taken: bool,
+}
+
+impl Sent {
+    /// A copy comes to the end of its way in this event, unless all copies have.
+    fn arrives(&mut self, at_ns: u64, event: usize) -> bool {
+        let is_left = self.arrivals.len() < COPIES_MAX;
+        if is_left {
+            self.arrivals.push((at_ns.saturating_sub(self.at_ns), event));
+        }
+        is_left
+    }
 }
 
 /// A timer that was set in the saved run.
@@ -111,16 +125,15 @@ impl Script {
                     script.commands.entry(*node).or_default().push(index);
                 }
                 What::Deliver { id, .. } => {
-                    if let Some(&place) = sent.get(id) {
-                        let message = &mut script.sent[place];
-                        message.arrivals.push((at_ns.saturating_sub(message.at_ns), index));
-                        message.deliveries.insert(0, index);
+                    if let Some(&place) = sent.get(id)
+                        && script.sent[place].arrives(at_ns, index)
+                    {
+                        script.sent[place].deliveries.insert(0, index);
                     }
                 }
                 What::Lose { id, .. } => {
                     if let Some(&place) = sent.get(id) {
-                        let message = &mut script.sent[place];
-                        message.arrivals.push((at_ns.saturating_sub(message.at_ns), index));
+                        script.sent[place].arrives(at_ns, index);
                     }
                 }
                 What::Fire { id, .. } => {
@@ -248,7 +261,7 @@ impl Script {
         let arrival =
             |(ns, event): (u64, Option<usize>)| Arrival { at_ns: now_ns.saturating_add(ns), event };
         let copies = sent.copies.max(sent.arrivals.len());
-        let under_way_ns = self.end_ns.saturating_sub(sent.at_ns) + AFTER_THE_END_NS;
+        let under_way_ns = self.end_ns.saturating_sub(sent.at_ns).saturating_add(AFTER_THE_END_NS);
         let known = sent.arrivals.iter().map(|&(ns, event)| (ns, Some(event)));
         let arrivals = known.chain(iter::repeat((under_way_ns, None))).take(copies).map(arrival);
         Some(arrivals.collect())
@@ -275,9 +288,10 @@ impl Script {
         self.timers.insert(id, place);
         let set = &mut self.set[place];
         set.is_taken = true;
+        let until_the_end_ns = self.end_ns.saturating_sub(set.at_ns);
         let (ns, event) = match set.fired {
             Some((ns, event)) => (ns, Some(event)),
-            None => (self.end_ns.saturating_sub(set.at_ns) + AFTER_THE_END_NS, None),
+            None => (until_the_end_ns.saturating_add(AFTER_THE_END_NS), None),
         };
         let at_ns = now_ns.saturating_add(ns);
         // Its duration may be another now.

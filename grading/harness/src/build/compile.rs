@@ -246,10 +246,10 @@ fn understand(said: Said) -> Result<(), CompileError> {
     rendered.insert_str(0, &messages);
     let left_out = shown.iter().filter(|&&shown| !shown).count();
     if left_out > 0 {
-        let (errors, follow) =
-            if left_out == 1 { ("error", "follows") } else { ("errors", "follow") };
-        rendered
-            .push_str(&format!("{left_out} more {errors} that {follow} from these not shown\n\n"));
+        let errors = if left_out == 1 { "error" } else { "errors" };
+        rendered.push_str(&format!(
+            "{left_out} more {errors} that may follow from these not shown\n\n"
+        ));
     }
     let mut shown = shown.into_iter();
     diagnostics.retain(|_| shown.next().unwrap_or(true));

@@ -1,27 +1,39 @@
 //! Which of the compiler's messages are worth reading: those that follow from another are left out.
 
-use super::hints::Diagnostic;
+use super::hints::{Diagnostic, lacking};
 
 /// For each message, whether it is shown.
 ///
-/// After an error of the parser the compiler goes on with what it could read, and misses the derives of a type
-/// that it could not. And what one type lacks is said again for each node that uses it.
+/// Where the compiler went on after it could not read a type, derives of other crates could not either, and what
+/// they would have given the type is missed. And what one type lacks is said again for each node that uses it.
 pub(super) fn essential(diagnostics: &[Diagnostic]) -> Vec<bool> {
-    let is_unread = diagnostics.iter().any(|message| message.code.is_none());
-    let is_about_traits =
-        |message: &Diagnostic| matches!(message.code.as_deref(), Some("E0277" | "E0369" | "E0599"));
+    let is_unread = diagnostics.iter().any(is_of_a_parser);
     let mut shown: Vec<&Diagnostic> = Vec::new();
     diagnostics
         .iter()
         .map(|message| {
-            let follows = is_about_traits(message)
-                && (is_unread || shown.iter().any(|other| other.message == message.message));
+            let follows = lacked_bound(message).is_some_and(|derive| {
+                is_unread && matches!(derive, "Serialize" | "Deserialize")
+                    || shown.iter().any(|other| other.message == message.message)
+            });
             if !follows {
                 shown.push(message);
             }
             !follows
         })
         .collect()
+}
+
+/// Whether it says what could not be read. Many messages have no code, such as those about what is to be printed.
+fn is_of_a_parser(message: &Diagnostic) -> bool {
+    let starts = |words: &&str| message.message.starts_with(words);
+    message.code.is_none() && ["expected ", "unexpected "].iter().any(starts)
+}
+
+/// The derive that is missed, if that is all that it says: one cure whatever their number.
+fn lacked_bound(message: &Diagnostic) -> Option<&'static str> {
+    let is_bound = message.message.starts_with("the trait bound ");
+    lacking(message).filter(|_| is_bound).map(|(_, derive)| derive)
 }
 
 #[cfg(test)]
@@ -54,5 +66,36 @@ mod tests {
         let unknown = message(Some("E0425"), "cannot find value `number` in this scope");
         let said = [hash.clone(), eq, unknown.clone(), hash, unknown];
         assert_eq!(essential(&said), [true, true, true, false, true]);
+    }
+
+    #[test]
+    fn what_cannot_be_printed_hides_nothing() {
+        let lacks = message(Some("E0277"), "the trait bound `Message: Serialize` is not satisfied");
+        let unknown = message(Some("E0599"), "no method named `inser` found for struct `Vec`");
+        for slip in [
+            "1 positional argument in format string, but no arguments were given",
+            "invalid format string: expected `}` but string was terminated",
+            "cannot find macro `prinln` in this scope",
+        ] {
+            let said = [message(None, slip), lacks.clone(), unknown.clone()];
+            assert_eq!(essential(&said), [true; 3], "{slip}");
+        }
+        // Nor does what cannot be read hide other mistakes.
+        let compared = message(Some("E0277"), "can't compare `&u64` with `u64`");
+        let said = [message(None, "expected `,`"), unknown, compared, lacks];
+        assert_eq!(essential(&said), [true, true, true, false]);
+    }
+
+    #[test]
+    fn one_mistake_made_twice_is_two_mistakes() {
+        for (code, text) in [
+            ("E0599", "no method named `inser` found for struct `BTreeMap` in the current scope"),
+            ("E0369", "binary operation `==` cannot be applied to type `Message`"),
+            ("E0277", "can't compare `&u64` with `u64`"),
+            ("E0277", "the trait bound `Message: Ord` is not satisfied"),
+        ] {
+            let said = [message(Some(code), text), message(Some(code), text)];
+            assert_eq!(essential(&said), [true, true], "{text}");
+        }
     }
 }

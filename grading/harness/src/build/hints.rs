@@ -16,8 +16,10 @@ impl Diagnostic {
         self.code.as_deref() == Some(code)
     }
 
+    /// Whether it has this text, and not as the end of a longer name.
     fn says(&self, text: &str) -> bool {
-        self.rendered.contains(text)
+        let in_name = |character: char| character.is_alphanumeric() || character == '_';
+        self.rendered.match_indices(text).any(|(at, _)| !self.rendered[..at].ends_with(in_name))
     }
 }
 
@@ -68,7 +70,8 @@ const MISTAKES: &[Mistake] = &[
     },
     Mistake {
         made: |message| {
-            let is_foreign = |of: &str| FOREIGN.iter().any(|foreign| of.starts_with(foreign));
+            let is_foreign =
+                |of: &str| FOREIGN.iter().any(|foreign| of.split('<').next() == Some(foreign));
             lacking(message).is_some_and(|(of, _)| !is_foreign(of))
         },
         hint: Hint::Derives,
@@ -111,19 +114,27 @@ const DERIVES: [&str; 7] =
     ["Clone", "Debug", "PartialEq", "Eq", "Hash", "Serialize", "Deserialize"];
 
 /// Types to which nobody can add a derive, and about which other hints say more.
-const FOREIGN: [&str; 6] = ["HashMap<", "HashSet<", "f32", "f64", "Instant", "SystemTime"];
+const FOREIGN: [&str; 6] = ["HashMap", "HashSet", "f32", "f64", "Instant", "SystemTime"];
 
 /// The type that a message is about and the derive that it lacks.
-fn lacking(message: &Diagnostic) -> Option<(&str, &'static str)> {
-    let between = |before: &str, after: &str| {
-        Some(message.message.split_once(before)?.1.split_once(after)?.0)
-    };
-    let (of, name) = match message.code.as_deref()? {
-        "E0277" => between("the trait bound `", "` is not satisfied")
+pub(super) fn lacking(message: &Diagnostic) -> Option<(&str, &'static str)> {
+    let Diagnostic { code, message, rendered } = message;
+    let (of, name) = match code.as_deref()? {
+        "E0277" => between(message, "the trait bound `", "` is not satisfied")
             .and_then(|bound| bound.split_once(": "))
-            .or_else(|| Some((between("`", "` doesn't implement")?, "Debug")))
-            .or_else(|| Some((between("can't compare `", "`")?, "PartialEq")))?,
-        "E0369" => (between("cannot be applied to type `", "`")?, "PartialEq"),
+            .or_else(|| between(message, "`", "`")?.split_once("` doesn't implement `"))
+            .or_else(|| {
+                let (of, with) =
+                    between(message, "can't compare `", "`")?.split_once("` with `")?;
+                // Two types are compared by mistake, and an order is no derive of a message.
+                let is_equality = of == with && rendered.contains(&format!("`{of} == {with}`"));
+                is_equality.then_some((of, "PartialEq"))
+            })?,
+        // Said of `==` and `!=` alone, and only of a type to which a derive can be added.
+        "E0369" => {
+            let missing = "an implementation of `PartialEq` might be missing for `";
+            (rendered.split_once(missing)?.1.split_once('`')?.0, "PartialEq")
+        }
         _ => return None,
     };
     // `serde::Deserialize<'de>` is `Deserialize`.
@@ -132,6 +143,11 @@ fn lacking(message: &Diagnostic) -> Option<(&str, &'static str)> {
     // Of `messages::Vote<u64>` the path is left out, of `Vec<messages::Vote>` nothing.
     let path = of.split('<').next()?.rfind("::").map_or(0, |at| at + 2);
     Some((&of[path..], name))
+}
+
+/// What a text has between its first `before` and its last `after`.
+fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    Some(text.split_once(before)?.1.rsplit_once(after)?.0)
 }
 
 /// Says which derives are missing, and of what if it is one type.
@@ -209,5 +225,77 @@ mod tests {
         let said = hints(&[lacks("f64: Hash"), lacks("std::time::Instant: Hash")]);
         assert_eq!(said.len(), 2, "{said:?}");
         assert!(said[0].contains("Count in integers"), "{}", said[0]);
+    }
+
+    /// A message of this code, whose first line is all but the note below it.
+    fn said(code: &str, message: &str, note: &str) -> Diagnostic {
+        let rendered = format!("error[{code}]: {message}\n{note}");
+        Diagnostic { code: Some(code.to_owned()), message: message.to_owned(), rendered }
+    }
+
+    #[test]
+    fn what_a_comparison_or_a_print_lacks_is_known() {
+        for (message, of, derive) in [
+            (said("E0277", "`messages::Vote` doesn't implement `Debug`", ""), "Vote", "Debug"),
+            (
+                said(
+                    "E0277",
+                    "can't compare `Vote` with `Vote`",
+                    "no implementation for `Vote == Vote`",
+                ),
+                "Vote",
+                "PartialEq",
+            ),
+            (
+                said(
+                    "E0369",
+                    "binary operation `!=` cannot be applied to type `Option<&Vote>`",
+                    "note: an implementation of `PartialEq` might be missing for `Vote`",
+                ),
+                "Vote",
+                "PartialEq",
+            ),
+        ] {
+            assert_eq!(lacking(&message), Some((of, derive)), "{message:?}");
+        }
+    }
+
+    #[test]
+    fn what_no_derive_cures_has_no_hint() {
+        for message in [
+            said("E0277", "`Message` doesn't implement `std::fmt::Display`", ""),
+            said("E0277", "can't compare `&u64` with `u64`", "no implementation for `&u64 == u64`"),
+            said(
+                "E0277",
+                "can't compare `Vote` with `Vote`",
+                "no implementation for `Vote < Vote` and `Vote > Vote`",
+            ),
+            said(
+                "E0369",
+                "binary operation `<` cannot be applied to type `Vote`",
+                "note: an implementation of `PartialOrd` might be missing for `Vote`",
+            ),
+            said("E0369", "binary operation `==` cannot be applied to type `&dyn Fn()`", ""),
+            said("E0369", "binary operation `+` cannot be applied to type `Vote`", ""),
+        ] {
+            assert_eq!(hints(&[message.clone()]), [] as [String; 0], "{message:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_starts_or_ends_as_a_foreign_one_is_not_foreign() {
+        for name in [
+            "InstantReply",
+            "MyInstant",
+            "f64s",
+            "Half64",
+            "Leaf64",
+            "HashMapped",
+            "MyHashMap<u64>",
+        ] {
+            let said = hints(&[lacks(&format!("messages::{name}: Hash"))]);
+            assert_eq!(said.len(), 1, "{said:?}");
+            assert!(said[0].starts_with(&format!("`{name}`, which is part")), "{said:?}");
+        }
     }
 }

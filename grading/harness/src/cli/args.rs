@@ -1,6 +1,6 @@
 //! What can be asked for on the command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use faultlab_suites::{SEED, SEEDS};
@@ -117,6 +117,24 @@ impl Args {
         }
         command
     }
+
+    /// The command that follows the runs again that were saved, given in the workspace's `root`, which may not be
+    /// where this one was given.
+    pub(super) fn replay_saved(&self, here: &Path, root: &Path) -> String {
+        let option = |name: &str, path: Option<&Path>| match path {
+            Some(path) => {
+                let path = if here == root { path.to_owned() } else { here.join(path) };
+                format!(" --{name} {}", quoted(&path.display().to_string()))
+            }
+            None => String::new(),
+        };
+        format!(
+            "./scripts/run-tests.sh {}{}{} --replay",
+            self.lab,
+            option("submission", self.submission.as_deref()),
+            option("save-traces", self.save_traces.as_ref().and_then(Option::as_deref)),
+        )
+    }
 }
 
 /// A word for a shell.
@@ -144,6 +162,26 @@ mod tests {
         assert_eq!(folder(&["--save-traces"]), Some(None));
         assert_eq!(folder(&["--save-traces", "--replay"]), Some(None));
         assert_eq!(folder(&["--save-traces", "mine"]), Some(Some(PathBuf::from("mine"))));
+    }
+
+    #[test]
+    fn saved_runs_are_followed_again_where_they_are() {
+        let command = |line: &[&str], here: &str| {
+            let line = ["run-tests.sh", "lab1"].iter().chain(line);
+            let args = Args::try_parse_from(line).expect("it is usage");
+            args.replay_saved(Path::new(here), Path::new("/ws"))
+        };
+        assert_eq!(command(&["--save-traces"], "/ws"), "./scripts/run-tests.sh lab1 --replay");
+        let line = ["--submission", "my work", "--save-traces", "mine"];
+        assert_eq!(
+            command(&line, "/ws"),
+            "./scripts/run-tests.sh lab1 --submission 'my work' --save-traces mine --replay"
+        );
+        assert_eq!(
+            command(&line, "/ws/labs"),
+            "./scripts/run-tests.sh lab1 --submission '/ws/labs/my work' \
+             --save-traces /ws/labs/mine --replay"
+        );
     }
 
     #[test]

@@ -241,7 +241,11 @@ fn run_once(
         let file = file.strip_prefix(&here).unwrap_or(file);
         screen.print(&format!("{:>12} {}\n", "Saved", file.display()));
     }
-    screen.print(&terminal::advice(&report, !saved.is_empty()));
+    let again = match saved[..] {
+        [] => None,
+        _ => Some(args.replay_saved(&env::current_dir()?, &workspace.root)),
+    };
+    screen.print(&terminal::advice(&report, again.as_deref()));
     last.write(&report);
     write_documents(args, &report)?;
     let all = report.points_earned == report.points_possible && !result.interrupted;

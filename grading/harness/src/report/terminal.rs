@@ -178,24 +178,27 @@ pub fn summary(report: &Report, changes: &[String], took: Duration, verbose: boo
     text
 }
 
-/// What can be done with the runs that were shown: keep them, or follow them again if they are kept.
+/// What can be done with the runs that were shown: keep them, or if they are kept, follow them `again` with this
+/// command.
 #[must_use]
-pub fn advice(report: &Report, are_saved: bool) -> String {
+pub fn advice(report: &Report, again: Option<&str>) -> String {
     if report.tests.iter().all(|test| test.excerpt.is_none()) {
         return String::new();
     }
-    let what = if are_saved {
-        format!(
-            "After a change, ./scripts/run-tests.sh {} --replay says of each of these runs whether it \
-             still breaks",
-            report.lab
-        )
-    } else {
-        "--save-traces keeps the runs shown above, so that --replay can follow them again after a \
-         change"
-            .to_owned()
+    let what = match again {
+        Some(_) => "After a change, this says of each of these runs whether it still breaks:",
+        None => {
+            "--save-traces keeps the runs shown above, so that --replay can follow them again after \
+             a change"
+        }
     };
-    paint(DIM, format!("{:>STATUS_COLUMNS$} {}\n", "Runs", paragraph(&what, STATUS_COLUMNS + 1)))
+    let what = paragraph(what, STATUS_COLUMNS + 1);
+    let mut text = paint(DIM, format!("{:>STATUS_COLUMNS$} {what}\n", "Runs"));
+    if let Some(command) = again {
+        // In one line, so that it can be copied.
+        text.push_str(&format!("{:STATUS_COLUMNS$} {}\n", "", paint(BOLD, command)));
+    }
+    text
 }
 
 /// What handlers cost, where that was measured.

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -157,4 +158,26 @@ pub fn blocks(source: &Path) -> Vec<Block> {
         }
     }
     blocks
+}
+
+/// The commands that stand in sentences and tables of a book: what is marked as code and begins as a command
+/// does. (Where there is a colon in it, it is what a shell says about a command.)
+pub fn commands_in_sentences(source: &Path) -> BTreeSet<String> {
+    let mut commands = BTreeSet::new();
+    for file in files_below(source) {
+        if file.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
+        let text = fs::read_to_string(source.join(&file)).expect("a chapter");
+        // Every other piece is a block.
+        for sentences in text.split("\n```").step_by(2) {
+            let code = sentences.split('`').skip(1).step_by(2);
+            let is_command = |code: &&str| {
+                let starts = ["./scripts/", "cargo ", "chmod ", "git "];
+                starts.iter().any(|start| code.starts_with(start)) && !code.contains(": ")
+            };
+            commands.extend(code.filter(is_command).map(str::to_owned));
+        }
+    }
+    commands
 }
