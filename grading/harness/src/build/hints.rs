@@ -278,7 +278,7 @@ mod tests {
             said("E0369", "binary operation `==` cannot be applied to type `&dyn Fn()`", ""),
             said("E0369", "binary operation `+` cannot be applied to type `Vote`", ""),
         ] {
-            assert_eq!(hints(&[message.clone()]), [] as [String; 0], "{message:?}");
+            assert_eq!(hints(std::slice::from_ref(&message)), [] as [String; 0], "{message:?}");
         }
     }
 
