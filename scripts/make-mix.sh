@@ -1,7 +1,7 @@
 #!/bin/sh
-# Writes out a class of N submissions of a lab, to try the grader on: the right solutions, usual and
-# unusual, the mutants and the hostile submissions, taken in turn, and from the start again until there are
-# N. Each has a comment of its own in each file, so that no two are the same to the grader.
+# Writes out a class of N submissions of a lab, to try the grader on: right solutions, usual and unusual, and
+# mutants in turn, but one in 25 is hostile, and each kind is taken from the start again when it is used up.
+# Each submission has a comment of its own in each file, so that no two are the same to the grader.
 set -eu
 
 usage() {
@@ -41,24 +41,32 @@ if [ -d "$staff/hostile/$lab" ]; then
     "$root/scripts/make-mutants.sh" "$lab" --out "$scratch/hostile" --hostile >&2
 fi
 
-# One of each kind in turn, as long as a kind has some left, so that any N is a mix.
 for kind in right mutant hostile; do
     for folder in "$scratch/$kind"/*/; do
-        [ -d "$folder" ] && printf '%s/%s\n' "$kind" "$(basename "$folder")"
-    done | awk -v kind="$kind" '{ print NR "\t" kind "\t" $0 }'
-done | sort -s -n -k 1,1 | cut -f 3 >"$scratch/list"
-distinct=$(wc -l <"$scratch/list")
+        [ ! -d "$folder" ] || basename "$folder"
+    done >"$scratch/$kind.list"
+done
 
 mkdir -p "$out"
+rights=0 mutants=0 hostiles=0
 number=0
 while [ "$number" -lt "$count" ]; do
-    name=$(sed -n "$((number % distinct + 1))p" "$scratch/list")
-    copy=$((number / distinct + 1))
-    to=$out/$(printf '%s' "$name" | tr / -)-$copy
-    cp -R "$scratch/$name" "$to"
+    number=$((number + 1))
+    if [ $((number % 25)) -eq 0 ] && [ -s "$scratch/hostile.list" ]; then
+        kind=hostile turn=$hostiles hostiles=$((hostiles + 1))
+    elif [ "$rights" -le "$mutants" ]; then
+        kind=right turn=$rights rights=$((rights + 1))
+    else
+        kind=mutant turn=$mutants mutants=$((mutants + 1))
+    fi
+    # Of many that have like names, the first few should not be all alike.
+    distinct=$(wc -l <"$scratch/$kind.list")
+    name=$(sed -n "$((turn * 37 % distinct + 1))p" "$scratch/$kind.list")
+    copy=$((turn / distinct + 1))
+    to=$out/$kind-$name-$copy
+    cp -R "$scratch/$kind/$name" "$to"
     for file in "$to"/*.rs; do
         echo "// Copy $copy." >>"$file"
     done
-    number=$((number + 1))
 done
-echo "$number submissions of $lab written to $out"
+echo "$number submissions of $lab written to $out: $rights right, $mutants mutants, $hostiles hostile"
