@@ -82,6 +82,7 @@ fn hidden_tests_count_and_stay_hidden() {
         assert!(!tests.contains("confidential") && !tests.contains("a-secret-text"), "{tests}");
     }
     let feedback = fs::read_to_string(out.join("wrong/feedback.md")).expect("it is there");
+    assert!(!feedback.contains("\n\n\n"), "{feedback}");
     assert!(feedback.contains("## 9.1 a hidden test\n\n0 of 7 points"), "{feedback}");
     // What is public is still explained, and can be run again without the seed.
     assert!(feedback.contains("./scripts/run-tests.sh lab0 -n 1.1 --only-seed "), "{feedback}");

@@ -108,6 +108,17 @@ fn two_gradings_are_compared_with_the_reason() {
     assert!(text.starts_with("ada: 9.5 -> 10, because of seed ("), "{text}");
     let changes: Value = serde_json::from_str(&read(&seeds.join("regrade.json"))).expect("JSON");
     assert_eq!(changes[0]["student"], "ada");
+    // Another suite and another toolchain, as results of earlier ones tell.
+    let earlier = new.join("ada/result.json");
+    let mut result: Value = serde_json::from_str(&read(&earlier)).expect("JSON");
+    for what in ["suite", "toolchain"] {
+        let hash = &mut result["grading"]["hashes"][what];
+        assert!(hash.is_string());
+        *hash = "another".into();
+    }
+    fs::write(&earlier, result.to_string()).expect("it is written");
+    let (_, text) = staff(&seeds, &["--regrade-diff", &new.display().to_string()]);
+    assert!(text.starts_with("ada: 9.5 -> 10, because of suite, toolchain, seed ("), "{text}");
 }
 
 #[test]

@@ -109,14 +109,13 @@ pub fn html(entry: &Entry<'_>, lab: Lab<'_>) -> String {
 #[must_use]
 pub fn markdown_page(entry: &Entry<'_>, lab: Lab<'_>) -> String {
     let mut text = format!("# {}: {}\n\n", lab.name, markdown(lab.title));
-    text.push_str(&format!("**{}**\n\n", short(entry)));
+    text.push_str(&format!("**{}**\n", short(entry)));
     let attempt = entry.attempt();
-    let submission = attempt.map(|attempt| &attempt.submission);
-    for note in submission.iter().flat_map(|submission| &submission.notes) {
-        text.push_str(&format!("- {}\n", markdown(note)));
-    }
-    for step in entry.grade().iter().flat_map(|grade| &grade.steps) {
-        text.push_str(&format!("- {}\n", markdown(step)));
+    let notes = attempt.map_or(&[][..], |attempt| &attempt.submission.notes);
+    let steps = entry.grade().map_or(&[][..], |grade| &grade.steps);
+    for (index, remark) in notes.iter().chain(steps).enumerate() {
+        let before = if index == 0 { "\n" } else { "" };
+        text.push_str(&format!("{before}- {}\n", markdown(remark)));
     }
     match (entry.status(), attempt.and_then(|attempt| attempt.reason.as_deref())) {
         (Status::InfrastructureError, _) | (_, None) => {}
