@@ -1,8 +1,9 @@
 //! What is known before each test asks for its own runs, where the submission is in other processes.
 //!
 //! There, one run by itself costs an exchange for each event. So all runs of all tests go side by side
-//! first, and those that repeat a seed or record a failing run as well. What comes of it must not differ from what a test would
-//! find by itself: whatever is lost, hangs or differs here is left to the test, which looks closely.
+//! first, and those that repeat a seed or record a failing run as well. What comes of it must not differ
+//! from what a test would find by itself: whatever is lost, hangs or differs here is left to the test,
+//! which looks closely.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
