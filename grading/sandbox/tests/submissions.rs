@@ -118,7 +118,9 @@ impl Host {
         ensure(reference.verdict.held(), &format!("the reference solution: {reference:?}"))?;
         let is_same = resident == *reference && handed.is_none_or(|handed| handed == *reference);
         match row.grade.as_str() {
-            "full" => ensure(is_same, &format!("it behaves in another way: {resident:?}"))?,
+            "full" | "searches" => {
+                ensure(is_same, &format!("it behaves in another way: {resident:?}"))?
+            }
             "less" => ensure(!is_same, "it behaves as the reference solution does")?,
             other => return Err(format!("there is no grade `{other}`").into()),
         }
