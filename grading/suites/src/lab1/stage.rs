@@ -28,6 +28,12 @@ pub(super) fn stage(clients: impl IntoIterator<Item = (Address, Work)>) -> Scena
         .nodes(clients.into_iter().map(|(address, work)| asking(address, work)))
 }
 
+/// Runs until every client that has not crashed has all its answers: two minutes at most, and no longer than
+/// half a minute without an answer, three times what the most patient right solution needs.
+pub(super) fn to_the_end(scenario: Scenario) -> Scenario {
+    scenario.until_done(seconds(120)).until_stalled(seconds(30))
+}
+
 /// A client of the server, with work.
 pub(super) fn asking(address: Address, work: Work) -> NodeSpec {
     NodeSpec::client("client", address, &server(), work)
