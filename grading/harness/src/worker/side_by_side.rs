@@ -223,6 +223,7 @@ fn end(ended: Ended) -> RunEnd {
             remote::Loss::TooSlow(_) => Loss::Hung,
             remote::Loss::Ended(Death::Exited(code)) => Loss::Exited(code),
             remote::Loss::Ended(Death::Signalled(signal)) => Loss::Signalled(signal),
+            remote::Loss::Ended(Death::Flooded) => Loss::Flooded,
             remote::Loss::Ended(death @ Death::Otherwise(_)) => Loss::Nonsense(death.to_string()),
             remote::Loss::Nonsense(what) => Loss::Nonsense(what),
         }),
