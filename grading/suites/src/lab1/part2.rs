@@ -130,7 +130,8 @@ pub(super) fn part() -> Part {
                 .points(3)
                 .by_share_of_seeds()
                 .scenario(|seed| {
-                    let groups = [&[client(1), client(2), client(3)][..], &[server(), client(4)]];
+                    let groups =
+                        [&[client(1), client(2)][..], &[server(), client(3), client(4), client(5)]];
                     let scenario = five_clients(seed, Keys::Shared)
                         .at(ms(30), Intervention::partition(groups))
                         .at(seconds(60), Intervention::Heal);

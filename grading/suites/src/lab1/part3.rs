@@ -197,7 +197,7 @@ pub(super) fn part() -> Part {
                     let conditions = Conditions {
                         drop: Rate::percent(2),
                         duplicate: Rate::percent(2),
-                        latency: Latency::between(ms(15), ms(25))
+                        latency: Latency::between(ms(30), ms(50))
                             .with_slow(Rate::percent(2), ms(300)),
                     };
                     (1..6)
