@@ -149,7 +149,7 @@ pub(super) fn part() -> Part {
                     clients_for_ever(2)
                         .at(crash, Intervention::Crash(server()))
                         .at(seconds(1), Intervention::Start(asking(client(3), newcomer)))
-                        .until(seconds(120))
+                        .until(seconds(75))
                         .check(no_result_after(crash))
                         .check(at_least_once())
                 }),
