@@ -209,6 +209,9 @@ fn anything(number: u64) -> Scenario {
         0 => scenario.until(ms(below(2_000))),
         _ => scenario.until_done(ms(3_000)).linger(ms(below(2) * 40)),
     };
+    if below(2) == 0 {
+        scenario = scenario.until_stalled(ms(5 + below(400)));
+    }
     scenario.check(states())
 }
 

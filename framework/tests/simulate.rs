@@ -219,6 +219,32 @@ fn the_next_messages_can_be_dropped() {
 }
 
 #[test]
+fn a_run_that_has_stalled_ends_early_and_one_that_goes_on_does_not() {
+    let scenario = |crash| {
+        unreliable(Fault::None, 50).when_answered(client(1), 5, crash).until_done(60 * SECOND)
+    };
+    let stuck = scenario(Intervention::Crash(server()));
+    let (outcome, trace) = record(&stuck.clone().until_stalled(4 * SECOND), 1);
+    let last = trace.events.iter().rposition(|event| matches!(event.what, What::Command { .. }));
+    let last_ns = trace.events[last.expect("commands are given")].time_ns.unwrap();
+    let end_ns = trace.events.last().and_then(|event| event.time_ns).unwrap();
+    assert!(end_ns <= last_ns + 4_000_000_000, "{end_ns} after {last_ns}");
+    assert!(end_ns > last_ns + 3_000_000_000, "{end_ns} after {last_ns}");
+    assert!(violation(&outcome).contains("client1 has no result for command "));
+    let (_, patient) = record(&stuck, 1);
+    assert!(patient.events.starts_with(&trace.events[..trace.events.len() - 1]));
+    assert!(patient.events.len() > 2 * trace.events.len());
+
+    // Something that is still to be done to the run may set it going again.
+    let (c, s) = (client(1), server());
+    let mended = unreliable(Fault::None, 50)
+        .at(millis(20), Intervention::Cut { from: c, to: s })
+        .at(20 * SECOND, Intervention::Heal)
+        .until_stalled(4 * SECOND);
+    assert!(run(&mended, 1).verdict.held());
+}
+
+#[test]
 fn a_crashed_node_stays_silent() {
     let scenario = unreliable(Fault::None, 50)
         .when_answered(client(1), 5, Intervention::Crash(server()))

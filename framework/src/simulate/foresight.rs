@@ -54,7 +54,7 @@ impl Simulation {
             }
         }
         let horizon_ns = self.now_ns.saturating_add(self.network.shortest_latency_ns());
-        let by_ns = horizon_ns.min(self.scenario.deadline_ns);
+        let by_ns = horizon_ns.min(self.deadline_ns());
         for (at_ns, planned) in self.queue.next_planned(LOOKED_AT_MAX) {
             if at_ns > by_ns || busy.iter().all(|&is_busy| is_busy) || self.may_end(busy) {
                 return;

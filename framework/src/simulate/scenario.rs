@@ -197,6 +197,7 @@ pub struct Scenario {
     pub(crate) until_done: bool,
     pub(crate) linger_ns: u64,
     pub(crate) deadline_ns: u64,
+    pub(crate) stalled_ns: u64,
     pub(crate) checks: Vec<Property>,
     pub(crate) limits: Limits,
 }
@@ -220,6 +221,7 @@ impl Scenario {
             until_done: true,
             linger_ns: 0,
             deadline_ns: ns(Duration::from_secs(60)),
+            stalled_ns: u64::MAX,
             checks: Vec::new(),
             limits: Limits::default(),
         }
@@ -291,6 +293,16 @@ impl Scenario {
     pub fn until_done(mut self, deadline: Duration) -> Self {
         self.until_done = true;
         self.deadline_ns = ns(deadline);
+        self
+    }
+
+    /// Lets a run that ends when all clients are done end also when it has stalled: no client has been
+    /// given a command or a result for `time`, and no intervention is planned any more. Whoever still
+    /// waits would most likely wait until the deadline. `time` should be longer than any wait of a
+    /// right solution.
+    #[must_use]
+    pub fn until_stalled(mut self, time: Duration) -> Self {
+        self.stalled_ns = ns(time);
         self
     }
 

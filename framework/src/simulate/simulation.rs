@@ -48,6 +48,8 @@ pub struct Simulation {
     pub(super) triggers: Vec<(Address, u64, usize)>,
     /// Interventions of the timeline that are still to come.
     timeline_left: usize,
+    /// When a client was last given a command or a result, or something was done to the run.
+    moved_ns: u64,
     /// Whether something has happened since it was last found that not all is done.
     may_be_done: bool,
     pub(super) phase: Phase,
@@ -158,6 +160,7 @@ impl Simulation {
             timers_ever: 0,
             triggers: Vec::new(),
             timeline_left: 0,
+            moved_ns: 0,
             may_be_done: true,
             phase: Phase::Running,
             verdict: None,
@@ -254,7 +257,8 @@ impl Simulation {
                 self.phase = Phase::Lingering;
                 self.queue.plan(self.now_ns.saturating_add(self.scenario.linger_ns), Planned::Over);
             }
-            match self.queue.take(self.scenario.deadline_ns) {
+            let deadline_ns = self.deadline_ns();
+            match self.queue.take(deadline_ns) {
                 Some((at_ns, Planned::Over)) => {
                     self.now_ns = at_ns;
                     self.phase = Phase::Checking { next: 0 };
@@ -268,10 +272,21 @@ impl Simulation {
                     }
                 }
                 None => {
-                    self.now_ns = self.scenario.deadline_ns;
+                    self.now_ns = deadline_ns;
                     self.phase = Phase::Checking { next: 0 };
                 }
             }
+        }
+    }
+
+    /// When the run ends at the latest. It can only become later.
+    pub(super) fn deadline_ns(&self) -> u64 {
+        let deadline_ns = self.scenario.deadline_ns;
+        let may_stall = self.scenario.until_done && self.timeline_left == 0;
+        if may_stall && self.phase == Phase::Running {
+            deadline_ns.min(self.moved_ns.saturating_add(self.scenario.stalled_ns))
+        } else {
+            deadline_ns
         }
     }
 
@@ -300,6 +315,7 @@ impl Simulation {
                     let address = participant.address();
                     let client = participant.client.as_mut().expect("a command is for a client");
                     client.call(seed, address, now_ns);
+                    self.moved_ns = now_ns;
                 }
                 Next::Step(slot)
             }
@@ -368,6 +384,7 @@ impl Simulation {
 
     fn intervene(&mut self, index: usize) {
         self.may_be_done = true;
+        self.moved_ns = self.now_ns;
         let intervention = self.scenario.timeline[index].1.clone();
         match &intervention {
             Intervention::Check(_) => {
@@ -832,6 +849,7 @@ impl Simulation {
             return;
         }
         client.take(result, now_ns);
+        self.moved_ns = now_ns;
         let answered = client.answered;
         self.may_be_done |= client.is_done();
         self.digest.bytes(result);

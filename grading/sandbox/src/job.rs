@@ -35,7 +35,8 @@ impl Job {
     /// A submission's binary in nodes mode: it computes, and talks on its standard input. To be started
     /// with [`Sandbox::start_nodes`](crate::Sandbox::start_nodes).
     ///
-    /// One GiB of memory, a stack of 16 MiB (as at home), five minutes of CPU time, no files.
+    /// 512 MiB of memory, a stack of 16 MiB (as at home), five minutes of CPU time, no files, and 64 MiB of
+    /// output, after which it is ended.
     #[must_use]
     pub fn nodes(program: impl Into<PathBuf>) -> Self {
         Self {
@@ -47,7 +48,7 @@ impl Job {
             folder: None,
             scratch_bytes: None,
             limits: Limits {
-                memory_bytes: 1024 * MIB,
+                memory_bytes: 512 * MIB,
                 stack_bytes: 16 * MIB,
                 cpu_s: 300,
                 file_bytes: 0,
@@ -57,8 +58,8 @@ impl Job {
             system_calls: SystemCalls::Nodes,
             wall_max: Duration::from_secs(600),
             output_bytes_max: 64 << 10,
-            // Above what anybody prints to understand their own program; then there is nobody who reads.
-            printed_max: 4 << 30,
+            // Above what anybody prints to understand their own program; then it is ended.
+            printed_max: 64 * MIB,
         }
     }
 

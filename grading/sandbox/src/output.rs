@@ -40,15 +40,17 @@ struct Kept {
     tail: VecDeque<u8>,
     left_out: u64,
     ended: bool,
+    flooded: bool,
 }
 
 impl Drain {
     /// Keeps at most `bytes_max` of what `stream` brings, half from its beginning and half from its
-    /// end. After `total_max` bytes it stops reading and closes the stream.
+    /// end. After `total_max` bytes it calls `flooded`, stops reading and closes the stream.
     pub(crate) fn start(
         mut stream: impl Read + Send + 'static,
         bytes_max: usize,
         total_max: u64,
+        flooded: impl FnOnce() + Send + 'static,
     ) -> io::Result<Self> {
         let drain = Self { shared: Arc::default() };
         let shared = Arc::clone(&drain.shared);
@@ -70,6 +72,10 @@ impl Drain {
                 }
                 changed.notify_all();
             }
+            if total >= total_max {
+                lock().flooded = true;
+                flooded();
+            }
             drop(stream);
             lock().ended = true;
             changed.notify_all();
@@ -86,6 +92,11 @@ impl Drain {
             kept.head.remove(0);
         }
         is_first
+    }
+
+    /// Whether more came than may.
+    pub(crate) fn is_flooded(&self) -> bool {
+        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner).flooded
     }
 
     /// What was kept, once the stream has ended or after `limit`: something that outlived the program
@@ -131,7 +142,7 @@ mod tests {
     use super::*;
 
     fn printed(bytes: &'static [u8], bytes_max: usize) -> Printed {
-        Drain::start(bytes, bytes_max, u64::MAX).unwrap().finish(Duration::from_secs(10))
+        Drain::start(bytes, bytes_max, u64::MAX, || {}).unwrap().finish(Duration::from_secs(10))
     }
 
     #[test]
@@ -143,9 +154,21 @@ mod tests {
     }
 
     #[test]
+    fn too_much_is_told_once_and_not_read_on() {
+        let (told, asked) = std::sync::mpsc::channel();
+        let flooded = move || told.send(()).unwrap();
+        let drain = Drain::start(io::repeat(b'x'), 100, 1 << 20, flooded).unwrap();
+        let printed = drain.finish(Duration::from_secs(10));
+        assert!(drain.is_flooded());
+        assert_eq!(asked.iter().count(), 1);
+        let kept = (printed.head.len() + printed.tail.len()) as u64;
+        assert_eq!(kept + printed.left_out, 1 << 20);
+    }
+
+    #[test]
     fn the_first_byte_is_there_before_the_end() {
         let (reader, mut writer) = io::pipe().unwrap();
-        let drain = Drain::start(reader, 100, u64::MAX).unwrap();
+        let drain = Drain::start(reader, 100, u64::MAX, || {}).unwrap();
         assert!(!drain.take_first(b'x', Duration::from_millis(10)));
         io::Write::write_all(&mut writer, b"xy").unwrap();
         assert!(drain.take_first(b'x', Duration::from_secs(10)));

@@ -125,6 +125,9 @@ impl Life for Confined {
     fn end(&mut self, grace: Duration) -> Death {
         let status = self.wait_for(self.started.elapsed() + grace);
         self.kill();
+        if self.output.is_flooded() {
+            return Death::Flooded;
+        }
         match status.map(|status| self.describe(status)) {
             Some(Ended::Exited(code)) => Death::Exited(code),
             Some(Ended::Signalled(signal)) => Death::Signalled(signal),

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
 use crate::job::Job;
@@ -136,6 +137,19 @@ pub struct TierTooLow {
     findings: String,
 }
 
+/// Where the grader finds its own programs.
+fn path() -> OsString {
+    std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into())
+}
+
+/// Where a program of the system is. A program with a path is started without copying this process first,
+/// which costs more than the start itself where the process is large.
+fn found_in_path(program: &str) -> PathBuf {
+    let path = path();
+    let mut candidates = std::env::split_paths(&path).map(|folder| folder.join(program));
+    candidates.find(|candidate| candidate.is_file()).unwrap_or_else(|| program.into())
+}
+
 /// User ids that programs get when the grader is root: out of the ranges for people and services.
 const USERS: std::ops::Range<u32> = 61_184..65_520;
 
@@ -242,7 +256,14 @@ impl Sandbox {
         let child = command.spawn()?;
         // It holds our copies of the pipe's end.
         drop(command);
-        let output = Drain::start(reader, job.output_bytes_max, job.printed_max)?;
+        // By a descriptor, since the number may be another program's by then.
+        let descriptor = Pid::from_child(&child);
+        let descriptor = pidfd_open(descriptor, PidfdFlags::empty()).ok();
+        let end = move || {
+            // Where the system has no such descriptors, the program finds its output closed.
+            let _ = descriptor.map(|program| pidfd_send_signal(program, Signal::KILL));
+        };
+        let output = Drain::start(reader, job.output_bytes_max, job.printed_max, end)?;
         let is_tree = self.means.namespaces != Namespaces::None;
         let mut confined = Confined { child, output, started, wall_max: job.wall_max, is_tree };
         if confined.output.take_first(READY, START_MAX) {
@@ -293,7 +314,7 @@ impl Sandbox {
         let mut line: Vec<OsString> = Vec::new();
         match self.means.namespaces {
             Namespaces::BubblewrapAsRoot | Namespaces::Bubblewrap => {
-                line.push("bwrap".into());
+                line.push(found_in_path("bwrap").into());
                 line.extend(BUBBLEWRAP.map(OsString::from));
                 if user.is_some() {
                     line.extend(BUBBLEWRAP_AS_ROOT.map(OsString::from));
@@ -338,9 +359,8 @@ impl Sandbox {
         }
         // What starts the sandbox is found as the grader finds its own programs; the confined program
         // gets another environment.
-        let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
         if is_bubblewrap || self.means.namespaces != Namespaces::None {
-            command.env("PATH", path);
+            command.env("PATH", path());
         }
         Ok(command)
     }

@@ -320,6 +320,17 @@ impl<'f> Fleet<'f> {
         self.last_loss = None;
     }
 
+    /// Ends all processes but the first, and those that were lost. They are started again, empty, when
+    /// they are needed.
+    pub fn restart_all_but_first(&mut self) {
+        self.replace_lost();
+        for (number, process) in self.processes.iter_mut().enumerate().skip(1) {
+            *process = None;
+            self.outstanding[number].clear();
+        }
+        self.last_loss = None;
+    }
+
     /// The last process that was lost since [`Fleet::restart`], and why, although others may have taken
     /// its place.
     #[must_use]

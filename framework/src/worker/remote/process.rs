@@ -42,6 +42,8 @@ pub enum Death {
     Exited(i32),
     /// By this signal.
     Signalled(i32),
+    /// It was ended because it printed more than a process may.
+    Flooded,
     /// In another way, in words that complete the sentence "the process ...".
     Otherwise(String),
 }
@@ -63,6 +65,7 @@ impl fmt::Display for Death {
                 };
                 write!(f, "was killed by signal {signal}{meaning}")
             }
+            Self::Flooded => f.write_str("printed without end"),
             Self::Otherwise(how) => f.write_str(how),
         }
     }

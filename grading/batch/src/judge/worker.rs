@@ -22,7 +22,7 @@ const FLAG: &str = "--judge";
 const PROCESSES_MAX: usize = 32;
 
 /// How long a frame of questions may take to be answered: real time, far above what one needs.
-const EXCHANGE_MAX: Duration = Duration::from_secs(5);
+const EXCHANGE_MAX: Duration = Duration::from_secs(3);
 
 /// What a judge's worker has to know.
 #[derive(Clone, Debug, Serialize, Deserialize)]

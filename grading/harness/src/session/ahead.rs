@@ -1,7 +1,7 @@
 //! What is known before each test asks for its own runs, where the submission is in other processes.
 //!
 //! There, one run by itself costs an exchange for each event. So all runs of all tests go side by side
-//! first, and those that repeat a seed or record a failing run as well. What comes of it must not differ
+//! first, and those that repeat a seed, show a difference or record a failing run as well. What comes of it must not differ
 //! from what a test would find by itself: whatever is lost, hangs or differs here is left to the test,
 //! which looks closely.
 
@@ -14,7 +14,7 @@ use faultlab_suites::{Body, Test, TestNumber};
 
 use super::{GLANCE, Plan};
 use crate::supervisor::{Answers, Batch, Loss, Patience, Pool};
-use crate::worker::protocol::{Answer, Job, Mode, Request, RunEnd, RunName};
+use crate::worker::protocol::{Answer, Compared, Comparison, Job, Mode, Request, RunEnd, RunName};
 
 /// How long all this may take. A submission that takes longer is slow, and is looked at run by run.
 const AHEAD_MAX: Duration = Duration::from_secs(300);
@@ -37,14 +37,6 @@ impl Known {
         self.repeatable.contains(&test)
     }
 
-    /// The digest of a run that came to its end.
-    fn digest(&self, name: RunName) -> Option<u64> {
-        match self.ends.get(&name) {
-            Some(Ok(Answer::Done(done))) => Some(done.outcome.digest),
-            _ => None,
-        }
-    }
-
     fn has_hangs(&self) -> bool {
         self.ends.values().any(|end| matches!(end, Err(Loss::Hung)))
     }
@@ -61,7 +53,6 @@ pub(super) fn look(plan: &Plan<'_>, pool: &mut Pool, interrupted: &AtomicBool) -
     if !known.has_hangs() {
         ahead.search_all(&searches, &mut known);
     }
-    ahead.repeat_searches(&searches, &mut known);
     known
 }
 
@@ -80,6 +71,26 @@ pub(super) fn record(
     let [Ok(Answer::Recorded(digests))] = &answers[..] else { return BTreeMap::new() };
     let recorded = runs.into_iter().zip(digests);
     recorded.filter_map(|((name, _), digest)| digest.map(|digest| (name, digest))).collect()
+}
+
+/// Repeats these runs, which did not go the same way again, and records where they part. What came of
+/// those that were.
+pub(super) fn compare(
+    plan: &Plan<'_>,
+    pool: &mut Pool,
+    interrupted: &AtomicBool,
+    comparisons: &[Comparison],
+) -> BTreeMap<RunName, Compared> {
+    let mut ahead = Ahead { plan, pool, interrupted, deadline: Instant::now() + AHEAD_MAX };
+    let mut all = BTreeMap::new();
+    // One by one: a test that takes too long leaves those before it their answers.
+    for comparison in comparisons {
+        let answers = ahead.ask(vec![Request::Compare(comparison.clone())]);
+        if let [Ok(Answer::Compared(Some(compared)))] = answers[..] {
+            all.insert(comparison.run, compared);
+        }
+    }
+    all
 }
 
 struct Ahead<'a, 'p> {
@@ -107,7 +118,12 @@ impl Ahead<'_, '_> {
     }
 
     /// Runs every seed of the tests that search. One that loses its worker is not known.
+    ///
+    /// Each step is computed in two processes and compared. The first has run what came before, and the
+    /// other finds nothing of that, so a search need not be repeated to tell whether it can be.
     fn search_all(&mut self, tests: &[&Test], known: &mut Known) {
+        let answers = self.ask(vec![Request::Renew]);
+        let [Ok(Answer::Renewed)] = &answers[..] else { return };
         for name in tests.iter().flat_map(|test| self.names(test)).collect::<Vec<_>>() {
             let answers = self.ask(vec![plain(name)]);
             match answers.into_iter().next() {
@@ -116,39 +132,15 @@ impl Ahead<'_, '_> {
                 Some(Err(_)) => {}
             }
         }
-    }
-
-    /// Repeats a seed of each test that searches, all in the same fresh processes.
-    fn repeat_searches(&mut self, tests: &[&Test], known: &mut Known) {
-        let names: Vec<RunName> =
-            tests.iter().filter_map(|test| self.repeated(test, known)).collect();
-        if names.is_empty() {
-            return;
-        }
-        let requests = [Request::Renew].into_iter().chain(names.iter().copied().map(plain));
-        let answers = self.ask(requests.collect());
-        for (name, answer) in names.into_iter().zip(answers.into_iter().skip(1)) {
-            if let Ok(Answer::Done(done)) = answer
-                && known.digest(name) == Some(done.outcome.digest)
-            {
-                known.repeatable.insert(name.test);
-            }
-        }
+        let is_known = |name: &RunName| known.ends.contains_key(name);
+        let known_tests = tests.iter().filter(|test| self.names(test).iter().all(is_known));
+        known.repeatable.extend(known_tests.map(|test| test.number()));
     }
 
     /// The runs of a test.
     fn names(&self, test: &Test) -> Vec<RunName> {
         let number = test.number();
         self.plan.seeds.of(test).into_iter().map(|seed| RunName { test: number, seed }).collect()
-    }
-
-    /// The run that is repeated of a test of which all is known.
-    fn repeated(&self, test: &Test, known: &Known) -> Option<RunName> {
-        let names = self.names(test);
-        let all = names
-            .iter()
-            .all(|name| known.ends.get(name).is_some_and(|end| !matches!(end, Err(Loss::Hung))));
-        names.into_iter().find(|&name| known.digest(name).is_some()).filter(|_| all)
     }
 
     /// Has a worker do this; nothing comes back if it takes too long.

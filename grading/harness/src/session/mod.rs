@@ -125,6 +125,9 @@ pub fn run(
     if plan.apart {
         let known = ahead::look(plan, &mut pool, interrupted);
         runs.iter_mut().for_each(|run| run.know(&known));
+        let differing: Vec<_> = runs.iter().filter_map(TestRun::to_be_compared).collect();
+        let compared = ahead::compare(plan, &mut pool, interrupted, &differing);
+        runs.iter_mut().for_each(|run| run.know_compared(&compared));
         let failing = runs.iter().filter_map(TestRun::to_be_recorded).collect();
         let recorded = ahead::record(plan, &mut pool, interrupted, failing);
         runs.iter_mut().for_each(|run| run.know_recorded(&recorded));

@@ -14,7 +14,7 @@ use super::determinism::{self, Repetition};
 use super::finding::Finding;
 use crate::report::{HandlerCost, Status, TestReport, excerpt};
 use crate::supervisor::{Answers, Batch, Loss, Patience};
-use crate::worker::protocol::{Answer, Done, Job, Mode, Request, RunName};
+use crate::worker::protocol::{Answer, Compared, Comparison, Done, Job, Mode, Request, RunName};
 
 /// A test whose points depend on every seed ends with the first run that hangs; another with the
 /// second. Each costs seconds, and a node that hangs mostly hangs always.
@@ -88,8 +88,8 @@ pub(super) struct TestRun<'a> {
     ahead: BTreeSet<usize>,
     /// Seeds whose runs were recorded when they were repeated alone.
     recorded: BTreeSet<usize>,
-    /// Whether it is known that runs can be repeated.
-    is_repeatable: bool,
+    /// Whether it is known ahead if runs can be repeated.
+    is_compared: bool,
     /// The next seed to be run.
     next: usize,
     /// Seeds from here on do not count: an earlier one hung.
@@ -122,7 +122,7 @@ impl<'a> TestRun<'a> {
             runs: vec![None; seeds.len()],
             ahead: BTreeSet::new(),
             recorded: BTreeSet::new(),
-            is_repeatable: false,
+            is_compared: false,
             next: 0,
             end: seeds.len(),
             seeds,
@@ -163,16 +163,12 @@ impl<'a> TestRun<'a> {
 
     /// Takes in what is known ahead.
     pub(super) fn know(&mut self, known: &Known) {
-        let hangs =
-            |seed: &u64| matches!(known.end(self.test.number(), *seed), Some(Err(Loss::Hung)));
-        // A test that hangs is run as if nothing were known: which of its runs count depends on the order.
-        if self.seeds.iter().any(hangs) {
-            return;
-        }
-        self.is_repeatable = known.is_repeatable(self.test.number());
+        self.is_compared = known.is_repeatable(self.test.number());
         for index in 0..self.seeds.len() {
             match known.end(self.test.number(), self.seeds[index]) {
                 Some(Ok(answer)) => self.note(index, answer),
+                // It hung when it was alone, but not for as long as what counts.
+                Some(Err(Loss::Hung)) => self.suspects.push((index, Loss::Hung)),
                 Some(Err(loss)) => {
                     let finding = Some(Finding::of_loss(loss, None, ""));
                     self.runs[index] = Some(SeedRun { finding, end: None, searches: Vec::new() });
@@ -183,15 +179,59 @@ impl<'a> TestRun<'a> {
         }
     }
 
+    /// Whether it simulates, and all its runs came to an end ahead.
+    fn is_known(&self) -> bool {
+        self.test.kind() != Kind::Search
+            && self.ahead.len() == self.seeds.len()
+            && self.suspects.is_empty()
+    }
+
+    /// The run to be repeated, if it is known ahead that some run did not go the same way again.
+    pub(super) fn to_be_compared(&self) -> Option<Comparison> {
+        let (index, other) = determinism::checked(&self.ends())?;
+        let trace = |repetition: Repetition| self.trace_path(index, repetition.name());
+        (self.is_known() && !self.is_compared).then(|| Comparison {
+            run: self.name(index),
+            other: self.name(other),
+            traces: [trace(Repetition::Fresh), trace(Repetition::Used)],
+        })
+    }
+
+    /// Takes in what came of comparisons, if they show a difference.
+    pub(super) fn know_compared(&mut self, compared: &BTreeMap<RunName, Compared>) {
+        let Some(Comparison { run, .. }) = self.to_be_compared() else { return };
+        let Some(&Compared { fresh, also_fresh, used }) = compared.get(&run) else { return };
+        let Some((index, _)) = determinism::checked(&self.ends()) else { return };
+        let Some((ordinary, _)) = self.runs[index].as_ref().and_then(|run| run.end) else { return };
+        let repeated = vec![
+            (Repetition::Fresh, Ok(fresh)),
+            (Repetition::Used, Ok(also_fresh)),
+            (Repetition::Used, Ok(used)),
+        ];
+        if !matches!(determinism::judge(ordinary, &repeated), Some(Ok(_))) {
+            return;
+        }
+        self.is_compared = true;
+        self.repeated = repeated;
+        for repetition in [Repetition::Fresh, Repetition::Used] {
+            let trace = self.read_trace(index, repetition.name());
+            self.recorded_repetitions.extend(trace.map(|trace| (repetition, trace)));
+        }
+    }
+
+    /// Whether it is known ahead that a run goes one way and another.
+    fn differs(&self) -> bool {
+        self.is_compared && !self.repeated.is_empty()
+    }
+
     /// The failing run that is shown, and where its trace goes, if that is known ahead.
     pub(super) fn to_be_recorded(&self) -> Option<(RunName, PathBuf)> {
-        if self.test.kind() == Kind::Search || self.ahead.len() < self.seeds.len() {
+        if !self.is_known() || self.differs() {
             return None;
         }
         let index = self.shown()?;
         self.runs[index].as_ref()?.end?;
-        let name = RunName { test: self.test.number(), seed: self.seeds[index] };
-        Some((name, self.trace_path(index, "")))
+        Some((self.name(index), self.trace_path(index, "")))
     }
 
     /// Takes in which failing runs were recorded ahead, each with its digest, and goes on.
@@ -339,6 +379,7 @@ impl<'a> TestRun<'a> {
             Answer::Pulse(_)
             | Answer::SideBySide { .. }
             | Answer::Recorded(_)
+            | Answer::Compared(_)
             | Answer::Renewed => {
                 unreachable!("no answer to a job")
             }
@@ -380,7 +421,7 @@ impl<'a> TestRun<'a> {
     fn plan_checks(&mut self) {
         self.stage = Stage::Checks;
         if let Some((index, other)) = determinism::checked(&self.ends())
-            && !self.is_repeatable
+            && !self.is_compared
         {
             let mut repetitions = vec![(Repetition::Fresh, vec![self.job(index, Mode::Plain)])];
             // A search takes each step twice anyhow; once more is enough for all of it.
@@ -397,7 +438,10 @@ impl<'a> TestRun<'a> {
                 self.tasks.push_back(Task { batch, purpose: Purpose::Repeat(repetition) });
             }
         }
-        if let Some(index) = self.shown() {
+        if let Some(index) = self.shown()
+            && !self.differs()
+            && !self.is_undecided(index)
+        {
             let lost = self.runs[index].as_ref().is_some_and(|run| run.end.is_none());
             let is_recorded = lost && self.recorded.contains(&index);
             if is_recorded {
@@ -412,6 +456,13 @@ impl<'a> TestRun<'a> {
                 self.tasks.push_back(Task { batch, purpose });
             }
         }
+    }
+
+    /// Whether the run is a search that came to a limit, so that there is no run to be shown.
+    fn is_undecided(&self, index: usize) -> bool {
+        let finding = self.runs[index].as_ref().and_then(|run| run.finding.as_ref());
+        self.test.kind() == Kind::Search
+            && finding.is_some_and(|finding| finding.status == Status::Inconclusive)
     }
 
     /// The repetitions are there: if they differ, records two that do.
@@ -432,6 +483,9 @@ impl<'a> TestRun<'a> {
         };
         self.differing = Some(repetition);
         self.irreproducible = Some(determinism::finding(repetition, self.seeds[index], None));
+        if self.differs() {
+            return;
+        }
         let before = match repetition {
             // Side by side, no run was the first in its process: it differs from a fresh one as one
             // that comes after others does.
@@ -548,6 +602,10 @@ impl<'a> TestRun<'a> {
     fn searches(&self, shown: Option<usize>) -> Vec<SearchSummary> {
         let run = self.runs.get(shown.unwrap_or(0)).and_then(Option::as_ref);
         run.map(|run| run.searches.clone()).unwrap_or_default()
+    }
+
+    fn name(&self, index: usize) -> RunName {
+        RunName { test: self.test.number(), seed: self.seeds[index] }
     }
 
     fn job(&self, index: usize, mode: Mode) -> Job {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use faultlab::worker::remote::{Death, Loss, SharedFleet};
 use rustix::process::{Signal, getpid, kill_process};
 
-use super::Shared;
+use super::{EXIT_FLOODED, Shared};
 
 /// The longest that a run may take: real time, a hundred times what any needs. A submission whose every
 /// step is slow, but none too slow by itself, would otherwise take hours.
@@ -25,6 +25,7 @@ pub(super) fn share_the_fate(fleet: &SharedFleet<'_>, shared: &Shared, started: 
     };
     match loss {
         Loss::Ended(Death::Exited(code)) => process::exit(code),
+        Loss::Ended(Death::Flooded) => process::exit(EXIT_FLOODED.into()),
         Loss::Ended(Death::Signalled(signal)) => {
             if let Some(signal) = Signal::from_named_raw(signal) {
                 // Rust's own handler lets a first invalid access pass, to see it again.

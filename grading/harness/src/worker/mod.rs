@@ -137,6 +137,7 @@ fn try_serve(suite: &Suite, code: Code<'_>) -> Result<(), FrameError> {
                     Request::Run(_)
                     | Request::SideBySide(_)
                     | Request::Record(_)
+                    | Request::Compare(_)
                     | Request::Renew => None,
                 }));
                 let answer = panic::catch_unwind(AssertUnwindSafe(|| {
@@ -172,13 +173,17 @@ fn answer(
         (Request::Record(runs), Code::Apart(fleet)) => {
             side_by_side::record(suite, &mut fleet.lock(), runs)
         }
+        (Request::Compare(comparison), Code::Apart(fleet)) => {
+            side_by_side::compare(suite, &mut fleet.lock(), comparison).map(Answer::Compared)
+        }
         (Request::Renew, Code::Apart(fleet)) => {
-            fleet.lock().restart();
+            fleet.lock().restart_all_but_first();
             Ok(Answer::Renewed)
         }
-        (Request::SideBySide(_) | Request::Record(_) | Request::Renew, Code::Here(_)) => {
-            Err("the submission is in the worker's own process".to_owned())
-        }
+        (
+            Request::SideBySide(_) | Request::Record(_) | Request::Compare(_) | Request::Renew,
+            Code::Here(_),
+        ) => Err("the submission is in the worker's own process".to_owned()),
     }
 }
 

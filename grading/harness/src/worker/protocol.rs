@@ -25,7 +25,11 @@ pub enum Request {
     SideBySide(Vec<RunName>),
     /// Run these side by side and record each, its trace in this file. Only for such a worker.
     Record(Vec<(RunName, PathBuf)>),
-    /// End the submission's processes, so that what comes next finds fresh ones. Only for such a worker.
+    /// Repeat a run that did not go the same way again, and record two repetitions, to see where they
+    /// part. Only for such a worker.
+    Compare(Comparison),
+    /// End the submission's processes but the first, so that what comes next finds a used one beside
+    /// fresh ones. Only for such a worker.
     Renew,
 }
 
@@ -36,6 +40,29 @@ pub struct RunName {
     pub test: TestNumber,
     /// The seed.
     pub seed: u64,
+}
+
+/// A run that did not go the same way again: once more in fresh processes, then in other fresh ones,
+/// another run, and there again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// The run.
+    pub run: RunName,
+    /// The one between.
+    pub other: RunName,
+    /// Where the trace of the first repetition goes, and that of the last.
+    pub traces: [PathBuf; 2],
+}
+
+/// The digests of a comparison's runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compared {
+    /// In fresh processes, recorded.
+    pub fresh: u64,
+    /// In other fresh ones.
+    pub also_fresh: u64,
+    /// There again, after the other run, recorded.
+    pub used: u64,
 }
 
 /// Run this test with this seed.
@@ -84,7 +111,9 @@ pub enum Answer {
     },
     /// The digest of each run that was recorded, in order; `None` of those that were not.
     Recorded(Vec<Option<u64>>),
-    /// The submission has no processes now.
+    /// What came of a comparison; `None` if a run was lost or could not be recorded.
+    Compared(Option<Compared>),
+    /// The submission has no process now but the first.
     Renewed,
 }
 

@@ -13,13 +13,13 @@ use faultlab::trace::{Sink, file};
 use faultlab::worker::remote::{self, Death, Fleet};
 use faultlab_suites::{Suite, TestNumber};
 
-use super::protocol::{Answer, RunEnd, RunName};
+use super::protocol::{Answer, Compared, Comparison, RunEnd, RunName};
 use crate::session::hangs_max;
 use crate::supervisor::Loss;
 
 /// How long an exchange may take: real time. A run that hits it is repeated, alone and with more patience,
 /// before it counts, so it can be far shorter than what counts.
-const EXCHANGE_MAX: Duration = Duration::from_secs(1);
+const EXCHANGE_MAX: Duration = Duration::from_millis(500);
 
 /// When so many tests have a run that hangs, no more runs are tried here: each costs seconds.
 const HUNG_TESTS_MAX: usize = 3;
@@ -73,12 +73,48 @@ fn repeat(
     tests.keys().enumerate().filter(|(index, _)| all_same(index)).map(|(_, test)| *test).collect()
 }
 
+/// Repeats a run in fresh processes, in others, and there again after another run. `None` if one is lost.
+pub(super) fn compare(
+    suite: &Suite,
+    fleet: &mut Fleet<'_>,
+    comparison: &Comparison,
+) -> Result<Option<Compared>, String> {
+    let &Comparison { run, other, ref traces } = comparison;
+    let [first, last] = traces;
+    let plain = |fleet: &mut Fleet<'_>, name| -> Result<Option<u64>, String> {
+        let ended = side_by_side(suite, fleet, &[name], &|_| Keep::Nothing)?;
+        Ok(match &ended[..] {
+            [(Some(Ended::Over(outcome)), _)] => Some(outcome.digest),
+            _ => None,
+        })
+    };
+    let recorded = |fleet: &mut Fleet<'_>, trace: &PathBuf| -> Result<Option<u64>, String> {
+        Ok(record_each(suite, fleet, &[(run, trace.clone())])?.pop().flatten())
+    };
+    fleet.restart();
+    let Some(fresh) = recorded(fleet, first)? else { return Ok(None) };
+    fleet.restart();
+    let Some(also_fresh) = plain(fleet, run)? else { return Ok(None) };
+    let Some(_) = plain(fleet, other)? else { return Ok(None) };
+    let used = recorded(fleet, last)?;
+    Ok(used.map(|used| Compared { fresh, also_fresh, used }))
+}
+
 /// Runs these side by side and records each: its trace is in its file then, if it was recorded.
 pub(super) fn record(
     suite: &Suite,
     fleet: &mut Fleet<'_>,
     runs: &[(RunName, PathBuf)],
 ) -> Result<Answer, String> {
+    record_each(suite, fleet, runs).map(Answer::Recorded)
+}
+
+/// The digest of each run that was recorded.
+fn record_each(
+    suite: &Suite,
+    fleet: &mut Fleet<'_>,
+    runs: &[(RunName, PathBuf)],
+) -> Result<Vec<Option<u64>>, String> {
     let names: Vec<RunName> = runs.iter().map(|(name, _)| *name).collect();
     let ended = side_by_side(suite, fleet, &names, &|_| Keep::States)?;
     let over = ended.iter().enumerate().filter_map(|(index, (ended, log))| match ended {
@@ -111,7 +147,7 @@ pub(super) fn record(
             let _ = fs::remove_file(&runs[index].1);
         }
     }
-    Ok(Answer::Recorded(digests))
+    Ok(digests)
 }
 
 /// Writes what was recorded.
@@ -187,6 +223,7 @@ fn end(ended: Ended) -> RunEnd {
             remote::Loss::TooSlow(_) => Loss::Hung,
             remote::Loss::Ended(Death::Exited(code)) => Loss::Exited(code),
             remote::Loss::Ended(Death::Signalled(signal)) => Loss::Signalled(signal),
+            remote::Loss::Ended(Death::Flooded) => Loss::Flooded,
             remote::Loss::Ended(death @ Death::Otherwise(_)) => Loss::Nonsense(death.to_string()),
             remote::Loss::Nonsense(what) => Loss::Nonsense(what),
         }),

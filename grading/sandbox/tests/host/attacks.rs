@@ -38,7 +38,8 @@ pub fn run(name: &str, arguments: &[&str]) -> ExitCode {
             std::hint::spin_loop();
         },
         "sleep" => thread::sleep(Duration::from_secs(1_000)),
-        "print" => print(),
+        "print" => print(1 << 9),
+        "flood" => print(1 << 13),
         "fill" => fill(argument()),
         "silent" => {}
         "panic" => panic!("on purpose"),
@@ -86,11 +87,11 @@ fn depth(number: u64) -> u64 {
     black_box(depth(number + 1)) + 1
 }
 
-/// Prints half a GiB.
-fn print() {
+/// Prints so many lines of 64 KiB between two short ones.
+fn print(lines: usize) {
     let line = [b'x'; 1 << 16];
     println!("the beginning");
-    for _ in 0..1 << 13 {
+    for _ in 0..lines {
         io::stdout().write_all(&line).expect("somebody reads");
     }
     println!("the end");

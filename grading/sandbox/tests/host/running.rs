@@ -28,6 +28,7 @@ pub fn trials() -> Vec<Trial> {
         ("the stack is limited", Tier::Rlimits, the_stack_is_limited),
         ("time is limited", Tier::Rlimits, time_is_limited),
         ("output is kept at both ends", Tier::Rlimits, output_is_kept_at_both_ends),
+        ("what prints without end is ended", Tier::Rlimits, what_prints_without_end_is_ended),
         ("the end is told", Tier::Rlimits, the_end_is_told),
         ("disks do not fill", Tier::Bubblewrap, disks_do_not_fill),
         ("a child that hides dies too", Tier::Namespaces, a_child_that_hides_dies_too),
@@ -147,9 +148,18 @@ fn output_is_kept_at_both_ends(sandbox: &Sandbox) {
     let finished = run(sandbox, &attack("print").output_bytes_max(4_096));
     let printed = finished.printed;
     assert_eq!((printed.head.len(), printed.tail.len()), (2_048, 2_048));
-    assert_eq!(printed.left_out, (1 << 29) + 22 - 4_096);
+    assert_eq!(printed.left_out, (1 << 25) + 22 - 4_096);
     assert!(printed.head.starts_with(b"the beginning\n"));
     assert!(printed.tail.ends_with(b"the end\n"));
+}
+
+fn what_prints_without_end_is_ended(sandbox: &Sandbox) {
+    let finished = run(sandbox, &attack("flood").output_bytes_max(4_096));
+    assert_eq!(finished.ended, Ended::Signalled(9));
+    let printed = finished.printed;
+    assert!(printed.head.starts_with(b"the beginning\n"));
+    let in_all = printed.left_out + 4_096;
+    assert!((64 << 20..65 << 20).contains(&in_all), "{in_all} bytes were taken");
 }
 
 fn the_end_is_told(sandbox: &Sandbox) {

@@ -13,7 +13,7 @@ use lab1_vocabulary::KvResult;
 use super::oracle::{self, at_least_once};
 use super::stage::{
     Work, append, asking, client, clients, get, ms, put, puts_and_appends, seconds, server,
-    sometimes_slow, stage, value,
+    sometimes_slow, stage, to_the_end, value,
 };
 use crate::{Part, SeedContext, Test};
 
@@ -62,7 +62,9 @@ pub(super) fn part() -> Part {
                 .scenario(|seed| {
                     let conditions =
                         Conditions { drop: Rate::percent(40), ..Conditions::reliable() };
+                    // However often in a row a patient client's messages get lost.
                     answered(five_clients(seed, Keys::Shared).conditions(conditions))
+                        .until_stalled(seconds(120))
                 }),
         )
         .test(
@@ -128,11 +130,12 @@ pub(super) fn part() -> Part {
                 .points(3)
                 .by_share_of_seeds()
                 .scenario(|seed| {
-                    let groups = [&[client(1), client(2), client(3)][..], &[server(), client(4)]];
+                    let groups =
+                        [&[client(1), client(2)][..], &[server(), client(3), client(4), client(5)]];
                     let scenario = five_clients(seed, Keys::Shared)
                         .at(ms(30), Intervention::partition(groups))
                         .at(seconds(60), Intervention::Heal);
-                    answered(scenario)
+                    answered(scenario).until_stalled(seconds(120))
                 }),
         )
         .test(
@@ -231,7 +234,7 @@ fn clients_for_ever(count: usize) -> Scenario {
 
 /// Everything is answered, and as it should be.
 fn answered(scenario: Scenario) -> Scenario {
-    scenario.until_done(seconds(120)).check(at_least_once()).check(clients_done())
+    to_the_end(scenario).check(at_least_once()).check(clients_done())
 }
 
 /// How long an answer may take when nothing is in its way any more.

@@ -28,6 +28,12 @@ pub(super) fn stage(clients: impl IntoIterator<Item = (Address, Work)>) -> Scena
         .nodes(clients.into_iter().map(|(address, work)| asking(address, work)))
 }
 
+/// Runs until every client that has not crashed has all its answers: two minutes at most, and a minute at
+/// most without an answer to anybody. Who waits ten seconds before asking again has asked six times by then.
+pub(super) fn to_the_end(scenario: Scenario) -> Scenario {
+    scenario.until_done(seconds(120)).until_stalled(seconds(60))
+}
+
 /// A client of the server, with work.
 pub(super) fn asking(address: Address, work: Work) -> NodeSpec {
     NodeSpec::client("client", address, &server(), work)
