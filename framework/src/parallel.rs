@@ -67,6 +67,9 @@ pub(crate) fn beside<P: Send, R: Send>(
     let work = || {
         while let Some(part) = next() {
             run(part);
+            // What `own` shares out meanwhile comes first: `own` waits for it, and for these parts
+            // only in the end.
+            rayon_core::yield_now();
         }
     };
     rayon_core::scope(|scope| {

@@ -5,7 +5,11 @@ use super::recall::{Glance, Recall};
 use super::settings::Switches;
 use super::sites::Sites;
 use super::view::StateView;
+use crate::parallel;
 use crate::property::{Broken, Property, Scope};
+
+/// How many sites a thread looks at before it is given others.
+const LEARNT_AT_ONCE: usize = 64;
 
 /// What a property is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,26 +88,31 @@ impl Checks {
         if self.by_site == 0 {
             return;
         }
+        let known = self.held.len();
+        self.held.resize(sites.len(), 0);
+        let (properties, new) = (&self.properties, &mut self.held[known..]);
         let members = sites.handlers.steps.roster().len();
-        let mut row = vec![0; members];
-        for id in self.held.len()..sites.len() {
-            let member = sites.handlers.member_of(sites.get(id as u32).state);
-            row[member] = id as u32;
-            let mut held = 0;
-            for (index, (_, property)) in self.properties.iter().enumerate() {
-                let relevant = match property.scope() {
-                    Scope::State => continue,
-                    Scope::EachClient => sites.work.is_client(member),
-                    Scope::EachNode => true,
-                };
-                let holds = !relevant || {
-                    let mut view = StateView::of_one(sites, switches, &row, member);
-                    property.check(&mut view).is_ok()
-                };
-                held |= u64::from(holds) << index;
+        let mut parts: Vec<_> =
+            new.chunks_mut(LEARNT_AT_ONCE).zip((known..).step_by(LEARNT_AT_ONCE)).collect();
+        parallel::for_each(&mut parts, |(part, first)| {
+            let mut row = vec![0; members];
+            for (id, held) in (*first..).zip(part.iter_mut()) {
+                let member = sites.handlers.member_of(sites.get(id as u32).state);
+                row[member] = id as u32;
+                for (index, (_, property)) in properties.iter().enumerate() {
+                    let relevant = match property.scope() {
+                        Scope::State => continue,
+                        Scope::EachClient => sites.work.is_client(member),
+                        Scope::EachNode => true,
+                    };
+                    let holds = !relevant || {
+                        let mut view = StateView::of_one(sites, switches, &row, member);
+                        property.check(&mut view).is_ok()
+                    };
+                    *held |= u64::from(holds) << index;
+                }
             }
-            self.held.push(held);
-        }
+        });
     }
 
     /// Judges a state. `nodes` is its row without the monitor.

@@ -15,8 +15,10 @@
 use std::collections::HashSet;
 
 use super::engine::Engine;
-use super::handlers::Cause;
+use super::handlers::{Cause, Handlers, NONE};
+use super::intern::Lists;
 use super::report::Hint;
+use super::sites::Site;
 use super::timers::{self, Pending};
 use super::work::Work;
 use crate::Address;
@@ -127,8 +129,12 @@ fn tracks(engine: &Engine<'_>, rows: &[u32], stride: usize) -> Vec<Track> {
                 continue;
             }
             engine.sites.causes(site, &mut causes);
+            let site = engine.sites.get(site);
             let mut has_fired = false;
             for &cause in &causes {
+                if is_known_to_rest(&engine.sites.handlers, site, cause) {
+                    continue;
+                }
                 // Timers are listed with the oldest first.
                 if matches!(cause, Cause::Fire(_)) && std::mem::replace(&mut has_fired, true) {
                     continue;
@@ -140,10 +146,28 @@ fn tracks(engine: &Engine<'_>, rows: &[u32], stride: usize) -> Vec<Track> {
     tracks
 }
 
+/// Whether the search's tables have it that a message, delivered again and again, soon changes nothing
+/// more. Mostly they do: no handler has to be asked.
+fn is_known_to_rest(handlers: &Handlers<'_>, site: Site, cause: Cause) -> bool {
+    let mut state = site.state;
+    for _ in 0..TIMES_ALL {
+        match (cause, handlers.peek(state, cause)) {
+            (Cause::Deliver(_), Some(handled)) if handled.set == Lists::EMPTY => {
+                let gave_result = Work::is_waiting(site.worker) && handled.result != NONE;
+                if gave_result || handled.state == state {
+                    return true;
+                }
+                state = handled.state;
+            }
+            _ => return false,
+        }
+    }
+    false
+}
+
 impl Track {
-    fn new(engine: &Engine<'_>, site: u32, cause: Cause) -> Self {
+    fn new(engine: &Engine<'_>, site: Site, cause: Cause) -> Self {
         let handlers = &engine.sites.handlers;
-        let site = engine.sites.get(site);
         let message = match cause {
             Cause::Deliver(message) => Some((
                 handlers.address(handlers.ends(message).0),

@@ -382,10 +382,10 @@ impl<'s> Engine<'s> {
         for &ordinal in ordinals {
             let (node, cause) = self.cause_of(&row, ordinal);
             path.events.push(self.sites.handlers.path_event(node, cause));
-            let (_, step) = self.expander().step_of(&row, ordinal);
+            let (node, step) = self.expander().step_of(&row, ordinal);
             if step.site != super::handlers::NONE {
                 let mut next = Vec::new();
-                self.expander().successor(&row, ordinal, &mut next);
+                self.expander().successor(&row, (node, step), &mut next);
                 row = next;
             }
         }

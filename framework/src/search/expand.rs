@@ -21,12 +21,15 @@ fn watch_word(state: u32) -> u64 {
 }
 
 /// What a successor came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Origin {
     /// The row's position in its round.
     pub(super) row: u32,
     /// The step's position among all steps of that row.
     pub(super) step: u32,
+    /// The node, and where the step is among those of all sites: what the other two stand for.
+    pub(super) node: u32,
+    pub(super) place: u32,
 }
 
 /// The successors of some rows, and what was missing to find all of them.
@@ -93,7 +96,7 @@ impl Expansion {
         self.failures.extend_from_slice(&later.failures);
         self.failures.sort_unstable_by_key(|&(origin, _)| (origin.row, origin.step));
         let (mut left, mut right) = (self.origins.len(), later.origins.len());
-        self.origins.resize(left + right, Origin { row: 0, step: 0 });
+        self.origins.resize(left + right, Origin::default());
         self.fingerprints.resize(left + right, 0);
         // From the back, so that nothing is overwritten before it was moved.
         for place in (0..left + right).rev() {
@@ -161,8 +164,14 @@ impl Expander<'_, '_> {
             }
             tried += steps.len() as u64;
             let without = base.wrapping_sub(site_word(site));
-            for (place, step) in steps.iter().enumerate() {
-                let origin = Origin { row: index, step: ordinal + place as u32 };
+            let first = self.sites.first_step(site);
+            for (offset, step) in (0..).zip(steps) {
+                let origin = Origin {
+                    row: index,
+                    step: ordinal + offset,
+                    node: node as u32,
+                    place: first + offset,
+                };
                 if step.site == NONE {
                     out.failures.push((origin, step.sends));
                     continue;
@@ -235,6 +244,11 @@ impl Expander<'_, '_> {
         complete.then_some(fingerprint)
     }
 
+    /// The node that a successor came from, and the step there.
+    pub(super) fn step_from(&self, origin: Origin) -> (usize, SiteStep) {
+        (origin.node as usize, self.sites.step_at(origin.place))
+    }
+
     /// The node and the step there that an ordinal stands for.
     pub(super) fn step_of(&self, row: &[u32], ordinal: u32) -> (usize, SiteStep) {
         let mut rest = ordinal as usize;
@@ -248,17 +262,15 @@ impl Expander<'_, '_> {
         panic!("step {ordinal} of a state that has fewer");
     }
 
-    /// Appends the row that follows `row` by a step, and returns the step and its node. Everything it
-    /// needs has been worked out.
+    /// Appends the row that follows `row` by a step of a node. Everything it needs has been worked out.
     pub(super) fn successor(
         &self,
         row: &[u32],
-        ordinal: u32,
+        (node, step): (usize, SiteStep),
         rows: &mut Vec<u32>,
-    ) -> (usize, SiteStep) {
+    ) {
         let start = rows.len();
         rows.extend_from_slice(row);
-        let (node, step) = self.step_of(row, ordinal);
         let next = &mut rows[start..];
         next[node] = step.site;
         for pair in self.sites.sends(step.sends).chunks_exact(2) {
@@ -270,6 +282,5 @@ impl Expander<'_, '_> {
         {
             *state = watch.after(*state, step.calls).unwrap_or(*state);
         }
-        (node, step)
     }
 }

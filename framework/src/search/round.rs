@@ -115,16 +115,17 @@ impl Round {
             }
             engine.resolve(&missing);
             missing.clear();
-            for Part { expansion, later, .. } in parts.iter_mut() {
+            let expander = engine.expander();
+            parallel::for_each(parts, |Part { expansion, later, .. }| {
                 later.clear();
                 for &index in &expansion.incomplete {
                     let (row, asleep) = row_at(rows, width, index as usize);
-                    engine.expander().expand(row, asleep, index, later);
+                    expander.expand(row, asleep, index, later);
                 }
                 expansion.merge(later);
                 std::mem::swap(&mut expansion.incomplete, &mut later.incomplete);
                 expansion.missing.append(&mut later.missing);
-            }
+            });
         }
         let fingerprints = parts.iter().map(|part| part.expansion.fingerprints.as_slice());
         self.candidates.set_out(fingerprints);
@@ -137,7 +138,7 @@ impl Round {
         for (position, origin) in origins.enumerate() {
             let (row, _) = row_at(&self.rows, self.width, origin.row as usize);
             next.clear();
-            expander.successor(row, origin.step, &mut next);
+            expander.successor(row, expander.step_from(*origin), &mut next);
             if seen.insert(&next) {
                 self.candidates.mark(position);
             }
@@ -206,7 +207,8 @@ impl Collector<'_> {
                     continue;
                 }
                 let before = part.rows.len();
-                let step = expander.successor(row, origin.step, &mut part.rows);
+                let step = expander.step_from(origin);
+                expander.successor(row, step, &mut part.rows);
                 let next = &part.rows[before..];
                 match engine.judge_with(next, recall) {
                     Ok(Verdict::Open) => {

@@ -147,6 +147,18 @@ impl<'s> Sites<'s> {
         self.steps.get(start..start + usize::from(span.len)).unwrap_or(&[])
     }
 
+    /// Where the first of an open site's steps is among those of all sites; the others follow.
+    #[inline]
+    pub(super) fn first_step(&self, id: u32) -> u32 {
+        self.spans[id as usize].start
+    }
+
+    /// The step at this place among those of all sites.
+    #[inline]
+    pub(super) fn step_at(&self, place: u32) -> SiteStep {
+        self.steps[place as usize]
+    }
+
     /// How many events at an open site change nothing.
     #[inline]
     pub(super) fn quiet(&self, id: u32) -> u64 {
