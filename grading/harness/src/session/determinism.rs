@@ -7,7 +7,7 @@ use crate::report::Status;
 use crate::supervisor::Loss;
 
 /// A repetition of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Repetition {
     /// In a process that has done nothing before.
     Fresh,

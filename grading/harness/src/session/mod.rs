@@ -146,7 +146,9 @@ pub fn run(
             result.interrupted = true;
             break;
         }
-        while let Some(slot) = pool.idle() {
+        while !working.values().any(|(_, task)| task.alone)
+            && let Some(slot) = pool.idle()
+        {
             let Some((index, task)) = choose(&mut runs, pool.all_idle()) else { break };
             pool.give(slot, task.batch.clone());
             working.insert(slot, (index, task));

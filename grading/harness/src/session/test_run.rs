@@ -29,7 +29,16 @@ pub(crate) fn hangs_max(credit: Credit) -> usize {
 #[derive(Clone, Debug)]
 pub(super) struct Task {
     pub(super) batch: Batch,
+    /// No other task may run beside it.
+    pub(super) alone: bool,
     purpose: Purpose,
+}
+
+impl Task {
+    /// A task that others may run beside.
+    fn new(purpose: Purpose, batch: Batch) -> Self {
+        Self { batch, alone: false, purpose }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -256,13 +265,13 @@ impl<'a> TestRun<'a> {
             if *loss == Loss::Hung && !all_idle {
                 return Next::WantsToBeAlone;
             }
-            let (index, _) = self.suspects.remove(0);
-            let batch = self.recording(vec![], index, "");
-            return self.start(Purpose::Alone(index), Batch { patience: Patience::ALONE, ..batch });
+            let (index, loss) = self.suspects.remove(0);
+            let batch = Batch { patience: Patience::ALONE, ..self.recording(vec![], index, "") };
+            let task = Task::new(Purpose::Alone(index), batch);
+            return self.start(Task { alone: loss == Loss::Hung, ..task });
         }
         if let Some(task) = self.tasks.pop_front() {
-            self.in_flight += 1;
-            return Next::Task(task);
+            return self.start(task);
         }
         if self.stage == Stage::Seeds && self.next < self.end {
             let index = self.next;
@@ -271,20 +280,22 @@ impl<'a> TestRun<'a> {
                 self.next += 1;
             }
             let batch = self.batch(vec![self.job(index, Mode::Plain)], false);
-            return self.start(Purpose::Seed(index), batch);
+            return self.start(Task::new(Purpose::Seed(index), batch));
         }
         Next::Nothing
     }
 
-    fn start(&mut self, purpose: Purpose, batch: Batch) -> Next {
+    fn start(&mut self, task: Task) -> Next {
         self.in_flight += 1;
-        Next::Task(Task { batch, purpose })
+        Next::Task(task)
     }
 
     /// Takes in what came of a task.
     pub(super) fn take_in(&mut self, task: Task, answers: Answers) {
         self.in_flight -= 1;
         match task.purpose {
+            // Run meanwhile, and behind one that hung: whether it was run must not show.
+            Purpose::Seed(index) if index >= self.end => {}
             Purpose::Seed(index) => match last(answers) {
                 Err(loss) => {
                     self.suspects.push((index, loss));
@@ -330,7 +341,7 @@ impl<'a> TestRun<'a> {
                     _ if !fresh && before.is_some() && !as_before => {
                         let batch = self.recording(vec![], index, "");
                         let purpose = Purpose::Record { index, fresh: true };
-                        self.tasks.push_back(Task { batch, purpose });
+                        self.tasks.push_back(Task::new(purpose, batch));
                         return;
                     }
                     Ok(Answer::Done(done)) => self.note_recorded(index, &done),
@@ -343,6 +354,8 @@ impl<'a> TestRun<'a> {
                 let index = determinism::checked(&self.ends()).map_or(0, |(index, _)| index);
                 let trace = self.read_trace(index, repetition.name());
                 self.recorded_repetitions.extend(trace.map(|trace| (repetition, trace)));
+                // Whichever came first.
+                self.recorded_repetitions.sort_by_key(|(repetition, _)| *repetition);
             }
         }
         self.go_on();
@@ -435,7 +448,7 @@ impl<'a> TestRun<'a> {
             }
             for (repetition, jobs) in repetitions {
                 let batch = self.batch(jobs, true);
-                self.tasks.push_back(Task { batch, purpose: Purpose::Repeat(repetition) });
+                self.tasks.push_back(Task::new(Purpose::Repeat(repetition), batch));
             }
         }
         if let Some(index) = self.shown()
@@ -453,7 +466,7 @@ impl<'a> TestRun<'a> {
                 let recorded = self.recording(vec![], index, "");
                 let batch = if fresh { recorded } else { self.in_any_worker(recorded) };
                 let purpose = Purpose::Record { index, fresh };
-                self.tasks.push_back(Task { batch, purpose });
+                self.tasks.push_back(Task::new(purpose, batch));
             }
         }
     }
@@ -497,7 +510,7 @@ impl<'a> TestRun<'a> {
         for (repetition, before) in [(Repetition::Fresh, vec![]), (Repetition::Used, before)] {
             let batch = self.recording(before, index, repetition.name());
             let purpose = Purpose::RecordRepetition(repetition);
-            self.tasks.push_back(Task { batch, purpose });
+            self.tasks.push_back(Task::new(purpose, batch));
         }
     }
 
