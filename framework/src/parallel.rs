@@ -36,16 +36,35 @@ pub(crate) fn threads() -> usize {
 
 /// Calls `run` for each part, on as many threads as there are, and waits for all.
 pub(crate) fn for_each<P: Send>(parts: &mut [P], run: impl Fn(&mut P) + Sync) {
-    if threads() == 1 {
-        return parts.iter_mut().for_each(run);
+    let mut nothing = vec![(); threads()];
+    for_each_with(parts, &mut nothing, |part, ()| run(part));
+}
+
+/// The same, each thread with one of `own`, of which there must be as many as threads. Whoever is
+/// free takes the next part.
+pub(crate) fn for_each_with<P: Send, T: Send>(
+    parts: &mut [P],
+    own: &mut [T],
+    run: impl Fn(&mut P, &mut T) + Sync,
+) {
+    let (first, others) = own.split_first_mut().expect("something for each thread");
+    if others.is_empty() || parts.len() < 2 {
+        return parts.iter_mut().for_each(|part| run(part, first));
     }
-    let Some((first, rest)) = parts.split_first_mut() else { return };
-    rayon_core::scope(|scope| {
-        let run = &run;
-        for part in rest {
-            scope.spawn(move |_| run(part));
+    let parts = Mutex::new(parts.iter_mut());
+    let work = |own: &mut T| {
+        loop {
+            let next = parts.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some(part) = next else { break };
+            run(part, own);
         }
-        run(first);
+    };
+    rayon_core::scope(|scope| {
+        let work = &work;
+        for own in others {
+            scope.spawn(move |_| work(own));
+        }
+        work(first);
     });
 }
 
@@ -56,8 +75,7 @@ pub(crate) fn beside<P: Send, R: Send>(
     run: impl Fn(&mut P) + Sync,
     own: impl FnOnce() -> R + Send,
 ) -> R {
-    let others = threads() - 1;
-    if others == 0 {
+    if threads() == 1 {
         let result = own();
         parts.iter_mut().for_each(run);
         return result;
@@ -72,10 +90,15 @@ pub(crate) fn beside<P: Send, R: Send>(
             rayon_core::yield_now();
         }
     };
+    let here = rayon_core::current_thread_index();
     rayon_core::scope(|scope| {
-        for _ in 0..others {
-            scope.spawn(|_| work());
-        }
+        // To each thread its own: what is merely spawned would be taken up by this thread too when it
+        // waits for something within `own`, and `own` would have to wait for all parts.
+        scope.spawn_broadcast(|_, context| {
+            if Some(context.index()) != here {
+                work();
+            }
+        });
         let result = own();
         work();
         result

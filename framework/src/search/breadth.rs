@@ -233,7 +233,7 @@ impl<'e, 's> Breadth<'e, 's> {
             ordinals.push(origin.step);
             engine.outcome(ending, &ordinals)
         });
-        before.end();
+        frontiers[(before.depth + 1) % 2].recycle(before.end());
         outcome
     }
 
