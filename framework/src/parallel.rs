@@ -6,6 +6,7 @@
 //! result depends on whether there are threads.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// The stack of each thread: as much as the first thread of a program mostly has, so that students'
@@ -91,18 +92,37 @@ pub(crate) fn beside<P: Send, R: Send>(
         }
     };
     let here = rayon_core::current_thread_index();
+    let is_over = AtomicBool::new(false);
     rayon_core::scope(|scope| {
         // To each thread its own: what is merely spawned would be taken up by this thread too when it
         // waits for something within `own`, and `own` would have to wait for all parts.
         scope.spawn_broadcast(|_, context| {
-            if Some(context.index()) != here {
-                work();
+            if Some(context.index()) == here {
+                return;
+            }
+            work();
+            // What `own` shares out comes often and is over soon: to be woken up takes longer.
+            while !is_over.load(Ordering::Relaxed) {
+                if rayon_core::yield_now() != Some(rayon_core::Yield::Executed) {
+                    std::thread::yield_now();
+                }
             }
         });
+        let over = Over(&is_over);
         let result = own();
+        drop(over);
         work();
         result
     })
+}
+
+/// Says that something is over when it is dropped: after a panic too.
+struct Over<'b>(&'b AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[cfg(test)]
@@ -124,6 +144,31 @@ mod tests {
             });
         }
         assert_eq!(threads(), 1);
+    }
+
+    #[test]
+    fn a_panic_beside_parts_is_passed_on() {
+        with_threads(NonZeroUsize::new(2).unwrap(), || {
+            let mut parts = vec![0; 50];
+            let own = || {
+                beside(&mut parts, |part| *part += 1, || panic!("as it should"));
+            };
+            let seen = std::panic::catch_unwind(std::panic::AssertUnwindSafe(own));
+            assert!(seen.is_err());
+        });
+    }
+
+    #[test]
+    fn each_thread_has_its_own() {
+        with_threads(NonZeroUsize::new(3).unwrap(), || {
+            let mut parts = vec![0; 100];
+            let mut own = vec![0; 3];
+            for_each_with(&mut parts, &mut own, |part, own| {
+                *part += 1;
+                *own += 1;
+            });
+            assert_eq!((parts, own.iter().sum()), (vec![1; 100], 100));
+        });
     }
 
     #[test]

@@ -131,8 +131,8 @@ mod tests {
                 0 => index < 20_000,
                 _ => (10_000..20_000).contains(&index),
             };
-            let differing =
-                (0..60_000).find(|&index| candidates.is_new()[index].load(Relaxed) != expected(index));
+            let differing = (0..60_000)
+                .find(|&index| candidates.is_new()[index].load(Relaxed) != expected(index));
             assert_eq!(differing, None);
         }
         assert_eq!(visited.len(), 40_000);

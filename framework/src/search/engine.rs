@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::checks::{Checks, Verdict};
 use super::derived;
+use super::effects::Effect;
 use super::expand::{Expander, Missing};
 use super::handlers::{Cause, Handlers};
 use super::intern::Lists;
@@ -12,7 +13,6 @@ use super::path::{Path, PathEvent};
 use super::recall::Recall;
 use super::report::{Failed, Found, Hint, Outcome, Statistics};
 use super::settings::Switches;
-use super::effects::Effect;
 use super::sites::{Site, SiteStep, Sites};
 use super::state::{NodeState, PendingTimer, Sent, State};
 use super::system::System;

@@ -4,9 +4,9 @@ use super::intern::{Blobs, Lists, Records};
 use super::pairs::Pairs;
 use super::path::PathEvent;
 use super::timers::Pending;
-use crate::{Address, parallel};
 use crate::worker::pure::{Answers, Batch, PureSteps, Request, Step, StepFailure};
 use crate::worker::{EncodedEffect, Event};
+use crate::{Address, parallel};
 
 /// The most requests in one batch: the memory that answers need is bounded by it.
 const BATCH: usize = 1 << 14;

@@ -1,8 +1,8 @@
 //! Monitors: properties of runs, as deterministic automata over the clients' calls and returns.
 
 use super::handlers::Handlers;
-use super::pairs::Pairs;
 use super::intern::Blobs;
+use super::pairs::Pairs;
 use super::work::{CALL, RETURN};
 use crate::Address;
 use crate::property::Broken;

@@ -190,7 +190,13 @@ impl Part {
 
 impl Collector<'_> {
     /// Builds and judges the new rows.
-    fn collect(&mut self, engine: &Engine<'_>, rows: &[u32], all_orders: bool, recall: &mut Recall) {
+    fn collect(
+        &mut self,
+        engine: &Engine<'_>,
+        rows: &[u32],
+        all_orders: bool,
+        recall: &mut Recall,
+    ) {
         let Self { part, is_new } = self;
         let width = engine.width;
         let expander = engine.expander();
