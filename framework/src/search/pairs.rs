@@ -3,8 +3,6 @@
 //! A table of open addressing whose entries are one piece of memory each: in a large search nearly
 //! every look-up misses the cache, and this way it misses once.
 
-use crate::random::mix;
-
 /// Two ids and the third; a free place has [`FREE`] for the first.
 #[derive(Clone, Copy)]
 struct Entry {
@@ -59,7 +57,7 @@ impl Pairs {
     /// Where this pair is, or the free place where it would be.
     #[inline]
     fn place(&self, one: u32, other: u32) -> usize {
-        let hash = mix(u64::from(one) << 32 | u64::from(other));
+        let hash = hash(u64::from(one) << 32 | u64::from(other));
         let mut place = ((u128::from(hash) * self.entries.len() as u128) >> 64) as usize;
         loop {
             let entry = &self.entries[place];
@@ -79,6 +77,13 @@ impl Default for Pairs {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// One multiplication, both halves of the product folded: a look-up waits for it.
+#[inline]
+fn hash(pair: u64) -> u64 {
+    let product = u128::from(pair ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93_u128;
+    (product >> 64) as u64 ^ product as u64
 }
 
 fn free(count: usize) -> Vec<Entry> {
