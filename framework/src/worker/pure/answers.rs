@@ -107,6 +107,16 @@ impl Answers {
         self.pieces[self.used - 1].push_failure(failure);
     }
 
+    /// Adds all answers of `other`.
+    pub fn append(&mut self, other: &Self) {
+        for index in 0..other.len() {
+            match other.get(index) {
+                Ok(step) => self.push_step(step.state, step.output),
+                Err(failure) => self.push_failure(failure.clone()),
+            }
+        }
+    }
+
     /// The answer at `index`.
     ///
     /// # Errors
