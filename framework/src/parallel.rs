@@ -6,6 +6,7 @@
 //! result depends on whether there are threads.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// The stack of each thread: as much as the first thread of a program mostly has, so that students'
@@ -36,16 +37,35 @@ pub(crate) fn threads() -> usize {
 
 /// Calls `run` for each part, on as many threads as there are, and waits for all.
 pub(crate) fn for_each<P: Send>(parts: &mut [P], run: impl Fn(&mut P) + Sync) {
-    if threads() == 1 {
-        return parts.iter_mut().for_each(run);
+    let mut nothing = vec![(); threads()];
+    for_each_with(parts, &mut nothing, |part, ()| run(part));
+}
+
+/// The same, each thread with one of `own`, of which there must be as many as threads. Whoever is
+/// free takes the next part.
+pub(crate) fn for_each_with<P: Send, T: Send>(
+    parts: &mut [P],
+    own: &mut [T],
+    run: impl Fn(&mut P, &mut T) + Sync,
+) {
+    let (first, others) = own.split_first_mut().expect("something for each thread");
+    if others.is_empty() || parts.len() < 2 {
+        return parts.iter_mut().for_each(|part| run(part, first));
     }
-    let Some((first, rest)) = parts.split_first_mut() else { return };
-    rayon_core::scope(|scope| {
-        let run = &run;
-        for part in rest {
-            scope.spawn(move |_| run(part));
+    let parts = Mutex::new(parts.iter_mut());
+    let work = |own: &mut T| {
+        loop {
+            let next = parts.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some(part) = next else { break };
+            run(part, own);
         }
-        run(first);
+    };
+    rayon_core::scope(|scope| {
+        let work = &work;
+        for own in others {
+            scope.spawn(move |_| work(own));
+        }
+        work(first);
     });
 }
 
@@ -56,8 +76,7 @@ pub(crate) fn beside<P: Send, R: Send>(
     run: impl Fn(&mut P) + Sync,
     own: impl FnOnce() -> R + Send,
 ) -> R {
-    let others = threads() - 1;
-    if others == 0 {
+    if threads() == 1 {
         let result = own();
         parts.iter_mut().for_each(run);
         return result;
@@ -72,14 +91,38 @@ pub(crate) fn beside<P: Send, R: Send>(
             rayon_core::yield_now();
         }
     };
+    let here = rayon_core::current_thread_index();
+    let is_over = AtomicBool::new(false);
     rayon_core::scope(|scope| {
-        for _ in 0..others {
-            scope.spawn(|_| work());
-        }
+        // To each thread its own: what is merely spawned would be taken up by this thread too when it
+        // waits for something within `own`, and `own` would have to wait for all parts.
+        scope.spawn_broadcast(|_, context| {
+            if Some(context.index()) == here {
+                return;
+            }
+            work();
+            // What `own` shares out comes often and is over soon: to be woken up takes longer.
+            while !is_over.load(Ordering::Relaxed) {
+                if rayon_core::yield_now() != Some(rayon_core::Yield::Executed) {
+                    std::thread::yield_now();
+                }
+            }
+        });
+        let over = Over(&is_over);
         let result = own();
+        drop(over);
         work();
         result
     })
+}
+
+/// Says that something is over when it is dropped: after a panic too.
+struct Over<'b>(&'b AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[cfg(test)]
@@ -101,6 +144,31 @@ mod tests {
             });
         }
         assert_eq!(threads(), 1);
+    }
+
+    #[test]
+    fn a_panic_beside_parts_is_passed_on() {
+        with_threads(NonZeroUsize::new(2).unwrap(), || {
+            let mut parts = vec![0; 50];
+            let own = || {
+                beside(&mut parts, |part| *part += 1, || panic!("as it should"));
+            };
+            let seen = std::panic::catch_unwind(std::panic::AssertUnwindSafe(own));
+            assert!(seen.is_err());
+        });
+    }
+
+    #[test]
+    fn each_thread_has_its_own() {
+        with_threads(NonZeroUsize::new(3).unwrap(), || {
+            let mut parts = vec![0; 100];
+            let mut own = vec![0; 3];
+            for_each_with(&mut parts, &mut own, |part, own| {
+                *part += 1;
+                *own += 1;
+            });
+            assert_eq!((parts, own.iter().sum()), (vec![1; 100], 100));
+        });
     }
 
     #[test]

@@ -4,9 +4,9 @@
 //!
 //! 1. *Expand.* Each thread takes a part of the rows and writes down the fingerprints of their
 //!    successors, from tables that nobody changes meanwhile.
-//! 2. *Complete.* What the tables did not have is worked out by one thread, in the order of the rows
-//!    (the handlers that this takes are run in one batch, shared out); each thread expands the rows of
-//!    its part that needed it.
+//! 2. *Complete.* What the tables did not have is worked out, in the order of the rows: handlers are run
+//!    and effects looked up on all threads, but ids are given by one. Then the rows that needed it are
+//!    expanded, each thread some of them.
 //! 3. *Insert.* The visited set is cut into shards. Whoever is free takes the next shard and adds the
 //!    fingerprints that belong there, in the order of the rows. So it is always the first of equal
 //!    successors that counts as new.
@@ -233,7 +233,7 @@ impl<'e, 's> Breadth<'e, 's> {
             ordinals.push(origin.step);
             engine.outcome(ending, &ordinals)
         });
-        before.end();
+        frontiers[(before.depth + 1) % 2].recycle(before.end());
         outcome
     }
 

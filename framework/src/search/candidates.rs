@@ -3,6 +3,8 @@
 //! Of equal candidates the first counts as new. They always are in the same shard, and each shard is
 //! given its candidates in order, so the shards can be worked on by any thread at any time.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use super::visited::{self, SHARDS, Shard};
 
 /// The fingerprints of a round's successors, and which of them are new.
@@ -14,23 +16,26 @@ pub(super) struct Candidates {
     positions: Vec<u32>,
     /// How many belong to each shard.
     counts: Vec<usize>,
-    /// For each position, whether it is new.
-    is_new: Vec<bool>,
+    /// For each position, whether it is new. Each is written by one thread, and read when that is done.
+    is_new: Vec<AtomicBool>,
 }
 
 /// A shard, and the candidates that belong there.
 pub(super) struct Claim<'c> {
     shard: &'c mut Shard,
     fingerprints: &'c [u64],
-    /// The positions of the candidates; in the end, those of new ones come first.
+    /// The positions of the candidates.
     positions: &'c mut [u32],
-    new: usize,
+    is_new: &'c [AtomicBool],
 }
 
 impl Claim<'_> {
-    /// Adds the candidates to the shard.
+    /// Adds the candidates to the shard, and notes which are new.
     pub(super) fn insert(&mut self) {
-        self.new = self.shard.insert_all(self.fingerprints, self.positions);
+        let new = self.shard.insert_all(self.fingerprints, self.positions);
+        for &position in &self.positions[..new] {
+            self.is_new[position as usize].store(true, Relaxed);
+        }
     }
 }
 
@@ -58,7 +63,7 @@ impl Candidates {
             *place += 1;
         }
         self.is_new.clear();
-        self.is_new.resize(total, false);
+        self.is_new.resize_with(total, AtomicBool::default);
     }
 
     /// Forgets all candidates, and keeps the memory.
@@ -69,37 +74,31 @@ impl Candidates {
         self.is_new.clear();
     }
 
-    /// Hands the candidates to their shards, and notes which are new. `work` is to call
-    /// [`Claim::insert`] for each.
+    /// Hands the candidates to their shards. `work` is to call [`Claim::insert`] for each.
     pub(super) fn insert<R>(
         &mut self,
         shards: &mut [Shard],
         work: impl FnOnce(&mut [Claim<'_>]) -> R,
     ) -> R {
         let mut claims = Vec::with_capacity(SHARDS);
+        let is_new = self.is_new.as_slice();
         let (mut fingerprints, mut positions) = (&self.fingerprints[..], &mut self.positions[..]);
         for (shard, &count) in shards.iter_mut().zip(&self.counts) {
             let (own, rest) = fingerprints.split_at(count);
             let (own_positions, rest_positions) = positions.split_at_mut(count);
             (fingerprints, positions) = (rest, rest_positions);
-            claims.push(Claim { shard, fingerprints: own, positions: own_positions, new: 0 });
+            claims.push(Claim { shard, fingerprints: own, positions: own_positions, is_new });
         }
-        let result = work(&mut claims);
-        for claim in &claims {
-            for &position in &claim.positions[..claim.new] {
-                self.is_new[position as usize] = true;
-            }
-        }
-        result
+        work(&mut claims)
     }
 
     /// Notes that the candidate at a position is new.
     pub(super) fn mark(&mut self, position: usize) {
-        self.is_new[position] = true;
+        *self.is_new[position].get_mut() = true;
     }
 
     /// For each candidate, whether it is new.
-    pub(super) fn is_new(&self) -> &[bool] {
+    pub(super) fn is_new(&self) -> &[AtomicBool] {
         &self.is_new
     }
 
@@ -132,8 +131,8 @@ mod tests {
                 0 => index < 20_000,
                 _ => (10_000..20_000).contains(&index),
             };
-            let differing =
-                (0..60_000).find(|&index| candidates.is_new()[index] != expected(index));
+            let differing = (0..60_000)
+                .find(|&index| candidates.is_new()[index].load(Relaxed) != expected(index));
             assert_eq!(differing, None);
         }
         assert_eq!(visited.len(), 40_000);

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::checks::{Checks, Verdict};
+use super::derived;
+use super::effects::Effect;
 use super::expand::{Expander, Missing};
 use super::handlers::{Cause, Handlers};
 use super::intern::Lists;
@@ -11,7 +13,7 @@ use super::path::{Path, PathEvent};
 use super::recall::Recall;
 use super::report::{Failed, Found, Hint, Outcome, Statistics};
 use super::settings::Switches;
-use super::sites::{Effect, Site, SiteStep, Sites};
+use super::sites::{Site, SiteStep, Sites};
 use super::state::{NodeState, PendingTimer, Sent, State};
 use super::system::System;
 use super::timers::Pending;
@@ -327,7 +329,7 @@ impl<'s> Engine<'s> {
                 self.sites.work.command(member, last, handlers);
             }
             let worker = self.sites.work.with_results(&results, node.is_waiting);
-            let timers = self.sites.normalised(timers);
+            let timers = derived::normalised(&mut self.sites.handlers, timers);
             row.push(self.sites.intern(Site { state: id, timers, worker, inbox }));
         }
         if let Some(watch) = &mut self.watch {

@@ -10,12 +10,17 @@ pub(super) struct Frontier {
     width: usize,
     pieces: VecDeque<Vec<u32>>,
     rows: u64,
+    /// Empty pieces, so that memory just given back is not asked for again.
+    spare: Vec<Vec<u32>>,
 }
+
+/// The most empty pieces that are kept.
+const SPARE_MAX: usize = 4;
 
 impl Frontier {
     /// A frontier of rows with `width` numbers each.
     pub(super) fn new(width: usize) -> Self {
-        Self { width, pieces: VecDeque::new(), rows: 0 }
+        Self { width, pieces: VecDeque::new(), rows: 0, spare: Vec::new() }
     }
 
     /// Adds rows at the end.
@@ -29,7 +34,7 @@ impl Frontier {
                     piece.extend_from_slice(&rows[..part]);
                     rows = &rows[part..];
                 }
-                None => self.pieces.push_back(Vec::new()),
+                None => self.pieces.push_back(self.spare.pop().unwrap_or_default()),
             }
         }
     }
@@ -41,12 +46,21 @@ impl Frontier {
         Some(piece)
     }
 
+    /// Takes a piece that is not needed any more, for its memory.
+    pub(super) fn recycle(&mut self, mut piece: Vec<u32>) {
+        if self.spare.len() < SPARE_MAX {
+            piece.clear();
+            self.spare.push(piece);
+        }
+    }
+
     /// The number of rows.
     pub(super) fn len(&self) -> u64 {
         self.rows
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.pieces.iter().map(|piece| piece.capacity() * size_of::<u32>()).sum()
+        let pieces = self.pieces.iter().chain(&self.spare);
+        pieces.map(|piece| piece.capacity() * size_of::<u32>()).sum()
     }
 }

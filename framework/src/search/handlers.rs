@@ -1,18 +1,18 @@
 //! Memoised handlers: each distinct (state, event) is handled once, in batches.
 
-use std::hash::BuildHasherDefault;
-
-use hashbrown::HashMap;
-
 use super::intern::{Blobs, Lists, Records};
+use super::pairs::Pairs;
 use super::path::PathEvent;
 use super::timers::Pending;
-use crate::Address;
 use crate::worker::pure::{Answers, Batch, PureSteps, Request, Step, StepFailure};
 use crate::worker::{EncodedEffect, Event};
+use crate::{Address, parallel};
 
 /// The most requests in one batch: the memory that answers need is bounded by it.
 const BATCH: usize = 1 << 14;
+
+/// Answers that one thread looks up before it takes others.
+const STEPS_PER_PART: usize = 1 << 8;
 
 /// What stands for "none" where an id could stand.
 pub(super) const NONE: u32 = u32::MAX;
@@ -73,34 +73,12 @@ pub(super) enum Known {
     Handled(Handled),
     /// The handler failed; the failure's index.
     Failed(u32),
-    /// It was asked for and is not answered yet.
-    Wanted,
+    /// It has not been asked for, or is not answered yet.
+    Unknown,
 }
 
-/// A multiplicative hasher for keys of 64 bits. For look-ups only.
-#[derive(Default)]
-pub(super) struct KeyHasher(u64);
-
-impl std::hash::Hasher for KeyHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _bytes: &[u8]) {
-        unreachable!("keys are written as one u64");
-    }
-
-    fn write_u64(&mut self, key: u64) {
-        let wide = u128::from(key ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93_u128;
-        self.0 = (wide >> 64) as u64 ^ wide as u64;
-    }
-}
-
-/// A map from a pair of ids. Never iterated.
-pub(super) type PairMap = HashMap<u64, u32, BuildHasherDefault<KeyHasher>>;
-
-/// A pair of ids as a key.
-pub(super) fn pair(high: u32, low: u32) -> u64 {
+/// Two ids as one.
+fn pair(high: u32, low: u32) -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }
 
@@ -122,7 +100,8 @@ pub(super) struct Handlers<'s> {
     pub(super) sent_to_nobody: u64,
     /// How many steps were asked for and answered.
     pub(super) calls: u64,
-    known: PairMap,
+    /// From a state and a cause to where it is in `handled`.
+    known: Pairs,
     handled: Vec<Handled>,
     wanted: Vec<(u32, Cause)>,
     batch: Batch,
@@ -146,7 +125,7 @@ impl<'s> Handlers<'s> {
             failures: Vec::new(),
             sent_to_nobody: 0,
             calls: 0,
-            known: PairMap::default(),
+            known: Pairs::new(),
             handled: Vec::new(),
             wanted: Vec::new(),
             batch: Batch::new(),
@@ -154,24 +133,27 @@ impl<'s> Handlers<'s> {
         }
     }
 
-    /// What the handler does in this state, or a note to ask for it.
-    pub(super) fn get(&mut self, state: u32, cause: Cause) -> Known {
-        let key = pair(state, cause.packed());
-        match self.known.get(&key) {
-            Some(&NONE) => Known::Wanted,
-            Some(&index) if index >= FAILED => Known::Failed(index - FAILED),
-            Some(&index) => Known::Handled(self.handled[index as usize]),
-            None => {
-                self.known.insert(key, NONE);
-                self.wanted.push((state, cause));
-                Known::Wanted
-            }
+    /// What the handler does in this state, if that is known.
+    #[inline]
+    pub(super) fn look_up(&self, state: u32, cause: Cause) -> Known {
+        match self.known.get(state, cause.packed()) {
+            None | Some(NONE) => Known::Unknown,
+            Some(index) if index >= FAILED => Known::Failed(index - FAILED),
+            Some(index) => Known::Handled(self.handled[index as usize]),
+        }
+    }
+
+    /// Notes that the handler is to be asked what it does in this state, if it has not been noted.
+    pub(super) fn want(&mut self, state: u32, cause: Cause) {
+        if self.known.get(state, cause.packed()).is_none() {
+            self.known.insert(state, cause.packed(), NONE);
+            self.wanted.push((state, cause));
         }
     }
 
     /// What the handler did in this state, if it has been asked for.
     pub(super) fn peek(&self, state: u32, cause: Cause) -> Option<Handled> {
-        let index = *self.known.get(&pair(state, cause.packed()))?;
+        let index = self.known.get(state, cause.packed())?;
         (index < FAILED).then(|| self.handled[index as usize])
     }
 
@@ -180,6 +162,7 @@ impl<'s> Handlers<'s> {
         let wanted = std::mem::take(&mut self.wanted);
         let (mut batch, mut answers) =
             (std::mem::take(&mut self.batch), std::mem::take(&mut self.answers));
+        let mut found = Vec::new();
         for chunk in wanted.chunks(BATCH) {
             batch.clear();
             for &(state, cause) in chunk {
@@ -187,15 +170,17 @@ impl<'s> Handlers<'s> {
             }
             self.steps.run(&batch, &mut answers);
             self.calls += chunk.len() as u64;
-            for (index, &(state, cause)) in chunk.iter().enumerate() {
-                let value = match answers.get(index) {
-                    Ok(step) => self.store(self.member_of(state), step),
-                    Err(failure) => {
+            self.look_up_steps(chunk, &answers, &mut found);
+            for (index, (&(state, cause), found)) in chunk.iter().zip(&found).enumerate() {
+                let value = match (answers.get(index), found) {
+                    (Ok(_), Some(handled)) => self.keep(*handled),
+                    (Ok(step), None) => self.store(self.member_of(state), step),
+                    (Err(failure), _) => {
                         self.failures.push(failure.clone());
                         FAILED + (self.failures.len() - 1) as u32
                     }
                 };
-                self.known.insert(pair(state, cause.packed()), value);
+                self.known.insert(state, cause.packed(), value);
             }
         }
         self.batch = batch;
@@ -231,8 +216,8 @@ impl<'s> Handlers<'s> {
 
     /// All that was asked and answered: state, cause and what was done, in no order.
     pub(super) fn all_known(&self) -> impl Iterator<Item = (u32, Cause, Handled)> {
-        self.known.iter().filter(|&(_, &index)| index < FAILED).map(|(&key, &index)| {
-            ((key >> 32) as u32, Cause::unpacked(key as u32), self.handled[index as usize])
+        self.known.iter().filter(|&(_, _, index)| index < FAILED).map(|(state, cause, index)| {
+            (state, Cause::unpacked(cause), self.handled[index as usize])
         })
     }
 
@@ -273,7 +258,57 @@ impl<'s> Handlers<'s> {
         Request { member: member as usize, state, event: self.event(cause) }
     }
 
-    /// Keeps a step: its index in `handled`.
+    /// Looks up steps of which all parts have ids, on all threads; the others are `None`.
+    fn look_up_steps(
+        &self,
+        wanted: &[(u32, Cause)],
+        answers: &Answers,
+        found: &mut Vec<Option<Handled>>,
+    ) {
+        found.clear();
+        found.resize(wanted.len(), None);
+        let mut parts: Vec<_> =
+            found.chunks_mut(STEPS_PER_PART).zip((0..).step_by(STEPS_PER_PART)).collect();
+        parallel::for_each(&mut parts, |(part, first)| {
+            for (index, found) in (*first..).zip(part.iter_mut()) {
+                let member = self.member_of(wanted[index].0);
+                *found = answers.get(index).ok().and_then(|step| self.look_up_step(member, step));
+            }
+        });
+    }
+
+    /// A step by ids, if all its parts have one, and all that it sends is for nodes of this system.
+    fn look_up_step(&self, member: usize, step: Step<'_>) -> Option<Handled> {
+        let (mut sent, mut set) = (Vec::new(), Vec::new());
+        for effect in step.output.effects() {
+            match *effect {
+                EncodedEffect::Send { to, message } => {
+                    let ends = pair(member as u32, self.member_at(to)? as u32);
+                    let id = self.messages.find(ends, step.output.get(message))?;
+                    if !sent.contains(&id) {
+                        sent.push(id);
+                    }
+                }
+                EncodedEffect::SetTimer { timer, min_ns, max_ns } => {
+                    let id = self.timers.find(member as u64, step.output.get(timer))?;
+                    set.push(self.pending.find(Pending { id, min_ns, max_ns })?);
+                }
+                EncodedEffect::Log { .. } => {}
+            }
+        }
+        let result = match step.output.result() {
+            Some(result) => self.results.find(0, result)?,
+            None => NONE,
+        };
+        Some(Handled {
+            state: self.states.find(member as u64, step.state)?,
+            sent: self.lists.find(&sent)?,
+            set: self.lists.find(&set)?,
+            result,
+        })
+    }
+
+    /// Gives ids to all of a step, and keeps it: its index in `handled`.
     fn store(&mut self, member: usize, step: Step<'_>) -> u32 {
         let state = self.states.intern(member as u64, step.state);
         let (mut sent, mut set) = (Vec::new(), Vec::new());
@@ -301,6 +336,11 @@ impl<'s> Handlers<'s> {
             set: self.lists.intern(&set),
             result: step.output.result().map_or(NONE, |result| self.results.intern(0, result)),
         };
+        self.keep(handled)
+    }
+
+    /// Keeps a step: its index in `handled`.
+    fn keep(&mut self, handled: Handled) -> u32 {
         self.handled.push(handled);
         let index = (self.handled.len() - 1) as u32;
         assert!(index < FAILED, "fewer than 2^31 handler calls");
@@ -314,7 +354,7 @@ impl<'s> Handlers<'s> {
             .sum::<usize>()
             + self.pending.memory_bytes()
             + self.lists.memory_bytes()
-            + self.known.allocation_size()
+            + self.known.memory_bytes()
             + self.handled.capacity() * size_of::<Handled>()
             + self.wanted.capacity() * size_of::<(u32, Cause)>()
             + self.batch.memory_bytes()

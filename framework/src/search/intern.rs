@@ -24,6 +24,11 @@ struct Blob {
 }
 
 impl Blobs {
+    /// The id of this tag and these bytes, if they have one.
+    pub(super) fn find(&self, tag: u64, bytes: &[u8]) -> Option<u32> {
+        self.ids.find(hash_of((tag, bytes)), |&id| self.get(id) == (tag, bytes)).copied()
+    }
+
     /// The id of this tag and these bytes, new or not.
     pub(super) fn intern(&mut self, tag: u64, bytes: &[u8]) -> u32 {
         let hash = hash_of((tag, bytes));
@@ -85,6 +90,11 @@ impl Lists {
         lists
     }
 
+    /// The id of this list, if it has one.
+    pub(super) fn find(&self, list: &[u32]) -> Option<u32> {
+        self.ids.find(hash_of(list), |&id| self.get(id) == list).copied()
+    }
+
     /// The id of this list, new or not.
     pub(super) fn intern(&mut self, list: &[u32]) -> u32 {
         let hash = hash_of(list);
@@ -138,6 +148,11 @@ pub(super) struct Records<R> {
 impl<R: Copy + Eq + std::hash::Hash> Records<R> {
     pub(super) fn new() -> Self {
         Self { records: Vec::new(), ids: HashTable::new() }
+    }
+
+    /// The id of this record, if it has one.
+    pub(super) fn find(&self, record: R) -> Option<u32> {
+        self.ids.find(hash_of(record), |&id| self.records[id as usize] == record).copied()
     }
 
     /// The id of this record, and whether it is new.

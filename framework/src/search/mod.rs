@@ -101,11 +101,12 @@
 //! 6. Threads work in rounds and join their results in order: counts, verdicts and paths do not depend
 //!    on how many there are.
 
-mod arrivals;
 mod breadth;
 mod by_hand;
 mod candidates;
 mod checks;
+mod derived;
+mod effects;
 mod endless;
 mod engine;
 mod exact;
@@ -117,6 +118,7 @@ mod lineage;
 mod linearizable;
 mod minimise;
 mod monitor;
+mod pairs;
 mod path;
 mod probe;
 mod recall;

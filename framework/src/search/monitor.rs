@@ -1,7 +1,8 @@
 //! Monitors: properties of runs, as deterministic automata over the clients' calls and returns.
 
-use super::handlers::{Handlers, PairMap, pair};
+use super::handlers::Handlers;
 use super::intern::Blobs;
+use super::pairs::Pairs;
 use super::work::{CALL, RETURN};
 use crate::Address;
 use crate::property::Broken;
@@ -37,7 +38,7 @@ pub(super) struct Watch<'m> {
     monitor: &'m dyn Monitor,
     states: Blobs,
     broken: Vec<Broken>,
-    known: PairMap,
+    known: Pairs,
 }
 
 /// States from here on are broken properties.
@@ -48,7 +49,7 @@ impl<'m> Watch<'m> {
     pub(super) fn new(monitor: &'m dyn Monitor) -> Self {
         let mut states = Blobs::default();
         states.intern(0, &monitor.start());
-        Self { monitor, states, broken: Vec::new(), known: PairMap::default() }
+        Self { monitor, states, broken: Vec::new(), known: Pairs::new() }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -78,7 +79,7 @@ impl<'m> Watch<'m> {
     /// The state after these calls, if it has been worked out.
     #[inline]
     pub(super) fn after(&self, state: u32, calls: u32) -> Option<u32> {
-        self.known.get(&pair(state, calls)).copied()
+        self.known.get(state, calls)
     }
 
     /// Works out the state after these calls.
@@ -116,11 +117,11 @@ impl<'m> Watch<'m> {
                 BROKEN + index as u32
             }
         };
-        self.known.insert(pair(state, calls), after);
+        self.known.insert(state, calls, after);
         after
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.states.memory_bytes() + self.known.allocation_size()
+        self.states.memory_bytes() + self.known.memory_bytes()
     }
 }

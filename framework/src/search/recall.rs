@@ -4,7 +4,7 @@
 //! states, three clients' results. So it is remembered which part of a state it looked at first,
 //! which one then, given what it saw there, and so on to its answer: a tree, followed by ids alone.
 
-use super::handlers::{PairMap, pair};
+use super::pairs::Pairs;
 
 /// The most nodes in a tree. A property that looks at everything is not worth more.
 const NODES_MAX: usize = 1 << 20;
@@ -32,7 +32,7 @@ enum Node {
 struct Tree {
     nodes: Vec<Node>,
     /// From a node and the id of what was seen there to the next node.
-    next: PairMap,
+    next: Pairs,
 }
 
 /// One thread's trees, by the properties' positions.
@@ -50,7 +50,7 @@ impl Recall {
             match tree.nodes[node as usize] {
                 Node::Unknown => return None,
                 Node::Holds(holds) => return Some(holds),
-                Node::Looks(glance) => node = *tree.next.get(&pair(node, id(glance)))?,
+                Node::Looks(glance) => node = tree.next.get(node, id(glance))?,
             }
         }
     }
@@ -64,7 +64,7 @@ impl Recall {
         holds: bool,
     ) {
         while self.trees.len() <= property {
-            self.trees.push(Tree { nodes: vec![Node::Unknown], next: PairMap::default() });
+            self.trees.push(Tree { nodes: vec![Node::Unknown], next: Pairs::new() });
         }
         let tree = &mut self.trees[property];
         if tree.nodes.len() + glances.len() >= NODES_MAX {
@@ -78,12 +78,12 @@ impl Recall {
                 // Not the same way as last time: such a property is not a function.
                 _ => return,
             }
-            let new = tree.nodes.len() as u32;
-            let next = *tree.next.entry(pair(node, id(glance))).or_insert(new);
-            if next == new {
+            node = tree.next.get(node, id(glance)).unwrap_or_else(|| {
+                let new = tree.nodes.len() as u32;
+                tree.next.insert(node, id(glance), new);
                 tree.nodes.push(Node::Unknown);
-            }
-            node = next;
+                new
+            });
         }
         if let Node::Unknown = tree.nodes[node as usize] {
             tree.nodes[node as usize] = Node::Holds(holds);
@@ -92,7 +92,7 @@ impl Recall {
 
     pub(super) fn memory_bytes(&self) -> usize {
         let tree =
-            |tree: &Tree| tree.nodes.capacity() * size_of::<Node>() + tree.next.allocation_size();
+            |tree: &Tree| tree.nodes.capacity() * size_of::<Node>() + tree.next.memory_bytes();
         self.trees.iter().map(tree).sum()
     }
 }

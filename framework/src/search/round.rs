@@ -1,7 +1,9 @@
 //! A round: some rows of the frontier, on their way from being expanded to being judged.
 //!
-//! What is done with the rows of a round is cut into parts, one for each thread. Parts are joined in
+//! What is done with the rows of a round is cut into parts, some for each thread. Parts are joined in
 //! order, so nothing here depends on how many there are.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::candidates::Candidates;
 use super::checks::Verdict;
@@ -13,8 +15,11 @@ use super::recall::Recall;
 use super::sleep;
 use crate::parallel;
 
-/// Below this many rows a round is not worth a second thread.
-const ROWS_PER_THREAD_MIN: usize = 1 << 9;
+/// Below twice this many rows a round is not worth a second part.
+const ROWS_PER_PART_MIN: usize = 1 << 9;
+
+/// Parts for each thread: threads that have finished theirs take over what others have left.
+const PARTS_PER_THREAD: usize = 4;
 
 /// Rows of one depth, and what has been found out about them.
 #[derive(Default)]
@@ -53,8 +58,7 @@ pub(super) struct Part {
 struct Collector<'p> {
     part: &'p mut Part,
     /// For each of the part's successors, whether it is new.
-    is_new: &'p [bool],
-    recall: &'p mut Recall,
+    is_new: &'p [AtomicBool],
 }
 
 impl Round {
@@ -62,7 +66,9 @@ impl Round {
     pub(super) fn begin(&mut self, (depth, first): (usize, u64), rows: Vec<u32>, width: usize) {
         (self.depth, self.first, self.rows, self.width) = (depth, first, rows, width);
         let count = self.len();
-        self.used = parallel::threads().min(count / ROWS_PER_THREAD_MIN).max(1);
+        let threads = parallel::threads();
+        let wanted = if threads == 1 { 1 } else { threads * PARTS_PER_THREAD };
+        self.used = wanted.min(count / ROWS_PER_PART_MIN).max(1);
         self.parts.resize_with(self.parts.len().max(self.used), Part::default);
         let share = count.div_ceil(self.used);
         for (index, part) in self.parts_mut().iter_mut().enumerate() {
@@ -71,11 +77,11 @@ impl Round {
         }
     }
 
-    /// Ends it, and keeps its memory.
-    pub(super) fn end(&mut self) {
-        self.rows = Vec::new();
+    /// Ends it, and keeps its memory but for that of the rows.
+    pub(super) fn end(&mut self) -> Vec<u32> {
         self.used = 0;
         self.candidates.clear();
+        std::mem::take(&mut self.rows)
     }
 
     /// The number of rows.
@@ -150,13 +156,13 @@ impl Round {
         let rows = &self.rows;
         let mut is_new = self.candidates.is_new();
         let mut collectors = Vec::with_capacity(self.used);
-        for (part, recall) in self.parts[..self.used].iter_mut().zip(recall) {
+        for part in &mut self.parts[..self.used] {
             let own;
             (own, is_new) = is_new.split_at(part.expansion.origins.len());
-            collectors.push(Collector { part, is_new: own, recall });
+            collectors.push(Collector { part, is_new: own });
         }
-        parallel::for_each(&mut collectors, |collector| {
-            collector.collect(engine, rows, all_orders);
+        parallel::for_each_with(&mut collectors, recall, |collector, recall| {
+            collector.collect(engine, rows, all_orders, recall);
         });
     }
 
@@ -184,8 +190,14 @@ impl Part {
 
 impl Collector<'_> {
     /// Builds and judges the new rows.
-    fn collect(&mut self, engine: &Engine<'_>, rows: &[u32], all_orders: bool) {
-        let Self { part, is_new, recall } = self;
+    fn collect(
+        &mut self,
+        engine: &Engine<'_>,
+        rows: &[u32],
+        all_orders: bool,
+        recall: &mut Recall,
+    ) {
+        let Self { part, is_new } = self;
         let width = engine.width;
         let expander = engine.expander();
         part.rows.clear();
@@ -203,7 +215,7 @@ impl Collector<'_> {
                 && origin.row as usize == index
             {
                 position += 1;
-                if !is_new[position - 1] {
+                if !is_new[position - 1].load(Relaxed) {
                     continue;
                 }
                 let before = part.rows.len();

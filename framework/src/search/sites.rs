@@ -8,9 +8,11 @@
 
 use std::sync::Arc;
 
-use super::arrivals::Arrivals;
-use super::handlers::{Cause, Handled, Handlers, Known, NONE};
+use super::derived::{self, Derived, SINGLE};
+use super::effects::Drafts;
+use super::handlers::{Cause, Handlers, NONE};
 use super::intern::{Lists, Records};
+use super::pairs::Pairs;
 use super::settings::Switches;
 use super::timers::{self, Pending};
 use super::work::Work;
@@ -40,6 +42,13 @@ pub(super) struct SiteStep {
     pub(super) calls: u32,
 }
 
+impl SiteStep {
+    /// The step of a handler that failed.
+    pub(super) fn failing(failure: u32) -> Self {
+        Self { site: NONE, sends: failure, calls: Lists::EMPTY }
+    }
+}
+
 /// Where the steps and the messages of a site are.
 #[derive(Clone, Copy)]
 struct Span {
@@ -49,43 +58,27 @@ struct Span {
     /// How many more events there are that change nothing.
     quiet: u16,
     has_calls: bool,
+    /// Whether the steps are being worked out.
+    is_asked: bool,
     inbox_start: u32,
     inbox_len: u32,
 }
-
-/// Set in what stands for messages when they are not a list but a single one.
-const SINGLE: u32 = 1 << 31;
 
 /// All sites met so far.
 pub(super) struct Sites<'s> {
     pub(super) handlers: Handlers<'s>,
     pub(super) work: Work,
     switches: Arc<Switches>,
-    with_calls: bool,
+    pub(super) with_calls: bool,
     sites: Records<Site>,
     spans: Vec<Span>,
     steps: Vec<SiteStep>,
-    arrivals: Arrivals,
-    scratch: Scratch,
-}
-
-/// Buffers that are empty between calls.
-#[derive(Default)]
-struct Scratch {
-    causes: Vec<Cause>,
-    steps: Vec<SiteStep>,
-    list: Vec<u32>,
-    timers: Vec<Pending>,
-}
-
-/// What one event at a site leads to.
-pub(super) enum Effect {
-    /// It changes nothing at all at this node and sends nothing.
-    Quiet,
-    /// It changes something.
-    Step(SiteStep),
-    /// The handler has to be asked first.
-    Unknown,
+    /// From a site and messages to the site that it becomes when they are sent to it.
+    arrivals: Pairs,
+    pub(super) derived: Derived,
+    /// Buffers for the effects of sites that are worked out.
+    pub(super) drafts: Vec<Drafts>,
+    pub(super) scratch: Vec<SiteStep>,
 }
 
 impl<'s> Sites<'s> {
@@ -103,8 +96,10 @@ impl<'s> Sites<'s> {
             sites: Records::new(),
             spans: Vec::new(),
             steps: Vec::new(),
-            arrivals: Arrivals::new(),
-            scratch: Scratch::default(),
+            arrivals: Pairs::new(),
+            derived: Derived::default(),
+            drafts: Vec::new(),
+            scratch: Vec::new(),
         }
     }
 
@@ -118,11 +113,17 @@ impl<'s> Sites<'s> {
                 len: 0,
                 quiet: 0,
                 has_calls: false,
+                is_asked: false,
                 inbox_start: u32::try_from(start).expect("fewer than 2^32 messages in lists"),
                 inbox_len: len as u32,
             });
         }
         id
+    }
+
+    /// The id of a site that has been met.
+    pub(super) fn find(&self, site: Site) -> Option<u32> {
+        self.sites.find(site)
     }
 
     pub(super) fn get(&self, id: u32) -> Site {
@@ -195,14 +196,10 @@ impl<'s> Sites<'s> {
         for &(site, messages) in arrivals {
             self.resolve_arrival(site, messages);
         }
-        let mut waiting: Vec<u32> = open.to_vec();
-        loop {
-            waiting.retain(|&site| !self.open(site));
-            if waiting.is_empty() {
-                break;
-            }
-            self.handlers.run_wanted();
-        }
+        let is_first =
+            |site: &u32| !std::mem::replace(&mut self.spans[*site as usize].is_asked, true);
+        let open: Vec<u32> = open.iter().copied().filter(is_first).collect();
+        self.open_all(open);
     }
 
     /// The site after these messages have been sent to it.
@@ -214,7 +211,7 @@ impl<'s> Sites<'s> {
         let one = [messages & !SINGLE];
         let messages_list =
             if messages & SINGLE != 0 { self.handlers.lists.intern(&one) } else { messages };
-        key.inbox = self.union(key.inbox, messages_list);
+        key.inbox = derived::union(&mut self.handlers.lists, key.inbox, messages_list);
         let after = self.intern(key);
         self.arrivals.insert(site, messages, after);
         after
@@ -250,175 +247,13 @@ impl<'s> Sites<'s> {
         ids.iter().map(|&id| self.handlers.pending.get(id)).collect()
     }
 
-    /// Works out the steps of a site; whether that was possible without asking a handler first.
-    fn open(&mut self, id: u32) -> bool {
-        if self.is_open(id) {
-            return true;
-        }
-        let mut causes = std::mem::take(&mut self.scratch.causes);
-        let mut steps = std::mem::take(&mut self.scratch.steps);
-        self.causes(id, &mut causes);
-        let (mut known, mut quiet) = (true, 0);
-        for &cause in &causes {
-            match self.effect(id, cause) {
-                Effect::Quiet => quiet += 1,
-                Effect::Step(step) => steps.push(step),
-                Effect::Unknown => known = false,
-            }
-        }
-        if known {
-            let start = u32::try_from(self.steps.len()).expect("fewer than 2^32 steps of sites");
-            let len = u16::try_from(steps.len()).expect("fewer than 2^16 events at a node");
-            self.steps.extend_from_slice(&steps);
-            let has_calls = steps.iter().any(|step| step.calls != Lists::EMPTY);
-            self.spans[id as usize] =
-                Span { start, len, quiet, has_calls, ..self.spans[id as usize] };
-        }
-        causes.clear();
-        steps.clear();
-        self.scratch.causes = causes;
-        self.scratch.steps = steps;
-        known
-    }
-
-    /// What an event does at a site: the handler, and whatever the worker does at once with a
-    /// result.
-    pub(super) fn effect(&mut self, id: u32, cause: Cause) -> Effect {
-        let before = self.get(id);
-        let member = self.handlers.member_of(before.state);
-        let mut handled = match self.handlers.get(before.state, cause) {
-            Known::Handled(handled) => handled,
-            Known::Failed(failure) => return Effect::Step(failing(failure)),
-            Known::Wanted => return Effect::Unknown,
-        };
-        let mut site = before;
-        let mut calls = std::mem::take(&mut self.scratch.list);
-        calls.clear();
-        if let Cause::Fire(timer) = cause {
-            site.timers = self.without_timer(site.timers, timer);
-        }
-        let mut sent = Lists::EMPTY;
-        let outcome = loop {
-            site.state = handled.state;
-            site.timers = self.with_timers(site.timers, handled);
-            sent =
-                if sent == Lists::EMPTY { handled.sent } else { self.joined(sent, handled.sent) };
-            let next = self.work.advance(
-                member,
-                &mut site.worker,
-                handled.result,
-                &mut self.handlers,
-                &mut calls,
-            );
-            let Some(command) = next else { break None };
-            match self.handlers.get(site.state, Cause::Command(command)) {
-                Known::Handled(next) => handled = next,
-                Known::Failed(failure) => break Some(Effect::Step(failing(failure))),
-                Known::Wanted => break Some(Effect::Unknown),
-            }
-        };
-        let calls_list = match (&outcome, self.with_calls && !calls.is_empty()) {
-            (None, true) => {
-                calls.insert(0, member as u32);
-                self.handlers.lists.intern(&calls)
-            }
-            _ => Lists::EMPTY,
-        };
-        self.scratch.list = calls;
-        if let Some(outcome) = outcome {
-            return outcome;
-        }
-        let sends = self.route(member, &mut site, sent);
-        if site == before && sends == Lists::EMPTY && calls_list == Lists::EMPTY {
-            return Effect::Quiet;
-        }
-        Effect::Step(SiteStep { site: self.intern(site), sends, calls: calls_list })
-    }
-
-    /// Puts sent messages where they belong: those to the node itself into its site, the others into
-    /// a list of pairs of a receiver and its messages.
-    fn route(&mut self, member: usize, site: &mut Site, sent: u32) -> u32 {
-        if sent == Lists::EMPTY {
-            return Lists::EMPTY;
-        }
-        let sent: Vec<u32> = self.handlers.lists.get(sent).to_vec();
-        let mut pairs = Vec::new();
-        let members = self.handlers.steps.roster().len();
-        let mut messages = Vec::new();
-        for receiver in 0..members {
-            messages.clear();
-            messages
-                .extend(sent.iter().filter(|&&message| self.handlers.ends(message).1 == receiver));
-            if messages.is_empty() {
-                continue;
-            }
-            messages.sort_unstable();
-            if receiver == member {
-                let list = self.handlers.lists.intern(&messages);
-                site.inbox = self.union(site.inbox, list);
-            } else if let [message] = messages[..] {
-                pairs.extend([receiver as u32, message | SINGLE]);
-            } else {
-                pairs.extend([receiver as u32, self.handlers.lists.intern(&messages)]);
-            }
-        }
-        self.handlers.lists.intern(&pairs)
-    }
-
-    /// The union of two sets of messages, both in order.
-    fn union(&mut self, inbox: u32, messages: u32) -> u32 {
-        let lists = &mut self.handlers.lists;
-        let mut all = lists.get(inbox).to_vec();
-        for &message in lists.get(messages) {
-            if let Err(place) = all.binary_search(&message) {
-                all.insert(place, message);
-            }
-        }
-        lists.intern(&all)
-    }
-
-    /// One list after the other, without repetitions.
-    fn joined(&mut self, first: u32, second: u32) -> u32 {
-        let lists = &mut self.handlers.lists;
-        let mut all = lists.get(first).to_vec();
-        for &message in lists.get(second) {
-            if !all.contains(&message) {
-                all.push(message);
-            }
-        }
-        lists.intern(&all)
-    }
-
-    fn without_timer(&mut self, list: u32, timer: u32) -> u32 {
-        let mut ids = self.handlers.lists.get(list).to_vec();
-        let timers = self.timers_of(list);
-        let fired = (0..timers.len())
-            .find(|&index| timers[index].id == timer && timers::may_fire(&timers, index))
-            .expect("only a timer that may fire does");
-        ids.remove(fired);
-        self.normalised(ids)
-    }
-
-    fn with_timers(&mut self, list: u32, handled: Handled) -> u32 {
-        if handled.set == Lists::EMPTY {
-            return list;
-        }
-        let mut ids = self.handlers.lists.get(list).to_vec();
-        ids.extend_from_slice(self.handlers.lists.get(handled.set));
-        self.normalised(ids)
-    }
-
-    /// The list that stands for this one.
-    pub(super) fn normalised(&mut self, mut ids: Vec<u32>) -> u32 {
-        if ids.len() > 1 {
-            let timers = &mut self.scratch.timers;
-            timers.clear();
-            timers.extend(ids.iter().map(|&id| self.handlers.pending.get(id)));
-            timers::normalise(timers);
-            ids.clear();
-            ids.extend(timers.iter().map(|&timer| self.handlers.pending.intern(timer).0));
-        }
-        self.handlers.lists.intern(&ids)
+    /// Notes the steps of a site, and how many more events change nothing.
+    pub(super) fn note_steps(&mut self, id: u32, steps: &[SiteStep], quiet: u16) {
+        let start = u32::try_from(self.steps.len()).expect("fewer than 2^32 steps of sites");
+        let len = u16::try_from(steps.len()).expect("fewer than 2^16 events at a node");
+        self.steps.extend_from_slice(steps);
+        let has_calls = steps.iter().any(|step| step.calls != Lists::EMPTY);
+        self.spans[id as usize] = Span { start, len, quiet, has_calls, ..self.spans[id as usize] };
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
@@ -428,6 +263,8 @@ impl<'s> Sites<'s> {
             + self.spans.capacity() * size_of::<Span>()
             + self.steps.capacity() * size_of::<SiteStep>()
             + self.arrivals.memory_bytes()
+            + self.derived.memory_bytes()
+            + self.drafts.iter().map(Drafts::memory_bytes).sum::<usize>()
     }
 }
 
@@ -435,9 +272,4 @@ impl<'s> Sites<'s> {
 #[inline]
 fn holds(inbox: &[u32], message: u32) -> bool {
     if inbox.len() <= 16 { inbox.contains(&message) } else { inbox.binary_search(&message).is_ok() }
-}
-
-/// The step of a handler that failed.
-fn failing(failure: u32) -> SiteStep {
-    SiteStep { site: NONE, sends: failure, calls: Lists::EMPTY }
 }

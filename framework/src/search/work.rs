@@ -22,6 +22,15 @@ pub(super) struct Results {
     pub(super) count: u32,
 }
 
+/// What was not found when a worker's next doings were looked up.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum WorkGap {
+    /// Results that it has then.
+    Results(Results),
+    /// The command at this index.
+    Command(usize),
+}
+
 /// All workers' doings. A worker's state is one number: its results, and whether it waits for one.
 pub(super) struct Work {
     work: Vec<Option<Arc<dyn ClientWork>>>,
@@ -117,35 +126,49 @@ impl Work {
     }
 
     /// The worker takes a result if it waits for one, and gives the next command if there is one:
-    /// that command. `calls` gets what a monitor wants to know.
+    /// that command. `calls` gets what a monitor wants to know. It only looks things up.
+    ///
+    /// # Errors
+    /// When something has not been met before; see [`Self::fill`].
     pub(super) fn advance(
-        &mut self,
+        &self,
         member: usize,
         state: &mut u32,
         result: u32,
-        handlers: &mut Handlers<'_>,
         calls: &mut Vec<u32>,
-    ) -> Option<u32> {
-        if !self.is_client(member) {
-            return None;
-        }
+    ) -> Result<Option<u32>, WorkGap> {
+        let Some(work) = &self.work[member] else { return Ok(None) };
         if Self::is_waiting(*state) {
             if result == NONE {
-                return None;
+                return Ok(None);
             }
             let before = *state >> 1;
             let before = if before == 0 { NONE } else { before - 1 };
             let count = self.count(*state) as u32 + 1;
-            *state = worker(self.results.intern(Results { before, last: result, count }).0, false);
+            let results = Results { before, last: result, count };
+            let id = self.results.find(results).ok_or(WorkGap::Results(results))?;
+            *state = worker(id, false);
             calls.push(result << 1 | RETURN);
         }
-        let command = self.command(member, self.count(*state), handlers)?;
+        let index = self.count(*state);
+        if work.count().is_some_and(|count| index as u64 >= count) {
+            return Ok(None);
+        }
+        let command = self.command_known(member, index).ok_or(WorkGap::Command(index))?;
         if calls.len() >= COMMANDS_AT_ONCE_MAX {
-            return None;
+            return Ok(None);
         }
         calls.push(command << 1 | CALL);
         *state |= 1;
-        Some(command)
+        Ok(Some(command))
+    }
+
+    /// Meets what was not found.
+    pub(super) fn fill(&mut self, member: usize, gap: WorkGap, handlers: &mut Handlers<'_>) {
+        match gap {
+            WorkGap::Results(results) => drop(self.results.intern(results)),
+            WorkGap::Command(index) => drop(self.command(member, index, handlers)),
+        }
     }
 
     fn last(&self, worker: u32) -> Option<Results> {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::answers::describe;
+use super::answers::{Piece, describe};
 use super::{Answers, Batch, Member, PureSteps, Request, StepFailure};
 use crate::parallel;
 use crate::worker::{HostedNode, NodeFailure, NodeKind, Output, Payload, Submission};
@@ -41,7 +41,7 @@ impl<'s> LocalSteps<'s> {
         self
     }
 
-    fn run_range(&self, batch: &Batch, range: Range<usize>, answers: &mut Answers) {
+    fn run_range(&self, batch: &Batch, range: Range<usize>, answers: &mut Piece) {
         let mut scratch = Scratch::default();
         for index in range {
             let request = batch.get(index);
@@ -103,12 +103,11 @@ impl<'s> LocalSteps<'s> {
     }
 }
 
-/// The ranges that this many requests are cut into, in order.
-fn pieces(count: usize) -> Vec<Range<usize>> {
+/// How many requests go into each piece of so many.
+fn piece_len(count: usize) -> usize {
     let threads = parallel::threads();
     let most = if threads == 1 { 1 } else { threads * PIECES_PER_THREAD };
-    let piece = count.div_ceil(most).max(PIECE_MIN);
-    (0..count).step_by(piece).map(|start| start..(start + piece).min(count)).collect()
+    count.div_ceil(most).max(PIECE_MIN)
 }
 
 /// Buffers of one thread.
@@ -133,17 +132,13 @@ impl PureSteps for LocalSteps<'_> {
     }
 
     fn run(&self, batch: &Batch, answers: &mut Answers) {
-        answers.clear();
-        let ranges = pieces(batch.len());
-        let [first, rest @ ..] = &ranges[..] else { return };
-        let mut parts: Vec<_> = rest.iter().map(|range| (range.clone(), Answers::new())).collect();
-        let run = |(range, part): &mut (Range<usize>, Answers)| {
-            self.run_range(batch, range.clone(), part);
-        };
-        parallel::beside(&mut parts, run, || self.run_range(batch, first.clone(), answers));
-        for (_, part) in &parts {
-            answers.append(part);
-        }
+        let each = piece_len(batch.len());
+        let pieces = answers.cut(batch.len().div_ceil(each).max(1), each);
+        let starts = (0..).step_by(each);
+        let mut parts: Vec<(usize, &mut Piece)> = starts.zip(pieces).collect();
+        parallel::for_each(&mut parts, |(start, piece)| {
+            self.run_range(batch, *start..(*start + each).min(batch.len()), piece);
+        });
     }
 
     fn observe(

@@ -1,0 +1,168 @@
+//! Derived lists: what timers, sent messages and inboxes become, by the ids of what they are made of.
+//!
+//! The same few lists are put together again and again. So each is worked out once, and to look one up
+//! changes nothing: many threads can do it at once.
+
+use super::handlers::Handlers;
+use super::intern::Lists;
+use super::pairs::Pairs;
+use super::timers;
+
+/// Set in what stands for messages when they are not a list but a single one.
+pub(super) const SINGLE: u32 = 1 << 31;
+
+/// The lists worked out so far.
+#[derive(Default)]
+pub(super) struct Derived {
+    fired: Pairs,
+    set: Pairs,
+    joined: Pairs,
+    inboxes: Pairs,
+    routes: Pairs,
+    routed: Vec<Routed>,
+}
+
+/// A list that is made of others.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Recipe {
+    /// These timers after that one of them fired.
+    Fired(u32, u32),
+    /// These timers after those were set.
+    Set(u32, u32),
+    /// These messages and then those, without repetitions.
+    Joined(u32, u32),
+    /// This inbox with these messages too.
+    Inbox(u32, u32),
+    /// Where this member's messages go: see [`Routed`].
+    Route(u32, u32),
+}
+
+/// Where the messages of one list go.
+#[derive(Clone, Copy)]
+pub(super) struct Routed {
+    /// The list of those to the sender itself.
+    pub(super) own: u32,
+    /// The list of the others, as pairs of a receiver and its messages.
+    pub(super) others: u32,
+}
+
+impl Derived {
+    /// The list that a recipe gives, if it has been worked out. For a route see [`Self::routed`].
+    #[inline]
+    pub(super) fn get(&self, recipe: Recipe) -> Result<u32, Recipe> {
+        let known = match recipe {
+            Recipe::Set(list, Lists::EMPTY)
+            | Recipe::Joined(list, Lists::EMPTY)
+            | Recipe::Joined(Lists::EMPTY, list)
+            | Recipe::Inbox(list, Lists::EMPTY) => Some(list),
+            Recipe::Fired(timers, timer) => self.fired.get(timers, timer),
+            Recipe::Set(timers, more) => self.set.get(timers, more),
+            Recipe::Joined(messages, more) => self.joined.get(messages, more),
+            Recipe::Inbox(inbox, more) => self.inboxes.get(inbox, more),
+            Recipe::Route(member, messages) => self.routes.get(member, messages),
+        };
+        known.ok_or(recipe)
+    }
+
+    /// Where a member's messages go, if it has been worked out.
+    #[inline]
+    pub(super) fn routed(&self, member: usize, messages: u32) -> Result<Routed, Recipe> {
+        if messages == Lists::EMPTY {
+            return Ok(Routed { own: Lists::EMPTY, others: Lists::EMPTY });
+        }
+        self.get(Recipe::Route(member as u32, messages)).map(|known| self.routed[known as usize])
+    }
+
+    /// Works out what a recipe gives.
+    pub(super) fn work_out(&mut self, recipe: Recipe, handlers: &mut Handlers<'_>) {
+        match recipe {
+            Recipe::Fired(timers, timer) => {
+                let after = without_timer(handlers, timers, timer);
+                self.fired.insert(timers, timer, after);
+            }
+            Recipe::Set(timers, more) => {
+                let mut ids = handlers.lists.get(timers).to_vec();
+                ids.extend_from_slice(handlers.lists.get(more));
+                let after = normalised(handlers, ids);
+                self.set.insert(timers, more, after);
+            }
+            Recipe::Joined(messages, more) => {
+                let mut all = handlers.lists.get(messages).to_vec();
+                for &message in handlers.lists.get(more) {
+                    if !all.contains(&message) {
+                        all.push(message);
+                    }
+                }
+                self.joined.insert(messages, more, handlers.lists.intern(&all));
+            }
+            Recipe::Inbox(inbox, more) => {
+                let after = union(&mut handlers.lists, inbox, more);
+                self.inboxes.insert(inbox, more, after);
+            }
+            Recipe::Route(member, messages) => {
+                let routed = route(handlers, member as usize, messages);
+                self.routes.insert(member, messages, self.routed.len() as u32);
+                self.routed.push(routed);
+            }
+        }
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        [&self.fired, &self.set, &self.joined, &self.inboxes, &self.routes]
+            .into_iter()
+            .map(Pairs::memory_bytes)
+            .sum::<usize>()
+            + self.routed.capacity() * size_of::<Routed>()
+    }
+}
+
+/// The union of two sets of messages, both in order.
+pub(super) fn union(lists: &mut Lists, inbox: u32, messages: u32) -> u32 {
+    let mut all = lists.get(inbox).to_vec();
+    for &message in lists.get(messages) {
+        if let Err(place) = all.binary_search(&message) {
+            all.insert(place, message);
+        }
+    }
+    lists.intern(&all)
+}
+
+/// The list that stands for these timers.
+pub(super) fn normalised(handlers: &mut Handlers<'_>, mut ids: Vec<u32>) -> u32 {
+    if ids.len() > 1 {
+        let mut timers: Vec<_> = ids.iter().map(|&id| handlers.pending.get(id)).collect();
+        timers::normalise(&mut timers);
+        ids.clear();
+        ids.extend(timers.iter().map(|&timer| handlers.pending.intern(timer).0));
+    }
+    handlers.lists.intern(&ids)
+}
+
+fn without_timer(handlers: &mut Handlers<'_>, list: u32, timer: u32) -> u32 {
+    let mut ids = handlers.lists.get(list).to_vec();
+    let timers: Vec<_> = ids.iter().map(|&id| handlers.pending.get(id)).collect();
+    let fired = (0..timers.len())
+        .find(|&index| timers[index].id == timer && timers::may_fire(&timers, index))
+        .expect("only a timer that may fire does");
+    ids.remove(fired);
+    normalised(handlers, ids)
+}
+
+fn route(handlers: &mut Handlers<'_>, member: usize, sent: u32) -> Routed {
+    let sent = handlers.lists.get(sent).to_vec();
+    let mut own = Lists::EMPTY;
+    let mut pairs = Vec::new();
+    for receiver in 0..handlers.steps.roster().len() {
+        let is_to_it = |&message: &u32| handlers.ends(message).1 == receiver;
+        let mut messages: Vec<u32> = sent.iter().copied().filter(is_to_it).collect();
+        messages.sort_unstable();
+        if receiver == member {
+            own = handlers.lists.intern(&messages);
+        } else if let [message] = messages[..] {
+            pairs.extend([receiver as u32, message | SINGLE]);
+        } else if !messages.is_empty() {
+            pairs.extend([receiver as u32, handlers.lists.intern(&messages)]);
+        }
+    }
+    Routed { own, others: handlers.lists.intern(&pairs) }
+}
