@@ -1,9 +1,8 @@
 //! Every hostile submission of `grading/staff/hostile`, in one batch with honest ones: each has the grade that its
 //! row says, nobody else's changes, and nothing is left behind.
 //!
-//! It takes longer than CI has, so it is run by hand. CI runs each hostile submission by itself, in the
-//! sandbox's tests.
-//! `cargo test --profile lab --package faultlab-batch --test hostile -- --ignored`.
+//! It takes minutes and a confined host, so `.ci/run` runs it by itself, and not with `--quick`; the sandbox's tests
+//! run each hostile submission alone. `cargo test --profile lab --package faultlab-batch --test hostile -- --ignored`.
 
 mod common;
 
@@ -24,7 +23,7 @@ const NAMES: [&str; 4] =
 const BATCH_MAX: Duration = Duration::from_secs(3_600);
 
 #[test]
-#[ignore = "takes six minutes, and all the memory and processor time that attacks may use"]
+#[ignore = "takes three minutes, and all the memory and processor time that attacks may use"]
 fn no_attack_gains_anything_or_harms_anybody() {
     let staff = root().join("grading/staff").canonicalize().expect("it is there");
     let place = tempfile::tempdir_in("/var/tmp").expect("a folder");
