@@ -339,9 +339,25 @@ fn a_client_that_goes_on_at_the_time_of_another_return() {
             draw(0, 0, 4, cas.clone(), Answer::Wrong(74)),
         ],
         vec![
-            draw(2, 2, 2, read, Answer::Wrong(0)),
+            draw(2, 2, 2, read.clone(), Answer::Wrong(0)),
             draw(2, 0, 0, write(1), Answer::Right),
             draw(0, 0, 4, cas, Answer::Wrong(84)),
+        ],
+        // A client's operations between two that are shown are left out, all at the same time.
+        vec![
+            draw(1, 0, 0, read.clone(), Answer::Right),
+            Draw {
+                effect: 4,
+                ..draw(3, 0, 2, RegisterCommand::CompareAndSet(0, 2), Answer::Right)
+            },
+            draw(1, 0, 2, read.clone(), Answer::Right),
+            draw(0, 0, 0, read.clone(), Answer::Right),
+            draw(3, 0, 0, read.clone(), Answer::Right),
+            draw(3, 0, 1, RegisterCommand::CompareAndSet(0, 1), Answer::Right),
+            draw(3, 0, 0, write(2), Answer::None),
+            draw(1, 2, 0, read, Answer::Wrong(28)),
+            draw(0, 0, 0, write(0), Answer::Forgotten),
+            draw(2, 0, 2, write(0), Answer::Right),
         ],
     ];
     for draws in histories {

@@ -86,18 +86,18 @@ impl<'de> Decoder<'de> {
         std::str::from_utf8(self.take(length)?).map_err(|_| CodecError::Invalid("UTF-8 string"))
     }
 
-    /// Runs `read` one level deeper.
-    fn nested<V>(
-        &mut self,
-        read: impl FnOnce(&mut Self) -> Result<V, CodecError>,
-    ) -> Result<V, CodecError> {
+    /// Begins a value one level deeper.
+    fn enter(&mut self) -> Result<(), CodecError> {
         if self.depth == DEPTH_MAX {
             return Err(CodecError::TooDeep(DEPTH_MAX));
         }
         self.depth += 1;
-        let value = read(self);
+        Ok(())
+    }
+
+    /// Ends it.
+    fn leave(&mut self) {
         self.depth -= 1;
-        value
     }
 
     fn elements<V: Visitor<'de>>(
@@ -105,7 +105,10 @@ impl<'de> Decoder<'de> {
         left: usize,
         visitor: V,
     ) -> Result<V::Value, CodecError> {
-        self.nested(|decoder| visitor.visit_seq(Elements { decoder, left }))
+        self.enter()?;
+        let value = visitor.visit_seq(Elements { decoder: self, left });
+        self.leave();
+        value
     }
 }
 
@@ -157,7 +160,10 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CodecError> {
         if self.flag("option")? {
-            self.nested(|decoder| visitor.visit_some(decoder))
+            self.enter()?;
+            let value = visitor.visit_some(&mut *self);
+            self.leave();
+            value
         } else {
             visitor.visit_none()
         }
@@ -180,7 +186,10 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
         _name: &'static str,
         visitor: V,
     ) -> Result<V::Value, CodecError> {
-        self.nested(|decoder| visitor.visit_newtype_struct(decoder))
+        self.enter()?;
+        let value = visitor.visit_newtype_struct(&mut *self);
+        self.leave();
+        value
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CodecError> {
@@ -207,7 +216,10 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CodecError> {
         let left = self.narrow()?;
-        self.nested(|decoder| visitor.visit_map(Elements { decoder, left }))
+        self.enter()?;
+        let value = visitor.visit_map(Elements { decoder: self, left });
+        self.leave();
+        value
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -225,7 +237,10 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
         _variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, CodecError> {
-        self.nested(|decoder| visitor.visit_enum(decoder))
+        self.enter()?;
+        let value = visitor.visit_enum(&mut *self);
+        self.leave();
+        value
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, CodecError> {
@@ -265,7 +280,10 @@ impl<'de> de::SeqAccess<'de> for Elements<'_, 'de> {
             return Ok(None);
         }
         self.left -= 1;
-        seed.deserialize(&mut *self.decoder).map(Some)
+        match seed.deserialize(&mut *self.decoder) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => Err(error),
+        }
     }
 
     fn size_hint(&self) -> Option<usize> {

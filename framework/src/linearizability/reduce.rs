@@ -317,12 +317,15 @@ impl<'a, M: Model> Reduction<'_, 'a, M> {
         for (number, &item) in kept.iter().enumerate() {
             numbers[item] = Some(number);
         }
-        kept.iter()
-            .map(|&item| Item {
-                after: self.items[item].after.and_then(|after| numbers[after]),
-                ..self.items[item]
-            })
-            .collect()
+        // A client's operations at one time are a row; where one is left out, the next waits for the one before.
+        let after = |item: usize| {
+            let called = self.items[item].called;
+            let row = std::iter::successors(self.items[item].after, |&before| {
+                self.items[before].after.filter(|_| self.items[before].called == called)
+            });
+            row.filter_map(|before| numbers[before]).next()
+        };
+        kept.iter().map(|&item| Item { after: after(item), ..self.items[item] }).collect()
     }
 
     fn search(&mut self, items: &[Item<'_, M>]) -> Outcome {

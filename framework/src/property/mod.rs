@@ -8,6 +8,7 @@
 mod clients;
 mod network;
 mod state;
+mod texts;
 
 pub use clients::{clients_done, max_wait, none_decided, results_ok, results_satisfy};
 pub use network::{max_message_bytes, max_messages_per_command, silent_for};

@@ -1,5 +1,6 @@
 //! Properties of the nodes' states.
 
+use super::texts::Texts;
 use super::{Broken, Property, View, violated};
 use crate::{Address, Value, codec};
 
@@ -24,14 +25,11 @@ pub fn max_state_bytes(limit: usize) -> Property {
 /// No node's state holds any of these texts: they were dropped, so nobody needs them.
 #[must_use]
 pub fn forgotten(texts: impl IntoIterator<Item = String>) -> Property {
-    let texts: Vec<String> = texts.into_iter().collect();
+    let texts = Texts::new(texts.into_iter().collect());
     Property::new("what is no longer needed is forgotten", move |view| {
         for node in view.nodes() {
             let state = state(view, node)?;
-            let held = |text: &&String| {
-                state.windows(text.len().max(1)).any(|window| window == text.as_bytes())
-            };
-            let kept: Vec<&String> = texts.iter().filter(held).collect();
+            let kept = texts.held_by(&state);
             if let Some(example) = kept.first() {
                 let shortened: String = example.chars().take(24).collect();
                 return Err(violated(

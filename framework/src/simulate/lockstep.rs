@@ -63,7 +63,7 @@ impl Keep {
 ///
 /// When a process is lost, nobody knows which of the runs under way is to blame. Those are started anew,
 /// a few at a time, and where one is lost again, each alone; only a run that then loses a process in
-/// which no run was before is said to have lost it. `lost` is told, and returns which runs need not be
+/// which no run was before is said to have lost it, or one that then takes too long in any process. `lost` is told, and returns which runs need not be
 /// run any more, since each might cost as much time: they stay `None`.
 ///
 /// `keep` says of which runs a log is wanted. A run that lost a process has none.
@@ -107,8 +107,10 @@ impl Wanted<'_> {
             // Dropping nodes may end a process, too, and that is no fault of the next run's.
             fleet.forget(0..width);
             fleet.replace_lost();
+            // What took too long costs as much time again, so that is left to whoever wants to be certain.
+            let is_slow = matches!(loss, Loss::TooSlow(_));
             match suspects[..] {
-                [index] if width == 1 && used => waiting.push_front(index),
+                [index] if width == 1 && used && !is_slow => waiting.push_front(index),
                 [index] if width == 1 => {
                     self.dropped.extend((self.lost)(index, &loss));
                     self.ended[index].0 = Some(Ended::Lost(loss));

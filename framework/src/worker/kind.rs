@@ -1,4 +1,7 @@
 //! Kinds of nodes: the typed side of the boundary, and the little that is compiled per submission.
+//!
+//! Without optimisation, and for each of its types: so whatever needs no types is in functions that have no
+//! type parameters, and steps are plain rather than chained.
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
@@ -6,12 +9,15 @@ use std::marker::PhantomData;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{EncodedEffect, Event, NodeFailure, Output, Payload, panics};
+use super::{EncodedEffect, Event, NodeFailure, Output, Payload};
 use crate::codec::{self, CodecError};
 use crate::{Address, Application, Client, Context, Effect, Node, Value};
 
 /// A kind of node that a submission provides, without its types: how to make one, and how to read
 /// what it leaves behind.
+///
+/// What the student's code panics with goes through, except in the kinds of a
+/// [`Submission`](super::Submission): there it is a [`NodeFailure::Panicked`].
 pub trait NodeKind: Send + Sync {
     /// The kind's name in its lab: `server`, `client`, `application`.
     fn name(&self) -> &str;
@@ -20,7 +26,7 @@ pub trait NodeKind: Send + Sync {
     /// with.
     ///
     /// # Errors
-    /// When the constructor panics or the arguments do not decode.
+    /// When the arguments do not decode.
     fn make(
         &self,
         address: Address,
@@ -40,37 +46,37 @@ pub trait NodeKind: Send + Sync {
     /// Encoded bytes as their type's `Debug` shows them; `pretty` for many lines.
     ///
     /// # Errors
-    /// When the bytes do not decode, or `Debug` panics.
+    /// When the bytes do not decode.
     fn show(&self, what: Payload, bytes: &[u8], pretty: bool) -> Result<String, NodeFailure>;
 }
 
-/// A node, without its types.
+/// A node, without its types. Panics are as those of its [`NodeKind`].
 pub trait HostedNode: Send {
     /// Lets the node handle an event. `output` is cleared first. For a client, `output` then also
     /// has the result that the client shows.
     ///
     /// # Errors
-    /// When a handler panics or a value does not survive its encoding. The node is then in no
-    /// particular state.
+    /// When a value does not survive its encoding. Then, and after a panic, the node is in no particular
+    /// state.
     fn step(&mut self, event: Event<'_>, output: &mut Output) -> Result<(), NodeFailure>;
 
     /// Appends the encoding of the node's state.
     ///
     /// # Errors
-    /// When the state's `Serialize` refuses or panics.
+    /// When the state's `Serialize` refuses.
     fn state(&self, bytes: &mut Vec<u8>) -> Result<(), NodeFailure>;
 
     /// Asks the node something that its lab's vocabulary defines.
     ///
     /// # Errors
-    /// When the kind answers no questions, the question does not decode, or the answer panics.
+    /// When the kind answers no questions, or the question does not decode.
     fn observe(&self, question: &[u8]) -> Result<Vec<u8>, NodeFailure>;
 
     /// Checks what [`Node`] promises about its state: a clone equals and hashes like its original,
     /// and so does what comes back from the encoding, which encodes to the same bytes again.
     ///
     /// # Errors
-    /// When the code panics meanwhile. A broken promise is in the value, in words.
+    /// None of its own: a broken promise is in the value, in words.
     fn broken_promise(&self) -> Result<Option<String>, NodeFailure>;
 }
 
@@ -191,10 +197,8 @@ where
         address: Address,
         arguments: &[u8],
     ) -> Result<Box<dyn HostedNode + '_>, NodeFailure> {
-        let arguments = codec::decode(arguments)
-            .map_err(|error| NodeFailure::codec(Payload::Arguments, &error))?;
-        let node = panics::catch(|| (self.make)(address, arguments))?;
-        Ok(self.host(node, address))
+        let arguments = decode(Payload::Arguments, arguments)?;
+        Ok(self.host((self.make)(address, arguments), address))
     }
 
     fn restore(
@@ -202,13 +206,11 @@ where
         address: Address,
         state: &[u8],
     ) -> Result<Box<dyn HostedNode + '_>, NodeFailure> {
-        let node = panics::catch(|| codec::decode(state))?
-            .map_err(|error| NodeFailure::codec(Payload::State, &error))?;
-        Ok(self.host(node, address))
+        Ok(self.host(decode(Payload::State, state)?, address))
     }
 
     fn show(&self, what: Payload, bytes: &[u8], pretty: bool) -> Result<String, NodeFailure> {
-        panics::catch(|| match (what, &self.client) {
+        let shown = match (what, &self.client) {
             (Payload::State, _) => show_as::<N>(bytes, pretty),
             (Payload::Message, _) => show_as::<N::Message>(bytes, pretty),
             (Payload::Timer, _) => show_as::<N::Timer>(bytes, pretty),
@@ -217,8 +219,8 @@ where
             }
             (Payload::Arguments, _) => show_as::<Arguments>(bytes, pretty),
             _ => Err(CodecError::Unsupported("text for this")),
-        })?
-        .map_err(|error| NodeFailure::codec(what, &error))
+        };
+        named(what, shown)
     }
 }
 
@@ -239,8 +241,24 @@ where
 
 /// The text of a value of type `V`.
 fn show_as<V: DeserializeOwned + Debug>(bytes: &[u8], pretty: bool) -> Result<String, CodecError> {
-    let value: V = codec::decode(bytes)?;
-    Ok(if pretty { format!("{value:#?}") } else { format!("{value:?}") })
+    Ok(text_of(&codec::decode::<V>(bytes)?, pretty))
+}
+
+fn text_of(value: &dyn Debug, pretty: bool) -> String {
+    if pretty { format!("{value:#?}") } else { format!("{value:?}") }
+}
+
+/// The value that `bytes` encodes; an error says what it was to be.
+fn decode<V: DeserializeOwned>(what: Payload, bytes: &[u8]) -> Result<V, NodeFailure> {
+    named(what, codec::decode(bytes))
+}
+
+/// The same result; an error says what was encoded or decoded.
+fn named<V>(what: Payload, result: Result<V, CodecError>) -> Result<V, NodeFailure> {
+    match result {
+        Ok(value) => Ok(value),
+        Err(error) => Err(NodeFailure::codec(what, &error)),
+    }
 }
 
 /// A node behind the boundary.
@@ -254,54 +272,45 @@ struct Hosted<'k, N: Node> {
 }
 
 impl<N: Node + DeserializeOwned> Hosted<'_, N> {
-    fn handle(&mut self, event: Event<'_>, output: &mut Output) -> Result<(), NodeFailure> {
+    /// Calls the handler of an event.
+    fn handle(&mut self, event: Event<'_>) -> Result<(), NodeFailure> {
         let mut ctx = Context::new(self.address, &mut self.effects);
         match event {
             Event::Init => self.node.init(&mut ctx),
             Event::Message { from, message } => {
-                let message = codec::decode(message)
-                    .map_err(|error| NodeFailure::codec(Payload::Message, &error))?;
-                self.node.on_message(from, message, &mut ctx);
+                self.node.on_message(from, decode(Payload::Message, message)?, &mut ctx);
             }
             Event::Timer { timer } => {
-                let timer = codec::decode(timer)
-                    .map_err(|error| NodeFailure::codec(Payload::Timer, &error))?;
-                self.node.on_timer(timer, &mut ctx);
+                self.node.on_timer(decode(Payload::Timer, timer)?, &mut ctx);
             }
             Event::Command { command } => {
-                let client = self
-                    .client
-                    .ok_or_else(|| NodeFailure::NotProvided("client here".to_owned()))?;
-                (client.send_command)(&mut self.node, command, &mut ctx)
-                    .map_err(|error| NodeFailure::codec(Payload::Command, &error))?;
+                let Some(client) = self.client else {
+                    return Err(NodeFailure::NotProvided("client here".to_owned()));
+                };
+                let sent = (client.send_command)(&mut self.node, command, &mut ctx);
+                named(Payload::Command, sent)?;
             }
         }
-        for effect in self.effects.drain(..) {
-            let effect = match effect {
+        Ok(())
+    }
+
+    /// Encodes what the handler did.
+    fn encode_effects(&mut self, output: &mut Output) -> Result<(), NodeFailure> {
+        for effect in &self.effects {
+            match effect {
                 Effect::Send { to, message } => {
-                    let message = output
-                        .encode(&message)
-                        .map_err(|error| NodeFailure::codec(Payload::Message, &error))?;
-                    EncodedEffect::Send { to, message }
+                    let message = named(Payload::Message, output.encode(message))?;
+                    output.push(EncodedEffect::Send { to: *to, message });
                 }
                 Effect::SetTimer { timer, min, max } => {
-                    let timer = output
-                        .encode(&timer)
-                        .map_err(|error| NodeFailure::codec(Payload::Timer, &error))?;
-                    EncodedEffect::SetTimer {
-                        timer,
-                        min_ns: nanoseconds(min),
-                        max_ns: nanoseconds(max),
-                    }
+                    let timer = named(Payload::Timer, output.encode(timer))?;
+                    let (min_ns, max_ns) = (nanoseconds(*min), nanoseconds(*max));
+                    output.push(EncodedEffect::SetTimer { timer, min_ns, max_ns });
                 }
-                Effect::Log { line } => EncodedEffect::Log { line: output.append(line.as_bytes()) },
-            };
-            output.push(effect);
+                Effect::Log { line } => output.push_log(line),
+            }
         }
-        if let Some(client) = self.client {
-            (client.result)(&self.node, output)
-                .map_err(|error| NodeFailure::codec(Payload::Result, &error))?;
-        }
+        self.effects.clear();
         Ok(())
     }
 }
@@ -315,71 +324,98 @@ impl<N: Node + DeserializeOwned> HostedNode for Hosted<'_, N> {
     fn step(&mut self, event: Event<'_>, output: &mut Output) -> Result<(), NodeFailure> {
         output.clear();
         self.effects.clear();
-        panics::catch(|| self.handle(event, output))?
+        self.handle(event)?;
+        self.encode_effects(output)?;
+        if let Some(client) = self.client {
+            named(Payload::Result, (client.result)(&self.node, output))?;
+        }
+        Ok(())
     }
 
     fn state(&self, bytes: &mut Vec<u8>) -> Result<(), NodeFailure> {
-        panics::catch(|| codec::encode_into(&self.node, bytes))?
-            .map_err(|error| NodeFailure::codec(Payload::State, &error))
+        named(Payload::State, codec::encode_into(&self.node, bytes))
     }
 
     fn observe(&self, question: &[u8]) -> Result<Vec<u8>, NodeFailure> {
-        let observer = self
-            .observer
-            .ok_or_else(|| NodeFailure::NotProvided("answers to questions".to_owned()))?;
-        panics::catch(|| observer(&self.node, question))?
-            .map_err(|error| NodeFailure::codec(Payload::Question, &error))
+        let Some(observer) = self.observer else {
+            return Err(NodeFailure::NotProvided("answers to questions".to_owned()));
+        };
+        named(Payload::Question, observer(&self.node, question))
     }
 
     fn broken_promise(&self) -> Result<Option<String>, NodeFailure> {
-        panics::catch(|| promise::broken_by(&self.node))
+        Ok(promise::broken_by(&self.node))
     }
 }
 
 /// What a node promises about its state, checked.
 mod promise {
-    use std::hash::{DefaultHasher, Hash, Hasher};
+    use std::hash::{DefaultHasher, Hasher};
 
     use super::{CodecError, DeserializeOwned, Node, codec};
 
-    /// The first promise that this state breaks, in words.
-    pub(super) fn broken_by<N: Node + DeserializeOwned>(node: &N) -> Option<String> {
-        check(node).unwrap_or_else(|error| {
-            Some(format!("the state does not survive its encoding: {error}"))
-        })
+    /// What is seen of a state, or of a copy of it.
+    struct Seen {
+        bytes: Result<Vec<u8>, CodecError>,
+        equals_original: bool,
+        hash: u64,
     }
 
-    fn check<N: Node + DeserializeOwned>(node: &N) -> Result<Option<String>, CodecError> {
-        let clone = node.clone();
-        let bytes = codec::encode(node)?;
-        if codec::encode(&clone)? != bytes {
+    /// The first promise that this state breaks, in words.
+    pub(super) fn broken_by<N: Node + DeserializeOwned>(node: &N) -> Option<String> {
+        let original = seen(node, node);
+        let clone = seen(&node.clone(), node);
+        let read_back = match &original.bytes {
+            Ok(bytes) => match codec::decode::<N>(bytes) {
+                Ok(read_back) => Ok(seen(&read_back, node)),
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error.clone()),
+        };
+        match judge(&original, &clone, read_back) {
+            Ok(broken) => broken,
+            Err(error) => Some(format!("the state does not survive its encoding: {error}")),
+        }
+    }
+
+    fn seen<N: Node>(copy: &N, original: &N) -> Seen {
+        let mut hasher = DefaultHasher::new();
+        copy.hash(&mut hasher);
+        Seen {
+            bytes: codec::encode(copy),
+            equals_original: copy == original,
+            hash: hasher.finish(),
+        }
+    }
+
+    fn judge(
+        original: &Seen,
+        clone: &Seen,
+        read_back: Result<Seen, CodecError>,
+    ) -> Result<Option<String>, CodecError> {
+        let bytes = original.bytes.as_ref().map_err(Clone::clone)?;
+        if clone.bytes.as_ref().map_err(Clone::clone)? != bytes {
             return Ok(Some(
                 "a clone of the state encodes differently from its original".to_owned(),
             ));
         }
-        let read_back: N = codec::decode(&bytes)?;
-        if codec::encode(&read_back)? != bytes {
+        let read_back = read_back?;
+        if read_back.bytes.as_ref().map_err(Clone::clone)? != bytes {
             return Ok(Some(
                 "the state encodes differently after it was encoded and read back".to_owned(),
             ));
         }
         for (what, copy) in
-            [("a clone of the state", &clone), ("the state, encoded and read back,", &read_back)]
+            [("a clone of the state", clone), ("the state, encoded and read back,", &read_back)]
         {
-            if copy != node {
+            if !copy.equals_original {
                 return Ok(Some(format!("{what} is not equal to its original (`PartialEq`)")));
             }
-            if hash_of(copy) != hash_of(node) {
+            if copy.hash != original.hash {
                 return Ok(Some(format!("{what} does not hash like its original (`Hash`)")));
             }
         }
         Ok(None)
-    }
-
-    fn hash_of<N: Hash>(node: &N) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        node.hash(&mut hasher);
-        hasher.finish()
     }
 }
 

@@ -15,6 +15,7 @@
 
 mod event;
 mod failure;
+mod guarded;
 mod host;
 mod kind;
 mod output;

@@ -1,5 +1,6 @@
 //! A submission: everything a lab asks a student to provide, by name.
 
+use super::guarded::GuardedKind;
 use super::{NodeFailure, NodeKind};
 
 /// The kinds of nodes that a student's code provides for a lab.
@@ -17,15 +18,20 @@ impl Submission {
         Self::default()
     }
 
-    /// Adds a kind of node.
+    /// Adds a kind of node. Its panics are failures from here on.
     ///
     /// # Panics
     /// When there is one of that name already: the vocabulary crate is wrong.
     #[must_use]
     pub fn with(mut self, kind: impl NodeKind + 'static) -> Self {
-        assert!(self.kind(kind.name()).is_err(), "two kinds are called `{}`", kind.name());
-        self.kinds.push(Box::new(kind));
+        self.add(Box::new(kind));
         self
+    }
+
+    /// Without type parameters, so that it is not compiled anew for each kind.
+    fn add(&mut self, kind: Box<dyn NodeKind>) {
+        assert!(self.kind(kind.name()).is_err(), "two kinds are called `{}`", kind.name());
+        self.kinds.push(Box::new(GuardedKind(kind)));
     }
 
     /// The kind of this name.

@@ -156,6 +156,7 @@ impl Batch {
             }
         }
         output::batch(&self.store, &book, self.lab(), &self.how(&book))?;
+        self.store.sync()?;
         let listed = self.spec.submissions.iter().zip(&book.attempts);
         let wanted = listed.filter(|(one, _)| self.is_of(one, only)).map(|(_, attempt)| attempt);
         for attempt in wanted.filter(|attempt| !attempt.status.is_final()) {

@@ -21,6 +21,7 @@ use crate::diff;
 use crate::engine::{Engine, Follower as _, Local, Parallel, Slurm, Work};
 use crate::intake::{self, Contents, Intake, Limits};
 use crate::judge;
+use crate::judge::Host;
 use crate::judge::hidden::{Compiled, Hidden};
 use crate::open;
 use crate::outcome::Infrastructure;
@@ -268,12 +269,12 @@ fn batch(args: &Args) -> anyhow::Result<u8> {
     // Once, before many processes ask for it at the same time.
     judge::libraries(&workspace)?;
 
-    let sandbox = judge::sandbox(&judge::launcher()?, args.require_sandbox)?;
+    let host = Host::find_out(&store, args.require_sandbox)?;
     let mut batch = Batch::new(store, spec, policy, overrides, names);
     let keys = batch.to_do(&args.only)?;
     batch.say_start(keys.len(), &strangers, &passed_over);
     if !keys.is_empty() {
-        let tier = sandbox.tier();
+        let tier = host.sandbox.tier();
         batch.say(&format!("confinement: {tier}: {}", tier.description()));
     }
     batch.start(keys.len(), args.quiet)?;

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
 
 use common::{root, said};
-use faultlab_harness::build::{self, Libraries, Source, Workspace};
+use faultlab_harness::build::{self, Libraries, Purpose, Source, Workspace};
 use faultlab_harness::report::TestReport;
 use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds};
 use faultlab_harness::supervisor::WorkerCommand;
@@ -91,7 +91,8 @@ fn at_home(
 ) -> Vec<Value> {
     let lab = workspace.lab("lab1").expect("lab 1 is there");
     let sources = Source::at(folder).files(workspace, &lab).expect("they are there");
-    let program = build::compile(workspace, &lab, libraries, &sources, false).expect("it compiles");
+    let program =
+        build::compile(workspace, &lab, libraries, &sources, Purpose::Tests).expect("it compiles");
     let mut suites = faultlab_suites::all().into_iter();
     let suite = suites.find(|suite| suite.lab() == "lab1").expect("it has a suite");
     let no_command: &dyn Fn(TestNumber, Option<u64>) -> String = &|_, _| String::new();

@@ -31,24 +31,13 @@ use crate::worker::{self, WORKER_VARIABLE};
 #[must_use]
 pub fn main(lab: &str, submission: fn() -> Submission) -> ExitCode {
     if env::args_os().nth(1).is_some_and(|argument| argument == remote::SERVE_NODES) {
-        return serve_nodes(&submission());
+        return remote::main(&submission());
     }
     match faultlab_suites::all().into_iter().find(|suite| suite.lab() == lab) {
         Some(suite) => with_suite(suite, submission),
         None => {
             eprintln!("there is no suite of {lab}");
             ExitCode::from(2)
-        }
-    }
-}
-
-/// Holds nodes until the judge is done with them.
-fn serve_nodes(submission: &Submission) -> ExitCode {
-    match remote::serve_stdin(submission) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("the nodes have to go: {error}");
-            ExitCode::FAILURE
         }
     }
 }

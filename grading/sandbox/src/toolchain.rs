@@ -4,6 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde::{Deserialize, Serialize};
+
 use crate::job::Job;
 
 /// Folders and programs of a linker and a C library, where a host has them.
@@ -19,8 +21,13 @@ const LINKER: [&str; 9] = [
     "/usr/bin/ar",
 ];
 
-/// An installed Rust compiler with the system's linker.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How the compiler's allocator, jemalloc, takes memory where it is told by this variable: in large pages. It lives
+/// for a quarter of a second, a tenth of which it would spend taking small ones.
+const ALLOCATOR: &str = "thp:always,metadata_thp:always";
+
+/// An installed Rust compiler with the system's linker. What one process has found out can be handed to another
+/// on the same host, serialised.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Toolchain {
     sysroot: PathBuf,
     version: String,
@@ -56,6 +63,7 @@ impl Toolchain {
     pub fn job(&self) -> Job {
         let job = Job::compiler(self.sysroot.join("bin/rustc"));
         let job = job.read(self.sysroot.join("bin")).read(self.sysroot.join("lib"));
-        LINKER.iter().fold(job, Job::read).variable("PATH", "/usr/bin")
+        let job = job.variable("PATH", "/usr/bin").variable("MALLOC_CONF", ALLOCATOR);
+        LINKER.iter().fold(job, Job::read)
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
-use faultlab_harness::build::{self, Lab, Libraries, Source, Workspace};
+use faultlab_harness::build::{self, Lab, Libraries, Purpose, Source, Workspace};
 use faultlab_harness::report::{Status, TestReport};
 use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds};
 use faultlab_harness::supervisor::WorkerCommand;
@@ -87,7 +87,8 @@ impl Bench {
     /// When the submission does not compile.
     pub fn run(&self, subject: &Subject) -> Result<Vec<TestReport>> {
         let sources = subject.source.files(&self.workspace, &self.lab)?;
-        let program = build::compile(&self.workspace, &self.lab, &self.libraries, &sources, false)?;
+        let program =
+            build::compile(&self.workspace, &self.lab, &self.libraries, &sources, Purpose::Tests)?;
         let traces = tempfile::tempdir()?;
         let plan = Plan {
             suite: &self.suite,

@@ -83,7 +83,7 @@ impl Test {
     /// # Panics
     /// As [`Test::unit`].
     pub fn run(number: &str, title: &str) -> TestDraft {
-        TestDraft { over_seeds: true, ..TestDraft::new(Kind::Run, number, title) }
+        TestDraft { seeds: SeedShare::All, ..TestDraft::new(Kind::Run, number, title) }
     }
 
     /// A test of every run, up to a bound. It runs with one seed, unless it says
@@ -137,10 +137,14 @@ impl Test {
         self.about.credit
     }
 
-    /// How many seeds the test runs over, when a test that runs over several has `seeds` of them.
+    /// How many seeds the test runs over, when a test that runs over all of them has `seeds`.
     #[must_use]
     pub fn seeds(&self, seeds: u64) -> u64 {
-        if self.about.over_seeds { seeds } else { 1 }
+        match self.about.seeds {
+            SeedShare::One => 1,
+            SeedShare::Quarter => seeds.div_ceil(4),
+            SeedShare::All => seeds,
+        }
     }
 
     /// What the test does.
@@ -156,6 +160,14 @@ impl fmt::Debug for Test {
     }
 }
 
+/// How many of the seeds a test runs over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SeedShare {
+    One,
+    Quarter,
+    All,
+}
+
 /// A test in the making: everything but what it does.
 #[derive(Clone, Debug)]
 #[must_use]
@@ -166,7 +178,7 @@ pub struct TestDraft {
     points: Option<Points>,
     kind: Kind,
     unreliable: bool,
-    over_seeds: bool,
+    seeds: SeedShare,
     credit: Credit,
 }
 
@@ -183,7 +195,7 @@ impl TestDraft {
             points: None,
             kind,
             unreliable: false,
-            over_seeds: false,
+            seeds: SeedShare::One,
             credit: Credit::default(),
         }
     }
@@ -209,7 +221,14 @@ impl TestDraft {
 
     /// Runs a unit or search test over several seeds, because something of it is drawn from them.
     pub fn over_seeds(mut self) -> Self {
-        self.over_seeds = true;
+        self.seeds = SeedShare::All;
+        self
+    }
+
+    /// Runs a test over a quarter of the seeds, because each of its runs has thousands of events, and one is much
+    /// like another.
+    pub fn over_few_seeds(mut self) -> Self {
+        self.seeds = SeedShare::Quarter;
         self
     }
 

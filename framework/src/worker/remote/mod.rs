@@ -43,6 +43,6 @@ pub use host::RemoteHost;
 pub use process::{Death, Life, Link, Loss, Process};
 pub use serve::serve;
 #[cfg(unix)]
-pub use serve::serve_stdin;
+pub use serve::{main, serve_stdin};
 pub use shared::{SharedFleet, SharedHost};
 pub use steps::RemoteSteps;

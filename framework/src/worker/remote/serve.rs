@@ -1,6 +1,7 @@
 //! The process's side: holds nodes, and answers what the judge asks about them.
 
 use std::io::{self, Read, Write};
+use std::process::ExitCode;
 
 use super::answer::{self, ANSWER_BYTES_MAX};
 use super::ask::{Ask, Place, Then};
@@ -55,6 +56,19 @@ pub fn serve_stdin(submission: &Submission) -> io::Result<()> {
     let (nothing, _) = io::pipe()?;
     rustix::stdio::dup2_stdin(nothing)?;
     serve(submission, &mut UnixStream::from(socket))
+}
+
+/// The whole of a program that holds nodes: [`serve_stdin`] until the judge is done with them.
+#[cfg(unix)]
+#[must_use]
+pub fn main(submission: &Submission) -> ExitCode {
+    match serve_stdin(submission) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("the nodes have to go: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// The failure of a node that does or says more at once than an answer holds.

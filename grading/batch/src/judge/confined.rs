@@ -1,27 +1,16 @@
 //! The compiler and a submission's nodes in the sandbox.
 
 use std::env;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use faultlab_harness::build::{Call, Compiler, Said};
-use faultlab_sandbox::{Ended, Sandbox, Tier, Toolchain};
+use faultlab_sandbox::Ended;
+
+use super::host::Host;
 
 /// How the messages of a compiler end that was stopped, or ended by itself in a way that says nothing.
 const STOPPED: &str = "error: the compiler";
-
-/// The sandbox of this host, if it reaches what is required.
-///
-/// # Errors
-/// When there is none, or not as good a one: an error on our side.
-pub fn sandbox(launcher: &Path, require: Option<Tier>) -> Result<Sandbox> {
-    let sandbox = Sandbox::probe(launcher)?;
-    if let Some(required) = require {
-        sandbox.require(required)?;
-    }
-    Ok(sandbox)
-}
 
 /// The program that confines others. It lies beside this one.
 ///
@@ -39,27 +28,12 @@ pub fn launcher() -> Result<PathBuf> {
     })
 }
 
-/// The compiler, confined.
-pub struct ConfinedCompiler<'s> {
-    sandbox: &'s Sandbox,
-    toolchain: Toolchain,
-}
-
-impl<'s> ConfinedCompiler<'s> {
-    /// This host's compiler, in its sandbox.
-    ///
-    /// # Errors
-    /// When the compiler cannot be run.
-    pub fn new(sandbox: &'s Sandbox) -> Result<Self> {
-        let rustc = env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
-        let toolchain = Toolchain::of(Path::new(&rustc)).context("cannot run rustc")?;
-        Ok(Self { sandbox, toolchain })
-    }
-}
+/// A host's compiler, in its sandbox.
+pub struct ConfinedCompiler<'h>(pub &'h Host);
 
 impl Compiler for ConfinedCompiler<'_> {
     fn run(&self, call: Call) -> Result<Said> {
-        let mut job = self.toolchain.job().arguments(call.command.get_args()).write(&call.writes);
+        let mut job = self.0.toolchain.job().arguments(call.command.get_args()).write(&call.writes);
         for path in &call.reads {
             job = job.read(path);
         }
@@ -69,7 +43,7 @@ impl Compiler for ConfinedCompiler<'_> {
         if let Some(folder) = call.command.get_current_dir().filter(|_| is_short) {
             job = job.folder(folder);
         }
-        let finished = self.sandbox.run(&job)?;
+        let finished = self.0.sandbox.run(&job)?;
         let failed = (finished.ended != Ended::Exited(0)).then(|| finished.ended.to_string());
         let mut messages = finished.printed.to_string();
         if let (Some(how), false) = (&failed, finished.ended == Ended::Exited(1)) {

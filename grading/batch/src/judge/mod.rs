@@ -2,6 +2,7 @@
 
 mod confined;
 pub mod hidden;
+mod host;
 pub mod pack;
 mod shape;
 mod worker;
@@ -15,13 +16,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 use faultlab::trace::file;
-use faultlab_harness::build::{self, CompileError, Lab, Libraries, Source, Workspace};
+use faultlab_harness::build::{self, CompileError, Lab, Libraries, Purpose, Source, Workspace};
 use faultlab_harness::report::{PartReport, Report, Status, TestReport, Timing};
 use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds, property};
-use faultlab_sandbox::Sandbox;
 use faultlab_suites::{Points, SEED, SEEDS, Suite, Test, TestNumber};
 
-pub use confined::{launcher, sandbox};
+pub use confined::launcher;
+pub use host::Host;
 pub use worker::serve;
 
 use confined::ConfinedCompiler;
@@ -49,14 +50,14 @@ pub fn judge(store: &Store, key: &Key, so_far: &mut dyn FnMut(&Report)) -> anyho
     let workspace = Workspace::of_this_program()?;
     let lab = workspace.lab(&spec.lab).ok_or_else(|| anyhow!("there is no lab {}", spec.lab))?;
     let suite = suite(&spec.lab)?;
-    let sandbox = sandbox(&launcher()?, spec.require_sandbox)?;
-    let bench = Bench { store, key, spec: &spec, suite: &suite, sandbox: &sandbox };
+    let host = Host::of(store, spec.require_sandbox)?;
+    let bench = Bench { store, key, spec: &spec, suite: &suite, host: &host };
     let (report, recovered) = bench.grade(&workspace, &lab, so_far)?;
     let outcome = Outcome {
         schema: outcome::SCHEMA.to_owned(),
         key: key.clone(),
         hashes,
-        confinement: sandbox.tier().to_string(),
+        confinement: host.sandbox.tier().to_string(),
         shapes: shapes(&report, &store.unit(key).join("traces")),
         flaky: flaky(&report),
         hidden: hidden::numbers(),
@@ -118,7 +119,7 @@ struct Bench<'b> {
     key: &'b Key,
     spec: &'b Spec,
     suite: &'b Suite,
-    sandbox: &'b Sandbox,
+    host: &'b Host,
 }
 
 impl Bench<'_> {
@@ -128,12 +129,13 @@ impl Bench<'_> {
         lab: &Lab,
         so_far: &mut dyn FnMut(&Report),
     ) -> anyhow::Result<(Report, Vec<TestNumber>)> {
-        let Self { store, key, spec, suite, sandbox } = *self;
+        let Self { store, key, spec, suite, host } = *self;
         let compiling = Instant::now();
         let libraries = libraries(workspace)?;
         let sources = Source::Folder(store.sources(key)).files(workspace, lab)?;
-        let compiler = ConfinedCompiler::new(sandbox)?;
-        let program = build::compile_by(&compiler, workspace, lab, &libraries, &sources, false);
+        let compiler = ConfinedCompiler(host);
+        let program =
+            build::compile_by(&compiler, workspace, lab, &libraries, &sources, Purpose::Nodes);
         let program = match program {
             Ok(program) => program,
             Err(error) => {
@@ -146,8 +148,8 @@ impl Bench<'_> {
         let traces = store.unit(key).join("traces");
         fs::create_dir_all(&traces).with_context(|| traces.display().to_string())?;
         let reproduce = |number, seed| reproduce(spec, number, seed);
-        let instructions =
-            Instructions { lab: spec.lab.clone(), program: program.file, sandbox: sandbox.clone() };
+        let sandbox = host.sandbox.clone();
+        let instructions = Instructions { lab: spec.lab.clone(), program: program.file, sandbox };
         let plan = Plan {
             suite,
             tests: suite.tests().collect(),

@@ -12,33 +12,44 @@ pub(super) const UNFINISHED: &str = ".unfinished-";
 /// Counts the files of this process, so that two threads never share one.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
-/// Writes `bytes` to `path`, in place of what was there.
+/// Writes `bytes` to `path`, in place of what was there, and waits until they are on the disk.
 ///
 /// # Errors
 /// When the disk is full, read-only or broken. Then what was there still is.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, true)
+}
+
+/// Writes as [`write()`] does, but leaves a file alone that holds these bytes already, and does not wait for the
+/// disk, which would take longer than everything else: for what is made again if the machine loses its power.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_changed(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if fs::read(path).is_ok_and(|there| there == bytes) {
+        Ok(())
+    } else {
+        replace(path, bytes, false)
+    }
+}
+
+fn replace(path: &Path, bytes: &[u8], wait: bool) -> io::Result<()> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let unfinished = folder.join(format!("{UNFINISHED}{}-{number}", process::id()));
     let written = (|| {
         let mut file = File::create(&unfinished)?;
         file.write_all(bytes)?;
-        file.sync_all()?;
+        if wait {
+            file.sync_all()?;
+        }
         fs::rename(&unfinished, path)?;
-        File::open(folder)?.sync_all()
+        if wait { File::open(folder)?.sync_all() } else { Ok(()) }
     })();
     if written.is_err() {
         let _ = fs::remove_file(&unfinished);
     }
     written
-}
-
-/// Writes as [`write()`] does, but leaves a file alone that holds these bytes already.
-///
-/// # Errors
-/// As [`write()`].
-pub fn write_changed(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if fs::read(path).is_ok_and(|there| there == bytes) { Ok(()) } else { write(path, bytes) }
 }
 
 #[cfg(test)]

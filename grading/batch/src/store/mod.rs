@@ -9,8 +9,9 @@
 //!     .work/KEY/outcome.json                 what they came to, kept for ever
 //! ```
 //!
-//! Outcomes are named by a hash of everything that they depend on, so running the grader again
-//! continues where it was, whatever happened to it; and what is rendered can be rendered again.
+//! What is rendered, and a submission's files, are not waited for until they are on the disk: they are looked at, and
+//! written again where need be, whenever the grader is started. Outcomes are, and they are named by a hash of everything
+//! that they depend on: so running the grader again continues where it was, whatever happened to it.
 
 mod atomic;
 mod key;
@@ -85,21 +86,29 @@ impl Store {
         self.unit(key).join("src")
     }
 
-    /// Puts a set of files there, unless it is there already.
+    /// Puts a set of files there, if it is not there already.
     ///
     /// # Errors
     /// When they cannot be written.
     pub fn put_sources(&self, key: &Key, files: &BTreeMap<String, String>) -> io::Result<()> {
-        let finished = self.unit(key).join("sources.sha256");
-        if finished.exists() {
-            return Ok(());
-        }
         for (path, text) in files {
             let path = self.sources(key).join(path);
             fs::create_dir_all(path.parent().unwrap_or(&path))?;
-            write(&path, text.as_bytes())?;
+            write_changed(&path, text.as_bytes())?;
         }
-        write(&finished, sources(files).as_bytes())
+        write_changed(&self.unit(key).join("sources.sha256"), sources(files).as_bytes())
+    }
+
+    /// Waits until everything written so far is on the disk.
+    ///
+    /// # Errors
+    /// When something cannot be written there.
+    pub fn sync(&self) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        rustix::fs::syncfs(fs::File::open(&self.root)?)?;
+        #[cfg(not(target_os = "linux"))]
+        rustix::fs::sync();
+        Ok(())
     }
 
     /// Reads a set of files back.

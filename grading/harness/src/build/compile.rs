@@ -22,6 +22,17 @@ pub struct Program {
     pub file: PathBuf,
 }
 
+/// What a submission is compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// To be tested, by a program that has the suite and the engine as well.
+    Tests,
+    /// The same under a debugger.
+    Debugger,
+    /// To hold nodes for a judge, and nothing else.
+    Nodes,
+}
+
 /// Why a submission did not compile.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("it does not compile")]
@@ -87,7 +98,7 @@ const KEPT_MAX: usize = 24;
 /// A compiled submission that was used this recently is kept whatever their number.
 const KEPT_AGE: Duration = Duration::from_secs(600);
 
-/// Compiles a submission, or finds it compiled already. For a debugger when `debug` is set.
+/// Compiles a submission, or finds it compiled already.
 ///
 /// # Errors
 /// [`CompileError`] when the submission is to blame.
@@ -96,9 +107,9 @@ pub fn compile(
     lab: &Lab,
     libraries: &Libraries,
     sources: &Sources,
-    debug: bool,
+    purpose: Purpose,
 ) -> Result<Program> {
-    compile_by(&Unconfined, workspace, lab, libraries, sources, debug)
+    compile_by(&Unconfined, workspace, lab, libraries, sources, purpose)
 }
 
 /// The same, with the compiler run in another way.
@@ -111,10 +122,10 @@ pub fn compile_by(
     lab: &Lab,
     libraries: &Libraries,
     sources: &Sources,
-    debug: bool,
+    purpose: Purpose,
 ) -> Result<Program> {
     let builds = workspace.kept().join("builds");
-    let folder = builds.join(format!("{}-{}", lab.name, key(lab, libraries, sources, debug)?));
+    let folder = builds.join(format!("{}-{}", lab.name, key(lab, libraries, sources, purpose)?));
     let file = folder.join("suite");
     if file.is_file() {
         // Its age is that of its last use.
@@ -127,7 +138,9 @@ pub fn compile_by(
     let crate_name = lab.name.replace('-', "_");
     let rlib = aside.path().join(format!("lib{crate_name}.rlib"));
 
-    let mut compiler = compiler(workspace, libraries, debug);
+    let mut compiler = compiler(workspace, libraries, purpose);
+    // Held by the lab's manifest, too: `debug_assert!` means the same at home and in grading.
+    compiler.args(["-C", "debug-assertions=on"]);
     compiler.args(["--crate-type", "rlib", "--crate-name", &crate_name]);
     // Held by the lab's manifest too; a submission cannot take it back.
     compiler.args(["-F", "unsafe_code", "-F", "long_running_const_eval"]);
@@ -148,14 +161,24 @@ pub fn compile_by(
         Call { command: compiler, reads: with(sources.folder.clone()), writes: writes.clone() };
     understand(by.run(call)?)?;
 
-    let mut shim = self::compiler(workspace, libraries, debug);
+    let shim_source = match purpose {
+        Purpose::Tests | Purpose::Debugger => lab.shim(),
+        Purpose::Nodes => {
+            let source = aside.path().join("nodes.rs");
+            fs::write(&source, fs::read_to_string(lab.shim())? + NODES_ONLY)?;
+            source
+        }
+    };
+    let mut shim = self::compiler(workspace, libraries, purpose);
+    // What is compiled here is the submission's use of libraries. Its own assertions are in its crate.
+    shim.args(["-C", "debug-assertions=off"]);
     shim.args(["--crate-type", "bin", "--crate-name", "suite"]);
     let mut library = OsString::from(format!("{crate_name}="));
     library.push(&rlib);
     shim.arg("--extern").arg(library);
     shim.arg("-o").arg(aside.path().join("suite"));
-    shim.arg(shown(workspace, &lab.shim()));
-    understand(by.run(Call { command: shim, reads: with(lab.shim()), writes })?)?;
+    shim.arg(shown(workspace, &shim_source));
+    understand(by.run(Call { command: shim, reads: with(shim_source), writes })?)?;
 
     let aside = aside.keep();
     if fs::rename(&aside, &folder).is_err() {
@@ -167,17 +190,20 @@ pub fn compile_by(
 }
 
 /// The compiler, with what both calls have in common.
-fn compiler(workspace: &Workspace, libraries: &Libraries, debug: bool) -> Command {
+fn compiler(workspace: &Workspace, libraries: &Libraries, purpose: Purpose) -> Command {
     let mut compiler =
         Command::new(env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc")));
     compiler.args(["--edition", "2024", "-C", "opt-level=0"]);
     // A program means the same at home and in grading.
-    compiler.args(["-C", "overflow-checks=on", "-C", "debug-assertions=on"]);
-    if debug {
-        compiler.args(["-C", "debuginfo=2"]);
-    } else {
-        compiler.args(["-C", "debuginfo=0", "-C", "strip=symbols"]);
-    }
+    compiler.args(["-C", "overflow-checks=on"]);
+    match purpose {
+        Purpose::Debugger => compiler.args(["-C", "debuginfo=2"]),
+        Purpose::Tests => compiler.args(["-C", "debuginfo=0", "-C", "strip=symbols"]),
+        // A judge has one processor for all of a submission, so nothing is gained by dividing the work.
+        Purpose::Nodes => {
+            compiler.args(["-C", "debuginfo=0", "-C", "strip=symbols", "-C", "codegen-units=1"])
+        }
+    };
     // Warnings are for the editor; what stands between a student and the tests is errors.
     compiler.args(["-A", "warnings"]);
     compiler.args(["--error-format=json", "--json=diagnostic-rendered-ansi"]);
@@ -192,6 +218,20 @@ fn compiler(workspace: &Workspace, libraries: &Libraries, debug: bool) -> Comman
     compiler.current_dir(&workspace.root);
     compiler
 }
+
+/// Behind a lab's shim, this takes the harness's place: the program then holds a submission's nodes for a judge, and
+/// knows no suite. It is compiled, linked and started faster, the last of which happens a dozen times a submission.
+const NODES_ONLY: &str = "
+mod faultlab_harness {
+    pub mod shim {
+        use faultlab::worker::{Submission, remote};
+
+        pub fn main(_lab: &str, submission: fn() -> Submission) -> std::process::ExitCode {
+            remote::main(&submission())
+        }
+    }
+}
+";
 
 /// A file's name, short if it is in the workspace: messages then name it as a person would.
 fn shown<'a>(workspace: &Workspace, file: &'a Path) -> &'a Path {
@@ -261,9 +301,9 @@ fn understand(said: Said) -> Result<(), CompileError> {
 }
 
 /// A name for everything that a build depends on.
-fn key(lab: &Lab, libraries: &Libraries, sources: &Sources, debug: bool) -> Result<String> {
+fn key(lab: &Lab, libraries: &Libraries, sources: &Sources, purpose: Purpose) -> Result<String> {
     let mut hasher = DefaultHasher::new();
-    (&libraries.stamp, &sources.contents()?, fs::read(lab.shim())?, debug).hash(&mut hasher);
+    (&libraries.stamp, &sources.contents()?, fs::read(lab.shim())?, purpose).hash(&mut hasher);
     // Messages name the folder, so it is part of the program.
     (sources.shown_as, sources.shown_as.is_none().then_some(&sources.folder)).hash(&mut hasher);
     Ok(format!("{:016x}", hasher.finish()))

@@ -8,7 +8,9 @@ mod libraries;
 mod source;
 mod workspace;
 
-pub use compile::{Call, CompileError, Compiler, Program, Said, Unconfined, compile, compile_by};
+pub use compile::{
+    Call, CompileError, Compiler, Program, Purpose, Said, Unconfined, compile, compile_by,
+};
 pub use hints::{Diagnostic, hints};
 pub use libraries::Libraries;
 pub use source::{Source, SourceError, Sources};

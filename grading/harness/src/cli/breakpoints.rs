@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use faultlab_suites::Test;
 
 use super::{BAD_USAGE, NOT_COMPILED, Request, Usage, compile, show_compile_error};
-use crate::build::CompileError;
+use crate::build::{CompileError, Purpose};
 use crate::session::Seeds;
 
 pub(super) fn run(request: &Request<'_>, tests: &[&Test]) -> Result<u8> {
@@ -20,7 +20,7 @@ pub(super) fn run(request: &Request<'_>, tests: &[&Test]) -> Result<u8> {
         None => Seeds::Derived { suite: args.seed, count: 1 },
     };
     let seed = seeds.of(test).first().copied().unwrap_or(args.seed);
-    let program = match compile(request, true) {
+    let program = match compile(request, Purpose::Debugger) {
         Ok(program) => program,
         Err(error) => {
             show_compile_error(&error.downcast::<CompileError>()?)?;

@@ -5,11 +5,11 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::{BAD_USAGE, NOT_COMPILED, POINTS_LOST, Request, compile, show_compile_error};
-use crate::build::CompileError;
+use crate::build::{CompileError, Purpose};
 use crate::count::CountSpec;
 
 pub(super) fn run(request: &Request<'_>, spec: CountSpec) -> Result<u8> {
-    let program = match compile(request, true) {
+    let program = match compile(request, Purpose::Tests) {
         Ok(program) => program,
         Err(error) => {
             show_compile_error(&error.downcast::<CompileError>()?)?;

@@ -29,7 +29,7 @@ use self::args::Args;
 use self::changes::LastRun;
 use self::screen::Screen;
 use self::watch::Watch;
-use crate::build::{self, CompileError, Lab, Libraries, Source, SourceError, Workspace};
+use crate::build::{self, CompileError, Lab, Libraries, Purpose, Source, SourceError, Workspace};
 use crate::report::{
     self, PartReport, Report, SCHEMA, Status, TestReport, Timing, columns, indented_excerpt,
     paragraph, style, terminal, to_json, to_junit,
@@ -154,7 +154,7 @@ fn run_once(
     let started = Instant::now();
     let mut screen = Screen::new(suite, watch);
     screen.status("Compiling");
-    let program = match compile(request, false) {
+    let program = match compile(request, Purpose::Tests) {
         Ok(program) => program,
         Err(error) => {
             screen.clear();
@@ -252,10 +252,10 @@ fn run_once(
     Ok(if all { ALL_POINTS } else { POINTS_LOST })
 }
 
-fn compile(request: &Request<'_>, debug: bool) -> Result<build::Program> {
+fn compile(request: &Request<'_>, purpose: Purpose) -> Result<build::Program> {
     let libraries = Libraries::of(&request.workspace)?;
     let sources = request.source.files(&request.workspace, &request.lab)?;
-    build::compile(&request.workspace, &request.lab, &libraries, &sources, debug)
+    build::compile(&request.workspace, &request.lab, &libraries, &sources, purpose)
 }
 
 fn show_compile_error(error: &CompileError) -> Result<()> {

@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use super::{
     ALL_POINTS, BAD_USAGE, NOT_COMPILED, POINTS_LOST, Request, Usage, compile, show_compile_error,
 };
-use crate::build::CompileError;
+use crate::build::{CompileError, Purpose};
 use crate::replayed::Verdict;
 use crate::report::{TestReport, paragraph, style};
 
@@ -50,7 +50,7 @@ pub(super) fn replay(
     if let Some(missing) = files.iter().find(|file| !file.is_file()) {
         return Err(Usage(format!("there is no file {}", missing.display())).into());
     }
-    let program = match compile(request, true) {
+    let program = match compile(request, Purpose::Tests) {
         Ok(program) => program,
         Err(error) => {
             show_compile_error(&error.downcast::<CompileError>()?)?;

@@ -11,7 +11,7 @@ use lab1_vocabulary::{Entry, KvCommand, Numbered, Receipt};
 use super::oracle::{self, appended_once, at_most_once, exactly_once};
 use super::stage::{
     Work, append, client, clients, everything, get, ms, put, seconds, server, sometimes_slow,
-    stage, to_the_end, value,
+    stage, to_the_end, to_the_end_with_losses, value,
 };
 use crate::{Part, Test};
 
@@ -133,7 +133,7 @@ pub(super) fn part() -> Part {
                         let results = oracle::results(&commands);
                         Work::of(commands).expecting(results)
                     };
-                    to_the_end(stage(clients(3, work)).network(Network::unreliable()))
+                    to_the_end_with_losses(stage(clients(3, work)))
                         .check(results_ok())
                         .check(clients_done())
                 }),
@@ -151,7 +151,9 @@ pub(super) fn part() -> Part {
                             _ => append("all", value(client, index)),
                         }))
                     };
-                    once(stage(clients(4, work)).network(Network::unreliable()))
+                    to_the_end_with_losses(stage(clients(4, work)))
+                        .check(exactly_once())
+                        .check(clients_done())
                 }),
         )
         .test(
@@ -164,7 +166,9 @@ pub(super) fn part() -> Part {
                     let work = |client: Address| {
                         Work::of((0..6).map(|index| append("all", value(client, index))))
                     };
-                    appended(stage(clients(12, work)).network(Network::unreliable()))
+                    to_the_end_with_losses(stage(clients(12, work)))
+                        .check(appended_once())
+                        .check(clients_done())
                 }),
         )
         .test(
@@ -187,6 +191,7 @@ pub(super) fn part() -> Part {
                 .asserts("no client waits longer than a second, and timers do not pile up")
                 .points(4)
                 .unreliable()
+                .over_few_seeds()
                 .by_share_of_seeds()
                 .scenario(|_| {
                     let work = |client: Address| {

@@ -1,0 +1,87 @@
+//! What a host has to judge with: how it confines programs, and its compiler. Finding that out takes a tenth of
+//! a second, as long as a tenth of a submission, so it is done once for a batch and host.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use faultlab_sandbox::{Sandbox, Tier, Toolchain};
+use serde::{Deserialize, Serialize};
+
+use super::confined::launcher;
+use crate::store::{self, Store};
+
+/// How the names of files begin that say what a host has.
+const KEPT: &str = "host-";
+
+/// What a host has.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Host {
+    /// How it confines programs.
+    pub sandbox: Sandbox,
+    /// Its compiler.
+    pub toolchain: Toolchain,
+}
+
+impl Host {
+    /// Finds out what this host has, and keeps it for those that judge this batch. What was kept of any host
+    /// before is forgotten.
+    ///
+    /// # Errors
+    /// When it has no compiler, or does not confine programs as well as is required.
+    pub fn find_out(store: &Store, require: Option<Tier>) -> Result<Self> {
+        for entry in fs::read_dir(store.work())? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(KEPT) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Self::keep(store, require)
+    }
+
+    /// What is kept of this host, or else as [`Host::find_out`].
+    ///
+    /// # Errors
+    /// As [`Host::find_out`].
+    pub fn of(store: &Store, require: Option<Tier>) -> Result<Self> {
+        let kept = path(store)?.and_then(|path| store::read_json::<Self>(&path).ok());
+        match kept {
+            Some(host) => host.checked(require),
+            None => Self::keep(store, require),
+        }
+    }
+
+    fn keep(store: &Store, require: Option<Tier>) -> Result<Self> {
+        let rustc = env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
+        let host = Self {
+            sandbox: Sandbox::probe(&launcher()?)?,
+            toolchain: Toolchain::of(Path::new(&rustc)).context("cannot run rustc")?,
+        };
+        if let Some(path) = path(store)? {
+            store::write(&path, &store::to_json(&host))?;
+        }
+        host.checked(require)
+    }
+
+    fn checked(self, require: Option<Tier>) -> Result<Self> {
+        if let Some(required) = require {
+            self.sandbox.require(required)?;
+        }
+        Ok(self)
+    }
+}
+
+/// Where it is kept what this host has: another file for each host, each start of it, and each user. `None`
+/// where hosts cannot be told apart.
+fn path(store: &Store) -> Result<Option<PathBuf>> {
+    let Ok(boot) = fs::read_to_string("/proc/sys/kernel/random/boot_id") else { return Ok(None) };
+    let name = store::hash(&[
+        ("boot", boot.trim()),
+        ("node", &rustix::system::uname().nodename().to_string_lossy()),
+        ("user", &rustix::process::geteuid().as_raw().to_string()),
+        ("launcher", &launcher()?.to_string_lossy()),
+    ]);
+    Ok(Some(store.work().join(format!("{KEPT}{name}.json"))))
+}
