@@ -33,7 +33,7 @@ const MIB: u64 = 1 << 20;
 
 impl Job {
     /// A submission's binary in nodes mode: it computes, and talks on its standard input. To be started
-    /// with [`Sandbox::start_nodes`](crate::Sandbox::start_nodes).
+    /// with [`ForkServer::start_nodes`](crate::ForkServer::start_nodes).
     ///
     /// 512 MiB of memory, a stack of 16 MiB (as at home), five minutes of CPU time, no files, and 64 MiB of
     /// output, after which it is ended.

@@ -8,8 +8,9 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr,
@@ -22,10 +23,13 @@ use rustix::thread::{set_no_new_privs, set_thread_gid, set_thread_groups, set_th
 
 use crate::descriptors::close_others_on_exec;
 use crate::policy::{Files, Limits, Policy};
-use crate::{seccomp, self_test};
+use crate::{fork_server, seccomp, self_test};
 
 /// What the launcher writes when everything is applied.
 pub(crate) const READY: u8 = 6;
+
+/// How long a program may take to become ready.
+pub(crate) const START_MAX: Duration = Duration::from_secs(30);
 
 /// The exit code when something could not be applied.
 const REFUSED: u8 = 125;
@@ -36,8 +40,11 @@ pub(crate) const SELF_TEST: &str = "--self-test";
 /// The first argument that makes the launcher only tie the program's life to its parent's.
 pub(crate) const TIED: &str = "--tied";
 
-/// The whole of the launcher's `main`: `POLICY PROGRAM [ARGUMENT..]`, `--tied PROGRAM [ARGUMENT..]`, or
-/// `--self-test HIDDEN-FILE`.
+/// The first argument that makes the launcher start others like itself, when it is told to.
+pub(crate) const FORK_SERVER: &str = "--fork-server";
+
+/// The whole of the launcher's `main`: `POLICY PROGRAM [ARGUMENT..]`, `--tied PROGRAM [ARGUMENT..]`,
+/// `--fork-server LAUNCHER POLICY PROGRAM [ARGUMENT..]`, or `--self-test HIDDEN-FILE`.
 #[must_use]
 pub fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -46,8 +53,17 @@ pub fn main() -> ExitCode {
         self_test::run(Path::new(&arguments.next().unwrap_or_default()));
         return ExitCode::SUCCESS;
     }
-    let launched = if first == TIED { launch_tied(arguments) } else { launch(&first, arguments) };
-    let Err(trouble) = launched;
+    let trouble = if first == FORK_SERVER {
+        match serve_forks(arguments) {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(trouble) => trouble,
+        }
+    } else {
+        let launched =
+            if first == TIED { launch_tied(arguments) } else { launch(&first, arguments) };
+        let Err(trouble) = launched;
+        trouble
+    };
     // Where standard output is closed there is nobody to tell.
     let _ = writeln!(io::stdout(), "the program could not be confined: {trouble}");
     ExitCode::from(REFUSED)
@@ -83,6 +99,14 @@ fn launch_tied(
         .map_err(|error| format!("dying with the parent: {error}"))?;
     let error = Command::new(&program).args(arguments).exec();
     Err(format!("{}: {error}", program.display()))
+}
+
+/// Stays, and starts others like itself.
+fn serve_forks(mut arguments: impl Iterator<Item = OsString>) -> Result<(), String> {
+    let launcher = PathBuf::from(arguments.next().ok_or("there is no launcher")?);
+    let policy = arguments.next().ok_or("there is no policy")?;
+    let policy = policy.to_str().ok_or("the policy is not UTF-8")?;
+    fork_server::serve(&launcher, policy, &arguments.collect::<Vec<_>>())
 }
 
 fn apply(policy: &Policy) -> Result<(), String> {

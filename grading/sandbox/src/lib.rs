@@ -10,6 +10,8 @@
 //!         the program
 //! ```
 //!
+//! [`ForkServer`] starts many processes of one program in one such sandbox.
+//!
 //! Two kinds of jobs are made ready: [`Job::nodes`] for a submission's binary, which only computes and
 //! talks on one socket, and [`Job::compiler`] for the compiler that built it. A host that lacks
 //! something gives a lower [`Tier`]; whoever needs a better one says so with [`Sandbox::require`].
@@ -20,10 +22,10 @@
 #![cfg(target_os = "linux")]
 
 mod descriptors;
+mod fork_server;
 mod job;
 mod launcher;
 mod mounts;
-mod nodes;
 mod output;
 mod policy;
 mod running;
@@ -33,6 +35,7 @@ mod self_test;
 mod tier;
 mod toolchain;
 
+pub use fork_server::ForkServer;
 pub use job::Job;
 pub use launcher::main as launcher_main;
 pub use output::Printed;

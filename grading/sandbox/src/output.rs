@@ -110,6 +110,11 @@ impl Drain {
         }
     }
 
+    /// What was printed instead of becoming ready.
+    pub(crate) fn trouble(&self) -> String {
+        self.finish(Duration::from_secs(1)).to_string().trim().to_owned()
+    }
+
     fn wait(&self, limit: Duration, until: impl Fn(&Kept) -> bool) -> MutexGuard<'_, Kept> {
         let (kept, changed) = &*self.shared;
         let deadline = Instant::now() + limit;

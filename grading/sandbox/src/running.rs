@@ -20,6 +20,31 @@ pub enum Ended {
     TookTooLong,
 }
 
+impl Ended {
+    /// How the process ended that has this status. One that `is_tree` stands for a whole process tree, and
+    /// tells of a signal by the code 128 + its number.
+    pub(crate) fn of(status: ExitStatus, is_tree: bool) -> Self {
+        use std::os::unix::process::ExitStatusExt;
+
+        match (status.signal(), status.code()) {
+            (Some(signal), _) => Self::Signalled(signal),
+            (None, Some(code)) if is_tree && (129..=192).contains(&code) => {
+                Self::Signalled(code - 128)
+            }
+            (None, code) => Self::Exited(code.unwrap_or(-1)),
+        }
+    }
+
+    /// The same for whoever asked something of the process.
+    pub(crate) fn death(self) -> Death {
+        match self {
+            Self::Exited(code) => Death::Exited(code),
+            Self::Signalled(signal) => Death::Signalled(signal),
+            Self::TookTooLong => Death::by_judge(),
+        }
+    }
+}
+
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -59,14 +84,14 @@ const POLL_MIN: Duration = Duration::from_micros(200);
 const POLL_MAX: Duration = Duration::from_millis(5);
 
 /// How long what was printed may take to arrive after the end.
-const OUTPUT_MAX: Duration = Duration::from_secs(2);
+pub(crate) const OUTPUT_MAX: Duration = Duration::from_secs(2);
 
 impl Confined {
     /// Waits for the end, at most for as long as the job says, and then kills what is left.
     #[must_use]
     pub fn wait(mut self) -> Finished {
         let ended = match self.wait_for(self.wall_max) {
-            Some(status) => self.describe(status),
+            Some(status) => Ended::of(status, self.is_tree),
             None => Ended::TookTooLong,
         };
         let wall = self.started.elapsed();
@@ -87,18 +112,6 @@ impl Confined {
             }
             std::thread::sleep(poll);
             poll = (poll * 2).min(POLL_MAX);
-        }
-    }
-
-    fn describe(&self, status: ExitStatus) -> Ended {
-        use std::os::unix::process::ExitStatusExt;
-
-        match (status.signal(), status.code()) {
-            (Some(signal), _) => Ended::Signalled(signal),
-            (None, Some(code)) if self.is_tree && (129..=192).contains(&code) => {
-                Ended::Signalled(code - 128)
-            }
-            (None, code) => Ended::Exited(code.unwrap_or(-1)),
         }
     }
 
@@ -128,10 +141,6 @@ impl Life for Confined {
         if self.output.is_flooded() {
             return Death::Flooded;
         }
-        match status.map(|status| self.describe(status)) {
-            Some(Ended::Exited(code)) => Death::Exited(code),
-            Some(Ended::Signalled(signal)) => Death::Signalled(signal),
-            Some(Ended::TookTooLong) | None => Death::by_judge(),
-        }
+        status.map_or(Ended::TookTooLong, |status| Ended::of(status, self.is_tree)).death()
     }
 }

@@ -13,7 +13,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
 use crate::job::Job;
-use crate::launcher::{READY, SELF_TEST, TIED};
+use crate::launcher::{FORK_SERVER, READY, SELF_TEST, START_MAX, TIED};
 use crate::mounts::{View, runtime_libraries};
 use crate::output::Drain;
 use crate::policy::{Files, Policy, SystemCalls};
@@ -53,6 +53,21 @@ enum Namespaces {
     Unshare,
     /// There are none.
     None,
+}
+
+impl Namespaces {
+    fn is_bubblewrap(self) -> bool {
+        matches!(self, Self::BubblewrapAsRoot | Self::Bubblewrap)
+    }
+}
+
+/// What is started in a sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// The job's program.
+    Program,
+    /// What starts the job's program when it is told to.
+    ForkServer,
 }
 
 /// Everything that is tried, the best first.
@@ -153,9 +168,6 @@ fn found_in_path(program: &str) -> PathBuf {
 /// User ids that programs get when the grader is root: out of the ranges for people and services.
 const USERS: std::ops::Range<u32> = 61_184..65_520;
 
-/// How long the sandbox may take to start a program.
-const START_MAX: Duration = Duration::from_secs(30);
-
 impl Sandbox {
     /// Finds out how well this host can confine a program, by running one that tries everything.
     /// `launcher` is the program `faultlab-confine`.
@@ -234,6 +246,25 @@ impl Sandbox {
     }
 
     pub(crate) fn start_with(&self, job: &Job, stdin: Stdio) -> Result<Confined, SandboxError> {
+        self.start_as(Role::Program, job, stdin)
+    }
+
+    /// Starts what starts processes of this job in their sandbox. It takes its orders from its standard input.
+    pub(crate) fn start_fork_server(
+        &self,
+        job: &Job,
+        stdin: Stdio,
+    ) -> Result<Confined, SandboxError> {
+        self.start_as(Role::ForkServer, job, stdin)
+    }
+
+    /// Whether several processes in one sandbox can do no more to each other than each in one of its own:
+    /// they see no other processes, and are not let signal or trace one.
+    pub(crate) fn can_be_shared(&self) -> bool {
+        self.means.seccomp && self.means.namespaces.is_bubblewrap()
+    }
+
+    fn start_as(&self, role: Role, job: &Job, stdin: Stdio) -> Result<Confined, SandboxError> {
         let mut view = View::default();
         for path in
             [&self.launcher, &job.program].into_iter().chain(&self.libraries).chain(&job.read)
@@ -250,7 +281,7 @@ impl Sandbox {
             }
         }
         let (reader, writer) = io::pipe()?;
-        let mut command = self.command(job, &view, user)?;
+        let mut command = self.command(role, job, &view, user)?;
         command.stdin(stdin).stdout(writer.try_clone()?).stderr(writer);
         let started = Instant::now();
         let child = command.spawn()?;
@@ -265,17 +296,15 @@ impl Sandbox {
         };
         let output = Drain::start(reader, job.output_bytes_max, job.printed_max, end)?;
         let is_tree = self.means.namespaces != Namespaces::None;
-        let mut confined = Confined { child, output, started, wall_max: job.wall_max, is_tree };
-        if confined.output.take_first(READY, START_MAX) {
-            return Ok(confined);
+        let confined = Confined { child, output, started, wall_max: job.wall_max, is_tree };
+        match confined.output.take_first(READY, START_MAX) {
+            true => Ok(confined),
+            false => Err(SandboxError::NotStarted(confined.output.trouble())),
         }
-        confined.kill();
-        let printed = confined.output.finish(Duration::from_secs(1)).to_string();
-        Err(SandboxError::NotStarted(printed.trim().to_owned()))
     }
 
     /// A user id for the next program, where it can have one of its own.
-    fn user(&self) -> Option<u32> {
+    pub(crate) fn user(&self) -> Option<u32> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         (self.means.namespaces == Namespaces::BubblewrapAsRoot).then(|| {
             let next = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id());
@@ -284,14 +313,19 @@ impl Sandbox {
     }
 
     /// The whole command line.
-    fn command(&self, job: &Job, view: &View, user: Option<u32>) -> Result<Command, SandboxError> {
+    fn command(
+        &self,
+        role: Role,
+        job: &Job,
+        view: &View,
+        user: Option<u32>,
+    ) -> Result<Command, SandboxError> {
         let (read, mut write) = view.real_paths();
         if job.system_calls == SystemCalls::Compiler {
             write.push("/dev/null".into());
         }
         let mut environment = job.environment.clone();
-        let is_bubblewrap =
-            matches!(self.means.namespaces, Namespaces::BubblewrapAsRoot | Namespaces::Bubblewrap);
+        let is_bubblewrap = self.means.namespaces.is_bubblewrap();
         if job.scratch_bytes.is_some() {
             // Without a file system of its own, the scratch folder is one of those it may write in.
             let scratch = if is_bubblewrap { Some(Path::new("/tmp")) } else { None };
@@ -318,6 +352,9 @@ impl Sandbox {
                 line.extend(BUBBLEWRAP.map(OsString::from));
                 if user.is_some() {
                     line.extend(BUBBLEWRAP_AS_ROOT.map(OsString::from));
+                    if role == Role::ForkServer {
+                        line.extend(BUBBLEWRAP_KILLING.map(OsString::from));
+                    }
                 } else {
                     line.extend(BUBBLEWRAP_AS_USER.map(OsString::from));
                 }
@@ -348,6 +385,9 @@ impl Sandbox {
             Namespaces::None => {}
         }
         line.push(self.launcher.clone().into());
+        if role == Role::ForkServer {
+            line.extend([FORK_SERVER.into(), self.launcher.clone().into()]);
+        }
         line.push(policy.into());
         line.push(job.program.clone().into());
         line.extend(job.arguments.iter().cloned());
@@ -412,6 +452,9 @@ const BUBBLEWRAP: [&str; 10] = [
 /// Only what the launcher needs to change its user, after which nothing is left.
 const BUBBLEWRAP_AS_ROOT: [&str; 6] =
     ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"];
+
+/// What a fork server needs besides, whose processes are other users'.
+const BUBBLEWRAP_KILLING: [&str; 2] = ["--cap-add", "CAP_KILL"];
 
 const BUBBLEWRAP_AS_USER: [&str; 5] = ["--unshare-user", "--uid", "65534", "--gid", "65534"];
 

@@ -19,7 +19,7 @@ use faultlab::simulate::{Network, NodeSpec, Options, Outcome, Scenario, Simulati
 use faultlab::worker::remote::Fleet;
 use faultlab::workload::Workload;
 use faultlab_harness::build::{Libraries, Workspace};
-use faultlab_sandbox::{Ended, Finished, Job, Sandbox, Tier, Toolchain};
+use faultlab_sandbox::{Ended, Finished, ForkServer, Job, Sandbox, Tier, Toolchain};
 use lab1_vocabulary::{KvCommand, KvResult};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -161,10 +161,9 @@ impl Host {
     /// Runs one scenario with the nodes in the sandbox; also, if asked to, with their states handed from
     /// process to process.
     fn run(&self, program: &Path, also_handed: bool) -> io::Result<(Outcome, Option<Outcome>)> {
-        let mut fleet = Fleet::new(3, |_| {
-            let job = Job::nodes(program);
-            self.sandbox.start_nodes(&job, EXCHANGE_MAX).map_err(io::Error::other)
-        });
+        let mut server = ForkServer::new(self.sandbox.clone(), Job::nodes(program));
+        let mut fleet =
+            Fleet::new(3, |_| server.start_nodes(EXCHANGE_MAX).map_err(io::Error::other));
         let run = || Simulation::new(scenario(), 7);
         let resident = run().run(&mut fleet.host(0), Options::default());
         fleet.check()?;

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use faultlab::worker::remote::{Fleet, SharedFleet};
 use faultlab_harness::supervisor::WorkerCommand;
 use faultlab_harness::worker;
-use faultlab_sandbox::{Job, Sandbox};
+use faultlab_sandbox::{ForkServer, Job, Sandbox};
 use serde::{Deserialize, Serialize};
 
 /// The argument that makes this program a judge's worker.
@@ -54,8 +54,9 @@ impl Instructions {
 pub fn serve(instructions: &str) -> Result<ExitCode> {
     let Instructions { lab, program, sandbox } = serde_json::from_str(instructions)?;
     let suite = super::suite(&lab)?;
+    let mut server = ForkServer::new(sandbox, Job::nodes(&program));
     let fleet = Fleet::new(PROCESSES_MAX, move |_| {
-        sandbox.start_nodes(&Job::nodes(&program), EXCHANGE_MAX).map_err(io::Error::other)
+        server.start_nodes(EXCHANGE_MAX).map_err(io::Error::other)
     });
     Ok(worker::serve_apart(&suite, &SharedFleet::new(fleet)))
 }

@@ -1,0 +1,110 @@
+//! What the judge and the program in the sandbox say to each other: one message in one packet.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+use rustix::io::IoSlice;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recv, recvmsg, send, sendmsg,
+};
+use serde::{Deserialize, Serialize};
+
+/// The longest packet, in bytes: far above what a message takes.
+const PACKET_BYTES_MAX: usize = 256;
+
+/// What the judge wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Order {
+    /// That a process is started, known by this number from then on. With it come the descriptors of its
+    /// standard input and of its output.
+    Start {
+        /// Its number.
+        number: u64,
+        /// The user that it is to run as, if it has one of its own.
+        user: Option<u32>,
+    },
+    /// That a process is killed, if it has not ended.
+    Kill {
+        /// Its number.
+        number: u64,
+    },
+}
+
+/// That a process has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Report {
+    /// Its number.
+    pub(super) number: u64,
+    /// How, as the operating system says it.
+    status: i32,
+}
+
+impl Report {
+    pub(super) fn new(number: u64, status: ExitStatus) -> Self {
+        Self { number, status: status.into_raw() }
+    }
+
+    pub(super) fn status(self) -> ExitStatus {
+        ExitStatus::from_raw(self.status)
+    }
+
+    pub(super) fn send(self, socket: impl AsFd) -> io::Result<()> {
+        send(socket, &serde_json::to_vec(&self)?, SendFlags::NOSIGNAL)?;
+        Ok(())
+    }
+
+    /// The next report; `None` when there is nobody any more to make one.
+    pub(super) fn receive(socket: impl AsFd) -> io::Result<Option<Self>> {
+        let mut packet = [0; PACKET_BYTES_MAX];
+        let (length, _) = rustix::io::retry_on_intr(|| {
+            recv(socket.as_fd(), &mut packet[..], RecvFlags::empty())
+        })?;
+        read(&packet[..length])
+    }
+}
+
+impl Order {
+    /// Sends this, with descriptors.
+    pub(super) fn send(self, socket: impl AsFd, with: &[BorrowedFd<'_>]) -> io::Result<()> {
+        let mut room = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+        let mut control = SendAncillaryBuffer::new(&mut room);
+        if !with.is_empty() && !control.push(SendAncillaryMessage::ScmRights(with)) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let packet = serde_json::to_vec(&self)?;
+        sendmsg(socket, &[IoSlice::new(&packet)], &mut control, SendFlags::NOSIGNAL)?;
+        Ok(())
+    }
+
+    /// The next order, with the descriptors that come with it; `None` when there is nobody any more to
+    /// give one.
+    pub(super) fn receive(socket: impl AsFd) -> io::Result<Option<(Self, Vec<OwnedFd>)>> {
+        let mut packet = [0; PACKET_BYTES_MAX];
+        let mut room = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+        let mut control = RecvAncillaryBuffer::new(&mut room);
+        let flags = RecvFlags::CMSG_CLOEXEC;
+        let received = rustix::io::retry_on_intr(|| {
+            let into = &mut [rustix::io::IoSliceMut::new(&mut packet)];
+            recvmsg(socket.as_fd(), into, &mut control, flags)
+        })?;
+        let mut with = Vec::new();
+        for message in control.drain() {
+            if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+                with.extend(descriptors);
+            }
+        }
+        Ok(read(&packet[..received.bytes])?.map(|order| (order, with)))
+    }
+}
+
+/// What a packet says. An empty one is the end of the stream.
+fn read<'a, M: Deserialize<'a>>(packet: &'a [u8]) -> io::Result<Option<M>> {
+    if packet.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(serde_json::from_slice(packet)?))
+}
