@@ -66,7 +66,7 @@ impl Job {
     /// A compiler: it starts processes, reads what it is given, and writes into folders that it is
     /// given.
     ///
-    /// Three GiB of memory a process, a minute of CPU time, 256 MiB a file, a scratch `/tmp` of 256 MiB.
+    /// Three GiB of memory a process, 20 s of CPU time, 256 MiB a file, a scratch `/tmp` of 256 MiB.
     #[must_use]
     pub fn compiler(program: impl Into<PathBuf>) -> Self {
         Self {
@@ -74,7 +74,7 @@ impl Job {
             limits: Limits {
                 memory_bytes: 3072 * MIB,
                 stack_bytes: 16 * MIB,
-                cpu_s: 60,
+                cpu_s: 20,
                 file_bytes: 256 * MIB,
                 open_files: 1024,
                 processes: 256,

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use faultlab_sandbox::{Ended, Job, Sandbox, SandboxError, Tier};
+use faultlab_sandbox::{Ended, ForkServer, Job, Sandbox, SandboxError, Tier};
 use libtest_mimic::Trial;
 
 use crate::support::{
@@ -33,6 +33,7 @@ pub fn trials() -> Vec<Trial> {
         ("disks do not fill", Tier::Bubblewrap, disks_do_not_fill),
         ("a child that hides dies too", Tier::Namespaces, a_child_that_hides_dies_too),
         ("a killed grader leaves nothing", Tier::Rlimits, a_killed_grader_leaves_nothing),
+        ("a shared sandbox confines each program", Tier::Landlock, a_shared_sandbox),
         ("a missing program is the grader's trouble", Tier::Rlimits, a_missing_program),
     ];
     tests.iter().flat_map(|&test| in_each_tier(test)).collect()
@@ -223,6 +224,28 @@ pub fn grade(tier: &str, mark: &str) {
     let tier: Tier = tier.parse().expect("a tier's name");
     let sandbox = Sandbox::probe_below(Path::new(LAUNCHER), tier).expect("limits work");
     run(&sandbox, &attack("sleep").argument(mark).wall_max(Duration::from_secs(60)));
+}
+
+/// Programs that a fork server starts are confined, and their ends are told, as of those with a sandbox
+/// of their own.
+fn a_shared_sandbox(sandbox: &Sandbox) {
+    let started = |job: Job, times: usize| {
+        let mut server = ForkServer::new(sandbox.clone(), job);
+        let run = |_| server.run().expect("the sandbox works");
+        (0..times).map(run).last().expect("it was run")
+    };
+    for how in ["kill-parent", "thread", "fork", "listen", "memory-file"] {
+        let finished = started(attack(how), 3);
+        assert_eq!(finished.ended, Ended::Exited(0));
+        let printed = finished.printed.to_string();
+        assert!(printed.starts_with("failed: "), "{how}: {printed}");
+    }
+    assert_eq!(started(attack("panic"), 2).ended, Ended::Exited(101));
+    assert!(matches!(started(attack("stack"), 2).ended, Ended::Signalled(6 | 11)));
+    let mark = mark();
+    let waiting = attack("sleep").argument(&mark).wall_max(Duration::from_millis(300));
+    assert_eq!(started(waiting, 2).ended, Ended::TookTooLong);
+    assert_nothing_left(&mark);
 }
 
 fn a_missing_program(sandbox: &Sandbox) {
