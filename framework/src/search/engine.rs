@@ -193,9 +193,19 @@ impl<'s> Engine<'s> {
 
     /// Works out the steps of all sites of a row; how many there are.
     pub(super) fn open(&mut self, row: &[u32]) -> u32 {
-        let nodes = self.nodes(row).to_vec();
+        self.open_all(std::iter::once(row));
+        self.steps(row)
+    }
+
+    /// Works out the steps of all sites of these rows.
+    pub(super) fn open_all<'r>(&mut self, rows: impl Iterator<Item = &'r [u32]>) {
+        let nodes: Vec<u32> = rows.flat_map(|row| self.nodes(row)).copied().collect();
         self.sites.resolve(&nodes, &[]);
-        nodes.iter().map(|&site| self.sites.steps(site).len() as u32).sum()
+    }
+
+    /// How many steps an open row has.
+    pub(super) fn steps(&self, row: &[u32]) -> u32 {
+        self.nodes(row).iter().map(|&site| self.sites.steps(site).len() as u32).sum()
     }
 
     /// Takes a step of an open row, by its ordinal.

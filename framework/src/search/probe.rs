@@ -13,6 +13,9 @@ use crate::random::{Random, Stream, mix};
 /// How often an event is drawn again because it leads to a state that has been seen.
 const DRAWS: usize = 4;
 
+/// So many runs go on side by side: the handlers that all of them need next are called in one batch.
+const SIDE_BY_SIDE: u64 = 64;
+
 /// How to probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probes {
@@ -24,7 +27,7 @@ pub struct Probes {
     pub depth_max: usize,
 }
 
-/// Probes a system. Each run starts at the first row and takes random events, new states preferred,
+/// Probes a system, with many runs side by side. Each run starts at the first row and takes random events, new states preferred,
 /// until it is pruned, nothing is left to happen, or it is deep enough.
 pub(super) fn run(
     engine: &mut Engine<'_>,
@@ -64,15 +67,28 @@ fn search(
         Err(ending) => return engine.outcome(ending, &[]),
     }
     let mut recall = Recall::default();
-    for number in 0..probes.count {
-        if let Some(limit) = limit_reached(engine, limits, started, visited) {
-            return Outcome::LimitReached(limit);
-        }
-        let mut random = Random::new(mix(probes.seed ^ mix(number)), Stream::Probe);
-        let ended = probe(engine, probes, &mut random, visited, &mut recall, statistics);
-        if let Some((ending, ordinals)) = ended {
-            statistics.depth = statistics.depth.max(ordinals.len());
-            return engine.outcome(ending, &ordinals);
+    let mut begun = 0;
+    while begun < probes.count {
+        let numbers = begun..probes.count.min(begun + SIDE_BY_SIDE);
+        begun = numbers.end;
+        let mut under_way: Vec<Probe> =
+            numbers.map(|number| Probe::new(&first, probes, number)).collect();
+        loop {
+            under_way.retain(|probe| !probe.is_over && probe.ordinals.len() < probes.depth_max);
+            if under_way.is_empty() {
+                break;
+            }
+            if let Some(limit) = limit_reached(engine, limits, started, visited) {
+                return Outcome::LimitReached(limit);
+            }
+            engine.open_all(under_way.iter().map(|probe| probe.row.as_slice()));
+            for probe in &mut under_way {
+                let went = probe.go_on(engine, visited, &mut recall, statistics);
+                statistics.depth = statistics.depth.max(probe.ordinals.len());
+                if let Err(ending) = went {
+                    return engine.outcome(ending, &probe.ordinals);
+                }
+            }
         }
     }
     Outcome::LimitReached(Limit::Probes(probes.count))
@@ -95,58 +111,63 @@ fn limit_reached(
     time.filter(|&limit| started.elapsed() >= limit).map(Limit::Time)
 }
 
-/// One run: how it ended, if it ended the search, and its steps.
-fn probe(
-    engine: &mut Engine<'_>,
-    probes: Probes,
-    random: &mut Random,
-    visited: &mut Visited,
-    recall: &mut Recall,
-    statistics: &mut Statistics,
-) -> Option<(Ending, Vec<u32>)> {
-    let mut row = engine.first.clone();
-    let mut ordinals = Vec::new();
-    let mut next = Vec::new();
-    while ordinals.len() < probes.depth_max {
-        let steps = engine.open(&row);
+/// A run under way.
+struct Probe {
+    random: Random,
+    row: Vec<u32>,
+    /// The steps that it took.
+    ordinals: Vec<u32>,
+    /// Whether nothing is left to happen in it, or it need not go on.
+    is_over: bool,
+}
+
+impl Probe {
+    fn new(first: &[u32], probes: Probes, number: u64) -> Self {
+        let random = Random::new(mix(probes.seed ^ mix(number)), Stream::Probe);
+        Self { random, row: first.to_vec(), ordinals: Vec::new(), is_over: false }
+    }
+
+    /// Takes one event, or finds that it has none to take. Its row is open. An error if that ends the search.
+    fn go_on(
+        &mut self,
+        engine: &mut Engine<'_>,
+        visited: &mut Visited,
+        recall: &mut Recall,
+        statistics: &mut Statistics,
+    ) -> Result<(), Ending> {
+        let steps = engine.steps(&self.row);
         if steps == 0 {
-            break;
+            self.is_over = true;
+            return Ok(());
         }
-        let mut taken = None;
-        for draw in 1..=DRAWS {
-            let ordinal = random.below(u64::from(steps)) as u32;
-            next.clone_from(&row);
+        let mut next = Vec::new();
+        let (mut ordinal, mut new) = (0, false);
+        for _ in 0..DRAWS {
+            ordinal = self.random.below(u64::from(steps)) as u32;
+            next.clone_from(&self.row);
             statistics.tried += 1;
             if let Err(failure) = engine.take(&mut next, ordinal) {
-                ordinals.push(ordinal);
-                return Some((Ending::Failure(failure), ordinals));
+                self.ordinals.push(ordinal);
+                return Err(Ending::Failure(failure));
             }
-            let new = visited.insert(engine.expander().fingerprint(&next));
-            if new || draw == DRAWS {
-                taken = Some((ordinal, new));
+            new = visited.insert(engine.expander().fingerprint(&next));
+            if new {
                 break;
             }
         }
         statistics.transitions += 1;
-        let Some((ordinal, new)) = taken.filter(|_| next != row) else {
-            // Nothing changed: this draw was wasted, the run goes on if it is not stuck.
-            if engine.is_stuck(&row) {
-                break;
-            }
-            continue;
-        };
-        ordinals.push(ordinal);
-        statistics.depth = statistics.depth.max(ordinals.len());
-        std::mem::swap(&mut row, &mut next);
-        if new {
-            match engine.judge_with(&row, recall) {
-                Ok(Verdict::Open) => {}
-                Ok(_) => break,
-                Err(ending) => return Some((ending, ordinals)),
-            }
-        } else if engine.judge_with(&row, recall) != Ok(Verdict::Open) {
-            break;
+        if next == self.row {
+            // This draw was wasted; the run goes on if it is not stuck.
+            self.is_over = engine.is_stuck(&self.row);
+            return Ok(());
         }
+        self.ordinals.push(ordinal);
+        self.row = next;
+        match engine.judge_with(&self.row, recall) {
+            Ok(verdict) => self.is_over = verdict != Verdict::Open,
+            Err(ending) if new => return Err(ending),
+            Err(_) => self.is_over = true,
+        }
+        Ok(())
     }
-    None
 }
