@@ -35,7 +35,7 @@ impl Job {
     /// A submission's binary in nodes mode: it computes, and talks on its standard input. To be started
     /// with [`ForkServer::start_nodes`](crate::ForkServer::start_nodes).
     ///
-    /// 512 MiB of memory, a stack of 16 MiB (as at home), five minutes of CPU time, no files, and 64 MiB of
+    /// 512 MiB of memory, a stack of 8 MiB (as at home), five minutes of CPU time, no files, and 64 MiB of
     /// output, after which it is ended.
     #[must_use]
     pub fn nodes(program: impl Into<PathBuf>) -> Self {
@@ -49,7 +49,7 @@ impl Job {
             scratch_bytes: None,
             limits: Limits {
                 memory_bytes: 512 * MIB,
-                stack_bytes: 16 * MIB,
+                stack_bytes: 8 * MIB,
                 cpu_s: 300,
                 file_bytes: 0,
                 open_files: 32,
@@ -66,7 +66,7 @@ impl Job {
     /// A compiler: it starts processes, reads what it is given, and writes into folders that it is
     /// given.
     ///
-    /// Three GiB of memory a process, 20 s of CPU time, 256 MiB a file, a scratch `/tmp` of 256 MiB.
+    /// Three GiB of memory a process, ten seconds of CPU time, 256 MiB a file, a scratch `/tmp` of 256 MiB.
     #[must_use]
     pub fn compiler(program: impl Into<PathBuf>) -> Self {
         Self {
@@ -74,7 +74,7 @@ impl Job {
             limits: Limits {
                 memory_bytes: 3072 * MIB,
                 stack_bytes: 16 * MIB,
-                cpu_s: 20,
+                cpu_s: 10,
                 file_bytes: 256 * MIB,
                 open_files: 1024,
                 processes: 256,

@@ -21,8 +21,9 @@ const FLAG: &str = "--judge";
 /// two nodes of one system share a process.
 const PROCESSES_MAX: usize = 32;
 
-/// How long a frame of questions may take to be answered: real time, far above what one needs.
-const EXCHANGE_MAX: Duration = Duration::from_secs(3);
+/// How long a frame of questions may take to be answered: real time, far above what one needs, and twice the
+/// processor time that a handler may take at home.
+const EXCHANGE_MAX: Duration = Duration::from_secs(2);
 
 /// What a judge's worker has to know.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -22,7 +22,6 @@ use crate::report::{HandlerCost, TestReport};
 use crate::supervisor::{Pool, WorkerCommand};
 
 pub use finding::{Finding, property};
-pub(crate) use test_run::hangs_max;
 
 /// What is to be run, and how.
 pub struct Plan<'a> {

@@ -6,7 +6,7 @@ use std::io::BufReader;
 use std::path::PathBuf;
 
 use faultlab::trace::{Trace, file};
-use faultlab_suites::{Credit, Kind, Points, SearchSummary, Test, TestNumber};
+use faultlab_suites::{Kind, Points, SearchSummary, Test, TestNumber};
 
 use super::Plan;
 use super::ahead::Known;
@@ -15,15 +15,6 @@ use super::finding::Finding;
 use crate::report::{HandlerCost, Status, TestReport, excerpt};
 use crate::supervisor::{Answers, Batch, Loss, Patience};
 use crate::worker::protocol::{Answer, Compared, Comparison, Done, Job, Mode, Request, RunName};
-
-/// A test whose points depend on every seed ends with the first run that hangs; another with the
-/// second. Each costs seconds, and a node that hangs mostly hangs always.
-pub(crate) fn hangs_max(credit: Credit) -> usize {
-    match credit {
-        Credit::AllOrNothing => 1,
-        Credit::ShareOfSeeds => 2,
-    }
-}
 
 /// Something to be done by a worker, and what for.
 #[derive(Clone, Debug)]
@@ -103,7 +94,6 @@ pub(super) struct TestRun<'a> {
     next: usize,
     /// Seeds from here on do not count: an earlier one hung.
     end: usize,
-    hangs: usize,
     suspects: Vec<(usize, Loss)>,
     tasks: VecDeque<Task>,
     in_flight: usize,
@@ -135,7 +125,6 @@ impl<'a> TestRun<'a> {
             next: 0,
             end: seeds.len(),
             seeds,
-            hangs: 0,
             suspects: Vec::new(),
             tasks: VecDeque::new(),
             in_flight: 0,
@@ -181,6 +170,10 @@ impl<'a> TestRun<'a> {
                 Some(Err(loss)) => {
                     let finding = Some(Finding::of_loss(loss, None, ""));
                     self.runs[index] = Some(SeedRun { finding, end: None, searches: Vec::new() });
+                    if loss.is_endless() {
+                        self.ahead.insert(index);
+                        return self.end_behind(index);
+                    }
                 }
                 None => continue,
             }
@@ -311,8 +304,8 @@ impl<'a> TestRun<'a> {
                 Err(loss) => {
                     self.recorded.insert(index);
                     self.note_loss(index, &loss);
-                    if loss == Loss::Hung {
-                        self.note_hang(index);
+                    if loss.is_endless() {
+                        self.end_behind(index);
                     }
                 }
             },
@@ -410,14 +403,11 @@ impl<'a> TestRun<'a> {
             Some(SeedRun { finding: Some(finding), end: None, searches: Vec::new() });
     }
 
-    /// The seeds behind one that hangs are not run, once enough of them have.
-    fn note_hang(&mut self, index: usize) {
-        self.hangs += 1;
-        if self.hangs >= hangs_max(self.test.credit()) {
-            self.end = index + 1;
-            self.runs[self.end..].fill(None);
-            self.suspects.retain(|&(suspect, _)| suspect <= index);
-        }
+    /// The seeds behind one without end are not run.
+    fn end_behind(&mut self, index: usize) {
+        self.end = index + 1;
+        self.runs[self.end..].fill(None);
+        self.suspects.retain(|&(suspect, _)| suspect <= index);
     }
 
     /// A failing run was recorded in a fresh worker: it must have gone as it went before.

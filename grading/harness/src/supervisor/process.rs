@@ -70,6 +70,14 @@ pub enum Loss {
     Cancelled,
 }
 
+impl Loss {
+    /// Whether it would have gone on for ever. Each such run costs seconds, and who has one mostly has many.
+    #[must_use]
+    pub fn is_endless(&self) -> bool {
+        matches!(self, Self::Hung | Self::Flooded)
+    }
+}
+
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

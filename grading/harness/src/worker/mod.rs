@@ -45,7 +45,7 @@ pub const PULSE: Duration = Duration::from_millis(50);
 pub const EXIT_FLOODED: u8 = 97;
 
 /// The stack of the thread that runs the submission: the same on every machine.
-pub const STACK_BYTES: usize = 16 << 20;
+pub const STACK_BYTES: usize = 8 << 20;
 
 /// The most memory that a worker takes, in bytes, where the system enforces it.
 const MEMORY_BYTES_MAX: u64 = 4 << 30;

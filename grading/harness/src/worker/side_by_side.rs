@@ -1,7 +1,7 @@
 //! Many runs side by side, of a submission that is in other processes: one exchange carries a step of
 //! each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::ops::Range;
@@ -14,17 +14,16 @@ use faultlab::worker::remote::{self, Death, Fleet};
 use faultlab_suites::{Suite, TestNumber};
 
 use super::protocol::{Answer, Compared, Comparison, RunEnd, RunName};
-use crate::session::hangs_max;
 use crate::supervisor::Loss;
 
 /// How long an exchange may take: real time. A run that hits it is repeated, alone and with more patience,
 /// before it counts, so it can be far shorter than what counts.
 const EXCHANGE_MAX: Duration = Duration::from_millis(500);
 
-/// When so many tests have a run that hangs, no more runs are tried here: each costs seconds.
-const HUNG_TESTS_MAX: usize = 3;
+/// When so many tests have a run without end, no more runs are tried here: each costs seconds.
+const ENDLESS_TESTS_MAX: usize = 3;
 
-/// The first runs of each test, of which some are repeated.
+/// The first runs of each test, which are repeated.
 const LOGGED: usize = 2;
 
 /// Runs these. They are all of tests that simulate, those of each test behind each other. Then repeats the
@@ -48,29 +47,29 @@ pub(super) fn run(
     Ok(Answer::SideBySide { ends, repeatable })
 }
 
-/// Repeats runs of each test, if there are logs: the first one twice and the second one between, so that
-/// what one run leaves behind in a process meets the others. Which tests' runs went as they had.
+/// Repeats the first and the last run of each test of which there is a log, each among those of all other tests in
+/// a process of its own, so that what one run leaves behind meets the others. Which tests' runs went as they had.
 fn repeat(
     fleet: &mut Fleet<'_>,
     names: &[RunName],
     ended: &[(Option<Ended>, RunLog)],
     is_logged: &dyn Fn(usize) -> bool,
 ) -> Vec<TestNumber> {
-    // The first and the last that came to their end, which may be the same.
-    let mut tests: BTreeMap<TestNumber, (&RunLog, &RunLog)> = BTreeMap::new();
+    // They may be the same.
+    let mut tests: BTreeMap<TestNumber, [&RunLog; 2]> = BTreeMap::new();
     for (index, (ended, log)) in ended.iter().enumerate().filter(|(index, _)| is_logged(*index)) {
         if let Some(Ended::Over(_)) = ended {
-            tests.entry(names[index].test).or_insert((log, log)).1 = log;
+            tests.entry(names[index].test).or_insert([log; 2])[1] = log;
         }
     }
-    let mut logs: Vec<(usize, &RunLog)> = tests.values().map(|&(one, _)| (0, one)).collect();
-    logs.extend(tests.values().map(|&(_, other)| (1, other)));
-    logs.extend(tests.values().map(|&(one, _)| (1, one)));
-    let count = tests.len();
+    let logs: Vec<(usize, &RunLog)> = (0..2)
+        .flat_map(|process| tests.values().map(move |logs| (process, logs[process])))
+        .collect();
     fleet.restart();
     let same = again(&logs, fleet);
-    let all_same = |index: &usize| (0..3).all(|time| same[index + time * count]);
-    tests.keys().enumerate().filter(|(index, _)| all_same(index)).map(|(_, test)| *test).collect()
+    let (first, last) = same.split_at(tests.len());
+    let all_same = first.iter().zip(last).map(|(first, last)| *first && *last);
+    tests.into_keys().zip(all_same).filter_map(|(test, same)| same.then_some(test)).collect()
 }
 
 /// Repeats a run in fresh processes, in others, and there again after another run. `None` if one is lost.
@@ -174,10 +173,10 @@ fn side_by_side(
     let scenarios: Vec<Scenario> = scenarios.collect::<Result<_, _>>()?;
     let runs: Vec<(&Scenario, u64)> =
         scenarios.iter().zip(names).map(|(scenario, name)| (scenario, name.seed)).collect();
-    let mut hangs = Hangs { suite, names, counts: BTreeMap::new() };
+    let mut endless = Endless { names, tests: BTreeSet::new() };
     let limited = fleet.limit_exchanges(EXCHANGE_MAX);
     let ended = limited
-        .and_then(|()| lockstep(&runs, keep, fleet, &mut |index, loss| hangs.note(index, loss)));
+        .and_then(|()| lockstep(&runs, keep, fleet, &mut |index, loss| endless.note(index, loss)));
     let freed = fleet.limit_exchanges(Duration::MAX);
     if fleet.last_loss().is_some() {
         fleet.restart();
@@ -186,28 +185,22 @@ fn side_by_side(
     ended.map_err(|error| format!("the submission could not be started: {error}"))
 }
 
-/// The runs that hang, by test.
-struct Hangs<'a> {
-    suite: &'a Suite,
+/// The tests that have a run without end.
+struct Endless<'a> {
     names: &'a [RunName],
-    counts: BTreeMap<TestNumber, usize>,
+    tests: BTreeSet<TestNumber>,
 }
 
-impl Hangs<'_> {
+impl Endless<'_> {
     /// Notes the loss of a run, and says which runs need not be tried: a test's report needs none behind
-    /// those that hang.
+    /// one without end.
     fn note(&mut self, index: usize, loss: &remote::Loss) -> Range<usize> {
-        if !matches!(loss, remote::Loss::TooSlow(_)) {
+        if !in_our_terms(loss.clone()).is_endless() {
             return 0..0;
         }
         let number = self.names[index].test;
-        let count = self.counts.entry(number).or_default();
-        *count += 1;
-        let credit = self.suite.test(number).map(faultlab_suites::Test::credit).unwrap_or_default();
-        if *count < hangs_max(credit) {
-            return 0..0;
-        }
-        if self.counts.len() >= HUNG_TESTS_MAX {
+        self.tests.insert(number);
+        if self.tests.len() >= ENDLESS_TESTS_MAX {
             return index + 1..self.names.len();
         }
         let behind = self.names[index..].iter().take_while(|name| name.test == number);
@@ -219,13 +212,18 @@ impl Hangs<'_> {
 fn end(ended: Ended) -> RunEnd {
     match ended {
         Ended::Over(outcome) => RunEnd::Over(outcome),
-        Ended::Lost(loss) => RunEnd::Lost(match loss {
-            remote::Loss::TooSlow(_) => Loss::Hung,
-            remote::Loss::Ended(Death::Exited(code)) => Loss::Exited(code),
-            remote::Loss::Ended(Death::Signalled(signal)) => Loss::Signalled(signal),
-            remote::Loss::Ended(Death::Flooded) => Loss::Flooded,
-            remote::Loss::Ended(death @ Death::Otherwise(_)) => Loss::Nonsense(death.to_string()),
-            remote::Loss::Nonsense(what) => Loss::Nonsense(what),
-        }),
+        Ended::Lost(loss) => RunEnd::Lost(in_our_terms(loss)),
+    }
+}
+
+/// The loss of a process as that of a worker.
+fn in_our_terms(loss: remote::Loss) -> Loss {
+    match loss {
+        remote::Loss::TooSlow(_) => Loss::Hung,
+        remote::Loss::Ended(Death::Exited(code)) => Loss::Exited(code),
+        remote::Loss::Ended(Death::Signalled(signal)) => Loss::Signalled(signal),
+        remote::Loss::Ended(Death::Flooded) => Loss::Flooded,
+        remote::Loss::Ended(death @ Death::Otherwise(_)) => Loss::Nonsense(death.to_string()),
+        remote::Loss::Nonsense(what) => Loss::Nonsense(what),
     }
 }
