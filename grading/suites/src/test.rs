@@ -225,8 +225,8 @@ impl TestDraft {
         self
     }
 
-    /// Runs a test over a quarter of the seeds, because each of its runs has thousands of events, and one is much
-    /// like another.
+    /// Runs a test over a quarter of the seeds, because each of its runs has a thousand events or more, and one is
+    /// much like another.
     pub fn over_few_seeds(mut self) -> Self {
         self.seeds = SeedShare::Quarter;
         self

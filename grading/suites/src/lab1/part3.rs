@@ -158,7 +158,7 @@ pub(super) fn part() -> Part {
         )
         .test(
             Test::run("3.8", "A crowd, on an unreliable network")
-                .asserts("a dozen clients are served as well as two")
+                .asserts("eight clients are served as well as two")
                 .points(4)
                 .unreliable()
                 .by_share_of_seeds()
@@ -166,7 +166,7 @@ pub(super) fn part() -> Part {
                     let work = |client: Address| {
                         Work::of((0..6).map(|index| append("all", value(client, index))))
                     };
-                    to_the_end_with_losses(stage(clients(12, work)))
+                    to_the_end_with_losses(stage(clients(8, work)))
                         .check(appended_once())
                         .check(clients_done())
                 }),
@@ -219,6 +219,7 @@ pub(super) fn part() -> Part {
             Test::run("3.11", "What is overwritten is forgotten")
                 .asserts("no node keeps a value that the store has dropped long ago")
                 .points(3)
+                .over_few_seeds()
                 .scenario(|_| {
                     let clients = clients(3, |client| Work::of(overwriting(client)));
                     let dropped: Vec<String> = clients

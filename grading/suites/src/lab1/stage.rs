@@ -28,10 +28,11 @@ pub(super) fn stage(clients: impl IntoIterator<Item = (Address, Work)>) -> Scena
         .nodes(clients.into_iter().map(|(address, work)| asking(address, work)))
 }
 
-/// Runs until every client that has not crashed has all its answers: two minutes at most, and half a minute at
-/// most without an answer to anybody. Who waits five seconds before asking again has asked six times by then.
+/// Runs until every client that has not crashed has all its answers: two minutes at most, and 15 seconds at
+/// most without an answer to anybody. Who waits five seconds before asking again has asked three times by then, where
+/// nothing is lost.
 pub(super) fn to_the_end(scenario: Scenario) -> Scenario {
-    scenario.until_done(seconds(120)).until_stalled(seconds(30))
+    scenario.until_done(seconds(120)).until_stalled(seconds(15))
 }
 
 /// The same on a network that loses messages: a minute at most without an answer to anybody. Who waits ten seconds
