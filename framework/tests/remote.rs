@@ -10,7 +10,9 @@ use std::io::{self, Read, Write};
 use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use at_most_once::Keys;
@@ -50,6 +52,15 @@ fn serves_when_told_to() {
 
 /// Starts this program again, with only that function, to serve this submission.
 fn start(submission: &str, limit: Duration) -> io::Result<Process> {
+    start_as(submission, limit, |child| child)
+}
+
+/// The same, with somebody else to watch over it.
+fn start_as<L: Life + 'static>(
+    submission: &str,
+    limit: Duration,
+    life: impl FnOnce(Child) -> L,
+) -> io::Result<Process> {
     let (ours, theirs) = UnixStream::pair()?;
     let child = Command::new(std::env::current_exe()?)
         .args(["--exact", "serves_when_told_to", "--nocapture", "--test-threads=1"])
@@ -58,7 +69,7 @@ fn start(submission: &str, limit: Duration) -> io::Result<Process> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    Process::new(ours, child, limit)
+    Process::new(ours, life(child), limit)
 }
 
 fn fleet(processes: usize) -> Fleet<'static> {
@@ -297,7 +308,8 @@ fn a_log_that_is_gone_through_again_tells_who_keeps_something_elsewhere() {
         let runs = logged(&scenario(fault, 2), 0..3, Keep::Log, &mut fleet);
         let logs: Vec<_> = (0..).zip(&runs).map(|(process, (_, log))| (process, log)).collect();
         fleet.restart();
-        assert_eq!(again(&logs, &mut fleet), [is_same; 3], "{fault:?}");
+        let again = again(&logs, &mut fleet).expect("processes can be started");
+        assert_eq!(again, [is_same; 3], "{fault:?}");
         fleet.restart();
     }
 }
@@ -360,6 +372,55 @@ fn a_process_that_cannot_be_started_is_nobodys_failure() {
     let scenario = scenario(Fault::None, 1);
     let error = run_all(&[(&scenario, 1)], &mut fleet).unwrap_err();
     assert_eq!(error.to_string(), "no such program");
+}
+
+#[test]
+fn runs_are_not_as_before_when_no_process_can_be_started() {
+    let scenario = scenario(Fault::None, 1);
+    let keep = |_| Keep::Log;
+    let ended = lockstep(&[(&scenario, 1)], &keep, &mut fleet(2), &mut |_, _| 0..0);
+    let ended = ended.expect("processes can be started");
+    let mut none = Fleet::new(2, |_| Err(io::Error::other("no such program")));
+    let error = again(&[(0, &ended[0].1)], &mut none).unwrap_err();
+    assert_eq!(error.to_string(), "no such program");
+}
+
+#[test]
+fn an_end_that_nobody_knows_is_nobodys_failure() {
+    struct Unwatched(Child);
+    impl Life for Unwatched {
+        fn end(&mut self, grace: Duration) -> Death {
+            self.0.end(grace);
+            Death::Unknown("is gone with what watched over it".to_owned())
+        }
+    }
+    let mut fleet = Fleet::new(2, |_| start_as("adder", SECOND, Unwatched));
+    let scenario = scenario(Fault::Exits(2), 1);
+    let error = run_all(&[(&scenario, 1)], &mut fleet).unwrap_err();
+    assert_eq!(error.to_string(), "is gone with what watched over it");
+    assert_eq!(fleet.loss(), None);
+    assert!(fleet.check().is_ok(), "it is told once");
+}
+
+#[test]
+fn a_process_is_told_when_it_has_answered_all() {
+    struct Counting(Child, Arc<AtomicUsize>);
+    impl Life for Counting {
+        fn end(&mut self, grace: Duration) -> Death {
+            self.0.end(grace)
+        }
+        fn answered(&mut self) {
+            self.1.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let answered = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&answered);
+    let mut fleet = Fleet::new(1, move |_| {
+        start_as("adder", SECOND, |child| Counting(child, Arc::clone(&counter)))
+    });
+    let arguments = codec::encode(&Fault::None).expect("a fault encodes");
+    fleet.host(0).make(0, "server", server(), &arguments).expect("it is made");
+    assert_eq!(answered.load(Ordering::Relaxed), 1);
 }
 
 /// What is done to the judge's stream by somebody who is not a submission's process at all.

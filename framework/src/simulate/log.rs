@@ -2,6 +2,7 @@
 //! processes, or to go through the run once more without any.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 
 use super::outcome::Outcome;
 use super::scenario::NodeSpec;
@@ -137,7 +138,10 @@ const STEPS_ASKED: usize = 512;
 /// Each log comes with the number of a process, in which all nodes of that run are. The steps of all runs
 /// are taken in turns, so that what one leaves behind in a process meets the others. When a process is
 /// lost, nobody knows which run is to blame, and of none it is said that it went as it had.
-pub fn again(logs: &[(usize, &RunLog)], fleet: &mut Fleet<'_>) -> Vec<bool> {
+///
+/// # Errors
+/// When a process could not be started: no fault of the submission's.
+pub fn again(logs: &[(usize, &RunLog)], fleet: &mut Fleet<'_>) -> io::Result<Vec<bool>> {
     let mut same = vec![true; logs.len()];
     let rounds = logs.iter().flat_map(|(_, log)| &log.nodes).map(|node| node.steps.len()).max();
     // Nodes are made before the first round.
@@ -164,7 +168,8 @@ pub fn again(logs: &[(usize, &RunLog)], fleet: &mut Fleet<'_>) -> Vec<bool> {
     }
     compare(logs, fleet, &mut answered, &mut same);
     fleet.forget(0..logs.len());
-    if fleet.loss().is_some() { vec![false; logs.len()] } else { same }
+    fleet.check()?;
+    Ok(if fleet.loss().is_some() { vec![false; logs.len()] } else { same })
 }
 
 /// Compares the answers that are to come with those in the logs. `answered` says how many steps of each

@@ -35,8 +35,8 @@ impl Job {
     /// A submission's binary in nodes mode: it computes, and talks on its standard input. To be started
     /// with [`ForkServer::start_nodes`](crate::ForkServer::start_nodes).
     ///
-    /// 512 MiB of memory, a stack of 8 MiB (as at home), five minutes of CPU time, no files, and 64 MiB of
-    /// output, after which it is ended.
+    /// 512 MiB of memory, a stack of 8 MiB (as at home), five minutes of CPU time, no files. It is
+    /// ended when it prints 64 MiB in one exchange, the same as in one event at home.
     #[must_use]
     pub fn nodes(program: impl Into<PathBuf>) -> Self {
         Self {

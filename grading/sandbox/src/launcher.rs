@@ -37,6 +37,9 @@ const REFUSED: u8 = 125;
 /// The first argument that makes the launcher look at its own confinement.
 pub(crate) const SELF_TEST: &str = "--self-test";
 
+/// The first argument that makes the launcher do nothing until it is killed.
+pub(crate) const PARK: &str = "--park";
+
 /// The first argument that makes the launcher only tie the program's life to its parent's.
 pub(crate) const TIED: &str = "--tied";
 
@@ -44,7 +47,7 @@ pub(crate) const TIED: &str = "--tied";
 pub(crate) const FORK_SERVER: &str = "--fork-server";
 
 /// The whole of the launcher's `main`: `POLICY PROGRAM [ARGUMENT..]`, `--tied PROGRAM [ARGUMENT..]`,
-/// `--fork-server LAUNCHER POLICY PROGRAM [ARGUMENT..]`, or `--self-test HIDDEN-FILE`.
+/// `--fork-server LAUNCHER POLICY PROGRAM [ARGUMENT..]`, `--self-test HIDDEN-FILE`, or `--park`.
 #[must_use]
 pub fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -52,6 +55,11 @@ pub fn main() -> ExitCode {
     if first == SELF_TEST {
         self_test::run(Path::new(&arguments.next().unwrap_or_default()));
         return ExitCode::SUCCESS;
+    }
+    if first == PARK {
+        loop {
+            std::thread::park();
+        }
     }
     let trouble = if first == FORK_SERVER {
         match serve_forks(arguments) {

@@ -39,17 +39,20 @@ struct Kept {
     head: Vec<u8>,
     tail: VecDeque<u8>,
     left_out: u64,
+    /// How many bytes came since they were last counted anew.
+    counted: u64,
     ended: bool,
     flooded: bool,
 }
 
 impl Drain {
     /// Keeps at most `bytes_max` of what `stream` brings, half from its beginning and half from its
-    /// end. After `total_max` bytes it calls `flooded`, stops reading and closes the stream.
+    /// end. After `counted_max` bytes it calls `flooded`, stops reading and closes the stream; see
+    /// [`Drain::count_anew`].
     pub(crate) fn start(
         mut stream: impl Read + Send + 'static,
         bytes_max: usize,
-        total_max: u64,
+        counted_max: u64,
         flooded: impl FnOnce() + Send + 'static,
     ) -> io::Result<Self> {
         let drain = Self { shared: Arc::default() };
@@ -59,21 +62,23 @@ impl Drain {
             let (kept, changed) = &*shared;
             let lock = || kept.lock().unwrap_or_else(PoisonError::into_inner);
             let mut buffer = vec![0; 16 << 10];
-            let mut total = 0;
-            while total < total_max {
+            loop {
                 match stream.read(&mut buffer) {
                     Ok(0) => break,
                     Ok(length) => {
-                        total += length as u64;
-                        lock().keep(&buffer[..length], half);
+                        let mut kept = lock();
+                        kept.keep(&buffer[..length], half);
+                        kept.flooded = kept.counted >= counted_max;
+                        if kept.flooded {
+                            break;
+                        }
                     }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(_) => break,
                 }
                 changed.notify_all();
             }
-            if total >= total_max {
-                lock().flooded = true;
+            if lock().flooded {
                 flooded();
             }
             drop(stream);
@@ -92,6 +97,11 @@ impl Drain {
             kept.head.remove(0);
         }
         is_first
+    }
+
+    /// Counts from nothing again how much comes.
+    pub(crate) fn count_anew(&self) {
+        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner).counted = 0;
     }
 
     /// Whether more came than may.
@@ -139,6 +149,7 @@ impl Kept {
         let too_many = self.tail.len().saturating_sub(half);
         self.tail.drain(..too_many);
         self.left_out += too_many as u64;
+        self.counted += bytes.len() as u64;
     }
 }
 
@@ -168,6 +179,21 @@ mod tests {
         assert_eq!(asked.iter().count(), 1);
         let kept = (printed.head.len() + printed.tail.len()) as u64;
         assert_eq!(kept + printed.left_out, 1 << 20);
+    }
+
+    #[test]
+    fn much_is_not_too_much_where_it_is_counted_anew() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let drain = Drain::start(reader, 100, 1_000, || {}).unwrap();
+        for round in 1..=3 {
+            io::Write::write_all(&mut writer, &[b'x'; 600]).unwrap();
+            drop(drain.wait(Duration::from_secs(10), |kept| kept.counted == 600));
+            assert!(!drain.is_flooded(), "round {round}");
+            drain.count_anew();
+        }
+        io::Write::write_all(&mut writer, &[b'x'; 1_200]).unwrap();
+        drain.finish(Duration::from_secs(10));
+        assert!(drain.is_flooded());
     }
 
     #[test]

@@ -143,4 +143,8 @@ impl Life for Confined {
         }
         status.map_or(Ended::TookTooLong, |status| Ended::of(status, self.is_tree)).death()
     }
+
+    fn answered(&mut self) {
+        self.output.count_anew();
+    }
 }

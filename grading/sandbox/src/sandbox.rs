@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
+use crate::fork_server::ForkServer;
 use crate::job::Job;
-use crate::launcher::{FORK_SERVER, READY, SELF_TEST, START_MAX, TIED};
+use crate::launcher::{FORK_SERVER, PARK, READY, SELF_TEST, START_MAX, TIED};
 use crate::mounts::{View, runtime_libraries};
 use crate::output::Drain;
 use crate::policy::{Files, Policy, SystemCalls};
@@ -29,6 +30,8 @@ pub struct Sandbox {
     libraries: BTreeSet<PathBuf>,
     means: Means,
     tier: Tier,
+    /// Whether processes of one submission can share a sandbox.
+    shares: bool,
     findings: Vec<String>,
 }
 
@@ -136,6 +139,9 @@ pub enum SandboxError {
     /// The sandbox did not start the program.
     #[error("the sandbox did not start the program: {0}")]
     NotStarted(String),
+    /// The sandbox ended before the program in it, and nobody knows how that did.
+    #[error("the sandbox has ended, and everything in it")]
+    Ended,
     /// This host confines nothing at all.
     #[error("this host cannot even limit memory: {0}")]
     NoTier(String),
@@ -196,9 +202,11 @@ impl Sandbox {
             }
             let libraries = runtime_libraries();
             let launcher = launcher.clone();
-            let sandbox = Self { launcher, libraries, means, tier, findings: findings.clone() };
+            let findings_so_far = findings.clone();
+            let sandbox =
+                Self { launcher, libraries, means, tier, shares: false, findings: findings_so_far };
             match sandbox.self_test() {
-                Ok(()) => return Ok(sandbox),
+                Ok(()) => return Ok(sandbox.sharing()),
                 Err(finding) => findings.push(format!("{tier} ({}): {finding}", means.words())),
             }
         }
@@ -211,7 +219,8 @@ impl Sandbox {
         self.tier
     }
 
-    /// Why no better tier was reached: a line for each means that was tried and did not do.
+    /// Why no better tier was reached: a line for each means that was tried and did not do. And why processes
+    /// do not share a sandbox, if they could not.
     #[must_use]
     pub fn findings(&self) -> &[String] {
         &self.findings
@@ -258,10 +267,30 @@ impl Sandbox {
         self.start_as(Role::ForkServer, job, stdin)
     }
 
-    /// Whether several processes in one sandbox can do no more to each other than each in one of its own:
-    /// they see no other processes, and are not let signal or trace one.
-    pub(crate) fn can_be_shared(&self) -> bool {
-        self.means.seccomp && self.means.namespaces.is_bubblewrap()
+    /// Whether several processes of this job in one sandbox can do no more to each other than each in one of
+    /// its own: they see no other processes, are not let signal or trace one, and can write nothing. And
+    /// whether that works here.
+    pub(crate) fn is_shared_by(&self, job: &Job) -> bool {
+        self.shares
+            && job.system_calls == SystemCalls::Nodes
+            && job.write.is_empty()
+            && job.scratch_bytes.is_none()
+    }
+
+    /// The same sandbox, shared by processes if that works here.
+    fn sharing(self) -> Self {
+        if !self.means.seccomp || !self.means.namespaces.is_bubblewrap() {
+            return self;
+        }
+        let sharing = Self { shares: true, ..self.clone() };
+        let job = Job::computing(&self.launcher).argument(PARK);
+        match ForkServer::new(sharing.clone(), job).self_test() {
+            Ok(()) => sharing,
+            Err(trouble) => {
+                let finding = format!("a sandbox for each process: in a shared one, {trouble}");
+                Self { findings: [self.findings, vec![finding]].concat(), ..self }
+            }
+        }
     }
 
     fn start_as(&self, role: Role, job: &Job, stdin: Stdio) -> Result<Confined, SandboxError> {

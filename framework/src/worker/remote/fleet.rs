@@ -295,6 +295,7 @@ impl<'f> Fleet<'f> {
     /// Ends the processes that were lost, for others to be started in their place, and forgets that they
     /// were. Whether nodes of earlier runs had lived in one of them.
     pub(crate) fn replace_lost(&mut self) -> bool {
+        self.note_trouble();
         let mut used = false;
         for (number, process) in self.processes.iter_mut().enumerate() {
             if process.take_if(|process| process.loss().is_some()).is_some() {
@@ -340,6 +341,7 @@ impl<'f> Fleet<'f> {
 
     /// Ends all processes, and remembers if one was lost.
     pub(super) fn replace(&mut self) {
+        self.note_trouble();
         self.last_loss = self.last_loss().cloned();
         self.processes.fill_with(|| None);
         self.outstanding.iter_mut().for_each(Vec::clear);
@@ -357,13 +359,25 @@ impl<'f> Fleet<'f> {
         self.started
     }
 
-    /// Whether a process could not be *started*. That is trouble on the judge's side: whatever came
-    /// of runs meanwhile says nothing about the submission.
+    /// Whether a process could not be *started*, or nobody knows how one ended. That is trouble on the judge's
+    /// side: whatever came of runs meanwhile says nothing about the submission.
     ///
     /// # Errors
     /// The first such trouble since the last call.
     pub fn check(&mut self) -> io::Result<()> {
+        self.note_trouble();
         self.trouble.take().map_or(Ok(()), Err)
+    }
+
+    /// Notes that nobody knows how a process ended, if that is so. It is replaced, so as not to be noted twice.
+    fn note_trouble(&mut self) {
+        for process in &mut self.processes {
+            let unknown = process
+                .take_if(|process| matches!(process.loss(), Some(Loss::Ended(Death::Unknown(_)))));
+            if let Some(loss) = unknown.as_ref().and_then(Process::loss) {
+                self.trouble.get_or_insert_with(|| io::Error::other(loss.to_string()));
+            }
+        }
     }
 
     /// The number of the process for this slot.

@@ -33,6 +33,9 @@ impl Link for std::os::unix::net::UnixStream {
 pub trait Life: Send {
     /// Ends the process, and everything it started, unless it ends by itself within `grace`.
     fn end(&mut self, grace: Duration) -> Death;
+
+    /// Called when all that was asked has been answered: what is counted for each exchange begins anew.
+    fn answered(&mut self) {}
 }
 
 /// How a process ended.
@@ -42,10 +45,13 @@ pub enum Death {
     Exited(i32),
     /// By this signal.
     Signalled(i32),
-    /// It was ended because it printed more than a process may.
+    /// It was ended because it printed more than it may in one exchange.
     Flooded,
     /// In another way, in words that complete the sentence "the process ...".
     Otherwise(String),
+    /// Nobody knows, since what watched over it has ended; in such words, too. That is trouble on the judge's side, and says
+    /// nothing about the process.
+    Unknown(String),
 }
 
 impl fmt::Display for Death {
@@ -66,7 +72,7 @@ impl fmt::Display for Death {
                 write!(f, "was killed by signal {signal}{meaning}")
             }
             Self::Flooded => f.write_str("printed without end"),
-            Self::Otherwise(how) => f.write_str(how),
+            Self::Otherwise(how) | Self::Unknown(how) => f.write_str(how),
         }
     }
 }
@@ -259,7 +265,10 @@ impl Process {
             }
         }
         match &self.loss {
-            None => Ok(()),
+            None => {
+                self.life.answered();
+                Ok(())
+            }
             Some(loss) => Err(loss.clone()),
         }
     }

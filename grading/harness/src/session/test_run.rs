@@ -92,7 +92,7 @@ pub(super) struct TestRun<'a> {
     is_compared: bool,
     /// The next seed to be run.
     next: usize,
-    /// Seeds from here on do not count: an earlier one hung.
+    /// Seeds from here on are not run: an earlier one was without end.
     end: usize,
     suspects: Vec<(usize, Loss)>,
     tasks: VecDeque<Task>,
@@ -287,7 +287,7 @@ impl<'a> TestRun<'a> {
     pub(super) fn take_in(&mut self, task: Task, answers: Answers) {
         self.in_flight -= 1;
         match task.purpose {
-            // Run meanwhile, and behind one that hung: whether it was run must not show.
+            // Run meanwhile, and behind one without end: whether it was run must not show.
             Purpose::Seed(index) if index >= self.end => {}
             Purpose::Seed(index) => match last(answers) {
                 Err(loss) => {
@@ -568,8 +568,16 @@ impl<'a> TestRun<'a> {
             finding = Some(irreproducible.clone());
             trace = self.trace.as_ref();
         }
-        // Seeds behind one that hung were not run, and count as not passed.
         let planned = self.seeds.len() as u64;
+        if let Some(finding) = &mut finding
+            && self.irreproducible.is_none()
+            && run < planned
+        {
+            let more = planned - run;
+            let runs = if more == 1 { "run was" } else { "runs were" };
+            let reason = &mut finding.reason;
+            reason.push_str(&format!("; {more} more {runs} not made, and count as not passed"));
+        }
         let earned = self.test.credit().earned(self.test.points(), passed, planned);
         let status = match &finding {
             None => Status::Passed,

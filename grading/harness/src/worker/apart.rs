@@ -16,7 +16,7 @@ use super::{EXIT_FLOODED, Shared};
 /// step is slow, but none too slow by itself, would otherwise take hours.
 const RUN_MAX: Duration = Duration::from_secs(120);
 
-/// Returns only if none of the submission's processes has been lost, and the run has not taken too long.
+/// Returns only if the submission has lost no process, and the run has not taken too long.
 pub(super) fn share_the_fate(fleet: &SharedFleet<'_>, shared: &Shared, started: Instant) {
     let loss = match fleet.loss() {
         None if started.elapsed() < RUN_MAX => return,
@@ -44,6 +44,8 @@ pub(super) fn share_the_fate(fleet: &SharedFleet<'_>, shared: &Shared, started: 
                 thread::park();
             }
         }
+        // No fate of the submission's: `Fleet::check` tells whoever asked for the run.
+        Loss::Ended(Death::Unknown(_)) => {}
         Loss::Ended(Death::Otherwise(_)) | Loss::Nonsense(_) => {
             // A frame that is no answer.
             let mut stream = shared.stream.lock().unwrap_or_else(PoisonError::into_inner);

@@ -225,7 +225,7 @@ fn perform(suite: &Suite, code: Code<'_>, shared: &Shared, job: &Job) -> Result<
         }
     };
     if let Code::Apart(fleet) = code {
-        fleet.check().map_err(|error| format!("the submission could not be started: {error}"))?;
+        fleet.check().map_err(side_by_side::not_run)?;
     }
     let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let cost = |(handler, time): (String, faultlab::simulate::HandlerTime)| HandlerCost {

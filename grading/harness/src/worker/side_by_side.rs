@@ -39,7 +39,7 @@ pub(super) fn run(
     };
     let keep = |index: usize| if is_logged(index) { Keep::Log } else { Keep::Nothing };
     let ended = side_by_side(suite, fleet, names, &keep)?;
-    let repeatable = repeat(fleet, names, &ended, &is_logged);
+    let repeatable = repeat(fleet, names, &ended, &is_logged).map_err(not_run)?;
     if fleet.last_loss().is_some() {
         fleet.restart();
     }
@@ -54,7 +54,7 @@ fn repeat(
     names: &[RunName],
     ended: &[(Option<Ended>, RunLog)],
     is_logged: &dyn Fn(usize) -> bool,
-) -> Vec<TestNumber> {
+) -> io::Result<Vec<TestNumber>> {
     // They may be the same.
     let mut tests: BTreeMap<TestNumber, [&RunLog; 2]> = BTreeMap::new();
     for (index, (ended, log)) in ended.iter().enumerate().filter(|(index, _)| is_logged(*index)) {
@@ -66,10 +66,10 @@ fn repeat(
         .flat_map(|process| tests.values().map(move |logs| (process, logs[process])))
         .collect();
     fleet.restart();
-    let same = again(&logs, fleet);
+    let same = again(&logs, fleet)?;
     let (first, last) = same.split_at(tests.len());
     let all_same = first.iter().zip(last).map(|(first, last)| *first && *last);
-    tests.into_keys().zip(all_same).filter_map(|(test, same)| same.then_some(test)).collect()
+    Ok(tests.into_keys().zip(all_same).filter_map(|(test, same)| same.then_some(test)).collect())
 }
 
 /// Repeats a run in fresh processes, in others, and there again after another run. `None` if one is lost.
@@ -182,7 +182,12 @@ fn side_by_side(
         fleet.restart();
     }
     let ended = freed.and(ended);
-    ended.map_err(|error| format!("the submission could not be started: {error}"))
+    ended.map_err(not_run)
+}
+
+/// What is said of a submission whose processes cannot be started, or nobody knows how they ended.
+pub(super) fn not_run(error: io::Error) -> String {
+    format!("the submission could not be run: {error}")
 }
 
 /// The tests that have a run without end.
@@ -224,6 +229,7 @@ fn in_our_terms(loss: remote::Loss) -> Loss {
         remote::Loss::Ended(Death::Signalled(signal)) => Loss::Signalled(signal),
         remote::Loss::Ended(Death::Flooded) => Loss::Flooded,
         remote::Loss::Ended(death @ Death::Otherwise(_)) => Loss::Nonsense(death.to_string()),
+        remote::Loss::Ended(death @ Death::Unknown(_)) => Loss::Unusable(death.to_string()),
         remote::Loss::Nonsense(what) => Loss::Nonsense(what),
     }
 }

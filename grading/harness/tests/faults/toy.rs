@@ -49,6 +49,8 @@ pub struct Fault {
     pub property: Option<&'static str>,
     pub reason: &'static [&'static str],
     pub excerpt: &'static [&'static str],
+    /// Whether the run would go on for ever.
+    pub is_endless: bool,
     /// Whether the reason depends on real randomness.
     pub random: bool,
 }
@@ -65,6 +67,7 @@ const fn fault(name: &'static str, place: u32, deed: Deed, property: &'static st
         property: Some(property),
         reason: &["server"],
         excerpt: &[],
+        is_endless: false,
         random: false,
     }
 }
@@ -86,6 +89,7 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         status: Status::TimedOut,
+        is_endless: true,
         reason: &["server's on_message, given 3 from client1, did not return"],
         ..fault("an_endless_loop", 4, Deed::Loop, property::RETURNS)
     },
@@ -108,6 +112,7 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         // In an ordinary run what is printed goes nowhere, and nothing shows but the time it takes.
         status: Status::Failed,
+        is_endless: true,
         reason: &["server's on_message, given 3 from client1, printed without end"],
         ..fault("endless_printing", 10, Deed::Flood, property::LIMITS)
     },

@@ -24,7 +24,8 @@ type Alive = Arc<Mutex<BTreeMap<u64, OwnedFd>>>;
 /// started by the launcher `launcher`, with this policy and line.
 ///
 /// # Errors
-/// When the judge cannot be understood.
+/// When the judge cannot be understood, or a process cannot be started or watched. All that run are ended
+/// then, since this program ends: it is trouble of the host's, and the judge is to hear of it.
 pub(crate) fn serve(launcher: &Path, policy: &str, line: &[OsString]) -> Result<(), String> {
     let mut policy: Policy =
         serde_json::from_str(policy).map_err(|error| format!("the policy: {error}"))?;

@@ -12,7 +12,7 @@
 //!
 //! Each process gets limits, Landlock, a user and seccomp of its own, as if it had the sandbox for itself.
 //! What they share is that sandbox: a view of the files that nobody can write, a network of nothing, and
-//! one set of process numbers, with which seccomp lets them do nothing.
+//! one set of process numbers, with which seccomp lets them do nothing but see which are taken.
 
 mod inside;
 mod messages;

@@ -1,10 +1,12 @@
 //! The judge's side: orders processes, and hears how they ended.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,14 +32,13 @@ pub struct ForkServer {
     sandbox: Sandbox,
     job: Job,
     inside: Option<Arc<Inside>>,
-    next: u64,
 }
 
 impl ForkServer {
     /// For processes of this job.
     #[must_use]
     pub fn new(sandbox: Sandbox, job: Job) -> Self {
-        Self { sandbox, job, inside: None, next: 0 }
+        Self { sandbox, job, inside: None }
     }
 
     /// Starts a process in nodes mode, with one end of a socket as its standard input. No exchange with it
@@ -47,7 +48,7 @@ impl ForkServer {
     /// When it cannot be started. That says nothing about the program.
     pub fn start_nodes(&mut self, exchange_max: Duration) -> Result<Process, SandboxError> {
         let (ours, theirs) = UnixStream::pair()?;
-        let process = if self.sandbox.can_be_shared() {
+        let process = if self.sandbox.is_shared_by(&self.job) {
             Process::new(ours, self.start(OwnedFd::from(theirs))?, exchange_max)
         } else {
             let stdin = Stdio::from(OwnedFd::from(theirs));
@@ -56,34 +57,57 @@ impl ForkServer {
         Ok(process?)
     }
 
+    /// Whether processes can be started in a shared sandbox, and be killed there.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) fn self_test(&mut self) -> Result<(), String> {
+        let nothing = File::open("/dev/null").map_err(|error| error.to_string())?;
+        let mut started = self.start(nothing.into()).map_err(|error| error.to_string())?;
+        let alive = started.wait(Duration::ZERO);
+        started.kill();
+        match (alive, started.wait(Duration::ZERO).map(|status| Ended::of(status, false))) {
+            (None, Some(Ended::Signalled(9))) => Ok(()),
+            (Some(status), _) => Err(format!("a process of it {}", Ended::of(status, false))),
+            (None, ended) => Err(format!("a process of it was killed, and {ended:?}")),
+        }
+    }
+
     /// Starts a process in the shared sandbox, with this as its standard input.
     fn start(&mut self, stdin: OwnedFd) -> Result<Started, SandboxError> {
-        let inside = match &self.inside {
-            Some(inside) => Arc::clone(inside),
-            None => Arc::clone(self.inside.insert(Inside::start(&self.sandbox, &self.job)?)),
-        };
-        let number = self.next;
-        self.next += 1;
+        // A sandbox that has ended is replaced, once: it had been well when it was made.
+        if let Some(inside) = &self.inside
+            && let Ok(started) = self.start_in(inside, &stdin)
+        {
+            return Ok(started);
+        }
+        let inside = Arc::clone(self.inside.insert(Inside::start(&self.sandbox, &self.job)?));
+        self.start_in(&inside, &stdin).inspect_err(|_| self.inside = None)
+    }
+
+    fn start_in(&self, inside: &Arc<Inside>, stdin: &OwnedFd) -> Result<Started, SandboxError> {
+        let number = inside.next.fetch_add(1, Ordering::Relaxed);
         let (reader, writer) = io::pipe()?;
         let user = self.sandbox.user();
-        let started =
-            Order::Start { number, user }.send(&inside.socket, &[stdin.as_fd(), writer.as_fd()]);
-        if let Err(error) = started {
-            // The next process gets another sandbox.
-            self.inside = None;
-            return Err(error.into());
-        }
-        drop((stdin, writer));
-        let end = {
-            let inside = Arc::clone(&inside);
-            move || inside.kill(number)
+        let order = Order::Start { number, user };
+        order.send(&inside.socket, &[stdin.as_fd(), writer.as_fd()])?;
+        drop(writer);
+        let flooded = {
+            // The sandbox is gone with the last of its processes, not with what they print.
+            let inside = Arc::downgrade(inside);
+            move || {
+                if let Some(inside) = inside.upgrade() {
+                    inside.kill(number);
+                }
+            }
         };
-        let output = Drain::start(reader, self.job.output_bytes_max, self.job.printed_max, end)?;
-        let started = Started { inside, number, output, ended: None };
+        let Job { output_bytes_max, printed_max, .. } = self.job;
+        let output = Drain::start(reader, output_bytes_max, printed_max, flooded)
+            .inspect_err(|_| inside.kill(number))?;
+        let started = Started { inside: Arc::clone(inside), number, output, end: None };
         if started.output.take_first(READY, START_MAX) {
             return Ok(started);
         }
-        self.inside = None;
         let troubles = [started.output.trouble(), started.inside.sandbox.output.trouble()];
         Err(SandboxError::NotStarted(troubles.join(" ").trim().to_owned()))
     }
@@ -93,15 +117,19 @@ impl ForkServer {
     /// # Errors
     /// As [`ForkServer::start_nodes`].
     pub fn run(&mut self) -> Result<Finished, SandboxError> {
-        if !self.sandbox.can_be_shared() {
+        if !self.sandbox.is_shared_by(&self.job) {
             return self.sandbox.run(&self.job);
         }
         let start = Instant::now();
-        let nothing = std::fs::File::open("/dev/null")?;
-        let mut started = self.start(OwnedFd::from(nothing))?;
-        let ended = ended(started.wait(self.job.wall_max));
+        let mut started = self.start(File::open("/dev/null")?.into())?;
+        let status = started.wait(self.job.wall_max);
         let wall = start.elapsed();
         started.kill();
+        let ended = match (status, &started.end) {
+            (Some(status), _) => Ended::of(status, false),
+            (None, Some(End::Unknown)) => return Err(SandboxError::Ended),
+            (None, _) => Ended::TookTooLong,
+        };
         Ok(Finished { ended, printed: started.output.finish(OUTPUT_MAX), wall })
     }
 }
@@ -110,6 +138,8 @@ impl ForkServer {
 #[derive(Debug)]
 struct Inside {
     socket: OwnedFd,
+    /// The number of the next process.
+    next: AtomicU64,
     /// How processes ended, by number, until somebody asks.
     reports: Mutex<Reports>,
     /// Killed, with everything in the sandbox, when this is dropped.
@@ -129,7 +159,12 @@ impl Inside {
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
             .map_err(io::Error::from)?;
         let sandbox = sandbox.start_fork_server(job, Stdio::from(theirs))?;
-        Ok(Arc::new(Self { socket: ours, reports: Mutex::default(), sandbox }))
+        Ok(Arc::new(Self {
+            socket: ours,
+            next: AtomicU64::new(0),
+            reports: Mutex::default(),
+            sandbox,
+        }))
     }
 
     fn kill(&self, number: u64) {
@@ -137,27 +172,31 @@ impl Inside {
         let _ = Order::Kill { number }.send(&self.socket, &[]);
     }
 
-    /// How a process ended, waiting for that at most so long. `Err` when nobody will ever know.
-    fn wait(&self, number: u64, at_most: Duration) -> Result<Option<ExitStatus>, Gone> {
+    /// How a process ended, waiting for that at most so long.
+    fn wait(&self, number: u64, at_most: Duration) -> Option<End> {
         let deadline = Instant::now() + at_most;
         let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(status) = reports.ended.remove(&number) {
-                return Ok(Some(status));
+                return Some(End::Status(status));
             }
             if reports.is_over {
-                return Err(Gone);
+                return Some(End::Unknown);
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            match self
-                .hears_something(left)
-                .and_then(|does| does.then(|| Report::receive(&self.socket)).transpose())
-            {
-                Ok(Some(Some(report))) => {
+            match self.hears_something(left) {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(_) => {
+                    reports.is_over = true;
+                    continue;
+                }
+            }
+            match Report::receive(&self.socket) {
+                Ok(Some(report)) => {
                     reports.ended.insert(report.number, report.status());
                 }
-                Ok(None) => return Ok(None),
-                Ok(Some(None)) | Err(_) => reports.is_over = true,
+                Ok(None) | Err(_) => reports.is_over = true,
             }
         }
     }
@@ -170,13 +209,13 @@ impl Inside {
     }
 }
 
-fn ended(status: Option<ExitStatus>) -> Ended {
-    status.map_or(Ended::TookTooLong, |status| Ended::of(status, false))
+/// How a process in a shared sandbox ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Status(ExitStatus),
+    /// Nobody knows: the sandbox has ended, and everything in it.
+    Unknown,
 }
-
-/// The sandbox has ended, and everything in it.
-#[derive(Debug)]
-struct Gone;
 
 /// A process in a shared sandbox. Killed when this is dropped.
 #[derive(Debug)]
@@ -184,25 +223,25 @@ struct Started {
     inside: Arc<Inside>,
     number: u64,
     output: Drain,
-    /// How it ended, once that is known; `Some(None)` if nobody will know.
-    ended: Option<Option<ExitStatus>>,
+    /// Its end, once it has come.
+    end: Option<End>,
 }
 
 impl Started {
-    /// Waits for the end at most so long. How it ended, if that can be known.
+    /// Waits for the end at most so long. How it ended, if that is known.
     fn wait(&mut self, at_most: Duration) -> Option<ExitStatus> {
-        if self.ended.is_none() {
-            self.ended = match self.inside.wait(self.number, at_most) {
-                Ok(status) => status.map(Some),
-                Err(Gone) => Some(None),
-            };
+        if self.end.is_none() {
+            self.end = self.inside.wait(self.number, at_most);
         }
-        self.ended.flatten()
+        match self.end {
+            Some(End::Status(status)) => Some(status),
+            Some(End::Unknown) | None => None,
+        }
     }
 
     /// Kills it, and waits until it is gone.
     fn kill(&mut self) {
-        if self.ended.is_none() {
+        if self.end.is_none() {
             self.inside.kill(self.number);
             self.wait(KILLED_MAX);
         }
@@ -219,9 +258,15 @@ impl Life for Started {
     fn end(&mut self, grace: Duration) -> Death {
         let status = self.wait(grace);
         self.kill();
-        if self.output.is_flooded() {
-            return Death::Flooded;
+        match (status, self.end) {
+            _ if self.output.is_flooded() => Death::Flooded,
+            (Some(status), _) => Ended::of(status, false).death(),
+            (None, Some(End::Unknown)) => Death::Unknown(SandboxError::Ended.to_string()),
+            (None, _) => Death::by_judge(),
         }
-        ended(status).death()
+    }
+
+    fn answered(&mut self) {
+        self.output.count_anew();
     }
 }

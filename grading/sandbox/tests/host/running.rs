@@ -34,6 +34,7 @@ pub fn trials() -> Vec<Trial> {
         ("a child that hides dies too", Tier::Namespaces, a_child_that_hides_dies_too),
         ("a killed grader leaves nothing", Tier::Rlimits, a_killed_grader_leaves_nothing),
         ("a shared sandbox confines each program", Tier::Landlock, a_shared_sandbox),
+        ("a shared sandbox that ended is replaced", Tier::Bubblewrap, an_ended_sandbox_is_replaced),
         ("a missing program is the grader's trouble", Tier::Rlimits, a_missing_program),
     ];
     tests.iter().flat_map(|&test| in_each_tier(test)).collect()
@@ -245,6 +246,32 @@ fn a_shared_sandbox(sandbox: &Sandbox) {
     let mark = mark();
     let waiting = attack("sleep").argument(&mark).wall_max(Duration::from_millis(300));
     assert_eq!(started(waiting, 2).ended, Ended::TookTooLong);
+    assert_nothing_left(&mark);
+}
+
+/// Kills everything in a shared sandbox: what became of the program nobody knows, and it is not said to have
+/// ended; and the next one is started in another sandbox.
+fn an_ended_sandbox_is_replaced(sandbox: &Sandbox) {
+    let mark = mark();
+    let waiting = attack("sleep").argument(&mark).wall_max(Duration::from_secs(5));
+    let mut server = ForkServer::new(sandbox.clone(), waiting);
+    let killer = {
+        let mark = mark.clone();
+        thread::spawn(move || {
+            // bubblewrap's two processes, the fork server, and the program itself.
+            wait_for(|| processes(&mark).len() >= 4, "the program never started");
+            for process in processes(&mark) {
+                let number = process.file_name().expect("it has a number");
+                // All end with the first.
+                let _ = Command::new("kill").arg("-9").arg(number).stderr(Stdio::null()).status();
+            }
+        })
+    };
+    let error = server.run().expect_err("nobody knows");
+    assert!(matches!(error, SandboxError::Ended), "{error}");
+    killer.join().expect("it kills");
+    assert_eq!(server.run().expect("another sandbox").ended, Ended::TookTooLong);
+    drop(server);
     assert_nothing_left(&mark);
 }
 
