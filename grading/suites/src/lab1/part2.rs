@@ -91,7 +91,7 @@ pub(super) fn part() -> Part {
                     let network =
                         Network::reliable().sender(server(), sometimes_slow(50, seconds(4)));
                     let work = |client| {
-                        Work::of(puts_and_appends(seed.random(), client, 60, client.as_str()))
+                        Work::of(puts_and_appends(seed.random(), client, 40, client.as_str()))
                     };
                     answered(stage(clients(2, work)).network(network))
                 }),
@@ -100,6 +100,7 @@ pub(super) fn part() -> Part {
             Test::run("2.7", "The network is slow")
                 .asserts("a reply counts, though its request has been repeated since it was sent")
                 .points(3)
+                .over_few_seeds()
                 .by_share_of_seeds()
                 .scenario(|seed| {
                     let latency = Latency::between(ms(200), ms(400));
@@ -166,7 +167,7 @@ pub(super) fn part() -> Part {
                 .by_share_of_seeds()
                 .scenario(|seed| {
                     let slow = sometimes_slow(20, ms(500));
-                    answered(five_clients(seed, Keys::Own).conditions(slow))
+                    answered(five_clients_with(seed, Keys::Own, 6).conditions(slow))
                         .linger(seconds(5))
                         .check(silent_for(seconds(3)))
                 }),

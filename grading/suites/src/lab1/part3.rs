@@ -129,7 +129,7 @@ pub(super) fn part() -> Part {
                 .scenario(|seed| {
                     let work = |client: Address| {
                         let keys = [format!("{client}-a"), format!("{client}-b")];
-                        let commands = everything(seed.random(), client, 40, &keys);
+                        let commands = everything(seed.random(), client, 25, &keys);
                         let results = oracle::results(&commands);
                         Work::of(commands).expecting(results)
                     };
@@ -181,7 +181,7 @@ pub(super) fn part() -> Part {
                     let late = sometimes_slow(30, seconds(5));
                     let network = Network::reliable().receiver(server(), late);
                     let work = |client: Address| {
-                        Work::of((0..60).map(|index| append("all", value(client, index))))
+                        Work::of((0..40).map(|index| append("all", value(client, index))))
                     };
                     appended(stage(clients(2, work)).network(network))
                 }),
