@@ -217,7 +217,7 @@ fn unit(args: &Args, key: &str) -> anyhow::Result<u8> {
         });
     }
     let store = Store::new(&args.out);
-    let judged = judge::judge(&store, &key, &mut |_| ());
+    let judged = judge::judge(&store, &key, None);
     if let Err(error) = &judged {
         // For those who started this process elsewhere. Where it cannot be written, they say what they know.
         let _ = store.put_infrastructure(&key, &Infrastructure::now(format!("{error:#}")));
@@ -276,6 +276,9 @@ fn batch(args: &Args) -> anyhow::Result<u8> {
     if !keys.is_empty() {
         let tier = host.sandbox.tier();
         batch.say(&format!("confinement: {tier}: {}", tier.description()));
+        for finding in host.sandbox.findings() {
+            batch.say(&format!("not better, because: {finding}"));
+        }
     }
     batch.start(keys.len(), args.quiet)?;
     if !keys.is_empty() {

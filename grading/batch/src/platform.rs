@@ -84,7 +84,7 @@ pub fn grade(autograder: &Path, mut spec: Spec, policy: &Policy) -> anyhow::Resu
         // What cannot be written now may be written after the next test.
         let _ = write(Some(judge::provisional(key, &spec, report.clone())), None);
     };
-    match judge::judge(&store, key, &mut so_far) {
+    match judge::judge(&store, key, Some(&mut so_far)) {
         Ok(()) => write(store.outcome(key), None),
         Err(error) => {
             let failed = Infrastructure { what: format!("{error:#}"), at: String::new() };

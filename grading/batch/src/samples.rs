@@ -30,6 +30,7 @@ pub(crate) fn test(number: &str, earned: u32, possible: u32) -> TestReport {
         },
         points_earned: Points::whole(earned),
         points_possible: Points::whole(possible),
+        seeds_planned: 20,
         seeds_run: 20,
         seeds_passed: if passed { 20 } else { 3 },
         failing_seeds: if passed { vec![] } else { vec![7] },

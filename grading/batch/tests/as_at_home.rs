@@ -103,6 +103,7 @@ fn at_home(
         workers: 1,
         worker: WorkerCommand { program: program.file, arguments: Vec::new() },
         apart: false,
+        by_parts: false,
         traces: scratch.to_owned(),
         reproduce: no_command,
     };

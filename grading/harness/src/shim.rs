@@ -119,6 +119,7 @@ fn trial(suite: &Suite, number: TestNumber) -> Result<(), Failed> {
         workers: 1,
         worker: WorkerCommand { program: env::current_exe()?, arguments: Vec::new() },
         apart: false,
+        by_parts: false,
         traces: traces.path().to_owned(),
         reproduce: &reproduce,
     };

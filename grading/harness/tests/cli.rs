@@ -129,6 +129,7 @@ fn the_worked_example_has_all_points_and_two_reports_are_the_same_bytes() {
         "title",
         "kind",
         "status",
+        "seeds_planned",
         "seeds_run",
         "seeds_passed",
         "failing_seeds",

@@ -61,6 +61,7 @@ fn report() -> Report {
             status: Status::Passed,
             points_earned: test.points(),
             points_possible: test.points(),
+            seeds_planned: test.seeds(20),
             seeds_run: test.seeds(20),
             seeds_passed: test.seeds(20),
             failing_seeds: Vec::new(),

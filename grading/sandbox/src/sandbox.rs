@@ -287,7 +287,7 @@ impl Sandbox {
         match ForkServer::new(sharing.clone(), job).self_test() {
             Ok(()) => sharing,
             Err(trouble) => {
-                let finding = format!("a sandbox for each process: in a shared one, {trouble}");
+                let finding = format!("processes cannot share a sandbox: {trouble}");
                 Self { findings: [self.findings, vec![finding]].concat(), ..self }
             }
         }

@@ -97,6 +97,7 @@ impl Bench {
             workers: 1,
             worker: WorkerCommand { program: program.file, arguments: Vec::new() },
             apart: false,
+            by_parts: false,
             traces: traces.path().to_owned(),
             reproduce: &|_, _| String::new(),
         };

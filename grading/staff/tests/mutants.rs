@@ -99,7 +99,7 @@ fn loses_exactly(
 }
 
 fn why(report: &TestReport) -> String {
-    let of = format!("{} of {} seeds passed", report.seeds_passed, report.seeds_run);
+    let of = format!("{} of {} seeds passed", report.seeds_passed, report.seeds_planned);
     let property = report.property.as_deref().unwrap_or_default();
     format!("{of}; {property}; {}", report.reason.as_deref().unwrap_or_default())
 }

@@ -32,15 +32,19 @@ use crate::outcome::{self, Outcome, OutcomeTiming};
 use crate::spec::Spec;
 use crate::store::{self, Key, Store};
 
-/// After this many tests that did not return, the rest of a submission is not run: it would only take
+/// After this many tests with a run without end, the rest of a submission is not run: it would only take
 /// time.
-const TIMED_OUT_MAX: usize = 3;
+const ENDLESS_MAX: usize = 3;
 
-/// Grades one set of files and keeps the outcome. Tells what is known after each test.
+/// Told what is known after each test.
+pub type SoFar<'a> = &'a mut dyn FnMut(&Report);
+
+/// Grades one set of files and keeps the outcome. Where somebody wants to know what is known so far, the parts of
+/// the suite come one after another, which takes longer.
 ///
 /// # Errors
 /// When something goes wrong on our side.
-pub fn judge(store: &Store, key: &Key, so_far: &mut dyn FnMut(&Report)) -> anyhow::Result<()> {
+pub fn judge(store: &Store, key: &Key, so_far: Option<SoFar<'_>>) -> anyhow::Result<()> {
     let started = Instant::now();
     let spec = Spec::read(store)?;
     let files = store.get_sources(key)?;
@@ -127,7 +131,7 @@ impl Bench<'_> {
         &self,
         workspace: &Workspace,
         lab: &Lab,
-        so_far: &mut dyn FnMut(&Report),
+        so_far: Option<SoFar<'_>>,
     ) -> anyhow::Result<(Report, Vec<TestNumber>)> {
         let Self { store, key, spec, suite, host } = *self;
         let compiling = Instant::now();
@@ -157,27 +161,26 @@ impl Bench<'_> {
             workers: 1,
             worker: instructions.command()?,
             apart: true,
+            by_parts: so_far.is_some(),
             traces,
             reproduce: &reproduce,
         };
         let running = Instant::now();
         let enough = AtomicBool::new(false);
         let mut watch =
-            Watch { spec, suite, tests: Vec::new(), timed_out: 0, enough: &enough, so_far };
+            Watch { spec, suite, tests: Vec::new(), endless: 0, enough: &enough, so_far };
         let result = session::run(&plan, &mut watch, &enough);
         let mut tests = result.tests;
         for test in suite.tests().skip(tests.len()) {
-            let reason = format!("not run: {TIMED_OUT_MAX} tests before it did not return");
+            let reason = format!("not run: {ENDLESS_MAX} tests before it had runs without end");
             let report = TestReport {
                 property: Some(property::RETURNS.to_owned()),
                 ..not_run(spec, test, Status::TimedOut, &reason)
             };
             tests.push(report);
         }
-        if let Some(test) = tests.iter().find(|test| test.status == Status::Inconclusive)
-            && let Some(reason) = test.reason.as_deref().filter(|reason| is_ours(reason))
-        {
-            bail!("test {}: {reason}", test.number);
+        if let Some((test, trouble)) = result.troubles.first() {
+            bail!("test {test}: {trouble}");
         }
         let run_ms = millis(running.elapsed());
         let timing = Timing { compile_ms, run_ms, handlers: result.handlers };
@@ -185,31 +188,31 @@ impl Bench<'_> {
     }
 }
 
-/// Whether the reason of an undecided test is that something went wrong on our side.
-fn is_ours(reason: &str) -> bool {
-    reason.starts_with("a worker failed") || reason.starts_with("the test itself failed")
-}
-
-/// Ends the session when enough tests did not return.
-struct Watch<'a> {
+/// Ends the session when enough tests had runs without end.
+struct Watch<'a, 's> {
     spec: &'a Spec,
     suite: &'a Suite,
     tests: Vec<TestReport>,
-    timed_out: usize,
+    endless: usize,
     enough: &'a AtomicBool,
-    so_far: &'a mut dyn FnMut(&Report),
+    so_far: Option<SoFar<'s>>,
 }
 
-impl Observer for Watch<'_> {
+impl Observer for Watch<'_, '_> {
     fn finished(&mut self, report: &TestReport) {
-        self.tests.push(report.clone());
-        let left = self.suite.tests().skip(self.tests.len());
-        let left = left.map(|test| not_run(self.spec, test, Status::Inconclusive, "not run yet"));
-        let tests = self.tests.iter().cloned().chain(left).collect();
-        let report_so_far = self::report(self.spec, self.suite, tests, Timing::default());
-        (self.so_far)(&Report { complete: false, ..report_so_far });
-        self.timed_out += usize::from(report.status == Status::TimedOut);
-        if self.timed_out >= TIMED_OUT_MAX {
+        if let Some(so_far) = &mut self.so_far {
+            self.tests.push(report.clone());
+            let left = self.suite.tests().skip(self.tests.len());
+            let left =
+                left.map(|test| not_run(self.spec, test, Status::Inconclusive, "not run yet"));
+            let tests = self.tests.iter().cloned().chain(left).collect();
+            let report_so_far = self::report(self.spec, self.suite, tests, Timing::default());
+            so_far(&Report { complete: false, ..report_so_far });
+        }
+        // One without end in some seed ended there, whatever it has for those before.
+        let ended = report.status == Status::TimedOut || report.seeds_run < report.seeds_planned;
+        self.endless += usize::from(ended);
+        if self.endless >= ENDLESS_MAX {
             self.enough.store(true, Ordering::Relaxed);
         }
     }
@@ -266,6 +269,7 @@ fn not_run(spec: &Spec, test: &Test, status: Status, reason: &str) -> TestReport
         status,
         points_earned: Points::ZERO,
         points_possible: test.points(),
+        seeds_planned: test.seeds(spec.seeds),
         seeds_run: 0,
         seeds_passed: 0,
         failing_seeds: Vec::new(),

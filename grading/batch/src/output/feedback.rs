@@ -35,12 +35,14 @@ impl Shown<'_> {
     /// What happened, in a few words.
     #[must_use]
     pub fn verdict(&self) -> String {
-        let TestReport { seeds_passed, seeds_run, status, .. } = self.test;
+        let TestReport { seeds_passed, seeds_planned, status, .. } = self.test;
         match status.as_str() {
             "not-implemented" => "not implemented yet".to_owned(),
             "timed-out" => "did not return".to_owned(),
-            "passed" | "failed" | "inconclusive" if *seeds_run <= 1 => status.as_str().to_owned(),
-            _ => format!("{seeds_passed} of {seeds_run} runs passed"),
+            "passed" | "failed" | "inconclusive" if *seeds_planned <= 1 => {
+                status.as_str().to_owned()
+            }
+            _ => format!("{seeds_passed} of {seeds_planned} runs passed"),
         }
     }
 

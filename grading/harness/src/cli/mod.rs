@@ -184,6 +184,7 @@ fn run_once(
         workers: workers(args),
         worker: WorkerCommand { program: program.file, arguments: Vec::new() },
         apart: false,
+        by_parts: false,
         traces: traces.path().to_owned(),
         reproduce: &reproduce,
     };
@@ -326,6 +327,7 @@ fn report_of_compile_error(request: &Request<'_>, tests: &[&Test], error: &Compi
     let Request { args, suite, .. } = request;
     let mut report = empty_report(request, tests.len() == suite.tests().count());
     report.compile_error = Some(error.plain.clone());
+    let count = report.seeds;
     report.tests = tests
         .iter()
         .map(|test| TestReport {
@@ -338,6 +340,7 @@ fn report_of_compile_error(request: &Request<'_>, tests: &[&Test], error: &Compi
             status: Status::Failed,
             points_earned: Points::ZERO,
             points_possible: test.points(),
+            seeds_planned: test.seeds(count),
             seeds_run: 0,
             seeds_passed: 0,
             failing_seeds: Vec::new(),

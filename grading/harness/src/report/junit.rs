@@ -58,7 +58,11 @@ fn case(xml: &mut Writer<Vec<u8>>, report: &Report, test: &TestReport) -> io::Re
     let property = readable(test.property.as_deref().unwrap_or(test.status.as_str()));
     let detail = readable(&format!(
         "{reason}\n{} of {} points, {} of {} seeds passed\n{}\n",
-        test.points_earned, test.points_possible, test.seeds_passed, test.seeds_run, test.reproduce,
+        test.points_earned,
+        test.points_possible,
+        test.seeds_passed,
+        test.seeds_planned,
+        test.reproduce,
     ));
     element.write_inner_content(|xml| {
         xml.create_element(tag)

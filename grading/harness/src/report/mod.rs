@@ -88,7 +88,9 @@ pub struct TestReport {
     pub points_earned: Points,
     /// What could be earned.
     pub points_possible: Points,
-    /// How many seeds were run.
+    /// How many seeds there are to be run.
+    pub seeds_planned: u64,
+    /// How many were run: fewer, where a run was without end.
     pub seeds_run: u64,
     /// How many of them passed.
     pub seeds_passed: u64,

@@ -59,10 +59,10 @@ const REASON_INDENT: usize = STATUS_COLUMNS + 17;
 fn status_line(test: &TestReport) -> String {
     let (word, style) = status(test.status);
     let points = format!("{}/{}", test.points_earned, test.points_possible);
-    let seeds = match (test.seeds_run, test.seeds_passed) {
+    let seeds = match (test.seeds_planned, test.seeds_passed) {
         (1, _) | (_, 0) => String::new(),
-        (run, passed) if run == passed => String::new(),
-        (run, passed) => paint(DIM, format!(" ({passed} of {run} seeds pass)")),
+        (planned, passed) if planned == passed => String::new(),
+        (planned, passed) => paint(DIM, format!(" ({passed} of {planned} seeds pass)")),
     };
     let rest = format!("[{points:>7}] {:<5} {}{}", test.number, test.title, seeds);
     line(style, word, &rest)
@@ -104,7 +104,7 @@ pub fn failure(test: &TestReport, drawn: Option<String>, verbose: bool) -> Strin
         note("broken", BOLD, property);
     }
     note("because", PLAIN, test.reason.as_deref().unwrap_or("nobody knows"));
-    if test.seeds_run > 1 {
+    if test.seeds_planned > 1 {
         note("seeds", PLAIN, &seeds(test, verbose));
     }
     if let Some(run) = drawn.or_else(|| test.excerpt.as_deref().map(indented)) {
@@ -125,7 +125,11 @@ fn seeds(test: &TestReport, verbose: bool) -> String {
     if named < failing {
         names.push("...".to_owned());
     }
-    format!("{failing} of {} fail: {}", test.seeds_run, names.join(", "))
+    let not_run = match test.seeds_planned.saturating_sub(test.seeds_run) {
+        0 => String::new(),
+        count => format!("; {count} not run"),
+    };
+    format!("{failing} of {} fail: {}{not_run}", test.seeds_planned, names.join(", "))
 }
 
 /// What comes last: what changed, the points, and what to look at next.

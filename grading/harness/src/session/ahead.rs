@@ -42,12 +42,17 @@ impl Known {
     }
 }
 
-/// Runs everything ahead. The pool is another afterwards if a worker took too long.
-pub(super) fn look(plan: &Plan<'_>, pool: &mut Pool, interrupted: &AtomicBool) -> Known {
+/// Runs everything of these tests ahead. The pool is another afterwards if a worker took too long.
+pub(super) fn look(
+    plan: &Plan<'_>,
+    tests: &[&Test],
+    pool: &mut Pool,
+    interrupted: &AtomicBool,
+) -> Known {
     let mut ahead = Ahead { plan, pool, interrupted, deadline: Instant::now() + AHEAD_MAX };
     let mut known = Known::default();
     let (searches, simulations): (Vec<&Test>, Vec<&Test>) =
-        plan.tests.iter().copied().partition(|test| matches!(test.body(), Body::Search(_)));
+        tests.iter().copied().partition(|test| matches!(test.body(), Body::Search(_)));
     ahead.run_all(&simulations, &mut known);
     // A submission that hangs mostly hangs in every search, and each costs seconds.
     if !known.has_hangs() {

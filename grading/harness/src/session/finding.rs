@@ -38,16 +38,24 @@ pub struct Finding {
     pub property: Option<String>,
     /// How, in the lab's terms.
     pub reason: String,
+    /// Whether something went wrong on our side, so that this says nothing about the submission.
+    pub is_trouble: bool,
 }
 
 impl Finding {
     pub(super) fn new(status: Status, property: &str, reason: impl Into<String>) -> Self {
-        Self { status, property: Some(property.to_owned()), reason: reason.into() }
+        let property = Some(property.to_owned());
+        Self { status, property, reason: reason.into(), is_trouble: false }
     }
 
     /// A run that says nothing about the submission.
-    pub(super) fn inconclusive(reason: impl Into<String>) -> Self {
-        Self { status: Status::Inconclusive, property: None, reason: reason.into() }
+    fn of_nothing(status: Status, reason: impl Into<String>) -> Self {
+        Self { status, property: None, reason: reason.into(), is_trouble: false }
+    }
+
+    /// Something went wrong on our side.
+    pub(super) fn trouble(reason: impl Into<String>) -> Self {
+        Self { is_trouble: true, ..Self::of_nothing(Status::Inconclusive, reason) }
     }
 
     /// What an outcome says; `None` when all is well.
@@ -69,11 +77,8 @@ impl Finding {
 
     fn of_failure(failure: &RunFailure) -> Self {
         if failure.is_not_implemented() {
-            return Self {
-                status: Status::NotImplemented,
-                property: None,
-                reason: format!("not implemented yet: {}", todo_text(failure)),
-            };
+            let reason = format!("not implemented yet: {}", todo_text(failure));
+            return Self::of_nothing(Status::NotImplemented, reason);
         }
         let property = match failure {
             RunFailure::Node { failure, .. } => match failure {
@@ -98,8 +103,8 @@ impl Finding {
         };
         let (status, property, what) = match loss {
             Loss::Hung => (Status::TimedOut, property::RETURNS, loss.to_string()),
-            Loss::Unusable(why) => return Self::inconclusive(format!("a worker failed: {why}")),
-            Loss::Cancelled => return Self::inconclusive("interrupted"),
+            Loss::Unusable(why) => return Self::trouble(format!("a worker failed: {why}")),
+            Loss::Cancelled => return Self::of_nothing(Status::Inconclusive, "interrupted"),
             Loss::Flooded => (Status::Failed, property::LIMITS, loss.to_string()),
             Loss::Exited(_) | Loss::Signalled(_) | Loss::Nonsense(_) => {
                 let what = match last_words(printed) {
@@ -193,6 +198,8 @@ mod tests {
     #[test]
     fn a_lost_worker_of_unknown_cause_is_not_held_against_anybody() {
         let loss = Loss::Unusable("no such file".to_owned());
-        assert_eq!(Finding::of_loss(&loss, None, "").status, Status::Inconclusive);
+        let finding = Finding::of_loss(&loss, None, "");
+        assert_eq!((finding.status, finding.is_trouble), (Status::Inconclusive, true));
+        assert!(!Finding::of_loss(&Loss::Hung, None, "").is_trouble);
     }
 }

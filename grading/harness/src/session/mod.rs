@@ -37,6 +37,9 @@ pub struct Plan<'a> {
     pub worker: WorkerCommand,
     /// Whether it has the submission in other processes, where many runs can go side by side.
     pub apart: bool,
+    /// Whether each part of the suite has its reports before the next one begins. That takes longer, and shows
+    /// early what was earned.
+    pub by_parts: bool,
     /// An existing folder for the traces of runs that fail.
     pub traces: PathBuf,
     /// The command that runs a test again, or one of its seeds.
@@ -55,6 +58,16 @@ pub enum Seeds {
     },
     /// This one alone.
     Only(u64),
+}
+
+impl Plan<'_> {
+    /// How many tests have begun when those that come after the first `begun` have.
+    fn next_end(&self, begun: usize) -> usize {
+        let rest = &self.tests[begun..];
+        let part = |test: &Test| test.number().part;
+        let is_next = |test: &&&Test| !self.by_parts || part(test) == part(rest[0]);
+        begun + rest.iter().take_while(is_next).count()
+    }
 }
 
 impl Seeds {
@@ -105,6 +118,9 @@ pub struct SessionResult {
     /// Tests of which a run was lost, and came to its end when it was repeated alone: a sign of a machine that has
     /// too much to do, or of a submission that does not do the same twice.
     pub recovered: Vec<TestNumber>,
+    /// What went wrong on our side, and in which tests. Their reports say nothing about the submission, whatever
+    /// else they say.
+    pub troubles: Vec<(TestNumber, String)>,
     /// Whether it was ended early.
     pub interrupted: bool,
 }
@@ -121,20 +137,11 @@ pub fn run(
     let mut pool = Pool::new(&plan.worker, plan.workers);
     let mut runs: Vec<TestRun<'_>> =
         plan.tests.iter().map(|test| TestRun::new(plan, test)).collect();
-    if plan.apart {
-        let known = ahead::look(plan, &mut pool, interrupted);
-        runs.iter_mut().for_each(|run| run.know(&known));
-        let differing: Vec<_> = runs.iter().filter_map(TestRun::to_be_compared).collect();
-        let compared = ahead::compare(plan, &mut pool, interrupted, &differing);
-        runs.iter_mut().for_each(|run| run.know_compared(&compared));
-        let failing = runs.iter().filter_map(TestRun::to_be_recorded).collect();
-        let recorded = ahead::record(plan, &mut pool, interrupted, failing);
-        runs.iter_mut().for_each(|run| run.know_recorded(&recorded));
-    }
     let mut working: BTreeMap<usize, (usize, Task)> = BTreeMap::new();
     let mut result = SessionResult::default();
+    let mut begun = 0;
     loop {
-        while let Some(report) = runs.get(result.tests.len()).and_then(TestRun::report) {
+        while let Some(report) = runs[..begun].get(result.tests.len()).and_then(TestRun::report) {
             observer.finished(&report);
             result.tests.push(report);
         }
@@ -145,10 +152,18 @@ pub fn run(
             result.interrupted = true;
             break;
         }
+        if result.tests.len() == begun {
+            let these = begun..plan.next_end(begun);
+            begun = these.end;
+            if plan.apart {
+                look_ahead(plan, &mut runs[these], &mut pool, interrupted);
+                continue;
+            }
+        }
         while !working.values().any(|(_, task)| task.alone)
             && let Some(slot) = pool.idle()
         {
-            let Some((index, task)) = choose(&mut runs, pool.all_idle()) else { break };
+            let Some((index, task)) = choose(&mut runs[..begun], pool.all_idle()) else { break };
             pool.give(slot, task.batch.clone());
             working.insert(slot, (index, task));
         }
@@ -164,8 +179,30 @@ pub fn run(
         });
     }
     result.recovered = runs.iter().filter(|run| run.is_recovered()).map(TestRun::number).collect();
+    result.troubles = runs[..result.tests.len()]
+        .iter()
+        .filter_map(|run| Some((run.number(), run.trouble()?.to_owned())))
+        .collect();
     result.handlers = costliest(runs.iter().flat_map(TestRun::handlers));
     result
+}
+
+/// Finds out what can be known of these tests before each asks for its own runs.
+fn look_ahead(
+    plan: &Plan<'_>,
+    runs: &mut [TestRun<'_>],
+    pool: &mut Pool,
+    interrupted: &AtomicBool,
+) {
+    let tests: Vec<&Test> = runs.iter().map(TestRun::test).collect();
+    let known = ahead::look(plan, &tests, pool, interrupted);
+    runs.iter_mut().for_each(|run| run.know(&known));
+    let differing: Vec<_> = runs.iter().filter_map(TestRun::to_be_compared).collect();
+    let compared = ahead::compare(plan, pool, interrupted, &differing);
+    runs.iter_mut().for_each(|run| run.know_compared(&compared));
+    let failing = runs.iter().filter_map(TestRun::to_be_recorded).collect();
+    let recorded = ahead::record(plan, pool, interrupted, failing);
+    runs.iter_mut().for_each(|run| run.know_recorded(&recorded));
 }
 
 /// The next task, of the first test that has one.

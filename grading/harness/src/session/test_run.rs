@@ -139,6 +139,10 @@ impl<'a> TestRun<'a> {
         }
     }
 
+    pub(super) fn test(&self) -> &'a Test {
+        self.test
+    }
+
     pub(super) fn number(&self) -> TestNumber {
         self.test.number()
     }
@@ -153,6 +157,13 @@ impl<'a> TestRun<'a> {
 
     pub(super) fn is_recovered(&self) -> bool {
         self.recovered
+    }
+
+    /// What went wrong on our side, if something did.
+    pub(super) fn trouble(&self) -> Option<&str> {
+        let of_runs = self.runs[..self.end].iter().flatten().filter_map(|run| run.finding.as_ref());
+        let mut all = of_runs.chain(&self.irreproducible);
+        all.find(|finding| finding.is_trouble).map(|finding| finding.reason.as_str())
     }
 
     pub(super) fn handlers(&self) -> &[HandlerCost] {
@@ -378,7 +389,7 @@ impl<'a> TestRun<'a> {
                 searches: done.searches.clone(),
             },
             Answer::TestBroken(why) => SeedRun {
-                finding: Some(Finding::inconclusive(format!("the test itself failed: {why}"))),
+                finding: Some(Finding::trouble(format!("the test itself failed: {why}"))),
                 end: None,
                 searches: Vec::new(),
             },
@@ -477,7 +488,7 @@ impl<'a> TestRun<'a> {
         let repetition = match determinism::judge(ordinary, &self.repeated) {
             Some(Ok(repetition)) => repetition,
             Some(Err(why)) => {
-                self.irreproducible = Some(Finding::inconclusive(why));
+                self.irreproducible = Some(Finding::trouble(why));
                 return;
             }
             // The recording may have differed where nothing else did.
@@ -595,6 +606,7 @@ impl<'a> TestRun<'a> {
             status,
             points_earned: earned,
             points_possible: self.test.points(),
+            seeds_planned: planned,
             seeds_run: run,
             seeds_passed: passed,
             failing_seeds: failing,

@@ -9,7 +9,7 @@ mod toy;
 use std::env;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -51,6 +51,10 @@ fn main() -> ExitCode {
     trials.push(Trial::test("all_faults_here_and_apart", || {
         all_faults_together_twice(&[], &[APART])
     }));
+    trials.push(Trial::test("trouble_of_ours_is_told", || trouble_of_ours_is_told(&[])));
+    trials
+        .push(Trial::test("trouble_of_ours_is_told (apart)", || trouble_of_ours_is_told(&[APART])));
+    trials.push(Trial::test("parts_come_one_after_another", parts_come_one_after_another));
     trials.push(Trial::test("an_interrupt_keeps_what_is_known", interrupt));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
@@ -82,8 +86,20 @@ impl Observer for Nobody {
 }
 
 fn run(tests: &[TestNumber], arguments: &[&str], interrupted: bool) -> SessionResult {
-    let suite = toy::suite();
     let traces = tempfile::tempdir().expect("there is room for a folder");
+    let by_parts = arguments == [APART];
+    run_watched(tests, arguments, by_parts, traces.path(), &mut Nobody, interrupted)
+}
+
+fn run_watched(
+    tests: &[TestNumber],
+    arguments: &[&str],
+    by_parts: bool,
+    traces: &Path,
+    observer: &mut dyn Observer,
+    interrupted: bool,
+) -> SessionResult {
+    let suite = toy::suite();
     let plan = Plan {
         suite: &suite,
         tests: suite.tests().filter(|test| tests.contains(&test.number())).collect(),
@@ -94,10 +110,11 @@ fn run(tests: &[TestNumber], arguments: &[&str], interrupted: bool) -> SessionRe
             arguments: arguments.iter().map(Into::into).collect(),
         },
         apart: arguments == [APART],
-        traces: PathBuf::from(traces.path()),
+        by_parts,
+        traces: traces.to_owned(),
         reproduce: &|number, seed| format!("again {number} {seed:?}"),
     };
-    session::run(&plan, &mut Nobody, &AtomicBool::new(interrupted))
+    session::run(&plan, observer, &AtomicBool::new(interrupted))
 }
 
 fn costs_its_own_test_and_no_other(fault: &Fault, arguments: &[&str]) -> Result<(), Failed> {
@@ -158,6 +175,45 @@ fn all_faults_together_twice(one: &[&str], other: &[&str]) -> Result<(), Failed>
 fn interrupt() -> Result<(), Failed> {
     let result = run(&[toy::BEFORE, toy::AFTER], &[], true);
     check("interrupted", result.interrupted, true)
+}
+
+/// A test that is broken in one seed of four has a share of its points, and its trouble is told beside.
+fn trouble_of_ours_is_told(arguments: &[&str]) -> Result<(), Failed> {
+    let result = run(&[toy::BEFORE, toy::BROKEN], arguments, false);
+    let statuses: Vec<Status> = result.tests.iter().map(|test| test.status).collect();
+    check("the reports", statuses, vec![Status::Passed, Status::Partial])?;
+    let [(number, trouble)] = &result.troubles[..] else {
+        return Err(format!("not one trouble: {:?}", result.troubles).into());
+    };
+    check("the test", *number, toy::BROKEN)?;
+    check("what it is", trouble.contains("the test itself failed"), true)?;
+    check("why", trouble.contains("somebody forgot a case"), true)
+}
+
+/// Where the parts come one after another, no run of the second is recorded when the first test has its report;
+/// where they do not, it is.
+fn parts_come_one_after_another() -> Result<(), Failed> {
+    struct First<'a> {
+        traces: &'a Path,
+        recorded: Option<usize>,
+    }
+    impl Observer for First<'_> {
+        fn finished(&mut self, _report: &TestReport) {
+            let recorded = || self.traces.read_dir().map_or(0, Iterator::count);
+            self.recorded.get_or_insert_with(recorded);
+        }
+        fn progress(&mut self, _progress: Progress) {}
+    }
+    let wrong = FAULTS.iter().find(|fault| fault.name == "a_wrong_answer");
+    let tests = [toy::BEFORE, wrong.ok_or("there is no such fault")?.number];
+    for (by_parts, recorded) in [(true, 0), (false, 1)] {
+        let traces = tempfile::tempdir()?;
+        let mut first = First { traces: traces.path(), recorded: None };
+        let result = run_watched(&tests, &[APART], by_parts, traces.path(), &mut first, false);
+        check("the reports", result.tests.len(), 2)?;
+        check("traces when the first came", first.recorded, Some(recorded))?;
+    }
+    Ok(())
 }
 
 fn check<V: PartialEq + std::fmt::Debug>(what: &str, seen: V, expected: V) -> Result<(), Failed> {

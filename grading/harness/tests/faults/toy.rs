@@ -12,7 +12,7 @@ use faultlab::workload::Workload;
 use faultlab::{Address, Client, Context, Node};
 use faultlab_harness::report::Status;
 use faultlab_harness::session::property;
-use faultlab_suites::{Part, Suite, Test, TestNumber};
+use faultlab_suites::{Part, Suite, Test, TestNumber, seed_of};
 use serde::{Deserialize, Serialize};
 
 /// What a server does to the process it runs in, when it is sent its third number.
@@ -57,6 +57,8 @@ pub struct Fault {
 
 pub const BEFORE: TestNumber = TestNumber { part: 1, place: 1 };
 pub const AFTER: TestNumber = TestNumber { part: 3, place: 1 };
+/// A test that is broken itself, in the second of its seeds.
+pub const BROKEN: TestNumber = TestNumber { part: 3, place: 2 };
 
 const fn fault(name: &'static str, place: u32, deed: Deed, property: &'static str) -> Fault {
     Fault {
@@ -170,10 +172,18 @@ pub fn suite() -> Suite {
             .scenario(move |_| scenario(deed))
     };
     let faults = FAULTS.iter().map(|fault| test(fault.number.to_string(), fault.deed));
+    let broken = Test::run(&BROKEN.to_string(), "Broken")
+        .asserts("every number comes back added up")
+        .points(2)
+        .by_share_of_seeds()
+        .scenario(|seed| {
+            assert_ne!(seed.seed(), seed_of(1, BROKEN, 1), "somebody forgot a case");
+            scenario(Deed::Nothing)
+        });
     Suite::new("toy", "Adding up")
         .part(Part::new(1, "Before").test(test("1.1".to_owned(), Deed::Nothing)))
         .part(Part::new(2, "Faults").tests(faults))
-        .part(Part::new(3, "After").test(test("3.1".to_owned(), Deed::Nothing)))
+        .part(Part::new(3, "After").test(test("3.1".to_owned(), Deed::Nothing)).test(broken))
 }
 
 fn scenario(deed: Deed) -> Scenario {
