@@ -27,8 +27,8 @@ pub struct Probes {
     pub depth_max: usize,
 }
 
-/// Probes a system, with many runs side by side. Each run starts at the first row and takes random events, new states preferred,
-/// until it is pruned, nothing is left to happen, or it is deep enough.
+/// Probes a system, with many runs side by side. Each run starts at the first row and takes random events, new
+/// states preferred, until it is pruned, nothing is left to happen, or it is deep enough.
 pub(super) fn run(
     engine: &mut Engine<'_>,
     probes: Probes,

@@ -49,8 +49,8 @@ pub enum Death {
     Flooded,
     /// In another way, in words that complete the sentence "the process ...".
     Otherwise(String),
-    /// Nobody knows, since what watched over it has ended; in such words, too. That is trouble on the judge's side, and says
-    /// nothing about the process.
+    /// Nobody knows, since what watched over it has ended; in such words, too. That is trouble on the judge's
+    /// side, and says nothing about the process.
     Unknown(String),
 }
 

@@ -18,7 +18,7 @@ use crate::supervisor::Loss;
 
 /// How long an exchange may take: real time. A run that hits it is repeated, alone and with more patience,
 /// before it counts, so it can be far shorter than what counts.
-const EXCHANGE_MAX: Duration = Duration::from_millis(500);
+const EXCHANGE_MAX: Duration = Duration::from_millis(300);
 
 /// When so many tests have a run without end, no more runs are tried here: each costs seconds.
 const ENDLESS_TESTS_MAX: usize = 3;

@@ -1,58 +1,25 @@
 //! One test on its way to its report: which runs are still wanted, and what they said.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fs::{self, File};
-use std::io::BufReader;
-use std::path::PathBuf;
+mod known;
+mod report;
+mod tasks;
 
-use faultlab::trace::{Trace, file};
-use faultlab_suites::{Kind, Points, SearchSummary, Test, TestNumber};
+use std::collections::{BTreeSet, VecDeque};
+use std::fs;
+
+use faultlab::trace::Trace;
+use faultlab_suites::{Kind, SearchSummary, Test, TestNumber};
 
 use super::Plan;
-use super::ahead::Known;
 use super::determinism::{self, Repetition};
 use super::finding::Finding;
-use crate::report::{HandlerCost, Status, TestReport, excerpt};
+use crate::report::{HandlerCost, Status};
 use crate::supervisor::{Answers, Batch, Loss, Patience};
-use crate::worker::protocol::{Answer, Compared, Comparison, Done, Job, Mode, Request, RunName};
+use crate::worker::protocol::{Answer, Done, Mode};
 
-/// Something to be done by a worker, and what for.
-#[derive(Clone, Debug)]
-pub(super) struct Task {
-    pub(super) batch: Batch,
-    /// No other task may run beside it.
-    pub(super) alone: bool,
-    purpose: Purpose,
-}
+use tasks::Purpose;
 
-impl Task {
-    /// A task that others may run beside.
-    fn new(purpose: Purpose, batch: Batch) -> Self {
-        Self { batch, alone: false, purpose }
-    }
-}
-
-#[derive(Clone, Debug)]
-enum Purpose {
-    /// The run of the seed at this index.
-    Seed(usize),
-    /// The same alone, as it was lost.
-    Alone(usize),
-    /// A check that runs can be repeated.
-    Repeat(Repetition),
-    /// The recording of a failing run, in a fresh worker or in one that has done other things.
-    Record { index: usize, fresh: bool },
-    /// The recording of a repetition that differed.
-    RecordRepetition(Repetition),
-}
-
-/// What a test wants next.
-pub(super) enum Next {
-    Task(Task),
-    /// It has a task that no other may run beside.
-    WantsToBeAlone,
-    Nothing,
-}
+pub(super) use tasks::{Next, Task};
 
 /// What the run of a seed came to.
 #[derive(Clone, Debug)]
@@ -159,104 +126,8 @@ impl<'a> TestRun<'a> {
         self.recovered
     }
 
-    /// What went wrong on our side, if something did.
-    pub(super) fn trouble(&self) -> Option<&str> {
-        let of_runs = self.runs[..self.end].iter().flatten().filter_map(|run| run.finding.as_ref());
-        let mut all = of_runs.chain(&self.irreproducible);
-        all.find(|finding| finding.is_trouble).map(|finding| finding.reason.as_str())
-    }
-
     pub(super) fn handlers(&self) -> &[HandlerCost] {
         &self.handlers
-    }
-
-    /// Takes in what is known ahead.
-    pub(super) fn know(&mut self, known: &Known) {
-        self.is_compared = known.is_repeatable(self.test.number());
-        for index in 0..self.seeds.len() {
-            match known.end(self.test.number(), self.seeds[index]) {
-                Some(Ok(answer)) => self.note(index, answer),
-                // It hung when it was alone, but not for as long as what counts.
-                Some(Err(Loss::Hung)) => self.suspects.push((index, Loss::Hung)),
-                Some(Err(loss)) => {
-                    let finding = Some(Finding::of_loss(loss, None, ""));
-                    self.runs[index] = Some(SeedRun { finding, end: None, searches: Vec::new() });
-                    if loss.is_endless() {
-                        self.ahead.insert(index);
-                        return self.end_behind(index);
-                    }
-                }
-                None => continue,
-            }
-            self.ahead.insert(index);
-        }
-    }
-
-    /// Whether it simulates, and all its runs came to an end ahead.
-    fn is_known(&self) -> bool {
-        self.test.kind() != Kind::Search
-            && self.ahead.len() == self.seeds.len()
-            && self.suspects.is_empty()
-    }
-
-    /// The run to be repeated, if it is known ahead that some run did not go the same way again.
-    pub(super) fn to_be_compared(&self) -> Option<Comparison> {
-        let (index, other) = determinism::checked(&self.ends())?;
-        let trace = |repetition: Repetition| self.trace_path(index, repetition.name());
-        (self.is_known() && !self.is_compared).then(|| Comparison {
-            run: self.name(index),
-            other: self.name(other),
-            traces: [trace(Repetition::Fresh), trace(Repetition::Used)],
-        })
-    }
-
-    /// Takes in what came of comparisons, if they show a difference.
-    pub(super) fn know_compared(&mut self, compared: &BTreeMap<RunName, Compared>) {
-        let Some(Comparison { run, .. }) = self.to_be_compared() else { return };
-        let Some(&Compared { fresh, also_fresh, used }) = compared.get(&run) else { return };
-        let Some((index, _)) = determinism::checked(&self.ends()) else { return };
-        let Some((ordinary, _)) = self.runs[index].as_ref().and_then(|run| run.end) else { return };
-        let repeated = vec![
-            (Repetition::Fresh, Ok(fresh)),
-            (Repetition::Used, Ok(also_fresh)),
-            (Repetition::Used, Ok(used)),
-        ];
-        if !matches!(determinism::judge(ordinary, &repeated), Some(Ok(_))) {
-            return;
-        }
-        self.is_compared = true;
-        self.repeated = repeated;
-        for repetition in [Repetition::Fresh, Repetition::Used] {
-            let trace = self.read_trace(index, repetition.name());
-            self.recorded_repetitions.extend(trace.map(|trace| (repetition, trace)));
-        }
-    }
-
-    /// Whether it is known ahead that a run goes one way and another.
-    fn differs(&self) -> bool {
-        self.is_compared && !self.repeated.is_empty()
-    }
-
-    /// The failing run that is shown, and where its trace goes, if that is known ahead.
-    pub(super) fn to_be_recorded(&self) -> Option<(RunName, PathBuf)> {
-        if !self.is_known() || self.differs() {
-            return None;
-        }
-        let index = self.shown()?;
-        self.runs[index].as_ref()?.end?;
-        Some((self.name(index), self.trace_path(index, "")))
-    }
-
-    /// Takes in which failing runs were recorded ahead, each with its digest, and goes on.
-    pub(super) fn know_recorded(&mut self, recorded: &BTreeMap<RunName, u64>) {
-        if let Some((name, _)) = self.to_be_recorded()
-            && let Some(index) = self.seeds.iter().position(|&seed| seed == name.seed)
-            && let Some((digest, _)) = self.runs[index].as_ref().and_then(|run| run.end)
-            && recorded.get(&name) == Some(&digest)
-        {
-            self.trace = self.read_trace(index, "").map(|trace| (index, trace));
-        }
-        self.go_on();
     }
 
     /// What a worker can do for this test.
@@ -532,146 +403,6 @@ impl<'a> TestRun<'a> {
     /// How each seed's run ended, where it came to its end.
     fn ends(&self) -> Vec<Option<(u64, u64)>> {
         self.runs[..self.end].iter().map(|run| run.as_ref().and_then(|run| run.end)).collect()
-    }
-
-    /// The index of the failing run that says most: one that came to its end before one that was
-    /// lost, before one that met a `todo!`; of those the shortest.
-    fn shown(&self) -> Option<usize> {
-        let rank = |status: Status| match status {
-            Status::Passed | Status::Partial | Status::Failed => 0,
-            Status::TimedOut => 1,
-            Status::Inconclusive => 2,
-            Status::NotImplemented => 3,
-        };
-        let failing = self.runs[..self.end].iter().enumerate().filter_map(|(index, run)| {
-            let run = run.as_ref()?;
-            let status = run.finding.as_ref()?.status;
-            let (_, steps) = run.end.unwrap_or((0, u64::MAX));
-            Some((rank(status), steps, index))
-        });
-        failing.min().map(|(_, _, index)| index)
-    }
-
-    /// The report, once all is known.
-    pub(super) fn report(&self) -> Option<TestReport> {
-        if self.stage != Stage::Finished {
-            return None;
-        }
-        let counted = || self.runs[..self.end].iter().flatten();
-        let run = counted().count() as u64;
-        let mut passed = counted().filter(|run| run.finding.is_none()).count() as u64;
-        let shown = self.shown();
-        let mut failing: Vec<u64> = self.runs[..self.end]
-            .iter()
-            .zip(&self.seeds)
-            .filter(|(run, _)| run.as_ref().is_some_and(|run| run.finding.is_some()))
-            .map(|(_, seed)| *seed)
-            .collect();
-        let mut finding =
-            shown.and_then(|index| self.runs[index].as_ref()?.finding.as_ref()).cloned();
-        let mut shown_seed = shown.map(|index| self.seeds[index]);
-        let mut trace = self.trace.as_ref().filter(|(index, _)| Some(*index) == shown);
-        if let Some(irreproducible) = &self.irreproducible {
-            // Runs that cannot be repeated prove nothing, whatever they say.
-            passed = 0;
-            failing.clone_from(&self.seeds);
-            shown_seed = determinism::checked(&self.ends()).map(|(index, _)| self.seeds[index]);
-            finding = Some(irreproducible.clone());
-            trace = self.trace.as_ref();
-        }
-        let planned = self.seeds.len() as u64;
-        if let Some(finding) = &mut finding
-            && self.irreproducible.is_none()
-            && run < planned
-        {
-            let more = planned - run;
-            let runs = if more == 1 { "run was" } else { "runs were" };
-            let reason = &mut finding.reason;
-            reason.push_str(&format!("; {more} more {runs} not made, and count as not passed"));
-        }
-        let earned = self.test.credit().earned(self.test.points(), passed, planned);
-        let status = match &finding {
-            None => Status::Passed,
-            Some(_) if earned > Points::ZERO => Status::Partial,
-            Some(finding) => finding.status,
-        };
-        let run_again = shown_seed.filter(|_| self.irreproducible.is_none());
-        Some(TestReport {
-            number: self.test.number(),
-            title: self.test.title().to_owned(),
-            asserts: self.test.asserts().to_owned(),
-            kind: self.test.kind(),
-            unreliable: self.test.is_unreliable(),
-            credit: self.test.credit(),
-            status,
-            points_earned: earned,
-            points_possible: self.test.points(),
-            seeds_planned: planned,
-            seeds_run: run,
-            seeds_passed: passed,
-            failing_seeds: failing,
-            property: finding.as_ref().and_then(|finding| finding.property.clone()),
-            reason: finding.map(|finding| finding.reason),
-            shown_seed,
-            excerpt: trace
-                .filter(|_| status != Status::NotImplemented)
-                .map(|(_, trace)| excerpt(trace)),
-            searches: self.searches(shown),
-            reproduce: (self.plan.reproduce)(self.test.number(), run_again),
-        })
-    }
-
-    /// What the searches of the shown seed saw, or else of the first.
-    fn searches(&self, shown: Option<usize>) -> Vec<SearchSummary> {
-        let run = self.runs.get(shown.unwrap_or(0)).and_then(Option::as_ref);
-        run.map(|run| run.searches.clone()).unwrap_or_default()
-    }
-
-    fn name(&self, index: usize) -> RunName {
-        RunName { test: self.test.number(), seed: self.seeds[index] }
-    }
-
-    fn job(&self, index: usize, mode: Mode) -> Job {
-        Job { test: self.test.number(), seed: self.seeds[index], mode }
-    }
-
-    /// The same in a worker that may have done other things. What is printed goes elsewhere.
-    fn in_any_worker(&self, batch: Batch) -> Batch {
-        if let Some(printed) = &batch.output {
-            // A recording opens it. Without it the recording fails, and is repeated in a fresh worker.
-            let _ = File::create(printed);
-        }
-        Batch { fresh: false, output: None, ..batch }
-    }
-
-    fn batch(&self, jobs: Vec<Job>, fresh: bool) -> Batch {
-        let requests = jobs.into_iter().map(Request::Run).collect();
-        Batch { requests, fresh, output: None, patience: Patience::FIRST }
-    }
-
-    /// A recorded run in a fresh worker, after other jobs.
-    fn recording(&self, mut before: Vec<Job>, index: usize, name: &str) -> Batch {
-        let printed = self.printed_path(index, name);
-        // The worker's output is appended; what an earlier session left is not this run's.
-        let _ = fs::remove_file(&printed);
-        let trace = self.trace_path(index, name);
-        let _ = fs::remove_file(&trace);
-        before.push(self.job(index, Mode::Recorded { trace, printed: printed.clone() }));
-        Batch { output: Some(printed), ..self.batch(before, true) }
-    }
-
-    fn trace_path(&self, index: usize, name: &str) -> PathBuf {
-        let file = format!("{}-{}{name}.trace", self.test.number(), self.seeds[index]);
-        self.plan.traces.join(file)
-    }
-
-    fn printed_path(&self, index: usize, name: &str) -> PathBuf {
-        self.trace_path(index, name).with_extension("printed")
-    }
-
-    fn read_trace(&self, index: usize, name: &str) -> Option<Trace> {
-        let file = File::open(self.trace_path(index, name)).ok()?;
-        file::read(BufReader::new(file)).ok()
     }
 }
 
