@@ -27,6 +27,8 @@ pub(crate) struct Batch {
     progress: Progress,
     /// When the documents about the whole batch were rendered last.
     rendered: Instant,
+    /// Whether more is known than they say.
+    stale: bool,
 }
 
 /// How old the documents about the whole batch may get while it is graded.
@@ -41,7 +43,16 @@ impl Batch {
         names: Option<Names>,
     ) -> Self {
         let progress = Progress::new(0, true);
-        Self { store, spec, policy, overrides, names, progress, rendered: Instant::now() }
+        Self {
+            store,
+            spec,
+            policy,
+            overrides,
+            names,
+            progress,
+            rendered: Instant::now(),
+            stale: false,
+        }
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -250,7 +261,13 @@ impl Follower for Batch {
             (grade.raw.as_hundredths() * 100).checked_div(grade.raw_possible.as_hundredths())
         });
         self.progress.done(percent);
-        if self.rendered.elapsed() >= RENDERED_MAX {
+        self.stale = true;
+    }
+
+    fn tick(&mut self) {
+        self.progress.tick();
+        if self.stale && self.rendered.elapsed() >= RENDERED_MAX {
+            self.stale = false;
             let book = self.everybody();
             if let Err(error) = output::batch(&self.store, &book, self.lab(), &self.how(&book)) {
                 self.progress.say(&format!("{error:#}"));

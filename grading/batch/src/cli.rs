@@ -262,7 +262,7 @@ fn batch(args: &Args) -> anyhow::Result<u8> {
     let strangers = std::mem::take(&mut intake.not_on_roster);
     let passed_over = std::mem::take(&mut intake.passed_over);
     let spec = take_in(args, lab, &store, intake)?;
-    let (policy, overrides) =
+    let (policy, overrides, to_look_at) =
         by_hand(args, &store, &spec).map_err(|error| Usage(format!("{error:#}")))?;
     spec.write(&store)?;
     let names = if args.anonymous { Some(Names::of(&spec, &store)?) } else { None };
@@ -273,6 +273,7 @@ fn batch(args: &Args) -> anyhow::Result<u8> {
     let mut batch = Batch::new(store, spec, policy, overrides, names);
     let keys = batch.to_do(&args.only)?;
     batch.say_start(keys.len(), &strangers, &passed_over);
+    to_look_at.iter().for_each(|note| batch.say(note));
     if !keys.is_empty() {
         let tier = host.sandbox.tier();
         batch.say(&format!("confinement: {tier}: {}", tier.description()));
@@ -304,7 +305,12 @@ fn batch(args: &Args) -> anyhow::Result<u8> {
 }
 
 /// The policy and the overrides, if they fit what is graded.
-fn by_hand(args: &Args, store: &Store, spec: &Spec) -> anyhow::Result<(Policy, Vec<Override>)> {
+/// The policy, what was given by hand, and what somebody should look at twice in them.
+fn by_hand(
+    args: &Args,
+    store: &Store,
+    spec: &Spec,
+) -> anyhow::Result<(Policy, Vec<Override>, Vec<String>)> {
     let policy = args.policy.as_deref().map(policy::read).transpose()?.unwrap_or_default();
     let usual = store.root().join("overrides.csv");
     let path = args.overrides.clone().or_else(|| usual.exists().then_some(usual));
@@ -327,14 +333,25 @@ fn by_hand(args: &Args, store: &Store, spec: &Spec) -> anyhow::Result<(Policy, V
             policy.check(&suite).with_context(|| path.display().to_string())?;
         }
     }
+    let mut notes = Vec::new();
     for one in &overrides {
         let path = path.as_deref().unwrap_or(Path::new("overrides.csv"));
         check(path, &one.student)?;
+        let Override { student, test, points, .. } = one;
         if !has_hidden_tests {
-            policy::check_test(&suite, one.test).with_context(|| path.display().to_string())?;
+            policy::check_test(&suite, *test)
+                .with_context(|| format!("{}: `{student}`", path.display()))?;
+        }
+        let possible = policy.tests.get(test).and_then(|policy| policy.points);
+        let possible = possible.or_else(|| Some(suite.test(*test)?.points()));
+        if let Some(possible) = possible.filter(|possible| points > possible) {
+            let path = path.display();
+            notes.push(format!(
+                "{path}: `{student}` has {points} points for test {test}, which has {possible}; is that meant?"
+            ));
         }
     }
-    Ok((policy, overrides))
+    Ok((policy, overrides, notes))
 }
 
 /// The program that grades one submission: this one, or one with hidden tests.

@@ -18,6 +18,9 @@ pub struct Progress {
     percents: Vec<u64>,
     started: Instant,
     last_line: Instant,
+    /// Whether more are done than the last line said.
+    unsaid: bool,
+    quiet: bool,
 }
 
 impl Progress {
@@ -38,34 +41,59 @@ impl Progress {
             bar
         });
         let now = Instant::now();
-        let last_line = if quiet { now + Duration::from_secs(u64::from(u32::MAX)) } else { now };
-        Self { bar, total, done: 0, percents: Vec::new(), started: now, last_line }
+        Self {
+            bar,
+            total,
+            done: 0,
+            percents: Vec::new(),
+            started: now,
+            last_line: now,
+            unsaid: false,
+            quiet,
+        }
     }
 
     /// One more is done. `percent` is its share of the points, if it has a grade.
     pub fn done(&mut self, percent: Option<u64>) {
         self.done += 1;
         self.percents.extend(percent);
-        let distribution = distribution(&self.percents);
         match &self.bar {
             Some(bar) => {
-                bar.set_message(distribution);
+                bar.set_message(distribution(&self.percents));
                 bar.inc(1);
             }
-            None if self.last_line.elapsed() >= LINES || self.done == self.total => {
-                self.last_line = Instant::now();
-                let elapsed = self.started.elapsed();
-                let left = elapsed.as_secs() * (self.total - self.done) / self.done.max(1);
-                let _ = writeln!(
-                    io::stderr(),
-                    "graded {} of {} in {} s, about {left} s left  {distribution}",
-                    self.done,
-                    self.total,
-                    elapsed.as_secs()
-                );
+            None => {
+                self.unsaid = true;
+                if self.done == self.total {
+                    self.write_line();
+                }
             }
-            None => {}
         }
+    }
+
+    /// Called every now and then: says how far it is where there is no terminal, if it is farther than it was said to be.
+    pub fn tick(&mut self) {
+        if self.unsaid && self.last_line.elapsed() >= LINES {
+            self.write_line();
+        }
+    }
+
+    fn write_line(&mut self) {
+        self.unsaid = false;
+        if self.quiet {
+            return;
+        }
+        self.last_line = Instant::now();
+        let elapsed = self.started.elapsed();
+        let left = elapsed.as_secs() * (self.total - self.done) / self.done.max(1);
+        let _ = writeln!(
+            io::stderr(),
+            "graded {} of {} in {} s, about {left} s left  {}",
+            self.done,
+            self.total,
+            elapsed.as_secs(),
+            distribution(&self.percents)
+        );
     }
 
     /// Says something in passing.

@@ -26,7 +26,8 @@ pub struct Job {
     pub(crate) system_calls: SystemCalls,
     pub(crate) wall_max: Duration,
     pub(crate) output_bytes_max: usize,
-    pub(crate) printed_max: u64,
+    /// How many bytes it may print in one exchange, and in all.
+    pub(crate) printed_max: (u64, u64),
 }
 
 const MIB: u64 = 1 << 20;
@@ -36,7 +37,7 @@ impl Job {
     /// with [`ForkServer::start_nodes`](crate::ForkServer::start_nodes).
     ///
     /// 512 MiB of memory, a stack of 8 MiB (as at home), five minutes of CPU time, no files. It is
-    /// ended when it prints 64 MiB in one exchange, the same as in one event at home.
+    /// ended when it prints 64 MiB in one exchange, the same as in one event at home, or one GiB in all.
     #[must_use]
     pub fn nodes(program: impl Into<PathBuf>) -> Self {
         Self {
@@ -59,7 +60,7 @@ impl Job {
             wall_max: Duration::from_secs(600),
             output_bytes_max: 64 << 10,
             // Above what anybody prints to understand their own program; then it is ended.
-            printed_max: 64 * MIB,
+            printed_max: (64 * MIB, 1024 * MIB),
         }
     }
 

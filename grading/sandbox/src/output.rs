@@ -41,18 +41,20 @@ struct Kept {
     left_out: u64,
     /// How many bytes came since they were last counted anew.
     counted: u64,
+    /// How many bytes came in all.
+    total: u64,
     ended: bool,
     flooded: bool,
 }
 
 impl Drain {
     /// Keeps at most `bytes_max` of what `stream` brings, half from its beginning and half from its
-    /// end. After `counted_max` bytes it calls `flooded`, stops reading and closes the stream; see
-    /// [`Drain::count_anew`].
+    /// end. It calls `flooded`, which is to end the program, after `counted_max` bytes (see [`Drain::count_anew`]) or
+    /// `total_max` in all, and keeps nothing of what still comes.
     pub(crate) fn start(
         mut stream: impl Read + Send + 'static,
         bytes_max: usize,
-        counted_max: u64,
+        (counted_max, total_max): (u64, u64),
         flooded: impl FnOnce() + Send + 'static,
     ) -> io::Result<Self> {
         let drain = Self { shared: Arc::default() };
@@ -68,7 +70,7 @@ impl Drain {
                     Ok(length) => {
                         let mut kept = lock();
                         kept.keep(&buffer[..length], half);
-                        kept.flooded = kept.counted >= counted_max;
+                        kept.flooded = kept.counted >= counted_max || kept.total >= total_max;
                         if kept.flooded {
                             break;
                         }
@@ -80,6 +82,8 @@ impl Drain {
             }
             if lock().flooded {
                 flooded();
+                // A program that found its output closed would say so, if it was quicker than its end.
+                while stream.read(&mut buffer).is_ok_and(|length| length > 0) {}
             }
             drop(stream);
             lock().ended = true;
@@ -150,6 +154,7 @@ impl Kept {
         self.tail.drain(..too_many);
         self.left_out += too_many as u64;
         self.counted += bytes.len() as u64;
+        self.total += bytes.len() as u64;
     }
 }
 
@@ -157,8 +162,10 @@ impl Kept {
 mod tests {
     use super::*;
 
+    const NO_LIMITS: (u64, u64) = (u64::MAX, u64::MAX);
+
     fn printed(bytes: &'static [u8], bytes_max: usize) -> Printed {
-        Drain::start(bytes, bytes_max, u64::MAX, || {}).unwrap().finish(Duration::from_secs(10))
+        Drain::start(bytes, bytes_max, NO_LIMITS, || {}).unwrap().finish(Duration::from_secs(10))
     }
 
     #[test]
@@ -170,10 +177,11 @@ mod tests {
     }
 
     #[test]
-    fn too_much_is_told_once_and_not_read_on() {
+    fn too_much_is_told_once_and_not_kept() {
         let (told, asked) = std::sync::mpsc::channel();
         let flooded = move || told.send(()).unwrap();
-        let drain = Drain::start(io::repeat(b'x'), 100, 1 << 20, flooded).unwrap();
+        let drain = Drain::start(io::repeat(b'x').take(3 << 20), 100, (1 << 20, u64::MAX), flooded)
+            .unwrap();
         let printed = drain.finish(Duration::from_secs(10));
         assert!(drain.is_flooded());
         assert_eq!(asked.iter().count(), 1);
@@ -184,7 +192,7 @@ mod tests {
     #[test]
     fn much_is_not_too_much_where_it_is_counted_anew() {
         let (reader, mut writer) = io::pipe().unwrap();
-        let drain = Drain::start(reader, 100, 1_000, || {}).unwrap();
+        let drain = Drain::start(reader, 100, (1_000, 4_000), || {}).unwrap();
         for round in 1..=3 {
             io::Write::write_all(&mut writer, &[b'x'; 600]).unwrap();
             drop(drain.wait(Duration::from_secs(10), |kept| kept.counted == 600));
@@ -192,14 +200,29 @@ mod tests {
             drain.count_anew();
         }
         io::Write::write_all(&mut writer, &[b'x'; 1_200]).unwrap();
-        drain.finish(Duration::from_secs(10));
+        drop(drain.wait(Duration::from_secs(10), |kept| kept.flooded));
         assert!(drain.is_flooded());
+        // Whoever prints does not find its output closed.
+        io::Write::write_all(&mut writer, &[b'x'; 100_000]).unwrap();
+    }
+
+    #[test]
+    fn much_in_all_is_too_much_however_it_is_counted() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let drain = Drain::start(reader, 100, (1_000, 1_500), || {}).unwrap();
+        for flooded in [false, false, true] {
+            let before = drain.wait(Duration::ZERO, |_| true).total;
+            io::Write::write_all(&mut writer, &[b'x'; 600]).unwrap();
+            drop(drain.wait(Duration::from_secs(10), |kept| kept.total == before + 600));
+            assert_eq!(drain.is_flooded(), flooded);
+            drain.count_anew();
+        }
     }
 
     #[test]
     fn the_first_byte_is_there_before_the_end() {
         let (reader, mut writer) = io::pipe().unwrap();
-        let drain = Drain::start(reader, 100, u64::MAX, || {}).unwrap();
+        let drain = Drain::start(reader, 100, NO_LIMITS, || {}).unwrap();
         assert!(!drain.take_first(b'x', Duration::from_millis(10)));
         io::Write::write_all(&mut writer, b"xy").unwrap();
         assert!(drain.take_first(b'x', Duration::from_secs(10)));

@@ -37,6 +37,7 @@ impl Shown<'_> {
     pub fn verdict(&self) -> String {
         let TestReport { seeds_passed, seeds_planned, status, .. } = self.test;
         match status.as_str() {
+            "timed-out" if self.test.seeds_run == 0 => "not run".to_owned(),
             "not-implemented" => "not implemented yet".to_owned(),
             "timed-out" => "did not return".to_owned(),
             "passed" | "failed" | "inconclusive" if *seeds_planned <= 1 => {

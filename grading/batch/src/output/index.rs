@@ -90,7 +90,7 @@ fn slowest<'b>(entries: &[Entry<'b>]) -> Vec<(&'b str, u64, u64)> {
             Some((entry.student.id.as_str(), timing.cpu_ms, timing.wall_ms))
         })
         .collect();
-    all.sort_by_key(|(_, cpu_ms, _)| std::cmp::Reverse(*cpu_ms));
+    all.sort_by_key(|(_, _, wall_ms)| std::cmp::Reverse(*wall_ms));
     all.truncate(SLOWEST);
     all
 }
