@@ -193,18 +193,7 @@ impl<'s> Engine<'s> {
 
     /// Works out the steps of all sites of a row; how many there are.
     pub(super) fn open(&mut self, row: &[u32]) -> u32 {
-        self.open_all(std::iter::once(row));
-        self.steps(row)
-    }
-
-    /// Works out the steps of all sites of these rows.
-    pub(super) fn open_all<'r>(&mut self, rows: impl Iterator<Item = &'r [u32]>) {
-        let nodes: Vec<u32> = rows.flat_map(|row| self.nodes(row)).copied().collect();
-        self.sites.resolve(&nodes, &[]);
-    }
-
-    /// How many steps an open row has.
-    pub(super) fn steps(&self, row: &[u32]) -> u32 {
+        self.sites.resolve(&row[..self.nodes(row).len()], &[]);
         self.nodes(row).iter().map(|&site| self.sites.steps(site).len() as u32).sum()
     }
 
@@ -215,15 +204,6 @@ impl<'s> Engine<'s> {
     pub(super) fn take(&mut self, row: &mut [u32], ordinal: u32) -> Result<(), u32> {
         let (node, step) = self.expander().step_of(row, ordinal);
         self.apply(row, node, step)
-    }
-
-    /// Whether no step of an open row changes it.
-    pub(super) fn is_stuck(&mut self, row: &[u32]) -> bool {
-        let steps = self.open(row);
-        (0..steps).all(|ordinal| {
-            let mut next = row.to_vec();
-            self.take(&mut next, ordinal).is_ok() && next == row
-        })
     }
 
     /// Lets these events happen from the first row on, one after the other; those that are not
@@ -273,7 +253,15 @@ impl<'s> Engine<'s> {
     }
 
     /// What a step changes in a row.
-    fn apply(&mut self, row: &mut [u32], member: usize, step: SiteStep) -> Result<(), u32> {
+    ///
+    /// # Errors
+    /// The index of the failure, when the handler fails.
+    pub(super) fn apply(
+        &mut self,
+        row: &mut [u32],
+        member: usize,
+        step: SiteStep,
+    ) -> Result<(), u32> {
         if step.site == super::handlers::NONE {
             return Err(step.sends);
         }
@@ -404,6 +392,14 @@ impl<'s> Engine<'s> {
         path
     }
 
+    /// The path behind events from the first row, given by their nodes and causes.
+    pub(super) fn path_of(&self, events: &[(usize, Cause)]) -> Path {
+        let mut path = self.before.clone();
+        let event = |&(node, cause): &(usize, Cause)| self.sites.handlers.path_event(node, cause);
+        path.events.extend(events.iter().map(event));
+        path
+    }
+
     /// The node and the event behind a step of an expanded row.
     pub(super) fn cause_of(&mut self, row: &[u32], ordinal: u32) -> (usize, Cause) {
         let (node, _) = self.expander().step_of(row, ordinal);
@@ -425,6 +421,11 @@ impl<'s> Engine<'s> {
     /// The outcome that an ending at the end of these steps is.
     pub(super) fn outcome(&mut self, ending: Ending, ordinals: &[u32]) -> Outcome {
         let path = self.path(ordinals);
+        self.outcome_at(ending, path)
+    }
+
+    /// The outcome that an ending at the end of this path is.
+    pub(super) fn outcome_at(&self, ending: Ending, path: Path) -> Outcome {
         match ending {
             Ending::Failure(failure) => Outcome::Failed(Box::new(Failed {
                 node: path.events.last().expect("a failing event").node(),

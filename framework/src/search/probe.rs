@@ -3,15 +3,18 @@
 use std::time::Instant;
 
 use super::checks::Verdict;
+use super::effects::Effect;
 use super::engine::{Ending, Engine};
+use super::handlers::Cause;
 use super::recall::Recall;
 use super::report::{Limit, Outcome, Statistics};
 use super::settings::Limits;
 use super::visited::Visited;
 use crate::random::{Random, Stream, mix};
 
-/// How often an event is drawn again because it leads to a state that has been seen.
-const DRAWS: usize = 4;
+/// The most events that are drawn for one step, in the hope of a state that has not been seen. Those that change
+/// nothing do not count.
+const DRAWS: u32 = 4;
 
 /// So many runs go on side by side: the handlers that all of them need next are called in one batch.
 const SIDE_BY_SIDE: u64 = 64;
@@ -28,7 +31,8 @@ pub struct Probes {
 }
 
 /// Probes a system, with many runs side by side. Each run starts at the first row and takes random events, new
-/// states preferred, until it is pruned, nothing is left to happen, or it is deep enough.
+/// states preferred, until it is pruned, nothing is left to happen, or it is deep enough. Only what is drawn is
+/// worked out: most of what could happen in a run never does.
 pub(super) fn run(
     engine: &mut Engine<'_>,
     probes: Probes,
@@ -64,7 +68,7 @@ fn search(
     match engine.judge(&first) {
         Ok(Verdict::Open) => {}
         Ok(_) => return Outcome::Exhausted,
-        Err(ending) => return engine.outcome(ending, &[]),
+        Err(ending) => return engine.outcome_at(ending, engine.path_of(&[])),
     }
     let mut recall = Recall::default();
     let mut begun = 0;
@@ -72,23 +76,23 @@ fn search(
         let numbers = begun..probes.count.min(begun + SIDE_BY_SIDE);
         begun = numbers.end;
         let mut under_way: Vec<Probe> =
-            numbers.map(|number| Probe::new(&first, probes, number)).collect();
+            numbers.map(|number| Probe::new(engine, probes, number)).collect();
         loop {
-            under_way.retain(|probe| !probe.is_over && probe.ordinals.len() < probes.depth_max);
+            under_way.retain(|probe| !probe.is_over && probe.taken.len() < probes.depth_max);
             if under_way.is_empty() {
                 break;
             }
             if let Some(limit) = limit_reached(engine, limits, started, visited) {
                 return Outcome::LimitReached(limit);
             }
-            engine.open_all(under_way.iter().map(|probe| probe.row.as_slice()));
             for probe in &mut under_way {
                 let went = probe.go_on(engine, visited, &mut recall, statistics);
-                statistics.depth = statistics.depth.max(probe.ordinals.len());
+                statistics.depth = statistics.depth.max(probe.taken.len());
                 if let Err(ending) = went {
-                    return engine.outcome(ending, &probe.ordinals);
+                    return engine.outcome_at(ending, engine.path_of(&probe.taken));
                 }
             }
+            engine.sites.handlers.run_wanted();
         }
     }
     Outcome::LimitReached(Limit::Probes(probes.count))
@@ -115,19 +119,50 @@ fn limit_reached(
 struct Probe {
     random: Random,
     row: Vec<u32>,
-    /// The steps that it took.
-    ordinals: Vec<u32>,
+    /// The events that it took: where, and what.
+    taken: Vec<(usize, Cause)>,
+    /// What may happen next and has not been drawn.
+    left: Vec<(usize, Cause)>,
+    /// What was drawn, if a handler has to be asked before it is known what it does.
+    drawn: Option<(usize, Cause)>,
+    /// The last event drawn for this step that changes something, and the row after it.
+    seen: Option<((usize, Cause), Vec<u32>)>,
+    /// How many events were drawn for this step that change something.
+    draws: u32,
     /// Whether nothing is left to happen in it, or it need not go on.
     is_over: bool,
 }
 
 impl Probe {
-    fn new(first: &[u32], probes: Probes, number: u64) -> Self {
-        let random = Random::new(mix(probes.seed ^ mix(number)), Stream::Probe);
-        Self { random, row: first.to_vec(), ordinals: Vec::new(), is_over: false }
+    fn new(engine: &Engine<'_>, probes: Probes, number: u64) -> Self {
+        let mut probe = Self {
+            random: Random::new(mix(probes.seed ^ mix(number)), Stream::Probe),
+            row: engine.first.clone(),
+            taken: Vec::new(),
+            left: Vec::new(),
+            drawn: None,
+            seen: None,
+            draws: 0,
+            is_over: false,
+        };
+        probe.look_around(engine);
+        probe
     }
 
-    /// Takes one event, or finds that it has none to take. Its row is open. An error if that ends the search.
+    /// Notes all that may happen next.
+    fn look_around(&mut self, engine: &Engine<'_>) {
+        self.left.clear();
+        let mut causes = Vec::new();
+        for (node, &site) in engine.nodes(&self.row).iter().enumerate() {
+            engine.sites.causes(site, &mut causes);
+            self.left.extend(causes.iter().map(|&cause| (node, cause)));
+        }
+        self.seen = None;
+        self.draws = 0;
+    }
+
+    /// Draws events until one is taken, or none is left, or a handler has to be asked. An error if that ends the
+    /// search.
     fn go_on(
         &mut self,
         engine: &mut Engine<'_>,
@@ -135,39 +170,68 @@ impl Probe {
         recall: &mut Recall,
         statistics: &mut Statistics,
     ) -> Result<(), Ending> {
-        let steps = engine.steps(&self.row);
-        if steps == 0 {
-            self.is_over = true;
-            return Ok(());
-        }
-        let mut next = Vec::new();
-        let (mut ordinal, mut new) = (0, false);
-        for _ in 0..DRAWS {
-            ordinal = self.random.below(u64::from(steps)) as u32;
-            next.clone_from(&self.row);
+        while self.draws < DRAWS {
+            let Some(event @ (node, cause)) = self.drawn.take().or_else(|| self.draw()) else {
+                break;
+            };
+            let step = match engine.sites.effect(self.row[node], cause) {
+                Effect::Step(step) => step,
+                Effect::Quiet => continue,
+                Effect::Unknown => {
+                    self.drawn = Some(event);
+                    return Ok(());
+                }
+            };
             statistics.tried += 1;
-            if let Err(failure) = engine.take(&mut next, ordinal) {
-                self.ordinals.push(ordinal);
+            let mut next = self.row.clone();
+            if let Err(failure) = engine.apply(&mut next, node, step) {
+                self.taken.push(event);
                 return Err(Ending::Failure(failure));
             }
-            new = visited.insert(engine.expander().fingerprint(&next));
+            if next == self.row {
+                continue;
+            }
+            self.draws += 1;
+            let new = visited.insert(engine.expander().fingerprint(&next));
+            self.seen = Some((event, next));
             if new {
-                break;
+                return self.take(engine, recall, statistics, true);
             }
         }
-        statistics.transitions += 1;
-        if next == self.row {
-            // This draw was wasted; the run goes on if it is not stuck.
-            self.is_over = engine.is_stuck(&self.row);
-            return Ok(());
+        self.take(engine, recall, statistics, false)
+    }
+
+    /// One of the events that may happen next and have not been drawn.
+    fn draw(&mut self) -> Option<(usize, Cause)> {
+        if self.left.is_empty() {
+            return None;
         }
-        self.ordinals.push(ordinal);
-        self.row = next;
+        let place = self.random.below(self.left.len() as u64) as usize;
+        Some(self.left.swap_remove(place))
+    }
+
+    /// Takes the event that was drawn last, if there is one. `new` says whether it leads to a state that has not
+    /// been seen. An error if that ends the search.
+    fn take(
+        &mut self,
+        engine: &Engine<'_>,
+        recall: &mut Recall,
+        statistics: &mut Statistics,
+        new: bool,
+    ) -> Result<(), Ending> {
+        let Some((event, row)) = self.seen.take() else {
+            self.is_over = true;
+            return Ok(());
+        };
+        statistics.transitions += 1;
+        self.taken.push(event);
+        self.row = row;
         match engine.judge_with(&self.row, recall) {
             Ok(verdict) => self.is_over = verdict != Verdict::Open,
             Err(ending) if new => return Err(ending),
             Err(_) => self.is_over = true,
         }
+        self.look_around(engine);
         Ok(())
     }
 }

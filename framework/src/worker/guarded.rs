@@ -55,7 +55,7 @@ impl HostedNode for GuardedNode<'_> {
         catch(|| self.0.observe(question))?
     }
 
-    fn broken_promise(&self) -> Result<Option<String>, NodeFailure> {
-        catch(|| self.0.broken_promise())?
+    fn broken_promise(&self, state: &[u8]) -> Result<Option<String>, NodeFailure> {
+        catch(|| self.0.broken_promise(state))?
     }
 }

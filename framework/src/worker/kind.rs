@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{EncodedEffect, Event, NodeFailure, Output, Payload};
+use super::{EncodedEffect, Event, NodeFailure, Output, Payload, promise};
 use crate::codec::{self, CodecError};
 use crate::{Address, Application, Client, Context, Effect, Node, Value};
 
@@ -73,11 +73,12 @@ pub trait HostedNode: Send {
     fn observe(&self, question: &[u8]) -> Result<Vec<u8>, NodeFailure>;
 
     /// Checks what [`Node`] promises about its state: a clone equals and hashes like its original,
-    /// and so does what comes back from the encoding, which encodes to the same bytes again.
+    /// and so does what comes back from the encoding, which encodes to the same bytes again. `state` is what
+    /// [`Self::state`] gave for this state.
     ///
     /// # Errors
     /// None of its own: a broken promise is in the value, in words.
-    fn broken_promise(&self) -> Result<Option<String>, NodeFailure>;
+    fn broken_promise(&self, state: &[u8]) -> Result<Option<String>, NodeFailure>;
 }
 
 /// How a client takes a command and shows a result.
@@ -343,79 +344,8 @@ impl<N: Node + DeserializeOwned> HostedNode for Hosted<'_, N> {
         named(Payload::Question, observer(&self.node, question))
     }
 
-    fn broken_promise(&self) -> Result<Option<String>, NodeFailure> {
-        Ok(promise::broken_by(&self.node))
-    }
-}
-
-/// What a node promises about its state, checked.
-mod promise {
-    use std::hash::{DefaultHasher, Hasher};
-
-    use super::{CodecError, DeserializeOwned, Node, codec};
-
-    /// What is seen of a state, or of a copy of it.
-    struct Seen {
-        bytes: Result<Vec<u8>, CodecError>,
-        equals_original: bool,
-        hash: u64,
-    }
-
-    /// The first promise that this state breaks, in words.
-    pub(super) fn broken_by<N: Node + DeserializeOwned>(node: &N) -> Option<String> {
-        let original = seen(node, node);
-        let clone = seen(&node.clone(), node);
-        let read_back = match &original.bytes {
-            Ok(bytes) => match codec::decode::<N>(bytes) {
-                Ok(read_back) => Ok(seen(&read_back, node)),
-                Err(error) => Err(error),
-            },
-            Err(error) => Err(error.clone()),
-        };
-        match judge(&original, &clone, read_back) {
-            Ok(broken) => broken,
-            Err(error) => Some(format!("the state does not survive its encoding: {error}")),
-        }
-    }
-
-    fn seen<N: Node>(copy: &N, original: &N) -> Seen {
-        let mut hasher = DefaultHasher::new();
-        copy.hash(&mut hasher);
-        Seen {
-            bytes: codec::encode(copy),
-            equals_original: copy == original,
-            hash: hasher.finish(),
-        }
-    }
-
-    fn judge(
-        original: &Seen,
-        clone: &Seen,
-        read_back: Result<Seen, CodecError>,
-    ) -> Result<Option<String>, CodecError> {
-        let bytes = original.bytes.as_ref().map_err(Clone::clone)?;
-        if clone.bytes.as_ref().map_err(Clone::clone)? != bytes {
-            return Ok(Some(
-                "a clone of the state encodes differently from its original".to_owned(),
-            ));
-        }
-        let read_back = read_back?;
-        if read_back.bytes.as_ref().map_err(Clone::clone)? != bytes {
-            return Ok(Some(
-                "the state encodes differently after it was encoded and read back".to_owned(),
-            ));
-        }
-        for (what, copy) in
-            [("a clone of the state", clone), ("the state, encoded and read back,", &read_back)]
-        {
-            if !copy.equals_original {
-                return Ok(Some(format!("{what} is not equal to its original (`PartialEq`)")));
-            }
-            if copy.hash != original.hash {
-                return Ok(Some(format!("{what} does not hash like its original (`Hash`)")));
-            }
-        }
-        Ok(None)
+    fn broken_promise(&self, state: &[u8]) -> Result<Option<String>, NodeFailure> {
+        Ok(promise::broken_by(&self.node, state))
     }
 }
 

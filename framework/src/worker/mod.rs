@@ -20,6 +20,7 @@ mod host;
 mod kind;
 mod output;
 mod panics;
+mod promise;
 pub mod pure;
 pub mod remote;
 mod submission;

@@ -60,7 +60,7 @@ impl<'s> LocalSteps<'s> {
         }
         // Of the node itself: what its encoding leaves out is not in one that was read back.
         if scratch.state != request.state
-            && let Some(broken) = node.broken_promise().map_err(StepFailure::Node)?
+            && let Some(broken) = node.broken_promise(&scratch.state).map_err(StepFailure::Node)?
         {
             return Err(StepFailure::BrokenPromise(broken));
         }

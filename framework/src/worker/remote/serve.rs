@@ -199,6 +199,6 @@ fn step(
     node.step(event, output)?;
     let mut next = Vec::with_capacity(state.len() + 16);
     node.state(&mut next)?;
-    let broken = if promises && next != state { node.broken_promise()? } else { None };
+    let broken = if promises && next != state { node.broken_promise(&next)? } else { None };
     Ok((next, broken))
 }
