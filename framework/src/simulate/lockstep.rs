@@ -2,8 +2,8 @@
 //! steps of many.
 //!
 //! An exchange costs about the same whether it carries one step or hundreds. So a run that needs a node
-//! waits until enough others need one in the same process: always the process with the most questions
-//! is asked next. And a run does not only ask for the step that it needs now, but also for those that it
+//! waits until enough others need one in the same process, or have waited long: the process is asked next whose
+//! questions, their waiting times added, have waited most. And a run does not only ask for the step that it needs now, but also for those that it
 //! is certain to need soon ([`Simulation::foresee`]), unless it runs alone.
 
 use std::collections::{BTreeSet, VecDeque};
@@ -214,10 +214,10 @@ impl Table {
         }
     }
 
-    /// Gives runs the answers of the process that has been asked most for them.
+    /// Gives runs the answers of the process that has kept them waiting most.
     fn gather(&mut self, fleet: &mut Fleet<'_>) {
         let Self { live, ready, over, .. } = self;
-        fleet.gather_most(|place, slot, answered| {
+        fleet.gather_longest(|place, slot, answered| {
             let running = live[place].as_mut().expect("only live runs ask");
             match running.take(slot, answered) {
                 Taken::Needed => ready.push(place),

@@ -35,6 +35,8 @@ pub struct Fleet<'f> {
     used: Vec<bool>,
     /// By process: what the outstanding questions are about, in order.
     outstanding: Vec<Vec<(Place, Sort)>>,
+    /// By process: the sum of how long each of these has waited, in exchanges of other processes.
+    waited: Vec<usize>,
     /// What the step that is being read did, and the command after it.
     outputs: [Output; 2],
 }
@@ -96,6 +98,7 @@ impl<'f> Fleet<'f> {
             limit: Duration::MAX,
             used: vec![false; processes_max],
             outstanding: vec![Vec::new(); processes_max],
+            waited: vec![0; processes_max],
             outputs: [Output::new(), Output::new()],
         }
     }
@@ -215,14 +218,20 @@ impl<'f> Fleet<'f> {
         self.processes.iter().flatten().any(Process::is_full)
     }
 
-    /// The same with one process alone: the one that has been asked most, but one that is full first.
-    pub(crate) fn gather_most(&mut self, mut take: impl FnMut(usize, usize, Answered<'_>)) {
+    /// The same with one process alone: the one in which most questions have waited longest, but one that is full
+    /// first. If it were the one with most questions, few runs would be left in the end that wait for each other's
+    /// processes, with few questions in each exchange.
+    pub(crate) fn gather_longest(&mut self, mut take: impl FnMut(usize, usize, Answered<'_>)) {
+        for (waited, outstanding) in self.waited.iter_mut().zip(&self.outstanding) {
+            *waited = if outstanding.is_empty() { 0 } else { *waited + outstanding.len() };
+        }
         let rank = |&number: &usize| {
             let is_full = self.processes[number].as_ref().is_some_and(Process::is_full);
-            (is_full, self.outstanding[number].len(), Reverse(number))
+            (is_full, self.waited[number], Reverse(number))
         };
-        let most = (0..self.processes.len()).max_by_key(rank);
-        let Some(number) = most else { return };
+        let longest = (0..self.processes.len()).max_by_key(rank);
+        let Some(number) = longest else { return };
+        self.waited[number] = 0;
         if let Some(process) = &mut self.processes[number] {
             process.send();
         }

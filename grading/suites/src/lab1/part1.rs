@@ -89,8 +89,8 @@ pub(super) fn part() -> Part {
                 .over_seeds()
                 .by_share_of_seeds()
                 .scenario(|seed| {
-                    let keys: Vec<String> = (0..150).map(|key| format!("key{key}")).collect();
-                    let commands = everything(seed.random(), client(1), 400, &keys);
+                    let keys: Vec<String> = (0..180).map(|key| format!("key{key}")).collect();
+                    let commands = everything(seed.random(), client(1), 300, &keys);
                     let results = oracle::results(&commands);
                     store(commands.into_iter().zip(results))
                 }),

@@ -117,7 +117,7 @@ pub(super) fn part() -> Part {
                 .by_share_of_seeds()
                 .scenario(|_| {
                     let repair = seconds(5);
-                    clients_for_ever(5)
+                    clients_for_ever(5, ms(200))
                         .at(ms(300), Intervention::Cut { from: server(), to: client(1) })
                         .at(ms(400), Intervention::Cut { from: client(2), to: server() })
                         .at(ms(500), Intervention::Isolate(client(3)))
@@ -152,7 +152,7 @@ pub(super) fn part() -> Part {
                 .scenario(|_| {
                     let crash = ms(250);
                     let newcomer = Work::of([get("key"), append("key", "late]")]);
-                    clients_for_ever(2)
+                    clients_for_ever(2, ms(100))
                         .at(crash, Intervention::Crash(server()))
                         .at(seconds(1), Intervention::Start(asking(client(3), newcomer)))
                         .until(seconds(35))
@@ -236,11 +236,11 @@ fn five_clients_with(seed: &mut SeedContext, keys: Keys, commands: usize) -> Sce
     }))
 }
 
-/// So many clients that each append to a key of their own, ten times a second, without end.
-fn clients_for_ever(count: usize) -> Scenario {
+/// So many clients that each append to a key of their own, once in each `period`, without end.
+fn clients_for_ever(count: usize, period: Duration) -> Scenario {
     stage(clients(count, |client| {
         Work::endless(move |turn| append(client.as_str(), value(client, turn.index as usize)))
-            .every(ms(100))
+            .every(period)
     }))
 }
 
