@@ -194,10 +194,13 @@ pub(super) fn part() -> Part {
                 .over_few_seeds()
                 .by_share_of_seeds()
                 .scenario(|_| {
-                    let work = |client: Address| {
+                    // The first client has hundreds of commands.
+                    let work = |this: Address| {
+                        let period = if this == client(1) { Duration::ZERO } else { ms(400) };
                         Work::endless(move |turn| {
-                            put(format!("{client}"), value(client, turn.index as usize))
+                            put(format!("{this}"), value(this, turn.index as usize))
                         })
+                        .every(period)
                     };
                     let conditions = Conditions {
                         drop: Rate::percent(2),
