@@ -2,9 +2,10 @@
 //! steps of many.
 //!
 //! An exchange costs about the same whether it carries one step or hundreds. So a run that needs a node
-//! waits until enough others need one in the same process, or have waited long: the process is asked next whose
-//! questions, their waiting times added, have waited most. And a run does not only ask for the step that it needs now, but also for those that it
-//! is certain to need soon ([`Simulation::foresee`]), unless it runs alone.
+//! waits until enough others need one in the same process, or have waited long: the process is asked next
+//! whose questions, their waiting times added, have waited most. And a run does not only ask for the step
+//! that it needs now, but also for those that it is certain to need soon ([`Simulation::foresee`]), unless
+//! it runs alone.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;

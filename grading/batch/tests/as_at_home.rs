@@ -19,8 +19,15 @@ use serde_json::Value;
 /// Over how many seeds each run test runs.
 const SEEDS: u64 = 5;
 
-/// A right solution, and two that are wrong: in what clients do, and in what the server does.
-const SUBMISSIONS: [&str; 3] = ["reference", "answers-everybody", "duplicates-executed"];
+/// A right solution, and two that are wrong: in what clients do, and in what the server does. Then two that show
+/// how they are compiled: one that has a function by the name of the shim's, and one whose assertion fails in the
+/// file in which the shim is.
+const SUBMISSIONS: [&str; 5] =
+    ["reference", "answers-everybody", "duplicates-executed", WITH_A_MAIN, ASSERTS];
+
+const WITH_A_MAIN: &str = "with-a-main";
+
+const ASSERTS: &str = "asserts";
 
 #[test]
 fn a_graded_report_is_the_one_at_home() {
@@ -59,27 +66,47 @@ fn a_graded_report_is_the_one_at_home() {
             assert_eq!(graded.len(), home.len(), "{name}");
         }
         let lost = graded.iter().filter(|test| test["status"] != "passed").count();
-        assert_eq!(lost == 0, name == "reference", "{name} loses {lost} tests");
+        let is_right = ["reference", WITH_A_MAIN].contains(&name);
+        assert_eq!(lost == 0, is_right, "{name} loses {lost} tests");
+        let says_where = |test: &Value| test["reason"].to_string().contains("src/lib.rs:");
+        assert_eq!(graded.iter().any(says_where), name == ASSERTS, "{name}");
     }
 }
 
 /// The reference solution, with the patch of this name unless it is that.
 fn write_submission(folder: &Path, name: &str) {
-    let staff = root().join("grading/staff");
+    let solution = root().join("grading/staff/solutions/lab1");
     fs::create_dir_all(folder).expect("a folder");
-    for entry in fs::read_dir(staff.join("solutions/lab1")).expect("it is there") {
+    for entry in fs::read_dir(solution).expect("it is there") {
         let entry = entry.expect("it is readable");
         fs::copy(entry.path(), folder.join(entry.file_name())).expect("it is copied");
     }
-    if name != "reference" {
-        let patch = fs::File::open(staff.join(format!("mutants/lab1/{name}.patch")));
-        let patched = Command::new("patch")
-            .args(["--silent", "--strip=1", "--fuzz=0", "--directory"])
-            .arg(folder)
-            .stdin(Stdio::from(patch.expect("there is such a mutant")))
-            .status();
-        assert!(patched.expect("patch runs").success(), "{name}");
-    }
+    let root_file = folder.join("lib.rs");
+    let source = fs::read_to_string(&root_file).expect("it is readable");
+    let changed = match name {
+        "reference" => source,
+        WITH_A_MAIN => source + "\nfn main() {}\n",
+        ASSERTS => {
+            let made = "KvClient::new(server)";
+            source.replace(
+                made,
+                &format!("debug_assert!(server.as_str().is_empty(), \"no\"); {made}"),
+            )
+        }
+        _ => return patch(folder, name),
+    };
+    fs::write(root_file, changed).expect("it is written");
+}
+
+/// Makes the reference solution the mutant of this name.
+fn patch(folder: &Path, name: &str) {
+    let patch = fs::File::open(root().join(format!("grading/staff/mutants/lab1/{name}.patch")));
+    let patched = Command::new("patch")
+        .args(["--silent", "--strip=1", "--fuzz=0", "--directory"])
+        .arg(folder)
+        .stdin(Stdio::from(patch.expect("there is such a mutant")))
+        .status();
+    assert!(patched.expect("patch runs").success(), "{name}");
 }
 
 /// The reports of all tests, the submission's nodes beside the engine.

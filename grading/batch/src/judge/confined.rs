@@ -49,6 +49,7 @@ impl Compiler for ConfinedCompiler<'_> {
         if let (Some(how), false) = (&failed, finished.ended == Ended::Exited(1)) {
             messages.push_str(&format!("\n{STOPPED} {how}\n"));
         }
-        Ok(Said { messages: messages.into_bytes(), failed })
+        let stopped = !matches!(finished.ended, Ended::Exited(0 | 1));
+        Ok(Said { messages: messages.into_bytes(), failed, stopped })
     }
 }
