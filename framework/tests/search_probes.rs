@@ -99,6 +99,17 @@ fn probes_that_find_nothing_prove_nothing() {
     assert!(matches!(&report.outcome, Outcome::GoalFound(found) if found.path().len() == 12));
 }
 
+#[test]
+fn only_what_is_drawn_is_worked_out() {
+    let calls = |depth_max| {
+        let probes = Probes { count: 1, depth_max, ..PROBES };
+        let report = Search::new(system(5, 1, Keys::Different)).probe(&submission(), probes);
+        report.statistics.handler_calls
+    };
+    // Any of five requests may arrive first.
+    assert_eq!(calls(1), calls(0) + 1);
+}
+
 /// A server that does not like a second command.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Brittle {

@@ -36,10 +36,13 @@ fn seen<N: Node>(copy: &N, original: &N) -> Seen {
 }
 
 fn hash_of<N: Node>(node: &N) -> u64 {
-    let mut hasher = Hashing(FxHasher::default());
+    let mut hasher = Hashing(FxHasher::with_seed(SEED));
     node.hash(&mut hasher);
     hasher.finish()
 }
+
+/// Any number but 0: from 0, this hasher does not see a 0.
+const SEED: usize = 1;
 
 /// A hasher that is compiled here, optimised, and not in a submission.
 struct Hashing(FxHasher);
@@ -58,6 +61,21 @@ impl Hasher for Hashing {
     #[inline(never)]
     fn write_u8(&mut self, value: u8) {
         self.0.write_u8(value);
+    }
+
+    #[inline(never)]
+    fn write_u16(&mut self, value: u16) {
+        self.0.write_u16(value);
+    }
+
+    #[inline(never)]
+    fn write_u32(&mut self, value: u32) {
+        self.0.write_u32(value);
+    }
+
+    #[inline(never)]
+    fn write_u128(&mut self, value: u128) {
+        self.0.write_u128(value);
     }
 
     #[inline(never)]
@@ -102,4 +120,99 @@ fn judge(
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::Hash;
+
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::{Address, Context};
+
+    /// What is not as it should be.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    enum Odd {
+        Nothing,
+        Clone,
+        Eq,
+        Hash,
+    }
+
+    /// A node that knows whether it is a copy.
+    #[derive(Debug, Serialize, Deserialize)]
+    struct Copied {
+        odd: Odd,
+        #[serde(skip)]
+        copies: u64,
+        encoded: u64,
+    }
+
+    impl Clone for Copied {
+        fn clone(&self) -> Self {
+            let encoded = self.encoded + u64::from(self.odd == Odd::Clone);
+            Self { odd: self.odd, copies: self.copies + 1, encoded }
+        }
+    }
+
+    impl PartialEq for Copied {
+        fn eq(&self, other: &Self) -> bool {
+            self.odd != Odd::Eq || self.copies == other.copies
+        }
+    }
+
+    impl Eq for Copied {}
+
+    impl Hash for Copied {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            self.encoded.hash(state);
+            if self.odd == Odd::Hash {
+                self.copies.hash(state);
+            }
+        }
+    }
+
+    impl Node for Copied {
+        type Message = ();
+        type Timer = ();
+
+        fn on_message(&mut self, _: Address, (): (), _: &mut Context<'_, (), ()>) {}
+    }
+
+    fn said(odd: Odd) -> Option<String> {
+        let node = Copied { odd, copies: 0, encoded: 0 };
+        broken_by(&node, &codec::encode(&node).expect("it encodes"))
+    }
+
+    #[test]
+    fn each_promise_is_named_that_is_broken() {
+        assert_eq!(said(Odd::Nothing), None);
+        for (odd, words) in
+            [(Odd::Clone, "encodes differently"), (Odd::Eq, "not equal"), (Odd::Hash, "hash like")]
+        {
+            let said = said(odd).expect("a broken promise");
+            assert!(said.starts_with("a clone of the state") && said.contains(words), "{said}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_all_widths_are_hashed_and_zeros_too() {
+        let hash = |value: &dyn Fn(&mut Hashing)| {
+            let mut hasher = Hashing(FxHasher::with_seed(SEED));
+            value(&mut hasher);
+            hasher.finish()
+        };
+        let mut hashes = vec![hash(&|_| {})];
+        hashes.push(hash(&|to| 0_u8.hash(to)));
+        hashes.push(hash(&|to| (0_u16, 0_u16).hash(to)));
+        hashes.push(hash(&|to| (0_u32, 0_u16, 0_u8).hash(to)));
+        hashes.push(hash(&|to| 1_u64.hash(to)));
+        hashes.push(hash(&|to| 2_u128.hash(to)));
+        hashes.push(hash(&|to| (-3_isize).hash(to)));
+        hashes.push(hash(&|to| 4_usize.hash(to)));
+        hashes.push(hash(&|to| "text".hash(to)));
+        let distinct: std::collections::BTreeSet<u64> = hashes.iter().copied().collect();
+        assert_eq!(distinct.len(), hashes.len(), "{hashes:?}");
+    }
 }

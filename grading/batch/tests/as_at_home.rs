@@ -19,13 +19,15 @@ use serde_json::Value;
 /// Over how many seeds each run test runs.
 const SEEDS: u64 = 5;
 
-/// A right solution, and two that are wrong: in what clients do, and in what the server does. Then two that show
-/// how they are compiled: one that has a function by the name of the shim's, and one whose assertion fails in the
-/// file in which the shim is.
-const SUBMISSIONS: [&str; 5] =
-    ["reference", "answers-everybody", "duplicates-executed", WITH_A_MAIN, ASSERTS];
+/// A right solution, and two that are wrong: in what clients do, and in what the server does. Then three that show
+/// how they are compiled: one that has a function by the name of the shim's, one that gives itself the name of a
+/// library that the shim calls, and one whose assertion fails in the file in which the shim is.
+const SUBMISSIONS: [&str; 6] =
+    ["reference", "answers-everybody", "duplicates-executed", WITH_A_MAIN, TAKES_A_NAME, ASSERTS];
 
 const WITH_A_MAIN: &str = "with-a-main";
+
+const TAKES_A_NAME: &str = "takes-a-name";
 
 const ASSERTS: &str = "asserts";
 
@@ -66,12 +68,24 @@ fn a_graded_report_is_the_one_at_home() {
             assert_eq!(graded.len(), home.len(), "{name}");
         }
         let lost = graded.iter().filter(|test| test["status"] != "passed").count();
-        let is_right = ["reference", WITH_A_MAIN].contains(&name);
+        let is_right = ["reference", WITH_A_MAIN, TAKES_A_NAME].contains(&name);
         assert_eq!(lost == 0, is_right, "{name} loses {lost} tests");
         let says_where = |test: &Value| test["reason"].to_string().contains("src/lib.rs:");
         assert_eq!(graded.iter().any(says_where), name == ASSERTS, "{name}");
     }
 }
+
+/// At the end of a crate, this takes the name of the lab's vocabulary.
+const OWN_VOCABULARY: &str = "
+extern crate lab1_vocabulary as vocabulary;
+extern crate self as lab1_vocabulary;
+
+pub use vocabulary::*;
+
+pub fn submission<L>() -> faultlab::worker::Submission {
+    panic!(\"called instead of the vocabulary's\")
+}
+";
 
 /// The reference solution, with the patch of this name unless it is that.
 fn write_submission(folder: &Path, name: &str) {
@@ -86,6 +100,7 @@ fn write_submission(folder: &Path, name: &str) {
     let changed = match name {
         "reference" => source,
         WITH_A_MAIN => source + "\nfn main() {}\n",
+        TAKES_A_NAME => source + OWN_VOCABULARY,
         ASSERTS => {
             let made = "KvClient::new(server)";
             source.replace(

@@ -35,7 +35,7 @@ pub struct Fleet<'f> {
     used: Vec<bool>,
     /// By process: what the outstanding questions are about, in order.
     outstanding: Vec<Vec<(Place, Sort)>>,
-    /// By process: the sum of how long each of these has waited, in exchanges of other processes.
+    /// By process: how often one of these was there when it was decided which process is next, added up.
     waited: Vec<usize>,
     /// What the step that is being read did, and the command after it.
     outputs: [Output; 2],
@@ -223,7 +223,7 @@ impl<'f> Fleet<'f> {
     /// processes, with few questions in each exchange.
     pub(crate) fn gather_longest(&mut self, mut take: impl FnMut(usize, usize, Answered<'_>)) {
         for (waited, outstanding) in self.waited.iter_mut().zip(&self.outstanding) {
-            *waited = if outstanding.is_empty() { 0 } else { *waited + outstanding.len() };
+            *waited += outstanding.len();
         }
         let rank = |&number: &usize| {
             let is_full = self.processes[number].as_ref().is_some_and(Process::is_full);
@@ -231,7 +231,6 @@ impl<'f> Fleet<'f> {
         };
         let longest = (0..self.processes.len()).max_by_key(rank);
         let Some(number) = longest else { return };
-        self.waited[number] = 0;
         if let Some(process) = &mut self.processes[number] {
             process.send();
         }
@@ -271,6 +270,7 @@ impl<'f> Fleet<'f> {
             Ok(())
         });
         asked.clear();
+        self.waited[number] = 0;
     }
 
     /// Adds to the next exchange: drop the nodes of this run. How many processes are asked.
@@ -309,6 +309,7 @@ impl<'f> Fleet<'f> {
         for (number, process) in self.processes.iter_mut().enumerate() {
             if process.take_if(|process| process.loss().is_some()).is_some() {
                 self.outstanding[number].clear();
+                self.waited[number] = 0;
                 used |= self.used[number];
             }
         }
@@ -337,6 +338,7 @@ impl<'f> Fleet<'f> {
         for (number, process) in self.processes.iter_mut().enumerate().skip(1) {
             *process = None;
             self.outstanding[number].clear();
+            self.waited[number] = 0;
         }
         self.last_loss = None;
     }
@@ -354,6 +356,7 @@ impl<'f> Fleet<'f> {
         self.last_loss = self.last_loss().cloned();
         self.processes.fill_with(|| None);
         self.outstanding.iter_mut().for_each(Vec::clear);
+        self.waited.fill(0);
     }
 
     /// The first process that was lost, and why.

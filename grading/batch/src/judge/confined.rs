@@ -49,7 +49,7 @@ impl Compiler for ConfinedCompiler<'_> {
         if let (Some(how), false) = (&failed, finished.ended == Ended::Exited(1)) {
             messages.push_str(&format!("\n{STOPPED} {how}\n"));
         }
-        let stopped = !matches!(finished.ended, Ended::Exited(0 | 1));
+        let stopped = !matches!(finished.ended, Ended::Exited(_));
         Ok(Said { messages: messages.into_bytes(), failed, stopped })
     }
 }

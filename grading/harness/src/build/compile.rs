@@ -64,7 +64,7 @@ pub struct Said {
     pub messages: Vec<u8>,
     /// How it ended, if not well: `exit status: 1`.
     pub failed: Option<String>,
-    /// Whether it did not end by itself, or not as it does when it has found errors.
+    /// Whether it did not end by itself, because it passed a limit.
     pub stopped: bool,
 }
 
@@ -91,7 +91,7 @@ impl Compiler for Unconfined {
             .output()
             .context("cannot run the compiler, rustc")?;
         let failed = (!output.status.success()).then(|| output.status.to_string());
-        let stopped = !matches!(output.status.code(), Some(0 | 1));
+        let stopped = output.status.code().is_none();
         Ok(Said { messages: output.stderr, failed, stopped })
     }
 }
@@ -183,7 +183,7 @@ impl Build<'_> {
             Purpose::Tests | Purpose::Debugger => lab.shim(),
             Purpose::Nodes => {
                 let source = self.aside.join("nodes.rs");
-                fs::write(&source, self.nodes_only()?)?;
+                fs::write(&source, self.nodes_only("faultlab")?)?;
                 source
             }
         };
@@ -191,18 +191,20 @@ impl Build<'_> {
         // What is compiled here is the submission's use of libraries. Its own assertions are in its crate.
         shim.args(["-C", "debug-assertions=off"]);
         shim.args(["--crate-type", "bin", "--crate-name", "suite"]);
-        let mut library = OsString::from(format!("{crate_name}="));
-        library.push(&rlib);
-        shim.arg("--extern").arg(library);
+        shim.arg("--extern").arg(library(&crate_name, &rlib));
         shim.arg("-o").arg(self.aside.join("suite"));
         shim.arg(shown(workspace, &shim_source));
         Ok(understand(self.run(shim, &shim_source)?)?)
     }
 
     /// Compiles a copy of the student's crate with the shim at its end, if that works: it takes an eighth less
-    /// time. Where it does not (the crate has a `main`, or errors), it is for [`Self::as_two_crates`] to say what
-    /// is wrong with which file of the student's. The program is one that the student's code alone runs in, so
-    /// nothing is lost if a name there gets in the shim's way.
+    /// time, though the shim's use of libraries is compiled with assertions then. Where it does not (the crate has a
+    /// `main`, or errors), it is for [`Self::as_two_crates`] to say what is wrong with which file of the student's;
+    /// but who is stopped here would be stopped there.
+    ///
+    /// Nothing may compile that would not as two crates, or mean something else. So what the shim uses of the
+    /// student's crate has to be public, nothing is added to the crate's names but one that nobody can know who wrote
+    /// it, and the shim has its libraries by such names, since a crate can give itself the name of a library.
     fn as_one_crate(&self) -> Result<bool> {
         let source = self.aside.join("src");
         for (name, contents) in self.sources.contents()? {
@@ -211,27 +213,48 @@ impl Build<'_> {
             fs::write(file, contents)?;
         }
         let root = source.join("lib.rs");
+        if !ends_with_an_item(&fs::read_to_string(&root).unwrap_or_default()) {
+            fs::remove_dir_all(&source)?;
+            return Ok(false);
+        }
         let crate_name = self.crate_name();
-        let end = format!(
-            "\nmod faultlab_nodes {{\n{}\npub fn start() -> ::std::process::ExitCode {{ main() }}\n}}\n\
-             fn main() -> ::std::process::ExitCode {{ faultlab_nodes::start() }}\n\
-             extern crate self as {crate_name};\n",
-            self.nodes_only()?
-        );
-        fs::OpenOptions::new().append(true).open(&root)?.write_all(end.as_bytes())?;
         let shown_as = self.sources.shown_as.map(Path::new);
         let shown_as = shown_as.unwrap_or_else(|| shown(self.workspace, &self.sources.folder));
         let mut compiler = self.students_compiler(&source, Some(shown_as));
+        let prefix = self.random_prefix();
+        let shim = self.nodes_only(&format!("::{prefix}faultlab"))?;
+        let mut end = format!("\nmod {prefix} {{\n{shim}\nextern crate self as {crate_name};\n");
+        for (number, path) in paths_into(&crate_name, &shim).enumerate() {
+            end.push_str(&format!("pub use {path} as {prefix}{number};\n"));
+        }
+        for (name, file) in &self.libraries.files {
+            if name != HARNESS && shim.contains(&**name) {
+                compiler.arg("--extern").arg(library(&format!("{prefix}{name}"), file));
+                end.push_str(&format!("use ::{prefix}{name} as {name};\n"));
+            }
+        }
+        end.push_str(&format!(
+            "pub fn start() -> ::std::process::ExitCode {{ main() }}\n}}\n\
+             fn main() -> ::std::process::ExitCode {{ {prefix}::start() }}\n"
+        ));
+        fs::OpenOptions::new().append(true).open(&root)?.write_all(end.as_bytes())?;
         compiler.args(["--crate-type", "bin", "--crate-name", &crate_name]);
         compiler.arg("-o").arg(self.aside.join("suite")).arg(root);
         let said = self.run(compiler, &source);
         let _ = fs::remove_dir_all(&source);
         let said = said?;
+        let is_compiled = said.failed.is_none();
         if said.stopped {
             understand(said)?;
-            return Ok(false);
         }
-        Ok(said.failed.is_none())
+        Ok(is_compiled)
+    }
+
+    /// What begins names in this build: from its folder's name, which is random.
+    fn random_prefix(&self) -> String {
+        let name = self.aside.file_name().unwrap_or_default().to_string_lossy();
+        let letters = name.chars().filter(char::is_ascii_alphanumeric);
+        letters.chain(['_']).collect()
     }
 
     /// The compiler for a crate with what the student wrote, in this folder, which messages call something else if
@@ -252,9 +275,9 @@ impl Build<'_> {
         compiler
     }
 
-    /// The lab's shim, for a program that only holds nodes.
-    fn nodes_only(&self) -> Result<String> {
-        Ok(fs::read_to_string(self.lab.shim())? + NODES_ONLY)
+    /// The lab's shim, for a program that only holds nodes. It has the framework by this name.
+    fn nodes_only(&self, framework: &str) -> Result<String> {
+        Ok(fs::read_to_string(self.lab.shim())? + &NODES_ONLY.replace("FRAMEWORK", framework))
     }
 
     fn crate_name(&self) -> String {
@@ -292,20 +315,49 @@ fn compiler_for(workspace: &Workspace, libraries: &Libraries, purpose: Purpose) 
     dependencies.push(&libraries.dependencies);
     compiler.arg("-L").arg(dependencies);
     for (name, file) in &libraries.files {
-        let mut library = OsString::from(format!("{name}="));
-        library.push(file);
-        compiler.arg("--extern").arg(library);
+        compiler.arg("--extern").arg(library(name, file));
     }
     compiler.current_dir(&workspace.root);
     compiler
 }
+
+/// Whether a source file surely ends behind an item, and not with an attribute or a comment that would be taken to be
+/// of what is put behind it.
+fn ends_with_an_item(source: &str) -> bool {
+    let last = source.trim_end().lines().next_back().unwrap_or_default();
+    last.ends_with(['}', ';']) && !last.contains("//")
+}
+
+/// The paths in a source text that begin with the name of this crate.
+fn paths_into<'s>(crate_name: &'s str, source: &'s str) -> impl Iterator<Item = &'s str> {
+    let in_path = |byte: u8| byte.is_ascii_alphanumeric() || b"_:".contains(&byte);
+    let starts = source.match_indices(crate_name).map(|(start, _)| start);
+    starts
+        .filter(move |&start| start == 0 || !in_path(source.as_bytes()[start - 1]))
+        .map(move |start| {
+            let path = &source[start..];
+            &path[..path.bytes().position(|byte| !in_path(byte)).unwrap_or(path.len())]
+        })
+        .filter(move |path| path[crate_name.len()..].starts_with("::"))
+}
+
+/// A library as the compiler is told of it.
+fn library(name: &str, file: &Path) -> OsString {
+    let mut library = OsString::from(name);
+    library.push("=");
+    library.push(file);
+    library
+}
+
+/// The crate that a lab's shim calls.
+const HARNESS: &str = "faultlab_harness";
 
 /// Behind a lab's shim, this takes the harness's place: the program then holds a submission's nodes for a judge, and
 /// knows no suite. It is compiled, linked and started faster, the last of which happens a dozen times a submission.
 const NODES_ONLY: &str = "
 mod faultlab_harness {
     pub mod shim {
-        use faultlab::worker::{Submission, remote};
+        use FRAMEWORK::worker::{Submission, remote};
 
         pub fn main(_lab: &str, submission: fn() -> Submission) -> std::process::ExitCode {
             remote::main(&submission())

@@ -1,0 +1,102 @@
+//! What is compiled to hold nodes is compiled in one call of the compiler where that means the same as two, and in
+//! two otherwise.
+
+use std::cell::Cell;
+use std::fs;
+use std::path::Path;
+
+use anyhow::Result;
+use faultlab_harness::build::{
+    self, Call, CompileError, Compiler, Libraries, Purpose, Said, Source, Unconfined, Workspace,
+};
+
+/// A compiler whose calls are counted. The first is stopped, if so wanted.
+#[derive(Default)]
+struct Counting {
+    calls: Cell<u32>,
+    is_stopped: bool,
+}
+
+impl Compiler for Counting {
+    fn run(&self, call: Call) -> Result<Said> {
+        self.calls.set(self.calls.get() + 1);
+        if self.is_stopped {
+            let messages = b"error: the compiler took too long\n".to_vec();
+            return Ok(Said { messages, failed: Some("stopped".to_owned()), stopped: true });
+        }
+        Unconfined.run(call)
+    }
+}
+
+/// The reference solution of lab 1, its `lib.rs` changed: whether it compiles, what the compiler says if not, and in
+/// how many calls.
+fn compiled(by: &Counting, change: impl Fn(String) -> String) -> (Result<(), String>, u32) {
+    let workspace = Workspace::of_this_program().expect("the workspace is there");
+    let libraries = Libraries::of(&workspace).expect("they can be built");
+    let lab = workspace.lab("lab1").expect("lab 1 is there");
+    let folder = tempfile::tempdir().expect("a folder");
+    let solution = Path::new(env!("CARGO_MANIFEST_DIR")).join("../staff/solutions/lab1");
+    for entry in fs::read_dir(solution).expect("it is there") {
+        let entry = entry.expect("it is readable");
+        fs::copy(entry.path(), folder.path().join(entry.file_name())).expect("it is copied");
+    }
+    let root = folder.path().join("lib.rs");
+    let source = fs::read_to_string(&root).expect("it is readable");
+    // Not compiled before.
+    let source = format!("//! {}\n{source}", folder.path().display());
+    fs::write(root, change(source)).expect("it is written");
+    let sources = Source::at(folder.path()).files(&workspace, &lab).expect("they are there");
+    let program = build::compile_by(by, &workspace, &lab, &libraries, &sources, Purpose::Nodes);
+    let said = program.map(|program| {
+        fs::remove_dir_all(program.file.parent().expect("a folder")).expect("it can be removed");
+    });
+    let plain = |error: anyhow::Error| {
+        error.downcast_ref::<CompileError>().expect("the submission is to blame").plain.clone()
+    };
+    (said.map_err(plain), by.calls.get())
+}
+
+#[test]
+fn one_call_compiles_what_means_the_same_in_one_crate() {
+    assert_eq!(compiled(&Counting::default(), |source| source), (Ok(()), 1));
+    let takes_a_name = |source| {
+        source
+            + "extern crate lab1_vocabulary as vocabulary;\n\
+                  extern crate self as lab1_vocabulary;\n\
+                  pub use vocabulary::*;\n"
+    };
+    assert_eq!(compiled(&Counting::default(), takes_a_name), (Ok(()), 1));
+}
+
+#[test]
+fn what_has_the_shims_name_is_compiled_in_two_crates() {
+    // The copy with the shim, the crate, and the shim.
+    assert_eq!(compiled(&Counting::default(), |source| source + "\nfn main() {}\n"), (Ok(()), 3));
+    let own_name = |source| source + "\nextern crate self as lab1;\nuse lab1::Lab as _;\n";
+    assert_eq!(compiled(&Counting::default(), own_name), (Ok(()), 1));
+}
+
+#[test]
+fn what_is_refused_at_home_is_refused() {
+    let is_private = |source: String| source.replace("pub struct Lab;", "struct Lab;");
+    let (said, _) = compiled(&Counting::default(), is_private);
+    assert!(said.expect_err("it is private").contains("private"));
+    let own_name = |source| source + "\npub use lab1::Lab as Same;\n";
+    let (said, _) = compiled(&Counting::default(), own_name);
+    assert!(said.expect_err("a crate does not know its name").contains("lab1"));
+    for dangling in ["/// Of what?\n", "#[allow(dead_code)]", "/** } */", "// {}\n/// }"] {
+        let (said, calls) = compiled(&Counting::default(), |source| source + dangling);
+        assert!(said.expect_err(dangling).contains("lib.rs"), "{dangling}");
+        assert_eq!(calls, 1, "{dangling}");
+    }
+    let comment = |source| source + "// The end.\n";
+    assert_eq!(compiled(&Counting::default(), comment), (Ok(()), 2));
+}
+
+#[test]
+fn who_is_stopped_is_not_tried_again() {
+    let stopping = Counting { is_stopped: true, ..Counting::default() };
+    let (said, calls) = compiled(&stopping, |source| source);
+    assert!(said.expect_err("it was stopped").contains("took too long"));
+    assert_eq!(calls, 1);
+}
