@@ -89,8 +89,10 @@ fn what_is_refused_at_home_is_refused() {
         assert!(said.expect_err(dangling).contains("lib.rs"), "{dangling}");
         assert_eq!(calls, 1, "{dangling}");
     }
-    let comment = |source| source + "// The end.\n";
-    assert_eq!(compiled(&Counting::default(), comment), (Ok(()), 2));
+    let remark = |source| source + "\n// The end.\n";
+    assert_eq!(compiled(&Counting::default(), remark), (Ok(()), 1));
+    let remark = |source: String| source.trim_end().to_owned() + " // The end.\n";
+    assert_eq!(compiled(&Counting::default(), remark), (Ok(()), 2));
 }
 
 #[test]

@@ -324,7 +324,10 @@ fn compiler_for(workspace: &Workspace, libraries: &Libraries, purpose: Purpose) 
 /// Whether a source file surely ends behind an item, and not with an attribute or a comment that would be taken to be
 /// of what is put behind it.
 fn ends_with_an_item(source: &str) -> bool {
-    let last = source.trim_end().lines().next_back().unwrap_or_default();
+    let is_remark =
+        |line: &str| line.starts_with("//") && !line.starts_with("///") && !line.starts_with("//!");
+    let mut lines = source.lines().rev().map(str::trim);
+    let last = lines.find(|line| !line.is_empty() && !is_remark(line)).unwrap_or_default();
     last.ends_with(['}', ';']) && !last.contains("//")
 }
 
