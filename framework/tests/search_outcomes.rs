@@ -280,35 +280,37 @@ mod without_end {
     #[test]
     fn a_number_that_grows_with_every_retransmission_is_named_before_the_search_gets_lost() {
         let report = report(u64::MAX, false, |search| search);
-        assert_eq!(report.outcome, Outcome::LimitReached(Limit::Endless(100)));
+        assert_eq!(report.outcome, Outcome::LimitReached(Limit::Endless(1_000)));
         assert!(report.statistics.states < 10_000, "{}", report.statistics.states);
         let (node, message, last) = endless(&report).expect("it says which node");
         assert_eq!((node.as_str(), message), ("sender", None));
-        assert!(last.contains("number: 1"), "{last}");
+        assert!(last.starts_with("Sender { to: keeper, number: "), "{last}");
     }
 
     #[test]
     fn a_node_that_keeps_every_copy_is_named_with_the_message() {
         let report = report(1, true, |search| search);
-        assert_eq!(report.outcome, Outcome::LimitReached(Limit::Endless(100)));
+        assert_eq!(report.outcome, Outcome::LimitReached(Limit::Endless(1_000)));
         let (node, message, _) = endless(&report).expect("it says which node");
         assert_eq!((node.as_str(), message), ("keeper", Some("0")));
     }
 
     #[test]
     fn a_long_way_round_is_not_taken_for_endless() {
-        // Deep enough to be looked at, and it comes to its end.
-        let report = report(90, false, |search| search);
-        assert_eq!(report.outcome, Outcome::Exhausted);
-        assert!(report.statistics.depth > 64, "{}", report.statistics.depth);
-        assert_eq!(endless(&report), None);
+        for last in [171, 700] {
+            let report = report(last, false, |search| search);
+            assert_eq!(report.outcome, Outcome::Exhausted, "{last} numbers");
+            // Every number, and each once more with all messages under way.
+            assert_eq!(report.statistics.depth as u64, 2 * (last - 1));
+            assert_eq!(endless(&report), None);
+        }
     }
 
     #[test]
     fn a_search_with_a_bound_of_its_own_goes_on() {
-        let deep = report(u64::MAX, false, |search| search.depth_max(150));
-        assert_eq!(deep.outcome, Outcome::LimitReached(Limit::Depth(150)));
-        let many = report(u64::MAX, false, |search| search.states_max(200).endless_too());
-        assert_eq!(many.outcome, Outcome::LimitReached(Limit::States(200)));
+        let deep = report(u64::MAX, false, |search| search.depth_max(1_500));
+        assert_eq!(deep.outcome, Outcome::LimitReached(Limit::Depth(1_500)));
+        let many = report(u64::MAX, false, |search| search.states_max(1_500).endless_too());
+        assert_eq!(many.outcome, Outcome::LimitReached(Limit::States(1_500)));
     }
 }

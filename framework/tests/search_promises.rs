@@ -137,10 +137,16 @@ fn a_handler_that_draws_is_named() {
     for threads in [1, 2] {
         let report = report(Fault::Random, 10, threads);
         let Outcome::Failed(failed) = &report.outcome else { panic!("{:?}", report.outcome) };
-        let StepFailure::NotDeterministic { first, second } = &failed.failure else {
+        let StepFailure::NotDeterministic { handler, first, second } = &failed.failure else {
             panic!("{:?}", failed.failure)
         };
+        assert_eq!(handler, "on_message with 10 from sender");
         assert_ne!(first, second);
+        // Only what differs, decoded.
+        for outcome in [first, second] {
+            assert!(outcome.starts_with("the state Adder { fault: Random, "), "{outcome}");
+            assert!(!outcome.contains("messages"), "{outcome}");
+        }
         assert_eq!((failed.node.as_str(), failed.path.len()), ("adder", 1));
     }
 }

@@ -201,7 +201,7 @@ fn leaving_out_orders_changes_nothing_else() {
         match reduced.outcome {
             Outcome::Exhausted => exhausted += 1,
             Outcome::GoalFound(_) | Outcome::Violated(_) => found += 1,
-            Outcome::LimitReached(_) | Outcome::Failed(_) => {}
+            Outcome::LimitReached(_) | Outcome::Failed(_) | Outcome::CannotStart(_) => {}
         }
         states += reduced.statistics.states;
         tried += reduced.statistics.tried;

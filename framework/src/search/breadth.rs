@@ -22,6 +22,7 @@ use std::time::Instant;
 
 use super::candidates::Claim;
 use super::checks::Verdict;
+use super::deadline::Deadline;
 use super::endless::{self, Schedule};
 use super::engine::Engine;
 use super::exact::ExactRows;
@@ -68,6 +69,7 @@ impl<'e, 's> Breadth<'e, 's> {
     ) -> Self {
         let width = engine.width;
         engine.exact = exact;
+        engine.sites.handlers.deadline = Deadline::after(limits.time);
         Self {
             engine,
             limits,
@@ -127,13 +129,18 @@ impl<'e, 's> Breadth<'e, 's> {
                     return outcome;
                 }
                 if self.frontier(self.depth + 1).len() == 0 {
-                    return Outcome::Exhausted;
+                    // A round that the deadline cut short may have had successors.
+                    let cut = self.engine.sites.handlers.deadline.has_passed();
+                    return self
+                        .engine
+                        .found_nothing(self.limits.time.filter(|_| cut).map(Limit::Time));
                 }
                 self.depth += 1;
                 self.taken = 0;
             }
             if let Some(limit) = self.limit_reached() {
-                return self.finish().unwrap_or(Outcome::LimitReached(limit));
+                let found = self.finish();
+                return found.unwrap_or_else(|| self.engine.found_nothing(Some(limit)));
             }
             if let Some(outcome) = self.go_on() {
                 return outcome;
@@ -152,7 +159,8 @@ impl<'e, 's> Breadth<'e, 's> {
         let rows = self.frontiers[self.depth % 2].pop_round()?;
         if self.is_endless(&rows) {
             let limit = Limit::Endless(endless::TIMES);
-            return Some(self.finish().unwrap_or(Outcome::LimitReached(limit)));
+            let found = self.finish();
+            return Some(found.unwrap_or_else(|| self.engine.found_nothing(Some(limit))));
         }
         let place = (self.depth, self.taken);
         self.round.begin(place, rows, self.engine.width);
@@ -180,7 +188,8 @@ impl<'e, 's> Breadth<'e, 's> {
         if self.limits.depth.is_some() || self.limits.endless_too {
             return false;
         }
-        if self.looks.is_due(self.seen() as u64, self.depth) {
+        let bytes = self.engine.sites.handlers.states.bytes_len() as u64;
+        if self.looks.is_due(self.seen() as u64, self.statistics.transitions + bytes) {
             self.engine.endless = endless::look(self.engine, rows, self.engine.width + 1);
         }
         self.engine.endless.is_some()
@@ -190,6 +199,10 @@ impl<'e, 's> Breadth<'e, 's> {
     /// search.
     fn finish(&mut self) -> Option<Outcome> {
         let Self { engine, before, visited, .. } = self;
+        if engine.sites.handlers.deadline.has_passed() {
+            // The round may not be complete.
+            return None;
+        }
         let mut seen = visited.len();
         if let Some(rows) = &mut self.exact {
             seen = rows.len();
@@ -255,7 +268,7 @@ impl<'e, 's> Breadth<'e, 's> {
         if let Some(bytes) = memory_bytes.filter(|&limit| self.statistics.peak_bytes >= limit) {
             return Some(Limit::Memory(bytes));
         }
-        time.filter(|&limit| self.started.elapsed() >= limit).map(Limit::Time)
+        time.filter(|_| self.engine.sites.handlers.deadline.is_over()).map(Limit::Time)
     }
 
     fn note_memory(&mut self) {

@@ -1,11 +1,10 @@
 //! Steps by hand: a chosen beginning from which a search goes on.
 
 use super::Search;
-use super::checks::Checks;
-use super::engine::Engine;
+use super::engine::{Engine, Setup, StartError};
 use super::path::{Path, PathEvent};
 use super::report::Failed;
-use super::state::State;
+use super::state::{PendingTimer, State};
 use crate::Address;
 use crate::worker::pure::PureSteps;
 
@@ -27,14 +26,12 @@ impl Search {
     /// # Panics
     /// When `steps` has another roster.
     pub fn by_hand<'s>(&'s self, steps: &'s dyn PureSteps) -> Result<ByHand<'s>, Box<Failed>> {
-        let engine = Engine::new(
-            &self.system,
-            steps,
-            self.monitor.as_deref(),
-            Checks::new(Vec::new()),
-            self.switches.clone(),
-            self.start.as_ref(),
-        )?;
+        let setup = Setup { monitor: None, properties: Vec::new(), ..self.setup(steps) };
+        let engine = match Engine::new(setup) {
+            Ok(engine) => engine,
+            Err(StartError::Failed(failed)) => return Err(failed),
+            Err(error @ StartError::UnknownCalls(_)) => panic!("without a monitor: {error}"),
+        };
         let path = self.start.as_ref().map(|state| state.path.clone()).unwrap_or_default();
         Ok(ByHand { row: engine.first.clone(), engine, path })
     }
@@ -74,10 +71,28 @@ impl ByHand<'_> {
         self.engine.state_of(&self.row, self.path.clone())
     }
 
+    /// Fires the first timer of a node, in the order in which they may fire, that `chosen` matches. Whether there
+    /// was one. Two timers of one value can be pending with different durations; `chosen` sees both.
+    ///
+    /// # Errors
+    /// When the handler fails.
+    pub fn fire_timer(
+        &mut self,
+        node: Address,
+        chosen: impl Fn(&PendingTimer) -> bool,
+    ) -> Result<bool, Box<Failed>> {
+        self.take(|event| match event {
+            PathEvent::Fire { node: at, timer, min_ns, max_ns } if *at == node => {
+                chosen(&PendingTimer { timer: timer.clone(), min_ns: *min_ns, max_ns: *max_ns })
+            }
+            _ => false,
+        })
+    }
+
     fn take(&mut self, is_chosen: impl Fn(&PathEvent) -> bool) -> Result<bool, Box<Failed>> {
         for ordinal in 0..self.engine.open(&self.row) {
-            let (member, cause) = self.engine.cause_of(&self.row, ordinal);
-            let event = self.engine.sites.handlers.path_event(member, cause);
+            let (member, event) = self.engine.event_of(&self.row, ordinal);
+            let event = self.engine.sites.handlers.path_event(member, event);
             if !is_chosen(&event) {
                 continue;
             }

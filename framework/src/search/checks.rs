@@ -83,7 +83,7 @@ impl Checks {
         self.properties[index].1.name()
     }
 
-    /// Looks at all sites met since the last call.
+    /// Looks at all sites met since the last call; or, if the deadline passes meanwhile, at some of them.
     pub(super) fn learn(&mut self, sites: &Sites<'_>, switches: &Switches) {
         if self.by_site == 0 {
             return;
@@ -95,6 +95,9 @@ impl Checks {
         let mut parts: Vec<_> =
             new.chunks_mut(LEARNT_AT_ONCE).zip((known..).step_by(LEARNT_AT_ONCE)).collect();
         parallel::for_each(&mut parts, |(part, first)| {
+            if sites.handlers.deadline.is_over() {
+                return;
+            }
             let mut row = vec![0; members];
             for (id, held) in (*first..).zip(part.iter_mut()) {
                 let member = sites.handlers.member_of(sites.get(id as u32).state);
@@ -164,6 +167,23 @@ impl Checks {
             }
         }
         Verdict::Open
+    }
+
+    /// The invariants that do not hold in a state, by their indices.
+    pub(super) fn broken(
+        &self,
+        sites: &Sites<'_>,
+        switches: &Switches,
+        nodes: &[u32],
+    ) -> Vec<(usize, Broken)> {
+        let invariants = self.properties.iter().enumerate();
+        invariants
+            .filter(|(_, (role, _))| *role == Role::Invariant)
+            .filter_map(|(index, (_, property))| {
+                let checked = property.check(&mut StateView::new(sites, switches, nodes));
+                Some((index, checked.err()?))
+            })
+            .collect()
     }
 
     pub(super) fn memory_bytes(&self) -> usize {

@@ -25,7 +25,7 @@ pub(super) struct Derived {
 /// A list that is made of others.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Recipe {
-    /// These timers after that one of them fired.
+    /// These timers after one of them, the first that equals this [`timers::Pending`] record, has fired.
     Fired(u32, u32),
     /// These timers after those were set.
     Set(u32, u32),
@@ -55,7 +55,7 @@ impl Derived {
             | Recipe::Joined(list, Lists::EMPTY)
             | Recipe::Joined(Lists::EMPTY, list)
             | Recipe::Inbox(list, Lists::EMPTY) => Some(list),
-            Recipe::Fired(timers, timer) => self.fired.get(timers, timer),
+            Recipe::Fired(timers, fired) => self.fired.get(timers, fired),
             Recipe::Set(timers, more) => self.set.get(timers, more),
             Recipe::Joined(messages, more) => self.joined.get(messages, more),
             Recipe::Inbox(inbox, more) => self.inboxes.get(inbox, more),
@@ -76,9 +76,9 @@ impl Derived {
     /// Works out what a recipe gives.
     pub(super) fn work_out(&mut self, recipe: Recipe, handlers: &mut Handlers<'_>) {
         match recipe {
-            Recipe::Fired(timers, timer) => {
-                let after = without_timer(handlers, timers, timer);
-                self.fired.insert(timers, timer, after);
+            Recipe::Fired(timers, fired) => {
+                let after = without_timer(handlers, timers, fired);
+                self.fired.insert(timers, fired, after);
             }
             Recipe::Set(timers, more) => {
                 let mut ids = handlers.lists.get(timers).to_vec();
@@ -138,30 +138,29 @@ pub(super) fn normalised(handlers: &mut Handlers<'_>, mut ids: Vec<u32>) -> u32 
     handlers.lists.intern(&ids)
 }
 
-fn without_timer(handlers: &mut Handlers<'_>, list: u32, timer: u32) -> u32 {
+fn without_timer(handlers: &mut Handlers<'_>, list: u32, fired: u32) -> u32 {
     let mut ids = handlers.lists.get(list).to_vec();
-    let timers: Vec<_> = ids.iter().map(|&id| handlers.pending.get(id)).collect();
-    let fired = (0..timers.len())
-        .find(|&index| timers[index].id == timer && timers::may_fire(&timers, index))
-        .expect("only a timer that may fire does");
-    ids.remove(fired);
+    let place = ids.iter().position(|&id| id == fired).expect("only a pending timer fires");
+    ids.remove(place);
     normalised(handlers, ids)
 }
 
 fn route(handlers: &mut Handlers<'_>, member: usize, sent: u32) -> Routed {
-    let sent = handlers.lists.get(sent).to_vec();
+    let mut sent = handlers.lists.get(sent).to_vec();
+    let receiver = |handlers: &Handlers<'_>, message: u32| handlers.ends(message).1;
+    sent.sort_unstable_by_key(|&message| (receiver(handlers, message), message));
     let mut own = Lists::EMPTY;
     let mut pairs = Vec::new();
-    for receiver in 0..handlers.steps.roster().len() {
-        let is_to_it = |&message: &u32| handlers.ends(message).1 == receiver;
-        let mut messages: Vec<u32> = sent.iter().copied().filter(is_to_it).collect();
-        messages.sort_unstable();
-        if receiver == member {
-            own = handlers.lists.intern(&messages);
-        } else if let [message] = messages[..] {
-            pairs.extend([receiver as u32, message | SINGLE]);
-        } else if !messages.is_empty() {
-            pairs.extend([receiver as u32, handlers.lists.intern(&messages)]);
+    let same = |one: &u32, other: &u32| receiver(handlers, *one) == receiver(handlers, *other);
+    let groups: Vec<&[u32]> = sent.chunk_by(same).collect();
+    for messages in groups {
+        let to = receiver(handlers, messages[0]);
+        if to == member {
+            own = handlers.lists.intern(messages);
+        } else if let [message] = *messages {
+            pairs.extend([to as u32, message | SINGLE]);
+        } else {
+            pairs.extend([to as u32, handlers.lists.intern(messages)]);
         }
     }
     Routed { own, others: handlers.lists.intern(&pairs) }

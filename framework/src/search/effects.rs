@@ -6,7 +6,7 @@
 //! thread, in the order of the sites and their events, so that ids do not depend on the threads.
 
 use super::derived::Recipe;
-use super::handlers::{Cause, Known};
+use super::handlers::{Cause, Known, LocalEvent};
 use super::intern::Lists;
 use super::sites::{Site, SiteStep, Sites};
 use super::work::WorkGap;
@@ -18,6 +18,21 @@ const SITES_AT_ONCE: usize = 1 << 12;
 
 /// Sites whose effects one thread looks up before it takes others.
 const SITES_PER_PART: usize = 1 << 7;
+
+/// So many calls and returns of one event are found out in batches with those of other sites, which are then
+/// looked up from their beginning again. Behind them, an event is followed on its own.
+const CALLS_IN_BATCHES: usize = 16;
+
+/// How far an event at a site has been followed.
+#[derive(Clone, Copy)]
+struct Progress {
+    /// The site so far, without the messages that are sent.
+    site: Site,
+    /// The list of messages sent so far.
+    sent: u32,
+    /// What is to be handled next, if anything is.
+    next: Option<Cause>,
+}
 
 /// What one event at a site leads to.
 #[derive(Clone, Copy, Debug)]
@@ -56,8 +71,8 @@ impl From<Recipe> for Gap {
 pub(super) struct Drafts {
     /// For each site, how many events there are in `effects`, and whether those are all its events.
     sites: Vec<(u32, bool)>,
-    effects: Vec<(Cause, Result<Effect, Gap>)>,
-    causes: Vec<Cause>,
+    effects: Vec<(LocalEvent, Result<Effect, Gap>)>,
+    events: Vec<LocalEvent>,
     known: Vec<Known>,
     calls: Vec<u32>,
 }
@@ -75,14 +90,14 @@ impl Drafts {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.effects.capacity() * size_of::<(Cause, Result<Effect, Gap>)>()
+        self.effects.capacity() * size_of::<(LocalEvent, Result<Effect, Gap>)>()
     }
 }
 
 impl Sites<'_> {
     /// Works out the steps of sites, none of them twice.
     pub(super) fn open_all(&mut self, mut sites: Vec<u32>) {
-        while !sites.is_empty() {
+        while !sites.is_empty() && !self.handlers.deadline.has_passed() {
             let mut later = Vec::new();
             for some in sites.chunks(SITES_AT_ONCE) {
                 self.open(some, &mut later);
@@ -120,16 +135,19 @@ impl Sites<'_> {
 
     /// Looks up what the events of a site do; or, if some handlers have not been asked, which ones.
     fn draft(&self, id: u32, drafts: &mut Drafts) {
-        let Drafts { sites, effects, causes, known, calls } = drafts;
+        let Drafts { sites, effects, events, known, calls } = drafts;
         let before = effects.len();
-        self.causes(id, causes);
+        self.events(id, events);
         let state = self.get(id).state;
         known.clear();
-        known.extend(causes.iter().map(|&cause| self.handlers.look_up(state, cause)));
+        known.extend(events.iter().map(|&event| {
+            let cause = self.handlers.cause(event);
+            self.handlers.look_up(state, cause)
+        }));
         let is_all = !known.iter().any(|known| matches!(known, Known::Unknown));
-        for (&cause, &known) in causes.iter().zip(&*known) {
+        for (&event, &known) in events.iter().zip(&*known) {
             if is_all || matches!(known, Known::Unknown) {
-                effects.push((cause, self.look_up(id, cause, known, calls)));
+                effects.push((event, self.look_up(id, event, known, calls)));
             }
         }
         sites.push(((effects.len() - before) as u32, is_all));
@@ -140,23 +158,19 @@ impl Sites<'_> {
     fn settle(
         &mut self,
         id: u32,
-        effects: &[(Cause, Result<Effect, Gap>)],
+        effects: &[(LocalEvent, Result<Effect, Gap>)],
         mut is_all: bool,
     ) -> bool {
         let mut steps = std::mem::take(&mut self.scratch);
         steps.clear();
         let mut quiet = 0;
-        for &(cause, ref effect) in effects {
+        for (event, effect) in effects {
             let effect = match *effect {
                 Ok(effect) => effect,
                 Err(Gap::Site { site, sends, calls }) => {
                     Effect::Step(SiteStep { site: self.intern(site), sends, calls })
                 }
-                Err(Gap::Handler(state, cause)) => {
-                    self.handlers.want(state, cause);
-                    Effect::Unknown
-                }
-                Err(_) => self.effect(id, cause),
+                Err(_) => self.effect(id, *event),
             };
             match effect {
                 Effect::Quiet => quiet += 1,
@@ -171,20 +185,24 @@ impl Sites<'_> {
         is_all
     }
 
-    /// What an event does at a site: the handler, and whatever the worker does at once with a
-    /// result.
-    pub(super) fn effect(&mut self, id: u32, cause: Cause) -> Effect {
+    /// What an event does at a site: the handler, and the commands that the client answers before the event is
+    /// over.
+    pub(super) fn effect(&mut self, id: u32, event: LocalEvent) -> Effect {
         let mut calls = Vec::new();
+        let mut progress = None;
         loop {
-            let known = self.handlers.look_up(self.get(id).state, cause);
-            let gap = match self.look_up(id, cause, known, &mut calls) {
+            let gap = match self.go_on(id, event, None, &mut progress, &mut calls) {
                 Ok(effect) => return effect,
                 Err(gap) => gap,
             };
             match gap {
                 Gap::Handler(state, cause) => {
                     self.handlers.want(state, cause);
-                    return Effect::Unknown;
+                    // One command at a time in a batch with others, as long as there are few.
+                    if calls.len() < CALLS_IN_BATCHES || self.handlers.deadline.is_over() {
+                        return Effect::Unknown;
+                    }
+                    self.handlers.run_wanted();
                 }
                 Gap::List(recipe) => self.derived.work_out(recipe, &mut self.handlers),
                 Gap::Work(member, gap) => self.work.fill(member, gap, &mut self.handlers),
@@ -196,47 +214,70 @@ impl Sites<'_> {
         }
     }
 
-    /// What an event does at a site, as far as it was worked out before. `known` is what its handler
-    /// does there; `calls` is left with the calls and returns.
+    /// What an event does at a site, as far as it was worked out before. `known` is what its handler does there;
+    /// `calls` is room for the calls and returns.
     fn look_up(
         &self,
         id: u32,
-        cause: Cause,
+        event: LocalEvent,
         known: Known,
+        calls: &mut Vec<u32>,
+    ) -> Result<Effect, Gap> {
+        self.go_on(id, event, Some(known), &mut None, calls)
+    }
+
+    /// Follows an event at a site, from where it was left when something was not found. `known` is what its own
+    /// handler does, if that has been looked up. `calls` gets the client with its calls and returns; while the
+    /// event is under way, they are as they were left.
+    fn go_on(
+        &self,
+        id: u32,
+        event: LocalEvent,
+        mut known: Option<Known>,
+        progress: &mut Option<Progress>,
         calls: &mut Vec<u32>,
     ) -> Result<Effect, Gap> {
         let before = self.get(id);
         let member = self.handlers.member_of(before.state);
-        let mut site = before;
-        calls.clear();
-        if let Cause::Fire(timer) = cause {
-            site.timers = self.derived.get(Recipe::Fired(site.timers, timer))?;
-        }
-        let (mut known, mut cause) = (known, cause);
-        let mut sent = Lists::EMPTY;
-        loop {
+        let mut now = match *progress {
+            Some(progress) => progress,
+            None => {
+                calls.clear();
+                calls.push(member as u32);
+                let mut site = before;
+                if let LocalEvent::Fire(pending) = event {
+                    site.timers = self.derived.get(Recipe::Fired(site.timers, pending))?;
+                }
+                Progress { site, sent: Lists::EMPTY, next: Some(self.handlers.cause(event)) }
+            }
+        };
+        while let Some(cause) = now.next {
+            *progress = Some(now);
+            let known =
+                known.take().unwrap_or_else(|| self.handlers.look_up(now.site.state, cause));
             let handled = match known {
                 Known::Handled(handled) => handled,
                 Known::Failed(failure) => return Ok(Effect::Step(SiteStep::failing(failure))),
-                Known::Unknown => return Err(Gap::Handler(site.state, cause)),
+                Known::Unknown => return Err(Gap::Handler(now.site.state, cause)),
             };
-            site.state = handled.state;
-            site.timers = self.derived.get(Recipe::Set(site.timers, handled.set))?;
-            sent = self.derived.get(Recipe::Joined(sent, handled.sent))?;
-            let next = self
-                .work
-                .advance(member, &mut site.worker, handled.result, calls)
-                .map_err(|gap| Gap::Work(member, gap))?;
-            let Some(command) = next else { break };
-            cause = Cause::Command(command);
-            known = self.handlers.look_up(site.state, cause);
+            now.site.state = handled.state;
+            now.site.timers = self.derived.get(Recipe::Set(now.site.timers, handled.set))?;
+            now.sent = self.derived.get(Recipe::Joined(now.sent, handled.sent))?;
+            let given = calls.len();
+            let next = self.work.advance(member, &mut now.site.worker, handled.result, calls);
+            let next = next.map_err(|gap| {
+                calls.truncate(given);
+                Gap::Work(member, gap)
+            })?;
+            now.next = next.map(Cause::Command);
         }
-        let calls_list = if self.with_calls && !calls.is_empty() {
-            calls.insert(0, member as u32);
+        *progress = Some(now);
+        let calls_list = if self.with_calls && calls.len() > 1 {
             self.handlers.lists.find(calls).ok_or(Gap::Calls)?
         } else {
             Lists::EMPTY
         };
+        let Progress { mut site, sent, .. } = now;
         let routed = self.derived.routed(member, sent)?;
         site.inbox = self.derived.get(Recipe::Inbox(site.inbox, routed.own))?;
         let sends = routed.others;

@@ -1,32 +1,33 @@
-//! Endless spaces, noticed early: a node that becomes something new each time the same thing happens to it.
+//! Spaces that look endless: a node that becomes something new each time the same thing happens to it.
 //!
 //! A message stays in the network and may arrive any number of times; a timer that is set again may fire
 //! any number of times. So whoever counts its retransmissions, or keeps every copy that it gets, has no end
 //! of states, and no search will ever have seen them all. Breadth-first it would take the search long to
 //! get there: it goes one such step a level, with everything else that can happen beside it. Here one node
 //! by itself goes straight on: the same message is delivered to it again and again, or its oldest timer
-//! fires again and again. If it is in a state that it was not in before [`TIMES`] times in a row, it is taken
-//! for endless.
+//! fires again and again. If it is in a state that it was not in before [`TIMES`] times in a row, the search
+//! stops and says so. That is no proof that there is no end: a counter that begins again behind a million looks
+//! the same. So a small space is searched to its end before anybody looks ([`STATES`], [`WORK`]).
 //!
 //! All that is tried are steps that the search itself would take from a state that it was about to follow,
-//! so what is said is true of the submission. Nothing of it is kept in the search's tables: counts and paths
+//! so what is said was seen. Nothing of it is kept in the search's tables: counts and paths
 //! are those of a search that has not looked.
 
 use std::collections::HashSet;
 
 use super::engine::Engine;
-use super::handlers::{Cause, Handlers, NONE};
+use super::handlers::{Cause, Handlers, LocalEvent, NONE};
 use super::intern::Lists;
 use super::report::Hint;
 use super::sites::Site;
 use super::timers::{self, Pending};
 use super::work::Work;
 use crate::Address;
-use crate::worker::pure::{Answers, Batch, Request};
+use crate::worker::pure::{Answers, Batch, Request, legible};
 use crate::worker::{EncodedEffect, Event, Payload};
 
 /// How often in a row a node must become something new.
-pub(super) const TIMES: usize = 100;
+pub(super) const TIMES: usize = 1_000;
 
 /// How many of the states about to be followed are looked at.
 const ROWS: usize = 64;
@@ -38,30 +39,31 @@ const TIMES_ALL: usize = 8;
 const FOLLOWED: usize = 4;
 
 /// Looks are taken when a search has seen this many states, and whenever that has doubled.
-const STATES: u64 = 1 << 12;
+const STATES: u64 = 1 << 14;
 
-/// And when it is this deep, and whenever that has doubled: what is endless and alone has few states.
-const DEPTH: usize = 64;
+/// And when the events that it has met and the bytes of the nodes' states come to this, and whenever that has
+/// doubled: a node that grows by itself has few states, but large ones, or ever more that can happen in each.
+const WORK: u64 = 1 << 20;
 
 /// When the next look is due.
 pub(super) struct Schedule {
     states: u64,
-    depth: usize,
+    work: u64,
 }
 
 impl Schedule {
     pub(super) fn new() -> Self {
-        Self { states: STATES, depth: DEPTH }
+        Self { states: STATES, work: WORK }
     }
 
-    /// Whether a look is due now.
-    pub(super) fn is_due(&mut self, states: u64, depth: usize) -> bool {
-        let due = states >= self.states || depth >= self.depth;
+    /// Whether a look is due after this many states and this much work.
+    pub(super) fn is_due(&mut self, states: u64, work: u64) -> bool {
+        let due = states >= self.states || work >= self.work;
         while states >= self.states {
             self.states *= 2;
         }
-        while depth >= self.depth {
-            self.depth *= 2;
+        while work >= self.work {
+            self.work *= 2;
         }
         due
     }
@@ -122,24 +124,24 @@ fn tracks(engine: &Engine<'_>, rows: &[u32], stride: usize) -> Vec<Track> {
     let apart = count.div_ceil(ROWS).max(1);
     let mut looked_at = HashSet::new();
     let mut tracks = Vec::new();
-    let mut causes = Vec::new();
+    let mut events = Vec::new();
     for row in rows.chunks_exact(stride).step_by(apart) {
         for &site in engine.nodes(&row[..engine.width]) {
             if !looked_at.insert(site) {
                 continue;
             }
-            engine.sites.causes(site, &mut causes);
+            engine.sites.events(site, &mut events);
             let site = engine.sites.get(site);
             let mut has_fired = false;
-            for &cause in &causes {
-                if is_known_to_rest(&engine.sites.handlers, site, cause) {
+            for &event in &events {
+                if is_known_to_rest(&engine.sites.handlers, site, event) {
                     continue;
                 }
                 // Timers are listed with the oldest first.
-                if matches!(cause, Cause::Fire(_)) && std::mem::replace(&mut has_fired, true) {
+                if matches!(event, LocalEvent::Fire(_)) && std::mem::replace(&mut has_fired, true) {
                     continue;
                 }
-                tracks.push(Track::new(engine, site, cause));
+                tracks.push(Track::new(engine, site, event));
             }
         }
     }
@@ -148,11 +150,12 @@ fn tracks(engine: &Engine<'_>, rows: &[u32], stride: usize) -> Vec<Track> {
 
 /// Whether the search's tables have it that a message, delivered again and again, soon changes nothing
 /// more. Mostly they do: no handler has to be asked.
-fn is_known_to_rest(handlers: &Handlers<'_>, site: Site, cause: Cause) -> bool {
+fn is_known_to_rest(handlers: &Handlers<'_>, site: Site, event: LocalEvent) -> bool {
     let mut state = site.state;
     for _ in 0..TIMES_ALL {
-        match (cause, handlers.peek(state, cause)) {
-            (Cause::Deliver(_), Some(handled)) if handled.set == Lists::EMPTY => {
+        let LocalEvent::Deliver(message) = event else { return false };
+        match handlers.peek(state, Cause::Deliver(message)) {
+            Some(handled) if handled.set == Lists::EMPTY => {
                 let gave_result = Work::is_waiting(site.worker) && handled.result != NONE;
                 if gave_result || handled.state == state {
                     return true;
@@ -166,10 +169,10 @@ fn is_known_to_rest(handlers: &Handlers<'_>, site: Site, cause: Cause) -> bool {
 }
 
 impl Track {
-    fn new(engine: &Engine<'_>, site: Site, cause: Cause) -> Self {
+    fn new(engine: &Engine<'_>, site: Site, event: LocalEvent) -> Self {
         let handlers = &engine.sites.handlers;
-        let message = match cause {
-            Cause::Deliver(message) => Some((
+        let message = match event {
+            LocalEvent::Deliver(message) => Some((
                 handlers.address(handlers.ends(message).0),
                 handlers.messages.bytes(message).to_vec(),
             )),
@@ -242,10 +245,8 @@ impl Track {
 
     fn hint(&self, engine: &Engine<'_>) -> Hint {
         let handlers = &engine.sites.handlers;
-        let show = |what, bytes: &[u8]| {
-            let shown = handlers.steps.show(self.member, what, bytes, false);
-            shown.unwrap_or_else(|failure| format!("<not readable: {failure}>"))
-        };
+        let show =
+            |what, bytes: &[u8]| legible(handlers.steps.show(self.member, what, bytes, false));
         Hint::Endless {
             node: handlers.address(self.member),
             message: self.message.as_ref().map(|(_, message)| show(Payload::Message, message)),

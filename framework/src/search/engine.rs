@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use super::checks::{Checks, Verdict};
+use super::checks::{Checks, Role, Verdict};
 use super::derived;
 use super::effects::Effect;
 use super::expand::{Expander, Missing};
-use super::handlers::{Cause, Handlers};
+use super::handlers::{Cause, Handlers, LocalEvent};
 use super::intern::Lists;
-use super::monitor::{Monitor, Watch};
+use super::monitor::{Monitor, Watch, Watched};
 use super::path::{Path, PathEvent};
 use super::recall::Recall;
-use super::report::{Failed, Found, Hint, Outcome, Statistics};
+use super::report::{Failed, Found, Hint, Limit, Outcome, Statistics};
+use super::rewatch;
 use super::settings::Switches;
 use super::sites::{Site, SiteStep, Sites};
 use super::state::{NodeState, PendingTimer, Sent, State};
@@ -19,8 +20,9 @@ use super::system::System;
 use super::timers::Pending;
 use super::view::broken_run;
 use super::work::{IDLE, Work};
+use crate::property::{Property, Violation};
 use crate::worker::Payload;
-use crate::worker::pure::{PureSteps, StepFailure};
+use crate::worker::pure::{PureSteps, StepFailure, legible};
 
 /// The tables of a search.
 pub(super) struct Engine<'s> {
@@ -50,24 +52,49 @@ pub(super) enum Ending {
     Failure(u32),
 }
 
+/// What tables are made for.
+#[derive(Clone)]
+pub(super) struct Setup<'s> {
+    pub(super) system: &'s System,
+    pub(super) steps: &'s dyn PureSteps,
+    pub(super) monitor: Option<&'s dyn Monitor>,
+    pub(super) properties: Vec<(Role, Property)>,
+    pub(super) switches: Switches,
+    /// The state that the first row is; without one, nodes start.
+    pub(super) start: Option<&'s State>,
+    /// The most commands that a client is given in one event.
+    pub(super) commands_at_once: usize,
+}
+
+/// Why there is no first row.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StartError {
+    /// A node failed as it started.
+    #[error("{} {}", .0.node, .0.failure)]
+    Failed(Box<Failed>),
+    /// What the monitor has to know of the run before the first row is not known.
+    #[error(
+        "the monitor does not know the calls and returns that led to the state to start from: {0}"
+    )]
+    UnknownCalls(String),
+}
+
 impl<'s> Engine<'s> {
-    /// Tables for searching `system`, and the first row: that of `start`, or of nodes that have just
-    /// started.
+    /// Tables for a search, and the first row.
     ///
     /// # Errors
-    /// When a node fails as it starts.
-    pub(super) fn new(
-        system: &System,
-        steps: &'s dyn PureSteps,
-        monitor: Option<&'s dyn Monitor>,
-        checks: Checks,
-        switches: Switches,
-        start: Option<&State>,
-    ) -> Result<Self, Box<Failed>> {
+    /// When a node fails as it starts, or the monitor's first state cannot be known.
+    pub(super) fn new(setup: Setup<'s>) -> Result<Self, StartError> {
+        let watched = match (setup.monitor, setup.start) {
+            (Some(_), Some(start)) => Some(rewatch::watched(&setup, start)?),
+            _ => None,
+        };
+        let Setup { system, steps, monitor, properties, switches, start, commands_at_once } = setup;
+        let checks = Checks::new(properties);
         assert_eq!(steps.roster(), system.roster(), "steps are of the nodes of the system");
         let switches = Arc::new(switches);
         let addresses = system.members.iter().map(|member| member.address).collect();
-        let work = Work::new(system.work.clone(), addresses, system.seed);
+        let work = Work::new(system.work.clone(), addresses, system.seed, commands_at_once);
         let sites =
             Sites::new(Handlers::new(steps), work, Arc::clone(&switches), monitor.is_some());
         let watch = monitor.map(Watch::new);
@@ -84,8 +111,8 @@ impl<'s> Engine<'s> {
             endless: None,
         };
         engine.first = match start {
-            Some(state) => engine.row_of(state),
-            None => engine.start()?,
+            Some(state) => engine.row_of(state, watched),
+            None => engine.start().map_err(StartError::Failed)?,
         };
         engine.checks.learn(&engine.sites, &engine.switches);
         Ok(engine)
@@ -95,7 +122,7 @@ impl<'s> Engine<'s> {
         Expander { sites: &self.sites, watch: self.watch.as_ref(), exact: self.exact }
     }
 
-    /// Works out what is missing.
+    /// Works out what is missing; or, if the deadline passes meanwhile, some of it.
     pub(super) fn resolve(&mut self, missing: &Missing) {
         self.sites.resolve(&missing.sites, &missing.arrivals);
         if let Some(watch) = &mut self.watch {
@@ -145,7 +172,7 @@ impl<'s> Engine<'s> {
             let state = self.sites.handlers.states.intern(member as u64, &made);
             let site = Site { state, timers: Lists::EMPTY, worker: IDLE, inbox: Lists::EMPTY };
             let site = self.sites.intern(site);
-            match self.effect(site, Cause::Init) {
+            match self.effect(site, LocalEvent::Start) {
                 None => row.push(site),
                 Some(step) if step.site == super::handlers::NONE => {
                     let failure = self.sites.handlers.failures[step.sends as usize].clone();
@@ -184,9 +211,9 @@ impl<'s> Engine<'s> {
         &mut self,
         row: &mut [u32],
         member: usize,
-        cause: Cause,
+        event: LocalEvent,
     ) -> Result<(), StepFailure> {
-        let Some(step) = self.effect(row[member], cause) else { return Ok(()) };
+        let Some(step) = self.effect(row[member], event) else { return Ok(()) };
         self.apply(row, member, step)
             .map_err(|failure| self.sites.handlers.failures[failure as usize].clone())
     }
@@ -240,11 +267,11 @@ impl<'s> Engine<'s> {
     fn ordinal_of(&mut self, row: &[u32], event: &PathEvent) -> Option<u32> {
         let node = self.sites.handlers.member_at(event.node())?;
         let mut ordinal: usize = row[..node].iter().map(|&site| self.sites.steps(site).len()).sum();
-        let mut causes = Vec::new();
-        self.sites.causes(row[node], &mut causes);
-        for cause in causes {
-            let is_step = matches!(self.sites.effect(row[node], cause), Effect::Step(_));
-            if self.sites.handlers.path_event(node, cause) == *event {
+        let mut events = Vec::new();
+        self.sites.events(row[node], &mut events);
+        for local in events {
+            let is_step = matches!(self.sites.effect(row[node], local), Effect::Step(_));
+            if self.sites.handlers.path_event(node, local) == *event {
                 return is_step.then_some(ordinal as u32);
             }
             ordinal += usize::from(is_step);
@@ -281,9 +308,9 @@ impl<'s> Engine<'s> {
     }
 
     /// The step that an event at a site is; `None` when it changes nothing.
-    fn effect(&mut self, site: u32, cause: Cause) -> Option<SiteStep> {
+    fn effect(&mut self, site: u32, event: LocalEvent) -> Option<SiteStep> {
         loop {
-            match self.sites.effect(site, cause) {
+            match self.sites.effect(site, event) {
                 Effect::Quiet => return None,
                 Effect::Step(step) => return Some(step),
                 Effect::Unknown => self.sites.handlers.run_wanted(),
@@ -292,7 +319,7 @@ impl<'s> Engine<'s> {
     }
 
     /// The row of a state.
-    fn row_of(&mut self, state: &State) -> Vec<u32> {
+    fn row_of(&mut self, state: &State, watched: Option<Watched>) -> Vec<u32> {
         let mut row = Vec::new();
         let handlers = &mut self.sites.handlers;
         let mut inboxes = Vec::new();
@@ -330,10 +357,19 @@ impl<'s> Engine<'s> {
             let timers = derived::normalised(&mut self.sites.handlers, timers);
             row.push(self.sites.intern(Site { state: id, timers, worker, inbox }));
         }
-        if let Some(watch) = &mut self.watch {
-            row.push(state.monitor.as_ref().map_or(0, |bytes| watch.intern(bytes)));
+        if let (Some(watch), Some(watched)) = (&mut self.watch, watched) {
+            row.push(watch.intern(watched));
         }
         row
+    }
+
+    /// The state of the monitor in a row.
+    ///
+    /// # Panics
+    /// When there is no monitor.
+    pub(super) fn watched(&self, row: &[u32]) -> Watched {
+        let watch = self.watch.as_ref().expect("a monitor");
+        watch.watched(*row.last().expect("a row with a monitor ends in its state"))
     }
 
     /// A row as a value, reached by `path`.
@@ -368,11 +404,7 @@ impl<'s> Engine<'s> {
                 }
             })
             .collect();
-        let monitor = self.watch.as_ref().and_then(|watch| {
-            let state = *row.last()?;
-            watch.broken(state).is_none().then(|| watch.state(state).to_vec())
-        });
-        State { nodes, monitor, path }
+        State { nodes, path }
     }
 
     /// The path behind steps from the first row, given by their ordinals.
@@ -380,8 +412,8 @@ impl<'s> Engine<'s> {
         let mut path = self.before.clone();
         let mut row = self.first.clone();
         for &ordinal in ordinals {
-            let (node, cause) = self.cause_of(&row, ordinal);
-            path.events.push(self.sites.handlers.path_event(node, cause));
+            let (node, event) = self.event_of(&row, ordinal);
+            path.events.push(self.sites.handlers.path_event(node, event));
             let (node, step) = self.expander().step_of(&row, ordinal);
             if step.site != super::handlers::NONE {
                 let mut next = Vec::new();
@@ -392,25 +424,26 @@ impl<'s> Engine<'s> {
         path
     }
 
-    /// The path behind events from the first row, given by their nodes and causes.
-    pub(super) fn path_of(&self, events: &[(usize, Cause)]) -> Path {
+    /// The path behind events from the first row, each with its node.
+    pub(super) fn path_of(&self, events: &[(usize, LocalEvent)]) -> Path {
         let mut path = self.before.clone();
-        let event = |&(node, cause): &(usize, Cause)| self.sites.handlers.path_event(node, cause);
-        path.events.extend(events.iter().map(event));
+        let events =
+            events.iter().map(|&(node, event)| self.sites.handlers.path_event(node, event));
+        path.events.extend(events);
         path
     }
 
     /// The node and the event behind a step of an expanded row.
-    pub(super) fn cause_of(&mut self, row: &[u32], ordinal: u32) -> (usize, Cause) {
+    pub(super) fn event_of(&mut self, row: &[u32], ordinal: u32) -> (usize, LocalEvent) {
         let (node, _) = self.expander().step_of(row, ordinal);
         let before: usize = row[..node].iter().map(|&site| self.sites.steps(site).len()).sum();
         let mut place = ordinal as usize - before;
-        let mut causes = Vec::new();
-        self.sites.causes(row[node], &mut causes);
-        for cause in causes {
-            if matches!(self.sites.effect(row[node], cause), Effect::Step(_)) {
+        let mut events = Vec::new();
+        self.sites.events(row[node], &mut events);
+        for event in events {
+            if matches!(self.sites.effect(row[node], event), Effect::Step(_)) {
                 if place == 0 {
-                    return (node, cause);
+                    return (node, event);
                 }
                 place -= 1;
             }
@@ -437,6 +470,7 @@ impl<'s> Engine<'s> {
                 Outcome::Violated(Box::new(Found {
                     property: watch.name().to_owned(),
                     broken: broken_run(Some(watch), &row).cloned(),
+                    also_broken: self.also_broken(&row, None),
                     state: self.state_of(&row, path),
                 }))
             }
@@ -444,17 +478,41 @@ impl<'s> Engine<'s> {
                 Outcome::Violated(Box::new(Found {
                     property: self.checks.name(index).to_owned(),
                     broken: Some(broken),
+                    also_broken: self.also_broken(&row, Some(index)),
                     state: self.state_of(&row, path),
                 }))
             }
             Ending::Row(row, Verdict::Goal(index)) => Outcome::GoalFound(Box::new(Found {
                 property: self.checks.name(index).to_owned(),
                 broken: None,
+                also_broken: Vec::new(),
                 state: self.state_of(&row, path),
             })),
             Ending::Row(_, Verdict::Open | Verdict::Pruned) => {
                 panic!("a search does not end in a state that is neither goal nor violation")
             }
+        }
+    }
+
+    /// The violations of other invariants than this one in a row.
+    fn also_broken(&self, row: &[u32], reported: Option<usize>) -> Vec<Violation> {
+        let broken = self.checks.broken(&self.sites, &self.switches, self.nodes(row));
+        let others = broken.into_iter().filter(|&(index, _)| Some(index) != reported);
+        others
+            .map(|(index, broken)| Violation::of(self.checks.name(index).to_owned(), broken))
+            .collect()
+    }
+
+    /// The outcome of a search that has found nothing, at this limit if it met one.
+    pub(super) fn found_nothing(&self, limit: Option<Limit>) -> Outcome {
+        let at_once = self.sites.work.limit_met();
+        match (limit, at_once) {
+            // A bound that the search was given must not hide one that it was not given.
+            (None | Some(Limit::Depth(_) | Limit::States(_) | Limit::Probes(_)), Some(at_once)) => {
+                Outcome::LimitReached(at_once)
+            }
+            (Some(limit), _) => Outcome::LimitReached(limit),
+            (None, None) => Outcome::Exhausted,
         }
     }
 
@@ -486,10 +544,7 @@ impl<'s> Engine<'s> {
             .min();
         if let Some((state, Cause::Deliver(message), once, twice)) = again {
             let member = handlers.member_of(state);
-            let show = |what, bytes| {
-                let shown = handlers.steps.show(member, what, bytes, false);
-                shown.unwrap_or_else(|failure| format!("<not readable: {failure}>"))
-            };
+            let show = |what, bytes| legible(handlers.steps.show(member, what, bytes, false));
             hints.push(Hint::NotIdempotent {
                 node: handlers.address(member),
                 message: show(Payload::Message, handlers.messages.bytes(message)),

@@ -1,5 +1,10 @@
 //! Memoised handlers: each distinct (state, event) is handled once, in batches.
 
+use std::time::{Duration, Instant};
+
+use rustc_hash::FxHashMap;
+
+use super::deadline::Deadline;
 use super::intern::{Blobs, Lists, Records};
 use super::pairs::Pairs;
 use super::path::PathEvent;
@@ -11,13 +16,17 @@ use crate::{Address, parallel};
 /// The most requests in one batch: the memory that answers need is bounded by it.
 const BATCH: usize = 1 << 14;
 
+/// The requests in the first batch when there is a deadline: nobody knows yet how long a handler takes.
+const BATCH_BEFORE_DEADLINE: usize = 1 << 6;
+
 /// Answers that one thread looks up before it takes others.
 const STEPS_PER_PART: usize = 1 << 8;
 
 /// What stands for "none" where an id could stand.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// An event of a node, by ids.
+/// What a handler is called with, by ids. What it does depends on this and on the node's state, and on nothing
+/// else: not on how long a timer was set for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Cause {
     /// The node starts.
@@ -53,6 +62,18 @@ impl Cause {
     }
 }
 
+/// An event at one node, by ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum LocalEvent {
+    /// The node starts. A search does not choose this: it happens before the first state.
+    Start,
+    /// The message of this id is delivered.
+    Deliver(u32),
+    /// The pending timer of this id (of a [`Pending`] record) fires. Timers of one value that were set for
+    /// different durations are different timers: which of them fires decides which are still pending.
+    Fire(u32),
+}
+
 /// What a handler did, by ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Handled {
@@ -85,6 +106,8 @@ fn pair(high: u32, low: u32) -> u64 {
 /// The values that handlers take and leave, and what each handler did with them.
 pub(super) struct Handlers<'s> {
     pub(super) steps: &'s dyn PureSteps,
+    /// The member at each address. Its order is never looked at.
+    members: FxHashMap<Address, usize>,
     /// States of nodes; the tag is the member.
     pub(super) states: Blobs,
     /// Messages; the tag is the sender and the receiver, see [`Handlers::ends`].
@@ -106,6 +129,9 @@ pub(super) struct Handlers<'s> {
     wanted: Vec<(u32, Cause)>,
     batch: Batch,
     answers: Answers,
+    pub(super) deadline: Deadline,
+    /// How many requests go into one batch while there is a deadline.
+    batch_len: usize,
 }
 
 /// The highest values of `known` do not name a `Handled`.
@@ -115,6 +141,12 @@ impl<'s> Handlers<'s> {
     pub(super) fn new(steps: &'s dyn PureSteps) -> Self {
         Self {
             steps,
+            members: steps
+                .roster()
+                .iter()
+                .zip(0..)
+                .map(|(member, at)| (member.address, at))
+                .collect(),
             states: Blobs::default(),
             messages: Blobs::default(),
             timers: Blobs::default(),
@@ -130,6 +162,8 @@ impl<'s> Handlers<'s> {
             wanted: Vec::new(),
             batch: Batch::new(),
             answers: Answers::new(),
+            deadline: Deadline::default(),
+            batch_len: BATCH_BEFORE_DEADLINE,
         }
     }
 
@@ -157,13 +191,17 @@ impl<'s> Handlers<'s> {
         (index < FAILED).then(|| self.handled[index as usize])
     }
 
-    /// Asks for everything that was noted.
+    /// Asks for everything that was noted; or, if the deadline passes meanwhile, for some of it.
     pub(super) fn run_wanted(&mut self) {
         let wanted = std::mem::take(&mut self.wanted);
         let (mut batch, mut answers) =
             (std::mem::take(&mut self.batch), std::mem::take(&mut self.answers));
         let mut found = Vec::new();
-        for chunk in wanted.chunks(BATCH) {
+        let mut rest = &wanted[..];
+        while !rest.is_empty() && !self.deadline.is_over() {
+            let started = Instant::now();
+            let chunk;
+            (chunk, rest) = rest.split_at(rest.len().min(self.batch_len()));
             batch.clear();
             for &(state, cause) in chunk {
                 batch.push(self.request(state, cause));
@@ -182,11 +220,23 @@ impl<'s> Handlers<'s> {
                 };
                 self.known.insert(state, cause.packed(), value);
             }
+            match self.deadline.is_too_long(started.elapsed()) {
+                Some(true) => self.batch_len = (self.batch_len / 2).max(1),
+                Some(false) if chunk.len() == self.batch_len => {
+                    self.batch_len = (self.batch_len * 2).min(BATCH);
+                }
+                Some(false) | None => {}
+            }
         }
         self.batch = batch;
         self.answers = answers;
         self.wanted = wanted;
         self.wanted.clear();
+    }
+
+    /// How many requests go into the next batch. How requests are cut into batches changes no answer and no id.
+    fn batch_len(&self) -> usize {
+        if self.deadline.is_too_long(Duration::ZERO).is_some() { self.batch_len } else { BATCH }
     }
 
     /// The member whose state this is.
@@ -207,7 +257,7 @@ impl<'s> Handlers<'s> {
 
     /// The member at this address.
     pub(super) fn member_at(&self, address: Address) -> Option<usize> {
-        self.steps.roster().iter().position(|member| member.address == address)
+        self.members.get(&address).copied()
     }
 
     pub(super) fn address(&self, member: usize) -> Address {
@@ -219,6 +269,16 @@ impl<'s> Handlers<'s> {
         self.known.iter().filter(|&(_, _, index)| index < FAILED).map(|(state, cause, index)| {
             (state, Cause::unpacked(cause), self.handled[index as usize])
         })
+    }
+
+    /// What the handler is called with when this event happens.
+    #[inline]
+    pub(super) fn cause(&self, event: LocalEvent) -> Cause {
+        match event {
+            LocalEvent::Start => Cause::Init,
+            LocalEvent::Deliver(message) => Cause::Deliver(message),
+            LocalEvent::Fire(pending) => Cause::Fire(self.pending.get(pending).id),
+        }
     }
 
     /// What happens to a node, as the boundary says it.
@@ -237,19 +297,21 @@ impl<'s> Handlers<'s> {
     /// An event that a search chooses, by its contents.
     ///
     /// # Panics
-    /// For the start of a node and for a command: a search does not choose these.
-    pub(super) fn path_event(&self, member: usize, cause: Cause) -> PathEvent {
+    /// For the start of a node: a search does not choose it.
+    pub(super) fn path_event(&self, member: usize, event: LocalEvent) -> PathEvent {
         let node = self.address(member);
-        match cause {
-            Cause::Deliver(message) => PathEvent::Deliver {
+        match event {
+            LocalEvent::Deliver(message) => PathEvent::Deliver {
                 node,
                 from: self.address(self.ends(message).0),
                 message: self.messages.bytes(message).to_vec(),
             },
-            Cause::Fire(timer) => {
-                PathEvent::Fire { node, timer: self.timers.bytes(timer).to_vec() }
+            LocalEvent::Fire(pending) => {
+                let Pending { id, min_ns, max_ns } = self.pending.get(pending);
+                let timer = self.timers.bytes(id).to_vec();
+                PathEvent::Fire { node, timer, min_ns, max_ns }
             }
-            Cause::Init | Cause::Command(_) => panic!("not an event that a search chooses"),
+            LocalEvent::Start => panic!("not an event that a search chooses"),
         }
     }
 

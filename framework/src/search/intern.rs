@@ -60,6 +60,11 @@ impl Blobs {
         self.entries.len()
     }
 
+    /// The bytes of all strings together.
+    pub(super) fn bytes_len(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
         self.bytes.capacity()
             + self.entries.capacity() * size_of::<Blob>()

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use super::Search;
 use super::breadth::Breadth;
-use super::checks::{Checks, Role};
-use super::engine::Engine;
+use super::checks::Role;
+use super::engine::{Engine, Setup};
 use super::path::PathEvent;
 use super::report::Outcome;
 use super::settings::Limits;
@@ -64,7 +64,7 @@ impl Target {
                 Some(Self::Property(found.property.clone()))
             }
             Outcome::Failed(failed) => Some(Self::Failure(failed.failure.clone())),
-            Outcome::Exhausted | Outcome::LimitReached(_) => None,
+            Outcome::Exhausted | Outcome::LimitReached(_) | Outcome::CannotStart(_) => None,
         }
     }
 
@@ -111,17 +111,9 @@ fn engine<'s>(
     let monitor = search.monitor.as_deref().filter(|monitor| name == Some(monitor.name()));
     let mut switches = search.switches.clone();
     switches.allow_only(only);
-    // A state that an earlier search ended in may hold the state of a monitor that is not watched
-    // here; it is not looked at then.
-    Engine::new(
-        &search.system,
-        steps,
-        monitor,
-        Checks::new(properties.cloned().collect()),
-        switches,
-        search.start.as_ref(),
-    )
-    .map_err(|_| ())
+    let properties = properties.cloned().collect();
+    let setup = Setup { monitor, properties, switches, ..search.setup(steps) };
+    Engine::new(setup).map_err(|_| ())
 }
 
 /// The path without as many events as can be left out at once, if any can: its outcome, and the

@@ -105,6 +105,7 @@ mod breadth;
 mod by_hand;
 mod candidates;
 mod checks;
+mod deadline;
 mod derived;
 mod effects;
 mod endless;
@@ -123,6 +124,7 @@ mod path;
 mod probe;
 mod recall;
 mod report;
+mod rewatch;
 mod round;
 mod settings;
 mod sites;
@@ -153,8 +155,8 @@ use crate::worker::Submission;
 use crate::worker::pure::{LocalSteps, PureSteps, StepFailure};
 use crate::{Address, parallel};
 use breadth::Breadth;
-use checks::{Checks, Role};
-use engine::Engine;
+use checks::Role;
+use engine::{Engine, Setup, StartError};
 use settings::{Limits, Switches};
 
 /// A search, as it is to be done.
@@ -244,7 +246,7 @@ impl Search {
         self
     }
 
-    /// Stops after this much time, or a little more.
+    /// Stops after this much time, or a little more: no handler and no property is interrupted.
     #[must_use]
     pub fn time_max(mut self, time: Duration) -> Self {
         self.limits.time = Some(time);
@@ -258,9 +260,22 @@ impl Search {
         self
     }
 
-    /// Goes on to the search's other limits, even where a node does not come to rest: without this, a
-    /// search that is to see all states ([`Search::depth_max`] is not set) stops with [`Limit::Endless`] as
-    /// soon as it notices that there is no end of them.
+    /// Gives each client at most this many commands in one event, 10,000 unless set. A client that answers without
+    /// waiting for a message gets its next command at once, and could go on for ever within one event. A search
+    /// in which a client meets this limit ends with [`Limit::CommandsAtOnce`], unless it finds something.
+    ///
+    /// # Panics
+    /// When zero.
+    #[must_use]
+    pub fn commands_at_once_max(mut self, commands: usize) -> Self {
+        assert!(commands > 0, "a client must be given a command to be asked anything");
+        self.limits.commands_at_once = commands;
+        self
+    }
+
+    /// Goes on to the search's other limits, even where a node's states may have no end: without this, a search
+    /// that is to see all states ([`Search::depth_max`] is not set) stops with [`Limit::Endless`] when it notices a
+    /// node that is in a new state each time the same event happens to it.
     #[must_use]
     pub fn endless_too(mut self) -> Self {
         self.limits.endless_too = true;
@@ -285,8 +300,23 @@ impl Search {
     }
 
     /// Starts from this state instead of from nodes that have just started.
+    ///
+    /// A monitor counts the calls and returns of the run that led to the state as its own: they are found by
+    /// following the state's path once more. If that is not possible, the search ends with
+    /// [`Outcome::CannotStart`].
+    ///
+    /// # Panics
+    /// When the state is not one of this system: it has other nodes, or a message from an unknown sender.
     #[must_use]
     pub fn start_from(mut self, state: State) -> Self {
+        let addresses = self.system.members.iter().map(|member| member.address);
+        let theirs = state.nodes.iter().map(|node| node.address);
+        assert!(addresses.eq(theirs), "the state has other nodes than the system");
+        for node in &state.nodes {
+            for sent in &node.inbox {
+                self.member(sent.from);
+            }
+        }
         self.start = Some(state);
         self
     }
@@ -390,24 +420,27 @@ impl Search {
         steps: &'s dyn PureSteps,
         run: impl FnOnce(&mut Engine<'s>) -> (Outcome, Statistics),
     ) -> Report {
-        let engine = Engine::new(
-            &self.system,
-            steps,
-            self.monitor.as_deref(),
-            Checks::new(self.properties.clone()),
-            self.switches.clone(),
-            self.start.as_ref(),
-        );
-        match engine {
+        let outcome = match Engine::new(self.setup(steps)) {
             Ok(mut engine) => {
                 let (outcome, statistics) = run(&mut engine);
-                Report { outcome, statistics, hints: engine.hints() }
+                return Report { outcome, statistics, hints: engine.hints() };
             }
-            Err(failed) => Report {
-                outcome: Outcome::Failed(failed),
-                statistics: Statistics::default(),
-                hints: Vec::new(),
-            },
+            Err(StartError::Failed(failed)) => Outcome::Failed(failed),
+            Err(error @ StartError::UnknownCalls(_)) => Outcome::CannotStart(error.to_string()),
+        };
+        Report { outcome, statistics: Statistics::default(), hints: Vec::new() }
+    }
+
+    /// What the tables of this search are made for.
+    fn setup<'s>(&'s self, steps: &'s dyn PureSteps) -> Setup<'s> {
+        Setup {
+            system: &self.system,
+            steps,
+            monitor: self.monitor.as_deref(),
+            properties: self.properties.clone(),
+            switches: self.switches.clone(),
+            start: self.start.as_ref(),
+            commands_at_once: self.limits.commands_at_once,
         }
     }
 

@@ -33,6 +33,9 @@ pub trait Monitor: Send + Sync {
     fn on_return(&self, state: &[u8], client: Address, result: &[u8]) -> Result<Vec<u8>, Broken>;
 }
 
+/// A monitor's state; or how its property broke, which it then stays.
+pub(super) type Watched = Result<Vec<u8>, Broken>;
+
 /// A monitor with all its states met so far.
 pub(super) struct Watch<'m> {
     monitor: &'m dyn Monitor,
@@ -56,13 +59,29 @@ impl<'m> Watch<'m> {
         self.monitor.name()
     }
 
-    /// The id of a state that another watch of the same monitor had.
-    pub(super) fn intern(&mut self, state: &[u8]) -> u32 {
-        self.states.intern(0, state)
+    /// The id of a state that another watch of the same monitor was in.
+    pub(super) fn intern(&mut self, watched: Watched) -> u32 {
+        match watched {
+            Ok(state) => self.states.intern(0, &state),
+            Err(broken) => self.intern_broken(broken),
+        }
     }
 
-    pub(super) fn state(&self, id: u32) -> &[u8] {
-        self.states.bytes(id)
+    fn intern_broken(&mut self, broken: Broken) -> u32 {
+        let known = self.broken.iter().position(|other| *other == broken);
+        let index = known.unwrap_or_else(|| {
+            self.broken.push(broken);
+            self.broken.len() - 1
+        });
+        BROKEN + index as u32
+    }
+
+    /// The state of this id, or how the property broke.
+    pub(super) fn watched(&self, id: u32) -> Watched {
+        match self.broken(id) {
+            Some(broken) => Err(broken.clone()),
+            None => Ok(self.states.bytes(id).to_vec()),
+        }
     }
 
     /// The number of states that are not broken.
@@ -82,8 +101,11 @@ impl<'m> Watch<'m> {
         self.known.get(state, calls)
     }
 
-    /// Works out the state after these calls.
+    /// Works out the state after these calls. A property that is broken stays so.
     pub(super) fn resolve(&mut self, state: u32, calls: u32, handlers: &Handlers<'_>) -> u32 {
+        if self.broken(state).is_some() {
+            return state;
+        }
         if let Some(known) = self.after(state, calls) {
             return known;
         }
@@ -108,14 +130,7 @@ impl<'m> Watch<'m> {
         }
         let after = match outcome {
             Ok(()) => self.states.intern(0, &bytes),
-            Err(broken) => {
-                let known = self.broken.iter().position(|other| *other == broken);
-                let index = known.unwrap_or_else(|| {
-                    self.broken.push(broken);
-                    self.broken.len() - 1
-                });
-                BROKEN + index as u32
-            }
+            Err(broken) => self.intern_broken(broken),
         };
         self.known.insert(state, calls, after);
         after

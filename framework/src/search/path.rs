@@ -25,12 +25,16 @@ pub enum PathEvent {
         /// The encoded message.
         message: Vec<u8>,
     },
-    /// A timer fires.
+    /// A timer fires. Of several pending timers that are equal in all of this, it is the one that was set first.
     Fire {
         /// The node.
         node: Address,
         /// The encoded timer.
         timer: Vec<u8>,
+        /// The shortest duration that it was set for, in nanoseconds.
+        min_ns: u64,
+        /// The longest duration that it was set for, in nanoseconds.
+        max_ns: u64,
     },
 }
 

@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use super::checks::Verdict;
+use super::deadline::Deadline;
 use super::effects::Effect;
 use super::engine::{Ending, Engine};
-use super::handlers::Cause;
+use super::handlers::LocalEvent;
 use super::recall::Recall;
 use super::report::{Limit, Outcome, Statistics};
 use super::settings::Limits;
@@ -39,9 +40,10 @@ pub(super) fn run(
     limits: &Limits,
 ) -> (Outcome, Statistics) {
     let started = Instant::now();
+    engine.sites.handlers.deadline = Deadline::after(limits.time);
     let mut visited = Visited::new();
     let mut statistics = Statistics::default();
-    let outcome = search(engine, probes, limits, started, &mut visited, &mut statistics);
+    let outcome = search(engine, probes, limits, &mut visited, &mut statistics);
     let tables = engine.statistics();
     let statistics = Statistics {
         states: visited.len() as u64,
@@ -59,7 +61,6 @@ fn search(
     engine: &mut Engine<'_>,
     probes: Probes,
     limits: &Limits,
-    started: Instant,
     visited: &mut Visited,
     statistics: &mut Statistics,
 ) -> Outcome {
@@ -67,7 +68,7 @@ fn search(
     visited.insert(engine.expander().fingerprint(&first));
     match engine.judge(&first) {
         Ok(Verdict::Open) => {}
-        Ok(_) => return Outcome::Exhausted,
+        Ok(_) => return engine.found_nothing(None),
         Err(ending) => return engine.outcome_at(ending, engine.path_of(&[])),
     }
     let mut recall = Recall::default();
@@ -82,10 +83,13 @@ fn search(
             if under_way.is_empty() {
                 break;
             }
-            if let Some(limit) = limit_reached(engine, limits, started, visited) {
-                return Outcome::LimitReached(limit);
+            if let Some(limit) = limit_reached(engine, limits, visited) {
+                return engine.found_nothing(Some(limit));
             }
             for probe in &mut under_way {
+                if engine.sites.handlers.deadline.is_over() {
+                    break;
+                }
                 let went = probe.go_on(engine, visited, &mut recall, statistics);
                 statistics.depth = statistics.depth.max(probe.taken.len());
                 if let Err(ending) = went {
@@ -95,15 +99,10 @@ fn search(
             engine.sites.handlers.run_wanted();
         }
     }
-    Outcome::LimitReached(Limit::Probes(probes.count))
+    engine.found_nothing(Some(Limit::Probes(probes.count)))
 }
 
-fn limit_reached(
-    engine: &Engine<'_>,
-    limits: &Limits,
-    started: Instant,
-    visited: &Visited,
-) -> Option<Limit> {
+fn limit_reached(engine: &Engine<'_>, limits: &Limits, visited: &Visited) -> Option<Limit> {
     let Limits { states, time, memory_bytes, .. } = *limits;
     if let Some(states) = states.filter(|&limit| visited.len() as u64 >= limit) {
         return Some(Limit::States(states));
@@ -112,7 +111,7 @@ fn limit_reached(
     if let Some(limit) = memory_bytes.filter(|&limit| bytes >= limit) {
         return Some(Limit::Memory(limit));
     }
-    time.filter(|&limit| started.elapsed() >= limit).map(Limit::Time)
+    time.filter(|_| engine.sites.handlers.deadline.is_over()).map(Limit::Time)
 }
 
 /// A run under way.
@@ -120,13 +119,13 @@ struct Probe {
     random: Random,
     row: Vec<u32>,
     /// The events that it took: where, and what.
-    taken: Vec<(usize, Cause)>,
+    taken: Vec<(usize, LocalEvent)>,
     /// What may happen next and has not been drawn.
-    left: Vec<(usize, Cause)>,
+    left: Vec<(usize, LocalEvent)>,
     /// What was drawn, if a handler has to be asked before it is known what it does.
-    drawn: Option<(usize, Cause)>,
+    drawn: Option<(usize, LocalEvent)>,
     /// The last event drawn for this step that changes something, and the row after it.
-    seen: Option<((usize, Cause), Vec<u32>)>,
+    seen: Option<((usize, LocalEvent), Vec<u32>)>,
     /// How many events were drawn for this step that change something.
     draws: u32,
     /// Whether nothing is left to happen in it, or it need not go on.
@@ -152,10 +151,10 @@ impl Probe {
     /// Notes all that may happen next.
     fn look_around(&mut self, engine: &Engine<'_>) {
         self.left.clear();
-        let mut causes = Vec::new();
+        let mut events = Vec::new();
         for (node, &site) in engine.nodes(&self.row).iter().enumerate() {
-            engine.sites.causes(site, &mut causes);
-            self.left.extend(causes.iter().map(|&cause| (node, cause)));
+            engine.sites.events(site, &mut events);
+            self.left.extend(events.iter().map(|&event| (node, event)));
         }
         self.seen = None;
         self.draws = 0;
@@ -171,21 +170,21 @@ impl Probe {
         statistics: &mut Statistics,
     ) -> Result<(), Ending> {
         while self.draws < DRAWS {
-            let Some(event @ (node, cause)) = self.drawn.take().or_else(|| self.draw()) else {
+            let Some(drawn @ (node, event)) = self.drawn.take().or_else(|| self.draw()) else {
                 break;
             };
-            let step = match engine.sites.effect(self.row[node], cause) {
+            let step = match engine.sites.effect(self.row[node], event) {
                 Effect::Step(step) => step,
                 Effect::Quiet => continue,
                 Effect::Unknown => {
-                    self.drawn = Some(event);
+                    self.drawn = Some(drawn);
                     return Ok(());
                 }
             };
             statistics.tried += 1;
             let mut next = self.row.clone();
             if let Err(failure) = engine.apply(&mut next, node, step) {
-                self.taken.push(event);
+                self.taken.push(drawn);
                 return Err(Ending::Failure(failure));
             }
             if next == self.row {
@@ -193,7 +192,7 @@ impl Probe {
             }
             self.draws += 1;
             let new = visited.insert(engine.expander().fingerprint(&next));
-            self.seen = Some((event, next));
+            self.seen = Some((drawn, next));
             if new {
                 return self.take(engine, recall, statistics, true);
             }
@@ -202,7 +201,7 @@ impl Probe {
     }
 
     /// One of the events that may happen next and have not been drawn.
-    fn draw(&mut self) -> Option<(usize, Cause)> {
+    fn draw(&mut self) -> Option<(usize, LocalEvent)> {
         if self.left.is_empty() {
             return None;
         }

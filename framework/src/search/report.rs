@@ -27,6 +27,9 @@ pub struct Report {
 pub enum Outcome {
     /// Every reachable state was seen, and every property holds in all of them.
     Exhausted,
+    /// Nothing was searched: the search was asked for something that does not fit together. That is the mistake
+    /// of whoever wrote the search, and says nothing about the nodes.
+    CannotStart(String),
     /// A goal holds in a state.
     GoalFound(Box<Found>),
     /// A property does not hold.
@@ -42,7 +45,7 @@ impl Outcome {
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match self {
-            Self::Exhausted | Self::LimitReached(_) => None,
+            Self::Exhausted | Self::LimitReached(_) | Self::CannotStart(_) => None,
             Self::GoalFound(found) | Self::Violated(found) => Some(found.path()),
             Self::Failed(failed) => Some(&failed.path),
         }
@@ -56,6 +59,8 @@ pub struct Found {
     pub property: String,
     /// Why it does not hold; for a goal, nothing.
     pub broken: Option<Broken>,
+    /// The other invariants that do not hold in this state, in the order in which they were given.
+    pub also_broken: Vec<Violation>,
     /// The state, and the path to it.
     pub state: State,
 }
@@ -100,8 +105,16 @@ pub enum Limit {
     Memory(usize),
     /// This many random probes were run.
     Probes(u64),
-    /// A node does not come to rest: this many times in a row the same event brought it into a state that
-    /// it was not in before. A [`Hint::Endless`] says which.
+    /// A client answered this many commands within one event. What it would have done with the next ones was
+    /// not searched.
+    CommandsAtOnce {
+        /// The client.
+        client: Address,
+        /// How many.
+        commands: usize,
+    },
+    /// This many times in a row the same event brought a node into a state that it was not in before, so its
+    /// states may have no end. A [`Hint::Endless`] says which node and which event.
     Endless(usize),
 }
 
@@ -113,8 +126,11 @@ impl fmt::Display for Limit {
             Self::Time(time) => write!(f, "the time limit of {time:?}"),
             Self::Memory(bytes) => write!(f, "the memory limit of {} MiB", bytes >> 20),
             Self::Probes(probes) => write!(f, "the limit of {probes} random probes"),
+            Self::CommandsAtOnce { client, commands } => {
+                write!(f, "the limit of {commands} commands that {client} answers in one event")
+            }
             Self::Endless(times) => {
-                write!(f, "a node that is in a new state {times} times in a row")
+                write!(f, "a node that was in a new state {times} times in a row")
             }
         }
     }
@@ -180,8 +196,8 @@ pub enum Hint {
         /// The state after two.
         twice: String,
     },
-    /// A node has no end of states, as far as can be seen: the same event, again and again, always led to
-    /// a state that it had not been in.
+    /// A node may have no end of states: the same event, again and again, always led to a state that it had not
+    /// been in.
     Endless {
         /// The node.
         node: Address,

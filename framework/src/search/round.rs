@@ -110,12 +110,14 @@ impl Round {
     }
 
     /// Works out what was missing, in the order of the rows, expands the rows that needed it, and sets
-    /// out all successors for the visited set.
+    /// out all successors for the visited set. If the deadline passes meanwhile, some rows stay without successors.
     pub(super) fn complete(&mut self, engine: &mut Engine<'_>) {
         let (rows, width) = (&self.rows, self.width);
         let parts = &mut self.parts[..self.used];
         let mut missing = Missing::default();
-        while parts.iter().any(|part| !part.expansion.incomplete.is_empty()) {
+        while !engine.sites.handlers.deadline.has_passed()
+            && parts.iter().any(|part| !part.expansion.incomplete.is_empty())
+        {
             for part in parts.iter_mut() {
                 missing.append(&mut part.expansion.missing);
             }
@@ -151,7 +153,8 @@ impl Round {
         }
     }
 
-    /// Builds and judges the new rows, each thread those of its part.
+    /// Builds and judges the new rows, each thread those of its part; or, if the deadline passes meanwhile, some of
+    /// them.
     pub(super) fn collect(&mut self, engine: &Engine<'_>, all_orders: bool, recall: &mut [Recall]) {
         let rows = &self.rows;
         let mut is_new = self.candidates.is_new();
@@ -217,6 +220,9 @@ impl Collector<'_> {
                 position += 1;
                 if !is_new[position - 1].load(Relaxed) {
                     continue;
+                }
+                if engine.sites.handlers.deadline.is_over() {
+                    return;
                 }
                 let before = part.rows.len();
                 let step = expander.step_from(origin);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::path::PathEvent;
+use super::work::COMMANDS_AT_ONCE_MAX;
 use crate::Address;
 
 /// Which events are possible. Positions are those of the roster.
@@ -92,12 +93,27 @@ impl Switches {
 }
 
 /// How far a search goes. Without limits, until the space is exhausted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Limits {
     pub(super) depth: Option<usize>,
     pub(super) states: Option<u64>,
     pub(super) time: Option<Duration>,
     pub(super) memory_bytes: Option<usize>,
-    /// Whether the search goes on where it has noticed that there is no end of states.
+    /// Whether the search goes on where it has noticed a node whose states may have no end.
     pub(super) endless_too: bool,
+    /// The most commands that a client is given in one event.
+    pub(super) commands_at_once: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            depth: None,
+            states: None,
+            time: None,
+            memory_bytes: None,
+            endless_too: false,
+            commands_at_once: COMMANDS_AT_ONCE_MAX,
+        }
+    }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::derived::{self, Derived, SINGLE};
 use super::effects::Drafts;
-use super::handlers::{Cause, Handlers, NONE};
+use super::handlers::{Handlers, LocalEvent, NONE};
 use super::intern::{Lists, Records};
 use super::pairs::Pairs;
 use super::settings::Switches;
@@ -217,27 +217,27 @@ impl<'s> Sites<'s> {
         after
     }
 
-    /// The causes that are possible at a site, in the order in which searches try them.
-    pub(super) fn causes(&self, id: u32, causes: &mut Vec<Cause>) {
-        causes.clear();
+    /// The events that are possible at a site, in the order in which searches try them.
+    pub(super) fn events(&self, id: u32, events: &mut Vec<LocalEvent>) {
+        events.clear();
         let site = self.get(id);
         let member = self.handlers.member_of(site.state);
         for &message in self.handlers.lists.get(site.inbox) {
             let (from, to) = self.handlers.ends(message);
             if self.switches.delivers(from, to) {
-                causes.push(Cause::Deliver(message));
+                events.push(LocalEvent::Deliver(message));
             }
         }
         if self.switches.fires(member) {
             let timers = self.timers_of(site.timers);
-            for index in 0..timers.len() {
+            for (index, &pending) in self.handlers.lists.get(site.timers).iter().enumerate() {
                 if timers::may_fire(&timers, index) {
-                    causes.push(Cause::Fire(timers[index].id));
+                    events.push(LocalEvent::Fire(pending));
                 }
             }
         }
         if self.switches.is_selective() {
-            causes.retain(|&cause| self.switches.allows(&self.handlers.path_event(member, cause)));
+            events.retain(|&event| self.switches.allows(&self.handlers.path_event(member, event)));
         }
     }
 

@@ -10,8 +10,6 @@ use crate::Address;
 pub struct State {
     /// The nodes, in the order of the system.
     pub nodes: Vec<NodeState>,
-    /// The monitor's state, if there is a monitor.
-    pub monitor: Option<Vec<u8>>,
     /// The events that led here from the start of the system.
     pub path: Path,
 }

@@ -6,14 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Search;
-use super::checks::{Checks, Verdict};
-use super::engine::{Ending as Found, Engine};
-use super::handlers::Cause;
+use super::checks::Verdict;
+use super::engine::{Ending as Found, Engine, Setup};
+use super::handlers::LocalEvent;
 use super::path::{Path, PathEvent};
 use super::report::Outcome;
 use super::timers::{self, Pending};
 use super::view::broken_run;
-use super::work::COMMANDS_AT_ONCE_MAX;
 use crate::property::{Broken, Violation};
 use crate::simulate::Origin;
 use crate::trace::causality::readable;
@@ -22,7 +21,7 @@ use crate::trace::{
     Copy, Ending, Engine as EngineName, Fate, Header, MessageId, SentMessage, SetTimer, TimerId,
     Trace, TraceEvent, VERSION, What,
 };
-use crate::worker::pure::{Answers, Batch, PureSteps, Request, StepFailure};
+use crate::worker::pure::{Answers, Batch, PureSteps, Request, StepFailure, legible};
 use crate::worker::{EncodedEffect, Event, Payload};
 use crate::{Address, FaultModel};
 
@@ -55,6 +54,8 @@ struct Place {
     inbox: Vec<(usize, Vec<u8>)>,
     results: usize,
     is_waiting: bool,
+    /// Whether it has met the limit of commands in one event: then it is given no more.
+    is_stopped: bool,
 }
 
 /// A pending timer.
@@ -159,7 +160,7 @@ impl<'s> Walk<'s> {
     #[must_use]
     pub fn trace(self, origin: &Origin, outcome: &Outcome) -> Option<Trace> {
         let (path, ending) = match outcome {
-            Outcome::Exhausted | Outcome::LimitReached(_) => return None,
+            Outcome::Exhausted | Outcome::LimitReached(_) | Outcome::CannotStart(_) => return None,
             Outcome::GoalFound(found) => {
                 (found.path(), Ending::GoalReached { goal: found.property.clone() })
             }
@@ -189,10 +190,12 @@ impl<'s> Walk<'s> {
             PathEvent::Deliver { from, message, .. } => {
                 Input::Message { from: self.member_at(*from)?, message: message.clone() }
             }
-            PathEvent::Fire { timer, .. } => {
+            PathEvent::Fire { timer, min_ns, max_ns, .. } => {
                 let pending = &self.places[member].timers;
-                let fires =
-                    |&place: &usize| pending[place].timer == *timer && self.may_fire(member, place);
+                let is_it = |pending: &SetTimerBytes| {
+                    (&pending.timer, pending.min_ns, pending.max_ns) == (timer, *min_ns, *max_ns)
+                };
+                let fires = |&place: &usize| is_it(&pending[place]) && self.may_fire(member, place);
                 Input::Timer((0..pending.len()).find(fires)?)
             }
         };
@@ -220,13 +223,13 @@ impl<'s> Walk<'s> {
 
     /// Makes an event happen, and what the worker then does at once.
     fn take(&mut self, choice: Choice) -> Vec<TraceEvent> {
-        let cause = self.cause(&choice);
+        let event = self.local_event(&choice);
         let mut events = self.happen(choice.member, choice.input);
         self.performed += 1;
         if self.ending.is_none()
-            && let (Some(engine), Some(cause)) = (&mut self.engine, cause)
+            && let (Some(engine), Some(event)) = (&mut self.engine, event)
         {
-            match engine.step(&mut self.row, choice.member, cause) {
+            match engine.step(&mut self.row, choice.member, event) {
                 Ok(()) => self.judge(),
                 Err(failure) => self.fail(choice.member, &failure),
             }
@@ -238,15 +241,18 @@ impl<'s> Walk<'s> {
     }
 
     /// The event in the engine's numbers.
-    fn cause(&mut self, choice: &Choice) -> Option<Cause> {
+    fn local_event(&mut self, choice: &Choice) -> Option<LocalEvent> {
         let handlers = &mut self.engine.as_mut()?.sites.handlers;
         Some(match &choice.input {
             Input::Message { from, message } => {
-                Cause::Deliver(handlers.message(*from, choice.member, message))
+                LocalEvent::Deliver(handlers.message(*from, choice.member, message))
             }
             Input::Timer(place) => {
-                let timer = &self.places[choice.member].timers[*place].timer;
-                Cause::Fire(handlers.timers.intern(choice.member as u64, timer))
+                let SetTimerBytes { timer, min_ns, max_ns, .. } =
+                    &self.places[choice.member].timers[*place];
+                let id = handlers.timers.intern(choice.member as u64, timer);
+                let pending = Pending { id, min_ns: *min_ns, max_ns: *max_ns };
+                LocalEvent::Fire(handlers.pending.intern(pending).0)
             }
             Input::Start | Input::Command(_) => return None,
         })
@@ -300,7 +306,8 @@ impl<'s> Walk<'s> {
         let search = self.search;
         let node = self.address(member);
         let mut events = Vec::new();
-        while self.ending.is_none() && events.len() < COMMANDS_AT_ONCE_MAX {
+        let mut commands = 0;
+        while self.ending.is_none() {
             let (event, result) = self.handle(member, &input);
             events.push(event);
             let Some(work) = &search.system.work[member] else { break };
@@ -314,9 +321,12 @@ impl<'s> Walk<'s> {
                 events.push(TraceEvent::new(None, what));
             }
             let next = place.results as u64;
-            if work.count().is_some_and(|count| next >= count) {
+            let is_done = work.count().is_some_and(|count| next >= count);
+            place.is_stopped |= !is_done && commands == search.limits.commands_at_once;
+            if is_done || place.is_stopped {
                 break;
             }
+            commands += 1;
             place.is_waiting = true;
             input = Input::Command(work.command(search.system.seed, node, next));
         }
@@ -370,10 +380,8 @@ impl<'s> Walk<'s> {
                 return (event, None);
             }
         };
-        let show = |what, bytes: &[u8], pretty| {
-            let shown = self.steps.show(member, what, bytes, pretty);
-            shown.unwrap_or_else(|failure| format!("<not readable: {failure}>"))
-        };
+        let show =
+            |what, bytes: &[u8], pretty| legible(self.steps.show(member, what, bytes, pretty));
         if matches!(input, Input::Start) || step.state != state {
             event.state = Some(show(Payload::State, step.state, true));
         }
@@ -410,10 +418,8 @@ impl<'s> Walk<'s> {
     /// An event in a trace's terms, before it happens.
     fn what(&self, member: usize, input: &Input) -> What {
         let node = self.address(member);
-        let show = |member, what, bytes: &[u8]| {
-            let shown = self.steps.show(member, what, bytes, false);
-            shown.unwrap_or_else(|failure| format!("<not readable: {failure}>"))
-        };
+        let show =
+            |member, what, bytes: &[u8]| legible(self.steps.show(member, what, bytes, false));
         match input {
             Input::Start => What::Start { node, kind: self.steps.roster()[member].kind.clone() },
             Input::Message { from, message } => {
@@ -454,14 +460,7 @@ impl Replayable for Walk<'_> {
             }
         }
         let search = self.search;
-        let engine = Engine::new(
-            &search.system,
-            self.steps,
-            search.monitor.as_deref(),
-            Checks::new(search.properties.clone()),
-            search.switches.clone(),
-            None,
-        );
+        let engine = Engine::new(Setup { start: None, ..search.setup(self.steps) });
         match engine {
             Ok(engine) => {
                 self.row.clone_from(&engine.first);
@@ -471,10 +470,7 @@ impl Replayable for Walk<'_> {
                     self.judge();
                 }
             }
-            Err(failed) => {
-                let reason = format!("{} {}", failed.node, failed.failure);
-                self.ending = Some(Ending::Failed { reason });
-            }
+            Err(error) => self.ending = Some(Ending::Failed { reason: error.to_string() }),
         }
         events
     }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use super::handlers::{Handlers, NONE};
 use super::intern::Records;
+use super::report::Limit;
 use crate::Address;
 use crate::workload::ClientWork;
 
-/// The most commands that one event may lead to: a client that answers without sending anything
-/// would otherwise work through an endless workload inside one step.
-pub(super) const COMMANDS_AT_ONCE_MAX: usize = 1 << 8;
+/// The most commands that a client is given in one event, unless a search sets another limit. A client that
+/// answers without waiting for a message would otherwise work through an endless workload inside one step.
+pub(super) const COMMANDS_AT_ONCE_MAX: usize = 10_000;
 
 /// A worker's results so far: the last one, and the ones before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,6 +30,8 @@ pub(super) enum WorkGap {
     Results(Results),
     /// The command at this index.
     Command(usize),
+    /// Whether the worker may go on beyond the limit of commands in one event: it may not.
+    Limit,
 }
 
 /// All workers' doings. A worker's state is one number: its results, and whether it waits for one.
@@ -39,6 +42,10 @@ pub(super) struct Work {
     /// For each member: the ids of the commands given so far.
     commands: Vec<Vec<u32>>,
     results: Records<Results>,
+    commands_at_once_max: usize,
+    /// For each member: whether its worker has been stopped at the limit of commands in one event. Then it
+    /// gives no more of them in any state, as if its work ended there.
+    stopped: Vec<bool>,
 }
 
 /// The state of a worker that has no results and waits for none.
@@ -49,9 +56,27 @@ impl Work {
         work: Vec<Option<Arc<dyn ClientWork>>>,
         addresses: Vec<Address>,
         seed: u64,
+        commands_at_once_max: usize,
     ) -> Self {
         let commands = vec![Vec::new(); work.len()];
-        Self { work, addresses, seed, commands, results: Records::new() }
+        let stopped = vec![false; work.len()];
+        Self {
+            work,
+            addresses,
+            seed,
+            commands,
+            results: Records::new(),
+            commands_at_once_max,
+            stopped,
+        }
+    }
+
+    /// The limit that a worker has met, if one has: what that client would have done with further commands has
+    /// not been searched.
+    pub(super) fn limit_met(&self) -> Option<Limit> {
+        let stopped = self.stopped.iter().position(|&stopped| stopped)?;
+        let (client, commands) = (self.addresses[stopped], self.commands_at_once_max);
+        Some(Limit::CommandsAtOnce { client, commands })
     }
 
     /// Whether a member is a client with a worker.
@@ -126,7 +151,8 @@ impl Work {
     }
 
     /// The worker takes a result if it waits for one, and gives the next command if there is one:
-    /// that command. `calls` gets what a monitor wants to know. It only looks things up.
+    /// that command. `calls`, a list that begins with the member, gets what a monitor wants to know. It only
+    /// looks things up.
     ///
     /// # Errors
     /// When something has not been met before; see [`Self::fill`].
@@ -154,10 +180,15 @@ impl Work {
         if work.count().is_some_and(|count| index as u64 >= count) {
             return Ok(None);
         }
-        let command = self.command_known(member, index).ok_or(WorkGap::Command(index))?;
-        if calls.len() >= COMMANDS_AT_ONCE_MAX {
+        // Each command that was given in this event has been answered in it.
+        let given = (calls.len() - 1) / 2;
+        if self.stopped[member] && index > 0 && calls.len() == 1 {
             return Ok(None);
         }
+        if given >= self.commands_at_once_max {
+            return if self.stopped[member] { Ok(None) } else { Err(WorkGap::Limit) };
+        }
+        let command = self.command_known(member, index).ok_or(WorkGap::Command(index))?;
         calls.push(command << 1 | CALL);
         *state |= 1;
         Ok(Some(command))
@@ -168,6 +199,7 @@ impl Work {
         match gap {
             WorkGap::Results(results) => drop(self.results.intern(results)),
             WorkGap::Command(index) => drop(self.command(member, index, handlers)),
+            WorkGap::Limit => self.stopped[member] = true,
         }
     }
 

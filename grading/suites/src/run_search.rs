@@ -48,6 +48,8 @@ pub enum SearchOutcome {
     HandlerFailed,
     /// A limit was reached, and nothing bad was found until then.
     LimitReached,
+    /// Nothing was searched, for a mistake in the test.
+    CouldNotStart,
 }
 
 /// What the searches of a test came to.
@@ -137,6 +139,7 @@ impl Running {
             Ended::Violated(_) => (SearchOutcome::InvariantViolated, None),
             Ended::Failed(_) => (SearchOutcome::HandlerFailed, None),
             Ended::LimitReached(limit) => (SearchOutcome::LimitReached, Some(limit.to_string())),
+            Ended::CannotStart(_) => (SearchOutcome::CouldNotStart, None),
         };
         for number in
             [statistics.states, statistics.depth as u64, statistics.transitions, outcome as u64]
@@ -166,8 +169,8 @@ fn in_words(hint: &Hint) -> String {
         ),
         Hint::Endless { node, message, times, first, last, timers } => {
             let event = match message {
-                Some(message) => format!("{} was delivered to it", shortened(message)),
-                None => "its timer fired".to_owned(),
+                Some(message) => format!("{} was delivered to {node}", shortened(message)),
+                None => format!("{node}'s timer fired"),
             };
             let change = if first == last {
                 format!("it has {timers} timers pending now")
@@ -176,8 +179,8 @@ fn in_words(hint: &Hint) -> String {
                 format!("{first} became {last}")
             };
             format!(
-                "{node} never comes to rest: {event} {times} times in a row, and each time it was in a state \
-                 that it had not been in before ({change})"
+                "{event} {times} times in a row, and each time {node} was in a state that it had not been in \
+                 before ({change})"
             )
         }
         Hint::SentToNobody { calls } => {
@@ -233,11 +236,25 @@ fn judge(title: &str, needs: Needs, report: &Report) -> Verdict {
             Ended::LimitReached(Limit::Depth(_) | Limit::States(_) | Limit::Probes(_)),
             Needs::NothingBadWithinBounds,
         ) => Verdict::Held,
+        (Ended::CannotStart(reason), _) => Verdict::Undecided {
+            property: title.to_owned(),
+            reason: format!("the search could not be made: {reason}"),
+        },
+        (Ended::LimitReached(Limit::CommandsAtOnce { client, commands }), _) => {
+            Verdict::Undecided {
+                property: title.to_owned(),
+                reason: format!(
+                    "{client} answered {commands} commands in one event, without waiting for a message from a \
+                     server. The search has not seen what comes after that"
+                ),
+            }
+        }
         (Ended::LimitReached(Limit::Endless(_)), _) => Verdict::Undecided {
             property: title.to_owned(),
             reason: format!(
-                "there is no end of states, so no search can see them all. {}. Let nodes keep what they need, \
-                 and no count of copies or retransmissions",
+                "the search stopped after {} states, because it may never see them all. {}. A count of copies or \
+                 of retransmissions grows like that, for example; let nodes keep only what they need",
+                statistics.states,
                 report
                     .hints
                     .iter()
@@ -272,9 +289,9 @@ fn failure(failed: &Failed) -> Verdict {
             handler: "handler".to_owned(),
             failure: failure.clone(),
         }),
-        StepFailure::NotDeterministic { first, second } => property(
+        StepFailure::NotDeterministic { handler, first, second } => property(
             "the same state and the same event give the same outcome",
-            format!("a handler, run twice, first gave {first}, then {second}"),
+            format!("{handler}, run twice, first gave {first}, then {second}"),
         ),
         StepFailure::BrokenPromise(broken) => {
             property("a state is what its encoding says", broken.clone())

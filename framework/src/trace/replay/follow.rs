@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Replay, Verdict, is_same, kind_of};
 use crate::Address;
-use crate::trace::{Ending, MessageId, TimerId, Trace, TraceEvent, What};
+use crate::trace::{Ending, MessageId, SetTimer, TimerId, Trace, TraceEvent, What};
 
 /// The most alternatives that a verdict lists.
 const ALTERNATIVES_MAX: usize = 4;
@@ -39,37 +39,41 @@ pub fn replay(saved: &Trace, system: &mut dyn Replayable) -> Replay {
     Replay { verdict, trace, changed: follower.changed, difference: None }
 }
 
-/// Where a message or timer stands among those like it: its ends, its kind, and how many of them came
-/// before it.
-type Place = (Address, Address, String, usize);
+/// Messages that are alike, or timers: their ends, and their kind.
+type Kind = (Address, Address, String);
+
+/// Where a message or timer stands among those like it: what they are, and how many of them came before it.
+type Place = (Kind, usize);
 
 /// The names of messages or timers by their places, in one run.
 #[derive(Debug, Default)]
 struct Places {
-    counts: BTreeMap<(Address, Address, String), usize>,
+    counts: BTreeMap<Kind, usize>,
     places: BTreeMap<(Address, u64), Place>,
 }
 
 impl Places {
-    /// Something was sent from `from` to `to`; a timer is sent to its own node. A name seen before
-    /// keeps its place.
-    fn learn(&mut self, from: Address, to: Address, id: u64, text: &str) {
+    /// A message or timer of this kind was sent or set. An id seen before keeps its place.
+    fn learn(&mut self, id: u64, kind: Kind) {
+        let from = kind.0;
         if self.places.contains_key(&(from, id)) {
             return;
         }
-        let kind = (from, to, kind_of(text).to_owned());
         let count = self.counts.entry(kind.clone()).or_default();
-        self.places.insert((from, id), (kind.0, kind.1, kind.2, *count));
+        self.places.insert((from, id), (kind, *count));
         *count += 1;
     }
 
     fn learn_event(messages: &mut Self, timers: &mut Self, event: &TraceEvent) {
         let Some(node) = event.what.node() else { return };
         for sent in &event.sent {
-            messages.learn(node, sent.to, sent.id, &sent.message);
+            messages.learn(sent.id, (node, sent.to, kind_of(&sent.message).to_owned()));
         }
         for timer in &event.timers {
-            timers.learn(node, node, timer.id, &timer.timer);
+            // Timers that were set for different durations are different timers.
+            let SetTimer { id, timer, min_ns, max_ns } = timer;
+            let kind = format!("{} {min_ns} {max_ns}", kind_of(timer));
+            timers.learn(*id, (node, node, kind));
         }
     }
 
@@ -291,7 +295,7 @@ mod tests {
     use super::*;
     use crate::FaultModel;
     use crate::property::Violation;
-    use crate::trace::{Copy, Engine, Fate, Header, SentMessage, SetTimer, VERSION};
+    use crate::trace::{Copy, Engine, Fate, Header, SentMessage, VERSION};
 
     /// A counter that a client asks twice to count, and a timer to ask again. The counter is wrong when
     /// it counts a request twice.

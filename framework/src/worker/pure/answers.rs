@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::StepFailure;
-use crate::worker::{EncodedEffect, Output};
+use crate::worker::Output;
 
 /// The outcome of one step, as it lies in [`Answers`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,32 +136,4 @@ impl Default for Answers {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// What a step did, in words: to tell two outcomes of one step apart.
-pub(in crate::worker) fn describe(state: &str, output: &Output) -> String {
-    let mut text = format!("the state {state}");
-    for effect in output.effects() {
-        match *effect {
-            EncodedEffect::Send { to, message } => {
-                text += &format!(", a message to {to} ({})", hex(output.get(message)));
-            }
-            EncodedEffect::SetTimer { timer, min_ns, max_ns } => {
-                text +=
-                    &format!(", a timer of {min_ns} to {max_ns} ns ({})", hex(output.get(timer)));
-            }
-            EncodedEffect::Log { line } => {
-                text += &format!(", the log line {:?}", output.text(line))
-            }
-        }
-    }
-    if let Some(result) = output.result() {
-        text += &format!(", the result {}", hex(result));
-    }
-    text
-}
-
-/// Bytes as hexadecimal digits.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

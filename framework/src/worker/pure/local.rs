@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::answers::{Piece, describe};
-use super::{Answers, Batch, Member, PureSteps, Request, StepFailure};
+use super::answers::Piece;
+use super::{Answers, Batch, Member, PureSteps, Request, Step, StepFailure, divergence, legible};
 use crate::parallel;
 use crate::worker::{HostedNode, NodeFailure, NodeKind, Output, Payload, Submission};
 
@@ -67,10 +67,10 @@ impl<'s> LocalSteps<'s> {
         drop(node);
         self.once(request, &mut scratch.second_output, &mut scratch.second_state)?;
         if scratch.state != scratch.second_state || scratch.output != scratch.second_output {
-            return Err(StepFailure::NotDeterministic {
-                first: self.outcome(request.member, &scratch.state, &scratch.output),
-                second: self.outcome(request.member, &scratch.second_state, &scratch.second_output),
-            });
+            let first = Step { state: &scratch.state, output: &scratch.output };
+            let second = Step { state: &scratch.second_state, output: &scratch.second_output };
+            let show = |what, bytes: &[u8]| legible(self.show(request.member, what, bytes, false));
+            return Err(divergence::not_deterministic(request.event, [first, second], show));
         }
         Ok(())
     }
@@ -87,11 +87,6 @@ impl<'s> LocalSteps<'s> {
         state.clear();
         node.state(state).map_err(StepFailure::Node)?;
         Ok(node)
-    }
-
-    fn outcome(&self, member: usize, state: &[u8], output: &Output) -> String {
-        let shown = self.show(member, Payload::State, state, false);
-        describe(&shown.unwrap_or_else(|failure| format!("<not readable: {failure}>")), output)
     }
 
     fn restore(

@@ -4,8 +4,9 @@
 //! steps at once, and gets the same answers whether the nodes' code is in this process
 //! ([`LocalSteps`]) or in another.
 
-pub(super) mod answers;
+mod answers;
 mod batch;
+pub(super) mod divergence;
 mod local;
 
 pub use answers::{Answers, Step};
@@ -33,11 +34,13 @@ pub enum StepFailure {
     #[error("{0}")]
     Node(NodeFailure),
     /// The same state and the same event gave two different outcomes.
-    #[error("the handler is not deterministic: run twice, it first gave {first}, then {second}")]
+    #[error("is not deterministic: {handler}, run twice, first gave {first}, then {second}")]
     NotDeterministic {
-        /// The first outcome, in words.
+        /// The handler and what it was called with: `on_message with Ping(1) from client1`.
+        handler: String,
+        /// What the first run gave and the second did not, in words.
         first: String,
-        /// The second outcome, in words.
+        /// What the second run gave in its place.
         second: String,
     },
     /// The state breaks a promise that every node makes.
@@ -82,4 +85,9 @@ pub trait PureSteps: Sync {
         bytes: &[u8],
         pretty: bool,
     ) -> Result<String, NodeFailure>;
+}
+
+/// The text of encoded bytes, or why there is none.
+pub(crate) fn legible(shown: Result<String, NodeFailure>) -> String {
+    shown.unwrap_or_else(|failure| format!("<not readable: {failure}>"))
 }

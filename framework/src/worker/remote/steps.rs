@@ -8,8 +8,8 @@ use super::fleet::Fleet;
 use super::process::Loss;
 use super::shared::SharedFleet;
 use super::wire::{Nonsense, Reader};
-use crate::worker::pure::answers;
-use crate::worker::pure::{Answers, Batch, Member, PureSteps, Request, StepFailure};
+use crate::worker::pure::divergence;
+use crate::worker::pure::{Answers, Batch, Member, PureSteps, Request, StepFailure, legible};
 use crate::worker::{Event, NodeFailure, Output, Payload};
 
 /// A frame is sent when it has this many bytes of questions.
@@ -90,16 +90,13 @@ impl<'a, 'f> RemoteSteps<'a, 'f> {
         let first = self.claims(fleet, batch, range.clone(), Pass::First)?;
         let second = self.claims(fleet, batch, range.clone().rev(), Pass::Second)?;
         for index in 0..range.len() {
-            let member = batch.get(range.start + index).member;
+            let Request { member, event, .. } = batch.get(range.start + index);
             match (first.get(index), second.get(range.len() - 1 - index)) {
                 (Ok(one), Ok(other)) if one == other => answers.push_step(one.state, one.output),
                 (Ok(one), Ok(other)) => {
-                    let [first, second] = [one, other].map(|step| {
-                        let kind = &self.roster[member].kind;
-                        let shown = shown_state(fleet, kind, step.state);
-                        answers::describe(&shown, step.output)
-                    });
-                    answers.push_failure(StepFailure::NotDeterministic { first, second });
+                    let kind = &self.roster[member].kind;
+                    let show = |what, bytes: &[u8]| shown(fleet, kind, what, bytes);
+                    answers.push_failure(divergence::not_deterministic(event, [one, other], show));
                 }
                 // Broken promises are looked for in the first process only.
                 (Err(failure), _) | (_, Err(failure)) => answers.push_failure(failure.clone()),
@@ -140,15 +137,15 @@ enum Pass {
     Second,
 }
 
-/// A state's text, for a message.
-fn shown_state(fleet: &mut Fleet<'_>, kind: &str, state: &[u8]) -> String {
-    let ask = Ask::Show { kind, what: Payload::State, bytes: state, pretty: false };
+/// The text of encoded bytes, for a message.
+fn shown(fleet: &mut Fleet<'_>, kind: &str, what: Payload, bytes: &[u8]) -> String {
+    let ask = Ask::Show { kind, what, bytes, pretty: false };
     let shown = fleet
         .process(0)
         .and_then(|process| process.exchange(ask, answer::read_shown))
         .map_err(NodeFailure::from)
         .and_then(|shown| shown);
-    shown.unwrap_or_else(|failure| format!("<not readable: {failure}>"))
+    legible(shown)
 }
 
 impl PureSteps for RemoteSteps<'_, '_> {

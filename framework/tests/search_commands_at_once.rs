@@ -1,0 +1,127 @@
+//! Clients that answer many commands in one event: all of them count, and where the search stops, it says so.
+
+use std::time::Duration;
+
+use faultlab::property::{Property, violated};
+use faultlab::search::{Limit, Outcome, Search, System};
+use faultlab::worker::{Kind, Submission};
+use faultlab::workload::Workload;
+use faultlab::{Address, Client, Context, Node, codec};
+use serde::{Deserialize, Serialize};
+
+/// Answers each command at once with its number, but the one at which it is wrong with 0. Its timer does nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Eager {
+    wrong_at: u64,
+    result: Option<u64>,
+    has_fired: bool,
+}
+
+impl Node for Eager {
+    type Message = ();
+    type Timer = ();
+
+    fn init(&mut self, ctx: &mut Context<'_, (), ()>) {
+        ctx.set_timer((), Duration::from_millis(1));
+    }
+
+    fn on_message(&mut self, _: Address, (): (), _: &mut Context<'_, (), ()>) {}
+
+    fn on_timer(&mut self, (): (), _: &mut Context<'_, (), ()>) {
+        self.has_fired = true;
+    }
+}
+
+impl Client for Eager {
+    type Command = u64;
+    type Result = u64;
+
+    fn send_command(&mut self, command: u64, _: &mut Context<'_, (), ()>) {
+        self.result = Some(if command == self.wrong_at { 0 } else { command });
+    }
+
+    fn result(&self) -> Option<u64> {
+        self.result
+    }
+}
+
+/// A client with so many commands, numbered from one, or without end.
+fn search(commands: Option<u64>, wrong_at: u64) -> Search {
+    let work = match commands {
+        Some(count) => Workload::<u64, u64>::template(count, |turn| turn.index + 1),
+        None => Workload::endless(|turn| turn.index + 1),
+    };
+    Search::new(System::new().client("client", client(), &wrong_at, work))
+}
+
+/// Every answer is the number of its command.
+fn answers_are_right() -> Property {
+    Property::new("answers are right", |view| {
+        for (expected, operation) in (1..).zip(view.operations(client())) {
+            match operation.result.as_deref().map(codec::decode::<u64>) {
+                Some(Ok(answer)) if answer != expected => {
+                    return Err(violated(expected.to_string(), answer.to_string()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    })
+}
+
+fn client() -> Address {
+    Address::new("client1")
+}
+
+fn submission() -> Submission {
+    let make = |_: Address, wrong_at| Eager { wrong_at, result: None, has_fired: false };
+    Submission::new().with(Kind::client("client", make))
+}
+
+#[test]
+fn the_last_of_many_answers_is_looked_at() {
+    for commands in [1, 128, 129, 500, 10_000] {
+        let right = search(Some(commands), 0).invariant(answers_are_right()).run(&submission());
+        assert_eq!(right.outcome, Outcome::Exhausted, "{commands} commands");
+        assert_eq!(right.statistics.states, 2, "before and after the timer");
+        let wrong =
+            search(Some(commands), commands).invariant(answers_are_right()).run(&submission());
+        assert!(matches!(wrong.outcome, Outcome::Violated(_)), "{commands}: {:?}", wrong.outcome);
+    }
+}
+
+#[test]
+fn work_without_end_is_a_limit_and_no_proof() {
+    let limit =
+        |commands| Outcome::LimitReached(Limit::CommandsAtOnce { client: client(), commands });
+    let submission = submission();
+    assert_eq!(search(None, 0).run(&submission).outcome, limit(10_000));
+    assert_eq!(search(Some(10_001), 0).run(&submission).outcome, limit(10_000));
+    let few = || search(None, 0).commands_at_once_max(7);
+    assert_eq!(few().run(&submission).outcome, limit(7));
+    // A bound that the search was given does not hide it.
+    assert_eq!(few().depth_max(0).run(&submission).outcome, limit(7));
+    assert_eq!(few().states_max(1).run(&submission).outcome, limit(7));
+    let probes = faultlab::search::Probes { seed: 1, count: 3, depth_max: 5 };
+    assert_eq!(few().probe(&submission, probes).outcome, limit(7));
+    // What was answered before the limit counts.
+    let wrong =
+        search(None, 5).commands_at_once_max(7).invariant(answers_are_right()).run(&submission);
+    assert!(matches!(wrong.outcome, Outcome::Violated(_)), "{:?}", wrong.outcome);
+    let wrong_later = search(None, 8).commands_at_once_max(7).invariant(answers_are_right());
+    assert_eq!(wrong_later.run(&submission).outcome, limit(7));
+}
+
+#[test]
+fn a_client_that_was_stopped_is_given_nothing_more() {
+    let answers = Property::new("seven answers", |view| {
+        match view.operations(client()).iter().filter(|it| it.result.is_some()).count() {
+            7 => Ok(()),
+            other => Err(violated("7", other.to_string())),
+        }
+    });
+    let search = search(None, 0).commands_at_once_max(7).invariant(answers);
+    let report = search.run(&submission());
+    assert!(matches!(report.outcome, Outcome::LimitReached(_)), "{:?}", report.outcome);
+    assert_eq!(report.statistics.states, 2, "before and after the timer");
+}

@@ -1,0 +1,294 @@
+//! Searches with a monitor that start from a state: the monitor has seen the run that led there, whoever found it.
+
+use std::time::Duration;
+
+use faultlab::linearizability::Sequential;
+use faultlab::property::{Property, violated};
+use faultlab::search::{Limit, Linearizable, Outcome, Probes, Search, State, System};
+use faultlab::worker::pure::LocalSteps;
+use faultlab::worker::{Kind, Submission};
+use faultlab::workload::Workload;
+use faultlab::{Address, Application, Client, Context, Node, codec};
+use serde::{Deserialize, Serialize};
+
+/// A server of a number, or a client that asks it and takes what it says.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+enum Role {
+    Server { total: u64 },
+    Client { server: Address, asked: u64, answered: Option<u64> },
+}
+
+/// A request or an answer: the command's number and the total.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+enum Message {
+    Add(u64),
+    Total(u64, u64),
+}
+
+impl Node for Role {
+    type Message = Message;
+    type Timer = ();
+
+    fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<'_, Message, ()>) {
+        match (self, message) {
+            (Self::Server { total }, Message::Add(number)) => {
+                // Exactly once, for a single client: a number that is not the next was there before.
+                *total = (*total).max(number);
+                ctx.send(from, Message::Total(number, *total));
+            }
+            (Self::Client { asked, answered, .. }, Message::Total(number, total))
+                if number == *asked =>
+            {
+                answered.get_or_insert(total);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Client for Role {
+    type Command = ();
+    type Result = u64;
+
+    fn send_command(&mut self, (): (), ctx: &mut Context<'_, Message, ()>) {
+        if let Self::Client { server, asked, answered } = self {
+            *asked += 1;
+            *answered = None;
+            ctx.send(*server, Message::Add(*asked));
+        }
+    }
+
+    fn result(&self) -> Option<u64> {
+        match self {
+            Self::Client { answered, .. } => *answered,
+            Self::Server { .. } => None,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Counter(u64);
+
+impl Application for Counter {
+    type Command = ();
+    type Result = u64;
+
+    fn execute(&mut self, (): ()) -> u64 {
+        self.0 += 1;
+        self.0
+    }
+}
+
+fn server() -> Address {
+    Address::new("server")
+}
+
+fn client() -> Address {
+    Address::new("client")
+}
+
+fn submission() -> Submission {
+    let make = |_: Address, server| Role::Client { server, asked: 0, answered: None };
+    Submission::new()
+        .with(Kind::node("server", |_, ()| Role::Server { total: 0 }))
+        .with(Kind::client("client", make))
+}
+
+/// A client with three commands.
+fn search() -> Search {
+    let system = System::new().node("server", server(), &()).client(
+        "client",
+        client(),
+        &server(),
+        Workload::<(), u64>::of([(), (), ()]),
+    );
+    Search::new(system)
+}
+
+/// The same, with a monitor. `offset` is where the model begins to count: with 0 the system is right.
+fn watched(offset: u64) -> Search {
+    let model = Sequential::new(Counter(offset));
+    search().monitor(Linearizable::new("totals are right", model))
+}
+
+fn has_answers(count: usize) -> Property {
+    Property::new(format!("{count} answers"), move |view| {
+        let answered = view.operations(client()).iter().filter(|it| it.result.is_some()).count();
+        if answered == count { Ok(()) } else { Err(violated("others", answered.to_string())) }
+    })
+}
+
+fn found(outcome: Outcome) -> State {
+    match outcome {
+        Outcome::GoalFound(found) => found.state,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// States in which the client has this many answers, found in every way.
+fn states(answers: usize) -> Vec<State> {
+    let submission = submission();
+    let goal = || search().goal(has_answers(answers));
+    let probes = Probes { seed: 5, count: 20, depth_max: 30 };
+    let begin = search();
+    let steps = LocalSteps::new(&submission, begin.system().roster().to_vec()).expect("it starts");
+    let mut hand = begin.by_hand(&steps).expect("nodes that start");
+    for number in 1..=answers as u64 {
+        let is = |message: Message| move |bytes: &[u8]| codec::decode(bytes) == Ok(message.clone());
+        let asked = hand.deliver(client(), server(), is(Message::Add(number)));
+        let answered = hand.deliver(server(), client(), is(Message::Total(number, number)));
+        assert_eq!((asked, answered), (Ok(true), Ok(true)));
+    }
+    vec![
+        found(goal().run(&submission).outcome),
+        found(watched(0).goal(has_answers(answers)).run(&submission).outcome),
+        found(goal().probe(&submission, probes).outcome),
+        found(watched(0).goal(has_answers(answers)).probe(&submission, probes).outcome),
+        hand.state(),
+        hand.state().dropping_all(),
+    ]
+}
+
+#[test]
+fn a_monitor_has_seen_what_happened_before_it_was_there() {
+    for answers in 0..=3 {
+        for (index, state) in states(answers).into_iter().enumerate() {
+            let right = watched(0).start_from(state.clone()).run(&submission());
+            assert_eq!(right.outcome, Outcome::Exhausted, "{answers} answers, state {index}");
+            let right = watched(0)
+                .start_from(state.clone())
+                .probe(&submission(), Probes { seed: 1, count: 5, depth_max: 10 });
+            assert_eq!(right.outcome, Outcome::LimitReached(Limit::Probes(5)));
+            // The first answer is wrong for this model; after it, the state itself breaks the property.
+            let wrong = watched(1).start_from(state.clone()).run(&submission());
+            let emptied = index == 5;
+            match wrong.outcome {
+                Outcome::Violated(found) if answers > 0 => assert_eq!(found.path(), &state.path),
+                Outcome::Violated(_) => assert!(!emptied),
+                Outcome::Exhausted => assert!(emptied && answers == 0),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_chain_of_stages_sees_the_whole_run() {
+    let submission = submission();
+    let mut state = found(search().goal(has_answers(1)).run(&submission).outcome);
+    for answers in 2..=3 {
+        let stage = search().start_from(state).goal(has_answers(answers));
+        state = found(stage.run(&submission).outcome);
+        let end = watched(0).start_from(state.clone()).run(&submission);
+        assert_eq!(end.outcome, Outcome::Exhausted);
+    }
+}
+
+#[test]
+fn restrictions_of_the_search_do_not_concern_the_run_before_it() {
+    let state = states(1).swap_remove(0);
+    let cut = watched(0).start_from(state).cut(client(), server()).crash(server());
+    assert_eq!(cut.run(&submission()).outcome, Outcome::Exhausted);
+}
+
+#[test]
+fn a_state_whose_run_is_not_known_is_refused() {
+    let mut without_path = states(2).swap_remove(0);
+    without_path.path.events.clear();
+    let report = watched(0).start_from(without_path.clone()).run(&submission());
+    let Outcome::CannotStart(reason) = &report.outcome else { panic!("{:?}", report.outcome) };
+    assert!(reason.contains("results that client has"), "{reason}");
+    // Without a monitor nobody needs the run.
+    let report = search().start_from(without_path).run(&submission());
+    assert_eq!(report.outcome, Outcome::Exhausted);
+
+    let mut torn = states(2).swap_remove(0);
+    torn.path.events.remove(0);
+    let report = watched(0).start_from(torn).run(&submission());
+    let Outcome::CannotStart(reason) = &report.outcome else { panic!("{:?}", report.outcome) };
+    assert!(reason.contains("event 1 of its path is not possible"), "{reason}");
+}
+
+#[test]
+#[should_panic(expected = "the state has other nodes than the system")]
+fn a_state_of_another_system_is_refused() {
+    let system = System::new().node("server", Address::new("other"), &());
+    let _ = Search::new(system).start_from(states(0).swap_remove(0));
+}
+
+#[test]
+fn all_invariants_that_break_in_a_state_are_reported() {
+    let never = |name: &'static str, at: usize| {
+        Property::new(name, move |view| match has_answers(at).check(view) {
+            Ok(()) => Err(violated("another number", format!("{at} answers"))),
+            Err(_) => Ok(()),
+        })
+    };
+    let search = search()
+        .invariant(never("first", 1))
+        .invariant(never("second", 2))
+        .invariant(never("third", 1).of_each_client());
+    let Outcome::Violated(found) = search.run(&submission()).outcome else { panic!("it breaks") };
+    assert_eq!(found.property, "first");
+    let others: Vec<_> = found.also_broken.iter().map(|other| other.property.as_str()).collect();
+    assert_eq!(others, ["third"]);
+    // Where the monitor breaks, the invariants that break with it are named too.
+    let search = watched(1).invariant(never("first", 1));
+    let Outcome::Violated(found) = search.run(&submission()).outcome else { panic!("it breaks") };
+    assert_eq!(found.property, "totals are right");
+    assert_eq!(found.also_broken.len(), 1);
+}
+
+/// Properties and handlers can be slow; the time limit holds all the same. What would be done in one round here
+/// takes more than ten seconds.
+#[test]
+fn a_time_limit_is_kept_where_one_round_takes_longer() {
+    const LIMIT: Duration = Duration::from_millis(300);
+    let slow_property = || {
+        Property::new("slow", |_| {
+            std::thread::sleep(Duration::from_millis(5));
+            Ok(())
+        })
+    };
+    #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    struct Slow {
+        is_slow: bool,
+        seen: Vec<u64>,
+    }
+    impl Node for Slow {
+        type Message = u64;
+        type Timer = u64;
+
+        fn init(&mut self, ctx: &mut Context<'_, u64, u64>) {
+            for timer in 0..12 {
+                ctx.set_timer(timer, Duration::from_millis(1)..=Duration::from_millis(9));
+            }
+        }
+
+        fn on_message(&mut self, _: Address, _: u64, _: &mut Context<'_, u64, u64>) {}
+
+        fn on_timer(&mut self, timer: u64, _: &mut Context<'_, u64, u64>) {
+            if self.is_slow {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            self.seen.push(timer);
+        }
+    }
+    let submission =
+        Submission::new().with(Kind::node("slow", |_, is_slow| Slow { is_slow, seen: Vec::new() }));
+    let system = |is_slow| System::new().node("slow", Address::new("slow"), &is_slow);
+    let searches = [
+        Search::new(system(true)),
+        Search::new(system(false)).invariant(slow_property()),
+        Search::new(system(false)).invariant(slow_property().of_each_node()),
+    ];
+    for search in searches {
+        let search = search.endless_too().time_max(LIMIT);
+        let probes = Probes { seed: 1, count: 10_000, depth_max: 12 };
+        for report in [search.run(&submission), search.probe(&submission, probes)] {
+            assert_eq!(report.outcome, Outcome::LimitReached(Limit::Time(LIMIT)));
+            let took = report.statistics.elapsed;
+            assert!(took >= LIMIT && took < LIMIT * 6, "{took:?}");
+        }
+    }
+}
