@@ -70,17 +70,19 @@
 //! - **Messages** that were sent are a set, and stay in it: each can be delivered now, later, again,
 //!   or never. That is all that an unreliable network can do.
 //! - **Timers** fire in any order that their durations allow: one that was set later cannot fire
-//!   before one whose longest duration is at most its own shortest.
+//!   before one whose longest duration is at most its own shortest. Two timers of one value that were set for
+//!   different durations are two timers.
 //! - **Crashes** are nodes to which nothing is delivered any more ([`Search::crash`]); since a message
 //!   may always be late, every run with a crash is also a beginning of a run without.
-//! - **Clients** get their next command in the moment in which they have the result of the one before.
+//! - **Clients** get their next command in the moment in which they have the result of the one before. So one
+//!   event can lead to many commands ([`Search::commands_at_once_max`]).
 //!
 //! # What it says, and what it does not
 //!
-//! An [`Outcome`] is one of five, and none can be mistaken for another. *Exhausted* is a proof for this
+//! An [`Outcome`] is one of six, and none can be mistaken for another. *Exhausted* is a proof for this
 //! system: so many nodes, these commands. It says nothing about larger systems or other commands.
 //! *Limit reached* says that nothing was found so far, and proves nothing beyond the depth that was
-//! finished. A goal that was found is reachable, not inevitable: a search knows what can happen, not
+//! finished. *Cannot start* says that the search itself does not fit together. A goal that was found is reachable, not inevitable: a search knows what can happen, not
 //! what must happen in the end (liveness). Random probes ([`Search::probe`]) go deep and prove nothing.
 //!
 //! Two states are taken for one if their fingerprints of 64 bits are equal. The report says how likely

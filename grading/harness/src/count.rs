@@ -117,6 +117,7 @@ impl Count {
                 Outcome::Violated(_) => "invariant-violated",
                 Outcome::Failed(_) => "handler-failed",
                 Outcome::LimitReached(_) => "limit-reached",
+                Outcome::CannotStart(_) => "could-not-start",
             },
             states: statistics.states,
             depth: statistics.depth,
