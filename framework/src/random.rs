@@ -3,12 +3,18 @@
 //! ChaCha gives the bits; what is made of them is integer arithmetic written here, so that no update
 //! of a library changes what a seed means.
 
+use std::convert::Infallible;
+
+use rand::{Rng, SeedableRng, TryRng};
 use rand_chacha::ChaCha8Rng;
-use rand_core::{Rng, SeedableRng};
 
 use crate::Address;
 
 /// A stream of random numbers, fixed by its seed.
+///
+/// It is a generator for the `rand` crate, too, so whoever writes a scenario can use that crate's distributions and
+/// shuffles on it. What those draw from a seed may change with that crate's version; what the methods here draw does
+/// not.
 #[derive(Clone, Debug)]
 pub struct Random {
     bits: ChaCha8Rng,
@@ -92,6 +98,23 @@ impl Random {
     }
 }
 
+impl TryRng for Random {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.bits.next_u32())
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.bits.next_u64())
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.bits.fill_bytes(bytes);
+        Ok(())
+    }
+}
+
 /// Mixes 64 bits so that each bit of the input reaches every bit of the output (the finalizer of
 /// SplitMix64: Steele, Lea, Flood, OOPSLA 2014).
 #[must_use]
@@ -113,6 +136,15 @@ mod tests {
         let drawn: Vec<u64> = (0..4).map(|_| network.below(1_000)).collect();
         let other: Vec<u64> = (0..4).map(|_| timers.below(1_000)).collect();
         assert_eq!((drawn, other), (vec![170, 765, 140, 860], vec![178, 651, 910, 19]));
+    }
+
+    #[test]
+    fn it_is_a_generator_of_the_rand_crate() {
+        use rand::RngExt;
+        let [mut ours, mut theirs] = [(); 2].map(|()| Random::new(7, Stream::Scenario));
+        assert_eq!(ours.bits(), theirs.next_u64());
+        let drawn: u64 = theirs.random_range(3..=5);
+        assert!((3..=5).contains(&drawn));
     }
 
     #[test]

@@ -10,8 +10,8 @@ use faultlab::linearizability::models::{
 use faultlab::linearizability::{
     Checker, History, Limit, Model, Operation, SequentialVerdict, Verdict, check, explain, page,
 };
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 
 type Store = Operation<KeyValueCommand, String>;
 

@@ -4,7 +4,7 @@ mod judge;
 mod report;
 mod trace;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -92,11 +92,11 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let mut judgements = Vec::new();
     let mut out = io::stdout().lock();
-    let color = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let color = colored::control::SHOULD_COLORIZE.should_colorize();
     for file in &arguments.files {
         let judgement = judge(file, &settings);
         if !arguments.json {
-            writeln!(out, "{}", report::line(&judgement, color))?;
+            writeln!(out, "{}", report::line(&judgement))?;
             if arguments.explain
                 && let Finding::NotLinearizable { explanation, .. } = &judgement.finding
             {

@@ -1,5 +1,6 @@
 //! What is printed: one line a file, or one JSON document.
 
+use colored::{Color, Colorize};
 use faultlab::linearizability::{Explanation, Placed, SequentialVerdict, Shown};
 use serde::Serialize;
 
@@ -14,10 +15,10 @@ pub(crate) fn width() -> usize {
     columns.unwrap_or(80).clamp(60, 200)
 }
 
-/// The verdict on a file, in one line.
-pub(crate) fn line(judgement: &Judgement, color: bool) -> String {
-    let (shade, words) = match &judgement.finding {
-        Finding::Linearizable { .. } => ("\x1b[32m", "linearizable".to_owned()),
+/// The verdict on a file, in one line; coloured where standard output shows colours.
+pub(crate) fn line(judgement: &Judgement) -> String {
+    let (color, words) = match &judgement.finding {
+        Finding::Linearizable { .. } => (Color::Green, "linearizable".to_owned()),
         Finding::NotLinearizable { explanation, sequential } => {
             let sequential = match sequential {
                 Some(SequentialVerdict::SequentiallyConsistent { .. }) => {
@@ -28,16 +29,12 @@ pub(crate) fn line(judgement: &Judgement, color: bool) -> String {
                 }
                 Some(SequentialVerdict::Unknown(_)) | None => "",
             };
-            ("\x1b[31m", format!("not linearizable: {}{sequential}", explanation.sentence()))
+            (Color::Red, format!("not linearizable: {}{sequential}", explanation.sentence()))
         }
-        Finding::Unknown { limit } => ("\x1b[33m", format!("unknown: {limit}")),
-        Finding::Unreadable { problem } => ("\x1b[33m", problem.clone()),
+        Finding::Unknown { limit } => (Color::Yellow, format!("unknown: {limit}")),
+        Finding::Unreadable { problem } => (Color::Yellow, problem.clone()),
     };
-    let file = judgement.file.display();
-    match color {
-        true => format!("{file}: {shade}{words}\x1b[0m"),
-        false => format!("{file}: {words}"),
-    }
+    format!("{}: {}", judgement.file.display(), words.color(color))
 }
 
 /// What is known about all files.

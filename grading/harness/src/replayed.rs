@@ -56,7 +56,7 @@ fn one(suite: &Suite, submission: &Submission, path: &str) -> Verdict {
         Ok(replay) => replay,
         Err(error) => return refused(path, &error.to_string()),
     };
-    let (colour, verdict) = match replay.verdict {
+    let (style, verdict) = match replay.verdict {
         replay::Verdict::Fixed { .. } => (style::GREEN, Verdict::Fixed),
         replay::Verdict::Reproduced { .. } => (style::RED, Verdict::NotFixed),
         replay::Verdict::NoLongerApplies { .. } => (style::YELLOW, Verdict::NotFixed),
@@ -66,8 +66,9 @@ fn one(suite: &Suite, submission: &Submission, path: &str) -> Verdict {
         said.push_str(&format!("\n{difference}"));
     }
     // The name stays plain; the verdict starts with its word.
-    let said = paragraph(&said, INDENT).replacen(": ", &format!(": {colour}"), 1);
-    let mut text = format!("{said}{colour:#}\n");
+    let said = paragraph(&said, INDENT);
+    let (name, said) = said.split_once(": ").unwrap_or((&name, &said));
+    let mut text = format!("{name}: {}\n", style::paint(style, said));
     if matches!(replay.verdict, replay::Verdict::Reproduced { .. }) {
         let terminal = columns::of_terminal();
         let columns = terminal.unwrap_or(columns::COLUMNS);

@@ -335,7 +335,7 @@ fn the_states_of_the_reference_solution_are_as_many_as_are_known() {
 /// A call that goes on until it is told to end.
 struct Going {
     child: std::process::Child,
-    out: std::sync::mpsc::Receiver<String>,
+    out: crossbeam_channel::Receiver<String>,
 }
 
 impl Going {
@@ -348,7 +348,7 @@ impl Going {
             .spawn()
             .expect("the program is there");
         let stdout = child.stdout.take().expect("it was asked for");
-        let (sender, out) = std::sync::mpsc::channel();
+        let (sender, out) = crossbeam_channel::unbounded();
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 if sender.send(line).is_err() {

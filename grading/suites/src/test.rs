@@ -142,7 +142,6 @@ impl Test {
     pub fn seeds(&self, seeds: u64) -> u64 {
         match self.about.seeds {
             SeedShare::One => 1,
-            SeedShare::Quarter => seeds.div_ceil(4),
             SeedShare::All => seeds,
         }
     }
@@ -164,7 +163,6 @@ impl fmt::Debug for Test {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SeedShare {
     One,
-    Quarter,
     All,
 }
 
@@ -222,13 +220,6 @@ impl TestDraft {
     /// Runs a unit or search test over several seeds, because something of it is drawn from them.
     pub fn over_seeds(mut self) -> Self {
         self.seeds = SeedShare::All;
-        self
-    }
-
-    /// Runs a test over a quarter of the seeds, because each of its runs has a thousand events or more, and one is
-    /// much like another.
-    pub fn over_few_seeds(mut self) -> Self {
-        self.seeds = SeedShare::Quarter;
         self
     }
 

@@ -33,8 +33,8 @@ pub(super) struct Args {
     #[arg(long)]
     pub(super) no_search: bool,
 
-    /// The seed of the suite: the seeds of all runs are derived from it
-    #[arg(long, value_name = "S", default_value_t = SEED)]
+    /// The seed of the suite, from which the seeds of all runs are derived; `random` draws one and prints it
+    #[arg(long, value_name = "S", default_value_t = SEED, value_parser = seed)]
     pub(super) seed: u64,
 
     /// Over how many seeds each run test runs
@@ -145,6 +145,16 @@ fn quoted(word: &str) -> String {
         word.to_owned()
     } else {
         format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+/// A seed as it is written on the command line.
+fn seed(text: &str) -> Result<u64, String> {
+    match text {
+        "random" => Ok(rand::random()),
+        number => {
+            number.parse().map_err(|_| "a seed is a number below 2^64, or `random`".to_owned())
+        }
     }
 }
 

@@ -1,20 +1,28 @@
-//! The colours of a terminal report. What is written to a file or a pipe loses them on the way.
+//! The colours of a terminal report. Texts are always painted; the stream that they are printed to takes the colours
+//! out where nobody sees them: in a file or a pipe, and with `NO_COLOR`.
 
-use anstyle::{AnsiColor, Style};
+use std::fmt::Display;
+
+use colored::{ColoredString, Colorize};
 
 use super::Status;
 
-pub(crate) const PLAIN: Style = Style::new();
-pub(crate) const BOLD: Style = Style::new().bold();
-pub(crate) const DIM: Style = Style::new().dimmed();
-pub(crate) const GREEN: Style = AnsiColor::Green.on_default().bold();
-pub(crate) const RED: Style = AnsiColor::Red.on_default().bold();
-pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
-pub(crate) const CYAN: Style = AnsiColor::Cyan.on_default().bold();
+/// How a text looks.
+pub(crate) type Style = fn(ColoredString) -> ColoredString;
+
+pub(crate) const PLAIN: Style = |text| text;
+pub(crate) const BOLD: Style = |text| text.bold();
+pub(crate) const DIM: Style = |text| text.dimmed();
+pub(crate) const GREEN: Style = |text| text.green().bold();
+pub(crate) const RED: Style = |text| text.red().bold();
+pub(crate) const YELLOW: Style = |text| text.yellow().bold();
+pub(crate) const CYAN: Style = |text| text.cyan().bold();
 
 /// The text in this style.
-pub(crate) fn paint(style: Style, text: impl std::fmt::Display) -> String {
-    format!("{style}{text}{style:#}")
+pub(crate) fn paint(style: Style, text: impl Display) -> String {
+    // Otherwise the package looks at standard output and the environment by itself, for all streams alike.
+    colored::control::set_override(true);
+    style(ColoredString::from(text.to_string())).to_string()
 }
 
 /// The word for a status in a report's status column, in its colour.

@@ -7,7 +7,7 @@ use faultlab_suites::{Suite, Test};
 use super::columns::COLUMNS;
 use super::excerpt::indented;
 use super::paragraph::paragraph;
-use super::style::{BOLD, CYAN, DIM, GREEN, PLAIN, RED, YELLOW, paint, status};
+use super::style::{BOLD, CYAN, DIM, GREEN, PLAIN, RED, Style, YELLOW, paint, status};
 use super::{Report, Status, TestReport};
 
 /// The width of the column that says what a line is about.
@@ -17,7 +17,7 @@ const STATUS_COLUMNS: usize = 12;
 const SEEDS_NAMED_MAX: usize = 5;
 
 /// A line that starts with a word in the status column.
-fn line(style: anstyle::Style, word: &str, rest: &str) -> String {
+fn line(style: Style, word: &str, rest: &str) -> String {
     let word = format!("{word:>STATUS_COLUMNS$}");
     format!("{} {rest}\n", paint(style, word))
 }
@@ -93,7 +93,7 @@ pub fn failures(
 #[must_use]
 pub fn failure(test: &TestReport, drawn: Option<String>, verbose: bool) -> String {
     let mut text = status_line(test);
-    let mut note = |label: &str, style: anstyle::Style, content: &str| {
+    let mut note = |label: &str, style: Style, content: &str| {
         let content = paint(style, paragraph(content, STATUS_COLUMNS + 1));
         text.push_str(&format!("{} {content}\n", paint(DIM, format!("{label:>STATUS_COLUMNS$}"))));
     };

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender};
 
 use super::process::{Loss, Patience, WorkerCommand, WorkerProcess};
 use crate::worker::protocol::{Answer, Request};
@@ -43,10 +44,10 @@ impl Pool {
     /// A pool of this many workers; at least one. They are started when there is something to do.
     #[must_use]
     pub fn new(command: &WorkerCommand, workers: usize) -> Self {
-        let (sender, finished) = mpsc::channel();
+        let (sender, finished) = crossbeam_channel::unbounded();
         let cancelled = Arc::new(AtomicBool::new(false));
         let slot = |index| {
-            let (batches, received) = mpsc::channel();
+            let (batches, received) = crossbeam_channel::unbounded();
             let (command, sender) = (command.clone(), sender.clone());
             let cancelled = Arc::clone(&cancelled);
             let thread =
@@ -88,7 +89,7 @@ impl Pool {
                 self.slots[slot].busy = false;
                 Some((slot, answers))
             }
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+            Err(_) => None,
         }
     }
 }

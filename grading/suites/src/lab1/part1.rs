@@ -84,13 +84,13 @@ pub(super) fn part() -> Part {
         )
         .test(
             Test::unit("1.5", "Many commands in any order")
-                .asserts("hundreds of random commands are answered as the reference store does")
+                .asserts("a thousand random commands are answered as the reference store does")
                 .points(2)
                 .over_seeds()
                 .by_share_of_seeds()
                 .scenario(|seed| {
-                    let keys: Vec<String> = (0..180).map(|key| format!("key{key}")).collect();
-                    let commands = everything(seed.random(), client(1), 300, &keys);
+                    let keys: Vec<String> = (0..200).map(|key| format!("key{key}")).collect();
+                    let commands = everything(seed.random(), client(1), 1_000, &keys);
                     let results = oracle::results(&commands);
                     store(commands.into_iter().zip(results))
                 }),

@@ -91,7 +91,7 @@ pub(super) fn part() -> Part {
                     let network =
                         Network::reliable().sender(server(), sometimes_slow(50, seconds(4)));
                     let work = |client| {
-                        Work::of(puts_and_appends(seed.random(), client, 40, client.as_str()))
+                        Work::of(puts_and_appends(seed.random(), client, 60, client.as_str()))
                     };
                     answered(stage(clients(2, work)).network(network))
                 }),
@@ -100,24 +100,21 @@ pub(super) fn part() -> Part {
             Test::run("2.7", "The network is slow")
                 .asserts("a reply counts, though its request has been repeated since it was sent")
                 .points(3)
-                .over_few_seeds()
                 .by_share_of_seeds()
                 .scenario(|seed| {
                     let latency = Latency::between(ms(200), ms(400));
                     let conditions = Conditions { latency, ..Conditions::reliable() };
-                    // A command takes as long as hundreds do elsewhere.
-                    answered(five_clients_with(seed, Keys::Own, 6).conditions(conditions))
+                    answered(five_clients(seed, Keys::Own).conditions(conditions))
                 }),
         )
         .test(
             Test::run("2.8", "Links are cut for a while, one way or both")
                 .asserts("every waiting client has its result within a second of the repair")
                 .points(3)
-                .over_few_seeds()
                 .by_share_of_seeds()
                 .scenario(|_| {
                     let repair = seconds(5);
-                    clients_for_ever(5, ms(200))
+                    clients_for_ever(5)
                         .at(ms(300), Intervention::Cut { from: server(), to: client(1) })
                         .at(ms(400), Intervention::Cut { from: client(2), to: server() })
                         .at(ms(500), Intervention::Isolate(client(3)))
@@ -128,34 +125,31 @@ pub(super) fn part() -> Part {
                 }),
         )
         .test(
-            Test::run("2.9", "The network is split for half a minute")
+            Test::run("2.9", "The network is split for a minute")
                 .asserts("no client gives up: all are served again once the network is whole")
                 .points(3)
-                .over_few_seeds()
                 .by_share_of_seeds()
                 .scenario(|seed| {
                     let groups =
                         [&[client(1), client(2)][..], &[server(), client(3), client(4), client(5)]];
                     let scenario = five_clients(seed, Keys::Shared)
                         .at(ms(30), Intervention::partition(groups))
-                        .at(seconds(30), Intervention::Heal);
-                    // Who waits twice as long each time asks again within half a minute.
-                    answered(scenario).until_stalled(seconds(60))
+                        .at(seconds(60), Intervention::Heal);
+                    answered(scenario).until_stalled(seconds(120))
                 }),
         )
         .test(
             Test::run("2.10", "The server crashes")
                 .asserts("nobody has a result that no server can have given, and nobody panics")
                 .points(3)
-                .over_few_seeds()
                 .by_share_of_seeds()
                 .scenario(|_| {
                     let crash = ms(250);
                     let newcomer = Work::of([get("key"), append("key", "late]")]);
-                    clients_for_ever(2, ms(100))
+                    clients_for_ever(2)
                         .at(crash, Intervention::Crash(server()))
                         .at(seconds(1), Intervention::Start(asking(client(3), newcomer)))
-                        .until(seconds(35))
+                        .until(seconds(75))
                         .check(no_result_after(crash))
                         .check(at_least_once())
                 }),
@@ -167,7 +161,7 @@ pub(super) fn part() -> Part {
                 .by_share_of_seeds()
                 .scenario(|seed| {
                     let slow = sometimes_slow(20, ms(500));
-                    answered(five_clients_with(seed, Keys::Own, 6).conditions(slow))
+                    answered(five_clients(seed, Keys::Own).conditions(slow))
                         .linger(seconds(5))
                         .check(silent_for(seconds(3)))
                 }),
@@ -184,7 +178,6 @@ pub(super) fn part() -> Part {
             Test::run("2.13", "Small messages")
                 .asserts("a message is about as large as the command or result that it carries")
                 .points(2)
-                .over_few_seeds()
                 .scenario(|_| {
                     let commands = |client| {
                         (0..40).map(move |index| {
@@ -225,22 +218,17 @@ enum Keys {
 
 /// Five clients with a dozen commands each, on a network that loses nothing.
 fn five_clients(seed: &mut SeedContext, keys: Keys) -> Scenario {
-    five_clients_with(seed, keys, 12)
-}
-
-/// Five clients with so many commands each.
-fn five_clients_with(seed: &mut SeedContext, keys: Keys, commands: usize) -> Scenario {
     stage(clients(5, |client| {
         let keys = if keys == Keys::Own { client.as_str() } else { "all" };
-        Work::of(puts_and_appends(seed.random(), client, commands, keys))
+        Work::of(puts_and_appends(seed.random(), client, 12, keys))
     }))
 }
 
-/// So many clients that each append to a key of their own, once in each `period`, without end.
-fn clients_for_ever(count: usize, period: Duration) -> Scenario {
+/// So many clients that each append to a key of their own, ten times a second, without end.
+fn clients_for_ever(count: usize) -> Scenario {
     stage(clients(count, |client| {
         Work::endless(move |turn| append(client.as_str(), value(client, turn.index as usize)))
-            .every(period)
+            .every(ms(100))
     }))
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use faultlab::Address;
 use faultlab::random::Random;
-use faultlab::simulate::{Conditions, Latency, Network, NodeSpec, Rate, Scenario};
+use faultlab::simulate::{Conditions, Latency, NodeSpec, Rate, Scenario};
 use faultlab::workload::Workload;
 use lab1_vocabulary::{KvCommand, KvResult};
 
@@ -28,17 +28,10 @@ pub(super) fn stage(clients: impl IntoIterator<Item = (Address, Work)>) -> Scena
         .nodes(clients.into_iter().map(|(address, work)| asking(address, work)))
 }
 
-/// Runs until every client that has not crashed has all its answers: two minutes at most, and 15 seconds at
-/// most without an answer to anybody. Who waits five seconds before asking again has asked three times by then, where
-/// nothing is lost.
+/// Runs until every client that has not crashed has all its answers: two minutes at most, and a minute at
+/// most without an answer to anybody. Who waits ten seconds before asking again has asked six times by then.
 pub(super) fn to_the_end(scenario: Scenario) -> Scenario {
-    scenario.until_done(seconds(120)).until_stalled(seconds(15))
-}
-
-/// The same on a network that loses messages: a minute at most without an answer to anybody. Who waits ten seconds
-/// before asking again has asked six times by then.
-pub(super) fn to_the_end_with_losses(scenario: Scenario) -> Scenario {
-    to_the_end(scenario.network(Network::unreliable())).until_stalled(seconds(60))
+    scenario.until_done(seconds(120)).until_stalled(seconds(60))
 }
 
 /// A client of the server, with work.
