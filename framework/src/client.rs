@@ -26,11 +26,7 @@ pub trait Client: Node {
     type Result: Value;
 
     /// Starts a command. The one before it has been answered.
-    fn send_command(
-        &mut self,
-        command: Self::Command,
-        ctx: &mut Context<'_, Self::Message, Self::Timer>,
-    );
+    fn send_command(&mut self, command: Self::Command, ctx: &mut Context<Self>);
 
     /// The result of the last command, once it is known.
     fn result(&self) -> Option<Self::Result>;

@@ -1,10 +1,10 @@
 //! The context: everything a handler can do to the world outside its node.
 
-use std::fmt::Display;
+use std::fmt::{self, Debug, Display};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::Address;
+use crate::{Address, Node};
 
 /// One thing that a handler did to the world outside its node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -58,18 +58,22 @@ impl From<RangeInclusive<Duration>> for Delay {
 ///
 /// Effects are collected and take place after the handler has returned, so a node never hears from
 /// anybody in the middle of a handler, itself included.
-#[derive(Debug)]
-pub struct Context<'a, M, T> {
+///
+/// Engines make contexts; so can a unit test that calls a handler directly and then looks at the
+/// [effects](Context::effects).
+pub struct Context<N: Node> {
     address: Address,
-    effects: &'a mut Vec<Effect<M, T>>,
+    effects: Vec<EffectOf<N>>,
 }
 
-impl<'a, M, T> Context<'a, M, T> {
-    /// A context for the node at `address` that appends to `effects`. Engines make these; so can a
-    /// unit test that calls a handler directly.
+/// An effect of a node of this type.
+type EffectOf<N> = Effect<<N as Node>::Message, <N as Node>::Timer>;
+
+impl<N: Node> Context<N> {
+    /// A context for the node at `address`, without any effects yet.
     #[must_use]
-    pub fn new(address: Address, effects: &'a mut Vec<Effect<M, T>>) -> Self {
-        Self { address, effects }
+    pub fn new(address: Address) -> Self {
+        Self { address, effects: Vec::new() }
     }
 
     /// The node's own address.
@@ -78,17 +82,30 @@ impl<'a, M, T> Context<'a, M, T> {
         self.address
     }
 
+    /// What handlers have done through this context, in order.
+    #[must_use]
+    pub fn effects(&self) -> &[Effect<N::Message, N::Timer>] {
+        &self.effects
+    }
+
+    /// Takes the effects out, so that there are none.
+    pub fn take_effects(&mut self) -> Vec<Effect<N::Message, N::Timer>> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Forgets the effects, and keeps their memory.
+    pub(crate) fn clear(&mut self) {
+        self.effects.clear();
+    }
+
     /// Gives a message to the network. Whether it arrives, when, and how often is the network's
     /// business (see [`FaultModel`](crate::FaultModel)). A node may send to itself.
-    pub fn send(&mut self, to: Address, message: M) {
+    pub fn send(&mut self, to: Address, message: N::Message) {
         self.effects.push(Effect::Send { to, message });
     }
 
     /// Sends the same message to each of `to`, in that order.
-    pub fn broadcast(&mut self, to: impl IntoIterator<Item = Address>, message: M)
-    where
-        M: Clone,
-    {
+    pub fn broadcast(&mut self, to: impl IntoIterator<Item = Address>, message: N::Message) {
         for address in to {
             self.send(address, message.clone());
         }
@@ -101,7 +118,7 @@ impl<'a, M, T> Context<'a, M, T> {
     /// # Panics
     /// When the range is empty, or the delay is zero (a timer that takes no time would fire for
     /// ever without the clock moving).
-    pub fn set_timer(&mut self, timer: T, delay: impl Into<Delay>) {
+    pub fn set_timer(&mut self, timer: N::Timer, delay: impl Into<Delay>) {
         let Delay { min, max } = delay.into();
         assert!(min <= max, "a timer's shortest delay ({min:?}) is above its longest ({max:?})");
         assert!(min > Duration::ZERO, "a timer's delay must be above zero");
@@ -114,31 +131,47 @@ impl<'a, M, T> Context<'a, M, T> {
         self.effects.push(Effect::Log { line: line.to_string() });
     }
 
-    /// Lets this node own another one. `handle` runs with a context for the inner node, and what
-    /// the inner node sends and sets is wrapped into this node's own messages and timers.
+    /// Lets this node own another one, of type `Inner`. `handle` runs with a context for the inner node,
+    /// and what the inner node sends and sets is wrapped into this node's own messages and timers.
     ///
     /// ```
-    /// # use faultlab::{Address, Context, Effect};
-    /// # #[derive(Clone, Debug, PartialEq, Eq, Hash)] struct Vote(u32);
-    /// # #[derive(Clone, Debug, PartialEq, Eq, Hash)] enum Message { Paxos(Vote) }
-    /// # #[derive(Clone, Debug, PartialEq, Eq, Hash)] enum Timer { Paxos(u8) }
-    /// # let (server1, server2) = (Address::new("server1"), Address::new("server2"));
-    /// # let mut effects = Vec::new();
-    /// # let mut ctx: Context<'_, Message, Timer> = Context::new(server1, &mut effects);
-    /// ctx.map(Message::Paxos, Timer::Paxos, |inner| {
-    ///     inner.send(server2, Vote(3)); // in truth: self.paxos.on_message(from, vote, inner)
-    /// });
-    /// assert_eq!(effects, [Effect::Send { to: server2, message: Message::Paxos(Vote(3)) }]);
+    /// # use faultlab::{Address, Context, Node};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)] struct Vote(u32);
+    /// # #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)] struct Paxos;
+    /// # impl Node for Paxos {
+    /// #     type Message = Vote;
+    /// #     type Timer = ();
+    /// #     fn on_message(&mut self, from: Address, vote: Vote, ctx: &mut Context<Self>) { ctx.send(from, vote); }
+    /// # }
+    /// # #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)] enum Message { Paxos(Vote) }
+    /// # #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)] enum Timer { Paxos(()) }
+    /// # #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    /// struct ShardServer {
+    ///     paxos: Paxos,
+    /// }
+    ///
+    /// impl Node for ShardServer {
+    ///     type Message = Message;
+    ///     type Timer = Timer;
+    ///
+    ///     fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
+    ///         let Message::Paxos(vote) = message;
+    ///         ctx.forward::<Paxos, _>(Message::Paxos, Timer::Paxos, |ctx| {
+    ///             self.paxos.on_message(from, vote, ctx);
+    ///         });
+    ///     }
+    /// }
     /// ```
-    pub fn map<InnerM, InnerT, Output>(
+    pub fn forward<Inner: Node, Output>(
         &mut self,
-        wrap_message: impl Fn(InnerM) -> M,
-        wrap_timer: impl Fn(InnerT) -> T,
-        handle: impl FnOnce(&mut Context<'_, InnerM, InnerT>) -> Output,
+        wrap_message: impl Fn(Inner::Message) -> N::Message,
+        wrap_timer: impl Fn(Inner::Timer) -> N::Timer,
+        handle: impl FnOnce(&mut Context<Inner>) -> Output,
     ) -> Output {
-        let mut inner_effects = Vec::new();
-        let output = handle(&mut Context::new(self.address, &mut inner_effects));
-        self.effects.extend(inner_effects.into_iter().map(|effect| match effect {
+        let mut inner = Context::new(self.address);
+        let output = handle(&mut inner);
+        self.effects.extend(inner.effects.into_iter().map(|effect| match effect {
             Effect::Send { to, message } => Effect::Send { to, message: wrap_message(message) },
             Effect::SetTimer { timer, min, max } => {
                 Effect::SetTimer { timer: wrap_timer(timer), min, max }
@@ -146,5 +179,12 @@ impl<'a, M, T> Context<'a, M, T> {
             Effect::Log { line } => Effect::Log { line },
         }));
         output
+    }
+}
+
+impl<N: Node> Debug for Context<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, effects } = self;
+        f.debug_struct("Context").field("address", address).field("effects", effects).finish()
     }
 }

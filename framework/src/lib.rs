@@ -34,7 +34,7 @@
 //!     type Message = Message;
 //!     type Timer = Retry;
 //!
-//!     fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<'_, Message, Retry>) {
+//!     fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
 //!         if let Message::Ping(text) = message {
 //!             ctx.send(from, Message::Pong(text));
 //!         }
@@ -50,7 +50,7 @@
 //! }
 //!
 //! impl PingClient {
-//!     fn ask(&self, text: String, ctx: &mut Context<'_, Message, Retry>) {
+//!     fn ask(&self, text: String, ctx: &mut Context<Self>) {
 //!         ctx.send(self.server, Message::Ping(text.clone()));
 //!         ctx.set_timer(Retry(text), Duration::from_millis(100));
 //!     }
@@ -60,14 +60,14 @@
 //!     type Message = Message;
 //!     type Timer = Retry;
 //!
-//!     fn on_message(&mut self, _from: Address, message: Message, _ctx: &mut Context<'_, Message, Retry>) {
+//!     fn on_message(&mut self, _from: Address, message: Message, _ctx: &mut Context<Self>) {
 //!         // An answer to an earlier ping may still arrive: it must not be taken for this one's.
 //!         if let Message::Pong(text) = message && self.asked.as_ref() == Some(&text) {
 //!             self.answer = Some(text);
 //!         }
 //!     }
 //!
-//!     fn on_timer(&mut self, Retry(text): Retry, ctx: &mut Context<'_, Message, Retry>) {
+//!     fn on_timer(&mut self, Retry(text): Retry, ctx: &mut Context<Self>) {
 //!         if self.asked.as_ref() == Some(&text) && self.answer.is_none() {
 //!             self.ask(text, ctx);
 //!         }
@@ -79,7 +79,7 @@
 //!     type Command = String;
 //!     type Result = String;
 //!
-//!     fn send_command(&mut self, text: String, ctx: &mut Context<'_, Message, Retry>) {
+//!     fn send_command(&mut self, text: String, ctx: &mut Context<Self>) {
 //!         self.asked = Some(text.clone());
 //!         self.answer = None;
 //!         self.ask(text, ctx);
@@ -94,10 +94,9 @@
 //! use faultlab::Effect;
 //!
 //! let (server, client) = (Address::new("server1"), Address::new("client1"));
-//! let mut effects = Vec::new();
-//! let mut ctx = Context::new(server, &mut effects);
+//! let mut ctx = Context::new(server);
 //! PingServer.on_message(client, Message::Ping("hello".to_owned()), &mut ctx);
-//! assert_eq!(effects, [Effect::Send { to: client, message: Message::Pong("hello".to_owned()) }]);
+//! assert_eq!(ctx.effects(), [Effect::Send { to: client, message: Message::Pong("hello".to_owned()) }]);
 //!
 //! // A hundred runs, in which messages get lost and come late or twice.
 //! use faultlab::property::{clients_done, results_ok};

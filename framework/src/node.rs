@@ -78,7 +78,7 @@ impl<V> Value for V where
 ///     type Message = Message;
 ///     type Timer = Timer;
 ///
-///     fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<'_, Message, Timer>) {
+///     fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
 ///         if let Message::Ping(number) = message {
 ///             ctx.send(from, Message::Pong(number));
 ///         }
@@ -87,10 +87,9 @@ impl<V> Value for V where
 ///
 /// // A handler is a plain function of state and event, so a unit test calls it.
 /// let client = Address::new("client1");
-/// let mut effects = Vec::new();
-/// let mut ctx = Context::new(Address::new("server1"), &mut effects);
+/// let mut ctx = Context::new(Address::new("server1"));
 /// PongServer.on_message(client, Message::Ping(7), &mut ctx);
-/// assert_eq!(effects, [Effect::Send { to: client, message: Message::Pong(7) }]);
+/// assert_eq!(ctx.effects(), [Effect::Send { to: client, message: Message::Pong(7) }]);
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a node",
@@ -106,20 +105,15 @@ pub trait Node: Clone + Debug + Eq + Hash + Serialize + Send + Sync + 'static {
     type Timer: Value;
 
     /// Called once, before any other handler.
-    fn init(&mut self, ctx: &mut Context<'_, Self::Message, Self::Timer>) {
+    fn init(&mut self, ctx: &mut Context<Self>) {
         let _ = ctx;
     }
 
     /// A message has arrived: perhaps late, perhaps not for the first time.
-    fn on_message(
-        &mut self,
-        from: Address,
-        message: Self::Message,
-        ctx: &mut Context<'_, Self::Message, Self::Timer>,
-    );
+    fn on_message(&mut self, from: Address, message: Self::Message, ctx: &mut Context<Self>);
 
     /// A timer that this node set has run out.
-    fn on_timer(&mut self, timer: Self::Timer, ctx: &mut Context<'_, Self::Message, Self::Timer>) {
+    fn on_timer(&mut self, timer: Self::Timer, ctx: &mut Context<Self>) {
         let _ = (timer, ctx);
     }
 }

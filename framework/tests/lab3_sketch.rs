@@ -94,10 +94,8 @@ struct Log {
     executed: u64,
 }
 
-type LogContext<'a> = Context<'a, LogMessage, Tick>;
-
 impl Log {
-    fn propose(&mut self, command: Command, ctx: &mut LogContext<'_>) {
+    fn propose(&mut self, command: Command, ctx: &mut Context<Self>) {
         let known =
             self.accepted.values().chain(self.chosen.values()).any(|other| *other == command);
         if !known {
@@ -135,11 +133,11 @@ impl Node for Log {
     type Message = LogMessage;
     type Timer = Tick;
 
-    fn init(&mut self, ctx: &mut LogContext<'_>) {
+    fn init(&mut self, ctx: &mut Context<Self>) {
         ctx.set_timer(Tick, Duration::from_millis(20)..=Duration::from_millis(40));
     }
 
-    fn on_message(&mut self, from: Address, message: LogMessage, ctx: &mut LogContext<'_>) {
+    fn on_message(&mut self, from: Address, message: LogMessage, ctx: &mut Context<Self>) {
         match message {
             LogMessage::Accept { slot, command } => {
                 self.accepted.insert(slot, command);
@@ -161,7 +159,7 @@ impl Node for Log {
         }
     }
 
-    fn on_timer(&mut self, tick: Tick, ctx: &mut LogContext<'_>) {
+    fn on_timer(&mut self, tick: Tick, ctx: &mut Context<Self>) {
         for (&slot, command) in &self.accepted {
             let command = command.clone();
             let others = self.others(ctx.address());
@@ -200,11 +198,9 @@ struct ShardServer<A: Application> {
     application: AtMostOnce<A>,
 }
 
-type Outer<'a> = Context<'a, Message, Timer>;
-
 impl<A: Application<Command = u64, Result = u64>> ShardServer<A> {
-    fn with_log(&mut self, ctx: &mut Outer<'_>, act: impl FnOnce(&mut Log, &mut LogContext<'_>)) {
-        ctx.map(Message::Log, Timer::Log, |inner| act(&mut self.log, inner));
+    fn with_log(&mut self, ctx: &mut Context<Self>, act: impl FnOnce(&mut Log, &mut Context<Log>)) {
+        ctx.forward::<Log, _>(Message::Log, Timer::Log, |ctx| act(&mut self.log, ctx));
         while let Some(command) = self.log.next_chosen() {
             let client = command.client;
             if let Some((number, result)) = self.application.execute(command) {
@@ -218,11 +214,11 @@ impl<A: Application<Command = u64, Result = u64>> Node for ShardServer<A> {
     type Message = Message;
     type Timer = Timer;
 
-    fn init(&mut self, ctx: &mut Outer<'_>) {
+    fn init(&mut self, ctx: &mut Context<Self>) {
         self.with_log(ctx, Log::init);
     }
 
-    fn on_message(&mut self, from: Address, message: Message, ctx: &mut Outer<'_>) {
+    fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
         match message {
             Message::Request(command) => match self.application.last.get(&command.client) {
                 Some(&(number, result)) if number >= command.number => {
@@ -237,7 +233,7 @@ impl<A: Application<Command = u64, Result = u64>> Node for ShardServer<A> {
         }
     }
 
-    fn on_timer(&mut self, timer: Timer, ctx: &mut Outer<'_>) {
+    fn on_timer(&mut self, timer: Timer, ctx: &mut Context<Self>) {
         if let Timer::Log(tick) = timer {
             self.with_log(ctx, |log, ctx| log.on_timer(tick, ctx));
         }
@@ -253,7 +249,7 @@ struct ShardClient {
 }
 
 impl ShardClient {
-    fn ask(&self, ctx: &mut Outer<'_>) {
+    fn ask(&self, ctx: &mut Context<Self>) {
         if let Some(command) = &self.command {
             ctx.send(self.leader, Message::Request(command.clone()));
             ctx.set_timer(Timer::Retry(self.number), Duration::from_millis(60));
@@ -265,7 +261,7 @@ impl Node for ShardClient {
     type Message = Message;
     type Timer = Timer;
 
-    fn on_message(&mut self, _from: Address, message: Message, _ctx: &mut Outer<'_>) {
+    fn on_message(&mut self, _from: Address, message: Message, _ctx: &mut Context<Self>) {
         if let Message::Reply { number, result } = message
             && number == self.number
             && self.command.take().is_some()
@@ -274,7 +270,7 @@ impl Node for ShardClient {
         }
     }
 
-    fn on_timer(&mut self, timer: Timer, ctx: &mut Outer<'_>) {
+    fn on_timer(&mut self, timer: Timer, ctx: &mut Context<Self>) {
         if timer == Timer::Retry(self.number) {
             self.ask(ctx);
         }
@@ -285,7 +281,7 @@ impl Client for ShardClient {
     type Command = u64;
     type Result = u64;
 
-    fn send_command(&mut self, amount: u64, ctx: &mut Outer<'_>) {
+    fn send_command(&mut self, amount: u64, ctx: &mut Context<Self>) {
         self.number += 1;
         self.result = None;
         self.command =

@@ -48,9 +48,6 @@ struct InOrder<N: Node> {
     peers: BTreeMap<Address, Peer<N::Message>>,
 }
 
-type Outer<'a, N> = Context<'a, Segment<<N as Node>::Message>, Timer<<N as Node>::Timer>>;
-type Inner<'a, N> = Context<'a, <N as Node>::Message, <N as Node>::Timer>;
-
 const RETRANSMIT: Duration = Duration::from_millis(40);
 
 impl<N: Node> InOrder<N> {
@@ -59,10 +56,10 @@ impl<N: Node> InOrder<N> {
     }
 
     /// Lets the inner node act, and numbers what it sends.
-    fn act(&mut self, ctx: &mut Outer<'_, N>, act: impl FnOnce(&mut N, &mut Inner<'_, N>)) {
-        let mut effects = Vec::new();
-        act(&mut self.inner, &mut Context::new(ctx.address(), &mut effects));
-        for effect in effects {
+    fn act(&mut self, ctx: &mut Context<Self>, act: impl FnOnce(&mut N, &mut Context<N>)) {
+        let mut inner = Context::new(ctx.address());
+        act(&mut self.inner, &mut inner);
+        for effect in inner.take_effects() {
             match effect {
                 Effect::Send { to, message } => {
                     let peer = self.peers.entry(to).or_default();
@@ -83,12 +80,12 @@ impl<N: Node> Node for InOrder<N> {
     type Message = Segment<N::Message>;
     type Timer = Timer<N::Timer>;
 
-    fn init(&mut self, ctx: &mut Outer<'_, N>) {
+    fn init(&mut self, ctx: &mut Context<Self>) {
         self.act(ctx, |inner, ctx| inner.init(ctx));
         ctx.set_timer(Timer::Retransmit, RETRANSMIT);
     }
 
-    fn on_message(&mut self, from: Address, segment: Self::Message, ctx: &mut Outer<'_, N>) {
+    fn on_message(&mut self, from: Address, segment: Self::Message, ctx: &mut Context<Self>) {
         let peer = self.peers.entry(from).or_default();
         match segment {
             Segment::Acknowledged { up_to } => {
@@ -111,7 +108,7 @@ impl<N: Node> Node for InOrder<N> {
         }
     }
 
-    fn on_timer(&mut self, timer: Self::Timer, ctx: &mut Outer<'_, N>) {
+    fn on_timer(&mut self, timer: Self::Timer, ctx: &mut Context<Self>) {
         match timer {
             Timer::Inner(timer) => self.act(ctx, |inner, ctx| inner.on_timer(timer, ctx)),
             Timer::Retransmit => {
@@ -130,7 +127,7 @@ impl<N: Client> Client for InOrder<N> {
     type Command = N::Command;
     type Result = N::Result;
 
-    fn send_command(&mut self, command: N::Command, ctx: &mut Outer<'_, N>) {
+    fn send_command(&mut self, command: N::Command, ctx: &mut Context<Self>) {
         self.act(ctx, |inner, ctx| inner.send_command(command, ctx));
     }
 
@@ -154,7 +151,7 @@ impl Node for Burst {
     type Message = u64;
     type Timer = ();
 
-    fn on_message(&mut self, _from: Address, number: u64, _ctx: &mut Context<'_, u64, ()>) {
+    fn on_message(&mut self, _from: Address, number: u64, _ctx: &mut Context<Self>) {
         self.in_order &= number == self.expected;
         self.expected += 1;
     }
@@ -164,7 +161,7 @@ impl Client for Burst {
     type Command = ();
     type Result = bool;
 
-    fn send_command(&mut self, (): (), ctx: &mut Context<'_, u64, ()>) {
+    fn send_command(&mut self, (): (), ctx: &mut Context<Self>) {
         for number in self.end..self.end + BURST {
             ctx.send(self.peer, number);
         }
@@ -183,7 +180,7 @@ impl Node for Echo {
     type Message = u64;
     type Timer = ();
 
-    fn on_message(&mut self, from: Address, number: u64, ctx: &mut Context<'_, u64, ()>) {
+    fn on_message(&mut self, from: Address, number: u64, ctx: &mut Context<Self>) {
         ctx.send(from, number);
     }
 }

@@ -21,13 +21,13 @@ impl Node for Eager {
     type Message = ();
     type Timer = ();
 
-    fn init(&mut self, ctx: &mut Context<'_, (), ()>) {
+    fn init(&mut self, ctx: &mut Context<Self>) {
         ctx.set_timer((), Duration::from_millis(1));
     }
 
-    fn on_message(&mut self, _: Address, (): (), _: &mut Context<'_, (), ()>) {}
+    fn on_message(&mut self, _: Address, (): (), _: &mut Context<Self>) {}
 
-    fn on_timer(&mut self, (): (), _: &mut Context<'_, (), ()>) {
+    fn on_timer(&mut self, (): (), _: &mut Context<Self>) {
         self.has_fired = true;
     }
 }
@@ -36,7 +36,7 @@ impl Client for Eager {
     type Command = u64;
     type Result = u64;
 
-    fn send_command(&mut self, command: u64, _: &mut Context<'_, (), ()>) {
+    fn send_command(&mut self, command: u64, _: &mut Context<Self>) {
         self.result = Some(if command == self.wrong_at { 0 } else { command });
     }
 

@@ -29,7 +29,7 @@ impl Node for Role {
     type Message = Message;
     type Timer = ();
 
-    fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<'_, Message, ()>) {
+    fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
         match (self, message) {
             (Self::Server { total }, Message::Add(number)) => {
                 // Exactly once, for a single client: a number that is not the next was there before.
@@ -50,7 +50,7 @@ impl Client for Role {
     type Command = ();
     type Result = u64;
 
-    fn send_command(&mut self, (): (), ctx: &mut Context<'_, Message, ()>) {
+    fn send_command(&mut self, (): (), ctx: &mut Context<Self>) {
         if let Self::Client { server, asked, answered } = self {
             *asked += 1;
             *answered = None;
@@ -259,15 +259,15 @@ fn a_time_limit_is_kept_where_one_round_takes_longer() {
         type Message = u64;
         type Timer = u64;
 
-        fn init(&mut self, ctx: &mut Context<'_, u64, u64>) {
+        fn init(&mut self, ctx: &mut Context<Self>) {
             for timer in 0..12 {
                 ctx.set_timer(timer, Duration::from_millis(1)..=Duration::from_millis(9));
             }
         }
 
-        fn on_message(&mut self, _: Address, _: u64, _: &mut Context<'_, u64, u64>) {}
+        fn on_message(&mut self, _: Address, _: u64, _: &mut Context<Self>) {}
 
-        fn on_timer(&mut self, timer: u64, _: &mut Context<'_, u64, u64>) {
+        fn on_timer(&mut self, timer: u64, _: &mut Context<Self>) {
             if self.is_slow {
                 std::thread::sleep(Duration::from_millis(1));
             }

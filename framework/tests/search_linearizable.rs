@@ -71,7 +71,7 @@ impl Node for Copy {
     type Message = Message;
     type Timer = ();
 
-    fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<'_, Message, ()>) {
+    fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
         match message {
             Message::Ask { number, command } => {
                 if let Command::Write(value) = command {
@@ -97,7 +97,7 @@ impl Node for Asker {
     type Message = Message;
     type Timer = ();
 
-    fn on_message(&mut self, _: Address, message: Message, _: &mut Context<'_, Message, ()>) {
+    fn on_message(&mut self, _: Address, message: Message, _: &mut Context<Self>) {
         if let Message::Answer { number, value } = message
             && number == self.number
         {
@@ -110,7 +110,7 @@ impl Client for Asker {
     type Command = Command;
     type Result = u64;
 
-    fn send_command(&mut self, command: Command, ctx: &mut Context<'_, Message, ()>) {
+    fn send_command(&mut self, command: Command, ctx: &mut Context<Self>) {
         self.number += 1;
         self.result = None;
         ctx.send(self.copy, Message::Ask { number: self.number, command });

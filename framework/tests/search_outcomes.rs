@@ -225,13 +225,13 @@ mod without_end {
         type Message = u64;
         type Timer = Retry;
 
-        fn init(&mut self, ctx: &mut Context<'_, u64, Retry>) {
+        fn init(&mut self, ctx: &mut Context<Self>) {
             self.on_timer(Retry, ctx);
         }
 
-        fn on_message(&mut self, _: Address, _: u64, _: &mut Context<'_, u64, Retry>) {}
+        fn on_message(&mut self, _: Address, _: u64, _: &mut Context<Self>) {}
 
-        fn on_timer(&mut self, _: Retry, ctx: &mut Context<'_, u64, Retry>) {
+        fn on_timer(&mut self, _: Retry, ctx: &mut Context<Self>) {
             self.number = (self.number + 1) % self.last;
             ctx.send(self.to, self.number);
             ctx.set_timer(Retry, Duration::from_millis(10)..=Duration::from_millis(10));
@@ -248,7 +248,7 @@ mod without_end {
         type Message = u64;
         type Timer = Retry;
 
-        fn on_message(&mut self, _: Address, number: u64, _: &mut Context<'_, u64, Retry>) {
+        fn on_message(&mut self, _: Address, number: u64, _: &mut Context<Self>) {
             if self.keeps_all {
                 self.kept.push(number);
             }

@@ -120,12 +120,7 @@ impl Node for Brittle {
     type Message = Message;
     type Timer = Retry;
 
-    fn on_message(
-        &mut self,
-        from: Address,
-        message: Message,
-        ctx: &mut Context<'_, Message, Retry>,
-    ) {
+    fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
         let Message::Request { sequence, command } = message else { return };
         self.seen.push(sequence);
         assert!(self.seen.len() < 6 || sequence == 1, "too much: {:?}", self.seen);

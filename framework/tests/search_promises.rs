@@ -45,7 +45,7 @@ impl Node for Adder {
     type Message = u64;
     type Timer = ();
 
-    fn on_message(&mut self, _: Address, amount: u64, _: &mut Context<'_, u64, ()>) {
+    fn on_message(&mut self, _: Address, amount: u64, _: &mut Context<Self>) {
         if self.fault != Fault::Again && self.amounts.contains(&amount) {
             return;
         }
@@ -67,13 +67,13 @@ impl Node for Sender {
     type Message = u64;
     type Timer = ();
 
-    fn init(&mut self, ctx: &mut Context<'_, u64, ()>) {
+    fn init(&mut self, ctx: &mut Context<Self>) {
         for amount in 1..=self.amounts {
             ctx.send(self.adder, amount);
         }
     }
 
-    fn on_message(&mut self, _: Address, _: u64, _: &mut Context<'_, u64, ()>) {}
+    fn on_message(&mut self, _: Address, _: u64, _: &mut Context<Self>) {}
 }
 
 fn report(fault: Fault, amounts: u64, threads: usize) -> Report {

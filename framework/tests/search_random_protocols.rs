@@ -21,7 +21,7 @@ struct Drawn {
 }
 
 impl Drawn {
-    fn react(&mut self, event: u64, ctx: &mut Context<'_, u64, u64>) {
+    fn react(&mut self, event: u64, ctx: &mut Context<Self>) {
         let drawn = mix(self.seed ^ mix(event ^ mix(self.state)));
         // Most events change nothing, so that spaces stay small.
         if !drawn.is_multiple_of(3) {
@@ -47,16 +47,16 @@ impl Node for Drawn {
     type Message = u64;
     type Timer = u64;
 
-    fn init(&mut self, ctx: &mut Context<'_, u64, u64>) {
+    fn init(&mut self, ctx: &mut Context<Self>) {
         ctx.send(Address::new("node0"), self.seed % 3);
         ctx.set_timer(7, Duration::from_millis(2));
     }
 
-    fn on_message(&mut self, from: Address, message: u64, ctx: &mut Context<'_, u64, u64>) {
+    fn on_message(&mut self, from: Address, message: u64, ctx: &mut Context<Self>) {
         self.react(message ^ u64::from(from.as_str().as_bytes()[4]) << 8, ctx);
     }
 
-    fn on_timer(&mut self, timer: u64, ctx: &mut Context<'_, u64, u64>) {
+    fn on_timer(&mut self, timer: u64, ctx: &mut Context<Self>) {
         self.react(timer ^ 1 << 20, ctx);
     }
 }
@@ -65,7 +65,7 @@ impl Client for Drawn {
     type Command = u64;
     type Result = u64;
 
-    fn send_command(&mut self, command: u64, ctx: &mut Context<'_, u64, u64>) {
+    fn send_command(&mut self, command: u64, ctx: &mut Context<Self>) {
         self.result = None;
         self.react(command ^ 1 << 21, ctx);
         ctx.send(Address::new("node0"), command % 3);

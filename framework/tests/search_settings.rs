@@ -27,18 +27,18 @@ impl Node for Listener {
     type Message = ();
     type Timer = ();
 
-    fn init(&mut self, ctx: &mut Context<'_, (), ()>) {
+    fn init(&mut self, ctx: &mut Context<Self>) {
         for &other in &self.others {
             ctx.send(other, ());
         }
         ctx.set_timer((), Duration::from_millis(10));
     }
 
-    fn on_message(&mut self, from: Address, (): (), _: &mut Context<'_, (), ()>) {
+    fn on_message(&mut self, from: Address, (): (), _: &mut Context<Self>) {
         self.noticed.insert(from.to_string());
     }
 
-    fn on_timer(&mut self, (): (), _: &mut Context<'_, (), ()>) {
+    fn on_timer(&mut self, (): (), _: &mut Context<Self>) {
         self.noticed.insert("timer".to_owned());
     }
 }

@@ -28,14 +28,14 @@ impl Node for Sleeper {
     type Message = ();
     type Timer = Alarm;
 
-    fn init(&mut self, ctx: &mut Context<'_, (), Alarm>) {
+    fn init(&mut self, ctx: &mut Context<Self>) {
         ctx.set_timer(Alarm::Wake, Duration::from_millis(20));
         ctx.set_timer(Alarm::Wake, Duration::from_millis(5));
     }
 
-    fn on_message(&mut self, _: Address, (): (), _: &mut Context<'_, (), Alarm>) {}
+    fn on_message(&mut self, _: Address, (): (), _: &mut Context<Self>) {}
 
-    fn on_timer(&mut self, alarm: Alarm, ctx: &mut Context<'_, (), Alarm>) {
+    fn on_timer(&mut self, alarm: Alarm, ctx: &mut Context<Self>) {
         self.fired.push(alarm);
         if self.fired == [Alarm::Wake] {
             ctx.set_timer(Alarm::Late, Duration::from_millis(7));

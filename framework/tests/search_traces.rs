@@ -184,21 +184,21 @@ mod renamed {
         type Message = Message;
         type Timer = ();
 
-        fn on_message(&mut self, _: Address, _: Message, _: &mut Context<'_, Message, ()>) {}
+        fn on_message(&mut self, _: Address, _: Message, _: &mut Context<Self>) {}
     }
 
     impl Node for Asker {
         type Message = Message;
         type Timer = ();
 
-        fn on_message(&mut self, _: Address, _: Message, _: &mut Context<'_, Message, ()>) {}
+        fn on_message(&mut self, _: Address, _: Message, _: &mut Context<Self>) {}
     }
 
     impl Client for Asker {
         type Command = u64;
         type Result = u64;
 
-        fn send_command(&mut self, amount: u64, ctx: &mut Context<'_, Message, ()>) {
+        fn send_command(&mut self, amount: u64, ctx: &mut Context<Self>) {
             ctx.send(self.server, Message::Plus(amount));
         }
 

@@ -22,13 +22,13 @@
 //!     type Message = u64;
 //!     type Timer = ();
 //!
-//!     fn init(&mut self, ctx: &mut Context<'_, u64, ()>) {
+//!     fn init(&mut self, ctx: &mut Context<Self>) {
 //!         if let Role::Sender { counter } = self {
 //!             ctx.send(*counter, 1);
 //!         }
 //!     }
 //!
-//!     fn on_message(&mut self, _: Address, more: u64, _: &mut Context<'_, u64, ()>) {
+//!     fn on_message(&mut self, _: Address, more: u64, _: &mut Context<Self>) {
 //!         if let Role::Counter { count } = self {
 //!             *count = (*count + more).min(3);
 //!         }

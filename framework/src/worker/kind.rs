@@ -89,11 +89,7 @@ struct ClientHooks<N: Node> {
 }
 
 /// Decodes a command and gives it to the client.
-type SendCommand<N> = fn(
-    &mut N,
-    &[u8],
-    &mut Context<'_, <N as Node>::Message, <N as Node>::Timer>,
-) -> Result<(), CodecError>;
+type SendCommand<N> = fn(&mut N, &[u8], &mut Context<N>) -> Result<(), CodecError>;
 
 /// Answers one question about a node.
 type Observer<N> = Box<dyn Fn(&N, &[u8]) -> Result<Vec<u8>, CodecError> + Send + Sync>;
@@ -108,7 +104,7 @@ type Observer<N> = Box<dyn Fn(&N, &[u8]) -> Result<Vec<u8>, CodecError> + Send +
 /// # impl Node for Server {
 /// #     type Message = u64;
 /// #     type Timer = ();
-/// #     fn on_message(&mut self, _: Address, _: u64, _: &mut Context<'_, u64, ()>) {}
+/// #     fn on_message(&mut self, _: Address, _: u64, _: &mut Context<Self>) {}
 /// # }
 /// let kind = Kind::node("server", |_address, first: u64| Server { answered: first })
 ///     .observing(|server: &Server, _question: ()| server.answered);
@@ -232,8 +228,7 @@ where
     fn host(&self, node: N, address: Address) -> Box<dyn HostedNode + '_> {
         Box::new(Hosted {
             node,
-            address,
-            effects: Vec::new(),
+            ctx: Context::new(address),
             client: self.client.as_ref(),
             observer: self.observer.as_ref(),
         })
@@ -265,9 +260,8 @@ fn named<V>(what: Payload, result: Result<V, CodecError>) -> Result<V, NodeFailu
 /// A node behind the boundary.
 struct Hosted<'k, N: Node> {
     node: N,
-    address: Address,
-    // Empty between steps; kept for its memory.
-    effects: Vec<Effect<N::Message, N::Timer>>,
+    // Without effects between steps; kept for its memory.
+    ctx: Context<N>,
     client: Option<&'k ClientHooks<N>>,
     observer: Option<&'k Observer<N>>,
 }
@@ -275,20 +269,20 @@ struct Hosted<'k, N: Node> {
 impl<N: Node + DeserializeOwned> Hosted<'_, N> {
     /// Calls the handler of an event.
     fn handle(&mut self, event: Event<'_>) -> Result<(), NodeFailure> {
-        let mut ctx = Context::new(self.address, &mut self.effects);
+        let ctx = &mut self.ctx;
         match event {
-            Event::Init => self.node.init(&mut ctx),
+            Event::Init => self.node.init(ctx),
             Event::Message { from, message } => {
-                self.node.on_message(from, decode(Payload::Message, message)?, &mut ctx);
+                self.node.on_message(from, decode(Payload::Message, message)?, ctx);
             }
             Event::Timer { timer } => {
-                self.node.on_timer(decode(Payload::Timer, timer)?, &mut ctx);
+                self.node.on_timer(decode(Payload::Timer, timer)?, ctx);
             }
             Event::Command { command } => {
                 let Some(client) = self.client else {
                     return Err(NodeFailure::NotProvided("client here".to_owned()));
                 };
-                let sent = (client.send_command)(&mut self.node, command, &mut ctx);
+                let sent = (client.send_command)(&mut self.node, command, ctx);
                 named(Payload::Command, sent)?;
             }
         }
@@ -297,7 +291,7 @@ impl<N: Node + DeserializeOwned> Hosted<'_, N> {
 
     /// Encodes what the handler did.
     fn encode_effects(&mut self, output: &mut Output) -> Result<(), NodeFailure> {
-        for effect in &self.effects {
+        for effect in self.ctx.effects() {
             match effect {
                 Effect::Send { to, message } => {
                     let message = named(Payload::Message, output.encode(message))?;
@@ -311,7 +305,7 @@ impl<N: Node + DeserializeOwned> Hosted<'_, N> {
                 Effect::Log { line } => output.push_log(line),
             }
         }
-        self.effects.clear();
+        self.ctx.clear();
         Ok(())
     }
 }
@@ -324,7 +318,7 @@ fn nanoseconds(duration: std::time::Duration) -> u64 {
 impl<N: Node + DeserializeOwned> HostedNode for Hosted<'_, N> {
     fn step(&mut self, event: Event<'_>, output: &mut Output) -> Result<(), NodeFailure> {
         output.clear();
-        self.effects.clear();
+        self.ctx.clear();
         self.handle(event)?;
         self.encode_effects(output)?;
         if let Some(client) = self.client {
@@ -368,7 +362,7 @@ where
     type Message = Never;
     type Timer = Never;
 
-    fn on_message(&mut self, _from: Address, message: Never, _ctx: &mut Context<'_, Never, Never>) {
+    fn on_message(&mut self, _from: Address, message: Never, _ctx: &mut Context<Self>) {
         match message {}
     }
 }
@@ -380,7 +374,7 @@ where
     type Command = A::Command;
     type Result = A::Result;
 
-    fn send_command(&mut self, command: A::Command, _ctx: &mut Context<'_, Never, Never>) {
+    fn send_command(&mut self, command: A::Command, _ctx: &mut Context<Self>) {
         self.result = Some(self.application.execute(command));
     }
 

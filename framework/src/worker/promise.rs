@@ -177,7 +177,7 @@ mod tests {
         type Message = ();
         type Timer = ();
 
-        fn on_message(&mut self, _: Address, (): (), _: &mut Context<'_, (), ()>) {}
+        fn on_message(&mut self, _: Address, (): (), _: &mut Context<Self>) {}
     }
 
     fn said(odd: Odd) -> Option<String> {

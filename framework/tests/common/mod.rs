@@ -4,6 +4,7 @@
 // Each test file uses a part of it.
 #![allow(dead_code)]
 
+use std::convert::identity;
 use std::time::Duration;
 
 use faultlab::simulate::NodeSpec;
@@ -32,7 +33,7 @@ pub struct Adder {
 }
 
 impl Adder {
-    fn ask(&self, ctx: &mut Context<'_, Message, Retry>) {
+    fn ask(&self, ctx: &mut Context<Self>) {
         if let Some(amount) = self.waiting {
             ctx.send(self.server, Message::Add { number: self.number, amount });
             ctx.set_timer(Retry { number: self.number }, Duration::from_millis(50));
@@ -44,12 +45,7 @@ impl Node for Adder {
     type Message = Message;
     type Timer = Retry;
 
-    fn on_message(
-        &mut self,
-        _from: Address,
-        message: Message,
-        _ctx: &mut Context<'_, Message, Retry>,
-    ) {
+    fn on_message(&mut self, _from: Address, message: Message, _ctx: &mut Context<Self>) {
         if let Message::Sum { number, sum } = message
             && number == self.number
             && self.waiting.take().is_some()
@@ -58,7 +54,7 @@ impl Node for Adder {
         }
     }
 
-    fn on_timer(&mut self, timer: Retry, ctx: &mut Context<'_, Message, Retry>) {
+    fn on_timer(&mut self, timer: Retry, ctx: &mut Context<Self>) {
         if timer.number == self.number {
             self.ask(ctx);
         }
@@ -69,7 +65,7 @@ impl Client for Adder {
     type Command = u64;
     type Result = u64;
 
-    fn send_command(&mut self, amount: u64, ctx: &mut Context<'_, Message, Retry>) {
+    fn send_command(&mut self, amount: u64, ctx: &mut Context<Self>) {
         self.number += 1;
         self.waiting = Some(amount);
         self.sum = None;
@@ -89,19 +85,14 @@ impl Node for Hasty {
     type Message = Message;
     type Timer = Retry;
 
-    fn on_message(
-        &mut self,
-        from: Address,
-        message: Message,
-        ctx: &mut Context<'_, Message, Retry>,
-    ) {
+    fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
         self.1 += 1;
-        self.0.on_message(from, message, ctx);
+        ctx.forward::<Adder, _>(identity, identity, |ctx| self.0.on_message(from, message, ctx));
     }
 
-    fn on_timer(&mut self, timer: Retry, ctx: &mut Context<'_, Message, Retry>) {
+    fn on_timer(&mut self, timer: Retry, ctx: &mut Context<Self>) {
         self.1 += 1;
-        self.0.on_timer(timer, ctx);
+        ctx.forward::<Adder, _>(identity, identity, |ctx| self.0.on_timer(timer, ctx));
     }
 }
 
@@ -109,8 +100,8 @@ impl Client for Hasty {
     type Command = u64;
     type Result = u64;
 
-    fn send_command(&mut self, amount: u64, ctx: &mut Context<'_, Message, Retry>) {
-        self.0.send_command(amount, ctx);
+    fn send_command(&mut self, amount: u64, ctx: &mut Context<Self>) {
+        ctx.forward::<Adder, _>(identity, identity, |ctx| self.0.send_command(amount, ctx));
         if amount % 3 == 1 {
             self.0.waiting = None;
             self.0.sum = Some(amount);
@@ -151,12 +142,7 @@ impl Node for Counter {
     type Message = Message;
     type Timer = Retry;
 
-    fn on_message(
-        &mut self,
-        from: Address,
-        message: Message,
-        ctx: &mut Context<'_, Message, Retry>,
-    ) {
+    fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
         let Message::Add { number, amount } = message else { return };
         match self.fault {
             Fault::PanicsAt(at) if at == number => panic!("number {at} is unlucky"),

@@ -16,5 +16,5 @@ impl Node for Greeter {
     type Message = Message;
     type Timer = Timer;
 
-    fn on_message(&mut self, _: Address, _: Message, _: &mut Context<'_, Message, Timer>) {}
+    fn on_message(&mut self, _: Address, _: Message, _: &mut Context<Self>) {}
 }

@@ -24,7 +24,7 @@
 //!     type Message = Message;
 //!     type Timer = Remind;
 //!
-//!     fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<'_, Message, Remind>) {
+//!     fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
 //!         if let Message::Ask(number, Ping { text }) = message {
 //!             ctx.send(from, Message::Answer(number, Pong { text }));
 //!         }
@@ -40,7 +40,7 @@
 //! }
 //!
 //! impl Asker {
-//!     fn ask(&self, ctx: &mut Context<'_, Message, Remind>) {
+//!     fn ask(&self, ctx: &mut Context<Self>) {
 //!         if let (Some(ping), None) = (&self.ping, &self.pong) {
 //!             ctx.send(self.server, Message::Ask(self.number, ping.clone()));
 //!             ctx.set_timer(Remind(self.number), Duration::from_millis(100));
@@ -52,13 +52,13 @@
 //!     type Message = Message;
 //!     type Timer = Remind;
 //!
-//!     fn on_message(&mut self, _: Address, message: Message, _: &mut Context<'_, Message, Remind>) {
+//!     fn on_message(&mut self, _: Address, message: Message, _: &mut Context<Self>) {
 //!         if let Message::Answer(number, pong) = message && number == self.number {
 //!             self.pong = Some(pong);
 //!         }
 //!     }
 //!
-//!     fn on_timer(&mut self, Remind(number): Remind, ctx: &mut Context<'_, Message, Remind>) {
+//!     fn on_timer(&mut self, Remind(number): Remind, ctx: &mut Context<Self>) {
 //!         if number == self.number {
 //!             self.ask(ctx);
 //!         }
@@ -69,7 +69,7 @@
 //!     type Command = Ping;
 //!     type Result = Pong;
 //!
-//!     fn send_command(&mut self, ping: Ping, ctx: &mut Context<'_, Message, Remind>) {
+//!     fn send_command(&mut self, ping: Ping, ctx: &mut Context<Self>) {
 //!         self.number += 1;
 //!         self.ping = Some(ping);
 //!         self.pong = None;

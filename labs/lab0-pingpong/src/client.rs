@@ -25,7 +25,7 @@ impl PingClient {
     }
 
     /// Sends a ping, and asks to be reminded in case it gets lost.
-    fn send(&self, ping: Ping, ctx: &mut Context<'_, Message, Timer>) {
+    fn send(&self, ping: Ping, ctx: &mut Context<Self>) {
         ctx.send(self.server, Message::Ping(ping.clone()));
         ctx.set_timer(Timer::Retry(ping), RETRY_AFTER);
     }
@@ -35,7 +35,7 @@ impl Node for PingClient {
     type Message = Message;
     type Timer = Timer;
 
-    fn on_message(&mut self, _: Address, message: Message, _: &mut Context<'_, Message, Timer>) {
+    fn on_message(&mut self, _: Address, message: Message, _: &mut Context<Self>) {
         let (Message::Pong(pong), Some(ping)) = (message, &self.ping) else {
             return;
         };
@@ -45,7 +45,7 @@ impl Node for PingClient {
         }
     }
 
-    fn on_timer(&mut self, timer: Timer, ctx: &mut Context<'_, Message, Timer>) {
+    fn on_timer(&mut self, timer: Timer, ctx: &mut Context<Self>) {
         let Timer::Retry(ping) = timer;
         // No timer is set again once the answer is here, so an idle client is silent.
         if self.pong.is_none() && self.ping.as_ref() == Some(&ping) {
@@ -58,7 +58,7 @@ impl Client for PingClient {
     type Command = Ping;
     type Result = Pong;
 
-    fn send_command(&mut self, ping: Ping, ctx: &mut Context<'_, Message, Timer>) {
+    fn send_command(&mut self, ping: Ping, ctx: &mut Context<Self>) {
         self.ping = Some(ping.clone());
         self.pong = None;
         self.send(ping, ctx);
@@ -105,10 +105,10 @@ mod tests {
     }
 
     /// Runs a handler and returns what it did to the world.
-    fn act(handler: impl FnOnce(&mut Context<'_, Message, Timer>)) -> Vec<Effect<Message, Timer>> {
-        let mut effects = Vec::new();
-        handler(&mut Context::new(Address::new("client1"), &mut effects));
-        effects
+    fn act(handler: impl FnOnce(&mut Context<PingClient>)) -> Vec<Effect<Message, Timer>> {
+        let mut ctx = Context::new(Address::new("client1"));
+        handler(&mut ctx);
+        ctx.take_effects()
     }
 
     #[test]

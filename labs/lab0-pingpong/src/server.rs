@@ -17,12 +17,7 @@ impl Node for PingServer {
     type Message = Message;
     type Timer = Timer;
 
-    fn on_message(
-        &mut self,
-        from: Address,
-        message: Message,
-        ctx: &mut Context<'_, Message, Timer>,
-    ) {
+    fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
         match message {
             Message::Ping(ping) => ctx.send(from, Message::Pong(Pong { text: ping.text })),
             // Nobody sends a pong to a server.
@@ -43,11 +38,10 @@ mod tests {
         let client = Address::new("client1");
         let ping = Message::Ping(Ping { text: "hello".to_owned() });
 
-        let mut effects = Vec::new();
-        let mut ctx = Context::new(Address::new("server"), &mut effects);
+        let mut ctx = Context::new(Address::new("server"));
         PingServer.on_message(client, ping, &mut ctx);
 
         let pong = Message::Pong(Pong { text: "hello".to_owned() });
-        assert_eq!(effects, [Effect::Send { to: client, message: pong }]);
+        assert_eq!(ctx.effects(), [Effect::Send { to: client, message: pong }]);
     }
 }

@@ -26,7 +26,7 @@ impl Client for KvClient {
     type Result = KvResult;
 
     /// Starts a command: the one before has been answered.
-    fn send_command(&mut self, command: KvCommand, ctx: &mut Context<'_, Message, Timer>) {
+    fn send_command(&mut self, command: KvCommand, ctx: &mut Context<Self>) {
         todo!("part 2: remember the command, send a request, set a timer")
     }
 
@@ -40,16 +40,11 @@ impl Node for KvClient {
     type Message = Message;
     type Timer = Timer;
 
-    fn on_message(
-        &mut self,
-        from: Address,
-        message: Message,
-        ctx: &mut Context<'_, Message, Timer>,
-    ) {
+    fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
         todo!("part 2: is it the reply to the command under way? then it has the result")
     }
 
-    fn on_timer(&mut self, timer: Timer, ctx: &mut Context<'_, Message, Timer>) {
+    fn on_timer(&mut self, timer: Timer, ctx: &mut Context<Self>) {
         todo!("part 2: if that command still has no result, ask again")
     }
 }

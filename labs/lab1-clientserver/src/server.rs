@@ -26,12 +26,7 @@ impl Node for KvServer {
     type Message = Message;
     type Timer = Timer;
 
-    fn on_message(
-        &mut self,
-        from: Address,
-        message: Message,
-        ctx: &mut Context<'_, Message, Timer>,
-    ) {
+    fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
         todo!("part 2: execute the request's command and send the result to the client")
     }
 }

@@ -32,13 +32,13 @@ impl Node for Player {
     type Message = Ping;
     type Timer = ();
 
-    fn init(&mut self, ctx: &mut Context<'_, Ping, ()>) {
+    fn init(&mut self, ctx: &mut Context<Self>) {
         if let Some(opponent) = self.opponent {
             ctx.send(opponent, Ping { number: 0, text: "ping".to_owned() });
         }
     }
 
-    fn on_message(&mut self, from: Address, ping: Ping, ctx: &mut Context<'_, Ping, ()>) {
+    fn on_message(&mut self, from: Address, ping: Ping, ctx: &mut Context<Self>) {
         self.count += 1;
         ctx.send(from, Ping { number: ping.number + 1, text: ping.text });
     }

@@ -233,7 +233,7 @@ impl Node for Server {
     type Message = Number;
     type Timer = ();
 
-    fn on_message(&mut self, from: Address, number: Number, ctx: &mut Context<'_, Number, ()>) {
+    fn on_message(&mut self, from: Address, number: Number, ctx: &mut Context<Self>) {
         self.sum += number.0;
         let mut answer = self.sum;
         if number.0 == 3 || matches!(self.deed, Deed::Clock | Deed::HashOrder | Deed::Global) {
@@ -246,7 +246,7 @@ impl Node for Server {
 static GLOBAL: AtomicU64 = AtomicU64::new(0);
 
 impl Server {
-    fn act(&self, answer: u64, ctx: &mut Context<'_, Number, ()>) -> u64 {
+    fn act(&self, answer: u64, ctx: &mut Context<Self>) -> u64 {
         match self.deed {
             Deed::Nothing => return answer,
             Deed::WrongAnswer => return 0,
@@ -325,7 +325,7 @@ impl Node for Asker {
     type Message = Number;
     type Timer = ();
 
-    fn on_message(&mut self, _from: Address, sum: Number, _ctx: &mut Context<'_, Number, ()>) {
+    fn on_message(&mut self, _from: Address, sum: Number, _ctx: &mut Context<Self>) {
         self.result.get_or_insert(sum.0);
     }
 }
@@ -334,7 +334,7 @@ impl Client for Asker {
     type Command = u64;
     type Result = u64;
 
-    fn send_command(&mut self, number: u64, ctx: &mut Context<'_, Number, ()>) {
+    fn send_command(&mut self, number: u64, ctx: &mut Context<Self>) {
         self.result = None;
         ctx.send(self.server, Number(number));
     }

@@ -28,7 +28,7 @@ impl KvClient {
     }
 
     /// Asks for the command under way, if there is one, and sets a timer to ask again.
-    fn ask(&self, ctx: &mut Context<'_, Message, Timer>) {
+    fn ask(&self, ctx: &mut Context<Self>) {
         if let Some(command) = self.command.clone() {
             ctx.send(self.server, Message::Request { number: self.number, command });
             ctx.set_timer(Timer::Retry { number: self.number }, RETRY_AFTER);
@@ -40,7 +40,7 @@ impl Client for KvClient {
     type Command = KvCommand;
     type Result = KvResult;
 
-    fn send_command(&mut self, command: KvCommand, ctx: &mut Context<'_, Message, Timer>) {
+    fn send_command(&mut self, command: KvCommand, ctx: &mut Context<Self>) {
         self.number += 1;
         self.command = Some(command);
         self.result = None;
@@ -56,7 +56,7 @@ impl Node for KvClient {
     type Message = Message;
     type Timer = Timer;
 
-    fn on_message(&mut self, _: Address, message: Message, _: &mut Context<'_, Message, Timer>) {
+    fn on_message(&mut self, _: Address, message: Message, _: &mut Context<Self>) {
         match message {
             Message::Reply { number, result } if number == self.number => {
                 self.command = None;
@@ -67,7 +67,7 @@ impl Node for KvClient {
         }
     }
 
-    fn on_timer(&mut self, timer: Timer, ctx: &mut Context<'_, Message, Timer>) {
+    fn on_timer(&mut self, timer: Timer, ctx: &mut Context<Self>) {
         let Timer::Retry { number } = timer;
         if number == self.number {
             self.ask(ctx);

@@ -31,7 +31,7 @@ impl KvClient {
     }
 
     /// While there is no answer, asks, and sets a timer to ask again.
-    fn ask(&self, ctx: &mut Context<'_, Message, Timer>) {
+    fn ask(&self, ctx: &mut Context<Self>) {
         if let State::Waiting(command) = &self.state {
             let (number, command) = (self.number, Some(command.clone()));
             ctx.send(self.server, Message { number, command, result: None });
@@ -44,7 +44,7 @@ impl Client for KvClient {
     type Command = KvCommand;
     type Result = KvResult;
 
-    fn send_command(&mut self, command: KvCommand, ctx: &mut Context<'_, Message, Timer>) {
+    fn send_command(&mut self, command: KvCommand, ctx: &mut Context<Self>) {
         self.number += 1;
         self.state = State::Waiting(command);
         self.ask(ctx);
@@ -62,14 +62,14 @@ impl Node for KvClient {
     type Message = Message;
     type Timer = Timer;
 
-    fn on_message(&mut self, _: Address, message: Message, _: &mut Context<'_, Message, Timer>) {
+    fn on_message(&mut self, _: Address, message: Message, _: &mut Context<Self>) {
         match message.result {
             Some(result) if message.number == self.number => self.state = State::Answered(result),
             _ => {}
         }
     }
 
-    fn on_timer(&mut self, timer: Timer, ctx: &mut Context<'_, Message, Timer>) {
+    fn on_timer(&mut self, timer: Timer, ctx: &mut Context<Self>) {
         if timer == (Timer::Retry { number: self.number }) {
             self.ask(ctx);
         }

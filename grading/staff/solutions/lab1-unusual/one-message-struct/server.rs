@@ -25,12 +25,7 @@ impl Node for KvServer {
     type Message = Message;
     type Timer = Timer;
 
-    fn on_message(
-        &mut self,
-        from: Address,
-        message: Message,
-        ctx: &mut Context<'_, Message, Timer>,
-    ) {
+    fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
         let number = message.number;
         if let Some(command) = message.command {
             let result = self.store.execute(AmoCommand { client: from, number, command });

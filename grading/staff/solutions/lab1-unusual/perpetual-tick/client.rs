@@ -26,7 +26,7 @@ impl KvClient {
     }
 
     /// Asks for the command under way, if there is one.
-    fn ask(&self, ctx: &mut Context<'_, Message, Timer>) {
+    fn ask(&self, ctx: &mut Context<Self>) {
         if let Some(command) = self.command.clone() {
             ctx.send(self.server, Message::Request { number: self.number, command });
         }
@@ -37,7 +37,7 @@ impl Client for KvClient {
     type Command = KvCommand;
     type Result = KvResult;
 
-    fn send_command(&mut self, command: KvCommand, ctx: &mut Context<'_, Message, Timer>) {
+    fn send_command(&mut self, command: KvCommand, ctx: &mut Context<Self>) {
         self.number += 1;
         self.command = Some(command);
         self.result = None;
@@ -53,11 +53,11 @@ impl Node for KvClient {
     type Message = Message;
     type Timer = Timer;
 
-    fn init(&mut self, ctx: &mut Context<'_, Message, Timer>) {
+    fn init(&mut self, ctx: &mut Context<Self>) {
         ctx.set_timer(Timer, TICK);
     }
 
-    fn on_message(&mut self, _: Address, message: Message, _: &mut Context<'_, Message, Timer>) {
+    fn on_message(&mut self, _: Address, message: Message, _: &mut Context<Self>) {
         if let Message::Reply { number, result } = message
             && number == self.number
         {
@@ -66,7 +66,7 @@ impl Node for KvClient {
         }
     }
 
-    fn on_timer(&mut self, _: Timer, ctx: &mut Context<'_, Message, Timer>) {
+    fn on_timer(&mut self, _: Timer, ctx: &mut Context<Self>) {
         self.ask(ctx);
         ctx.set_timer(Timer, TICK);
     }

@@ -30,12 +30,7 @@ impl Node for KvServer {
     type Message = Message;
     type Timer = Timer;
 
-    fn on_message(
-        &mut self,
-        from: Address,
-        message: Message,
-        ctx: &mut Context<'_, Message, Timer>,
-    ) {
+    fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
         let Message::Request { number, command } = message else { return };
         if self.waiting.is_empty() {
             ctx.set_timer(Timer::ServeAll, WAIT_FOR_MORE);
@@ -45,7 +40,7 @@ impl Node for KvServer {
         }
     }
 
-    fn on_timer(&mut self, _: Timer, ctx: &mut Context<'_, Message, Timer>) {
+    fn on_timer(&mut self, _: Timer, ctx: &mut Context<Self>) {
         for (client, (number, command)) in std::mem::take(&mut self.waiting) {
             if let Some(result) = self.store.execute(AmoCommand { client, number, command }) {
                 ctx.send(client, Message::Reply { number, result });

@@ -25,12 +25,7 @@ impl Node for KvServer {
     type Message = Message;
     type Timer = Timer;
 
-    fn on_message(
-        &mut self,
-        from: Address,
-        message: Message,
-        ctx: &mut Context<'_, Message, Timer>,
-    ) {
+    fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
         if let Message::Request { number, command } = message
             && let Some(result) = self.store.execute(AmoCommand { client: from, number, command })
         {

@@ -26,12 +26,7 @@ impl Node for KvServer {
     type Message = Message;
     type Timer = Timer;
 
-    fn on_message(
-        &mut self,
-        from: Address,
-        message: Message,
-        ctx: &mut Context<'_, Message, Timer>,
-    ) {
+    fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
         let Message::Request { number, command } = message else { return };
         let result = match command {
             KvCommand::Get { .. } => Some(self.store.look(command)),

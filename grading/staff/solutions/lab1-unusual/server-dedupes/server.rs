@@ -34,12 +34,7 @@ impl Node for KvServer {
     type Message = Message;
     type Timer = Timer;
 
-    fn on_message(
-        &mut self,
-        from: Address,
-        message: Message,
-        ctx: &mut Context<'_, Message, Timer>,
-    ) {
+    fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
         let Message::Request { number, command } = message else { return };
         if self.sessions.get(&from).is_none_or(|session| session.newest < number) {
             let reply = Message::Reply { number, result: self.store.execute(command) };

@@ -29,7 +29,7 @@ impl Client for KvClient {
     type Command = KvCommand;
     type Result = KvResult;
 
-    fn send_command(&mut self, command: KvCommand, ctx: &mut Context<'_, Message, Timer>) {
+    fn send_command(&mut self, command: KvCommand, ctx: &mut Context<Self>) {
         let number = self.asked.as_ref().map_or(1, |asked| asked.number + 1);
         let asked = AmoCommand { client: ctx.address(), number, command };
         self.asked = Some(asked.clone());
@@ -47,7 +47,7 @@ impl Node for KvClient {
     type Message = Message;
     type Timer = Timer;
 
-    fn on_message(&mut self, _: Address, message: Message, _: &mut Context<'_, Message, Timer>) {
+    fn on_message(&mut self, _: Address, message: Message, _: &mut Context<Self>) {
         if let (Message::Reply(reply), Some(asked)) = (message, &self.asked)
             && reply.number == asked.number
         {
@@ -55,7 +55,7 @@ impl Node for KvClient {
         }
     }
 
-    fn on_timer(&mut self, timer: Timer, ctx: &mut Context<'_, Message, Timer>) {
+    fn on_timer(&mut self, timer: Timer, ctx: &mut Context<Self>) {
         let Timer::Retry { number } = timer;
         if let Some(asked) = &self.asked
             && self.result.is_none()

@@ -7,8 +7,6 @@ use faultlab::{Address, Client, Context, Node};
 use lab9_vocabulary::Draw;
 use serde::{Deserialize, Serialize};
 
-type Ctx<'a> = Context<'a, Message, Retry>;
-
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Message {
     Draw,
@@ -28,7 +26,7 @@ impl Node for Server {
     type Message = Message;
     type Timer = Retry;
 
-    fn on_message(&mut self, from: Address, message: Message, ctx: &mut Ctx<'_>) {
+    fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
         if message == Message::Draw {
             self.given += 1;
             ctx.send(from, Message::Ticket(self.given));
@@ -47,7 +45,7 @@ impl Node for Drawer {
     type Message = Message;
     type Timer = Retry;
 
-    fn on_message(&mut self, _: Address, message: Message, _: &mut Ctx<'_>) {
+    fn on_message(&mut self, _: Address, message: Message, _: &mut Context<Self>) {
         // The server counts upwards, so a ticket that is not above the last is a copy or comes late.
         if let Message::Ticket(number) = message
             && self.waiting
@@ -57,7 +55,7 @@ impl Node for Drawer {
         }
     }
 
-    fn on_timer(&mut self, Retry(last): Retry, ctx: &mut Ctx<'_>) {
+    fn on_timer(&mut self, Retry(last): Retry, ctx: &mut Context<Self>) {
         if self.waiting && last == self.last {
             self.send_command(Draw, ctx);
         }
@@ -68,7 +66,7 @@ impl Client for Drawer {
     type Command = Draw;
     type Result = u64;
 
-    fn send_command(&mut self, _: Draw, ctx: &mut Ctx<'_>) {
+    fn send_command(&mut self, _: Draw, ctx: &mut Context<Self>) {
         self.waiting = true;
         ctx.send(self.server, Message::Draw);
         ctx.set_timer(Retry(self.last), Duration::from_millis(100));
