@@ -1,0 +1,32 @@
+//! Random protocols: the search sees the states that the reference sees, and finds what it finds.
+
+use super::agreement::{Question, Seen};
+use crate::explorer::{Bounds, explore};
+use crate::protocol::{Case, Size};
+
+/// Compares a protocol. Most have few nodes; now and then one has many, or long chains of commands.
+pub(super) fn compare(seed: u64) -> Result<Seen, String> {
+    let size = match seed % 16 {
+        7 => Size::Chains,
+        11 => Size::Many,
+        _ => Size::Few,
+    };
+    compare_case(&Case::drawn(seed, size))
+}
+
+/// Compares a protocol with many timers.
+pub(super) fn compare_timers(seed: u64) -> Result<Seen, String> {
+    compare_case(&Case::drawn(seed, Size::Timers))
+}
+
+fn compare_case(case: &Case) -> Result<Seen, String> {
+    let world = case.world();
+    let bounds = Bounds { depth_max: case.depth_max, states_max: 1_000 };
+    let start = world.start().map_err(|_| "too many commands at the start".to_owned())?;
+    let Some(exploration) = explore(&world, &start, &case.claims, bounds) else {
+        return Ok(Seen::default());
+    };
+    let question = Question { world: &world, start: &start, claims: &case.claims, before: 0 };
+    let submission = Case::submission();
+    question.compare(&exploration, &submission, || case.search())
+}

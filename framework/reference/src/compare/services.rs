@@ -1,0 +1,4 @@
+use super::agreement::Seen;
+pub(super) fn compare(_seed: u64) -> Result<Seen, String> {
+    Ok(Seen::default())
+}
