@@ -37,8 +37,7 @@ fn compare_search(seed: u64) -> Result<Seen, String> {
     };
     let depth_max = exploration.depth_max.unwrap_or(usize::MAX);
     let model = Sequential::new(Store::default());
-    let search =
-        service.search().monitor(Linearizable::new(RUN, model)).depth_max(depth_max);
+    let search = service.search().monitor(Linearizable::new(RUN, model)).depth_max(depth_max);
     let report = search.run(&Service::submission());
     let violated = Verdict::Violated(RUN.to_owned());
     let agree = match (&exploration.end, &report.outcome) {

@@ -187,20 +187,26 @@ impl Case {
         Submission::new().with(Kind::node("node", make)).with(Kind::client("client", make))
     }
 
+    /// The address of the node at this place.
+    #[must_use]
+    pub fn address(&self, place: usize) -> Address {
+        address(place)
+    }
+
+    /// The nodes for the engines: address, how it is made, and its work, if it is a client.
+    pub fn nodes(&self) -> impl Iterator<Item = (Address, &Nature, Option<Workload<u64, u64>>)> {
+        self.members.iter().enumerate().map(|(place, (nature, commands))| {
+            (address(place), nature, commands.clone().map(Workload::of))
+        })
+    }
+
     /// The system for the search.
     #[must_use]
     pub fn system(&self) -> System {
-        let mut system = System::new();
-        for (place, (nature, commands)) in self.members.iter().enumerate() {
-            system = match commands {
-                None => system.node("node", address(place), nature),
-                Some(commands) => {
-                    let work = Workload::<u64, u64>::of(commands.iter().copied());
-                    system.client("client", address(place), nature, work)
-                }
-            };
-        }
-        system
+        self.nodes().fold(System::new(), |system, (address, nature, work)| match work {
+            None => system.node("node", address, nature),
+            Some(work) => system.client("client", address, nature, work),
+        })
     }
 
     /// The search, but for its depth.

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use faultlab::Address;
 use faultlab::random::mix;
 use faultlab::search::{Search, System};
 use faultlab::simulate::{NodeSpec, Scenario};
 use faultlab::worker::{Kind, Submission};
 use faultlab::workload::Workload;
-use faultlab::Address;
 
 use super::{Fault, Made, Role};
 use crate::world::{Member, Rules, World};
@@ -70,11 +70,8 @@ impl Service {
     /// The world for the reference.
     #[must_use]
     pub fn world<A>(&self, automaton: A) -> World<Role, A> {
-        let member = |(_, address, made, commands)| Member {
-            address,
-            node: Role::new(made),
-            commands,
-        };
+        let member =
+            |(_, address, made, commands)| Member { address, node: Role::new(made), commands };
         let members = self.nodes().into_iter().map(member).collect();
         World { members, rules: Rules::default(), automaton }
     }
