@@ -38,8 +38,9 @@ pub enum End {
     Exhausted,
     /// Some states at the depth limit were not followed, and nothing was found.
     DepthLimit,
-    /// A client was given too many commands in one event, and nothing was found.
-    CommandLimit,
+    /// An event in a state that is this far from the start leads to too many commands. Nothing was found
+    /// in the states that are at most as far.
+    CommandLimit(usize),
     /// What was found in the states that are this far from the start; nothing was before.
     Found(usize, BTreeSet<Verdict>),
 }
@@ -93,8 +94,8 @@ pub fn explore<N: Plain, A: Automaton>(
                 return (depth > 0).then_some(done);
             }
         }
-        if too_many_commands && next.found.is_empty() {
-            done.end = End::CommandLimit;
+        if too_many_commands {
+            done.end = End::CommandLimit(depth);
             break;
         }
         done.transitions += transitions;

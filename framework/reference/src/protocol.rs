@@ -99,11 +99,11 @@ impl Node for Drawn {
     }
 
     fn on_message(&mut self, from: Address, message: u64, ctx: &mut Context<'_, u64, u64>) {
-        self.react(message ^ number_of(from) << 8, ctx);
+        self.react(message ^ (number_of(from) << 8), ctx);
     }
 
     fn on_timer(&mut self, timer: u64, ctx: &mut Context<'_, u64, u64>) {
-        self.react(timer ^ 1 << 20, ctx);
+        self.react(timer ^ (1 << 20), ctx);
     }
 }
 
@@ -118,7 +118,7 @@ impl Client for Drawn {
             self.result = Some(command % 2);
             return;
         }
-        self.react(command % 3 ^ 1 << 21, ctx);
+        self.react((command % 3) ^ (1 << 21), ctx);
         ctx.send(Address::new("node0"), command % 3);
     }
 

@@ -21,8 +21,12 @@ pub fn is_event<N: Plain, A: Automaton>(
             Event::Deliver { to, from, message },
             PathEvent::Deliver { node, from: by, message: it },
         ) => address(to) == *node && address(from) == *by && is(it, message),
-        (Event::Fire { node, timer }, PathEvent::Fire { node: at, timer: it, .. }) => {
-            address(node) == *at && is(it, timer.value)
+        (
+            Event::Fire { node, timer },
+            PathEvent::Fire { node: at, timer: it, min_ns, max_ns, .. },
+        ) => {
+            let durations = (timer.min_ns, timer.max_ns);
+            address(node) == *at && is(it, timer.value) && durations == (*min_ns, *max_ns)
         }
         _ => false,
     }

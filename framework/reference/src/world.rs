@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::automaton::{Automaton, Entry, Saying};
 use crate::timers::{Timer, Timers};
 
-/// The most commands that one event may lead to.
+/// The most commands that one event may lead to, unless a search is told otherwise.
 pub const COMMANDS_AT_ONCE_MAX: usize = 10_000;
 
 /// A node as the reference needs it.
@@ -30,6 +30,8 @@ pub struct World<N, A> {
     pub rules: Rules,
     /// What watches the run.
     pub automaton: A,
+    /// The most commands that one event may lead to.
+    pub commands_at_once_max: usize,
 }
 
 /// A node of a system.
@@ -103,7 +105,7 @@ pub enum Event {
     },
 }
 
-/// One event led to more than [`COMMANDS_AT_ONCE_MAX`] commands.
+/// One event led to more commands than one event may lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooManyCommands;
 
@@ -123,7 +125,12 @@ impl<N: Plain, A: Automaton> World<N, A> {
     #[must_use]
     pub fn without_rules(&self) -> World<N, &A> {
         let members = self.members.clone();
-        World { members, rules: Rules::default(), automaton: &self.automaton }
+        World {
+            members,
+            rules: Rules::default(),
+            automaton: &self.automaton,
+            commands_at_once_max: self.commands_at_once_max,
+        }
     }
 
     /// The place of the node at this address.
@@ -225,7 +232,7 @@ impl<N: Plain, A: Automaton> World<N, A> {
             }
             let Some(&command) = commands.get(local.results.len()) else { break };
             given += 1;
-            if given > COMMANDS_AT_ONCE_MAX {
+            if given > self.commands_at_once_max {
                 return Err(TooManyCommands);
             }
             local.is_waiting = true;

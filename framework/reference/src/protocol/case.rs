@@ -8,7 +8,7 @@ use faultlab::workload::Workload;
 
 use super::{Drawn, LastThree, Nature};
 use crate::claim::{Claim, Claims, Role};
-use crate::world::{Member, Rules, World};
+use crate::world::{COMMANDS_AT_ONCE_MAX, Member, Rules, World};
 
 /// What kind of protocols are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub struct Case {
     pub automaton: Option<LastThree>,
     /// How far to go.
     pub depth_max: Option<usize>,
+    /// The most commands that one event may lead to.
+    pub commands_at_once_max: usize,
 }
 
 /// The address of a node.
@@ -89,19 +91,35 @@ impl Case {
             };
             is_client.then(|| (0..count).collect())
         };
-        let members = (0..nodes).map(|place| (nature(place), commands(place))).collect();
+        let mut members: Vec<(Nature, Option<Vec<u64>>)> =
+            (0..nodes).map(|place| (nature(place), commands(place))).collect();
         let depth_max = match size {
             Size::Few => (draw(50, 5) > 0).then(|| 3 + draw(51, 10) as usize),
             Size::Timers => Some(3 + draw(51, 8) as usize),
             Size::Many => Some(1 + draw(51, 2) as usize),
             Size::Chains => Some(2 + draw(51, 4) as usize),
         };
+        // Some clients are asked just as much as one event may lead to, or a little more.
+        let commands_at_once_max = match size {
+            Size::Chains => [50, 128, 129, 300, COMMANDS_AT_ONCE_MAX][draw(60, 5) as usize],
+            _ => COMMANDS_AT_ONCE_MAX,
+        };
+        if size == Size::Chains && draw(61, 2) == 0 {
+            let count = commands_at_once_max as u64 + draw(62, 4) - 1;
+            let at_the_start = draw(63, 2) == 0;
+            let (nature, commands): &mut (Nature, _) = &mut members[0];
+            nature.prompt = 1 << 20;
+            // The last of so many numbers is the command that is not answered at once.
+            let first = (!at_the_start).then_some((1 << 20) - 1);
+            *commands = Some(first.into_iter().chain(0..count).collect());
+        }
         let mut case = Self {
             members,
             rules: Rules::default(),
             claims: Claims::default(),
             automaton: None,
             depth_max,
+            commands_at_once_max,
         };
         case.draw_rules(mix(seed ^ 1));
         case.draw_claims(mix(seed ^ 2));
@@ -177,7 +195,12 @@ impl Case {
             node: Drawn::new(nature.clone()),
             commands: commands.clone(),
         });
-        World { members: members.collect(), rules: self.rules.clone(), automaton: self.automaton }
+        World {
+            members: members.collect(),
+            rules: self.rules.clone(),
+            automaton: self.automaton,
+            commands_at_once_max: self.commands_at_once_max,
+        }
     }
 
     /// The nodes for the search.
@@ -212,7 +235,8 @@ impl Case {
     /// The search, but for its depth.
     #[must_use]
     pub fn search(&self) -> Search {
-        let mut search = self.claims.given_to::<Drawn>(Search::new(self.system()));
+        let search = Search::new(self.system()).commands_at_once_max(self.commands_at_once_max);
+        let mut search = self.claims.given_to::<Drawn>(search);
         search = with_rules(search, &self.rules, address);
         match self.automaton {
             Some(automaton) => search.monitor(automaton),

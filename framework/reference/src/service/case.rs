@@ -10,7 +10,7 @@ use faultlab::worker::{Kind, Submission};
 use faultlab::workload::Workload;
 
 use super::{Fault, Made, Role};
-use crate::world::{Member, Rules, World};
+use crate::world::{COMMANDS_AT_ONCE_MAX, Member, Rules, World};
 
 /// A service with its clients.
 #[derive(Clone, Debug)]
@@ -73,7 +73,12 @@ impl Service {
         let member =
             |(_, address, made, commands)| Member { address, node: Role::new(made), commands };
         let members = self.nodes().into_iter().map(member).collect();
-        World { members, rules: Rules::default(), automaton }
+        World {
+            members,
+            rules: Rules::default(),
+            automaton,
+            commands_at_once_max: COMMANDS_AT_ONCE_MAX,
+        }
     }
 
     /// The search, with nothing to find.
