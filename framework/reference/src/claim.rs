@@ -80,6 +80,17 @@ impl Claims {
         Verdict::Open
     }
 
+    /// The names of the invariants that do not hold in a state, in their order.
+    pub fn broken<N: Plain, A: Automaton>(
+        &self,
+        world: &World<N, A>,
+        global: &Global<N, A::State>,
+    ) -> Vec<String> {
+        let invariants = self.0.iter().filter(|(role, _)| *role == Role::Invariant);
+        let broken = invariants.filter(|(_, claim)| !claim.holds(world, global));
+        broken.map(|(_, claim)| claim.name()).collect()
+    }
+
     /// The search with these claims as its properties.
     #[must_use]
     pub fn given_to<N: Plain>(&self, search: Search) -> Search {

@@ -1,5 +1,7 @@
 //! Compares the engines with the reference, for as many seeds as wanted.
 
+mod mutants;
+
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -9,7 +11,7 @@ use faultlab_reference::compare::{Kind, Seen};
 
 /// Compares the engines with a plain reference explorer, on systems that are drawn from seeds.
 ///
-/// Exit code: 0 no difference; 1 a difference; 2 bad usage.
+/// Exit code: 0 no difference; 1 a difference, or a mutant that was not noticed; 2 bad usage.
 #[derive(Debug, Parser)]
 #[command(name = "check-engines", version)]
 struct Arguments {
@@ -28,6 +30,12 @@ struct Arguments {
     /// Goes on after a difference, and prints all of them.
     #[arg(long)]
     keep_going: bool,
+
+    /// Tries the mutants instead: engines with one rule broken each, all of which must be noticed. With a
+    /// text, only those that have it in their name.
+    #[arg(long, value_name = "TEXT", num_args = 0..=1, default_missing_value = "",
+          conflicts_with_all = ["kinds", "seeds", "first", "keep_going"])]
+    mutants: Option<String>,
 }
 
 /// A kind of comparison, or all of them.
@@ -61,11 +69,15 @@ impl clap::ValueEnum for Choice {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(&arguments) {
+    let result = match &arguments.mutants {
+        Some(only) => mutants::run(only),
+        None => run(&arguments).map_err(Into::into),
+    };
+    match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("check-engines: {error}");
+            eprintln!("check-engines: {error:#}");
             ExitCode::from(2)
         }
     }

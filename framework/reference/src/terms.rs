@@ -1,7 +1,7 @@
 //! The search's terms in those of the reference: what an event of a path is, what a state is.
 
 use faultlab::codec;
-use faultlab::search::{NodeState, PathEvent, PendingTimer, Sent, State};
+use faultlab::search::{Found, NodeState, PathEvent, PendingTimer, Sent, State};
 
 use crate::automaton::Automaton;
 use crate::claim::{Claims, Verdict};
@@ -64,7 +64,7 @@ pub fn follow<N: Plain, A: Automaton>(
 }
 
 /// Checks that a path goes through states that are followed, and ends in one of this verdict that is the
-/// state that was found.
+/// state that was found: that state.
 ///
 /// # Errors
 /// In words, when it does not.
@@ -73,8 +73,8 @@ pub fn check_path<N: Plain, A: Automaton>(
     start: &GlobalOf<N, A>,
     claims: &Claims,
     path: &[PathEvent],
-    (verdict, found): (&Verdict, &State),
-) -> Result<(), String> {
+    (verdict, found): (&Verdict, &Found),
+) -> Result<GlobalOf<N, A>, String> {
     let states = follow(world, start, path)?;
     let last = states.last().unwrap_or(start);
     let before = states.len().checked_sub(1).map(|last| {
@@ -87,11 +87,33 @@ pub fn check_path<N: Plain, A: Automaton>(
     if here != *verdict {
         return Err(format!("the path ends in a state that is {here:?}"));
     }
-    let found = nodes_of(world, found)?;
-    if found != last.locals {
-        return Err(format!("the path ends in {:?}, the state is {found:?}", last.locals));
+    let nodes = nodes_of(world, &found.state)?;
+    if nodes != last.locals {
+        return Err(format!("the path ends in {:?}, the state is {nodes:?}", last.locals));
     }
-    Ok(())
+    Ok(last.clone())
+}
+
+/// Checks that what was found names all invariants that do not hold in the state where its path ends.
+///
+/// # Errors
+/// In words, when it does not.
+pub fn check_also_broken<N: Plain, A: Automaton>(
+    world: &World<N, A>,
+    last: &GlobalOf<N, A>,
+    claims: &Claims,
+    found: &Found,
+) -> Result<(), String> {
+    let mut expected = claims.broken(world, last);
+    if let Some(reported) = expected.iter().position(|name| *name == found.property) {
+        expected.remove(reported);
+    }
+    let also_broken: Vec<&str> =
+        found.also_broken.iter().map(|violation| violation.property.as_str()).collect();
+    if also_broken == expected {
+        return Ok(());
+    }
+    Err(format!("it is said that {also_broken:?} do not hold, too, and {expected:?} do not"))
 }
 
 /// The nodes of a state.

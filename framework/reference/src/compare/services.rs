@@ -55,9 +55,8 @@ fn compare_search(seed: u64) -> Result<Seen, String> {
         ));
     }
     if let Outcome::Violated(found) = &report.outcome {
-        let found = (&violated, &found.state);
-        let path = &found.1.path.events;
-        crate::terms::check_path(&world, &start, &claims, path, found)
+        let path = &found.path().events;
+        crate::terms::check_path(&world, &start, &claims, path, (&violated, found))
             .map_err(|wrong| format!("{service:?}: {wrong}"))?;
     }
     Ok(Seen {

@@ -168,6 +168,11 @@ impl Case {
             4 => claims.push((Role::Prune, Claim::NoNodeIsIn(0))),
             _ => {}
         }
+        if draw(4, 12) == 0 {
+            claims.push((Role::Invariant, Claim::NoNodeIsIn(1 + draw(30, 3))));
+            claims.push((Role::Invariant, Claim::NoResultIs(draw(31, 2))));
+            claims.push((Role::Invariant, Claim::NoNodeIsIn(1 + draw(32, 3))));
+        }
         match draw(3, 10) {
             0 => claims.push((Role::Invariant, Claim::NoNodeIsIn(2 + draw(30, 2)))),
             1 => claims.push((Role::Invariant, Claim::NoResultIs(draw(30, 2)))),
