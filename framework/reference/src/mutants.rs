@@ -3,6 +3,7 @@
 //! Each is a patch in `mutants`, and a line of `mutants/table.tsv`. The workspace is copied as far as it is
 //! needed; there, one patch after the other is applied, built, compared and taken back.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use anyhow::{Context, bail, ensure};
 struct Mutant {
     name: String,
     kind: String,
-    seeds: String,
+    seeds: u64,
     rule: String,
 }
 
@@ -29,11 +30,12 @@ pub fn run(only: &str) -> anyhow::Result<bool> {
     copy_workspace(&root, folder.path())?;
 
     build(folder.path())?.context("the engines as they are do not compile")?;
-    let mut kinds: Vec<(&str, &str)> =
-        mutants.iter().map(|mutant| (mutant.kind.as_str(), mutant.seeds.as_str())).collect();
-    kinds.sort_unstable();
-    kinds.dedup();
-    for (kind, seeds) in kinds {
+    let mut most: BTreeMap<&str, u64> = BTreeMap::new();
+    for mutant in &mutants {
+        let seeds = most.entry(&mutant.kind).or_default();
+        *seeds = mutant.seeds.max(*seeds);
+    }
+    for (kind, seeds) in most {
         if let Some(difference) = compare(folder.path(), kind, seeds)? {
             bail!("the engines as they are differ already: {difference}");
         }
@@ -44,7 +46,7 @@ pub fn run(only: &str) -> anyhow::Result<bool> {
         let patch = patches.join(format!("{name}.patch"));
         apply(folder.path(), &patch, false)?;
         let noticed = match build(folder.path())? {
-            Ok(()) => compare(folder.path(), kind, seeds)?,
+            Ok(()) => compare(folder.path(), kind, *seeds)?,
             Err(error) => bail!("{name} does not compile: {error}"),
         };
         apply(folder.path(), &patch, true)?;
@@ -64,7 +66,8 @@ fn table(patches: &Path) -> anyhow::Result<Vec<Mutant>> {
         let [name, kind, seeds, rule] = fields[..] else {
             bail!("a line of {path:?} does not have four fields: {line}");
         };
-        let [name, kind, seeds, rule] = [name, kind, seeds, rule].map(str::to_owned);
+        let seeds = seeds.parse().with_context(|| format!("`{seeds}` in {path:?} is no number"))?;
+        let [name, kind, rule] = [name, kind, rule].map(str::to_owned);
         mutants.push(Mutant { name, kind, seeds, rule });
     }
     Ok(mutants)
@@ -137,9 +140,9 @@ fn build(folder: &Path) -> anyhow::Result<anyhow::Result<()>> {
 }
 
 /// Compares; the first line about the difference, if there is one.
-fn compare(folder: &Path, kind: &str, seeds: &str) -> anyhow::Result<Option<String>> {
+fn compare(folder: &Path, kind: &str, seeds: u64) -> anyhow::Result<Option<String>> {
     let output = Command::new(folder.join("target/debug/check-engines"))
-        .args(["--kind", kind, "--seeds", seeds])
+        .args(["--kind", kind, "--seeds", &seeds.to_string()])
         .env("RUST_BACKTRACE", "0")
         .output()
         .context("cannot run check-engines")?;

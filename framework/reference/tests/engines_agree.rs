@@ -27,22 +27,22 @@ fn agree(kind: Kind, seeds: u64, worth: &Worth) {
 
 #[test]
 fn random_protocols_are_searched_as_the_reference_explores_them() {
-    agree(Kind::Protocols, 200, &Worth { states: 25_000, exhausted: 40, found: 20 });
+    agree(Kind::Protocols, 150, &Worth { states: 20_000, exhausted: 40, found: 20 });
 }
 
 #[test]
 fn many_timers_fire_as_their_durations_allow() {
-    agree(Kind::Timers, 150, &Worth { states: 15_000, exhausted: 30, found: 20 });
+    agree(Kind::Timers, 150, &Worth { states: 15_000, exhausted: 40, found: 20 });
 }
 
 #[test]
 fn a_search_goes_on_from_where_another_ended() {
-    agree(Kind::Staged, 300, &Worth { states: 8_000, exhausted: 40, found: 30 });
+    agree(Kind::Staged, 250, &Worth { states: 6_000, exhausted: 30, found: 25 });
 }
 
 #[test]
 fn linearizability_is_what_trying_all_orders_says() {
-    agree(Kind::Services, 200, &Worth { states: 40_000, exhausted: 60, found: 60 });
+    agree(Kind::Services, 150, &Worth { states: 25_000, exhausted: 40, found: 50 });
 }
 
 #[test]
@@ -52,5 +52,5 @@ fn simulated_runs_are_paths() {
 
 #[test]
 fn what_was_found_comes_back_from_a_file() {
-    agree(Kind::Saved, 200, &Worth { states: 3_000, exhausted: 0, found: 30 });
+    agree(Kind::Saved, 200, &Worth { states: 1_500, exhausted: 0, found: 30 });
 }
