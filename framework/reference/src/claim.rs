@@ -1,0 +1,190 @@
+//! Claims about states, each of them written twice: as a property for the search, and for the reference.
+
+use faultlab::property::{Broken, Property, View, violated};
+use faultlab::search::Search;
+use faultlab::{Address, codec};
+
+use crate::automaton::Automaton;
+use crate::world::{Global, Plain, World};
+
+/// The name under which a run that an automaton does not like is reported.
+pub const RUN: &str = "runs are as they must be";
+
+/// A claim about a state.
+#[derive(Clone, Debug)]
+pub enum Claim {
+    /// These two nodes are in these states.
+    StatesAre([Address; 2], [u64; 2]),
+    /// Every client has a result.
+    EveryClientHasAResult,
+    /// Every client has all its results.
+    ClientsAreDone,
+    /// No node that has not crashed is in this state.
+    NoNodeIsIn(u64),
+    /// No client has had this result.
+    NoResultIs(u64),
+}
+
+/// What a claim is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// It must hold in every state.
+    Invariant,
+    /// The search ends where it holds.
+    Goal,
+    /// The search does not go on from where it holds.
+    Prune,
+}
+
+/// What becomes of a state.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// It is followed.
+    Open,
+    /// It is not followed.
+    Pruned,
+    /// The goal of this name holds.
+    Goal(String),
+    /// The property of this name does not hold.
+    Violated(String),
+}
+
+/// The claims of a search.
+#[derive(Clone, Debug, Default)]
+pub struct Claims(pub Vec<(Role, Claim)>);
+
+impl Claims {
+    /// Judges a state: the run first, then invariants, then goals, then prunes.
+    pub fn judge<N: Plain, A: Automaton>(
+        &self,
+        world: &World<N, A>,
+        global: &Global<N, A::State>,
+    ) -> Verdict {
+        if global.watched.is_none() {
+            return Verdict::Violated(RUN.to_owned());
+        }
+        let of = |role| self.0.iter().filter(move |(its, _)| *its == role).map(|(_, claim)| claim);
+        for claim in of(Role::Invariant) {
+            if !claim.holds(world, global) {
+                return Verdict::Violated(claim.name());
+            }
+        }
+        for claim in of(Role::Goal) {
+            if claim.holds(world, global) {
+                return Verdict::Goal(claim.name());
+            }
+        }
+        if of(Role::Prune).any(|claim| claim.holds(world, global)) {
+            return Verdict::Pruned;
+        }
+        Verdict::Open
+    }
+
+    /// The names of the invariants that do not hold in a state, in their order.
+    pub fn broken<N: Plain, A: Automaton>(
+        &self,
+        world: &World<N, A>,
+        global: &Global<N, A::State>,
+    ) -> Vec<String> {
+        let invariants = self.0.iter().filter(|(role, _)| *role == Role::Invariant);
+        let broken = invariants.filter(|(_, claim)| !claim.holds(world, global));
+        broken.map(|(_, claim)| claim.name()).collect()
+    }
+
+    /// The search with these claims as its properties.
+    #[must_use]
+    pub fn given_to<N: Plain>(&self, search: Search) -> Search {
+        self.0.iter().fold(search, |search, (role, claim)| {
+            let property = claim.property::<N>();
+            match role {
+                Role::Invariant => search.invariant(property),
+                Role::Goal => search.goal(property),
+                Role::Prune => search.prune(property),
+            }
+        })
+    }
+}
+
+impl Claim {
+    /// The claim in words.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{self:?}")
+    }
+
+    /// Whether it holds in a state of the reference.
+    pub fn holds<N: Plain, A: Automaton>(
+        &self,
+        world: &World<N, A>,
+        global: &Global<N, A::State>,
+    ) -> bool {
+        let all = || world.members.iter().zip(&global.locals);
+        let mut clients = all().filter(|(member, _)| member.commands.is_some());
+        match self {
+            Self::StatesAre(nodes, states) => nodes.iter().zip(states).all(|(node, state)| {
+                all().all(|(it, local)| it.address != *node || local.node.observed() == *state)
+            }),
+            Self::EveryClientHasAResult => clients.all(|(_, local)| !local.results.is_empty()),
+            Self::ClientsAreDone => clients.all(|(member, local)| {
+                local.results.len() >= member.commands.as_ref().map_or(0, Vec::len)
+            }),
+            Self::NoNodeIsIn(state) => all().enumerate().all(|(place, (_, local))| {
+                world.rules.crashed.contains(&place) || local.node.observed() != *state
+            }),
+            Self::NoResultIs(result) => clients.all(|(_, local)| !local.results.contains(result)),
+        }
+    }
+
+    /// The claim as a property.
+    #[must_use]
+    pub fn property<N: Plain>(&self) -> Property {
+        let claim = self.clone();
+        let property = Property::new(self.name(), move |view| {
+            if claim.is_seen::<N>(view)? { Ok(()) } else { Err(violated("it", "not so")) }
+        });
+        match self {
+            Self::StatesAre(..) => property,
+            Self::NoNodeIsIn(_) => property.of_each_node(),
+            Self::EveryClientHasAResult | Self::ClientsAreDone | Self::NoResultIs(_) => {
+                property.of_each_client()
+            }
+        }
+    }
+
+    fn is_seen<N: Plain>(&self, view: &mut dyn View) -> Result<bool, Broken> {
+        let clients = view.clients();
+        Ok(match self {
+            Self::StatesAre(nodes, states) => {
+                for (&node, state) in nodes.iter().zip(states) {
+                    if observed::<N>(view, node)? != *state {
+                        return Ok(false);
+                    }
+                }
+                true
+            }
+            Self::NoNodeIsIn(state) => {
+                for node in view.nodes() {
+                    if observed::<N>(view, node)? == *state {
+                        return Ok(false);
+                    }
+                }
+                true
+            }
+            Self::EveryClientHasAResult => clients.into_iter().all(|client| {
+                view.operations(client).first().is_some_and(|first| first.result.is_some())
+            }),
+            Self::ClientsAreDone => clients.into_iter().all(|client| view.is_done(client)),
+            Self::NoResultIs(result) => clients.into_iter().all(|client| {
+                let mut results =
+                    view.operations(client).iter().filter_map(|it| it.result.as_deref());
+                results.all(|it| codec::decode(it) != Ok(*result))
+            }),
+        })
+    }
+}
+
+fn observed<N: Plain>(view: &mut dyn View, node: Address) -> Result<u64, Broken> {
+    let bytes = view.state(node).map_err(|failure| Broken::Node(node, failure))?;
+    let node: N = codec::decode(&bytes).map_err(|error| violated("a state", error.to_string()))?;
+    Ok(node.observed())
+}

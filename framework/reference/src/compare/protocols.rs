@@ -1,0 +1,45 @@
+//! Random protocols: the search sees the states that the reference sees, and finds what it finds.
+
+use faultlab::search::{Limit, Outcome};
+
+use super::agreement::{Question, Seen};
+use crate::explorer::{Bounds, explore};
+use crate::protocol::{Case, Size};
+
+/// Compares a protocol. Most have few nodes; now and then one has many, or long chains of commands.
+pub(super) fn compare(seed: u64) -> Result<Seen, String> {
+    let size = match seed % 16 {
+        7 => Size::Chains,
+        11 => Size::Many,
+        _ => Size::Few,
+    };
+    compare_case(&Case::drawn(seed, size))
+}
+
+/// Compares a protocol with many timers.
+pub(super) fn compare_timers(seed: u64) -> Result<Seen, String> {
+    compare_case(&Case::drawn(seed, Size::Timers))
+}
+
+fn compare_case(case: &Case) -> Result<Seen, String> {
+    let world = case.world();
+    let bounds = Bounds { depth_max: case.depth_max, states_max: 1_000 };
+    let Ok(start) = world.start() else { return compare_limit_at_start(case) };
+    let Some(exploration) = explore(&world, &start, &case.claims, bounds) else {
+        return Ok(Seen::default());
+    };
+    let question = Question { world: &world, start: &start, claims: &case.claims, before: 0 };
+    let submission = Case::submission();
+    question.compare(&exploration, &submission, || case.search())
+}
+
+/// A client is given too many commands as it starts.
+fn compare_limit_at_start(case: &Case) -> Result<Seen, String> {
+    let report = case.search().depth_max(3).states_max(500).run(&Case::submission());
+    match report.outcome {
+        Outcome::LimitReached(Limit::CommandsAtOnce { .. })
+        | Outcome::GoalFound(_)
+        | Outcome::Violated(_) => Ok(Seen::default()),
+        outcome => Err(format!("too many commands at the start: {outcome:?}")),
+    }
+}

@@ -1,0 +1,136 @@
+//! The reference explorer: all states of a world, breadth-first, each one held in full.
+
+use std::collections::BTreeSet;
+
+use crate::automaton::Automaton;
+use crate::claim::{Claims, Verdict};
+use crate::world::{Global, GlobalOf, Plain, TooManyCommands, World};
+
+/// How far to go.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// States this far from the start are judged and not followed.
+    pub depth_max: Option<usize>,
+    /// With more states than this, the explorer takes back the level that it is at, and says what it
+    /// would have said had that been the depth limit.
+    pub states_max: usize,
+}
+
+/// What was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exploration {
+    /// How it ended.
+    pub end: End,
+    /// Distinct states.
+    pub states: usize,
+    /// The greatest number of events to a state, on the shortest way.
+    pub depth: usize,
+    /// Events possible in the states that were followed.
+    pub transitions: usize,
+    /// The depth limit that was kept.
+    pub depth_max: Option<usize>,
+}
+
+/// How an exploration ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// All states were seen, and nothing was found.
+    Exhausted,
+    /// Some states at the depth limit were not followed, and nothing was found.
+    DepthLimit,
+    /// An event in a state that is this far from the start leads to too many commands. Nothing was found
+    /// in the states that are at most as far.
+    CommandLimit(usize),
+    /// What was found in the states that are this far from the start; nothing was before.
+    Found(usize, BTreeSet<Verdict>),
+}
+
+/// Explores a world from a state; `None` when even the first level has too many states.
+pub fn explore<N: Plain, A: Automaton>(
+    world: &World<N, A>,
+    start: &GlobalOf<N, A>,
+    claims: &Claims,
+    bounds: Bounds,
+) -> Option<Exploration> {
+    let mut seen = BTreeSet::from([start.clone()]);
+    let mut now = Level::default();
+    now.add(world, claims, start.clone());
+    let mut done = Exploration {
+        end: End::Exhausted,
+        states: 1,
+        depth: 0,
+        transitions: 0,
+        depth_max: bounds.depth_max,
+    };
+    for depth in 0.. {
+        if !now.found.is_empty() {
+            done.end = End::Found(depth, now.found);
+            break;
+        }
+        if now.open.is_empty() {
+            break;
+        }
+        if bounds.depth_max == Some(depth) {
+            done.end = End::DepthLimit;
+            break;
+        }
+        let mut next = Level::default();
+        let (mut transitions, mut too_many_commands) = (0, false);
+        for state in &now.open {
+            for event in world.possible(state) {
+                transitions += 1;
+                match world.after(state, event) {
+                    Ok((after, _)) if !seen.contains(&after) => {
+                        seen.insert(after.clone());
+                        next.add(world, claims, after);
+                    }
+                    Ok(_) => {}
+                    Err(TooManyCommands) => too_many_commands = true,
+                }
+            }
+            if seen.len() > bounds.states_max {
+                done.end = End::DepthLimit;
+                done.depth_max = Some(depth);
+                return (depth > 0).then_some(done);
+            }
+        }
+        if too_many_commands {
+            done.end = End::CommandLimit(depth);
+            break;
+        }
+        done.transitions += transitions;
+        if seen.len() > done.states {
+            done.depth = depth + 1;
+            done.states = seen.len();
+        }
+        now = next;
+    }
+    Some(done)
+}
+
+/// The new states at one depth: those to follow, and what was found in the others.
+struct Level<N, S> {
+    open: Vec<Global<N, S>>,
+    found: BTreeSet<Verdict>,
+}
+
+impl<N, S> Default for Level<N, S> {
+    fn default() -> Self {
+        Self { open: Vec::new(), found: BTreeSet::new() }
+    }
+}
+
+impl<N: Plain, S: Clone + Ord> Level<N, S> {
+    fn add<A: Automaton<State = S>>(
+        &mut self,
+        world: &World<N, A>,
+        claims: &Claims,
+        state: Global<N, S>,
+    ) {
+        match claims.judge(world, &state) {
+            Verdict::Open => self.open.push(state),
+            Verdict::Pruned => {}
+            verdict => drop(self.found.insert(verdict)),
+        }
+    }
+}

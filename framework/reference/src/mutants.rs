@@ -1,0 +1,158 @@
+//! Mutants: engines with one rule broken each, and the kind of comparison that must notice it.
+//!
+//! Each is a patch in `mutants`, and a line of `mutants/table.tsv`. The workspace is copied as far as it is
+//! needed; there, one patch after the other is applied, built, compared and taken back.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail, ensure};
+
+/// A line of the table.
+struct Mutant {
+    name: String,
+    kind: String,
+    seeds: u64,
+    rule: String,
+}
+
+/// Tries all mutants whose name has this in it. Whether each was noticed.
+pub fn run(only: &str) -> anyhow::Result<bool> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let patches = root.join("framework/reference/mutants");
+    let mutants: Vec<Mutant> =
+        table(&patches)?.into_iter().filter(|mutant| mutant.name.contains(only)).collect();
+    ensure!(!mutants.is_empty(), "no mutant has `{only}` in its name");
+    let folder = tempfile::tempdir().context("cannot make a folder for copies")?;
+    copy_workspace(&root, folder.path())?;
+
+    build(folder.path())?.context("the engines as they are do not compile")?;
+    let mut most: BTreeMap<&str, u64> = BTreeMap::new();
+    for mutant in &mutants {
+        let seeds = most.entry(&mutant.kind).or_default();
+        *seeds = mutant.seeds.max(*seeds);
+    }
+    for (kind, seeds) in most {
+        if let Some(difference) = compare(folder.path(), kind, seeds)? {
+            bail!("the engines as they are differ already: {difference}");
+        }
+    }
+
+    let mut all = true;
+    for Mutant { name, kind, seeds, rule } in &mutants {
+        let patch = patches.join(format!("{name}.patch"));
+        apply(folder.path(), &patch, false)?;
+        let noticed = match build(folder.path())? {
+            Ok(()) => compare(folder.path(), kind, *seeds)?,
+            Err(error) => bail!("{name} does not compile: {error}"),
+        };
+        apply(folder.path(), &patch, true)?;
+        all &= noticed.is_some();
+        let noticed = noticed.unwrap_or_else(|| format!("NOT NOTICED in {seeds} seeds of {kind}"));
+        writeln!(io::stdout().lock(), "{name:<26} {noticed:<28} {rule}")?;
+    }
+    Ok(all)
+}
+
+fn table(patches: &Path) -> anyhow::Result<Vec<Mutant>> {
+    let path = patches.join("table.tsv");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path:?}"))?;
+    let mut mutants = Vec::new();
+    for line in text.lines().skip(1) {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [name, kind, seeds, rule] = fields[..] else {
+            bail!("a line of {path:?} does not have four fields: {line}");
+        };
+        let seeds = seeds.parse().with_context(|| format!("`{seeds}` in {path:?} is no number"))?;
+        let [name, kind, rule] = [name, kind, rule].map(str::to_owned);
+        mutants.push(Mutant { name, kind, seeds, rule });
+    }
+    Ok(mutants)
+}
+
+/// Copies the framework and the reference as a workspace of their own.
+fn copy_workspace(root: &Path, to: &Path) -> anyhow::Result<()> {
+    let manifest = fs::read_to_string(root.join("Cargo.toml"))?;
+    let members = "members = [\"framework\", \"framework/reference\"]\n";
+    let mut short = String::new();
+    let mut is_left_out = false;
+    for line in manifest.lines() {
+        if line.starts_with("members = [") {
+            short.push_str(members);
+        }
+        is_left_out |= line.starts_with("members = [") || line.starts_with("default-members = [");
+        if !is_left_out {
+            short.push_str(line);
+            short.push('\n');
+        }
+        is_left_out &= line != "]";
+    }
+    fs::write(to.join("Cargo.toml"), short)?;
+    fs::copy(root.join("Cargo.lock"), to.join("Cargo.lock"))?;
+    copy_folder(&root.join("framework"), &to.join("framework")).context("cannot copy the framework")
+}
+
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target: PathBuf = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            if entry.file_name() != "target" {
+                copy_folder(&entry.path(), &target)?;
+            }
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
+/// Applies a patch, or takes it back. A patch that applies only by guessing has to be looked at.
+fn apply(folder: &Path, patch: &Path, back: bool) -> anyhow::Result<()> {
+    let mut command = Command::new("patch");
+    command.args(["-s", "-p1", "-F0", "-i"]).arg(patch.canonicalize()?).current_dir(folder);
+    if back {
+        command.arg("-R");
+    }
+    let output = command.output().context("cannot run `patch`")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success(), "{patch:?} does not apply to the engines: {said}");
+    Ok(())
+}
+
+/// Builds `check-engines` in a copy of the workspace; the inner error is what the compiler says.
+fn build(folder: &Path) -> anyhow::Result<anyhow::Result<()>> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--quiet", "--package", "faultlab-reference"])
+        .current_dir(folder)
+        .env("CARGO_TARGET_DIR", folder.join("target"))
+        .output()
+        .context("cannot run cargo")?;
+    if output.status.success() {
+        return Ok(Ok(()));
+    }
+    Ok(Err(anyhow::anyhow!("{}", String::from_utf8_lossy(&output.stderr))))
+}
+
+/// Compares; the first line about the difference, if there is one.
+fn compare(folder: &Path, kind: &str, seeds: u64) -> anyhow::Result<Option<String>> {
+    let output = Command::new(folder.join("target/debug/check-engines"))
+        .args(["--kind", kind, "--seeds", &seeds.to_string()])
+        .env("RUST_BACKTRACE", "0")
+        .output()
+        .context("cannot run check-engines")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    match output.status.code() {
+        Some(0) => Ok(None),
+        Some(1) => {
+            let line = said.lines().find_map(|line| line.strip_prefix("difference: "));
+            Ok(Some(line.unwrap_or("a difference").to_owned()))
+        }
+        _ => bail!("check-engines ended with {}: {said}", output.status),
+    }
+}

@@ -1,0 +1,139 @@
+//! Random small protocols: each handler's reaction is drawn from a seed.
+
+mod case;
+mod last_three;
+
+pub use case::{Case, Size};
+pub use last_three::LastThree;
+
+use std::time::Duration;
+
+use faultlab::random::mix;
+use faultlab::{Address, Client, Context, Node};
+use serde::{Deserialize, Serialize};
+
+use crate::world::Plain;
+
+/// How a node of a protocol is made.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Nature {
+    /// Fixes all reactions.
+    pub seed: u64,
+    /// How many nodes there are to send to.
+    pub nodes: u64,
+    /// One of this many events changes something.
+    pub one_in: u64,
+    /// One of this many reactions sets a timer; zero for none.
+    pub timer_one_in: u64,
+    /// The number of values that timers have. The fewer, the more timers of one value.
+    pub timer_values: u64,
+    /// The most messages that a reaction sends.
+    pub sends: u64,
+    /// Whether it answers commands at once, but for one in this many; zero for never.
+    pub prompt: u64,
+}
+
+/// A node of a protocol.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Drawn {
+    nature: Nature,
+    state: u64,
+    result: Option<u64>,
+}
+
+/// The durations of timers, in milliseconds: some equal, some bound to each other, some not.
+const DURATIONS: [(u64, u64); 8] = [(1, 1), (2, 2), (1, 3), (2, 4), (3, 3), (3, 5), (1, 1), (5, 8)];
+
+/// The number of states that a node can be in.
+const STATES: u64 = 4;
+
+impl Drawn {
+    /// A node that has not started.
+    #[must_use]
+    pub fn new(nature: Nature) -> Self {
+        Self { nature, state: 0, result: None }
+    }
+
+    fn react(&mut self, event: u64, ctx: &mut Context<'_, u64, u64>) {
+        let Nature { seed, nodes, one_in, timer_one_in, timer_values, sends, .. } = self.nature;
+        let drawn = mix(seed ^ mix(event ^ mix(self.state)));
+        if !drawn.is_multiple_of(one_in) {
+            return;
+        }
+        self.state = (self.state + (drawn >> 8) % 2) % STATES;
+        for part in 0..(drawn >> 16) % (sends + 1) {
+            let to = (drawn >> (20 + 4 * part)) % (8 * nodes + 1);
+            // Now and then to an address at which there is no node.
+            let to = if to == 8 * nodes { nodes } else { to % nodes };
+            ctx.send(Address::numbered("node", to as usize), (drawn >> (32 + part)) % 3);
+        }
+        if timer_one_in > 0 && (drawn >> 40).is_multiple_of(timer_one_in) {
+            set_timer((drawn >> 44) % timer_values, drawn >> 48, ctx);
+        }
+        if timer_one_in == 1 && (drawn >> 41).is_multiple_of(3) {
+            set_timer((drawn >> 45) % timer_values, drawn >> 53, ctx);
+        }
+        if (drawn >> 52).is_multiple_of(4) {
+            self.result = Some(self.state % 2);
+        }
+    }
+}
+
+fn set_timer(value: u64, drawn: u64, ctx: &mut Context<'_, u64, u64>) {
+    let (min, max) = DURATIONS[drawn as usize % DURATIONS.len()];
+    ctx.set_timer(value, Duration::from_millis(min)..=Duration::from_millis(max));
+}
+
+impl Node for Drawn {
+    type Message = u64;
+    type Timer = u64;
+
+    fn init(&mut self, ctx: &mut Context<'_, u64, u64>) {
+        let Nature { seed, nodes, timer_one_in, timer_values, .. } = self.nature;
+        ctx.send(Address::numbered("node", (seed % nodes) as usize), seed % 3);
+        if timer_one_in > 0 {
+            for part in 0..1 + (seed >> 8) % 3 {
+                set_timer((seed >> (12 + part)) % timer_values, seed >> (16 + 4 * part), ctx);
+            }
+        }
+    }
+
+    fn on_message(&mut self, from: Address, message: u64, ctx: &mut Context<'_, u64, u64>) {
+        self.react(message ^ (number_of(from) << 8), ctx);
+    }
+
+    fn on_timer(&mut self, timer: u64, ctx: &mut Context<'_, u64, u64>) {
+        self.react(timer ^ (1 << 20), ctx);
+    }
+}
+
+impl Client for Drawn {
+    type Command = u64;
+    type Result = u64;
+
+    fn send_command(&mut self, command: u64, ctx: &mut Context<'_, u64, u64>) {
+        self.result = None;
+        let prompt = self.nature.prompt;
+        if prompt > 0 && command % prompt != prompt - 1 {
+            self.result = Some(command % 2);
+            return;
+        }
+        self.react((command % 3) ^ (1 << 21), ctx);
+        ctx.send(Address::new("node0"), command % 3);
+    }
+
+    fn result(&self) -> Option<u64> {
+        self.result
+    }
+}
+
+impl Plain for Drawn {
+    fn observed(&self) -> u64 {
+        self.state
+    }
+}
+
+/// The number at the end of a node's address.
+pub(crate) fn number_of(address: Address) -> u64 {
+    address.as_str().trim_start_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(0)
+}

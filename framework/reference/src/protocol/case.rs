@@ -1,0 +1,266 @@
+//! What a seed draws: a system, what may not happen in it, what is claimed of it, and how far to go.
+
+use faultlab::Address;
+use faultlab::random::mix;
+use faultlab::search::{Search, System};
+use faultlab::worker::{Kind, Submission};
+use faultlab::workload::Workload;
+
+use super::{Drawn, LastThree, Nature};
+use crate::claim::{Claim, Claims, Role};
+use crate::world::{COMMANDS_AT_ONCE_MAX, Member, Rules, World};
+
+/// What kind of protocols are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// Two to four nodes that do all that nodes can do.
+    Few,
+    /// One or two nodes with many timers.
+    Timers,
+    /// More nodes than a search can let sleep.
+    Many,
+    /// Clients that answer hundreds of commands in one event.
+    Chains,
+}
+
+/// A drawn system with all that belongs to its search.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The nodes: how each is made, and what it is asked, if it is a client.
+    pub members: Vec<(Nature, Option<Vec<u64>>)>,
+    /// What may not happen.
+    pub rules: Rules,
+    /// What is claimed.
+    pub claims: Claims,
+    /// What watches the run, if something does.
+    pub automaton: Option<LastThree>,
+    /// How far to go.
+    pub depth_max: Option<usize>,
+    /// The most commands that one event may lead to.
+    pub commands_at_once_max: usize,
+}
+
+/// The address of a node.
+fn address(place: usize) -> Address {
+    Address::numbered("node", place)
+}
+
+impl Case {
+    /// What this seed draws.
+    #[must_use]
+    pub fn drawn(seed: u64, size: Size) -> Self {
+        let draw = |what: u64, below: u64| mix(seed ^ mix(what)) % below;
+        let nodes = match size {
+            Size::Few | Size::Chains => 2 + draw(1, 3),
+            Size::Timers => 1 + draw(1, 2),
+            Size::Many => 33 + draw(1, 4),
+        };
+        let nature = |place: u64| Nature {
+            seed: mix(seed ^ mix(100 + place)),
+            nodes,
+            one_in: match size {
+                Size::Few => 2 + draw(40, 2),
+                Size::Timers => 1 + draw(40, 2),
+                Size::Many => 9,
+                Size::Chains => 3,
+            },
+            timer_one_in: match size {
+                Size::Few => [0, 2, 3, 3][draw(41, 4) as usize],
+                Size::Timers => 1,
+                Size::Many => 3 * draw(41, 2),
+                Size::Chains => 3,
+            },
+            timer_values: 1 + draw(42, 3),
+            sends: if size == Size::Timers { draw(43, 2) } else { 2 },
+            prompt: match size {
+                Size::Chains => [0, 100, 129, 255, 300, 500][draw(200 + place, 6) as usize],
+                _ => [0, 0, 2, 3][draw(200 + place, 4) as usize],
+            },
+        };
+        let commands = |place: u64| {
+            let count = match size {
+                Size::Few => draw(20 + place, 4),
+                Size::Timers => draw(20 + place, 2),
+                Size::Many => 1,
+                Size::Chains => 100 + draw(20 + place, 500),
+            };
+            let is_client = match size {
+                Size::Few | Size::Timers => draw(300 + place, 2) == 0,
+                Size::Many => draw(300 + place, 12) == 0,
+                Size::Chains => place == 0 || draw(300 + place, 2) == 0,
+            };
+            is_client.then(|| (0..count).collect())
+        };
+        let mut members: Vec<(Nature, Option<Vec<u64>>)> =
+            (0..nodes).map(|place| (nature(place), commands(place))).collect();
+        let depth_max = match size {
+            Size::Few => (draw(50, 5) > 0).then(|| 3 + draw(51, 10) as usize),
+            Size::Timers => Some(3 + draw(51, 8) as usize),
+            Size::Many => Some(1 + draw(51, 2) as usize),
+            Size::Chains => Some(2 + draw(51, 4) as usize),
+        };
+        // Some clients are asked just as much as one event may lead to, or a little more.
+        let commands_at_once_max = match size {
+            Size::Chains => [50, 128, 129, 300, COMMANDS_AT_ONCE_MAX][draw(60, 5) as usize],
+            _ => COMMANDS_AT_ONCE_MAX,
+        };
+        if size == Size::Chains && draw(61, 2) == 0 {
+            let count = commands_at_once_max as u64 + draw(62, 4) - 1;
+            let at_the_start = draw(63, 2) == 0;
+            let (nature, commands): &mut (Nature, _) = &mut members[0];
+            nature.prompt = 1 << 20;
+            // The last of so many numbers is the command that is not answered at once.
+            let first = (!at_the_start).then_some((1 << 20) - 1);
+            *commands = Some(first.into_iter().chain(0..count).collect());
+        }
+        let mut case = Self {
+            members,
+            rules: Rules::default(),
+            claims: Claims::default(),
+            automaton: None,
+            depth_max,
+            commands_at_once_max,
+        };
+        case.draw_rules(mix(seed ^ 1));
+        case.draw_claims(mix(seed ^ 2));
+        case.draw_automaton(mix(seed ^ 3));
+        case
+    }
+
+    /// Draws what may not happen.
+    pub fn draw_rules(&mut self, seed: u64) {
+        let draw = |what: u64, below: u64| mix(seed ^ mix(what)) % below;
+        let node = |what: u64| draw(what, self.members.len() as u64) as usize;
+        self.rules = Rules::default();
+        if draw(1, 4) == 0 {
+            self.rules.cut.insert((node(2), node(3)));
+        }
+        for (what, nodes) in [
+            (10, &mut self.rules.mute),
+            (20, &mut self.rules.deaf),
+            (30, &mut self.rules.stopped),
+            (40, &mut self.rules.crashed),
+        ] {
+            if draw(what, 7) == 0 {
+                nodes.insert(node(what + 1));
+            }
+        }
+    }
+
+    /// Draws what is claimed.
+    pub fn draw_claims(&mut self, seed: u64) {
+        let draw = |what: u64, below: u64| mix(seed ^ mix(what)) % below;
+        let nodes = self.members.len() as u64;
+        let two = |what: u64| {
+            let nodes = [draw(what, nodes), draw(what + 1, nodes)].map(|it| address(it as usize));
+            Claim::StatesAre(nodes, [1 + draw(what + 2, 3), 1 + draw(what + 3, 3)])
+        };
+        let mut claims = Vec::new();
+        match draw(1, 8) {
+            0 | 1 => claims.push((Role::Goal, two(10))),
+            2 => claims.push((Role::Goal, Claim::ClientsAreDone)),
+            _ => {}
+        }
+        match draw(2, 8) {
+            0 => claims.push((Role::Prune, Claim::EveryClientHasAResult)),
+            1 | 2 => claims.push((Role::Prune, two(20))),
+            3 => claims.push((Role::Prune, Claim::ClientsAreDone)),
+            4 => claims.push((Role::Prune, Claim::NoNodeIsIn(0))),
+            _ => {}
+        }
+        if draw(4, 12) == 0 {
+            claims.push((Role::Invariant, Claim::NoNodeIsIn(1 + draw(30, 3))));
+            claims.push((Role::Invariant, Claim::NoResultIs(draw(31, 2))));
+            claims.push((Role::Invariant, Claim::NoNodeIsIn(1 + draw(32, 3))));
+        }
+        match draw(3, 10) {
+            0 => claims.push((Role::Invariant, Claim::NoNodeIsIn(2 + draw(30, 2)))),
+            1 => claims.push((Role::Invariant, Claim::NoResultIs(draw(30, 2)))),
+            _ => {}
+        }
+        self.claims = Claims(claims);
+    }
+
+    /// Draws what watches the run.
+    pub fn draw_automaton(&mut self, seed: u64) {
+        let draw = |what: u64, below: u64| mix(seed ^ mix(what)) % below;
+        let disliked = [draw(1, 2), 10 + draw(2, 4), draw(3, 14)].map(|entry| entry as u8);
+        self.automaton = match draw(4, 3) {
+            0 => None,
+            1 => Some(LastThree { disliked: None }),
+            _ => Some(LastThree { disliked: Some(disliked) }),
+        };
+    }
+
+    /// The world for the reference.
+    #[must_use]
+    pub fn world(&self) -> World<Drawn, Option<LastThree>> {
+        let members = self.members.iter().enumerate().map(|(place, (nature, commands))| Member {
+            address: address(place),
+            node: Drawn::new(nature.clone()),
+            commands: commands.clone(),
+        });
+        World {
+            members: members.collect(),
+            rules: self.rules.clone(),
+            automaton: self.automaton,
+            commands_at_once_max: self.commands_at_once_max,
+        }
+    }
+
+    /// The nodes for the search.
+    #[must_use]
+    pub fn submission() -> Submission {
+        let make = |_: Address, nature: Nature| Drawn::new(nature);
+        Submission::new().with(Kind::node("node", make)).with(Kind::client("client", make))
+    }
+
+    /// The address of the node at this place.
+    #[must_use]
+    pub fn address(&self, place: usize) -> Address {
+        address(place)
+    }
+
+    /// The nodes for the engines: address, how it is made, and its work, if it is a client.
+    pub fn nodes(&self) -> impl Iterator<Item = (Address, &Nature, Option<Workload<u64, u64>>)> {
+        self.members.iter().enumerate().map(|(place, (nature, commands))| {
+            (address(place), nature, commands.clone().map(Workload::of))
+        })
+    }
+
+    /// The system for the search.
+    #[must_use]
+    pub fn system(&self) -> System {
+        self.nodes().fold(System::new(), |system, (address, nature, work)| match work {
+            None => system.node("node", address, nature),
+            Some(work) => system.client("client", address, nature, work),
+        })
+    }
+
+    /// The search, but for its depth.
+    #[must_use]
+    pub fn search(&self) -> Search {
+        let search = Search::new(self.system()).commands_at_once_max(self.commands_at_once_max);
+        let mut search = self.claims.given_to::<Drawn>(search);
+        search = with_rules(search, &self.rules, address);
+        match self.automaton {
+            Some(automaton) => search.monitor(automaton),
+            None => search,
+        }
+    }
+}
+
+/// The search with these rules as its settings.
+pub(crate) fn with_rules(
+    mut search: Search,
+    rules: &Rules,
+    address: impl Fn(usize) -> Address,
+) -> Search {
+    for &(from, to) in &rules.cut {
+        search = search.cut(address(from), address(to));
+    }
+    search = rules.mute.iter().fold(search, |search, &node| search.mute(address(node)));
+    search = rules.deaf.iter().fold(search, |search, &node| search.deafen(address(node)));
+    search = rules.stopped.iter().fold(search, |search, &node| search.stop_timers(address(node)));
+    rules.crashed.iter().fold(search, |search, &node| search.crash(address(node)))
+}

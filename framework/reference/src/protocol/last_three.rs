@@ -1,0 +1,69 @@
+//! An automaton that remembers the last two calls and returns, and dislikes some three in a row.
+
+use faultlab::property::{Broken, violated};
+use faultlab::search::Monitor;
+use faultlab::{Address, codec};
+
+use super::number_of;
+use crate::automaton::{Automaton, Entry, Saying};
+use crate::claim::RUN;
+
+/// Remembers the order of the last calls and returns.
+#[derive(Clone, Copy, Debug)]
+pub struct LastThree {
+    /// The three that may not follow each other.
+    pub disliked: Option<[u8; 3]>,
+}
+
+impl Automaton for LastThree {
+    type State = [u8; 3];
+
+    fn start(&self) -> [u8; 3] {
+        [0; 3]
+    }
+
+    fn after(&self, state: &[u8; 3], entry: Entry) -> Option<[u8; 3]> {
+        let client = number_of(entry.client) as u8 % 8;
+        let said = match entry.what {
+            Saying::Call(_) => client,
+            Saying::Return(result) => 10 + client + (result % 2) as u8,
+        };
+        let last = [state[1], state[2], said];
+        (self.disliked != Some(last)).then_some([last[0] % 2, last[1], last[2]])
+    }
+}
+
+/// The same as a monitor of a search.
+impl Monitor for LastThree {
+    fn name(&self) -> &str {
+        RUN
+    }
+
+    fn start(&self) -> Vec<u8> {
+        Automaton::start(self).to_vec()
+    }
+
+    fn on_call(&self, state: &[u8], client: Address, command: &[u8]) -> Result<Vec<u8>, Broken> {
+        self.watched(state, client, command, Saying::Call)
+    }
+
+    fn on_return(&self, state: &[u8], client: Address, result: &[u8]) -> Result<Vec<u8>, Broken> {
+        self.watched(state, client, result, Saying::Return)
+    }
+}
+
+impl LastThree {
+    fn watched(
+        &self,
+        state: &[u8],
+        client: Address,
+        bytes: &[u8],
+        what: fn(u64) -> Saying,
+    ) -> Result<Vec<u8>, Broken> {
+        let number =
+            codec::decode(bytes).map_err(|error| violated("a number", error.to_string()))?;
+        let state = state.try_into().map_err(|_| violated("three", format!("{state:?}")))?;
+        let after = Automaton::after(self, &state, Entry { client, what: what(number) });
+        after.map(|state| state.to_vec()).ok_or_else(|| violated("another order", "this one"))
+    }
+}

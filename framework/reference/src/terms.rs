@@ -1,0 +1,169 @@
+//! The search's terms in those of the reference: what an event of a path is, what a state is.
+
+use faultlab::codec;
+use faultlab::search::{Found, NodeState, PathEvent, PendingTimer, Sent, State};
+
+use crate::automaton::Automaton;
+use crate::claim::{Claims, Verdict};
+use crate::timers::{Timer, Timers};
+use crate::world::{Event, Global, GlobalOf, Local, Plain, World};
+
+/// Whether an event of a path is this event of the reference.
+pub fn is_event<N: Plain, A: Automaton>(
+    world: &World<N, A>,
+    event: Event,
+    path_event: &PathEvent,
+) -> bool {
+    let address = |place: usize| world.members[place].address;
+    let is = |bytes: &[u8], value| codec::decode::<u64>(bytes) == Ok(value);
+    match (event, path_event) {
+        (
+            Event::Deliver { to, from, message },
+            PathEvent::Deliver { node, from: by, message: it },
+        ) => address(to) == *node && address(from) == *by && is(it, message),
+        (
+            Event::Fire { node, timer },
+            PathEvent::Fire { node: at, timer: it, min_ns, max_ns, .. },
+        ) => {
+            let durations = (timer.min_ns, timer.max_ns);
+            address(node) == *at && is(it, timer.value) && durations == (*min_ns, *max_ns)
+        }
+        _ => false,
+    }
+}
+
+/// Follows a path: the state after each event.
+///
+/// # Errors
+/// In words, when an event may not happen where the path has it.
+pub fn follow<N: Plain, A: Automaton>(
+    world: &World<N, A>,
+    start: &GlobalOf<N, A>,
+    path: &[PathEvent],
+) -> Result<Vec<GlobalOf<N, A>>, String> {
+    let mut states: Vec<GlobalOf<N, A>> = Vec::new();
+    for (index, path_event) in path.iter().enumerate() {
+        let now = states.last().unwrap_or(start);
+        let meant: Vec<Event> = world
+            .possible(now)
+            .into_iter()
+            .filter(|&event| is_event(world, event, path_event))
+            .collect();
+        let [event] = meant[..] else {
+            return Err(format!(
+                "event {index} of the path, {path_event:?}, can be {} events: {meant:?}",
+                meant.len()
+            ));
+        };
+        match world.after(now, event) {
+            Ok((next, _)) => states.push(next),
+            Err(_) => return Err(format!("event {index} of the path leads to too many commands")),
+        }
+    }
+    Ok(states)
+}
+
+/// Checks that a path goes through states that are followed, and ends in one of this verdict that is the
+/// state that was found: that state.
+///
+/// # Errors
+/// In words, when it does not.
+pub fn check_path<N: Plain, A: Automaton>(
+    world: &World<N, A>,
+    start: &GlobalOf<N, A>,
+    claims: &Claims,
+    path: &[PathEvent],
+    (verdict, found): (&Verdict, &Found),
+) -> Result<GlobalOf<N, A>, String> {
+    let states = follow(world, start, path)?;
+    let last = states.last().unwrap_or(start);
+    let before = states.len().checked_sub(1).map(|last| {
+        std::iter::once(start).chain(&states[..last]).map(|state| claims.judge(world, state))
+    });
+    if let Some(other) = before.into_iter().flatten().find(|verdict| *verdict != Verdict::Open) {
+        return Err(format!("the path goes on from a state that is {other:?}"));
+    }
+    let here = claims.judge(world, last);
+    if here != *verdict {
+        return Err(format!("the path ends in a state that is {here:?}"));
+    }
+    let nodes = nodes_of(world, &found.state)?;
+    if nodes != last.locals {
+        return Err(format!("the path ends in {:?}, the state is {nodes:?}", last.locals));
+    }
+    Ok(last.clone())
+}
+
+/// Checks that what was found names all invariants that do not hold in the state where its path ends.
+///
+/// # Errors
+/// In words, when it does not.
+pub fn check_also_broken<N: Plain, A: Automaton>(
+    world: &World<N, A>,
+    last: &GlobalOf<N, A>,
+    claims: &Claims,
+    found: &Found,
+) -> Result<(), String> {
+    let mut expected = claims.broken(world, last);
+    if let Some(reported) = expected.iter().position(|name| *name == found.property) {
+        expected.remove(reported);
+    }
+    let also_broken: Vec<&str> =
+        found.also_broken.iter().map(|violation| violation.property.as_str()).collect();
+    if also_broken == expected {
+        return Ok(());
+    }
+    Err(format!("it is said that {also_broken:?} do not hold, too, and {expected:?} do not"))
+}
+
+/// The nodes of a state.
+///
+/// # Errors
+/// In words, when it is not a state of this world.
+pub fn nodes_of<N: Plain, A: Automaton>(
+    world: &World<N, A>,
+    state: &State,
+) -> Result<Vec<Local<N>>, String> {
+    if state.nodes.len() != world.members.len() {
+        return Err(format!("a state of {} nodes", state.nodes.len()));
+    }
+    state.nodes.iter().map(|node| local_of(world, node)).collect()
+}
+
+fn local_of<N: Plain, A: Automaton>(
+    world: &World<N, A>,
+    node: &NodeState,
+) -> Result<Local<N>, String> {
+    let number = |bytes: &[u8]| codec::decode::<u64>(bytes).map_err(|error| error.to_string());
+    let timer = |it: &PendingTimer| {
+        Ok::<_, String>(Timer { value: number(&it.timer)?, min_ns: it.min_ns, max_ns: it.max_ns })
+    };
+    let sent = |it: &Sent| {
+        let from = world.place(it.from).ok_or_else(|| format!("a message from {}", it.from))?;
+        Ok::<_, String>((from, number(&it.message)?))
+    };
+    let timers = node.timers.iter().map(timer).collect::<Result<_, _>>()?;
+    Ok(Local {
+        node: codec::decode(&node.state).map_err(|error| error.to_string())?,
+        timers: Timers::new(timers),
+        results: node.results.iter().map(|it| number(it)).collect::<Result<_, _>>()?,
+        is_waiting: node.is_waiting,
+        inbox: node.inbox.iter().map(sent).collect::<Result<_, _>>()?,
+    })
+}
+
+/// The state with these nodes, and the automaton as it is after the path that led there from the start.
+///
+/// # Errors
+/// In words, when it is not a state of this world.
+pub fn global_of<N: Plain, A: Automaton>(
+    world: &World<N, A>,
+    state: &State,
+) -> Result<GlobalOf<N, A>, String> {
+    // What led there was not bound by the rules of what follows.
+    let start = world.start().map_err(|_| "too many commands at the start".to_owned())?;
+    let unbound = world.without_rules();
+    let states = follow(&unbound, &start, &state.path.events)?;
+    let watched = states.last().unwrap_or(&start).watched.clone();
+    Ok(Global { locals: nodes_of(world, state)?, watched })
+}

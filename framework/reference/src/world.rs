@@ -1,0 +1,276 @@
+//! A system, and what can happen in it: the rules of the search, written down once more.
+//!
+//! Messages, timers, commands and results are plain numbers here.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+
+use faultlab::{Address, Client, Context, Effect, Node};
+use serde::de::DeserializeOwned;
+
+use crate::automaton::{Automaton, Entry, Saying};
+use crate::timers::{Timer, Timers};
+
+/// The most commands that one event may lead to, unless a search is told otherwise.
+pub const COMMANDS_AT_ONCE_MAX: usize = 10_000;
+
+/// A node as the reference needs it.
+pub trait Plain:
+    Node<Message = u64, Timer = u64> + Client<Command = u64, Result = u64> + Ord + DeserializeOwned
+{
+    /// The part of its state that claims are about.
+    fn observed(&self) -> u64;
+}
+
+/// A system.
+pub struct World<N, A> {
+    /// The nodes, in the order in which they start.
+    pub members: Vec<Member<N>>,
+    /// What may not happen.
+    pub rules: Rules,
+    /// What watches the run.
+    pub automaton: A,
+    /// The most commands that one event may lead to.
+    pub commands_at_once_max: usize,
+}
+
+/// A node of a system.
+#[derive(Clone)]
+pub struct Member<N> {
+    /// Its address.
+    pub address: Address,
+    /// The node as it is made.
+    pub node: N,
+    /// What it is asked, if it is a client.
+    pub commands: Option<Vec<u64>>,
+}
+
+/// What may not happen. Nodes are named by their places among the members.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// Links, as sender and receiver, that deliver nothing.
+    pub cut: BTreeSet<(usize, usize)>,
+    /// Nodes from which nothing is delivered.
+    pub mute: BTreeSet<usize>,
+    /// Nodes to which nothing is delivered.
+    pub deaf: BTreeSet<usize>,
+    /// Nodes whose timers do not fire.
+    pub stopped: BTreeSet<usize>,
+    /// Nodes that have crashed.
+    pub crashed: BTreeSet<usize>,
+}
+
+/// A state of the whole system.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Global<N, S> {
+    /// The nodes.
+    pub locals: Vec<Local<N>>,
+    /// The automaton's state; `None` once the run is not as it must be.
+    pub watched: Option<S>,
+}
+
+/// A node with all that is its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Local<N> {
+    /// The node.
+    pub node: N,
+    /// Its pending timers.
+    pub timers: Timers,
+    /// The results that were taken from it.
+    pub results: Vec<u64>,
+    /// Whether it has a command and no result yet.
+    pub is_waiting: bool,
+    /// The messages that were sent to it, each with its sender. They stay.
+    pub inbox: BTreeSet<(usize, u64)>,
+}
+
+/// Something that may happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Event {
+    /// A message is delivered.
+    Deliver {
+        /// The receiver.
+        to: usize,
+        /// The sender.
+        from: usize,
+        /// The message.
+        message: u64,
+    },
+    /// A timer fires.
+    Fire {
+        /// The node.
+        node: usize,
+        /// The timer.
+        timer: Timer,
+    },
+}
+
+/// One event led to more commands than one event may lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooManyCommands;
+
+/// What a node handles.
+enum Input {
+    Start,
+    Message(Address, u64),
+    Timer(u64),
+    Command(u64),
+}
+
+/// A state of a world with this automaton.
+pub type GlobalOf<N, A> = Global<N, <A as Automaton>::State>;
+
+impl<N: Plain, A: Automaton> World<N, A> {
+    /// The same world, in which everything may happen.
+    #[must_use]
+    pub fn without_rules(&self) -> World<N, &A> {
+        let members = self.members.clone();
+        World {
+            members,
+            rules: Rules::default(),
+            automaton: &self.automaton,
+            commands_at_once_max: self.commands_at_once_max,
+        }
+    }
+
+    /// The place of the node at this address.
+    #[must_use]
+    pub fn place(&self, address: Address) -> Option<usize> {
+        self.members.iter().position(|member| member.address == address)
+    }
+
+    /// The state in which all nodes have started and all clients have their first command.
+    ///
+    /// # Errors
+    /// When a client answers too many commands at once.
+    pub fn start(&self) -> Result<GlobalOf<N, A>, TooManyCommands> {
+        let local = |member: &Member<N>| Local {
+            node: member.node.clone(),
+            timers: Timers::default(),
+            results: Vec::new(),
+            is_waiting: false,
+            inbox: BTreeSet::new(),
+        };
+        let locals = self.members.iter().map(local).collect();
+        let mut global = Global { locals, watched: Some(self.automaton.start()) };
+        for at in 0..self.members.len() {
+            self.happen(&mut global, at, Input::Start)?;
+        }
+        Ok(global)
+    }
+
+    /// All that may happen next.
+    #[must_use]
+    pub fn possible(&self, global: &GlobalOf<N, A>) -> Vec<Event> {
+        let mut events = Vec::new();
+        let rules = &self.rules;
+        for (node, local) in global.locals.iter().enumerate() {
+            if rules.crashed.contains(&node) {
+                continue;
+            }
+            for &(from, message) in &local.inbox {
+                let is_lost = rules.cut.contains(&(from, node))
+                    || rules.mute.contains(&from)
+                    || rules.deaf.contains(&node);
+                if !is_lost {
+                    events.push(Event::Deliver { to: node, from, message });
+                }
+            }
+            if !rules.stopped.contains(&node) {
+                let timers = local.timers.may_fire();
+                events.extend(timers.into_iter().map(|timer| Event::Fire { node, timer }));
+            }
+        }
+        events
+    }
+
+    /// The state after an event that may happen, with the calls and returns that were part of it.
+    ///
+    /// # Errors
+    /// When a client answers too many commands at once.
+    pub fn after(
+        &self,
+        global: &GlobalOf<N, A>,
+        event: Event,
+    ) -> Result<(GlobalOf<N, A>, Vec<Entry>), TooManyCommands> {
+        let mut next = global.clone();
+        let (at, input) = match event {
+            Event::Deliver { to, from, message } => {
+                (to, Input::Message(self.members[from].address, message))
+            }
+            Event::Fire { node, timer } => {
+                let timers = &mut next.locals[node].timers;
+                if let Some(rest) = timers.without(timer) {
+                    *timers = rest;
+                }
+                (node, Input::Timer(timer.value))
+            }
+        };
+        let entries = self.happen(&mut next, at, input)?;
+        Ok((next, entries))
+    }
+
+    /// A node handles something. If it is a client and has a result then, the result is taken, and it is
+    /// given its next command at once.
+    fn happen(
+        &self,
+        global: &mut GlobalOf<N, A>,
+        at: usize,
+        mut input: Input,
+    ) -> Result<Vec<Entry>, TooManyCommands> {
+        let Member { address, commands, .. } = &self.members[at];
+        let (mut entries, mut given) = (Vec::new(), 0);
+        loop {
+            self.handle(global, at, input);
+            let Some(commands) = commands else { break };
+            let local = &mut global.locals[at];
+            if local.is_waiting {
+                let Some(result) = local.node.result() else { break };
+                local.results.push(result);
+                local.is_waiting = false;
+                entries.push(Entry { client: *address, what: Saying::Return(result) });
+            }
+            let Some(&command) = commands.get(local.results.len()) else { break };
+            given += 1;
+            if given > self.commands_at_once_max {
+                return Err(TooManyCommands);
+            }
+            local.is_waiting = true;
+            entries.push(Entry { client: *address, what: Saying::Call(command) });
+            input = Input::Command(command);
+        }
+        for entry in &entries {
+            let watched = global.watched.take();
+            global.watched = watched.and_then(|state| self.automaton.after(&state, *entry));
+        }
+        Ok(entries)
+    }
+
+    /// One call of a handler, and its effects.
+    fn handle(&self, global: &mut GlobalOf<N, A>, at: usize, input: Input) {
+        let mut effects = Vec::new();
+        let mut ctx = Context::new(self.members[at].address, &mut effects);
+        let node = &mut global.locals[at].node;
+        match input {
+            Input::Start => node.init(&mut ctx),
+            Input::Message(from, message) => node.on_message(from, message, &mut ctx),
+            Input::Timer(timer) => node.on_timer(timer, &mut ctx),
+            Input::Command(command) => node.send_command(command, &mut ctx),
+        }
+        for effect in effects {
+            match effect {
+                Effect::Send { to, message } => {
+                    if let Some(receiver) = self.place(to) {
+                        global.locals[receiver].inbox.insert((at, message));
+                    }
+                }
+                Effect::SetTimer { timer, min, max } => {
+                    let ns = |duration: std::time::Duration| duration.as_nanos() as u64;
+                    let timer = Timer { value: timer, min_ns: ns(min), max_ns: ns(max) };
+                    global.locals[at].timers = global.locals[at].timers.with(timer);
+                }
+                Effect::Log { .. } => {}
+            }
+        }
+    }
+}
