@@ -54,7 +54,7 @@ impl Drawn {
         Self { nature, state: 0, result: None }
     }
 
-    fn react(&mut self, event: u64, ctx: &mut Context<'_, u64, u64>) {
+    fn react(&mut self, event: u64, ctx: &mut Context<Self>) {
         let Nature { seed, nodes, one_in, timer_one_in, timer_values, sends, .. } = self.nature;
         let drawn = mix(seed ^ mix(event ^ mix(self.state)));
         if !drawn.is_multiple_of(one_in) {
@@ -79,7 +79,7 @@ impl Drawn {
     }
 }
 
-fn set_timer(value: u64, drawn: u64, ctx: &mut Context<'_, u64, u64>) {
+fn set_timer(value: u64, drawn: u64, ctx: &mut Context<Drawn>) {
     let (min, max) = DURATIONS[drawn as usize % DURATIONS.len()];
     ctx.set_timer(value, Duration::from_millis(min)..=Duration::from_millis(max));
 }
@@ -88,7 +88,7 @@ impl Node for Drawn {
     type Message = u64;
     type Timer = u64;
 
-    fn init(&mut self, ctx: &mut Context<'_, u64, u64>) {
+    fn init(&mut self, ctx: &mut Context<Self>) {
         let Nature { seed, nodes, timer_one_in, timer_values, .. } = self.nature;
         ctx.send(Address::numbered("node", (seed % nodes) as usize), seed % 3);
         if timer_one_in > 0 {
@@ -98,11 +98,11 @@ impl Node for Drawn {
         }
     }
 
-    fn on_message(&mut self, from: Address, message: u64, ctx: &mut Context<'_, u64, u64>) {
+    fn on_message(&mut self, from: Address, message: u64, ctx: &mut Context<Self>) {
         self.react(message ^ (number_of(from) << 8), ctx);
     }
 
-    fn on_timer(&mut self, timer: u64, ctx: &mut Context<'_, u64, u64>) {
+    fn on_timer(&mut self, timer: u64, ctx: &mut Context<Self>) {
         self.react(timer ^ (1 << 20), ctx);
     }
 }
@@ -111,7 +111,7 @@ impl Client for Drawn {
     type Command = u64;
     type Result = u64;
 
-    fn send_command(&mut self, command: u64, ctx: &mut Context<'_, u64, u64>) {
+    fn send_command(&mut self, command: u64, ctx: &mut Context<Self>) {
         self.result = None;
         let prompt = self.nature.prompt;
         if prompt > 0 && command % prompt != prompt - 1 {

@@ -152,7 +152,7 @@ impl Message {
 }
 
 impl Server {
-    fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<'_, u64, u64>) {
+    fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Role>) {
         match message {
             Message::Ask { number, command } => {
                 let value = self.answer(from, number, command, ctx);
@@ -169,7 +169,7 @@ impl Server {
         client: Address,
         number: u64,
         command: u64,
-        ctx: &mut Context<'_, u64, u64>,
+        ctx: &mut Context<Role>,
     ) -> u64 {
         let client =
             if self.fault == Fault::MixesUpClients { Address::new("anybody") } else { client };
@@ -197,7 +197,7 @@ impl Server {
 }
 
 impl Asker {
-    fn ask(&self, ctx: &mut Context<'_, u64, u64>) {
+    fn ask(&self, ctx: &mut Context<Role>) {
         let server = self.servers[usize::from(self.command == store::READ)];
         ctx.send(server, Message::Ask { number: self.number, command: self.command }.packed());
         if self.retries {
@@ -210,7 +210,7 @@ impl Node for Role {
     type Message = u64;
     type Timer = u64;
 
-    fn on_message(&mut self, from: Address, message: u64, ctx: &mut Context<'_, u64, u64>) {
+    fn on_message(&mut self, from: Address, message: u64, ctx: &mut Context<Self>) {
         match (self, Message::unpacked(message)) {
             (Self::Server(server), message) => server.on_message(from, message, ctx),
             (Self::Asker(asker), Message::Answer { number, value }) => {
@@ -224,7 +224,7 @@ impl Node for Role {
         }
     }
 
-    fn on_timer(&mut self, timer: u64, ctx: &mut Context<'_, u64, u64>) {
+    fn on_timer(&mut self, timer: u64, ctx: &mut Context<Self>) {
         if let Self::Asker(asker) = self
             && asker.result.is_none()
             && asker.number == timer
@@ -238,7 +238,7 @@ impl Client for Role {
     type Command = u64;
     type Result = u64;
 
-    fn send_command(&mut self, command: u64, ctx: &mut Context<'_, u64, u64>) {
+    fn send_command(&mut self, command: u64, ctx: &mut Context<Self>) {
         let Self::Asker(asker) = self else { return };
         asker.number += 1;
         asker.command = command;

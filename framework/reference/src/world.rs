@@ -248,8 +248,7 @@ impl<N: Plain, A: Automaton> World<N, A> {
 
     /// One call of a handler, and its effects.
     fn handle(&self, global: &mut GlobalOf<N, A>, at: usize, input: Input) {
-        let mut effects = Vec::new();
-        let mut ctx = Context::new(self.members[at].address, &mut effects);
+        let mut ctx = Context::new(self.members[at].address);
         let node = &mut global.locals[at].node;
         match input {
             Input::Start => node.init(&mut ctx),
@@ -257,7 +256,7 @@ impl<N: Plain, A: Automaton> World<N, A> {
             Input::Timer(timer) => node.on_timer(timer, &mut ctx),
             Input::Command(command) => node.send_command(command, &mut ctx),
         }
-        for effect in effects {
+        for effect in ctx.take_effects() {
             match effect {
                 Effect::Send { to, message } => {
                     if let Some(receiver) = self.place(to) {
