@@ -1,18 +1,8 @@
 //! Part 3: a wrapper that executes each command of each client at most once.
 
 use faultlab::{Address, Application};
+use lab1_vocabulary::AmoCommand;
 use serde::{Deserialize, Serialize};
-
-/// A command, and the two things that tell it from all others.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct AmoCommand<C> {
-    /// Who asks.
-    pub client: Address,
-    /// Which of the client's commands it is: a later command has a higher number.
-    pub number: u64,
-    /// What is asked.
-    pub command: C,
-}
 
 /// An application around another one, `A`. What arrives again is not executed again.
 ///

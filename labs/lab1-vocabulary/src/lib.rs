@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 pub use journal::{Entry, Journal, Receipt};
 pub use key_value::{KvCommand, KvResult};
-pub use wrapper::{AtMostOnceWrapper, Numbered, WrappedJournal};
+pub use wrapper::{AmoCommand, AtMostOnceWrapper, WrappedJournal};
 
 /// What a submission for lab 1 provides. The lab crate's `Lab` implements it.
 pub trait Lab1 {
@@ -46,7 +46,7 @@ pub trait Lab1 {
 /// | kind | made with | takes | answers |
 /// |---|---|---|---|
 /// | `store` | nothing: `()` | [`KvCommand`] | [`KvResult`] |
-/// | `at-most-once` | nothing: `()` | [`Numbered`] [`Entry`] | [`Option`] of [`Receipt`] |
+/// | `at-most-once` | nothing: `()` | [`AmoCommand`] [`Entry`] | [`Option`] of [`Receipt`] |
 /// | `server` | nothing: `()` | | |
 /// | `client` | the server's [`Address`] | [`KvCommand`] | [`KvResult`] |
 ///

@@ -27,20 +27,20 @@ pub trait AtMostOnceWrapper<A: Application>: Application {
     /// The wrapper around this application, before any command.
     fn new(application: A) -> Self;
 
-    /// The wrapped form of a command: `client`'s command of this number.
-    fn command(client: Address, number: u64, command: A::Command) -> Self::Command;
+    /// The command in the form in which the wrapper takes it.
+    fn command(command: AmoCommand<A::Command>) -> Self::Command;
 
     /// The application's own result within a wrapped one; `None` where there is none, as there may
     /// be for an outdated command.
     fn result(result: Self::Result) -> Option<A::Result>;
 }
 
-/// A command, and the two things that tell it from all others.
+/// A command with what tells it from all others: the client that asks, and the command's sequence number.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Numbered<C> {
+pub struct AmoCommand<C> {
     /// Who asks.
     pub client: Address,
-    /// Which of the client's commands it is.
+    /// The sequence number: which of the client's commands it is. A later command has a higher number.
     pub number: u64,
     /// What is asked.
     pub command: C,
@@ -66,11 +66,10 @@ impl<W: AtMostOnceWrapper<Journal>> Application for WrappedJournal<W>
 where
     Self: Serialize,
 {
-    type Command = Numbered<Entry>;
+    type Command = AmoCommand<Entry>;
     type Result = Option<Receipt>;
 
-    fn execute(&mut self, numbered: Numbered<Entry>) -> Option<Receipt> {
-        let Numbered { client, number, command } = numbered;
-        W::result(self.wrapper.execute(W::command(client, number, command)))
+    fn execute(&mut self, command: AmoCommand<Entry>) -> Option<Receipt> {
+        W::result(self.wrapper.execute(W::command(command)))
     }
 }

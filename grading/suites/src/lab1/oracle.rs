@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use faultlab::linearizability::{Checker, History, Operation, Sequential, Verdict};
 use faultlab::property::{Broken, Property, View, results_satisfy, violated};
 use faultlab::{Address, Application, codec};
-use lab1_vocabulary::{Entry, Journal, KvCommand, KvResult, Numbered, Receipt};
+use lab1_vocabulary::{AmoCommand, Entry, Journal, KvCommand, KvResult, Receipt};
 use serde::{Deserialize, Serialize};
 
 /// The specification of the key-value store: what results are judged against.
@@ -275,11 +275,11 @@ fn operations(view: &dyn View) -> Result<Vec<Operation<KvCommand, KvResult>>, Br
 /// and an outdated one answered with anything.
 pub(super) fn at_most_once() -> Property {
     let name = "every entry is written at most once, and answered as often as it is asked for";
-    results_satisfy::<Numbered<Entry>, Option<Receipt>>(name, |answered| {
+    results_satisfy::<AmoCommand<Entry>, Option<Receipt>>(name, |answered| {
         let mut journal = Journal::default();
         let mut newest: BTreeMap<Address, (u64, Receipt)> = BTreeMap::new();
         for (numbered, result) in answered.iter().flat_map(|(_, pairs)| pairs) {
-            let Numbered { client, number, command } = numbered;
+            let AmoCommand { client, number, command } = numbered;
             let is_new = newest.get(client).is_none_or(|(newest, _)| newest < number);
             if is_new {
                 newest.insert(*client, (*number, journal.execute(command.clone())));

@@ -6,7 +6,7 @@ use faultlab::Address;
 use faultlab::property::{Property, clients_done, forgotten, max_wait, results_ok, violated};
 use faultlab::simulate::{Conditions, Intervention, Latency, Network, NodeSpec, Rate, Scenario};
 use faultlab::workload::Workload;
-use lab1_vocabulary::{Entry, KvCommand, Numbered, Receipt};
+use lab1_vocabulary::{AmoCommand, Entry, KvCommand, Receipt};
 
 use super::oracle::{self, appended_once, at_most_once, exactly_once};
 use super::stage::{
@@ -108,7 +108,7 @@ pub(super) fn part() -> Part {
                 .scenario(|_| {
                     let text = |index: u64| format!("entry {index:03} of client1");
                     let script = (0..60).flat_map(move |index| {
-                        let numbered = Numbered {
+                        let numbered = AmoCommand {
                             client: client(1),
                             number: index,
                             command: Entry { text: text(index) },
@@ -227,7 +227,7 @@ pub(super) fn part() -> Part {
 
 /// The wrapper around a journal, given the entries of these clients, by their numbers.
 fn wrapper<const N: usize>(script: [(usize, u64, &str); N]) -> Scenario {
-    given(script.map(|(number_of_client, number, text)| Numbered {
+    given(script.map(|(number_of_client, number, text)| AmoCommand {
         client: client(number_of_client),
         number,
         command: Entry { text: text.to_owned() },
@@ -235,8 +235,8 @@ fn wrapper<const N: usize>(script: [(usize, u64, &str); N]) -> Scenario {
 }
 
 /// The wrapper around a journal, given these commands.
-fn given(commands: impl IntoIterator<Item = Numbered<Entry>>) -> Scenario {
-    let work = Workload::<Numbered<Entry>, Option<Receipt>>::of(commands);
+fn given(commands: impl IntoIterator<Item = AmoCommand<Entry>>) -> Scenario {
+    let work = Workload::<AmoCommand<Entry>, Option<Receipt>>::of(commands);
     Scenario::new()
         .node(NodeSpec::client("at-most-once", Address::new("wrapper"), &(), work))
         .check(at_most_once())

@@ -4,18 +4,8 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use faultlab::{Address, Application};
+use lab1_vocabulary::AmoCommand;
 use serde::{Deserialize, Serialize};
-
-/// A command, and the two things that tell it from all others.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct AmoCommand<C> {
-    /// Who asks.
-    pub client: Address,
-    /// Which of the client's commands it is: a later command has a higher number.
-    pub number: u64,
-    /// What is asked.
-    pub command: C,
-}
 
 /// The last command that was executed for a client.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -45,8 +45,8 @@ impl<A: Application> AtMostOnceWrapper<A> for AtMostOnce<A> {
         AtMostOnce::new(application)
     }
 
-    fn command(client: Address, number: u64, command: A::Command) -> AmoCommand<A::Command> {
-        AmoCommand { client, number, command }
+    fn command(command: AmoCommand<A::Command>) -> AmoCommand<A::Command> {
+        command
     }
 
     fn result(result: AmoResult<A::Result>) -> Option<A::Result> {

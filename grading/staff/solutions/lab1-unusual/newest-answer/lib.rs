@@ -9,10 +9,10 @@ pub mod store;
 pub mod timers;
 
 use faultlab::{Address, Application};
-use lab1_vocabulary::{AtMostOnceWrapper, Lab1};
+use lab1_vocabulary::{AmoCommand, AtMostOnceWrapper, Lab1};
 use serde::de::DeserializeOwned;
 
-use crate::at_most_once::{AmoCommand, AtMostOnce};
+use crate::at_most_once::AtMostOnce;
 use crate::client::KvClient;
 use crate::server::KvServer;
 use crate::store::KvStore;
@@ -45,8 +45,8 @@ impl<A: Application> AtMostOnceWrapper<A> for AtMostOnce<A> {
         AtMostOnce::new(application)
     }
 
-    fn command(client: Address, number: u64, command: A::Command) -> AmoCommand<A::Command> {
-        AmoCommand { client, number, command }
+    fn command(command: AmoCommand<A::Command>) -> AmoCommand<A::Command> {
+        command
     }
 
     fn result(result: A::Result) -> Option<A::Result> {

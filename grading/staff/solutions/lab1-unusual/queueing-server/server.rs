@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use faultlab::{Address, Application, Context, Node};
-use lab1_vocabulary::KvCommand;
+use lab1_vocabulary::{AmoCommand, KvCommand};
 use serde::{Deserialize, Serialize};
 
-use crate::at_most_once::{AmoCommand, AtMostOnce};
+use crate::at_most_once::AtMostOnce;
 use crate::messages::Message;
 use crate::store::KvStore;
 use crate::timers::{Timer, WAIT_FOR_MORE};

@@ -3,18 +3,8 @@
 use std::collections::BTreeMap;
 
 use faultlab::{Address, Application};
+use lab1_vocabulary::AmoCommand;
 use serde::{Deserialize, Serialize};
-
-/// A command, and the two things that tell it from all others.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct AmoCommand<C> {
-    /// Who asks.
-    pub client: Address,
-    /// Which of the client's commands it is: a later command has a higher number.
-    pub number: u64,
-    /// What is asked.
-    pub command: C,
-}
 
 /// A result, and the number of the command that it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

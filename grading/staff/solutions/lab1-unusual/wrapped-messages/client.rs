@@ -1,10 +1,9 @@
 //! The client. It asks until it is answered.
 
 use faultlab::{Address, Client, Context, Node};
-use lab1_vocabulary::{KvCommand, KvResult};
+use lab1_vocabulary::{AmoCommand, KvCommand, KvResult};
 use serde::{Deserialize, Serialize};
 
-use crate::at_most_once::AmoCommand;
 use crate::messages::Message;
 use crate::timers::{RETRY_AFTER, Timer};
 
