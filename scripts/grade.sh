@@ -6,9 +6,15 @@ set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 program=${CARGO_TARGET_DIR:-$root/target}/lab/grade
 
+# Cargo shows its progress when there is something to build, and is quiet when there is not.
+quiet=--quiet
 if [ ! -x "$program" ]; then
     echo "Building the grader and its libraries. This is done once and takes about two minutes." >&2
+    quiet=
+elif [ -n "$(find "$root/framework" "$root/grading" -newer "$program" -name '*.rs' | head -n 1)" ]; then
+    quiet=
 fi
-cargo build --quiet --profile lab --manifest-path "$root/Cargo.toml" \
+# shellcheck disable=SC2086
+cargo build $quiet --profile lab --manifest-path "$root/Cargo.toml" \
     --package faultlab-batch --bins || exit 4
 exec "$program" "$@"
