@@ -198,7 +198,14 @@ fn compare(shown: &str, printed: &str) {
 /// What is the same in every run: without what compiling says, and without measured times.
 fn lasting(text: &str) -> String {
     let passing = ["Building the test runner", "   Costliest"];
-    let lines = text.lines().filter(|line| !passing.iter().any(|start| line.starts_with(start)));
+    let is_cargo = |line: &str| {
+        let word = line.trim_start().split(' ').next().unwrap_or_default();
+        let words = ["Compiling", "Finished", "Updating", "Locking", "Downloading", "Downloaded"];
+        line.starts_with(' ') && words.contains(&word)
+    };
+    let lines = text
+        .lines()
+        .filter(|line| !is_cargo(line) && !passing.iter().any(|start| line.starts_with(start)));
     let untimed = |line: &str| match line.split_once("Summary [") {
         Some((before, after)) => {
             let rest = after.split_once("] ").map_or(after, |(_, rest)| rest);
