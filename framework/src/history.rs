@@ -15,8 +15,8 @@ pub struct Operation {
     pub expected: Option<Vec<u8>>,
     /// The encoded result, if the client had one.
     pub result: Option<Vec<u8>>,
-    /// When the command was given, in nanoseconds; in a search, the depth.
+    /// When the command was given, in nanoseconds; 0 in a search, whose states have no times.
     pub call_ns: u64,
-    /// When the result was taken.
+    /// When the result was taken, in nanoseconds; 0 in a search.
     pub return_ns: Option<u64>,
 }

@@ -73,8 +73,8 @@ pub struct Traffic {
     pub sent: u64,
     /// Messages handled, copies included.
     pub delivered: u64,
-    /// Copies handled that arrived after the same client command's result was taken, or duplicates of
-    /// something delivered before.
+    /// Handled messages that were late: a second copy, or overtaken by one sent after it on the same
+    /// link.
     pub late: u64,
     /// The size of the largest message sent, in encoded bytes.
     pub message_bytes_max: u64,

@@ -68,7 +68,8 @@
 //! # What can happen
 //!
 //! - **Messages** that were sent are a set, and stay in it: each can be delivered now, later, again,
-//!   or never. That is all that an unreliable network can do.
+//!   or never. That is all that an unreliable network can do. It holds for messages that a node sends to itself,
+//!   too, although a simulation never loses or repeats these.
 //! - **Timers** fire in any order that their durations allow: one that was set later cannot fire
 //!   before one whose longest duration is at most its own shortest. Two timers of one value that were set for
 //!   different durations are two timers.
