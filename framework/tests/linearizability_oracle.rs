@@ -60,12 +60,15 @@ fn is_before<C, R>(operations: &[Operation<C, R>], a: usize, b: usize, order: Or
     if a == b {
         return false;
     }
+    // The list has each client's operations in its order, which decides where the times are equal.
+    let times = |at: usize| {
+        let operation = &operations[at];
+        (operation.called, operation.returned.unwrap_or(u64::MAX), at)
+    };
+    let client_order = times(a) < times(b);
     let (a, b) = (&operations[a], &operations[b]);
     let Some(returned) = a.returned else { return false };
-    let times =
-        |operation: &Operation<C, R>| (operation.called, operation.returned.unwrap_or(u64::MAX));
-    (a.client == b.client && times(a) < times(b))
-        || (order == Order::RealTime && returned < b.called)
+    (a.client == b.client && client_order) || (order == Order::RealTime && returned < b.called)
 }
 
 /// The operation at whose return a history stops being linearizable, by cutting everywhere.
@@ -82,8 +85,9 @@ fn first_failing<M: Model>(model: &M, operations: &Operations<M>) -> Option<usiz
 }
 
 /// In which order operations return; what returns at one time has an order too.
-fn return_order<C, R>(operation: &Operation<C, R>) -> (Option<u64>, u64, Address) {
-    (operation.returned, operation.called, operation.client)
+fn return_order<C, R>(operations: &[Operation<C, R>], at: usize) -> impl Ord + use<C, R> {
+    let operation = &operations[at];
+    (operation.returned, operation.called, operation.client, at)
 }
 
 /// What is called by the last of these returns; what did not return by then is unanswered. Whoever
@@ -139,7 +143,10 @@ fn assert_explains<M: Model>(model: &M, operations: &Operations<M>, order: &[usi
 
 /// Everything that can be asked of a checker about a small history, against brute force.
 fn compare<M: Model>(model: &M, operations: &Operations<M>) -> Result<(), TestCaseError> {
-    let history = History::new(operations.clone()).expect("a history");
+    let history = History::in_client_order(operations.clone()).expect("a history");
+    if let Ok(by_times) = History::new(operations.clone()) {
+        assert_eq!(by_times, history, "where the times tell the order, it is the client's");
+    }
     let expected = brute_force(model, operations, Order::RealTime);
     for partition in [false, true] {
         let checker = Checker::new(model).partition(partition);
@@ -203,13 +210,34 @@ fn draws<C: Clone + std::fmt::Debug>(
     wrong_weight: u32,
     length: impl Into<prop::collection::SizeRange>,
 ) -> impl Strategy<Value = Vec<Draw<C>>> {
+    draws_at(0..3_u64, 0..5_u64, command, wrong_weight, length)
+}
+
+/// Draws in which clients do much at one instant.
+fn crowded<C: Clone + std::fmt::Debug>(
+    command: impl Strategy<Value = C>,
+    wrong_weight: u32,
+    length: impl Into<prop::collection::SizeRange>,
+) -> impl Strategy<Value = Vec<Draw<C>>> {
+    let pause = prop_oneof![6 => Just(0_u64), 1 => Just(1)];
+    let length_of_one = prop_oneof![3 => Just(0_u64), 1 => 1..3_u64];
+    draws_at(pause, length_of_one, command, wrong_weight, length)
+}
+
+fn draws_at<C: Clone + std::fmt::Debug>(
+    pause: impl Strategy<Value = u64>,
+    length_of_one: impl Strategy<Value = u64>,
+    command: impl Strategy<Value = C>,
+    wrong_weight: u32,
+    length: impl Into<prop::collection::SizeRange>,
+) -> impl Strategy<Value = Vec<Draw<C>>> {
     let answer = prop_oneof![
         12 => Just(Answer::Right),
         wrong_weight => any::<u8>().prop_map(Answer::Wrong),
         1 => Just(Answer::Forgotten),
         2 => Just(Answer::None),
     ];
-    let draw = (0..4_usize, 0..3_u64, 0..5_u64, 0..8_u64, command, answer).prop_map(
+    let draw = (0..4_usize, pause, length_of_one, 0..8_u64, command, answer).prop_map(
         |(client, pause, length, effect, command, answer)| Draw {
             client,
             pause,
@@ -229,16 +257,14 @@ fn operations<M: Model>(
     draws: &[Draw<M::Command>],
     wrong: impl Fn(&M::Command, u8) -> M::Result,
 ) -> Operations<M> {
-    let mut free_at = [Some((0, false)); 4];
+    let mut free_at = [Some(0); 4];
     let mut made = Vec::new();
     for draw in draws {
-        let Some((free, instant)) = free_at[draw.client] else { continue };
-        // Two operations of a client that take no time at one time have no order.
-        let crowded = instant && draw.pause == 0 && draw.length == 0;
-        let called = free + draw.pause + u64::from(crowded);
+        let Some(free) = free_at[draw.client] else { continue };
+        let called = free + draw.pause;
         let returned = called + draw.length;
         let answered = draw.answer != Answer::None;
-        free_at[draw.client] = answered.then_some((returned, draw.length == 0));
+        free_at[draw.client] = answered.then_some(returned);
         let operation = Operation {
             client: Address::numbered("client", draw.client + 1),
             command: draw.command.clone(),
@@ -388,25 +414,38 @@ proptest! {
 proptest! {
     #![proptest_config(config(800))]
 
-    /// The order in which operations are given, those at equal times above all, tells nothing.
+    #[test]
+    fn many_operations_at_one_instant_agree_with_brute_force(
+        draws in crowded(register_command(), 2, 1..8),
+    ) {
+        let operations = operations(&Register, &draws, wrong_register);
+        compare(&Register, &operations)?;
+        compare(&Plain(Register), &operations)?;
+    }
+
+    #[test]
+    fn many_operations_on_keys_at_one_instant_agree_with_brute_force(
+        draws in crowded(key_value_command(), 2, 1..8),
+    ) {
+        let operations = operations(&KeyValue, &draws, wrong_key_value);
+        compare(&KeyValue, &operations)?;
+    }
+
+    /// How operations of different clients are mixed in the list tells nothing.
     #[test]
     fn the_order_of_the_list_does_not_matter(
         draws in draws(register_command(), 2, 1..16),
         seed in any::<u64>(),
     ) {
-        let operations = operations(&Register, &draws, wrong_register);
-        let mut shuffled: Vec<usize> = (0..operations.len()).collect();
-        shuffled.sort_by_key(|&at| (at as u64 + 1).wrapping_mul(seed | 1).rotate_left(17));
-        let history = |order: &[usize]| {
-            History::new(order.iter().map(|&at| operations[at].clone()).collect()).expect("a history")
-        };
-        let straight: Vec<usize> = (0..operations.len()).collect();
-        let check = |order: &[usize]| match Checker::new(&Register).check(&history(order)).verdict {
-            Verdict::Linearizable { .. } => None,
-            Verdict::NotLinearizable(violation) => Some(order[violation.operation]),
-            Verdict::Unknown(limit) => panic!("{limit}"),
-        };
-        prop_assert_eq!(check(&straight), check(&shuffled));
+        shuffling_tells_nothing(&operations(&Register, &draws, wrong_register), seed)?;
+    }
+
+    #[test]
+    fn the_order_of_a_list_of_operations_at_one_instant_does_not_matter(
+        draws in crowded(register_command(), 2, 1..16),
+        seed in any::<u64>(),
+    ) {
+        shuffling_tells_nothing(&operations(&Register, &draws, wrong_register), seed)?;
     }
 
     /// The verdict does not depend on the number of threads, nor does what it names.
@@ -423,7 +462,7 @@ proptest! {
                 operation
             }));
         }
-        let history = History::new(operations).expect("a history");
+        let history = History::in_client_order(operations).expect("a history");
         let verdict = |threads| Checker::new(&KeyValue).threads(threads).check(&history).verdict;
         prop_assert_eq!(verdict(1), verdict(3));
     }
@@ -440,6 +479,15 @@ proptest! {
     }
 
     #[test]
+    fn reductions_at_one_instant_are_sound(
+        draws in crowded(register_command(), 2, 4..20),
+        back in any::<u64>(),
+    ) {
+        let operations = operations(&Register, &draws, wrong_register);
+        check_reduction(&Register, operations, back)?;
+    }
+
+    #[test]
     fn reductions_of_stores_are_sound(
         draws in draws(key_value_command(), 2, 4..20),
         back in any::<u64>(),
@@ -449,12 +497,65 @@ proptest! {
     }
 }
 
+/// Numbers in an order that the seed says; those of one client stay in their order.
+fn shuffled<C, R>(operations: &[Operation<C, R>], seed: u64) -> Vec<usize> {
+    let key = |at: usize| (at as u64 + 1).wrapping_mul(seed | 1).rotate_left(17);
+    let mut places: Vec<usize> = (0..operations.len()).collect();
+    places.sort_by_key(|&at| key(at));
+    // Each client takes the places that its operations have, in its own order.
+    let mut order = vec![0; operations.len()];
+    let clients: BTreeSet<Address> = operations.iter().map(|one| one.client).collect();
+    for client in clients {
+        let of_client = |at: &usize| operations[*at].client == client;
+        let mine: Vec<usize> = (0..operations.len()).filter(of_client).collect();
+        let held = (0..operations.len()).filter(|&place| of_client(&places[place]));
+        for (place, at) in held.zip(mine) {
+            order[place] = at;
+        }
+    }
+    order
+}
+
+/// The verdict, the operation that it names and the explanation are the same for any mixture.
+fn shuffling_tells_nothing(
+    operations: &Operations<Register>,
+    seed: u64,
+) -> Result<(), TestCaseError> {
+    let told = |order: &[usize], by_times: bool| {
+        let list: Vec<_> = order.iter().map(|&at| operations[at].clone()).collect();
+        let history = match by_times {
+            true => History::new(list).ok()?,
+            false => History::in_client_order(list).expect("a history"),
+        };
+        Some(match Checker::new(&Register).check(&history).verdict {
+            Verdict::Linearizable { .. } => None,
+            Verdict::NotLinearizable(violation) => {
+                let explanation = explain(&Register, &history, &violation);
+                let text =
+                    format!("{}\n{}", explanation.sentence(), explanation.to_text(80, false));
+                Some((order[violation.operation], text))
+            }
+            Verdict::Unknown(limit) => panic!("{limit}"),
+        })
+    };
+    let straight: Vec<usize> = (0..operations.len()).collect();
+    let expected = told(&straight, false).expect("a history");
+    prop_assert_eq!(&told(&shuffled(operations, seed), false).expect("a history"), &expected);
+    // Where the times tell each client's order, any order of the list will do.
+    let mut any_order = straight;
+    any_order.sort_by_key(|&at| (at as u64 + 1).wrapping_mul(seed | 1).rotate_left(17));
+    if let Some(by_times) = told(&any_order, true) {
+        prop_assert_eq!(&by_times, &expected);
+    }
+    Ok(())
+}
+
 fn check_reduction<M: Model>(
     model: &M,
     operations: Operations<M>,
     back: u64,
 ) -> Result<(), TestCaseError> {
-    let history = History::new(operations.clone()).expect("a history");
+    let history = History::in_client_order(operations.clone()).expect("a history");
     let Verdict::NotLinearizable(violation) = Checker::new(model).check(&history).verdict else {
         return Ok(());
     };
@@ -473,7 +574,7 @@ fn check_reduction<M: Model>(
     let shown: Operations<M> =
         explanation.operations.iter().filter_map(|shown| as_shown(shown.number)).collect();
     let verdict = |operations: Operations<M>| {
-        let history = History::new(operations).expect("a history");
+        let history = History::in_client_order(operations).expect("a history");
         Checker::new(model).partition(false).check(&history).verdict
     };
 
@@ -512,12 +613,12 @@ fn check_reduction<M: Model>(
         }
     }
     // With any of the dropped operations put back, it still fails.
-    let end = return_order(&operations[violation.operation]);
+    let end = return_order(&operations, violation.operation);
     let mut number = 0;
     let mut with_some_back = Vec::new();
     for (at, operation) in operations.iter().enumerate() {
         let kept = explanation.operations.iter().any(|shown| shown.number == at);
-        let answered = operation.returned.is_some() && return_order(operation) <= end;
+        let answered = operation.returned.is_some() && return_order(&operations, at) <= end;
         if kept {
             with_some_back.extend(as_shown(at));
         } else if answered {

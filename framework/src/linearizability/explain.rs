@@ -87,10 +87,7 @@ pub fn explain<M: Model>(
             violation.key.is_none() || model.key(&operations[number].command) == violation.key
         })
         .collect();
-    members.sort_unstable_by_key(|&number| {
-        let operation = &operations[number];
-        (operation.called, operation.returned.unwrap_or(u64::MAX), operation.client)
-    });
+    history.sort_by_time(&mut members);
     let items = items::<M>(history, &members);
     let failing = members
         .iter()
