@@ -1,15 +1,17 @@
 //! The checker against brute force: every order of every small history, tried one by one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
-use faultlab::Address;
 use faultlab::linearizability::models::{
     KeyValue, KeyValueCommand, Register, RegisterCommand, RegisterResult,
 };
 use faultlab::linearizability::{
-    Checker, Explanation, History, Model, Operation, SequentialVerdict, Verdict, explain,
+    Checker, Explanation, History, Model, Operation, Sequential, SequentialVerdict, Verdict,
+    explain,
 };
+use faultlab::{Address, Application};
 use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
 
 type Operations<M> = Vec<Operation<<M as Model>::Command, <M as Model>::Result>>;
 
@@ -497,6 +499,150 @@ proptest! {
     }
 }
 
+/// All results that an operation could have returned, given everything up to its return: tries every order.
+fn possible_results<M: Model>(
+    model: &M,
+    operations: &Operations<M>,
+    failing: usize,
+) -> BTreeSet<String> {
+    type Seen<M> = HashSet<(Vec<bool>, <M as Model>::State, Option<String>)>;
+
+    fn go<M: Model>(
+        model: &M,
+        operations: &Operations<M>,
+        before: &[Vec<usize>],
+        failing: usize,
+        at: (Vec<bool>, M::State, Option<String>),
+        seen: &mut Seen<M>,
+        possible: &mut BTreeSet<String>,
+    ) {
+        if !seen.insert(at.clone()) {
+            return;
+        }
+        let (placed, state, returned) = at;
+        if (0..operations.len()).all(|at| placed[at] || operations[at].returned.is_none()) {
+            possible.extend(returned.clone());
+        }
+        for next in 0..operations.len() {
+            if placed[next] || before[next].iter().any(|&earlier| !placed[earlier]) {
+                continue;
+            }
+            let mut after = state.clone();
+            let result = model.step(&mut after, &operations[next].command);
+            let is_open = next == failing;
+            if !is_open && operations[next].result.as_ref().is_some_and(|one| *one != result) {
+                continue;
+            }
+            let returned = if is_open { Some(format!("{result:?}")) } else { returned.clone() };
+            let mut placed = placed.clone();
+            placed[next] = true;
+            let at = (placed, after, returned);
+            go(model, operations, before, failing, at, seen, possible);
+        }
+    }
+
+    let mut over: Vec<usize> = (0..operations.len())
+        .filter(|&at| operations[at].returned.is_some())
+        .filter(|&at| return_order(operations, at) <= return_order(operations, failing))
+        .collect();
+    over.sort_by_key(|&at| return_order(operations, at));
+    let client = operations[failing].client;
+    let place = operations[..failing].iter().filter(|one| one.client == client).count();
+    let cut = cut(operations, &over);
+    let failing = (0..cut.len()).filter(|&at| cut[at].client == client).nth(place).expect("kept");
+    let before: Vec<Vec<usize>> = (0..cut.len())
+        .map(|at| {
+            let all = 0..cut.len();
+            all.filter(|&earlier| is_before(&cut, earlier, at, Order::RealTime)).collect()
+        })
+        .collect();
+    let mut possible = BTreeSet::new();
+    let start = (vec![false; cut.len()], model.init(), None);
+    go(model, &cut, &before, failing, start, &mut HashSet::new(), &mut possible);
+    possible
+}
+
+/// A sum, which each command returns: whatever one leaves out of a history shows in all that follows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Sum(u64);
+
+impl Application for Sum {
+    type Command = u64;
+    type Result = u64;
+
+    fn execute(&mut self, amount: u64) -> u64 {
+        self.0 += amount;
+        self.0
+    }
+}
+
+/// Operations of one client that adds these amounts, each after a pause, for so long.
+fn sums(steps: impl IntoIterator<Item = (u64, u64, u64)>) -> Operations<Sequential<Sum>> {
+    let (mut time, mut sum) = (0, Sum::default());
+    let operation = |(pause, length, amount)| {
+        let called = time + pause;
+        time = called + length;
+        Operation {
+            client: Address::new("chain"),
+            command: amount,
+            result: Some(sum.execute(amount)),
+            called,
+            returned: Some(time),
+        }
+    };
+    steps.into_iter().map(operation).collect()
+}
+
+/// Found by the tests below: the explanation started behind the call of the operation that fails, and said that
+/// it could only have returned what the sum was from then on.
+#[test]
+fn an_explanation_starts_before_the_call_of_what_fails() {
+    let mut operations = sums((0..100).map(|at| (0, 1, u64::from(at < 75))));
+    operations.push(Operation {
+        client: Address::new("reader"),
+        command: 0,
+        result: Some(999),
+        called: 62,
+        returned: Some(100),
+    });
+    let model = Sequential::new(Sum::default());
+    let history = History::in_client_order(operations.clone()).expect("a history");
+    let Verdict::NotLinearizable(violation) = Checker::new(&model).check(&history).verdict else {
+        panic!("the sum is never 999")
+    };
+    let explanation = explain(&model, &history, &violation);
+    assert!(explanation.expected_is_all);
+    let values: Vec<String> = (61..=75).map(|value| value.to_string()).collect();
+    assert_eq!(explanation.expected, values);
+    check_possible(&model, &operations).expect("what brute force says");
+}
+
+/// What an explanation says that the failing operation could have returned is just what it could have.
+fn check_possible<M: Model>(model: &M, operations: &Operations<M>) -> Result<bool, TestCaseError> {
+    let history = History::in_client_order(operations.clone()).expect("a history");
+    let Verdict::NotLinearizable(violation) = Checker::new(model).check(&history).verdict else {
+        return Ok(false);
+    };
+    let explanation = explain(model, &history, &violation);
+    let named: BTreeSet<String> = explanation.expected.iter().cloned().collect();
+    // Operations on other keys may fail for reasons of their own.
+    let failing = &operations[violation.operation];
+    let on_key = |one: &Operation<M::Command, M::Result>| {
+        violation.key.is_none() || model.key(&one.command) == violation.key
+    };
+    let place = operations[..violation.operation].iter().filter(|one| on_key(one)).count();
+    assert!(on_key(failing));
+    let on_key: Operations<M> = operations.iter().filter(|one| on_key(one)).cloned().collect();
+    let possible = possible_results(model, &on_key, place);
+    if explanation.expected_is_all {
+        prop_assert_eq!(&named, &possible, "{} of {:?}", explanation.sentence(), operations);
+    } else {
+        prop_assert!(!explanation.sentence().contains("only"), "{}", explanation.sentence());
+        prop_assert!(named.is_subset(&possible), "{} of {:?}", explanation.sentence(), operations);
+    }
+    Ok(true)
+}
+
 /// Numbers in an order that the seed says; those of one client stay in their order.
 fn shuffled<C, R>(operations: &[Operation<C, R>], seed: u64) -> Vec<usize> {
     let key = |at: usize| (at as u64 + 1).wrapping_mul(seed | 1).rotate_left(17);
@@ -550,6 +696,66 @@ fn shuffling_tells_nothing(
     Ok(())
 }
 
+proptest! {
+    #![proptest_config(config(2000))]
+
+    #[test]
+    fn what_could_have_been_returned_is_named(draws in draws(register_command(), 2, 8..15)) {
+        check_possible(&Register, &operations(&Register, &draws, wrong_register))?;
+    }
+
+    #[test]
+    fn what_could_have_been_returned_at_one_instant_is_named(
+        draws in crowded(register_command(), 2, 8..15),
+    ) {
+        check_possible(&Register, &operations(&Register, &draws, wrong_register))?;
+    }
+
+    #[test]
+    fn what_a_store_could_have_returned_is_named(draws in draws(key_value_command(), 2, 8..15)) {
+        check_possible(&KeyValue, &operations(&KeyValue, &draws, wrong_key_value))?;
+    }
+}
+
+proptest! {
+    #![proptest_config(config(300))]
+
+    /// Long enough that the explanation starts late. The operation that fails is under way for long, and may
+    /// touch others.
+    #[test]
+    fn what_could_have_been_returned_in_a_long_history_is_named(
+        steps in prop::collection::vec((0..2_u64, 0..2_u64), 40..110),
+        adding in 0..100_usize,
+        called in 0..100_usize,
+        others in prop::collection::vec((0..100_u64, 0..6_u64, 0..2_u64, 0..110_u64), 0..2),
+        late in 0..3_u64,
+    ) {
+        let adding = adding * steps.len() / 100;
+        let amount = |at: usize| u64::from(at < adding && at % 3 > 0 || at + 2 == adding);
+        let steps = steps.iter().enumerate();
+        let mut operations = sums(steps.map(|(at, &(pause, length))| (pause, length, amount(at))));
+        let called = operations[called * operations.len() / 100].called;
+        let end = operations.last().map_or(0, |last| last.called);
+        operations.push(Operation {
+            client: Address::new("reader"),
+            command: 0,
+            result: Some(999),
+            called,
+            returned: Some(end.max(called) + late),
+        });
+        for (number, (called, length, amount, result)) in others.into_iter().enumerate() {
+            operations.push(Operation {
+                client: Address::numbered("other", number),
+                command: amount,
+                result: Some(result).filter(|_| number == 0),
+                called,
+                returned: Some(called + length).filter(|_| number == 0),
+            });
+        }
+        check_possible(&Sequential::new(Sum::default()), &operations)?;
+    }
+}
+
 fn check_reduction<M: Model>(
     model: &M,
     operations: Operations<M>,
@@ -585,7 +791,13 @@ fn check_reduction<M: Model>(
     }
     // Before it returned, the order that is shown explains everything.
     let mut others = shown.clone();
-    (others[explanation.failing].result, others[explanation.failing].returned) = (None, None);
+    let failing = &mut others[explanation.failing];
+    failing.result = None;
+    let client = failing.client;
+    // If its client went on, it has returned, whatever the answer was.
+    if others[explanation.failing + 1..].iter().all(|other| other.client != client) {
+        others[explanation.failing].returned = None;
+    }
     let order: Vec<usize> = explanation.order.iter().map(|placed| placed.operation).collect();
     assert_explains(model, &others, &order, Order::RealTime);
     // Had it returned what it could have, all would be well.
