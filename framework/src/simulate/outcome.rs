@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::validate::ScenarioError;
 use crate::Address;
 use crate::property::Violation;
 use crate::worker::NodeFailure;
@@ -50,6 +51,9 @@ pub enum Verdict {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunFailure {
+    /// The scenario makes no sense. No node was made, so this says nothing about the nodes' code.
+    #[error("the scenario makes no sense: {0}")]
+    Scenario(ScenarioError),
     /// A node's code failed.
     #[error("{node}'s {handler} {failure}")]
     Node {
@@ -83,6 +87,12 @@ pub enum RunFailure {
 }
 
 impl RunFailure {
+    /// Whether the mistake is the scenario's, so that the run says nothing about the nodes' code.
+    #[must_use]
+    pub fn is_of_scenario(&self) -> bool {
+        matches!(self, Self::Scenario(_))
+    }
+
     /// Whether the code ran into a `todo!()`: not wrong, just not written yet.
     #[must_use]
     pub fn is_not_implemented(&self) -> bool {

@@ -61,6 +61,8 @@ impl fmt::Debug for NodeSpec {
 }
 
 /// Something that is done to a run from outside.
+///
+/// The nodes that it names must be there when it is done: see [`Scenario::validate`].
 #[derive(Clone, Debug)]
 pub enum Intervention {
     /// From now on, what `from` sends to `to` is lost, and so is what is on its way.
@@ -102,7 +104,7 @@ pub enum Intervention {
     },
     /// A node stops for good.
     Crash(Address),
-    /// A node starts.
+    /// A node starts, at an address that no node has or had.
     Start(NodeSpec),
     /// The network's conditions change.
     Conditions(Network),

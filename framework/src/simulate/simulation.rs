@@ -128,7 +128,8 @@ pub(super) enum Happening {
 }
 
 impl Simulation {
-    /// A run of `scenario` with this seed.
+    /// A run of `scenario` with this seed. If the scenario makes no sense ([`Scenario::validate`]), the run is over
+    /// before it begins, with [`RunFailure::Scenario`].
     #[must_use]
     pub fn new(scenario: Scenario, seed: u64) -> Self {
         Self::with_script(scenario, seed, None)
@@ -169,6 +170,10 @@ impl Simulation {
             script,
             scenario,
         };
+        if let Err(error) = simulation.scenario.validate() {
+            simulation.fail(RunFailure::Scenario(error));
+            return simulation;
+        }
         if simulation.script.is_some() {
             simulation.queue.rank();
         }

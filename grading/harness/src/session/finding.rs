@@ -81,6 +81,9 @@ impl Finding {
             return Self::of_nothing(Status::NotImplemented, reason);
         }
         let property = match failure {
+            RunFailure::Scenario(error) => {
+                return Self::trouble(format!("the test itself failed: its scenario: {error}"));
+            }
             RunFailure::Node { failure, .. } => match failure {
                 NodeFailure::Panicked { .. } => property::NO_PANIC,
                 NodeFailure::Codec { .. } => property::ENCODING,
