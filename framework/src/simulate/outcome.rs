@@ -10,8 +10,11 @@ use crate::worker::NodeFailure;
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// Whether the run was as it should be.
+    /// Whether the run was as it should be. Of several properties that do not hold at the end, it is the
+    /// first that says so.
     pub verdict: Verdict,
+    /// What else was violated at the end of the run, in the order of the properties.
+    pub also_violated: Vec<Violation>,
     /// A fingerprint of everything that happened. Two runs of one scenario and seed that differ here
     /// are not deterministic.
     pub digest: u64,

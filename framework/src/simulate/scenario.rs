@@ -323,8 +323,8 @@ impl Scenario {
         self
     }
 
-    /// Adds a property that must hold at the end. They are checked in order, and the first that fails
-    /// is reported.
+    /// Adds a property that must hold at the end. They are checked in order: the first that does not hold
+    /// is the run's verdict, and what else is violated is told beside it.
     #[must_use]
     pub fn check(mut self, property: Property) -> Self {
         self.checks.push(property);

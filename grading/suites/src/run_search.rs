@@ -110,6 +110,7 @@ pub(crate) fn run_searches(
     }
     let outcome = Outcome {
         verdict,
+        also_violated: Vec::new(),
         digest: run.digest,
         steps: run.steps,
         time_ns: 0,

@@ -354,6 +354,7 @@ fn report_of_compile_error(request: &Request<'_>, tests: &[&Test], error: &Compi
             failing_seeds: Vec::new(),
             property: Some(property::COMPILES.to_owned()),
             reason: Some("the submission does not compile".to_owned()),
+            also_broken: Vec::new(),
             shown_seed: None,
             excerpt: None,
             searches: Vec::new(),

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use faultlab::property::{clients_done, results_ok};
+use faultlab::property::{clients_done, none_decided, results_ok};
 use faultlab::simulate::{Intervention, NodeSpec, Scenario};
 use faultlab::worker::{Kind, Submission};
 use faultlab::workload::Workload;
@@ -61,6 +61,8 @@ pub const AFTER: TestNumber = TestNumber { part: 3, place: 1 };
 pub const BROKEN: TestNumber = TestNumber { part: 3, place: 2 };
 /// A test whose scenario crashes a node that is not there.
 pub const MISTAKEN: TestNumber = TestNumber { part: 3, place: 3 };
+/// A test of which two properties are broken in every seed.
+pub const SEVERAL: TestNumber = TestNumber { part: 3, place: 4 };
 
 const fn fault(name: &'static str, place: u32, deed: Deed, property: &'static str) -> Fault {
     Fault {
@@ -189,6 +191,10 @@ pub fn suite() -> Suite {
             let crash = Intervention::Crash(Address::new("server9"));
             scenario(Deed::Nothing).at(Duration::from_secs(1), crash)
         });
+    let several = Test::run(&SEVERAL.to_string(), "Several")
+        .asserts("every number comes back added up")
+        .points(2)
+        .scenario(|_| scenario(Deed::WrongAnswer).check(none_decided()));
     Suite::new("toy", "Adding up")
         .part(Part::new(1, "Before").test(test("1.1".to_owned(), Deed::Nothing)))
         .part(Part::new(2, "Faults").tests(faults))
@@ -196,7 +202,8 @@ pub fn suite() -> Suite {
             Part::new(3, "After")
                 .test(test("3.1".to_owned(), Deed::Nothing))
                 .test(broken)
-                .test(mistaken),
+                .test(mistaken)
+                .test(several),
         )
 }
 
