@@ -1,15 +1,17 @@
 //! The checker against brute force: every order of every small history, tried one by one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
-use faultlab::Address;
 use faultlab::linearizability::models::{
     KeyValue, KeyValueCommand, Register, RegisterCommand, RegisterResult,
 };
 use faultlab::linearizability::{
-    Checker, Explanation, History, Model, Operation, SequentialVerdict, Verdict, explain,
+    Checker, Explanation, History, Model, Operation, Sequential, SequentialVerdict, Verdict,
+    explain,
 };
+use faultlab::{Address, Application};
 use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
 
 type Operations<M> = Vec<Operation<<M as Model>::Command, <M as Model>::Result>>;
 
@@ -60,12 +62,15 @@ fn is_before<C, R>(operations: &[Operation<C, R>], a: usize, b: usize, order: Or
     if a == b {
         return false;
     }
+    // The list has each client's operations in its order, which decides where the times are equal.
+    let times = |at: usize| {
+        let operation = &operations[at];
+        (operation.called, operation.returned.unwrap_or(u64::MAX), at)
+    };
+    let client_order = times(a) < times(b);
     let (a, b) = (&operations[a], &operations[b]);
     let Some(returned) = a.returned else { return false };
-    let times =
-        |operation: &Operation<C, R>| (operation.called, operation.returned.unwrap_or(u64::MAX));
-    (a.client == b.client && times(a) < times(b))
-        || (order == Order::RealTime && returned < b.called)
+    (a.client == b.client && client_order) || (order == Order::RealTime && returned < b.called)
 }
 
 /// The operation at whose return a history stops being linearizable, by cutting everywhere.
@@ -82,8 +87,9 @@ fn first_failing<M: Model>(model: &M, operations: &Operations<M>) -> Option<usiz
 }
 
 /// In which order operations return; what returns at one time has an order too.
-fn return_order<C, R>(operation: &Operation<C, R>) -> (Option<u64>, u64, Address) {
-    (operation.returned, operation.called, operation.client)
+fn return_order<C, R>(operations: &[Operation<C, R>], at: usize) -> impl Ord + use<C, R> {
+    let operation = &operations[at];
+    (operation.returned, operation.called, operation.client, at)
 }
 
 /// What is called by the last of these returns; what did not return by then is unanswered. Whoever
@@ -139,7 +145,10 @@ fn assert_explains<M: Model>(model: &M, operations: &Operations<M>, order: &[usi
 
 /// Everything that can be asked of a checker about a small history, against brute force.
 fn compare<M: Model>(model: &M, operations: &Operations<M>) -> Result<(), TestCaseError> {
-    let history = History::new(operations.clone()).expect("a history");
+    let history = History::in_client_order(operations.clone()).expect("a history");
+    if let Ok(by_times) = History::new(operations.clone()) {
+        assert_eq!(by_times, history, "where the times tell the order, it is the client's");
+    }
     let expected = brute_force(model, operations, Order::RealTime);
     for partition in [false, true] {
         let checker = Checker::new(model).partition(partition);
@@ -203,13 +212,34 @@ fn draws<C: Clone + std::fmt::Debug>(
     wrong_weight: u32,
     length: impl Into<prop::collection::SizeRange>,
 ) -> impl Strategy<Value = Vec<Draw<C>>> {
+    draws_at(0..3_u64, 0..5_u64, command, wrong_weight, length)
+}
+
+/// Draws in which clients do much at one instant.
+fn crowded<C: Clone + std::fmt::Debug>(
+    command: impl Strategy<Value = C>,
+    wrong_weight: u32,
+    length: impl Into<prop::collection::SizeRange>,
+) -> impl Strategy<Value = Vec<Draw<C>>> {
+    let pause = prop_oneof![6 => Just(0_u64), 1 => Just(1)];
+    let length_of_one = prop_oneof![3 => Just(0_u64), 1 => 1..3_u64];
+    draws_at(pause, length_of_one, command, wrong_weight, length)
+}
+
+fn draws_at<C: Clone + std::fmt::Debug>(
+    pause: impl Strategy<Value = u64>,
+    length_of_one: impl Strategy<Value = u64>,
+    command: impl Strategy<Value = C>,
+    wrong_weight: u32,
+    length: impl Into<prop::collection::SizeRange>,
+) -> impl Strategy<Value = Vec<Draw<C>>> {
     let answer = prop_oneof![
         12 => Just(Answer::Right),
         wrong_weight => any::<u8>().prop_map(Answer::Wrong),
         1 => Just(Answer::Forgotten),
         2 => Just(Answer::None),
     ];
-    let draw = (0..4_usize, 0..3_u64, 0..5_u64, 0..8_u64, command, answer).prop_map(
+    let draw = (0..4_usize, pause, length_of_one, 0..8_u64, command, answer).prop_map(
         |(client, pause, length, effect, command, answer)| Draw {
             client,
             pause,
@@ -229,16 +259,14 @@ fn operations<M: Model>(
     draws: &[Draw<M::Command>],
     wrong: impl Fn(&M::Command, u8) -> M::Result,
 ) -> Operations<M> {
-    let mut free_at = [Some((0, false)); 4];
+    let mut free_at = [Some(0); 4];
     let mut made = Vec::new();
     for draw in draws {
-        let Some((free, instant)) = free_at[draw.client] else { continue };
-        // Two operations of a client that take no time at one time have no order.
-        let crowded = instant && draw.pause == 0 && draw.length == 0;
-        let called = free + draw.pause + u64::from(crowded);
+        let Some(free) = free_at[draw.client] else { continue };
+        let called = free + draw.pause;
         let returned = called + draw.length;
         let answered = draw.answer != Answer::None;
-        free_at[draw.client] = answered.then_some((returned, draw.length == 0));
+        free_at[draw.client] = answered.then_some(returned);
         let operation = Operation {
             client: Address::numbered("client", draw.client + 1),
             command: draw.command.clone(),
@@ -388,25 +416,38 @@ proptest! {
 proptest! {
     #![proptest_config(config(800))]
 
-    /// The order in which operations are given, those at equal times above all, tells nothing.
+    #[test]
+    fn many_operations_at_one_instant_agree_with_brute_force(
+        draws in crowded(register_command(), 2, 1..8),
+    ) {
+        let operations = operations(&Register, &draws, wrong_register);
+        compare(&Register, &operations)?;
+        compare(&Plain(Register), &operations)?;
+    }
+
+    #[test]
+    fn many_operations_on_keys_at_one_instant_agree_with_brute_force(
+        draws in crowded(key_value_command(), 2, 1..8),
+    ) {
+        let operations = operations(&KeyValue, &draws, wrong_key_value);
+        compare(&KeyValue, &operations)?;
+    }
+
+    /// How operations of different clients are mixed in the list tells nothing.
     #[test]
     fn the_order_of_the_list_does_not_matter(
         draws in draws(register_command(), 2, 1..16),
         seed in any::<u64>(),
     ) {
-        let operations = operations(&Register, &draws, wrong_register);
-        let mut shuffled: Vec<usize> = (0..operations.len()).collect();
-        shuffled.sort_by_key(|&at| (at as u64 + 1).wrapping_mul(seed | 1).rotate_left(17));
-        let history = |order: &[usize]| {
-            History::new(order.iter().map(|&at| operations[at].clone()).collect()).expect("a history")
-        };
-        let straight: Vec<usize> = (0..operations.len()).collect();
-        let check = |order: &[usize]| match Checker::new(&Register).check(&history(order)).verdict {
-            Verdict::Linearizable { .. } => None,
-            Verdict::NotLinearizable(violation) => Some(order[violation.operation]),
-            Verdict::Unknown(limit) => panic!("{limit}"),
-        };
-        prop_assert_eq!(check(&straight), check(&shuffled));
+        shuffling_tells_nothing(&operations(&Register, &draws, wrong_register), seed)?;
+    }
+
+    #[test]
+    fn the_order_of_a_list_of_operations_at_one_instant_does_not_matter(
+        draws in crowded(register_command(), 2, 1..16),
+        seed in any::<u64>(),
+    ) {
+        shuffling_tells_nothing(&operations(&Register, &draws, wrong_register), seed)?;
     }
 
     /// The verdict does not depend on the number of threads, nor does what it names.
@@ -423,7 +464,7 @@ proptest! {
                 operation
             }));
         }
-        let history = History::new(operations).expect("a history");
+        let history = History::in_client_order(operations).expect("a history");
         let verdict = |threads| Checker::new(&KeyValue).threads(threads).check(&history).verdict;
         prop_assert_eq!(verdict(1), verdict(3));
     }
@@ -440,6 +481,15 @@ proptest! {
     }
 
     #[test]
+    fn reductions_at_one_instant_are_sound(
+        draws in crowded(register_command(), 2, 4..20),
+        back in any::<u64>(),
+    ) {
+        let operations = operations(&Register, &draws, wrong_register);
+        check_reduction(&Register, operations, back)?;
+    }
+
+    #[test]
     fn reductions_of_stores_are_sound(
         draws in draws(key_value_command(), 2, 4..20),
         back in any::<u64>(),
@@ -449,12 +499,269 @@ proptest! {
     }
 }
 
+/// All results that an operation could have returned, given everything up to its return: tries every order.
+fn possible_results<M: Model>(
+    model: &M,
+    operations: &Operations<M>,
+    failing: usize,
+) -> BTreeSet<String> {
+    type Seen<M> = HashSet<(Vec<bool>, <M as Model>::State, Option<String>)>;
+
+    fn go<M: Model>(
+        model: &M,
+        operations: &Operations<M>,
+        before: &[Vec<usize>],
+        failing: usize,
+        at: (Vec<bool>, M::State, Option<String>),
+        seen: &mut Seen<M>,
+        possible: &mut BTreeSet<String>,
+    ) {
+        if !seen.insert(at.clone()) {
+            return;
+        }
+        let (placed, state, returned) = at;
+        if (0..operations.len()).all(|at| placed[at] || operations[at].returned.is_none()) {
+            possible.extend(returned.clone());
+        }
+        for next in 0..operations.len() {
+            if placed[next] || before[next].iter().any(|&earlier| !placed[earlier]) {
+                continue;
+            }
+            let mut after = state.clone();
+            let result = model.step(&mut after, &operations[next].command);
+            let is_open = next == failing;
+            if !is_open && operations[next].result.as_ref().is_some_and(|one| *one != result) {
+                continue;
+            }
+            let returned = if is_open { Some(format!("{result:?}")) } else { returned.clone() };
+            let mut placed = placed.clone();
+            placed[next] = true;
+            let at = (placed, after, returned);
+            go(model, operations, before, failing, at, seen, possible);
+        }
+    }
+
+    let mut over: Vec<usize> = (0..operations.len())
+        .filter(|&at| operations[at].returned.is_some())
+        .filter(|&at| return_order(operations, at) <= return_order(operations, failing))
+        .collect();
+    over.sort_by_key(|&at| return_order(operations, at));
+    let client = operations[failing].client;
+    let place = operations[..failing].iter().filter(|one| one.client == client).count();
+    let cut = cut(operations, &over);
+    let failing = (0..cut.len()).filter(|&at| cut[at].client == client).nth(place).expect("kept");
+    let before: Vec<Vec<usize>> = (0..cut.len())
+        .map(|at| {
+            let all = 0..cut.len();
+            all.filter(|&earlier| is_before(&cut, earlier, at, Order::RealTime)).collect()
+        })
+        .collect();
+    let mut possible = BTreeSet::new();
+    let start = (vec![false; cut.len()], model.init(), None);
+    go(model, &cut, &before, failing, start, &mut HashSet::new(), &mut possible);
+    possible
+}
+
+/// A sum, which each command returns: whatever one leaves out of a history shows in all that follows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Sum(u64);
+
+impl Application for Sum {
+    type Command = u64;
+    type Result = u64;
+
+    fn execute(&mut self, amount: u64) -> u64 {
+        self.0 += amount;
+        self.0
+    }
+}
+
+/// Operations of one client that adds these amounts, each after a pause, for so long.
+fn sums(steps: impl IntoIterator<Item = (u64, u64, u64)>) -> Operations<Sequential<Sum>> {
+    let (mut time, mut sum) = (0, Sum::default());
+    let operation = |(pause, length, amount)| {
+        let called = time + pause;
+        time = called + length;
+        Operation {
+            client: Address::new("chain"),
+            command: amount,
+            result: Some(sum.execute(amount)),
+            called,
+            returned: Some(time),
+        }
+    };
+    steps.into_iter().map(operation).collect()
+}
+
+/// Found by the tests below: the explanation started behind the call of the operation that fails, and said that
+/// it could only have returned what the sum was from then on.
+#[test]
+fn an_explanation_starts_before_the_call_of_what_fails() {
+    let mut operations = sums((0..100).map(|at| (0, 1, u64::from(at < 75))));
+    operations.push(Operation {
+        client: Address::new("reader"),
+        command: 0,
+        result: Some(999),
+        called: 62,
+        returned: Some(100),
+    });
+    let model = Sequential::new(Sum::default());
+    let history = History::in_client_order(operations.clone()).expect("a history");
+    let Verdict::NotLinearizable(violation) = Checker::new(&model).check(&history).verdict else {
+        panic!("the sum is never 999")
+    };
+    let explanation = explain(&model, &history, &violation);
+    assert!(explanation.expected_is_all);
+    let values: Vec<String> = (61..=75).map(|value| value.to_string()).collect();
+    assert_eq!(explanation.expected, values);
+    check_possible(&model, &operations).expect("what brute force says");
+}
+
+/// What an explanation says that the failing operation could have returned is just what it could have.
+fn check_possible<M: Model>(model: &M, operations: &Operations<M>) -> Result<bool, TestCaseError> {
+    let history = History::in_client_order(operations.clone()).expect("a history");
+    let Verdict::NotLinearizable(violation) = Checker::new(model).check(&history).verdict else {
+        return Ok(false);
+    };
+    let explanation = explain(model, &history, &violation);
+    let named: BTreeSet<String> = explanation.expected.iter().cloned().collect();
+    // Operations on other keys may fail for reasons of their own.
+    let failing = &operations[violation.operation];
+    let on_key = |one: &Operation<M::Command, M::Result>| {
+        violation.key.is_none() || model.key(&one.command) == violation.key
+    };
+    let place = operations[..violation.operation].iter().filter(|one| on_key(one)).count();
+    assert!(on_key(failing));
+    let on_key: Operations<M> = operations.iter().filter(|one| on_key(one)).cloned().collect();
+    let possible = possible_results(model, &on_key, place);
+    if explanation.expected_is_all {
+        prop_assert_eq!(&named, &possible, "{} of {:?}", explanation.sentence(), operations);
+    } else {
+        prop_assert!(!explanation.sentence().contains("only"), "{}", explanation.sentence());
+        prop_assert!(named.is_subset(&possible), "{} of {:?}", explanation.sentence(), operations);
+    }
+    Ok(true)
+}
+
+/// Numbers in an order that the seed says; those of one client stay in their order.
+fn shuffled<C, R>(operations: &[Operation<C, R>], seed: u64) -> Vec<usize> {
+    let key = |at: usize| (at as u64 + 1).wrapping_mul(seed | 1).rotate_left(17);
+    let mut places: Vec<usize> = (0..operations.len()).collect();
+    places.sort_by_key(|&at| key(at));
+    // Each client takes the places that its operations have, in its own order.
+    let mut order = vec![0; operations.len()];
+    let clients: BTreeSet<Address> = operations.iter().map(|one| one.client).collect();
+    for client in clients {
+        let of_client = |at: &usize| operations[*at].client == client;
+        let mine: Vec<usize> = (0..operations.len()).filter(of_client).collect();
+        let held = (0..operations.len()).filter(|&place| of_client(&places[place]));
+        for (place, at) in held.zip(mine) {
+            order[place] = at;
+        }
+    }
+    order
+}
+
+/// The verdict, the operation that it names and the explanation are the same for any mixture.
+fn shuffling_tells_nothing(
+    operations: &Operations<Register>,
+    seed: u64,
+) -> Result<(), TestCaseError> {
+    let told = |order: &[usize], by_times: bool| {
+        let list: Vec<_> = order.iter().map(|&at| operations[at].clone()).collect();
+        let history = match by_times {
+            true => History::new(list).ok()?,
+            false => History::in_client_order(list).expect("a history"),
+        };
+        Some(match Checker::new(&Register).check(&history).verdict {
+            Verdict::Linearizable { .. } => None,
+            Verdict::NotLinearizable(violation) => {
+                let explanation = explain(&Register, &history, &violation);
+                let text =
+                    format!("{}\n{}", explanation.sentence(), explanation.to_text(80, false));
+                Some((order[violation.operation], text))
+            }
+            Verdict::Unknown(limit) => panic!("{limit}"),
+        })
+    };
+    let straight: Vec<usize> = (0..operations.len()).collect();
+    let expected = told(&straight, false).expect("a history");
+    prop_assert_eq!(&told(&shuffled(operations, seed), false).expect("a history"), &expected);
+    // Where the times tell each client's order, any order of the list will do.
+    let mut any_order = straight;
+    any_order.sort_by_key(|&at| (at as u64 + 1).wrapping_mul(seed | 1).rotate_left(17));
+    if let Some(by_times) = told(&any_order, true) {
+        prop_assert_eq!(&by_times, &expected);
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(config(2000))]
+
+    #[test]
+    fn what_could_have_been_returned_is_named(draws in draws(register_command(), 2, 8..15)) {
+        check_possible(&Register, &operations(&Register, &draws, wrong_register))?;
+    }
+
+    #[test]
+    fn what_could_have_been_returned_at_one_instant_is_named(
+        draws in crowded(register_command(), 2, 8..15),
+    ) {
+        check_possible(&Register, &operations(&Register, &draws, wrong_register))?;
+    }
+
+    #[test]
+    fn what_a_store_could_have_returned_is_named(draws in draws(key_value_command(), 2, 8..15)) {
+        check_possible(&KeyValue, &operations(&KeyValue, &draws, wrong_key_value))?;
+    }
+}
+
+proptest! {
+    #![proptest_config(config(300))]
+
+    /// Long enough that the explanation starts late. The operation that fails is under way for long, and may
+    /// touch others.
+    #[test]
+    fn what_could_have_been_returned_in_a_long_history_is_named(
+        steps in prop::collection::vec((0..2_u64, 0..2_u64), 40..110),
+        adding in 0..100_usize,
+        called in 0..100_usize,
+        others in prop::collection::vec((0..100_u64, 0..6_u64, 0..2_u64, 0..110_u64), 0..2),
+        late in 0..3_u64,
+    ) {
+        let adding = adding * steps.len() / 100;
+        let amount = |at: usize| u64::from(at < adding && at % 3 > 0 || at + 2 == adding);
+        let steps = steps.iter().enumerate();
+        let mut operations = sums(steps.map(|(at, &(pause, length))| (pause, length, amount(at))));
+        let called = operations[called * operations.len() / 100].called;
+        let end = operations.last().map_or(0, |last| last.called);
+        operations.push(Operation {
+            client: Address::new("reader"),
+            command: 0,
+            result: Some(999),
+            called,
+            returned: Some(end.max(called) + late),
+        });
+        for (number, (called, length, amount, result)) in others.into_iter().enumerate() {
+            operations.push(Operation {
+                client: Address::numbered("other", number),
+                command: amount,
+                result: Some(result).filter(|_| number == 0),
+                called,
+                returned: Some(called + length).filter(|_| number == 0),
+            });
+        }
+        check_possible(&Sequential::new(Sum::default()), &operations)?;
+    }
+}
+
 fn check_reduction<M: Model>(
     model: &M,
     operations: Operations<M>,
     back: u64,
 ) -> Result<(), TestCaseError> {
-    let history = History::new(operations.clone()).expect("a history");
+    let history = History::in_client_order(operations.clone()).expect("a history");
     let Verdict::NotLinearizable(violation) = Checker::new(model).check(&history).verdict else {
         return Ok(());
     };
@@ -473,7 +780,7 @@ fn check_reduction<M: Model>(
     let shown: Operations<M> =
         explanation.operations.iter().filter_map(|shown| as_shown(shown.number)).collect();
     let verdict = |operations: Operations<M>| {
-        let history = History::new(operations).expect("a history");
+        let history = History::in_client_order(operations).expect("a history");
         Checker::new(model).partition(false).check(&history).verdict
     };
 
@@ -484,7 +791,13 @@ fn check_reduction<M: Model>(
     }
     // Before it returned, the order that is shown explains everything.
     let mut others = shown.clone();
-    (others[explanation.failing].result, others[explanation.failing].returned) = (None, None);
+    let failing = &mut others[explanation.failing];
+    failing.result = None;
+    let client = failing.client;
+    // If its client went on, it has returned, whatever the answer was.
+    if others[explanation.failing + 1..].iter().all(|other| other.client != client) {
+        others[explanation.failing].returned = None;
+    }
     let order: Vec<usize> = explanation.order.iter().map(|placed| placed.operation).collect();
     assert_explains(model, &others, &order, Order::RealTime);
     // Had it returned what it could have, all would be well.
@@ -512,12 +825,12 @@ fn check_reduction<M: Model>(
         }
     }
     // With any of the dropped operations put back, it still fails.
-    let end = return_order(&operations[violation.operation]);
+    let end = return_order(&operations, violation.operation);
     let mut number = 0;
     let mut with_some_back = Vec::new();
     for (at, operation) in operations.iter().enumerate() {
         let kept = explanation.operations.iter().any(|shown| shown.number == at);
-        let answered = operation.returned.is_some() && return_order(operation) <= end;
+        let answered = operation.returned.is_some() && return_order(&operations, at) <= end;
         if kept {
             with_some_back.extend(as_shown(at));
         } else if answered {

@@ -230,13 +230,13 @@ fn all_invariants_that_break_in_a_state_are_reported() {
         .invariant(never("third", 1).of_each_client());
     let Outcome::Violated(found) = search.run(&submission()).outcome else { panic!("it breaks") };
     assert_eq!(found.property, "first");
-    let others: Vec<_> = found.also_broken.iter().map(|other| other.property.as_str()).collect();
+    let others: Vec<_> = found.also_violated.iter().map(|other| other.property.as_str()).collect();
     assert_eq!(others, ["third"]);
     // Where the monitor breaks, the invariants that break with it are named too.
     let search = watched(1).invariant(never("first", 1));
     let Outcome::Violated(found) = search.run(&submission()).outcome else { panic!("it breaks") };
     assert_eq!(found.property, "totals are right");
-    assert_eq!(found.also_broken.len(), 1);
+    assert_eq!(found.also_violated.len(), 1);
 }
 
 /// Properties and handlers can be slow; the time limit holds all the same. What would be done in one round here

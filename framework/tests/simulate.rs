@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Fault, client, client_node, server, server_node, submission};
-use faultlab::property::{Property, violated};
+use faultlab::property::{Broken, Property, violated};
 use faultlab::property::{
     clients_done, forgotten, max_message_bytes, max_messages_per_command, max_state_bytes,
     max_wait, none_decided, observe, results_ok, silent_for,
@@ -15,7 +15,7 @@ use faultlab::simulate::{
     RunFailure, Scenario, Simulation, Verdict,
 };
 use faultlab::trace::{Fate, Sink, Trace, What};
-use faultlab::worker::LocalHost;
+use faultlab::worker::{LocalHost, NodeFailure};
 use faultlab::workload::Workload;
 use faultlab::{Address, FaultModel};
 
@@ -426,4 +426,57 @@ fn nobody_hears_of_a_node_that_is_not_there() {
         panic!("{verdict:?}");
     };
     assert_eq!(to, Address::new("server9"));
+}
+
+/// A property that is violated, undecided or held.
+fn always(name: &str, broken: Option<Broken>) -> Property {
+    Property::new(name, move |_| broken.clone().map_or(Ok(()), Err))
+}
+
+#[test]
+fn all_properties_that_do_not_hold_at_the_end_are_told() {
+    let wrong = |name: &str| always(name, Some(violated(format!("{name} to hold"), "it does not")));
+    let undecided = always("nobody knows", Some(Broken::Undecided("too much".to_owned())));
+    let failure = NodeFailure::NotProvided("such an answer".to_owned());
+    let failed = always("a look", Some(Broken::Node(server(), failure)));
+    let base = || unreliable(Fault::None, 3);
+    let told = |scenario: &Scenario| {
+        let outcome = run(scenario, 1);
+        let names = outcome.also_violated.iter().map(|one| one.property.clone());
+        (outcome.verdict.clone(), names.collect::<Vec<_>>().join(", "))
+    };
+    let property = |verdict: Verdict| match verdict {
+        Verdict::Violated(violation) => violation.property,
+        other => panic!("{other:?}"),
+    };
+
+    let held = base().check(always("fine", None));
+    assert_eq!(told(&held), (Verdict::Held, String::new()));
+    let several = base()
+        .check(wrong("first"))
+        .check(always("fine", None))
+        .check(wrong("second"))
+        .check(undecided.clone())
+        .check(wrong("third"));
+    let (verdict, also) = told(&several);
+    assert_eq!((property(verdict), also.as_str()), ("first".to_owned(), "second, third"));
+    let (verdict, also) = told(&base().check(undecided).check(wrong("second")));
+    assert!(matches!(verdict, Verdict::Undecided { .. }));
+    assert_eq!(also, "second");
+    // A node that failed is not looked at again.
+    let (verdict, also) =
+        told(&base().check(wrong("first")).check(failed.clone()).check(wrong("x")));
+    assert_eq!((property(verdict), also.as_str()), ("first".to_owned(), ""));
+    let (verdict, _) = told(&base().check(failed).check(wrong("first")));
+    assert!(matches!(verdict, Verdict::Failed(_)));
+    // A check on the way ends the run.
+    let on_the_way = base().at(millis(1), Intervention::Check(wrong("early"))).check(wrong("late"));
+    let (verdict, also) = told(&on_the_way);
+    assert_eq!((property(verdict), also.as_str()), ("early".to_owned(), ""));
+    // The run is the same, and its trace ends with the check that decides.
+    let (outcome, trace) = record(&several, 1);
+    assert_eq!(outcome.digest, run(&base(), 1).digest);
+    assert_eq!(outcome, run(&several, 1));
+    let last = &trace.events.last().expect("a check").what;
+    assert_eq!(*last, What::Check { property: "first".to_owned() });
 }

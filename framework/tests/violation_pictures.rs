@@ -117,3 +117,39 @@ fn a_very_long_history_is_shown_around_its_failure() {
     assert!(page.contains("k wrong"));
     assert!(page.len() < 8 << 20, "{} bytes", page.len());
 }
+
+/// A client that goes on at the instant of an answer, or does several things at one instant, has them drawn
+/// one after the other.
+#[test]
+fn operations_of_one_client_that_touch_do_not_cover_each_other() {
+    let key = || "k".to_owned();
+    let operation = |client, command, result: &str, called, returned| Operation {
+        client: Address::numbered("client", client),
+        command,
+        result: Some(result.to_owned()),
+        called,
+        returned: Some(returned),
+    };
+    let append = |value: &str, called, returned| {
+        let command = KeyValueCommand::Append { key: key(), value: value.to_owned() };
+        operation(1, command, "", called, returned)
+    };
+    let history = History::in_client_order(vec![
+        append("a", 0, 5),
+        append("b", 5, 5),
+        append("c", 5, 5),
+        append("d", 5, 9),
+        operation(2, KeyValueCommand::Get { key: key() }, "acd", 5, 13),
+    ])
+    .expect("a history");
+    let Verdict::NotLinearizable(violation) = Checker::new(&KeyValue).check(&history).verdict
+    else {
+        panic!("not found")
+    };
+    let text = explain(&KeyValue, &history, &violation).to_text(120, false);
+    for value in ["a", "b", "c", "d"] {
+        let label = format!("append k \"{value}\" → \"\"");
+        assert!(text.contains(&label), "{label} is covered:\n{text}");
+    }
+    insta::assert_snapshot!(text);
+}

@@ -98,7 +98,7 @@ pub fn check_path<N: Plain, A: Automaton>(
 ///
 /// # Errors
 /// In words, when it does not.
-pub fn check_also_broken<N: Plain, A: Automaton>(
+pub fn check_also_violated<N: Plain, A: Automaton>(
     world: &World<N, A>,
     last: &GlobalOf<N, A>,
     claims: &Claims,
@@ -108,12 +108,12 @@ pub fn check_also_broken<N: Plain, A: Automaton>(
     if let Some(reported) = expected.iter().position(|name| *name == found.property) {
         expected.remove(reported);
     }
-    let also_broken: Vec<&str> =
-        found.also_broken.iter().map(|violation| violation.property.as_str()).collect();
-    if also_broken == expected {
+    let also_violated: Vec<&str> =
+        found.also_violated.iter().map(|violation| violation.property.as_str()).collect();
+    if also_violated == expected {
         return Ok(());
     }
-    Err(format!("it is said that {also_broken:?} do not hold, too, and {expected:?} do not"))
+    Err(format!("it is said that {also_violated:?} do not hold, too, and {expected:?} do not"))
 }
 
 /// The nodes of a state.

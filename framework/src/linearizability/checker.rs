@@ -238,10 +238,7 @@ impl<'m, M: Model> Checker<'m, M> {
         }
         // In an order of their own, so that the order in which they were given tells nothing.
         for members in parts.values_mut() {
-            members.sort_unstable_by_key(|&number| {
-                let operation = &history.operations()[number];
-                (operation.called, operation.returned.unwrap_or(u64::MAX), operation.client)
-            });
+            history.sort_by_time(members);
         }
         parts
     }
@@ -322,10 +319,7 @@ fn merge<C, R>(history: &History<C, R>, orders: &[Vec<usize>]) -> Option<Vec<usi
     // What a client did just before, where the one returned at the time the other was called.
     let mut before = vec![None; operations.len()];
     let mut by_client: Vec<usize> = (0..operations.len()).collect();
-    by_client.sort_unstable_by_key(|&number| {
-        let operation = &operations[number];
-        (operation.client, operation.called, operation.returned.unwrap_or(u64::MAX))
-    });
+    history.sort_by_client(&mut by_client);
     for pair in by_client.windows(2) {
         let (first, second) = (&operations[pair[0]], &operations[pair[1]]);
         if first.client == second.client && first.returned == Some(second.called) {

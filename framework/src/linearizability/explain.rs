@@ -26,8 +26,11 @@ pub struct Explanation {
     pub order: Vec<Placed>,
     /// The place of the failing operation in `operations`.
     pub failing: usize,
-    /// What the failing operation could have returned (the first few).
+    /// What the failing operation could have returned: the first few, or what was found within the bounds
+    /// of an explanation.
     pub expected: Vec<String>,
+    /// Whether it is known that the failing operation could have returned nothing else.
+    pub expected_is_all: bool,
     /// What it would return at its place in the order shown, or after it.
     pub here: String,
     /// The state before the first operation shown.
@@ -87,10 +90,7 @@ pub fn explain<M: Model>(
             violation.key.is_none() || model.key(&operations[number].command) == violation.key
         })
         .collect();
-    members.sort_unstable_by_key(|&number| {
-        let operation = &operations[number];
-        (operation.called, operation.returned.unwrap_or(u64::MAX), operation.client)
-    });
+    history.sort_by_time(&mut members);
     let items = items::<M>(history, &members);
     let failing = members
         .iter()
@@ -147,6 +147,7 @@ pub fn explain<M: Model>(
         order,
         failing: place(failing),
         expected,
+        expected_is_all: reduced.possible_is_all,
         here,
         initial: text(&reduced.initial),
         before: reduced.before,
@@ -186,6 +187,7 @@ fn unreduced<M: Model>(
         kept,
         dropped: 0,
         possible: Vec::new(),
+        possible_is_all: false,
     }
 }
 
@@ -202,12 +204,17 @@ impl Explanation {
     pub fn sentence(&self) -> String {
         let Shown { client, command, result, .. } = &self.operations[self.failing];
         let result = result.as_deref().unwrap_or("?");
-        let expected = match &self.expected[..] {
-            [] => format!("in an order that explains the rest it returns {}", self.here),
-            [last] => format!("it could only have returned {last}"),
-            [all @ .., last] => {
-                format!("it could only have returned {} or {last}", all.join(", "))
+        let all = match &self.expected[..] {
+            [] => String::new(),
+            [one] => one.clone(),
+            [all @ .., last] => format!("{} or {last}", all.join(", ")),
+        };
+        let expected = match self.expected_is_all {
+            _ if all.is_empty() => {
+                format!("in an order that explains the rest it returns {}", self.here)
             }
+            true => format!("it could only have returned {all}"),
+            false => format!("it could have returned {all}, or perhaps something else"),
         };
         format!("{client}'s {command} returned {result}, but {expected}")
     }

@@ -30,6 +30,8 @@ pub struct Operation<C, R> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History<C, R> {
     operations: Vec<Operation<C, R>>,
+    /// By operation: how many operations of its client come before it.
+    places: Vec<usize>,
 }
 
 /// Why a list of operations is not a [`History`].
@@ -68,6 +70,16 @@ pub enum HistoryError {
         second: Box<Named>,
         /// When both were.
         time: u64,
+    },
+    /// Operations of one client that are not given in the client's order.
+    #[error(
+        "{second} was called before {first}, which comes before it in the list: give the operations of each client in the order in which the client did them"
+    )]
+    OutOfOrder {
+        /// The operation that comes first in the list.
+        first: Box<Named>,
+        /// The operation that was called before that one.
+        second: Box<Named>,
     },
     /// An answer to a client that has not asked.
     #[error("{client} got the answer {result} but has no call under way")]
@@ -108,29 +120,15 @@ impl Display for Named {
 impl<C: Debug, R> History<C, R> {
     /// The history of these operations, in any order.
     ///
+    /// The times alone say in which order each client did its operations. Where the list says it, use
+    /// [`History::in_client_order`], which accepts more.
+    ///
     /// # Errors
     /// When an operation returns before its call, has a result but no return time, or overlaps with
-    /// another of the same client. The error names the operations.
+    /// another of the same client; and when two operations of one client take no time at one time.
+    /// The error names the operations.
     pub fn new(operations: Vec<Operation<C, R>>) -> Result<Self, HistoryError> {
-        let named = |at: usize| {
-            let Operation { client, command, called, returned, .. } = &operations[at];
-            let command = format!("{command:?}");
-            Box::new(Named {
-                number: at + 1,
-                client: *client,
-                command,
-                called: *called,
-                returned: *returned,
-            })
-        };
-        for (at, operation) in operations.iter().enumerate() {
-            if operation.returned.is_some_and(|returned| returned < operation.called) {
-                return Err(HistoryError::ReturnBeforeCall { operation: named(at) });
-            }
-            if operation.result.is_some() && operation.returned.is_none() {
-                return Err(HistoryError::ResultWithoutReturn { operation: named(at) });
-            }
-        }
+        check_each(&operations)?;
         let mut order: Vec<usize> = (0..operations.len()).collect();
         order.sort_by_key(|&at| {
             let Operation { client, called, returned, .. } = &operations[at];
@@ -143,17 +141,96 @@ impl<C: Debug, R> History<C, R> {
             }
             if first.returned.is_none_or(|returned| returned > second.called) {
                 return Err(HistoryError::Overlap {
-                    first: named(pair[0]),
-                    second: named(pair[1]),
+                    first: named(&operations, pair[0]),
+                    second: named(&operations, pair[1]),
                 });
             }
             if first.called == second.called && second.returned == Some(second.called) {
-                let (first, second) = (named(pair[0].min(pair[1])), named(pair[0].max(pair[1])));
-                return Err(HistoryError::Duplicate { time: second.called, first, second });
+                let (first, second) = (pair[0].min(pair[1]), pair[0].max(pair[1]));
+                return Err(HistoryError::Duplicate {
+                    time: operations[second].called,
+                    first: named(&operations, first),
+                    second: named(&operations, second),
+                });
             }
         }
-        Ok(Self { operations })
+        let places = places(&operations, order);
+        Ok(Self { operations, places })
     }
+
+    /// The history of these operations, where each client's operations stand in the order in which the
+    /// client did them. The operations of different clients may be mixed in any way.
+    ///
+    /// So a client may do several things at one instant, as it does in a simulation when it knows the
+    /// answers: the list says which was first.
+    ///
+    /// # Errors
+    /// When an operation returns before its call, has a result but no return time, or was called before
+    /// the operation of the same client that stands before it in the list had returned. The error names
+    /// the operations.
+    pub fn in_client_order(operations: Vec<Operation<C, R>>) -> Result<Self, HistoryError> {
+        check_each(&operations)?;
+        let mut latest: BTreeMap<Address, usize> = BTreeMap::new();
+        for (second, operation) in operations.iter().enumerate() {
+            let Some(first) = latest.insert(operation.client, second) else { continue };
+            let before = &operations[first];
+            if operation.called < before.called {
+                return Err(HistoryError::OutOfOrder {
+                    first: named(&operations, first),
+                    second: named(&operations, second),
+                });
+            }
+            if before.returned.is_none_or(|returned| returned > operation.called) {
+                return Err(HistoryError::Overlap {
+                    first: named(&operations, first),
+                    second: named(&operations, second),
+                });
+            }
+        }
+        let places = places(&operations, 0..operations.len());
+        Ok(Self { operations, places })
+    }
+}
+
+/// Checks what an operation must be by itself.
+fn check_each<C: Debug, R>(operations: &[Operation<C, R>]) -> Result<(), HistoryError> {
+    for (at, operation) in operations.iter().enumerate() {
+        if operation.returned.is_some_and(|returned| returned < operation.called) {
+            return Err(HistoryError::ReturnBeforeCall { operation: named(operations, at) });
+        }
+        if operation.result.is_some() && operation.returned.is_none() {
+            return Err(HistoryError::ResultWithoutReturn { operation: named(operations, at) });
+        }
+    }
+    Ok(())
+}
+
+/// By operation: how many of its client come before it, when each client did its own in this order.
+fn places<C, R>(
+    operations: &[Operation<C, R>],
+    order: impl IntoIterator<Item = usize>,
+) -> Vec<usize> {
+    let mut places = vec![0; operations.len()];
+    let mut counts: BTreeMap<Address, usize> = BTreeMap::new();
+    for at in order {
+        let count = counts.entry(operations[at].client).or_default();
+        places[at] = *count;
+        *count += 1;
+    }
+    places
+}
+
+/// An operation of a list, for a message.
+fn named<C: Debug, R>(operations: &[Operation<C, R>], at: usize) -> Box<Named> {
+    let Operation { client, command, called, returned, .. } = &operations[at];
+    let command = format!("{command:?}");
+    Box::new(Named {
+        number: at + 1,
+        client: *client,
+        command,
+        called: *called,
+        returned: *returned,
+    })
 }
 
 impl<C, R> History<C, R> {
@@ -161,6 +238,29 @@ impl<C, R> History<C, R> {
     #[must_use]
     pub fn operations(&self) -> &[Operation<C, R>] {
         &self.operations
+    }
+
+    /// Sorts numbers of operations by time. At equal times it depends on the clients' names and on each
+    /// client's own order alone, and not on the list. An operation comes after all that its client did
+    /// before.
+    pub(super) fn sort_by_time(&self, numbers: &mut [usize]) {
+        numbers.sort_unstable_by_key(|&number| self.time_key(number));
+    }
+
+    /// Sorts numbers of operations by client, and those of one client in its order.
+    pub(super) fn sort_by_client(&self, numbers: &mut [usize]) {
+        numbers
+            .sort_unstable_by_key(|&number| (self.operations[number].client, self.places[number]));
+    }
+
+    fn time_key(&self, number: usize) -> (u64, u64, Address, usize) {
+        let Operation { client, called, returned, .. } = &self.operations[number];
+        (*called, returned.unwrap_or(u64::MAX), *client, self.places[number])
+    }
+
+    /// Whether these numbers are sorted as [`History::sort_by_time`] sorts.
+    pub(super) fn is_sorted_by_time(&self, numbers: &[usize]) -> bool {
+        numbers.is_sorted_by_key(|&number| self.time_key(number))
     }
 }
 
@@ -247,8 +347,9 @@ impl<C: Debug, R: Debug> Recorder<C, R> {
     /// What was recorded; calls without an answer stay unanswered.
     #[must_use]
     pub fn finish(self) -> History<C, R> {
-        // The checks of `History::new` hold by construction.
-        History { operations: self.operations }
+        // The checks of `History::in_client_order` hold by construction.
+        let places = places(&self.operations, 0..self.operations.len());
+        History { operations: self.operations, places }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Lanes: a violation drawn in the terminal, one lane a client, time to the right.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::Address;
@@ -197,6 +198,46 @@ struct Lane {
     cells: Vec<(char, bool)>,
 }
 
+/// Where something stands among the events: at which time, in which turn of that time, and whether it is a
+/// return.
+type Moment = (u64, usize, bool);
+
+/// The call and the return of each operation, as moments whose order is the order in which they are drawn.
+///
+/// What a client does at one instant takes turns there, so that each operation starts where the one before
+/// ends. All else that happens at that instant is drawn as under way together: calls first, returns last.
+fn moments(operations: &[Shown]) -> Vec<(Moment, Option<Moment>)> {
+    // By client: which operation was the last, and the turn in which it was called.
+    let mut latest: BTreeMap<Address, (usize, usize)> = BTreeMap::new();
+    let mut turns = vec![0; operations.len()];
+    let mut goes_on = vec![false; operations.len()];
+    let mut last_turns: BTreeMap<u64, usize> = BTreeMap::new();
+    for (at, shown) in operations.iter().enumerate() {
+        if let Some(&(before, turn)) = latest.get(&shown.client)
+            && operations[before].returned == Some(shown.called)
+        {
+            goes_on[before] = true;
+            turns[at] = if operations[before].called == shown.called { turn + 1 } else { 1 };
+        }
+        latest.insert(shown.client, (at, turns[at]));
+        let last = last_turns.entry(shown.called).or_default();
+        *last = turns[at].max(*last);
+    }
+    let moment = |(at, shown): (usize, &Shown)| {
+        let returned = shown.returned.map(|time| {
+            let last_turn = last_turns.get(&time).copied().unwrap_or(0);
+            let turn = match goes_on[at] {
+                true if time == shown.called => turns[at],
+                true => 0,
+                false => last_turn,
+            };
+            (time, turn, true)
+        });
+        ((shown.called, turns[at], false), returned)
+    };
+    operations.iter().enumerate().map(moment).collect()
+}
+
 struct Drawing {
     lanes: Vec<Lane>,
     width: usize,
@@ -215,30 +256,28 @@ impl Drawing {
         };
         let labels: Vec<String> = (0..operations.len()).map(label).collect();
 
-        // Where each call (false) and each return (true) stands: far enough to the right for labels.
-        let mut events: Vec<(u64, bool)> = operations
-            .iter()
-            .flat_map(|shown| [Some((shown.called, false)), shown.returned.map(|at| (at, true))])
-            .flatten()
-            .collect();
+        // Where each call and each return stands: far enough to the right for labels.
+        let moments = moments(operations);
+        let mut events: Vec<Moment> =
+            moments.iter().flat_map(|&(call, end)| [Some(call), end]).flatten().collect();
         events.sort_unstable();
         events.dedup();
-        let at_event = |event: (u64, bool)| events.binary_search(&event).expect("it is there");
+        let at_event = |event: Moment| events.binary_search(&event).expect("it is there");
         let mut columns: Vec<usize> = Vec::with_capacity(events.len());
         for &event in &events {
             let mut column = columns.last().map_or(0, |last| last + 2);
-            for (shown, label) in operations.iter().zip(&labels) {
-                if event.1 && shown.returned == Some(event.0) {
-                    let start = columns[at_event((shown.called, false))];
+            for (&(call, end), label) in moments.iter().zip(&labels) {
+                if end == Some(event) {
+                    let start = columns[at_event(call)];
                     column = column.max(start + label.chars().count() + 3);
                 }
             }
             columns.push(column);
         }
         let mut width = columns.last().copied().unwrap_or(0) + 1;
-        for (shown, label) in operations.iter().zip(&labels) {
-            if shown.returned.is_none() {
-                let start = columns[at_event((shown.called, false))];
+        for (&(call, end), label) in moments.iter().zip(&labels) {
+            if end.is_none() {
+                let start = columns[at_event(call)];
                 width = width.max(start + label.chars().count() + 5);
             }
         }
@@ -255,8 +294,9 @@ impl Drawing {
             let failing = at == explanation.failing;
             let lane = clients.binary_search(&shown.client).expect("it has a lane");
             let cells = &mut lanes[lane].cells;
-            let start = columns[at_event((shown.called, false))];
-            let end = shown.returned.map_or(width - 1, |at| columns[at_event((at, true))]);
+            let (call, end) = moments[at];
+            let start = columns[at_event(call)];
+            let end = end.map_or(width - 1, |end| columns[at_event(end)]);
             let (line, left, right) = match shown.returned {
                 Some(_) if failing => ('═', '╞', '╡'),
                 Some(_) => ('─', '├', '┤'),
@@ -265,7 +305,6 @@ impl Drawing {
             for cell in &mut cells[start..=end] {
                 *cell = (line, failing);
             }
-            // A bar that touches the one before keeps that one's end.
             cells[start].0 = left;
             cells[end].0 = right;
             for (place, character) in (start + 1..).zip(label.chars()) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::history::{History, Operation};
 use super::model::Model;
 use super::table::Interner;
+use crate::Address;
 
 /// A result that nobody recorded, so every result fits.
 pub(super) const ANY: u32 = u32::MAX;
@@ -20,7 +21,8 @@ pub(super) struct Item<'a, M: Model> {
     pub(super) result: Option<&'a M::Result>,
     pub(super) called: u64,
     pub(super) returned: Option<u64>,
-    /// The item of the same client that returned at the very time at which this one was called.
+    /// The item of the same client that returned at the very time at which this one was called. Its number
+    /// is lower.
     pub(super) after: Option<usize>,
 }
 
@@ -32,41 +34,30 @@ impl<M: Model> Clone for Item<'_, M> {
 
 impl<M: Model> Copy for Item<'_, M> {}
 
-/// The operations with these numbers as items, in this order.
+/// The operations with these numbers as items. The numbers must be in the order of
+/// [`History::sort_by_time`]: then an item comes after all that it waits for.
 pub(super) fn items<'a, M: Model>(
     history: &'a History<M::Command, M::Result>,
     members: &[usize],
 ) -> Vec<Item<'a, M>> {
+    assert!(history.is_sorted_by_time(members), "items are made in the order of time");
     let operations = history.operations();
-    // Which operations end at some time; one that takes no time goes behind the one that only ends.
-    let mut ends: Vec<(u64, bool, usize)> = Vec::with_capacity(members.len());
-    for (item, &member) in members.iter().enumerate() {
-        let Operation { called, returned, .. } = operations[member];
-        ends.extend(returned.map(|returned| (returned, returned == called, item)));
-    }
-    ends.sort_unstable();
-    let after = |item: usize| {
-        let Operation { client, called, .. } = &operations[members[item]];
-        let from = ends.partition_point(|(time, ..)| time < called);
-        let at_call = ends[from..].iter().take_while(|(time, ..)| time == called);
-        let of_client = at_call
-            .filter(|&&(.., other)| other != item && operations[members[other]].client == *client);
-        of_client.last().map(|&(.., other)| other)
+    // What each client did last. Of several operations at one instant each waits for the one before, so
+    // they are a chain in the client's order.
+    let mut latest: BTreeMap<Address, usize> = BTreeMap::new();
+    let item = |(item, &member): (usize, &usize)| {
+        let Operation { client, command, result, called, returned } = &operations[member];
+        let before = latest.insert(*client, item);
+        let touches = |&before: &usize| operations[members[before]].returned == Some(*called);
+        Item {
+            command,
+            result: result.as_ref(),
+            called: *called,
+            returned: *returned,
+            after: before.filter(touches),
+        }
     };
-    members
-        .iter()
-        .enumerate()
-        .map(|(item, &member)| {
-            let Operation { command, result, called, returned, .. } = &operations[member];
-            Item {
-                command,
-                result: result.as_ref(),
-                called: *called,
-                returned: *returned,
-                after: after(item),
-            }
-        })
-        .collect()
+    members.iter().enumerate().map(item).collect()
 }
 
 /// An operation that was answered, so that it must be placed.

@@ -15,6 +15,8 @@ const CONFIGURATIONS_MAX: u64 = 4_000_000;
 const MEMORY_BYTES_MAX: usize = 1 << 29;
 /// Whether a violation is at least sequentially consistent is told if it is found out this soon.
 const SEQUENTIAL_CONFIGURATIONS_MAX: u64 = 200_000;
+/// Why a state of a search cannot say whether results are linearizable.
+const NO_TIMES: &str = "a state of a search does not have the times of calls and returns, so it cannot tell whether results are linearizable; watch the runs of the search with Search::monitor(Linearizable::new(..)) instead";
 /// The width of what is drawn.
 const WIDTH: usize = 78;
 
@@ -24,9 +26,16 @@ const WIDTH: usize = 78;
 ///
 /// The model is the reference application, never the one under test. What the property says when it
 /// is broken is the few operations that show it, drawn as lanes.
+///
+/// This property is for runs that have times. A state of a search has none, so there it is undecided; use
+/// [`Search::monitor`](crate::search::Search::monitor) with
+/// [`Linearizable`](crate::search::Linearizable) instead.
 #[must_use]
 pub fn linearizable<A: Application>(model: Sequential<A>) -> Property {
     Property::new("results are linearizable", move |view| {
+        if view.now_ns().is_none() {
+            return Err(Broken::Undecided(NO_TIMES.to_owned()));
+        }
         let history = history_of::<A>(view)?;
         let checker = Checker::new(&model)
             .configuration_limit(CONFIGURATIONS_MAX)
@@ -73,5 +82,7 @@ fn history_of<A: Application>(view: &dyn View) -> Result<History<A::Command, A::
             });
         }
     }
-    History::new(operations).map_err(|error| violated("operations in order", error.to_string()))
+    // The view gives each client's operations in the client's order.
+    History::in_client_order(operations)
+        .map_err(|error| violated("one command of a client at a time", error.to_string()))
 }

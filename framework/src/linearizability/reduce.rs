@@ -5,7 +5,9 @@
 //! 1. *Cut.* What is called after the failing answer is left out, and what was under way then counts
 //!    as unanswered: it may have taken effect, or not. That only allows more.
 //! 2. *Start later.* Where every explanation of what came before some return leads to one state,
-//!    with nothing under way placed, the operations before it are replaced by that state.
+//!    with nothing under way placed, the operations before it are replaced by that state. But all of
+//!    them must have returned before the failing operation was called: otherwise that one could have
+//!    taken effect among them if it had returned something else, and its possible results are asked for.
 //! 3. *Drop.* An operation is dropped only if the rest fails **whether or not it took effect**: with
 //!    it as an unanswered operation in the place of the answered one there is no explanation either.
 //!    (Operations dropped before stay in that question.) So an append that somebody saw is never
@@ -13,6 +15,7 @@
 //!    failing operation is still the first to fail, could still have returned what it could before,
 //!    and if what it returned was right at an earlier time, it still was.
 
+use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
 
 use super::model::Model;
@@ -24,9 +27,11 @@ use super::search::{Bounds, Outcome, search, survey};
 const OPERATIONS_MAX: usize = 120;
 /// If more operations than this are left, a later start is tried.
 const SHOWN_MAX: usize = 16;
-/// So many results are tried when it comes to what the failing operation could have returned.
+/// So many results are remembered when it comes to what the failing operation could have returned.
 const ANSWERS_MAX: usize = 16;
-/// Configurations for one question; a question that needs more counts as a no.
+/// So many results are tried for that; most that lie far back are impossible, and need not be remembered.
+const ANSWERS_TRIED_MAX: usize = 256;
+/// Configurations for one question. One that needs more has no answer, and nothing is dropped then.
 const CONFIGURATIONS_PER_TRIAL: u64 = 3_000;
 /// Configurations for all questions about one start.
 const CONFIGURATIONS_FOR_TRIALS: u64 = 60_000;
@@ -52,6 +57,8 @@ pub(super) struct Reduced<M: Model> {
     pub(super) order: Vec<usize>,
     /// What the failing item could have returned, within a bound.
     pub(super) possible: Vec<M::Result>,
+    /// Whether it is known that it could have returned nothing else.
+    pub(super) possible_is_all: bool,
 }
 
 /// Bounds of a search that no clock decides, so that a reduction is the same on every machine.
@@ -83,7 +90,14 @@ pub(super) fn reduce<'a, M: Model>(
     // From the beginning if that can be shown in few operations; else from a later start.
     let mut best: Option<Reduced<M>> = None;
     let mut latest = None;
-    let starts = std::iter::once((0, model.init())).chain(seen.waypoints);
+    let cut_returns = returns(&cut.items);
+    let called = cut.items[failing].called;
+    let is_before_call = |&(start, _): &(usize, M::State)| {
+        let last = start.checked_sub(1).map(|last| cut_returns[last]);
+        last.is_none_or(|last| cut.items[last].returned.is_some_and(|at| at < called))
+    };
+    let waypoints = seen.waypoints.into_iter().filter(is_before_call);
+    let starts = std::iter::once((0, model.init())).chain(waypoints);
     let mut starts = starts.collect::<Vec<_>>().into_iter().peekable();
     for length_max in [OPERATIONS_MAX, OPERATIONS_MAX / 4, SHOWN_MAX, 0] {
         // The earliest start that leaves so few operations, or the latest there is.
@@ -130,6 +144,7 @@ fn reduce_from<'a, M: Model>(
         kept,
         ghosts: Vec::new(),
         answers: Vec::new(),
+        answers_are_all: true,
         stale: false,
         configurations: 0,
     };
@@ -137,7 +152,9 @@ fn reduce_from<'a, M: Model>(
     let whole = reduction.kept.len();
     reduction.drop_what_can_be();
     let order = reduction.explanation(&reduction.kept)?;
-    let Reduction { initial, kept, answers, .. } = reduction;
+    let Reduction { initial, kept, answers, answers_are_all, .. } = reduction;
+    let is_known = |(_, could): &(M::Result, Option<bool>)| could.is_some();
+    let possible_is_all = answers_are_all && answers.iter().all(is_known);
     let (unanswered, returned): (Vec<usize>, Vec<usize>) =
         kept.iter().copied().partition(|&item| cut.items[item].returned.is_none());
     let answers_open =
@@ -152,9 +169,10 @@ fn reduce_from<'a, M: Model>(
         order: cut.before(order),
         possible: answers
             .into_iter()
-            .filter(|(_, could)| *could)
+            .filter(|(_, could)| *could == Some(true))
             .map(|(result, _)| result)
             .collect(),
+        possible_is_all,
     })
 }
 
@@ -166,8 +184,10 @@ struct Reduction<'r, 'a, M: Model> {
     kept: Vec<usize>,
     // Dropped operations that may have changed the state.
     ghosts: Vec<usize>,
-    // What the failing operation returns in some state, and whether it could have.
-    answers: Vec<(M::Result, bool)>,
+    // What the failing operation returns in some state, and whether it could have, if that is known.
+    answers: Vec<(M::Result, Option<bool>)>,
+    // Whether there is no other result that it returns in some state.
+    answers_are_all: bool,
     stale: bool,
     configurations: u64,
 }
@@ -240,9 +260,11 @@ impl<'a, M: Model> Reduction<'_, 'a, M> {
     fn explanation(&self, kept: &[usize]) -> Option<Vec<usize>> {
         let never = AtomicU64::new(u64::MAX);
         let mut items = self.select(kept);
-        for (item, &number) in items.iter_mut().zip(kept) {
-            if number == self.failing {
-                (item.result, item.returned) = (None, None);
+        if let Some(failing) = kept.iter().position(|&number| number == self.failing) {
+            items[failing].result = None;
+            // Where its client went on at the instant of its return, it must come before what follows.
+            if items.iter().all(|item| item.after != Some(failing)) {
+                items[failing].returned = None;
             }
         }
         let bounds = bounds(CONFIGURATIONS_PER_TRIAL, &never);
@@ -254,15 +276,20 @@ impl<'a, M: Model> Reduction<'_, 'a, M> {
         }
     }
 
-    /// Whether there is an explanation if the failing operation had returned this.
-    fn could_return(&mut self, kept: &[usize], result: &M::Result) -> bool {
+    /// Whether there is an explanation if the failing operation had returned this. `None` when the
+    /// question needs more than it may.
+    fn could_return(&mut self, kept: &[usize], result: &M::Result) -> Option<bool> {
         let mut items = self.select(kept);
         for (item, &number) in items.iter_mut().zip(kept) {
             if number == self.failing {
                 item.result = Some(result);
             }
         }
-        matches!(self.search(&items), Outcome::Linearizable(_))
+        match self.search(&items) {
+            Outcome::Linearizable(_) => Some(true),
+            Outcome::Violation { .. } => Some(false),
+            Outcome::Overtaken | Outcome::Unknown(_) => None,
+        }
     }
 
     /// Whether the failing result is right at some earlier time: it is stale, and not just wrong.
@@ -279,17 +306,29 @@ impl<'a, M: Model> Reduction<'_, 'a, M> {
     /// Finds out what the failing operation could have returned, of what it does in these states.
     fn find_answers(&mut self, states: &[M::State]) {
         let kept = self.kept.clone();
+        let mut tried: HashSet<M::Result> = HashSet::new();
         // The states met last are those near the failure.
         for state in states.iter().rev() {
             let result = self.model.step(&mut state.clone(), self.items[self.failing].command);
-            if self.answers.iter().any(|(known, _)| *known == result) {
+            if tried.contains(&result) {
                 continue;
             }
-            if self.answers.len() == ANSWERS_MAX {
+            // Half of what may be asked is for dropping operations.
+            let is_dear = self.configurations > CONFIGURATIONS_FOR_TRIALS / 2;
+            let is_more = self.answers.len() >= ANSWERS_MAX;
+            if tried.len() == ANSWERS_TRIED_MAX || (is_more && is_dear) {
+                self.answers_are_all = false;
                 break;
             }
-            let could = self.could_return(&kept, &result);
-            self.answers.push((result, could));
+            tried.insert(result.clone());
+            match self.could_return(&kept, &result) {
+                Some(false) if is_more => {}
+                _ if is_more => {
+                    self.answers_are_all = false;
+                    break;
+                }
+                could => self.answers.push((result, could)),
+            }
         }
         self.stale = self.is_stale(&kept);
     }
@@ -301,7 +340,10 @@ impl<'a, M: Model> Reduction<'_, 'a, M> {
             return false;
         }
         let answers = std::mem::take(&mut self.answers);
-        let same = answers.iter().all(|(result, could)| self.could_return(kept, result) == *could);
+        // Of what is not known, nothing is told.
+        let same = answers
+            .iter()
+            .all(|(result, could)| could.is_none() || self.could_return(kept, result) == *could);
         self.answers = answers;
         same
     }

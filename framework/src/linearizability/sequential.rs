@@ -44,10 +44,7 @@ pub(super) fn search<M: Model>(
     let mut results = Interner::new();
     let mut by_client: BTreeMap<Address, Vec<Step>> = BTreeMap::new();
     let mut in_order = members.to_vec();
-    in_order.sort_by_key(|&number| {
-        let operation = &history.operations()[number];
-        (operation.called, operation.returned.unwrap_or(u64::MAX))
-    });
+    history.sort_by_client(&mut in_order);
     for number in in_order {
         let operation = &history.operations()[number];
         let result = operation.result.as_ref();

@@ -470,7 +470,7 @@ impl<'s> Engine<'s> {
                 Outcome::Violated(Box::new(Found {
                     property: watch.name().to_owned(),
                     broken: broken_run(Some(watch), &row).cloned(),
-                    also_broken: self.also_broken(&row, None),
+                    also_violated: self.also_violated(&row, None),
                     state: self.state_of(&row, path),
                 }))
             }
@@ -478,14 +478,14 @@ impl<'s> Engine<'s> {
                 Outcome::Violated(Box::new(Found {
                     property: self.checks.name(index).to_owned(),
                     broken: Some(broken),
-                    also_broken: self.also_broken(&row, Some(index)),
+                    also_violated: self.also_violated(&row, Some(index)),
                     state: self.state_of(&row, path),
                 }))
             }
             Ending::Row(row, Verdict::Goal(index)) => Outcome::GoalFound(Box::new(Found {
                 property: self.checks.name(index).to_owned(),
                 broken: None,
-                also_broken: Vec::new(),
+                also_violated: Vec::new(),
                 state: self.state_of(&row, path),
             })),
             Ending::Row(_, Verdict::Open | Verdict::Pruned) => {
@@ -495,7 +495,7 @@ impl<'s> Engine<'s> {
     }
 
     /// The violations of other invariants than this one in a row.
-    fn also_broken(&self, row: &[u32], reported: Option<usize>) -> Vec<Violation> {
+    fn also_violated(&self, row: &[u32], reported: Option<usize>) -> Vec<Violation> {
         let broken = self.checks.broken(&self.sites, &self.switches, self.nodes(row));
         let others = broken.into_iter().filter(|&(index, _)| Some(index) != reported);
         others

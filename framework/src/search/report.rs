@@ -60,7 +60,7 @@ pub struct Found {
     /// Why it does not hold; for a goal, nothing.
     pub broken: Option<Broken>,
     /// The other invariants that do not hold in this state, in the order in which they were given.
-    pub also_broken: Vec<Violation>,
+    pub also_violated: Vec<Violation>,
     /// The state, and the path to it.
     pub state: State,
 }

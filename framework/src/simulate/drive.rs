@@ -91,7 +91,10 @@ impl Simulation {
                 }
                 Next::Check => {
                     let property = self.property().clone();
-                    if let Some(recording) = &mut recording {
+                    // A trace ends with the check that decides.
+                    if let Some(recording) = &mut recording
+                        && !self.is_broken()
+                    {
                         recording.happenings(self, host);
                         let what = What::Check { property: property.name().to_owned() };
                         recording.recorder.event(TraceEvent::new(Some(self.now_ns), what));

@@ -19,6 +19,7 @@ mod queue;
 mod replay;
 mod scenario;
 mod simulation;
+mod validate;
 mod view;
 
 pub use drive::{HandlerTime, HandlerTimes, Options, Origin};
@@ -30,3 +31,4 @@ pub use outcome::{Outcome, RunFailure, Verdict};
 pub use replay::replay;
 pub use scenario::{Intervention, NodeSpec, Scenario};
 pub use simulation::{Next, Simulation};
+pub use validate::ScenarioError;

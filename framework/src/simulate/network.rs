@@ -189,6 +189,12 @@ impl Network {
         self
     }
 
+    /// The names that it has settings for.
+    pub(super) fn names(&self) -> impl Iterator<Item = Address> {
+        let links = self.links.keys().flat_map(|&(from, to)| [from, to]);
+        self.senders.keys().chain(self.receivers.keys()).copied().chain(links)
+    }
+
     /// No message takes less.
     pub(super) fn shortest_latency_ns(&self) -> u64 {
         let some = self.senders.values().chain(self.receivers.values()).chain(self.links.values());

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::validate::ScenarioError;
 use crate::Address;
 use crate::property::Violation;
 use crate::worker::NodeFailure;
@@ -9,8 +10,11 @@ use crate::worker::NodeFailure;
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// Whether the run was as it should be.
+    /// Whether the run was as it should be. Of several properties that do not hold at the end, it is the
+    /// first that says so.
     pub verdict: Verdict,
+    /// What else was violated at the end of the run, in the order of the properties.
+    pub also_violated: Vec<Violation>,
     /// A fingerprint of everything that happened. Two runs of one scenario and seed that differ here
     /// are not deterministic.
     pub digest: u64,
@@ -50,6 +54,9 @@ pub enum Verdict {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunFailure {
+    /// The scenario makes no sense. No node was made, so this says nothing about the nodes' code.
+    #[error("the scenario makes no sense: {0}")]
+    Scenario(ScenarioError),
     /// A node's code failed.
     #[error("{node}'s {handler} {failure}")]
     Node {
@@ -83,6 +90,12 @@ pub enum RunFailure {
 }
 
 impl RunFailure {
+    /// Whether the mistake is the scenario's, so that the run says nothing about the nodes' code.
+    #[must_use]
+    pub fn is_of_scenario(&self) -> bool {
+        matches!(self, Self::Scenario(_))
+    }
+
     /// Whether the code ran into a `todo!()`: not wrong, just not written yet.
     #[must_use]
     pub fn is_not_implemented(&self) -> bool {

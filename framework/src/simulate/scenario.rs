@@ -61,6 +61,8 @@ impl fmt::Debug for NodeSpec {
 }
 
 /// Something that is done to a run from outside.
+///
+/// The nodes that it names must be there when it is done: see [`Scenario::validate`].
 #[derive(Clone, Debug)]
 pub enum Intervention {
     /// From now on, what `from` sends to `to` is lost, and so is what is on its way.
@@ -102,7 +104,7 @@ pub enum Intervention {
     },
     /// A node stops for good.
     Crash(Address),
-    /// A node starts.
+    /// A node starts, at an address that no node has or had.
     Start(NodeSpec),
     /// The network's conditions change.
     Conditions(Network),
@@ -321,8 +323,8 @@ impl Scenario {
         self
     }
 
-    /// Adds a property that must hold at the end. They are checked in order, and the first that fails
-    /// is reported.
+    /// Adds a property that must hold at the end. They are checked in order: the first that does not hold
+    /// is the run's verdict, and what else is violated is told beside it.
     #[must_use]
     pub fn check(mut self, property: Property) -> Self {
         self.checks.push(property);

@@ -54,6 +54,10 @@ pub struct Simulation {
     may_be_done: bool,
     pub(super) phase: Phase,
     verdict: Option<Verdict>,
+    /// While properties are checked at the end: what the first that did not hold came to.
+    broken_first: Option<Verdict>,
+    /// What was violated after that.
+    also_violated: Vec<Violation>,
     /// Room for [`Simulation::foresee`](Self::foresee), used again and again.
     pub(super) busy: Vec<bool>,
     /// When recording: what to tell the recorder.
@@ -128,7 +132,8 @@ pub(super) enum Happening {
 }
 
 impl Simulation {
-    /// A run of `scenario` with this seed.
+    /// A run of `scenario` with this seed. If the scenario makes no sense ([`Scenario::validate`]), the run is over
+    /// before it begins, with [`RunFailure::Scenario`].
     #[must_use]
     pub fn new(scenario: Scenario, seed: u64) -> Self {
         Self::with_script(scenario, seed, None)
@@ -164,11 +169,17 @@ impl Simulation {
             may_be_done: true,
             phase: Phase::Running,
             verdict: None,
+            broken_first: None,
+            also_violated: Vec::new(),
             busy: Vec::new(),
             notes: None,
             script,
             scenario,
         };
+        if let Err(error) = simulation.scenario.validate() {
+            simulation.fail(RunFailure::Scenario(error));
+            return simulation;
+        }
         if simulation.script.is_some() {
             simulation.queue.rank();
         }
@@ -246,7 +257,7 @@ impl Simulation {
             }
             if let Phase::Checking { next } = self.phase {
                 if next == self.scenario.checks.len() {
-                    self.verdict = Some(Verdict::Held);
+                    self.verdict = Some(self.broken_first.take().unwrap_or(Verdict::Held));
                 } else {
                     self.phase = Phase::Checking { next: next + 1 };
                     self.todo.push_back(Task::Check(Checked::AtTheEnd(next)));
@@ -565,20 +576,34 @@ impl Simulation {
 
     /// Says what came of [`Next::Check`].
     pub fn checked(&mut self, checked: Result<(), Broken>) {
+        let Err(broken) = checked else { return };
         let property = self.property().name().to_owned();
-        match checked {
-            Ok(()) => {}
-            Err(Broken::Violated { expected, seen }) => {
-                self.verdict = Some(Verdict::Violated(Violation { property, expected, seen }));
+        let verdict = match broken {
+            Broken::Violated { expected, seen } => {
+                Verdict::Violated(Violation { property, expected, seen })
             }
-            Err(Broken::Node(node, failure)) => {
+            Broken::Node(node, failure) => {
                 let handler = format!("state, looked at for \"{property}\",");
-                self.fail(RunFailure::Node { node, handler, failure });
+                Verdict::Failed(RunFailure::Node { node, handler, failure })
             }
-            Err(Broken::Undecided(reason)) => {
-                self.verdict = Some(Verdict::Undecided { property, reason });
-            }
+            Broken::Undecided(reason) => Verdict::Undecided { property, reason },
+        };
+        if matches!(self.task(), Task::Check(Checked::InTimeline(_))) {
+            // The run ends here; the properties of its end would be looked at too early.
+            self.verdict = Some(verdict);
+        } else if matches!(verdict, Verdict::Failed(_)) {
+            // The node must not be used again, and the next property might look at it.
+            self.verdict = Some(self.broken_first.take().unwrap_or(verdict));
+        } else if self.broken_first.is_none() {
+            self.broken_first = Some(verdict);
+        } else if let Verdict::Violated(violation) = verdict {
+            self.also_violated.push(violation);
         }
+    }
+
+    /// Whether a property is known not to hold at the end, though others are still to be looked at.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken_first.is_some()
     }
 
     /// Ends the run as failed.
@@ -896,6 +921,7 @@ impl Simulation {
     pub fn outcome(&self) -> Outcome {
         Outcome {
             verdict: self.verdict.clone().expect("the run is over"),
+            also_violated: self.also_violated.clone(),
             digest: self.digest.value(),
             steps: self.steps,
             time_ns: self.now_ns,

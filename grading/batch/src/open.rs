@@ -80,6 +80,10 @@ fn show(test: &TestReport, lab: &str, unit: &Path, out: &mut impl io::Write) -> 
     if let Some(reason) = &test.reason {
         writeln!(out, "{}", plain(reason))?;
     }
+    for also in &test.also_broken {
+        writeln!(out, "also broken: {}", plain(&also.property))?;
+        writeln!(out, "{}", plain(&also.reason))?;
+    }
     let sources = quoted(&unit.join("src").display().to_string());
     let mut commands = Vec::new();
     if let Some(seed) = test.shown_seed {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use faultlab::simulate::Scenario;
 use faultlab_harness::report::{
-    HandlerCost, PartReport, Report, SCHEMA, Status, TestReport, Timing, terminal, to_json,
-    to_junit,
+    AlsoBroken, HandlerCost, PartReport, Report, SCHEMA, Status, TestReport, Timing, terminal,
+    to_json, to_junit,
 };
 use faultlab_suites::{Part, Points, Suite, Test};
 
@@ -67,6 +67,7 @@ fn report() -> Report {
             failing_seeds: Vec::new(),
             property: None,
             reason: None,
+            also_broken: Vec::new(),
             shown_seed: None,
             excerpt: None,
             searches: Vec::new(),
@@ -192,4 +193,30 @@ fn colours_are_only_in_what_a_terminal_sees() {
     assert!(text.contains('\u{1b}'));
     assert!(!to_json(&report).contains("\\u001b"));
     assert!(!to_junit(&report).contains('\u{1b}'));
+}
+
+#[test]
+fn what_else_is_broken_stands_after_what_broke() {
+    let mut report = report();
+    let before = to_json(&report);
+    let failed = &mut report.tests[2];
+    failed.also_broken = vec![AlsoBroken {
+        property: "messages are <small>".to_owned(),
+        reason: "expected messages of at most 9 bytes, but one had 12".to_owned(),
+    }];
+    let shown = plain(&terminal::failure(failed, None, false));
+    let places =
+        ["results are right", "it returned 4", "messages are <small>", "one had 12", "seeds 7"]
+            .map(|text| shown.find(text).unwrap_or_else(|| panic!("{text} is not in\n{shown}")));
+    assert!(places.is_sorted(), "{shown}");
+    let junit = to_junit(&report);
+    assert!(
+        junit.contains("also broken: messages are &lt;small&gt;: expected messages"),
+        "{junit}"
+    );
+    let json = to_json(&report);
+    assert_eq!(serde_json::from_str::<Report>(&json).expect("it is a report"), report);
+    assert!(json.contains("also_broken") && !before.contains("also_broken"));
+    // A report that was written before there was such a field is read, too.
+    serde_json::from_str::<Report>(&before).expect("it is a report");
 }

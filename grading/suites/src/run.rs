@@ -81,3 +81,23 @@ fn record(recorder: &mut dyn Recorder, trace: Trace) {
         recorder.ending(&ending);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every name in every scenario is that of a node which is there then.
+    #[test]
+    fn all_scenarios_make_sense() {
+        for suite in crate::all() {
+            for test in suite.tests() {
+                for seed in 0..50 {
+                    let Some(scenario) = scenario_of(test, seed) else { continue };
+                    if let Err(error) = scenario.validate() {
+                        panic!("{} {}, seed {seed}: {error}", suite.lab(), test.number());
+                    }
+                }
+            }
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use faultlab::property::Violation;
 use faultlab::random::mix;
 use faultlab::search::{Failed, Hint, Limit, Outcome as Ended, Report, State};
-use faultlab::simulate::{Origin, Outcome, RunFailure, Verdict};
+use faultlab::simulate::{Origin, Outcome, RunFailure, ScenarioError, Verdict};
 use faultlab::trace::Trace;
 use faultlab::worker::pure::StepFailure;
 use serde::{Deserialize, Serialize};
@@ -72,6 +72,7 @@ pub(crate) fn run_searches(
     let mut run = Running { searches: Vec::new(), trace: None, digest: seed, steps: 0 };
     let mut found: Option<State> = None;
     let mut verdict = Verdict::Held;
+    let mut also_violated = Vec::new();
     for stage in plan.stages {
         let search = match stage.search {
             StageSearch::Given(search) => *search,
@@ -102,6 +103,9 @@ pub(crate) fn run_searches(
         run.note(&stage.title, &report);
         verdict = judge(&stage.title, stage.needs, &report);
         if !verdict.held() {
+            if let Ended::Violated(found) = report.outcome {
+                also_violated = found.also_violated;
+            }
             break;
         }
         // The way to a goal is no counterexample.
@@ -112,6 +116,7 @@ pub(crate) fn run_searches(
     }
     let outcome = Outcome {
         verdict,
+        also_violated,
         digest: run.digest,
         steps: run.steps,
         time_ns: 0,
@@ -236,10 +241,9 @@ fn judge(title: &str, needs: Needs, report: &Report) -> Verdict {
             Ended::LimitReached(Limit::Depth(_) | Limit::States(_) | Limit::Probes(_)),
             Needs::NothingBadWithinBounds,
         ) => Verdict::Held,
-        (Ended::CannotStart(reason), _) => Verdict::Undecided {
-            property: title.to_owned(),
-            reason: format!("the search could not be made: {reason}"),
-        },
+        (Ended::CannotStart(reason), _) => {
+            Verdict::Failed(RunFailure::Scenario(ScenarioError::Search { reason: reason.clone() }))
+        }
         (Ended::LimitReached(Limit::CommandsAtOnce { client, commands }), _) => {
             Verdict::Undecided {
                 property: title.to_owned(),

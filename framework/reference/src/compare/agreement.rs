@@ -8,7 +8,7 @@ use faultlab::worker::Submission;
 use crate::automaton::Automaton;
 use crate::claim::{Claims, Verdict};
 use crate::explorer::{End, Exploration};
-use crate::terms::{check_also_broken, check_path};
+use crate::terms::{check_also_violated, check_path};
 use crate::world::{GlobalOf, Plain, World};
 
 /// What a comparison that found no difference has seen.
@@ -131,7 +131,7 @@ impl<N: Plain, A: Automaton> Question<'_, N, A> {
                 }
                 let (world, start, claims) = (self.world, self.start, self.claims);
                 let checked = check_path(world, start, claims, path, (&verdict, found))
-                    .and_then(|last| check_also_broken(world, &last, claims, found));
+                    .and_then(|last| check_also_violated(world, &last, claims, found));
                 return checked.or_else(|wrong| differs(&wrong));
             }
             _ => return differs("another outcome"),

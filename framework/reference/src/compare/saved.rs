@@ -13,7 +13,7 @@ use super::agreement::Seen;
 use crate::claim::{Claims, RUN, Role, Verdict};
 use crate::explorer::{Bounds, End, explore};
 use crate::protocol::{Case, Size};
-use crate::terms::{check_also_broken, check_path};
+use crate::terms::{check_also_violated, check_path};
 
 /// Searches and probes what a seed draws, and compares what comes back of what is found.
 pub(super) fn compare(seed: u64) -> Result<Seen, String> {
@@ -87,7 +87,7 @@ fn is_short(case: &Case, outcome: &Outcome, depth_max: usize) -> Result<usize, S
     let world = Case { automaton, ..case.clone() }.world();
     let start = world.start().map_err(|_| "too many commands at the start".to_owned())?;
     let checked = check_path(&world, &start, &claims, path, (&verdict, found))
-        .and_then(|last| check_also_broken(&world, &last, &case.claims, found));
+        .and_then(|last| check_also_violated(&world, &last, &case.claims, found));
     if let Err(why) = checked {
         return wrong(&why);
     }

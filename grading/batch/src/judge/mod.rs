@@ -271,6 +271,7 @@ fn not_run(spec: &Spec, test: &Test, status: Status, reason: &str) -> TestReport
         failing_seeds: Vec::new(),
         property: None,
         reason: Some(reason.to_owned()),
+        also_broken: Vec::new(),
         shown_seed: None,
         excerpt: None,
         searches: Vec::new(),

@@ -249,6 +249,14 @@ fn run_once(
     screen.print(&terminal::advice(&report, again.as_deref()));
     last.write(&report);
     write_documents(args, &report)?;
+    for (number, trouble) in &result.troubles {
+        complain(&format!(
+            "test {number}: {trouble}. This is not the submission's fault, and the points of this test say nothing"
+        ));
+    }
+    if !result.troubles.is_empty() {
+        return Ok(BROKEN);
+    }
     let all = report.points_earned == report.points_possible && !result.interrupted;
     Ok(if all { ALL_POINTS } else { POINTS_LOST })
 }
@@ -346,6 +354,7 @@ fn report_of_compile_error(request: &Request<'_>, tests: &[&Test], error: &Compi
             failing_seeds: Vec::new(),
             property: Some(property::COMPILES.to_owned()),
             reason: Some("the submission does not compile".to_owned()),
+            also_broken: Vec::new(),
             shown_seed: None,
             excerpt: None,
             searches: Vec::new(),

@@ -5,7 +5,7 @@ use std::io;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
-use super::{Report, Status, TestReport};
+use super::{AlsoBroken, Report, Status, TestReport};
 
 /// The report as a JUnit document: a suite a part, a case a test.
 #[must_use]
@@ -56,8 +56,13 @@ fn case(xml: &mut Writer<Vec<u8>>, report: &Report, test: &TestReport) -> io::Re
     };
     let reason = readable(test.reason.as_deref().unwrap_or_default());
     let property = readable(test.property.as_deref().unwrap_or(test.status.as_str()));
+    let also: String = test
+        .also_broken
+        .iter()
+        .map(|AlsoBroken { property, reason }| format!("also broken: {property}: {reason}\n"))
+        .collect();
     let detail = readable(&format!(
-        "{reason}\n{} of {} points, {} of {} seeds passed\n{}\n",
+        "{reason}\n{also}{} of {} points, {} of {} seeds passed\n{}\n",
         test.points_earned,
         test.points_possible,
         test.seeds_passed,

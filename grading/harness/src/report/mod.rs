@@ -100,6 +100,9 @@ pub struct TestReport {
     pub property: Option<String>,
     /// How it broke, or what else went wrong; `None` when all seeds passed.
     pub reason: Option<String>,
+    /// What else is broken at the end of the run that is shown, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_broken: Vec<AlsoBroken>,
     /// The seed whose run `property`, `reason` and `excerpt` are about.
     pub shown_seed: Option<u64>,
     /// The end of that run, drawn as a diagram in plain text.
@@ -109,6 +112,15 @@ pub struct TestReport {
     pub searches: Vec<SearchSummary>,
     /// The command that runs this again: the run that is shown, or else the test.
     pub reproduce: String,
+}
+
+/// A property that is broken beside the one that a test failed by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlsoBroken {
+    /// Its name.
+    pub property: String,
+    /// How it broke.
+    pub reason: String,
 }
 
 /// What a test came to, in a word.

@@ -8,7 +8,7 @@ use super::columns::COLUMNS;
 use super::excerpt::indented;
 use super::paragraph::paragraph;
 use super::style::{BOLD, CYAN, DIM, GREEN, PLAIN, RED, Style, YELLOW, paint, status};
-use super::{Report, Status, TestReport};
+use super::{AlsoBroken, Report, Status, TestReport};
 
 /// The width of the column that says what a line is about.
 const STATUS_COLUMNS: usize = 12;
@@ -104,6 +104,10 @@ pub fn failure(test: &TestReport, drawn: Option<String>, verbose: bool) -> Strin
         note("broken", BOLD, property);
     }
     note("because", PLAIN, test.reason.as_deref().unwrap_or("nobody knows"));
+    for AlsoBroken { property, reason } in &test.also_broken {
+        note("also broken", BOLD, property);
+        note("because", PLAIN, reason);
+    }
     if test.seeds_planned > 1 {
         note("seeds", PLAIN, &seeds(test, verbose));
     }

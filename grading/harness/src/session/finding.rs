@@ -1,10 +1,11 @@
 //! Findings: what one seed's run says about a submission.
 
+use faultlab::property::Violation;
 use faultlab::simulate::{Outcome, RunFailure, Verdict};
 use faultlab::trace::{Trace, What};
 use faultlab::worker::NodeFailure;
 
-use crate::report::Status;
+use crate::report::{AlsoBroken, Status};
 use crate::supervisor::Loss;
 
 /// The names of the properties that every run must have, whatever its test asserts.
@@ -38,6 +39,8 @@ pub struct Finding {
     pub property: Option<String>,
     /// How, in the lab's terms.
     pub reason: String,
+    /// What else is broken in that run, in order.
+    pub also_broken: Vec<AlsoBroken>,
     /// Whether something went wrong on our side, so that this says nothing about the submission.
     pub is_trouble: bool,
 }
@@ -45,12 +48,18 @@ pub struct Finding {
 impl Finding {
     pub(super) fn new(status: Status, property: &str, reason: impl Into<String>) -> Self {
         let property = Some(property.to_owned());
-        Self { status, property, reason: reason.into(), is_trouble: false }
+        Self { property, ..Self::of_nothing(status, reason) }
     }
 
     /// A run that says nothing about the submission.
     fn of_nothing(status: Status, reason: impl Into<String>) -> Self {
-        Self { status, property: None, reason: reason.into(), is_trouble: false }
+        Self {
+            status,
+            property: None,
+            reason: reason.into(),
+            also_broken: Vec::new(),
+            is_trouble: false,
+        }
     }
 
     /// Something went wrong on our side.
@@ -61,18 +70,22 @@ impl Finding {
     /// What an outcome says; `None` when all is well.
     #[must_use]
     pub fn of_outcome(outcome: &Outcome) -> Option<Self> {
-        match &outcome.verdict {
-            Verdict::Held => None,
-            Verdict::Violated(violation) => Some(Self::new(
-                Status::Failed,
-                &violation.property,
-                format!("expected {}, but {}", violation.expected, violation.seen),
-            )),
-            Verdict::Undecided { property, reason } => {
-                Some(Self::new(Status::Inconclusive, property, format!("not decided: {reason}")))
+        let finding = match &outcome.verdict {
+            Verdict::Held => return None,
+            Verdict::Violated(violation) => {
+                Self::new(Status::Failed, &violation.property, reason_of(violation))
             }
-            Verdict::Failed(failure) => Some(Self::of_failure(failure)),
-        }
+            Verdict::Undecided { property, reason } => {
+                Self::new(Status::Inconclusive, property, format!("not decided: {reason}"))
+            }
+            Verdict::Failed(failure) => Self::of_failure(failure),
+        };
+        let also = |violation: &Violation| AlsoBroken {
+            property: violation.property.clone(),
+            reason: reason_of(violation),
+        };
+        let also_broken = outcome.also_violated.iter().map(also).collect();
+        Some(Self { also_broken, ..finding })
     }
 
     fn of_failure(failure: &RunFailure) -> Self {
@@ -81,6 +94,9 @@ impl Finding {
             return Self::of_nothing(Status::NotImplemented, reason);
         }
         let property = match failure {
+            RunFailure::Scenario(error) => {
+                return Self::trouble(format!("the test itself failed: its scenario: {error}"));
+            }
             RunFailure::Node { failure, .. } => match failure {
                 NodeFailure::Panicked { .. } => property::NO_PANIC,
                 NodeFailure::Codec { .. } => property::ENCODING,
@@ -118,6 +134,11 @@ impl Finding {
         let at = last.and_then(|event| event.time_ns).map(at).unwrap_or_default();
         Self::new(status, property, format!("{during} {what}{at}"))
     }
+}
+
+/// How a property broke.
+fn reason_of(violation: &Violation) -> String {
+    format!("expected {}, but {}", violation.expected, violation.seen)
 }
 
 /// What the runtime says on standard error when it has to end a process.

@@ -51,6 +51,16 @@ fn main() -> ExitCode {
     trials.push(Trial::test("all_faults_here_and_apart", || {
         all_faults_together_twice(&[], &[APART])
     }));
+    trials.push(Trial::test("all_broken_properties_are_told", || {
+        all_broken_properties_are_told(&[])
+    }));
+    trials.push(Trial::test("all_broken_properties_are_told (apart)", || {
+        all_broken_properties_are_told(&[APART])
+    }));
+    trials.push(Trial::test("a_mistaken_scenario_is_told", || a_mistaken_scenario_is_told(&[])));
+    trials.push(Trial::test("a_mistaken_scenario_is_told (apart)", || {
+        a_mistaken_scenario_is_told(&[APART])
+    }));
     trials.push(Trial::test("trouble_of_ours_is_told", || trouble_of_ours_is_told(&[])));
     trials
         .push(Trial::test("trouble_of_ours_is_told (apart)", || trouble_of_ours_is_told(&[APART])));
@@ -188,6 +198,29 @@ fn trouble_of_ours_is_told(arguments: &[&str]) -> Result<(), Failed> {
     check("the test", *number, toy::BROKEN)?;
     check("what it is", trouble.contains("the test itself failed"), true)?;
     check("why", trouble.contains("somebody forgot a case"), true)
+}
+
+/// The first property that is broken is the test's, and the others stand beside it.
+fn all_broken_properties_are_told(arguments: &[&str]) -> Result<(), Failed> {
+    let result = run(&[toy::SEVERAL], arguments, false);
+    let [test] = &result.tests[..] else { return Err("not one report".into()) };
+    check("the property", test.property.as_deref(), Some("results are right"))?;
+    let also: Vec<&str> = test.also_broken.iter().map(|also| also.property.as_str()).collect();
+    check("what else", also, vec!["no client gets a result"])?;
+    check("how", test.also_broken[0].reason.starts_with("expected no result, as no"), true)
+}
+
+/// A scenario that makes no sense is the test's mistake in every seed, and no trait of the submission.
+fn a_mistaken_scenario_is_told(arguments: &[&str]) -> Result<(), Failed> {
+    let result = run(&[toy::BEFORE, toy::MISTAKEN], arguments, false);
+    let statuses: Vec<Status> = result.tests.iter().map(|test| test.status).collect();
+    check("the reports", statuses, vec![Status::Passed, Status::Inconclusive])?;
+    let [(number, trouble)] = &result.troubles[..] else {
+        return Err(format!("not one trouble: {:?}", result.troubles).into());
+    };
+    check("the test", *number, toy::MISTAKEN)?;
+    check("what it is", trouble.contains("the test itself failed"), true)?;
+    check("why", trouble.contains("there is no node `server9` then"), true)
 }
 
 /// Where the parts come one after another, no run of the second is recorded when the first test has its report;

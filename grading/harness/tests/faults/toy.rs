@@ -5,8 +5,8 @@ use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use faultlab::property::{clients_done, results_ok};
-use faultlab::simulate::{NodeSpec, Scenario};
+use faultlab::property::{clients_done, none_decided, results_ok};
+use faultlab::simulate::{Intervention, NodeSpec, Scenario};
 use faultlab::worker::{Kind, Submission};
 use faultlab::workload::Workload;
 use faultlab::{Address, Client, Context, Node};
@@ -59,6 +59,10 @@ pub const BEFORE: TestNumber = TestNumber { part: 1, place: 1 };
 pub const AFTER: TestNumber = TestNumber { part: 3, place: 1 };
 /// A test that is broken itself, in the second of its seeds.
 pub const BROKEN: TestNumber = TestNumber { part: 3, place: 2 };
+/// A test whose scenario crashes a node that is not there.
+pub const MISTAKEN: TestNumber = TestNumber { part: 3, place: 3 };
+/// A test of which two properties are broken in every seed.
+pub const SEVERAL: TestNumber = TestNumber { part: 3, place: 4 };
 
 const fn fault(name: &'static str, place: u32, deed: Deed, property: &'static str) -> Fault {
     Fault {
@@ -180,10 +184,27 @@ pub fn suite() -> Suite {
             assert_ne!(seed.seed(), seed_of(1, BROKEN, 1), "somebody forgot a case");
             scenario(Deed::Nothing)
         });
+    let mistaken = Test::run(&MISTAKEN.to_string(), "Mistaken")
+        .asserts("every number comes back added up")
+        .points(2)
+        .scenario(|_| {
+            let crash = Intervention::Crash(Address::new("server9"));
+            scenario(Deed::Nothing).at(Duration::from_secs(1), crash)
+        });
+    let several = Test::run(&SEVERAL.to_string(), "Several")
+        .asserts("every number comes back added up")
+        .points(2)
+        .scenario(|_| scenario(Deed::WrongAnswer).check(none_decided()));
     Suite::new("toy", "Adding up")
         .part(Part::new(1, "Before").test(test("1.1".to_owned(), Deed::Nothing)))
         .part(Part::new(2, "Faults").tests(faults))
-        .part(Part::new(3, "After").test(test("3.1".to_owned(), Deed::Nothing)).test(broken))
+        .part(
+            Part::new(3, "After")
+                .test(test("3.1".to_owned(), Deed::Nothing))
+                .test(broken)
+                .test(mistaken)
+                .test(several),
+        )
 }
 
 fn scenario(deed: Deed) -> Scenario {

@@ -60,7 +60,7 @@ pub const EXACTLY_ONCE: &str = "every command takes effect exactly once";
 pub(super) fn exactly_once() -> Property {
     Property::new(EXACTLY_ONCE, |view| {
         let operations = operations(view)?;
-        let history = History::new(operations.clone())
+        let history = History::in_client_order(operations.clone())
             .map_err(|error| violated("one command of a client at a time", error.to_string()))?;
         let model = model();
         // Decided by counting, not by the clock. With a handful of clients a few thousand are enough.
@@ -262,9 +262,11 @@ fn operations(view: &dyn View) -> Result<Vec<Operation<KvCommand, KvResult>>, Br
                 command: codec::decode(&operation.command).map_err(unreadable)?,
                 result: result.map_err(unreadable)?,
                 // A client is given its next command at the moment in which it has a result, but
-                // after that.
+                // after that. A result that comes at the moment of the call comes after the call.
                 called: 2 * operation.call_ns + 1,
-                returned: operation.return_ns.map(|return_ns| 2 * return_ns),
+                returned: operation
+                    .return_ns
+                    .map(|return_ns| (2 * return_ns).max(2 * operation.call_ns + 1)),
             });
         }
     }

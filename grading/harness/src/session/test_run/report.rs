@@ -91,6 +91,7 @@ impl TestRun<'_> {
             seeds_passed: passed,
             failing_seeds: failing,
             property: finding.as_ref().and_then(|finding| finding.property.clone()),
+            also_broken: finding.as_ref().map(|one| one.also_broken.clone()).unwrap_or_default(),
             reason: finding.map(|finding| finding.reason),
             shown_seed,
             excerpt: trace
