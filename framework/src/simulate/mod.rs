@@ -14,6 +14,7 @@ mod log;
 mod network;
 mod outcome;
 mod participant;
+mod per_sender;
 mod pool;
 mod queue;
 mod replay;
