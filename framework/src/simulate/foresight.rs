@@ -24,6 +24,42 @@ pub(super) struct Foreseen<'a> {
     pub(super) command: Option<&'a [u8]>,
 }
 
+/// The nodes that have something to do before what is looked at.
+#[derive(Debug, Default)]
+pub(super) struct Busy {
+    /// By slot.
+    is_busy: Vec<bool>,
+    slots: Vec<usize>,
+    /// How many of them are clients that have not crashed and are not done.
+    clients_left: usize,
+}
+
+impl Busy {
+    /// Nobody of so many nodes is busy. Takes only as long as there are busy ones.
+    fn clear(&mut self, nodes: usize) {
+        for slot in self.slots.drain(..) {
+            self.is_busy[slot] = false;
+        }
+        self.is_busy.resize(nodes, false);
+        self.clients_left = 0;
+    }
+
+    /// Adds a node; says whether it is new.
+    fn add(&mut self, slot: usize, participants: &[Participant]) -> bool {
+        if std::mem::replace(&mut self.is_busy[slot], true) {
+            return false;
+        }
+        self.slots.push(slot);
+        self.clients_left += usize::from(participants[slot].is_left());
+        true
+    }
+
+    /// Whether every node is busy.
+    fn are_all(&self) -> bool {
+        self.slots.len() == self.is_busy.len()
+    }
+}
+
 impl Simulation {
     /// Tells of the next step of each node of which it is certain.
     ///
@@ -34,42 +70,44 @@ impl Simulation {
         if !self.triggers.is_empty() {
             return;
         }
-        // By slot: nodes that have something to do before what is looked at.
         let mut busy = std::mem::take(&mut self.busy);
-        busy.clear();
-        busy.resize(self.participants.len(), false);
+        busy.clear(self.participants.len());
         self.look_ahead(&mut busy, take);
         self.busy = busy;
     }
 
-    fn look_ahead(&mut self, busy: &mut [bool], take: &mut dyn FnMut(Foreseen<'_>)) {
+    fn look_ahead(&mut self, busy: &mut Busy, take: &mut dyn FnMut(Foreseen<'_>)) {
         for task in self.current.iter().chain(&self.todo) {
             match *task {
                 Task::Make { slot }
                 | Task::Init { slot }
                 | Task::Fire { slot, .. }
-                | Task::Command { slot } => busy[slot] = true,
-                Task::Handle(message) => busy[message.to] = true,
+                | Task::Command { slot } => {
+                    busy.add(slot, &self.participants);
+                }
+                Task::Handle(message) => {
+                    busy.add(message.to, &self.participants);
+                }
                 Task::Intervene { .. } | Task::Check(_) => return,
             }
         }
         let horizon_ns = self.now_ns.saturating_add(self.network.shortest_latency_ns());
         let by_ns = horizon_ns.min(self.deadline_ns());
         for (at_ns, planned) in self.queue.next_planned(LOOKED_AT_MAX) {
-            if at_ns > by_ns || busy.iter().all(|&is_busy| is_busy) || self.may_end(busy) {
+            if at_ns > by_ns || busy.are_all() || self.may_end(busy) {
                 return;
             }
             let slot = match planned {
                 Planned::Over | Planned::Intervention { .. } => return,
                 Planned::NextCommand { slot } => {
-                    busy[slot] = true;
+                    busy.add(slot, &self.participants);
                     continue;
                 }
                 Planned::Arrival(message) if self.would_pass(message) => message.to,
                 Planned::Fire { slot, .. } if !self.participants[slot].crashed => slot,
                 Planned::Arrival(_) | Planned::Fire { .. } => continue,
             };
-            if std::mem::replace(&mut busy[slot], true) {
+            if !busy.add(slot, &self.participants) {
                 continue;
             }
             match planned {
@@ -104,11 +142,8 @@ impl Simulation {
 impl Simulation {
     /// Whether the run may come to its end by what the busy nodes do: all clients may be done then. (One
     /// step can be enough for many commands, if the client knows the answers.)
-    fn may_end(&self, busy: &[bool]) -> bool {
+    fn may_end(&self, busy: &Busy) -> bool {
         let awaits = self.scenario.until_done && self.phase == Phase::Running;
-        let is_left = |(node, busy): (&Participant, &bool)| {
-            !busy && !node.crashed && node.client.as_ref().is_some_and(|client| !client.is_done())
-        };
-        awaits && !self.participants.iter().zip(busy).any(is_left)
+        awaits && busy.clients_left == self.clients_left
     }
 }

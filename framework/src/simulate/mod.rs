@@ -2,8 +2,10 @@
 //!
 //! A [`Scenario`] says who takes part, what the network does, what happens to it and when, and what
 //! must hold. A [`Simulation`] of it jumps from event to event, so thirty virtual seconds cost
-//! milliseconds, and the same seed gives the same run, byte for byte, on every machine.
+//! milliseconds, and the same seed gives the same run, byte for byte, on every machine. [`check`] runs several
+//! seeds, and notices when nodes do not do the same again.
 
+mod check;
 mod digest;
 mod drive;
 mod foresight;
@@ -14,6 +16,7 @@ mod log;
 mod network;
 mod outcome;
 mod participant;
+mod per_sender;
 mod pool;
 mod queue;
 mod replay;
@@ -22,6 +25,7 @@ mod simulation;
 mod validate;
 mod view;
 
+pub use check::{Irreproducible, check, run_twice};
 pub use drive::{HandlerTime, HandlerTimes, Options, Origin};
 pub use limits::Limits;
 pub use lockstep::{Ended, Keep, lockstep};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::network::ns;
+use super::per_sender::PerSender;
 use super::scenario::NodeSpec;
 use crate::Address;
 use crate::history::Operation;
@@ -14,24 +15,35 @@ pub(super) struct Participant {
     pub(super) crashed: bool,
     pub(super) client: Option<ClientWorker>,
     /// The newest message handled so far from each slot: an older one is late.
-    newest_from: Vec<u64>,
+    newest_from: PerSender,
     /// On a network that keeps order: when the last message from each slot arrives, in nanoseconds.
-    last_arrival_ns: Vec<u64>,
+    last_arrival_ns: PerSender,
 }
 
 impl Participant {
     pub(super) fn new(spec: NodeSpec) -> Self {
         let client = spec.work.clone().map(ClientWorker::new);
-        Self { spec, crashed: false, client, newest_from: Vec::new(), last_arrival_ns: Vec::new() }
+        Self {
+            spec,
+            crashed: false,
+            client,
+            newest_from: PerSender::default(),
+            last_arrival_ns: PerSender::default(),
+        }
     }
 
     pub(super) fn address(&self) -> Address {
         self.spec.address
     }
 
+    /// Whether it is a client that is still to be given results.
+    pub(super) fn is_left(&self) -> bool {
+        !self.crashed && self.client.as_ref().is_some_and(|client| !client.is_done())
+    }
+
     /// Notes that a message was handled; returns whether one sent after it was handled before.
     pub(super) fn overtaken(&mut self, from: usize, id: u64) -> bool {
-        let newest = entry(&mut self.newest_from, from);
+        let newest = self.newest_from.entry(from);
         let overtaken = id < *newest;
         *newest = id.max(*newest);
         overtaken
@@ -39,16 +51,8 @@ impl Participant {
 
     /// When the last message from this slot arrives that has been sent so far.
     pub(super) fn last_arrival_ns(&mut self, from: usize) -> &mut u64 {
-        entry(&mut self.last_arrival_ns, from)
+        self.last_arrival_ns.entry(from)
     }
-}
-
-/// The number kept for a slot, 0 at first.
-fn entry(numbers: &mut Vec<u64>, slot: usize) -> &mut u64 {
-    if numbers.len() <= slot {
-        numbers.resize(slot + 1, 0);
-    }
-    &mut numbers[slot]
 }
 
 /// Drives a client in a closed loop: gives it a command, takes the result, gives it the next.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustc_hash::FxHashSet;
 use serde::Serialize;
 
 use super::limits::Limits;
@@ -194,6 +195,8 @@ pub(crate) enum When {
 pub struct Scenario {
     pub(crate) fault_model: FaultModel,
     pub(crate) nodes: Vec<NodeSpec>,
+    /// The addresses of the nodes. It is looked things up in, and never gone through.
+    taken: FxHashSet<Address>,
     pub(crate) network: Network,
     pub(crate) timeline: Vec<(When, Intervention)>,
     pub(crate) until_done: bool,
@@ -218,6 +221,7 @@ impl Scenario {
         Self {
             fault_model: FaultModel::default(),
             nodes: Vec::new(),
+            taken: FxHashSet::default(),
             network: Network::reliable(),
             timeline: Vec::new(),
             until_done: true,
@@ -243,8 +247,7 @@ impl Scenario {
     /// When there is one at that address already.
     #[must_use]
     pub fn node(mut self, node: NodeSpec) -> Self {
-        let taken = self.nodes.iter().any(|other| other.address == node.address);
-        assert!(!taken, "two nodes are called {}", node.address);
+        assert!(self.taken.insert(node.address), "two nodes are called {}", node.address);
         self.nodes.push(node);
         self
     }

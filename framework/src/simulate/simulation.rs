@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use rustc_hash::FxHashMap;
 
 use super::digest::Digest;
+use super::foresight::Busy;
 use super::links::Links;
 use super::network::{Arrivals, Network};
 use super::outcome::{Outcome, RunFailure, Verdict};
@@ -31,6 +32,10 @@ pub struct Simulation {
     pub(super) participants: Vec<Participant>,
     /// The slot of each address. It is looked things up in, and never gone through.
     slots: FxHashMap<Address, usize>,
+    /// The slot of the first client.
+    pub(super) first_client: Option<usize>,
+    /// How many clients have not crashed and are not done.
+    pub(super) clients_left: usize,
     pub(super) traffic: Traffic,
     pub(super) pool: Pool,
     pub(super) queue: Queue,
@@ -59,7 +64,7 @@ pub struct Simulation {
     /// What was violated after that.
     also_violated: Vec<Violation>,
     /// Room for [`Simulation::foresee`](Self::foresee), used again and again.
-    pub(super) busy: Vec<bool>,
+    pub(super) busy: Busy,
     /// When recording: what to tell the recorder.
     pub(super) notes: Option<Notes>,
     /// When following a saved run: what happened in it.
@@ -150,6 +155,8 @@ impl Simulation {
             now_ns: 0,
             participants: Vec::new(),
             slots: FxHashMap::default(),
+            first_client: None,
+            clients_left: 0,
             traffic: Traffic::default(),
             pool: Pool::default(),
             queue: Queue::default(),
@@ -171,7 +178,7 @@ impl Simulation {
             verdict: None,
             broken_first: None,
             also_violated: Vec::new(),
-            busy: Vec::new(),
+            busy: Busy::default(),
             notes: None,
             script,
             scenario,
@@ -238,7 +245,12 @@ impl Simulation {
     fn add(&mut self, spec: NodeSpec) -> usize {
         let slot = self.participants.len();
         self.slots.entry(spec.address).or_insert(slot);
-        self.participants.push(Participant::new(spec));
+        let participant = Participant::new(spec);
+        if participant.client.is_some() {
+            self.first_client.get_or_insert(slot);
+        }
+        self.clients_left += usize::from(participant.is_left());
+        self.participants.push(participant);
         slot
     }
 
@@ -437,10 +449,16 @@ impl Simulation {
 
     fn partition(&mut self, groups: &[Vec<Address>]) {
         let addresses = self.addresses();
+        let mut groups_of: FxHashMap<Address, Vec<usize>> = FxHashMap::default();
+        for (number, group) in groups.iter().enumerate() {
+            for &member in group {
+                groups_of.entry(member).or_default().push(number);
+            }
+        }
+        let of = |node: Address| groups_of.get(&node).map_or(&[][..], Vec::as_slice);
         for &from in &addresses {
             for &to in &addresses {
-                let together =
-                    groups.iter().any(|group| group.contains(&from) && group.contains(&to));
+                let together = of(from).iter().any(|group| of(to).contains(group));
                 if together {
                     let waiting = self.links.mend(from, to);
                     self.todo.extend(waiting.into_iter().map(Task::Handle));
@@ -453,6 +471,7 @@ impl Simulation {
 
     fn crash(&mut self, node: Address) {
         if let Some(slot) = self.slot_of(node) {
+            self.clients_left -= usize::from(self.participants[slot].is_left());
             self.participants[slot].crashed = true;
         }
         self.note(|| Happening::Crashed(node));
@@ -475,11 +494,8 @@ impl Simulation {
         self.may_be_done = false;
         self.scenario.until_done
             && self.timeline_left == 0
-            && self.participants.iter().any(|participant| participant.client.is_some())
-            && self.participants.iter().all(|participant| {
-                participant.crashed
-                    || participant.client.as_ref().is_none_or(|client| client.is_done())
-            })
+            && self.first_client.is_some()
+            && self.clients_left == 0
     }
 
     /// Gives a client its next command, now or when its rate allows.
@@ -876,7 +892,9 @@ impl Simulation {
         client.take(result, now_ns);
         self.moved_ns = now_ns;
         let answered = client.answered;
-        self.may_be_done |= client.is_done();
+        let is_done = client.is_done();
+        self.may_be_done |= is_done;
+        self.clients_left -= usize::from(is_done);
         self.digest.bytes(result);
         self.note(|| Happening::Returned { slot, result: result.to_vec() });
         self.plan_command(slot);

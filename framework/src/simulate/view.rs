@@ -24,9 +24,9 @@ impl<'a> SimulationView<'a> {
     }
 
     fn show(&self, show: impl Fn(&dyn crate::workload::ClientWork) -> String) -> String {
-        let mut workers =
-            self.simulation.participants.iter().filter_map(|node| node.client.as_ref());
-        workers.next().map(|worker| show(worker.work.as_ref())).unwrap_or_default()
+        let first = self.simulation.first_client;
+        let worker = first.and_then(|slot| self.simulation.participants[slot].client.as_ref());
+        worker.map(|worker| show(worker.work.as_ref())).unwrap_or_default()
     }
 }
 

@@ -9,6 +9,7 @@
 //! bytes, so it survives changes to a student's types where the run itself does.
 
 pub mod causality;
+mod compare;
 mod event;
 pub mod file;
 pub mod html;
@@ -16,6 +17,7 @@ mod recorder;
 pub mod replay;
 pub mod show;
 
+pub use compare::{Divergence, Divergent};
 pub use event::{Copy, Fate, MessageId, SentMessage, SetTimer, TimerId, TraceEvent, What};
 pub use recorder::{Journal, Recorder, Sink};
 

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use crate::trace::show::text::safe;
-use crate::trace::show::words::duration;
-use crate::trace::{SentMessage, SetTimer, Trace, TraceEvent, What};
+use crate::trace::compare::{Aspect, first_difference, sent_text, short, timer_text};
+use crate::trace::{Trace, TraceEvent, What};
 
-/// The longest text of a message, command or result that is shown whole, in characters.
-const CHARACTERS_MAX: usize = 100;
+/// What is compared. States are not: a field may have been added to one, and what matters of it shows in what
+/// the node does.
+const ASPECTS: [Aspect; 4] = [Aspect::What, Aspect::Sent, Aspect::Timers, Aspect::Failure];
 
 /// The first difference between a saved run and the same run now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,54 +28,47 @@ impl fmt::Display for Difference {
 }
 
 impl Difference {
-    /// Compares what happened and what nodes did, by their texts. States are not compared: a field may have been
-    /// added to one, and what matters of it shows in what the node does.
+    /// Compares what happened and what nodes did, by their texts.
     pub(super) fn between(then: &Trace, now: &Trace) -> Option<Self> {
-        let count = then.events.len().max(now.events.len());
-        (0..count).find_map(|index| {
-            let (then, now) = match (then.events.get(index), now.events.get(index)) {
-                (Some(then), Some(now)) => in_event(then, now)?,
-                (Some(then), None) => (words(&then.what), "the run ends before it".to_owned()),
-                (None, Some(now)) => ("the run had ended".to_owned(), words(&now.what)),
-                (None, None) => return None,
-            };
-            Some(Self { event: index, then, now })
-        })
+        let (event, aspect) = first_difference(then, now, &ASPECTS)?;
+        let (then, now) = match (then.events.get(event), now.events.get(event), aspect) {
+            (Some(then), Some(now), Some(aspect)) => in_event(then, now, aspect),
+            (Some(then), _, _) => (words(&then.what), "the run ends before it".to_owned()),
+            (None, Some(now), _) => ("the run had ended".to_owned(), words(&now.what)),
+            (None, None, _) => return None,
+        };
+        Some(Self { event, then, now })
     }
 }
 
 /// What is different in two events, then and now.
-fn in_event(then: &TraceEvent, now: &TraceEvent) -> Option<(String, String)> {
-    if without_id(&then.what) != without_id(&now.what) {
-        return Some((words(&then.what), words(&now.what)));
-    }
+fn in_event(then: &TraceEvent, now: &TraceEvent, aspect: Aspect) -> (String, String) {
     let node = then.what.node().map(|node| node.to_string()).unwrap_or_default();
     let did = |text: Option<String>, verb: &str, nothing: &str| match text {
         Some(text) => format!("{verb} {text}"),
         None => nothing.to_owned(),
     };
-    let message = |sent: &SentMessage| format!("{} to {}", short(&sent.message), sent.to);
-    if let Some((then, now)) = first_other(&then.sent, &now.sent, message) {
-        let then = did(then, "sent", "sent nothing more");
-        return Some((format!("{node} {then}"), did(now, "it sends", "it sends nothing more")));
+    match aspect {
+        Aspect::Sent => {
+            let (then, now) = first_other(&then.sent, &now.sent, sent_text);
+            let then = did(then, "sent", "sent nothing more");
+            (format!("{node} {then}"), did(now, "it sends", "it sends nothing more"))
+        }
+        Aspect::Timers => {
+            let (then, now) = first_other(&then.timers, &now.timers, timer_text);
+            let then = did(then, "set the timer", "set no other timer");
+            (format!("{node} {then}"), did(now, "it sets", "it sets none"))
+        }
+        Aspect::Failure => {
+            let failed = |event: &TraceEvent, verb: &str, not: &str| match &event.failure {
+                Some(failure) => format!("{verb}: {failure}"),
+                None => not.to_owned(),
+            };
+            let before = format!("{node} {}", failed(then, "failed", "did not fail"));
+            (before, format!("it {}", failed(now, "fails", "does not")))
+        }
+        _ => (words(&then.what), words(&now.what)),
     }
-    let timer = |set: &SetTimer| {
-        let (timer, min, max) = (short(&set.timer), duration(set.min_ns), duration(set.max_ns));
-        if min == max { format!("{timer} in {min}") } else { format!("{timer} in {min} to {max}") }
-    };
-    if let Some((then, now)) = first_other(&then.timers, &now.timers, timer) {
-        let then = did(then, "set the timer", "set no other timer");
-        return Some((format!("{node} {then}"), did(now, "it sets", "it sets none")));
-    }
-    if then.failure != now.failure {
-        let failed = |event: &TraceEvent, verb: &str, not: &str| match &event.failure {
-            Some(failure) => format!("{verb}: {failure}"),
-            None => not.to_owned(),
-        };
-        let before = format!("{node} {}", failed(then, "failed", "did not fail"));
-        return Some((before, format!("it {}", failed(now, "fails", "does not"))));
-    }
-    None
 }
 
 /// The first place in which two lists differ, in words.
@@ -83,31 +76,12 @@ fn first_other<T>(
     then: &[T],
     now: &[T],
     text: impl Fn(&T) -> String,
-) -> Option<(Option<String>, Option<String>)> {
+) -> (Option<String>, Option<String>) {
     let texts = |list: &[T], index| list.get(index).map(&text);
     (0..then.len().max(now.len()))
         .map(|index| (texts(then, index), texts(now, index)))
         .find(|(then, now)| then != now)
-}
-
-/// What happened, without the numbers that a run gives to messages and timers.
-fn without_id(what: &What) -> What {
-    let mut what = what.clone();
-    if let What::Deliver { id, .. } | What::Lose { id, .. } | What::Fire { id, .. } = &mut what {
-        *id = 0;
-    }
-    what
-}
-
-/// A node's text as it is shown: of a long one its start and its end, where long values differ.
-fn short(text: &str) -> String {
-    let text: Vec<char> = safe(text).chars().collect();
-    let part = |part: &[char]| part.iter().collect::<String>();
-    if text.len() <= CHARACTERS_MAX {
-        return part(&text);
-    }
-    let half = CHARACTERS_MAX / 2;
-    format!("{}…{}", part(&text[..half]), part(&text[text.len() - half..]))
+        .unwrap_or_default()
 }
 
 /// What happened, in words.

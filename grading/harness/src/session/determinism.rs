@@ -1,8 +1,8 @@
 //! Whether runs can be repeated: the same seed, in fresh processes and in used ones.
 
-use faultlab::trace::{Trace, TraceEvent, What};
+use faultlab::trace::{Divergence, Trace};
 
-use super::finding::{Finding, property, virtual_time};
+use super::finding::{Finding, property};
 use crate::report::Status;
 use crate::supervisor::Loss;
 
@@ -91,79 +91,11 @@ pub(super) fn finding(repetition: Repetition, seed: u64, parting: Option<&str>) 
 
 /// Where two recorded runs part, in words, and the first of them up to there.
 pub(super) fn parting(first: &Trace, second: &Trace) -> Option<(String, Trace)> {
-    let longest = first.events.len().max(second.events.len());
-    let index = (0..longest).find(|&index| first.events.get(index) != second.events.get(index))?;
-    let (left, right) = (first.events.get(index), second.events.get(index));
-    let what = match (left, right) {
-        (Some(left), Some(right)) if left.what == right.what && left.time_ns == right.time_ns => {
-            difference(left, right)
-        }
-        _ => format!("one goes on with {}, the other with {}", name(left), name(right)),
-    };
-    let time = left.or(right).and_then(|event| event.time_ns).map(virtual_time);
-    let at = time.map(|time| format!(" ({time})")).unwrap_or_default();
+    let divergence = Divergence::between(first, second)?;
     let mut upto = first.clone();
-    upto.events.truncate(index + 1);
+    upto.events.truncate(divergence.event + 1);
     upto.ending = None;
-    Some((format!("at event {}{at}: {what}", index + 1), upto))
-}
-
-/// How the same event went differently.
-fn difference(left: &TraceEvent, right: &TraceEvent) -> String {
-    let event = name(Some(left));
-    let texts = |event: &TraceEvent| {
-        let sent: Vec<String> =
-            event.sent.iter().map(|sent| format!("{} to {}", sent.message, sent.to)).collect();
-        let timers: Vec<String> = event.timers.iter().map(|timer| timer.timer.clone()).collect();
-        (sent.join(", "), timers.join(", "))
-    };
-    let ((sent, timers), (other_sent, other_timers)) = (texts(left), texts(right));
-    let pair = |what: &str, left: &str, right: &str| {
-        let or_nothing =
-            |text: &str| if text.is_empty() { "nothing".to_owned() } else { text.to_owned() };
-        format!(
-            "after {event}, one run {what} {}, the other {}",
-            or_nothing(left),
-            or_nothing(right)
-        )
-    };
-    if sent != other_sent {
-        pair("sends", &sent, &other_sent)
-    } else if timers != other_timers {
-        pair("sets", &timers, &other_timers)
-    } else if left.state != right.state {
-        let line = |event: &TraceEvent, other: &TraceEvent| {
-            let lines = |event: &TraceEvent| -> Vec<String> {
-                event
-                    .state
-                    .iter()
-                    .flat_map(|state| state.lines())
-                    .map(|line| line.trim().to_owned())
-                    .collect()
-            };
-            let other = lines(other);
-            lines(event).into_iter().find(|line| !other.contains(line)).unwrap_or_default()
-        };
-        pair("leaves the state with", &line(left, right), &line(right, left))
-    } else {
-        format!("after {event}, what was printed, logged or failed differs")
-    }
-}
-
-/// An event, in words.
-fn name(event: Option<&TraceEvent>) -> String {
-    let Some(event) = event else { return "nothing more".to_owned() };
-    match &event.what {
-        What::Start { node, .. } => format!("the start of {node}"),
-        What::Deliver { node, message, .. } => format!("{message} arriving at {node}"),
-        What::Lose { node, message, .. } => format!("{message} to {node} being lost"),
-        What::Fire { node, timer, .. } => format!("{node}'s timer {timer}"),
-        What::Command { node, command, .. } => format!("{node} being given {command}"),
-        What::Return { node, result, .. } => format!("{node} having {result}"),
-        What::Crash { node } => format!("the crash of {node}"),
-        What::Network { change } => change.clone(),
-        What::Check { property } => format!("the check of \"{property}\""),
-    }
+    Some((divergence.to_string(), upto))
 }
 
 #[cfg(test)]

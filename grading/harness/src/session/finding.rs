@@ -191,7 +191,7 @@ fn at(time_ns: u64) -> String {
 }
 
 /// Virtual time, in seconds to the microsecond.
-pub(super) fn virtual_time(time_ns: u64) -> String {
+fn virtual_time(time_ns: u64) -> String {
     format!("{}.{:06} s", time_ns / 1_000_000_000, time_ns % 1_000_000_000 / 1_000)
 }
 

@@ -1,0 +1,546 @@
+//! Where two runs part: the first event in which they differ, and how.
+//!
+//! Two runs of one scenario and seed must not differ at all; a [`Divergence`] says where they do. A saved run
+//! and the same run with changed code may ([`Difference`](super::replay::Difference)). Both look through the
+//! same aspects of an event, in the same order.
+
+use std::fmt;
+
+use super::show::text::safe;
+use super::show::words::duration;
+use super::{Fate, SentMessage, SetTimer, Trace, TraceEvent, What};
+use crate::Address;
+
+/// The longest text of a message, command or result that is shown whole, in characters.
+const CHARACTERS_MAX: usize = 100;
+
+/// What of an event can differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::trace) enum Aspect {
+    /// When it happens.
+    Time,
+    /// What happens. The numbers that a run gives to messages and timers do not count.
+    What,
+    /// What is sent, to whom, in which order.
+    Sent,
+    /// What the network does to it.
+    Fates,
+    /// Which timers are set, for how long, in which order.
+    Timers,
+    /// How the node fails.
+    Failure,
+    /// Lines that the node logs.
+    Logged,
+    /// What the node prints.
+    Printed,
+    /// The node's state afterwards. The order of its lines does not count: it is that of a map or a set, and
+    /// matters when something else shows it.
+    State,
+}
+
+impl Aspect {
+    /// All, in the order of what says most.
+    const ALL: [Self; 9] = [
+        Self::Time,
+        Self::What,
+        Self::Sent,
+        Self::Timers,
+        Self::Failure,
+        Self::State,
+        Self::Logged,
+        Self::Printed,
+        Self::Fates,
+    ];
+
+    fn differs(self, first: &TraceEvent, second: &TraceEvent) -> bool {
+        let message = |sent: &SentMessage| (sent.to, sent.message.clone());
+        let timer = |set: &SetTimer| (set.timer.clone(), set.min_ns, set.max_ns);
+        match self {
+            Self::Time => first.time_ns != second.time_ns,
+            Self::What => without_id(&first.what) != without_id(&second.what),
+            Self::Sent => !first.sent.iter().map(message).eq(second.sent.iter().map(message)),
+            Self::Fates => {
+                let fate = |sent: &SentMessage| sent.fate;
+                !first.sent.iter().map(fate).eq(second.sent.iter().map(fate))
+            }
+            Self::Timers => !first.timers.iter().map(timer).eq(second.timers.iter().map(timer)),
+            Self::Failure => first.failure != second.failure,
+            Self::Logged => first.logged != second.logged,
+            Self::Printed => first.printed != second.printed,
+            Self::State => {
+                first.state != second.state && sorted_lines(first) != sorted_lines(second)
+            }
+        }
+    }
+}
+
+/// The first event in which two runs differ, and the first of these aspects in which it does. `None` for an
+/// aspect means that one of the runs has ended there.
+pub(in crate::trace) fn first_difference(
+    first: &Trace,
+    second: &Trace,
+    aspects: &[Aspect],
+) -> Option<(usize, Option<Aspect>)> {
+    let count = first.events.len().max(second.events.len());
+    (0..count).find_map(|index| match (first.events.get(index), second.events.get(index)) {
+        (Some(first), Some(second)) => {
+            let aspect = aspects.iter().find(|aspect| aspect.differs(first, second))?;
+            Some((index, Some(*aspect)))
+        }
+        _ => Some((index, None)),
+    })
+}
+
+/// Where two runs that should be the same part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Divergence {
+    /// The index of the event, the same in both traces.
+    pub event: usize,
+    /// When it happens, in nanoseconds; in a search, never.
+    pub time_ns: Option<u64>,
+    /// Whose event it is, if it is the same event in both runs and a node's.
+    pub node: Option<Address>,
+    /// The handler that it calls, as the trait names it: `on_message`.
+    pub handler: Option<&'static str>,
+    /// What happens in both runs, in words: `server1's on_message, given Ping from client1`.
+    pub what: String,
+    /// How the runs differ.
+    pub how: Divergent,
+}
+
+/// How two runs that should be the same differ first. Texts are those that the nodes' types print.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Divergent {
+    /// Different things happen, or one of the runs has ended.
+    Event {
+        /// What happens in the first run.
+        first: String,
+        /// What happens in the second.
+        second: String,
+    },
+    /// A handler sends other messages.
+    Sent {
+        /// What it sends in the first run from the first difference on.
+        first: Vec<String>,
+        /// What it sends in the second.
+        second: Vec<String>,
+    },
+    /// A handler sends the same messages in another order.
+    SendOrder {
+        /// The order in the first run.
+        first: Vec<String>,
+        /// The order in the second.
+        second: Vec<String>,
+    },
+    /// A handler sets other timers.
+    Timers {
+        /// Those of the first run from the first difference on.
+        first: Vec<String>,
+        /// Those of the second.
+        second: Vec<String>,
+    },
+    /// A handler sets the same timers in another order.
+    TimerOrder {
+        /// The order in the first run.
+        first: Vec<String>,
+        /// The order in the second.
+        second: Vec<String>,
+    },
+    /// A handler sets a timer for another time.
+    TimerDuration {
+        /// The timer.
+        timer: String,
+        /// For how long in the first run.
+        first: String,
+        /// For how long in the second.
+        second: String,
+    },
+    /// A handler fails, or fails otherwise.
+    Failure {
+        /// How in the first run.
+        first: Option<String>,
+        /// How in the second.
+        second: Option<String>,
+    },
+    /// A handler leaves another state.
+    State {
+        /// The field, from the outermost to the innermost; empty for the state as a whole.
+        field: Vec<String>,
+        /// What is there in the first run.
+        first: String,
+        /// What is there in the second.
+        second: String,
+    },
+    /// A handler logs other lines.
+    Logged {
+        /// The first other line of the first run.
+        first: String,
+        /// That of the second.
+        second: String,
+    },
+    /// A handler prints something else.
+    Printed {
+        /// The first other line of the first run.
+        first: String,
+        /// That of the second.
+        second: String,
+    },
+    /// The network does something else to a message.
+    Fate {
+        /// The message.
+        message: String,
+        /// What becomes of it in the first run.
+        first: Fate,
+        /// What becomes of it in the second.
+        second: Fate,
+    },
+}
+
+impl Divergence {
+    /// Where these two recordings part; `None` when they do not.
+    #[must_use]
+    pub fn between(first: &Trace, second: &Trace) -> Option<Self> {
+        let (event, aspect) = first_difference(first, second, &Aspect::ALL)?;
+        let (left, right) = (first.events.get(event), second.events.get(event));
+        let time_ns = left.or(right).and_then(|event| event.time_ns);
+        let name = |event: Option<&TraceEvent>| match event {
+            Some(event) => name(&event.what),
+            None => "nothing more".to_owned(),
+        };
+        let (Some(one), Some(other), Some(aspect)) = (left, right, aspect) else {
+            let how = Divergent::Event { first: name(left), second: name(right) };
+            return Some(Self::of_events(event, time_ns, how));
+        };
+        let how = match aspect {
+            Aspect::Time | Aspect::What => {
+                let timed = |event: &TraceEvent| match event.time_ns {
+                    Some(time_ns) if aspect == Aspect::Time => {
+                        format!("{} at {}", name(Some(event)), seconds(time_ns))
+                    }
+                    _ => name(Some(event)),
+                };
+                let how = Divergent::Event { first: timed(one), second: timed(other) };
+                return Some(Self::of_events(event, time_ns, how));
+            }
+            Aspect::Sent => sent(one, other),
+            Aspect::Fates => fate(one, other),
+            Aspect::Timers => timers(one, other),
+            Aspect::Failure => {
+                let text = |event: &TraceEvent| event.failure.as_ref().map(ToString::to_string);
+                Divergent::Failure { first: text(one), second: text(other) }
+            }
+            Aspect::Logged => {
+                let lines = |event: &TraceEvent| event.logged.clone();
+                let (first, second) = first_other_line(&lines(one), &lines(other));
+                Divergent::Logged { first, second }
+            }
+            Aspect::Printed => {
+                let lines = |event: &TraceEvent| -> Vec<String> {
+                    event.printed.lines().map(str::to_owned).collect()
+                };
+                let (first, second) = first_other_line(&lines(one), &lines(other));
+                Divergent::Printed { first, second }
+            }
+            Aspect::State => state(one, other),
+        };
+        let what = match handler(&one.what) {
+            Some(_) => doing(&one.what),
+            None => name(Some(one)),
+        };
+        let node = one.what.node();
+        Some(Self { event, time_ns, node, handler: handler(&one.what), what, how })
+    }
+
+    /// The runs differ in what happens, so there is no handler to be named.
+    fn of_events(event: usize, time_ns: Option<u64>, how: Divergent) -> Self {
+        Self { event, time_ns, node: None, handler: None, what: String::new(), how }
+    }
+}
+
+impl fmt::Display for Divergence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at event {}", self.event + 1)?;
+        if let Some(time_ns) = self.time_ns {
+            write!(f, " ({})", seconds(time_ns))?;
+        }
+        if !self.what.is_empty() {
+            write!(f, ", in {}", self.what)?;
+        }
+        write!(f, ": {}", self.how)
+    }
+}
+
+impl fmt::Display for Divergent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |texts: &[String]| match texts {
+            [] => "nothing".to_owned(),
+            texts => texts.join(", "),
+        };
+        match self {
+            Self::Event { first, second } => {
+                write!(f, "one run goes on with {first}, the other with {second}")
+            }
+            Self::Sent { first, second } => {
+                write!(f, "one run sends {}, the other {}", list(first), list(second))
+            }
+            Self::SendOrder { first, second } => write!(
+                f,
+                "both runs send the same messages, but in another order, as that of a hash map or set may be: one {}, the other {}",
+                list(first),
+                list(second)
+            ),
+            Self::Timers { first, second } => {
+                write!(f, "one run sets {}, the other {}", list(first), list(second))
+            }
+            Self::TimerOrder { first, second } => write!(
+                f,
+                "both runs set the same timers, but in another order, as that of a hash map or set may be: one {}, the other {}",
+                list(first),
+                list(second)
+            ),
+            Self::TimerDuration { timer, first, second } => {
+                write!(f, "one run sets the timer {timer} for {first}, the other for {second}")
+            }
+            Self::Failure { first, second } => {
+                let text = |failure: &Option<String>| match failure {
+                    Some(failure) => format!("fails: it {failure}"),
+                    None => "does not fail".to_owned(),
+                };
+                write!(f, "one run {}, the other {}", text(first), text(second))
+            }
+            Self::State { field, first, second } => {
+                let of = match &field[..] {
+                    [] => "the state".to_owned(),
+                    field => format!("the field {}", field.join(".")),
+                };
+                write!(f, "one run leaves {of} with {first}, the other with {second}")
+            }
+            Self::Logged { first, second } => {
+                write!(f, "one run logs {first}, the other {second}")
+            }
+            Self::Printed { first, second } => {
+                write!(f, "one run prints {first}, the other {second}")
+            }
+            Self::Fate { message, first, second } => {
+                write!(f, "in one run {message} is {first:?}, in the other {second:?}")
+            }
+        }
+    }
+}
+
+/// How two handlers' messages differ.
+fn sent(first: &TraceEvent, second: &TraceEvent) -> Divergent {
+    let texts = |event: &TraceEvent| event.sent.iter().map(sent_text).collect::<Vec<_>>();
+    let (first, second) = (texts(first), texts(second));
+    if same_in_another_order(&first, &second) {
+        return Divergent::SendOrder { first, second };
+    }
+    let (first, second) = from_first_other(first, second);
+    Divergent::Sent { first, second }
+}
+
+/// How two handlers' timers differ.
+fn timers(first: &TraceEvent, second: &TraceEvent) -> Divergent {
+    let mut pairs = first.timers.iter().zip(&second.timers);
+    let other = pairs.find(|(one, other)| {
+        (&one.timer, one.min_ns, one.max_ns) != (&other.timer, other.min_ns, other.max_ns)
+    });
+    let texts = |event: &TraceEvent| event.timers.iter().map(timer_text).collect::<Vec<_>>();
+    let (first, second) = (texts(first), texts(second));
+    if same_in_another_order(&first, &second) {
+        return Divergent::TimerOrder { first, second };
+    }
+    if let Some((one, other)) = other
+        && one.timer == other.timer
+    {
+        let timer = short(&one.timer);
+        let (mut first, mut second) = (timer_time(one), timer_time(other));
+        if first == second {
+            // Times that look the same when they are rounded.
+            let exact = |set: &SetTimer| format!("{} to {} ns", set.min_ns, set.max_ns);
+            (first, second) = (exact(one), exact(other));
+        }
+        return Divergent::TimerDuration { timer, first, second };
+    }
+    let (first, second) = from_first_other(first, second);
+    Divergent::Timers { first, second }
+}
+
+/// How what the network does to two handlers' messages differs.
+fn fate(first: &TraceEvent, second: &TraceEvent) -> Divergent {
+    let mut pairs = first.sent.iter().zip(&second.sent);
+    match pairs.find(|(one, other)| one.fate != other.fate) {
+        Some((one, other)) => {
+            Divergent::Fate { message: sent_text(one), first: one.fate, second: other.fate }
+        }
+        None => sent(first, second),
+    }
+}
+
+/// How the states that two handlers leave differ: the first line that one has and the other has not, with the
+/// fields that it is in.
+fn state(first: &TraceEvent, second: &TraceEvent) -> Divergent {
+    let lines = |event: &TraceEvent| -> Vec<String> {
+        event.state.iter().flat_map(|state| state.lines()).map(str::to_owned).collect()
+    };
+    let (first, second) = (lines(first), lines(second));
+    let place = (0..first.len().max(second.len())).find(|&at| first.get(at) != second.get(at));
+    let place = place.unwrap_or(0);
+    let longer = if place < first.len() { &first } else { &second };
+    let mut field = enclosing(longer, place);
+    let value = |lines: &[String]| match lines.get(place) {
+        Some(line) => short(line.trim().trim_end_matches(',')),
+        None if lines.is_empty() => "nothing new".to_owned(),
+        None => "nothing more".to_owned(),
+    };
+    let (mut first, mut second) = (value(&first), value(&second));
+    // Both say which field it is.
+    if let (Some((name, one)), Some((other_name, other))) =
+        (first.split_once(": "), second.split_once(": "))
+        && name == other_name
+    {
+        field.push(name.to_owned());
+        (first, second) = (one.to_owned(), other.to_owned());
+    }
+    Divergent::State { field, first, second }
+}
+
+/// The fields around a line of a text that is laid out by its indentation, the outermost first. The type that
+/// all of it is of is none.
+fn enclosing(lines: &[String], place: usize) -> Vec<String> {
+    let indent = |line: &String| line.len() - line.trim_start().len();
+    let mut fields = Vec::new();
+    let Some(mut depth) = lines.get(place).map(indent) else { return fields };
+    for line in lines[..place].iter().rev() {
+        if indent(line) < depth {
+            depth = indent(line);
+            let name = line.trim().trim_end_matches(['{', '(', '[', ' ']);
+            // `clients: BTreeMap {` names the field before its type.
+            let name = name.split_once(": ").map_or(name, |(name, _)| name);
+            let name = name.trim_end_matches(':');
+            if depth > 0 && !name.is_empty() {
+                fields.push(short(name));
+            }
+        }
+    }
+    fields.reverse();
+    fields
+}
+
+/// The lines of a state, in an order that tells nothing.
+fn sorted_lines(event: &TraceEvent) -> Option<Vec<&str>> {
+    let state = event.state.as_ref()?;
+    let mut lines: Vec<&str> =
+        state.lines().map(|line| line.trim().trim_end_matches(',')).collect();
+    lines.sort_unstable();
+    Some(lines)
+}
+
+fn same_in_another_order(first: &[String], second: &[String]) -> bool {
+    let sorted = |texts: &[String]| {
+        let mut texts = texts.to_vec();
+        texts.sort_unstable();
+        texts
+    };
+    first.len() == second.len() && sorted(first) == sorted(second)
+}
+
+/// What is left of two lists from the first difference on.
+fn from_first_other(mut first: Vec<String>, mut second: Vec<String>) -> (Vec<String>, Vec<String>) {
+    let same = first.iter().zip(&second).take_while(|(one, other)| one == other).count();
+    (first.split_off(same), second.split_off(same))
+}
+
+fn first_other_line(first: &[String], second: &[String]) -> (String, String) {
+    let place = (0..).find(|&at| first.get(at) != second.get(at) || at >= first.len());
+    let text = |lines: &[String]| match place.and_then(|at| lines.get(at)) {
+        Some(line) => format!("\"{}\"", short(line)),
+        None => "nothing more".to_owned(),
+    };
+    (text(first), text(second))
+}
+
+/// The handler that an event calls.
+fn handler(what: &What) -> Option<&'static str> {
+    match what {
+        What::Start { .. } => Some("init"),
+        What::Deliver { .. } => Some("on_message"),
+        What::Fire { .. } => Some("on_timer"),
+        What::Command { .. } => Some("send_command"),
+        What::Lose { .. }
+        | What::Return { .. }
+        | What::Crash { .. }
+        | What::Network { .. }
+        | What::Check { .. } => None,
+    }
+}
+
+/// Whose handler it is, and what it is given: `server1's on_message, given Ping from client1`.
+fn doing(what: &What) -> String {
+    match what {
+        What::Start { node, .. } => format!("{node}'s init"),
+        What::Deliver { node, from, message, .. } => {
+            format!("{node}'s on_message, given {} from {from}", short(message))
+        }
+        What::Fire { node, timer, .. } => format!("{node}'s on_timer, given {}", short(timer)),
+        What::Command { node, command, .. } => {
+            format!("{node}'s send_command, given {}", short(command))
+        }
+        other => name(other),
+    }
+}
+
+/// An event as something that a run can go on with.
+fn name(what: &What) -> String {
+    match what {
+        What::Start { node, .. } => format!("the start of {node}"),
+        What::Deliver { node, message, .. } => format!("{} arriving at {node}", short(message)),
+        What::Lose { node, message, .. } => format!("{} to {node} being lost", short(message)),
+        What::Fire { node, timer, .. } => format!("{node}'s timer {}", short(timer)),
+        What::Command { node, command, .. } => format!("{node} being given {}", short(command)),
+        What::Return { node, result, .. } => format!("{node} having {}", short(result)),
+        What::Crash { node } => format!("the crash of {node}"),
+        What::Network { change } => change.clone(),
+        What::Check { property } => format!("the check of \"{property}\""),
+    }
+}
+
+/// A message with its receiver.
+pub(in crate::trace) fn sent_text(sent: &SentMessage) -> String {
+    format!("{} to {}", short(&sent.message), sent.to)
+}
+
+/// A timer with its duration.
+pub(in crate::trace) fn timer_text(set: &SetTimer) -> String {
+    format!("{} in {}", short(&set.timer), timer_time(set))
+}
+
+fn timer_time(set: &SetTimer) -> String {
+    let (min, max) = (duration(set.min_ns), duration(set.max_ns));
+    if min == max { min } else { format!("{min} to {max}") }
+}
+
+/// A virtual time.
+fn seconds(time_ns: u64) -> String {
+    format!("{}.{:06} s", time_ns / 1_000_000_000, time_ns % 1_000_000_000 / 1_000)
+}
+
+/// What happened, without the numbers that a run gives to messages and timers.
+fn without_id(what: &What) -> What {
+    let mut what = what.clone();
+    if let What::Deliver { id, .. } | What::Lose { id, .. } | What::Fire { id, .. } = &mut what {
+        *id = 0;
+    }
+    what
+}
+
+/// A node's text as it is shown: of a long one its start and its end, where long values differ.
+pub(in crate::trace) fn short(text: &str) -> String {
+    let text: Vec<char> = safe(text).chars().collect();
+    let part = |part: &[char]| part.iter().collect::<String>();
+    if text.len() <= CHARACTERS_MAX {
+        return part(&text);
+    }
+    let half = CHARACTERS_MAX / 2;
+    format!("{}…{}", part(&text[..half]), part(&text[text.len() - half..]))
+}

@@ -1,0 +1,241 @@
+//! Nodes that do not do the same again are noticed by the simulation itself, which names the first event and
+//! the handler, and how they differ.
+
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use faultlab::simulate::{Irreproducible, NodeSpec, Scenario, check};
+use faultlab::trace::{Divergence, Divergent, Engine, Header, Trace, TraceEvent, VERSION, What};
+use faultlab::worker::{Kind, Submission};
+use faultlab::{Address, Context, FaultModel, Node};
+use serde::{Deserialize, Serialize};
+
+/// What the node lets chance decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+enum Mood {
+    Steady,
+    Message,
+    Order,
+    TimerOrder,
+    Duration,
+    Timer,
+    State,
+    Log,
+    Panic,
+}
+
+/// What it knows of another.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Peer {
+    asked: u64,
+    token: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Moody {
+    mood: Mood,
+    peers: BTreeMap<Address, Peer>,
+}
+
+/// Something that is never the same again.
+fn chance() -> u64 {
+    RandomState::new().hash_one(1)
+}
+
+fn peer(number: usize) -> Address {
+    Address::numbered("peer", number)
+}
+
+const PEERS: usize = 12;
+
+impl Node for Moody {
+    type Message = u64;
+    type Timer = u64;
+
+    fn init(&mut self, ctx: &mut Context<'_, u64, u64>) {
+        ctx.set_timer(7, Duration::from_millis(20));
+    }
+
+    fn on_message(&mut self, _: Address, _: u64, _: &mut Context<'_, u64, u64>) {}
+
+    fn on_timer(&mut self, timer: u64, ctx: &mut Context<'_, u64, u64>) {
+        if timer != 7 {
+            return;
+        }
+        let is = |mood| self.mood == mood;
+        let peers: Vec<Address> = (0..PEERS).map(peer).collect();
+        let in_any_order: HashSet<Address> = peers.iter().copied().collect();
+        match self.mood {
+            Mood::Order => in_any_order.iter().for_each(|&peer| ctx.send(peer, 1)),
+            _ => peers.iter().for_each(|&peer| ctx.send(peer, 1)),
+        }
+        if is(Mood::Message) {
+            ctx.send(peer(3), chance());
+        }
+        if is(Mood::TimerOrder) {
+            let timers: HashSet<u64> = (100..120).collect();
+            timers.iter().for_each(|&timer| ctx.set_timer(timer, Duration::from_secs(1)));
+        }
+        if is(Mood::Duration) {
+            ctx.set_timer(8, Duration::from_nanos(1_000_000 + chance() % 1_000_000_000));
+        }
+        if is(Mood::Timer) {
+            ctx.set_timer(8 + chance(), Duration::from_secs(1));
+        }
+        if is(Mood::Log) {
+            ctx.log(format_args!("it is {}", chance()));
+        }
+        assert!(!is(Mood::Panic), "it was {}", chance());
+        for &address in &peers {
+            let token = if is(Mood::State) && address == peer(5) { chance() } else { 1 };
+            self.peers.insert(address, Peer { asked: 1, token });
+        }
+    }
+}
+
+fn submission() -> Submission {
+    let make = |_, mood: Mood| Moody { mood, peers: BTreeMap::new() };
+    Submission::new().with(Kind::node("moody", make))
+}
+
+fn scenario(mood: Mood) -> Scenario {
+    let peers = (0..PEERS).map(|number| NodeSpec::node("moody", peer(number), &Mood::Steady));
+    Scenario::new()
+        .node(NodeSpec::node("moody", Address::new("moody"), &mood))
+        .nodes(peers)
+        .until(Duration::from_millis(30))
+}
+
+fn irreproducible(mood: Mood) -> Irreproducible {
+    match check(40..43, |_| scenario(mood), &submission()) {
+        Ok(_) => panic!("{mood:?} is not noticed"),
+        Err(irreproducible) => irreproducible,
+    }
+}
+
+/// Where its runs part. What is common to all moods is asserted here.
+fn divergence(mood: Mood) -> Divergence {
+    let irreproducible = irreproducible(mood);
+    assert_eq!(irreproducible.seed, 40);
+    let text = irreproducible.to_string();
+    let divergence = *irreproducible.divergence.expect("it shows");
+    assert!(text.ends_with(&format!("; the runs part {divergence}")), "{text}");
+    assert_eq!(divergence.node, Some(Address::new("moody")));
+    assert_eq!(divergence.handler, Some("on_timer"));
+    assert_eq!(divergence.time_ns, Some(20_000_000));
+    let start =
+        format!("at event {} (0.020000 s), in moody's on_timer, given 7: ", divergence.event + 1);
+    assert!(divergence.to_string().starts_with(&start), "{divergence}");
+    divergence
+}
+
+#[test]
+fn what_is_the_same_again_is_not_complained_of() {
+    let runs = check(0..20, |_| scenario(Mood::Steady), &submission()).expect("it is steady");
+    let seeds: Vec<u64> = runs.iter().map(|(seed, _)| *seed).collect();
+    assert_eq!(seeds, (0..20).collect::<Vec<_>>());
+    assert!(runs.iter().all(|(_, outcome)| outcome.verdict.held()));
+}
+
+#[test]
+fn a_sample_of_the_seeds_is_run_twice() {
+    // The ninth seed is in the sample, and those between are not.
+    let moody_from = |first: u64| {
+        let mood = move |seed| if seed >= first { Mood::Message } else { Mood::Steady };
+        check(0..16, |seed| scenario(mood(seed)), &submission())
+    };
+    assert_eq!(moody_from(5).expect_err("it is moody").seed, 8);
+    moody_from(9).expect("none of these is in the sample");
+}
+
+#[test]
+fn another_message_is_named() {
+    let divergence = divergence(Mood::Message);
+    let Divergent::Sent { first, second } = &divergence.how else { panic!("{divergence}") };
+    assert_eq!((first.len(), second.len()), (1, 1), "{divergence}");
+    assert!(first[0].ends_with(" to peer3") && second[0].ends_with(" to peer3"), "{divergence}");
+}
+
+#[test]
+fn another_order_of_messages_or_timers_is_named_as_such() {
+    let sends = divergence(Mood::Order);
+    assert!(matches!(sends.how, Divergent::SendOrder { .. }), "{sends}");
+    assert!(sends.to_string().contains("same messages, but in another order"), "{sends}");
+    let timers = divergence(Mood::TimerOrder);
+    assert!(matches!(timers.how, Divergent::TimerOrder { .. }), "{timers}");
+}
+
+#[test]
+fn another_duration_of_a_timer_is_named() {
+    let divergence = divergence(Mood::Duration);
+    let Divergent::TimerDuration { timer, first, second } = &divergence.how else {
+        panic!("{divergence}")
+    };
+    assert_eq!(timer, "8");
+    assert_ne!(first, second);
+    assert!(divergence.to_string().contains("sets the timer 8 for "), "{divergence}");
+    let timer = self::divergence(Mood::Timer);
+    assert!(matches!(timer.how, Divergent::Timers { .. }), "{timer}");
+}
+
+#[test]
+fn the_field_of_another_state_is_named() {
+    let divergence = divergence(Mood::State);
+    let Divergent::State { field, first, second } = &divergence.how else { panic!("{divergence}") };
+    assert_eq!(*field, ["peers", "peer5", "token"], "{divergence}");
+    let is_number = |text: &str| text.parse::<u64>().is_ok();
+    assert!(first != second && is_number(first) && is_number(second), "{divergence}");
+}
+
+#[test]
+fn other_logged_lines_and_failures_are_named() {
+    let logged = divergence(Mood::Log);
+    assert!(matches!(logged.how, Divergent::Logged { .. }), "{logged}");
+    let failed = divergence(Mood::Panic);
+    assert!(matches!(failed.how, Divergent::Failure { .. }), "{failed}");
+}
+
+/// A trace of one start that leaves this state.
+fn trace(state: &str) -> Trace {
+    let node = Address::new("server1");
+    let what = What::Start { node, kind: "server".to_owned() };
+    let mut event = TraceEvent::new(Some(0), what);
+    event.state = Some(state.to_owned());
+    let header = Header {
+        version: VERSION,
+        engine: Engine::Simulate,
+        lab: String::new(),
+        test: String::new(),
+        title: String::new(),
+        seed: 1,
+        fault_model: FaultModel::default(),
+        nodes: vec![node],
+    };
+    Trace { header, events: vec![event], ending: None }
+}
+
+#[test]
+fn the_order_in_which_a_map_is_printed_is_no_difference() {
+    let one = trace("State {\n    map: {\n        1: 2,\n        3: 4,\n    },\n}");
+    let other = trace("State {\n    map: {\n        3: 4,\n        1: 2,\n    },\n}");
+    assert_eq!(Divergence::between(&one, &other), None);
+    let more = trace("State {\n    map: {\n        1: 2,\n        3: 5,\n    },\n}");
+    let divergence = Divergence::between(&one, &more).expect("3 is something else");
+    assert_eq!(
+        divergence.to_string(),
+        "at event 1 (0.000000 s), in server1's init: one run leaves the field map.3 with 4, the other with 5"
+    );
+}
+
+#[test]
+fn a_run_that_ends_early_or_goes_on_otherwise_is_told() {
+    let mut longer = trace("1");
+    let crash = What::Crash { node: Address::new("server1") };
+    longer.events.push(TraceEvent::new(Some(5_000_000), crash));
+    let divergence = Divergence::between(&longer, &trace("1")).expect("one is longer");
+    assert_eq!(
+        divergence.to_string(),
+        "at event 2 (0.005000 s): one run goes on with the crash of server1, the other with nothing more"
+    );
+}

@@ -1,0 +1,90 @@
+//! The memory of a simulation grows with its nodes and with what they do, and not with the square of the
+//! nodes: counted in bytes that are allocated, not by a clock.
+
+// Counting allocations takes an allocator.
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use faultlab::simulate::{Intervention, NodeSpec, Options, Scenario, Simulation};
+use faultlab::worker::{Kind, LocalHost, Submission};
+use faultlab::{Address, Context, FaultModel, Node};
+use serde::{Deserialize, Serialize};
+
+/// The system's allocator, which counts.
+struct Counting;
+
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let live = LIVE.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+        PEAK.fetch_max(live, Ordering::Relaxed);
+        // SAFETY: what is promised to us is promised to the system's allocator.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// A node of a ring: it starts a token, and hands on what it gets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Neighbour {
+    next: Address,
+}
+
+impl Node for Neighbour {
+    type Message = u64;
+    type Timer = ();
+
+    fn init(&mut self, ctx: &mut Context<'_, u64, ()>) {
+        ctx.send(self.next, 3);
+    }
+
+    fn on_message(&mut self, _: Address, hops: u64, ctx: &mut Context<'_, u64, ()>) {
+        if hops > 0 {
+            ctx.send(self.next, hops - 1);
+        }
+    }
+}
+
+/// The most bytes that a run of a ring of so many nodes has at one time.
+fn peak(nodes: usize, fault_model: FaultModel) -> usize {
+    let submission =
+        Submission::new().with(Kind::node("neighbour", |_, next: Address| Neighbour { next }));
+    let node = |number: usize| {
+        let next = Address::numbered("node", (number + 1) % nodes);
+        NodeSpec::node("neighbour", Address::numbered("node", number), &next)
+    };
+    let before = LIVE.load(Ordering::Relaxed);
+    PEAK.store(before, Ordering::Relaxed);
+    let scenario = Scenario::new()
+        .nodes((0..nodes).map(node))
+        .fault_model(fault_model)
+        .at(Duration::from_millis(5), Intervention::Isolate(Address::new("node1")))
+        .until(Duration::from_secs(1));
+    let outcome =
+        Simulation::new(scenario, 1).run(&mut LocalHost::new(&submission), Options::default());
+    assert!(outcome.delivered as usize > nodes, "{outcome:?}");
+    PEAK.load(Ordering::Relaxed) - before
+}
+
+/// One test, as others would be counted with it.
+#[test]
+fn a_ring_of_8000_nodes_stays_below_24_mebibytes() {
+    for fault_model in [FaultModel::default(), FaultModel::ReliableInOrderFailStop] {
+        let (small, large) = (peak(2_000, fault_model), peak(8_000, fault_model));
+        assert!(large < 24 << 20, "{large} bytes");
+        assert!(large < 5 * small, "{large} bytes for four times the nodes of {small} bytes");
+    }
+}
