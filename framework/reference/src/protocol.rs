@@ -29,6 +29,8 @@ pub struct Nature {
     pub timer_values: u64,
     /// The most messages that a reaction sends.
     pub sends: u64,
+    /// One of this many reactions has a result.
+    pub result_one_in: u64,
     /// Whether it answers commands at once, but for one in this many; zero for never.
     pub prompt: u64,
 }
@@ -73,7 +75,7 @@ impl Drawn {
         if timer_one_in == 1 && (drawn >> 41).is_multiple_of(3) {
             set_timer((drawn >> 45) % timer_values, drawn >> 53, ctx);
         }
-        if (drawn >> 52).is_multiple_of(4) {
+        if (drawn >> 52).is_multiple_of(self.nature.result_one_in) {
             self.result = Some(self.state % 2);
         }
     }

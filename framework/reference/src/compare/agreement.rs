@@ -41,7 +41,8 @@ impl<N: Plain, A: Automaton> Question<'_, N, A> {
     ) -> Result<Seen, String> {
         let search = || match exploration.depth_max {
             Some(depth) => search().depth_max(depth),
-            None => search().endless_too(),
+            // A search that is wrong may find no end.
+            None => search().endless_too().states_max(4 * exploration.states as u64 + 1_000),
         };
         let two = NonZeroUsize::MIN.saturating_add(1);
         let ways: [(&str, Search); 5] = [

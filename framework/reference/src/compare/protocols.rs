@@ -11,6 +11,7 @@ pub(super) fn compare(seed: u64) -> Result<Seen, String> {
     let size = match seed % 16 {
         7 => Size::Chains,
         11 => Size::Many,
+        3 | 9 => Size::Clients,
         _ => Size::Few,
     };
     compare_case(&Case::drawn(seed, size))

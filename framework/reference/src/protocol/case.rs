@@ -19,6 +19,8 @@ pub enum Size {
     Timers,
     /// More nodes than a search can let sleep.
     Many,
+    /// Two or three clients that often have results at the same time.
+    Clients,
     /// Clients that answer hundreds of commands in one event.
     Chains,
 }
@@ -52,6 +54,7 @@ impl Case {
         let draw = |what: u64, below: u64| mix(seed ^ mix(what)) % below;
         let nodes = match size {
             Size::Few | Size::Chains => 2 + draw(1, 3),
+            Size::Clients => 2 + draw(1, 2),
             Size::Timers => 1 + draw(1, 2),
             Size::Many => 33 + draw(1, 4),
         };
@@ -60,18 +63,21 @@ impl Case {
             nodes,
             one_in: match size {
                 Size::Few => 2 + draw(40, 2),
+                Size::Clients => 1,
                 Size::Timers => 1 + draw(40, 2),
                 Size::Many => 9,
                 Size::Chains => 3,
             },
             timer_one_in: match size {
                 Size::Few => [0, 2, 3, 3][draw(41, 4) as usize],
+                Size::Clients => 0,
                 Size::Timers => 1,
                 Size::Many => 3 * draw(41, 2),
                 Size::Chains => 3,
             },
             timer_values: 1 + draw(42, 3),
             sends: if size == Size::Timers { draw(43, 2) } else { 2 },
+            result_one_in: if size == Size::Clients { 1 + draw(44, 2) } else { 4 },
             prompt: match size {
                 Size::Chains => [0, 100, 129, 255, 300, 500][draw(200 + place, 6) as usize],
                 _ => [0, 0, 2, 3][draw(200 + place, 4) as usize],
@@ -80,12 +86,14 @@ impl Case {
         let commands = |place: u64| {
             let count = match size {
                 Size::Few => draw(20 + place, 4),
+                Size::Clients => 2 + draw(20 + place, 3),
                 Size::Timers => draw(20 + place, 2),
                 Size::Many => 1,
                 Size::Chains => 100 + draw(20 + place, 500),
             };
             let is_client = match size {
                 Size::Few | Size::Timers => draw(300 + place, 2) == 0,
+                Size::Clients => true,
                 Size::Many => draw(300 + place, 12) == 0,
                 Size::Chains => place == 0 || draw(300 + place, 2) == 0,
             };
@@ -96,6 +104,7 @@ impl Case {
         let depth_max = match size {
             Size::Few => (draw(50, 5) > 0).then(|| 3 + draw(51, 10) as usize),
             Size::Timers => Some(3 + draw(51, 8) as usize),
+            Size::Clients => Some(4 + draw(51, 4) as usize),
             Size::Many => Some(1 + draw(51, 2) as usize),
             Size::Chains => Some(2 + draw(51, 4) as usize),
         };
@@ -124,6 +133,11 @@ impl Case {
         case.draw_rules(mix(seed ^ 1));
         case.draw_claims(mix(seed ^ 2));
         case.draw_automaton(mix(seed ^ 3));
+        if size == Size::Clients {
+            // Every order of calls and returns counts, and nothing else ends the search.
+            case.automaton = case.automaton.or(Some(LastThree { disliked: None }));
+            case.claims = Claims::default();
+        }
         case
     }
 
@@ -163,7 +177,11 @@ impl Case {
         }
         match draw(2, 8) {
             0 => claims.push((Role::Prune, Claim::EveryClientHasAResult)),
-            1 | 2 => claims.push((Role::Prune, two(20))),
+            1 | 2 => {
+                let nodes = [draw(20, nodes), draw(21, nodes)].map(|it| address(it as usize));
+                let claim = Claim::StatesAre(nodes, [1 + draw(22, 2), draw(23, 2)]);
+                claims.push((Role::Prune, claim));
+            }
             3 => claims.push((Role::Prune, Claim::ClientsAreDone)),
             4 => claims.push((Role::Prune, Claim::NoNodeIsIn(0))),
             _ => {}
@@ -184,7 +202,15 @@ impl Case {
     /// Draws what watches the run.
     pub fn draw_automaton(&mut self, seed: u64) {
         let draw = |what: u64, below: u64| mix(seed ^ mix(what)) % below;
-        let disliked = [draw(1, 2), 10 + draw(2, 4), draw(3, 14)].map(|entry| entry as u8);
+        let (one, other) = (draw(1, 3), draw(2, 3));
+        let (answered, answered_other) = (10 + one + draw(3, 2), 10 + other + draw(5, 2));
+        let disliked = match draw(6, 4) {
+            0 => [one, answered, one],
+            1 => [answered, one, other],
+            2 => [one, other, answered],
+            _ => [answered, answered_other, one],
+        };
+        let disliked = disliked.map(|entry| entry as u8);
         self.automaton = match draw(4, 3) {
             0 => None,
             1 => Some(LastThree { disliked: None }),
