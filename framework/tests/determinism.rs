@@ -53,13 +53,13 @@ impl Node for Moody {
     type Message = u64;
     type Timer = u64;
 
-    fn init(&mut self, ctx: &mut Context<'_, u64, u64>) {
+    fn init(&mut self, ctx: &mut Context<Self>) {
         ctx.set_timer(7, Duration::from_millis(20));
     }
 
-    fn on_message(&mut self, _: Address, _: u64, _: &mut Context<'_, u64, u64>) {}
+    fn on_message(&mut self, _: Address, _: u64, _: &mut Context<Self>) {}
 
-    fn on_timer(&mut self, timer: u64, ctx: &mut Context<'_, u64, u64>) {
+    fn on_timer(&mut self, timer: u64, ctx: &mut Context<Self>) {
         if timer != 7 {
             return;
         }

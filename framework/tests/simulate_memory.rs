@@ -47,11 +47,11 @@ impl Node for Neighbour {
     type Message = u64;
     type Timer = ();
 
-    fn init(&mut self, ctx: &mut Context<'_, u64, ()>) {
+    fn init(&mut self, ctx: &mut Context<Self>) {
         ctx.send(self.next, 3);
     }
 
-    fn on_message(&mut self, _: Address, hops: u64, ctx: &mut Context<'_, u64, ()>) {
+    fn on_message(&mut self, _: Address, hops: u64, ctx: &mut Context<Self>) {
         if hops > 0 {
             ctx.send(self.next, hops - 1);
         }
