@@ -210,6 +210,19 @@ fn a_state_whose_run_is_not_known_is_refused() {
 }
 
 #[test]
+fn a_message_that_a_state_names_twice_is_in_the_network_once() {
+    let once = states(1).swap_remove(0);
+    let mut twice = once.clone();
+    for node in &mut twice.nodes {
+        node.inbox.extend(node.inbox.clone());
+    }
+    let [once, twice] =
+        [once, twice].map(|state| search().start_from(state).run(&submission()).statistics);
+    assert_eq!(once.transitions, twice.transitions);
+    assert_eq!(once.states, twice.states);
+}
+
+#[test]
 #[should_panic(expected = "the state has other nodes than the system")]
 fn a_state_of_another_system_is_refused() {
     let system = System::new().node("server", Address::new("other"), &());

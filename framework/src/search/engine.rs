@@ -332,7 +332,9 @@ impl<'s> Engine<'s> {
                     handlers.message(from, member, &sent.message)
                 })
                 .collect();
+            // The network is a set: a state made by hand may name a message twice.
             inbox.sort_unstable();
+            inbox.dedup();
             inboxes.push(handlers.lists.intern(&inbox));
         }
         for ((member, node), inbox) in state.nodes.iter().enumerate().zip(inboxes) {
