@@ -198,7 +198,8 @@ impl Simulation {
         simulation.todo.extend(slots.iter().map(|&slot| Task::Make { slot }));
         simulation.todo.extend(slots.iter().map(|&slot| Task::Init { slot }));
         for slot in slots {
-            simulation.plan_command(slot);
+            let command = simulation.plan_command(slot);
+            simulation.todo.extend(command);
         }
         simulation
     }
@@ -440,7 +441,8 @@ impl Simulation {
                 let slot = self.add(spec);
                 self.todo.push_back(Task::Make { slot });
                 self.todo.push_back(Task::Init { slot });
-                self.plan_command(slot);
+                let command = self.plan_command(slot);
+                self.todo.extend(command);
             }
             Intervention::Conditions(network) => self.network = network,
             Intervention::Crash(_) | Intervention::Check(_) => {}
@@ -499,20 +501,17 @@ impl Simulation {
     }
 
     /// Gives a client its next command, now or when its rate allows.
-    fn plan_command(&mut self, slot: usize) {
-        let Some(client) = &self.participants[slot].client else { return };
-        if client.is_done() {
-            return;
-        }
+    fn plan_command(&mut self, slot: usize) -> Option<Task> {
+        let client = self.participants[slot].client.as_ref().filter(|client| !client.is_done())?;
         let at_ns = client.next_command_ns();
         let (address, answered) = (self.address(slot), client.answered);
         let saved = self.script.as_ref().and_then(|script| script.command(address, answered));
         // What a saved run knows of this time comes first.
         if at_ns <= self.now_ns && self.script.is_none() {
-            self.todo.push_back(Task::Command { slot });
-        } else {
-            self.plan(at_ns.max(self.now_ns), saved, Planned::NextCommand { slot });
+            return Some(Task::Command { slot });
         }
+        self.plan(at_ns.max(self.now_ns), saved, Planned::NextCommand { slot });
+        None
     }
 
     /// Plans something, in the place of a saved event if it is one.
@@ -897,7 +896,11 @@ impl Simulation {
         self.clients_left -= usize::from(is_done);
         self.digest.bytes(result);
         self.note(|| Happening::Returned { slot, result: result.to_vec() });
-        self.plan_command(slot);
+        // The next command belongs to the event that brought the result, as in a search: nothing that is still to
+        // happen at this instant comes between them.
+        if let Some(command) = self.plan_command(slot) {
+            self.todo.push_front(command);
+        }
         let address = self.address(slot);
         let due =
             |trigger: &mut (Address, u64, usize)| trigger.0 == address && trigger.1 <= answered;
