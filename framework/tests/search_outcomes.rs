@@ -295,6 +295,39 @@ mod without_end {
         assert_eq!((node.as_str(), message), ("keeper", Some("0")));
     }
 
+    /// Sets its timer twice each time it fires.
+    #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    struct Doubling;
+
+    impl Node for Doubling {
+        type Message = ();
+        type Timer = ();
+
+        fn init(&mut self, ctx: &mut Context<Self>) {
+            ctx.set_timer((), Duration::from_millis(10));
+        }
+
+        fn on_message(&mut self, _: Address, (): (), _: &mut Context<Self>) {}
+
+        fn on_timer(&mut self, (): (), ctx: &mut Context<Self>) {
+            ctx.set_timer((), Duration::from_millis(10));
+            ctx.set_timer((), Duration::from_millis(10));
+        }
+    }
+
+    #[test]
+    fn timers_that_multiply_are_named_before_there_are_thousands() {
+        let submission = Submission::new().with(Kind::node("node", |_, ()| Doubling));
+        let report =
+            Search::new(System::new().node("node", Address::new("node"), &())).run(&submission);
+        assert!(report.statistics.states < 1_000, "{}", report.statistics.states);
+        let Some(Hint::Endless { times, timers, .. }) = report.hints.first() else {
+            panic!("{:?}", report.hints)
+        };
+        assert_eq!(report.outcome, Outcome::LimitReached(Limit::Endless(*times)));
+        assert!(*timers >= 200, "{timers}");
+    }
+
     #[test]
     fn a_long_way_round_is_not_taken_for_endless() {
         for last in [171, 700] {

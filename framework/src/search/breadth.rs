@@ -29,7 +29,7 @@ use super::exact::ExactRows;
 use super::frontier::{Frontier, ROUND};
 use super::lineage::Lineage;
 use super::recall::Recall;
-use super::report::{Limit, Outcome, Statistics};
+use super::report::{Hint, Limit, Outcome, Statistics};
 use super::round::Round;
 use super::settings::Limits;
 use super::visited::Visited;
@@ -157,8 +157,8 @@ impl<'e, 's> Breadth<'e, 's> {
     /// that ends the search.
     fn go_on(&mut self) -> Option<Outcome> {
         let rows = self.frontiers[self.depth % 2].pop_round()?;
-        if self.is_endless(&rows) {
-            let limit = Limit::Endless(endless::TIMES);
+        if let Some(times) = self.times_in_a_row(&rows) {
+            let limit = Limit::Endless(times);
             let found = self.finish();
             return Some(found.unwrap_or_else(|| self.engine.found_nothing(Some(limit))));
         }
@@ -182,17 +182,21 @@ impl<'e, 's> Breadth<'e, 's> {
         outcome
     }
 
-    /// Looks, when a look is due, whether a node in these rows does not come to rest.
-    fn is_endless(&mut self, rows: &[u32]) -> bool {
+    /// Looks, when a look is due, whether a node in these rows is in a new state again and again: how often in a
+    /// row.
+    fn times_in_a_row(&mut self, rows: &[u32]) -> Option<usize> {
         // A search that stops at a depth comes to its end in any space.
         if self.limits.depth.is_some() || self.limits.endless_too {
-            return false;
+            return None;
         }
-        let bytes = self.engine.sites.handlers.states.bytes_len() as u64;
-        if self.looks.is_due(self.seen() as u64, self.statistics.transitions + bytes) {
+        let work = endless::work(self.engine, self.statistics.transitions);
+        if self.looks.is_due(self.seen() as u64, work) {
             self.engine.endless = endless::look(self.engine, rows, self.engine.width + 1);
         }
-        self.engine.endless.is_some()
+        match self.engine.endless {
+            Some(Hint::Endless { times, .. }) => Some(times),
+            _ => None,
+        }
     }
 
     /// Brings the round that was completed to its end, if there is one. The outcome, if that ends the

@@ -27,7 +27,10 @@ use crate::worker::pure::{Answers, Batch, Request, legible};
 use crate::worker::{EncodedEffect, Event, Payload};
 
 /// How often in a row a node must become something new.
-pub(super) const TIMES: usize = 1_000;
+const TIMES: usize = 1_000;
+
+/// Or as often as it takes to have this many timers pending: to compare more of them takes long.
+const TIMERS: usize = 200;
 
 /// How many of the states about to be followed are looked at.
 const ROWS: usize = 64;
@@ -41,9 +44,16 @@ const FOLLOWED: usize = 4;
 /// Looks are taken when a search has seen this many states, and whenever that has doubled.
 const STATES: u64 = 1 << 14;
 
-/// And when the events that it has met and the bytes of the nodes' states come to this, and whenever that has
-/// doubled: a node that grows by itself has few states, but large ones, or ever more that can happen in each.
+/// And when its [`work`] comes to this, and whenever that has doubled: a node that grows by itself has few states,
+/// but large ones, or ever more that can happen in each, or ever more timers.
 const WORK: u64 = 1 << 20;
+
+/// How much a search has done besides finding states: events, the bytes of the nodes' states, and, because lists
+/// of timers are put in order again and again, sixteen for each entry of a list.
+pub(super) fn work(engine: &Engine<'_>, events: u64) -> u64 {
+    let handlers = &engine.sites.handlers;
+    events + handlers.states.bytes_len() as u64 + 16 * handlers.lists.entries() as u64
+}
 
 /// When the next look is due.
 pub(super) struct Schedule {
@@ -114,8 +124,11 @@ pub(super) fn look(engine: &Engine<'_>, rows: &[u32], stride: usize) -> Option<H
             index += 1;
             goes_on
         });
+        if let Some(track) = tracks.iter().find(|track| track.timers.len() >= TIMERS) {
+            return Some(track.hint(engine, times + 1));
+        }
     }
-    tracks.first().map(|track| track.hint(engine))
+    tracks.first().map(|track| track.hint(engine, TIMES))
 }
 
 /// What is tried: for some rows, for each node, each message that is for it and its oldest timer.
@@ -243,14 +256,14 @@ impl Track {
         identity
     }
 
-    fn hint(&self, engine: &Engine<'_>) -> Hint {
+    fn hint(&self, engine: &Engine<'_>, times: usize) -> Hint {
         let handlers = &engine.sites.handlers;
         let show =
             |what, bytes: &[u8]| legible(handlers.steps.show(self.member, what, bytes, false));
         Hint::Endless {
             node: handlers.address(self.member),
             message: self.message.as_ref().map(|(_, message)| show(Payload::Message, message)),
-            times: TIMES,
+            times,
             first: show(Payload::State, &self.first),
             last: show(Payload::State, &self.state),
             timers: self.timers.len(),

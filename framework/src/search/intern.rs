@@ -118,6 +118,11 @@ impl Lists {
         list_of(&self.items, &self.ends, id)
     }
 
+    /// The entries of all lists together.
+    pub(super) fn entries(&self) -> usize {
+        self.items.len()
+    }
+
     /// Where a list is among the items of all lists, and how long it is.
     pub(super) fn place(&self, id: u32) -> (usize, usize) {
         let index = id as usize;
