@@ -12,7 +12,7 @@ use crate::automaton::{Automaton, Entry, Saying};
 use crate::timers::{Timer, Timers};
 
 /// The most commands that one event may lead to, unless a search is told otherwise.
-pub const COMMANDS_AT_ONCE_MAX: usize = 10_000;
+pub const COMMANDS_AT_ONCE_MAX: usize = 1_000;
 
 /// A node as the reference needs it.
 pub trait Plain:

@@ -262,6 +262,10 @@ impl<'e, 's> Breadth<'e, 's> {
     /// The limit that the search has met, if any.
     fn limit_reached(&mut self) -> Option<Limit> {
         self.note_memory();
+        // A client that answers without end has no end of states, and they are large.
+        if let Some(limit) = self.engine.sites.work.limit_met() {
+            return Some(limit);
+        }
         let Limits { depth, states, time, memory_bytes, .. } = *self.limits;
         if let Some(depth) = depth.filter(|&limit| self.depth >= limit) {
             return Some(Limit::Depth(depth));

@@ -263,9 +263,10 @@ impl Search {
         self
     }
 
-    /// Gives each client at most this many commands in one event, 10,000 unless set. A client that answers without
+    /// Gives each client at most this many commands in one event, 1,000 unless set. A client that answers without
     /// waiting for a message gets its next command at once, and could go on for ever within one event. A search
-    /// in which a client meets this limit ends with [`Limit::CommandsAtOnce`], unless it finds something.
+    /// in which a client meets this limit judges the state that it is in then, and ends with
+    /// [`Limit::CommandsAtOnce`] unless it has found something.
     ///
     /// # Panics
     /// When zero.

@@ -103,6 +103,9 @@ fn search(
 }
 
 fn limit_reached(engine: &Engine<'_>, limits: &Limits, visited: &Visited) -> Option<Limit> {
+    if let Some(limit) = engine.sites.work.limit_met() {
+        return Some(limit);
+    }
     let Limits { states, time, memory_bytes, .. } = *limits;
     if let Some(states) = states.filter(|&limit| visited.len() as u64 >= limit) {
         return Some(Limit::States(states));

@@ -10,7 +10,7 @@ use crate::workload::ClientWork;
 
 /// The most commands that a client is given in one event, unless a search sets another limit. A client that
 /// answers without waiting for a message would otherwise work through an endless workload inside one step.
-pub(super) const COMMANDS_AT_ONCE_MAX: usize = 10_000;
+pub(super) const COMMANDS_AT_ONCE_MAX: usize = 1_000;
 
 /// A worker's results so far: the last one, and the ones before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
