@@ -731,7 +731,7 @@ proptest! {
         late in 0..3_u64,
     ) {
         let adding = adding * steps.len() / 100;
-        let amount = |at: usize| u64::from(at < adding && at % 3 > 0 || at + 2 == adding);
+        let amount = |at: usize| u64::from(at < adding && !at.is_multiple_of(3) || at + 2 == adding);
         let steps = steps.iter().enumerate();
         let mut operations = sums(steps.map(|(at, &(pause, length))| (pause, length, amount(at))));
         let called = operations[called * operations.len() / 100].called;
