@@ -100,7 +100,7 @@ pub(super) fn part3() -> Vec<Test> {
             )
             .points(3)
             .searches(|seed| {
-                let probes = Probes { seed: seed.seed(), count: 20, depth_max: 60 };
+                let probes = Probes { seed: seed.seed(), count: 64, depth_max: 60 };
                 SearchPlan::new().bounded("the first 8 events", endless(3).depth_max(8)).probing(
                     "random runs of 60 events",
                     endless(3),
