@@ -1,9 +1,10 @@
 //! The server. It executes what clients ask, each command once, and tells them what came out.
 
 use faultlab::{Address, Application, Context, Node};
+use lab1_vocabulary::AmoCommand;
 use serde::{Deserialize, Serialize};
 
-use crate::at_most_once::{AmoCommand, AmoResult, AtMostOnce};
+use crate::at_most_once::{AmoResult, AtMostOnce};
 use crate::messages::Message;
 use crate::store::KvStore;
 use crate::timers::Timer;

@@ -10,10 +10,10 @@ pub mod store;
 pub mod timers;
 
 use faultlab::{Address, Application};
-use lab1_vocabulary::{AtMostOnceWrapper, Lab1};
+use lab1_vocabulary::{AmoCommand, AtMostOnceWrapper, Lab1};
 use serde::de::DeserializeOwned;
 
-use crate::at_most_once::{AmoCommand, AmoResult, AtMostOnce};
+use crate::at_most_once::{AmoResult, AtMostOnce};
 use crate::client::KvClient;
 use crate::server::KvServer;
 use crate::store::KvStore;

@@ -1,9 +1,9 @@
 //! What client and server say to each other.
 
-use lab1_vocabulary::{KvCommand, KvResult};
+use lab1_vocabulary::{AmoCommand, KvCommand, KvResult};
 use serde::{Deserialize, Serialize};
 
-use crate::at_most_once::{AmoCommand, AmoResult};
+use crate::at_most_once::AmoResult;
 
 /// A message of lab 1.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
