@@ -1,10 +1,10 @@
 //! Random small protocols: each handler's reaction is drawn from a seed.
 
+mod call_order;
 mod case;
-mod last_three;
 
+pub use call_order::{CallOrder, REMAINDERS};
 pub use case::{Case, Size};
-pub use last_three::LastThree;
 
 use std::time::Duration;
 

@@ -14,7 +14,7 @@ use faultlab::{Address, FaultModel};
 use super::agreement::Seen;
 use super::services::network;
 use crate::automaton::{Automaton, Entry, Saying};
-use crate::protocol::{Case, LastThree, Size};
+use crate::protocol::{CallOrder, Case, Size};
 use crate::service::Service;
 use crate::timers::Timer;
 use crate::world::{Event, GlobalOf, Member, Plain, World};
@@ -23,7 +23,7 @@ use crate::world::{Event, GlobalOf, Member, Plain, World};
 const STEPS_MAX: u64 = 200;
 
 /// What watches the runs here: nothing.
-type Unwatched = Option<LastThree>;
+type Unwatched = Option<CallOrder>;
 
 /// Compares some runs of a protocol or of a service.
 pub(super) fn compare(seed: u64) -> Result<Seen, String> {

@@ -8,14 +8,14 @@ use faultlab::worker::pure::LocalSteps;
 use super::agreement::{Question, Seen};
 use crate::claim::{Claim, Claims, Role};
 use crate::explorer::{Bounds, explore};
-use crate::protocol::{Case, Size};
+use crate::protocol::{CallOrder, Case, REMAINDERS, Size};
 use crate::terms::{follow, global_of, nodes_of};
 use crate::world::Global;
 
 /// Takes a protocol to a state in one of several ways, and searches on from there.
 pub(super) fn compare(seed: u64) -> Result<Seen, String> {
     let draw = |what: u64, below: u64| mix(seed ^ mix(what)) % below;
-    let size = if draw(1, 3) == 0 { Size::Timers } else { Size::Few };
+    let size = [Size::Timers, Size::Few, Size::Clients][draw(1, 3) as usize];
     let mut case = Case::drawn(mix(seed ^ 0x57), size);
     case.claims = Claims::default();
     if draw(2, 2) == 0 {
@@ -28,6 +28,13 @@ pub(super) fn compare(seed: u64) -> Result<Seen, String> {
     case.draw_rules(mix(seed ^ 11));
     case.draw_claims(mix(seed ^ 12));
     case.draw_automaton(mix(seed ^ 13));
+    if size == Size::Clients {
+        // Calls and returns on the way to the state count as much as those after it. Most claims would end the
+        // search before there are any.
+        case.claims = Claims::default();
+        let disliked = draw(7, u64::from(REMAINDERS)) as u8;
+        case.automaton = Some(CallOrder::WholeRun { disliked });
+    }
     let drops = |to: u64, message: u64| {
         draw(5, 3) == 0 && mix(seed ^ to ^ (message << 8)).is_multiple_of(2)
     };
@@ -47,7 +54,9 @@ pub(super) fn compare(seed: u64) -> Result<Seen, String> {
         // It broke before; what a search says of that is not asked here.
         return Ok(Seen::default());
     }
-    let bounds = Bounds { depth_max: Some(2 + draw(6, 5) as usize), states_max: 500 };
+    // Clients that often have results have many states, and a few events are enough for another order.
+    let depth_max = if size == Size::Clients { 1 + draw(6, 3) } else { 2 + draw(6, 5) };
+    let bounds = Bounds { depth_max: Some(depth_max as usize), states_max: 500 };
     let Some(exploration) = explore(&world, &start, &case.claims, bounds) else {
         return Ok(Seen::default());
     };
@@ -91,7 +100,9 @@ fn by_hand(seed: u64, case: &Case) -> Result<State, String> {
     let steps = LocalSteps::new(&submission, roster).map_err(|failure| failure.to_string())?;
     let mut hand = search.by_hand(&steps).map_err(|failed| failed.failure.to_string())?;
     let node = |what| case.address(draw(what, case.members.len() as u64) as usize);
-    for step in 0..draw(0, 8) {
+    // Where every node is a client, many steps are needed for a few results.
+    let steps_max = if case.members.iter().all(|member| member.1.is_some()) { 24 } else { 8 };
+    for step in 0..draw(0, steps_max) {
         let turn = 4 * step;
         let stepped = if draw(1 + turn, 3) == 0 {
             hand.fire(node(2 + turn))

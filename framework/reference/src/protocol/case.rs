@@ -6,7 +6,7 @@ use faultlab::search::{Search, System};
 use faultlab::worker::{Kind, Submission};
 use faultlab::workload::Workload;
 
-use super::{Drawn, LastThree, Nature};
+use super::{CallOrder, Drawn, Nature};
 use crate::claim::{Claim, Claims, Role};
 use crate::world::{COMMANDS_AT_ONCE_MAX, Member, Rules, World};
 
@@ -35,7 +35,7 @@ pub struct Case {
     /// What is claimed.
     pub claims: Claims,
     /// What watches the run, if something does.
-    pub automaton: Option<LastThree>,
+    pub automaton: Option<CallOrder>,
     /// How far to go.
     pub depth_max: Option<usize>,
     /// The most commands that one event may lead to.
@@ -135,7 +135,7 @@ impl Case {
         case.draw_automaton(mix(seed ^ 3));
         if size == Size::Clients {
             // Every order of calls and returns counts, and nothing else ends the search.
-            case.automaton = case.automaton.or(Some(LastThree { disliked: None }));
+            case.automaton = case.automaton.or(Some(CallOrder::LastThree { disliked: None }));
             case.claims = Claims::default();
         }
         case
@@ -213,14 +213,14 @@ impl Case {
         let disliked = disliked.map(|entry| entry as u8);
         self.automaton = match draw(4, 3) {
             0 => None,
-            1 => Some(LastThree { disliked: None }),
-            _ => Some(LastThree { disliked: Some(disliked) }),
+            1 => Some(CallOrder::LastThree { disliked: None }),
+            _ => Some(CallOrder::LastThree { disliked: Some(disliked) }),
         };
     }
 
     /// The world for the reference.
     #[must_use]
-    pub fn world(&self) -> World<Drawn, Option<LastThree>> {
+    pub fn world(&self) -> World<Drawn, Option<CallOrder>> {
         let members = self.members.iter().enumerate().map(|(place, (nature, commands))| Member {
             address: address(place),
             node: Drawn::new(nature.clone()),

@@ -1,4 +1,4 @@
-//! An automaton that remembers the last two calls and returns, and dislikes some three in a row.
+//! Automata that dislike some orders of calls and returns.
 
 use faultlab::property::{Broken, violated};
 use faultlab::search::Monitor;
@@ -8,14 +8,25 @@ use super::number_of;
 use crate::automaton::{Automaton, Entry, Saying};
 use crate::claim::RUN;
 
-/// Remembers the order of the last calls and returns.
+/// What is remembered of the calls and returns of a run, and what is disliked.
 #[derive(Clone, Copy, Debug)]
-pub struct LastThree {
-    /// The three that may not follow each other.
-    pub disliked: Option<[u8; 3]>,
+pub enum CallOrder {
+    /// Remembers the last two, and the parity of the one before.
+    LastThree {
+        /// The three that may not follow each other.
+        disliked: Option<[u8; 3]>,
+    },
+    /// Remembers a sum over all of them, in which their order counts.
+    WholeRun {
+        /// The remainder by [`REMAINDERS`] that the sum may not have.
+        disliked: u8,
+    },
 }
 
-impl Automaton for LastThree {
+/// The number of remainders of [`CallOrder::WholeRun`]. Few, so that some runs are disliked, and many, so that most are not.
+pub const REMAINDERS: u8 = 23;
+
+impl Automaton for CallOrder {
     type State = [u8; 3];
 
     fn start(&self) -> [u8; 3] {
@@ -28,13 +39,21 @@ impl Automaton for LastThree {
             Saying::Call(_) => client,
             Saying::Return(result) => 10 + client + (result % 2) as u8,
         };
-        let last = [state[1], state[2], said];
-        (self.disliked != Some(last)).then_some([last[0] % 2, last[1], last[2]])
+        match *self {
+            Self::LastThree { disliked } => {
+                let last = [state[1], state[2], said];
+                (disliked != Some(last)).then_some([last[0] % 2, last[1], last[2]])
+            }
+            Self::WholeRun { disliked } => {
+                let sum = state[0].wrapping_mul(3).wrapping_add(said + 1);
+                (sum % REMAINDERS != disliked).then_some([sum, 0, 0])
+            }
+        }
     }
 }
 
 /// The same as a monitor of a search.
-impl Monitor for LastThree {
+impl Monitor for CallOrder {
     fn name(&self) -> &str {
         RUN
     }
@@ -52,7 +71,7 @@ impl Monitor for LastThree {
     }
 }
 
-impl LastThree {
+impl CallOrder {
     fn watched(
         &self,
         state: &[u8],
