@@ -1,8 +1,8 @@
 #!/bin/sh
-# Says of recorded histories whether they are linearizable: see --help.
+# Checks whether recorded histories are linearizable. See --help.
 set -eu
 manifest=$(dirname "$0")/../Cargo.toml
-# What the compiler says goes where it belongs, and a failure to build is bad use, not a verdict.
+# Compiler output goes to stderr. A failed build is exit code 2, so that it is never taken for a verdict.
 cargo build --quiet --release --manifest-path "$manifest" -p faultlab-check-history >&2 || exit 2
 target=${CARGO_TARGET_DIR:-$(dirname "$0")/../target}
 exec "$target/release/check-history" "$@"

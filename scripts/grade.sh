@@ -1,6 +1,6 @@
 #!/bin/sh
-# Grades a folder of submissions: ./scripts/grade.sh lab1 submissions/ --out results/. With --help it says
-# what else can be asked for.
+# Grades a folder of submissions: ./scripts/grade.sh lab1 submissions/ --out results/
+# See --help for all options.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -9,7 +9,7 @@ program=${CARGO_TARGET_DIR:-$root/target}/lab/grade
 # Cargo shows its progress when there is something to build, and is quiet when there is not.
 quiet=--quiet
 if [ ! -x "$program" ]; then
-    echo "Building the grader and its libraries. This is done once and takes about two minutes." >&2
+    echo "Building the grader and its libraries (once; about two minutes)." >&2
     quiet=
 elif [ -n "$(find "$root/framework" "$root/grading" -newer "$program" -name '*.rs' | head -n 1)" ]; then
     quiet=

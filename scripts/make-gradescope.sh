@@ -1,21 +1,21 @@
 #!/bin/sh
-# Makes an autograder for Gradescope. Everything is built here; there, only submissions are compiled.
+# Makes a Gradescope autograder. Everything is built here, so Gradescope only has to compile submissions.
 set -eu
 
 usage() {
     cat <<'END'
-Makes an autograder for Gradescope.
+Makes a Gradescope autograder.
 
-Usage: scripts/make-gradescope.sh LAB [--out FILE] [--hidden DIR] [--policy FILE] [WORD..]
+Usage: scripts/make-gradescope.sh LAB [--out FILE] [--hidden DIR] [--policy FILE] [ARG..]
 
-  --out FILE      where to write it [default: autograder.zip]
-  --hidden DIR    tests and a seed that only the grader has; compiled in, not readable there
-  --policy FILE   how raw points become final ones
-  WORD..          further words for the grader there, such as --seed 7 --seeds 10
+  --out FILE      where to write the archive [default: autograder.zip]
+  --hidden DIR    tests and a seed that students do not get; compiled in, not readable on Gradescope
+  --policy FILE   a policy that turns raw points into final ones
+  ARG..           more arguments for the grader on Gradescope, such as --seed 7 --seeds 10
 
-Build it on a system whose C library is not newer than that of Gradescope's image (Ubuntu 24.04: Debian 12 will do).
-In Gradescope give the autograder 2 CPUs and 1.5 GB, and the longest time there is: a time-out then keeps what was
-earned by then.
+Build on a system whose C library is no newer than that of Gradescope's image (for Ubuntu 24.04, Debian 12 will do).
+On Gradescope, give the autograder 2 CPUs, 1.5 GB and the longest timeout. If it times out, the points earned so far
+are kept.
 END
 }
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes what students get: scripts/make-handout.sh --out DIR. With --help it says what else can be asked for.
+# Makes the handout for students: scripts/make-handout.sh --out DIR. See --help for all options.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)

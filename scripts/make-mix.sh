@@ -1,7 +1,7 @@
 #!/bin/sh
-# Writes out a class of N submissions of a lab, to try the grader on: right solutions, usual and unusual, and
-# mutants in turn, but one in 25 is hostile, and each kind is taken from the start again when it is used up.
-# Each submission has a comment of its own in each file, so that no two are the same to the grader.
+# Writes N submissions of a lab, to try the grader on: correct solutions (usual and unusual) alternate with mutants,
+# and one in 25 is hostile. When a kind is used up, it starts over. Every file gets a comment of its own, so that the
+# grader takes no two submissions for the same.
 set -eu
 
 usage() {
@@ -20,12 +20,12 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 staff=$root/grading/staff
 
 if [ ! -d "$staff/solutions/$lab" ]; then
-    echo "there is no solution of \`$lab\`; there are some of:" >&2
+    echo "there is no solution for \`$lab\`; there are solutions for:" >&2
     ls "$staff/solutions" >&2
     exit 2
 fi
 if [ -e "$out" ]; then
-    echo "$out is there already; remove it, or name another folder" >&2
+    echo "$out already exists; remove it or choose another folder" >&2
     exit 2
 fi
 
@@ -59,7 +59,7 @@ while [ "$number" -lt "$count" ]; do
     else
         kind=mutant turn=$mutants mutants=$((mutants + 1))
     fi
-    # Of many that have like names, the first few should not be all alike.
+    # Similar names sort together; step through the list so that the first few are not all alike.
     distinct=$(wc -l <"$scratch/$kind.list")
     name=$(sed -n "$((turn * 37 % distinct + 1))p" "$scratch/$kind.list")
     copy=$((turn / distinct + 1))

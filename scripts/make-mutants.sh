@@ -1,8 +1,7 @@
 #!/bin/sh
-# Writes out the mutants of a lab: each patch in grading/staff/mutants/LAB, applied to a copy of the
-# reference solution, becomes a submission folder of its own; with --hostile, the hostile submissions,
-# from grading/staff/hostile/LAB. A patch that no longer applies is named, and then the script fails
-# after the last one.
+# Writes the mutants of a lab as submission folders: each patch in grading/staff/mutants/LAB is applied to a copy of
+# the reference solution. With --hostile, it writes the hostile submissions of grading/staff/hostile/LAB instead.
+# The script names each patch that does not apply, and then fails at the end.
 set -eu
 
 usage() {
@@ -35,7 +34,7 @@ for patch in "$patches"/*.patch; do
     name=$(basename "$patch" .patch)
     rm -rf "${out:?}/$name"
     cp -R "$solution" "$out/$name"
-    # No fuzz: a patch that applies only by guessing has to be looked at.
+    # No fuzz: if a patch needs guessing, somebody has to look at it.
     if message=$(patch -s -p1 -F0 -d "$out/$name" <"$patch" 2>&1); then
         written=$((written + 1))
     else

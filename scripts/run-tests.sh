@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the tests of a lab: ./scripts/run-tests.sh lab1. With --help it says what else can be asked for.
+# Runs the tests of a lab: ./scripts/run-tests.sh lab1. See --help for all options.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -8,12 +8,12 @@ program=${CARGO_TARGET_DIR:-$root/target}/lab/run-tests
 # Cargo shows its progress when there is something to build, and is quiet when there is not.
 quiet=--quiet
 if [ ! -x "$program" ]; then
-    echo "Building the test runner and its libraries. This is done once and takes about a minute." >&2
+    echo "Building the test runner and its libraries (once; about a minute)." >&2
     quiet=
 elif [ -n "$(find "$root/framework" "$root/grading" -newer "$program" -name '*.rs' | head -n 1)" ]; then
     quiet=
 fi
-# Nothing but the program that is run may decide the exit code.
+# A build failure is exit code 4; all other exit codes are the test runner's.
 # shellcheck disable=SC2086
 cargo build $quiet --profile lab --manifest-path "$root/Cargo.toml" \
     --package faultlab-harness --bin run-tests || exit 4

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the archive of a lab to hand in, after it has been compiled and tested: ./scripts/submit.sh lab1
+# Compiles and tests a lab, then makes the archive to submit: ./scripts/submit.sh lab1
 set -eu
 
 usage() {
@@ -21,13 +21,13 @@ case $# in
 *) usage ;;
 esac
 
-# The lab's folder is the one that has a suite beside its `src`.
+# The lab's folder is the one that has tests/suite.rs.
 sources=
 for suite in "$root"/labs/"$lab"-*/tests/suite.rs; do
     [ -f "$suite" ] && sources=$(dirname -- "$(dirname -- "$suite")")/src
 done
 if [ -z "$sources" ]; then
-    echo "There is no lab \`$lab\`, but there are:" >&2
+    echo "There is no lab \`$lab\`. Available labs:" >&2
     for suite in "$root"/labs/*/tests/suite.rs; do
         basename -- "$(dirname -- "$(dirname -- "$suite")")" | sed 's/-.*//; s/^/  /' >&2
     done
@@ -38,7 +38,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/faultlab-submit.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
-# Copied first, so that what is tested is what is handed in, even if somebody saves a file meanwhile.
+# Copy first, so that the tested files are the submitted ones even if somebody saves in between.
 mkdir "$work/src"
 (cd "$sources" && find . -type f -name '*.rs' ! -path '*/.*/*' ! -name '.*' | sort) >"$work/list"
 while IFS= read -r file; do
@@ -53,7 +53,7 @@ case $status in
 3)
     cat "$work/report" >&2
     echo >&2
-    echo "It does not compile, so there is no archive: it would earn no points." >&2
+    echo "No archive was made: code that does not compile earns no points." >&2
     exit 3
     ;;
 *)
@@ -62,12 +62,12 @@ case $status in
     ;;
 esac
 
-# Not COPYFILE: macOS would add files of its own.
+# COPYFILE_DISABLE keeps macOS from adding files of its own.
 COPYFILE_DISABLE=1 tar -cf - -C "$work" src | gzip -n >"$work/archive"
 mv "$work/archive" "$archive"
 
 sed -n '/^ *Summary /,$p' "$work/report" | grep -E '^ *(Summary|Part|lab[0-9])' || :
 echo
-echo "To hand in: $archive"
+echo "Archive to submit: $archive"
 sed 's,^\./,  src/,' "$work/list"
-[ "$status" -eq 0 ] || echo "Points are missing; ./scripts/run-tests.sh $lab says why. You may hand in all the same."
+[ "$status" -eq 0 ] || echo "Some points are missing; ./scripts/run-tests.sh $lab says why. You can submit anyway."

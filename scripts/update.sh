@@ -1,10 +1,9 @@
 #!/bin/sh
-# Brings a corrected handout in, and leaves alone what the student has written: ./scripts/update.sh [FROM]
-# FROM is a git repository, an archive or a folder; without it, where the last update came from.
+# Updates this handout and leaves your own work alone: ./scripts/update.sh [FROM]
+# FROM is a git repository, an archive or a folder; by default, the source of the last update.
 #
-# An update has two halves. First all that it needs is fetched, checked and laid ready; until then nothing
-# is changed. Then file after file is moved to its place. Whatever stops it there: the next run goes on with
-# what still lies ready.
+# An update has two phases. The first fetches, checks and stages everything, and changes nothing. The second moves the
+# staged files into place one by one. If it is interrupted there, the next run continues with the files still staged.
 set -eu
 
 say() {
@@ -16,25 +15,25 @@ fail() {
     exit 1
 }
 
-# A number of things, in words.
+# A count with its noun: 1 file, 2 files.
 count() {
     if [ "$1" -eq 1 ]; then say "1 $2"; else say "$1 $2s"; fi
 }
 
-# The checksum and size of a file; nothing if it is not there.
+# The checksum and size of a file; nothing if it does not exist.
 sum_of() {
     [ -f "$1" ] || return 0
     cksum <"$1" | awk '{ print $1, $2 }'
 }
 
-# Checksum, size and path of each file in folder $1 that is named on standard input and is there.
+# Checksum, size and path of each existing file in folder $1 that is named on standard input.
 sums_in() {
     (cd "$1" && while read -r file; do [ ! -f "$file" ] || say "$file"; done | xargs cksum)
 }
 
-# The file by which each line of a record is known. A vendored crate is known by its list of checksums.
+# The path by which a line of a record is known. A vendored crate is known by its checksum list.
 known_by() {
-    # The awk of macOS and BSD takes a comparison behind `print` only in brackets.
+    # The awk of macOS and BSD needs brackets around a comparison after `print`.
     awk '{ print ($1 == "crate" ? $4 "/.cargo-checksum.json" : $4) }' "$@" | sort -u
 }
 
@@ -43,7 +42,7 @@ recorded() {
     awk -v path="$2" '$4 == path { print $2, $3 }' "$1"
 }
 
-# Finds the handout called $from, and sets `new` to its folder.
+# Finds the handout at $from and sets `new` to its folder.
 fetch() {
     if [ -s "$from/.handout/files" ]; then
         new=$(CDPATH='' cd -- "$from" && pwd)
@@ -70,7 +69,7 @@ fetch() {
     fail "There is no handout in \`$from\`."
 }
 
-# Every file of the new handout is as its record says, and none leads out of the folder.
+# Checks that every file of the new handout matches its record and that no path leads outside.
 check() {
     unknown=$(awk '$1 != "course" && $1 != "student" && $1 != "crate"' "$new/.handout/files")
     [ -z "$unknown" ] || fail "The handout in \`$from\` is for a newer update.sh than this one."
@@ -85,12 +84,12 @@ check() {
     [ -z "$damaged" ] || fail "The handout in \`$from\` is damaged: $damaged is not what it should be."
 }
 
-# What is to be done about each file, from the record before ($1), the new one ($2) and what is there:
-#   there    it is the new one already      place    the new one belongs here
-#   correct  the student's, begun, and its skeleton was corrected
-#   changed  the course's, changed by the student and not by the update
-#   remove   the course has taken it back   gone     taken back, and no longer there
-#   stays    taken back, but changed by the student
+# Decides what to do with each file, from the old record ($1), the new record ($2) and the files on disk:
+#   there    already the new version          place    install the new version
+#   correct  the student's, already edited, and its skeleton changed
+#   changed  the course's, edited by the student, unchanged by the update
+#   remove   no longer part of the course     gone     removed from the course, and already deleted
+#   stays    removed from the course, but edited by the student
 compare() {
     known_by "$1" "$2" | sums_in "$root" >"$ready/sums"
     awk 'FNR == 1 { file++ }
@@ -111,7 +110,7 @@ compare() {
             }
             for (i = 1; i <= olds; i++) {
                 path = old[i]
-                # On some file systems names that differ only in case are one file.
+                # On a case-insensitive file system, names that differ only in case are one file.
                 if (tolower(path) in taken || whose[path] == "student") continue
                 if (now[path] == "") action = "gone"
                 else action = whose[path] == "crate" || now[path] == was[path] ? "remove" : "stays"
@@ -120,12 +119,12 @@ compare() {
         }' "$1" "$2" "$ready/sums"
 }
 
-# The first half: lays all that the update from $from needs ready in .handout/updating, or fails and leaves nothing.
+# Phase one: stages everything that the update from $from needs in .handout/updating, or fails and leaves nothing.
 prepare() {
     half=first
     ready=$record/preparing
     mkdir "$ready"
-    # Nothing of this is a commit's business.
+    # None of this belongs in a commit.
     say '*' >"$ready/.gitignore"
     fetch
     check
@@ -136,7 +135,7 @@ prepare() {
             mkdir -p "$ready/tree/$(dirname -- "$path")"
             cp -pR "$new/$path" "$ready/tree/$path"
         fi
-        # The student may begin a file before it is replaced.
+        # The student may start editing a file before it is replaced.
         if [ -f "$record/skeleton/$path" ] && [ -f "$new/.handout/skeleton/$path" ]; then
             mkdir -p "$ready/corrections/$(dirname -- "$path")"
             diff -u "$record/skeleton/$path" "$new/.handout/skeleton/$path" >"$ready/corrections/$path" || [ $? -eq 1 ]
@@ -153,7 +152,7 @@ prepare() {
     mv "$ready" "$record/updating"
 }
 
-# Keeps a file of the course that the student has changed, under a name that is free.
+# Keeps a course file that the student has edited, under a free name.
 keep() {
     name=$1.mine
     number=1
@@ -161,19 +160,19 @@ keep() {
         number=$((number + 1))
         name=$1.mine.$number
     done
-    # Noted first: if it stops here, the next run still says so.
+    # Record it first: if we stop here, the next run still reports it.
     say "$name" >>"$ready/kept"
     mv -f "$root/$1" "$root/$name"
 }
 
-# Takes a file or a crate away, at once or not at all: half a crate would stop every build.
+# Removes a file or a crate atomically: half a crate would break every build.
 discard() {
     mkdir -p "$ready/discarded/$(dirname -- "$1")"
     rm -rf "$ready/discarded/${1:?}"
     mv "$root/$1" "$ready/discarded/$1"
 }
 
-# Puts a file that lies ready in its place, at once or not at all. $1 is whose it is, $2 its path.
+# Moves a staged file into place atomically. $1 is whose it is, $2 its path.
 place() {
     to=$root/$2
     if [ "$1" = crate ]; then
@@ -181,7 +180,7 @@ place() {
     else
         now=$(sum_of "$to")
         if [ -n "$now" ] && [ "$now" != "$(recorded "$ready/before" "$2")" ] && [ "$now" != "$(recorded "$ready/files" "$2")" ]; then
-            # The student has written in it.
+            # The student has edited it.
             [ "$1" = course ] || return 0
             keep "$2"
         fi
@@ -189,18 +188,18 @@ place() {
     if ! mkdir -p "$(dirname -- "$to")" || [ -d "$to" ]; then
         fail "Something is in the way of $2: move it somewhere else."
     fi
-    # What is built is built anew where a source is younger than it, and this one may be older.
+    # Cargo rebuilds only what has newer sources, and this file may be older.
     touch "$ready/tree/$2"
     mv -f "$ready/tree/$2" "$to"
 }
 
-# The second half: moves what lies ready to its place. What has been moved is not there a second time.
+# Phase two: moves the staged files into place. A file that was moved is no longer staged.
 finish() {
     ready=$record/updating
     half=second
     self=scripts/update.sh
     while read -r whose _ _ path; do
-        # The script that knows how to go on is replaced last.
+        # This script knows how to continue, so it is replaced last.
         if [ -e "$ready/tree/$path" ] && [ "$path" != "$self" ]; then place "$whose" "$path"; fi
     done <"$ready/files"
     [ ! -e "$ready/tree/$self" ] || place course "$self"
@@ -210,7 +209,7 @@ finish() {
     done <"$ready/now"
     compare "$ready/before" "$ready/files" >"$ready/now"
 
-    # The record follows the files.
+    # The record is updated after the files.
     if [ -d "$ready/record/skeleton" ]; then
         rm -rf "$record/skeleton"
         mv "$ready/record/skeleton" "$record/skeleton"
@@ -223,28 +222,28 @@ finish() {
 
     report
     commit
-    # At once or not at all, like everything.
+    # Atomically, like everything else.
     mv "$ready" "$record/preparing"
     half=none
     rm -rf "$record/preparing" || :
 }
 
-# Says what the update has done, and what is left to do.
+# Reports what the update has done and what is left to do.
 report() {
     while read -r action path; do
         case $action in
         correct)
-            # It was no file of the student's before.
+            # The file was not the student's before.
             [ -f "$ready/corrections/$path" ] || continue
-            say "The skeleton of $path was corrected. Yours is left as it is; the correction:"
+            say "The skeleton of $path was corrected. Your version is unchanged; this is the correction:"
             sed '1,2d; s/^/    /' "$ready/corrections/$path"
             ;;
-        changed) say "You have changed $path, a file of the course. This update does not: yours stays." ;;
-        stays) say "$path is no longer needed, but you have changed it; it stays." ;;
+        changed) say "You have edited $path, a course file. This update does not change it, so your version stays." ;;
+        stays) say "$path is no longer needed, but you have edited it; it stays." ;;
         esac
     done <"$ready/now"
     sort -u "$ready/kept" | while read -r name; do
-        say "You had changed ${name%.mine*}, a file of the course. It is replaced, and your version is kept as $name."
+        say "You had edited ${name%.mine*}, a course file. It was replaced; your version is now $name."
     done
     changed=$(awk 'END { print NR }' "$ready/done")
     say "This handout is now version $(cat "$record/version"): $(count "$changed" file) changed."
@@ -252,17 +251,17 @@ report() {
     [ "$corrected" -eq 0 ] || say "$(count "$corrected" correction) to be applied by hand, shown above."
 }
 
-# Makes the update a commit of its own, if this is a git repository. What else was changed stays as it is.
+# Commits the update on its own, if this is a git repository. Other changes are left alone.
 commit() {
     if [ ! -e "$root/.git" ]; then
         top=$(git -C "$root" rev-parse --show-toplevel 2>"$ready/ignored") || return 0
-        say "It is not committed: the git repository here, $top, holds more than the handout."
+        say "Not committed: the git repository here, $top, contains more than the handout."
         return 0
     fi
     head=0
     git -C "$root" rev-parse --quiet --verify HEAD >"$ready/ignored" 2>&1 || head=$?
     if [ "$head" -eq 1 ] && [ ! -s "$ready/ignored" ]; then
-        say "It is not committed: your git repository has no commit yet."
+        say "Not committed: your git repository has no commits yet."
         return 0
     fi
     for name in files from version skeleton; do
@@ -288,19 +287,19 @@ commit() {
         if [ -s "$ready/removed" ]; then
             xargs git rm --quiet -r --cached --ignore-unmatch -- <"$ready/removed" || exit 1
         fi
-        # An earlier run may have come as far as this.
+        # An earlier run may have stopped here.
         xargs git diff --cached --quiet HEAD -- <"$ready/paths" && exit 3
         xargs git "$@" commit --quiet --no-verify --only --message "The handout, version $(cat .handout/version)" -- \
             <"$ready/paths"
     ) >"$ready/said" 2>&1; then
-        say "It is a commit of its own."
+        say "Committed as a commit of its own."
     elif [ $? -ne 3 ]; then
         sed 's/^/    /' "$ready/said" >&2
-        fail "All files are in their places, but git does not commit them. See above what it says."
+        fail "All files are in place, but git could not commit them; see its message above."
     fi
 }
 
-# Tells how to go on after whatever stopped it. (A trap.)
+# An exit trap: says how to continue after an interruption.
 # shellcheck disable=SC2317
 ended() {
     status=$?
@@ -319,7 +318,7 @@ update() {
     record=$root/.handout
     case ${1-} in -h | --help)
         say "usage: ./scripts/update.sh [FROM]"
-        say "Brings a corrected handout in from a git repository, an archive or a folder, and leaves alone what you have written."
+        say "Updates this handout from a git repository, an archive or a folder, and leaves your own work alone."
         exit 0
         ;;
     esac
@@ -331,7 +330,7 @@ update() {
     trap 'exit 130' HUP INT TERM
     rm -rf "$record/preparing"
     if [ -d "$record/updating" ]; then
-        say "An update was interrupted. It is finished first."
+        say "An update was interrupted. Finishing it first."
         finish
         [ $# -eq 1 ] || return 0
     fi
@@ -345,5 +344,5 @@ update() {
     finish
 }
 
-# In one line, so that the shell has read all of this file before it is replaced.
+# On one line, so that the shell has read all of this file before it is replaced.
 update "$@"; exit

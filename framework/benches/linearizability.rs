@@ -1,7 +1,7 @@
-//! How long the recorded histories take to decide, and how much memory, on one thread.
+//! How long the recorded histories take to check, and how much memory, on one thread.
 //!
-//! Each history is checked again and again for a while; the fastest time counts, because on a shared
-//! machine everything else that is measured is the neighbours. Reading the file is not in it.
+//! Each history is checked repeatedly for a while, and the fastest time counts: on a shared
+//! machine, anything slower measures the neighbours. Reading the file is not included.
 
 use std::hint::black_box;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Counts the states of the at-most-once protocol.
 //!
-//! `count_states CLIENTSxAPPENDS:same|different [THREADS] [elsewhere]`; `elsewhere` has the nodes in
-//! two other processes, as in grading.
+//! `count_states CLIENTSxAPPENDS:same|different [THREADS] [elsewhere]`; with `elsewhere`, the nodes
+//! run in two other processes, as in grading.
 
 #[path = "../tests/fixtures/at_most_once.rs"]
 mod at_most_once;
@@ -16,7 +16,7 @@ use std::time::Duration;
 use at_most_once::{Keys, search, submission, system};
 use faultlab::worker::remote::{Fleet, Process, SERVE_NODES, SharedFleet, serve_stdin};
 
-/// How long the other processes may take for a batch.
+/// How long the node processes may take per batch.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {

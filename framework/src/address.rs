@@ -1,4 +1,4 @@
-//! The name of a node: small, `Copy`, readable, and in the order a person expects.
+//! Node names: small, `Copy`, readable, and in natural order.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -30,7 +30,7 @@ pub struct Address {
     name: [u8; ADDRESS_LENGTH_MAX],
 }
 
-/// Why a text cannot be an [`Address`].
+/// Why a string is not a valid [`Address`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// The name is empty.
@@ -48,8 +48,8 @@ impl Address {
     /// The address with this name.
     ///
     /// # Panics
-    /// When the name is not one to sixteen ASCII letters, digits, `-`, `_`, `.` or `/`. Use
-    /// [`str::parse`] for a name that comes from outside.
+    /// If the name is not 1 to 16 ASCII letters, digits, `-`, `_`, `.` or `/`. Use [`str::parse`]
+    /// for untrusted names.
     #[must_use]
     pub fn new(name: &str) -> Self {
         match name.parse() {
@@ -94,7 +94,7 @@ impl FromStr for Address {
     }
 }
 
-/// For each byte, whether a name may hold it. States are full of addresses, so this is asked often.
+/// For each byte, whether a name may contain it. A table, because states are full of addresses.
 const ALLOWED: [bool; 256] = {
     let mut allowed = [false; 256];
     let mut byte = 0;
@@ -123,8 +123,8 @@ impl PartialOrd for Address {
     }
 }
 
-/// Compares names by their first difference, where no number of several digits is around it: nearly
-/// always, and much faster than [`natural_order`].
+/// Compares names by their first difference, unless that lies within a number of several digits.
+/// This covers nearly all cases and is much faster than [`natural_order`].
 fn order_at_difference(
     left: &[u8; ADDRESS_LENGTH_MAX],
     right: &[u8; ADDRESS_LENGTH_MAX],
@@ -165,7 +165,7 @@ fn natural_order(mut left: &[u8], mut right: &[u8]) -> Ordering {
     }
 }
 
-/// The number that the text starts with (sixteen digits fit a `u64`), and the rest of the text.
+/// The leading number of the text (sixteen digits fit a `u64`), and the rest of the text.
 fn split_number(text: &[u8]) -> (u64, &[u8]) {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let number =

@@ -9,12 +9,13 @@ use crate::node::Value;
 
 /// A deterministic state machine: a command goes in, the state changes, a result comes out.
 ///
-/// Replication works because of the word *deterministic*: two copies that start alike and execute
-/// the same commands in the same order end alike and answer alike. So [`execute`] may use nothing
-/// but the state and the command: no clock, no randomness, no `HashMap` order, no global.
+/// Replication relies on the word *deterministic*: two copies that start in the same state and
+/// execute the same commands in the same order end in the same state with the same results. So
+/// [`execute`] may use nothing but the state and the command: no clock, no randomness, no `HashMap`
+/// order, no globals.
 ///
-/// An application is also what a lab's results are judged against: the linearizability checker runs
-/// one as its sequential model.
+/// An application also defines correct results: the linearizability checker runs one as its
+/// sequential model.
 ///
 /// [`execute`]: Application::execute
 ///
@@ -47,7 +48,7 @@ use crate::node::Value;
     note = "an application derives `Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize` and implements `execute`"
 )]
 pub trait Application: Clone + Debug + Eq + Hash + Serialize + Send + Sync + 'static {
-    // `Deserialize` is asked for only where a submission is registered: as a supertrait it would
+    // `Deserialize` is required only where a submission is registered. As a supertrait it would
     // clash with the bounds that `#[derive(Deserialize)]` puts on a generic wrapper's parameter.
 
     /// What can be asked of the application.

@@ -1,19 +1,20 @@
-//! The client: a node that the outside world can ask to do something.
+//! Clients: nodes that take commands from outside the system.
 
 use crate::Context;
 use crate::node::{Node, Value};
 
-/// A node that takes a command from outside and, some time later, has its result.
+/// A node that takes a command from outside and later has its result.
 ///
-/// A client is used in a *closed loop*: the next command is given only after the result of the one
-/// before was taken. Between the two the client does whatever its protocol needs: it sends, waits,
-/// sends again.
+/// A client runs in a *closed loop*: it gets its next command only after the result of the previous
+/// one was taken. In between, it does whatever its protocol needs: it sends, waits, retransmits.
 ///
 /// # The contract
 ///
-/// - [`send_command`](Client::send_command) starts a command. From then on [`result`](Client::result)
-///   is `None` until the answer is there, and `Some` of it from then until the next command.
-/// - `result` only looks: asking twice gives the same answer, and never asking does no harm.
+/// - [`send_command`](Client::send_command) starts a command. From then on,
+///   [`result`](Client::result) is `None` until there is an answer, and `Some` with that answer
+///   until the next command.
+/// - `result` has no side effects: calling it twice gives the same answer, and never calling it
+///   does no harm.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a client",
     label = "this needs `impl Client for {Self}`",
@@ -25,7 +26,7 @@ pub trait Client: Node {
     /// What is answered.
     type Result: Value;
 
-    /// Starts a command. The one before it has been answered.
+    /// Starts a command. The previous one has been answered.
     fn send_command(&mut self, command: Self::Command, ctx: &mut Context<Self>);
 
     /// The result of the last command, once it is known.

@@ -1,4 +1,4 @@
-//! The context: everything a handler can do to the world outside its node.
+//! The context: what a handler can do to the world outside its node.
 
 use std::fmt::{self, Debug, Display};
 use std::ops::RangeInclusive;
@@ -18,14 +18,14 @@ pub enum Effect<M, T> {
     },
     /// A timer was set; it fires once, after some duration within the two bounds.
     SetTimer {
-        /// What the node will be reminded of.
+        /// The value that the node gets back.
         timer: T,
         /// It fires no earlier than this.
         min: Duration,
         /// It fires no later than this.
         max: Duration,
     },
-    /// A line for the reader of a trace. It changes nothing.
+    /// A line for the reader of a trace. It has no other effect.
     Log {
         /// The line.
         line: String,
@@ -34,8 +34,8 @@ pub enum Effect<M, T> {
 
 /// How long until a timer fires: an exact [`Duration`], or a range of them.
 ///
-/// Nodes that would otherwise act in step (leaders campaigning, say) use a range, and the engine
-/// picks: at random in a simulation, in every possible order in a search.
+/// Nodes that would otherwise act in step (say, competing leaders) use a range. The engine chooses:
+/// at random in a simulation, in every possible order in a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delay {
     min: Duration,
@@ -54,10 +54,10 @@ impl From<RangeInclusive<Duration>> for Delay {
     }
 }
 
-/// What a handler acts through: it sends, sets timers, and knows the node's own address.
+/// What a handler acts through: it sends messages, sets timers, and knows the node's own address.
 ///
-/// Effects are collected and take place after the handler has returned, so a node never hears from
-/// anybody in the middle of a handler, itself included.
+/// Effects are collected and applied after the handler has returned. So a node never receives
+/// anything in the middle of a handler, not even from itself.
 ///
 /// Engines make contexts; so can a unit test that calls a handler directly and then looks at the
 /// [effects](Context::effects).
@@ -125,8 +125,8 @@ impl<N: Node> Context<N> {
         self.effects.push(Effect::SetTimer { timer, min, max });
     }
 
-    /// Leaves a line for whoever reads the trace. It is shown beside the event being handled and
-    /// changes nothing.
+    /// Logs a line for the reader of the trace. It is shown beside the event being handled and has
+    /// no other effect.
     pub fn log(&mut self, line: impl Display) {
         self.effects.push(Effect::Log { line: line.to_string() });
     }

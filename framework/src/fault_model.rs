@@ -1,15 +1,15 @@
-//! Fault models: which failures a system is built for, as a named value.
+//! Fault models: the failures that a system must survive, as a named value.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What can go wrong: with messages on their way, and with nodes.
+/// What can go wrong with messages in flight and with nodes.
 ///
-/// A distributed system is concurrency and partial failure. What an algorithm must survive is the
-/// first thing to be said about it, so it is one named value and not a set of switches. Within a
-/// model, an engine is free to do whatever the model allows; in every model links and nodes can be
-/// cut off and healed, and a crashed node never comes back (*fail-stop*).
+/// A distributed system is concurrency plus partial failure. The first thing to state about an
+/// algorithm is which failures it must survive, so that is one named value and not a set of
+/// switches. Within a model, an engine may do anything the model allows. In every model, links and
+/// nodes can be cut off and reconnected, and a crashed node never comes back (*fail-stop*).
 ///
 /// Source: Cachin, Guerraoui, Rodrigues, *Introduction to Reliable and Secure Distributed
 /// Programming* (2nd ed., 2011), chapter 2: fair-loss links and perfect (FIFO) links with crash-stop

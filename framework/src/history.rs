@@ -1,17 +1,17 @@
-//! What clients asked and were told, and when: what most properties are about.
+//! What clients were asked and answered, and when. Most properties are about this.
 
 use crate::Address;
 
 /// One command of a client, with its result if there was one.
 ///
-/// Commands and results are canonical encodings; whoever knows the lab's vocabulary decodes them.
+/// Commands and results are canonical encodings; the lab's API crate can decode them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Operation {
     /// The client.
     pub client: Address,
     /// The encoded command.
     pub command: Vec<u8>,
-    /// The encoded result that the workload says is right, if it says so.
+    /// The encoded result that the workload expects, if it expects one.
     pub expected: Option<Vec<u8>>,
     /// The encoded result, if the client had one.
     pub result: Option<Vec<u8>>,

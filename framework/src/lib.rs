@@ -1,14 +1,14 @@
 //! Faultlab: write a distributed system as plain state machines, then see how it breaks.
 //!
-//! A distributed system is *nodes* that send each other *messages* over a network that delays,
-//! reorders, drops and duplicates them, and that may crash. Here a node is a plain state machine: a
-//! struct, and a handler for each thing that can happen to it. A handler changes the struct and acts on
-//! the world through its [`Context`] only. This page is enough to write one.
+//! A distributed system consists of *nodes* that send each other *messages* over a network. The
+//! network may delay, reorder, drop and duplicate messages, and nodes may crash. Here, a node is a
+//! plain state machine: a struct with one handler per kind of event. A handler changes the struct
+//! and acts on the world only through its [`Context`]. This page is all you need to write one.
 //!
 //! # All of lab 0
 //!
-//! A client asks a server until it has the answer. The dependencies are this crate and
-//! `serde = { version = "1", features = ["derive"] }`.
+//! A client asks a server until it gets an answer. The dependencies are this crate and `serde = {
+//! version = "1", features = ["derive"] }`.
 //!
 //! ```
 //! use std::time::Duration;
@@ -16,7 +16,7 @@
 //! use faultlab::{Address, Client, Context, Node};
 //! use serde::{Deserialize, Serialize};
 //!
-//! // What is sent, and what a node can be reminded of: plain data, with the usual derives.
+//! // Messages and timers are plain data with the usual derives.
 //! #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 //! enum Message {
 //!     Ping(String),
@@ -26,7 +26,7 @@
 //! #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 //! struct Retry(String);
 //!
-//! // The server answers. It keeps nothing, so a ping that comes twice does no harm.
+//! // The server answers. It keeps no state, so a duplicated ping does no harm.
 //! #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 //! struct PingServer;
 //!
@@ -41,7 +41,7 @@
 //!     }
 //! }
 //!
-//! // The client asks again whenever its timer fires and no answer is there.
+//! // The client asks again each time its timer fires before the answer has come.
 //! #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 //! struct PingClient {
 //!     server: Address,
@@ -61,7 +61,7 @@
 //!     type Timer = Retry;
 //!
 //!     fn on_message(&mut self, _from: Address, message: Message, _ctx: &mut Context<Self>) {
-//!         // An answer to an earlier ping may still arrive: it must not be taken for this one's.
+//!         // The answer to an earlier ping may still arrive. It must not be taken for this one's.
 //!         if let Message::Pong(text) = message && self.asked.as_ref() == Some(&text) {
 //!             self.answer = Some(text);
 //!         }
@@ -74,7 +74,7 @@
 //!     }
 //! }
 //!
-//! // A client is a node that the outside world can ask for something.
+//! // A client is a node that takes commands from outside.
 //! impl Client for PingClient {
 //!     type Command = String;
 //!     type Result = String;
@@ -90,7 +90,7 @@
 //!     }
 //! }
 //!
-//! // A handler is a plain function, so a unit test calls it, and looks at what it did.
+//! // Handlers are plain functions: a unit test can call one and look at its effects.
 //! use faultlab::Effect;
 //!
 //! let (server, client) = (Address::new("server1"), Address::new("client1"));
@@ -98,7 +98,7 @@
 //! PingServer.on_message(client, Message::Ping("hello".to_owned()), &mut ctx);
 //! assert_eq!(ctx.effects(), [Effect::Send { to: client, message: Message::Pong("hello".to_owned()) }]);
 //!
-//! // A hundred runs, in which messages get lost and come late or twice.
+//! // A hundred simulated runs in which messages get lost, delayed and duplicated.
 //! use faultlab::property::{clients_done, results_ok};
 //! use faultlab::simulate::{Network, NodeSpec, Options, Scenario, Simulation};
 //! use faultlab::worker::{Kind, LocalHost, Submission};
@@ -122,7 +122,7 @@
 //!     assert!(outcome.verdict.held());
 //! }
 //!
-//! // And every run that there is.
+//! // And every possible run.
 //! use faultlab::search::{Outcome, Search, System};
 //!
 //! let system = System::new().node("server", server, &()).client("client", client, &server, work);
@@ -132,62 +132,65 @@
 //!
 //! # Nodes
 //!
-//! - A node reacts: to its start ([`init`](Node::init)), to a message, to a timer. A handler returns at
-//!   once. It does not wait for an answer; the answer, if one comes, is another event.
-//! - It is deterministic: no clock, no randomness, no thread, no global. That is why a run that failed
-//!   once fails again, and why a search can try what happens next.
-//! - Its state, messages and timers are plain data with the derives above. A `HashMap` has no order that is the
-//!   same in every run, and does not compile; use `BTreeMap`.
-//! - It knows its own name, [`ctx.address()`](Context::address), and answers whoever sent: `from`. Other
-//!   addresses are given to it when it is made. A crashed node never comes back.
+//! - A node reacts to its start ([`init`](Node::init)), to a message, or to a timer. A handler
+//!   returns at once. It does not wait for an answer; if one comes, that is another event.
+//! - It is deterministic: no clock, no randomness, no threads, no globals. That is why a failing
+//!   run can be repeated, and why a search can explore what happens next.
+//! - Its state, messages and timers are plain data with the derives above. A `HashMap` iterates in
+//!   a different order in every run and does not compile here; use `BTreeMap`.
+//! - It knows its own address, [`ctx.address()`](Context::address), and can answer a message's
+//!   sender, `from`. It is given other addresses when it is constructed. A crashed node never comes
+//!   back.
 //!
 //! # Messages
 //!
-//! [`ctx.send`](Context::send) gives a message to the network, which may deliver it late, twice, out of
-//! order or never ([`FaultModel`]). It never changes one, and never invents one. So a message should say what it
-//! belongs to (here the text; in general a number), and whoever gets it should ask: *what if it is the
-//! second time? what if I no longer wait for it?*
+//! [`ctx.send`](Context::send) hands a message to the network, which may deliver it late, twice,
+//! out of order, or never ([`FaultModel`]). It never alters or invents one. So a message should say
+//! what it belongs to (here the text; usually a sequence number), and its receiver should ask:
+//! *what if this is the second copy? what if I no longer wait for it?*
 //!
 //! # Timers
 //!
-//! [`ctx.set_timer`](Context::set_timer) calls [`on_timer`](Node::on_timer) with that value, once, after the duration;
-//! a range of durations fires somewhere in it. A timer cannot be cancelled. It should say what it was
-//! set for, as `Retry` does, and the handler should check whether that still matters.
+//! [`ctx.set_timer`](Context::set_timer) arranges for one call of [`on_timer`](Node::on_timer) with
+//! that value after the duration; given a range, it fires somewhere within it. A timer cannot be
+//! cancelled. It should say what it was set for, as `Retry` does, and the handler should check
+//! whether that still matters.
 //!
 //! # Clients
 //!
-//! A [`Client`] is asked with [`send_command`](Client::send_command), and looked at with [`result`](Client::result) after
-//! each event, until the result is there; then it is asked for the next. `result` shows the answer to the *current* command.
+//! A [`Client`] gets a command through [`send_command`](Client::send_command). After each event its
+//! [`result`](Client::result) is read. Once there is one, the client gets its next command.
+//! `result` belongs to the *current* command.
 //!
 //! # Running it
 //!
-//! A [`Submission`](worker::Submission) says what kinds of nodes there are and how one is made. A
-//! [`Scenario`](simulate::Scenario) says who takes part, what each client is asked and must be answered
-//! ([`Workload`](workload::Workload)), what the network does, what is done to it and when
-//! ([`Intervention`](simulate::Intervention)), and what must hold ([`property`]). A
-//! [`Simulation`](simulate::Simulation) is one run of it, in virtual time and fixed by one seed. A
-//! [`Search`](search::Search) goes through all runs of a small [`System`](search::System) instead, and shows a
-//! shortest one that breaks.
+//! A [`Submission`](hosting::Submission) declares which kinds of nodes there are and how to
+//! construct them. A [`Scenario`](simulate::Scenario) lists the nodes, each client's commands and
+//! expected results ([`Workload`](workload::Workload)), the network's behaviour, scheduled
+//! interventions ([`Intervention`](simulate::Intervention)), and the properties that must hold
+//! ([`property`]). A [`Simulation`](simulate::Simulation) is one run of it, in virtual time, fixed
+//! by a seed. A [`Search`](search::Search) explores all runs of a small [`System`](search::System)
+//! and shows a shortest one that breaks.
 //!
-//! In a lab all of this is there: the lab's `Lab` type names your nodes, and `./scripts/run-tests.sh lab0` runs
-//! the suite on them and draws a run that breaks. `ctx.log`, `println!` and `dbg!` in a handler show up in that
-//! drawing, beside their event.
+//! In a lab, all of this is provided. The lab's `Lab` type names your nodes;
+//! `./scripts/run-tests.sh lab0` runs the suite on them and draws a failing run. Output of
+//! `ctx.log`, `println!` and `dbg!` appears in the drawing, beside its event.
 //!
-//! # Where to find what
+//! # Overview
 //!
 //! | | |
 //! |---|---|
-//! | [`Node`], [`Client`], [`Application`], [`Context`], [`Address`], [`Value`] | what a student writes against |
+//! | [`Node`], [`Client`], [`Application`], [`Context`], [`Address`], [`Value`] | what students write against |
 //! | [`FaultModel`], [`simulate`] | what can go wrong, and seeded runs in which it does |
-//! | [`search`] | every run of a small system: a model checker |
-//! | [`workload`], [`history`], [`property`] | what clients are asked, what they were told, what must hold of it |
-//! | [`linearizability`] | whether a history could be that of one copy |
-//! | [`trace`] | a run, recorded, to be shown and replayed |
-//! | [`random`] | the numbers that a seed fixes, the same on every machine |
-//! | [`worker`], [`codec`] | how engines reach nodes whose types they do not know |
+//! | [`search`] | a model checker: every run of a small system |
+//! | [`workload`], [`history`], [`property`] | what clients are asked and answered, and what must hold of it |
+//! | [`linearizability`] | whether a history could come from a single copy |
+//! | [`trace`] | recorded runs, to show and to replay |
+//! | [`random`] | random numbers that a seed fixes, the same on every machine |
+//! | [`hosting`], [`codec`] | how engines reach nodes without knowing their types |
 //!
-//! A student's dependencies are these and `serde`. Labs and their tests are other crates: this one knows
-//! no lab and no grading.
+//! Students need only these and `serde`. Labs and their tests live in other crates; this one knows
+//! nothing about labs or grading.
 
 mod address;
 mod application;

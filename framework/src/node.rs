@@ -1,4 +1,4 @@
-//! The node: the one programming model of every lab and every engine.
+//! The node: the one programming model for every lab and every engine.
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -42,21 +42,21 @@ impl<V> Value for V where
 ///   sends messages and sets timers. It returns at once. It never sleeps, blocks, starts a thread,
 ///   reads a clock, draws a random number or touches a global.
 /// - Handlers of one node never run at the same time; handlers of different nodes share nothing.
-/// - The network promises little (see [`FaultModel`](crate::FaultModel)): a message may arrive
+/// - The network guarantees little (see [`FaultModel`](crate::FaultModel)): a message may arrive
 ///   late, twice, out of order or never. A timer fires once, after its duration, unless the node
 ///   has crashed.
 /// - A node that crashes never comes back (*fail-stop*).
 /// - The state is plain data with derived `Clone`, `Debug`, `PartialEq`, `Eq`, `Hash`, `Serialize`
-///   and `Deserialize`. Use `BTreeMap` and `BTreeSet`: a `HashMap` iterates in another order in
-///   every run, so it has no `Hash` and does not compile here. Keep the state small: forget what is
+///   and `Deserialize`. Use `BTreeMap` and `BTreeSet`: a `HashMap` iterates in a different order in
+///   every run, so it has no `Hash` and does not compile here. Keep the state small: drop what is
 ///   no longer needed.
 ///
-/// Because of this contract the same node runs unchanged in a seeded simulation, under the model
-/// checker and in real time, and a run that failed once fails again whenever you ask for it.
+/// Because of this contract, the same node runs unchanged in a seeded simulation, in the model
+/// checker and in real time, and a failing run can be repeated at will.
 ///
 /// # Example
 ///
-/// A server that answers every ping; `labs/lab0-pingpong` is the whole story.
+/// A server that answers every ping. `labs/lab0-pingpong` is the complete example.
 ///
 /// ```
 /// use faultlab::{Address, Context, Effect, Node};
@@ -101,7 +101,7 @@ pub trait Node: Clone + Debug + Eq + Hash + Serialize + Send + Sync + 'static {
 
     /// What nodes of this system send each other.
     type Message: Value;
-    /// What this node can be reminded of.
+    /// The values with which timers call this node back.
     type Timer: Value;
 
     /// Called once, before any other handler.
@@ -109,7 +109,7 @@ pub trait Node: Clone + Debug + Eq + Hash + Serialize + Send + Sync + 'static {
         let _ = ctx;
     }
 
-    /// A message has arrived: perhaps late, perhaps not for the first time.
+    /// A message has arrived, possibly late, possibly not for the first time.
     fn on_message(&mut self, from: Address, message: Self::Message, ctx: &mut Context<Self>);
 
     /// A timer that this node set has run out.

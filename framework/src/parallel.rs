@@ -1,20 +1,20 @@
-//! Doing the same work on several parts at once, on threads that stay.
+//! Parallel work on persistent threads.
 //!
-//! A search shares out work some thousand times a second, and a thread that is started each time
-//! costs more than many of these pieces. So [`with_threads`] starts them once, and what it runs may
-//! share out as often as it likes. Outside of it everything is done by the calling thread: no
-//! result depends on whether there are threads.
+//! A search distributes work thousands of times per second. Starting a thread each time would cost
+//! more than most pieces of work. [`with_threads`] starts the threads once, and the code it runs
+//! may distribute work as often as it likes. Outside of it, the calling thread does everything. No
+//! result depends on the number of threads.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// The stack of each thread: as much as the first thread of a program mostly has, so that students'
-/// handlers may go as deep on any of them.
+/// The stack of each thread: the usual size of a program's main thread, so that students' handlers
+/// can recurse equally deep on any of them.
 const STACK_BYTES: usize = 8 << 20;
 
-/// Does `work` with this many threads to share it out to. With one, or where the system refuses
-/// more, it is done right here.
+/// Runs `work` with this many threads to distribute work to. With one, or if the system refuses
+/// more, the calling thread does everything.
 pub(crate) fn with_threads<R: Send>(threads: NonZeroUsize, work: impl FnOnce() -> R + Send) -> R {
     if threads == NonZeroUsize::MIN {
         return work();
@@ -41,8 +41,8 @@ pub(crate) fn for_each<P: Send>(parts: &mut [P], run: impl Fn(&mut P) + Sync) {
     for_each_with(parts, &mut nothing, |part, ()| run(part));
 }
 
-/// The same, each thread with one of `own`, of which there must be as many as threads. Whoever is
-/// free takes the next part.
+/// The same, giving each thread one element of `own`; there must be as many elements as threads.
+/// Free threads take the next part.
 pub(crate) fn for_each_with<P: Send, T: Send>(
     parts: &mut [P],
     own: &mut [T],
@@ -69,8 +69,8 @@ pub(crate) fn for_each_with<P: Send, T: Send>(
     });
 }
 
-/// Does `own` on this thread, and `run` for each part on whichever thread is free: on this one too,
-/// after `own`. Returns what `own` did.
+/// Runs `own` on this thread, and `run` for each part on whichever thread is free, including this
+/// one after `own`. Returns what `own` returned.
 pub(crate) fn beside<P: Send, R: Send>(
     parts: &mut [P],
     run: impl Fn(&mut P) + Sync,
@@ -116,7 +116,7 @@ pub(crate) fn beside<P: Send, R: Send>(
     })
 }
 
-/// Says that something is over when it is dropped: after a panic too.
+/// Sets a flag when dropped, also during a panic.
 struct Over<'b>(&'b AtomicBool);
 
 impl Drop for Over<'_> {

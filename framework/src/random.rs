@@ -1,7 +1,7 @@
-//! Seeded randomness that is the same on every machine and in every version.
+//! Seeded random numbers that are the same on every machine and in every version.
 //!
-//! ChaCha gives the bits; what is made of them is integer arithmetic written here, so that no update
-//! of a library changes what a seed means.
+//! ChaCha supplies the bits. Everything derived from them is integer arithmetic in this file, so no
+//! library update changes what a seed means.
 
 use std::convert::Infallible;
 
@@ -20,7 +20,7 @@ pub struct Random {
     bits: ChaCha8Rng,
 }
 
-/// What a stream is for, so that streams of one seed never overlap.
+/// The purpose of a stream, so that streams of one seed never overlap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Stream {
@@ -32,7 +32,7 @@ pub enum Stream {
     Workload = 3,
     /// What a test's author draws to set up a run.
     Scenario = 4,
-    /// Random probes of a search.
+    /// Random walks of a search.
     Probe = 5,
 }
 
@@ -50,7 +50,7 @@ impl Random {
         Self { bits }
     }
 
-    /// The stream of one turn of a workload.
+    /// The stream for one command of a workload.
     #[must_use]
     pub(crate) fn for_turn(seed: u64, client: Address, index: u64) -> Self {
         let mut name = 0_u64;

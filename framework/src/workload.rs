@@ -1,4 +1,4 @@
-//! Workloads: what a client is asked to do, one command after another.
+//! Workloads: the commands that a client is given, one after another.
 
 use std::fmt::{self, Debug};
 use std::marker::PhantomData;
@@ -8,19 +8,19 @@ use std::time::Duration;
 use crate::random::Random;
 use crate::{Address, Value, codec};
 
-/// Where in a workload a command stands: what a template fills in.
+/// The position of a command in a workload, for filling in a template.
 pub struct Turn {
     /// The client.
     pub client: Address,
     /// The command's index, from 0.
     pub index: u64,
-    /// Randomness of this turn alone: it depends on the seed, the client and the index, and on
-    /// nothing else that happens in the run.
+    /// Randomness for this command alone. It depends on the seed, the client and the index, and on
+    /// nothing else in the run.
     pub random: Random,
 }
 
-/// A client's commands, and what is known about their results. `C` and `R` are the lab's command and
-/// result.
+/// A client's commands, and what is known about their results. `C` and `R` are the lab's command
+/// and result types.
 ///
 /// ```
 /// use faultlab::workload::Workload;
@@ -44,7 +44,7 @@ type Template<C> = Arc<dyn Fn(&mut Turn) -> C + Send + Sync>;
 /// Where the commands come from.
 #[derive(Clone)]
 struct Commands<C> {
-    /// How many there are; `None` for no end.
+    /// How many there are; `None` if infinite.
     count: Option<u64>,
     template: Template<C>,
 }
@@ -63,7 +63,7 @@ impl<C: Value, R: Value> Workload<C, R> {
         Self::with_commands(Some(count), Arc::new(template))
     }
 
-    /// Commands without end, each made by `template`.
+    /// Infinitely many commands, each made by `template`.
     #[must_use]
     pub fn endless(template: impl Fn(&mut Turn) -> C + Send + Sync + 'static) -> Self {
         Self::with_commands(None, Arc::new(template))
@@ -78,7 +78,7 @@ impl<C: Value, R: Value> Workload<C, R> {
         }
     }
 
-    /// Says what the first commands' results must be, in order.
+    /// Sets the expected results of the first commands, in order.
     ///
     /// # Panics
     /// When a result cannot be encoded.
@@ -89,8 +89,8 @@ impl<C: Value, R: Value> Workload<C, R> {
         self
     }
 
-    /// Limits the rate: at most one command is given each `period`. Without this, a command follows
-    /// the result before it at once.
+    /// Limits the rate to one command per `period`. Without this, a command follows the previous
+    /// result at once.
     #[must_use]
     pub fn every(mut self, period: Duration) -> Self {
         self.period = period;
@@ -98,9 +98,9 @@ impl<C: Value, R: Value> Workload<C, R> {
     }
 }
 
-/// A workload without its types: what engines use.
+/// A workload without its types, as engines use it.
 pub trait ClientWork: Send + Sync {
-    /// How many commands there are; `None` for no end.
+    /// How many commands there are; `None` if infinite.
     fn count(&self) -> Option<u64>;
 
     /// The encoded command at `index`.

@@ -1,7 +1,7 @@
-//! Golden traces: a seed means the same run for ever, in every build and on every machine.
+//! Golden traces: a seed means the same run forever, in every build and on every machine.
 //!
-//! A change that alters one of these files changes what every seed of every course means. If that is
-//! wanted, run the test with `FAULTLAB_BLESS=1` and say so in the changelog.
+//! A change to one of these files changes what every seed of every course means. If that is
+//! intended, run the test with `FAULTLAB_BLESS=1` and say so in the changelog.
 
 mod common;
 

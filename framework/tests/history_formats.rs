@@ -1,4 +1,4 @@
-//! Files of recorded histories: what is wrong is said with the line, and no text makes a reader panic.
+//! Files of recorded histories: errors name the line, and no text makes a reader panic.
 
 use faultlab::linearizability::formats::{self, Format, ModelName, Recorded};
 use proptest::prelude::*;

@@ -1,9 +1,9 @@
-//! Lab 3, sketched on the worker boundary, to show that the boundary carries the labs to come.
+//! Lab 3, sketched on the hosting boundary, to show that the boundary supports the labs to come.
 //!
-//! A shard server owns a replicated log (a node inside a node, by `ctx.map`), the log executes an
-//! application inside an at-most-once wrapper (a lab that builds on an earlier one), and the test asks
-//! every replica what its log holds (an observation that the lab's vocabulary defines). The leader is
-//! fixed, so this is a log and not yet Paxos.
+//! A shard server owns a replicated log (a node inside a node, through `ctx.map`). The log executes
+//! an application inside an at-most-once wrapper (a lab that builds on an earlier one). The test
+//! asks every replica what its log holds (a query that the lab's API defines). The leader is fixed,
+//! so this is a log and not yet Paxos.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

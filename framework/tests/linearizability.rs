@@ -1,5 +1,5 @@
 //! The checker on larger histories: from a real linearizable run, damaged in known ways; with many
-//! clients at once; at its limits; and the errors of impossible histories.
+//! concurrent clients; at its limits; and with impossible histories.
 
 use std::time::Duration;
 

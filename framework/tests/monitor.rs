@@ -1,5 +1,5 @@
-//! The monitor: it agrees with the checker, costs a search nothing where it should, and misses nothing
-//! whatever the order of exploration.
+//! The monitor agrees with the checker, adds no states to a search where it should not, and misses
+//! nothing whatever the order of exploration.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,8 +1,8 @@
 //! The reliable in-order model, implemented on top of the unreliable one.
 //!
-//! [`InOrder`] wraps any node. It numbers what the inner node sends to each receiver, keeps it until
-//! it is acknowledged, sends it again and again, and hands what arrives to the inner node in the order
-//! of the numbers, each once. An inner node that needs a reliable in-order network then works on an
+//! [`InOrder`] wraps any node. It numbers what the inner node sends to each receiver, keeps each
+//! message until it is acknowledged, retransmits it, and hands incoming messages to the inner node
+//! in order, once each. So an inner node that needs a reliable in-order network works on an
 //! unreliable one.
 
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! Nodes in other processes: the same runs as in one process, byte for byte, and no harm from a
-//! process that dies, loops or lies.
+//! Out-of-process nodes: the same runs as in process, byte for byte, and no harm from a process
+//! that dies, loops or lies.
 #![cfg(unix)]
 
 #[path = "fixtures/at_most_once.rs"]

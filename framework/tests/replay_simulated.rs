@@ -1,5 +1,5 @@
-//! A saved run of the simulator, followed again: on the same code it is the same run, and on changed code it says
-//! whether it still breaks and where it first differs.
+//! Replaying saved simulated runs: unchanged code repeats the run, and for changed code the replay
+//! says whether it still breaks and where it first differs.
 
 mod common;
 

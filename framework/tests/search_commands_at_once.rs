@@ -1,4 +1,5 @@
-//! Clients that answer many commands in one event: all of them count, and where the search stops, it says so.
+//! Clients that answer many commands in one event: every answer is checked, and a search that stops
+//! at the limit says so.
 
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use faultlab::workload::Workload;
 use faultlab::{Address, Client, Context, Node, codec};
 use serde::{Deserialize, Serialize};
 
-/// Answers each command at once with its number, but the one at which it is wrong with 0. Its timer does nothing.
+/// Answers each command immediately with its number, except the command `wrong_at`, which it
+/// answers with 0. Its timer does nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Eager {
     wrong_at: u64,
@@ -45,7 +47,7 @@ impl Client for Eager {
     }
 }
 
-/// A client with so many commands, numbered from one, or without end.
+/// A client with this many commands, numbered from one, or with an infinite workload.
 fn search(commands: Option<u64>, wrong_at: u64) -> Search {
     let work = match commands {
         Some(count) => Workload::<u64, u64>::template(count, |turn| turn.index + 1),
@@ -99,12 +101,12 @@ fn work_without_end_is_a_limit_and_no_proof() {
     assert_eq!(search(Some(1_001), 0).run(&submission).outcome, limit(1_000));
     let few = || search(None, 0).commands_at_once_max(7);
     assert_eq!(few().run(&submission).outcome, limit(7));
-    // A bound that the search was given does not hide it.
+    // A limit that the caller set does not hide it.
     assert_eq!(few().depth_max(0).run(&submission).outcome, limit(7));
     assert_eq!(few().states_max(1).run(&submission).outcome, limit(7));
     let probes = faultlab::search::Probes { seed: 1, count: 3, depth_max: 5 };
     assert_eq!(few().probe(&submission, probes).outcome, limit(7));
-    // What was answered before the limit counts.
+    // Answers before the limit are checked.
     let wrong =
         search(None, 5).commands_at_once_max(7).invariant(answers_are_right()).run(&submission);
     assert!(matches!(wrong.outcome, Outcome::Violated(_)), "{:?}", wrong.outcome);

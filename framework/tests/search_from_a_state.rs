@@ -1,4 +1,5 @@
-//! Searches with a monitor that start from a state: the monitor has seen the run that led there, whoever found it.
+//! Searches with a monitor that start from a state: the monitor knows the run that led there,
+//! whichever search found the state.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use faultlab::workload::Workload;
 use faultlab::{Address, Application, Client, Context, Node, codec};
 use serde::{Deserialize, Serialize};
 
-/// A server of a number, or a client that asks it and takes what it says.
+/// A server that holds a number, or a client that requests it and takes the answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum Role {
     Server { total: u64 },
@@ -32,7 +33,7 @@ impl Node for Role {
     fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
         match (self, message) {
             (Self::Server { total }, Message::Add(number)) => {
-                // Exactly once, for a single client: a number that is not the next was there before.
+                // Exactly once, for a single client: any number but the next is a duplicate.
                 *total = (*total).max(number);
                 ctx.send(from, Message::Total(number, *total));
             }
@@ -105,7 +106,8 @@ fn search() -> Search {
     Search::new(system)
 }
 
-/// The same, with a monitor. `offset` is where the model begins to count: with 0 the system is right.
+/// The same, with a monitor. `offset` is where the model starts to count; with 0 the system is
+/// correct.
 fn watched(offset: u64) -> Search {
     let model = Sequential::new(Counter(offset));
     search().monitor(Linearizable::new("totals are right", model))
@@ -125,7 +127,7 @@ fn found(outcome: Outcome) -> State {
     }
 }
 
-/// States in which the client has this many answers, found in every way.
+/// States in which the client has this many answers, one for each way to find them.
 fn states(answers: usize) -> Vec<State> {
     let submission = submission();
     let goal = || search().goal(has_answers(answers));
@@ -159,7 +161,8 @@ fn a_monitor_has_seen_what_happened_before_it_was_there() {
                 .start_from(state.clone())
                 .probe(&submission(), Probes { seed: 1, count: 5, depth_max: 10 });
             assert_eq!(right.outcome, Outcome::LimitReached(Limit::Probes(5)));
-            // The first answer is wrong for this model; after it, the state itself breaks the property.
+            // For this model the first answer is wrong; from then on, the state itself violates the
+            // property.
             let wrong = watched(1).start_from(state.clone()).run(&submission());
             let emptied = index == 5;
             match wrong.outcome {
@@ -198,7 +201,7 @@ fn a_state_whose_run_is_not_known_is_refused() {
     let report = watched(0).start_from(without_path.clone()).run(&submission());
     let Outcome::CannotStart(reason) = &report.outcome else { panic!("{:?}", report.outcome) };
     assert!(reason.contains("results that client has"), "{reason}");
-    // Without a monitor nobody needs the run.
+    // Without a monitor, the run is not needed.
     let report = search().start_from(without_path).run(&submission());
     assert_eq!(report.outcome, Outcome::Exhausted);
 
@@ -245,15 +248,16 @@ fn all_invariants_that_break_in_a_state_are_reported() {
     assert_eq!(found.property, "first");
     let others: Vec<_> = found.also_violated.iter().map(|other| other.property.as_str()).collect();
     assert_eq!(others, ["third"]);
-    // Where the monitor breaks, the invariants that break with it are named too.
+    // When the monitor's property is violated, the invariants violated in the same state are
+    // reported too.
     let search = watched(1).invariant(never("first", 1));
     let Outcome::Violated(found) = search.run(&submission()).outcome else { panic!("it breaks") };
     assert_eq!(found.property, "totals are right");
     assert_eq!(found.also_violated.len(), 1);
 }
 
-/// Properties and handlers can be slow; the time limit holds all the same. What would be done in one round here
-/// takes more than ten seconds.
+/// The time limit holds even if properties and handlers are slow. One full round takes more than
+/// ten seconds here.
 #[test]
 fn a_time_limit_is_kept_where_one_round_takes_longer() {
     const LIMIT: Duration = Duration::from_millis(300);

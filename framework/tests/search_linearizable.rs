@@ -1,5 +1,5 @@
-//! Linearizability as a monitor of a search: it costs no states on correct appends, and finds stale
-//! reads in which no single state looks wrong.
+//! Linearizability as a monitor of a search: it adds no states for correct appends, and it finds
+//! stale reads that no single state reveals.
 
 #[path = "fixtures/at_most_once.rs"]
 mod at_most_once;

@@ -1,4 +1,4 @@
-//! How searches end, and that nothing of it depends on the number of threads.
+//! How searches end; nothing depends on the number of threads.
 
 #[path = "fixtures/at_most_once.rs"]
 mod at_most_once;
@@ -333,7 +333,7 @@ mod without_end {
         for last in [171, 700] {
             let report = report(last, false, |search| search);
             assert_eq!(report.outcome, Outcome::Exhausted, "{last} numbers");
-            // Every number, and each once more with all messages under way.
+            // Every number, and each once more with all messages in flight.
             assert_eq!(report.statistics.depth as u64, 2 * (last - 1));
             assert_eq!(endless(&report), None);
         }

@@ -1,4 +1,4 @@
-//! Random probes: the same for the same seed, and as short as can be.
+//! Random walks: reproducible for a seed, and minimised.
 
 #[path = "fixtures/at_most_once.rs"]
 mod at_most_once;

@@ -1,5 +1,5 @@
-//! What a search notices about nodes themselves: promises they break, and messages that are not
-//! idempotent. The same by any number of threads.
+//! What a search notices about nodes themselves: contract violations, and messages that are not
+//! idempotent. The same for any number of threads.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};

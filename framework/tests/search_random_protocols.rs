@@ -1,5 +1,5 @@
-//! Hundreds of random small protocols: leaving out orders that commute changes no verdict, no count
-//! and no path, and neither does comparing fingerprints instead of states.
+//! Hundreds of small random protocols: skipping commuting orders changes no result, count or path,
+//! and neither does comparing fingerprints instead of states.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
-//! What a search may do: each setting changes exactly what it says, in breadth and in probes.
+//! Search settings: each changes exactly what it says, in breadth-first search and in random walks.
 //!
-//! Three nodes each get a message from the two others and have a timer: nine things can happen, in any
-//! order, and each is remembered. So there are 2^9 states, and what a setting takes away can be told
-//! event by event.
+//! Three nodes each get a message from the two others and have a timer: nine things can happen, in
+//! any order, and each is remembered. So there are 2^9 states, and the effect of a setting can be
+//! told event by event.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;

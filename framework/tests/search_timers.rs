@@ -1,4 +1,4 @@
-//! Timers in searches: a pending timer is a value *and* the durations that it was set for.
+//! Timers in searches: a pending timer is identified by its value and its durations.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,7 +18,7 @@ enum Alarm {
     Late,
 }
 
-/// Sets `Wake` for 20 ms and for 5 ms, and `Late` for 7 ms when it wakes for the first time.
+/// Sets `Wake` for 20 ms and for 5 ms, and sets `Late` for 7 ms when `Wake` first fires.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Sleeper {
     fired: Vec<Alarm>,
@@ -57,7 +57,7 @@ fn search() -> Search {
     Search::new(System::new().node("sleeper", sleeper(), &()))
 }
 
-/// It never fires like this.
+/// The timers never fire in this order.
 fn never(sequence: &'static [Alarm]) -> Property {
     Property::new(format!("never {sequence:?}"), move |view| {
         let fired: Vec<Alarm> = observe(view, sleeper(), &())?;
@@ -73,7 +73,7 @@ const CLOCK_ORDER: &[Alarm] = &[Alarm::Wake, Alarm::Late, Alarm::Wake];
 
 #[test]
 fn either_of_two_timers_of_one_value_may_fire_if_their_durations_allow_it() {
-    // On a clock: Wake at 5, Late at 12, Wake at 20.
+    // In simulated time: Wake at 5, Late at 12, Wake at 20.
     let scenario = Scenario::new()
         .node(NodeSpec::node("sleeper", sleeper(), &()))
         .until(Duration::from_millis(30))
@@ -109,12 +109,12 @@ fn every_order_that_durations_allow_is_a_state_and_no_other() {
         }
     };
     use Alarm::{Late, Wake};
-    // The timer of 20 ms was set first and does not bind the others; the one of 7 ms may overtake it, but not
-    // the one of 5 ms, which was set before it and is shorter.
+    // The 20 ms timer was set first, so it does not delay the others. The 7 ms timer may overtake
+    // it, but not the 5 ms timer, which was set earlier and is shorter.
     assert!(possible(&[Wake, Wake, Late]));
     assert!(possible(&[Wake, Late, Wake]));
     assert!(!possible(&[Late]));
-    // None; the one of 5 ms or that of 20 ms; both; the one of 5 ms and Late; all in two orders.
+    // None; the 5 ms or the 20 ms timer; both; the 5 ms timer and Late; all, in two orders.
     assert_eq!(search().run(&submission).statistics.states, 7);
 }
 
@@ -152,7 +152,7 @@ fn a_timer_is_fired_by_hand_by_its_durations() {
         let left: BTreeSet<u64> =
             state.nodes[0].timers.iter().map(|timer| timer.min_ns / 1_000_000).collect();
         assert_eq!(left, BTreeSet::from([7, then]));
-        // A search goes on from there.
+        // A search continues from there.
         let on = search().start_from(state).invariant(never(CLOCK_ORDER)).run(&submission);
         assert_eq!(matches!(on.outcome, Outcome::Violated(_)), ms == 5, "{:?}", on.outcome);
     }

@@ -1,4 +1,5 @@
-//! From a search to a trace, and from a saved trace back into the system after the code has changed.
+//! From a search to a trace, and from a saved trace back into the system after the code has
+//! changed.
 
 mod common;
 

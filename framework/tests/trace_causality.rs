@@ -1,4 +1,4 @@
-//! What an event can have been caused by, and orders that keep it.
+//! Causality: what could have caused an event, and orders that respect it.
 
 mod handmade;
 

@@ -1,4 +1,4 @@
-//! Trace files: what is written is read back, and what is not a trace is refused in words.
+//! Trace files: what is written is read back, and everything else is rejected with a clear message.
 
 mod handmade;
 

@@ -1,4 +1,4 @@
-//! How a violation looks: in the terminal, and as a page.
+//! Violations as drawn in the terminal and on a page.
 
 use faultlab::Address;
 use faultlab::linearizability::formats::{self, Recorded};

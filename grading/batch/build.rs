@@ -1,4 +1,4 @@
-//! Hashes the sources that decide verdicts, so that a result can say which suite it comes from.
+//! Hashes the sources that influence results, so that a result identifies its suite.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-/// What decides verdicts: the engines, the suites and their vocabularies, the runner and its walls.
+/// What influences results: engines, suites, lab APIs, the harness and the sandbox.
 const DECIDES: [&str; 6] = [
     "framework/src",
     "grading/suites/src",
@@ -37,7 +37,7 @@ fn main() {
     println!("cargo::rustc-env=FAULTLAB_SUITE_HASH={digits}");
 }
 
-/// Reads every Rust file of a folder; of the labs only what students do not write.
+/// Reads every Rust file of a folder; of the labs, only files that students do not write.
 fn read(folder: &Path, name: &str, files: &mut BTreeMap<String, Vec<u8>>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();

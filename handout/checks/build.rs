@@ -1,5 +1,5 @@
-//! Brings the mutants of lab 1 into this crate, each as a module: the patches in `grading/staff/mutants`
-//! are the wrong programs that the students' book shows the runs of.
+//! Adds the mutants of lab 1 to this crate, each as a module. The students' book shows runs of
+//! these programs.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,10 +1,10 @@
-//! From a canonical encoding back to the value. Safe on any bytes.
+//! Decoding a canonical encoding. Never panics, whatever the bytes.
 
 use serde::de::{self, DeserializeSeed, Deserializer, Visitor};
 
 use super::CodecError;
 
-/// The deepest nesting that is followed, so that hostile bytes cannot overflow the stack.
+/// The deepest nesting that is decoded, so that hostile bytes cannot overflow the stack.
 const DEPTH_MAX: u32 = 128;
 
 /// Reads values from the front of a byte slice.
@@ -263,7 +263,8 @@ struct Elements<'a, 'de> {
 }
 
 impl Elements<'_, '_> {
-    /// How many elements to make room for: never more than there are bytes, whatever the length says.
+    /// How many elements to reserve room for: never more than there are bytes, whatever the length
+    /// claims.
     fn plausible(&self) -> usize {
         self.left.min(self.decoder.bytes.len())
     }

@@ -1,4 +1,4 @@
-//! From a value to its canonical encoding.
+//! Encoding a value canonically.
 
 use serde::ser::{self, Serialize};
 

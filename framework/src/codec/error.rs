@@ -1,4 +1,4 @@
-//! What can go wrong between a value and its encoding.
+//! Errors of encoding and decoding.
 
 use std::fmt::Display;
 

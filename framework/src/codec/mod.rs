@@ -1,8 +1,8 @@
 //! The canonical encoding: a value's identity, as bytes.
 //!
-//! Two states, messages or timers are the same when their encodings are the same: that is what a
-//! search counts, what two runs are compared by, and what travels between processes. The format is
-//! compact and not self-describing:
+//! Two states, messages or timers are equal when their encodings are. Searches count encodings,
+//! reruns are compared by them, and processes exchange them. The format is compact and not
+//! self-describing:
 //!
 //! | value | bytes |
 //! |---|---|
@@ -16,9 +16,9 @@
 //! | structs, tuples | the fields in order |
 //! | enums | the variant's index, then its fields |
 //!
-//! The encoder is a concrete type with no type parameters of its own, on purpose: a student's crate
-//! is compiled without optimisation to be ready in half a second, and all the work done here is
-//! still optimised code.
+//! The encoder has no type parameters on purpose. A student's crate is compiled without
+//! optimisation, in half a second; a concrete encoder lives in this crate, where it is compiled
+//! once and optimised.
 
 mod decode;
 mod encode;
@@ -54,8 +54,8 @@ pub fn encode_into<V: Serialize + ?Sized>(
 /// The value that `bytes` encodes, all of them.
 ///
 /// # Errors
-/// When the bytes are cut short, have something left over, nest deeper than 128 levels, or are not
-/// what the type expects. Never panics, whatever the bytes: they may come from a stranger.
+/// If the bytes are cut short, have trailing bytes, nest deeper than 128 levels, or are not what
+/// the type expects. Never panics: the bytes may be untrusted.
 pub fn decode<V: DeserializeOwned>(bytes: &[u8]) -> Result<V, CodecError> {
     let mut decoder = decode::Decoder::new(bytes);
     let value = V::deserialize(&mut decoder)?;

@@ -1,4 +1,4 @@
-//! The encoding survives a round trip, is the shortest for its number, and refuses strange bytes.
+//! The encoding round-trips, uses the shortest form of each number, and rejects malformed bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! The checker: settings, the parts that a history falls into, and the verdict on the whole.
+//! The checker: its settings, splitting a history by key, and the overall result.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -16,9 +16,9 @@ use super::verdict::{SequentialVerdict, Verdict, Violation};
 
 /// Memory that a check may use unless told otherwise: 1 GiB.
 const MEMORY_BYTES_MAX: usize = 1 << 30;
-/// Configurations that each key gets first when sequential consistency is decided.
+/// The number of configurations that each key gets first when sequential consistency is decided.
 const KEY_CONFIGURATIONS_FIRST: u64 = 10_000;
-/// Below this many operations a check is over before a second thread has started.
+/// With fewer operations than this, a check finishes before a second thread has started.
 const OPERATIONS_PER_THREAD_MIN: usize = 500;
 
 /// Whether a history is linearizable with respect to a model, with the settings of [`Checker::new`].
@@ -75,8 +75,8 @@ impl<M: Model> Clone for Checker<'_, M> {
 impl<M: Model> Copy for Checker<'_, M> {}
 
 impl<'m, M: Model> Checker<'m, M> {
-    /// A checker without a time limit, with 1 GiB of memory, by keys where the model names them,
-    /// and on all processors where that pays.
+    /// A checker without a time limit and with 1 GiB of memory. It partitions by key where the
+    /// model names keys, and uses all processors where that pays.
     #[must_use]
     pub fn new(model: &'m M) -> Self {
         Self {
@@ -104,14 +104,14 @@ impl<'m, M: Model> Checker<'m, M> {
     }
 
     /// Gives up on a part of the history after this many configurations. Unlike the other limits,
-    /// this one gives the same verdict on every machine.
+    /// this one gives the same result on every machine.
     #[must_use]
     pub fn configuration_limit(mut self, configurations: u64) -> Self {
         self.configurations_max = configurations;
         self
     }
 
-    /// Whether to check the keys that the model names apart.
+    /// Whether to check separately the keys that the model names.
     #[must_use]
     pub fn partition(mut self, partition: bool) -> Self {
         self.partition = partition;
@@ -175,9 +175,9 @@ impl<'m, M: Model> Checker<'m, M> {
 
     /// Decides whether the history is sequentially consistent.
     ///
-    /// Unlike linearizability, this does not hold for a history when it holds for each key, so the
-    /// search is over the history as a whole and runs into its limits far sooner. (Where it fails
-    /// for one key it does fail for the whole, and that is tried first.)
+    /// Unlike linearizability, sequential consistency of each key does not imply that of the whole.
+    /// So the search covers the whole history and hits its limits far sooner. (If a single key
+    /// fails, the whole fails too; that is tried first.)
     ///
     /// # Panics
     /// As [`Checker::check`].
@@ -220,7 +220,7 @@ impl<'m, M: Model> Checker<'m, M> {
         self.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from))
     }
 
-    /// The numbers of the operations on each key; all of them under `None` where there are no keys.
+    /// The operations on each key, by number; all of them under `None` if there are no keys.
     fn parts(
         &self,
         history: &History<M::Command, M::Result>,
@@ -243,8 +243,8 @@ impl<'m, M: Model> Checker<'m, M> {
         parts
     }
 
-    /// Searches all parts, several at a time. A part is given up when another is known to fail
-    /// earlier, so that what is reported is the earliest failure, whatever the threads do.
+    /// Searches all parts, several at a time. A part is abandoned when another is known to fail
+    /// earlier, so the earliest failure is reported, whatever the threads do.
     fn decide(
         &self,
         history: &History<M::Command, M::Result>,
@@ -307,10 +307,10 @@ impl<'m, M: Model> Checker<'m, M> {
 
 /// One order of all operations, from an order for each key.
 ///
-/// Each operation is given an instant between its call and its return, and they are sorted by it.
-/// That always works, but for one case: when several clients return and call again at the very same
-/// time, the orders of the keys and of the clients at that instant can make a circle. Then there is
-/// no order (`None`), at least not with these choices for the keys.
+/// Each operation gets an instant between its call and its return, and they are sorted by it. That
+/// works except in one case: when several clients return and call again at exactly the same time,
+/// the orders of the keys and of the clients at that instant can form a cycle. Then there is no
+/// such order (`None`), at least with these choices for the keys.
 fn merge<C, R>(history: &History<C, R>, orders: &[Vec<usize>]) -> Option<Vec<usize>> {
     let operations = history.operations();
     if let [order] = orders {

@@ -1,4 +1,4 @@
-//! The explanation of a violation: the operations that show it, and the states between them, as texts.
+//! Explains a violation: the operations that show it and the states between them, as text.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -21,8 +21,8 @@ pub struct Explanation {
     /// The operations that show the violation, the failing one among them, in the order of their
     /// calls.
     pub operations: Vec<Shown>,
-    /// An order that explains all results before the failing one, as places in `operations`. The
-    /// failing operation is in it where others saw its effect.
+    /// An order that explains all results before the failing one, as indices into `operations`. It
+    /// contains the failing operation if others saw its effect.
     pub order: Vec<Placed>,
     /// The place of the failing operation in `operations`.
     pub failing: usize,
@@ -31,11 +31,11 @@ pub struct Explanation {
     pub expected: Vec<String>,
     /// Whether it is known that the failing operation could have returned nothing else.
     pub expected_is_all: bool,
-    /// What it would return at its place in the order shown, or after it.
+    /// What it would return at its place in that order, or after it.
     pub here: String,
     /// The state before the first operation shown.
     pub initial: String,
-    /// How many operations before that were replaced by the state that they all lead to.
+    /// How many earlier operations were replaced by the state that all of them lead to.
     pub before: usize,
     /// How many operations were dropped because the violation does not depend on them.
     pub dropped: usize,
@@ -54,8 +54,7 @@ pub struct Shown {
     pub client: Address,
     /// What was asked.
     pub command: String,
-    /// What the answer was; `None` for an operation that nobody had an answer to when the failing
-    /// one returned.
+    /// The answer; `None` if the operation was pending when the failing one returned.
     pub result: Option<String>,
     /// When the call was made.
     pub called: u64,
@@ -157,7 +156,7 @@ pub fn explain<M: Model>(
     }
 }
 
-/// The violation as the check found it, when the reduction runs into its bounds.
+/// The violation as the check found it, if reducing it exceeds the limits.
 fn unreduced<M: Model>(
     model: &M,
     operations: &[Operation<M::Command, M::Result>],

@@ -1,4 +1,4 @@
-//! The history: what clients asked, what they were told, and when.
+//! Histories: what clients called, what was returned, and when.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Display};
@@ -12,21 +12,21 @@ pub struct Operation<C, R> {
     pub client: Address,
     /// What was asked.
     pub command: C,
-    /// What the answer was. `None`: nobody knows; any result fits.
+    /// The answer. `None` if unknown; then any result fits.
     pub result: Option<R>,
-    /// When the call was made, in any unit that only grows.
+    /// When the call was made, in any unit that only increases.
     pub called: u64,
-    /// When the answer came. `None`: it never did. The operation may have taken effect at any time
-    /// after its call, or never.
+    /// When the answer came; `None` if never. The operation may have taken effect at any time after
+    /// its call, or not at all.
     pub returned: Option<u64>,
 }
 
-/// The operations of a run, checked to be possible: each client asks one thing at a time.
+/// The operations of a run, checked for consistency: each client has one operation at a time.
 ///
-/// One operation is before another when it returned at an earlier time than the other was called,
-/// or when one client did first the one and then the other. Operations of two clients that only
-/// touch (one returns at the very time at which the other is called) count as concurrent, because
-/// nobody can tell which came first.
+/// One operation is before another if it returned at an earlier time than the other was called, or
+/// if one client performed the first and then the second. If two clients' operations only touch
+/// (one returns at exactly the time at which the other is called), they count as concurrent,
+/// because their order is unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History<C, R> {
     operations: Vec<Operation<C, R>>,
@@ -38,20 +38,20 @@ pub struct History<C, R> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HistoryError {
     /// An operation that ends before it begins.
-    #[error("{operation} returned before it was called: give the call the earlier time")]
+    #[error("{operation} returned before it was called: swap the times")]
     ReturnBeforeCall {
         /// The operation.
         operation: Box<Named>,
     },
     /// An operation with a result, but without the time at which it came.
-    #[error("{operation} has a result but no return time: give the time, or leave out the result")]
+    #[error("{operation} has a result but no return time: add the time, or remove the result")]
     ResultWithoutReturn {
         /// The operation.
         operation: Box<Named>,
     },
     /// Two operations of one client at the same time.
     #[error(
-        "{second} was called while {first} of the same client was under way: a client asks one thing at a time; give the two clients different names"
+        "{second} was called while {first} of the same client was pending: a client has one operation at a time; give the clients different names"
     )]
     Overlap {
         /// The operation that was called first.
@@ -61,7 +61,7 @@ pub enum HistoryError {
     },
     /// Two operations of one client that take no time, at one time: their order is unknown.
     #[error(
-        "{first} and {second} of the same client both begin and end at time {time}: nobody can tell their order; is one a duplicate?"
+        "{first} and {second} of the same client both start and end at time {time}, so their order is unknown; is one a duplicate?"
     )]
     Duplicate {
         /// One operation.
@@ -82,7 +82,7 @@ pub enum HistoryError {
         second: Box<Named>,
     },
     /// An answer to a client that has not asked.
-    #[error("{client} got the answer {result} but has no call under way")]
+    #[error("{client} got the answer {result} without a pending call")]
     AnswerWithoutCall {
         /// The client.
         client: Address,
@@ -264,7 +264,7 @@ impl<C, R> History<C, R> {
     }
 }
 
-/// Writes a history down while it happens: calls and answers in the order in which they are made.
+/// Records a history as it happens: calls and answers in the order in which they are made.
 ///
 /// Times are the numbers of the events, from zero.
 ///

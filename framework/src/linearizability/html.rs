@@ -1,4 +1,4 @@
-//! The page: a history and the verdict on it as one HTML file that needs nothing else.
+//! A history and its check result as a self-contained HTML page.
 
 use std::fmt::Write as _;
 
@@ -14,21 +14,21 @@ use super::verdict::{SequentialVerdict, Verdict};
 
 const TEMPLATE: &str = include_str!("page.html");
 
-/// A page shows at most this many operations: those around the failing one, if there is one.
+/// The most operations shown on a page: those around the failing one, if there is one.
 const OPERATIONS_MAX: usize = 20_000;
 /// Commands, results and states in the whole history are cut to this length.
 const TEXT_LENGTH_MAX: usize = 100;
-/// States are worked out as texts until they were this many bytes together, before they are cut.
+/// Limit on the total size of state texts, before they are cut.
 const STATE_BYTES_MAX: usize = 1 << 26;
 
-/// A history with the verdict on it, as an HTML page: every operation on its client's lane, and for a
-/// violation the operations that show it, with the states between them. Where it is known whether the
+/// A history and its check result as an HTML page: every operation on its client's lane and, for a
+/// violation, the operations that show it with the states between them. If it is known whether the
 /// history is sequentially consistent, the page says so.
 ///
-/// The page is one file without links: it opens offline. What it shows is drawn as it comes into view,
-/// so 10,000 operations scroll like ten. It holds at most 20,000 operations (those nearest to the
-/// failing one) and cuts long texts, so it is never larger than 16 MiB. Light or dark is as the reader's system
-/// says.
+/// The page is one file without links, so it opens offline. It draws only what is in view, so
+/// 10,000 operations scroll like ten. It contains at most 20,000 operations (those nearest to the
+/// failing one) and cuts long texts, so it never exceeds 16 MiB. It follows the system's light or
+/// dark mode.
 ///
 /// # Panics
 /// When the verdict is that on another history, and its numbers are not those of operations.
@@ -50,13 +50,13 @@ pub fn page<M: Model>(
     let mut sentence = match (&explanation, verdict) {
         (Some(explanation), _) => explanation.sentence(),
         (None, Verdict::Linearizable { .. }) => {
-            "The results are what one copy would have answered, executing each command at one instant between its call and its return.".to_owned()
+            "The results are those of a single copy that executes each command at one instant between its call and its return.".to_owned()
         }
-        (None, _) => "Nobody knows yet whether this history is linearizable.".to_owned(),
+        (None, _) => "It is not known whether this history is linearizable.".to_owned(),
     };
     match sequential {
         Some(SequentialVerdict::SequentiallyConsistent { .. }) => {
-            sentence.push_str(". It is sequentially consistent: right in an order that agrees with each client, though not with real time.");
+            sentence.push_str(". It is sequentially consistent: there is an order that agrees with each client, but not with real time.");
         }
         Some(SequentialVerdict::NotSequentiallyConsistent) => {
             sentence.push_str(". It is not sequentially consistent either.");
@@ -72,7 +72,7 @@ pub fn page<M: Model>(
         false => format!("{} of {total} operations.", whole.operations.len()),
     };
     if let Some(key) = &key {
-        let _ = write!(extent, " Those on other keys than {} are pale.", escape(key));
+        let _ = write!(extent, " Operations on keys other than {} are pale.", escape(key));
     }
     let plain = explanation.as_ref().map_or(String::new(), |why| why.to_text(100, false));
     let data = Data { why: explanation.as_ref().map(Picture::of), history: whole };

@@ -1,4 +1,4 @@
-//! Lanes: a violation drawn in the terminal, one lane a client, time to the right.
+//! A violation drawn in the terminal: one lane per client, time running to the right.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

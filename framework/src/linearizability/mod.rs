@@ -1,13 +1,13 @@
-//! Linearizability: does a recorded history look as if every operation took effect at one instant
+//! Linearizability: could every operation of a recorded history have taken effect at one instant
 //! between its call and its return?
 //!
-//! - A [`History`] is what clients asked and were told, and when. A [`Recorder`] writes one down, and
-//!   [`formats`] reads those that others recorded.
-//! - A [`Model`] says what is right: any [`Application`](crate::Application), as [`Sequential`], or one
-//!   of [`models`].
-//! - [`check`] decides, or a [`Checker`] with limits: [`Verdict`]. [`explain`] says why not, in a few
-//!   operations, and [`page`] shows it in a browser.
-//! - A [`Monitor`] decides while a run goes on, one call or answer at a time: it is what a search uses.
+//! - A [`History`] says what clients called, what was returned, and when. A [`Recorder`] builds
+//!   one; [`formats`] reads those that other tools recorded.
+//! - A [`Model`] defines correct behaviour: any [`Application`](crate::Application), wrapped as
+//!   [`Sequential`], or one of [`models`].
+//! - [`check`], or a [`Checker`] with limits, decides: [`CheckResult`]. [`explain`] reduces a
+//!   violation to a few operations, and [`page`] shows it in a browser.
+//! - A [`Monitor`] decides online, one call or answer at a time. Searches use it.
 //! - [`linearizable`] is the property for run tests.
 //!
 //! ```
@@ -15,7 +15,7 @@
 //! use faultlab::linearizability::models::{Register, RegisterCommand, RegisterResult};
 //! use faultlab::linearizability::{Checker, Recorder, Verdict, explain};
 //!
-//! // Alice writes, and is told that it is done. Then Bob reads, and sees nothing.
+//! // Alice writes and is told that it is done. Then Bob reads, and sees nothing.
 //! let (alice, bob) = (Address::new("alice"), Address::new("bob"));
 //! let mut recorder = Recorder::new();
 //! recorder.call(alice, RegisterCommand::Write(1))?;

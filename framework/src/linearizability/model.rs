@@ -1,4 +1,4 @@
-//! The model: what a correct, sequential service would answer.
+//! Models: what a correct, sequential service would answer.
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -25,20 +25,20 @@ pub trait Model: Sync {
     /// The part of the state that a command touches, if it touches only one.
     ///
     /// Commands with different keys must not read or change anything in common. Then a history is
-    /// linearizable exactly when the operations on each key are (*locality*: Herlihy and Wing,
+    /// linearizable exactly if the operations on each key are (*locality*: Herlihy and Wing,
     /// "Linearizability", 1990, theorem 1; *P-compositionality*: Horn and Kroening, 2015), and the
-    /// keys are checked one by one, which is a great deal faster. `None`: the command may touch
-    /// everything, so nothing can be checked apart.
+    /// keys are checked separately, which is much faster. `None`: the command may touch everything,
+    /// so nothing can be checked separately.
     fn key(&self, command: &Self::Command) -> Option<String> {
         let _ = command;
         None
     }
 
-    /// Whether a command that answers so has left the state as it was, whatever the state.
+    /// Whether a command with this result has left the state unchanged, whatever the state.
     ///
     /// True for a read, and for a compare-and-set that failed. Such an operation is placed as soon
-    /// as its result fits, with no other choice to try. `false` is always safe to say; a wrong
-    /// `true` is caught where it shows (see the panics of [`Checker::check`]).
+    /// as its result fits, without trying alternatives. `false` is always safe; a wrong `true` is
+    /// detected where it matters (see the panics of [`Checker::check`]).
     ///
     /// [`Checker::check`]: super::Checker::check
     fn only_observes(&self, command: &Self::Command, result: &Self::Result) -> bool {
@@ -46,7 +46,8 @@ pub trait Model: Sync {
         false
     }
 
-    /// About how much memory a state owns beyond its own size, in bytes: it counts toward the limit.
+    /// Roughly how much memory a state owns beyond its own size, in bytes; it counts toward the
+    /// limit.
     fn heap_bytes(&self, state: &Self::State) -> usize {
         let _ = state;
         0

@@ -8,22 +8,22 @@ use crate::Address;
 use super::model::Model;
 use super::table::{Interner, StepMemo};
 
-/// Reads calls and answers one by one, and says at once when they stop being linearizable.
+/// Reads calls and answers one by one, and reports as soon as they stop being linearizable.
 ///
-/// The automaton's state is what can still matter of the past: which commands are under way, and
-/// the *configurations* that are possible. A configuration is a state of the model, with the
-/// commands under way that have already taken effect in it, and what they will have to answer.
+/// The automaton's state is what still matters of the past: which commands are pending, and which
+/// *configurations* are possible. A configuration is a state of the model together with the pending
+/// commands that have already taken effect in it, and the answers that they must give.
 ///
-/// - **Lazy.** A command is given its effect only when an answer asks for it, so calls cost nothing.
-/// - **Canonical.** A configuration that another one can still turn into, by giving effect to
-///   commands under way, is left out. What is left is the one smallest set that stands for all that
-///   is possible, so two pasts that allow the same futures give the same state far more often than
-///   not. Where the results tell the order of execution, as with appends to one key, there is one
-///   configuration, and a function of what the service and the clients know anyway: a model checker
-///   that keeps the monitor's state beside its own visits no more states than without.
-/// - **Memoised.** States, events and transitions are numbers; a transition is worked out once.
+/// - **Lazy.** A command takes effect only when an answer requires it, so calls are free.
+/// - **Canonical.** A configuration is dropped if another one can still become it when pending
+///   commands take effect. What remains is the unique smallest set that represents everything
+///   possible. So two pasts that permit the same futures usually give the same state. Where results
+///   reveal the order of execution, as with appends to one key, there is one configuration, and it
+///   is a function of what the service and the clients know anyway: a model checker that stores the
+///   monitor's state with its own visits no more states than without it.
+/// - **Memoised.** States, events and transitions are numbers; a transition is computed once.
 ///
-/// Numbers mean something to the monitor that gave them only.
+/// These numbers are valid only for the monitor that issued them.
 ///
 /// ```
 /// use faultlab::Address;
@@ -92,7 +92,7 @@ pub enum MonitorError {
     },
     /// A client asks while it waits.
     #[error(
-        "{client} calls {command} while its last call is under way: a client asks one thing at a time"
+        "{client} calls {command} while its last call is pending: a client has one operation at a time"
     )]
     CallUnderWay {
         /// The client.
@@ -101,7 +101,7 @@ pub enum MonitorError {
         command: String,
     },
     /// A client is answered that has not asked.
-    #[error("{client} gets the answer {result} but has no call under way")]
+    #[error("{client} got the answer {result} without a pending call")]
     NoCall {
         /// The client.
         client: Address,
@@ -109,7 +109,7 @@ pub enum MonitorError {
         result: String,
     },
     /// More configurations are possible than the monitor may look at: undecided.
-    #[error("undecided: more than {0} configurations are possible; use fewer clients")]
+    #[error("undecided: more than {0} possible configurations; use fewer clients")]
     TooMany(usize),
 }
 
@@ -139,7 +139,7 @@ pub(super) struct Configuration {
 pub(super) const OPEN: u32 = u32::MAX;
 const REFUSED: u32 = u32::MAX;
 
-/// How many configurations a transition looks at unless told otherwise.
+/// The most configurations that a transition considers by default.
 const CONFIGURATIONS_MAX: usize = 100_000;
 
 impl<M: Model> Monitor<M> {

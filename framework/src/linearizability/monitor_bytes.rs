@@ -1,4 +1,4 @@
-//! A monitor's state as bytes: canonical, and meaningful to every monitor of the same model.
+//! A monitor's state as canonical bytes that every monitor of the same model understands.
 
 use std::collections::BTreeMap;
 

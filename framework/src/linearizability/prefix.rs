@@ -1,15 +1,16 @@
-//! The shortest failing prefix: the earliest answer at which a history stops being linearizable.
+//! The shortest failing prefix: the first answer at which a history stops being linearizable.
 
 use super::model::Model;
 use super::problem::Item;
 use super::search::{Bounds, Cost, Outcome, search};
 
-/// Everything up to and with one return; what was under way then is unanswered.
+/// Everything up to and including one return; operations pending then are unanswered.
 ///
-/// Returns at one time are cut one by one. Where a client went on at that very time, its return was
-/// before its next call, which may have been before any other return of that time. So what it went on
-/// from has returned, too, though its answer does not count yet. Without that, a later cut could be
-/// linearizable where an earlier one is not, and there would be no first failing return to find.
+/// Returns at the same time are cut one by one. If a client called again at that very time, its
+/// return came before that call, which may have come before any other return of that time. So the
+/// operation it continued from has returned too, though its answer does not count yet. Without this
+/// rule, a later cut could be linearizable although an earlier one is not, and there would be no
+/// first failing return.
 pub(super) struct Cut<'a, M: Model> {
     pub(super) items: Vec<Item<'a, M>>,
     /// The number of each item before the cut.
@@ -64,13 +65,13 @@ pub(super) fn returns<M: Model>(items: &[Item<'_, M>]) -> Vec<usize> {
     returns
 }
 
-/// Finds the return at which a history that is not linearizable stops being so, and an order that
-/// explains everything before it.
+/// Finds the return at which a history stops being linearizable, and an order that explains
+/// everything before it.
 ///
-/// The search that found the violation knew all results; an operation under way may already have
-/// been refused for the result that it got later. So the failure lies at `failing`, the return that
-/// the search could not pass, or after it, and is found by cutting: a cut before it is linearizable,
-/// a cut behind it is not.
+/// The search that found the violation knew all results, so a pending operation may have been ruled
+/// out by a result that it got only later. So the failure lies at `failing`, the return that the
+/// search could not pass, or after it. It is found by cutting: a cut before it is linearizable, a
+/// cut after it is not.
 pub(super) fn shortest_failing<'a, M: Model>(
     model: &'a M,
     initial: &M::State,

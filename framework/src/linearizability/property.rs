@@ -1,4 +1,4 @@
-//! The property of a run that its clients' results are linearizable.
+//! The property that the results of a run's clients are linearizable.
 
 use std::fmt::Write as _;
 

@@ -23,7 +23,8 @@ use super::prefix::{Cut, returns};
 use super::problem::Item;
 use super::search::{Bounds, Outcome, search, survey};
 
-/// More operations than this are not looked at one by one if the reduction can start later.
+/// With more operations than this, operations are not tried one by one if the reduction can start
+/// later.
 const OPERATIONS_MAX: usize = 120;
 /// If more operations than this are left, a later start is tried.
 const SHOWN_MAX: usize = 16;

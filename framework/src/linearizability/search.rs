@@ -1,23 +1,23 @@
-//! The search: is there an order of the operations that the model could have answered?
+//! The search: is there an order of the operations that the model could have produced?
 //!
 //! Wing and Gong's search ("Testing and verifying concurrent objects", 1993) with Lowe's
-//! memoisation ("Testing for linearizability", 2017): depth-first, one operation placed after
-//! another, and a configuration that was tried once is not tried again.
+//! memoisation ("Testing for linearizability", 2017): depth-first, placing one operation at a time,
+//! and never trying a configuration twice.
 //!
-//! A configuration is the first return whose operation is not placed, one bit for each operation
-//! under way then, the model's state, and how many unanswered operations are placed. It is a row
-//! of a few integers, kept exactly, so two configurations are never confused. Operations are found
-//! through the bits: nothing is linked, lifted or cloned.
+//! A configuration consists of the first return whose operation is not placed, one bit per pending
+//! operation, the model's state, and the number of unanswered operations placed. It is stored
+//! exactly, as a row of a few integers, so two configurations are never confused. Operations are
+//! found through the bits; there are no linked lists to cut and restore.
 //!
-//! Five prunings, each of which loses no answer, because what it leaves out could do nothing that
-//! what it keeps cannot:
+//! Five prunings lose no answer, because what they skip could achieve nothing that is not tried
+//! anyway:
 //!
 //! - an operation that only observes ([`Model::only_observes`]) is placed as soon as it fits;
 //! - an unanswered operation that would not change the state is not placed;
-//! - of several unanswered operations with one command, the one called first is placed;
-//! - a configuration that differs from one tried before only by more unanswered operations spent is
-//!   not tried;
-//! - a step of the model that was taken once (state, command) is looked up, not taken again.
+//! - of several unanswered operations with the same command, the one called first is placed;
+//! - a configuration is skipped if it differs from an earlier one only in having spent more
+//!   unanswered operations;
+//! - a model step (state, command) is executed once and then looked up.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;

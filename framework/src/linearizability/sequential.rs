@@ -1,4 +1,4 @@
-//! Sequential consistency: the search with each client's own order in the place of real time.
+//! Sequential consistency: the same search with each client's program order instead of real time.
 
 use std::collections::BTreeMap;
 use std::time::Instant;

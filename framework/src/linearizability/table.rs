@@ -1,13 +1,13 @@
-//! Interning: equal values get the same small number, so that a search compares and copies integers.
+//! Interning: equal values share a small number, so that a search compares and copies integers.
 
 use std::hash::{Hash, Hasher};
 
 use rustc_hash::FxHasher;
 
-/// An open-addressing table from hashes to ids. What an id stands for is the caller's.
+/// An open-addressing table from hashes to ids. The caller decides what an id stands for.
 ///
-/// A slot is `hash << 32 | id + 1`, so that most of the entries that differ are told apart without
-/// looking at what they stand for, and the table can grow without hashing anything again.
+/// A slot is `hash << 32 | id + 1`. So most different entries are told apart without looking at
+/// what they stand for, and the table grows without rehashing.
 #[derive(Default)]
 pub(super) struct IdTable {
     slots: Vec<u64>,
@@ -186,8 +186,8 @@ impl StepMemo {
 
 /// A set of rows of one length, stored exactly, where the last words of a row may be counters.
 ///
-/// A row is *covered* when a row of the set has the same key and no counter that is larger: what
-/// can follow the new row could already follow the old one. Only rows that are not covered go in.
+/// A row is *covered* when the set contains a row with the same key and no larger counter: whatever
+/// can follow the new row could already follow the old one. Only uncovered rows are added.
 pub(super) struct RowSet {
     key_words: usize,
     counter_words: usize,

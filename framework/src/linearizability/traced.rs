@@ -1,4 +1,4 @@
-//! Recorded runs as histories: what the clients of a trace were given, and what they had for it.
+//! Traces as histories.
 
 use std::fmt::Debug;
 

@@ -1,4 +1,4 @@
-//! The verdict: what a check found out, and what it cost.
+//! Check results.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ pub enum Verdict {
     },
     /// It is not: no order of the operations agrees with the answers and with real time.
     NotLinearizable(Violation),
-    /// Nobody knows: the check ran into a limit first. This never counts as passed.
+    /// Unknown: the check hit a limit first. This never counts as passed.
     Unknown(Limit),
 }
 
@@ -35,11 +35,11 @@ impl Verdict {
 /// Where a history stops being linearizable.
 ///
 /// Everything that happened before the failing operation returned can be explained. Its return
-/// cannot: no order of the operations lets it answer what it did.
+/// cannot: no order of the operations lets it return what it did.
 ///
-/// To find that very return, calls under way must count as unanswered, which can be harder to decide
-/// than the whole. Where it runs into a limit, the operation named is one that cannot be placed given
-/// all results, those that came later among them; the verdict is as certain.
+/// To find that exact return, pending calls must count as unanswered, which can be harder to decide
+/// than the whole. If that hits a limit, the operation named is one that cannot be placed given all
+/// results, including later ones. The result is no less certain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// The operation that cannot be placed, by its number from zero.

@@ -1,11 +1,11 @@
-//! Properties of what clients were told, and when.
+//! Properties of clients' results and waiting times.
 
 use std::time::Duration;
 
 use super::{Broken, Property, View, too_long, violated};
 use crate::{Address, Value, codec};
 
-/// Every result is the one that the workload says is right.
+/// Every result is the one that the workload expects.
 #[must_use]
 pub fn results_ok() -> Property {
     Property::new("results are right", |view| {
@@ -101,7 +101,7 @@ pub fn max_wait(longest: Duration) -> Property {
 }
 
 /// The results of all clients satisfy `check`, which gets each client's answered commands in order.
-/// `C` and `R` are the lab's command and result.
+/// `C` and `R` are the lab's command and result types.
 pub fn results_satisfy<C: Value, R: Value>(
     name: impl Into<String>,
     check: impl Fn(&[(Address, Vec<(C, R)>)]) -> Result<(), Broken> + Send + Sync + 'static,

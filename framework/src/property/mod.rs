@@ -1,9 +1,9 @@
-//! Properties: what must hold, with words for the case that it does not.
+//! Properties: what must hold, and how to report that it does not.
 //!
-//! A [`Property`] looks at a run through a [`View`], which every engine gives: the clients'
-//! operations, the nodes' states and answers. What only a timed run has (counts of messages, times) is
-//! there too, and absent in a search. A property that fails says what was expected and what was seen,
-//! in the lab's terms.
+//! A [`Property`] inspects a run through a [`View`], which every engine provides: the clients'
+//! operations, the nodes' states and answers. Message counts and times exist only in a simulation
+//! and are absent in a search. A failing property reports what was expected and what was seen, in
+//! the lab's terms.
 
 mod clients;
 mod network;
@@ -38,7 +38,7 @@ pub trait View {
     /// The operations of a client so far: all answered ones, and the one under way, if any.
     fn operations(&self, client: Address) -> &[Operation];
 
-    /// Whether a client has had all results of its workload. Never so for an endless one.
+    /// Whether a client has all results of its workload. Never true for an infinite workload.
     fn is_done(&self, client: Address) -> bool;
 
     /// Whether a node has crashed.
@@ -50,7 +50,7 @@ pub trait View {
     /// When the node's code fails.
     fn state(&mut self, node: Address) -> Result<Vec<u8>, NodeFailure>;
 
-    /// A node's answer to an encoded question of the lab's vocabulary.
+    /// A node's answer to an encoded query that the lab's API defines.
     ///
     /// # Errors
     /// When the node's code fails.
@@ -98,7 +98,7 @@ pub struct Violation {
 }
 
 impl Violation {
-    /// The violation that a property's answer is, whatever kept it from saying yes.
+    /// The violation for a failed check, whatever the reason.
     #[must_use]
     pub fn of(property: String, broken: Broken) -> Self {
         let (expected, seen) = match broken {
@@ -118,7 +118,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Why a property could not say yes.
+/// Why a property does not hold or could not be decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Broken {
     /// It does not hold.
@@ -137,7 +137,7 @@ pub enum Broken {
 /// The check behind a property.
 type Check = Arc<dyn Fn(&mut dyn View) -> Result<(), Broken> + Send + Sync>;
 
-/// A time that was too long, for people: to the millisecond, rounded up, so that it stays too long.
+/// A duration that was too long, in milliseconds, rounded up so that it stays too long.
 #[must_use]
 pub fn too_long(ns: u64) -> Duration {
     Duration::from_millis(ns.div_ceil(1_000_000))
@@ -151,8 +151,8 @@ pub struct Property {
     scope: Scope,
 }
 
-/// How much of a run a property has to see at once. A search remembers what it found out about one
-/// client or node, and then need not look again in every state that has it.
+/// How much of a run a property reads at once. A search memoises results per client or node, and
+/// need not check again in every state that contains it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
     /// All of it.

@@ -1,4 +1,4 @@
-//! Properties of what the network carried. They hold in a search, which has no such counts.
+//! Properties of network traffic. A search does not count traffic, so there they always hold.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub fn max_message_bytes(limit: u64) -> Property {
     })
 }
 
-/// At most `limit` messages are sent for each command given to a client, on average over the run.
+/// At most `limit` messages are sent per command, averaged over the run.
 #[must_use]
 pub fn max_messages_per_command(limit: u64) -> Property {
     Property::new(format!("at most {limit} messages are sent a command"), move |view| {

@@ -22,7 +22,8 @@ pub fn max_state_bytes(limit: usize) -> Property {
     .of_each_node()
 }
 
-/// No node's state holds any of these texts: they were dropped, so nobody needs them.
+/// No node's state contains any of these strings: they were overwritten or acknowledged, so they
+/// should be garbage.
 #[must_use]
 pub fn forgotten(texts: impl IntoIterator<Item = String>) -> Property {
     let texts = Texts::new(texts.into_iter().collect());
@@ -48,7 +49,7 @@ pub fn forgotten(texts: impl IntoIterator<Item = String>) -> Property {
     .of_each_node()
 }
 
-/// A node's answer to a question of the lab's vocabulary.
+/// A node's answer to a query that the lab's API defines.
 ///
 /// # Errors
 /// [`Broken::Node`] when the node's code fails or answers something that is not an `Answer`.

@@ -1,4 +1,4 @@
-//! Many texts, looked for in one state after the other.
+//! Searches a state for many strings at once.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,11 @@ use rustc_hash::FxHashMap;
 /// The base of the rolling hash: any odd number that mixes bits well.
 const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Texts that are looked for all at once.
+/// Strings that are searched for at once.
 ///
-/// One pass over the bytes for each *length* of a text, however many texts there are of it (Karp and Rabin,
-/// "Efficient randomized pattern-matching algorithms", 1987): texts of a test have two or three lengths.
+/// One pass over the bytes per distinct *length*, however many strings of that length there are
+/// (Karp and Rabin, "Efficient randomized pattern-matching algorithms", 1987). The strings of a
+/// test have two or three lengths.
 pub(super) struct Texts {
     texts: Vec<String>,
     /// By length, the indices of the texts that have this hash.

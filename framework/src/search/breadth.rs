@@ -1,22 +1,22 @@
-//! Breadth-first search: level by level, in rounds, with any number of threads and one result.
+//! Breadth-first search, level by level, in rounds. The result does not depend on the number of
+//! threads.
 //!
-//! A round takes the next rows of the frontier and goes through four phases:
+//! A round takes the next rows of the frontier through four phases:
 //!
-//! 1. *Expand.* Each thread takes a part of the rows and writes down the fingerprints of their
-//!    successors, from tables that nobody changes meanwhile.
-//! 2. *Complete.* What the tables did not have is worked out, in the order of the rows: handlers are run
-//!    and effects looked up on all threads, but ids are given by one. Then the rows that needed it are
-//!    expanded, each thread some of them.
-//! 3. *Insert.* The visited set is cut into shards. Whoever is free takes the next shard and adds the
-//!    fingerprints that belong there, in the order of the rows. So it is always the first of equal
-//!    successors that counts as new.
-//! 4. *Collect.* Each thread builds and judges the new rows of its part.
+//! 1. *Expand.* Each thread takes some of the rows and writes the fingerprints of their successors,
+//!    using tables that do not change meanwhile.
+//! 2. *Complete.* Compute what the tables lacked, in row order. Handlers run and effects are looked
+//!    up on all threads, but one thread assigns ids. Then the threads expand the rows that were
+//!    waiting for it.
+//! 3. *Insert.* The visited set is sharded. Any free thread takes the next shard and inserts that
+//!    shard's fingerprints, in row order, so the first of several equal successors always counts as
+//!    the new one.
+//! 4. *Collect.* Each thread builds and checks its new rows.
 //!
-//! Completing needs the tables to itself but not the visited set, and inserting the other way round:
-//! so one round is inserted while the next is completed. That one follows the other by half a round
-//! is so with one thread too. Parts are joined in order, rounds have a fixed size, and ids are given
-//! by one thread at a time: nothing that is reported depends on the number of threads or on their
-//! timing.
+//! Completing needs exclusive access to the tables but not to the visited set; inserting is the
+//! opposite. So a round is inserted while the next one is completed, even with a single thread.
+//! Parts are joined in order, rounds have a fixed size, and only one thread at a time assigns ids.
+//! Nothing reported depends on the number of threads or their timing.
 
 use std::time::Instant;
 
@@ -44,18 +44,18 @@ pub(super) struct Breadth<'e, 's> {
     visited: Visited,
     /// In an exact search, the rows in the place of the fingerprints in `visited`.
     exact: Option<ExactRows>,
-    /// The rows at the depth from which rows are taken, and at the next; see [`Self::frontier`].
+    /// The rows at the current depth, and at the next; see [`Self::frontier`].
     frontiers: [Frontier; 2],
     /// The depth from which rows are taken, and how many have been taken there.
     depth: usize,
     taken: u64,
     /// The round that is expanded and completed.
     round: Round,
-    /// The round before, which has been completed and is to be inserted; empty if there is none.
+    /// The previous round, completed but not inserted yet; empty if there is none.
     before: Round,
     recall: Vec<Recall>,
     lineage: Lineage,
-    /// When to look for nodes that do not come to rest.
+    /// When to check for divergence next.
     looks: Schedule,
     statistics: Statistics,
 }
@@ -129,7 +129,8 @@ impl<'e, 's> Breadth<'e, 's> {
                     return outcome;
                 }
                 if self.frontier(self.depth + 1).len() == 0 {
-                    // A round that the deadline cut short may have had successors.
+                    // If the deadline cut the round short, rows without successors may still have
+                    // some.
                     let cut = self.engine.sites.handlers.deadline.has_passed();
                     return self
                         .engine
@@ -148,12 +149,12 @@ impl<'e, 's> Breadth<'e, 's> {
         }
     }
 
-    /// The rows at a depth: the one from which rows are taken, or the next.
+    /// The rows at a depth: the current one or the next.
     fn frontier(&mut self, depth: usize) -> &mut Frontier {
         &mut self.frontiers[depth % 2]
     }
 
-    /// Expands and completes the next round, and brings the one before to its end. The outcome, if
+    /// Expands and completes the next round, and finishes the previous one. Returns the result if
     /// that ends the search.
     fn go_on(&mut self) -> Option<Outcome> {
         let rows = self.frontiers[self.depth % 2].pop_round()?;
@@ -185,7 +186,7 @@ impl<'e, 's> Breadth<'e, 's> {
     /// Looks, when a look is due, whether a node in these rows is in a new state again and again: how often in a
     /// row.
     fn times_in_a_row(&mut self, rows: &[u32]) -> Option<usize> {
-        // A search that stops at a depth comes to its end in any space.
+        // A search with a depth limit ends in any state space.
         if self.limits.depth.is_some() || self.limits.endless_too {
             return None;
         }
@@ -199,12 +200,11 @@ impl<'e, 's> Breadth<'e, 's> {
         }
     }
 
-    /// Brings the round that was completed to its end, if there is one. The outcome, if that ends the
-    /// search.
+    /// Finishes the completed round, if there is one. Returns the result if that ends the search.
     fn finish(&mut self) -> Option<Outcome> {
         let Self { engine, before, visited, .. } = self;
         if engine.sites.handlers.deadline.has_passed() {
-            // The round may not be complete.
+            // The round may be incomplete.
             return None;
         }
         let mut seen = visited.len();
@@ -219,8 +219,8 @@ impl<'e, 's> Breadth<'e, 's> {
         self.collect(seen)
     }
 
-    /// Collects what is new of the round that was inserted. `seen` is how many states there were
-    /// before it. The outcome, if it ends the search.
+    /// Collects the new rows of the inserted round. `seen` is the number of states before it.
+    /// Returns the result if that ends the search.
     fn collect(&mut self, seen: usize) -> Option<Outcome> {
         if self.before.len() == 0 {
             return None;

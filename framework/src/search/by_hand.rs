@@ -1,4 +1,4 @@
-//! Steps by hand: a chosen beginning from which a search goes on.
+//! Manual runs: a hand-picked path from which a search can start.
 
 use super::Search;
 use super::engine::{Engine, Setup, StartError};
@@ -8,9 +8,9 @@ use super::state::{PendingTimer, State};
 use crate::Address;
 use crate::worker::pure::PureSteps;
 
-/// A run that somebody takes through a system step by step.
+/// A run that the caller steers through a system, step by step.
 ///
-/// Properties are not looked at on the way: a beginning is given, not judged.
+/// Properties are not checked along the way: the path is given, not tested.
 pub struct ByHand<'s> {
     engine: Engine<'s>,
     row: Vec<u32>,
@@ -18,13 +18,13 @@ pub struct ByHand<'s> {
 }
 
 impl Search {
-    /// Begins a run by hand, from the state that this search would start from.
+    /// Begins a manual run from this search's start state.
     ///
     /// # Errors
     /// When a node fails as it starts.
     ///
     /// # Panics
-    /// When `steps` has another roster.
+    /// When `steps` has other nodes.
     pub fn by_hand<'s>(&'s self, steps: &'s dyn PureSteps) -> Result<ByHand<'s>, Box<Failed>> {
         let setup = Setup { monitor: None, properties: Vec::new(), ..self.setup(steps) };
         let engine = match Engine::new(setup) {
@@ -38,8 +38,8 @@ impl Search {
 }
 
 impl ByHand<'_> {
-    /// Delivers the first message from `from` to `node`, in the order of sending, that `chosen` says
-    /// yes to and whose delivery changes something. Whether there was one.
+    /// Delivers the first message from `from` to `node`, in sending order, that matches `chosen`
+    /// and whose delivery changes something. Returns whether there was one.
     ///
     /// # Errors
     /// When the handler fails.
@@ -57,7 +57,7 @@ impl ByHand<'_> {
         })
     }
 
-    /// Fires the first timer of a node that may fire. Whether there was one.
+    /// Fires the first timer of a node that may fire. Returns whether there was one.
     ///
     /// # Errors
     /// When the handler fails.
@@ -71,8 +71,9 @@ impl ByHand<'_> {
         self.engine.state_of(&self.row, self.path.clone())
     }
 
-    /// Fires the first timer of a node, in the order in which they may fire, that `chosen` matches. Whether there
-    /// was one. Two timers of one value can be pending with different durations; `chosen` sees both.
+    /// Fires the first pending timer of a node that `chosen` matches, in the order in which the
+    /// timers may fire. Returns whether one matched. Two timers of equal value can be pending with
+    /// different durations; `chosen` sees both.
     ///
     /// # Errors
     /// When the handler fails.

@@ -1,7 +1,7 @@
-//! Candidates: the successors of a round, set out shard by shard for the visited set.
+//! Candidates: the successors of a round, partitioned by shard of the visited set.
 //!
-//! Of equal candidates the first counts as new. They always are in the same shard, and each shard is
-//! given its candidates in order, so the shards can be worked on by any thread at any time.
+//! The first of several equal candidates counts as new. Equal candidates are always in the same
+//! shard, and each shard gets its candidates in order, so threads can work on shards at any time.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -40,7 +40,7 @@ impl Claim<'_> {
 }
 
 impl Candidates {
-    /// Sets out these fingerprints, given in several pieces. None of them is new so far.
+    /// Partitions these fingerprints, given in several pieces. None of them is marked as new yet.
     pub(super) fn set_out<'f>(&mut self, pieces: impl Iterator<Item = &'f [u64]> + Clone) {
         let all = pieces.flatten().map(|&fingerprint| visited::stored(fingerprint));
         self.counts.clear();
@@ -74,7 +74,7 @@ impl Candidates {
         self.is_new.clear();
     }
 
-    /// Hands the candidates to their shards. `work` is to call [`Claim::insert`] for each.
+    /// Hands the candidates to their shards. `work` must call [`ShardCandidates::insert`] for each.
     pub(super) fn insert<R>(
         &mut self,
         shards: &mut [Shard],

@@ -1,5 +1,5 @@
-//! Checking states: invariants, goals and prunes, remembered for each site where a property looks at
-//! each client or each node by itself, and by what it looked at otherwise.
+//! Checks states against invariants, goals and prunes. Results are memoised: per interned node for
+//! properties of one client or node, otherwise by what the property read.
 
 use super::recall::{Glance, Recall};
 use super::settings::Switches;
@@ -8,7 +8,7 @@ use super::view::StateView;
 use crate::parallel;
 use crate::property::{Broken, Property, Scope};
 
-/// How many sites a thread looks at before it is given others.
+/// How many interned nodes a thread checks before it takes more.
 const LEARNT_AT_ONCE: usize = 64;
 
 /// What a property is for.
@@ -25,7 +25,7 @@ pub(super) enum Role {
 /// The properties of a search, invariants first, then goals, then prunes.
 pub(super) struct Checks {
     properties: Vec<(Role, Property)>,
-    /// For each site: a bit for each property that is looked up by site and holds there.
+    /// For each interned node: one bit per property that is memoised by node and holds there.
     held: Vec<u64>,
     /// The bits of the properties that are looked up by site.
     by_site: u64,
@@ -83,7 +83,8 @@ impl Checks {
         self.properties[index].1.name()
     }
 
-    /// Looks at all sites met since the last call; or, if the deadline passes meanwhile, at some of them.
+    /// Checks all node states interned since the last call, or some of them if the deadline passes
+    /// meanwhile.
     pub(super) fn learn(&mut self, sites: &Sites<'_>, switches: &Switches) {
         if self.by_site == 0 {
             return;
@@ -118,7 +119,7 @@ impl Checks {
         });
     }
 
-    /// Judges a state. `nodes` is its row without the monitor.
+    /// Checks a state. `nodes` is its row without the monitor.
     pub(super) fn judge(
         &self,
         sites: &Sites<'_>,
@@ -147,7 +148,7 @@ impl Checks {
             let checked = match (known, role) {
                 (Some(true), Role::Invariant) | (Some(false), Role::Goal | Role::Prune) => continue,
                 (Some(true), Role::Goal | Role::Prune) => Ok(()),
-                // Known not to hold, but the words are needed.
+                // Known not to hold, but the message is needed.
                 (Some(false), Role::Invariant) | (None, _) => {
                     let mut view = StateView::new(sites, switches, nodes);
                     let checked = property.check(&mut view);
@@ -169,7 +170,7 @@ impl Checks {
         Verdict::Open
     }
 
-    /// The invariants that do not hold in a state, by their indices.
+    /// Returns the indices of the invariants that a state violates.
     pub(super) fn broken(
         &self,
         sites: &Sites<'_>,

@@ -1,14 +1,14 @@
-//! Derived lists: what timers, sent messages and inboxes become, by the ids of what they are made of.
+//! Derived lists: what timers, sent messages and inboxes become, keyed by the ids of their inputs.
 //!
-//! The same few lists are put together again and again. So each is worked out once, and to look one up
-//! changes nothing: many threads can do it at once.
+//! The same few lists are combined again and again, so each is computed once. Looking one up
+//! changes nothing, so threads can do it concurrently.
 
 use super::handlers::Handlers;
 use super::intern::Lists;
 use super::pairs::Pairs;
 use super::timers;
 
-/// Set in what stands for messages when they are not a list but a single one.
+/// Set in a message-list id that stands for a single message instead.
 pub(super) const SINGLE: u32 = 1 << 31;
 
 /// The lists worked out so far.
@@ -25,15 +25,16 @@ pub(super) struct Derived {
 /// A list that is made of others.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Recipe {
-    /// These timers after one of them, the first that equals this [`timers::Pending`] record, has fired.
+    /// The pending timers after one of them fired: the first that equals this [`timers::Pending`]
+    /// record.
     Fired(u32, u32),
     /// These timers after those were set.
     Set(u32, u32),
-    /// These messages and then those, without repetitions.
+    /// These messages followed by those, without duplicates.
     Joined(u32, u32),
     /// This inbox with these messages too.
     Inbox(u32, u32),
-    /// Where this member's messages go: see [`Routed`].
+    /// The destinations of this node's messages: see [`RoutedMessages`].
     Route(u32, u32),
 }
 
@@ -47,7 +48,7 @@ pub(super) struct Routed {
 }
 
 impl Derived {
-    /// The list that a recipe gives, if it has been worked out. For a route see [`Self::routed`].
+    /// The list for a key, if it has been computed. For a route, see [`Self::routed`].
     #[inline]
     pub(super) fn get(&self, recipe: Recipe) -> Result<u32, Recipe> {
         let known = match recipe {
@@ -127,7 +128,7 @@ pub(super) fn union(lists: &mut Lists, inbox: u32, messages: u32) -> u32 {
     lists.intern(&all)
 }
 
-/// The list that stands for these timers.
+/// The normal form of these timers, as a list.
 pub(super) fn normalised(handlers: &mut Handlers<'_>, mut ids: Vec<u32>) -> u32 {
     if ids.len() > 1 {
         let mut timers: Vec<_> = ids.iter().map(|&id| handlers.pending.get(id)).collect();

@@ -1,9 +1,9 @@
-//! Effects: what events do at a site.
+//! Effects of events on an interned node.
 //!
-//! Nearly all that an event does has been worked out before, for another site: the handler's step, the
-//! timers and messages afterwards, often the next site too. So it is first told by looking things up,
-//! which changes nothing and goes on all threads at once. What was not found is then worked out by one
-//! thread, in the order of the sites and their events, so that ids do not depend on the threads.
+//! Nearly everything an event does has been computed before, for another interned node: the
+//! handler's step, the timers and messages after it, often the resulting node. So all threads first
+//! look effects up, which changes nothing. One thread then computes the misses, in a fixed order,
+//! so that ids do not depend on the threads.
 
 use super::derived::Recipe;
 use super::handlers::{Cause, Known, LocalEvent};
@@ -12,47 +12,48 @@ use super::sites::{Site, SiteStep, Sites};
 use super::work::WorkGap;
 use crate::parallel;
 
-/// The most sites whose effects are looked up before they are worked out: it bounds the memory that
-/// [`Drafts`] take.
+/// The most nodes whose effects are looked up before the misses are computed: it bounds the memory
+/// for [`Lookups`].
 const SITES_AT_ONCE: usize = 1 << 12;
 
 /// Sites whose effects one thread looks up before it takes others.
 const SITES_PER_PART: usize = 1 << 7;
 
-/// So many calls and returns of one event are found out in batches with those of other sites, which are then
-/// looked up from their beginning again. Behind them, an event is followed on its own.
+/// The first calls and returns of an event are computed in batches together with those of other
+/// node states; each batch replays the event's lookups from the start. After this many, the event
+/// is followed on its own.
 const CALLS_IN_BATCHES: usize = 16;
 
-/// How far an event at a site has been followed.
+/// How far an event at a node state has been followed.
 #[derive(Clone, Copy)]
 struct Progress {
-    /// The site so far, without the messages that are sent.
+    /// The node state so far, without the messages sent.
     site: Site,
     /// The list of messages sent so far.
     sent: u32,
-    /// What is to be handled next, if anything is.
+    /// The next input to handle, if there is one.
     next: Option<Cause>,
 }
 
 /// What one event at a site leads to.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Effect {
-    /// It changes nothing at all at this node and sends nothing.
+    /// It changes nothing at this node and sends nothing.
     Quiet,
     /// It changes something.
     Step(SiteStep),
-    /// The handler has to be asked first.
+    /// The handler must be called first.
     Unknown,
 }
 
-/// The first thing that was not found when an effect was looked up.
+/// The first miss when an effect was looked up.
 #[derive(Clone, Copy, Debug)]
 enum Gap {
     /// What a handler does in a state.
     Handler(u32, Cause),
     /// A list.
     List(Recipe),
-    /// Something about a worker.
+    /// Something about a client driver.
     Work(usize, WorkGap),
     /// The list of calls and returns.
     Calls,
@@ -66,7 +67,7 @@ impl From<Recipe> for Gap {
     }
 }
 
-/// What was found out about some sites by looking things up.
+/// The results of looking up the effects of some nodes.
 #[derive(Default)]
 pub(super) struct Drafts {
     /// For each site, how many events there are in `effects`, and whether those are all its events.
@@ -95,7 +96,7 @@ impl Drafts {
 }
 
 impl Sites<'_> {
-    /// Works out the steps of sites, none of them twice.
+    /// Computes the steps of nodes, each once.
     pub(super) fn open_all(&mut self, mut sites: Vec<u32>) {
         while !sites.is_empty() && !self.handlers.deadline.has_passed() {
             let mut later = Vec::new();
@@ -107,8 +108,7 @@ impl Sites<'_> {
         }
     }
 
-    /// Works out the steps of sites. Those for which a handler has to be asked first are added to
-    /// `later`.
+    /// Computes the steps of nodes. Those that need a handler call first are added to `later`.
     fn open(&mut self, sites: &[u32], later: &mut Vec<u32>) {
         let mut spare = std::mem::take(&mut self.drafts);
         let mut parts: Vec<Part<'_>> = sites
@@ -133,7 +133,8 @@ impl Sites<'_> {
         self.drafts = spare;
     }
 
-    /// Looks up what the events of a site do; or, if some handlers have not been asked, which ones.
+    /// Looks up what the events of a node do or, if some handlers have not been called, which ones
+    /// are missing.
     fn draft(&self, id: u32, drafts: &mut Drafts) {
         let Drafts { sites, effects, events, known, calls } = drafts;
         let before = effects.len();
@@ -153,8 +154,8 @@ impl Sites<'_> {
         sites.push(((effects.len() - before) as u32, is_all));
     }
 
-    /// Works out what was not found of these effects of a site. Whether that was possible without asking
-    /// a handler first, and so the steps of the site are known now.
+    /// Computes the misses among a node's effects. Returns whether that was possible without a
+    /// handler call, so that the node's steps are now known.
     fn settle(
         &mut self,
         id: u32,
@@ -185,8 +186,8 @@ impl Sites<'_> {
         is_all
     }
 
-    /// What an event does at a site: the handler, and the commands that the client answers before the event is
-    /// over.
+    /// Computes what an event does to a node state: its handler, then the commands that the client
+    /// answers before the event ends.
     pub(super) fn effect(&mut self, id: u32, event: LocalEvent) -> Effect {
         let mut calls = Vec::new();
         let mut progress = None;
@@ -198,7 +199,8 @@ impl Sites<'_> {
             match gap {
                 Gap::Handler(state, cause) => {
                     self.handlers.want(state, cause);
-                    // One command at a time in a batch with others, as long as there are few.
+                    // As long as there are few, take one command at a time, in a batch with other
+                    // events.
                     if calls.len() < CALLS_IN_BATCHES || self.handlers.deadline.is_over() {
                         return Effect::Unknown;
                     }
@@ -214,8 +216,8 @@ impl Sites<'_> {
         }
     }
 
-    /// What an event does at a site, as far as it was worked out before. `known` is what its handler does there;
-    /// `calls` is room for the calls and returns.
+    /// Looks up what an event does to a node state, as far as it is already known. `known` is the
+    /// effect of its handler; `calls` is a buffer for the calls and returns.
     fn look_up(
         &self,
         id: u32,
@@ -226,9 +228,9 @@ impl Sites<'_> {
         self.go_on(id, event, Some(known), &mut None, calls)
     }
 
-    /// Follows an event at a site, from where it was left when something was not found. `known` is what its own
-    /// handler does, if that has been looked up. `calls` gets the client with its calls and returns; while the
-    /// event is under way, they are as they were left.
+    /// Follows an event from where the last lookup missed. `known` is the effect of its handler, if
+    /// that has been looked up. `calls` receives the client with its calls and returns; between two
+    /// steps of the event they stay as they are.
     fn go_on(
         &self,
         id: u32,

@@ -1,17 +1,18 @@
-//! Spaces that look endless: a node that becomes something new each time the same thing happens to it.
+//! Detects divergence: a node that reaches a new state each time the same event repeats.
 //!
-//! A message stays in the network and may arrive any number of times; a timer that is set again may fire
-//! any number of times. So whoever counts its retransmissions, or keeps every copy that it gets, has no end
-//! of states, and no search will ever have seen them all. Breadth-first it would take the search long to
-//! get there: it goes one such step a level, with everything else that can happen beside it. Here one node
-//! by itself goes straight on: the same message is delivered to it again and again, or its oldest timer
-//! fires again and again. If it is in a state that it was not in before [`TIMES`] times in a row, the search
-//! stops and says so. That is no proof that there is no end: a counter that begins again behind a million looks
-//! the same. So a small space is searched to its end before anybody looks ([`STATES`], [`WORK`]).
+//! A message stays in the network and may be delivered any number of times; a timer that is set
+//! again may fire any number of times. A node that counts its retransmissions, or stores every copy
+//! that it receives, therefore has infinitely many states, and no search can exhaust them.
+//! Breadth-first search would take long to notice: it makes one such step per level, together with
+//! everything else that is possible. This module instead follows a single node in a straight line:
+//! it delivers the same message again and again, or fires the oldest timer again and again. After
+//! [`TIMES`] new states in a row, the search stops and reports it. That does not prove that the
+//! space is infinite: a counter that wraps around after a million looks the same. So a small space
+//! is exhausted before the first check ([`STATES`], [`WORK`]).
 //!
-//! All that is tried are steps that the search itself would take from a state that it was about to follow,
-//! so what is said was seen. Nothing of it is kept in the search's tables: counts and paths
-//! are those of a search that has not looked.
+//! All steps taken here are steps that the search itself would take from a state that it was about
+//! to expand, so a report describes what really happens. Nothing is stored in the search's tables:
+//! counts and paths are those of a search without the check.
 
 use std::collections::HashSet;
 
@@ -26,22 +27,22 @@ use crate::Address;
 use crate::worker::pure::{Answers, Batch, Request, legible};
 use crate::worker::{EncodedEffect, Event, Payload};
 
-/// How often in a row a node must become something new.
+/// How many times in a row a node must reach a new state to count as diverging.
 const TIMES: usize = 1_000;
 
 /// Or as often as it takes to have this many timers pending: to compare more of them takes long.
 const TIMERS: usize = 200;
 
-/// How many of the states about to be followed are looked at.
+/// How many of the next rows are examined.
 const ROWS: usize = 64;
 
-/// Most nodes come to rest within this many times; of those that do not, a few are followed further.
+/// Most nodes converge within this many repetitions; of the others, a few are followed further.
 const TIMES_ALL: usize = 8;
 
 /// How many that is.
 const FOLLOWED: usize = 4;
 
-/// Looks are taken when a search has seen this many states, and whenever that has doubled.
+/// Checks are due when a search has seen this many states, and whenever that has doubled.
 const STATES: u64 = 1 << 14;
 
 /// And when its [`work`] comes to this, and whenever that has doubled: a node that grows by itself has few states,
@@ -66,7 +67,7 @@ impl Schedule {
         Self { states: STATES, work: WORK }
     }
 
-    /// Whether a look is due after this many states and this much work.
+    /// Returns whether a check is due after this many states and this much work.
     pub(super) fn is_due(&mut self, states: u64, work: u64) -> bool {
         let due = states >= self.states || work >= self.work;
         while states >= self.states {
@@ -79,7 +80,7 @@ impl Schedule {
     }
 }
 
-/// A node by itself, to which the same thing happens again and again.
+/// A node on its own, with an event that repeats.
 struct Track {
     member: usize,
     state: Vec<u8>,
@@ -87,15 +88,15 @@ struct Track {
     timers: Vec<(Vec<u8>, Pending)>,
     /// The message that is delivered, with its sender; `None` when its oldest timer fires.
     message: Option<(Address, Vec<u8>)>,
-    /// Whether a result ends it: the client's worker would give another command.
+    /// Whether a result ends it: then the client driver would give another command.
     is_waiting: bool,
     first: Vec<u8>,
-    /// Asked what is in it, and never gone through.
+    /// Used for membership tests only; never iterated.
     seen: HashSet<Vec<u8>>,
 }
 
-/// The first node, in the order of rows, nodes and events, that does not come to rest; `rows` are states
-/// about to be followed, `stride` numbers each.
+/// The first node, in the order of rows, nodes and events, that diverges. `rows` are the next rows
+/// to expand, `stride` numbers each.
 pub(super) fn look(engine: &Engine<'_>, rows: &[u32], stride: usize) -> Option<Hint> {
     let mut tracks = tracks(engine, rows, stride);
     let steps = engine.sites.handlers.steps;
@@ -131,7 +132,7 @@ pub(super) fn look(engine: &Engine<'_>, rows: &[u32], stride: usize) -> Option<H
     tracks.first().map(|track| track.hint(engine, TIMES))
 }
 
-/// What is tried: for some rows, for each node, each message that is for it and its oldest timer.
+/// The candidates: for some rows, each message for each node, and each node's oldest timer.
 fn tracks(engine: &Engine<'_>, rows: &[u32], stride: usize) -> Vec<Track> {
     let count = rows.len() / stride;
     let apart = count.div_ceil(ROWS).max(1);
@@ -161,8 +162,8 @@ fn tracks(engine: &Engine<'_>, rows: &[u32], stride: usize) -> Vec<Track> {
     tracks
 }
 
-/// Whether the search's tables have it that a message, delivered again and again, soon changes nothing
-/// more. Mostly they do: no handler has to be asked.
+/// Whether the search's tables show that a message, delivered repeatedly, soon changes nothing
+/// more. Usually they do, and no handler has to be called.
 fn is_known_to_rest(handlers: &Handlers<'_>, site: Site, event: LocalEvent) -> bool {
     let mut state = site.state;
     for _ in 0..TIMES_ALL {
@@ -213,7 +214,7 @@ impl Track {
         Request { member: self.member, state: &self.state, event }
     }
 
-    /// Takes in a step. Whether the node is in a state that it was not in before, and can go on.
+    /// Takes in a step. Returns whether the node reached a new state and can continue.
     fn follow(
         &mut self,
         state: &[u8],
@@ -237,7 +238,7 @@ impl Track {
         self.seen.insert(now) && (self.message.is_some() || !self.timers.is_empty())
     }
 
-    /// State and timers as one value. Timers that mean the same in another order are equal.
+    /// State and timers as one value. Equivalent timer lists are equal.
     fn identity(&self) -> Vec<u8> {
         let mut texts: Vec<&[u8]> = self.timers.iter().map(|(timer, _)| timer.as_slice()).collect();
         texts.sort_unstable();

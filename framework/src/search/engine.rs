@@ -1,4 +1,5 @@
-//! What all ways of searching share: the tables, the first row, and rows as values.
+//! The state space: the tables shared by all kinds of search, the first row, and conversion between
+//! rows and values.
 
 use std::sync::Arc;
 
@@ -37,7 +38,7 @@ pub(super) struct Engine<'s> {
     pub(super) first: Vec<u32>,
     /// Whether full rows are compared, and no fingerprints.
     pub(super) exact: bool,
-    /// What was noticed of a node that does not come to rest.
+    /// The divergence that was detected, if any.
     pub(super) endless: Option<Hint>,
 }
 
@@ -52,7 +53,7 @@ pub(super) enum Ending {
     Failure(u32),
 }
 
-/// What tables are made for.
+/// What the tables are built from.
 #[derive(Clone)]
 pub(super) struct Setup<'s> {
     pub(super) system: &'s System,
@@ -60,30 +61,30 @@ pub(super) struct Setup<'s> {
     pub(super) monitor: Option<&'s dyn Monitor>,
     pub(super) properties: Vec<(Role, Property)>,
     pub(super) switches: Switches,
-    /// The state that the first row is; without one, nodes start.
+    /// The state of the first row; without one, the nodes start.
     pub(super) start: Option<&'s State>,
-    /// The most commands that a client is given in one event.
+    /// The most commands that a client gets in one event.
     pub(super) commands_at_once: usize,
 }
 
 /// Why there is no first row.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StartError {
-    /// A node failed as it started.
+    /// A node failed at start.
     #[error("{} {}", .0.node, .0.failure)]
     Failed(Box<Failed>),
-    /// What the monitor has to know of the run before the first row is not known.
+    /// The calls and returns before the first row are unknown, and the monitor needs them.
     #[error(
-        "the monitor does not know the calls and returns that led to the state to start from: {0}"
+        "the monitor does not know the calls and returns that led to the start state: {0}"
     )]
     UnknownCalls(String),
 }
 
 impl<'s> Engine<'s> {
-    /// Tables for a search, and the first row.
+    /// Creates the tables for a search and the first row.
     ///
     /// # Errors
-    /// When a node fails as it starts, or the monitor's first state cannot be known.
+    /// When a node fails at start, or the monitor's first state cannot be determined.
     pub(super) fn new(setup: Setup<'s>) -> Result<Self, StartError> {
         let watched = match (setup.monitor, setup.start) {
             (Some(_), Some(start)) => Some(rewatch::watched(&setup, start)?),
@@ -122,7 +123,7 @@ impl<'s> Engine<'s> {
         Expander { sites: &self.sites, watch: self.watch.as_ref(), exact: self.exact }
     }
 
-    /// Works out what is missing; or, if the deadline passes meanwhile, some of it.
+    /// Computes what is missing, or some of it if the deadline passes meanwhile.
     pub(super) fn resolve(&mut self, missing: &Missing) {
         self.sites.resolve(&missing.sites, &missing.arrivals);
         if let Some(watch) = &mut self.watch {
@@ -154,7 +155,7 @@ impl<'s> Engine<'s> {
         }
     }
 
-    /// The row of nodes that have just started and workers that have given their first commands.
+    /// The row of freshly started nodes whose client drivers have given their first commands.
     fn start(&mut self) -> Result<Vec<u32>, Box<Failed>> {
         let mut row = Vec::new();
         let mut sends = Vec::new();
@@ -203,7 +204,7 @@ impl<'s> Engine<'s> {
         Ok(row)
     }
 
-    /// Makes an event happen in a row.
+    /// Performs an event in a row.
     ///
     /// # Errors
     /// When the handler fails.
@@ -218,7 +219,7 @@ impl<'s> Engine<'s> {
             .map_err(|failure| self.sites.handlers.failures[failure as usize].clone())
     }
 
-    /// Works out the steps of all sites of a row; how many there are.
+    /// Computes the steps of all nodes of a row; returns how many there are.
     pub(super) fn open(&mut self, row: &[u32]) -> u32 {
         self.sites.resolve(&row[..self.nodes(row).len()], &[]);
         self.nodes(row).iter().map(|&site| self.sites.steps(site).len() as u32).sum()
@@ -233,9 +234,8 @@ impl<'s> Engine<'s> {
         self.apply(row, node, step)
     }
 
-    /// Lets these events happen from the first row on, one after the other; those that are not
-    /// possible or change nothing are passed over. The outcome and the events that were used, if the
-    /// search would end there.
+    /// Performs these events from the first row on, skipping those that are impossible or change
+    /// nothing. If the search would end there, returns the result and the events that were used.
     pub(super) fn follow(&mut self, events: &[PathEvent]) -> Option<(Outcome, Vec<PathEvent>)> {
         let mut row = self.first.clone();
         let (mut used, mut ordinals) = (Vec::new(), Vec::new());
@@ -365,7 +365,7 @@ impl<'s> Engine<'s> {
         row
     }
 
-    /// The state of the monitor in a row.
+    /// Returns the monitor's state in a row.
     ///
     /// # Panics
     /// When there is no monitor.
@@ -426,7 +426,7 @@ impl<'s> Engine<'s> {
         path
     }
 
-    /// The path behind events from the first row, each with its node.
+    /// Returns the path of these events from the first row. Each event comes with its node.
     pub(super) fn path_of(&self, events: &[(usize, LocalEvent)]) -> Path {
         let mut path = self.before.clone();
         let events =
@@ -453,7 +453,7 @@ impl<'s> Engine<'s> {
         panic!("step {ordinal} of a state that has fewer");
     }
 
-    /// The outcome that an ending at the end of these steps is.
+    /// The search result for an ending at the end of these steps.
     pub(super) fn outcome(&mut self, ending: Ending, ordinals: &[u32]) -> Outcome {
         let path = self.path(ordinals);
         self.outcome_at(ending, path)
@@ -496,7 +496,7 @@ impl<'s> Engine<'s> {
         }
     }
 
-    /// The violations of other invariants than this one in a row.
+    /// Returns the violations in a row, except that of the reported invariant.
     fn also_violated(&self, row: &[u32], reported: Option<usize>) -> Vec<Violation> {
         let broken = self.checks.broken(&self.sites, &self.switches, self.nodes(row));
         let others = broken.into_iter().filter(|&(index, _)| Some(index) != reported);
@@ -505,11 +505,11 @@ impl<'s> Engine<'s> {
             .collect()
     }
 
-    /// The outcome of a search that has found nothing, at this limit if it met one.
+    /// Returns the result of a search that found nothing, given the limit that it reached, if any.
     pub(super) fn found_nothing(&self, limit: Option<Limit>) -> Outcome {
         let at_once = self.sites.work.limit_met();
         match (limit, at_once) {
-            // A bound that the search was given must not hide one that it was not given.
+            // A limit that the caller set must not hide one that it did not set.
             (None | Some(Limit::Depth(_) | Limit::States(_) | Limit::Probes(_)), Some(at_once)) => {
                 Outcome::LimitReached(at_once)
             }
@@ -529,8 +529,8 @@ impl<'s> Engine<'s> {
         }
     }
 
-    /// What is worth a look: the first message, in the order of nodes and messages, whose second
-    /// delivery in a row changes the state again.
+    /// Hints: the first message, in the order of nodes and messages, whose second delivery in a row
+    /// changes the state again.
     pub(super) fn hints(&self) -> Vec<Hint> {
         let handlers = &self.sites.handlers;
         let mut hints: Vec<Hint> = self.endless.iter().cloned().collect();

@@ -1,4 +1,4 @@
-//! Expanding rows: the fingerprints of all successors, from tables alone.
+//! Expanding rows: computes the fingerprints of all successors, from tables only.
 
 use super::handlers::NONE;
 use super::intern::Lists;
@@ -7,8 +7,8 @@ use super::sites::{SiteStep, Sites};
 use super::sleep;
 use crate::random::mix;
 
-/// The part of a fingerprint that the site of one node has. A state's fingerprint is the sum over
-/// its nodes (and its monitor): a step changes it by a difference.
+/// One node's part of a fingerprint. A state's fingerprint is the sum over its nodes (and its
+/// monitor), so a step changes it by a difference.
 #[inline]
 fn site_word(site: u32) -> u64 {
     mix(u64::from(site))
@@ -32,19 +32,19 @@ pub(super) struct Origin {
     pub(super) place: u32,
 }
 
-/// The successors of some rows, and what was missing to find all of them.
+/// The successors of some rows, and what was missing to compute all of them.
 #[derive(Default)]
 pub(super) struct Expansion {
     pub(super) fingerprints: Vec<u64>,
     pub(super) origins: Vec<Origin>,
     /// Steps whose handler failed, with the failure.
     pub(super) failures: Vec<(Origin, u32)>,
-    /// Rows of which something was missing. They have no successors here.
+    /// Rows with something missing. They have no successors here.
     pub(super) incomplete: Vec<u32>,
     pub(super) missing: Missing,
     /// All events of the complete rows, those that change nothing included.
     pub(super) transitions: u64,
-    /// Of these, how many were not left out as covered by another order.
+    /// Of these, how many were not skipped because another order covers them.
     pub(super) tried: u64,
 }
 
@@ -144,8 +144,8 @@ impl Expander<'_, '_> {
         watch.iter().fold(sum, |sum, &state| sum.wrapping_add(watch_word(state)))
     }
 
-    /// Adds the successors of `row`, the one at `index` in its round, but for those of the nodes that
-    /// are asleep.
+    /// Adds the successors of `row`, which has position `index` in its round, except those of
+    /// sleeping nodes.
     pub(super) fn expand(&self, row: &[u32], asleep: u32, index: u32, out: &mut Expansion) {
         let start = (out.fingerprints.len(), out.failures.len(), out.missing.total());
         let base = self.fingerprint(row);
@@ -180,8 +180,8 @@ impl Expander<'_, '_> {
                 let Some(fingerprint) = self.elsewhere(row, step, own, &mut out.missing) else {
                     continue;
                 };
-                // Equal fingerprints of a row and its successor: nothing changed after all. That the
-                // sum of a few differences is zero otherwise has the probability of a collision.
+                // If row and successor have equal fingerprints, nothing has changed. The
+                // differences add up to zero otherwise only with the probability of a collision.
                 if fingerprint != base || self.exact {
                     out.fingerprints.push(fingerprint);
                     out.origins.push(origin);
@@ -200,8 +200,8 @@ impl Expander<'_, '_> {
         }
     }
 
-    /// The fingerprint after what a step does elsewhere: at the receivers of its messages, and in
-    /// the monitor.
+    /// How a step changes the fingerprint elsewhere: at the receivers of its messages, and in the
+    /// monitor.
     #[inline]
     fn elsewhere(
         &self,

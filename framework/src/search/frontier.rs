@@ -1,4 +1,4 @@
-//! The frontier: rows of states that wait to be expanded, in order.
+//! The frontier: rows waiting to be expanded, in order.
 
 use std::collections::VecDeque;
 
@@ -10,7 +10,7 @@ pub(super) struct Frontier {
     width: usize,
     pieces: VecDeque<Vec<u32>>,
     rows: u64,
-    /// Empty pieces, so that memory just given back is not asked for again.
+    /// Empty pieces, kept so that memory just freed is not allocated again.
     spare: Vec<Vec<u32>>,
 }
 
@@ -46,7 +46,7 @@ impl Frontier {
         Some(piece)
     }
 
-    /// Takes a piece that is not needed any more, for its memory.
+    /// Takes back a piece that is no longer needed, for its memory.
     pub(super) fn recycle(&mut self, mut piece: Vec<u32>) {
         if self.spare.len() < SPARE_MAX {
             piece.clear();

@@ -13,10 +13,10 @@ use crate::worker::pure::{Answers, Batch, PureSteps, Request, Step, StepFailure}
 use crate::worker::{EncodedEffect, Event};
 use crate::{Address, parallel};
 
-/// The most requests in one batch: the memory that answers need is bounded by it.
+/// The most requests in one batch; it bounds the memory for answers.
 const BATCH: usize = 1 << 14;
 
-/// The requests in the first batch when there is a deadline: nobody knows yet how long a handler takes.
+/// The size of the first batch when there is a deadline: the cost of a handler is not known yet.
 const BATCH_BEFORE_DEADLINE: usize = 1 << 6;
 
 /// Answers that one thread looks up before it takes others.
@@ -25,8 +25,8 @@ const STEPS_PER_PART: usize = 1 << 8;
 /// What stands for "none" where an id could stand.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// What a handler is called with, by ids. What it does depends on this and on the node's state, and on nothing
-/// else: not on how long a timer was set for.
+/// The input of a handler, by ids. Together with the node's state it determines what the handler
+/// does; the durations of a timer do not matter here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Cause {
     /// The node starts.
@@ -65,12 +65,13 @@ impl Cause {
 /// An event at one node, by ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum LocalEvent {
-    /// The node starts. A search does not choose this: it happens before the first state.
+    /// The node starts. A search does not choose this event: it precedes the first state.
     Start,
-    /// The message of this id is delivered.
+    /// Delivers the message with this id.
     Deliver(u32),
-    /// The pending timer of this id (of a [`Pending`] record) fires. Timers of one value that were set for
-    /// different durations are different timers: which of them fires decides which are still pending.
+    /// Fires the pending timer with this id (of a [`Pending`] record). Timers of equal value with
+    /// different durations are different timers: which of them fires determines which remain
+    /// pending.
     Fire(u32),
 }
 
@@ -106,7 +107,7 @@ fn pair(high: u32, low: u32) -> u64 {
 /// The values that handlers take and leave, and what each handler did with them.
 pub(super) struct Handlers<'s> {
     pub(super) steps: &'s dyn PureSteps,
-    /// The member at each address. Its order is never looked at.
+    /// The node at each address. The iteration order is never used.
     members: FxHashMap<Address, usize>,
     /// States of nodes; the tag is the member.
     pub(super) states: Blobs,
@@ -119,7 +120,7 @@ pub(super) struct Handlers<'s> {
     pub(super) pending: Records<Pending>,
     pub(super) lists: Lists,
     pub(super) failures: Vec<StepFailure>,
-    /// Messages sent to addresses at which there is no node.
+    /// How many messages were sent to addresses without a node.
     pub(super) sent_to_nobody: u64,
     /// How many steps were asked for and answered.
     pub(super) calls: u64,
@@ -130,7 +131,7 @@ pub(super) struct Handlers<'s> {
     batch: Batch,
     answers: Answers,
     pub(super) deadline: Deadline,
-    /// How many requests go into one batch while there is a deadline.
+    /// The number of requests per batch while there is a deadline.
     batch_len: usize,
 }
 
@@ -177,7 +178,7 @@ impl<'s> Handlers<'s> {
         }
     }
 
-    /// Notes that the handler is to be asked what it does in this state, if it has not been noted.
+    /// Requests the handler's step in this state, unless it was requested before.
     pub(super) fn want(&mut self, state: u32, cause: Cause) {
         if self.known.get(state, cause.packed()).is_none() {
             self.known.insert(state, cause.packed(), NONE);
@@ -191,7 +192,7 @@ impl<'s> Handlers<'s> {
         (index < FAILED).then(|| self.handled[index as usize])
     }
 
-    /// Asks for everything that was noted; or, if the deadline passes meanwhile, for some of it.
+    /// Requests everything that was recorded, or some of it if the deadline passes meanwhile.
     pub(super) fn run_wanted(&mut self) {
         let wanted = std::mem::take(&mut self.wanted);
         let (mut batch, mut answers) =
@@ -234,7 +235,7 @@ impl<'s> Handlers<'s> {
         self.wanted.clear();
     }
 
-    /// How many requests go into the next batch. How requests are cut into batches changes no answer and no id.
+    /// Returns the number of requests in the next batch. Batching changes no answer and no id.
     fn batch_len(&self) -> usize {
         if self.deadline.is_too_long(Duration::ZERO).is_some() { self.batch_len } else { BATCH }
     }
@@ -264,14 +265,14 @@ impl<'s> Handlers<'s> {
         self.steps.roster()[member].address
     }
 
-    /// All that was asked and answered: state, cause and what was done, in no order.
+    /// All steps that were requested and answered: state, cause and effect, in no particular order.
     pub(super) fn all_known(&self) -> impl Iterator<Item = (u32, Cause, Handled)> {
         self.known.iter().filter(|&(_, _, index)| index < FAILED).map(|(state, cause, index)| {
             (state, Cause::unpacked(cause), self.handled[index as usize])
         })
     }
 
-    /// What the handler is called with when this event happens.
+    /// Returns the handler's input when this event happens.
     #[inline]
     pub(super) fn cause(&self, event: LocalEvent) -> Cause {
         match event {
@@ -294,10 +295,10 @@ impl<'s> Handlers<'s> {
         }
     }
 
-    /// An event that a search chooses, by its contents.
+    /// An event that a search chooses, with its contents.
     ///
     /// # Panics
-    /// For the start of a node: a search does not choose it.
+    /// For the start of a node, which a search does not choose.
     pub(super) fn path_event(&self, member: usize, event: LocalEvent) -> PathEvent {
         let node = self.address(member);
         match event {
@@ -320,7 +321,7 @@ impl<'s> Handlers<'s> {
         Request { member: member as usize, state, event: self.event(cause) }
     }
 
-    /// Looks up steps of which all parts have ids, on all threads; the others are `None`.
+    /// Looks up steps whose parts all have ids, on all threads; `None` for the others.
     fn look_up_steps(
         &self,
         wanted: &[(u32, Cause)],

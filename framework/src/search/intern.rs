@@ -1,10 +1,10 @@
-//! Interning: values stored once and named by small numbers, in the order in which they came.
+//! Interning: stores each value once and numbers it in order of arrival.
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
-/// Hashes for look-ups only: no order ever comes from them.
+/// Hashes for lookups only; no order is ever derived from them.
 pub(super) fn hash_of(value: impl std::hash::Hash) -> u64 {
     FixedState::with_seed(0).hash_one(value)
 }
@@ -60,7 +60,7 @@ impl Blobs {
         self.entries.len()
     }
 
-    /// The bytes of all strings together.
+    /// The total size of all strings in bytes.
     pub(super) fn bytes_len(&self) -> usize {
         self.bytes.len()
     }

@@ -1,9 +1,9 @@
-//! Lineage: how each state was first reached, in about two bytes a state.
+//! The predecessor log: how each state was first reached, in about two bytes per state.
 //!
-//! States are numbered in the order in which a breadth-first search finds them, and their successors
-//! are found in the order of those numbers. So it is enough to write down, for each state as it is
-//! expanded, how many new states it led to, and for each of these, by which of its steps. To find a
-//! state's ancestors, the counts of one level after the other are read from the last to the first.
+//! States are numbered in the order in which breadth-first search finds them, and expanded in that
+//! order. So for each expanded state it is enough to log how many new states it led to, and by
+//! which of its steps. To find a state's ancestors, the counts of each level are read from the last
+//! level to the first.
 
 /// The bytes in one piece of the log, so that it grows without being copied.
 const PIECE: usize = 1 << 20;

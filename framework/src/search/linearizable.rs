@@ -10,12 +10,12 @@ use crate::linearizability::{self, Model, MonitorError};
 use crate::property::{Broken, violated};
 use crate::{Address, Value, codec};
 
-/// Watches that what the clients are told is linearizable with respect to a model: whatever the order
-/// of events, the answers must be those of one copy that executes each command at one moment between
+/// Checks that the clients' results are linearizable with respect to a model: whatever the order of
+/// events, they must be those of a single copy that executes each command at one instant between
 /// its call and its return.
 ///
-/// No single state of a system shows this; the monitor remembers what can still matter of the calls
-/// and answers so far, and no more.
+/// No single state shows this. The monitor remembers exactly what still matters of the calls and
+/// answers so far.
 pub struct Linearizable<M: Model> {
     name: String,
     monitor: Mutex<linearizability::Monitor<M>>,

@@ -1,9 +1,9 @@
-//! Minimising: a short path to the same end.
+//! Minimising: finds a short path to the same end.
 //!
-//! First, events are left out, many at a time and then one by one, as long as the rest still ends the
-//! same way. Then a breadth-first search looks for a shorter path: one that uses only events of the
-//! path, in any order and number, and one that may use any event, as far as a fixed number of states
-//! allows.
+//! First it removes events, many at a time and then one by one, as long as the rest ends the same
+//! way. Then it searches breadth-first for a shorter path, twice: once with only the path's events,
+//! in any order and number, and once with any event. Both searches stop at a fixed number of
+//! states.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::worker::pure::{PureSteps, StepFailure};
 /// The states that each of the two searches for a shorter path may see.
 const STATES_MAX: u64 = 300_000;
 
-/// The outcome with a path that is as short as can be found. An outcome without a path stays as it is.
+/// The result with the shortest path that can be found. A result without a path is unchanged.
 pub(super) fn minimised(search: &Search, steps: &dyn PureSteps, outcome: Outcome) -> Outcome {
     let Some(target) = Target::of(&outcome) else { return outcome };
     let before = search.start.as_ref().map_or(0, |state| state.path.len());
@@ -116,8 +116,8 @@ fn engine<'s>(
     Engine::new(setup).map_err(|_| ())
 }
 
-/// The path without as many events as can be left out at once, if any can: its outcome, and the
-/// events that are left.
+/// Tries to drop as many events as possible at once. Returns the result and the remaining events if
+/// any could be dropped.
 fn without_some(
     engine: &mut Engine<'_>,
     target: &Target,

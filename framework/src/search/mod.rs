@@ -1,8 +1,8 @@
 //! Search: a model checker over the nodes themselves.
 //!
-//! A simulation follows one run. A search follows *all* of them: it goes through every state that a
-//! system can get into, whatever the network does, and either says that a property holds in all of
-//! them or shows a shortest run in which it breaks.
+//! A simulation follows one run. A search follows *all* of them: it explores every state that a
+//! system can reach, whatever the network does. It either shows that a property holds in all of
+//! them, or finds a shortest run that breaks it.
 //!
 //! ```
 //! use faultlab::property::{Broken, Property, observe, violated};
@@ -11,7 +11,7 @@
 //! use faultlab::{Address, Context, Node};
 //! use serde::{Deserialize, Serialize};
 //!
-//! // A counter that counts what it is told. Messages can arrive twice: did its author think of it?
+//! // A counter adds up what it is sent. A message can arrive twice: did its author think of that?
 //! #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 //! enum Role {
 //!     Counter { count: u64 },
@@ -44,7 +44,7 @@
 //!     }))
 //!     .with(Kind::node("sender", |_, counter: Address| Role::Sender { counter }));
 //!
-//! // The system, what must hold, and off it goes.
+//! // The system, and what must hold.
 //! let counter = Address::new("counter");
 //! let system = System::new()
 //!     .node("counter", counter, &())
@@ -58,7 +58,7 @@
 //!     }))
 //!     .run(&submission);
 //!
-//! // The author did not: the same message is delivered twice.
+//! // The author did not: the same message was delivered twice.
 //! let Outcome::Violated(found) = &report.outcome else { panic!("no violation") };
 //! assert_eq!(found.path().len(), 2);
 //! let violation = found.violation().expect("a violation");
@@ -75,34 +75,36 @@
 //!   different durations are two timers.
 //! - **Crashes** are nodes to which nothing is delivered any more ([`Search::crash`]); since a message
 //!   may always be late, every run with a crash is also a beginning of a run without.
-//! - **Clients** get their next command in the moment in which they have the result of the one before. So one
-//!   event can lead to many commands ([`Search::commands_at_once_max`]).
+//! - **Clients** get their next command as soon as they have the result of the previous one. So one
+//!   event can lead to many commands ([`Search::commands_per_event_max`]).
 //!
-//! # What it says, and what it does not
+//! # What a result means
 //!
-//! An [`Outcome`] is one of six, and none can be mistaken for another. *Exhausted* is a proof for this
-//! system: so many nodes, these commands. It says nothing about larger systems or other commands.
-//! *Limit reached* says that nothing was found so far, and proves nothing beyond the depth that was
-//! finished. *Cannot start* says that the search itself does not fit together. A goal that was found is reachable, not inevitable: a search knows what can happen, not
-//! what must happen in the end (liveness). Random probes ([`Search::probe`]) go deep and prove nothing.
+//! A [`SearchResult`] is one of six, and none can be mistaken for another. *Exhausted* is a proof
+//! for this system: this many nodes, these commands. It says nothing about larger systems or other
+//! commands. *Limit reached* means that nothing was found so far; it proves nothing beyond the
+//! depth that was completed. *Invalid start* means that the search was set up inconsistently. A
+//! goal that was found is reachable, not inevitable: a search knows what can happen, not what must
+//! eventually happen (liveness). Random walks ([`Search::random_walks`]) go deep and prove nothing.
 //!
-//! Two states are taken for one if their fingerprints of 64 bits are equal. The report says how likely
-//! that is at most (`collision_bound`); [`Search::exact`] compares full states instead.
+//! Two states count as one if their 64-bit fingerprints are equal. The report bounds the
+//! probability of such a collision (`collision_bound`); [`Search::exact`] compares full states
+//! instead.
 //!
-//! # How it is fast
+//! # Why it is fast
 //!
-//! 1. A node with all that is its own (state, timers, results, messages waiting for it) is stored once
-//!    and named by a number, its *site*; a global state is one number for each node.
-//! 2. What an event does at a site is worked out once. Handlers run once for each distinct (state,
-//!    event), in batches; each run is done twice and compared, so a handler that is not deterministic
-//!    is caught. After that, a transition is a few look-ups.
-//! 3. A state's fingerprint is a sum over its nodes: a transition changes it by a difference.
-//! 4. The visited set is a table of fingerprints, eight bytes each, looked up many at a time so that
-//!    the memory works in parallel. How a state was reached takes two more bytes.
-//! 5. Events at different nodes commute, so of two orders only one is tried. No state is lost by this:
-//!    the argument is at the head of `sleep.rs`.
-//! 6. Threads work in rounds and join their results in order: counts, verdicts and paths do not depend
-//!    on how many there are.
+//! 1. Each node is interned together with everything that is its own (state, timers, results,
+//!    pending messages). A global state is one number per node.
+//! 2. The effect of an event on an interned node is computed once. Handlers run once per distinct
+//!    (state, event), in batches. Each run is done twice and compared, which catches
+//!    nondeterministic handlers. After that, a transition is a few lookups.
+//! 3. A state's fingerprint is a sum over its nodes, so a transition changes it by a difference.
+//! 4. The visited set is a table of 8-byte fingerprints. Many lookups are in flight at once, so
+//!    that memory accesses overlap. The predecessor log takes two more bytes per state.
+//! 5. Events at different nodes commute, so only one of two orders is explored. No state is lost;
+//!    `sleep.rs` has the argument.
+//! 6. Threads work in rounds and join their results in order, so counts, results and paths do not
+//!    depend on the number of threads.
 
 mod breadth;
 mod by_hand;
@@ -162,7 +164,7 @@ use checks::Role;
 use engine::{Engine, Setup, StartError};
 use settings::{Limits, Switches};
 
-/// A search, as it is to be done.
+/// A configured search.
 pub struct Search {
     system: System,
     properties: Vec<(Role, Property)>,
@@ -213,7 +215,7 @@ impl Search {
         self
     }
 
-    /// The search does not go on from a state in which this holds. The state itself is checked and
+    /// The search does not expand states in which this holds. The state itself is checked and
     /// counted.
     #[must_use]
     pub fn prune(mut self, property: Property) -> Self {
@@ -228,35 +230,35 @@ impl Search {
         self
     }
 
-    /// Uses this many threads. The result is the same.
+    /// Uses this many threads. The result does not depend on it.
     #[must_use]
     pub fn threads(mut self, threads: NonZeroUsize) -> Self {
         self.threads = threads;
         self
     }
 
-    /// Stops at states that are this many events from the start.
+    /// Does not expand states this many events from the start.
     #[must_use]
     pub fn depth_max(mut self, depth: usize) -> Self {
         self.limits.depth = Some(depth);
         self
     }
 
-    /// Stops after this many states, or a few more: limits are looked at between rounds.
+    /// Stops after this many states, or slightly more: limits are checked between rounds.
     #[must_use]
     pub fn states_max(mut self, states: u64) -> Self {
         self.limits.states = Some(states);
         self
     }
 
-    /// Stops after this much time, or a little more: no handler and no property is interrupted.
+    /// Stops after this time, or shortly after it: handlers and properties are not interrupted.
     #[must_use]
     pub fn time_max(mut self, time: Duration) -> Self {
         self.limits.time = Some(time);
         self
     }
 
-    /// Stops when the tables hold this much memory, or a little more.
+    /// Stops when the tables use this much memory, or slightly more.
     #[must_use]
     pub fn memory_max(mut self, bytes: usize) -> Self {
         self.limits.memory_bytes = Some(bytes);
@@ -269,7 +271,7 @@ impl Search {
     /// [`Limit::CommandsAtOnce`] unless it has found something.
     ///
     /// # Panics
-    /// When zero.
+    /// If `commands` is zero.
     #[must_use]
     pub fn commands_at_once_max(mut self, commands: usize) -> Self {
         assert!(commands > 0, "a client must be given a command to be asked anything");
@@ -277,40 +279,41 @@ impl Search {
         self
     }
 
-    /// Goes on to the search's other limits, even where a node's states may have no end: without this, a search
-    /// that is to see all states ([`Search::depth_max`] is not set) stops with [`Limit::Endless`] when it notices a
-    /// node that is in a new state each time the same event happens to it.
+    /// Continues up to the other limits even if a node seems to diverge. Without this, a search of
+    /// the whole space ([`Search::depth_max`] not set) stops with [`Limit::Diverges`] at a node
+    /// that reaches a new state each time the same event repeats.
     #[must_use]
     pub fn endless_too(mut self) -> Self {
         self.limits.endless_too = true;
         self
     }
 
-    /// Tries events at different nodes in all orders, even where one of two orders is known to lead to
-    /// the same state. It finds the same states by the same paths, more slowly: for whoever wants to
-    /// see that this is so.
+    /// Explores events at different nodes in all orders, even if one of two orders is known to lead
+    /// to the same state. It finds the same states by the same paths, more slowly; use it to verify
+    /// that.
     #[must_use]
     pub fn all_orders(mut self) -> Self {
         self.all_orders = true;
         self
     }
 
-    /// Compares full states instead of fingerprints of 64 bits, with more memory and one thread for
-    /// this part.
+    /// Compares full states instead of 64-bit fingerprints. This takes more memory, and only one
+    /// thread for this part.
     #[must_use]
     pub fn exact(mut self) -> Self {
         self.exact = true;
         self
     }
 
-    /// Starts from this state instead of from nodes that have just started.
+    /// Starts from this state instead of freshly started nodes.
     ///
-    /// A monitor counts the calls and returns of the run that led to the state as its own: they are found by
-    /// following the state's path once more. If that is not possible, the search ends with
-    /// [`Outcome::CannotStart`].
+    /// A monitor also counts the calls and returns of the run that led to the state: the search
+    /// finds them by replaying the state's path. If that is not possible, the search ends with
+    /// [`SearchResult::InvalidStart`].
     ///
     /// # Panics
-    /// When the state is not one of this system: it has other nodes, or a message from an unknown sender.
+    /// If the state does not belong to this system: it has other nodes, or a message from an
+    /// unknown sender.
     #[must_use]
     pub fn start_from(mut self, state: State) -> Self {
         let addresses = self.system.members.iter().map(|member| member.address);
@@ -325,10 +328,10 @@ impl Search {
         self
     }
 
-    /// Messages from `from` to `to` are not delivered.
+    /// Blocks the link: messages from `from` to `to` are not delivered.
     ///
     /// # Panics
-    /// As all methods here that take an address: when the system has no such node.
+    /// If the system has no such node; so do all methods here that take an address.
     #[must_use]
     pub fn cut(mut self, from: Address, to: Address) -> Self {
         let (from, to) = (self.member(from), self.member(to));
@@ -336,7 +339,7 @@ impl Search {
         self
     }
 
-    /// No message from this node is delivered.
+    /// Delivers no message from this node.
     #[must_use]
     pub fn mute(mut self, node: Address) -> Self {
         let node = self.member(node);
@@ -344,7 +347,7 @@ impl Search {
         self
     }
 
-    /// No message to this node is delivered.
+    /// Delivers no message to this node.
     #[must_use]
     pub fn deafen(mut self, node: Address) -> Self {
         let node = self.member(node);
@@ -352,7 +355,7 @@ impl Search {
         self
     }
 
-    /// No timer of this node fires.
+    /// Fires no timer of this node.
     #[must_use]
     pub fn stop_timers(mut self, node: Address) -> Self {
         let node = self.member(node);
@@ -368,16 +371,16 @@ impl Search {
         self
     }
 
-    /// Searches breadth-first, with the nodes in this process.
+    /// Searches breadth-first, with the nodes in process.
     #[must_use]
     pub fn run(&self, submission: &Submission) -> Report {
         self.locally(submission, |steps| self.run_with(steps))
     }
 
-    /// Searches breadth-first, with the nodes wherever `steps` has them.
+    /// Searches breadth-first, with the nodes wherever `steps` computes them.
     ///
     /// # Panics
-    /// When `steps` has another roster.
+    /// If `steps` has other nodes.
     #[must_use]
     pub fn run_with(&self, steps: &dyn PureSteps) -> Report {
         self.report(steps, |engine| {
@@ -387,17 +390,16 @@ impl Search {
         })
     }
 
-    /// Probes at random, with the nodes in this process. What is found comes with a path that has been
-    /// made as short as can be.
+    /// Takes random walks, with the nodes in process. A path to whatever is found is minimised.
     #[must_use]
     pub fn probe(&self, submission: &Submission, probes: Probes) -> Report {
         self.locally(submission, |steps| self.probe_with(steps, probes))
     }
 
-    /// Probes at random, with the nodes wherever `steps` has them.
+    /// Takes random walks, with the nodes wherever `steps` computes them.
     ///
     /// # Panics
-    /// When `steps` has another roster.
+    /// If `steps` has other nodes.
     #[must_use]
     pub fn probe_with(&self, steps: &dyn PureSteps, probes: Probes) -> Report {
         let report = self.report(steps, |engine| probe::run(engine, probes, &self.limits));
@@ -435,7 +437,7 @@ impl Search {
         Report { outcome, statistics: Statistics::default(), hints: Vec::new() }
     }
 
-    /// What the tables of this search are made for.
+    /// Returns what the tables of this search are built from.
     fn setup<'s>(&'s self, steps: &'s dyn PureSteps) -> Setup<'s> {
         Setup {
             system: &self.system,

@@ -7,12 +7,13 @@ use super::work::{CALL, RETURN};
 use crate::Address;
 use crate::property::Broken;
 
-/// A property of a run: what no state holds, such as which call returned before which was made.
+/// A property of runs that no single state shows, such as which call returned before another was
+/// made.
 ///
-/// A monitor is a deterministic automaton. Its state is bytes: two states that must be told apart
-/// have different bytes, and two that need not should have the same (each state that is told apart
-/// for nothing makes the search larger). The search keeps it as one more part of a global state, so
-/// that two runs that differ in what the monitor must remember are two states.
+/// A monitor is a deterministic automaton whose state is bytes. States that must be distinguished
+/// have different bytes; states that need not be should have the same, since every needless
+/// distinction enlarges the search. The search stores the monitor's state as one more part of a
+/// global state. So two runs that differ in what the monitor must remember are different states.
 pub trait Monitor: Send + Sync {
     /// The property's name, in words that complete the sentence "it must hold that ...".
     fn name(&self) -> &str;
@@ -33,10 +34,10 @@ pub trait Monitor: Send + Sync {
     fn on_return(&self, state: &[u8], client: Address, result: &[u8]) -> Result<Vec<u8>, Broken>;
 }
 
-/// A monitor's state; or how its property broke, which it then stays.
+/// A monitor's state, or how its property was violated; a violated property stays violated.
 pub(super) type Watched = Result<Vec<u8>, Broken>;
 
-/// A monitor with all its states met so far.
+/// A monitor and all states it has reached so far.
 pub(super) struct Watch<'m> {
     monitor: &'m dyn Monitor,
     states: Blobs,
@@ -59,7 +60,7 @@ impl<'m> Watch<'m> {
         self.monitor.name()
     }
 
-    /// The id of a state that another watch of the same monitor was in.
+    /// Interns a state of another instance of the same monitor and returns its id.
     pub(super) fn intern(&mut self, watched: Watched) -> u32 {
         match watched {
             Ok(state) => self.states.intern(0, &state),
@@ -76,7 +77,7 @@ impl<'m> Watch<'m> {
         BROKEN + index as u32
     }
 
-    /// The state of this id, or how the property broke.
+    /// Returns the state with this id, or how the property was violated.
     pub(super) fn watched(&self, id: u32) -> Watched {
         match self.broken(id) {
             Some(broken) => Err(broken.clone()),
@@ -101,7 +102,7 @@ impl<'m> Watch<'m> {
         self.known.get(state, calls)
     }
 
-    /// Works out the state after these calls. A property that is broken stays so.
+    /// Computes the state after these calls. A violated property stays violated.
     pub(super) fn resolve(&mut self, state: u32, calls: u32, handlers: &Handlers<'_>) -> u32 {
         if self.broken(state).is_some() {
             return state;

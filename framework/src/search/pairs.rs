@@ -1,7 +1,7 @@
-//! Pairs: a map from two ids to a third, as all that a search remembers is looked up by two ids.
+//! A hash map from two ids to a third; every memo in the search has a pair of ids as its key.
 //!
-//! A table of open addressing whose entries are one piece of memory each: in a large search nearly
-//! every look-up misses the cache, and this way it misses once.
+//! It uses open addressing, and each entry is contiguous in memory. In a large search nearly every
+//! lookup misses the cache; this way it misses only once.
 
 /// Two ids and the third; a free place has [`FREE`] for the first.
 #[derive(Clone, Copy)]

@@ -4,15 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::Address;
 
-/// Events in the order in which they happen. Starting the nodes comes before, and what a client's
-/// worker does at once with a result belongs to the event that brought the result.
+/// Events in order. Starting the nodes is not part of it; what a client driver does at once with a
+/// result belongs to the event that brought the result.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Path {
     /// The events.
     pub events: Vec<PathEvent>,
 }
 
-/// An event at a node, by its contents: it means the same in every search of the same system.
+/// An event at a node, by content, so that it means the same in every search of the same system.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PathEvent {
@@ -25,15 +25,15 @@ pub enum PathEvent {
         /// The encoded message.
         message: Vec<u8>,
     },
-    /// A timer fires. Of several pending timers that are equal in all of this, it is the one that was set first.
+    /// A timer fires. Among pending timers that are equal in all fields, the one set first fires.
     Fire {
         /// The node.
         node: Address,
         /// The encoded timer.
         timer: Vec<u8>,
-        /// The shortest duration that it was set for, in nanoseconds.
+        /// The shortest duration, in nanoseconds.
         min_ns: u64,
-        /// The longest duration that it was set for, in nanoseconds.
+        /// The longest duration, in nanoseconds.
         max_ns: u64,
     },
 }

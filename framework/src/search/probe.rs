@@ -1,4 +1,4 @@
-//! Random probes: seeded runs that go deep where breadth cannot reach.
+//! Random walks: seeded runs that go deeper than breadth-first search can.
 
 use std::time::Instant;
 
@@ -13,14 +13,14 @@ use super::settings::Limits;
 use super::visited::Visited;
 use crate::random::{Random, Stream, mix};
 
-/// The most events that are drawn for one step, in the hope of a state that has not been seen. Those that change
-/// nothing do not count.
+/// The most events drawn for one step, in the hope of an unseen state. Events that change nothing
+/// do not count.
 const DRAWS: u32 = 4;
 
-/// So many runs go on side by side: the handlers that all of them need next are called in one batch.
+/// How many walks advance together: the handlers they need next are called in one batch.
 const SIDE_BY_SIDE: u64 = 64;
 
-/// How to probe.
+/// Settings of random walks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probes {
     /// Fixes what is drawn.
@@ -31,9 +31,9 @@ pub struct Probes {
     pub depth_max: usize,
 }
 
-/// Probes a system, with many runs side by side. Each run starts at the first row and takes random events, new
-/// states preferred, until it is pruned, nothing is left to happen, or it is deep enough. Only what is drawn is
-/// worked out: most of what could happen in a run never does.
+/// Takes random walks through a system, many at a time. Each starts at the first row and takes
+/// random events, preferring new states, until it is pruned, no event is left, or it is deep
+/// enough. Only drawn events are computed: most of what could happen in a walk never does.
 pub(super) fn run(
     engine: &mut Engine<'_>,
     probes: Probes,
@@ -125,13 +125,13 @@ struct Probe {
     taken: Vec<(usize, LocalEvent)>,
     /// What may happen next and has not been drawn.
     left: Vec<(usize, LocalEvent)>,
-    /// What was drawn, if a handler has to be asked before it is known what it does.
+    /// The event drawn, if a handler must be called before its effect is known.
     drawn: Option<(usize, LocalEvent)>,
     /// The last event drawn for this step that changes something, and the row after it.
     seen: Option<((usize, LocalEvent), Vec<u32>)>,
     /// How many events were drawn for this step that change something.
     draws: u32,
-    /// Whether nothing is left to happen in it, or it need not go on.
+    /// Whether the walk has ended.
     is_over: bool,
 }
 
@@ -163,8 +163,8 @@ impl Probe {
         self.draws = 0;
     }
 
-    /// Draws events until one is taken, or none is left, or a handler has to be asked. An error if that ends the
-    /// search.
+    /// Draws events until one is taken, none is left, or a handler must be called. An error ends
+    /// the search.
     fn go_on(
         &mut self,
         engine: &mut Engine<'_>,
@@ -212,8 +212,8 @@ impl Probe {
         Some(self.left.swap_remove(place))
     }
 
-    /// Takes the event that was drawn last, if there is one. `new` says whether it leads to a state that has not
-    /// been seen. An error if that ends the search.
+    /// Takes the last event drawn, if there is one. `new` says whether it leads to an unseen state.
+    /// An error ends the search.
     fn take(
         &mut self,
         engine: &Engine<'_>,

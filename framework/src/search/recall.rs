@@ -1,12 +1,13 @@
-//! Recall: what was found out about a property that looks at several nodes at once.
+//! Memoises properties that look at several nodes at once.
 //!
-//! A property is a function of what it looks at, and mostly it looks at little: two proposers'
-//! states, three clients' results. So it is remembered which part of a state it looked at first,
-//! which one then, given what it saw there, and so on to its answer: a tree, followed by ids alone.
+//! A property is a function of what it reads, and it usually reads little: the states of two
+//! proposers, or the results of three clients. The memo is a tree: which part of the state the
+//! property reads first; then, for each value seen there, which part it reads next; and so on to
+//! its answer. Following it needs only ids.
 
 use super::pairs::Pairs;
 
-/// The most nodes in a tree. A property that looks at everything is not worth more.
+/// The most nodes in a tree. A property that reads everything is not worth more.
 const NODES_MAX: usize = 1 << 20;
 
 /// A part of a state that a property has looked at.
@@ -22,7 +23,7 @@ pub(super) enum Glance {
 enum Node {
     /// Not known yet.
     Unknown,
-    /// The property looks at this next.
+    /// The property reads this next.
     Looks(Glance),
     /// The property's answer.
     Holds(bool),
@@ -42,7 +43,7 @@ pub(super) struct Recall {
 }
 
 impl Recall {
-    /// Whether a property holds, if what it looks at has been met. `id` gives the id of a part.
+    /// Whether a property holds, if its reads are known. `id` gives the id of a part.
     pub(super) fn get(&self, property: usize, id: impl Fn(Glance) -> u32) -> Option<bool> {
         let tree = self.trees.get(property)?;
         let mut node = 0;
@@ -55,7 +56,7 @@ impl Recall {
         }
     }
 
-    /// Notes what a property answered after it had looked at these parts, in this order.
+    /// Records what a property answered after reading these parts, in this order.
     pub(super) fn note(
         &mut self,
         property: usize,
@@ -75,7 +76,7 @@ impl Recall {
             match tree.nodes[node as usize] {
                 Node::Unknown => tree.nodes[node as usize] = Node::Looks(glance),
                 Node::Looks(known) if known == glance => {}
-                // Not the same way as last time: such a property is not a function.
+                // Not the same read as last time: such a property is not a function.
                 _ => return,
             }
             node = tree.next.get(node, id(glance)).unwrap_or_else(|| {

@@ -1,4 +1,4 @@
-//! What a search found out.
+//! Search reports.
 
 use std::fmt;
 use std::time::Duration;
@@ -18,17 +18,17 @@ pub struct Report {
     pub outcome: Outcome,
     /// How much it saw.
     pub statistics: Statistics,
-    /// What it noticed that is not wrong, but may be worth a look.
+    /// Observations that are not errors but may deserve attention.
     pub hints: Vec<Hint>,
 }
 
-/// How a search ended. None of these can be read as another.
+/// How a search ended. None of these can be mistaken for another.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// Every reachable state was seen, and every property holds in all of them.
     Exhausted,
-    /// Nothing was searched: the search was asked for something that does not fit together. That is the mistake
-    /// of whoever wrote the search, and says nothing about the nodes.
+    /// Nothing was searched: the search was set up inconsistently. This is an error of the search's
+    /// author and says nothing about the nodes.
     CannotStart(String),
     /// A goal holds in a state.
     GoalFound(Box<Found>),
@@ -36,7 +36,7 @@ pub enum Outcome {
     Violated(Box<Found>),
     /// A node's code failed.
     Failed(Box<Failed>),
-    /// The search stopped at a limit, having found nothing. What lies beyond is not known.
+    /// The search hit a limit without finding anything. What lies beyond is unknown.
     LimitReached(Limit),
 }
 
@@ -59,7 +59,7 @@ pub struct Found {
     pub property: String,
     /// Why it does not hold; for a goal, nothing.
     pub broken: Option<Broken>,
-    /// The other invariants that do not hold in this state, in the order in which they were given.
+    /// The other invariants violated in this state, in the order in which they were added.
     pub also_violated: Vec<Violation>,
     /// The state, and the path to it.
     pub state: State,
@@ -91,7 +91,7 @@ pub struct Failed {
     pub path: Path,
 }
 
-/// A limit that ended a search.
+/// The limit that ended a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Limit {
@@ -105,16 +105,16 @@ pub enum Limit {
     Memory(usize),
     /// This many random probes were run.
     Probes(u64),
-    /// A client answered this many commands within one event. What it would have done with the next ones was
-    /// not searched.
+    /// A client answered this many commands in one event. The search did not explore what its next
+    /// commands would do.
     CommandsAtOnce {
         /// The client.
         client: Address,
-        /// How many.
+        /// The number of commands.
         commands: usize,
     },
-    /// This many times in a row the same event brought a node into a state that it was not in before, so its
-    /// states may have no end. A [`Hint::Endless`] says which node and which event.
+    /// The same event brought a node into a new state this many times in a row, so the space may be
+    /// infinite. A [`Hint::Diverges`] names the node and the event.
     Endless(usize),
 }
 
@@ -125,12 +125,12 @@ impl fmt::Display for Limit {
             Self::States(states) => write!(f, "the limit of {states} states"),
             Self::Time(time) => write!(f, "the time limit of {time:?}"),
             Self::Memory(bytes) => write!(f, "the memory limit of {} MiB", bytes >> 20),
-            Self::Probes(probes) => write!(f, "the limit of {probes} random probes"),
+            Self::Probes(probes) => write!(f, "the limit of {probes} random walks"),
             Self::CommandsAtOnce { client, commands } => {
                 write!(f, "the limit of {commands} commands that {client} answers in one event")
             }
             Self::Endless(times) => {
-                write!(f, "a node that was in a new state {times} times in a row")
+                write!(f, "a node that reached a new state {times} times in a row")
             }
         }
     }
@@ -143,11 +143,10 @@ pub struct Statistics {
     pub states: u64,
     /// The greatest number of events from the start to a state, on the shortest way.
     pub depth: usize,
-    /// Events possible in the states that the search went on from, those that change nothing
-    /// included.
+    /// Events possible in the expanded states, including those that change nothing.
     pub transitions: u64,
-    /// Of these, the ones that were tried: they change something, and no other order of the same
-    /// events was tried in their place.
+    /// Of these, the ones explored: they change something, and no other order of the same events
+    /// was explored instead.
     pub tried: u64,
     /// Handlers that were run, each distinct (state, event) counted once.
     pub handler_calls: u64,
@@ -162,7 +161,7 @@ pub struct Statistics {
     /// An upper bound for the probability that two states were taken for one because their 64-bit
     /// fingerprints are equal. Zero when full states were compared.
     pub collision_bound: f64,
-    /// How long it took. Takes part in no verdict.
+    /// How long it took. Affects no result.
     pub elapsed: Duration,
 }
 
@@ -174,14 +173,14 @@ impl Statistics {
     }
 }
 
-/// The probability, at most, that any two of this many random 64-bit fingerprints are equal: the
-/// number of pairs times 2^-64.
+/// An upper bound on the probability that any two of this many random 64-bit fingerprints are
+/// equal: the number of pairs times 2^-64.
 pub(super) fn collision_bound(states: u64) -> f64 {
     let states = states as f64;
     (states * (states - 1.0) / 2.0 / 2_f64.powi(64)).clamp(0.0, 1.0)
 }
 
-/// Something that is not wrong, but may be worth a look.
+/// Something that is not an error but may deserve attention.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hint {
@@ -196,8 +195,7 @@ pub enum Hint {
         /// The state after two.
         twice: String,
     },
-    /// A node may have no end of states: the same event, again and again, always led to a state that it had not
-    /// been in.
+    /// A node may diverge: each time the same event repeated, it reached a new state.
     Endless {
         /// The node.
         node: Address,
@@ -213,7 +211,7 @@ pub enum Hint {
         /// How many timers were pending then.
         timers: usize,
     },
-    /// Messages were sent to an address at which there is no node.
+    /// Messages were sent to an address without a node.
     SentToNobody {
         /// In how many distinct handler calls.
         calls: u64,

@@ -1,9 +1,9 @@
-//! Rewatching: what a monitor has seen of the run that led to a state.
+//! Recovers a monitor's state in a run that it did not observe.
 //!
-//! A state says where its nodes are, and not in which order its clients called and returned on the way there. A
-//! search with a monitor that starts from such a state follows the path that led to it once more, from nodes
-//! that have just started, with the monitor watching. It does not matter whether the search that found the state
-//! had a monitor, or which one.
+//! A state contains its nodes, but not the order in which the clients called and returned on the
+//! way there. A search with a monitor that starts from such a state therefore first replays the
+//! path to it, from the start of the nodes, while the monitor observes. The search that found the
+//! state need not have had a monitor.
 
 use super::engine::{Engine, Setup, StartError};
 use super::handlers::LocalEvent;
@@ -12,13 +12,13 @@ use super::path::PathEvent;
 use super::settings::Switches;
 use super::state::State;
 
-/// The monitor's state after the run that led to `start`.
+/// Returns the monitor's state after the run that led to `start`.
 ///
 /// # Errors
-/// When the path cannot be followed, or leads to other calls and returns than the state has.
+/// When the path cannot be replayed, or produces other calls and returns than the state holds.
 pub(super) fn watched(setup: &Setup<'_>, start: &State) -> Result<Watched, StartError> {
     let members = setup.system.roster().len();
-    // What restricts the search did not restrict the run before it.
+    // The restrictions of this search did not apply to the run before it.
     let switches = Switches::new(members);
     let setup = Setup { properties: Vec::new(), switches, start: None, ..setup.clone() };
     let mut engine = Engine::new(setup)?;
@@ -34,14 +34,14 @@ pub(super) fn watched(setup: &Setup<'_>, start: &State) -> Result<Watched, Start
     for (reached, given) in reached.nodes.iter().zip(&start.nodes) {
         if (&reached.results, reached.is_waiting) != (&given.results, given.is_waiting) {
             let reason =
-                format!("its path does not lead to the results that {} has in it", given.address);
+                format!("its path does not produce the results that {} holds in it", given.address);
             return Err(StartError::UnknownCalls(reason));
         }
     }
     Ok(engine.watched(&row))
 }
 
-/// The event of a path at its node, if it is possible in this row.
+/// Finds the event of a path and its node, if the event is possible in this row.
 fn find(engine: &Engine<'_>, row: &[u32], event: &PathEvent) -> Option<(usize, LocalEvent)> {
     let member = engine.sites.handlers.member_at(event.node())?;
     let mut possible = Vec::new();

@@ -1,7 +1,7 @@
-//! A round: some rows of the frontier, on their way from being expanded to being judged.
+//! A round: some rows of the frontier, from expansion to checking.
 //!
-//! What is done with the rows of a round is cut into parts, some for each thread. Parts are joined in
-//! order, so nothing here depends on how many there are.
+//! Each phase splits the rows into parts, a few per thread. Parts are joined in order, so nothing
+//! depends on how many there are.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -15,13 +15,13 @@ use super::recall::Recall;
 use super::sleep;
 use crate::parallel;
 
-/// Below twice this many rows a round is not worth a second part.
+/// With fewer than twice this many rows, a round is not split.
 const ROWS_PER_PART_MIN: usize = 1 << 9;
 
-/// Parts for each thread: threads that have finished theirs take over what others have left.
+/// Parts per thread: threads that have finished theirs take over what others have left.
 const PARTS_PER_THREAD: usize = 4;
 
-/// Rows of one depth, and what has been found out about them.
+/// Rows of one depth, with intermediate results.
 #[derive(Default)]
 pub(super) struct Round {
     /// The events from the first state to these rows.
@@ -109,8 +109,9 @@ impl Round {
         });
     }
 
-    /// Works out what was missing, in the order of the rows, expands the rows that needed it, and sets
-    /// out all successors for the visited set. If the deadline passes meanwhile, some rows stay without successors.
+    /// Computes what was missing, in the order of the rows; expands the rows that needed it; and
+    /// distributes all successors for the visited set. If the deadline passes meanwhile, some rows
+    /// stay without successors.
     pub(super) fn complete(&mut self, engine: &mut Engine<'_>) {
         let (rows, width) = (&self.rows, self.width);
         let parts = &mut self.parts[..self.used];
@@ -139,7 +140,7 @@ impl Round {
         self.candidates.set_out(fingerprints);
     }
 
-    /// Finds out which successors are new by comparing full rows, on one thread.
+    /// Determines which successors are new by comparing full rows, on one thread.
     pub(super) fn insert_exact(&mut self, expander: Expander<'_, '_>, seen: &mut ExactRows) {
         let mut next = Vec::new();
         let origins = self.parts[..self.used].iter().flat_map(|part| &part.expansion.origins);
@@ -153,8 +154,8 @@ impl Round {
         }
     }
 
-    /// Builds and judges the new rows, each thread those of its part; or, if the deadline passes meanwhile, some of
-    /// them.
+    /// Builds and checks the new rows, each thread those of its part, or some of them if the
+    /// deadline passes meanwhile.
     pub(super) fn collect(&mut self, engine: &Engine<'_>, all_orders: bool, recall: &mut [Recall]) {
         let rows = &self.rows;
         let mut is_new = self.candidates.is_new();

@@ -1,4 +1,4 @@
-//! What a search may do: which links carry, which timers fire, and how far it goes.
+//! Settings of a search: which events it may take, and how far it goes.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use super::path::PathEvent;
 use super::work::COMMANDS_AT_ONCE_MAX;
 use crate::Address;
 
-/// Which events are possible. Positions are those of the roster.
+/// Which events are possible. Indices are those of the system's nodes.
 #[derive(Clone, Debug)]
 pub(super) struct Switches {
     /// For each sender, for each receiver: whether messages are delivered.
@@ -63,7 +63,7 @@ impl Switches {
         self.only = events;
     }
 
-    /// Whether some single events are not allowed.
+    /// Whether single events are disallowed.
     pub(super) fn is_selective(&self) -> bool {
         self.only.is_some()
     }
@@ -73,7 +73,7 @@ impl Switches {
         self.only.as_ref().is_none_or(|only| only.contains(event))
     }
 
-    /// What is not possible, in words; crashes aside.
+    /// Describes what is not possible, except crashes.
     pub(super) fn in_words(&self, addresses: &[Address]) -> Vec<String> {
         let mut words = Vec::new();
         for (from, links) in self.links.iter().enumerate() {
@@ -99,9 +99,9 @@ pub(super) struct Limits {
     pub(super) states: Option<u64>,
     pub(super) time: Option<Duration>,
     pub(super) memory_bytes: Option<usize>,
-    /// Whether the search goes on where it has noticed a node whose states may have no end.
+    /// Whether the search continues after it has detected a node that seems to diverge.
     pub(super) endless_too: bool,
-    /// The most commands that a client is given in one event.
+    /// The most commands that a client gets in one event.
     pub(super) commands_at_once: usize,
 }
 

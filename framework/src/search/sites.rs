@@ -1,10 +1,10 @@
-//! Sites: a node with all that is its own, as one number, and what can happen there.
+//! Interned nodes, and what can happen to them.
 //!
-//! A site is a node's state, its pending timers, what its worker has got so far, and the messages in
-//! the network that are for it. A global state is one site for each node (and one more number for a
-//! monitor): a row. What an event does at its own node depends on the site alone, so it is worked
-//! out once for each site; the messages that it sends change the receivers' sites, and that is
-//! remembered too.
+//! An interned node is one number for a node's state, its pending timers, its client driver's
+//! results, and the messages in the network addressed to it. A global state is one such number per
+//! node (plus one for a monitor): a row. An event's effect at its own node depends only on the
+//! interned node, so it is computed once. The messages it sends change the receivers' interned
+//! nodes; that is memoised too.
 
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ struct Span {
     /// The first step, or [`NONE`] when the steps have not been worked out.
     start: u32,
     len: u16,
-    /// How many more events there are that change nothing.
+    /// How many more events change nothing.
     quiet: u16,
     has_calls: bool,
     /// Whether the steps are being worked out.
@@ -73,7 +73,7 @@ pub(super) struct Sites<'s> {
     sites: Records<Site>,
     spans: Vec<Span>,
     steps: Vec<SiteStep>,
-    /// From a site and messages to the site that it becomes when they are sent to it.
+    /// From a node and messages to the node after they have been sent to it.
     arrivals: Pairs,
     pub(super) derived: Derived,
     /// Buffers for the effects of sites that are worked out.
@@ -148,7 +148,7 @@ impl<'s> Sites<'s> {
         self.steps.get(start..start + usize::from(span.len)).unwrap_or(&[])
     }
 
-    /// Where the first of an open site's steps is among those of all sites; the others follow.
+    /// The index of an open node's first step among all steps; the others follow.
     #[inline]
     pub(super) fn first_step(&self, id: u32) -> u32 {
         self.spans[id as usize].start
@@ -177,7 +177,7 @@ impl<'s> Sites<'s> {
         self.handlers.lists.get(list)
     }
 
-    /// The site after these messages have been sent to it, if that is known.
+    /// The node after these messages have been sent to it, if known.
     #[inline]
     pub(super) fn arrival(&self, site: u32, messages: u32) -> Option<u32> {
         // Mostly the messages have been sent before, and there they are.
@@ -191,7 +191,7 @@ impl<'s> Sites<'s> {
         if all_there { Some(site) } else { self.arrivals.get(site, messages) }
     }
 
-    /// Works out the steps of `open` and the arrivals of `arrivals`.
+    /// Computes the steps of `open` and the arrivals of `arrivals`.
     pub(super) fn resolve(&mut self, open: &[u32], arrivals: &[(u32, u32)]) {
         for &(site, messages) in arrivals {
             self.resolve_arrival(site, messages);
@@ -217,7 +217,7 @@ impl<'s> Sites<'s> {
         after
     }
 
-    /// The events that are possible at a site, in the order in which searches try them.
+    /// The events possible in a node state, in the order in which searches try them.
     pub(super) fn events(&self, id: u32, events: &mut Vec<LocalEvent>) {
         events.clear();
         let site = self.get(id);

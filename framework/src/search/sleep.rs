@@ -1,32 +1,32 @@
-//! Sleep: events that need not be tried because another order of the same events is.
+//! Sleep sets: events that need not be explored because another order of the same events is.
 //!
-//! Events at different nodes commute. What an event does at its node depends on that node's site
-//! alone, and what it does elsewhere only adds messages to sets; so if `e` at one node and `b` at
-//! another are both possible in a state, `e` then `b` and `b` then `e` end in the same state. Only one
-//! of the two orders has to be tried for this state to be found.
+//! Events at different nodes commute. The effect of an event at its own node depends only on that
+//! interned node, and elsewhere it only adds messages to sets. So if `e` at one node and `b` at
+//! another are both possible in a state, `e` then `b` and `b` then `e` lead to the same state. To
+//! find that state, one of the two orders is enough.
 //!
-//! Which one is told by a set of nodes that goes with each state: the nodes that are *asleep*. All
-//! events of a node that is asleep are left out. When a state is found by an event `b` at node `j`,
-//! these sleep in it:
+//! Each state carries a set of nodes that are *asleep*; events of sleeping nodes are skipped. When
+//! event `b` at node `j` finds a state, these nodes sleep in it:
 //!
-//! - the nodes before `j`, and the nodes that were asleep already, because their events were possible
-//!   before `b`, and are tried (or were left out for the same reason) before it;
-//! - but not `j` itself, not a node that `b` sent something new, not, if `b` was a call or a return
-//!   that a monitor has seen, a node with calls and returns of its own (they do not commute), and not
-//!   a node whose event before `b` could lead to a state in which the search does not go on.
+//! - the nodes before `j`, and those already asleep: their events were possible before `b` and are
+//!   explored before it (or were skipped for the same reason);
+//! - but not `j` itself; not a node to which `b` sent something new; not, if `b` was a call or
+//!   return seen by a monitor, a node with calls and returns of its own (they do not commute); and
+//!   not a node whose event before `b` could lead to a state that the search does not expand.
 //!
-//! This leaves out transitions and never a state (sleep sets: Godefroid, *Partial-Order Methods for
-//! the Verification of Concurrent Systems*, 1996, chapter 5). Why no state is lost, although each
-//! state keeps only the sleep set of the way by which it was found first: compare two ways of the same
-//! length by their first different event, in the order in which a state's events are tried, which is
-//! by nodes. Breadth-first search, going through the states of a level in the order in which they were
-//! found, finds every state first by its least way among the shortest ones. Let `w` be the least way to
-//! a state, `e` its last event, `s` the state before. The rest of `w` is the least way to `s`, so it is
-//! the one whose sleep set `s` has. Were `e` asleep in `s`, then by the rules above `e` was possible
-//! earlier on this way, at a node that comes before that of the event taken there, and commutes with
-//! everything since; moving it there gives a way of the same length to the same state that is less
-//! than `w`: a contradiction. So no event on a least way is ever left out. The same argument shows that
-//! depths, paths and the order in which states are found are those of the full search.
+//! This skips transitions but never a state (sleep sets: Godefroid, *Partial-Order Methods for the
+//! Verification of Concurrent Systems*, 1996, chapter 5). Each state keeps only the sleep set of
+//! the path that found it first. Why is that sound? Compare two paths of the same length by their
+//! first different event, in the order in which a state's events are explored, which is by node.
+//! Breadth-first search expands the states of a level in the order in which it found them, so it
+//! finds every state first by its least path among the shortest ones. Let `w` be the least path to
+//! a state, `e` its last event, and `s` the state before. The rest of `w` is the least path to `s`,
+//! so `s` has that path's sleep set. Suppose `e` were asleep in `s`. By the rules above, `e` was
+//! possible earlier on this path, at a node that precedes the node of the event taken there, and it
+//! commutes with everything since. Moving `e` there gives a path of the same length to the same
+//! state that is less than `w`: a contradiction. So no event on a least path is ever skipped. By
+//! the same argument, depths, paths and the order in which states are found are those of the full
+//! search.
 
 use super::checks::Checks;
 use super::intern::Lists;
@@ -41,9 +41,8 @@ pub(super) fn contains(asleep: u32, node: usize) -> bool {
     node < NODES && asleep >> node & 1 == 1
 }
 
-/// The nodes that sleep in `next`, which was found from `row` by `step` at `node`. Both are without
-/// the monitor. `kept_awake` are nodes that may not sleep for the sake of what is pruned, from
-/// [`kept_awake`].
+/// The nodes that sleep in `next`, which was reached from `row` by `step` at `node`. Both exclude
+/// the monitor. `kept_awake` are nodes that must stay awake because of prunes, from [`kept_awake`].
 pub(super) fn after(
     sites: &Sites<'_>,
     row: &[u32],
@@ -66,7 +65,7 @@ pub(super) fn after(
     after
 }
 
-/// The nodes that one event could make the search stop at: those where only this node keeps a prune
+/// The nodes where a single event could stop the search: those where only this node keeps a prune
 /// from holding.
 pub(super) fn kept_awake(checks: &Checks, row: &[u32]) -> u32 {
     let Some(prunes) = checks.prunes_by_site() else { return u32::MAX };

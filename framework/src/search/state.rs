@@ -1,4 +1,4 @@
-//! A state as a value: what a later search can start from.
+//! A state as a value, from which another search can start.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,9 +23,9 @@ pub struct NodeState {
     pub state: Vec<u8>,
     /// Its pending timers, in the order in which they count as set.
     pub timers: Vec<PendingTimer>,
-    /// The encoded results that its worker has got; none for a node that is no client.
+    /// The encoded results that its client driver has received; none if the node is not a client.
     pub results: Vec<Vec<u8>>,
-    /// Whether its worker waits for a result.
+    /// Whether its client driver is waiting for a result.
     pub is_waiting: bool,
     /// The messages in the network that are for it.
     pub inbox: Vec<Sent>,
@@ -52,7 +52,7 @@ pub struct Sent {
 }
 
 impl State {
-    /// The same state without the messages that `drops` says yes to: they are lost for good. It gets
+    /// The same state without the messages that match `drops`: they are lost for good. `drops` gets
     /// the sender, the receiver and the encoded message.
     #[must_use]
     pub fn dropping(mut self, drops: impl Fn(Address, Address, &[u8]) -> bool) -> Self {
@@ -63,7 +63,7 @@ impl State {
         self
     }
 
-    /// The same state with an empty network: every message under way is lost for good.
+    /// The same state with an empty network: every message in flight is lost.
     #[must_use]
     pub fn dropping_all(self) -> Self {
         self.dropping(|_, _, _| true)

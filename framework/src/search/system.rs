@@ -1,4 +1,4 @@
-//! The system that is searched: its nodes, and what its clients are asked to do.
+//! The searched system: its nodes and its clients' workloads.
 
 use std::sync::Arc;
 
@@ -24,8 +24,8 @@ impl System {
         Self::default()
     }
 
-    /// Adds a node of a kind that the submission provides. `arguments` is what the lab's vocabulary
-    /// says that this kind is made with.
+    /// Adds a node of a kind that the submission provides. `arguments` are the constructor
+    /// arguments that the lab's API defines for this kind.
     ///
     /// # Panics
     /// When there is a node of that address already, or the arguments cannot be encoded.
@@ -34,8 +34,8 @@ impl System {
         self.with(kind, address, arguments, None)
     }
 
-    /// Adds a client that works through `work`: it gets its next command in the moment in which it
-    /// has the result of the one before.
+    /// Adds a client with a workload: it gets its next command as soon as it has the result of the
+    /// previous one.
     ///
     /// # Panics
     /// As [`System::node`].
@@ -57,7 +57,7 @@ impl System {
         self
     }
 
-    /// The nodes, as a roster for [`PureSteps`](crate::worker::pure::PureSteps).
+    /// The nodes, as [`PureSteps`](crate::hosting::pure::PureSteps) needs them.
     #[must_use]
     pub fn roster(&self) -> &[Member] {
         &self.members

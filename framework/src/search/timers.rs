@@ -1,9 +1,9 @@
-//! Pending timers: the order in which they may fire, and one form for lists that mean the same.
+//! Pending timers: their possible firing orders, and a normal form for equivalent lists.
 //!
-//! A node's pending timers are a list in the order in which they were set. A timer that was set
-//! later cannot fire before one whose longest duration is at most the later one's shortest: with no
-//! clock, that is all that durations say. Two timers that do not bind each other in either order may
-//! stand in the list either way; of all such lists one is chosen.
+//! A node's pending timers are listed in the order in which they were set. A timer set later cannot
+//! fire before one whose longest duration is at most its own shortest. Without a clock, durations
+//! say nothing more. Two timers that do not constrain each other may be listed in either order; one
+//! of the equivalent lists is the normal form.
 
 /// A timer with its bounds; `id` names its encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,9 +32,8 @@ pub(super) fn may_fire(timers: &[Pending], index: usize) -> bool {
         .all(|earlier| !earlier.precedes(&timers[index]) && *earlier != timers[index])
 }
 
-/// Brings a list into the form that stands for all lists that mean the same: of the timers that
-/// could stand first, the smallest does, and so on (the lexicographic normal form of a trace in the
-/// sense of Mazurkiewicz).
+/// Normalises a list: of the timers that could come first, the smallest does, and so on (the
+/// lexicographic normal form of a Mazurkiewicz trace).
 pub(super) fn normalise(timers: &mut [Pending]) {
     for place in 0..timers.len() {
         let rest = &timers[place..];

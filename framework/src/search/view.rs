@@ -1,4 +1,4 @@
-//! What properties see of a state.
+//! How properties see a state.
 
 use std::cell::{OnceCell, RefCell};
 
@@ -12,7 +12,7 @@ use crate::history::Operation;
 use crate::property::{Traffic, View};
 use crate::worker::NodeFailure;
 
-/// A state, as properties look at it.
+/// A state, as properties see it.
 pub(super) struct StateView<'v, 's> {
     sites: &'v Sites<'s>,
     switches: &'v Switches,
@@ -20,7 +20,7 @@ pub(super) struct StateView<'v, 's> {
     /// The members that are shown.
     members: std::ops::Range<usize>,
     operations: Vec<OnceCell<Vec<Operation>>>,
-    /// What has been looked at, in the order of the first looks.
+    /// What has been read, in the order of the first reads.
     glances: RefCell<Vec<Glance>>,
 }
 
@@ -38,7 +38,7 @@ impl<'v, 's> StateView<'v, 's> {
         }
     }
 
-    /// One node of a state by itself: the others are not shown, and not in `row`.
+    /// A view of one node; the others are hidden and not in `row`.
     pub(super) fn of_one(
         sites: &'v Sites<'s>,
         switches: &'v Switches,

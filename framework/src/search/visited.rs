@@ -1,11 +1,10 @@
-//! The visited set: which states have been seen, eight bytes each.
+//! The visited set: eight bytes per state.
 //!
-//! An open-addressing table of 64-bit fingerprints in buckets of one cache line. It is cut into
-//! shards by the fingerprint's high bits. Each shard grows by itself, by half once it is not small any
-//! more, and at its own time: growing never needs more than a fraction of the whole again, and the
-//! whole is always about 70 % full. (Growing by a quarter saves 1.4 bytes a state and costs a fifth
-//! more time: each fingerprint is moved four times instead of twice.) A shard belongs to one thread
-//! at a time.
+//! An open-addressing table of 64-bit fingerprints, in buckets of one cache line. The fingerprint's
+//! high bits select a shard. Each shard grows on its own: it doubles while it is small, then grows
+//! by half. So growing needs only a fraction of the total memory on top, and the table stays about
+//! 70 % full. (Growing by a quarter would save 1.4 bytes per state but take a fifth longer, because
+//! each fingerprint is moved four times instead of twice.) One thread at a time owns a shard.
 
 /// Fingerprints in a bucket: one cache line of 64 bytes.
 const BUCKET: usize = 8;
@@ -19,8 +18,8 @@ const SHARD_BITS: u32 = SHARDS.trailing_zeros();
 /// Below this many buckets a shard is small: it doubles.
 const BUCKETS_SMALL: usize = 1 << 11;
 
-/// How many look-ups are under way at the same time. Their first loads do not depend on each other,
-/// so the processor waits for memory once for many of them.
+/// How many lookups are in flight at once. Their first loads do not depend on each other, so the
+/// processor waits for memory once for many of them.
 const WINDOW: usize = 16;
 
 /// The buckets of one cache line. A zero is a free place.
@@ -67,8 +66,8 @@ impl Shard {
         }
     }
 
-    /// Adds fingerprints of this shard, in order. The positions that go with those that were not there
-    /// are moved to the front of `positions`; how many these are.
+    /// Adds fingerprints of this shard, in order. The positions of the new ones are moved to the
+    /// front of `positions`; returns how many there are.
     pub(super) fn insert_all(&mut self, fingerprints: &[u64], positions: &mut [u32]) -> usize {
         let mut new = 0;
         let mut at = 0;

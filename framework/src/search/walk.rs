@@ -1,7 +1,7 @@
-//! Walks: one run of a searched system, step by step, with everything that a person wants to see of it.
+//! Traced runs: one run of a searched system, step by step, with everything a person wants to see.
 //!
-//! A search keeps numbers; a walk does the same steps once more and keeps texts. It turns a path that a
-//! search found into a [`Trace`], and it follows a saved trace again ([`Replayable`]).
+//! A search keeps numbers. A traced run executes the same steps once more and keeps the texts. It
+//! turns a path found by a search into a [`Trace`], and it replays a saved trace ([`Replayable`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,11 +50,11 @@ pub struct Walk<'s> {
 struct Place {
     state: Vec<u8>,
     timers: Vec<SetTimerBytes>,
-    /// The messages that can be delivered to it, as sender and encoding, in the order of sending.
+    /// The deliverable messages, as sender and encoding, in sending order.
     inbox: Vec<(usize, Vec<u8>)>,
     results: usize,
     is_waiting: bool,
-    /// Whether it has met the limit of commands in one event: then it is given no more.
+    /// Whether the client has reached the limit of commands per event; then it gets no more.
     is_stopped: bool,
 }
 
@@ -87,7 +87,7 @@ enum Input {
 }
 
 impl Search {
-    /// A walk through the system of this search, which has not started yet.
+    /// A traced run of this search's system, not started yet.
     ///
     /// # Panics
     /// When `steps` has another roster.
@@ -113,7 +113,7 @@ impl Search {
     }
 
     /// The run behind what a search found: a goal, a violation or a failure. `None` for other
-    /// outcomes, which have none. What nodes print is not noted; for that, see [`Walk::trace`].
+    /// results. Output of the nodes is not captured; see [`TracedRun::trace`] for that.
     ///
     /// # Panics
     /// When `steps` has another roster.
@@ -146,9 +146,9 @@ impl Search {
 }
 
 impl<'s> Walk<'s> {
-    /// Notes what the nodes print beside the events: `printed` gives what they have printed since it
-    /// was last asked. Without this, nothing is noted. What steps print that check a node's promises by
-    /// running a handler twice is noted twice.
+    /// Captures what the nodes print beside the events: `printed` returns what was printed since
+    /// its last call. Without this, nothing is captured. Steps that check the contract run a
+    /// handler twice, so their output appears twice.
     #[must_use]
     pub fn capturing(mut self, printed: impl FnMut() -> String + 's) -> Self {
         self.printed = Box::new(printed);
@@ -221,7 +221,7 @@ impl<'s> Walk<'s> {
         timers::may_fire(&timers.iter().map(pending).collect::<Vec<_>>(), place)
     }
 
-    /// Makes an event happen, and what the worker then does at once.
+    /// Performs an event, and what the client driver then does at once.
     fn take(&mut self, choice: Choice) -> Vec<TraceEvent> {
         let event = self.local_event(&choice);
         let mut events = self.happen(choice.member, choice.input);
@@ -258,7 +258,7 @@ impl<'s> Walk<'s> {
         })
     }
 
-    /// Looks at the state: from the one on that the search started from.
+    /// Checks the state, starting with the one that the search started from.
     fn judge(&mut self) {
         let Some(engine) = &self.engine else { return };
         if self.performed < self.before {
@@ -285,7 +285,7 @@ impl<'s> Walk<'s> {
         self.ending = Some(Ending::Failed { reason });
     }
 
-    /// What the search does not let happen, as events: they show what there is no other event for.
+    /// The search's restrictions, as network events: there is no other kind for them.
     fn restrictions(&self) -> Vec<TraceEvent> {
         let addresses: Vec<Address> =
             self.steps.roster().iter().map(|member| member.address).collect();
@@ -333,7 +333,7 @@ impl<'s> Walk<'s> {
         events
     }
 
-    /// One handler call: the event with all that followed, and the result that the client shows.
+    /// One handler call: the event with its effects, and the result that the client shows.
     fn handle(&mut self, member: usize, input: &Input) -> (TraceEvent, Option<Vec<u8>>) {
         let node = self.address(member);
         let what = self.what(member, input);

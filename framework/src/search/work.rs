@@ -1,4 +1,4 @@
-//! The clients' workers: each gives its client a command, takes the result, gives the next.
+//! Client drivers: each gives its client a command, takes the result, and gives the next.
 
 use std::sync::Arc;
 
@@ -8,11 +8,12 @@ use super::report::Limit;
 use crate::Address;
 use crate::workload::ClientWork;
 
-/// The most commands that a client is given in one event, unless a search sets another limit. A client that
-/// answers without waiting for a message would otherwise work through an endless workload inside one step.
+/// The most commands that a client gets in one event unless a search sets another limit. Without a
+/// limit, a client that answers without waiting for a message would work through an infinite
+/// workload in one step.
 pub(super) const COMMANDS_AT_ONCE_MAX: usize = 1_000;
 
-/// A worker's results so far: the last one, and the ones before it.
+/// A driver's results so far: the last one, and those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Results {
     /// The results before, or [`NONE`].
@@ -23,18 +24,19 @@ pub(super) struct Results {
     pub(super) count: u32,
 }
 
-/// What was not found when a worker's next doings were looked up.
+/// The miss when a driver's next actions were looked up.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum WorkGap {
     /// Results that it has then.
     Results(Results),
     /// The command at this index.
     Command(usize),
-    /// Whether the worker may go on beyond the limit of commands in one event: it may not.
+    /// The client driver asks to exceed the limit of commands per event; the answer is no.
     Limit,
 }
 
-/// All workers' doings. A worker's state is one number: its results, and whether it waits for one.
+/// All client drivers. A driver's state is one number: its results, and whether it is waiting for
+/// one.
 pub(super) struct Work {
     work: Vec<Option<Arc<dyn ClientWork>>>,
     addresses: Vec<Address>,
@@ -43,12 +45,12 @@ pub(super) struct Work {
     commands: Vec<Vec<u32>>,
     results: Records<Results>,
     commands_at_once_max: usize,
-    /// For each member: whether its worker has been stopped at the limit of commands in one event. Then it
-    /// gives no more of them in any state, as if its work ended there.
+    /// For each node: whether its client driver was stopped at the limit of commands per event. It
+    /// then issues no more commands in any state, as if its workload had ended.
     stopped: Vec<bool>,
 }
 
-/// The state of a worker that has no results and waits for none.
+/// The state of a driver that has no results and waits for none.
 pub(super) const IDLE: u32 = 0;
 
 impl Work {
@@ -71,8 +73,8 @@ impl Work {
         }
     }
 
-    /// The limit that a worker has met, if one has: what that client would have done with further commands has
-    /// not been searched.
+    /// Returns the limit that a client driver has reached, if any: the search did not explore what
+    /// that client would do with further commands.
     pub(super) fn limit_met(&self) -> Option<Limit> {
         let stopped = self.stopped.iter().position(|&stopped| stopped)?;
         let (client, commands) = (self.addresses[stopped], self.commands_at_once_max);
@@ -150,9 +152,9 @@ impl Work {
         self.commands[member].get(index).copied()
     }
 
-    /// The worker takes a result if it waits for one, and gives the next command if there is one:
-    /// that command. `calls`, a list that begins with the member, gets what a monitor wants to know. It only
-    /// looks things up.
+    /// The client driver takes a result if it waits for one and returns the next command, if there
+    /// is one. `calls`, a list that starts with the node, receives what a monitor needs. This
+    /// function only looks things up.
     ///
     /// # Errors
     /// When something has not been met before; see [`Self::fill`].
@@ -180,7 +182,7 @@ impl Work {
         if work.count().is_some_and(|count| index as u64 >= count) {
             return Ok(None);
         }
-        // Each command that was given in this event has been answered in it.
+        // Every command issued in this event has been answered in it.
         let given = (calls.len() - 1) / 2;
         if self.stopped[member] && index > 0 && calls.len() == 1 {
             return Ok(None);
@@ -194,7 +196,7 @@ impl Work {
         Ok(Some(command))
     }
 
-    /// Meets what was not found.
+    /// Fills a miss.
     pub(super) fn fill(&mut self, member: usize, gap: WorkGap, handlers: &mut Handlers<'_>) {
         match gap {
             WorkGap::Results(results) => drop(self.results.intern(results)),

@@ -1,4 +1,4 @@
-//! A run's fingerprint: what happened, folded into 64 bits.
+//! A run's digest: everything that happened, hashed to 64 bits.
 
 /// Folds words and bytes into 64 bits, in order. Fixed for ever: golden tests hold it.
 ///

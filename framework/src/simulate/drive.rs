@@ -1,4 +1,4 @@
-//! Drives a simulation over the nodes of a host, and records it if asked to.
+//! Drives a simulation over the nodes of a host, and optionally records it.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::trace::{
 };
 use crate::worker::{EncodedEffect, Host, NodeFailure, Output, Payload};
 
-/// What else is wanted of a run.
+/// Options of a run.
 #[derive(Default)]
 pub struct Options<'a> {
     /// Records the run.
@@ -33,7 +33,7 @@ pub struct Origin {
     pub title: String,
 }
 
-/// The real time that handlers took, by kind of node and handler. Virtual time hides a slow handler;
+/// Real time spent in handlers, by kind of node and handler. Virtual time hides a slow handler;
 /// this does not.
 #[derive(Clone, Debug, Default)]
 pub struct HandlerTimes {
@@ -112,7 +112,7 @@ impl Simulation {
         outcome
     }
 
-    /// Takes in a step, and reports an address that does not exist.
+    /// Takes in a step, and reports a message to an unknown address.
     fn take_in(
         &mut self,
         slot: usize,

@@ -1,8 +1,9 @@
-//! Which steps a run is certain to take after the one under way, whatever comes of that one.
+//! Lookahead: steps that a run is certain to take, whatever the current step does.
 //!
-//! Nobody's message is there sooner than the network's shortest latency, so until then each node can only
-//! meet what is planned already. Steps of different nodes in that time do not depend on each other: a
-//! driver may have them taken at once, as long as it says [`stepped`](Simulation::stepped) in the order
+//! A message takes at least the network's shortest latency. Until then, a node can only meet events
+//! that are already scheduled, and steps of different nodes do not depend on each other. A driver
+//! may execute them at once, as long as it calls [`stepped`](Simulation::stepped) in the order that
+//! [`advance`](Simulation::advance) gives.
 //! that [`advance`](Simulation::advance) gives.
 
 use super::participant::Participant;
@@ -10,7 +11,7 @@ use super::queue::Planned;
 use super::simulation::{Phase, Simulation, Task};
 use crate::worker::Event;
 
-/// So much of what is planned is looked at: where there is more in so short a time, looking at all of it
+/// How many scheduled events are examined. If there are more in such a short time, examining all
 /// would take longer than waiting.
 const LOOKED_AT_MAX: usize = 32;
 
@@ -20,7 +21,7 @@ pub(super) struct Foreseen<'a> {
     pub(super) slot: usize,
     /// What it will have to handle.
     pub(super) event: Event<'a>,
-    /// If that may give a client the result that it waits for, the command that it gets then.
+    /// The next command that the client gets if that step may give it its result.
     pub(super) command: Option<&'a [u8]>,
 }
 
@@ -61,12 +62,12 @@ impl Busy {
 }
 
 impl Simulation {
-    /// Tells of the next step of each node of which it is certain.
+    /// Reports the next step of each node that is certain to take one.
     ///
-    /// The step under way is none of them. A step is not certain, and left out, if its node may have to
-    /// take another one before, or the run may end before, by anything but a failure.
+    /// The current step is not among them. A step is not certain, and skipped, if its node may have
+    /// to take another one first, or if the run may end before, other than by a failure.
     pub(super) fn foresee(&mut self, take: &mut dyn FnMut(Foreseen<'_>)) {
-        // A client's result may change the network or crash a node, and then all is different.
+        // A client's result may trigger an intervention, and then everything changes.
         if !self.triggers.is_empty() {
             return;
         }
@@ -127,8 +128,8 @@ impl Simulation {
         }
     }
 
-    /// The command that the client gets at once if the step under way gives it the result that it waits
-    /// for, and is certain to handle next.
+    /// The command that the client gets at once if the current step gives it its result, and is
+    /// certain to handle next.
     pub(super) fn command_after_this(&mut self) -> Option<&[u8]> {
         let Some(Task::Handle(message)) = self.current else { return None };
         if !self.triggers.is_empty() || !self.todo.is_empty() {
@@ -140,8 +141,8 @@ impl Simulation {
 }
 
 impl Simulation {
-    /// Whether the run may come to its end by what the busy nodes do: all clients may be done then. (One
-    /// step can be enough for many commands, if the client knows the answers.)
+    /// Whether the run may end because of what the busy nodes do: all clients may be done then.
+    /// (One step can complete many commands, if the client knows the answers.)
     fn may_end(&self, busy: &Busy) -> bool {
         let awaits = self.scenario.until_done && self.phase == Phase::Running;
         awaits && busy.clients_left == self.clients_left

@@ -1,6 +1,6 @@
-//! Limits on what a run may use: counted, never timed, so they are the same on every machine.
+//! Resource limits of a run. They are counted, never timed, so they are the same on every machine.
 
-/// The most that a run, or one step of it, may use. Whoever goes beyond fails, by name.
+/// Limits on a run, or on one step of it. Exceeding one is a failure that names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Steps of nodes in the whole run.

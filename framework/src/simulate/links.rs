@@ -1,11 +1,11 @@
-//! Which links are cut, held or about to lose something, and what is waiting at them.
+//! The state of links: cut, held, or about to drop messages; and the messages held at them.
 
 use std::collections::BTreeMap;
 
 use super::queue::InFlight;
 use crate::Address;
 
-/// How a link that is not in order stands.
+/// A link that is cut, held, or about to drop messages.
 #[derive(Clone, Debug, Default)]
 struct Link {
     cut: bool,
@@ -22,7 +22,7 @@ pub(super) struct Links {
 }
 
 impl Links {
-    /// Whether all links are in order: the usual case, and a cheap question.
+    /// Whether all links are normal: the usual case, and a cheap test.
     pub(super) fn all_in_order(&self) -> bool {
         self.links.is_empty()
     }
@@ -41,12 +41,12 @@ impl Links {
         self.links.entry((from, to)).or_default().drop_next += count;
     }
 
-    /// Brings a link in order, and returns what was waiting at it.
+    /// Restores a link, and returns the messages held at it.
     pub(super) fn mend(&mut self, from: Address, to: Address) -> Vec<InFlight> {
         self.links.remove(&(from, to)).map(|link| link.waiting).unwrap_or_default()
     }
 
-    /// Brings all links in order, and returns what was waiting, link by link.
+    /// Restores all links, and returns the held messages, link by link.
     pub(super) fn heal(&mut self) -> Vec<InFlight> {
         std::mem::take(&mut self.links).into_values().flat_map(|link| link.waiting).collect()
     }
@@ -59,12 +59,12 @@ impl Links {
         !self.all_in_order() && self.links.get(&(from, to)).is_some_and(|link| link.held)
     }
 
-    /// Lets an arrived message wait until its link is mended.
+    /// Holds an arrived message until its link is repaired.
     pub(super) fn wait(&mut self, from: Address, to: Address, message: InFlight) {
         self.links.entry((from, to)).or_default().waiting.push(message);
     }
 
-    /// Whether the message now being sent is to be lost by [`Links::drop_next`].
+    /// Whether the message now being sent is dropped by [`Links::drop_next`].
     pub(super) fn takes_drop(&mut self, from: Address, to: Address) -> bool {
         if self.all_in_order() {
             return false;

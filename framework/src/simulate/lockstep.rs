@@ -1,10 +1,10 @@
-//! Drives many simulations side by side over nodes in other processes, so that one exchange carries
-//! steps of many.
+//! Drives many simulations together over nodes in other processes, so that one exchange carries
+//! steps of many runs.
 //!
-//! An exchange costs about the same whether it carries one step or hundreds. So a run that needs a node
-//! waits until enough others need one in the same process, or have waited long: the process is asked next
-//! whose questions, their waiting times added, have waited most. And a run does not only ask for the step
-//! that it needs now, but also for those that it is certain to need soon ([`Simulation::foresee`]), unless
+//! An exchange costs about the same for one step as for hundreds. So a run that needs a node waits
+//! until many runs need the same process, or have waited long: the next exchange goes to the
+//! process whose requests have the largest total waiting time. A run also prefetches the steps it
+//! is certain to need soon ([`Simulation::for_each_certain_step`]), unless it runs alone.
 //! it runs alone.
 
 use std::collections::{BTreeSet, VecDeque};
@@ -21,22 +21,22 @@ use crate::Address;
 use crate::worker::remote::{Answered, Fleet, Followed, Loss, Then};
 use crate::worker::{Host, NodeFailure, Output, Payload};
 
-/// The most runs that advance side by side: all that the suite of a lab has.
+/// The most runs that advance together: all runs of a lab's suite.
 const WIDTH: usize = 1024;
 
-/// The most runs that advance side by side when one of them has lost a process, to find out which.
+/// The most runs that advance together after a process failure, to find the run at fault.
 const NARROW: usize = 16;
 
-/// What became of a run.
+/// How a batched run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// It came to its end, with the outcome of [`Simulation::run`] with the nodes in one process.
+    /// It finished, with the same outcome as [`Simulation::run`] in process.
     Over(Outcome),
-    /// It lost a process, and did so again when nothing else ran.
+    /// A process failed during it, and again when nothing else ran.
     Lost(Loss),
 }
 
-/// What is kept of a run besides what became of it.
+/// What is logged of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Keep {
     /// Nothing.
@@ -49,7 +49,7 @@ pub enum Keep {
 }
 
 impl Keep {
-    /// What a node is asked in the same breath as a step, after which a client may get this command.
+    /// What is piggybacked on a step after which a client may get this command.
     fn then(self, command: Option<&[u8]>) -> Then<'_> {
         match (self, command) {
             (Self::States, _) => Then::State,
@@ -59,18 +59,17 @@ impl Keep {
     }
 }
 
-/// Runs each scenario with its seed, many side by side, and returns what became of each, in the same
-/// order.
+/// Runs each scenario with its seed, many at a time, and returns how each ended, in the same order.
 ///
-/// When a process is lost, nobody knows which of the runs under way is to blame. Those are started anew,
-/// a few at a time, and where one is lost again, each alone; only a run that then loses a process in
-/// which no run was before is said to have lost it, or one that then takes too long in any process. `lost` is told, and returns which runs need not be
-/// run any more, since each might cost as much time: they stay `None`.
+/// When a process fails, any of the active runs may be at fault. They are restarted, a few at a
+/// time and, if a process fails again, each alone. A run is blamed only if a process fails that no
+/// run had used before, or if it then takes too long in any process. `lost` is called, and returns
+/// which runs to skip, since each might take as long; those stay `None`.
 ///
-/// `keep` says of which runs a log is wanted. A run that lost a process has none.
+/// `keep` says which runs to log. A run whose process failed has no log.
 ///
 /// # Errors
-/// When a process could not be started: no fault of the submission's.
+/// If a process could not be started; that is an infrastructure error.
 pub fn lockstep(
     runs: &[(&Scenario, u64)],
     keep: &dyn Fn(usize) -> Keep,
@@ -83,7 +82,7 @@ pub fn lockstep(
     Ok(wanted.ended)
 }
 
-/// The runs that are wanted, and what is known of them.
+/// The runs to do, and what is known of them.
 struct Wanted<'a> {
     runs: &'a [(&'a Scenario, u64)],
     keep: &'a dyn Fn(usize) -> Keep,
@@ -105,10 +104,10 @@ impl Wanted<'_> {
             let suspects = self.together(&mut waiting, width, fleet)?;
             let Some(loss) = fleet.loss().cloned() else { continue };
             let used = fleet.replace_lost();
-            // Dropping nodes may end a process, too, and that is no fault of the next run's.
+            // Dropping nodes may end a process too; that is not the next run's fault.
             fleet.forget(0..width);
             fleet.replace_lost();
-            // What took too long costs as much time again, so that is left to whoever wants to be certain.
+            // A timeout costs as much time again, so confirming it is left to the caller.
             let is_slow = matches!(loss, Loss::TooSlow(_));
             match suspects[..] {
                 [index] if width == 1 && used && !is_slow => waiting.push_front(index),
@@ -126,8 +125,8 @@ impl Wanted<'_> {
         }
     }
 
-    /// Runs those that wait until none is left or a process is lost, and returns those that were under
-    /// way then.
+    /// Runs the queued runs until none is left or a process fails, and returns those that were
+    /// active then.
     fn together(
         &mut self,
         waiting: &mut VecDeque<usize>,
@@ -136,14 +135,14 @@ impl Wanted<'_> {
     ) -> io::Result<Vec<usize>> {
         let mut table = Table::default();
         loop {
-            // Places of finished runs go to new ones, so that there is much to ask to the end.
+            // Places of finished runs go to new ones, so that exchanges stay full until the end.
             while let Some(place) = table.free_place(width)
                 && let Some(run) = waiting.pop_front()
             {
                 let (scenario, seed) = self.runs[run];
                 let simulation = Simulation::new(scenario.clone(), seed);
-                // Alone, a run takes no step before its turn: if it loses a process, it is by the step that
-                // it would be in anywhere.
+                // A single run prefetches nothing: if it fails a process, it does so with the step
+                // that would do it anywhere.
                 table.start(place, Live::new(run, simulation, (self.keep)(run), width > 1));
             }
             if table.is_empty() {
@@ -200,7 +199,7 @@ impl Table {
         self.ready.push(place);
     }
 
-    /// Lets each run that can go on to its next need, and asks for it.
+    /// Lets each ready run proceed to its next need, and requests it.
     fn go_on(&mut self, fleet: &mut Fleet<'_>) {
         while let Some(&place) = self.ready.last()
             && !fleet.is_full()
@@ -215,7 +214,7 @@ impl Table {
         }
     }
 
-    /// Gives runs the answers of the process that has kept them waiting most.
+    /// Delivers the answers of the process that has kept runs waiting most.
     fn gather(&mut self, fleet: &mut Fleet<'_>) {
         let Self { live, ready, over, .. } = self;
         fleet.gather_longest(|place, slot, answered| {
@@ -228,8 +227,8 @@ impl Table {
         });
     }
 
-    /// Does what is an exchange of its own, so that no question may be under way: looks at all properties
-    /// that are to be checked, and at messages to nobody.
+    /// Handles what needs an exchange of its own, with no requests pending: checks properties, and
+    /// renders messages to unknown addresses.
     fn check(&mut self, fleet: &mut Fleet<'_>) {
         for place in std::mem::take(&mut self.to_check) {
             let Some(running) = &mut self.live[place] else { continue };
@@ -249,7 +248,7 @@ impl Table {
     }
 }
 
-/// What a run needs that cannot go on.
+/// What a run needs before it can continue.
 enum Need {
     /// Answers that are to come.
     Answers,
@@ -269,14 +268,14 @@ enum Taken {
     Kept,
 }
 
-/// A step that was taken before its turn: what the node did, and its state if that was asked for.
+/// A prefetched step: what the node did, and its state if that was requested.
 struct Early {
     stepped: Result<(), NodeFailure>,
     output: Output,
     state: Option<Result<Vec<u8>, NodeFailure>>,
 }
 
-/// What is known of a node's next steps.
+/// Prefetched steps of a node.
 #[derive(Default)]
 struct Ahead {
     /// Whether it was asked for one.
@@ -298,11 +297,11 @@ struct Live {
     ahead: Vec<Ahead>,
     /// Outputs whose memory can be used again.
     spare: Vec<Output>,
-    /// A message to nobody, and the slot of its sender: it is to be shown.
+    /// A message to an unknown address, and the slot of its sender; it must be rendered.
     stray: Option<(usize, Address, Vec<u8>)>,
     keep: Keep,
     log: RunLog,
-    /// Whether it asks for steps before their turn.
+    /// Whether it prefetches steps.
     foresees: bool,
 }
 
@@ -322,7 +321,7 @@ impl Live {
         }
     }
 
-    /// Goes on to the next need that nothing known meets, and asks for it.
+    /// Proceeds to the next need that no prefetched answer meets, and requests it.
     fn go_on(&mut self, place: usize, fleet: &mut Fleet<'_>) -> Need {
         loop {
             if self.stray.is_some() {
@@ -357,7 +356,7 @@ impl Live {
         }
     }
 
-    /// Asks for the step under way, unless that was done, and for those that are certain to come.
+    /// Requests the current step, unless that was done, and the steps that are certain to come.
     fn ask(&mut self, place: usize, slot: usize, fleet: &mut Fleet<'_>) {
         let Self { simulation, ahead, awaits, keep, .. } = self;
         if !ahead[slot].is_asked {
@@ -422,7 +421,7 @@ impl Live {
         }
     }
 
-    /// Keeps what came of a step until its turn comes.
+    /// Stores a prefetched step until its turn.
     fn keep_early(
         &mut self,
         slot: usize,

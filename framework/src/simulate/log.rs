@@ -1,5 +1,5 @@
-//! What was asked of the nodes of a run, and what they answered: enough to ask it again in other
-//! processes, or to go through the run once more without any.
+//! Run logs: what the nodes of a run were asked and answered. A log is enough to repeat the
+//! requests in other processes, or to go through the run again without any.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -15,7 +15,7 @@ use crate::worker::{Event, Host, NodeFailure, Output, Payload};
 pub struct RunLog {
     /// By slot.
     nodes: Vec<NodeLog>,
-    /// What the nodes answered to questions of the lab's vocabulary, in order.
+    /// What the nodes answered to queries, in order.
     observed: Vec<Result<Vec<u8>, NodeFailure>>,
 }
 
@@ -34,7 +34,7 @@ struct Step {
     state: Option<Result<Vec<u8>, NodeFailure>>,
 }
 
-/// An event that stays.
+/// An event that owns its data.
 #[derive(Clone, Debug)]
 enum Kept {
     Init,
@@ -81,7 +81,7 @@ impl RunLog {
     }
 }
 
-/// A host that also writes down what nodes answer to questions.
+/// A host that also logs the nodes' answers to queries.
 pub(super) struct Observing<'a> {
     pub(super) host: &'a mut dyn Host,
     pub(super) log: &'a mut RunLog,
@@ -128,16 +128,16 @@ impl Host for Observing<'_> {
     }
 }
 
-/// How many steps a process is asked for in one exchange when runs are gone through again.
+/// How many steps are requested from a process per exchange when runs are repeated.
 const STEPS_ASKED: usize = 512;
 
-/// Asks for the steps of these runs again, all that is in their logs, and says of each run whether it
-/// went as it had: whether each node, made anew, did the same when it met the same events. Then so does
-/// the run.
+/// Requests the steps of these runs again, as logged, and reports for each run whether it went the
+/// same way: whether each node, constructed anew, did the same when it met the same events. If so,
+/// the whole run does.
 ///
-/// Each log comes with the number of a process, in which all nodes of that run are. The steps of all runs
-/// are taken in turns, so that what one leaves behind in a process meets the others. When a process is
-/// lost, nobody knows which run is to blame, and of none it is said that it went as it had.
+/// Each log comes with the number of a process that holds all nodes of that run. The steps of all
+/// runs are interleaved, so that anything one leaves behind in a process affects the others. If a
+/// process fails, any run may be at fault, so none is reported as repeated.
 ///
 /// # Errors
 /// When a process could not be started: no fault of the submission's.
@@ -172,8 +172,8 @@ pub fn again(logs: &[(usize, &RunLog)], fleet: &mut Fleet<'_>) -> io::Result<Vec
     Ok(if fleet.loss().is_some() { vec![false; logs.len()] } else { same })
 }
 
-/// Compares the answers that are to come with those in the logs. `answered` says how many steps of each
-/// run and slot were compared before.
+/// Compares the coming answers with those in the logs. `answered` counts the compared steps of each
+/// run and slot.
 fn compare(
     logs: &[(usize, &RunLog)],
     fleet: &mut Fleet<'_>,
@@ -199,15 +199,16 @@ fn compare(
     });
 }
 
-/// What is to be shown: the kind of node, what the bytes stand for, the bytes, and whether prettily.
+/// A text to render: the kind of node, what the bytes are, the bytes, and whether to print them
+/// prettily.
 type Wanted = (String, Payload, Vec<u8>, bool);
 
-/// Goes through runs once more, by their logs, which must hold the states. `play` is given each run's
-/// index and a host that answers as the nodes did, and must say what the run came to. It is called
-/// twice for each run: the first time to find out what is to be shown, all of which is then asked of the
-/// fleet at once; what it writes the first time has no texts in it.
+/// Goes through runs again from their logs, which must contain the states. `play` gets each run's
+/// index and a host that answers as the nodes did, and returns the run's outcome. It is called
+/// twice per run. The first call collects the texts to render, which are then requested from the
+/// pool at once; what it writes the first time contains no texts.
 ///
-/// Says of each run whether it went as it had: whether it came to the outcome given with its log.
+/// Reports for each run whether it ended with the outcome given with its log.
 pub fn show(
     logs: &[(&RunLog, &Outcome)],
     fleet: &mut Fleet<'_>,
@@ -260,7 +261,7 @@ impl<'a> Replayed<'a> {
     }
 }
 
-/// The failure of a run that asks for something else than it did when its log was written.
+/// The failure of a run that asks for something its log does not have.
 fn not_logged() -> NodeFailure {
     NodeFailure::NotProvided("such answer in its log".to_owned())
 }

@@ -1,4 +1,4 @@
-//! What the network does to messages: how long they take, how many are lost or doubled.
+//! Link conditions: latency, loss and duplication.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::Address;
 use crate::random::Random;
 
-/// A share of all messages, in parts per million: exact, and the same on every machine.
+/// A fraction of all messages, in parts per million: exact, and the same on every machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rate {
     per_million: u32,
@@ -41,11 +41,11 @@ impl Rate {
     }
 }
 
-/// How long messages are on their way.
+/// Latency of messages.
 ///
-/// Most take a time drawn evenly from a short range. Some are *slow*: they take anything up to a much
-/// longer time, so they arrive after messages sent long after them, when their receiver may have moved
-/// on. Such late copies are what separates a protocol that is right from one that seems to work.
+/// Most messages take a time drawn evenly from a short range. Some are *slow*: they take up to a
+/// much longer time, so they arrive after messages sent long after them, when their receiver may
+/// have moved on. Such late copies separate a correct protocol from one that seems to work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Latency {
     min_ns: u64,
@@ -71,7 +71,7 @@ impl Latency {
         Self { min_ns: ns(min), max_ns: ns(max), slow: Rate::NEVER, slowest_ns: ns(max) }
     }
 
-    /// Lets this share of the messages take anything up to `slowest`.
+    /// Lets this fraction of messages take up to `slowest`.
     ///
     /// # Panics
     /// When `slowest` is below the usual range.
@@ -99,28 +99,28 @@ fn draw_between(random: &mut Random, min: u64, max: u64) -> u64 {
     if min == max { min } else { random.between(min, max) }
 }
 
-/// What happens to the messages of one link.
+/// The conditions of one link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conditions {
-    /// The share that is lost.
+    /// The fraction that is lost.
     pub drop: Rate,
-    /// The share that arrives twice.
+    /// The fraction that arrives twice.
     pub duplicate: Rate,
     /// How long they take.
     pub latency: Latency,
 }
 
 impl Conditions {
-    /// Nothing is lost or doubled, and every message takes 1 to 10 ms, so messages still overtake each
-    /// other.
+    /// Nothing is lost or duplicated. Every message takes 1 to 10 ms, so messages still overtake
+    /// each other.
     #[must_use]
     pub fn reliable() -> Self {
         let latency = Latency::between(Duration::from_millis(1), Duration::from_millis(10));
         Self { drop: Rate::NEVER, duplicate: Rate::NEVER, latency }
     }
 
-    /// One message in five is lost and one in five comes twice; most take 1 to 10 ms, one in seven
-    /// anything up to half a second, and second copies are slow.
+    /// One message in five is lost and one in five is duplicated. Most take 1 to 10 ms, one in
+    /// seven up to half a second, and second copies are slow.
     #[must_use]
     pub fn unreliable() -> Self {
         let reliable = Self::reliable();
@@ -195,7 +195,7 @@ impl Network {
         self.senders.keys().chain(self.receivers.keys()).copied().chain(links)
     }
 
-    /// No message takes less.
+    /// A lower bound on the latency of any message.
     pub(super) fn shortest_latency_ns(&self) -> u64 {
         let some = self.senders.values().chain(self.receivers.values()).chain(self.links.values());
         let all = some.chain([&self.everywhere]);

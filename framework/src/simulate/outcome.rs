@@ -1,4 +1,4 @@
-//! How a simulated run ended.
+//! Outcomes of simulated runs.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use crate::Address;
 use crate::property::Violation;
 use crate::worker::NodeFailure;
 
-/// What a run came to.
+/// What one run came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// Whether the run was as it should be. Of several properties that do not hold at the end, it is the
@@ -15,8 +15,8 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// What else was violated at the end of the run, in the order of the properties.
     pub also_violated: Vec<Violation>,
-    /// A fingerprint of everything that happened. Two runs of one scenario and seed that differ here
-    /// are not deterministic.
+    /// A hash of everything that happened. Two runs of one scenario and seed with different digests
+    /// are nondeterministic.
     pub digest: u64,
     /// Steps that nodes took.
     pub steps: u64,
@@ -26,12 +26,11 @@ pub struct Outcome {
     pub sent: u64,
     /// Messages handled, copies included.
     pub delivered: u64,
-    /// Handled messages that were late: a second copy, or overtaken by one sent after it on the same
-    /// link.
+    /// Handled messages that were late: second copies, or messages overtaken on the same link.
     pub late: u64,
 }
 
-/// Whether a run was as it should be.
+/// Whether a run satisfied its properties.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -39,18 +38,18 @@ pub enum Verdict {
     Held,
     /// A property broke.
     Violated(Violation),
-    /// A property could not be decided within its limits. This is no pass.
+    /// A property could not be decided within its limits. This is not a pass.
     Undecided {
         /// The property's name.
         property: String,
         /// Why.
         reason: String,
     },
-    /// The run could not go on.
+    /// The run failed.
     Failed(RunFailure),
 }
 
-/// Why a run could not go on.
+/// Why a run failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunFailure {
@@ -67,7 +66,7 @@ pub enum RunFailure {
         /// How.
         failure: NodeFailure,
     },
-    /// A node sent to an address that no node has or had.
+    /// A node sent to an address at which there never was a node.
     #[error("{from} sent {message} to `{to}`, and there is no node of that name")]
     UnknownAddress {
         /// The sender.
@@ -77,7 +76,7 @@ pub enum RunFailure {
         /// The message's text.
         message: String,
     },
-    /// A node did too much at once, or the run became too large.
+    /// A node or the run exceeded a limit.
     #[error("{who} {what}: more than the limit of {limit}")]
     TooMuch {
         /// Who.

@@ -1,4 +1,4 @@
-//! A node of a run, as the engine sees it, and the worker that drives a client.
+//! A simulated node as the engine sees it, and the driver of a client.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::Address;
 use crate::history::Operation;
 use crate::workload::ClientWork;
 
-/// A node of a run. Its slot is its index.
+/// A node of a run. Its index is its slot.
 pub(super) struct Participant {
     pub(super) spec: NodeSpec,
     pub(super) crashed: bool,
@@ -55,13 +55,13 @@ impl Participant {
     }
 }
 
-/// Drives a client in a closed loop: gives it a command, takes the result, gives it the next.
+/// Drives a client in a closed loop: gives a command, takes the result, gives the next.
 pub(super) struct ClientWorker {
     pub(super) work: Arc<dyn ClientWork>,
     pub(super) operations: Vec<Operation>,
     pub(super) answered: u64,
     next_allowed_ns: u64,
-    /// A command that was asked for before its turn, and its index.
+    /// A command that was prefetched, and its index.
     prepared: Option<(u64, Vec<u8>)>,
 }
 
@@ -83,7 +83,7 @@ impl ClientWorker {
         self.next_allowed_ns
     }
 
-    /// The command that the client gets at once if it has the result that it waits for at this time.
+    /// The command that the client gets at once if its result arrives at this time.
     pub(super) fn command_after(&mut self, seed: u64, now_ns: u64) -> Option<&[u8]> {
         let index = self.answered + 1;
         let is_last = self.work.count().is_some_and(|count| index >= count);

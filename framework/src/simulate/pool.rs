@@ -1,4 +1,4 @@
-//! Buffers for messages and timers on their way, used again and again.
+//! Reusable buffers for messages and timers in flight.
 
 /// Names a buffer of a [`Pool`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Pool {
         self.buffers[handle.0 as usize].delivered
     }
 
-    /// One copy less. A released buffer's bytes stay readable until something else is kept.
+    /// Releases one copy. The bytes of a released buffer stay readable until the buffer is reused.
     pub(super) fn release(&mut self, handle: Handle, delivered: bool) {
         let buffer = &mut self.buffers[handle.0 as usize];
         buffer.delivered |= delivered;

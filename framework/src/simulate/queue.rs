@@ -1,4 +1,4 @@
-//! What is going to happen, ordered by time and, at one time, by when it was planned.
+//! The event queue, ordered by time and, within one time, by when the event was scheduled.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -7,7 +7,7 @@ use std::collections::binary_heap::PeekMut;
 use super::pool::Handle;
 use crate::trace::{MessageId, TimerId};
 
-/// Something that is going to happen.
+/// A scheduled event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Planned {
     /// A copy of a message arrives.
@@ -18,7 +18,7 @@ pub(super) enum Planned {
     NextCommand { slot: usize },
     /// The timeline's intervention of this index takes place.
     Intervention { index: usize },
-    /// The time after the last answer is over.
+    /// The time to observe after the last answer is over.
     Over,
 }
 
@@ -31,10 +31,10 @@ pub(super) struct InFlight {
     pub(super) id: MessageId,
 }
 
-/// When something happens, and the place where [`Queue::planned`] keeps what it is. Entries are small,
-/// because the heap moves several of them for everything that is planned and taken.
+/// The time of an event, and the index in [`EventQueue::planned`] where the event itself is stored.
+/// Entries are small because the heap moves several of them per operation.
 ///
-/// No two have the same `order`, so the place decides nothing.
+/// No two have the same `order`, so the index never matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
     at_ns: u64,
@@ -42,7 +42,8 @@ struct Entry {
     place: u32,
 }
 
-/// The orders of what is planned with a rank start here, and those of what is then planned without one there.
+/// Orders of events scheduled with a rank start at the first; those scheduled later without a rank
+/// start at the second.
 const RANKED: u64 = 1 << 32;
 const UNRANKED: u64 = 1 << 62;
 
@@ -87,7 +88,7 @@ impl Queue {
         self.heap.push(Reverse(Entry { at_ns, order, place }));
     }
 
-    /// Takes what happens next, if it happens by `deadline_ns`.
+    /// Takes the next event, if it is due by `deadline_ns`.
     pub(super) fn take(&mut self, deadline_ns: u64) -> Option<(u64, Planned)> {
         let next = self.heap.peek_mut()?;
         if next.0.at_ns > deadline_ns {
@@ -98,11 +99,11 @@ impl Queue {
         Some((at_ns, self.planned[place as usize]))
     }
 
-    /// What happens next, in order, and when: the first so many.
+    /// The next events in order, with their times, up to a maximum.
     pub(super) fn next_planned(&self, most: usize) -> impl Iterator<Item = (u64, Planned)> {
         let entries = self.heap.as_slice();
-        // In a heap, whatever lies below an entry comes after it. The earliest entry whose parent was
-        // looked at comes next.
+        // In a heap, everything below an entry comes after it. The next event is the earliest entry
+        // whose parent was visited.
         let mut candidates = BinaryHeap::new();
         candidates.extend(entries.first().map(|entry| (*entry, 0)));
         std::iter::from_fn(move || {

@@ -1,4 +1,5 @@
-//! Following a saved run: the same scenario and seed, with what the network and the timers did then.
+//! Replays a saved run: the same scenario and seed, with the network and timers behaving as
+//! recorded.
 
 use super::drive::{Options, Origin};
 use super::scenario::Scenario;
@@ -7,11 +8,12 @@ use crate::trace::replay::Replay;
 use crate::trace::{Sink, Trace};
 use crate::worker::Host;
 
-/// Runs `scenario` again as in `saved`, with nodes whose code may have changed since.
+/// Repeats `scenario` as in `saved`, with nodes whose code may have changed since.
 ///
-/// A message that was sent then is lost, doubled and delayed as it was then, and a timer runs as long as it did, as far
-/// as its duration allows. What changed code sends or sets besides is left to chance, drawn from the saved run's
-/// seed. On unchanged code the new run is the saved one, event by event.
+/// A message sent in the saved run is lost, duplicated and delayed as recorded, and a timer runs as
+/// long as recorded, as far as its duration allows. What changed code sends or sets in addition is
+/// drawn at random from the saved run's seed. With unchanged code, the new run equals the saved
+/// one, event by event.
 ///
 /// ```
 /// # use faultlab::simulate::{Scenario, replay};

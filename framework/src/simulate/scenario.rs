@@ -14,7 +14,7 @@ use crate::trace::What;
 use crate::workload::ClientWork;
 use crate::{Address, FaultModel, codec};
 
-/// A node to be made: its kind, its name, what it is made with, and, for a client, its work.
+/// A node to be constructed: its kind, address and arguments and, for a client, its workload.
 #[derive(Clone)]
 pub struct NodeSpec {
     pub(crate) kind: String,
@@ -24,7 +24,7 @@ pub struct NodeSpec {
 }
 
 impl NodeSpec {
-    /// A node of a kind that the lab's vocabulary names, made with `arguments`.
+    /// A node of a kind that the lab's API names, constructed with `arguments`.
     ///
     /// # Panics
     /// When the arguments cannot be encoded.
@@ -34,7 +34,7 @@ impl NodeSpec {
         Self { kind: kind.to_owned(), address, arguments, work: None }
     }
 
-    /// A client, with the work it is given.
+    /// A client with its workload.
     ///
     /// # Panics
     /// As [`NodeSpec::node`].
@@ -61,26 +61,27 @@ impl fmt::Debug for NodeSpec {
     }
 }
 
-/// Something that is done to a run from outside.
+/// A change that a scenario makes to a running system.
 ///
 /// The nodes that it names must be there when it is done: see [`Scenario::validate`].
 #[derive(Clone, Debug)]
 pub enum Intervention {
-    /// From now on, what `from` sends to `to` is lost, and so is what is on its way.
+    /// From now on, messages from `from` to `to` are lost, including those in flight.
     Cut {
         /// The sender.
         from: Address,
         /// The receiver.
         to: Address,
     },
-    /// From now on, what arrives at `to` from `from` waits there until the link is mended.
+    /// From now on, messages from `from` that arrive at `to` wait until the link is repaired.
     Hold {
         /// The sender.
         from: Address,
         /// The receiver.
         to: Address,
     },
-    /// Undoes cutting and holding of one link, one way. What was held arrives now, in order.
+    /// Undoes cutting and holding of one link, in one direction. Held messages arrive now, in
+    /// order.
     Mend {
         /// The sender.
         from: Address,
@@ -89,10 +90,10 @@ pub enum Intervention {
     },
     /// Cuts every link to and from a node.
     Isolate(Address),
-    /// Cuts every link between nodes of different groups, and mends those within. A node in no group
-    /// is a group of its own.
+    /// Cuts every link between nodes of different groups, and repairs those within. A node in no
+    /// group forms a group of its own.
     Partition(Vec<Vec<Address>>),
-    /// Mends every link.
+    /// Repairs every link.
     Heal,
     /// The next `count` messages from `from` to `to` are lost.
     DropNext {
@@ -170,10 +171,10 @@ pub(crate) enum When {
     Answered(Address, u64),
 }
 
-/// Everything about a run but its seed: nodes, clients and their work, the network, what is done to it
-/// and when, how long it takes, and what must hold.
+/// Everything about a run but its seed: nodes, clients and their workloads, the network,
+/// interventions, duration, and the properties that must hold.
 ///
-/// Reads in the order of the story it tells:
+/// Reads in chronological order:
 ///
 /// ```
 /// # use faultlab::{Address, simulate::{Intervention, Network, NodeSpec, Scenario}, workload::Workload};
@@ -214,8 +215,8 @@ impl Default for Scenario {
 }
 
 impl Scenario {
-    /// A scenario without nodes, on a reliable network, that ends when all clients are done or after a
-    /// virtual minute.
+    /// A scenario without nodes, on a reliable network, that ends when all clients are done or
+    /// after one virtual minute.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -233,8 +234,9 @@ impl Scenario {
         }
     }
 
-    /// Sets the fault model. In [`FaultModel::ReliableInOrderFailStop`] the network's rates of loss and
-    /// duplication do not count, latencies do, and a cut link delays instead of losing.
+    /// Sets the fault model. In [`FaultModel::ReliableInOrderFailStop`] the network's loss and
+    /// duplication rates are ignored, latencies apply, and a cut link delays messages instead of
+    /// losing them.
     #[must_use]
     pub fn fault_model(mut self, fault_model: FaultModel) -> Self {
         self.fault_model = fault_model;
@@ -274,14 +276,14 @@ impl Scenario {
         self.network(Network::with(everywhere))
     }
 
-    /// Does something at this time after the start; at time zero, before the nodes start.
+    /// Intervenes at this time after the start; at time zero, before the nodes start.
     #[must_use]
     pub fn at(mut self, time: Duration, intervention: Intervention) -> Self {
         self.timeline.push((When::At(ns(time)), intervention));
         self
     }
 
-    /// Does something as soon as a client has had this many results.
+    /// Intervenes as soon as a client has this many results.
     #[must_use]
     pub fn when_answered(
         mut self,
@@ -293,7 +295,7 @@ impl Scenario {
         self
     }
 
-    /// Lets the run end when all clients that have not crashed are done, or at `deadline`.
+    /// Ends the run when all clients that have not crashed are done, or at `deadline`.
     #[must_use]
     pub fn until_done(mut self, deadline: Duration) -> Self {
         self.until_done = true;
@@ -301,17 +303,16 @@ impl Scenario {
         self
     }
 
-    /// Lets a run that ends when all clients are done end also when it has stalled: no client has been
-    /// given a command or a result for `time`, and no intervention is planned any more. Whoever still
-    /// waits would most likely wait until the deadline. `time` should be longer than any wait of a
-    /// right solution.
+    /// Also ends the run when it has stalled: no client has received a command or a result for
+    /// `time`, and no intervention is scheduled. Clients still waiting would most likely wait until
+    /// the deadline. `time` should be longer than any wait in a correct solution.
     #[must_use]
     pub fn until_stalled(mut self, time: Duration) -> Self {
         self.stalled_ns = ns(time);
         self
     }
 
-    /// Lets the run go on for `time`, whatever the clients do.
+    /// Runs for `time`, whatever the clients do.
     #[must_use]
     pub fn until(mut self, time: Duration) -> Self {
         self.until_done = false;
@@ -319,7 +320,7 @@ impl Scenario {
         self
     }
 
-    /// Lets the run go on for `time` after all clients are done.
+    /// Continues for `time` after all clients are done.
     #[must_use]
     pub fn linger(mut self, time: Duration) -> Self {
         self.linger_ns = ns(time);

@@ -1,8 +1,7 @@
-//! The simulation itself: a state machine that says which step comes next and takes in what came of
-//! it.
+//! The simulation: a state machine that decides the next step and takes in its result.
 //!
-//! It does no input or output and calls no node: whoever drives it does (see [`Simulation::run`]).
-//! So many simulations can advance side by side, their steps sent to other processes in batches.
+//! It does no I/O and calls no node; its driver does (see [`Simulation::run`]). So many simulations
+//! can advance together, with their steps sent to other processes in batches.
 
 use std::collections::VecDeque;
 
@@ -30,7 +29,7 @@ pub struct Simulation {
     pub(super) seed: u64,
     pub(super) now_ns: u64,
     pub(super) participants: Vec<Participant>,
-    /// The slot of each address. It is looked things up in, and never gone through.
+    /// The slot of each address. Used for lookups only; never iterated.
     slots: FxHashMap<Address, usize>,
     /// The slot of the first client.
     pub(super) first_client: Option<usize>,
@@ -49,13 +48,13 @@ pub struct Simulation {
     steps: u64,
     messages_ever: MessageId,
     timers_ever: TimerId,
-    /// Interventions of the timeline, by index, that wait for a client's results.
+    /// Interventions, by index, that wait for a client's results.
     pub(super) triggers: Vec<(Address, u64, usize)>,
-    /// Interventions of the timeline that are still to come.
+    /// Interventions that are still to come.
     timeline_left: usize,
-    /// When a client was last given a command or a result, or something was done to the run.
+    /// When a client last received a command or a result, or an intervention took place.
     moved_ns: u64,
-    /// Whether something has happened since it was last found that not all is done.
+    /// Whether something has happened since the last negative check for completion.
     may_be_done: bool,
     pub(super) phase: Phase,
     verdict: Option<Verdict>,
@@ -63,7 +62,7 @@ pub struct Simulation {
     broken_first: Option<Verdict>,
     /// What was violated after that.
     also_violated: Vec<Violation>,
-    /// Room for [`Simulation::foresee`](Self::foresee), used again and again.
+    /// Reusable buffer for [`Simulation::for_each_certain_step`](Self::for_each_certain_step).
     pub(super) busy: Busy,
     /// When recording: what to tell the recorder.
     pub(super) notes: Option<Notes>,
@@ -71,31 +70,31 @@ pub struct Simulation {
     pub(super) script: Option<Box<Script>>,
 }
 
-/// How far a run is.
+/// The phase of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Not all clients are done, or something is still to be done to the run.
+    /// Not all clients are done, or an intervention is pending.
     Running,
-    /// All is done, and the run goes on for the time that the scenario wants to watch.
+    /// All is done, and the run continues for the scenario's observation time.
     Lingering,
     /// Time stands still, and the properties are checked from this index on.
     Checking { next: usize },
 }
 
-/// What the driver has to do next.
+/// What the driver must do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Make the node of this slot (see [`Simulation::spec`]) and say [`Simulation::made`].
+    /// Construct the node of this slot (see [`Simulation::spec`]) and call [`Simulation::made`].
     Make(usize),
-    /// Let the node of this slot handle [`Simulation::event`] and say [`Simulation::stepped`].
+    /// Let the node of this slot handle [`Simulation::event`] and call [`Simulation::stepped`].
     Step(usize),
-    /// Look at [`Simulation::property`] and say [`Simulation::checked`].
+    /// Check [`Simulation::property`] and call [`Simulation::checked`].
     Check,
     /// Nothing: the run is over.
     Finished,
 }
 
-/// Something to be done before time moves on.
+/// Something to do before time advances.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Task {
     Make { slot: usize },
@@ -110,9 +109,9 @@ pub(super) enum Task {
 /// Which property is checked.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Checked {
-    /// The one of the timeline's intervention of this index.
+    /// The property of the intervention with this index.
     InTimeline(usize),
-    /// The one of this index of those that must hold at the end.
+    /// The final property with this index.
     AtTheEnd(usize),
 }
 
@@ -144,7 +143,7 @@ impl Simulation {
         Self::with_script(scenario, seed, None)
     }
 
-    /// The run of `scenario` that follows this saved one: network and timers do what they did then.
+    /// The run of `scenario` that follows a saved one: network and timers behave as recorded.
     pub(super) fn following(scenario: Scenario, saved: &Trace) -> Self {
         Self::with_script(scenario, saved.header.seed, Some(Box::new(Script::new(saved))))
     }
@@ -190,8 +189,8 @@ impl Simulation {
         if simulation.script.is_some() {
             simulation.queue.rank();
         }
-        // All nodes are there before the first one starts, and all have started before the first
-        // command.
+        // All nodes are constructed before the first one starts, and all have started before the
+        // first command.
         let specs = simulation.scenario.nodes.clone();
         let slots: Vec<usize> = specs.into_iter().map(|spec| simulation.add(spec)).collect();
         simulation.plan_timeline();
@@ -224,7 +223,7 @@ impl Simulation {
         let mut planned = Vec::new();
         for (index, (when, _)) in self.scenario.timeline.iter().enumerate() {
             match *when {
-                // What is done at time zero is done before the nodes start.
+                // Interventions at time zero take place before the nodes start.
                 When::At(0) => self.todo.push_back(Task::Intervene { index }),
                 When::At(at_ns) => {
                     planned.push((at_ns, index));
@@ -303,7 +302,7 @@ impl Simulation {
         }
     }
 
-    /// When the run ends at the latest. It can only become later.
+    /// The latest time at which the run ends. It can only increase.
     pub(super) fn deadline_ns(&self) -> u64 {
         let deadline_ns = self.scenario.deadline_ns;
         let may_stall = self.scenario.until_done && self.timeline_left == 0;
@@ -362,7 +361,7 @@ impl Simulation {
         }
     }
 
-    /// Whether an arriving message is handled; if not, it is lost or waits.
+    /// Whether an arriving message is handled; if not, it is lost or held.
     fn passes(&mut self, message: InFlight) -> bool {
         let (from, to) = (self.address(message.from), self.address(message.to));
         if self.participants[message.to].crashed {
@@ -491,7 +490,8 @@ impl Simulation {
         self.slots.get(&address).copied()
     }
 
-    /// Whether the run may end: every client that can be is done, and the timeline is empty.
+    /// Whether the run may end: every client that can finish is done, and no intervention is
+    /// pending.
     fn all_done(&mut self) -> bool {
         self.may_be_done = false;
         self.scenario.until_done
@@ -506,7 +506,7 @@ impl Simulation {
         let at_ns = client.next_command_ns();
         let (address, answered) = (self.address(slot), client.answered);
         let saved = self.script.as_ref().and_then(|script| script.command(address, answered));
-        // What a saved run knows of this time comes first.
+        // Events that the saved run knows of this time come first.
         if at_ns <= self.now_ns && self.script.is_none() {
             return Some(Task::Command { slot });
         }
@@ -514,7 +514,7 @@ impl Simulation {
         None
     }
 
-    /// Plans something, in the place of a saved event if it is one.
+    /// Schedules an event, with the rank of a saved event if it is one.
     fn plan(&mut self, at_ns: u64, saved: Option<usize>, planned: Planned) {
         match saved {
             Some(event) => self.queue.plan_ranked(at_ns, event, planned),
@@ -579,7 +579,7 @@ impl Simulation {
         self.pool.is_duplicate(message.message)
     }
 
-    /// Says what came of [`Next::Make`].
+    /// Takes in the result of [`Next::Make`].
     pub fn made(&mut self, made: Result<(), NodeFailure>) {
         let Some(Task::Make { slot }) = self.current else { return };
         if let Err(failure) = made {
@@ -589,7 +589,7 @@ impl Simulation {
         }
     }
 
-    /// Says what came of [`Next::Check`].
+    /// Takes in the result of [`Next::Check`].
     pub fn checked(&mut self, checked: Result<(), Broken>) {
         let Err(broken) = checked else { return };
         let property = self.property().name().to_owned();
@@ -626,7 +626,7 @@ impl Simulation {
         self.verdict = Some(Verdict::Failed(failure));
     }
 
-    /// The handler that the step under way calls, in the words of the trait.
+    /// The handler that the current step calls, named as in the trait.
     pub(super) fn handler(&self) -> &'static str {
         match self.task() {
             Task::Make { .. } => "constructor",
@@ -639,9 +639,9 @@ impl Simulation {
         }
     }
 
-    /// Says what came of [`Next::Step`]: `output` holds what the node did, if it did not fail. An
-    /// address that does not exist is the driver's to report, since only it can show the message: it is
-    /// returned, with the message.
+    /// Takes in the result of [`Next::Step`]: `output` holds what the node did, unless it failed. A
+    /// message to an unknown address is returned with that address, because only the driver can
+    /// render it.
     pub fn stepped(
         &mut self,
         stepped: Result<(), NodeFailure>,
@@ -688,7 +688,7 @@ impl Simulation {
         }
     }
 
-    /// Gives the effects of a step to the network and the plan.
+    /// Applies a step's effects to the network and the event queue.
     fn apply(&mut self, slot: usize, output: &Output) -> Result<(), (Address, Span)> {
         if let Some(notes) = &mut self.notes {
             notes.sent.clear();
@@ -749,7 +749,7 @@ impl Simulation {
         }
     }
 
-    /// Lets a message arrive when the seed says.
+    /// Schedules a message's arrival as the seed decides.
     fn send_by_chance(
         &mut self,
         slot: usize,
@@ -789,7 +789,7 @@ impl Simulation {
         }
     }
 
-    /// Lets a message arrive as it did in a saved run, as far as the links allow it now.
+    /// Schedules a message's arrival as in a saved run, as far as the links allow it.
     fn send_as_saved(
         &mut self,
         slot: usize,
@@ -801,7 +801,7 @@ impl Simulation {
         let (from, to) = (self.address(slot), self.address(receiver));
         let in_order = self.scenario.fault_model == FaultModel::ReliableInOrderFailStop;
         if slot == receiver || in_order {
-            // What cannot get lost now, and got lost then, is something else.
+            // A message that was lost then but cannot be lost now is treated as new.
             let Some(first) = arrivals.first_mut() else {
                 return self.send_by_chance(slot, receiver, id, bytes);
             };
@@ -840,7 +840,7 @@ impl Simulation {
         }
     }
 
-    /// Plans the arrival of a message after all those sent before it on the same link.
+    /// Schedules a message after all earlier ones on the same link.
     fn send_in_order(&mut self, slot: usize, receiver: usize, id: MessageId, bytes: &[u8]) {
         let (from, to) = (self.address(slot), self.address(receiver));
         let conditions = self.network.conditions(from, to);
@@ -880,7 +880,7 @@ impl Simulation {
         }
     }
 
-    /// Takes the result of a client's command, if it is there, and plans the next command.
+    /// Takes the result of a client's command, if there is one, and schedules the next command.
     fn take_result(&mut self, slot: usize, output: &Output) {
         let now_ns = self.now_ns;
         let Some(client) = &mut self.participants[slot].client else { return };
@@ -934,7 +934,7 @@ impl Simulation {
         self.fail(failure);
     }
 
-    /// What the run came to.
+    /// The run's outcome.
     ///
     /// # Panics
     /// When it is not over.

@@ -1,4 +1,4 @@
-//! What properties see of a simulated run.
+//! How properties see a simulated run.
 
 use super::simulation::Simulation;
 use crate::Address;

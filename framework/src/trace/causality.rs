@@ -1,8 +1,8 @@
-//! Causality: which events of a trace an event could have been caused by.
+//! Causality: which events of a trace could have caused an event.
 //!
-//! The relation is Lamport's *happened before* (Time, Clocks, and the Ordering of Events in a
-//! Distributed System, CACM 1978): what happens at one node is in order, and a message is sent before
-//! it arrives. What is not in the causal past of an event cannot have had any part in it.
+//! The relation is Lamport's *happened before* ("Time, Clocks, and the Ordering of Events in a
+//! Distributed System", CACM 1978): events at one node are ordered, and a message is sent before it
+//! arrives. Only events in an event's causal past can have influenced it.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -23,8 +23,8 @@ pub struct Causality {
 impl Causality {
     /// The causality of these events, which are in the order in which they happened.
     ///
-    /// A message that was sent more than once under one id (in a search the network is a set) counts
-    /// as caused by its first sending.
+    /// A message sent more than once under one id (in a search the network is a set) counts as
+    /// caused by its first sending.
     #[must_use]
     pub fn new(events: &[TraceEvent]) -> Self {
         let mut last: BTreeMap<Address, usize> = BTreeMap::new();
@@ -38,7 +38,7 @@ impl Causality {
                 What::Fire { node, id, .. } => set.get(&(*node, *id)).copied(),
                 _ => None,
             });
-            // A lost message reaches no node, so it has no place in a node's order.
+            // A lost message reaches no node, so it has no position in a node's order.
             let node = event.what.node().filter(|_| !matches!(event.what, What::Lose { .. }));
             earlier.push(node.and_then(|node| last.insert(node, index)));
             for message in &event.sent {
@@ -79,15 +79,15 @@ impl Causality {
     }
 }
 
-/// An order of a search's events that reads better and means the same: what follows from an event
-/// comes right after it where it can. Gives the events' indices in their new order.
+/// An equivalent order of a search's events that reads better: consequences of an event come right
+/// after it where possible. Returns the events' indices in their new order.
 ///
-/// Events at different nodes that no message ties commute, and only those change places. What a client's
-/// worker does at once with a result stays with the event that brought it. Calls and returns keep
-/// their order among each other, because which call returned before which was made is part of what a
-/// run means; what concerns the whole network keeps its place between what was before and after it;
-/// the event in which the run ended stays the last. A trace with times is in the order of its
-/// times already, and keeps it.
+/// Only events at different nodes that no message connects change places, since those commute. What
+/// a client driver does at once with a result stays with the event that brought the result. Calls
+/// and returns keep their mutual order, because which call returned before another was made is part
+/// of a run's meaning. Events that concern the whole network keep their position between the events
+/// before and after them. The event that ended the run stays last. A trace with times is already in
+/// order and stays as it is.
 #[must_use]
 pub fn readable_order(events: &[TraceEvent]) -> Vec<usize> {
     if events.iter().any(|event| event.time_ns.is_some()) {
@@ -102,7 +102,7 @@ pub fn readable_order(events: &[TraceEvent]) -> Vec<usize> {
     }
     let mut ready: BinaryHeap<Reverse<usize>> =
         (0..missing.len()).filter(|&unit| missing[unit] == 0).map(Reverse).collect();
-    // What the latest units made possible, the latest on top: their consequences come first.
+    // What the latest units made possible, the latest on top, so that consequences come first.
     let mut thread: Vec<usize> = Vec::new();
     let mut order = Vec::with_capacity(events.len());
     while let Some(unit) = thread.pop().or_else(|| ready.pop().map(|Reverse(unit)| unit)) {
@@ -120,7 +120,7 @@ pub fn readable_order(events: &[TraceEvent]) -> Vec<usize> {
                 }
             }
         }
-        // The consequence that came first comes first again.
+        // Reversed, so that the earliest consequence is on top.
         thread.extend(enabled.into_iter().rev());
     }
     order

@@ -1,4 +1,4 @@
-//! One event of a trace, and what it caused.
+//! Trace events and their effects.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ pub type MessageId = u64;
 /// Identifies a timer within a trace.
 pub type TimerId = u64;
 
-/// Something that happened, and what followed from it at once.
+/// Something that happened, with its immediate effects.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TraceEvent {
     /// When, in nanoseconds of virtual or real time since the start; `None` in a search, which
@@ -32,8 +32,8 @@ pub struct TraceEvent {
     /// What the node printed.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub printed: String,
-    /// The node's state afterwards, as its pretty `Debug` shows it, when the event changed it (and at
-    /// the start).
+    /// The node's state afterwards, in pretty `Debug` format, if the event changed it (and at the
+    /// start).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
     /// How the node failed in handling the event, if it did.
@@ -42,7 +42,7 @@ pub struct TraceEvent {
 }
 
 impl TraceEvent {
-    /// The event, with nothing that followed from it yet.
+    /// The event, without effects yet.
     #[must_use]
     pub fn new(time_ns: Option<u64>, what: What) -> Self {
         Self {
@@ -82,8 +82,7 @@ pub enum What {
         /// Which copy: the original, or a duplicate.
         copy: Copy,
     },
-    /// A message reached the end of its way and was not handled: its link was cut or its receiver had
-    /// crashed.
+    /// A message arrived but was not handled: its link was cut or its receiver had crashed.
     Lose {
         /// The node that it was for.
         node: Address,
@@ -111,7 +110,7 @@ pub enum What {
         node: Address,
         /// The command's text.
         command: String,
-        /// The command as data, for tools that know the lab's vocabulary.
+        /// The command as data, for tools that know the lab's API.
         value: serde_json::Value,
     },
     /// A client's result was taken.
@@ -128,7 +127,7 @@ pub enum What {
         /// The node.
         node: Address,
     },
-    /// The test changed the network: a partition, a cut, a repair, other rates. In words.
+    /// The test changed the network: a partition, a cut, a repair, other conditions. In words.
     Network {
         /// What was done.
         change: String,
@@ -170,8 +169,8 @@ pub enum Copy {
 /// A message given to the network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SentMessage {
-    /// Names this sending in the rest of the trace. In a search the network is a set: sending an
-    /// equal message again keeps the id.
+    /// Identifies this sending in the rest of the trace. In a search the network is a set: sending
+    /// an equal message again keeps the id.
     pub id: MessageId,
     /// The receiver.
     pub to: Address,
@@ -181,7 +180,7 @@ pub struct SentMessage {
     pub fate: Fate,
 }
 
-/// What the network decided to do with a message when it was sent.
+/// The network's decision about a message, made when it was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fate {

@@ -14,11 +14,11 @@ use crate::worker::NodeFailure;
 pub enum Line {
     /// The first line.
     Header(Header),
-    /// In a journal: the node is about to handle this.
+    /// In a journal: a node is about to handle this.
     Before(What),
     /// It has happened.
     Event(TraceEvent),
-    /// The last line of a run that came to its end.
+    /// The last line of a run that reached its end.
     Ending(Ending),
 }
 
@@ -43,12 +43,12 @@ pub enum TraceFileError {
         problem: String,
     },
     /// The file has no lines.
-    #[error("the file is empty; a trace starts with a line {{\"header\": ...}}: record it again")]
+    #[error("the file is empty; a trace starts with a line {{\"header\": ...}}. Record it again")]
     Empty,
     /// The trace was written by a newer version.
     #[error(
-        "the trace has format version {0}, and this program reads up to {VERSION}: update it, or \
-         record the trace again with it"
+        "the trace has format version {0}, but this program reads only up to {VERSION}: update the program, or \
+         record the trace again"
     )]
     TooNew(u64),
 }
@@ -56,7 +56,7 @@ pub enum TraceFileError {
 /// Writes one line.
 ///
 /// # Errors
-/// What `out` says.
+/// If writing to `out` fails.
 pub fn write_line(out: &mut impl Write, line: &Line) -> io::Result<()> {
     let mut text = serde_json::to_string(line)?;
     text.push('\n');
@@ -66,7 +66,7 @@ pub fn write_line(out: &mut impl Write, line: &Line) -> io::Result<()> {
 /// Writes a whole trace.
 ///
 /// # Errors
-/// What `out` says.
+/// If writing to `out` fails.
 pub fn write(out: &mut impl Write, trace: &Trace) -> io::Result<()> {
     write_line(out, &Line::Header(trace.header.clone()))?;
     for event in &trace.events {
@@ -75,14 +75,14 @@ pub fn write(out: &mut impl Write, trace: &Trace) -> io::Result<()> {
     trace.ending.iter().try_for_each(|ending| write_line(out, &Line::Ending(ending.clone())))
 }
 
-/// Reads a trace, or the journal of a run that was cut off: then the last event is the one that the
-/// run died in, with a failure that says so.
+/// Reads a trace, or the journal of a run that was cut off: then the last event is the one that
+/// killed the run, with a failure that says so.
 ///
-/// Lines may end as on Windows, and the file may start with a byte order mark. Empty lines are passed over.
+/// Accepts Windows line endings and a byte order mark, and skips empty lines.
 ///
 /// # Errors
-/// Names the line that is not part of a trace, and what to do about it. A last line that is cut short (the
-/// writer died) is left out.
+/// Names the line that is not part of a trace, and what to do about it. A truncated last line (the
+/// writer died) is ignored.
 pub fn read(input: impl BufRead) -> Result<Trace, TraceFileError> {
     let mut lines = Lines { input: input.take(FILE_BYTES_MAX), bytes: Vec::new(), number: 0 };
     let mut trace: Option<Trace> = None;
@@ -148,7 +148,8 @@ struct Lines<R> {
 }
 
 impl<R: BufRead> Lines<R> {
-    /// Reads the next line: `None` at the end, else whether the line has an end.
+    /// Reads the next line. Returns `None` at the end of the file, otherwise whether the line is
+    /// terminated.
     fn next(&mut self) -> Result<Option<bool>, TraceFileError> {
         self.bytes.clear();
         self.number += 1;
@@ -186,7 +187,7 @@ fn parse(text: &[u8]) -> Result<Line, TraceFileError> {
         }
         Ok(line) => Ok(line),
         Err(error) => {
-            // A newer header may look different altogether; its version comes first for ever.
+            // A newer header may look completely different, but its version always comes first.
             let version = serde_json::from_slice::<AnyHeader>(text).map(|line| line.header.version);
             match version {
                 Ok(version) if version > u64::from(VERSION) => Err(TraceFileError::TooNew(version)),
@@ -196,7 +197,7 @@ fn parse(text: &[u8]) -> Result<Line, TraceFileError> {
     }
 }
 
-/// The part of a header that every version has.
+/// The part of a header that all versions share.
 #[derive(Deserialize)]
 struct AnyHeader {
     header: AnyVersion,
@@ -209,7 +210,7 @@ struct AnyVersion {
 
 /// What is wrong with a line, and what to do.
 fn problem(text: &[u8], error: &serde_json::Error) -> String {
-    // The error names a line of its own, always the first.
+    // The error's own line number is always 1, because lines are parsed one at a time.
     let words = error.to_string();
     let words = match words.rfind(" at line ") {
         Some(at) => format!("{} (column {})", &words[..at], error.column()),

@@ -1,7 +1,7 @@
-//! Showing a trace as a web page: the diagram of [`show`](super::show), without its limits of width.
+//! Traces as web pages: the diagram of [`show`](super::show), without its width limits.
 //!
-//! The page holds everything it needs and runs no script. All text of nodes is escaped and bounded, and
-//! so is the page, whatever the trace.
+//! A page is self-contained and runs no script. All node text is escaped and bounded, and so is the
+//! page as a whole.
 
 use std::fmt::Write;
 
@@ -11,17 +11,17 @@ use super::show::text::{Role, Text, safe, shorten};
 use super::show::words::gap;
 use super::{Ending, Trace};
 
-/// The style of [`figure`]s: a page that embeds some has it once, in a `<style>` element. It follows
-/// the reader's choice of light or dark.
+/// The style of [`figure`]s. A page that embeds figures includes it once, in a `<style>` element.
+/// It follows the reader's light or dark mode.
 pub const STYLE: &str = include_str!("html.css");
 
-/// The largest page, in bytes, or a little more. What is beyond is counted and not shown.
+/// The largest page, in bytes, approximately. What is beyond that is counted but not shown.
 pub const PAGE_BYTES_MAX: usize = 2 << 20;
 
 /// The most columns of one text that are shown.
 const TEXT_COLUMNS_MAX: usize = 800;
 
-/// The most nodes that have a column; with more of them, there are only words.
+/// The most nodes that get a column; with more, only text is shown.
 const LANES_MAX: usize = 24;
 
 /// The diagram of a trace, at most `events_max` events of it, as a whole page.
@@ -42,7 +42,7 @@ pub fn page(trace: &Trace, events_max: usize) -> String {
     )
 }
 
-/// The diagram of a trace, at most `events_max` events of it, as an element for a page that has
+/// A trace as a diagram of at most `events_max` events, as an element for a page that has
 /// [`STYLE`].
 #[must_use]
 pub fn figure(trace: &Trace, events_max: usize) -> String {
@@ -100,7 +100,7 @@ impl Lanes<'_> {
             let width = 100.0 / self.count as f32;
             let _ = write!(out, "<th class=\"lanes\" style=\"min-width:{}em\">", 8 * self.count);
             for node in &self.story.nodes {
-                // An address has no character that means something in HTML.
+                // An address contains no character that is special in HTML.
                 let _ = write!(out, "<span style=\"width:{width:.2}%\">{node}</span>");
             }
             out.push_str("</th>");
@@ -254,7 +254,7 @@ fn spans(text: &Text) -> String {
     out
 }
 
-/// A text in which nothing means anything to HTML.
+/// Escapes text for HTML.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,12 +1,13 @@
 //! Traces: one run, event by event, as a value that every engine writes and every tool reads.
 //!
-//! A trace is a header, the events in the order in which they happened, and how the run ended. On
-//! disk it is text: one JSON document a line, the header first (see [`mod@file`]), so that a run that
-//! kills its process leaves everything up to that event behind.
+//! A trace consists of a header, the events in order, and how the run ended. On disk it is text:
+//! one JSON document per line, header first (see [`mod@file`]). A run that kills its process leaves
+//! everything up to that event behind.
 //!
-//! A trace holds what people read (`Debug` texts of messages, timers and states) and what tools need
-//! to follow the run again: which delivery delivers which sent message. It does not hold a state's
-//! bytes, so it survives changes to a student's types where the run itself does.
+//! A trace contains what people read (`Debug` texts of messages, timers and states) and what tools
+//! need to replay the run: which delivery delivers which sent message. It does not contain the
+//! states' bytes, so it survives changes to a student's types as long as the run itself still makes
+//! sense.
 
 pub mod causality;
 mod compare;
@@ -36,7 +37,7 @@ pub struct Trace {
     pub header: Header,
     /// What happened, in order.
     pub events: Vec<TraceEvent>,
-    /// How it ended; `None` when the run was cut off, by the death of its process for instance.
+    /// How it ended; `None` if the run was cut off, for example because its process died.
     pub ending: Option<Ending>,
 }
 
@@ -57,11 +58,11 @@ pub struct Header {
     pub seed: u64,
     /// What the network and the nodes were allowed to do.
     pub fault_model: FaultModel,
-    /// The nodes at the start, clients first, in the order in which they are drawn.
+    /// The nodes at the start, clients first, in drawing order.
     pub nodes: Vec<Address>,
 }
 
-/// An engine that produces runs.
+/// An engine: what produces runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Engine {

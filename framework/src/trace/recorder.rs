@@ -1,4 +1,4 @@
-//! Recording: where an engine puts the events of a run as they happen.
+//! Recorders: take an engine's events as they happen.
 
 use std::io;
 
@@ -9,7 +9,7 @@ pub trait Recorder {
     /// The run starts.
     fn header(&mut self, header: &Header);
 
-    /// A node is about to handle this. If the process dies now, this is what killed it.
+    /// A node is about to handle this. If the process dies now, this event killed it.
     fn before(&mut self, what: &What) {
         let _ = what;
     }
@@ -19,7 +19,7 @@ pub trait Recorder {
         String::new()
     }
 
-    /// It has happened, and this followed.
+    /// The event has happened, with these effects.
     fn event(&mut self, event: TraceEvent);
 
     /// The run is over.
@@ -64,8 +64,8 @@ impl Recorder for Sink {
     }
 }
 
-/// Writes each event to `out` as it happens, so that a run that ends its process leaves a journal
-/// that names the event it died in.
+/// Writes each event to `out` as it happens. If the run kills its process, the journal names the
+/// event that did it.
 pub struct Journal<W: io::Write, P: FnMut() -> String> {
     out: W,
     printed: P,
@@ -73,7 +73,8 @@ pub struct Journal<W: io::Write, P: FnMut() -> String> {
 }
 
 impl<W: io::Write, P: FnMut() -> String> Journal<W, P> {
-    /// A journal to `out`. `printed` gives what the process has printed since it was last asked.
+    /// A journal that writes to `out`. `printed` returns what the process printed since its last
+    /// call.
     pub fn new(out: W, printed: P) -> Self {
         Self { out, printed, error: None }
     }

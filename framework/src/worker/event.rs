@@ -1,4 +1,4 @@
-//! What can happen to a node, as bytes.
+//! Events of a node, as bytes.
 
 use std::fmt;
 

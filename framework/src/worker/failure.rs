@@ -1,4 +1,4 @@
-//! How a node's code can fail while an engine is asking something of it.
+//! How a node's code can fail.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,14 +25,14 @@ pub enum NodeFailure {
         /// What the codec said.
         error: String,
     },
-    /// The process that held the node ended, was killed, or answered nonsense.
+    /// The process that held the node exited, was killed, or violated the protocol.
     #[error("the process running the node {how}")]
     ProcessLost {
-        /// What became of it: `exited with code 0`, `was killed by signal 11 (stack overflow?)`.
+        /// How it ended: `exited with code 0`, `was killed by signal 11 (stack overflow?)`.
         how: String,
     },
     /// The submission does not provide something that the test needs.
-    #[error("the submission provides no {0}")]
+    #[error("the submission does not provide {0}")]
     NotProvided(String),
 }
 
@@ -43,7 +43,7 @@ impl NodeFailure {
         Self::Codec { what: what.to_string(), error: error.to_string() }
     }
 
-    /// Whether the code ran into a `todo!()`: not wrong, just not written yet.
+    /// Whether the code hit a `todo!()`: not wrong, just not written yet.
     #[must_use]
     pub fn is_not_implemented(&self) -> bool {
         matches!(self, Self::Panicked { message, .. }

@@ -1,7 +1,7 @@
-//! A kind and its nodes with their panics caught: what a [`Submission`](super::Submission) puts around each
-//! kind that it is given.
+//! Wrappers that catch panics of a kind and its nodes. A [`Submission`](super::Submission) wraps
+//! each kind it is given.
 //!
-//! It is here, without type parameters, and not in [`Kind`](super::Kind), which is compiled anew for each
+//! They live here, without type parameters, because [`Kind`](super::Kind) is compiled anew for each
 //! type of each submission.
 
 use super::panics::catch;

@@ -1,13 +1,13 @@
-//! Hosts: where the nodes of one run live, and how an engine reaches them there.
+//! Hosts: hold the nodes of one run and give engines access to them.
 
 use super::{Event, HostedNode, NodeFailure, NodeKind, Output, Payload, Submission};
 use crate::Address;
 
-/// Holds the nodes of one run. An engine names each by a slot, a small number of its own choosing.
+/// Holds the nodes of one run. An engine names each node by a slot, a small number of its choice.
 ///
-/// Whether the nodes are in this process or in another, a host gives the same answers.
+/// A host gives the same answers whether its nodes are in this process or in another.
 pub trait Host {
-    /// Makes a node of the kind `kind` in `slot`, in place of any that was there.
+    /// Constructs a node of the given kind in `slot`, replacing any node there.
     ///
     /// # Errors
     /// When the submission has no such kind, or its constructor fails.
@@ -39,7 +39,7 @@ pub trait Host {
     /// As [`HostedNode::state`].
     fn state(&mut self, slot: usize, bytes: &mut Vec<u8>) -> Result<(), NodeFailure>;
 
-    /// Asks the node something that the lab's vocabulary defines.
+    /// Sends the node a query that the lab's API defines.
     ///
     /// # Errors
     /// As [`HostedNode::observe`].

@@ -1,7 +1,8 @@
-//! Kinds of nodes: the typed side of the boundary, and the little that is compiled per submission.
+//! Kinds of nodes: the typed side of the boundary, and the only part that is compiled per
+//! submission.
 //!
-//! Without optimisation, and for each of its types: so whatever needs no types is in functions that have no
-//! type parameters, and steps are plain rather than chained.
+//! It is compiled without optimisation, once for each student type. So whatever needs no types is
+//! in functions without type parameters, and code here is plain rather than chained.
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
@@ -13,17 +14,17 @@ use super::{EncodedEffect, Event, NodeFailure, Output, Payload, promise};
 use crate::codec::{self, CodecError};
 use crate::{Address, Application, Client, Context, Effect, Node, Value};
 
-/// A kind of node that a submission provides, without its types: how to make one, and how to read
-/// what it leaves behind.
+/// A kind of node that a submission provides, without its types: how to construct one, and how to
+/// read its bytes.
 ///
-/// What the student's code panics with goes through, except in the kinds of a
-/// [`Submission`](super::Submission): there it is a [`NodeFailure::Panicked`].
+/// Panics in the student's code propagate, except in the kinds of a
+/// [`Submission`](super::Submission), where they become [`NodeFailure::Panicked`].
 pub trait NodeKind: Send + Sync {
     /// The kind's name in its lab: `server`, `client`, `application`.
     fn name(&self) -> &str;
 
-    /// Makes a node. `arguments` is the encoding of what the lab's vocabulary says this kind is made
-    /// with.
+    /// Constructs a node. `arguments` encodes the constructor arguments that the lab's API defines
+    /// for this kind.
     ///
     /// # Errors
     /// When the arguments do not decode.
@@ -33,7 +34,7 @@ pub trait NodeKind: Send + Sync {
         arguments: &[u8],
     ) -> Result<Box<dyn HostedNode + '_>, NodeFailure>;
 
-    /// The node whose state has this encoding.
+    /// Restores the node with this encoded state.
     ///
     /// # Errors
     /// When the state does not decode.
@@ -50,7 +51,7 @@ pub trait NodeKind: Send + Sync {
     fn show(&self, what: Payload, bytes: &[u8], pretty: bool) -> Result<String, NodeFailure>;
 }
 
-/// A node, without its types. Panics are as those of its [`NodeKind`].
+/// A node without its types. Panics behave as for its [`NodeKind`].
 pub trait HostedNode: Send {
     /// Lets the node handle an event. `output` is cleared first. For a client, `output` then also
     /// has the result that the client shows.
@@ -66,18 +67,18 @@ pub trait HostedNode: Send {
     /// When the state's `Serialize` refuses.
     fn state(&self, bytes: &mut Vec<u8>) -> Result<(), NodeFailure>;
 
-    /// Asks the node something that its lab's vocabulary defines.
+    /// Sends the node a query that its lab's API defines.
     ///
     /// # Errors
     /// When the kind answers no questions, or the question does not decode.
     fn observe(&self, question: &[u8]) -> Result<Vec<u8>, NodeFailure>;
 
-    /// Checks what [`Node`] promises about its state: a clone equals and hashes like its original,
-    /// and so does what comes back from the encoding, which encodes to the same bytes again. `state` is what
-    /// [`Self::state`] gave for this state.
+    /// Checks the contract of [`Node`] for its state: a clone equals the original and hashes the
+    /// same, and so does the decoded encoding, which encodes to the same bytes again. `state` is
+    /// the output of [`Self::state`] for this state.
     ///
     /// # Errors
-    /// None of its own: a broken promise is in the value, in words.
+    /// None of its own: a violation is part of the value, in words.
     fn broken_promise(&self, state: &[u8]) -> Result<Option<String>, NodeFailure>;
 }
 
@@ -151,8 +152,7 @@ where
         Self { name, make, client: Some(hooks), observer: None, arguments: PhantomData }
     }
 
-    /// Adds what can be asked about a node's state: the lab's vocabulary defines question and
-    /// answer.
+    /// Adds what can be queried about a node's state; the lab's API defines query and answer.
     #[must_use]
     pub fn observing<Question: DeserializeOwned, Answer: Serialize>(
         mut self,
@@ -166,7 +166,7 @@ where
 }
 
 impl<A: Application + DeserializeOwned> Kind<ApplicationNode<A>, (), ()> {
-    /// A kind for an application by itself: a client that answers each command at once.
+    /// A kind for an application alone: a client that answers each command at once.
     pub fn application<Arguments: DeserializeOwned + Debug + 'static>(
         name: &'static str,
         make: impl Fn(Arguments) -> A + Send + Sync + 'static,
@@ -343,7 +343,7 @@ impl<N: Node + DeserializeOwned> HostedNode for Hosted<'_, N> {
     }
 }
 
-/// An application by itself, as a client that answers at once.
+/// An application alone, as a client that answers at once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(bound = "A: Serialize + DeserializeOwned")]
 pub struct ApplicationNode<A: Application> {

@@ -1,17 +1,18 @@
-//! The worker boundary: the one narrow, object-safe way in which an engine reaches a student's code.
+//! The hosting boundary: the one narrow, object-safe interface through which engines reach a
+//! student's code.
 //!
 //! ```text
 //!   engine (simulate, search, ...)            knows bytes, addresses and durations
-//!        |  Host: make a node; give it an event, get its effects; look at it
+//!        |  Host: make a node; give it an event, get its effects; inspect it
 //!   LocalHost (same process)  or  a host in another process
 //!        |  HostedNode, NodeKind: typed values in and out of their canonical encoding
 //!   the student's Node, Client, Application
 //! ```
 //!
 //! Nothing above the boundary is generic over a student's types. Messages, timers, commands,
-//! results and states cross it as their [canonical encodings](crate::codec), which are also their
-//! identity; so it makes no difference to a run whether node and engine share a process. What is
-//! compiled again for each submission is only the thin layer below it.
+//! results and states cross it in their [canonical encoding](crate::codec), which is also their
+//! identity. So a run is the same whether or not nodes and engine share a process. Only the thin
+//! layer below the boundary is compiled anew for each submission.
 
 mod event;
 mod failure;

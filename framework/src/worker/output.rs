@@ -52,7 +52,7 @@ pub enum EncodedEffect {
 
 /// What a node did in one step: its effects in order, and, for a client, its result.
 ///
-/// An engine keeps one of these and passes it to every step, so that a step allocates nothing here.
+/// An engine keeps one of these and passes it to every step, so that a step does not allocate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Output {
     bytes: Vec<u8>,

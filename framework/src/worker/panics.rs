@@ -1,4 +1,4 @@
-//! Panics in a student's code, turned into values: caught, located, and kept off the terminal.
+//! Turns panics in a student's code into values: caught, located, and kept off the terminal.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -16,7 +16,8 @@ thread_local! {
 
 /// Runs a student's code. A panic becomes a [`NodeFailure::Panicked`].
 ///
-/// Whatever the code was changing may be half-changed afterwards; the caller must not use it again.
+/// After a panic, whatever the code was changing may be inconsistent; the caller must not use it
+/// again.
 pub(super) fn catch<V>(code: impl FnOnce() -> V) -> Result<V, NodeFailure> {
     install_hook();
     let outer = CATCHING.replace(true);
@@ -28,7 +29,7 @@ pub(super) fn catch<V>(code: impl FnOnce() -> V) -> Result<V, NodeFailure> {
     })
 }
 
-/// Makes the panic hook note the place, and print nothing, for panics inside [`catch`].
+/// Makes the panic hook record the location, and print nothing, for panics inside [`catch`].
 fn install_hook() {
     static INSTALL: Once = Once::new();
     INSTALL.call_once(|| {

@@ -1,7 +1,7 @@
-//! What a node promises about its state, checked.
+//! Checks a node's contract: what every node must guarantee about its state.
 //!
-//! What has type parameters is compiled with each submission, without optimisation, and it runs for each new state
-//! of a search: so there is little of that here.
+//! Generic code is compiled with each submission, without optimisation, and it runs for each new
+//! state of a search. So there is little of it here.
 
 use std::hash::Hasher;
 
@@ -11,14 +11,14 @@ use serde::de::DeserializeOwned;
 use crate::Node;
 use crate::codec::{self, CodecError};
 
-/// What is seen of a copy of a state.
+/// What is observed of a copy of a state.
 struct Seen {
     bytes: Result<Vec<u8>, CodecError>,
     equals_original: bool,
     hash: u64,
 }
 
-/// The first promise that this state, which has this encoding, breaks: in words.
+/// The first contract violation of this state, which has this encoding, in words.
 pub(super) fn broken_by<N: Node + DeserializeOwned>(node: &N, bytes: &[u8]) -> Option<String> {
     let clone = seen(&node.clone(), node);
     let read_back = match codec::decode::<N>(bytes) {
@@ -41,10 +41,10 @@ fn hash_of<N: Node>(node: &N) -> u64 {
     hasher.finish()
 }
 
-/// Any number but 0: from 0, this hasher does not see a 0.
+/// Any number but 0: starting from 0, this hasher would not notice a 0.
 const SEED: usize = 1;
 
-/// A hasher that is compiled here, optimised, and not in a submission.
+/// A hasher that is compiled here, optimised, and not with each submission.
 struct Hashing(FxHasher);
 
 impl Hasher for Hashing {

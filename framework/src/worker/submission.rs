@@ -5,7 +5,7 @@ use super::{NodeFailure, NodeKind};
 
 /// The kinds of nodes that a student's code provides for a lab.
 ///
-/// Each lab's vocabulary crate builds one from the student's types; engines look kinds up by name.
+/// Each lab's API crate builds one from the student's types; engines look kinds up by name.
 #[derive(Default)]
 pub struct Submission {
     kinds: Vec<Box<dyn NodeKind>>,
@@ -21,14 +21,14 @@ impl Submission {
     /// Adds a kind of node. Its panics are failures from here on.
     ///
     /// # Panics
-    /// When there is one of that name already: the vocabulary crate is wrong.
+    /// If there is a kind of that name already, which is a bug in the API crate.
     #[must_use]
     pub fn with(mut self, kind: impl NodeKind + 'static) -> Self {
         self.add(Box::new(kind));
         self
     }
 
-    /// Without type parameters, so that it is not compiled anew for each kind.
+    /// Not generic, so that it is not compiled anew for each kind.
     fn add(&mut self, kind: Box<dyn NodeKind>) {
         assert!(self.kind(kind.name()).is_err(), "two kinds are called `{}`", kind.name());
         self.kinds.push(Box::new(GuardedKind(kind)));

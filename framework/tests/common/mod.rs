@@ -1,5 +1,5 @@
-//! A small system for the engines' tests: a client that asks a counter until it is answered, and a
-//! server that adds. Every way in which it can be wrong is a switch of the server.
+//! A small system for the engines' tests: a client that retries until it is answered, and a server
+//! that adds. The server can be given any one of many faults.
 
 // Each test file uses a part of it.
 #![allow(dead_code)]

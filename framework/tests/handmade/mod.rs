@@ -1,4 +1,4 @@
-//! Traces written by hand, for the tests of what reads and shows traces.
+//! Handwritten traces, for testing what reads and shows traces.
 #![allow(dead_code, reason = "each test uses some of them")]
 
 use faultlab::property::Violation;

@@ -1,8 +1,7 @@
-//! Anonymous grading: students under names that say nothing, the same in every run over one folder of
-//! results.
+//! Anonymous grading: students get pseudonyms, the same in every run over one results folder.
 //!
-//! Names are replaced in what is rendered, and only there: what is kept in `.work` knows who is who, so that
-//! extensions and overrides still reach the student they name.
+//! Names are replaced only in rendered documents. `.work` still identifies students, so that
+//! extensions and overrides reach the student they name.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,23 +14,23 @@ use crate::output::line;
 use crate::spec::Spec;
 use crate::store::{self, Store};
 
-/// What stands where a name was.
+/// What replaces a name.
 const REMOVED: &str = "(name)";
 
-/// The shortest text that is taken out of other texts: shorter ones are in too many words.
+/// The shortest text that is removed from other texts; shorter ones occur in too many words.
 const WORD_MIN: usize = 3;
 
-/// The names that students have in the results instead of their own.
+/// The pseudonyms of a batch's students.
 #[derive(Clone, Debug)]
 pub struct Names {
     by_student: BTreeMap<String, String>,
 }
 
 impl Names {
-    /// Names for everybody in a batch. Who is who is written to `.work/who.csv`.
+    /// Pseudonyms for everybody in a batch. `.work/who.csv` maps them to students.
     ///
     /// # Errors
-    /// When that, or the secret that names depend on, cannot be kept.
+    /// If that file, or the secret that pseudonyms depend on, cannot be stored.
     pub fn of(spec: &Spec, store: &Store) -> anyhow::Result<Self> {
         let secret = secret(store)?;
         let submissions = spec.submissions.iter().flat_map(|one| &one.submission.students);
@@ -53,13 +52,13 @@ impl Names {
         Ok(Self { by_student })
     }
 
-    /// The name of a student.
+    /// A student's pseudonym.
     #[must_use]
     pub fn of_student<'n>(&'n self, id: &'n str) -> &'n str {
         self.by_student.get(id).map_or(id, String::as_str)
     }
 
-    /// Takes everything out of a book that says who a student is.
+    /// Removes everything that identifies a student.
     pub fn hide(&self, book: &mut Book) {
         for attempt in &mut book.attempts {
             let submission = &mut attempt.submission;
@@ -92,7 +91,7 @@ impl Names {
     }
 }
 
-/// The student who has this name in anonymous results, if it is one's.
+/// The student with this pseudonym, if there is one.
 ///
 /// # Errors
 /// When `.work/who.csv` is there and cannot be read.
@@ -111,7 +110,8 @@ pub fn who(store: &Store, name: &str) -> anyhow::Result<Option<String>> {
     Ok(None)
 }
 
-/// A secret of this folder of results: without it, names could be found by trying all students.
+/// A secret of this results folder. Without it, pseudonyms could be reversed by trying all
+/// students.
 fn secret(store: &Store) -> anyhow::Result<String> {
     let path = store.work().join("secret");
     if let Ok(secret) = fs::read_to_string(&path) {

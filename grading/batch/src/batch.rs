@@ -1,4 +1,4 @@
-//! A batch on its way: what is still to be graded, what is known by now, and how it ended.
+//! A batch in progress: what is left to grade, what is known, and how it ended.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::spec::Spec;
 use crate::store::{self, Key, Store};
 use crate::usage::Usage;
 
-/// A batch on its way.
+/// A batch in progress.
 pub(crate) struct Batch {
     store: Store,
     spec: Spec,
@@ -25,13 +25,13 @@ pub(crate) struct Batch {
     overrides: Vec<Override>,
     names: Option<Names>,
     progress: Progress,
-    /// When the documents about the whole batch were rendered last.
+    /// When the batch-wide documents were last rendered.
     rendered: Instant,
-    /// Whether more is known than they say.
+    /// Whether they are out of date.
     stale: bool,
 }
 
-/// How old the documents about the whole batch may get while it is graded.
+/// The maximum age of the batch-wide documents during grading.
 const RENDERED_MAX: Duration = Duration::from_secs(15);
 
 impl Batch {
@@ -59,25 +59,25 @@ impl Batch {
         &self.store
     }
 
-    /// The name of a student in the results.
+    /// A student's name in the results.
     fn name<'n>(&'n self, id: &'n str) -> &'n str {
         self.names.as_ref().map_or(id, |names| names.of_student(id))
     }
 
-    /// Whether a submission is one of these students', under whichever of their names.
+    /// Whether a submission belongs to one of these students, under any of their names.
     fn is_of(&self, one: &Listed, wanted: &[String]) -> bool {
         let is_wanted = |id: &str| wanted.iter().any(|name| name == id || name == self.name(id));
         wanted.is_empty() || one.submission.students.iter().any(|student| is_wanted(&student.id))
     }
 
-    /// What has no outcome yet, each once, in the order of the submissions.
+    /// The submissions without a grading record, each once, in order.
     ///
     /// # Errors
-    /// When one of `only` handed in nothing.
+    /// If one of `only` did not submit anything.
     pub(crate) fn to_do(&self, only: &[String]) -> anyhow::Result<Vec<Key>> {
         for id in only {
             if !self.spec.submissions.iter().any(|one| self.is_of(one, std::slice::from_ref(id))) {
-                bail!(Usage(format!("`{id}` handed in nothing")));
+                bail!(Usage(format!("`{id}` did not submit anything")));
             }
         }
         let mut seen = BTreeSet::new();
@@ -93,18 +93,18 @@ impl Batch {
         Ok(keys)
     }
 
-    /// Says what came in.
+    /// Announces what was submitted.
     pub(crate) fn say_start(&self, to_do: usize, strangers: &[String], passed_over: &[String]) {
         let all = self.spec.submissions.len();
         let refused = self.spec.submissions.iter().filter(|one| one.key.is_none()).count();
         let mut line =
-            format!("{} of {}, {to_do} to be graded", count(all, "submission"), self.spec.lab);
+            format!("{} of {}, {to_do} to grade", count(all, "submission"), self.spec.lab);
         if refused > 0 {
-            line.push_str(&format!(", {refused} refused"));
+            line.push_str(&format!(", {refused} rejected"));
         }
         if !self.spec.missing.is_empty() {
             let missing = count(self.spec.missing.len(), "student");
-            line.push_str(&format!(", {missing} handed in nothing"));
+            line.push_str(&format!(", {missing} without a submission"));
         }
         self.progress.say(&line);
         if !strangers.is_empty() {
@@ -113,11 +113,11 @@ impl Batch {
         }
         if !passed_over.is_empty() {
             let names = output::line(&passed_over.join(", "));
-            self.progress.say(&format!("taken for nobody's submission: {names}"));
+            self.progress.say(&format!("ignored files: {names}"));
         }
     }
 
-    /// Shows everybody's state before anything is graded, and begins the bar.
+    /// Renders everybody's state before grading begins, and starts the progress bar.
     ///
     /// # Errors
     /// When the results cannot be written.
@@ -133,7 +133,7 @@ impl Batch {
         Lab { name: &self.spec.lab, title: &self.spec.title }
     }
 
-    /// What is known of these submissions, under the names that the results have.
+    /// The known results of these submissions, under the names used in the results.
     fn book(&self, wanted: impl Fn(&Listed) -> bool) -> Book {
         let listed: Vec<Listed> =
             self.spec.submissions.iter().filter(|one| wanted(one)).cloned().collect();
@@ -151,11 +151,11 @@ impl Batch {
         book
     }
 
-    /// Renders everything, and says how the batch ended: whether everybody of `only` who handed in has a
-    /// grade, and everything could be written.
+    /// Renders everything and returns how the batch ended: whether everybody in `only` who
+    /// submitted has a grade, and everything could be written.
     ///
     /// # Errors
-    /// When the documents about the whole batch cannot be written.
+    /// If the batch-wide documents cannot be written.
     pub(crate) fn finish(&self, only: &[String]) -> anyhow::Result<bool> {
         self.progress.finish();
         let book = self.everybody();
@@ -174,7 +174,7 @@ impl Batch {
             all_well = false;
             let reason = match attempt.status {
                 Status::InfrastructureError => attempt.reason.as_deref().unwrap_or_default(),
-                _ => "it was not graded",
+                _ => "not graded",
             };
             self.progress.say(&format!("{}: no grade: {}", who(attempt), output::line(reason)));
         }
@@ -183,8 +183,8 @@ impl Batch {
         Ok(all_well)
     }
 
-    /// Fills in the grade books of other systems. They know students by name, so this uses what the results
-    /// may not show.
+    /// Fills in gradebooks of other systems. They identify students by name, so this uses real
+    /// names even in an anonymous batch.
     ///
     /// # Errors
     /// When one cannot be read, filled in, or written.
@@ -201,7 +201,7 @@ impl Batch {
             self.progress.say(&format!("{name}: {} filled in", count(filled.count, "grade")));
             if !filled.without_row.is_empty() {
                 let missing = filled.without_row.join(", ");
-                self.progress.say(&format!("{name} has no row for {missing}"));
+                self.progress.say(&format!("{name} has no row for: {missing}"));
             }
             anyhow::Ok(())
         };
@@ -222,7 +222,7 @@ impl Batch {
             .collect();
         let compiler = self.spec.toolchain.lines().next().unwrap_or_default();
         vec![
-            ("seeds", format!("suite seed {}, {} a run test", self.spec.seed, self.spec.seeds)),
+            ("seeds", format!("suite seed {}, {} seeds per run test", self.spec.seed, self.spec.seeds)),
             ("suite", self.spec.suite[..16].to_owned()),
             ("compiler", compiler.to_owned()),
             ("confinement", tiers.into_iter().collect::<Vec<&str>>().join(", ")),
@@ -248,7 +248,7 @@ impl Follower for Batch {
         let book = self.shown(self.book(is_theirs));
         let names: BTreeSet<&str> = theirs.iter().map(|id| self.name(id)).collect();
         for entry in book.entries() {
-            // Others of a group may have attempts that are not here.
+            // Other members of a group may have attempts that are not listed here.
             if names.contains(entry.student.id.as_str())
                 && let Err(error) = output::student(&self.store, &entry, self.lab())
             {
@@ -283,7 +283,7 @@ fn who(attempt: &Attempt) -> String {
     students.collect::<Vec<&str>>().join(", ")
 }
 
-/// A number of things, in words.
+/// A count with its noun.
 fn count(number: usize, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }

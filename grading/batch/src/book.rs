@@ -1,4 +1,5 @@
-//! The book: every student of the batch with what is known of each, from which everything is rendered.
+//! Batch results: every student with what is known about them; all documents are rendered from
+//! this.
 
 use std::collections::BTreeMap;
 
@@ -12,21 +13,21 @@ use crate::outcome::{Infrastructure, Outcome};
 use crate::policy::{Attempts, Override, Policy};
 use crate::store::{Key, Store};
 
-/// What became of a student's submission, in a word.
+/// The state of a student's submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// Its tests were run.
     Graded,
-    /// It does not compile, and has no points.
+    /// It does not compile and earns no points.
     DoesNotCompile,
-    /// It was not accepted, and has no points.
+    /// It was rejected and earns no points.
     Refused,
-    /// Something went wrong on our side: no grade yet.
+    /// The grader failed; there is no grade yet.
     InfrastructureError,
-    /// It is waiting for its turn: no grade yet.
+    /// It is waiting to be graded; there is no grade yet.
     Waiting,
-    /// Nothing was handed in.
+    /// Nothing was submitted.
     NotSubmitted,
 }
 
@@ -44,32 +45,32 @@ impl Status {
         }
     }
 
-    /// Whether there is a grade that may go into a grade book.
+    /// Whether there is a grade that may go into a gradebook.
     #[must_use]
     pub fn is_final(self) -> bool {
         matches!(self, Self::Graded | Self::DoesNotCompile | Self::Refused)
     }
 }
 
-/// One attempt of one student or group, with what is known of it.
+/// One attempt of one student or group, and its result.
 #[derive(Clone, Debug)]
 pub struct Attempt {
-    /// What was handed in. Its files are not kept here.
+    /// The submission, without its files.
     pub submission: Submission,
     /// What became of it.
     pub status: Status,
-    /// The name of its outcome.
+    /// The key of its grading record.
     pub key: Option<Key>,
-    /// Its outcome.
+    /// Its grading record.
     pub outcome: Option<Outcome>,
-    /// What that is worth for each of its students, by their folders' names.
+    /// Its grade for each student, by folder name.
     pub grades: BTreeMap<String, Grade>,
     /// Why there is none.
     pub reason: Option<String>,
 }
 
 impl Attempt {
-    /// What is known of a submission: its outcome, or else what went wrong on our side.
+    /// The result of a submission: its grading record, or else its infrastructure error.
     #[must_use]
     pub fn of(
         one: &Listed,
@@ -81,7 +82,7 @@ impl Attempt {
         attempt(one, outcome, failed, policy, overrides)
     }
 
-    /// The points that count for one of its students; none while there is no grade.
+    /// The student's points; none while there is no grade.
     #[must_use]
     pub fn points(&self, student: &str) -> Option<Points> {
         match (self.grades.get(student), self.status) {
@@ -90,7 +91,7 @@ impl Attempt {
         }
     }
 
-    /// The report, if tests were run or the compiler was.
+    /// The report, if the compiler ran.
     #[must_use]
     pub fn report(&self) -> Option<&Report> {
         self.outcome.as_ref().map(|outcome| &outcome.report)
@@ -102,7 +103,7 @@ impl Attempt {
 pub struct Entry<'b> {
     /// The student.
     pub student: &'b Student,
-    /// The attempts, in order. None when nothing was handed in.
+    /// The attempts, in order; none if nothing was submitted.
     pub attempts: Vec<&'b Attempt>,
     /// The index of the attempt that counts.
     pub counts: usize,
@@ -134,28 +135,28 @@ impl<'b> Entry<'b> {
     }
 }
 
-/// Everybody, with what is known.
+/// Everybody's results.
 #[derive(Clone, Debug, Default)]
 pub struct Book {
     /// Every attempt.
     pub attempts: Vec<Attempt>,
-    /// Who handed in nothing.
+    /// Students who submitted nothing.
     pub missing: Vec<Student>,
     /// Which of several attempts counts.
     pub which: Attempts,
 }
 
-/// A submission with the name of its outcome.
+/// A submission with the key of its grading record.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Listed {
-    /// What was handed in, without its files.
+    /// The submission, without its files.
     pub submission: Submission,
-    /// The name of its outcome, if it has files.
+    /// The key of its grading record, if it has files.
     pub key: Option<Key>,
 }
 
 impl Book {
-    /// Looks up what is known of each submission.
+    /// Looks up the result of each submission.
     #[must_use]
     pub fn open(
         store: &Store,
@@ -175,7 +176,7 @@ impl Book {
         Self { attempts: attempts.collect(), missing: missing.to_vec(), which: policy.attempts }
     }
 
-    /// Every student once, ordered by the name of the folder.
+    /// Every student once, ordered by folder name.
     #[must_use]
     pub fn entries(&self) -> Vec<Entry<'_>> {
         let mut by_student: BTreeMap<&str, (&Student, Vec<&Attempt>)> = BTreeMap::new();
@@ -221,7 +222,7 @@ fn attempt(
     let submission = one.submission.clone();
     let students: Vec<&str> =
         submission.students.iter().map(|student| student.id.as_str()).collect();
-    // An override is one student's, a submission a whole group's.
+    // An override applies to one student, a submission to a whole group.
     let grade = |report: &Report, student: &str| {
         let mine: Vec<&Override> = overrides.iter().filter(|one| one.student == student).collect();
         let handed_in = HandedIn {

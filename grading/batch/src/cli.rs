@@ -1,4 +1,4 @@
-//! The command line: `grade.sh`.
+//! The command line of `grade.sh`.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read as _, Write as _};
@@ -32,19 +32,20 @@ use crate::spec::{self, Spec};
 use crate::store::{self, Key, LockError, Store};
 use crate::usage::Usage;
 
-/// Everybody who handed in has a grade.
+/// Everybody who submitted has a grade.
 const ALL_GRADED: u8 = 0;
-/// For some, something went wrong on our side.
+/// Some have an infrastructure error.
 const SOME_NOT_GRADED: u8 = 1;
-/// What was asked for makes no sense.
+/// The command line makes no sense.
 const BAD_USAGE: u8 = 2;
-/// Something else failed.
+/// Any other failure.
 const BROKEN: u8 = 4;
 
 /// Grades a folder of submissions.
 ///
-/// Run it again with the same words and it goes on where it was. Exit code 0: everybody who was to be graded
-/// has a grade. 1: for some, something went wrong on our side. 2: bad usage. 4: nothing could be done.
+/// Run the same command again to resume an interrupted batch. Exit codes: 0, everyone who submitted
+/// has a grade; 1, some submissions could not be graded because of an infrastructure error; 2,
+/// usage error; 4, nothing could be graded.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "grade.sh", bin_name = "grade.sh", disable_version_flag = true)]
 struct Args {
@@ -52,23 +53,23 @@ struct Args {
     #[arg(required_unless_present_any = ["unit", "open", "regrade_diff", "judge"])]
     lab: Option<String>,
 
-    /// The folder with one folder or archive a student
+    /// The folder of submissions: one folder or archive per student
     #[arg(required_unless_present_any = ["unit", "open", "regrade_diff", "judge", "gradescope", "pack"])]
     submissions: Option<PathBuf>,
 
-    /// The folder of results
+    /// Where to write the results
     #[arg(long, value_name = "DIR", default_value = "results")]
     out: PathBuf,
 
-    /// How many submissions are graded at a time
+    /// How many submissions to grade at a time
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
 
-    /// The seed of the suite
+    /// The suite's seed
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
 
-    /// Over how many seeds each run test runs
+    /// How many seeds to run per run test
     #[arg(long, value_name = "K", default_value_t = SEEDS, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     seeds: u64,
 
@@ -76,95 +77,96 @@ struct Args {
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     only: Vec<String>,
 
-    /// Who takes the course: a CSV of one's own, an exported Canvas gradebook, or a Moodle worksheet
+    /// Who takes the course: a CSV file, an exported Canvas gradebook, or a Moodle grading
+    /// worksheet
     #[arg(long, value_name = "CSV")]
     roster: Option<PathBuf>,
 
-    /// How raw points become final ones
+    /// A policy that turns raw points into final ones
     #[arg(long, value_name = "TOML")]
     policy: Option<PathBuf>,
 
-    /// Points given by hand; without this, `overrides.csv` in the folder of results, if it is there
+    /// Points given by hand [default: `overrides.csv` in the results folder, if it exists]
     #[arg(long, value_name = "CSV")]
     overrides: Option<PathBuf>,
 
-    /// What spreads the submissions: processes here, GNU parallel, or a Slurm cluster on whose nodes the
-    /// results and this program have the same paths
+    /// Where to run the judges: local processes, GNU parallel, or a Slurm cluster whose machines
+    /// see the results and this program under the same paths
     #[arg(long, value_name = "ENGINE", default_value = "local")]
     engine: EngineName,
 
-    /// Words for `parallel` or `sbatch`, such as `--partition=teaching`
+    /// Extra arguments for `parallel` or `sbatch`, such as `--partition=teaching`
     #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
     engine_words: Option<String>,
 
-    /// A folder with tests or a seed that only the grader has: `tests.rs`, `seed`
+    /// A folder with tests or a seed that students do not get: `tests.rs`, `seed`
     #[arg(long, value_name = "DIR")]
     hidden: Option<PathBuf>,
 
-    /// Refuse to grade where submissions cannot be confined this far: `bubblewrap+landlock+seccomp`,
+    /// Fail unless submissions can be confined at least this well: `bubblewrap+landlock+seccomp`,
     /// `namespaces+seccomp`, `landlock+seccomp+rlimits` or `rlimits`
     #[arg(long, value_name = "TIER")]
     require_sandbox: Option<Tier>,
 
-    /// How long one submission may take, in minutes, before that is an error on our side
+    /// Time limit per submission, in minutes; exceeding it is an infrastructure error
     #[arg(long, value_name = "MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=1_440))]
     unit_minutes: u64,
 
-    /// Keep names, addresses and numbers out of the results; `.work/who.csv` says who is who
+    /// Keep names, addresses and student numbers out of the results; `.work/who.csv` maps them back
     #[arg(long)]
     anonymous: bool,
 
-    /// Fill in an exported Canvas gradebook; needs `--column`. Writes `canvas.csv`
+    /// Fill in an exported Canvas gradebook, given with `--column`; writes `canvas.csv`
     #[arg(long, value_name = "CSV", requires = "column")]
     canvas: Option<PathBuf>,
 
-    /// The assignment's column in the Canvas gradebook, or a part of its name
+    /// The assignment's column in the Canvas gradebook, or part of its name
     #[arg(long, value_name = "NAME")]
     column: Option<String>,
 
-    /// Fill in a Moodle grading worksheet. Writes `moodle.csv`
+    /// Fill in a Moodle grading worksheet; writes `moodle.csv`
     #[arg(long, value_name = "CSV")]
     moodle: Option<PathBuf>,
 
-    /// Say what is different from the results in another folder, for whom and why; grades nothing unless a
-    /// lab and submissions are given
+    /// Compare with the results in another folder: whose points changed, and why. Grades nothing
+    /// unless a lab and submissions are given
     #[arg(long, value_name = "OLD")]
     regrade_diff: Option<PathBuf>,
 
-    /// Show a student's failing run, and how to go on from there
+    /// Show a student's failing run and the commands to investigate it
     #[arg(long, value_name = "STUDENT")]
     open: Option<String>,
 
-    /// The test whose run is shown, with `--open`
+    /// The test to show with `--open`
     #[arg(short = 'n', long = "test", value_name = "TEST", requires = "open")]
     test: Option<TestNumber>,
 
-    /// Grade the one submission in a folder laid out as Gradescope lays it out, such as `/autograder`
+    /// Grade the single submission in a Gradescope folder layout, such as `/autograder`
     #[arg(long, value_name = "DIR", conflicts_with = "submissions")]
     gradescope: Option<PathBuf>,
 
-    /// Put this grader and everything that it needs for the lab into a folder, to be moved elsewhere
+    /// Pack this grader and everything it needs for the lab into a folder that can be moved
     #[arg(long, value_name = "DIR", conflicts_with = "submissions")]
     pack: Option<PathBuf>,
 
-    /// Show no progress
+    /// Do not show progress
     #[arg(short, long)]
     quiet: bool,
 
-    /// Grade one submission of a batch: what engines start
+    /// Grade one submission of a batch; executors start this
     #[arg(long, value_name = "KEY", hide = true)]
     unit: Option<String>,
 
-    /// Serve as a judge's worker
+    /// Run as a judge's worker
     #[arg(long, value_name = "JSON", hide = true)]
     judge: Option<String>,
 
-    /// End when standard input ends
+    /// Exit when standard input closes
     #[arg(long, hide = true, requires = "unit")]
     attached: bool,
 }
 
-/// What spreads the submissions.
+/// Where judges run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum EngineName {
     Local,
@@ -172,14 +174,14 @@ enum EngineName {
     Slurm,
 }
 
-/// The whole of a grader into which something hidden was compiled.
+/// The main function of a grader with hidden tests.
 #[must_use]
 pub fn main_with(hidden: Compiled) -> ExitCode {
     judge::hidden::set(hidden);
     main()
 }
 
-/// The whole of `grade`.
+/// The main function of `grade`.
 #[must_use]
 pub fn main() -> ExitCode {
     let args = Args::parse();
@@ -209,7 +211,7 @@ pub fn main() -> ExitCode {
 
 /// Grades one submission.
 fn unit(args: &Args, key: &str) -> anyhow::Result<u8> {
-    let key = Key::parse(key).ok_or_else(|| Usage(format!("`{key}` is no key")))?;
+    let key = Key::parse(key).ok_or_else(|| Usage(format!("`{key}` is not a key")))?;
     if args.attached {
         thread::spawn(|| {
             let _ = io::stdin().read(&mut [0]);
@@ -219,13 +221,14 @@ fn unit(args: &Args, key: &str) -> anyhow::Result<u8> {
     let store = Store::new(&args.out);
     let judged = judge::judge(&store, &key, None);
     if let Err(error) = &judged {
-        // For those who started this process elsewhere. Where it cannot be written, they say what they know.
+        // For those who started this process on another machine. If it cannot be written, they
+        // report what they know.
         let _ = store.put_infrastructure(&key, &Infrastructure::now(format!("{error:#}")));
     }
     judged.map(|()| ALL_GRADED)
 }
 
-/// Grades the submission of one student on a platform.
+/// Grades a single student's submission on Gradescope.
 fn gradescope(args: &Args, lab: &str) -> anyhow::Result<u8> {
     let policy = args.policy.as_deref().map(policy::read).transpose()?.unwrap_or_default();
     let spec = new_spec(args, lab)?;
@@ -238,11 +241,11 @@ fn gradescope(args: &Args, lab: &str) -> anyhow::Result<u8> {
 fn pack(args: &Args, lab: &str) -> anyhow::Result<u8> {
     let workspace = Workspace::of_this_program()?;
     spec::lab_files(&workspace, lab).map_err(|error| Usage(error.to_string()))?;
-    let lab = workspace.lab(lab).context("the lab is gone")?;
+    let lab = workspace.lab(lab).context("no such lab")?;
     let folder = args.pack.as_deref().unwrap_or(Path::new("pack"));
     let program = match args.hidden.as_deref().map(Hidden::read).transpose()? {
         Some(hidden) => hidden.program(&workspace)?,
-        None => std::env::current_exe().context("where is this program?")?,
+        None => std::env::current_exe().context("cannot locate this program")?,
     };
     judge::pack::pack(folder, &program, &lab, &judge::libraries(&workspace)?)?;
     Ok(ALL_GRADED)
@@ -250,7 +253,7 @@ fn pack(args: &Args, lab: &str) -> anyhow::Result<u8> {
 
 fn batch(args: &Args) -> anyhow::Result<u8> {
     let (Some(lab), Some(submissions)) = (&args.lab, &args.submissions) else {
-        return Err(Usage("which lab, and which submissions?".to_owned()).into());
+        return Err(Usage("name a lab and a folder of submissions".to_owned()).into());
     };
     let workspace = Workspace::of_this_program()?;
     let files = spec::lab_files(&workspace, lab).map_err(|error| Usage(error.to_string()))?;
@@ -266,7 +269,7 @@ fn batch(args: &Args) -> anyhow::Result<u8> {
         by_hand(args, &store, &spec).map_err(|error| Usage(format!("{error:#}")))?;
     spec.write(&store)?;
     let names = if args.anonymous { Some(Names::of(&spec, &store)?) } else { None };
-    // Once, before many processes ask for it at the same time.
+    // Once, before many processes need them at the same time.
     judge::libraries(&workspace)?;
 
     let host = Host::find_out(&store, args.require_sandbox)?;
@@ -278,18 +281,18 @@ fn batch(args: &Args) -> anyhow::Result<u8> {
         let tier = host.sandbox.tier();
         batch.say(&format!("confinement: {tier}: {}", tier.description()));
         for finding in host.sandbox.findings() {
-            batch.say(&format!("not better, because: {finding}"));
+            batch.say(&format!("not stronger because: {finding}"));
         }
     }
     batch.start(keys.len(), args.quiet)?;
     if !keys.is_empty() {
         let jobs = args.jobs.or_else(|| thread::available_parallelism().ok());
         for key in &keys {
-            // What went wrong before is not what goes wrong now.
+            // Earlier infrastructure errors no longer apply.
             batch.store().forget_infrastructure(key)?;
         }
         let work = Work {
-            // Processes elsewhere start in other folders.
+            // Processes on other machines start in other folders.
             store: Store::new(&batch.store().root().canonicalize()?),
             program: unit_program(args, &workspace)?,
             keys,
@@ -304,8 +307,7 @@ fn batch(args: &Args) -> anyhow::Result<u8> {
     Ok(if all_graded { ALL_GRADED } else { SOME_NOT_GRADED })
 }
 
-/// The policy and the overrides, if they fit what is graded.
-/// The policy, what was given by hand, and what somebody should look at twice in them.
+/// The policy, the overrides, and notes about suspicious ones.
 fn by_hand(
     args: &Args,
     store: &Store,
@@ -320,10 +322,10 @@ fn by_hand(
         handed_in.chain(&spec.missing).map(|student| student.id.as_str()).collect();
     let check = |file: &Path, student: &str| {
         let file = file.display();
-        ensure!(known.contains(student), "{file}: there is no student `{student}` in this batch");
+        ensure!(known.contains(student), "{file}: no student `{student}` in this batch");
         anyhow::Ok(())
     };
-    // Hidden tests are known to another program.
+    // Only the grader compiled with hidden tests knows their numbers.
     let suite = judge::suite(&spec.lab)?;
     let has_hidden_tests =
         args.hidden.as_ref().is_some_and(|folder| folder.join("tests.rs").exists());
@@ -347,14 +349,14 @@ fn by_hand(
         if let Some(possible) = possible.filter(|possible| points > possible) {
             let path = path.display();
             notes.push(format!(
-                "{path}: `{student}` has {points} points for test {test}, which has {possible}; is that meant?"
+                "{path}: `{student}` gets {points} points for test {test}, which is worth only {possible}; intended?"
             ));
         }
     }
     Ok((policy, overrides, notes))
 }
 
-/// The program that grades one submission: this one, or one with hidden tests.
+/// The program that grades one submission: this one, or the one with hidden tests.
 fn unit_program(args: &Args, workspace: &Workspace) -> anyhow::Result<PathBuf> {
     let hidden = args.hidden.as_deref().map(Hidden::read).transpose()?;
     let hidden = hidden.map(|hidden| hidden.grader(workspace)).transpose()?.flatten();
@@ -371,7 +373,7 @@ fn engine(args: &Args) -> Box<dyn Engine> {
     }
 }
 
-/// Says what is different from other results, if that is asked for.
+/// Compares with other results, if requested.
 fn regrade_diff(args: &Args) -> anyhow::Result<()> {
     if let Some(old) = &args.regrade_diff {
         let changes = diff::diff(old, &args.out)?;
@@ -381,14 +383,14 @@ fn regrade_diff(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Puts what came in into the store, and lists it.
+/// Stores the submissions and lists them.
 fn take_in(args: &Args, lab: &str, store: &Store, intake: Intake) -> anyhow::Result<Spec> {
     let mut spec = Spec { missing: intake.missing, ..new_spec(args, lab)? };
     for mut submission in intake.submissions {
         let mut key = None;
         if let Contents::Files(files) = &mut submission.contents {
             let this = Key::of(&spec.hashes(store::sources(files)));
-            store.put_sources(&this, files).context("the files cannot be kept")?;
+            store.put_sources(&this, files).context("cannot store the submission's files")?;
             files.clear();
             key = Some(this);
         }
@@ -397,7 +399,7 @@ fn take_in(args: &Args, lab: &str, store: &Store, intake: Intake) -> anyhow::Res
     Ok(spec)
 }
 
-/// The specification of a batch into which nothing has been taken yet.
+/// The specification of a batch without submissions.
 fn new_spec(args: &Args, lab: &str) -> anyhow::Result<Spec> {
     let suite = judge::suite(lab).map_err(|error| Usage(error.to_string()))?;
     let read = args.hidden.as_deref().map(Hidden::read).transpose();

@@ -1,4 +1,5 @@
-//! `grade-confine`: limits itself and becomes a submission's program. It lies beside `grade`.
+//! `grade-confine`: limits itself, then becomes a submission's program. It is installed beside
+//! `grade`.
 
 use std::process::ExitCode;
 

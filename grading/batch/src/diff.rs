@@ -1,4 +1,4 @@
-//! What changed between two gradings, for whom, and why.
+//! Compares two gradings: whose points changed, and why.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,11 +20,11 @@ pub struct Change {
     pub before: Option<Points>,
     /// The points now.
     pub after: Option<Points>,
-    /// Tests that give other points now, with both.
+    /// Tests with different points, with both values.
     pub tests: Vec<(TestNumber, Points, Points)>,
-    /// What the verdicts depend on and is different now.
+    /// Which inputs have changed.
     pub why: Vec<&'static str>,
-    /// Whether fewer points came of the same files.
+    /// Whether the same files now earn fewer points.
     pub dropped_with_same_sources: bool,
 }
 
@@ -67,7 +67,7 @@ fn read(folder: &Path) -> anyhow::Result<BTreeMap<String, StudentResult>> {
             results.insert(result.grading.student.id.clone(), result);
         }
     }
-    anyhow::ensure!(!results.is_empty(), "{} holds no results", folder.display());
+    anyhow::ensure!(!results.is_empty(), "{} contains no results", folder.display());
     Ok(results)
 }
 
@@ -116,16 +116,16 @@ fn why(before: Option<&StudentResult>, after: Option<&StudentResult>) -> Vec<&'s
     let raw = |result: &StudentResult| result.report.as_ref().map(|report| report.points_earned);
     if why.is_empty() {
         let same = raw(before) == raw(after);
-        why.push(if same { "policy or overrides" } else { "nothing: the verdict itself changed" });
+        why.push(if same { "policy or overrides" } else { "unknown: same inputs, different result" });
     }
     why
 }
 
-/// The changes as lines of text.
+/// Formats the changes as text.
 #[must_use]
 pub fn text(changes: &[Change]) -> String {
     if changes.is_empty() {
-        return "nothing changed for anybody\n".to_owned();
+        return "no grade changed\n".to_owned();
     }
     let mut text = String::new();
     let shown = |points: Option<Points>| {

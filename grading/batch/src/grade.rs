@@ -1,5 +1,4 @@
-//! A grade: what a submission's outcome is worth under a policy, with every step from the raw points to
-//! the final ones.
+//! Grades: what a submission earns under a policy, with every step from raw to final points.
 
 use faultlab_harness::report::{Report, TestReport};
 use faultlab_suites::{Points, TestNumber};
@@ -7,56 +6,56 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::{Lateness, Override, Policy};
 
-/// What a submission's points come to.
+/// A submission's points.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grade {
     /// Each test, in order.
     pub tests: Vec<TestGrade>,
     /// Each part, in order.
     pub parts: Vec<PartGrade>,
-    /// What the suite gave.
+    /// The points that the suite gave.
     pub raw: Points,
-    /// What the suite could give.
+    /// The points that the suite can give.
     pub raw_possible: Points,
-    /// The same after tests were withdrawn or reweighted, and points given by hand.
+    /// The same after withdrawals, new weights and overrides.
     pub earned: Points,
-    /// What could be earned then.
+    /// The maximum after that.
     pub possible: Points,
-    /// What is left after lateness and rounding: the points that count.
+    /// The final points, after lateness and rounding.
     pub points: Points,
     /// Each step that changed something, for the student.
     pub steps: Vec<String>,
 }
 
-/// What a test's points come to.
+/// A test's points.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestGrade {
     /// Its number.
     pub number: TestNumber,
-    /// What the suite gave.
+    /// The points that the suite gave.
     pub raw: Points,
-    /// What counts.
+    /// The points that count.
     pub earned: Points,
     /// What could be earned.
     pub possible: Points,
-    /// Why these are not the suite's points.
+    /// Why these differ from the suite's points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
 }
 
-/// Why a test's points are not the suite's.
+/// Why a test's points differ from the suite's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
-    /// The test counts for nobody.
+    /// The test counts for no one.
     Withdrawn(String),
-    /// The test counts more or less.
+    /// The test has a different weight.
     Reweighted,
-    /// A person gave these points.
+    /// Somebody gave these points by hand.
     Override(String),
 }
 
-/// What a part's points come to.
+/// A part's points.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartGrade {
     /// Its number.
@@ -69,18 +68,18 @@ pub struct PartGrade {
     pub possible: Points,
 }
 
-/// Who handed in, and when.
+/// Who submitted, and when.
 #[derive(Clone, Copy, Debug)]
 pub struct HandedIn<'a> {
-    /// The students' folders in the results.
+    /// The students' folder names in the results.
     pub students: &'a [&'a str],
-    /// The time of submission, as the platform says it.
+    /// The submission time, as reported by the platform.
     pub submitted: Option<&'a str>,
     /// Whether the platform marks it as late.
     pub marked_late: bool,
 }
 
-/// Grades a report under a policy. `overrides` are those of this submission.
+/// Grades a report under a policy. `overrides` are those for this submission.
 #[must_use]
 pub fn grade(
     report: &Report,
@@ -115,14 +114,14 @@ pub fn grade(
             Lateness::Late { days, percent } => {
                 let days = if *days == 1 { "1 day".to_owned() } else { format!("{days} days") };
                 steps.push(format!(
-                    "late by {days}, counting each that has begun: {percent} % less"
+                    "late by {days} (each started day counts): {percent} % less"
                 ));
             }
             Lateness::Unknown(why) if handed_in.marked_late => {
                 steps
-                    .push(format!("taken as in time, though the platform marks it as late: {why}"));
+                    .push(format!("treated as on time, although the platform marks it as late: {why}"));
             }
-            Lateness::Unknown(why) => steps.push(format!("taken as in time: {why}")),
+            Lateness::Unknown(why) => steps.push(format!("treated as on time: {why}")),
         }
         points = lateness.left(points);
     }
@@ -166,7 +165,7 @@ fn grade_test(
     }
     if let Some(by_hand) = overrides.iter().find(|one| one.test == number) {
         let (given, reason) = (by_hand.points, &by_hand.reason);
-        steps.push(format!("test {number}: {given} points by hand: {reason}"));
+        steps.push(format!("test {number}: {given} points given by hand: {reason}"));
         grade.earned = given;
         grade.change = Some(Change::Override(reason.clone()));
     }

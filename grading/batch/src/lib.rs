@@ -1,4 +1,4 @@
-//! Batch grading: a folder of submissions that nobody has read becomes points, feedback and tables.
+//! Batch grading: turns a folder of untrusted submissions into points, feedback and tables.
 //!
 //! ```text
 //!   submissions/ --intake--> files --engine--> outcomes --policy--> grades --output--> results/

@@ -1,4 +1,5 @@
-//! `--open STUDENT`: a student's failing run again, from its recording. No code of the student's is run.
+//! `--open STUDENT`: shows a student's failing run from its recording, without running the
+//! student's code.
 
 use std::fs::File;
 use std::io::{self, BufReader, Write as _};
@@ -18,21 +19,21 @@ use crate::spec::Spec;
 use crate::store::Store;
 use crate::usage::Usage;
 
-/// Shows the run of a test that a student lost points in: the first such test, unless one is named. Of several
-/// attempts it is the last one's.
+/// Shows the run of a test in which a student lost points: the named test, or else the first such
+/// test, of the last attempt.
 ///
 /// # Errors
 /// When there is no such student, test or recording.
 pub fn run(store: &Store, student: &str, test: Option<TestNumber>) -> anyhow::Result<u8> {
     let spec = Spec::read(store)?;
     let real = anonymous::who(store, student)?.unwrap_or_else(|| student.to_owned());
-    // Under the name that was asked for, so that what is anonymous stays so.
+    // Under the name that was asked for, so that anonymous results stay anonymous.
     let name = plain(student);
     let book = Book::open(store, &spec.submissions, &spec.missing, &Policy::default(), &[]);
     let entries = book.entries();
     let entry = entries.iter().find(|entry| entry.student.id == real);
     let entry = entry
-        .with_context(|| format!("there is no student `{name}` in {}", store.root().display()))?;
+        .with_context(|| format!("no student `{name}` in {}", store.root().display()))?;
     let mut out = io::stdout();
     let Some((attempt, outcome)) =
         entry.attempt().and_then(|attempt| Some((attempt, attempt.outcome.as_ref()?)))
@@ -52,10 +53,10 @@ pub fn run(store: &Store, student: &str, test: Option<TestNumber>) -> anyhow::Re
         (Some(error), _) => writeln!(out, "it does not compile:\n{}", plain(error))?,
         (None, wanted) => match chosen(report, wanted)? {
             Some(test) => show(test, &spec.lab, &unit, &mut out)?,
-            None => writeln!(out, "nothing was lost")?,
+            None => writeln!(out, "no points were lost")?,
         },
     }
-    writeln!(out, "the files: {}", unit.join("src").display())?;
+    writeln!(out, "source files: {}", unit.join("src").display())?;
     Ok(0)
 }
 
@@ -99,7 +100,7 @@ fn show(test: &TestReport, lab: &str, unit: &Path, out: &mut impl io::Write) -> 
         }
     }
     commands.push(format!("{} --submission {sources}", test.reproduce));
-    writeln!(out, "\nThese run the student's code as it is, not confined:")?;
+    writeln!(out, "\nThese commands run the student's code without a sandbox:")?;
     for command in commands {
         writeln!(out, "  {command}")?;
     }

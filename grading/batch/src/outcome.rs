@@ -1,4 +1,4 @@
-//! An outcome: what grading one set of files came to, on some machine at some time.
+//! Grading records: the result of grading one set of files, on some machine at some time.
 
 use std::collections::BTreeMap;
 
@@ -12,31 +12,31 @@ use crate::store::{Hashes, Key};
 /// The name and version of the document's format.
 pub const SCHEMA: &str = "faultlab-outcome/1";
 
-/// What grading a set of files came to.
+/// The result of grading a set of files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// [`SCHEMA`].
     pub schema: String,
-    /// Its name.
+    /// Its key.
     pub key: Key,
-    /// What it depends on.
+    /// The inputs that it depends on.
     pub hashes: Hashes,
-    /// The tier of confinement that the submission's process ran in.
+    /// The sandbox tier in which the submission ran.
     pub confinement: String,
     /// The report.
     pub report: Report,
-    /// Tests that once passed and once did not, in runs of the same seed.
+    /// Tests that passed and failed for the same seed.
     pub flaky: Vec<TestNumber>,
     /// Tests whose contents stay with the staff.
     pub hidden: Vec<TestNumber>,
-    /// How the runs of failing tests end: equal for submissions that fail in the same way.
+    /// Failure signatures of failing tests: equal for submissions that fail in the same way.
     pub shapes: BTreeMap<String, String>,
-    /// When and how long. Takes no part in the grade.
+    /// When it was graded and how long it took. Does not affect the grade.
     pub timing: OutcomeTiming,
 }
 
 impl Outcome {
-    /// The report as far as it may leave the staff's hands: of hidden tests only what they are worth.
+    /// The report without the contents of hidden tests, of which only the points remain.
     #[must_use]
     pub fn public_report(&self) -> Report {
         let mut report = self.report.clone();
@@ -64,13 +64,13 @@ impl Outcome {
     }
 }
 
-/// What hidden tests are called outside.
+/// The public title of hidden tests.
 pub const HIDDEN_TITLE: &str = "a hidden test";
 
-/// What a part of hidden tests is called outside.
+/// The public title of a part of hidden tests.
 pub const HIDDEN_PART: &str = "Hidden tests";
 
-/// When an outcome was made, and what it took.
+/// When a record was made, and what it cost.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutcomeTiming {
     /// When it was finished: `2026-11-23T15:04:05Z`.
@@ -81,12 +81,12 @@ pub struct OutcomeTiming {
     pub wall_ms: u64,
     /// Processor time of everything that was started, in milliseconds.
     pub cpu_ms: u64,
-    /// Tests of which a run was lost, and came to its end when it was repeated alone.
+    /// Tests in which a run failed once and passed when repeated alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recovered: Vec<TestNumber>,
 }
 
-/// What went wrong on our side. The submission is graded again when the grader is run again.
+/// An infrastructure error. The submission is graded again when the grader runs again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Infrastructure {
     /// What went wrong.
@@ -96,7 +96,7 @@ pub struct Infrastructure {
 }
 
 impl Infrastructure {
-    /// What goes wrong now.
+    /// An infrastructure error that happens now.
     #[must_use]
     pub fn now(what: String) -> Self {
         Self { what, at: moment() }

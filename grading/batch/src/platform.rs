@@ -1,5 +1,5 @@
-//! One submission on Gradescope: in a folder laid out as its autograders find it, with `results.json`
-//! written again after every test, so that a platform that runs out of patience keeps what was earned.
+//! Grades a single submission in Gradescope's folder layout. `results.json` is rewritten after
+//! every test, so a timeout keeps the points earned so far.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::policy::Policy;
 use crate::spec::{self, Spec};
 use crate::store::{self, Key, Store};
 
-/// What Gradescope says about a submission, as far as it matters here.
+/// Gradescope's metadata of a submission, as far as it matters here.
 #[derive(Debug, Default, Deserialize)]
 struct Metadata {
     #[serde(default)]
@@ -35,11 +35,11 @@ struct User {
     email: Option<String>,
 }
 
-/// Grades what lies in `autograder/submission` and writes `autograder/results/results.json`. `spec` has no
+/// Grades `autograder/submission` and writes `autograder/results/results.json`. `spec` has no
 /// submissions yet.
 ///
 /// # Errors
-/// When something goes wrong on our side. `results.json` then says so, if it can be written at all.
+/// On an infrastructure error. `results.json` then says so, if it can be written.
 pub fn grade(autograder: &Path, mut spec: Spec, policy: &Policy) -> anyhow::Result<()> {
     let files = spec::lab_files(&Workspace::of_this_program()?, &spec.lab)?;
     let metadata = fs::read(autograder.join("submission_metadata.json")).unwrap_or_default();
@@ -81,7 +81,7 @@ pub fn grade(autograder: &Path, mut spec: Spec, policy: &Policy) -> anyhow::Resu
     };
     let Some(key) = &listed.key else { return write(None, None) };
     let mut so_far = |report: &Report| {
-        // What cannot be written now may be written after the next test.
+        // If it cannot be written now, the next test may succeed.
         let _ = write(Some(judge::provisional(key, &spec, report.clone())), None);
     };
     match judge::judge(&store, key, Some(&mut so_far)) {

@@ -1,4 +1,4 @@
-//! Progress of a batch: one bar on a terminal, a line now and then elsewhere.
+//! Batch progress: a bar on a terminal, an occasional line elsewhere.
 
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-/// How often a line is written where there is no terminal.
+/// How often a line is written without a terminal.
 const LINES: Duration = Duration::from_secs(10);
 
 /// The progress of a batch.
@@ -14,11 +14,11 @@ pub struct Progress {
     bar: Option<ProgressBar>,
     total: u64,
     done: u64,
-    /// The hundredths of each submission that was graded.
+    /// The percentages of the graded submissions.
     percents: Vec<u64>,
     started: Instant,
     last_line: Instant,
-    /// Whether more are done than the last line said.
+    /// Whether more is done than the last line said.
     unsaid: bool,
     quiet: bool,
 }
@@ -71,7 +71,8 @@ impl Progress {
         }
     }
 
-    /// Called every now and then: says how far it is where there is no terminal, if it is farther than it was said to be.
+    /// Called periodically: reports progress if there is no terminal and there is progress to
+    /// report.
     pub fn tick(&mut self) {
         if self.unsaid && self.last_line.elapsed() >= LINES {
             self.write_line();
@@ -88,7 +89,7 @@ impl Progress {
         let left = elapsed.as_secs() * (self.total - self.done) / self.done.max(1);
         let _ = writeln!(
             io::stderr(),
-            "graded {} of {} in {} s, about {left} s left  {}",
+            "graded {} of {} in {} s, about {left} s remaining  {}",
             self.done,
             self.total,
             elapsed.as_secs(),
@@ -96,7 +97,7 @@ impl Progress {
         );
     }
 
-    /// Says something in passing.
+    /// Prints a message.
     pub fn say(&self, what: &str) {
         match &self.bar {
             Some(bar) => bar.println(what),
@@ -112,7 +113,7 @@ impl Progress {
     }
 }
 
-/// The distribution of the points so far, as ten little columns from nothing to everything.
+/// The distribution of the points so far, as ten small columns from 0 to 100 %.
 fn distribution(percents: &[u64]) -> String {
     const COLUMNS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     if percents.is_empty() {

@@ -1,4 +1,4 @@
-//! Small documents for the tests of this crate.
+//! Sample documents for this crate's tests.
 
 use std::collections::BTreeMap;
 
@@ -72,8 +72,8 @@ pub(crate) fn report(tests: &[TestReport]) -> Report {
     report
 }
 
-/// A batch in which everything happens: one is graded, one does not compile, one is refused, with one
-/// something went wrong, and one handed in nothing.
+/// A batch with everything: one graded, one that does not compile, one rejected, one with an
+/// infrastructure error, and one without a submission.
 pub(crate) fn book() -> Book {
     let mut broken = report(&[]);
     broken.compile_error = Some("error: expected `;`\n --> src/lib.rs".to_owned());

@@ -1,4 +1,4 @@
-//! The specification of a batch: what is graded, and how. Every process that takes part reads it.
+//! The batch specification: what is graded, and how. Every process of a batch reads it.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -30,17 +30,17 @@ pub struct Spec {
     /// Whether it stays with the staff.
     #[serde(default)]
     pub seed_is_hidden: bool,
-    /// Over how many seeds a run test runs.
+    /// How many seeds to run per run test.
     pub seeds: u64,
-    /// The least tier of confinement that will do.
+    /// The lowest acceptable sandbox tier.
     pub require_sandbox: Option<Tier>,
     /// The hash of the suite, the hidden tests and the engines.
     pub suite: String,
-    /// What the compiler says about itself.
+    /// The compiler's version.
     pub toolchain: String,
-    /// What was handed in.
+    /// The submissions.
     pub submissions: Vec<Listed>,
-    /// Who handed in nothing.
+    /// Students who submitted nothing.
     pub missing: Vec<Student>,
 }
 
@@ -48,17 +48,17 @@ impl Spec {
     /// Reads the specification of a folder of results.
     ///
     /// # Errors
-    /// When nothing was ever graded there.
+    /// If nothing was ever graded there.
     pub fn read(store: &Store) -> anyhow::Result<Self> {
         let spec: Self = store::read_json(&path(store))
-            .with_context(|| format!("{} holds no results", store.root().display()))?;
+            .with_context(|| format!("{} contains no results", store.root().display()))?;
         if spec.schema != SCHEMA {
             bail!("{} was written by another version ({})", store.root().display(), spec.schema);
         }
         Ok(spec)
     }
 
-    /// Keeps the specification.
+    /// Stores the specification.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -68,7 +68,7 @@ impl Spec {
             .with_context(|| path(store).display().to_string())
     }
 
-    /// What the verdict on these files depends on.
+    /// What the result for these files depends on.
     #[must_use]
     pub fn hashes(&self, sources: String) -> Hashes {
         Hashes {
@@ -84,13 +84,14 @@ fn path(store: &Store) -> PathBuf {
     store.work().join("batch.json")
 }
 
-/// The hash of everything that decides verdicts but the submission, the compiler and the seeds.
+/// The hash of everything that influences results except the submission, the compiler and the
+/// seeds.
 #[must_use]
 pub fn suite_hash() -> &'static str {
     env!("FAULTLAB_SUITE_HASH")
 }
 
-/// What the compiler says about itself.
+/// The compiler's version.
 ///
 /// # Errors
 /// When it cannot be run.
@@ -103,7 +104,7 @@ pub fn toolchain() -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// What students of a lab hand in.
+/// The files that students of a lab submit.
 ///
 /// # Errors
 /// When there is no such lab.

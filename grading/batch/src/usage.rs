@@ -1,6 +1,6 @@
-//! Bad usage: what was asked for makes no sense.
+//! Usage errors.
 
-/// Bad usage, in a few words for the user.
+/// A usage error, in a few words for the user.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);

@@ -1,5 +1,5 @@
-//! A submission's report is the same, graded, as at home: its nodes confined in other processes and asked in
-//! batches, or beside the engine. The statuses, points, seeds, reasons and pictures of every test of lab 1.
+//! `grade.sh` and `run-tests.sh` report the same: statuses, points, seeds, reasons and diagrams of
+//! every test of lab 1, whether the nodes run confined, out of process and batched, or in process.
 
 mod common;
 

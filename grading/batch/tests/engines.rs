@@ -1,4 +1,4 @@
-//! Other engines than processes of our own: they come to the same results.
+//! Executors other than local processes give the same results.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! Faults in our own house: whatever happens to the grader, running it again ends in the same results.
+//! Infrastructure faults: whatever happens to the grader, running it again gives the same results.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! Tests and a seed that only the grader has: they count, and what they hold stays with the staff.
+//! Hidden tests and seeds: they count, and their contents stay with the staff.
 
 mod common;
 

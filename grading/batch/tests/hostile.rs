@@ -1,8 +1,9 @@
-//! Every hostile submission of `grading/staff/hostile`, in one batch with honest ones: each has the grade that its
-//! row says, nobody else's changes, and nothing is left behind.
+//! Every hostile submission of `grading/staff/hostile`, in one batch with honest ones: each gets
+//! the grade in its row, no other grade changes, and nothing is left behind.
 //!
-//! It takes minutes and a confined host, so `.ci/run` runs it by itself, and not with `--quick`; the sandbox's tests
-//! run each hostile submission alone. `cargo test --profile lab --package faultlab-batch --test hostile -- --ignored`.
+//! This takes minutes and needs a sandbox, so `.ci/run` runs it separately, and not with `--quick`.
+//! The sandbox's tests run each hostile submission alone. `cargo test --profile lab --package
+//! faultlab-batch --test hostile -- --ignored`.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! Archives of every kind, honest and hostile, go through intake one by one.
+//! Intake of honest and hostile archives of every kind.
 
 use std::fs::{self, File};
 use std::io::Write as _;

@@ -1,5 +1,5 @@
-//! A packed grader in a folder laid out as Gradescope's: it needs nothing of the workspace, and what was earned is
-//! on disk after every test.
+//! A packed grader in Gradescope's folder layout: it needs nothing from the workspace, and points
+//! are on disk after every test.
 
 mod common;
 

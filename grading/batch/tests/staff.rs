@@ -1,5 +1,5 @@
-//! What the staff do with results: look closer, compare, give points by hand, hide names. Nothing of it runs a
-//! submission again.
+//! What staff do with results: inspect, compare, override, anonymise. None of it runs a submission
+//! again.
 
 mod common;
 

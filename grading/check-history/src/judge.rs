@@ -1,4 +1,4 @@
-//! Judging: from a file to what there is to say about it.
+//! Checks one file.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -12,27 +12,26 @@ use faultlab::linearizability::{
 
 use crate::trace::{self, Traced};
 
-/// Whether a history that is not linearizable is sequentially consistent is told if it is found out
-/// within this many configurations.
+/// How many configurations are spent on whether a violation is at least sequentially consistent.
 const SEQUENTIAL_CONFIGURATIONS_MAX: u64 = 200_000;
 
-/// What applies to all files.
+/// Settings for all files.
 pub(crate) struct Settings {
     pub(crate) model: Option<ModelName>,
     pub(crate) format: Option<FileFormat>,
     pub(crate) timeout: Duration,
     pub(crate) memory_bytes_max: usize,
     pub(crate) partition: bool,
-    /// Whether a page is wanted.
+    /// Whether to write a page.
     pub(crate) page: bool,
 }
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileFormat {
-    /// As somebody else recorded it.
+    /// Recorded by another tool.
     Recorded(Format),
-    /// As our own engines trace a run.
+    /// A trace written by our own engines.
     Trace,
 }
 
@@ -47,16 +46,16 @@ impl FromStr for FileFormat {
     }
 }
 
-/// What there is to say about a file.
+/// The result for one file.
 pub(crate) struct Judgement {
     pub(crate) file: PathBuf,
     pub(crate) finding: Finding,
-    /// What was read, if it could be.
+    /// What was read, if readable.
     pub(crate) history: Option<HistoryFacts>,
     pub(crate) page: Option<String>,
 }
 
-/// What was read from a file, and what deciding it took.
+/// What was read from a file, and the cost of checking it.
 pub(crate) struct HistoryFacts {
     pub(crate) model: ModelName,
     pub(crate) operations: usize,
@@ -64,19 +63,19 @@ pub(crate) struct HistoryFacts {
     pub(crate) duration: Duration,
 }
 
-/// What was found out about a history.
+/// The result for a history.
 pub(crate) enum Finding {
     /// It is linearizable, in this order of operations.
     Linearizable { order: Vec<usize> },
     /// It is not.
     NotLinearizable { explanation: Box<Explanation>, sequential: Option<SequentialVerdict> },
-    /// A limit was reached first.
+    /// A limit was reached.
     Unknown { limit: Limit },
-    /// The file is no history: why.
+    /// The file is not a history, and why.
     Unreadable { problem: String },
 }
 
-/// Reads and judges one file.
+/// Reads and checks one file.
 pub(crate) fn judge(file: &Path, settings: &Settings) -> Judgement {
     let unreadable = |problem: String| Judgement {
         file: file.to_owned(),
@@ -96,7 +95,7 @@ pub(crate) fn judge(file: &Path, settings: &Settings) -> Judgement {
             return unreadable(format!("line {line}: this is not UTF-8 text"));
         }
     };
-    // A line of JSON; EDN has keywords for keys.
+    // A JSON line; EDN has keywords as keys.
     let is_trace = match settings.format {
         Some(format) => format == FileFormat::Trace,
         None => text.trim_start().starts_with("{\""),

@@ -1,4 +1,4 @@
-//! The command line: which files, which limits, what to print, and the exit code.
+//! The command line: files, limits, output and exit code.
 
 mod judge;
 mod report;
@@ -14,48 +14,48 @@ use faultlab::linearizability::formats::ModelName;
 
 use judge::{FileFormat, Finding, Judgement, Settings, judge};
 
-/// Says of recorded histories whether they are linearizable, one line a file.
+/// Checks whether recorded histories are linearizable; prints one line per file.
 ///
-/// Exit code: 0 all are linearizable; 1 one is not; 2 bad usage, or a file that cannot be read; 3 one
-/// could not be decided within the limits. Where several apply, the first of 2, 1, 3.
+/// Exit codes: 0, all are linearizable; 1, at least one is not; 2, usage error or unreadable file;
+/// 3, undecided within the limits. If several apply, the first of 2, 1, 3.
 #[derive(Debug, Parser)]
 #[command(name = "check-history", version)]
 struct Arguments {
-    /// The histories.
+    /// The history files.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// What the commands mean: register (read, write, cas) or kv (get, put, append). Guessed from the
-    /// first operation if not given; a trace says itself of which lab it is.
+    /// What the commands mean: register (read, write, cas) or kv (get, put, append). Guessed from
+    /// the first operation by default; a trace names its lab itself.
     #[arg(long, value_name = "register|kv")]
     model: Option<ModelName>,
 
-    /// How the files are written: jepsen (its log), edn (a map a line) or trace (of a lab's run here).
-    /// Guessed from the first line if not given.
+    /// The file format: jepsen (a Jepsen log), edn (one map per line) or trace (a Faultlab run).
+    /// Guessed from the first line by default.
     #[arg(long, value_name = "jepsen|edn|trace")]
     format: Option<FileFormat>,
 
-    /// Give up on a file after this many seconds: its verdict is then "unknown".
+    /// Give up on a file after this many seconds and report "unknown".
     #[arg(long, value_name = "S", default_value = "60", value_parser = seconds)]
     timeout: Duration,
 
-    /// Give up on a file when the search needs more memory than this, in MiB.
+    /// Give up on a file when the search needs more than this many MiB.
     #[arg(long, value_name = "MIB", default_value = "1024")]
     memory: usize,
 
-    /// Check each history as a whole, also where its keys could be checked one by one.
+    /// Check each history as a whole, even if its keys could be checked separately.
     #[arg(long)]
     no_partition: bool,
 
-    /// Show why a history is not linearizable: the operations that show it, one lane a client.
+    /// Explain violations: show the operations involved, one lane per client.
     #[arg(long)]
     explain: bool,
 
-    /// Write the history and the verdict to this file, as a page for a browser (one FILE only).
+    /// Write the history and the verdict to this HTML file (one FILE only).
     #[arg(long, value_name = "OUT")]
     html: Option<PathBuf>,
 
-    /// Print one JSON document about all files, and nothing else.
+    /// Print one JSON document about all files and nothing else.
     #[arg(long)]
     json: bool,
 }

@@ -1,4 +1,4 @@
-//! What is printed: one line a file, or one JSON document.
+//! Output: one line per file, or one JSON document.
 
 use colored::{Color, Colorize};
 use faultlab::linearizability::{Explanation, Placed, SequentialVerdict, Shown};
@@ -9,7 +9,7 @@ use crate::judge::{Finding, HistoryFacts, Judgement};
 /// The version of the JSON document.
 const VERSION: u32 = 1;
 
-/// The width to draw in: the terminal's where it tells, within reason.
+/// The drawing width: the terminal's, within reason.
 pub(crate) fn width() -> usize {
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     columns.unwrap_or(80).clamp(60, 200)
@@ -37,7 +37,7 @@ pub(crate) fn line(judgement: &Judgement) -> String {
     format!("{}: {}", judgement.file.display(), words.color(color))
 }
 
-/// What is known about all files.
+/// The JSON document about all files.
 #[derive(Serialize)]
 pub(crate) struct Document<'a> {
     version: u32,

@@ -1,4 +1,4 @@
-//! Traces of our own labs as histories: what the clients were given and what they had for it.
+//! Traces of our own labs as histories.
 
 use faultlab::Application;
 use faultlab::linearizability::{History, Sequential, history_of};

@@ -1,4 +1,4 @@
-//! The command: one line a file, exit codes, JSON, pages, and errors that say where.
+//! The command line: one line per file, exit codes, JSON, pages, and errors with locations.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

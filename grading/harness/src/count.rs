@@ -1,4 +1,4 @@
-//! Counting: one search of a lab, and how many states it has, to compare checkers and solutions by.
+//! Counts the states of one search, to compare model checkers and solutions.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -10,21 +10,21 @@ use faultlab::worker::Submission;
 use faultlab_suites::{CountKeys, Suite};
 use serde::Serialize;
 
-/// What is counted: `3x2:same` for three clients that append twice each to one key.
+/// A search to count: `3x2:same` means three clients that append twice each to one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CountSpec {
     /// How many clients.
     pub clients: usize,
-    /// How many appends each.
+    /// How many appends per client.
     pub appends: usize,
     /// To which keys.
     pub keys: CountKeys,
 }
 
-/// Why a text does not say what to count.
+/// Why a text is not a search to count.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` does not say what to count; `3x2:same` is three clients that append twice each to one key, `3x2:different` to a key each, with 1 to 6 clients and 1 to 20 appends"
+    "`{0}` is not a search to count; `3x2:same` means three clients that append twice each to one key, `3x2:different` a key each; 1 to 6 clients, 1 to 20 appends"
 )]
 pub struct CountSpecError(String);
 
@@ -58,7 +58,7 @@ impl fmt::Display for CountSpec {
     }
 }
 
-/// What was counted.
+/// The result of counting.
 #[derive(Clone, Debug, Serialize)]
 struct Counted {
     count: String,
@@ -71,12 +71,12 @@ struct Counted {
     seconds: f64,
     states_per_second: f64,
     peak_bytes_per_state: f64,
-    /// Whether full states were compared: then no two were taken for one.
+    /// Whether full states were compared, which excludes collisions.
     exact: bool,
     collision_bound: f64,
 }
 
-/// One search whose states are counted.
+/// A search to be counted.
 pub(crate) struct Count {
     pub(crate) spec: CountSpec,
     pub(crate) threads: NonZeroUsize,
@@ -88,7 +88,7 @@ impl Count {
     /// Runs the search and prints what it saw: a table, or JSON.
     pub(crate) fn run(&self, suite: &Suite, submission: &Submission, json: bool) -> ExitCode {
         let Some(search) = suite.count_search() else {
-            eprintln!("{} has no search whose states can be counted", suite.lab());
+            eprintln!("{} has no search to count", suite.lab());
             return ExitCode::from(2);
         };
         let CountSpec { clients, appends, keys } = self.spec;

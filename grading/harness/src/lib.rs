@@ -1,11 +1,11 @@
-//! Builds submissions, runs their tests in worker processes, and reports what they came to.
+//! Builds submissions, runs their tests in worker processes, and writes a report.
 //!
 //! ```text
-//!   cli          what was asked for
-//!    |-- build       the submission and its shim, compiled against frozen libraries
+//!   cli          command-line options
+//!    |-- build       the submission and its shim, compiled against prebuilt libraries
 //!    |-- session     every test with every seed, until each test has its report
 //!    |     `-- supervisor ==socket== worker (the shim: engine and submission)
-//!    `-- report      one document; terminal, JSON and JUnit are rendered from it
+//!    `-- report      one document, rendered for the terminal, as JSON and as JUnit
 //! ```
 
 pub mod build;

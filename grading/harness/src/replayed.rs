@@ -1,4 +1,4 @@
-//! Following saved traces again, in the submission's own program: what each came to.
+//! Replays saved traces in the submission's own program.
 
 use std::fs::File;
 use std::io::{BufReader, Write};
@@ -12,19 +12,19 @@ use faultlab_suites::{Suite, replay_saved};
 
 use crate::report::{columns, indented_excerpt, paragraph, style};
 
-/// Where the second line of a verdict starts.
+/// The indentation of continuation lines.
 const INDENT: usize = 4;
 
-/// What a program that follows a trace ends with. The exit codes are none that a node is likely to end its process
-/// with: a run that dies with code 0 is not fixed.
+/// The exit codes of a replaying program. They are chosen so that a node is unlikely to exit with
+/// them: a run that exits with code 0 is not fixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum Verdict {
     /// Nothing breaks any more.
     Fixed = 120,
-    /// It breaks, or no longer applies.
+    /// It still breaks, or no longer applies.
     NotFixed = 121,
-    /// The file is no trace of this lab.
+    /// The file is not a trace of this lab.
     NoTrace = 122,
 }
 
@@ -37,7 +37,8 @@ impl Verdict {
     }
 }
 
-/// Follows each file's trace and prints its verdict, and the run where it breaks again. Ends with the worst.
+/// Replays each file's trace and prints its status, with the run if it still breaks. Exits with the
+/// worst status.
 pub(crate) fn main(suite: &Suite, submission: &Submission, files: &[String]) -> ExitCode {
     let verdicts = files.iter().map(|file| one(suite, submission, file));
     ExitCode::from(verdicts.max().unwrap_or(Verdict::Fixed) as u8)
@@ -65,7 +66,7 @@ fn one(suite: &Suite, submission: &Submission, path: &str) -> Verdict {
     if let Some(difference) = &replay.difference {
         said.push_str(&format!("\n{difference}"));
     }
-    // The name stays plain; the verdict starts with its word.
+    // The name stays plain; the colour starts with the status.
     let said = paragraph(&said, INDENT);
     let (name, said) = said.split_once(": ").unwrap_or((&name, &said));
     let mut text = format!("{name}: {}\n", style::paint(style, said));
@@ -76,7 +77,7 @@ fn one(suite: &Suite, submission: &Submission, path: &str) -> Verdict {
         text.push_str(&indented_excerpt(&replay.trace, columns, terminal.is_some()));
         text.push('\n');
     }
-    // Who stops reading is told no more.
+    // If the reader has gone, nothing more is said.
     let _ = anstream::stdout().write_all(text.as_bytes());
     verdict
 }

@@ -1,4 +1,4 @@
-//! The shim: a few lines a lab that bring a suite and a submission together in one program.
+//! The shim: a few lines per lab that link a suite with a submission.
 //!
 //! ```text
 //! fn main() -> std::process::ExitCode {
@@ -6,11 +6,11 @@
 //! }
 //! ```
 //!
-//! Under a supervisor the program is a worker. Under `cargo test`, `cargo nextest` or an editor's test
-//! explorer it shows each test of the suite by number and title, and is its own supervisor. With
-//! `--one-run TEST SEED` it runs one seed of a test in its own process, for a debugger; with `--count` it
-//! counts the states of a search, and with `--replay` it follows saved traces again.
-//! With `--serve-nodes` it only holds nodes, for a judge in another process, and knows no suite.
+//! Under a supervisor, the program is a worker. Under `cargo test`, `cargo nextest` or an editor's
+//! test explorer, it lists each test of the suite by number and title and acts as its own
+//! supervisor. `--one-run TEST SEED` runs one seed of a test in process, for a debugger; `--count`
+//! counts the states of a search; `--replay` replays saved traces. With `--serve-nodes` it is a
+//! node process: it only hosts nodes for an engine in another process.
 
 use std::env;
 use std::process::ExitCode;
@@ -27,7 +27,7 @@ use crate::session::{self, Finding, Observer, Plan, Progress, Seeds};
 use crate::supervisor::WorkerCommand;
 use crate::worker::{self, WORKER_VARIABLE};
 
-/// The whole of a shim's `main`, for the public suite of a lab.
+/// The main function of a shim, for the public suite of a lab.
 #[must_use]
 pub fn main(lab: &str, submission: fn() -> Submission) -> ExitCode {
     if env::args_os().nth(1).is_some_and(|argument| argument == remote::SERVE_NODES) {
@@ -36,13 +36,13 @@ pub fn main(lab: &str, submission: fn() -> Submission) -> ExitCode {
     match faultlab_suites::all().into_iter().find(|suite| suite.lab() == lab) {
         Some(suite) => with_suite(suite, submission),
         None => {
-            eprintln!("there is no suite of {lab}");
+            eprintln!("no suite for {lab}");
             ExitCode::from(2)
         }
     }
 }
 
-/// The same for a suite of one's own.
+/// The same for a custom suite.
 #[must_use]
 pub fn with_suite(suite: Suite, submission: fn() -> Submission) -> ExitCode {
     if env::var_os(WORKER_VARIABLE).is_some() {
@@ -77,7 +77,7 @@ pub fn with_suite(suite: Suite, submission: fn() -> Submission) -> ExitCode {
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
 }
 
-/// Runs one seed of a test, here.
+/// Runs one seed of a test in this process.
 fn one_run(suite: &Suite, submission: &Submission, number: &str, seed: &str) -> ExitCode {
     let test = number.parse().ok().and_then(|number| suite.test(number));
     let (Some(test), Ok(seed)) = (test, seed.parse::<u64>()) else {
@@ -98,7 +98,7 @@ fn one_run(suite: &Suite, submission: &Submission, number: &str, seed: &str) -> 
     }
 }
 
-/// Runs one test as `cargo test` does, with this program as the worker.
+/// Runs one test as under `cargo test`, with this program as the worker.
 fn trial(suite: &Suite, number: TestNumber) -> Result<(), Failed> {
     struct Nobody;
     impl Observer for Nobody {
@@ -115,7 +115,7 @@ fn trial(suite: &Suite, number: TestNumber) -> Result<(), Failed> {
         suite,
         tests: suite.test(number).into_iter().collect(),
         seeds: Seeds::Derived { suite: SEED, count: SEEDS },
-        // Tests run side by side already.
+        // Tests already run in parallel.
         workers: 1,
         worker: WorkerCommand { program: env::current_exe()?, arguments: Vec::new() },
         apart: false,

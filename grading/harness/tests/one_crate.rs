@@ -1,5 +1,5 @@
-//! What is compiled to hold nodes is compiled in one call of the compiler where that means the same as two, and in
-//! two otherwise.
+//! A node process is compiled in one `rustc` call where that means the same as two, and in two
+//! otherwise.
 
 use std::cell::Cell;
 use std::fs;

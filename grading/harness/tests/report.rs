@@ -1,4 +1,4 @@
-//! What a report looks like, as text that is compared to the letter.
+//! Reports, compared to the letter.
 
 use std::time::Duration;
 

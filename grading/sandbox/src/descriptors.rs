@@ -1,8 +1,8 @@
-//! Descriptors that a grader was itself given by whoever started it (a build tool's, say) are not
-//! handed on to what it confines.
+//! Keeps file descriptors that the grader inherited (from a build tool, say) away from confined
+//! programs.
 //!
-//! The one `unsafe` call of this crate: there is no safe way to speak of descriptors that one does not
-//! own.
+//! This is the one `unsafe` call of the crate: descriptors that one does not own have no safe
+//! interface.
 #![allow(unsafe_code)]
 
 use std::io;

@@ -1,4 +1,4 @@
-//! A job: one program, what it may see, and how much it may use.
+//! Jobs: one program, what it may see, and how much it may use.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,10 +9,10 @@ use faultlab::worker::remote::SERVE_NODES;
 
 use crate::policy::{Limits, SystemCalls};
 
-/// One program to be run confined.
+/// A program to run confined.
 ///
-/// It sees its own file, the shared libraries that any Rust program needs, and what is added here. Its
-/// environment holds only what is added here.
+/// It sees its own file, the shared libraries that any Rust program needs, and what is added here.
+/// Its environment contains only what is added here.
 #[derive(Clone, Debug)]
 pub struct Job {
     pub(crate) program: PathBuf,
@@ -26,18 +26,19 @@ pub struct Job {
     pub(crate) system_calls: SystemCalls,
     pub(crate) wall_max: Duration,
     pub(crate) output_bytes_max: usize,
-    /// How many bytes it may print in one exchange, and in all.
+    /// How many bytes it may print per exchange, and in total.
     pub(crate) printed_max: (u64, u64),
 }
 
 const MIB: u64 = 1 << 20;
 
 impl Job {
-    /// A submission's binary in nodes mode: it computes, and talks on its standard input. To be started
-    /// with [`ForkServer::start_nodes`](crate::ForkServer::start_nodes).
+    /// A node process: it computes, and talks on its standard input. Start it with
+    /// [`ForkServer::start_nodes`](crate::ForkServer::start_nodes).
     ///
-    /// 512 MiB of memory, a stack of 8 MiB (as at home), five minutes of CPU time, no files. It is
-    /// ended when it prints 64 MiB in one exchange, the same as in one event at home, or one GiB in all.
+    /// 512 MiB of memory, a stack of 8 MiB (as under run-tests.sh), five minutes of CPU time, no
+    /// files. It is ended when it prints 64 MiB in one exchange (the limit for one event under
+    /// run-tests.sh), or one GiB in total.
     #[must_use]
     pub fn nodes(program: impl Into<PathBuf>) -> Self {
         Self {
@@ -59,12 +60,12 @@ impl Job {
             system_calls: SystemCalls::Nodes,
             wall_max: Duration::from_secs(600),
             output_bytes_max: 64 << 10,
-            // Above what anybody prints to understand their own program; then it is ended.
+            // More than anybody prints to understand their own program; then it is ended.
             printed_max: (64 * MIB, 1024 * MIB),
         }
     }
 
-    /// A compiler: it starts processes, reads what it is given, and writes into folders that it is
+    /// A compiler: it starts processes, reads what it is given, and writes to the folders it is
     /// given.
     ///
     /// Three GiB of memory a process, ten seconds of CPU time, 256 MiB a file, a scratch `/tmp` of 256 MiB.
@@ -88,7 +89,7 @@ impl Job {
         }
     }
 
-    /// Any program, confined as one in nodes mode is, without arguments.
+    /// Any program, confined like a node process, without arguments.
     #[must_use]
     pub fn computing(program: impl Into<PathBuf>) -> Self {
         Self { arguments: Vec::new(), ..Self::nodes(program) }
@@ -114,30 +115,30 @@ impl Job {
         self
     }
 
-    /// Lets the program read and execute a file, or everything in a folder, at its own path. What is not
-    /// there is left out.
+    /// Lets the program read and execute a file, or everything in a folder, at its own path.
+    /// Missing paths are ignored.
     #[must_use]
     pub fn read(mut self, path: impl AsRef<Path>) -> Self {
         self.read.push(path.as_ref().to_owned());
         self
     }
 
-    /// Lets the program write in a folder, at its own path.
+    /// Lets the program write to a folder, at its own path.
     #[must_use]
     pub fn write(mut self, folder: impl AsRef<Path>) -> Self {
         self.write.push(folder.as_ref().to_owned());
         self
     }
 
-    /// Sets the folder in which the program starts.
+    /// Sets the working directory.
     #[must_use]
     pub fn folder(mut self, folder: impl AsRef<Path>) -> Self {
         self.folder = Some(folder.as_ref().to_owned());
         self
     }
 
-    /// Gives the program a `/tmp` of this size, in bytes, that is gone with it. Without bubblewrap, the
-    /// first folder to write in stands for it.
+    /// Gives the program a temporary `/tmp` of this size, in bytes. Without bubblewrap, the first
+    /// writable folder takes its place.
     #[must_use]
     pub fn scratch(mut self, bytes: u64) -> Self {
         self.scratch_bytes = Some(bytes);
@@ -158,7 +159,7 @@ impl Job {
         self
     }
 
-    /// Sets how much is kept of what the program prints.
+    /// Sets how much of the program's output is kept.
     #[must_use]
     pub fn output_bytes_max(mut self, bytes: usize) -> Self {
         self.output_bytes_max = bytes;

@@ -1,9 +1,9 @@
-//! The launcher: a small program that limits itself as a [`Policy`] says and then becomes the program
-//! to be confined.
+//! The launcher: a small program that limits itself as a [`Policy`] says and then becomes the
+//! confined program.
 //!
-//! It is started inside the namespaces, where there are any. Before it becomes the other program it
-//! writes one byte to its standard output, or the reason why it cannot; nothing that the other
-//! program prints can be taken for either, since it comes after.
+//! It starts inside the namespaces, if there are any. Before it becomes the other program, it
+//! writes one byte to its standard output, or the reason why it failed. The program's own output
+//! comes later, so it cannot be mistaken for either.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -37,17 +37,18 @@ const REFUSED: u8 = 125;
 /// The first argument that makes the launcher look at its own confinement.
 pub(crate) const SELF_TEST: &str = "--self-test";
 
-/// The first argument that makes the launcher do nothing until it is killed.
+/// The argument that makes the launcher sleep until it is killed.
 pub(crate) const PARK: &str = "--park";
 
-/// The first argument that makes the launcher only tie the program's life to its parent's.
+/// The argument that makes the launcher only tie the program's life to its parent's.
 pub(crate) const TIED: &str = "--tied";
 
-/// The first argument that makes the launcher start others like itself, when it is told to.
+/// The argument that makes the launcher a fork server.
 pub(crate) const FORK_SERVER: &str = "--fork-server";
 
-/// The whole of the launcher's `main`: `POLICY PROGRAM [ARGUMENT..]`, `--tied PROGRAM [ARGUMENT..]`,
-/// `--fork-server LAUNCHER POLICY PROGRAM [ARGUMENT..]`, `--self-test HIDDEN-FILE`, or `--park`.
+/// The launcher's main function: `POLICY PROGRAM [ARGUMENT..]`, `--die-with-parent PROGRAM
+/// [ARGUMENT..]`, `--fork-server LAUNCHER POLICY PROGRAM [ARGUMENT..]`, `--self-test HIDDEN-FILE`,
+/// or `--park`.
 #[must_use]
 pub fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -72,7 +73,7 @@ pub fn main() -> ExitCode {
         let Err(trouble) = launched;
         trouble
     };
-    // Where standard output is closed there is nobody to tell.
+    // If standard output is closed, there is no one to tell.
     let _ = writeln!(io::stdout(), "the program could not be confined: {trouble}");
     ExitCode::from(REFUSED)
 }
@@ -89,7 +90,8 @@ fn launch(
     let mut command = Command::new(&program);
     command.args(arguments);
     apply(&policy)?;
-    // What comes after the byte is the program's own doing, so all that can fail has to fail before.
+    // What follows the byte is the program's own output, so everything that can fail must fail
+    // before it.
     rustix::fs::access(Path::new(&program), rustix::fs::Access::EXEC_OK)
         .map_err(|error| format!("{}: {error}", program.display()))?;
     let ready = io::stdout().write_all(&[READY]).and_then(|()| io::stdout().flush());
@@ -109,7 +111,7 @@ fn launch_tied(
     Err(format!("{}: {error}", program.display()))
 }
 
-/// Stays, and starts others like itself.
+/// Serves as a fork server.
 fn serve_forks(mut arguments: impl Iterator<Item = OsString>) -> Result<(), String> {
     let launcher = PathBuf::from(arguments.next().ok_or("there is no launcher")?);
     let policy = arguments.next().ok_or("there is no policy")?;
@@ -128,11 +130,11 @@ fn apply(policy: &Policy) -> Result<(), String> {
         become_user(user).map_err(|error| format!("user {user}: {error}"))?;
     }
     if policy.counts_processes {
-        // After the change of user: what counts is the new user's number.
+        // After the change of user, because the limit counts the new user's processes.
         set(Resource::Nproc, policy.limits.processes)
             .map_err(|error| format!("the limit of processes: {error}"))?;
     }
-    // After the change of user, which forgets it.
+    // After the change of user, which resets it.
     set_parent_process_death_signal(Some(Signal::KILL))
         .map_err(|error| format!("dying with the parent: {error}"))?;
     if let Some(system_calls) = policy.system_calls {
@@ -152,7 +154,7 @@ fn limit(limits: &Limits) -> io::Result<()> {
     set(Resource::Core, 0)
 }
 
-/// Sets a limit for good.
+/// Sets a limit permanently.
 fn set(resource: Resource, most: u64) -> io::Result<()> {
     let maximum = rustix::process::getrlimit(resource).maximum;
     let most = maximum.map_or(most, |maximum| maximum.min(most));
@@ -166,8 +168,8 @@ fn become_user(user: u32) -> io::Result<()> {
     Ok(set_thread_uid(uid)?)
 }
 
-/// Denies all files but these, TCP, and signals and abstract sockets to anybody outside. What a newer
-/// kernel could deny besides is denied where it can be.
+/// Denies access to all other files, to TCP, and signals and abstract sockets to the outside. What
+/// only newer kernels can deny is denied where possible.
 fn restrict_files(files: &Files) -> Result<(), String> {
     let abi = ABI::V6;
     let read = AccessFs::from_read(abi);

@@ -1,24 +1,24 @@
-//! Runs code that nobody has read: one program at a time, confined as far as the host can.
+//! Runs untrusted code: one program at a time, confined as well as the machine allows.
 //!
 //! ```text
-//!   Sandbox::probe            what can this host do? (tried, not assumed)
+//!   Sandbox::probe            what does this machine support? (tried, not assumed)
 //!      |
 //!   Sandbox::start(&Job)      one program, what it may see, how much it may use
 //!      |
-//!   bubblewrap or unshare     its own files, processes, network      (where the host has them)
-//!      faultlab-confine       limits, Landlock, user, seccomp        (applied by a program to itself)
+//!   bubblewrap or unshare     its own files, processes, network      (where available)
+//!      faultlab-confine       limits, Landlock, user, seccomp        (a program limits itself)
 //!         the program
 //! ```
 //!
 //! [`ForkServer`] starts many processes of one program in one such sandbox.
 //!
-//! Two kinds of jobs are made ready: [`Job::nodes`] for a submission's binary, which only computes and
-//! talks on one socket, and [`Job::compiler`] for the compiler that built it. A host that lacks
-//! something gives a lower [`Tier`]; whoever needs a better one says so with [`Sandbox::require`].
+//! Two kinds of jobs are predefined: [`Job::nodes`] for a submission's binary, which only computes
+//! and talks on one socket, and [`Job::compiler`] for the compiler that built it. A machine that
+//! lacks something supports a lower [`Tier`]; [`Sandbox::require`] insists on a better one.
 //!
-//! The launcher limits itself by safe calls and then becomes the program; nothing runs between a fork
-//! and an exec. One call, which keeps descriptors from being inherited, is `unsafe`, in a file of its
-//! own.
+//! The launcher limits itself with safe calls and then becomes the program, so no code runs between
+//! a fork and an exec. One call, which keeps descriptors from being inherited, is `unsafe`; it has
+//! a file of its own.
 #![cfg(target_os = "linux")]
 
 mod descriptors;

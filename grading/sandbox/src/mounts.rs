@@ -1,5 +1,5 @@
-//! The view of the file system that bubblewrap gives a program: a few files and folders of the host,
-//! each at its own path.
+//! The view of the file system that bubblewrap gives a program: a few of the machine's files and
+//! folders, each at its own path.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -9,33 +9,34 @@ use std::path::{Component, Path, PathBuf};
 /// More links than this on the way to a file are a loop.
 const LINKS_MAX: u32 = 40;
 
-/// What is to be seen of the host's files.
+/// The visible part of the machine's files.
 #[derive(Debug, Default)]
 pub(crate) struct View {
-    /// Real paths to be seen.
+    /// Visible real paths.
     read: BTreeSet<PathBuf>,
-    /// Real paths to be written in.
+    /// Writable real paths.
     write: BTreeSet<PathBuf>,
-    /// Symbolic links on the way to them, by their real place.
+    /// Symbolic links on the way to them, by real path.
     links: BTreeMap<PathBuf, PathBuf>,
 }
 
 impl View {
-    /// Adds a file or folder to be read, with the links that lead to it. Nothing, if it is not there.
+    /// Adds a readable file or folder and the links that lead to it. Nothing happens if it does not
+    /// exist.
     pub(crate) fn read(&mut self, path: &Path) {
         if let Some(real) = self.resolve(path, LINKS_MAX) {
             self.read.insert(real);
         }
     }
 
-    /// Adds a folder to be written in.
+    /// Adds a writable folder.
     pub(crate) fn write(&mut self, path: &Path) {
         if let Some(real) = self.resolve(path, LINKS_MAX) {
             self.write.insert(real);
         }
     }
 
-    /// The real paths to be read, and those to be written in.
+    /// The readable and the writable real paths.
     pub(crate) fn real_paths(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
         (self.read.iter().cloned().collect(), self.write.iter().cloned().collect())
     }
@@ -47,11 +48,11 @@ impl View {
         let folders = places
             .filter(|place| !self.is_inside(place))
             .flat_map(|place| place.ancestors().skip(1).filter(|folder| *folder != Path::new("/")));
-        // bubblewrap would make these by itself, but closed to everybody but root.
+        // bubblewrap would create these itself, but accessible to root only.
         for folder in folders.collect::<BTreeSet<_>>() {
             arguments.extend(["--perms".into(), "0755".into(), "--dir".into(), folder.into()]);
         }
-        // Paths are in order, so a folder comes before what is inside it.
+        // Paths are sorted, so a folder comes before its contents.
         let read = self.read.iter().map(|path| (path, "--ro-bind"));
         let write = self.write.iter().map(|path| (path, "--bind"));
         for (path, bind) in read.chain(write).collect::<BTreeSet<_>>() {
@@ -65,7 +66,7 @@ impl View {
         arguments
     }
 
-    /// Whether a path is inside a folder that is seen whole.
+    /// Whether a path is inside a visible folder.
     fn is_inside(&self, place: &Path) -> bool {
         place
             .ancestors()
@@ -73,7 +74,7 @@ impl View {
             .any(|outer| self.read.contains(outer) || self.write.contains(outer))
     }
 
-    /// The real path, without links, noting the links passed.
+    /// The real path, recording the links on the way.
     fn resolve(&mut self, path: &Path, links_left: u32) -> Option<PathBuf> {
         let mut real = PathBuf::from("/");
         let mut components = path.components();
@@ -101,12 +102,13 @@ impl View {
     }
 }
 
-/// The shared libraries that this program has loaded, and the loader: what every Rust program needs.
+/// The shared libraries that this program has loaded, and the loader: every Rust program needs
+/// them.
 pub(crate) fn runtime_libraries() -> BTreeSet<PathBuf> {
     let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
     let mapped = maps.lines().filter_map(|line| line.find('/').map(|start| &line[start..]));
     let libraries = mapped.filter(|path| path.contains(".so")).map(PathBuf::from);
-    // The C library finds the others by these names, which are links on some hosts.
+    // The C library finds the others by these names, which are links on some machines.
     let folders = libraries.clone().filter_map(|path| Some(path.parent()?.to_owned()));
     let folders: BTreeSet<PathBuf> = folders.collect();
     let names = ["libc.so.6", "libm.so.6", "libgcc_s.so.1", "libpthread.so.0", "libdl.so.2"];

@@ -1,4 +1,4 @@
-//! What a confined program printed: its beginning and its end, whatever it printed between.
+//! Captures a confined program's output: its beginning and its end, however much there is.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -14,7 +14,7 @@ pub struct Printed {
     pub head: Vec<u8>,
     /// The last bytes, if there were more than fit the head.
     pub tail: Vec<u8>,
-    /// How many bytes between them were not kept.
+    /// How many bytes in between were dropped.
     pub left_out: u64,
 }
 
@@ -28,7 +28,7 @@ impl fmt::Display for Printed {
     }
 }
 
-/// Reads a stream to its end on a thread of its own and keeps a bounded part of it.
+/// Reads a stream to its end on its own thread and keeps a bounded part of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Drain {
     shared: Arc<(Mutex<Kept>, Condvar)>,
@@ -39,18 +39,18 @@ struct Kept {
     head: Vec<u8>,
     tail: VecDeque<u8>,
     left_out: u64,
-    /// How many bytes came since they were last counted anew.
+    /// How many bytes arrived since the counter was last reset.
     counted: u64,
-    /// How many bytes came in all.
+    /// How many bytes arrived in total.
     total: u64,
     ended: bool,
     flooded: bool,
 }
 
 impl Drain {
-    /// Keeps at most `bytes_max` of what `stream` brings, half from its beginning and half from its
-    /// end. It calls `flooded`, which is to end the program, after `counted_max` bytes (see [`Drain::count_anew`]) or
-    /// `total_max` in all, and keeps nothing of what still comes.
+    /// Keeps at most `bytes_max` bytes of `stream`, half from its beginning and half from its end.
+    /// After `counted_max` bytes (see [`OutputReader::reset_count`]) or `total_max` in total, it
+    /// calls `flooded`, which should end the program, and drops the rest.
     pub(crate) fn start(
         mut stream: impl Read + Send + 'static,
         bytes_max: usize,
@@ -82,7 +82,7 @@ impl Drain {
             }
             if lock().flooded {
                 flooded();
-                // A program that found its output closed would say so, if it was quicker than its end.
+                // If its output were closed, the program might report that before it is killed.
                 while stream.read(&mut buffer).is_ok_and(|length| length > 0) {}
             }
             drop(stream);
@@ -92,7 +92,7 @@ impl Drain {
         Ok(drain)
     }
 
-    /// Takes the first byte away, as soon as it is there, if it is this one. Not so at the end of the
+    /// Removes the first byte, once it has arrived, if it is this one. Fails at the end of the
     /// stream or after `limit`.
     pub(crate) fn take_first(&self, byte: u8, limit: Duration) -> bool {
         let mut kept = self.wait(limit, |kept| kept.ended || !kept.head.is_empty());
@@ -103,18 +103,18 @@ impl Drain {
         is_first
     }
 
-    /// Counts from nothing again how much comes.
+    /// Resets the byte counter.
     pub(crate) fn count_anew(&self) {
         self.shared.0.lock().unwrap_or_else(PoisonError::into_inner).counted = 0;
     }
 
-    /// Whether more came than may.
+    /// Whether too much arrived.
     pub(crate) fn is_flooded(&self) -> bool {
         self.shared.0.lock().unwrap_or_else(PoisonError::into_inner).flooded
     }
 
-    /// What was kept, once the stream has ended or after `limit`: something that outlived the program
-    /// may hold the stream open.
+    /// What was kept, once the stream has ended or after `limit`: something that outlived the
+    /// program may hold the stream open.
     pub(crate) fn finish(&self, limit: Duration) -> Printed {
         let mut kept = self.wait(limit, |kept| kept.ended);
         Printed {
@@ -124,7 +124,7 @@ impl Drain {
         }
     }
 
-    /// What was printed instead of becoming ready.
+    /// What was printed instead of the ready byte.
     pub(crate) fn trouble(&self) -> String {
         self.finish(Duration::from_secs(1)).to_string().trim().to_owned()
     }

@@ -1,10 +1,10 @@
-//! What the launcher applies to itself before it becomes the confined program.
+//! Policies: what the launcher applies to itself before it becomes the confined program.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// What a confined program may use.
+/// Resource limits of a confined program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Address space of each process, in bytes.
@@ -17,22 +17,22 @@ pub struct Limits {
     pub file_bytes: u64,
     /// Open files of each process.
     pub open_files: u64,
-    /// Processes and threads at a time, where that can be counted for the program alone.
+    /// Processes and threads at a time, if they can be counted for this program alone.
     pub processes: u64,
 }
 
-/// Which system calls a confined program needs.
+/// The system calls that a confined program needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SystemCalls {
-    /// Computing and talking on descriptors that are open already; reading the files it was given. No
-    /// threads, no processes, no sockets, no writing of files.
+    /// Computing, talking on open descriptors, and reading the files it was given. No threads,
+    /// processes, sockets or file writes.
     Nodes,
-    /// Whatever a compiler and a linker need: everything but sockets and what changes the system.
+    /// What a compiler and a linker need: everything but sockets and changes to the system.
     Compiler,
 }
 
-/// Files that a program may use; everything else is denied by Landlock.
+/// The files that a program may use; Landlock denies everything else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Files {
     /// Files and folders to read and execute.
@@ -46,13 +46,13 @@ pub struct Files {
 pub struct Policy {
     /// Limits of resources.
     pub limits: Limits,
-    /// Whether the number of processes can be counted for the program alone: it has a user id or a user
-    /// namespace of its own.
+    /// Whether processes can be counted for this program alone, because it has its own user id or
+    /// user namespace.
     pub counts_processes: bool,
-    /// Landlock, where the host has it.
+    /// Landlock rules, if available.
     pub files: Option<Files>,
     /// The user and group id to change to.
     pub user: Option<u32>,
-    /// seccomp, where the host has it.
+    /// The seccomp filter, if available.
     pub system_calls: Option<SystemCalls>,
 }

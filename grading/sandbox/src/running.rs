@@ -1,4 +1,4 @@
-//! A confined program that is running, and what became of it.
+//! A running confined program, and how it ended.
 
 use std::fmt;
 use std::process::{Child, ExitStatus};
@@ -16,13 +16,13 @@ pub enum Ended {
     Exited(i32),
     /// By this signal.
     Signalled(i32),
-    /// It took longer than it may, and was killed.
+    /// It exceeded its time limit and was killed.
     TookTooLong,
 }
 
 impl Ended {
-    /// How the process ended that has this status. One that `is_tree` stands for a whole process tree, and
-    /// tells of a signal by the code 128 + its number.
+    /// How a process with this status ended. If `is_tree`, the process stands for a whole process
+    /// tree and reports a signal as the code 128 + its number.
     pub(crate) fn of(status: ExitStatus, is_tree: bool) -> Self {
         use std::os::unix::process::ExitStatusExt;
 
@@ -35,7 +35,7 @@ impl Ended {
         }
     }
 
-    /// The same for whoever asked something of the process.
+    /// The same as a [`ProcessExit`].
     pub(crate) fn death(self) -> Death {
         match self {
             Self::Exited(code) => Death::Exited(code),
@@ -55,18 +55,18 @@ impl fmt::Display for Ended {
     }
 }
 
-/// What became of a program.
+/// The result of running a program.
 #[derive(Clone, Debug)]
 pub struct Finished {
     /// How it ended.
     pub ended: Ended,
     /// What it printed, standard output and standard error together.
     pub printed: Printed,
-    /// How long it ran. Takes no part in any grade.
+    /// How long it ran. Does not affect any grade.
     pub wall: Duration,
 }
 
-/// A confined program that is running. Killed, with all that it started, when this is dropped.
+/// A running confined program. Killed, with everything it started, when dropped.
 ///
 /// It is also killed when the *thread* that started it ends.
 #[derive(Debug)]
@@ -75,19 +75,19 @@ pub struct Confined {
     pub(crate) output: Drain,
     pub(crate) started: Instant,
     pub(crate) wall_max: Duration,
-    /// Whether the child stands for a whole process tree, and reports a signal as 128 + its number.
+    /// Whether the child stands for a whole process tree and reports a signal as 128 + its number.
     pub(crate) is_tree: bool,
 }
 
-/// How far apart a program is asked whether it has ended.
+/// The intervals for checking whether a program has ended.
 const POLL_MIN: Duration = Duration::from_micros(200);
 const POLL_MAX: Duration = Duration::from_millis(5);
 
-/// How long what was printed may take to arrive after the end.
+/// How long output may take to arrive after the end.
 pub(crate) const OUTPUT_MAX: Duration = Duration::from_secs(2);
 
 impl Confined {
-    /// Waits for the end, at most for as long as the job says, and then kills what is left.
+    /// Waits for the end, at most as long as the job allows, and then kills what is left.
     #[must_use]
     pub fn wait(mut self) -> Finished {
         let ended = match self.wait_for(self.wall_max) {
@@ -103,7 +103,7 @@ impl Confined {
     fn wait_for(&mut self, limit: Duration) -> Option<ExitStatus> {
         let mut poll = POLL_MIN;
         loop {
-            // An error means that there is no such child any more, which cannot be.
+            // An error would mean that there is no such child, which is impossible.
             if let Ok(Some(status)) = self.child.try_wait() {
                 return Some(status);
             }
@@ -115,9 +115,9 @@ impl Confined {
         }
     }
 
-    /// Kills the program and all that it started. Waits for it, so that nothing is left behind.
+    /// Kills the program and everything it started, and waits, so that nothing is left behind.
     pub fn kill(&mut self) {
-        // The group is empty when all have ended; the child itself stays known until it was waited for.
+        // The group is empty once all have exited; the child itself exists until it was waited for.
         if !self.is_tree
             && let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
         {

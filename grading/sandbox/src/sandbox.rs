@@ -1,4 +1,4 @@
-//! The sandbox of this host: which means it has, tried out, and how a job is started with them.
+//! The sandbox: which mechanisms this machine supports, and how a job is started with them.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -22,8 +22,8 @@ use crate::running::{Confined, Ended, Finished};
 use crate::self_test::Freedom;
 use crate::tier::Tier;
 
-/// How a host confines programs. What one process has found out can be handed to another on the same
-/// host, serialised.
+/// How this machine confines programs. It can be serialised and handed to another process on the
+/// same machine.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sandbox {
     launcher: PathBuf,
@@ -35,7 +35,7 @@ pub struct Sandbox {
     findings: Vec<String>,
 }
 
-/// What is used to confine a program.
+/// The mechanisms that confine a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Means {
     namespaces: Namespaces,
@@ -69,11 +69,11 @@ impl Namespaces {
 enum Role {
     /// The job's program.
     Program,
-    /// What starts the job's program when it is told to.
+    /// A fork server for the job's program.
     ForkServer,
 }
 
-/// Everything that is tried, the best first.
+/// All combinations to try, best first.
 const CANDIDATES: [(Tier, Means); 8] = [
     (Tier::Bubblewrap, all_with(Namespaces::BubblewrapAsRoot)),
     (Tier::Bubblewrap, all_with(Namespaces::Bubblewrap)),
@@ -130,61 +130,62 @@ impl Tier {
     }
 }
 
-/// Why a job did not start. Never the fault of the program in it.
+/// Why a job did not start; never the fault of its program.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     /// The operating system refused something.
-    #[error("the sandbox cannot be set up: {0}")]
+    #[error("cannot set up the sandbox: {0}")]
     Io(#[from] io::Error),
     /// The sandbox did not start the program.
     #[error("the sandbox did not start the program: {0}")]
     NotStarted(String),
-    /// The sandbox ended before the program in it, and nobody knows how that did.
-    #[error("the sandbox has ended, and everything in it")]
+    /// The sandbox exited before the program in it, whose exit is unknown.
+    #[error("the sandbox exited with everything in it")]
     Ended,
-    /// This host confines nothing at all.
-    #[error("this host cannot even limit memory: {0}")]
+    /// This machine confines nothing at all.
+    #[error("this machine cannot even limit memory: {0}")]
     NoTier(String),
 }
 
-/// The host's tier is below what was asked for.
+/// The machine's tier is lower than required.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this host reaches the sandbox tier `{reached}`, and `{required}` is required{findings}")]
+#[error("this machine only supports the sandbox tier `{reached}`, but `{required}` is required{findings}")]
 pub struct TierTooLow {
-    /// The tier that was asked for.
+    /// The required tier.
     pub required: Tier,
-    /// The host's tier.
+    /// The machine's tier.
     pub reached: Tier,
     findings: String,
 }
 
-/// Where the grader finds its own programs.
+/// The search path for the grader's own programs.
 fn path() -> OsString {
     std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into())
 }
 
-/// Where a program of the system is. A program with a path is started without copying this process first,
-/// which costs more than the start itself where the process is large.
+/// The path of a system program. A program given by path is started without copying this process
+/// first, which would cost more than the start itself if the process is large.
 fn found_in_path(program: &str) -> PathBuf {
     let path = path();
     let mut candidates = std::env::split_paths(&path).map(|folder| folder.join(program));
     candidates.find(|candidate| candidate.is_file()).unwrap_or_else(|| program.into())
 }
 
-/// User ids that programs get when the grader is root: out of the ranges for people and services.
+/// User ids for confined programs when the grader is root, outside the ranges for people and
+/// services.
 const USERS: std::ops::Range<u32> = 61_184..65_520;
 
 impl Sandbox {
-    /// Finds out how well this host can confine a program, by running one that tries everything.
+    /// Finds out how well this machine can confine a program, by running one that tries everything.
     /// `launcher` is the program `faultlab-confine`.
     ///
     /// # Errors
-    /// When not even limits work: the launcher is missing, for one.
+    /// If not even limits work, for example because the launcher is missing.
     pub fn probe(launcher: &Path) -> Result<Self, SandboxError> {
         Self::probe_below(launcher, Tier::Bubblewrap)
     }
 
-    /// As [`Sandbox::probe`], but not better than `best`: to see how a poorer host would do.
+    /// Like [`Sandbox::probe`], but no better than `best`: to emulate a weaker machine.
     ///
     /// # Errors
     /// As [`Sandbox::probe`].
@@ -219,17 +220,17 @@ impl Sandbox {
         self.tier
     }
 
-    /// Why no better tier was reached: a line for each means that was tried and did not do. And why processes
-    /// do not share a sandbox, if they could not.
+    /// Why no better tier was reached: one line per mechanism that failed, and why processes cannot
+    /// share a sandbox, if they cannot.
     #[must_use]
     pub fn findings(&self) -> &[String] {
         &self.findings
     }
 
-    /// Insists on a tier.
+    /// Requires a tier.
     ///
     /// # Errors
-    /// When the host's is lower; the error says why.
+    /// If the machine's tier is lower; the error says why.
     pub fn require(&self, required: Tier) -> Result<(), TierTooLow> {
         if self.tier >= required {
             return Ok(());
@@ -258,7 +259,7 @@ impl Sandbox {
         self.start_as(Role::Program, job, stdin)
     }
 
-    /// Starts what starts processes of this job in their sandbox. It takes its orders from its standard input.
+    /// Starts a fork server for this job. It takes its requests from its standard input.
     pub(crate) fn start_fork_server(
         &self,
         job: &Job,
@@ -267,9 +268,9 @@ impl Sandbox {
         self.start_as(Role::ForkServer, job, stdin)
     }
 
-    /// Whether several processes of this job in one sandbox can do no more to each other than each in one of
-    /// its own: they see no other processes, are not let signal or trace one, and can write nothing. And
-    /// whether that works here.
+    /// Whether processes of this job in one sandbox can do no more to each other than in separate
+    /// ones: they see no other processes, cannot signal or trace any, and can write nothing. And
+    /// whether that works on this machine.
     pub(crate) fn is_shared_by(&self, job: &Job) -> bool {
         self.shares
             && job.system_calls == SystemCalls::Nodes
@@ -314,13 +315,13 @@ impl Sandbox {
         command.stdin(stdin).stdout(writer.try_clone()?).stderr(writer);
         let started = Instant::now();
         let child = command.spawn()?;
-        // It holds our copies of the pipe's end.
+        // The command holds copies of the pipe's end.
         drop(command);
-        // By a descriptor, since the number may be another program's by then.
+        // By descriptor, since the process id may belong to another program by then.
         let descriptor = Pid::from_child(&child);
         let descriptor = pidfd_open(descriptor, PidfdFlags::empty()).ok();
         let end = move || {
-            // Where the system has no such descriptors, the program finds its output closed.
+            // Without such descriptors, the program finds its output closed.
             let _ = descriptor.map(|program| pidfd_send_signal(program, Signal::KILL));
         };
         let output = Drain::start(reader, job.output_bytes_max, job.printed_max, end)?;
@@ -332,7 +333,7 @@ impl Sandbox {
         }
     }
 
-    /// A user id for the next program, where it can have one of its own.
+    /// A user id for the next program, if it can have its own.
     pub(crate) fn user(&self) -> Option<u32> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         (self.means.namespaces == Namespaces::BubblewrapAsRoot).then(|| {
@@ -356,7 +357,7 @@ impl Sandbox {
         let mut environment = job.environment.clone();
         let is_bubblewrap = self.means.namespaces.is_bubblewrap();
         if job.scratch_bytes.is_some() {
-            // Without a file system of its own, the scratch folder is one of those it may write in.
+            // Without a file system of its own, the scratch folder is one of the writable ones.
             let scratch = if is_bubblewrap { Some(Path::new("/tmp")) } else { None };
             let scratch = scratch.or(job.write.first().map(PathBuf::as_path));
             if let Some(scratch) = scratch {
@@ -426,7 +427,7 @@ impl Sandbox {
         if !is_bubblewrap {
             command.envs(&environment).current_dir(folder);
         }
-        // What starts the sandbox is found as the grader finds its own programs; the confined program
+        // The sandbox program is found as the grader finds its own programs; the confined program
         // gets another environment.
         if is_bubblewrap || self.means.namespaces != Namespaces::None {
             command.env("PATH", path());
@@ -434,7 +435,7 @@ impl Sandbox {
         Ok(command)
     }
 
-    /// Runs a program that tries out what it can do. An error says what should not have worked.
+    /// Runs a program that tries what it can do. An error says what should not have worked.
     fn self_test(&self) -> Result<(), String> {
         let hidden = Hidden::new().map_err(|error| error.to_string())?;
         let job = Job::computing(&self.launcher).argument(SELF_TEST).argument(&hidden.0);
@@ -464,7 +465,7 @@ impl Means {
     }
 }
 
-/// Namespaces of its own, no environment, no terminal, and the end with the grader.
+/// Its own namespaces, no environment, no terminal, and it ends with the grader.
 const BUBBLEWRAP: [&str; 10] = [
     "--unshare-ipc",
     "--unshare-pid",
@@ -482,21 +483,21 @@ const BUBBLEWRAP: [&str; 10] = [
 const BUBBLEWRAP_AS_ROOT: [&str; 6] =
     ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"];
 
-/// What a fork server needs besides, whose processes are other users'.
+/// What a fork server also needs, because its processes have other users.
 const BUBBLEWRAP_KILLING: [&str; 2] = ["--cap-add", "CAP_KILL"];
 
 const BUBBLEWRAP_AS_USER: [&str; 5] = ["--unshare-user", "--uid", "65534", "--gid", "65534"];
 
-/// Compilers write to `/dev/null`, and linkers find their own place by a link in `/proc`: one that has
-/// only the processes of this sandbox, and that Landlock lets nobody read.
+/// Compilers write to `/dev/null`, and linkers find themselves through a link in `/proc`: one with
+/// only the processes of this sandbox, which Landlock does not let them read.
 const BUBBLEWRAP_COMPILER: [&str; 9] =
     ["--perms", "0755", "--dir", "/dev", "--dev-bind", "/dev/null", "/dev/null", "--proc", "/proc"];
 
-/// The same for `unshare`. The whole process tree ends with it.
+/// The same for `unshare`; the whole process tree ends with it.
 const UNSHARE: [&str; 7] =
     ["--mount", "--ipc", "--net", "--uts", "--pid", "--fork", "--kill-child=SIGKILL"];
 
-/// A file that a confined program must not be able to read, although its mode would let it.
+/// A file that a confined program must not be able to read although its mode permits it.
 struct Hidden(PathBuf);
 
 impl Hidden {
@@ -512,7 +513,7 @@ impl Hidden {
 
 impl Drop for Hidden {
     fn drop(&mut self) {
-        // Where the sandbox let it be written, there is a second file.
+        // If the sandbox allowed writing, there is a second file.
         for path in [self.0.clone(), self.0.with_extension("written")] {
             let _ = std::fs::remove_file(path);
         }

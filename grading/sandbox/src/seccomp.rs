@@ -10,8 +10,8 @@ use seccompiler::{
 
 use crate::policy::SystemCalls;
 
-/// Installs the filter for this process and all that it becomes. `pid` is this process's own number,
-/// the only one that it may signal in nodes mode.
+/// Installs the filter for this process and everything it becomes. `pid` is this process's own id,
+/// the only one that a node process may signal.
 pub(crate) fn apply(system_calls: SystemCalls, pid: u32) -> Result<(), Error> {
     let program = match system_calls {
         SystemCalls::Nodes => nodes(pid)?,
@@ -29,7 +29,7 @@ pub(crate) enum Error {
     /// The kernel refuses the filter, or has none.
     #[error("no seccomp: {0}")]
     Refused(#[from] seccompiler::Error),
-    /// Nobody has written down the system calls of this machine.
+    /// The system calls of this processor are not listed here.
     #[error("no seccomp filter is known for this processor")]
     NoSuchProcessor,
 }
@@ -38,15 +38,15 @@ fn processor() -> Result<TargetArch, Error> {
     std::env::consts::ARCH.try_into().map_err(|_| Error::NoSuchProcessor)
 }
 
-/// Denied calls fail with this error: a program sees an error, not a signal, and can say what it
-/// wanted.
+/// Denied calls fail with this error: the program sees an error instead of a signal and can report
+/// it.
 const DENIED: SeccompAction = SeccompAction::Errno(libc::EPERM as u32);
 
-/// An allow-list for a program that computes, and talks on descriptors that are open already.
+/// The allow-list for a program that computes and talks on open descriptors.
 fn nodes(pid: u32) -> Result<BpfProgram, Error> {
     let mut rules: BTreeMap<c_long, Vec<SeccompRule>> =
         NODES.iter().map(|&call| (call, Vec::new())).collect();
-    // Opening for reading only: which files there are is the business of mounts and Landlock.
+    // Opening for reading only; which files exist is up to mounts and Landlock.
     let writing = u64::from(
         (libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC | libc::O_APPEND | libc::O_TMPFILE)
             .unsigned_abs()
@@ -58,7 +58,7 @@ fn nodes(pid: u32) -> Result<BpfProgram, Error> {
     rules.insert(libc::SYS_open, vec![read_only(1)?]);
     // `abort` signals its own process.
     rules.insert(libc::SYS_tgkill, vec![when(0, SeccompCmpOp::Eq, pid.into())?]);
-    // Limits are looked at, not changed.
+    // Limits may be read, not changed.
     rules.insert(libc::SYS_prlimit64, vec![when(2, SeccompCmpOp::Eq, 0)?]);
     let commands = [libc::F_DUPFD_CLOEXEC, libc::F_GETFD, libc::F_SETFD, libc::F_GETFL];
     let commands = commands.map(|command| when(1, SeccompCmpOp::Eq, command.unsigned_abs().into()));
@@ -67,7 +67,7 @@ fn nodes(pid: u32) -> Result<BpfProgram, Error> {
     Ok(filter.try_into()?)
 }
 
-/// A deny-list for a compiler and its linker: they run no code of the submission's.
+/// The deny-list for a compiler and its linker, which run no code of the submission.
 fn compiler() -> Result<BpfProgram, Error> {
     let rules = COMPILER_DENIED.iter().map(|&call| (call, Vec::new())).collect();
     Ok(SeccompFilter::new(rules, SeccompAction::Allow, DENIED, processor()?)?.try_into()?)
@@ -84,7 +84,7 @@ fn when(argument: u8, is: SeccompCmpOp, value: u64) -> Result<SeccompRule, Error
     Ok(SeccompRule::new(vec![SeccompCondition::new(argument, width, is, value)?])?)
 }
 
-/// What starting a program, computing, printing and talking takes.
+/// The calls for starting a program, computing, printing and talking.
 const NODES: &[c_long] = &[
     libc::SYS_brk,
     libc::SYS_clock_getres,
@@ -148,7 +148,7 @@ const NODES: &[c_long] = &[
     libc::SYS_time,
 ];
 
-/// What no compiler needs: the network, other processes' memory, and the system's own settings.
+/// What no compiler needs: the network, other processes' memory, and system settings.
 const COMPILER_DENIED: &[c_long] = &[
     libc::SYS_accept,
     libc::SYS_accept4,

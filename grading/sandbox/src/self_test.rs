@@ -1,4 +1,4 @@
-//! What a confined program can still do, tried out from inside.
+//! Tries from inside what a confined program can still do.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
-/// Something that a confined program may be able to do.
+/// Something a confined program may be able to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Freedom {
     ReadsFiles,
@@ -23,7 +23,7 @@ pub(crate) enum Freedom {
 }
 
 impl Freedom {
-    /// In words, after "a submission".
+    /// Completes the sentence "a submission ...".
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::ReadsFiles => "can read files that were not given to it",
@@ -34,18 +34,18 @@ impl Freedom {
             Self::StartsProcesses => "can start processes",
             Self::TakesMemory => "can take more memory than the limit",
             Self::IsRoot => "runs as root",
-            Self::SharesProcessNumbers => "shares a process tree with others",
+            Self::SharesProcessNumbers => "shares a process tree with other programs",
         }
     }
 }
 
-/// The memory that the self-test must not get.
+/// Memory that the self-test must not get.
 pub(crate) const TOO_MUCH_MEMORY: u64 = 64 << 30;
 
-/// A process number above this one is not from a fresh process tree.
+/// A process id above this is not from a fresh process tree.
 const LOW_PROCESS_NUMBER: u32 = 16;
 
-/// Tries everything, and prints what succeeded, a line each.
+/// Tries everything and prints what succeeded, one per line.
 pub(crate) fn run(hidden: &Path) {
     let mut free = BTreeSet::new();
     let mut note = |freedom, succeeded: bool| {
@@ -63,7 +63,7 @@ pub(crate) fn run(hidden: &Path) {
     note(Freedom::OpensSockets, TcpListener::bind("127.0.0.1:0").is_ok());
     note(Freedom::StartsThreads, thread::Builder::new().spawn(|| {}).is_ok());
     let program = std::env::args_os().next().unwrap_or_default();
-    // A policy that does not read ends the launcher at once.
+    // A policy that does not parse ends the launcher at once.
     let child = Command::new(program).arg("no policy").stdout(Stdio::null()).spawn();
     note(Freedom::StartsProcesses, child.and_then(|mut child| child.wait()).is_ok());
     let much = usize::try_from(TOO_MUCH_MEMORY).unwrap_or(usize::MAX);
@@ -74,7 +74,7 @@ pub(crate) fn run(hidden: &Path) {
     for freedom in free {
         text += &format!("{freedom:?}\n");
     }
-    // Whoever reads this counts on the last line to know that it is complete.
+    // The last line tells the reader that the output is complete.
     text += "done\n";
     let _ = std::io::stdout().write_all(text.as_bytes());
 }

@@ -1,11 +1,11 @@
-//! How far a host can confine a program: named tiers, the best one last.
+//! Tiers: how well a machine can confine a program, the best one last.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// How far a program is confined. A higher tier holds everything that a lower one does.
+/// How well a program is confined. A higher tier includes everything of a lower one.
 ///
 /// | tier | files | network | processes | memory, time, file sizes |
 /// |---|---|---|---|---|
@@ -44,25 +44,25 @@ impl Tier {
         }
     }
 
-    /// What the tier means, in a sentence.
+    /// Describes the tier in a sentence.
     #[must_use]
     pub fn description(self) -> &'static str {
         match self {
             Self::Rlimits => {
-                "memory, time and file sizes are limited, and nothing else: a submission can read what \
-                 the grader can read, use the network, and leave processes behind"
+                "only memory, time and file sizes are limited: a submission can read what the grader can read, \
+                 use the network, and leave processes behind"
             }
             Self::Landlock => {
-                "submissions see only the files named to them, have no network, and cannot start \
+                "submissions see only the files they are given, have no network, and cannot start \
                  processes or threads; memory, time and file sizes are limited"
             }
             Self::Namespaces => {
-                "submissions have a process tree and a network of their own, see only the files named \
-                 to them, and make few system calls; memory, time and file sizes are limited"
+                "submissions have their own process tree and network, see only the files they are given, and can \
+                 make few system calls; memory, time and file sizes are limited"
             }
             Self::Bubblewrap => {
-                "submissions have a file system, a process tree and a network of their own, Landlock \
-                 over the files, and few system calls; memory, time and file sizes are limited"
+                "submissions have their own file system, process tree and network, Landlock on top, and few \
+                 system calls; memory, time and file sizes are limited"
             }
         }
     }
@@ -74,9 +74,9 @@ impl fmt::Display for Tier {
     }
 }
 
-/// There is no tier of this name.
+/// No tier has this name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no sandbox tier `{0}`; there are, best first: {all}", all = names())]
+#[error("no sandbox tier `{0}`; tiers, strongest first: {all}", all = names())]
 pub struct NoSuchTier(String);
 
 fn names() -> String {

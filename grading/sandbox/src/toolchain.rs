@@ -1,4 +1,4 @@
-//! The compiler of this host: where it is, and what it needs to see.
+//! This machine's compiler: where it is, and what it needs to see.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::Job;
 
-/// Folders and programs of a linker and a C library, where a host has them.
+/// Folders and programs of a linker and a C library, where present.
 const LINKER: [&str; 9] = [
     "/lib",
     "/lib64",
@@ -21,12 +21,12 @@ const LINKER: [&str; 9] = [
     "/usr/bin/ar",
 ];
 
-/// How the compiler's allocator, jemalloc, takes memory where it is told by this variable: in large pages. It lives
-/// for a quarter of a second, a tenth of which it would spend taking small ones.
+/// Makes the compiler's allocator, jemalloc, take memory in large pages. The compiler lives for a
+/// quarter of a second, and would spend a tenth of it taking small ones.
 const ALLOCATOR: &str = "thp:always,metadata_thp:always";
 
-/// An installed Rust compiler with the system's linker. What one process has found out can be handed to another
-/// on the same host, serialised.
+/// An installed Rust compiler with the system's linker. It can be serialised and handed to another
+/// process on the same machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Toolchain {
     sysroot: PathBuf,
@@ -37,7 +37,7 @@ impl Toolchain {
     /// The toolchain behind a `rustc` command, which may be rustup's proxy.
     ///
     /// # Errors
-    /// When it cannot be run, or says nothing useful.
+    /// If it cannot be run, or its output is not understood.
     pub fn of(rustc: &Path) -> io::Result<Self> {
         let ask = |arguments: &[&str]| -> io::Result<String> {
             let output = Command::new(rustc).args(arguments).output()?;
@@ -51,14 +51,14 @@ impl Toolchain {
         Ok(Self { sysroot, version: ask(&["--version", "--verbose"])? })
     }
 
-    /// What the compiler says about its version: part of what a build depends on.
+    /// The compiler's version, which is part of a build's inputs.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// A job that runs the compiler. It sees the toolchain and the system's linker, and no environment
-    /// but a `PATH`; the libraries, the sources and the folder for the output are still to be added.
+    /// A job that runs the compiler. It sees the toolchain, the system's linker, and a `PATH`;
+    /// libraries, sources and the output folder must be added.
     #[must_use]
     pub fn job(&self) -> Job {
         let job = Job::compiler(self.sysroot.join("bin/rustc"));

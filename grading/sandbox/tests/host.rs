@@ -1,5 +1,5 @@
-//! What each tier of this host stops, tried by a program that wants to get out: this one, started
-//! again with the name of an attack.
+//! What each tier of this machine stops. The attacker is this program, started again with the name
+//! of an attack.
 
 #[path = "host/attacks.rs"]
 mod attacks;

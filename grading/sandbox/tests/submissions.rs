@@ -1,8 +1,8 @@
-//! The hostile submissions of `grading/staff/hostile`, each compiled and run in this host's sandbox: what
-//! its row says of its grade, and that nothing is left behind.
+//! The hostile submissions of `grading/staff/hostile`, each compiled and run in this machine's
+//! sandbox: it gets the grade in its row, and nothing is left behind.
 //!
-//! What a whole grading makes of them is the batch grader's test; here each meets the sandbox and the
-//! remote nodes alone.
+//! The batch grader's test grades them as a whole; here, each meets the sandbox and the remote
+//! nodes alone.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! The bench: a lab's suite, and the submissions of known worth that it is tried on.
+//! The bench: a lab's suite, and submissions of known quality to try it on.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds};
 use faultlab_harness::supervisor::WorkerCommand;
 use faultlab_suites::{SEED, SEEDS, Suite, Test, TestNumber};
 
-/// A lab's suite, ready to be run on submissions.
+/// A lab's suite, ready to run on submissions.
 #[derive(Debug)]
 pub struct Bench {
     workspace: Workspace,
@@ -20,7 +20,7 @@ pub struct Bench {
     suite: Suite,
 }
 
-/// A submission of known worth.
+/// A submission of known quality.
 #[derive(Clone, Debug)]
 pub struct Subject {
     /// Its name: that of its folder or patch.
@@ -51,7 +51,7 @@ impl Bench {
         self.staff().join("mutants").join(&self.lab.name)
     }
 
-    /// The right solutions: the reference, and those that are built differently.
+    /// The correct solutions: the reference, and those with other designs.
     ///
     /// # Errors
     /// When the folders cannot be read.
@@ -76,7 +76,7 @@ impl Bench {
         self.workspace.root.join("grading").join("staff")
     }
 
-    /// The tests that submissions are tried on: all.
+    /// The tests that submissions are tried on: all of them.
     pub fn tests(&self) -> impl Iterator<Item = &Test> {
         self.suite.tests()
     }
@@ -116,7 +116,7 @@ impl Subject {
     }
 }
 
-/// The tests that cost points.
+/// The tests that lost points.
 #[must_use]
 pub fn lost(reports: &[TestReport]) -> Vec<TestNumber> {
     let lost = reports.iter().filter(|report| report.status != Status::Passed);
@@ -132,7 +132,7 @@ fn sorted(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Nobody watches.
+/// An observer that ignores everything.
 struct Silence;
 
 impl Observer for Silence {

@@ -1,5 +1,5 @@
-//! Tests the suites themselves: solutions that are right lose nothing, however they are built, and
-//! mutants, which are wrong in one named way, lose the tests that they should and no others.
+//! Tests the suites: correct solutions lose nothing, however they are built, and mutants, each with
+//! one named bug, lose exactly the expected tests.
 //!
 //! Never handed out. Run it optimised, as students run the suites:
 //!

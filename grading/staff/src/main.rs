@@ -1,4 +1,4 @@
-//! `losses`: prints the tests that each mutant of a lab loses, as `table.tsv` has them.
+//! `losses`: prints the tests that each mutant of a lab fails, in the format of `table.tsv`.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use clap::Parser;
 use faultlab_staff::{Bench, Subject, lost};
 
-/// Prints the tests that each mutant of a lab loses.
+/// Prints the tests that each mutant of a lab fails.
 #[derive(Debug, Parser)]
 struct Args {
     /// The lab: `lab1`.
@@ -33,7 +33,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Runs the suite on each mutant, on all processors; by name.
+/// Runs the suite on each mutant, on all processors; returns the results by name.
 fn run_all(bench: &Bench, mutants: Vec<Subject>) -> BTreeMap<String, Result<String>> {
     let todo = Mutex::new(mutants);
     let done = Mutex::new(BTreeMap::new());

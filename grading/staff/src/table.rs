@@ -1,5 +1,5 @@
-//! What is known about a lab's mutants: the tests that each must lose, and why a test stays that is
-//! never the only one to catch something.
+//! The tables about a lab's mutants: the tests that each must lose, and why a test that never
+//! catches anything alone is kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,14 +10,14 @@ use faultlab_suites::TestNumber;
 
 /// The two tables of a lab's mutants.
 ///
-/// `table.tsv` has a line for each mutant: its name, a tab, and the numbers of the tests that it loses,
-/// with spaces between. `stays.tsv` has a line for each test that is never the only one to lose: its
-/// number, a tab, and why it stays. Lines that begin with `#` are comments.
+/// `table.tsv` has a line per mutant: its name, a tab, and the tests that it loses, separated by
+/// spaces. `stays.tsv` has a line per test that is never the only one to catch a mutant: its
+/// number, a tab, and why it is kept. Lines that start with `#` are comments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     /// The tests that each mutant must lose.
     pub losses: BTreeMap<String, BTreeSet<TestNumber>>,
-    /// Why a test stays although others catch all that it catches.
+    /// Why a test is kept although others catch everything it catches.
     pub stays: BTreeMap<TestNumber, String>,
 }
 
@@ -43,7 +43,7 @@ impl Table {
         Ok(table)
     }
 
-    /// The mutants that lose this test and no other.
+    /// The mutants that lose this test only.
     pub fn caught_only_by(&self, number: TestNumber) -> impl Iterator<Item = &str> {
         self.losses
             .iter()

@@ -1,5 +1,5 @@
-//! The suites, tried on solutions that are right and on mutants: one trial for each, and one for what
-//! the tables say.
+//! Runs the suites on correct solutions and mutants: one trial per submission, and one for the
+//! tables.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -47,8 +47,8 @@ fn trials_of(lab: &str) -> Result<Vec<Trial>> {
     Ok(trials)
 }
 
-/// The tables speak of the mutants and tests that there are; every mutant is caught, and every test is
-/// the only one to catch some mutant, or says why it stays.
+/// The tables match the existing mutants and tests; every mutant is caught; and every test is the
+/// only one to catch some mutant, or has a reason to be kept.
 fn table_is_whole(bench: &Bench, table: &Table) -> Result<(), Failed> {
     let mutants: BTreeSet<String> =
         bench.mutants()?.into_iter().map(|mutant| mutant.name).collect();

@@ -1,17 +1,17 @@
-//! Credit: how the seeds that a submission passed become points.
+//! Credit: how passed seeds become points.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Points;
 
-/// How a test gives its points.
+/// How a test awards its points.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Credit {
     /// All points when every seed passes, none otherwise.
     #[default]
     AllOrNothing,
-    /// The share of the points that is the share of the seeds that pass.
+    /// The share of seeds that pass, as a share of the points.
     ShareOfSeeds,
 }
 

@@ -1,4 +1,4 @@
-//! The suite of lab 0: it shows what a suite looks like, and that the worked example works.
+//! Lab 0's suite: an example of a suite, which also checks the worked example.
 
 use std::time::Duration;
 

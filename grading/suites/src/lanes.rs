@@ -1,24 +1,25 @@
-//! Lanes: why the results of a run's clients cannot be, one lane a client, beside the excerpt of the run.
+//! Draws why the results of a run's clients are inconsistent, one lane per client, beside the run's
+//! excerpt.
 
 use faultlab::linearizability::{Checker, Model, Verdict, explain, history_of};
 use faultlab::trace::{Ending, Engine, Trace};
 
 use crate::lab1;
 
-/// Decided by counting, not by the clock, as in the property itself.
+/// Limited by counting, not by the clock, like the property itself.
 const CONFIGURATIONS_MAX: u64 = 200_000;
 
-/// More operations than this take too long to reduce while somebody waits.
+/// More operations than this take too long to reduce interactively.
 const OPERATIONS_MAX: usize = 400;
 
-/// More lines than this explain nothing at a glance.
+/// More lines than this are no help at a glance.
 const LINES_MAX: usize = 30;
 
-/// The few operations of a simulated run that no order explains, as lanes at most `width` columns wide, in
-/// plain text. `None` when the run broke in another way, or when it takes too much to say: the whole history
-/// is then for `check-history.sh`.
+/// The few operations of a simulated run that no order explains, as lanes at most `width` columns
+/// wide, in plain text. `None` if the run broke in another way, or if this takes too long; use
+/// `check-history.sh` on the whole history then.
 ///
-/// The runs of a search are as short as can be already, and have none.
+/// Runs of a search are already as short as possible and have none.
 #[must_use]
 pub fn lanes(trace: &Trace, width: usize) -> Option<String> {
     let Some(Ending::Violated(violation)) = &trace.ending else { return None };

@@ -1,7 +1,7 @@
-//! The test suites of the labs, and the model that they are written in.
+//! The test suites of the labs, and the types they are written with.
 //!
-//! A [`Suite`] is parts with tests. A [`Test`] says what it asserts, what it is worth, and how one seed
-//! becomes a run:
+//! A [`Suite`] consists of parts with tests. A [`Test`] says what it asserts, what it is worth, and
+//! how a seed becomes a run:
 //!
 //! ```
 //! use std::time::Duration;
@@ -32,8 +32,8 @@
 //! assert_eq!(suite.tests().count(), 1);
 //! ```
 //!
-//! A suite knows a lab only through the lab's vocabulary crate. Nothing here knows about processes,
-//! terminals or files; that is the harness.
+//! A suite knows a lab only through the lab's API crate. Processes, terminals and files are the
+//! harness's business.
 
 mod credit;
 pub mod lab0;

@@ -1,22 +1,22 @@
-//! Where the nodes of a test are: beside the engine, or in another process.
+//! Where a test's nodes run: in process or out of process.
 
 use faultlab::worker::pure::{LocalSteps, Member, PureSteps};
 use faultlab::worker::remote::SharedFleet;
 use faultlab::worker::{Host, LocalHost, NodeFailure, Submission};
 
-/// Gives engines the nodes of a submission: living ones for a run, steps of them for a search.
+/// Provides a submission's nodes to engines: live nodes for a run, and steps of them for a search.
 pub trait Nodes {
-    /// A host without nodes yet.
+    /// An empty host.
     fn host(&self) -> Box<dyn Host + '_>;
 
-    /// Whoever computes steps of these nodes.
+    /// Computes steps of these nodes.
     ///
     /// # Errors
     /// When the submission does not provide one of them.
     fn steps(&self, roster: &[Member]) -> Result<Box<dyn PureSteps + '_>, NodeFailure>;
 }
 
-/// A submission beside the engine.
+/// An in-process submission.
 impl Nodes for Submission {
     fn host(&self) -> Box<dyn Host + '_> {
         Box::new(LocalHost::new(self))
@@ -27,7 +27,7 @@ impl Nodes for Submission {
     }
 }
 
-/// A submission in other processes.
+/// An out-of-process submission.
 impl Nodes for SharedFleet<'_> {
     fn host(&self) -> Box<dyn Host + '_> {
         Box::new(SharedFleet::host(self))

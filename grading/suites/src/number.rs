@@ -1,11 +1,11 @@
-//! The number of a test: its part, and its place in the part.
+//! Test numbers: a part, and a place within the part.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// The number of a test, such as `2.4`: the fourth test of part 2. A text in JSON.
+/// A test's number, such as `2.4`: the fourth test of part 2. A string in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TestNumber {
     /// The part.
@@ -14,9 +14,9 @@ pub struct TestNumber {
     pub place: u32,
 }
 
-/// Why a text is not the number of a test.
+/// Why a text is not a test number.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not the number of a test; those look like `2.4`")]
+#[error("`{0}` is not a test number, such as `2.4`")]
 pub struct TestNumberError(String);
 
 impl FromStr for TestNumber {

@@ -1,4 +1,4 @@
-//! Points: what a test is worth, and what a submission earned.
+//! Points: what each test is worth and what a submission earned.
 
 use std::fmt;
 use std::iter::Sum;
@@ -6,7 +6,8 @@ use std::ops::Add;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A number of points, exact to the hundredth. As a number in JSON, without needless digits: `5`, `4.25`.
+/// A number of points, exact to the hundredth. In JSON, a number without trailing zeros: `5`,
+/// `4.25`.
 ///
 /// Hundredths are counted, so sums are exact and a grade is the same on every machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,8 +37,8 @@ impl Points {
         self.hundredths
     }
 
-    /// The share `part / whole` of these points, rounded down to the hundredth, so that less than the
-    /// whole never counts as the whole. None of it when `whole` is 0.
+    /// The share `part / whole` of these points, rounded down to the hundredth, so that less than
+    /// the whole never counts as the whole. Zero if `whole` is 0.
     #[must_use]
     pub fn share(self, part: u64, whole: u64) -> Self {
         let share = u128::from(self.hundredths) * u128::from(part.min(whole));
@@ -45,7 +46,7 @@ impl Points {
         Self { hundredths: u64::try_from(share).unwrap_or(self.hundredths) }
     }
 
-    /// What is missing to `whole`; nothing when this is more.
+    /// The points missing to `whole`; zero if there are more.
     #[must_use]
     pub fn missing_to(self, whole: Self) -> Self {
         Self { hundredths: whole.hundredths.saturating_sub(self.hundredths) }
@@ -90,9 +91,9 @@ impl Serialize for Points {
 impl<'de> Deserialize<'de> for Points {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let points = f64::deserialize(deserializer)?;
-        // 2^53 hundredths are exact, and more than any course gives.
+        // 2^53 hundredths are exact, and more than any course awards.
         if !(0.0..=9.0e13).contains(&points) {
-            return Err(de::Error::custom(format!("{points} is no number of points")));
+            return Err(de::Error::custom(format!("{points} is not a number of points")));
         }
         Ok(Self { hundredths: (points * 100.0).round() as u64 })
     }

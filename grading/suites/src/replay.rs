@@ -1,4 +1,4 @@
-//! Following a saved trace again, with the submission as it is now.
+//! Replays a saved trace with the current submission.
 
 use faultlab::search::{Outcome, State};
 use faultlab::simulate;
@@ -8,27 +8,27 @@ use faultlab::trace::{Engine, Trace};
 use crate::search_plan::{SearchPlan, Stage, StageSearch};
 use crate::{Body, Nodes, SeedContext, Suite};
 
-/// Why a saved trace cannot be followed at all.
+/// Why a saved trace cannot be replayed at all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReplayError {
     /// It is of another lab.
-    #[error("it is of {0}, not of {1}")]
+    #[error("the trace is of {0}, not of {1}")]
     OtherLab(String, String),
     /// The suite has no such test any more.
-    #[error("there is no test {0} any more")]
+    #[error("test {0} no longer exists")]
     NoTest(String),
-    /// The test is now of another kind than the run that was saved.
-    #[error("test {0} is not what it was when the run was saved")]
+    /// The kind of the test has changed since the run was saved.
+    #[error("test {0} has changed its kind since the run was saved")]
     OtherKind(String),
     /// The submission does not provide what the test needs.
     #[error("{0}")]
     NotProvided(String),
 }
 
-/// Follows a saved trace again.
+/// Replays a saved trace.
 ///
-/// A run that a search found is followed event by event. A simulated run is run again with what the network and
-/// the timers did then, and is *fixed* when it holds now.
+/// A run found by a search is followed event by event. A simulated run is repeated with the
+/// recorded behaviour of network and timers, and is *fixed* if it passes now.
 ///
 /// # Errors
 /// When the trace is not of a test of this suite.
@@ -58,8 +58,8 @@ pub fn replay_saved(
     }
 }
 
-/// Follows a run in each of a test's searches. They differ in what may happen; the one in which it breaks, or
-/// else the one that follows the run furthest, is the one that it came from.
+/// Replays a run in each of a test's searches, which permit different events. The run came from the
+/// search in which it breaks, or else from the one that follows it furthest.
 fn follow_searched(
     plan: SearchPlan,
     saved: &Trace,
@@ -73,7 +73,7 @@ fn follow_searched(
             StageSearch::Given(search) => *search,
             StageSearch::From(make) => match found.take() {
                 Some(state) => make(state),
-                // With the submission as it is now, the goal that this search starts from is not found.
+                // With the current submission, the goal from which this search starts is not found.
                 None => continue,
             },
         };
@@ -94,7 +94,7 @@ fn follow_searched(
     Ok(best)
 }
 
-/// How much a replay says.
+/// How far a replay got.
 fn rank(replay: &Replay) -> (u8, usize) {
     match &replay.verdict {
         Verdict::Reproduced { same: true, .. } => (3, 0),

@@ -1,4 +1,4 @@
-//! Running one test with one seed, on whatever nodes there are.
+//! Runs one test with one seed, wherever the nodes are.
 
 use faultlab::simulate::{Options, Origin, Outcome, Scenario, Simulation};
 use faultlab::trace::{Recorder, Trace};
@@ -7,19 +7,19 @@ use faultlab::worker::Host;
 use crate::run_search::{SearchSummary, run_searches};
 use crate::{Body, Nodes, SeedContext, Suite, Test};
 
-/// What a test came to with one seed.
+/// The result of a test with one seed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
     /// How it ended. For a search, time and message counts are zero.
     pub outcome: Outcome,
-    /// What its searches saw, if it is a search.
+    /// Statistics of its searches, if it is a search.
     pub searches: Vec<SearchSummary>,
 }
 
-/// Runs a test with one seed. `options` says what else is wanted of the run; its origin is filled in.
+/// Runs a test with one seed. The origin in `options` is filled in.
 ///
-/// Both a student's worker, which has the nodes beside the engine, and a judge, which has them in
-/// another process, call this: so a test means the same to both.
+/// Both a student's worker, with in-process nodes, and a judge's worker, with out-of-process nodes,
+/// call this, so a test means the same to both.
 pub fn run(suite: &Suite, test: &Test, seed: u64, nodes: &dyn Nodes, options: Options<'_>) -> Run {
     match test.body() {
         Body::Simulate(scenario) => {
@@ -53,7 +53,7 @@ pub fn run_on(
     scenario_of(test, seed).map(|scenario| Simulation::new(scenario, seed).run(host, options))
 }
 
-/// Where the runs of a test come from.
+/// The origin of a test's runs.
 fn origin(suite: &Suite, test: &Test) -> Origin {
     Origin {
         lab: suite.lab().to_owned(),
@@ -62,7 +62,7 @@ fn origin(suite: &Suite, test: &Test) -> Origin {
     }
 }
 
-/// The scenario of a test with a seed, if the test simulates one: what [`run`] runs.
+/// A test's scenario for a seed, if it simulates one: what [`run`] runs.
 #[must_use]
 pub fn scenario_of(test: &Test, seed: u64) -> Option<Scenario> {
     match test.body() {
@@ -71,7 +71,7 @@ pub fn scenario_of(test: &Test, seed: u64) -> Option<Scenario> {
     }
 }
 
-/// Gives a recorder a trace that is there as a whole.
+/// Feeds a complete trace to a recorder.
 fn record(recorder: &mut dyn Recorder, trace: Trace) {
     recorder.header(&trace.header);
     for event in trace.events {

@@ -1,4 +1,4 @@
-//! Running a search test on whatever computes steps of its nodes.
+//! Runs a search test, wherever the nodes' steps are computed.
 
 use faultlab::property::Violation;
 use faultlab::random::mix;
@@ -48,7 +48,7 @@ pub enum SearchOutcome {
     HandlerFailed,
     /// A limit was reached, and nothing bad was found until then.
     LimitReached,
-    /// Nothing was searched, for a mistake in the test.
+    /// Nothing was searched because of an error in the test.
     CouldNotStart,
 }
 
@@ -170,7 +170,7 @@ impl Running {
 fn in_words(hint: &Hint) -> String {
     match hint {
         Hint::NotIdempotent { node, message, .. } => format!(
-            "{node} changes again when {message} is delivered to it twice in a row; is that meant?"
+            "{node} changes again when {message} is delivered twice in a row; is that intended?"
         ),
         Hint::Endless { node, message, times, first, last, timers } => {
             let event = match message {
@@ -184,12 +184,12 @@ fn in_words(hint: &Hint) -> String {
                 format!("{first} became {last}")
             };
             format!(
-                "{event} {times} times in a row, and each time {node} was in a state that it had not been in \
+                "{event} {times} times in a row, and each time {node} reached a state that it had not been in \
                  before ({change})"
             )
         }
         Hint::SentToNobody { calls } => {
-            format!("messages were sent to addresses at which there is no node, in {calls} steps")
+            format!("messages were sent to addresses without a node, in {calls} steps")
         }
     }
 }
@@ -256,8 +256,8 @@ fn judge(title: &str, needs: Needs, report: &Report) -> Verdict {
         (Ended::LimitReached(Limit::Endless(_)), _) => Verdict::Undecided {
             property: title.to_owned(),
             reason: format!(
-                "the search stopped after {} states, because it may never see them all. {}. A count of copies or \
-                 of retransmissions grows like that, for example; let nodes keep only what they need",
+                "the search stopped after {} states because the state space seems infinite. {}. Counting copies or \
+                 retransmissions has this effect, for example; nodes should keep only what they need",
                 statistics.states,
                 report
                     .hints
@@ -269,9 +269,9 @@ fn judge(title: &str, needs: Needs, report: &Report) -> Verdict {
         (Ended::LimitReached(limit), _) => Verdict::Undecided {
             property: title.to_owned(),
             reason: format!(
-                "the search reached {limit}, after {} states, {} events deep, and had not seen them all. \
-                 A node whose state never comes back to what it was (a number that grows with every \
-                 retransmission, say) has no end of states",
+                "the search reached {limit} after {} states, {} events deep, without exhausting the state space. \
+                 If a node's state keeps changing (a number that grows with every retransmission, say), the space is \
+                 infinite",
                 statistics.states, statistics.depth,
             ),
         },

@@ -1,8 +1,9 @@
-//! What a search test does: one or more searches, and the outcome that each of them needs.
+//! What a search test does: one or more searches, and the result that each must have.
 
 use faultlab::search::{Probes, Search, State};
 
-/// The searches of a test, one after the other. The first that does not end as it needs to ends the test.
+/// The searches of a test, in order. The first that does not give the required result ends the
+/// test.
 ///
 /// ```
 /// use faultlab::Address;
@@ -31,7 +32,7 @@ pub(crate) struct Stage {
     pub(crate) title: String,
     pub(crate) needs: Needs,
     pub(crate) search: StageSearch,
-    /// Random probes in place of a breadth-first search.
+    /// Random walks instead of a breadth-first search.
     pub(crate) probes: Option<Probes>,
 }
 
@@ -39,18 +40,19 @@ pub(crate) struct Stage {
 pub(crate) enum StageSearch {
     /// This.
     Given(Box<Search>),
-    /// What is made of the state that the search before found.
+    /// A search built from the state that the previous search found.
     From(Box<dyn FnOnce(State) -> Search + Send>),
 }
 
-/// The outcome that a search needs.
+/// The result that a search must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
-    /// Every reachable state was seen, and is good. A limit is inconclusive.
+    /// Every reachable state was seen, and no property broke. A limit is inconclusive.
     Exhaustion,
     /// A goal was found. A limit is inconclusive.
     Goal,
-    /// Nothing bad was found within the search's own bounds of depth, states or probes. The test says so.
+    /// No violation was found within the search's own limits of depth, states or random walks; the
+    /// test states them.
     NothingBadWithinBounds,
 }
 
@@ -61,7 +63,7 @@ impl SearchPlan {
         Self::default()
     }
 
-    /// Adds a search that must see every reachable state, and find all of them good.
+    /// Adds a search that must see every reachable state without a violation.
     #[must_use]
     pub fn exhausting(self, title: &str, search: Search) -> Self {
         self.stage(title, Needs::Exhaustion, StageSearch::Given(Box::new(search)))
@@ -73,14 +75,15 @@ impl SearchPlan {
         self.stage(title, Needs::Goal, StageSearch::Given(Box::new(search)))
     }
 
-    /// Adds a search that must find nothing bad within its bounds. What lies beyond them it does not see.
+    /// Adds a search that must find no violation within its limits. It does not see beyond them.
     #[must_use]
     pub fn bounded(self, title: &str, search: Search) -> Self {
         let search = StageSearch::Given(Box::new(search.endless_too()));
         self.stage(title, Needs::NothingBadWithinBounds, search)
     }
 
-    /// Adds random runs, deeper than breadth can reach, which must find nothing bad. They prove nothing.
+    /// Adds random walks, deeper than breadth-first search can go, which must find no violation.
+    /// They prove nothing.
     #[must_use]
     pub fn probing(self, title: &str, search: Search, probes: Probes) -> Self {
         let needs = Needs::NothingBadWithinBounds;
@@ -91,8 +94,8 @@ impl SearchPlan {
         plan
     }
 
-    /// Adds a search that starts from the state that the search before, one for a goal, has found, and
-    /// needs this outcome.
+    /// Adds a search that starts from the state found by the previous search, which must have a
+    /// goal. It must have this result.
     #[must_use]
     pub fn then(
         self,
@@ -103,7 +106,7 @@ impl SearchPlan {
         self.stage(title, needs, StageSearch::From(Box::new(search)))
     }
 
-    /// The titles and needs of the searches, in order.
+    /// The titles and required results of the searches, in order.
     pub fn stages(&self) -> impl Iterator<Item = (&str, Needs)> {
         self.stages.iter().map(|stage| (stage.title.as_str(), stage.needs))
     }

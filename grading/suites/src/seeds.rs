@@ -4,14 +4,14 @@ use faultlab::random::mix;
 
 use crate::TestNumber;
 
-/// The seed of a suite, where nobody chooses another.
+/// The default suite seed.
 pub const SEED: u64 = 1;
 
-/// How many seeds a run test runs over, where nobody chooses otherwise.
+/// The default number of seeds per run test.
 pub const SEEDS: u64 = 20;
 
-/// The seed of a test's run at `index`. It depends on nothing else: selecting or adding tests shifts no
-/// other test's runs, and more seeds continue the same row.
+/// The seed of a test's run at `index`. It depends on nothing else: selecting or adding tests does
+/// not change other tests' seeds, and more seeds extend the same sequence.
 ///
 /// Seeds have 32 bits, so that they are short enough to type, and exact in every reader of JSON.
 #[must_use]

@@ -13,7 +13,7 @@ pub struct Suite {
     count: Option<CountSearch>,
 }
 
-/// The search whose states are counted, for this many clients with this many appends each.
+/// The search to count, for this many clients with this many appends each.
 pub type CountSearch = fn(clients: usize, appends: usize, keys: CountKeys) -> Search;
 
 /// Which keys the clients of a counted search append to.
@@ -35,7 +35,7 @@ impl Suite {
     /// Adds a part.
     ///
     /// # Panics
-    /// When there is a part of that number already: the suite is wrong.
+    /// If there is a part of that number already, which is a bug in the suite.
     #[must_use]
     pub fn part(mut self, part: Part) -> Self {
         let taken = self.parts.iter().any(|other| other.number == part.number);
@@ -44,7 +44,7 @@ impl Suite {
         self
     }
 
-    /// Adds the search whose states can be counted, to compare checkers and solutions by.
+    /// Adds the search whose states can be counted, to compare model checkers and solutions.
     #[must_use]
     pub fn counting(mut self, count: CountSearch) -> Self {
         self.count = Some(count);
@@ -111,7 +111,7 @@ impl Part {
     /// Adds a test.
     ///
     /// # Panics
-    /// When the test's number is of another part, or taken: the suite is wrong.
+    /// If the test's number belongs to another part or is taken, which is a bug in the suite.
     #[must_use]
     pub fn test(mut self, test: Test) -> Self {
         let number = test.number();

@@ -1,4 +1,4 @@
-//! A test: what it asserts, what it is worth, and how a seed becomes a run.
+//! Tests: what they assert, what they are worth, and how a seed becomes a run.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Credit, Points, SearchPlan, TestNumber};
 
-/// What kind of test it is.
+/// A test's kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// One state machine or one node by itself; no network between.
+    /// One state machine or one node alone, without a network.
     Unit,
     /// Whole runs of the system, in virtual time.
     Run,
@@ -21,7 +21,7 @@ pub enum Kind {
     Search,
 }
 
-/// What a test's author has at hand to turn a seed into a run.
+/// What a test's author uses to turn a seed into a run.
 pub struct SeedContext {
     seed: u64,
     random: Random,
@@ -40,7 +40,7 @@ impl SeedContext {
         self.seed
     }
 
-    /// Randomness for setting up the run: it is drawn from the seed, and from a stream of its own.
+    /// Randomness for setting up the run, drawn from the seed in a stream of its own.
     pub fn random(&mut self) -> &mut Random {
         &mut self.random
     }
@@ -55,9 +55,9 @@ pub type PlanFactory = Arc<dyn Fn(&mut SeedContext) -> SearchPlan + Send + Sync>
 /// What a test does.
 #[derive(Clone)]
 pub enum Body {
-    /// It simulates one run a seed.
+    /// It simulates one run per seed.
     Simulate(ScenarioFactory),
-    /// It searches all runs, within bounds.
+    /// It searches all runs, within limits.
     Search(PlanFactory),
 }
 
@@ -69,8 +69,8 @@ pub struct Test {
 }
 
 impl Test {
-    /// A test of one state machine or one node by itself. It runs with one seed, unless it says
-    /// [`over_seeds`](TestDraft::over_seeds).
+    /// A test of one state machine or one node alone. It runs with one seed, unless
+    /// [`over_seeds`](TestBuilder::over_seeds) is called.
     ///
     /// # Panics
     /// When `number` does not look like `2.4`.
@@ -86,8 +86,8 @@ impl Test {
         TestDraft { seeds: SeedShare::All, ..TestDraft::new(Kind::Run, number, title) }
     }
 
-    /// A test of every run, up to a bound. It runs with one seed, unless it says
-    /// [`over_seeds`](TestDraft::over_seeds).
+    /// A test of every run, up to a limit. It runs with one seed, unless
+    /// [`over_seeds`](TestBuilder::over_seeds) is called.
     ///
     /// # Panics
     /// As [`Test::unit`].
@@ -107,7 +107,7 @@ impl Test {
         &self.about.title
     }
 
-    /// What the test asserts, in words that complete the sentence "it asserts that ...".
+    /// What the test asserts; completes the sentence "it asserts that ...".
     #[must_use]
     pub fn asserts(&self) -> &str {
         &self.about.asserts
@@ -125,19 +125,19 @@ impl Test {
         self.about.kind
     }
 
-    /// Whether messages are lost, doubled or delayed on purpose.
+    /// Whether messages are intentionally lost, duplicated or delayed.
     #[must_use]
     pub fn is_unreliable(&self) -> bool {
         self.about.unreliable
     }
 
-    /// How the points are given.
+    /// How the points are awarded.
     #[must_use]
     pub fn credit(&self) -> Credit {
         self.about.credit
     }
 
-    /// How many seeds the test runs over, when a test that runs over all of them has `seeds`.
+    /// How many seeds this test runs with, if a test that uses all of them runs with `seeds`.
     #[must_use]
     pub fn seeds(&self, seeds: u64) -> u64 {
         match self.about.seeds {
@@ -159,14 +159,14 @@ impl fmt::Debug for Test {
     }
 }
 
-/// How many of the seeds a test runs over.
+/// The share of the seeds that a test uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SeedShare {
     One,
     All,
 }
 
-/// A test in the making: everything but what it does.
+/// A test under construction: everything but its body.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct TestDraft {
@@ -198,42 +198,41 @@ impl TestDraft {
         }
     }
 
-    /// Says what the test asserts, in words that complete the sentence "it asserts that ...".
+    /// Sets what the test asserts; completes the sentence "it asserts that ...".
     pub fn asserts(mut self, what: &str) -> Self {
         what.clone_into(&mut self.asserts);
         self
     }
 
-    /// Says what the test is worth.
+    /// Sets what the test is worth.
     pub fn points(mut self, points: u32) -> Self {
         self.points = Some(Points::whole(points));
         self
     }
 
-    /// Marks a test whose network loses, doubles or delays messages on purpose. For the reader: what
-    /// the network does is in the scenario.
+    /// Marks a test whose network intentionally loses, duplicates or delays messages. This is
+    /// informational; the scenario decides what the network does.
     pub fn unreliable(mut self) -> Self {
         self.unreliable = true;
         self
     }
 
-    /// Runs a unit or search test over several seeds, because something of it is drawn from them.
+    /// Runs a unit or search test with several seeds, because part of it is drawn from them.
     pub fn over_seeds(mut self) -> Self {
         self.seeds = SeedShare::All;
         self
     }
 
-    /// Gives the share of the points that is the share of the seeds that pass, instead of all or
-    /// nothing.
+    /// Awards the share of seeds that pass, as a share of the points, instead of all or nothing.
     pub fn by_share_of_seeds(mut self) -> Self {
         self.credit = Credit::ShareOfSeeds;
         self
     }
 
-    /// The test that runs this scenario with each seed.
+    /// Finishes the test: it runs this scenario with each seed.
     ///
     /// # Panics
-    /// When the draft does not say what it asserts or what it is worth.
+    /// If it was not said what the test asserts or what it is worth.
     #[must_use]
     pub fn scenario(
         self,
@@ -242,7 +241,7 @@ impl TestDraft {
         self.with(Body::Simulate(Arc::new(scenario)))
     }
 
-    /// The test that does these searches with each seed.
+    /// Finishes the test: it runs these searches with each seed.
     ///
     /// # Panics
     /// As [`TestDraft::scenario`].

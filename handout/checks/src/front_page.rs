@@ -1,5 +1,5 @@
-//! Lab 0, written by somebody who has read the front page of `cargo doc -p faultlab` and the vocabulary of
-//! lab 0, and nothing else: it uses no name that is not on one of the two, and earns all points.
+//! Lab 0, written by somebody who has read only the front page of `cargo doc -p faultlab` and lab
+//! 0's API. It uses no name that is not on one of the two, and earns all points.
 //!
 //! ```
 //! use std::time::Duration;

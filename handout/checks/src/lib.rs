@@ -1,5 +1,5 @@
-//! Checks what the books say. Every Rust block of every chapter is a documentation test here; `scenes` holds
-//! the runs that the students' book shows; `tests/` runs its commands and looks at the made handout.
+//! Checks the books. Every Rust block of every chapter is a doc test here; `scenes` has the runs
+//! that the students' book shows; `tests/` runs its commands and inspects the built handout.
 
 pub mod compile_errors;
 pub mod front_page;

@@ -1,4 +1,4 @@
-//! Scenes: small runs, set up by hand, in each of which one thing shows. The students' book prints them.
+//! Scenes: small, hand-made runs that each show one thing. The students' book prints them.
 
 use std::time::Duration;
 

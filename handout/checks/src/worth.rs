@@ -1,4 +1,4 @@
-//! What a lab is worth, as the students' book says it: read from the suite, so that it is true.
+//! What a lab is worth, read from the suite, for the students' book.
 
 use std::fmt::Write;
 

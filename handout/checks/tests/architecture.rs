@@ -1,4 +1,4 @@
-//! `ARCHITECTURE.md` says of every dependency why it is there, and of no other.
+//! `ARCHITECTURE.md` explains every dependency, and no other.
 
 mod common;
 

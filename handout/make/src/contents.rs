@@ -1,4 +1,4 @@
-//! What goes into a handout: a list of what students get, so that what is new does not slip in by itself.
+//! The contents of a handout: an explicit list, so that new files are not handed out by accident.
 
 use std::path::Path;
 use std::process::Command;

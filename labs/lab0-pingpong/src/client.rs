@@ -7,24 +7,24 @@ use serde::{Deserialize, Serialize};
 use crate::timers::RETRY_AFTER;
 use crate::{Message, Timer};
 
-/// A client of one server, with at most one ping under way.
+/// A client of one server, with at most one pending ping.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PingClient {
     server: Address,
-    /// The ping that was asked for last.
+    /// The last ping that was requested.
     ping: Option<Ping>,
     /// The answer to it.
     pong: Option<Pong>,
 }
 
 impl PingClient {
-    /// A client of the server at this address that has not been asked for anything yet.
+    /// A client of the server at this address, without a ping yet.
     #[must_use]
     pub fn new(server: Address) -> Self {
         Self { server, ping: None, pong: None }
     }
 
-    /// Sends a ping, and asks to be reminded in case it gets lost.
+    /// Sends a ping, and sets a timer in case it gets lost.
     fn send(&self, ping: Ping, ctx: &mut Context<Self>) {
         ctx.send(self.server, Message::Ping(ping.clone()));
         ctx.set_timer(Timer::Retry(ping), RETRY_AFTER);
@@ -39,7 +39,7 @@ impl Node for PingClient {
         let (Message::Pong(pong), Some(ping)) = (message, &self.ping) else {
             return;
         };
-        // A late pong, for a ping of long ago, must not be taken for the answer to this one.
+        // A late pong for an earlier ping must not be taken for the answer to this one.
         if pong.text == ping.text {
             self.pong = Some(pong);
         }
@@ -47,7 +47,7 @@ impl Node for PingClient {
 
     fn on_timer(&mut self, timer: Timer, ctx: &mut Context<Self>) {
         let Timer::Retry(ping) = timer;
-        // No timer is set again once the answer is here, so an idle client is silent.
+        // Once the answer is here, no timer is set again, so an idle client is silent.
         if self.pong.is_none() && self.ping.as_ref() == Some(&ping) {
             self.send(ping, ctx);
         }

@@ -1,13 +1,13 @@
-//! Lab 0: ping-pong, the smallest distributed system that has to survive something.
+//! Lab 0: ping-pong, the smallest distributed system with failures to survive.
 //!
-//! A client sends a *ping* to a server, and the server answers with a *pong*. Between them is a
-//! network that may lose a message, deliver it twice, or deliver it so late that nobody waits for it
-//! any more. There is nothing to fill in: read the files in this order, then run the tests.
+//! A client sends a *ping* to a server, and the server answers with a *pong*. The network between
+//! them may lose a message, deliver it twice, or deliver it so late that the client no longer waits
+//! for it. There is nothing to fill in. Read the files in this order, then run the tests.
 //!
 //! 1. `messages.rs`: what the two nodes say to each other.
 //! 2. `server.rs`: a node that reacts to messages.
 //! 3. `timers.rs`: what a node can be reminded of.
-//! 4. `client.rs`: a node that also reacts to timers, and that can be asked to do something.
+//! 4. `client.rs`: a node that also reacts to timers, and that takes commands.
 //!
 //! ```text
 //!   client                    server
@@ -34,7 +34,7 @@ pub use messages::Message;
 pub use server::PingServer;
 pub use timers::Timer;
 
-/// What this crate hands in: the tests make their nodes through it.
+/// The entry point for the tests: they construct their nodes through it.
 pub struct Lab;
 
 impl Lab0 for Lab {

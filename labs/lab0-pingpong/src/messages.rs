@@ -3,10 +3,10 @@
 use lab0_vocabulary::{Ping, Pong};
 use serde::{Deserialize, Serialize};
 
-/// Everything that is sent in this system: one type, so that a `match` shows that a node thought of
-/// every case.
+/// All messages of this system: one type, so that the compiler checks that a `match` covers every
+/// case.
 ///
-/// The derives are what makes a type a message. Leave one out and the compiler asks for it.
+/// The derives make a type a message. If you leave one out, the compiler asks for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Message {
     /// The client asks.

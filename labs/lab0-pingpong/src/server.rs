@@ -6,10 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Message, Timer};
 
-/// A server without any state: what it answers depends on nothing but the message.
+/// A stateless server: its answer depends on nothing but the message.
 ///
-/// That is why a ping that arrives twice does no harm here. (Lab 1 is about servers for which it
-/// does.)
+/// That is why a duplicated ping does no harm here. (Lab 1 is about servers for which it does.)
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PingServer;
 
@@ -20,7 +19,7 @@ impl Node for PingServer {
     fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
         match message {
             Message::Ping(ping) => ctx.send(from, Message::Pong(Pong { text: ping.text })),
-            // Nobody sends a pong to a server.
+            // A server never receives a pong.
             Message::Pong(_) => {}
         }
     }

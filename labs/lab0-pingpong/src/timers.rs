@@ -1,4 +1,4 @@
-//! What a node can be reminded of, and when.
+//! The timers of this system.
 
 use std::time::Duration;
 
@@ -12,6 +12,6 @@ pub const RETRY_AFTER: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Timer {
     /// Time to ask again, if there is still no answer to this ping. A timer cannot be cancelled, so
-    /// it says which ping it was set for, and the handler decides whether that still matters.
+    /// it carries the ping it was set for, and the handler decides whether that still matters.
     Retry(Ping),
 }

@@ -1,42 +1,42 @@
-//! The vocabulary of lab 0: what a client is asked, what it answers, and what a submission provides.
+//! Lab 0's API: what a client is asked, what it answers, and what a submission must provide.
 //!
-//! The tests know a lab only through its vocabulary. Read it; do not change it.
+//! The tests know a lab only through this crate. Read it; do not change it.
 
 use faultlab::worker::{Kind, Submission};
 use faultlab::{Address, Client, Node};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// The command of lab 0: get this text to the server and back.
+/// Lab 0's command: send this text to the server and back.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Ping {
-    /// What the server is to repeat.
+    /// The text that the server must repeat.
     pub text: String,
 }
 
-/// The result of a [`Ping`]: the server's answer, with the ping's own text.
+/// The result of a [`Ping`]: the server's answer, with the text of the ping.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Pong {
     /// What the server repeated.
     pub text: String,
 }
 
-/// What a submission for lab 0 provides. The lab crate's `Lab` implements it.
+/// What a submission for lab 0 must provide. The lab crate's `Lab` implements it.
 pub trait Lab0 {
     /// The node that answers.
     type Server: Node + DeserializeOwned;
-    /// The node that asks. It speaks the server's messages.
+    /// The node that asks. It uses the server's message type.
     type Client: Client<Command = Ping, Result = Pong, Message = <Self::Server as Node>::Message>
         + DeserializeOwned;
 
-    /// A server that has not heard from anybody yet.
+    /// A server that has not received anything yet.
     fn server() -> Self::Server;
 
     /// A client of the server at this address.
     fn client(server: Address) -> Self::Client;
 }
 
-/// The submission `L`, as the engines see it. It has two kinds of nodes:
+/// The submission `L`, as engines see it. It has two kinds of nodes:
 ///
 /// | kind | made with |
 /// |---|---|

@@ -4,19 +4,19 @@ use faultlab::{Address, Application};
 use lab1_vocabulary::AmoCommand;
 use serde::{Deserialize, Serialize};
 
-/// An application around another one, `A`. What arrives again is not executed again.
+/// An application that wraps another one, `A`, and does not execute a repeated command again.
 ///
-/// It remembers what it needs to answer a repeated command as it did the first time, and nothing
-/// more: a client starts a command only when it has the result of the one before, so whoever asks for
-/// the next has no use for an older result.
+/// It stores what it needs to answer a repeated command as it did the first time, and nothing more:
+/// a client starts a command only once it has the result of the previous one, so it no longer needs
+/// older results.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AtMostOnce<A: Application> {
     application: A,
-    // Part 3: what has been executed for whom, and what came out (a result is an `A::Result`).
+    // Part 3: what was executed for which client, and the result (an `A::Result`).
 }
 
 impl<A: Application> AtMostOnce<A> {
-    /// The wrapper around this application, before any command.
+    /// Wraps this application, before any command.
     pub fn new(application: A) -> Self {
         Self { application }
     }
@@ -25,7 +25,7 @@ impl<A: Application> AtMostOnce<A> {
 impl<A: Application> Application for AtMostOnce<A> {
     type Command = AmoCommand<A::Command>;
 
-    /// `None` when the command is *outdated*: a late copy of one that its client is long done with.
+    /// `None` if the command is *outdated*: a late copy of one that its client has long finished.
     type Result = Option<A::Result>;
 
     fn execute(&mut self, command: AmoCommand<A::Command>) -> Option<A::Result> {

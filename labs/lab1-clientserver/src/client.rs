@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 use crate::messages::Message;
 use crate::timers::{RETRY_AFTER, Timer};
 
-/// A client of one server, with at most one command under way.
+/// A client of one server, with at most one pending command.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KvClient {
     server: Address,
-    // Part 2: the command under way, its number, its result.
+    // Part 2: the pending command, its sequence number, its result.
 }
 
 impl KvClient {
-    /// A client of the server at this address that has not been asked for anything yet.
+    /// A client of the server at this address, without a command yet.
     pub fn new(server: Address) -> Self {
         Self { server }
     }
@@ -25,12 +25,12 @@ impl Client for KvClient {
     type Command = KvCommand;
     type Result = KvResult;
 
-    /// Starts a command: the one before has been answered.
+    /// Starts a command; the previous one has been answered.
     fn send_command(&mut self, command: KvCommand, ctx: &mut Context<Self>) {
         todo!("part 2: remember the command, send a request, set a timer")
     }
 
-    /// The result of the last command, once it is known. Looks, and changes nothing.
+    /// The result of the last command, once known. It has no side effects.
     fn result(&self) -> Option<KvResult> {
         todo!("part 2: the result of the command under way, or `None` as long as there is none")
     }

@@ -1,7 +1,8 @@
-//! Lab 1: a key-value store that clients reach over a network that loses, repeats and reorders.
+//! Lab 1: a key-value store that clients reach over a network that loses, duplicates and reorders
+//! messages.
 //!
-//! Read `lab0-pingpong` first, and the lab's chapter in the handout. Then fill in, part by part,
-//! everything that says `todo!`:
+//! First read `lab0-pingpong` and this lab's chapter in the handout. Then fill in every `todo!`,
+//! part by part:
 //!
 //! | part | what | where |
 //! |---|---|---|
@@ -22,10 +23,10 @@
 //!                                    +----------------------+
 //! ```
 //!
-//! You may add files, fields, variants and functions as you like. The tests know your code only
-//! through the `impl Lab1 for Lab` below.
+//! You may add files, fields, variants and functions. The tests see your code only through the
+//! `impl Lab1 for Lab` below.
 
-// While bodies say `todo!`, some parameters and imports are unused. Delete this line when all are
+// While there are `todo!`s, some parameters and imports are unused. Delete this line once all are
 // filled in.
 #![allow(unused_imports, unused_variables)]
 
@@ -45,7 +46,7 @@ use crate::client::KvClient;
 use crate::server::KvServer;
 use crate::store::KvStore;
 
-/// What this crate hands in: the tests make their nodes through it.
+/// The entry point for the tests: they construct their nodes through it.
 pub struct Lab;
 
 impl Lab1 for Lab {
@@ -67,7 +68,7 @@ impl Lab1 for Lab {
     }
 }
 
-/// How the tests speak to your wrapper. Change this only if you change the types of its commands or
+/// How the tests use your wrapper. Change this only if you change the types of its commands or
 /// results.
 impl<A: Application> AtMostOnceWrapper<A> for AtMostOnce<A> {
     fn new(application: A) -> Self {

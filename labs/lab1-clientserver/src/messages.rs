@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 pub enum Message {
     /// From client to server: please execute this.
     Request {
-        // Part 2: how will the client know which of its requests a reply belongs to?
+        // Part 2: how will the client know to which of its requests a reply belongs?
         /// What is to be executed.
         command: KvCommand,
     },
-    /// From server to client: this came out.
+    /// From server to client: this is the result.
     Reply {
         // Part 2: and here?
         /// The command's result.

@@ -1,4 +1,4 @@
-//! Parts 2 and 3: the server. It executes what clients ask and tells them what came out.
+//! Parts 2 and 3: the server. It executes clients' commands and replies with the results.
 
 use faultlab::{Address, Application, Context, Node};
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use crate::messages::Message;
 use crate::store::KvStore;
 use crate::timers::Timer;
 
-/// The server, with the store that it keeps.
+/// The server, with its store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KvServer {
     // Part 2: the store executes every request that arrives.

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 /// Add the fields you need. `Default` makes the empty store.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KvStore {
-    // Part 1: the keys and their values. Use a `BTreeMap`: a `HashMap` iterates in another order in
-    // every run, so it cannot be a part of a state machine.
+    // Part 1: the keys and their values. Use a `BTreeMap`: a `HashMap` iterates in a different
+    // order in every run, so it cannot be part of a state machine.
 }
 
 impl Application for KvStore {

@@ -1,4 +1,4 @@
-//! What a node can be reminded of, and when.
+//! The timers of this system.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub const RETRY_AFTER: Duration = Duration::from_millis(100);
 pub enum Timer {
     /// Perhaps it is time to ask again.
     Retry {
-        // Part 2: a timer cannot be cancelled. How will the client know, when this one fires, whether
-        // it still matters?
+        // Part 2: a timer cannot be cancelled. How will the client know, when this one fires,
+        // whether it still matters?
     },
 }

@@ -1,12 +1,12 @@
-//! A journal: a second, smaller application, to show that a wrapper wraps any.
+//! A journal: a second, smaller application, which shows that a wrapper works for any.
 
 use faultlab::Application;
 use serde::{Deserialize, Serialize};
 
-/// An application that is not a key-value store. It counts the entries written into it, and keeps
-/// the text of the last one only.
+/// An application that is not a key-value store. It counts the entries written to it, and keeps
+/// only the text of the last one.
 ///
-/// Every execution shows in its results: an entry written twice takes two positions.
+/// Every execution is visible in its results: an entry written twice takes two positions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Journal {
     entries: u64,
@@ -23,7 +23,7 @@ pub struct Entry {
 /// What the journal answers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Receipt {
-    /// The entry's place in the journal, counted from 1.
+    /// The entry's position in the journal, counted from 1.
     pub position: u64,
     /// The text of the entry before it.
     pub previous: Option<String>,

@@ -5,21 +5,21 @@ use serde::{Deserialize, Serialize};
 /// What a key-value store can be asked. Keys and values are text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum KvCommand {
-    /// What is the key's value? Answered with [`KvResult::Value`], or [`KvResult::KeyNotFound`] when
-    /// the key has none. Changes nothing.
+    /// The value of a key. Answered with [`KvResult::Value`], or [`KvResult::KeyNotFound`] if the
+    /// key has none. Changes nothing.
     Get {
         /// The key.
         key: String,
     },
-    /// Give the key this value, in place of any that it has. Answered with [`KvResult::PutDone`].
+    /// Sets a key's value. Answered with [`KvResult::PutDone`].
     Put {
         /// The key.
         key: String,
         /// Its new value.
         value: String,
     },
-    /// Add this text to the end of the key's value; a key without a value counts as empty. Answered
-    /// with [`KvResult::Appended`].
+    /// Appends to a key's value; a key without a value counts as empty. Answered with
+    /// [`KvResult::Appended`].
     Append {
         /// The key.
         key: String,

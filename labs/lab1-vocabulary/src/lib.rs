@@ -1,7 +1,6 @@
-//! The vocabulary of lab 1: what the key-value store is asked and answers, and what a submission
-//! provides.
+//! Lab 1's API: what the key-value store is asked and answers, and what a submission must provide.
 //!
-//! The tests know a lab only through its vocabulary. Read it; do not change it.
+//! The tests know a lab only through this crate. Read it; do not change it.
 
 mod journal;
 mod key_value;
@@ -15,15 +14,15 @@ pub use journal::{Entry, Journal, Receipt};
 pub use key_value::{KvCommand, KvResult};
 pub use wrapper::{AmoCommand, AtMostOnceWrapper, WrappedJournal};
 
-/// What a submission for lab 1 provides. The lab crate's `Lab` implements it.
+/// What a submission for lab 1 must provide. The lab crate's `Lab` implements it.
 pub trait Lab1 {
     /// Part 1: the key-value store.
     type Store: Application<Command = KvCommand, Result = KvResult> + DeserializeOwned;
 
-    /// Part 2: the node that keeps the store.
+    /// Part 2: the node with the store.
     type Server: Node + DeserializeOwned;
 
-    /// Part 2: the node that asks. It speaks the server's messages.
+    /// Part 2: the node that asks. It uses the server's message type.
     type Client: Client<Command = KvCommand, Result = KvResult, Message = <Self::Server as Node>::Message>
         + DeserializeOwned;
 
@@ -40,8 +39,8 @@ pub trait Lab1 {
     fn client(server: Address) -> Self::Client;
 }
 
-/// The submission `L`, as the engines see it. It has four kinds of nodes; the two that stand for
-/// state machines answer each command at once and send nothing.
+/// The submission `L`, as engines see it. It has four kinds of nodes; the two that stand for state
+/// machines answer each command at once and send nothing.
 ///
 /// | kind | made with | takes | answers |
 /// |---|---|---|---|
@@ -50,7 +49,7 @@ pub trait Lab1 {
 /// | `server` | nothing: `()` | | |
 /// | `client` | the server's [`Address`] | [`KvCommand`] | [`KvResult`] |
 ///
-/// Whoever observes a client, with the question `()`, sees what its `result` shows.
+/// Querying a client, with the query `()`, returns what its `result` shows.
 #[must_use]
 pub fn submission<L: Lab1 + 'static>() -> Submission {
     Submission::new()

@@ -1,4 +1,4 @@
-//! What the tests need to know of an at-most-once wrapper, whose commands are the student's own.
+//! The interface of an at-most-once wrapper, whose command type is the student's own.
 
 use faultlab::{Address, Application};
 use serde::de::DeserializeOwned;
@@ -6,32 +6,32 @@ use serde::{Deserialize, Serialize};
 
 use crate::journal::{Entry, Journal, Receipt};
 
-/// An application that wraps the application `A`, so that a command which arrives again is not
-/// executed again.
+/// An application that wraps the application `A` and does not execute a repeated command again.
 ///
-/// How its commands tell clients and requests apart, and what its results look like, is the
-/// student's choice; here the lab crate says how to make the one and read the other.
+/// The student decides how its commands identify clients and requests, and what its results look
+/// like. Here the lab crate says how to make the former and read the latter.
 ///
 /// # The contract
 ///
-/// Clients number their commands. Numbers only ever rise, but they may start anywhere and have gaps,
-/// and a client starts a command only after it had the result of the one before. So:
+/// Clients give their commands sequence numbers. These only increase, but they may start anywhere
+/// and have gaps, and a client starts a command only after it has the result of the previous one.
+/// So:
 ///
 /// - A number above all that were seen from this client is a new command: it is executed, and its
 ///   result returned.
 /// - The highest number seen from this client is a repetition: nothing is executed, and the result
 ///   is the same as the first time.
-/// - A lower number is *outdated*: nothing is executed, and what is returned does not matter, since
-///   nobody waits for it any more.
+/// - A lower number is *outdated*: nothing is executed, and the result does not matter, because no
+///   client waits for it.
 pub trait AtMostOnceWrapper<A: Application>: Application {
-    /// The wrapper around this application, before any command.
+    /// Wraps this application, before any command.
     fn new(application: A) -> Self;
 
     /// The command in the form in which the wrapper takes it.
     fn command(command: AmoCommand<A::Command>) -> Self::Command;
 
-    /// The application's own result within a wrapped one; `None` where there is none, as there may
-    /// be for an outdated command.
+    /// The application's own result within a wrapped one; `None` if there is none, which is allowed
+    /// for an outdated command.
     fn result(result: Self::Result) -> Option<A::Result>;
 }
 
@@ -55,7 +55,7 @@ pub struct WrappedJournal<W> {
 }
 
 impl<W: AtMostOnceWrapper<Journal>> WrappedJournal<W> {
-    /// The wrapper around this journal.
+    /// Wraps this journal.
     #[must_use]
     pub fn new(journal: Journal) -> Self {
         Self { wrapper: W::new(journal) }

@@ -1,7 +1,7 @@
-//! Model checking side by side: Faultlab, Stateright and AnySystem, breadth-first.
+//! Model checkers compared: Faultlab, Stateright and AnySystem, breadth-first.
 //!
-//! Each row is a process of its own, so that its peak memory is its own. Run all, or those whose name
-//! contains a word: `cargo bench -p faultlab-peers --bench search -- paxos`.
+//! Each row is a process of its own, so that peak memory is measured per row. Run all rows, or
+//! those whose names contain a word: `cargo bench -p faultlab-peers --bench search -- paxos`.
 
 use std::num::NonZeroUsize;
 use std::process::Command;

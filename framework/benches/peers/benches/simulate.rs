@@ -1,7 +1,7 @@
-//! Simulated messages a second, side by side: Faultlab, turmoil and AnySystem.
+//! Simulated messages per second: Faultlab, turmoil and AnySystem.
 //!
-//! One message delivered counts once, and handling it sends one message. `ping-pong` is one pair of
-//! nodes; `many-to-one` is 50 nodes that all talk to the same one. One thread, no faults.
+//! Each delivered message counts once, and handling it sends one message. `ping-pong` is one pair
+//! of nodes; in `many-to-one`, 50 nodes talk to the same one. One thread, no faults.
 
 use std::time::Duration;
 

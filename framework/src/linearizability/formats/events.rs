@@ -1,4 +1,4 @@
-//! Events: the lines of a file, and the calls and answers that they pair up to.
+//! Events: the lines of a file, paired into calls and answers.
 
 use std::collections::BTreeMap;
 
@@ -126,7 +126,7 @@ pub(super) fn pair(events: Vec<Event>) -> Result<Vec<Call>, FormatError> {
                 let Event { line, function, .. } = &calls[call].invocation;
                 let state = if given_up { "ended in :info" } else { "has no answer yet" };
                 let problem = format!(
-                    "{} calls :{} while its :{function} of line {line} {state}: one process asks one thing at a time, and one that got :info never asks again",
+                    "{} calls :{} while its :{function} of line {line} {state}: a process has one operation at a time, and never calls again after :info",
                     event.process, event.function
                 );
                 return Err(FormatError::new(event.line, problem));
@@ -140,7 +140,7 @@ pub(super) fn pair(events: Vec<Event>) -> Result<Vec<Call>, FormatError> {
             if event.kind == Kind::Info && waiting.is_some() {
                 continue;
             }
-            let problem = format!("{} is answered, but has no call under way", event.process);
+            let problem = format!("{} is answered, but has no pending call", event.process);
             return Err(FormatError::new(event.line, problem));
         };
         let Call { invocation, answer, .. } = &mut calls[call];

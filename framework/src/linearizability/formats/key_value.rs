@@ -1,4 +1,4 @@
-//! Calls and answers as operations of a key-value store.
+//! Converts calls and answers to operations on a key-value store.
 
 use crate::linearizability::history::{History, Operation};
 use crate::linearizability::models::KeyValueCommand;
@@ -35,7 +35,7 @@ fn command(event: &Event) -> Result<KeyValueCommand, FormatError> {
         Some(Value::Text(key)) => key.clone(),
         Some(other @ (Value::Integer(_) | Value::Word(_))) => other.to_string(),
         Some(other) => {
-            let problem = format!("the key is `{}`; it should be a text", shown(other));
+            let problem = format!("the key is `{}`; it should be a string", shown(other));
             return Err(FormatError::new(event.line, problem));
         }
         None => {
@@ -82,7 +82,7 @@ fn text(event: &Event) -> Result<String, FormatError> {
         other => {
             let value = shown(other);
             let problem =
-                format!("the value of :{} is `{value}`; it should be a text", event.function);
+                format!("the value of :{} is `{value}`; it should be a string", event.function);
             Err(FormatError::new(event.line, problem))
         }
     }

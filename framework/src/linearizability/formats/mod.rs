@@ -1,4 +1,4 @@
-//! Recorded histories as files: Jepsen's log, EDN, and what they have in common.
+//! File formats of recorded histories: Jepsen logs and EDN.
 //!
 //! ```
 //! use faultlab::linearizability::formats;

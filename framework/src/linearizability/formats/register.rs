@@ -1,4 +1,4 @@
-//! Calls and answers as operations of a register.
+//! Converts calls and answers to operations on a register.
 
 use crate::linearizability::history::{History, Operation};
 use crate::linearizability::models::{RegisterCommand, RegisterResult};

@@ -1,4 +1,4 @@
-//! Values as EDN writes them: as much of it as histories use.
+//! EDN values, as far as histories use them.
 
 use std::fmt;
 
@@ -25,7 +25,7 @@ pub(super) fn read(text: &str) -> Result<Value, String> {
     reader.skip_space();
     match reader.rest {
         "" => Ok(value),
-        rest => Err(format!("`{}` is left over after the value", excerpt(rest))),
+        rest => Err(format!("`{}` follows the value", excerpt(rest))),
     }
 }
 

@@ -1,4 +1,4 @@
-//! A key-value store: texts that are read, replaced, and appended to.
+//! A key-value store: get, put, append.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -85,8 +85,8 @@ impl Model for KeyValue {
 
 /// What a [`KeyValue`] store holds.
 ///
-/// A search makes one of these for each step that it tries, so texts are shared and carry their
-/// hash: a copy costs two counts a key, and comparing and hashing look at no text twice.
+/// A search makes one of these for each step it tries, so texts are shared and carry their hash. A
+/// copy costs two reference counts per key, and comparing or hashing never reads a text twice.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct KeyValueState {
     // By key. An empty text is not kept, so that states that read alike are alike.

@@ -1,4 +1,4 @@
-//! Where two runs part: the first event in which changed code does something else than it did.
+//! The first difference between a saved run and the same run now.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Following a run of a search: each saved event is matched with one of those that can happen now.
+//! Replays a run of a search by matching each saved event with one that can happen now.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,20 +6,20 @@ use super::{Replay, Verdict, is_same, kind_of};
 use crate::Address;
 use crate::trace::{Ending, MessageId, SetTimer, TimerId, Trace, TraceEvent, What};
 
-/// The most alternatives that a verdict lists.
+/// The most alternatives that a message lists.
 const ALTERNATIVES_MAX: usize = 4;
 
-/// A system in which a trace can be followed: one run that is steered from outside.
+/// A system in which a trace can be followed: one run, steered from outside.
 pub trait Replayable {
     /// What happened at the start: nodes started, clients got their first commands.
     fn start(&mut self) -> Vec<TraceEvent>;
 
-    /// What can happen now, in an order that depends on nothing but the run so far. What the system
-    /// does by itself (a client's worker taking a result and giving the next command) is not listed.
+    /// What can happen now, in an order that depends only on the run so far. What the system does
+    /// by itself (a client driver that takes a result and gives the next command) is not listed.
     fn enabled(&mut self) -> Vec<What>;
 
-    /// Makes one of the events that [`enabled`](Self::enabled) just listed happen, by its index in
-    /// that list. Gives it with what followed from it, and after it what the system then did by itself.
+    /// Performs one of the events just listed by [`enabled`](Self::enabled), given by its index
+    /// there. Returns the event with its effects, and after it what the system then did by itself.
     fn perform(&mut self, choice: usize) -> Vec<TraceEvent>;
 
     /// How the run has ended, if it has: with a broken property, or the failure of a node.
@@ -39,10 +39,11 @@ pub fn replay(saved: &Trace, system: &mut dyn Replayable) -> Replay {
     Replay { verdict, trace, changed: follower.changed, difference: None }
 }
 
-/// Messages that are alike, or timers: their ends, and their kind.
+/// Messages or timers that are alike: their endpoints and their type.
 type Kind = (Address, Address, String);
 
-/// Where a message or timer stands among those like it: what they are, and how many of them came before it.
+/// Identifies a message or timer among those that are alike: what they are, and how many came
+/// before it.
 type Place = (Kind, usize);
 
 /// The names of messages or timers by their places, in one run.
@@ -53,7 +54,8 @@ struct Places {
 }
 
 impl Places {
-    /// A message or timer of this kind was sent or set. An id seen before keeps its place.
+    /// Records that a message or timer of this kind was sent or set. A known id keeps its
+    /// occurrence.
     fn learn(&mut self, id: u64, kind: Kind) {
         let from = kind.0;
         if self.places.contains_key(&(from, id)) {
@@ -70,7 +72,7 @@ impl Places {
             messages.learn(sent.id, (node, sent.to, kind_of(&sent.message).to_owned()));
         }
         for timer in &event.timers {
-            // Timers that were set for different durations are different timers.
+            // Timers with different durations are different timers.
             let SetTimer { id, timer, min_ns, max_ns } = timer;
             let kind = format!("{} {min_ns} {max_ns}", kind_of(timer));
             timers.learn(*id, (node, node, kind));
@@ -82,7 +84,7 @@ impl Places {
     }
 }
 
-/// Matches what was with what can be.
+/// Matches saved events with possible ones.
 #[derive(Debug, Default)]
 struct Follower {
     /// The saved run's messages and timers.
@@ -146,7 +148,7 @@ impl Follower {
         self.events.extend(events);
     }
 
-    /// Which of the enabled events is the saved one; `None` when there is nothing to do for it.
+    /// Which of the enabled events is the saved one; `None` if nothing needs to be done for it.
     fn choose(&mut self, what: &What, enabled: &[What]) -> Result<Option<usize>, String> {
         match what {
             What::Start { .. } | What::Return { .. } | What::Check { .. } => Ok(None),
@@ -156,8 +158,8 @@ impl Follower {
             What::Fire { node, id, timer } => {
                 self.choose_timer(*node, *id, timer, enabled).map(Some)
             }
-            // Where the system chooses crashes, commands, losses and the network's changes by
-            // itself, it lists none.
+            // Crashes, commands, losses and network changes that the system decides by itself are
+            // not listed.
             What::Command { node, command, .. } => {
                 let at_node = |exact: bool| {
                     enabled.iter().position(|other| {
@@ -252,9 +254,8 @@ impl Follower {
     }
 }
 
-/// The candidate that is most like the saved text: the same text, else the same kind; among those
-/// the one with the same place in the order of sending, else the first that was not matched yet, else
-/// the first.
+/// The candidate most similar to the saved text: the same text, else the same kind; among those,
+/// the one with the same occurrence number, else the first that is not matched yet, else the first.
 fn best<'a, 'c>(
     candidates: &'a [Candidate<'c>],
     text: &str,

@@ -1,14 +1,15 @@
-//! Replay: following a saved trace again in a system whose code may have changed since.
+//! Replay: follows a saved trace with code that may have changed since.
 //!
-//! A trace says what happened in texts, so following it is a matter of matching: an event of the trace
-//! is matched with what happens now, by exact text first, then by sender, receiver and the name of the message's
-//! kind. So a trace survives a new field in a message, or a state that looks different.
+//! A trace describes events as text, so replaying means matching: an event of the trace is matched
+//! with what happens now, by exact text first, then by sender, receiver and kind of message. So a
+//! trace survives a new field in a message or a state that prints differently.
 //!
-//! A run of a search is followed event by event (`follow`). It does not survive a message that is no longer sent,
-//! and then says so: that is neither a failure nor a success. A simulated run has time, a network and a scenario
-//! that go on whatever the nodes do; it is run again with the trace as its script (`script`): what the trace
-//! knows is lost, doubled and delayed as it was then, and for the rest the network decides as it always does. So it
-//! comes to its end, where its properties are checked, and says where it first differs (`difference`).
+//! A run of a search is followed event by event (`follow`). If a message is no longer sent, the
+//! replay stops and says so; that is neither failure nor success. A simulated run has time, a
+//! network and a scenario that continue whatever the nodes do. It is rerun with the trace as its
+//! script (`script`): messages and timers that the trace knows are lost, duplicated and delayed as
+//! recorded, and the network decides about the rest as usual. So the run reaches its end, where its
+//! properties are checked, and the replay reports the first difference (`difference`).
 
 mod difference;
 mod follow;
@@ -23,41 +24,41 @@ use std::fmt;
 use super::show::variant;
 use super::{Ending, Trace};
 
-/// What came of following a trace again.
+/// The result of a replay.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Replay {
     /// The verdict.
     pub verdict: Verdict,
     /// The new run, as far as it went.
     pub trace: Trace,
-    /// How many events were matched by the name of their kind only, as their text has changed.
+    /// How many events were matched by kind only, because their text has changed.
     pub changed: usize,
-    /// Of a simulated run: where the new run first differs from the saved one. In a search what cannot happen
-    /// as it did ends the replay, and the verdict says so.
+    /// For a simulated run: the first difference from the saved run. In a search, an event that can
+    /// no longer happen ends the replay, and the status says so.
     pub difference: Option<Difference>,
 }
 
-/// Whether a saved failure is still there.
+/// Whether a saved failure still occurs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The run breaks again.
     Reproduced {
         /// How.
         ending: Ending,
-        /// The index of the saved trace's event with which it broke; `None` when it broke at the start.
+        /// The index of the saved event with which it broke; `None` if it broke at the start.
         event: Option<usize>,
-        /// Whether it is the property of the saved trace that broke, or the same kind of failure.
+        /// Whether the same property broke, or the same kind of failure occurred.
         same: bool,
     },
     /// The run was followed to its end, and nothing broke.
     Fixed {
-        /// How many of them happened again. In a search they all have to.
+        /// How many events happened again. In a search, all of them must.
         happened: usize,
         /// The number of the saved trace's events; of a simulated run, of the steps that its nodes took.
         events: usize,
     },
-    /// The trace cannot be followed to its end any more, and nothing had broken until there; or so much of it
-    /// is gone that a run in which nothing breaks says nothing about it.
+    /// The trace can no longer be followed to its end, and nothing had broken until then; or so
+    /// much of it no longer happens that a run without a failure proves nothing.
     NoLongerApplies {
         /// The index of the first event that cannot happen.
         event: usize,
@@ -96,7 +97,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// What kind of message or timer a text is, by the names that it starts with: `Paxos(Vote` of
+/// The kind of a message or timer, by the names at the start of its text: `Paxos(Vote` for
 /// `Paxos(Vote { ballot: 3 })`.
 fn kind_of(text: &str) -> &str {
     let mut end = variant(text).len();

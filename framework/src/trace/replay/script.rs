@@ -1,11 +1,13 @@
-//! A simulated run as a script: what its network and timers did, for the same run of changed code.
+//! A simulated run as a script: what its network and timers did, applied to the same run of changed
+//! code.
 //!
-//! Steps are matched with steps: the saved trace's delivery of a message with the delivery of the message that was
-//! matched with it, the n-th command of a client with its n-th command. What a step sends and sets is matched with
-//! what the saved step sent and set, by text, else by the name of its kind. What is not found there is matched
-//! with the same text anywhere, for code that now sends it in another step. What is matched is lost, doubled and
-//! delayed as it was in the saved run, so that it arrives at the same time if it is sent at the same time, and is never
-//! on its way for longer than the network allows. The rest is new, and chance decides about it.
+//! Steps are matched with steps: a delivery in the trace with the delivery of the matching message,
+//! a client's n-th command with its n-th command. What a step sends and sets is matched with what
+//! the saved step sent and set, by text, otherwise by kind. What is not found there is matched with
+//! the same text anywhere, in case the code now sends it in another step. Matched messages and
+//! timers are lost, duplicated and delayed as recorded: sent at the same time, they arrive at the
+//! same time, and never take longer than the network allows. Everything else is new and drawn at
+//! random.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::iter;
@@ -14,13 +16,14 @@ use super::{Difference, Replay, Verdict, is_same, kind_of};
 use crate::Address;
 use crate::trace::{Ending, Fate, MessageId, TimerId, Trace, What};
 
-/// What was under way when the saved run ended would have come this much later.
+/// How much later pending events of the saved run take place, after its end.
 const AFTER_THE_END_NS: u64 = 1_000_000;
 
-/// How many copies of a message the network makes at most. What a changed file has beyond that does not happen again.
+/// The most copies of a message that the network makes. Further copies in a modified file are
+/// ignored.
 const COPIES_MAX: usize = 2;
 
-/// When something happens, and the index of the saved event that it is, if it is one.
+/// The time of an arrival, and the index of the saved event it corresponds to, if any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Arrival {
     pub(crate) at_ns: u64,
@@ -43,7 +46,7 @@ struct Sent {
 }
 
 impl Sent {
-    /// A copy comes to the end of its way in this event, unless all copies have.
+    /// A copy reaches its end in this event, unless all copies have.
     fn arrives(&mut self, at_ns: u64, event: usize) -> bool {
         let is_left = self.arrivals.len() < COPIES_MAX;
         if is_left {
@@ -70,7 +73,7 @@ struct Step {
     set: Vec<usize>,
 }
 
-/// The saved run, as far as the new one has not caught up with it.
+/// The part of the saved run that the new run has not reached yet.
 #[derive(Debug)]
 pub(crate) struct Script {
     saved: Trace,
@@ -181,7 +184,7 @@ impl Script {
         script
     }
 
-    /// The saved event that is this intervention, each of them once.
+    /// The saved event that corresponds to this intervention; each is used once.
     pub(crate) fn intervene(&mut self, at_ns: u64, what: &What) -> Option<usize> {
         let is_it = |&index: &usize| {
             let event = &self.saved.events[index];
@@ -233,7 +236,8 @@ impl Script {
         self.texts.extend(texts);
     }
 
-    /// The next text is of this message. Gives when its copies arrive, or `None` when it is new.
+    /// The next text is this message's. Returns when its copies arrive, or `None` if the message is
+    /// new.
     pub(crate) fn sent(
         &mut self,
         id: MessageId,
@@ -267,8 +271,8 @@ impl Script {
         Some(arrivals.collect())
     }
 
-    /// The next text is of this timer, which fires between these times. Gives when it does, or `None` when it
-    /// is new.
+    /// The next text is this timer's, which fires between these times. Returns when it does, or
+    /// `None` if the timer is new.
     pub(crate) fn set(
         &mut self,
         id: TimerId,
@@ -294,11 +298,11 @@ impl Script {
             None => (until_the_end_ns.saturating_add(AFTER_THE_END_NS), None),
         };
         let at_ns = now_ns.saturating_add(ns);
-        // Its duration may be another now.
+        // Its duration may have changed.
         Some(Arrival { at_ns: at_ns.clamp(earliest_ns, latest_ns), event })
     }
 
-    /// What came of the new run.
+    /// The result of the replay.
     pub(crate) fn replay(self, now: Trace) -> Replay {
         let trace = Trace { header: self.saved.header.clone(), ..now };
         let difference = Difference::between(&self.saved, &trace);
@@ -328,7 +332,7 @@ fn is_step(what: &What) -> bool {
     )
 }
 
-/// The first message of a kind that is not sent any more, if most of what was delivered was of such kinds.
+/// The first message of a kind that is no longer sent, if most deliveries were of such kinds.
 fn gone(saved: &Trace, now: &Trace) -> Option<(usize, String)> {
     let sent: BTreeSet<(Address, Address, &str)> = now
         .events

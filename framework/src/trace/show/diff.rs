@@ -1,8 +1,8 @@
-//! What changed between two states, by their pretty `Debug` texts.
+//! What changed between two states, given their pretty `Debug` texts.
 //!
-//! A pretty `Debug` text shows a value's structure by its indentation. It is read back into that
-//! structure, and only what differs is told, by the path of field names and keys that leads to it. A text
-//! that has no such structure, from a hand-written `Debug`, is compared line by line.
+//! Pretty `Debug` text shows structure by indentation. It is parsed back into that structure, and
+//! only the differences are reported, each with its path of field names and keys. Text without such
+//! structure, from a hand-written `Debug`, is compared line by line.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ pub(in crate::trace) enum Change {
         /// What.
         old: String,
     },
-    /// The states differ and are too large to say how.
+    /// The states differ but are too large to compare.
     TooLarge,
 }
 

@@ -1,4 +1,4 @@
-//! Which events of a long trace are worth showing.
+//! Selects the events of a long trace that are worth showing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,12 +6,12 @@ use super::super::causality::Causality;
 use super::super::{Copy, Ending, Trace, TraceEvent, What};
 use crate::Address;
 
-/// What is shown of a trace, and what could have mattered.
+/// The events shown of a trace, and those that could have mattered.
 #[derive(Debug)]
 pub(in crate::trace) struct Excerpt {
     /// The indices of the events shown.
     pub(in crate::trace) chosen: BTreeSet<usize>,
-    /// For each event of the trace, whether it could have had a part in how the run ended.
+    /// For each event, whether it could have influenced how the run ended.
     pub(in crate::trace) past: Vec<bool>,
     /// The nodes that take part in what is shown.
     pub(in crate::trace) nodes: BTreeSet<Address>,
@@ -20,8 +20,9 @@ pub(in crate::trace) struct Excerpt {
 impl Excerpt {
     /// At most `events_max` events of a trace, or a few small ones more.
     ///
-    /// What the violation names comes first: the command that got a wrong result, and all that became of
-    /// the messages that carried it. Then the latest events that could have had a part in the end.
+    /// First comes what the violation names: the command with a wrong result, and everything that
+    /// became of the messages that carried it. Then come the latest events that could have
+    /// influenced the end.
     pub(in crate::trace) fn new(trace: &Trace, causality: &Causality, events_max: usize) -> Self {
         let count = trace.events.len();
         let focus = Focus::new(trace);
@@ -34,7 +35,7 @@ impl Excerpt {
         let quota = events_max - events_max / 6;
         let about = focus.about(trace, causality, &past);
         take(&mut chosen, about.iter().rev().copied(), quota * 3 / 4);
-        // What a node did just before it handled the command is what it was wrong about.
+        // What a node did just before it handled the command explains what was wrong.
         let before = about.iter().rev().filter_map(|&index| {
             let is_client = trace.events[index].what.node() == focus.client;
             let effective = |index: &usize| past[*index] && !is_start(&trace.events[*index].what);
@@ -47,8 +48,8 @@ impl Excerpt {
                 || overtaken_by(trace, causality, index) > 0
         });
         take(&mut chosen, late.filter_map(|index| causality.origin(index)), quota);
-        // With a command in the focus that is story enough, or else what its client saw; without one,
-        // the latest of all.
+        // A command in focus is enough, with what its client saw; without one, show the latest
+        // events of all.
         let own = |&index: &usize| {
             let what = &trace.events[index].what;
             past[index]
@@ -70,7 +71,7 @@ impl Excerpt {
             is_start(what) && what.node().is_some_and(|node| nodes.contains(&node))
         });
         take(&mut chosen, starts, events_max);
-        // To say that one small event is left out takes as much room as to show it.
+        // Saying that one small event is left out takes as much room as showing it.
         for index in 1..count.saturating_sub(1) {
             let event = &trace.events[index];
             let is_small = event.sent.is_empty()
@@ -111,7 +112,7 @@ fn is_start(what: &What) -> bool {
     matches!(what, What::Start { .. })
 }
 
-/// What a violation is about, as far as its words tell.
+/// The subject of a violation, as far as its text reveals it.
 struct Focus {
     /// The events in which the run went wrong.
     ends: BTreeSet<usize>,
@@ -123,11 +124,11 @@ struct Focus {
     command: String,
 }
 
-/// A command whose text is shorter than this is in too many texts by chance.
+/// A command with a shorter text than this would match too many texts by chance.
 const TELLING_CHARS: usize = 6;
 
 impl Focus {
-    /// Looks in the violation's words for nodes, and for a command or a result that one of them had.
+    /// Searches the violation's text for nodes, and for a command or result of theirs.
     fn new(trace: &Trace) -> Self {
         let last = trace.events.len().checked_sub(1);
         let nothing = Self {
@@ -176,7 +177,8 @@ impl Focus {
             }
         }
         let mut focus = nothing;
-        // The words may be about somebody for whom a node that stands alone was asked: then they name its result.
+        // The violation may be about a client on whose behalf an isolated node was asked; then it
+        // names the result.
         let is_named =
             |event: &TraceEvent| event.what.node().is_some_and(|node| named.contains(&node));
         if best.is_none() && !trace.events.iter().any(is_named) {
@@ -189,7 +191,7 @@ impl Focus {
                 focus.command.clone_from(command);
             }
             if let Some(returned) = returned {
-                // What happened later was right, or is another story.
+                // What happened later was right, or is unrelated.
                 focus.ends = BTreeSet::from([returned]);
                 return focus;
             }
@@ -206,8 +208,8 @@ impl Focus {
         focus
     }
 
-    /// The events that could have mattered and that are about the command: that send, carry or lose
-    /// it, or bring an answer to it.
+    /// Relevant events about the command: those that send, carry or lose it, or bring an answer to
+    /// it.
     fn about(&self, trace: &Trace, causality: &Causality, past: &[bool]) -> BTreeSet<usize> {
         let mut about = BTreeSet::new();
         if self.command.chars().count() < TELLING_CHARS {
@@ -269,8 +271,8 @@ fn relevant(trace: &Trace, causality: &Causality, ends: &BTreeSet<usize>) -> Vec
     past
 }
 
-/// Whether a node handled something and nothing at all came of it: its state is as it was, and nobody
-/// can tell that it happened.
+/// Whether a node handled an event without any visible effect: its state is unchanged and it sent
+/// nothing.
 pub(in crate::trace) fn is_without_effect(events: &[TraceEvent], index: usize) -> bool {
     let event = &events[index];
     let brought_a_result = events.get(index + 1).is_some_and(
@@ -284,8 +286,8 @@ pub(in crate::trace) fn is_without_effect(events: &[TraceEvent], index: usize) -
         && !brought_a_result
 }
 
-/// How many messages that the same node sent later to the same receiver arrived before the message of
-/// event `index`.
+/// How many messages from the same sender to the same receiver overtook the message of event
+/// `index`.
 pub(in crate::trace) fn overtaken_by(trace: &Trace, causality: &Causality, index: usize) -> usize {
     let What::Deliver { node, from, .. } = trace.events[index].what else { return 0 };
     let Some(origin) = causality.origin(index) else { return 0 };

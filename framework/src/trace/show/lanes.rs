@@ -1,4 +1,4 @@
-//! Drawing a story: a column a node where they fit side by side, else a list.
+//! Draws a trace: one column per node if they fit, otherwise a list.
 
 use super::Options;
 use super::story::{Mark, Moment, Note, Scene, Story};
@@ -6,16 +6,16 @@ use super::text::{Role, Text, columns, wrap};
 use super::words::gap;
 use crate::Address;
 
-/// Columns between two lifelines: never closer than this, so that an arrow has room for its head.
+/// The minimum distance between two lifelines, so that an arrow has room for its head.
 const LANE_MIN: usize = 4;
 
-/// Never farther apart than this, so that the eye can follow.
+/// The maximum distance, so that the eye can follow.
 const LANE_MAX: usize = 13;
 
-/// The columns that are kept for the words.
+/// The columns reserved for text.
 const WORDS_MIN: usize = 38;
 
-/// The lines of a diagram after which the names are repeated under it.
+/// After this many lines, a diagram repeats the names below it.
 const FOOTER_LINES: usize = 20;
 
 /// The most lines of one message that are shown.
@@ -359,7 +359,7 @@ impl Lanes {
         cells
     }
 
-    /// Writes a message's name on its arrow, beside the receiver, if it fits there.
+    /// Writes a message's name on its arrow, beside the receiver, if it fits.
     fn label(&self, cells: &mut Cells, label: &str, (there, here): (usize, usize), role: Role) {
         // Between two lifelines, without the arrow's head.
         let room = self.step - 2;

@@ -1,9 +1,9 @@
-//! Showing a trace on a terminal, as a space-time diagram.
+//! Shows a trace on a terminal, as a space-time diagram.
 //!
-//! Every node has a column, time runs downward, a message is an arrow from its sender's column to its
-//! receiver's in the line where it arrives, and beside each event stands what it says and what followed:
-//! what was logged and printed, what changed in the node's state, what was sent and which timers were set.
-//! A node's text is escaped and bounded, so nothing in it can disturb the terminal.
+//! Each node has a column, and time runs downward. A message is an arrow from its sender's column
+//! to its receiver's, on the line where it arrives. Beside each event are its text and its effects:
+//! what was logged and printed, how the state changed, what was sent, and which timers were set.
+//! Node text is escaped and bounded, so nothing in it can disturb the terminal.
 
 pub(in crate::trace) mod diff;
 pub(in crate::trace) mod excerpt;

@@ -1,4 +1,4 @@
-//! What a trace says to a person, event by event, before it is drawn on a terminal or a page.
+//! What a diagram shows, event by event, before it is drawn on a terminal or a page.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::text::Text;
 use super::words::{ending, heading, hidden};
 use crate::Address;
 
-/// A trace in words, as much of it as is shown.
+/// A diagram's content: as much of a trace as is shown.
 #[derive(Debug)]
 pub(in crate::trace) struct Story {
     /// What ran, in one line.
@@ -21,20 +21,20 @@ pub(in crate::trace) struct Story {
     pub(in crate::trace) timed: bool,
     /// What happened.
     pub(in crate::trace) scenes: Vec<Scene>,
-    /// Which nodes have no column because nothing of them is shown, if there are any.
+    /// Nodes without a column because nothing of them is shown.
     pub(in crate::trace) hidden: Option<Text>,
     /// How it ended, in one sentence.
     pub(in crate::trace) ending: Text,
 }
 
-/// One event, or the place where some were left out.
+/// One event, or a gap where some were omitted.
 #[derive(Debug)]
 pub(in crate::trace) enum Scene {
     /// Events that are not shown.
     Gap {
         /// How many.
         events: usize,
-        /// How many of them had no part in how the run ended.
+        /// How many of them did not influence how the run ended.
         aside: usize,
         /// Which nodes are up at its end.
         up: Vec<bool>,

@@ -1,4 +1,4 @@
-//! Telling one event of a trace: what happened, and what followed from it at once.
+//! Describes one event of a trace: what happened, and its immediate effects.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -94,7 +94,7 @@ impl<'a> Teller<'a> {
             _ => (None, String::new()),
         };
         let mut notes = Vec::new();
-        // The lines that a student prints explain what comes next, so they stand first.
+        // Lines that a student prints explain what follows, so they come first.
         for (verb, lines) in [
             ("log", event.logged.iter().flat_map(|line| line.lines()).collect::<Vec<_>>()),
             ("print", event.printed.lines().collect()),
@@ -200,7 +200,7 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// What is unusual in the time at which a message arrives.
+    /// What is unusual about a message's arrival time.
     fn lateness(&self, index: usize) -> Option<String> {
         let What::Deliver { node, from, copy, .. } = self.trace.events[index].what else {
             return None;
@@ -225,7 +225,7 @@ impl<'a> Teller<'a> {
         };
         let mut words = Vec::from_iter(since);
         if let Some(client) = client {
-            words.push(format!("{client} has had a result since"));
+            words.push(format!("{client} has received a result since"));
         } else if overtaken > 0 {
             let messages = if overtaken == 1 { "message" } else { "messages" };
             words.push(format!("{overtaken} newer {messages} came first"));
@@ -233,8 +233,8 @@ impl<'a> Teller<'a> {
         Some(format!("{name}: {}", words.join("; ")).trim_end_matches(": ").to_owned())
     }
 
-    /// `#12 `, which ties an arrow to the line that says when it was sent; nothing where the arrow
-    /// itself is that line.
+    /// `#12 `, which connects an arrow with the line that says when the message was sent; empty if
+    /// the arrow itself is on that line.
     fn number(&self, id: MessageId, index: usize) -> String {
         let told = self.causality.origin(index).is_some_and(|origin| {
             origin + 1 != index || !told_by_arrow(&self.trace.events[origin], id)
@@ -293,7 +293,7 @@ impl<'a> Teller<'a> {
             };
             let lost = matches!(first.fate, Fate::Dropped | Fate::Cut);
             let arrives = self.arrivals.contains_key(&first.id);
-            // What a message says is told where it arrives, or here if that is not shown.
+            // A message's content is shown where it arrives, or here if that is not shown.
             let words = if arrives { variant(&first.message) } else { &first.message };
             let numbers = if lost { String::new() } else { format!("{} ", ids.join(" ")) };
             let mut text = Text::default()
@@ -309,12 +309,12 @@ impl<'a> Teller<'a> {
             let lanes = messages.iter().filter_map(|message| self.lanes.get(&message.to).copied());
             notes.push(Note { stubs: lanes.collect(), lost, text, lines_max: 3 });
         }
-        more(shown, "sendings", notes);
+        more(shown, "messages", notes);
     }
 }
 
-/// Whether the arrow of message `id`, when it follows at once, says all there is to say of its
-/// sending by `event`.
+/// Whether the arrow of message `id`, if it follows at once, shows everything about its sending by
+/// `event`.
 fn told_by_arrow(event: &TraceEvent, id: MessageId) -> bool {
     let Some(message) = event.sent.iter().find(|message| message.id == id) else { return false };
     let alike = event.sent.iter().filter(|other| other.message == message.message).count();

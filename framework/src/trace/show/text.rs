@@ -1,5 +1,5 @@
-//! Text that is safe to show and knows its width: escaped, shortened, wrapped, with roles for its
-//! colours.
+//! Text that is safe to show and knows its width: escaped, shortened, wrapped, and coloured by
+//! role.
 
 use unicode_width::UnicodeWidthChar;
 
@@ -42,20 +42,20 @@ pub(in crate::trace) struct Text {
 }
 
 impl Text {
-    /// The text with more of our own words after it.
+    /// Appends our own text.
     pub(in crate::trace) fn with(mut self, role: Role, words: impl Into<String>) -> Self {
         self.spans.push((role, words.into()));
         self
     }
 
-    /// The text with a node's text after it, made safe, its long strings shortened.
+    /// Appends a node's text, made safe, with long strings shortened.
     pub(in crate::trace) fn with_foreign(self, role: Role, text: &str) -> Self {
         self.with(role, safe(&squeezed(text)))
     }
 }
 
-/// A node's text made safe: control characters, and those that are invisible or change the direction of
-/// what follows, are escaped, tabs become blanks, and what is far too long is cut.
+/// Makes a node's text safe: escapes control characters and those that are invisible or change the
+/// writing direction, turns tabs into spaces, and cuts excessive length.
 pub(in crate::trace) fn safe(text: &str) -> String {
     let mut out = String::with_capacity(text.len().min(SOURCE_CHARS_MAX));
     let mut marks = 0;
@@ -64,7 +64,7 @@ pub(in crate::trace) fn safe(text: &str) -> String {
             out.push('…');
             break;
         }
-        // Marks that stack on one letter without end would spill over their neighbours.
+        // Unlimited combining marks on one letter would spill over their neighbours.
         marks = if character.width() == Some(0) { marks + 1 } else { 0 };
         match character {
             '\t' => out.push_str("    "),
@@ -77,7 +77,8 @@ pub(in crate::trace) fn safe(text: &str) -> String {
     out
 }
 
-/// A `Debug` text whose long strings have an ellipsis for their middle, so that the value around them is seen.
+/// Replaces the middle of long strings in a `Debug` text by an ellipsis, so that the value around
+/// them stays visible.
 fn squeezed(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -125,8 +126,8 @@ pub(in crate::trace) fn columns(text: &str) -> usize {
     text.chars().map(width).sum()
 }
 
-/// The columns that a character takes. The selector that turns a character into a wide picture counts as
-/// the column that it adds.
+/// The columns of a character. The selector that makes a character wide counts as the column it
+/// adds.
 fn width(character: char) -> usize {
     if character == '\u{fe0f}' { 1 } else { character.width().unwrap_or(0) }
 }
@@ -185,8 +186,8 @@ pub(in crate::trace) fn wrap(
             lines.push(line);
             return lines;
         }
-        // After the last blank, unless that leaves half of the line empty. A closing bracket stays
-        // with what it closes.
+        // Break after the last space, unless that leaves half of the line empty. A closing bracket
+        // stays with its content.
         let blank = (0..=fitting).rev().find(|&at| {
             rest[at].1 == ' ' && rest.get(at + 1).is_none_or(|&(_, next)| !"})]".contains(next))
         });

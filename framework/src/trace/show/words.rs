@@ -1,4 +1,4 @@
-//! The words for what a trace tells: headings and endings, durations, changes of states.
+//! Phrases for headings, endings, durations and state changes.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The answers to a batch: outcomes of steps, in a few buffers.
+//! Answers to a batch: results of steps, in a few buffers.
 
 use std::ops::Range;
 
@@ -87,8 +87,8 @@ impl Answers {
         self.cut(1, usize::MAX);
     }
 
-    /// Forgets everything but the memory, and gives out this many pieces. All but the last must be given
-    /// `each` answers.
+    /// Clears everything but the memory, and returns this many pieces. All but the last must be
+    /// given `each` answers.
     pub(super) fn cut(&mut self, pieces: usize, each: usize) -> &mut [Piece] {
         (self.used, self.each) = (pieces, each);
         self.pieces.resize_with(self.pieces.len().max(pieces), Piece::default);

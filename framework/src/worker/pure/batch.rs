@@ -1,11 +1,11 @@
-//! A batch: requests for steps, in one buffer.
+//! A batch of step requests, in one buffer.
 
 use std::ops::Range;
 
 use crate::Address;
 use crate::worker::Event;
 
-/// One request: which member, in which state, and what happens to it.
+/// A request: which node, in which state, and what happens to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request<'a> {
     /// The member's index in the roster.

@@ -1,10 +1,10 @@
-//! What differs between two runs of one handler, in words.
+//! Describes how two runs of one handler differ.
 
 use super::{Step, StepFailure};
 use crate::worker::{EncodedEffect, Event, Payload};
 
-/// The failure of a handler that was run twice and did not do the same: which one, and what differs. `show` gives
-/// the text of encoded bytes of this node.
+/// Builds the failure of a handler that was run twice with different effects: which handler, and
+/// what differs. `show` renders encoded bytes of this node as text.
 pub(in crate::worker) fn not_deterministic(
     event: Event<'_>,
     [first, second]: [Step<'_>; 2],
@@ -21,7 +21,7 @@ pub(in crate::worker) fn not_deterministic(
     StepFailure::NotDeterministic { handler: handler(event, &mut show), first, second }
 }
 
-/// The handler that an event calls, with what it is called with.
+/// Names the handler that an event calls, with its argument.
 fn handler(event: Event<'_>, show: &mut impl FnMut(Payload, &[u8]) -> String) -> String {
     match event {
         Event::Init => "init".to_owned(),
@@ -35,7 +35,7 @@ fn handler(event: Event<'_>, show: &mut impl FnMut(Payload, &[u8]) -> String) ->
     }
 }
 
-/// What a step left and did, part by part, each as it reads.
+/// Renders each part of a step: the state and the effects.
 fn parts(step: Step<'_>, show: &mut impl FnMut(Payload, &[u8]) -> String) -> [String; 5] {
     let (mut sent, mut set, mut logged) = (Vec::new(), Vec::new(), Vec::new());
     for effect in step.output.effects() {

@@ -7,10 +7,10 @@ use super::{Answers, Batch, Member, PureSteps, Request, Step, StepFailure, diver
 use crate::parallel;
 use crate::worker::{HostedNode, NodeFailure, NodeKind, Output, Payload, Submission};
 
-/// The most pieces that a batch is cut into for each thread: whoever is done first takes another one.
+/// The most pieces per thread that a batch is split into; free threads take the next one.
 const PIECES_PER_THREAD: usize = 4;
 
-/// Fewer requests than this are not worth a piece of their own.
+/// With fewer requests than this, a separate piece is not worth it.
 const PIECE_MIN: usize = 64;
 
 /// Computes steps of a submission's nodes in this process.
@@ -33,8 +33,7 @@ impl<'s> LocalSteps<'s> {
         Ok(Self { roster, kinds, promises: true })
     }
 
-    /// Whether each step is run twice, and states are checked for what a node promises. On unless said
-    /// otherwise.
+    /// Whether to run each step twice and check the contract of each state. On by default.
     #[must_use]
     pub fn checking_promises(mut self, on: bool) -> Self {
         self.promises = on;
@@ -58,7 +57,7 @@ impl<'s> LocalSteps<'s> {
         if !self.promises {
             return Ok(());
         }
-        // Of the node itself: what its encoding leaves out is not in one that was read back.
+        // Of the node itself: a decoded one lacks what the encoding leaves out.
         if scratch.state != request.state
             && let Some(broken) = node.broken_promise(&scratch.state).map_err(StepFailure::Node)?
         {

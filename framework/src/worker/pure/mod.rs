@@ -1,8 +1,7 @@
 //! Pure steps: a node's state and an event go in, its next state and its effects come out.
 //!
-//! A search never lets a node live. It names nodes by their position in a roster, asks for many
-//! steps at once, and gets the same answers whether the nodes' code is in this process
-//! ([`LocalSteps`]) or in another.
+//! A search keeps no nodes alive. It names nodes by their index, requests many steps at once, and
+//! gets the same answers whether the nodes' code is in this process ([`LocalSteps`]) or in another.
 
 mod answers;
 mod batch;
@@ -16,7 +15,7 @@ pub use local::LocalSteps;
 use super::{NodeFailure, Payload};
 use crate::Address;
 
-/// One node of a system: what it is, and where.
+/// A node of a system: its kind and its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     /// The name of its kind in the submission.
@@ -27,7 +26,7 @@ pub struct Member {
     pub arguments: Vec<u8>,
 }
 
-/// Why a step has no outcome that a search could go on from.
+/// Why a search cannot continue from a step.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, thiserror::Error)]
 pub enum StepFailure {
     /// The node's code failed.
@@ -36,21 +35,21 @@ pub enum StepFailure {
     /// The same state and the same event gave two different outcomes.
     #[error("is not deterministic: {handler}, run twice, first gave {first}, then {second}")]
     NotDeterministic {
-        /// The handler and what it was called with: `on_message with Ping(1) from client1`.
+        /// The handler and its argument: `on_message with Ping(1) from client1`.
         handler: String,
-        /// What the first run gave and the second did not, in words.
+        /// The parts of the first run that differ from the second, as text.
         first: String,
-        /// What the second run gave in its place.
+        /// The corresponding parts of the second run.
         second: String,
     },
-    /// The state breaks a promise that every node makes.
+    /// The state violates the contract of [`Node`](crate::Node).
     #[error("{0}")]
     BrokenPromise(String),
 }
 
-/// Whoever can compute steps of the nodes of one roster.
+/// Computes steps of the nodes of one system.
 ///
-/// Members are named by their index in the roster.
+/// Nodes are named by their index.
 pub trait PureSteps: Sync {
     /// The nodes.
     fn roster(&self) -> &[Member];
@@ -61,13 +60,13 @@ pub trait PureSteps: Sync {
     /// When there is no such kind or its constructor fails.
     fn make(&self, member: usize) -> Result<Vec<u8>, NodeFailure>;
 
-    /// Computes the steps of a batch, each by itself. `answers` is cleared first and then has one
-    /// answer for each request, in the same order. A step that leaves a state which breaks a promise
-    /// (see [`HostedNode::broken_promise`](super::HostedNode::broken_promise)), or that can have two
-    /// outcomes, is a failure.
+    /// Computes the steps of a batch, each on its own. `answers` is cleared first and then has one
+    /// answer per request, in the same order. A step is a failure if its state violates the
+    /// contract (see [`HostedNode::contract_violation`](super::HostedNode::contract_violation)), or
+    /// if it can have two results.
     fn run(&self, batch: &Batch, answers: &mut Answers);
 
-    /// What a member in this state answers to a question of the lab's vocabulary.
+    /// A node's answer, in this state, to a query that the lab's API defines.
     ///
     /// # Errors
     /// As [`HostedNode::observe`](super::HostedNode::observe).
@@ -87,7 +86,7 @@ pub trait PureSteps: Sync {
     ) -> Result<String, NodeFailure>;
 }
 
-/// The text of encoded bytes, or why there is none.
+/// Renders encoded bytes as text, or says why that failed.
 pub(crate) fn legible(shown: Result<String, NodeFailure>) -> String {
     shown.unwrap_or_else(|failure| format!("<not readable: {failure}>"))
 }

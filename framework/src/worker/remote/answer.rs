@@ -1,4 +1,4 @@
-//! What a process that holds nodes answers: claims, read with every part checked.
+//! Answers of a node process. They are untrusted, so every part is checked.
 
 use super::wire::{Nonsense, Reader, put_address, put_bytes, put_number};
 use crate::codec;
@@ -22,7 +22,8 @@ pub(super) fn put_output(bytes: &mut Vec<u8>, output: Result<&Output, NodeFailur
     put(bytes, output, write_output);
 }
 
-/// Appends a node's next state, what it did, and which promise its state breaks; or its failure.
+/// Appends a node's next state, what it did, and how its state violates the contract; or its
+/// failure.
 pub(super) fn put_step(
     bytes: &mut Vec<u8>,
     step: Result<(&[u8], &Output, Option<&str>), NodeFailure>,
@@ -85,7 +86,7 @@ pub(super) fn read_done(from: &mut Reader<'_>) -> Result<Result<(), NodeFailure>
     let failure = from.bytes()?;
     let failure = codec::decode(failure).map_err(|_| Nonsense("a failure of no known sort"))?;
     match failure {
-        // Only the judge says what became of a process.
+        // Only the engine's side decides how a process ended.
         NodeFailure::ProcessLost { .. } => Err(Nonsense("news of its own end")),
         failure => Ok(Err(failure)),
     }
@@ -124,7 +125,7 @@ pub(super) fn read_output(
     Ok(done)
 }
 
-/// A node's next state, and the promise that this state breaks.
+/// A node's next state, and its contract violation.
 type Next<'a> = (&'a [u8], Option<String>);
 
 /// Reads a node's next state, and what it did into `output`, which is cleared first.

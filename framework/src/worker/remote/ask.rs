@@ -1,4 +1,4 @@
-//! What a judge asks of a process that holds nodes.
+//! Requests to a node process.
 
 use super::wire::{Nonsense, Reader, put_address, put_bytes, put_number};
 use crate::Address;
@@ -11,7 +11,7 @@ pub(crate) struct Place {
     pub(super) slot: usize,
 }
 
-/// One question. Each gets one answer, in the same order.
+/// A request. Each gets one answer, in the same order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ask<'a> {
     /// Make a node and keep it.
@@ -26,23 +26,23 @@ pub(super) enum Ask<'a> {
     Show { kind: &'a str, what: Payload, bytes: &'a [u8], pretty: bool },
     /// Drop the nodes of a run.
     Forget { run: usize },
-    /// Make a node, say its state, and keep nothing.
+    /// Construct a node, return its state, and keep nothing.
     PureMake { kind: &'a str, address: Address, arguments: &'a [u8] },
-    /// Let the node of this state handle an event, say what its state is then, and keep nothing. With
-    /// `promises`, also say what a node promises of its state and does not keep.
+    /// Let the node with this state handle an event, return its next state, and keep nothing. With
+    /// `promises`, also check the contract.
     PureStep { kind: &'a str, address: Address, state: &'a [u8], event: Event<'a>, promises: bool },
     /// A question of the lab's vocabulary to the node of this state.
     PureObserve { kind: &'a str, address: Address, state: &'a [u8], question: &'a [u8] },
 }
 
-/// What a node that has handled an event is asked in the same breath.
+/// What is piggybacked on a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Then<'a> {
     /// Nothing.
     Nothing,
     /// What is its state now?
     State,
-    /// A client that shows a result now handles its next command.
+    /// // A client that shows a result now handles its next command.
     Command(&'a [u8]),
 }
 
@@ -147,7 +147,7 @@ impl<'a> Ask<'a> {
     }
 }
 
-/// More runs or slots than this are nonsense: they index tables.
+/// Larger run or slot numbers are protocol errors, because they index tables.
 const INDEX_MAX: u64 = 1 << 20;
 
 fn small(from: &mut Reader<'_>) -> Result<usize, Nonsense> {

@@ -1,5 +1,5 @@
-//! Several processes that share the nodes of runs between them, so that no global reaches from one
-//! node of a run to another.
+//! A pool of node processes that share the nodes of runs, so that nodes of one run cannot share a
+//! global.
 
 use std::cmp::Reverse;
 use std::io;
@@ -20,10 +20,10 @@ const SHOWN_AT_ONCE: usize = 512;
 /// Starts the process of this number.
 type Start<'f> = Box<dyn FnMut(usize) -> io::Result<Process> + Send + 'f>;
 
-/// Processes of one submission, started as they are needed.
+/// Processes of one submission, started on demand.
 ///
-/// The node in slot `k` of every run lives in process `k mod n`. With `n` at least the number of
-/// nodes of a run, no two nodes of one run share a process.
+/// The node in slot `k` of every run lives in process `k mod n`. If `n` is at least the number of
+/// nodes of a run, no two nodes of the run share a process.
 pub struct Fleet<'f> {
     start: Start<'f>,
     processes: Vec<Option<Process>>,
@@ -33,15 +33,15 @@ pub struct Fleet<'f> {
     limit: Duration,
     /// By process: whether nodes have lived in it that are gone.
     used: Vec<bool>,
-    /// By process: what the outstanding questions are about, in order.
+    /// By process: what the pending requests are about, in order.
     outstanding: Vec<Vec<(Place, Sort)>>,
-    /// By process: how often one of these was there when it was decided which process is next, added up.
+    /// By process: its pending requests, summed over every choice of the next process.
     waited: Vec<usize>,
-    /// What the step that is being read did, and the command after it.
+    /// Effects of the step being read, and of the command after it.
     outputs: [Output; 2],
 }
 
-/// What sort of answer a question gets.
+/// The kind of answer to a request.
 #[derive(Clone, Copy, Debug)]
 enum Sort {
     Make,
@@ -49,7 +49,7 @@ enum Sort {
     Step(Follows),
 }
 
-/// What comes behind a step in its answer.
+/// What is piggybacked on the answer to a step.
 #[derive(Clone, Copy, Debug)]
 enum Follows {
     Nothing,
@@ -57,7 +57,7 @@ enum Follows {
     Command,
 }
 
-/// An answer to one of many questions. What a step did may be taken, and something else be left in its
+/// An answer to one of many requests. A step's output may be taken, leaving something else in its
 /// place.
 pub(crate) enum Answered<'a> {
     /// The node was made, or could not be.
@@ -68,18 +68,19 @@ pub(crate) enum Answered<'a> {
     Stepped(Result<&'a mut Output, NodeFailure>, Followed<'a>),
 }
 
-/// What else was done in the same breath as a step.
+/// A piggybacked answer.
 pub(crate) enum Followed<'a> {
     /// Nothing.
     Nothing,
     /// The node's state was read.
     State(Result<&'a [u8], NodeFailure>),
-    /// The client had a result, and handled its next command.
+    /// // The client had a result and handled its next command.
     Command(Result<&'a mut Output, NodeFailure>),
 }
 
 impl<'f> Fleet<'f> {
-    /// At most `processes_max` processes, each started by `start` when the first node is to live in it.
+    /// At most `processes_max` processes, each started by `start` when its first node is
+    /// constructed.
     ///
     /// # Panics
     /// When `processes_max` is 0.
@@ -108,18 +109,20 @@ impl<'f> Fleet<'f> {
         RemoteHost::new(self, run, Vec::new())
     }
 
-    /// The nodes of one run, their states kept here and handed from process to process.
+    /// The nodes of one run, with their states kept here and sent to a different process for each
+    /// step.
     pub fn handed_host(&mut self) -> HandedHost<'_, 'f> {
         HandedHost::new(self)
     }
 
-    /// The nodes of one run of many side by side, all made already, of these kinds by slot.
+    /// The already constructed nodes of one of many concurrent runs, of these kinds by slot.
     pub(crate) fn host_among(&mut self, run: usize, kinds: Vec<String>) -> RemoteHost<'_, 'f> {
         RemoteHost::new(self, run, kinds)
     }
 
-    /// Adds to the next exchange: make this node. As all questions here, it is not asked when the
-    /// process is lost or cannot be started; [`Fleet::loss`] and [`Fleet::check`] tell.
+    /// Queues for the next exchange: construct this node. Like all requests here, it is dropped if
+    /// the process has failed or cannot be started; [`ProcessPool::failure`] and
+    /// [`ProcessPool::check`] tell.
     pub(crate) fn ask_make(&mut self, run: usize, slot: usize, spec: &NodeSpec) {
         let place = Place { run, slot };
         let NodeSpec { ref kind, address, ref arguments, .. } = *spec;
@@ -127,7 +130,7 @@ impl<'f> Fleet<'f> {
         self.ask(number, place, Sort::Make, Ask::Make { place, kind, address, arguments });
     }
 
-    /// Adds to the next exchange: let this node handle an event.
+    /// Queues for the next exchange: let this node handle an event.
     pub(crate) fn ask_step(&mut self, run: usize, slot: usize, event: Event<'_>, then: Then<'_>) {
         let place = Place { run, slot };
         let follows = match then {
@@ -139,7 +142,7 @@ impl<'f> Fleet<'f> {
         self.ask(number, place, Sort::Step(follows), Ask::Step { place, event, then });
     }
 
-    /// Adds to the next exchange of this process, whatever the slot: make this node.
+    /// Queues for the next exchange of this process, whatever the slot: construct this node.
     pub(crate) fn ask_make_in(&mut self, number: usize, run: usize, slot: usize, spec: &NodeSpec) {
         let place = Place { run, slot };
         let NodeSpec { ref kind, address, ref arguments, .. } = *spec;
@@ -147,7 +150,7 @@ impl<'f> Fleet<'f> {
         self.ask(number, place, Sort::Make, Ask::Make { place, kind, address, arguments });
     }
 
-    /// The same with an event for a node that was made there.
+    /// The same for an event of a node that was constructed there.
     pub(crate) fn ask_step_in(&mut self, number: usize, run: usize, slot: usize, event: Event<'_>) {
         let place = Place { run, slot };
         let ask = Ask::Step { place, event, then: Then::Nothing };
@@ -197,13 +200,13 @@ impl<'f> Fleet<'f> {
         }
     }
 
-    /// Whether answers are to come.
+    /// Whether answers are pending.
     pub(crate) fn is_asked(&self) -> bool {
         self.outstanding.iter().any(|outstanding| !outstanding.is_empty())
     }
 
-    /// Sends all questions asked, to all processes at once, and gives each run and slot its answer. Those
-    /// of a process that is lost meanwhile get none.
+    /// Sends all queued requests, to all processes at once, and delivers the answers. Requests to a
+    /// process that fails meanwhile get none.
     pub(crate) fn gather_all(&mut self, mut take: impl FnMut(usize, usize, Answered<'_>)) {
         for process in self.processes.iter_mut().flatten() {
             process.send();
@@ -213,14 +216,14 @@ impl<'f> Fleet<'f> {
         }
     }
 
-    /// Whether so much has been asked that some of it should be gathered before more is.
+    /// Whether so many requests are queued that some should be answered first.
     pub(crate) fn is_full(&self) -> bool {
         self.processes.iter().flatten().any(Process::is_full)
     }
 
-    /// The same with one process alone: the one in which most questions have waited longest, but one that is full
-    /// first. If it were the one with most questions, few runs would be left in the end that wait for each other's
-    /// processes, with few questions in each exchange.
+    /// The same with a single process: the one whose requests have waited longest in total, but
+    /// first one that is full. Choosing the process with the most requests would leave, at the end,
+    /// a few runs that wait for each other's processes, with few requests per exchange.
     pub(crate) fn gather_longest(&mut self, mut take: impl FnMut(usize, usize, Answered<'_>)) {
         for (waited, outstanding) in self.waited.iter_mut().zip(&self.outstanding) {
             *waited += outstanding.len();
@@ -237,12 +240,12 @@ impl<'f> Fleet<'f> {
         self.receive(number, &mut take);
     }
 
-    /// Gives each run and slot the answer that this process has for it.
+    /// Delivers the answers of this process.
     fn receive(&mut self, number: usize, take: &mut impl FnMut(usize, usize, Answered<'_>)) {
         let asked = &mut self.outstanding[number];
         let [first, second] = &mut self.outputs;
         let Some(process) = &mut self.processes[number] else { return };
-        // What goes wrong stays in the process, for `loss` to tell.
+        // An error stays in the process, for `failure` to report.
         let _ = process.receive(|index, from| {
             let (place, sort) = asked[index];
             let answered = match sort {
@@ -273,7 +276,8 @@ impl<'f> Fleet<'f> {
         self.waited[number] = 0;
     }
 
-    /// Adds to the next exchange: drop the nodes of this run. How many processes are asked.
+    /// Queues for the next exchange: drop the nodes of this run. Returns how many processes are
+    /// asked.
     pub(crate) fn ask_forget(&mut self, run: usize) -> usize {
         let mut asked = 0;
         for number in 0..self.processes.len() {
@@ -285,7 +289,7 @@ impl<'f> Fleet<'f> {
         asked
     }
 
-    /// Notes that nodes are gone which lived in these processes.
+    /// Records that nodes which lived in these processes are gone.
     pub(crate) fn note_use(&mut self) {
         for (used, process) in self.used.iter_mut().zip(&self.processes) {
             *used |= process.is_some();
@@ -301,8 +305,8 @@ impl<'f> Fleet<'f> {
         self.note_use();
     }
 
-    /// Ends the processes that were lost, for others to be started in their place, and forgets that they
-    /// were. Whether nodes of earlier runs had lived in one of them.
+    /// Ends failed processes, so that others start in their place, and forgets the failures.
+    /// Returns whether nodes of earlier runs had lived in one of them.
     pub(crate) fn replace_lost(&mut self) -> bool {
         self.note_trouble();
         let mut used = false;
@@ -316,7 +320,8 @@ impl<'f> Fleet<'f> {
         used
     }
 
-    /// Lets no exchange take longer than this, from now on; and never longer than a process was made with.
+    /// Limits the duration of exchanges from now on, though never beyond the limit of a process's
+    /// creation.
     ///
     /// # Errors
     /// When the operating system refuses.
@@ -325,14 +330,14 @@ impl<'f> Fleet<'f> {
         self.processes.iter_mut().flatten().try_for_each(|process| process.limit(limit))
     }
 
-    /// Ends all processes. They are started again, empty, when they are needed.
+    /// Ends all processes. They are started again, empty, on demand.
     pub fn restart(&mut self) {
         self.replace();
         self.last_loss = None;
     }
 
-    /// Ends all processes but the first, and those that were lost. They are started again, empty, when
-    /// they are needed.
+    /// Ends all processes but the first, and those that failed. They are started again, empty, on
+    /// demand.
     pub fn restart_all_but_first(&mut self) {
         self.replace_lost();
         for (number, process) in self.processes.iter_mut().enumerate().skip(1) {
@@ -343,14 +348,14 @@ impl<'f> Fleet<'f> {
         self.last_loss = None;
     }
 
-    /// The last process that was lost since [`Fleet::restart`], and why, although others may have taken
+    /// The last process failure since [`ProcessPool::restart`], even if another process has taken
     /// its place.
     #[must_use]
     pub fn last_loss(&self) -> Option<&Loss> {
         self.loss().or(self.last_loss.as_ref())
     }
 
-    /// Ends all processes, and remembers if one was lost.
+    /// Ends all processes, and remembers a failure.
     pub(super) fn replace(&mut self) {
         self.note_trouble();
         self.last_loss = self.last_loss().cloned();
@@ -359,7 +364,7 @@ impl<'f> Fleet<'f> {
         self.waited.fill(0);
     }
 
-    /// The first process that was lost, and why.
+    /// The first process that failed, and why.
     #[must_use]
     pub fn loss(&self) -> Option<&Loss> {
         self.processes.iter().flatten().find_map(Process::loss)
@@ -371,17 +376,18 @@ impl<'f> Fleet<'f> {
         self.started
     }
 
-    /// Whether a process could not be *started*, or nobody knows how one ended. That is trouble on the judge's
-    /// side: whatever came of runs meanwhile says nothing about the submission.
+    /// Whether a process could not be *started*, or its exit is unknown. Those are infrastructure
+    /// errors: results obtained meanwhile say nothing about the submission.
     ///
     /// # Errors
-    /// The first such trouble since the last call.
+    /// The first such error since the last call.
     pub fn check(&mut self) -> io::Result<()> {
         self.note_trouble();
         self.trouble.take().map_or(Ok(()), Err)
     }
 
-    /// Notes that nobody knows how a process ended, if that is so. It is replaced, so as not to be noted twice.
+    /// Records an unknown exit, if there is one, and replaces the process so that it is recorded
+    /// only once.
     fn note_trouble(&mut self) {
         for process in &mut self.processes {
             let unknown = process

@@ -1,8 +1,8 @@
-//! Frames: four bytes of length, little-endian, then that many bytes.
+//! Frames: a little-endian length in four bytes, then that many bytes.
 
 use std::io::{self, Read, Write};
 
-/// The longest frame, in bytes. A longer one is nonsense, whoever sends it.
+/// The longest frame, in bytes. A longer one is a protocol error.
 pub(super) const FRAME_BYTES_MAX: usize = 64 << 20;
 
 /// The room that is made before each read, in bytes.
@@ -58,8 +58,8 @@ pub(super) struct FrameReader {
 }
 
 impl FrameReader {
-    /// The next frame's payload; `None` when the stream ends between two frames. `keep_waiting` is
-    /// asked after each read that did not complete the frame.
+    /// The next frame's payload; `None` if the stream ends between frames. `keep_waiting` is called
+    /// after each read that did not complete the frame.
     pub(super) fn next(
         &mut self,
         stream: &mut (impl Read + ?Sized),
@@ -90,8 +90,8 @@ impl FrameReader {
         }
     }
 
-    /// Moves what is left to the front. The buffer grows with what arrives, not with what a length
-    /// promises.
+    /// Moves the remaining bytes to the front. The buffer grows with what arrives, not with what a
+    /// length claims.
     fn make_room(&mut self) {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);

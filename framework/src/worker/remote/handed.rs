@@ -1,4 +1,5 @@
-//! One run's nodes without a home: the judge keeps their states and hands them around.
+//! The stateless host: the engine keeps each node's state and sends it to a different process for
+//! each step.
 
 use super::answer;
 use super::ask::Ask;
@@ -7,19 +8,19 @@ use super::wire::{Nonsense, Reader};
 use crate::Address;
 use crate::worker::{Event, Host, NodeFailure, Output, Payload};
 
-/// A [`Host`] that keeps each node's encoded state itself, and for every step hands it to another
-/// process of the fleet than for the step before.
+/// A [`Host`] that keeps each node's encoded state itself and sends it, for every step, to a
+/// different process of the pool than for the step before.
 ///
-/// A node whose behaviour follows from its state alone does the same here as anywhere. One that keeps
-/// something in a global, a thread-local, a leaked box or a field that is not serialised does not: the
-/// run's digest is another. Slower than [`RemoteHost`](super::RemoteHost), as states travel.
+/// A node whose behaviour depends only on its state behaves the same here as anywhere. A node that
+/// keeps something in a global, a thread-local, a leaked box or an unserialised field does not, so
+/// the run's digest changes. Slower than [`RemoteHost`](super::RemoteHost), because states travel.
 pub struct HandedHost<'a, 'f> {
     fleet: &'a mut Fleet<'f>,
     nodes: Vec<Option<Handed>>,
     turn: usize,
 }
 
-/// A node, as the judge keeps it.
+/// A node whose state the engine keeps.
 struct Handed {
     kind: String,
     address: Address,
@@ -31,7 +32,7 @@ impl<'a, 'f> HandedHost<'a, 'f> {
         Self { fleet, nodes: Vec::new(), turn: 0 }
     }
 
-    /// The node in a slot, and who can be asked about it next.
+    /// The node in a slot, and the process for its next step.
     fn turn(&mut self, slot: usize) -> (&mut Handed, Turn<'_, 'f>) {
         self.turn += 1;
         match self.nodes.get_mut(slot) {

@@ -1,4 +1,4 @@
-//! One run's nodes, in the processes of a fleet.
+//! The nodes of one run in the processes of a pool.
 
 use super::answer;
 use super::ask::{Ask, Place, Then};

@@ -1,23 +1,22 @@
-//! Nodes in another process: what a judge asks, what the process answers, and what the judge believes
-//! of it.
+//! Nodes out of process: what the engine asks, what a node process answers, and how much of it the
+//! engine trusts.
 //!
 //! ```text
-//!   judge                                          process (one of several)
-//!   Simulation, lockstep, search                   main: serve(submission, stream)
-//!        |  RemoteHost, Fleet                            |  LocalHost
-//!        |  frames of questions  ----------------------> |
+//!   engine                                         node process (one of several)
+//!   Simulation, batched runs, search               main: serve(submission, stream)
+//!        |  RemoteHost, ProcessPool                      |  LocalHost
+//!        |  frames of requests   ----------------------> |
 //!        | <----------------------  frames of answers    |
 //! ```
 //!
-//! A frame carries many questions, about nodes of many runs: a lone exchange costs tens of
-//! microseconds, a further question in the same frame a fraction of one. Nodes of different runs are
-//! told apart by the run's number; different nodes of one run live in different processes, so that
-//! nothing but a message gets from one to the other.
+//! A frame carries many requests, about nodes of many runs. A lone exchange takes tens of
+//! microseconds; each further request in the same frame takes a fraction of one. Runs are told
+//! apart by number. Different nodes of one run live in different processes, so that only messages
+//! get from one to the other.
 //!
-//! The process belongs to a submission that nobody has read, so its answers are claims: every length
-//! is checked, a frame that does not read ends the process, an answer that takes too long does too,
-//! and the judge never panics over any bytes. What a submission gains by lying here is what it gains
-//! by being written wrongly: its nodes behave that way.
+//! A node process runs an untrusted submission, so its answers are mere claims. Every length is
+//! checked; a malformed frame or a slow answer ends the process; and no bytes can make the engine
+//! panic. A submission that lies here gains nothing: its nodes simply behave that way.
 
 mod answer;
 mod ask;
@@ -31,7 +30,7 @@ mod shared;
 mod steps;
 mod wire;
 
-/// The argument that puts a submission's binary into nodes mode: it [serves](serve_stdin) on its
+/// The argument that makes a submission's binary a node process: it [serves](serve_stdin) on its
 /// standard input and does nothing else.
 pub const SERVE_NODES: &str = "--serve-nodes";
 

@@ -1,4 +1,5 @@
-//! The judge's side of one process: frames out and in, within limits, and how the process ended.
+//! The engine's side of a node process: frames out and in, within limits, and how the process
+//! ended.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -9,12 +10,12 @@ use super::frame::{FrameReader, FrameWriter};
 use super::wire::{Nonsense, Reader};
 use crate::worker::NodeFailure;
 
-/// The most bytes of questions that should wait for a process, far below what a frame may hold.
+/// The most bytes of requests to queue for a process, far below a frame's maximum.
 const QUEUED_BYTES_MAX: usize = 4 << 20;
 
 /// How bytes get to a process and back.
 pub trait Link: Read + Write + Send {
-    /// Lets a read or write fail that takes longer than this.
+    /// Makes reads and writes fail that take longer than this.
     ///
     /// # Errors
     /// When the operating system refuses.
@@ -31,10 +32,10 @@ impl Link for std::os::unix::net::UnixStream {
 
 /// A process that can be ended.
 pub trait Life: Send {
-    /// Ends the process, and everything it started, unless it ends by itself within `grace`.
+    /// Ends the process and everything it started, unless it exits by itself within `grace`.
     fn end(&mut self, grace: Duration) -> Death;
 
-    /// Called when all that was asked has been answered: what is counted for each exchange begins anew.
+    /// Called when all requests have been answered; per-exchange counters start over.
     fn answered(&mut self) {}
 }
 
@@ -45,12 +46,12 @@ pub enum Death {
     Exited(i32),
     /// By this signal.
     Signalled(i32),
-    /// It was ended because it printed more than it may in one exchange.
+    /// It was ended because it printed more than it may per exchange.
     Flooded,
-    /// In another way, in words that complete the sentence "the process ...".
+    /// In another way; completes the sentence "the process ...".
     Otherwise(String),
-    /// Nobody knows, since what watched over it has ended; in such words, too. That is trouble on the judge's
-    /// side, and says nothing about the process.
+    /// Unknown, because whatever watched it has ended; also completes that sentence. This is an
+    /// infrastructure error and says nothing about the process.
     Unknown(String),
 }
 
@@ -88,7 +89,7 @@ impl From<std::process::ExitStatus> for Death {
 }
 
 impl Death {
-    /// It was ended from here.
+    /// Ended by the engine.
     #[must_use]
     pub fn by_judge() -> Self {
         Self::Otherwise("stopped talking and was ended".to_owned())
@@ -114,23 +115,23 @@ impl Life for std::process::Child {
     }
 }
 
-/// How long a process that closed its stream has to exit, so that its status says something.
+/// How long a process that closed its stream has to exit, so that its status is meaningful.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How far apart it is asked whether it has.
+/// The interval for checking whether it has exited.
 const GRACE_POLL: Duration = Duration::from_millis(1);
 
 /// Why a process can no longer be asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Loss {
-    /// It ended, by itself or through somebody else.
+    /// It exited, or was killed.
     #[error("{0}")]
     Ended(Death),
     /// It took too long to answer.
     #[error("gave no answer within {0:?}")]
     TooSlow(Duration),
-    /// It answered something that is not of this protocol.
-    #[error("answered nonsense: {0}")]
+    /// It sent something that is not of the protocol.
+    #[error("broke the protocol: {0}")]
     Nonsense(String),
 }
 
@@ -140,10 +141,10 @@ impl From<Loss> for NodeFailure {
     }
 }
 
-/// A process that holds nodes, as the judge reaches it.
+/// A node process, as the engine sees it.
 ///
-/// Whatever comes back is a claim. It is read with every length checked, costs no more memory than
-/// was really sent, and cannot make the judge panic. Once the process is lost, it stays so.
+/// Its answers are mere claims. Every length is checked; reading them takes no more memory than was
+/// really sent; and they cannot make the engine panic. A failed process stays failed.
 pub struct Process {
     link: Box<dyn Link>,
     life: Box<dyn Life>,
@@ -167,8 +168,8 @@ impl fmt::Debug for Process {
 }
 
 impl Process {
-    /// A process that [serves](super::serve) at the other end of `link`. No exchange may take longer
-    /// than about `limit` (at most twice that, for one that answers a byte at a time).
+    /// A process that [serves](super::serve) at the other end of `link`. No exchange may take
+    /// longer than about `limit` (at most twice that, if it answers one byte at a time).
     ///
     /// # Errors
     /// When the operating system refuses the time limit.
@@ -190,7 +191,7 @@ impl Process {
         })
     }
 
-    /// Lets no exchange take longer than this from now on; never longer than the process was made with.
+    /// Limits the duration of exchanges from now on, though never beyond the limit at creation.
     pub(super) fn limit(&mut self, limit: Duration) -> io::Result<()> {
         self.limit = limit.min(self.limit_max);
         self.link.set_time_limit(self.limit)
@@ -202,18 +203,18 @@ impl Process {
         self.loss.as_ref()
     }
 
-    /// Adds a question to those that the next [`Process::send`] sends.
+    /// Queues a request for the next [`Process::send`].
     pub(super) fn queue(&mut self, ask: Ask<'_>) {
         ask.write(self.asks.payload());
         self.asked += 1;
     }
 
-    /// Whether so many questions wait to be sent that they should be sent before there are more.
+    /// Whether so many requests are queued that they should be sent first.
     pub(super) fn is_full(&self) -> bool {
         self.asks.len() > QUEUED_BYTES_MAX
     }
 
-    /// Sends the questions asked so far. What goes wrong shows when the answers are received.
+    /// Sends the queued requests. Errors show when the answers are received.
     pub(super) fn send(&mut self) {
         if self.asks.len() > 0
             && self.loss.is_none()
@@ -294,7 +295,7 @@ impl Process {
         }
     }
 
-    /// Notes that the process is lost, and ends it.
+    /// Records the failure and ends the process.
     fn lose(&mut self, error: &io::Error) {
         let (grace, loss): (_, fn(&Self, Death) -> Loss) = match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {

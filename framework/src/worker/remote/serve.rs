@@ -1,4 +1,4 @@
-//! The process's side: holds nodes, and answers what the judge asks about them.
+//! The node process: holds nodes and answers the engine's requests.
 
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
@@ -10,13 +10,13 @@ use super::wire::{Nonsense, Reader};
 use crate::Address;
 use crate::worker::{Event, Host, LocalHost, NodeFailure, NodeKind, Output, Submission};
 
-/// Answers are sent off when there are this many bytes of them.
+/// Answers are sent once there are this many bytes of them.
 const SEND_BYTES: usize = 1 << 20;
 
-/// Answers a judge's questions about nodes of this submission until the judge closes the stream.
+/// Answers an engine's requests about nodes of this submission until the engine closes the stream.
 ///
 /// # Errors
-/// When the stream breaks, or brings something that no judge sends.
+/// If the stream breaks or brings something that is not of the protocol.
 pub fn serve(submission: &Submission, stream: &mut (impl Read + Write)) -> io::Result<()> {
     let mut frames = FrameReader::default();
     let mut answers = FrameWriter::new();
@@ -42,8 +42,8 @@ pub fn serve(submission: &Submission, stream: &mut (impl Read + Write)) -> io::R
     Ok(())
 }
 
-/// [`serve`] on the socket that is this process's standard input: the *nodes mode* of a submission's
-/// binary. A submission that reads its standard input finds it empty.
+/// [`serve`] on the socket that is this process's standard input. A submission that reads its
+/// standard input finds it empty.
 ///
 /// # Errors
 /// As [`serve`], and when standard input is no socket.
@@ -58,20 +58,20 @@ pub fn serve_stdin(submission: &Submission) -> io::Result<()> {
     serve(submission, &mut UnixStream::from(socket))
 }
 
-/// The whole of a program that holds nodes: [`serve_stdin`] until the judge is done with them.
+/// The main function of a node process: [`serve_stdin`] until the engine closes the stream.
 #[cfg(unix)]
 #[must_use]
 pub fn main(submission: &Submission) -> ExitCode {
     match serve_stdin(submission) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("the nodes have to go: {error}");
+            eprintln!("the node process has to stop: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// The failure of a node that does or says more at once than an answer holds.
+/// The failure of a node that does or returns more than fits an answer.
 fn too_long() -> NodeFailure {
     NodeFailure::Codec {
         what: "answer".to_owned(),
@@ -185,8 +185,8 @@ impl<'s> Server<'s> {
     }
 }
 
-/// One step of a node that lives only for it. Returns the state afterwards, and, if asked to look, the
-/// promise that a new state breaks.
+/// One step of a node that exists only for it. Returns the state afterwards and, if requested, the
+/// contract violation of a new state.
 fn step(
     kind: &dyn NodeKind,
     address: Address,

@@ -1,4 +1,4 @@
-//! A fleet that several engines use, one after the other.
+//! A process pool shared by several engines, one after the other.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,10 +12,10 @@ use crate::Address;
 use crate::worker::pure::Member;
 use crate::worker::{Event, Host, NodeFailure, Output, Payload};
 
-/// Runs that use the fleet at the same time have different numbers as long as there are fewer.
+/// Concurrent runs have different numbers as long as there are fewer than this.
 const RUNS_MAX: usize = 256;
 
-/// A fleet behind a lock: hosts and steps for whoever asks.
+/// A process pool behind a lock: provides hosts and steps.
 pub struct SharedFleet<'f> {
     fleet: Mutex<Fleet<'f>>,
     next_run: AtomicUsize,
@@ -40,22 +40,22 @@ impl<'f> SharedFleet<'f> {
         SharedHost { shared: self, run, kinds: Vec::new() }
     }
 
-    /// Whoever computes steps of these members.
+    /// Computes steps of these nodes.
     #[must_use]
     pub fn steps(&self, roster: Vec<Member>) -> RemoteSteps<'_, 'f> {
         RemoteSteps::new(self, roster)
     }
 
-    /// The last loss of a process, if there was one since the fleet was last restarted by its owner.
+    /// The last process failure since the pool was restarted by its owner.
     #[must_use]
     pub fn loss(&self) -> Option<Loss> {
         self.lock().last_loss().cloned()
     }
 
-    /// Whether a process could not be started; see [`Fleet::check`].
+    /// Whether a process could not be started; see [`ProcessPool::check`].
     ///
     /// # Errors
-    /// The first such trouble since the last call.
+    /// The first such error since the last call.
     pub fn check(&self) -> io::Result<()> {
         self.lock().check()
     }

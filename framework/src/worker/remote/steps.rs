@@ -1,4 +1,4 @@
-//! Pure steps in other processes: what a search asks for, a batch at a time.
+//! Pure steps out of process, a batch at a time.
 
 use std::ops::Range;
 
@@ -15,14 +15,14 @@ use crate::worker::{Event, NodeFailure, Output, Payload};
 /// A frame is sent when it has this many bytes of questions.
 const FRAME_BYTES: usize = 1 << 20;
 
-/// So many steps of one batch may cost their process; the steps after them are not asked for.
+/// The most process failures per batch; the remaining steps are not requested.
 const LOSSES_MAX: usize = 3;
 
-/// Computes steps in the first two processes of a fleet, each step in both, in opposite orders.
+/// Computes each step in the first two processes of a pool, in opposite orders.
 ///
-/// Outcomes that differ are reported as not deterministic: a step has nothing to go by but the state
-/// and the event. When a process is lost, the steps of the frame are asked for again one by one, so
-/// that the step that did it is known.
+/// Results that differ are reported as nondeterministic: a step may depend only on the state and
+/// the event. When a process fails, the steps of its frame are requested again one by one, to find
+/// the step at fault.
 pub struct RemoteSteps<'a, 'f> {
     roster: Vec<Member>,
     shared: &'a SharedFleet<'f>,
@@ -47,7 +47,7 @@ impl<'a, 'f> RemoteSteps<'a, 'f> {
         answer?
     }
 
-    /// What one process says these steps come to. Outcomes are in the order of the indices.
+    /// The answers of one process for these steps, in the order of the indices.
     fn claims(
         &self,
         fleet: &mut Fleet<'_>,
@@ -79,7 +79,7 @@ impl<'a, 'f> RemoteSteps<'a, 'f> {
         Ok(answers)
     }
 
-    /// Adds the outcomes of these steps, if no process is lost over them.
+    /// Adds the results of these steps, if no process fails.
     fn ask(
         &self,
         fleet: &mut Fleet<'_>,
@@ -98,14 +98,14 @@ impl<'a, 'f> RemoteSteps<'a, 'f> {
                     let show = |what, bytes: &[u8]| shown(fleet, kind, what, bytes);
                     answers.push_failure(divergence::not_deterministic(event, [one, other], show));
                 }
-                // Broken promises are looked for in the first process only.
+                // Contract violations are checked in the first process only.
                 (Err(failure), _) | (_, Err(failure)) => answers.push_failure(failure.clone()),
             }
         }
         Ok(())
     }
 
-    /// Asks for these steps one by one, to know which ones cost their process.
+    /// Requests these steps one by one, to find the ones that fail their process.
     fn ask_each(
         &self,
         fleet: &mut Fleet<'_>,
@@ -122,7 +122,7 @@ impl<'a, 'f> RemoteSteps<'a, 'f> {
             }
             if let Err(loss) = self.ask(fleet, batch, index..index + 1, answers) {
                 fleet.replace();
-                // Time is not spent twice on what never ends.
+                // A step that never ends is not tried twice.
                 *losses = if let Loss::TooSlow(_) = loss { LOSSES_MAX } else { *losses + 1 };
                 answers.push_failure(StepFailure::Node(loss.into()));
             }
@@ -137,7 +137,7 @@ enum Pass {
     Second,
 }
 
-/// The text of encoded bytes, for a message.
+/// Renders encoded bytes as text for an error message.
 fn shown(fleet: &mut Fleet<'_>, kind: &str, what: Payload, bytes: &[u8]) -> String {
     let ask = Ask::Show { kind, what, bytes, pretty: false };
     let shown = fleet

@@ -1,8 +1,8 @@
-//! Numbers, texts and byte strings in a frame, written and read back with every length checked.
+//! Numbers, strings and byte strings in a frame, with every length checked on reading.
 
 use crate::Address;
 
-/// Bytes that are no frame of this protocol, in words.
+/// Bytes that are not of this protocol; says why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Nonsense(pub(super) &'static str);
 

@@ -1,4 +1,4 @@
-//! Several submissions at a time on this machine.
+//! Grades several submissions at a time on this machine.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -13,10 +13,10 @@ use super::processor;
 use super::{Engine, Follower, Work, give_up};
 use crate::store::Key;
 
-/// How often a submission is tried before its error on our side is noted.
+/// How often a submission is tried before an infrastructure error is recorded.
 const TRIES: u32 = 2;
 
-/// How often the processes are looked after.
+/// How often the processes are polled.
 const GLANCE: Duration = Duration::from_millis(20);
 
 /// Processes on this machine.
@@ -28,7 +28,7 @@ struct Running {
     tries: u32,
     started: Instant,
     child: Child,
-    /// Which of the places for running submissions it has.
+    /// Which of the job slots it occupies.
     place: usize,
 }
 
@@ -48,7 +48,7 @@ impl Engine for Local {
                         running.push(Running { key, tries: tries + 1, started, child, place });
                     }
                     Err(error) => {
-                        let what = format!("no process can be started: {error}");
+                        let what = format!("cannot start a judge: {error}");
                         give_up(work, &key, what, follower);
                     }
                 }
@@ -76,7 +76,7 @@ impl Engine for Local {
     }
 }
 
-/// Starts the process of one submission. It ends by itself when this one is gone.
+/// Starts the judge of one submission. It exits when this process does.
 fn start(work: &Work, key: &Key) -> std::io::Result<Child> {
     let log = log(work, key);
     fs::create_dir_all(work.store.unit(key))?;
@@ -98,14 +98,14 @@ fn log(work: &Work, key: &Key) -> std::path::PathBuf {
     work.store.unit(key).join("grader.log")
 }
 
-/// How a process ended, if it has.
+/// How a process exited, if it has.
 fn state(running: &mut Running, work: &Work) -> Option<String> {
     match running.child.try_wait() {
         Ok(None) if running.started.elapsed() > work.unit_max => {
             kill(&running.child);
             let _ = running.child.wait();
             let seconds = work.unit_max.as_secs();
-            Some(format!("grading it took longer than {seconds} seconds"))
+            Some(format!("exceeded the limit of {seconds} seconds"))
         }
         Ok(None) => None,
         Ok(Some(status)) => {
@@ -113,12 +113,12 @@ fn state(running: &mut Running, work: &Work) -> Option<String> {
             let log = String::from_utf8_lossy(&log);
             let last = log.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
             Some(if last.is_empty() {
-                format!("its grader ended with {status}")
+                format!("its judge {status}")
             } else {
                 last.to_owned()
             })
         }
-        Err(error) => Some(format!("its grader was lost: {error}")),
+        Err(error) => Some(format!("its judge was lost: {error}")),
     }
 }
 

@@ -1,8 +1,8 @@
-//! Engines: how the submissions of a batch are spread over processes and machines.
+//! Executors: spread the submissions of a batch over processes and machines.
 //!
-//! The unit of work is one submission: a process `grade --unit KEY --out DIR` that reads the
-//! specification and the files from the folder of results and writes the outcome there. An engine
-//! starts these processes somewhere, and tells when an outcome is there.
+//! The unit of work is one submission. A judge process, `grade --judge KEY --out DIR`, reads the
+//! specification and the files from the results folder and writes a grading record there. An
+//! executor starts these processes somewhere and reports when a record appears.
 
 mod local;
 mod parallel;
@@ -19,58 +19,58 @@ pub use slurm::Slurm;
 use crate::outcome::Infrastructure;
 use crate::store::{Key, Store};
 
-/// What an engine needs to know.
+/// What an executor needs to know.
 #[derive(Clone, Debug)]
 pub struct Work {
     /// The folder of results.
     pub store: Store,
     /// This program.
     pub program: PathBuf,
-    /// What is to be graded.
+    /// What to grade.
     pub keys: Vec<Key>,
     /// How many at a time.
     pub jobs: usize,
-    /// How long one may take. What takes longer is an error on our side.
+    /// The time limit per submission; exceeding it is an infrastructure error.
     pub unit_max: Duration,
 }
 
-/// Told as a batch goes on.
+/// Receives events while a batch is graded.
 pub trait Follower {
-    /// Something is known of this key: an outcome, or an error on our side.
+    /// This key has a grading record or an infrastructure error.
     fn known(&mut self, key: &Key);
 
-    /// Something to be said to the user.
+    /// A message for the user.
     fn say(&mut self, what: &str);
 
-    /// Called every now and then.
+    /// Called periodically.
     fn tick(&mut self) {}
 }
 
-/// Spreads work.
+/// Spreads the work of a batch.
 pub trait Engine {
-    /// Grades everything. Returns when there is an outcome or an error on our side for each key.
+    /// Grades everything. Returns when each key has a grading record or an infrastructure error.
     ///
     /// # Errors
-    /// When the engine itself cannot be used.
+    /// If the executor itself cannot be used.
     fn run(&self, work: &Work, follower: &mut dyn Follower) -> anyhow::Result<()>;
 }
 
-/// Notes that a submission cannot be graded now.
+/// Records that a submission cannot be graded now.
 fn give_up(work: &Work, key: &Key, what: String, follower: &mut dyn Follower) {
-    // The process itself may have said more. Where nothing can be written, the submission is simply still to
-    // be graded.
+    // The judge itself may have recorded more. If nothing can be written, the submission simply
+    // stays ungraded.
     if work.store.infrastructure(key).is_none() {
         let _ = work.store.put_infrastructure(key, &Infrastructure::now(what));
     }
     follower.known(key);
 }
 
-/// Keys, one a line.
+/// One key per line.
 fn list(keys: &[Key]) -> String {
     keys.iter().map(|key| format!("{}\n", key.as_str())).collect()
 }
 
-/// A word for a shell.
+/// Quotes an argument for a shell.
 pub(crate) fn quoted(word: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+=:,@%".contains(letter);
     if !word.is_empty() && word.chars().all(plain) {

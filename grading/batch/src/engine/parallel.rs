@@ -1,4 +1,4 @@
-//! GNU parallel: prints and runs its line.
+//! GNU parallel: prints and runs one command line.
 
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
@@ -10,13 +10,13 @@ use anyhow::{Context as _, bail};
 use super::{Engine, Follower, Work, list, quoted};
 use crate::store::{Key, write};
 
-/// How often the folder of results is looked at.
+/// How often the results folder is checked.
 const GLANCE: Duration = Duration::from_millis(200);
 
 /// GNU parallel, on this machine or on those that its `--sshlogin` names.
 #[derive(Clone, Debug, Default)]
 pub struct Parallel {
-    /// Words for GNU parallel itself, such as `--sshlogin nodes.txt`.
+    /// More arguments for GNU parallel, such as `--sshlogin nodes.txt`.
     pub words: Vec<String>,
 }
 
@@ -32,7 +32,7 @@ impl Engine for Parallel {
         words.extend(["--retries".to_owned(), "2".to_owned()]);
         words.extend(self.words.iter().cloned());
         words.extend(["--arg-file".to_owned(), keys.display().to_string()]);
-        // What follows is one line for a shell on every machine.
+        // What follows is one command line for a shell on every machine.
         let program = work.program.display().to_string();
         let out = work.store.root().display().to_string();
         words.push(format!("{} --unit {{}} --out {}", quoted(&program), quoted(&out)));
@@ -44,7 +44,7 @@ impl Engine for Parallel {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
-            .context("GNU parallel cannot be run")?;
+            .context("cannot run GNU parallel")?;
         let mut known: BTreeSet<&Key> = BTreeSet::new();
         loop {
             let ended = child.try_wait()?;
@@ -56,9 +56,9 @@ impl Engine for Parallel {
             }
             follower.tick();
             if let Some(status) = ended {
-                // Its code is the number of units that failed; those are told one by one.
+                // Its exit code is the number of failed jobs; those are reported one by one.
                 if known.is_empty() && !status.success() {
-                    bail!("GNU parallel ended with {status}; see {}", log.display());
+                    bail!("GNU parallel failed ({status}); see {}", log.display());
                 }
                 break;
             }

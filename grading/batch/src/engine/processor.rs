@@ -1,13 +1,13 @@
-//! Which processor a submission's processes run on.
+//! Pins a submission's processes to one processor.
 //!
-//! A judge asks a submission's process and waits, hundreds of thousands of times, so the two never
-//! work at once. On one processor that is a change of context each; on two, each wakes the other up, which
-//! takes several times as long on a virtual machine.
+//! A worker asks a node process and waits, hundreds of thousands of times, so the two never work at
+//! the same time. On one processor that costs a context switch each time. On two, each wakes the
+//! other, which takes several times as long on a virtual machine.
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// Does something so that what it starts runs on one processor: of those that this process may use, the
-/// one for this place. Where the system refuses, on any.
+/// Runs `start` so that what it starts uses a single processor: of those available to this process,
+/// the one for this slot. If the system refuses, any.
 pub(super) fn on_one<V>(place: usize, start: impl FnOnce() -> V) -> V {
     let Ok(all) = sched_getaffinity(None) else { return start() };
     let usable: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|&cpu| all.is_set(cpu)).collect();

@@ -1,8 +1,8 @@
-//! Slurm: a job array on a shared folder, one task a submission.
+//! Slurm: a job array over a shared folder, one task per submission.
 //!
-//! The grader submits the array, follows the outcomes in the folder, and asks Slurm only whether the
-//! array is still there. A task, a node or the grader itself may be lost: what has no outcome then is
-//! submitted again when the grader is run again.
+//! The grader submits the array, watches for records in the folder, and asks Slurm only whether the
+//! array still exists. A task, a machine or the grader itself may die; running the grader again
+//! submits whatever has no record.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -14,22 +14,22 @@ use anyhow::{Context as _, bail};
 use super::{Engine, Follower, Work, list, quoted};
 use crate::store::{Key, write};
 
-/// How often the folder of results is looked at.
+/// How often the results folder is checked.
 const GLANCE: Duration = Duration::from_millis(500);
 
-/// How often Slurm is asked.
+/// How often Slurm is queried.
 const ASK: Duration = Duration::from_secs(3);
 
-/// Tasks in one array at most: below the limit of an ordinary cluster (`MaxArraySize`, 1001).
+/// The most tasks per array: below the usual cluster limit (`MaxArraySize`, 1001).
 const ARRAY_MAX: usize = 1_000;
 
-/// How long outcomes may take to be seen after their array has ended, over a network file system.
+/// How long records may take to appear after their array has ended, over a network file system.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// A cluster with Slurm.
 #[derive(Clone, Debug, Default)]
 pub struct Slurm {
-    /// Words for `sbatch`, such as `--partition=teaching`.
+    /// More arguments for `sbatch`, such as `--partition=teaching`.
     pub words: Vec<String>,
 }
 
@@ -73,20 +73,20 @@ impl Slurm {
             .args(&self.words)
             .arg(&script)
             .output()
-            .context("sbatch cannot be run")?;
+            .context("cannot run sbatch")?;
         if !output.status.success() {
-            bail!("sbatch refused: {}", String::from_utf8_lossy(&output.stderr).trim());
+            bail!("sbatch failed: {}", String::from_utf8_lossy(&output.stderr).trim());
         }
         let said = String::from_utf8_lossy(&output.stdout);
         let job = said.trim().split(';').next().unwrap_or_default().to_owned();
         if job.is_empty() || !job.bytes().all(|byte| byte.is_ascii_digit()) {
-            bail!("sbatch said `{}`, which is no job's number", said.trim());
+            bail!("sbatch printed `{}` instead of a job number", said.trim());
         }
         Ok(job)
     }
 }
 
-/// Follows an array until every key has an outcome or the array is gone.
+/// Follows an array until every key has a record or the array is gone.
 fn follow(
     work: &Work,
     keys: &[Key],
@@ -119,21 +119,22 @@ fn follow(
         thread::sleep(GLANCE);
     }
     for key in keys.iter().filter(|key| !known.contains(*key)) {
-        let what = format!("Slurm job {job} ended without grading it");
+        let what = format!("Slurm job {job} ended without a result for it");
         super::give_up(work, key, what, follower);
     }
     Ok(())
 }
 
-/// Whether Slurm still has tasks of this job. A controller that does not answer is asked again later.
+/// Whether Slurm still has tasks of this job. If the controller does not answer, it is asked again
+/// later.
 fn is_queued(job: &str) -> anyhow::Result<bool> {
     let output = Command::new("squeue")
         .args(["--noheader", "--format=%i", "--jobs", job])
         .output()
-        .context("squeue cannot be run")?;
+        .context("cannot run squeue")?;
     if output.status.success() {
         return Ok(!output.stdout.trim_ascii().is_empty());
     }
-    // A job that ended some time ago is one that Slurm no longer knows.
+    // Slurm no longer knows a job that ended some time ago.
     Ok(!String::from_utf8_lossy(&output.stderr).contains("Invalid job id"))
 }

@@ -1,7 +1,7 @@
-//! Reads a submission from a `.zip`, `.tar` or `.tar.gz`, in memory, with every size counted.
+//! Reads a submission from a `.zip`, `.tar` or `.tar.gz`, in memory, counting every byte.
 //!
-//! Nothing is unpacked to disk: only the contents of Rust files are kept, and what an archive claims
-//! about sizes is never believed.
+//! Nothing is unpacked to disk. Only the contents of Rust files are kept, and sizes claimed by the
+//! archive are never trusted.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -36,13 +36,13 @@ impl Format {
     }
 }
 
-/// Endings of archives that are known and not opened.
+/// Extensions of known archives that are not supported.
 const NOT_OPENED: [&str; 12] = [
     ".rar", ".7z", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.zst", ".gz", ".xz", ".bz2",
     ".zst", ".lz",
 ];
 
-/// The name without the ending of an archive that is not opened.
+/// The name without the extension of an unsupported archive.
 fn not_opened(name: &str) -> Option<&str> {
     NOT_OPENED.iter().find_map(|ending| {
         let (stem, found) = name.split_at_checked(name.len().checked_sub(ending.len())?)?;
@@ -50,7 +50,7 @@ fn not_opened(name: &str) -> Option<&str> {
     })
 }
 
-/// Whether a file is an archive, by its name, and one that is not opened.
+/// Whether a file is an unsupported archive, by name.
 pub(super) fn is_not_opened(name: &str) -> bool {
     Format::of(name).is_none() && not_opened(name).is_some()
 }
@@ -71,7 +71,7 @@ pub(super) fn read(place: &Path, format: Format, filler: &mut Filler<'_>) -> Res
     };
     result.map_err(|error| match error {
         ArchiveError::Refused(refusal) => refusal.into(),
-        // A file that was opened and cannot be read is the disk's fault, not the student's.
+        // If a file was opened but cannot be read, the disk is at fault, not the student.
         ArchiveError::Io(error) if error.raw_os_error().is_some() => folder::failed(place, error),
         ArchiveError::Io(error) => broken(&name, &error),
         ArchiveError::Zip(error) => broken(&name, &error),
@@ -94,7 +94,7 @@ enum ArchiveError {
 
 impl From<io::Error> for ArchiveError {
     fn from(error: io::Error) -> Self {
-        // A refusal that came through a reader of ours.
+        // A refusal that passed through one of our readers.
         match error.downcast::<Refusal>() {
             Ok(refusal) => Self::Refused(refusal),
             Err(error) => Self::Io(error),
@@ -118,18 +118,18 @@ fn read_zip(file: File, filler: &mut Filler<'_>) -> Result<(), ArchiveError> {
         return Err(super::bundle::too_large("files and folders", limit).into());
     }
     for index in 0..archive.len() {
-        // First without a decompressor: what is skipped may use any method.
+        // First without decompression: skipped entries may use any method.
         let entry = archive.by_index_raw(index)?;
         let name = match std::str::from_utf8(entry.name_raw()) {
             Ok(name) => name.to_owned(),
-            // An old archiver's code page. Its letters do not matter; the path does.
+            // An old archiver's code page. The letters do not matter, but the path does.
             Err(_) => entry.name()?.into_owned(),
         };
         let path = filler.entry(&name)?;
         if entry.is_symlink() {
             return Err(Refusal::Link(path).into());
         }
-        // The upper half of the attributes is the file's mode, where a Unix archiver wrote it.
+        // The upper half of the attributes is the file mode, if a Unix archiver wrote it.
         let special = entry
             .unix_mode()
             .is_some_and(|mode| !matches!(mode & 0o170_000, 0 | 0o100_000 | 0o040_000));
@@ -169,7 +169,7 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Ends with a refusal when more is read than a whole submission may unpack to, headers included.
+/// Fails with a refusal when more is read than a whole submission may unpack to, including headers.
 struct Bounded<R> {
     inner: R,
     left: u64,
@@ -197,8 +197,8 @@ fn read_tar(reader: impl Read, filler: &mut Filler<'_>) -> Result<(), ArchiveErr
     use tar::EntryType;
     let limit = filler.limits().unpacked_bytes_max;
     let mut archive = tar::Archive::new(Bounded { inner: reader, left: limit, limit });
-    // Raw: the extensions that hold long names are read here, within a bound; the library would
-    // read as much of them as they claim to be.
+    // Raw: extensions with long names are read here, within limits; the library would read as much
+    // as they claim.
     let mut long_name = None;
     for entry in archive.entries()?.raw(true) {
         let mut entry = entry?;

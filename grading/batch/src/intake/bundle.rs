@@ -1,23 +1,23 @@
-//! A bundle: what one student handed in, as paths and the contents of Rust files.
+//! Bundles: what one student submitted, as paths and the contents of Rust files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use super::{Limits, Refusal};
 
-/// Folders that tools leave behind. What is in them is nobody's work.
+/// Folders that tools leave behind; their contents are never part of a submission.
 const LEFT_BEHIND: [&str; 6] = ["target", ".git", "__MACOSX", "node_modules", ".idea", ".vscode"];
 
-/// What was handed in: the Rust files with their contents, and the names of whatever else came along.
+/// A submission's content: Rust files, and the names of everything else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bundle {
     /// Rust files by their path inside the bundle, with `/` between folders.
     pub sources: BTreeMap<String, Vec<u8>>,
-    /// Paths of what else came along, in order; what tools leave behind is not among them.
+    /// Paths of other files, in order, without those that tools leave behind.
     pub others: BTreeSet<String>,
 }
 
-/// A bundle in the making: it counts what comes in, and refuses what is too much.
+/// Builds a bundle; counts what comes in and rejects what is too much.
 #[derive(Debug)]
 pub(super) struct Filler<'l> {
     limits: &'l Limits,
@@ -49,7 +49,7 @@ impl<'l> Filler<'l> {
         clean_path(path, self.limits)
     }
 
-    /// Counts bytes that are unpacked, or would be.
+    /// Counts bytes that are, or would be, unpacked.
     pub(super) fn unpacked(&mut self, bytes: u64) -> Result<(), Refusal> {
         self.unpacked_bytes = self.unpacked_bytes.saturating_add(bytes);
         if self.unpacked_bytes > self.limits.unpacked_bytes_max {
@@ -58,7 +58,7 @@ impl<'l> Filler<'l> {
         Ok(())
     }
 
-    /// Takes a file in. Only Rust files are read.
+    /// Adds a file. Only Rust files are read.
     ///
     /// # Errors
     /// The outer error is the reader's.
@@ -111,8 +111,8 @@ pub(super) fn has_extension(path: &str, extension: &str) -> bool {
         .is_some_and(|(stem, found)| !stem.is_empty() && found.eq_ignore_ascii_case(extension))
 }
 
-/// A path inside a bundle: relative, without `.` and `..`, and with `/` between folders (some
-/// archivers on Windows write `\`).
+/// A path inside a bundle: relative, without `.` and `..`, with `/` as separator (some Windows
+/// archivers write `\`).
 fn clean_path(path: &str, limits: &Limits) -> Result<String, Refusal> {
     if path.len() > limits.path_bytes_max {
         return Err(too_large("bytes in a file's path", limits.path_bytes_max as u64));

@@ -1,4 +1,4 @@
-//! Reads a submission from a folder, without following anything out of it.
+//! Reads a submission from a folder, never following links out of it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -52,7 +52,7 @@ fn read_file(place: &Path, path: String, filler: &mut Filler<'_>) -> Result<(), 
     Ok(())
 }
 
-/// Opens a file that must be a plain one, even if it has been exchanged a moment ago.
+/// Opens a file, which must be a regular one even if it was replaced a moment ago.
 pub(super) fn open(place: &Path, path: &str) -> Result<File, ReadError> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file =

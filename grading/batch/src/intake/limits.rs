@@ -1,11 +1,11 @@
-//! What one submission may be at most, counted while it is read.
+//! Size limits on a submission, checked while it is read.
 
-/// Bounds on a submission. They sit far above what a lab asks for.
+/// Limits on a submission, far above what a lab needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Files and folders of any kind.
     pub entries_max: u64,
-    /// Bytes of everything, unpacked: a whole build folder handed in by mistake stays below it.
+    /// Bytes of everything, unpacked; even a build folder submitted by mistake stays below this.
     pub unpacked_bytes_max: u64,
     /// Bytes of one source file.
     pub file_bytes_max: u64,

@@ -1,5 +1,5 @@
-//! Intake: a folder of what students handed in becomes a list of submissions, each with exactly the
-//! files that are graded, or with the reason why it is not.
+//! Intake: turns a folder of submitted files into a list of submissions, each with the files to
+//! grade or the reason it is rejected.
 
 mod archive;
 mod bundle;
@@ -31,52 +31,52 @@ use refusal::Problem;
 /// One attempt of one student or group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Submission {
-    /// Who handed it in.
+    /// Who submitted it.
     pub students: Vec<Student>,
     /// The attempt's number, counted from 1.
     pub attempt: u32,
-    /// When it was handed in, as the platform says it.
+    /// When it was submitted, as reported by the platform.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub submitted: Option<String>,
     /// Whether the platform marks it as late.
     pub late: bool,
-    /// The names that it has in the folder of submissions.
+    /// Its names in the folder of submissions.
     pub from: Vec<String>,
-    /// What was ignored, and other remarks, for the student.
+    /// Ignored files and other remarks, for the student.
     pub notes: Vec<String>,
-    /// What became of it on the way in.
+    /// Its files, or why there are none.
     pub contents: Contents,
 }
 
-/// What became of a submission on the way in.
+/// The result of reading a submission.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Contents {
     /// Its files, by path inside the lab's `src`.
     Files(BTreeMap<String, String>),
-    /// It is refused, and gets no points.
+    /// It was rejected and earns no points.
     Refused(Refusal),
-    /// It could not be read, through no fault of the student's. To be tried again.
+    /// It could not be read, through no fault of the student. To be retried.
     Unreadable(String),
 }
 
-/// Everything that came in.
+/// Everything that was submitted.
 #[derive(Clone, Debug, Default)]
 pub struct Intake {
-    /// What was handed in, ordered by student and attempt.
+    /// The submissions, ordered by student and attempt.
     pub submissions: Vec<Submission>,
-    /// Students of the roster who handed in nothing.
+    /// Students on the roster who submitted nothing.
     pub missing: Vec<Student>,
-    /// Who handed in and is not on the roster, if there is one.
+    /// Submitters who are not on the roster, if there is one.
     pub not_on_roster: Vec<String>,
-    /// Files in the folder that are nobody's submission.
+    /// Files that belong to no submission.
     pub passed_over: Vec<String>,
 }
 
-/// What lies in a folder of submissions.
+/// The contents of a folder of submissions.
 #[derive(Clone, Debug, Default)]
 struct Found {
-    /// What somebody handed in, each with what is wrong with it, if its name or kind says so already.
+    /// Each submitted entry, with its problem if the name or file type already shows one.
     entries: Vec<(String, Option<Problem>)>,
     /// Gradescope's metadata.
     metadata: Option<String>,
@@ -84,7 +84,7 @@ struct Found {
     passed_over: Vec<String>,
 }
 
-/// Names in the results that are no student's.
+/// Names that the results folder uses itself.
 const TAKEN: [&str; 8] = [
     "summary.csv",
     "gradebook.csv",
@@ -99,8 +99,8 @@ const TAKEN: [&str; 8] = [
 /// Reads a folder of submissions.
 ///
 /// # Errors
-/// When the folder itself, its metadata or the roster cannot be read. What is wrong with a single
-/// submission stands in its [`Contents`].
+/// If the folder, its metadata or the roster cannot be read. Problems of a single submission go
+/// into its [`Contents`].
 pub fn read(
     folder: &Path,
     roster: Option<&Path>,
@@ -117,7 +117,7 @@ pub fn read(
     Ok(Intake { submissions, missing, not_on_roster, passed_over })
 }
 
-/// The folder inside a platform's download that holds the submissions: Gradescope puts one around them.
+/// The folder inside a platform's export that holds the submissions; Gradescope wraps them in one.
 fn whole_export(folder: &Path) -> PathBuf {
     let inside: Vec<PathBuf> =
         fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
@@ -127,13 +127,13 @@ fn whole_export(folder: &Path) -> PathBuf {
     }
 }
 
-/// Reads a folder that is itself the one submission.
+/// Reads a folder that is a single submission.
 #[must_use]
 pub fn read_one(folder: &Path, lab: &LabFiles, limits: &Limits) -> (Contents, Vec<String>) {
     let mut filler = Filler::new(limits);
     let result = folder::read(folder, &mut filler).and_then(|()| {
         let bundle = filler.finish();
-        // The archive that the student uploaded, if the platform has not opened it.
+        // The archive that the student uploaded, if the platform did not unpack it.
         let archive = bundle.others.iter().find_map(|path| Some((path, Format::of(path)?.1)));
         match archive {
             Some((path, format)) if bundle.sources.is_empty() => {
@@ -147,11 +147,11 @@ pub fn read_one(folder: &Path, lab: &LabFiles, limits: &Limits) -> (Contents, Ve
     contents(result, lab)
 }
 
-/// Lists a folder of submissions. Whatever may be somebody's is listed.
+/// Lists a folder of submissions, including everything that may be one.
 fn list(folder: &Path) -> anyhow::Result<Found> {
     let reading = || format!("the submissions in {}", folder.display());
     if folder.is_file() {
-        bail!("{} is a file; unpack it, and give the folder", folder.display());
+        bail!("{} is a file; unpack it and pass the folder", folder.display());
     }
     let mut found = Found::default();
     for entry in fs::read_dir(folder).with_context(reading)? {
@@ -160,7 +160,7 @@ fn list(folder: &Path) -> anyhow::Result<Found> {
         let name = match entry.file_name().into_string() {
             Ok(name) => name,
             Err(name) => {
-                // Bytes written out, so that no two names become one.
+                // Non-UTF-8 bytes are escaped, so that no two names become equal.
                 let name = name.as_encoded_bytes().escape_ascii().to_string();
                 found.entries.push((name.clone(), Some(Problem::Refused(Refusal::Name(name)))));
                 continue;
@@ -192,15 +192,15 @@ fn list(folder: &Path) -> anyhow::Result<Found> {
         found.entries.push((name, problem));
     }
     if found.entries.is_empty() {
-        bail!("{} holds no submission: no folder and no .zip, .tar or .tar.gz", folder.display());
+        bail!("{} contains no submissions (folders, .zip, .tar or .tar.gz)", folder.display());
     }
     found.entries.sort_by(|(one, _), (other, _)| one.cmp(other));
     found.passed_over.sort();
     Ok(found)
 }
 
-/// Gives every student the identity that the roster knows, and a folder name that nobody else has.
-/// Returns who is on the roster and handed in nothing, and who handed in and is not on it.
+/// Gives every student the identity that the roster knows and a unique folder name. Returns who is
+/// on the roster but submitted nothing, and who submitted but is not on it.
 fn assign(handed_in: &mut [HandedIn], roster: Option<&[Student]>) -> (Vec<Student>, Vec<String>) {
     let all = roster.unwrap_or_default();
     // Where each student stands on the roster.
@@ -253,7 +253,7 @@ fn assign(handed_in: &mut [HandedIn], roster: Option<&[Student]>) -> (Vec<Studen
     (missing.into_iter().map(|(_, student)| student).collect(), strangers.into_iter().collect())
 }
 
-/// What one of a group handed in is also that of the others, if they handed in nothing themselves.
+/// A group member's submission also counts for the others, if they submitted nothing themselves.
 fn share_with_group(
     handed_in: &mut [HandedIn],
     places: &mut [Vec<Option<usize>>],
@@ -264,7 +264,7 @@ fn share_with_group(
     for (one, places) in handed_in.iter_mut().zip(places) {
         let [Some(place)] = places[..] else { continue };
         let group = roster[place].group.as_str();
-        // Of several members who handed in, none speaks for the others.
+        // If several members submitted, none represents the others.
         let members = || (0..roster.len()).filter(|other| roster[*other].group == group);
         if group.is_empty() || members().filter(|other| present.contains(other)).count() != 1 {
             continue;
@@ -277,8 +277,8 @@ fn share_with_group(
     }
 }
 
-/// Orders what was handed in by student and attempt. Where two attempts have one number, as those of a
-/// platform have, the time tells them apart.
+/// Orders submissions by student and attempt. Attempts with the same number, as on platforms, are
+/// ordered by time.
 fn number_attempts(handed_in: &mut [HandedIn]) {
     let ids = |one: &HandedIn| -> Vec<String> {
         one.students.iter().map(|student| student.id.clone()).collect()
@@ -293,7 +293,7 @@ fn number_attempts(handed_in: &mut [HandedIn]) {
     }
 }
 
-/// A name that is safe as a folder's, in a URL and on a terminal.
+/// A name that is safe as a folder name, in a URL and on a terminal.
 fn folder_name(raw: &str) -> String {
     const LETTERS_MAX: usize = 64;
     let safe = |letter: char| match letter {
@@ -319,7 +319,7 @@ fn collect(folder: &Path, one: HandedIn, lab: &LabFiles, limits: &Limits) -> Sub
     }
 }
 
-/// What becomes of what was read, with remarks.
+/// The result of reading a submission, with remarks.
 fn contents(bundle: Result<Bundle, ReadError>, lab: &LabFiles) -> (Contents, Vec<String>) {
     match bundle {
         Err(ReadError::Refused(refusal)) => (Contents::Refused(refusal), Vec::new()),

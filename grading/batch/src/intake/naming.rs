@@ -1,5 +1,5 @@
-//! Whose submission a file or folder is, in the naming schemes of Gradescope, Canvas and Moodle, and in
-//! a folder collected by hand.
+//! Whose submission a file or folder is: the naming schemes of Gradescope, Canvas and Moodle, and
+//! plain folders.
 
 use std::collections::{BTreeMap, BTreeSet, btree_map};
 
@@ -10,18 +10,18 @@ use super::archive;
 use super::refusal::Problem;
 use super::{Found, Student};
 
-/// Files and folders that belong together: one attempt of one student or group.
+/// Files and folders that form one attempt of one student or group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct HandedIn {
-    /// Who handed it in.
+    /// Who submitted it.
     pub students: Vec<Student>,
     /// The attempt's number, counted from 1.
     pub attempt: u32,
-    /// When, as the platform says it.
+    /// When, as reported by the platform.
     pub submitted: Option<String>,
     /// Whether the platform marks it as late.
     pub late: bool,
-    /// What lies in the folder of submissions for it.
+    /// Its entries in the folder of submissions.
     pub entries: Vec<Entry>,
 }
 
@@ -30,25 +30,25 @@ pub(super) struct HandedIn {
 pub(super) struct Entry {
     /// Its name there.
     pub name: String,
-    /// The name that the student gave the file, where the platform gave it another.
+    /// The name that the student gave the file, if the platform changed it.
     pub given: Option<String>,
-    /// Why it is not read, if its name or kind says so already.
+    /// Why it is not read, if its name or file type already shows that.
     pub problem: Option<Problem>,
 }
 
 impl HandedIn {
-    /// What is called `name`, handed in by these students.
+    /// An entry called `name`, submitted by these students.
     fn by(students: Vec<Student>, name: &str, given: Option<String>) -> Self {
         let entry = Entry { name: name.to_owned(), given, problem: None };
         Self { students, attempt: 1, entries: vec![entry], ..Self::default() }
     }
 }
 
-/// The file in which Gradescope says who handed in which folder.
+/// The file in which Gradescope lists who submitted which folder.
 pub(super) const GRADESCOPE_METADATA: &str = "submission_metadata.yml";
 
-/// Sorts what was found in a folder of submissions by student and attempt. Whatever was found is in what is
-/// returned, once.
+/// Groups the contents of a folder of submissions by student and attempt. Every entry appears in
+/// the result exactly once.
 ///
 /// # Errors
 /// When Gradescope's metadata cannot be read.
@@ -64,7 +64,7 @@ pub(super) fn sort(found: Found) -> anyhow::Result<Vec<HandedIn>> {
             entry.problem.clone_from(&problem);
         }
         in_folder.insert(stem(&name).to_owned());
-        // On Gradescope a folder is a submission; elsewhere a student's files belong together.
+        // On Gradescope a folder is a submission; elsewhere, a student's files belong together.
         let owner = match metadata.contains_key(stem(&name)) || metadata.contains_key(&name) {
             true => format!("/{name}"),
             false => one.students.iter().map(owner).collect::<Vec<&str>>().join("+"),
@@ -91,7 +91,7 @@ pub(super) fn sort(found: Found) -> anyhow::Result<Vec<HandedIn>> {
     Ok(all.into_values().collect())
 }
 
-/// Who handed in a file, as a platform or a person says it.
+/// Who submitted a file, as named by a platform or a person.
 fn owner(student: &Student) -> &str {
     match student.platform_id.as_str() {
         "" => &student.id,
@@ -104,7 +104,8 @@ fn stem(name: &str) -> &str {
     archive::without_ending(name)
 }
 
-/// Whether a learning platform names files like this: then it is somebody's, whatever it is.
+/// Whether a learning platform names files like this; then the file is somebody's submission,
+/// whatever it is.
 pub(super) fn of_platform(name: &str) -> Option<HandedIn> {
     moodle(name).or_else(|| canvas(name))
 }
@@ -167,7 +168,7 @@ fn gradescope(name: &str, metadata: &Metadata) -> Option<HandedIn> {
     Some(HandedIn { submitted, ..HandedIn::by(students, name, None) })
 }
 
-/// `Ada Lovelace_9001_assignsubmission_file_`, or with a file's name behind it.
+/// `Ada Lovelace_9001_assignsubmission_file_`, or with a file name appended.
 fn moodle(name: &str) -> Option<HandedIn> {
     let (who, file) = name.split_once("_assignsubmission_file")?;
     let (full_name, number) = who.rsplit_once('_')?;
@@ -208,7 +209,7 @@ fn canvas(name: &str) -> Option<HandedIn> {
     Some(HandedIn { late, ..HandedIn::by(vec![student], name, Some(without_attempt(file))) })
 }
 
-/// Canvas calls a file that was handed in again `client-1.rs`.
+/// Canvas renames a resubmitted file to `client-1.rs`.
 fn without_attempt(file: &str) -> String {
     let Some((stem, extension)) = file.rsplit_once('.') else { return file.to_owned() };
     match stem.rsplit_once('-') {

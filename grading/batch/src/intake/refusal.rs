@@ -1,28 +1,28 @@
-//! Why a submission is not graded at all.
+//! Reasons why a submission is rejected.
 
 use serde::{Deserialize, Serialize};
 
-/// Why a submission is refused. Its text is for the student.
+/// Why a submission is rejected. The text is for the student.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum Refusal {
-    /// A path leads out of the folder.
-    #[error("the path `{0}` leads out of the submission's folder")]
+    /// A path points outside the folder.
+    #[error("the path `{0}` points outside the submission's folder")]
     Escapes(String),
     /// A symbolic or hard link.
-    #[error("`{0}` is a link; hand in the file itself")]
+    #[error("`{0}` is a link; submit the file itself")]
     Link(String),
     /// A device, a pipe or a socket.
-    #[error("`{0}` is not a file or a folder")]
+    #[error("`{0}` is neither a file nor a folder")]
     Special(String),
-    /// An archive of a kind that is not opened.
-    #[error("`{0}` cannot be opened here; hand in a .zip, a .tar or a .tar.gz")]
+    /// An unsupported archive.
+    #[error("`{0}` is not a supported archive; submit a .zip, .tar or .tar.gz")]
     Format(String),
     /// A path that is not plain text.
-    #[error("the name `{0}` is not plain UTF-8 text")]
+    #[error("the file name `{0}` is not plain UTF-8")]
     Name(String),
     /// A source file that is not text.
-    #[error("`{file}` is not UTF-8 text{hint}")]
+    #[error("`{file}` is not UTF-8{hint}")]
     Text {
         /// The file.
         file: String,
@@ -37,7 +37,7 @@ pub enum Refusal {
         /// The bound.
         limit: u64,
     },
-    /// The archive cannot be read.
+    /// The archive is damaged.
     #[error("`{archive}` cannot be unpacked: {error}")]
     Broken {
         /// The archive.
@@ -45,11 +45,11 @@ pub enum Refusal {
         /// What its reader said.
         error: String,
     },
-    /// Two entries of one archive have the same path.
-    #[error("the archive holds `{0}` twice")]
+    /// The archive contains a path twice.
+    #[error("the archive contains `{0}` twice")]
     Twice(String),
-    /// Files of the lab are missing.
-    #[error("these files of the lab are missing: {}{}", missing.join(", "), beside(found_in))]
+    /// Some of the lab's files are missing.
+    #[error("missing files: {}{}", missing.join(", "), beside(found_in))]
     Missing {
         /// Their names.
         missing: Vec<String>,
@@ -57,7 +57,7 @@ pub enum Refusal {
         found_in: Option<String>,
     },
     /// There are several different versions of the files.
-    #[error("there are different versions of the lab's files in {}; hand in one", places.join(" and "))]
+    #[error("found different versions of the lab's files in {}; submit only one", places.join(" and "))]
     Ambiguous {
         /// Where.
         places: Vec<String>,
@@ -67,30 +67,30 @@ pub enum Refusal {
 fn beside(found_in: &Option<String>) -> String {
     match found_in {
         None => String::new(),
-        Some(folder) if folder.is_empty() => " (the others are in the outermost folder)".to_owned(),
+        Some(folder) if folder.is_empty() => " (the others are at the top level)".to_owned(),
         Some(folder) => format!(" (the others are in `{folder}`)"),
     }
 }
 
-/// What is wrong with a submission before it is read.
+/// A problem found before a submission is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Problem {
-    /// The submission's fault: it is refused.
+    /// The submission's fault; it is rejected.
     Refused(Refusal),
-    /// Our fault, or the platform's: to be tried again.
+    /// The grader's or the platform's fault; to be retried.
     Unreadable(String),
 }
 
-/// What stops the reading of a submission.
+/// Why reading a submission stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The submission's fault: it is refused.
+    /// The submission's fault; it is rejected.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// What was handed in is not there.
+    /// A listed submission does not exist.
     #[error("{0}")]
     Absent(String),
-    /// Our fault, or the machine's: to be tried again.
+    /// The grader's or the machine's fault; to be retried.
     #[error("{path}: {error}")]
     Io {
         /// What was being read.

@@ -1,5 +1,5 @@
-//! The roster: who takes the course, from a CSV of one's own, an exported Canvas gradebook or a Moodle
-//! grading worksheet.
+//! Rosters: who takes the course, from a CSV file, an exported Canvas gradebook or a Moodle grading
+//! worksheet.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 
-/// A student, as far as is known.
+/// A student, as far as known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Student {
     /// The name of the student's folder in the results, unique in the batch.
@@ -15,22 +15,22 @@ pub struct Student {
     /// The name.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// The address for mail.
+    /// The email address.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub email: String,
-    /// The university's number for the student.
+    /// The university's student number.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sid: String,
-    /// The learning platform's own number for the student or the submission.
+    /// The platform's own id for the student or the submission.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub platform_id: String,
-    /// The group that hands in together.
+    /// The group that submits together.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub group: String,
 }
 
 impl Student {
-    /// Whether this is the same person, as far as the numbers and addresses of platforms say.
+    /// Whether this is the same person, by ids and email addresses.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         same(&self.email, &other.email)
@@ -38,7 +38,7 @@ impl Student {
             || same(&self.platform_id, &other.platform_id)
     }
 
-    /// Whether this may be the same person by login, and nothing speaks against it.
+    /// Whether this may be the same person: the logins match and nothing contradicts it.
     #[must_use]
     pub fn may_be(&self, other: &Self) -> bool {
         let contradicts = |mine: &str, theirs: &str| {
@@ -49,14 +49,14 @@ impl Student {
             && !contradicts(&self.sid, &other.sid)
     }
 
-    /// What tells this student from others, where no roster does.
+    /// What distinguishes this student from others, if no roster does.
     pub(super) fn person(&self) -> String {
         let Self { platform_id, email, sid, id, .. } = self;
         let names = [platform_id, email, sid, id].into_iter().find(|name| !name.is_empty());
         names.cloned().unwrap_or_default()
     }
 
-    /// Takes over what is known elsewhere and not here.
+    /// Adds what the other knows and this one lacks.
     pub(super) fn complete_from(&mut self, other: Self) {
         for (mine, theirs) in [
             (&mut self.name, other.name),
@@ -75,15 +75,15 @@ fn same(mine: &str, theirs: &str) -> bool {
     !mine.is_empty() && mine.to_lowercase() == theirs.to_lowercase()
 }
 
-/// Where a student stands on the roster.
+/// A student's position on the roster.
 pub(super) fn find(roster: &[Student], student: &Student) -> Option<usize> {
     let by_number = roster.iter().position(|known| known.is(student));
     by_number.or_else(|| roster.iter().position(|known| known.may_be(student)))
 }
 
-/// The members of the group that has this name, if it is one's.
+/// The members of the group with this name, if it is one.
 pub(super) fn group(roster: &[Student], name: &Student) -> Vec<Student> {
-    // Platforms take blanks and marks out of a group's name when they make a file's.
+    // Platforms drop spaces and punctuation when they turn a group's name into a file name.
     let letters = |text: &str| -> String {
         text.chars()
             .filter(|letter| letter.is_alphanumeric())
@@ -98,7 +98,7 @@ pub(super) fn group(roster: &[Student], name: &Student) -> Vec<Student> {
     roster.iter().filter(is_theirs).cloned().collect()
 }
 
-/// The names that columns have, in our own roster, in Canvas and in Moodle.
+/// Column names in our own rosters, in Canvas and in Moodle.
 const COLUMNS: [(&str, &[&str]); 6] = [
     ("id", &["student", "login", "username", "sis login id"]),
     ("name", &["name", "full name"]),
@@ -118,7 +118,7 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<Student>> {
 }
 
 fn parse(text: &[u8]) -> anyhow::Result<Vec<Student>> {
-    // Spreadsheets and Moodle begin a file with a byte order mark.
+    // Spreadsheets and Moodle start a file with a byte order mark.
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter(text))
@@ -130,7 +130,7 @@ fn parse(text: &[u8]) -> anyhow::Result<Vec<Student>> {
     let column = |field: &str| {
         let names = COLUMNS.iter().find(|(name, _)| *name == field).map_or(&[][..], |(_, all)| all);
         header.iter().position(|name| {
-            // In a Canvas gradebook `Student` is the name, and `ID` the platform's number.
+            // In a Canvas gradebook `Student` is the name, and `ID` the platform's id.
             match (is_canvas, name.as_str()) {
                 (true, "student") => field == "name",
                 (true, "id") => field == "platform_id",
@@ -141,7 +141,7 @@ fn parse(text: &[u8]) -> anyhow::Result<Vec<Student>> {
     };
     let columns = COLUMNS.map(|(field, _)| column(field));
     if [0, 2, 3, 4].iter().all(|field| columns[*field].is_none()) {
-        bail!("no column identifies a student; one of `student`, `email`, `sid` is needed");
+        bail!("no column identifies a student; add one of `student`, `email`, `sid`");
     }
     let mut students: Vec<Student> = Vec::new();
     for record in reader.records() {
@@ -165,7 +165,7 @@ fn parse(text: &[u8]) -> anyhow::Result<Vec<Student>> {
         let twice = |other: &&Student| other.is(&student) || same(&other.id, &student.id);
         if students.iter().any(|other| twice(&other)) {
             let line = record.position().map_or(0, csv::Position::line);
-            bail!("line {line}: `{first}` is there twice");
+            bail!("line {line}: `{first}` appears twice");
         }
         students.push(student);
     }
@@ -173,7 +173,7 @@ fn parse(text: &[u8]) -> anyhow::Result<Vec<Student>> {
     Ok(students)
 }
 
-/// Students without a login are called as their address begins, if nobody else is.
+/// Students without a login get one from their email address, if it is unique.
 fn name_by_address(students: &mut [Student]) {
     let mut count: BTreeMap<String, usize> = BTreeMap::new();
     let short = |student: &Student| {
@@ -199,7 +199,7 @@ fn name_by_address(students: &mut [Student]) {
     }
 }
 
-/// What stands between the cells: spreadsheets in some languages write semicolons.
+/// The delimiter: spreadsheets in some languages write semicolons.
 fn delimiter(text: &[u8]) -> u8 {
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let count = |wanted: u8| line.iter().filter(|byte| **byte == wanted).count();

@@ -1,31 +1,32 @@
-//! Picks the lab's files out of what was handed in, wherever the student nested them.
+//! Finds the lab's files in a submission, however deeply the student nested them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Bundle, Refusal};
 
-/// What a lab asks students to hand in.
+/// The files that a lab asks students to submit.
 #[derive(Clone, Debug)]
 pub struct LabFiles {
     /// The folder of the lab's crate: `lab1-clientserver`.
     pub folder: String,
-    /// The names of the files in its `src`. All of them have to be there.
+    /// The names of the files in its `src`, all of which are required.
     pub names: BTreeSet<String>,
 }
 
 /// The files that are graded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selected {
-    /// Contents by path inside the lab's `src`: the lab's files, and modules that the student added.
+    /// Contents by path inside the lab's `src`: the lab's files, and modules that the student
+    /// added.
     pub files: BTreeMap<String, String>,
-    /// What was ignored, and other remarks, for the student.
+    /// Ignored files and other remarks, for the student.
     pub notes: Vec<String>,
 }
 
 /// Picks the files.
 ///
 /// # Errors
-/// When some are missing, are no text, or are there in several different versions.
+/// If some are missing, are not text, or exist in several different versions.
 pub fn select(bundle: &Bundle, lab: &LabFiles) -> Result<Selected, Refusal> {
     let root = root(bundle, lab)?;
     let mut files = BTreeMap::new();
@@ -42,7 +43,7 @@ pub fn select(bundle: &Bundle, lab: &LabFiles) -> Result<Selected, Refusal> {
     Ok(Selected { files, notes })
 }
 
-/// The one folder that holds the lab's files.
+/// The one folder with the lab's files.
 fn root(bundle: &Bundle, lab: &LabFiles) -> Result<String, Refusal> {
     let mut found: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for path in bundle.sources.keys() {
@@ -52,7 +53,7 @@ fn root(bundle: &Bundle, lab: &LabFiles) -> Result<String, Refusal> {
         }
     }
     let complete = found.iter().filter(|(_, names)| names.len() == lab.names.len());
-    // The lab's own folder before any other, then the outermost.
+    // Prefer the lab's own folder, then the outermost.
     let rank = |folder: &str| {
         let at_home = format!("/{folder}").ends_with(&format!("/{}/src", lab.folder));
         (!at_home, folder.split('/').filter(|part| !part.is_empty()).count())
@@ -92,8 +93,8 @@ fn inside<'p>(root: &str, path: &'p str) -> Option<&'p str> {
     if root.is_empty() { Some(path) } else { path.strip_prefix(root)?.strip_prefix('/') }
 }
 
-/// Whether a file that the lab does not list may be a module of the student's. What Cargo would give
-/// a meaning of its own is none.
+/// Whether an unlisted file may be a module of the student's. Files with a special meaning to Cargo
+/// are not.
 fn is_module(path: &str) -> bool {
     let first = path.split('/').next().unwrap_or(path);
     let own = ["build.rs", "main.rs", "bin", "src", "tests", "examples", "benches"];
@@ -101,7 +102,7 @@ fn is_module(path: &str) -> bool {
         let stem = part.strip_suffix(".rs").unwrap_or(part);
         stem.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
     });
-    // Only files beside the lab's, and one folder below: elsewhere lie other crates.
+    // Only files beside the lab's, and one folder below; other crates live elsewhere.
     plain && !own.contains(&first) && path.split('/').count() <= 2
 }
 
@@ -109,13 +110,13 @@ fn text(path: &str, bytes: &[u8]) -> Result<String, Refusal> {
     let refuse = |hint: &str| Refusal::Text { file: path.to_owned(), hint: hint.to_owned() };
     match bytes {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
-            return Err(refuse("; it looks like UTF-16: save it as UTF-8 in the editor"));
+            return Err(refuse("; it looks like UTF-16, so save it as UTF-8 in your editor"));
         }
         _ => {}
     }
     let text = std::str::from_utf8(bytes).map_err(|_| refuse(""))?;
     if text.contains('\0') {
-        return Err(refuse("; it holds zero bytes"));
+        return Err(refuse("; it contains zero bytes"));
     }
     Ok(text.to_owned())
 }
@@ -138,10 +139,10 @@ fn notes(
         ignored.iter().copied().chain(bundle.others.iter().map(String::as_str)).collect();
     let mut notes = Vec::new();
     if !added.is_empty() {
-        notes.push(format!("files beyond the lab's own: {}", list(&added)));
+        notes.push(format!("additional source files: {}", list(&added)));
     }
     if !ignored.is_empty() {
-        notes.push(format!("ignored, because only the lab's files are graded: {}", list(&ignored)));
+        notes.push(format!("ignored (only the lab's source files are graded): {}", list(&ignored)));
     }
     notes
 }

@@ -1,4 +1,4 @@
-//! The compiler and a submission's nodes in the sandbox.
+//! Runs the compiler and a submission's nodes in the sandbox.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use faultlab_sandbox::Ended;
 
 use super::host::Host;
 
-/// How the messages of a compiler end that was stopped, or ended by itself in a way that says nothing.
+/// How the output of a compiler ends that was stopped or failed silently.
 const STOPPED: &str = "error: the compiler";
 
-/// The program that confines others. It lies beside this one.
+/// The program that confines others, installed beside this one.
 ///
 /// # Errors
 /// When it is not there.
@@ -24,11 +24,11 @@ pub fn launcher() -> Result<PathBuf> {
     }
     let launcher = folder.join("grade-confine");
     launcher.canonicalize().with_context(|| {
-        format!("{} is missing; it is built with this program", launcher.display())
+        format!("{} is missing; it is built together with this program", launcher.display())
     })
 }
 
-/// A host's compiler, in its sandbox.
+/// The compiler in its sandbox.
 pub struct ConfinedCompiler<'h>(pub &'h Host);
 
 impl Compiler for ConfinedCompiler<'_> {
@@ -37,7 +37,8 @@ impl Compiler for ConfinedCompiler<'_> {
         for path in &call.reads {
             job = job.read(path);
         }
-        // The sandbox has the folder only if something in it is to be read, and then by a short name.
+        // The sandbox has the folder only if something in it is to be read, and then under a short
+        // name.
         let is_short =
             call.command.get_args().last().is_some_and(|last| Path::new(last).is_relative());
         if let Some(folder) = call.command.get_current_dir().filter(|_| is_short) {

@@ -1,8 +1,8 @@
-//! Tests and seeds that only the grader has.
+//! Hidden tests and seeds, which only the grader has.
 //!
-//! A folder `--hidden DIR` may hold `tests.rs`, with a `pub fn parts() -> Vec<faultlab_suites::Part>`, and
-//! `seed`, with the number that the suite's seeds are derived from. The tests are compiled into a
-//! grader of their own, beside this one, which no submission can see.
+//! A folder `--hidden DIR` may contain `tests.rs`, with a `pub fn parts() ->
+//! Vec<faultlab_suites::Part>`, and `seed`, with the suite's seed. The tests are compiled into a
+//! separate grader beside this one, which no submission can see.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -18,7 +18,7 @@ use faultlab_suites::{Part, Suite, TestNumber};
 
 use crate::store;
 
-/// What is hidden in a program that was compiled with it.
+/// What is hidden in a program compiled with it.
 #[derive(Clone, Copy, Debug)]
 pub struct Compiled {
     /// Gives the hidden parts of the suite.
@@ -32,12 +32,12 @@ pub struct Compiled {
 /// What is hidden in this program.
 static COMPILED: OnceLock<Compiled> = OnceLock::new();
 
-/// Makes this the hidden things of this process.
+/// Sets what is hidden in this process.
 pub(crate) fn set(compiled: Compiled) {
     let _ = COMPILED.set(compiled);
 }
 
-/// The seed and the hash of what is hidden in this program, if something is.
+/// The seed and the hash of what is hidden in this program, if anything.
 pub(crate) fn compiled() -> Option<(Option<u64>, String)> {
     COMPILED.get().map(|compiled| (compiled.seed, compiled.hash.to_owned()))
 }
@@ -56,7 +56,7 @@ fn parts() -> Vec<Part> {
     COMPILED.get().map(|compiled| (compiled.parts)()).unwrap_or_default()
 }
 
-/// What a folder of hidden things holds.
+/// The contents of a folder of hidden tests and seeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hidden {
     /// The file with the tests.
@@ -74,13 +74,13 @@ impl Hidden {
     /// When it holds neither tests nor a seed, or the seed is no number.
     pub fn read(folder: &Path) -> Result<Self> {
         if !folder.is_dir() {
-            bail!("{} is no folder", folder.display());
+            bail!("{} is not a folder", folder.display());
         }
         let tests = folder.join("tests.rs");
         let tests = tests.is_file().then_some(tests);
         let seed = fs::read_to_string(folder.join("seed")).ok();
         if tests.is_none() && seed.is_none() {
-            bail!("{} holds no tests.rs and no seed", folder.display());
+            bail!("{} contains neither tests.rs nor seed", folder.display());
         }
         let text = tests.as_ref().map(fs::read_to_string).transpose()?.unwrap_or_default();
         let hash = store::hash(&[("tests", &text), ("seed", seed.as_deref().unwrap_or_default())]);
@@ -89,7 +89,7 @@ impl Hidden {
         Ok(Self { tests, seed, hash })
     }
 
-    /// The grader with the hidden tests, compiled unless it is there. `None` when there are only seeds.
+    /// The grader with the hidden tests, compiled if needed; `None` if there are only seeds.
     ///
     /// # Errors
     /// When the tests do not compile.
@@ -97,14 +97,14 @@ impl Hidden {
         self.tests.as_ref().map(|_| self.program(workspace)).transpose()
     }
 
-    /// A grader that holds all that is hidden, compiled unless it is there.
+    /// A grader with everything hidden, compiled if needed.
     ///
     /// # Errors
     /// When the tests do not compile.
     pub fn program(&self, workspace: &Workspace) -> Result<PathBuf> {
-        let this = env::current_exe().context("where is this program?")?;
+        let this = env::current_exe().context("cannot locate this program")?;
         let place = this.parent().context("this program is in no folder")?;
-        // A grader that is built anew needs its hidden tests built anew.
+        // A newer grader needs its hidden tests recompiled.
         let built = fs::metadata(&this)?.modified()?;
         let program = place.join(format!("grade-hidden-{}", &self.hash[..16]));
         if fs::metadata(&program).and_then(|known| known.modified()).is_ok_and(|at| at > built) {
@@ -143,14 +143,14 @@ impl Hidden {
     }
 }
 
-/// Whether hidden parts fit a suite: their numbers are free.
+/// Checks that hidden parts fit a suite: their numbers must be unused.
 ///
 /// # Errors
 /// When a part has the number of a public one.
 pub(super) fn check(suite: &Suite) -> Result<()> {
     let public: BTreeSet<u32> = suite.parts().iter().map(Part::number).collect();
     match parts().iter().find(|part| public.contains(&part.number())) {
-        Some(part) => bail!("the hidden part {} has the number of a public one", part.number()),
+        Some(part) => bail!("hidden part {} has the number of a public part", part.number()),
         None => Ok(()),
     }
 }

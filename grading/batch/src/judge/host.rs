@@ -1,5 +1,5 @@
-//! What a host has to judge with: how it confines programs, and its compiler. Finding that out takes a tenth of
-//! a second, as long as a tenth of a submission, so it is done once for a batch and host.
+//! What a machine offers a judge: its sandbox and its compiler. Probing takes a tenth of a second,
+//! as long as a tenth of a submission, so it is done once per batch and machine.
 
 use std::env;
 use std::ffi::OsString;
@@ -13,24 +13,24 @@ use serde::{Deserialize, Serialize};
 use super::confined::launcher;
 use crate::store::{self, Store};
 
-/// How the names of files begin that say what a host has.
+/// The prefix of the files that cache a machine's properties.
 const KEPT: &str = "host-";
 
-/// What a host has.
+/// What a machine offers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Host {
-    /// How it confines programs.
+    /// Its sandbox.
     pub sandbox: Sandbox,
     /// Its compiler.
     pub toolchain: Toolchain,
 }
 
 impl Host {
-    /// Finds out what this host has, and keeps it for those that judge this batch. What was kept of any host
-    /// before is forgotten.
+    /// Probes this machine and caches the result for the judges of this batch. Cached results of
+    /// any machine are discarded first.
     ///
     /// # Errors
-    /// When it has no compiler, or does not confine programs as well as is required.
+    /// If there is no compiler, or confinement is weaker than required.
     pub fn find_out(store: &Store, require: Option<Tier>) -> Result<Self> {
         for entry in fs::read_dir(store.work())? {
             let entry = entry?;
@@ -41,7 +41,7 @@ impl Host {
         Self::keep(store, require)
     }
 
-    /// What is kept of this host, or else as [`Host::find_out`].
+    /// This machine's cached properties, or else as [`Machine::probe`].
     ///
     /// # Errors
     /// As [`Host::find_out`].
@@ -73,8 +73,8 @@ impl Host {
     }
 }
 
-/// Where it is kept what this host has: another file for each host, each start of it, and each user. `None`
-/// where hosts cannot be told apart.
+/// The cache file: a different one for each machine, each boot of it, and each user. `None` if
+/// machines cannot be told apart.
 fn path(store: &Store) -> Result<Option<PathBuf>> {
     let Ok(boot) = fs::read_to_string("/proc/sys/kernel/random/boot_id") else { return Ok(None) };
     let name = store::hash(&[

@@ -1,4 +1,4 @@
-//! The judge: grades one set of files, in a process of its own.
+//! The judge: grades one submission, in a process of its own.
 
 mod confined;
 pub mod hidden;
@@ -32,18 +32,17 @@ use crate::outcome::{self, Outcome, OutcomeTiming};
 use crate::spec::Spec;
 use crate::store::{self, Key, Store};
 
-/// After this many tests with a run without end, the rest of a submission is not run: it would only take
-/// time.
+/// After this many tests that hang, the rest of a submission is not run: it would only take time.
 const ENDLESS_MAX: usize = 3;
 
-/// Told what is known after each test.
+/// Called with the results so far after each test.
 pub type SoFar<'a> = &'a mut dyn FnMut(&Report);
 
-/// Grades one set of files and keeps the outcome. Where somebody wants to know what is known so far, the parts of
-/// the suite come one after another, which takes longer.
+/// Grades one set of files and stores the grading record. If somebody wants partial results, the
+/// parts of the suite run one after another, which takes longer.
 ///
 /// # Errors
-/// When something goes wrong on our side.
+/// On an infrastructure error.
 pub fn judge(store: &Store, key: &Key, so_far: Option<SoFar<'_>>) -> anyhow::Result<()> {
     let started = Instant::now();
     let spec = Spec::read(store)?;
@@ -52,7 +51,7 @@ pub fn judge(store: &Store, key: &Key, so_far: Option<SoFar<'_>>) -> anyhow::Res
     anyhow::ensure!(Key::of(&hashes) == *key, "{} is not a key of this batch", key.as_str());
 
     let workspace = Workspace::of_this_program()?;
-    let lab = workspace.lab(&spec.lab).ok_or_else(|| anyhow!("there is no lab {}", spec.lab))?;
+    let lab = workspace.lab(&spec.lab).ok_or_else(|| anyhow!("no lab named {}", spec.lab))?;
     let suite = suite(&spec.lab)?;
     let host = Host::of(store, spec.require_sandbox)?;
     let bench = Bench { store, key, spec: &spec, suite: &suite, host: &host };
@@ -74,10 +73,10 @@ pub fn judge(store: &Store, key: &Key, so_far: Option<SoFar<'_>>) -> anyhow::Res
             recovered,
         },
     };
-    store.put_outcome(&outcome).context("the outcome cannot be kept")
+    store.put_outcome(&outcome).context("cannot store the grading record")
 }
 
-/// An outcome with what is known so far.
+/// A grading record of partial results.
 #[must_use]
 pub fn provisional(key: &Key, spec: &Spec, report: Report) -> Outcome {
     Outcome {
@@ -100,13 +99,13 @@ pub fn provisional(key: &Key, spec: &Spec, report: Report) -> Outcome {
 pub fn suite(lab: &str) -> anyhow::Result<Suite> {
     let mut suites = faultlab_suites::all().into_iter();
     let suite = suites.find(|suite| suite.lab() == lab);
-    let suite = suite.ok_or_else(|| anyhow!("there is no suite of {lab}"))?;
+    let suite = suite.ok_or_else(|| anyhow!("no suite for {lab}"))?;
     hidden::check(&suite)?;
     Ok(hidden::add_to(suite))
 }
 
-/// The libraries that submissions are compiled against: those packed beside this program, or else the
-/// workspace's.
+/// The libraries that submissions are compiled against: those packed beside this program, or else
+/// the workspace's.
 ///
 /// # Errors
 /// When there are none.
@@ -117,7 +116,7 @@ pub fn libraries(workspace: &Workspace) -> anyhow::Result<Libraries> {
     }
 }
 
-/// What lies on the judge's bench.
+/// The context of one judging.
 struct Bench<'b> {
     store: &'b Store,
     key: &'b Key,
@@ -172,7 +171,7 @@ impl Bench<'_> {
         let result = session::run(&plan, &mut watch, &enough);
         let mut tests = result.tests;
         for test in suite.tests().skip(tests.len()) {
-            let reason = format!("not run: {ENDLESS_MAX} tests before it had runs without end");
+            let reason = format!("not run: {ENDLESS_MAX} earlier tests did not finish");
             tests.push(not_run(spec, test, Status::TimedOut, &reason));
         }
         if let Some((test, trouble)) = result.troubles.first() {
@@ -184,7 +183,7 @@ impl Bench<'_> {
     }
 }
 
-/// Ends the session when enough tests had runs without end.
+/// Ends the session when enough tests hang.
 struct Watch<'a, 's> {
     spec: &'a Spec,
     suite: &'a Suite,
@@ -205,7 +204,7 @@ impl Observer for Watch<'_, '_> {
             let report_so_far = self::report(self.spec, self.suite, tests, Timing::default());
             so_far(&Report { complete: false, ..report_so_far });
         }
-        // One without end in some seed ended there, whatever it has for those before.
+        // A test that hangs in some seed ends there, whatever the seeds before gave.
         let ended = report.status == Status::TimedOut || report.seeds_run < report.seeds_planned;
         self.endless += usize::from(ended);
         if self.endless >= ENDLESS_MAX {
@@ -279,7 +278,7 @@ fn not_run(spec: &Spec, test: &Test, status: Status, reason: &str) -> TestReport
     }
 }
 
-/// The command with which a student sees a test again, at home.
+/// The command with which a student reproduces a test.
 fn reproduce(spec: &Spec, number: TestNumber, seed: Option<u64>) -> String {
     let mut command = format!("./scripts/run-tests.sh {} -n {number}", spec.lab);
     if let Some(seed) = seed {
@@ -295,13 +294,13 @@ fn reproduce(spec: &Spec, number: TestNumber, seed: Option<u64>) -> String {
     command
 }
 
-/// The tests of which one seed's runs did not go the same way when they were repeated.
+/// Tests whose runs of one seed differed when they were repeated.
 fn flaky(report: &Report) -> Vec<TestNumber> {
     let differs = |test: &&TestReport| test.property.as_deref() == Some(property::DETERMINISM);
     report.tests.iter().filter(differs).map(|test| test.number).collect()
 }
 
-/// The shapes of the runs that are shown, by the test's number.
+/// Failure signatures of the shown runs, by test number.
 fn shapes(report: &Report, traces: &Path) -> BTreeMap<String, String> {
     let shapes = report.tests.iter().filter_map(|test| {
         let path = traces.join(format!("{}-{}.trace", test.number, test.shown_seed?));
@@ -311,10 +310,10 @@ fn shapes(report: &Report, traces: &Path) -> BTreeMap<String, String> {
     shapes.collect()
 }
 
-/// The processor time of this process and of everything that it started and waited for.
+/// Processor time of this process and of all its finished children.
 fn cpu_ms() -> u64 {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The name in brackets may hold blanks; the fields behind it are counted from the third.
+    // The name in brackets may contain spaces; the fields after it are counted from the third.
     let fields = stat.rsplit_once(')').map(|(_, fields)| fields).unwrap_or_default();
     let ticks: u64 = fields
         .split_whitespace()

@@ -1,5 +1,5 @@
-//! A grader that can be moved: the programs, the libraries and the skeletons in one folder, with nothing
-//! left to build but submissions.
+//! Packs a relocatable grader: programs, libraries and skeletons in one folder, where only
+//! submissions remain to be compiled.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::store;
 
-/// The file that says where the libraries are, beside the packed program.
+/// The file that lists the libraries, beside the packed program.
 const LIST: &str = "libraries.json";
 
 /// The packed libraries, by paths relative to the folder.
@@ -22,8 +22,8 @@ struct Packed {
     files: BTreeMap<String, PathBuf>,
 }
 
-/// Packs a grader of one lab, this program or one with hidden tests, into a folder. It is to be started as `FOLDER/target/lab/grade`, with
-/// `FAULTLAB_ROOT=FOLDER`.
+/// Packs a grader of one lab, this program or one with hidden tests, into a folder. Start it as
+/// `FOLDER/target/lab/grade`, with `FAULTLAB_ROOT=FOLDER`.
 ///
 /// # Errors
 /// When something cannot be copied.

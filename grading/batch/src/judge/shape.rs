@@ -1,12 +1,12 @@
-//! The shape of a run: how it ends, without what differs from one submission to the next.
+//! Failure signatures: how a run ends, without what differs between submissions.
 
 use faultlab::trace::{Trace, What};
 
-/// How many events at the end of a run make its shape.
+/// How many final events make up a failure signature.
 const EVENTS: usize = 4;
 
-/// The shape of a failing run: what kinds of events happened to which nodes at its end. Texts of
-/// messages, timers and states are the student's own and do not count.
+/// The failure signature of a run: which kinds of events happened to which kinds of nodes at its
+/// end. Texts of messages, timers and states are the student's own and are ignored.
 #[must_use]
 pub fn shape(trace: &Trace) -> String {
     let skipped = trace.events.len().saturating_sub(EVENTS);
@@ -24,7 +24,7 @@ pub fn shape(trace: &Trace) -> String {
                 What::Network { .. } => "network".to_owned(),
                 What::Check { property } => format!("check {property}"),
             };
-            // Clients are alike, and so are servers.
+            // Clients are interchangeable, and so are servers.
             let word: String = word.chars().filter(|letter| !letter.is_ascii_digit()).collect();
             if event.failure.is_some() { format!("{word}!") } else { word }
         })

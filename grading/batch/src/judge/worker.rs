@@ -1,5 +1,5 @@
-//! The judge's worker: the engine and the suite in one process, the submission's nodes in others, each
-//! in the sandbox.
+//! The judge's worker: engine and suite in one process, the submission's nodes in other, sandboxed
+//! processes.
 
 use std::env;
 use std::io;
@@ -17,15 +17,15 @@ use serde::{Deserialize, Serialize};
 /// The argument that makes this program a judge's worker.
 const FLAG: &str = "--judge";
 
-/// The most processes of one submission: at least as many as nodes in any system of a suite, so that no
-/// two nodes of one system share a process.
+/// The most node processes per submission: at least as many as there are nodes in any system of a
+/// suite, so that no two nodes of one system share a process.
 const PROCESSES_MAX: usize = 32;
 
-/// How long a frame of questions may take to be answered: real time, far above what one needs, and twice the
-/// processor time that a handler may take at home.
+/// The time limit for answering a frame of requests: real time, far above what one needs, and twice
+/// the processor time that a handler may take under run-tests.sh.
 const EXCHANGE_MAX: Duration = Duration::from_secs(2);
 
-/// What a judge's worker has to know.
+/// A worker's instructions.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Instructions {
     /// The lab.
@@ -37,7 +37,7 @@ pub struct Instructions {
 }
 
 impl Instructions {
-    /// How to start a worker with these instructions.
+    /// The command that starts a worker with these instructions.
     ///
     /// # Errors
     /// When this program does not know where it is.
@@ -48,10 +48,10 @@ impl Instructions {
     }
 }
 
-/// Serves as a judge's worker, with instructions as `Instructions::command` gives them.
+/// Serves as a judge's worker, with instructions made by `Instructions::command`.
 ///
 /// # Errors
-/// When these are none.
+/// If these are not instructions.
 pub fn serve(instructions: &str) -> Result<ExitCode> {
     let Instructions { lab, program, sandbox } = serde_json::from_str(instructions)?;
     let suite = super::suite(&lab)?;

@@ -1,4 +1,4 @@
-//! Feedback for a student: what was lost, why, and the command that shows it again.
+//! Feedback for a student: which points were lost, why, and how to reproduce it.
 
 use askama::Template;
 use faultlab_harness::report::TestReport;
@@ -26,20 +26,20 @@ impl Shown<'_> {
         if self.hidden { HIDDEN_TITLE } else { &self.test.title }
     }
 
-    /// The points that are missing.
+    /// The missing points.
     #[must_use]
     pub fn lost(&self) -> Points {
         self.grade.earned.missing_to(self.grade.possible)
     }
 
-    /// What happened, in a few words.
+    /// The result in a few words.
     #[must_use]
     pub fn verdict(&self) -> String {
         let TestReport { seeds_passed, seeds_planned, status, .. } = self.test;
         match status.as_str() {
             "timed-out" if self.test.seeds_run == 0 => "not run".to_owned(),
             "not-implemented" => "not implemented yet".to_owned(),
-            "timed-out" => "did not return".to_owned(),
+            "timed-out" => "did not finish".to_owned(),
             "passed" | "failed" | "inconclusive" if *seeds_planned <= 1 => {
                 status.as_str().to_owned()
             }
@@ -47,7 +47,7 @@ impl Shown<'_> {
         }
     }
 
-    /// Why the points are not the suite's.
+    /// Why the points differ from the suite's.
     #[must_use]
     pub fn change(&self) -> Option<String> {
         self.grade.change.as_ref().map(|change| match change {
@@ -56,7 +56,7 @@ impl Shown<'_> {
                 "counts {} points instead of {}",
                 self.grade.possible, self.test.points_possible
             ),
-            Change::Override(why) => format!("{} points by hand: {why}", self.grade.earned),
+            Change::Override(why) => format!("{} points given by hand: {why}", self.grade.earned),
         })
     }
 }
@@ -160,7 +160,7 @@ pub(super) fn test_markdown(shown: &Shown<'_>, text: &mut String) {
         let property = test.property.as_deref().unwrap_or_default();
         let property = if property.is_empty() { String::new() } else { format!("{property}: ") };
         text.push_str(&format!(
-            "\nWhat went wrong:\n\n{}",
+            "\nWhat broke:\n\n{}",
             markdown_block(&format!("{property}{reason}"))
         ));
     }
@@ -196,11 +196,11 @@ pub fn short(entry: &Entry<'_>) -> String {
             format!("{points} of {possible} points")
         }
         Status::DoesNotCompile => "0 points: it does not compile".to_owned(),
-        Status::Refused => "0 points: it could not be accepted".to_owned(),
+        Status::Refused => "0 points: the submission was rejected".to_owned(),
         Status::InfrastructureError => {
-            "no grade yet: something went wrong on our side, and it will be graded again".to_owned()
+            "no grade yet: the grader failed, and the submission will be graded again".to_owned()
         }
-        Status::Waiting => "no grade yet: it is waiting for its turn".to_owned(),
-        Status::NotSubmitted => "nothing was handed in".to_owned(),
+        Status::Waiting => "no grade yet: waiting to be graded".to_owned(),
+        Status::NotSubmitted => "nothing was submitted".to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! `results.json`, as Gradescope reads it.
+//! `results.json` for Gradescope.
 
 use super::feedback::{self, Shown};
 use super::text::{markdown, markdown_block, plain};
@@ -9,8 +9,8 @@ use serde::Serialize;
 /// The document.
 #[derive(Debug, Serialize)]
 struct Results {
-    /// Without it, and without tests, Gradescope shows that the autograder failed, and gives no points: what is
-    /// wanted where something went wrong on our side.
+    /// Without a score and without tests, Gradescope shows that the autograder failed and gives no
+    /// points, which is right for an infrastructure error.
     #[serde(skip_serializing_if = "Option::is_none")]
     score: Option<Points>,
     output: String,
@@ -33,7 +33,7 @@ struct TestResult {
     visibility: &'static str,
 }
 
-/// The document for one student. `visibility` is Gradescope's: `visible`, `after_published` ...
+/// The document for one student. `visibility` is Gradescope's: `visible`, `after_published`, ...
 #[must_use]
 pub fn results(entry: &Entry<'_>, visibility: &'static str) -> Vec<u8> {
     let mut output = format!("{}\n", feedback::short(entry));
@@ -51,7 +51,7 @@ pub fn results(entry: &Entry<'_>, visibility: &'static str) -> Vec<u8> {
     }
     if attempt.and_then(Attempt::report).is_some_and(|report| !report.complete) {
         output.push_str(
-            "\nThis is what is known so far. If it stays, the time was up: hand in again.\n",
+            "\nThese are partial results. If they do not change, the autograder ran out of time: submit again.\n",
         );
     }
     let (lost, kept) = feedback::tests(entry);

@@ -1,4 +1,4 @@
-//! `index.html`: the whole batch on one page, for the staff.
+//! `index.html`: the whole batch on one page, for staff.
 
 use askama::Template;
 use faultlab_suites::Points;

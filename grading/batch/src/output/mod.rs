@@ -1,7 +1,7 @@
-//! Everything that is rendered: for each student, for the staff, and for other systems.
+//! Rendered documents: for each student, for staff, and for other systems.
 //!
-//! All of it comes from the [`Book`] alone, so it can be rendered again at any time, and is: whatever is
-//! already as it should be is left alone.
+//! All of them are derived from [`BatchResults`], so they can be rendered again at any time. Files
+//! that are already up to date are left alone.
 
 pub mod feedback;
 mod gradescope;
@@ -53,7 +53,7 @@ pub fn student(store: &Store, entry: &Entry<'_>, lab: Lab<'_>) -> anyhow::Result
     Ok(())
 }
 
-/// What the compiler said, and that it said nothing where it did not.
+/// The compiler's output, or a note that there was none.
 fn build_log(report: &Report) -> String {
     match &report.compile_error {
         Some(error) => plain(error).into_owned(),
@@ -65,8 +65,8 @@ fn build_log(report: &Report) -> String {
 const DOCUMENTS: [&str; 6] =
     ["result.json", "feedback.html", "feedback.md", "gradescope.json", "junit.xml", "build.log"];
 
-/// Removes the documents of students who are no longer in the results, because they are not in the batch or
-/// have another name in it. Nothing else is removed, whoever put it there.
+/// Removes the documents of students who are no longer in the results, because they left the batch
+/// or were renamed. Nothing else is removed, whoever put it there.
 ///
 /// # Errors
 /// When what was rendered cannot be listed or removed.
@@ -85,13 +85,13 @@ pub fn tidy(store: &Store, book: &Book) -> anyhow::Result<()> {
                 _ => {}
             }
         }
-        // It stays where somebody else put something into it.
+        // The folder stays if somebody put another file into it.
         let _ = fs::remove_dir(&folder);
     }
     write_changed(&path, now.concat().as_bytes()).with_context(|| path.display().to_string())
 }
 
-/// Renders the documents about the whole batch. `how` says how it was graded, line by line.
+/// Renders the batch-wide documents. `how` says how the batch was graded, line by line.
 ///
 /// # Errors
 /// When they cannot be written.

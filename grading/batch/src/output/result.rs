@@ -1,4 +1,4 @@
-//! `result.json`: everything that is known of one student, as one versioned document.
+//! `result.json`: everything known about one student, as one versioned document.
 
 use faultlab_harness::report::Report;
 use faultlab_suites::{Points, TestNumber};
@@ -13,10 +13,10 @@ use crate::store::Hashes;
 /// The name and version of the document's format.
 pub const SCHEMA: &str = "faultlab-result/1";
 
-/// A student's result: the report of the attempt that counts, and what batch grading adds to it.
+/// A student's result: the report of the attempt that counts, and batch grading's additions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StudentResult {
-    /// The report, as `run-tests.sh --json` writes it; its fields stand beside `grading`.
+    /// The report, as `run-tests.sh --json` writes it; its fields are beside `grading`.
     #[serde(flatten)]
     pub report: Option<Report>,
     /// What batch grading adds.
@@ -30,12 +30,12 @@ pub struct Grading {
     pub schema: String,
     /// The student.
     pub student: Student,
-    /// The others of the group.
+    /// The other members of the group.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub together_with: Vec<String>,
-    /// What became of the submission.
+    /// The state of the submission.
     pub status: Status,
-    /// Why there are no tests, where there are none.
+    /// Why there are no tests, if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The points that count.
@@ -47,20 +47,20 @@ pub struct Grading {
     /// All attempts, when there are several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<OtherAttempt>,
-    /// When it was handed in, as the platform says it.
+    /// When it was submitted, as reported by the platform.
     pub submitted: Option<String>,
     /// Whether the platform marks it as late.
     pub marked_late: bool,
     /// Remarks on what was handed in.
     pub notes: Vec<String>,
-    /// What the verdict depends on.
+    /// The inputs that the result depends on.
     pub hashes: Option<Hashes>,
     /// The tier of confinement that the submission's process ran in.
     pub confinement: Option<String>,
-    /// Tests with differing verdicts on the same seed.
+    /// Tests with different results for the same seed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flaky: Vec<TestNumber>,
-    /// When it was graded, and what that took.
+    /// When it was graded, and what that cost.
     pub timing: Option<OutcomeTiming>,
 }
 

@@ -1,4 +1,4 @@
-//! Figures about the batch: what the staff's page shows.
+//! Statistics of a batch, for the staff page.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use faultlab_suites::{Points, TestNumber};
 
 use crate::book::{Attempt, Book, Entry, Status};
 
-/// How many students have how many points.
+/// A histogram of students by points.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Histogram {
     /// The students in each bin.
@@ -50,14 +50,14 @@ pub fn mean(points: &[Points]) -> Option<Points> {
     sum.as_hundredths().checked_div(count).map(Points::hundredths)
 }
 
-/// What a test came to over the whole batch.
+/// A test's results over the whole batch.
 #[derive(Clone, Debug)]
 pub struct TestFigures<'b> {
     /// Any report of it, for what all have in common.
     pub test: &'b TestReport,
-    /// How many students it was run for.
+    /// How many students' submissions ran it.
     pub run: u64,
-    /// How many passed it whole.
+    /// How many passed it completely.
     pub passed: u64,
     /// How many have a `todo!` there.
     pub not_implemented: u64,
@@ -66,7 +66,7 @@ pub struct TestFigures<'b> {
 }
 
 impl TestFigures<'_> {
-    /// The share that passed, in hundredths, rounded down.
+    /// The percentage that passed, rounded down.
     #[must_use]
     pub fn percent(&self) -> u64 {
         (self.passed * 100).checked_div(self.run).unwrap_or(0)
@@ -104,14 +104,14 @@ pub struct Group<'b> {
     pub test: &'b TestReport,
     /// The property that breaks there, or what else happens.
     pub what: String,
-    /// The names of the tests that all of them lose points in.
+    /// The tests in which all of them lose points.
     pub numbers: String,
     /// The students.
     pub students: Vec<&'b str>,
 }
 
-/// Students grouped by what they fail in the same way: the same first test, with the same property and
-/// the same shape of its run. The largest group first.
+/// Groups students by failure: the same first failing test, with the same property and the same
+/// failure signature. The largest group comes first.
 #[must_use]
 pub fn groups<'b>(entries: &[Entry<'b>]) -> Vec<Group<'b>> {
     let mut groups: BTreeMap<(TestNumber, String, &str), Group<'b>> = BTreeMap::new();
@@ -157,13 +157,13 @@ fn first_failure(attempt: &Attempt) -> Option<(&TestReport, String)> {
     let what = match (&test.property, test.status) {
         (Some(property), _) => property.clone(),
         (None, TestStatus::NotImplemented) => "not implemented yet".to_owned(),
-        (None, TestStatus::TimedOut) => "does not return".to_owned(),
+        (None, TestStatus::TimedOut) => "does not finish".to_owned(),
         (None, _) => test.reason.as_deref().map(without_values).unwrap_or_default(),
     };
     Some((test, what))
 }
 
-/// A reason without what differs from one submission to the next: numbers, quoted values, places.
+/// A reason without what differs between submissions: numbers, quoted values, places.
 fn without_values(reason: &str) -> String {
     let first = reason.lines().next().unwrap_or_default();
     let first = first.split(", at ").next().unwrap_or_default();
@@ -189,7 +189,7 @@ fn without_values(reason: &str) -> String {
     kept
 }
 
-/// A test whose runs went one way once and another way later.
+/// A test whose runs differed between reruns.
 #[derive(Clone, Debug)]
 pub struct Flaky<'b> {
     /// Its number.
@@ -200,11 +200,11 @@ pub struct Flaky<'b> {
     pub students: Vec<&'b str>,
 }
 
-/// Tests with differing verdicts between repeats, each with the students where that was seen.
+/// Flaky tests, each with the students affected.
 #[must_use]
 pub fn flaky(book: &Book) -> Vec<Flaky<'_>> {
-    const DIFFERS: &str = "runs of one seed differ";
-    const RECOVERED: &str = "a run was lost, and went well alone";
+    const DIFFERS: &str = "reruns of a seed differ";
+    const RECOVERED: &str = "a run failed once and passed when repeated alone";
     let mut flaky: BTreeMap<(TestNumber, &'static str), BTreeSet<&str>> = BTreeMap::new();
     for attempt in &book.attempts {
         let Some(outcome) = &attempt.outcome else { continue };

@@ -1,4 +1,4 @@
-//! Tables as CSV: the summary, a grade book of our own, and a Canvas or Moodle grade book filled in.
+//! CSV tables: the summary, a gradebook, and filled-in Canvas and Moodle gradebooks.
 
 use anyhow::{Context as _, anyhow, bail};
 
@@ -9,7 +9,7 @@ use crate::intake::Student;
 /// `summary.csv`: student, status, points per part and in total.
 ///
 /// # Errors
-/// Never on memory's account; the signature is the writer's.
+/// Never in practice: writing to memory does not fail.
 pub fn summary(book: &Book, parts: &[u32]) -> anyhow::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let mut header = ["student", "name", "status"].map(str::to_owned).to_vec();
@@ -46,8 +46,8 @@ fn remarks(entry: &Entry<'_>) -> String {
     both.join("; ")
 }
 
-/// A grade book of our own: one row a student, ready to be joined with another by name, email or
-/// number. Students without a grade have no points, not none.
+/// A gradebook with one row per student, ready to be joined with another by name, email or student
+/// number. Students without a grade have empty points, not zero.
 ///
 /// # Errors
 /// As [`summary`].
@@ -69,22 +69,22 @@ pub fn gradebook(book: &Book) -> anyhow::Result<Vec<u8>> {
     Ok(writer.into_inner()?)
 }
 
-/// What came of filling in a grade book.
+/// The result of filling in a gradebook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filled {
-    /// The grade book, with everything but the grades as it was.
+    /// The gradebook, unchanged except for the grades.
     pub csv: Vec<u8>,
     /// How many grades were filled in.
     pub count: usize,
-    /// Graded students that it has no row for.
+    /// Graded students without a row in it.
     pub without_row: Vec<String>,
 }
 
-/// Fills in an exported Canvas grade book. `column` is the assignment's column, or a part of its name that
-/// no other column has. A new column would create an assignment, so none is made.
+/// Fills in an exported Canvas gradebook. `column` is the assignment's column, or a unique part of
+/// its name. No column is added, because that would create an assignment.
 ///
 /// # Errors
-/// When it is no Canvas grade book or the column cannot be told.
+/// If it is not a Canvas gradebook, or the column is ambiguous.
 pub fn fill_canvas(book: &Book, exported: &[u8], column: &str) -> anyhow::Result<Filled> {
     let table = Table::read(exported)?;
     let grade = table.column_like(column)?;
@@ -96,11 +96,11 @@ pub fn fill_canvas(book: &Book, exported: &[u8], column: &str) -> anyhow::Result
     table.fill(book, &identities, grade, None)
 }
 
-/// Fills in a Moodle grading worksheet. Where there is no grade, there is no feedback either: it would
-/// wipe the grade that is there.
+/// Fills in a Moodle grading worksheet. Where there is no grade, there is no feedback either,
+/// because that would erase an existing grade.
 ///
 /// # Errors
-/// When it is no grading worksheet.
+/// If it is not a grading worksheet.
 pub fn fill_moodle(book: &Book, exported: &[u8]) -> anyhow::Result<Filled> {
     let table = Table::read(exported)?;
     let grade = table.column("Grade").ok_or_else(|| anyhow!("there is no column `Grade`"))?;
@@ -117,7 +117,7 @@ pub fn fill_moodle(book: &Book, exported: &[u8]) -> anyhow::Result<Filled> {
 /// What identifies a student in a column.
 type Field = fn(&Student) -> &String;
 
-/// A CSV file as somebody exported it.
+/// An exported CSV file.
 struct Table {
     /// Whether it begins with a byte order mark.
     mark: bool,
@@ -139,9 +139,9 @@ impl Table {
             .records()
             .map(|record| Ok(record?.iter().map(str::to_owned).collect()))
             .collect::<Result<Vec<Vec<String>>, csv::Error>>()
-            .context("the exported grade book is no CSV")?;
+            .context("the exported gradebook is not CSV")?;
         if rows.is_empty() {
-            bail!("the exported grade book is empty");
+            bail!("the exported gradebook is empty");
         }
         let header = rows.remove(0);
         let crlf = text.windows(2).any(|pair| pair == b"\r\n");
@@ -166,7 +166,7 @@ impl Table {
         match like[..] {
             [only] => Ok(only),
             [] => bail!("no column is called `{name}`; there are: {}", self.header.join(", ")),
-            _ => bail!("several columns are called like `{name}`; give the whole name"),
+            _ => bail!("several columns match `{name}`; give the full name"),
         }
     }
 
@@ -183,7 +183,7 @@ impl Table {
             .collect();
         if columns.is_empty() {
             let names: Vec<&str> = identities.iter().map(|(name, _)| *name).collect();
-            bail!("the exported grade book has none of the columns {}", names.join(", "));
+            bail!("the exported gradebook has none of these columns: {}", names.join(", "));
         }
         let mut count = 0;
         let mut without_row = Vec::new();

@@ -1,11 +1,10 @@
-//! Text that a student or a submission chose, made safe to show: in HTML, in Markdown, in a spreadsheet,
-//! on a terminal.
+//! Makes untrusted text safe to show in HTML, in Markdown, in a spreadsheet and on a terminal.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
-/// Whether a character does something to the text around it instead of being shown: terminal
-/// controls, writing directions, invisible joiners and tags.
+/// Whether a character affects the text around it instead of being shown: terminal controls,
+/// writing directions, invisible joiners and tags.
 fn is_trick(letter: char) -> bool {
     match letter {
         '\n' | '\t' => false,
@@ -20,7 +19,7 @@ fn is_trick(letter: char) -> bool {
     }
 }
 
-/// The text with every character that is not shown as itself written out: `\u{202e}`.
+/// The text with every such character escaped: `\u{202e}`.
 #[must_use]
 pub fn plain(text: &str) -> Cow<'_, str> {
     if !text.contains(is_trick) {
@@ -95,7 +94,7 @@ pub fn markdown_block(text: &str) -> String {
     format!("{fence}text\n{}\n{fence}\n", text.trim_end_matches('\n'))
 }
 
-/// A cell of a table that a spreadsheet program may open: it must not be taken for a formula.
+/// A CSV cell that a spreadsheet cannot mistake for a formula.
 #[must_use]
 pub fn cell(text: &str) -> String {
     let text = line(text);

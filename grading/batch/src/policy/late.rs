@@ -1,4 +1,4 @@
-//! What being late costs.
+//! Late penalties.
 
 use std::collections::BTreeMap;
 
@@ -12,21 +12,21 @@ use serde::{Deserialize, Deserializer, de};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Late {
-    /// The last moment that is in time.
+    /// The deadline.
     #[serde(deserialize_with = "moment")]
     pub due: Timestamp,
-    /// So many minutes more cost nothing.
+    /// Minutes after the deadline that cost nothing.
     #[serde(default)]
     pub grace_minutes: u32,
-    /// What each day that has begun costs, in hundredths of what was earned.
+    /// The penalty per started day, in percent of the earned points.
     pub percent_per_day: u64,
-    /// What being late costs at most, in hundredths of what was earned.
+    /// The maximum penalty, in percent of the earned points.
     #[serde(default = "everything")]
     pub percent_max: u64,
-    /// More hours until it is due, by student.
+    /// Additional hours until the deadline, by student.
     #[serde(default)]
     pub extension_hours: BTreeMap<String, u32>,
-    /// When a student handed in, where the platform does not say it, or says it wrongly.
+    /// Submission times that the platform does not report, or reports wrongly.
     #[serde(default, deserialize_with = "moments")]
     pub submitted: BTreeMap<String, Timestamp>,
 }
@@ -35,24 +35,24 @@ fn everything() -> u64 {
     100
 }
 
-/// What being late costs one submission.
+/// The lateness of one submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lateness {
     /// It is in time.
     InTime,
     /// It is late.
     Late {
-        /// Days that have begun.
+        /// Started days.
         days: u64,
-        /// What that costs, in hundredths of what was earned.
+        /// The penalty, in percent of the earned points.
         percent: u64,
     },
-    /// The platform does not say when it was handed in, or not in a way that can be read.
+    /// The platform does not report a readable submission time.
     Unknown(String),
 }
 
 impl Late {
-    /// Whether a submission of these students, handed in then, is late. A group has the longest
+    /// The lateness of a submission by these students at this time. A group has the longest
     /// extension of its members.
     #[must_use]
     pub fn judge(&self, students: &[&str], submitted: Option<&str>) -> Lateness {
@@ -62,7 +62,7 @@ impl Late {
             (None, Some(Ok(moment))) => moment,
             (None, Some(Err(error))) => return Lateness::Unknown(format!("{error:#}")),
             (None, None) => {
-                return Lateness::Unknown("the time of submission is not known".to_owned());
+                return Lateness::Unknown("the submission time is unknown".to_owned());
             }
         };
         let hours = students.iter().filter_map(|id| self.extension_hours.get(*id)).max();
@@ -81,7 +81,7 @@ impl Late {
 }
 
 impl Lateness {
-    /// What is left of these points.
+    /// The points that remain.
     #[must_use]
     pub fn left(&self, points: Points) -> Points {
         match self {
@@ -111,7 +111,7 @@ fn parse_moment(text: &str) -> anyhow::Result<Timestamp> {
         return Ok(moment);
     }
     let (time, offset) = text.rsplit_once(' ').ok_or_else(|| {
-        anyhow!("`{text}` is no moment with an offset, such as 2026-11-20T23:59:00+01:00")
+        anyhow!("`{text}` is not a time with an offset, such as 2026-11-20T23:59:00+01:00")
     })?;
     let time: DateTime = time.parse().with_context(|| format!("`{text}` is no moment"))?;
     let offset = match offset {

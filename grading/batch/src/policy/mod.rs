@@ -1,4 +1,4 @@
-//! The policy: how raw points become final ones. A step of its own, that runs nothing again.
+//! The policy: turns raw points into final points, without running anything again.
 
 mod late;
 pub mod overrides;
@@ -15,7 +15,7 @@ pub use late::{Late, Lateness};
 pub use overrides::Override;
 pub use rounding::{Direction, Rounding};
 
-/// How raw points become final ones. Without a policy they are the same.
+/// How raw points become final points. Without a policy they are the same.
 ///
 /// ```
 /// let policy: faultlab_batch::policy::Policy = r#"
@@ -47,7 +47,7 @@ pub struct Policy {
     /// How final points are rounded.
     #[serde(default)]
     pub rounding: Option<Rounding>,
-    /// Tests that count otherwise than the suite says.
+    /// Tests that count differently than in the suite.
     #[serde(default, deserialize_with = "by_number")]
     pub tests: BTreeMap<TestNumber, TestPolicy>,
 }
@@ -59,7 +59,7 @@ pub enum Attempts {
     /// The last one.
     #[default]
     Last,
-    /// The one with the most final points; of equal ones the first.
+    /// The one with the most final points; of equal ones, the first.
     Best,
 }
 
@@ -67,16 +67,16 @@ pub enum Attempts {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TestPolicy {
-    /// The test was found faulty, and why: it counts for nobody.
+    /// The test was faulty, and why; it counts for no one.
     #[serde(default)]
     pub withdrawn: Option<String>,
-    /// What it is worth, in place of what the suite says.
+    /// Its weight, instead of the suite's.
     #[serde(default)]
     pub points: Option<Points>,
 }
 
 impl Policy {
-    /// Whether every test that it names is one of the suite's.
+    /// Checks that every test it names exists in the suite.
     ///
     /// # Errors
     /// Names the first one that is not.
@@ -84,7 +84,7 @@ impl Policy {
         self.tests.keys().try_for_each(|number| check_test(suite, *number))
     }
 
-    /// The students whom it names.
+    /// The students it names.
     pub fn students(&self) -> impl Iterator<Item = &str> {
         let late = self.late.iter();
         late.flat_map(|late| late.extension_hours.keys().chain(late.submitted.keys()))
@@ -92,7 +92,7 @@ impl Policy {
     }
 }
 
-/// Whether a suite has a test of this number.
+/// Checks that a suite has a test of this number.
 ///
 /// # Errors
 /// When it has none.

@@ -1,4 +1,4 @@
-//! Overrides: points that a person gives by hand, with the reason.
+//! Overrides: points given by hand, with a reason.
 
 use std::path::Path;
 
@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 /// Points that a person gives for a test.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Override {
-    /// The student's folder in the results.
+    /// The student's folder name in the results.
     pub student: String,
     /// The test.
     pub test: TestNumber,
-    /// The points, in place of those earned.
+    /// The points, replacing those earned.
     pub points: Points,
     /// Why.
     pub reason: String,
@@ -39,10 +39,10 @@ fn parse(text: &[u8]) -> anyhow::Result<Vec<Override>> {
         let one: Override = record.deserialize(Some(&header))?;
         let Override { student, test, reason, .. } = &one;
         if reason.is_empty() {
-            bail!("line {line}: the override of {student}'s test {test} gives no reason");
+            bail!("line {line}: the override for {student}, test {test}, has no reason");
         }
         if all.iter().any(|other| other.student == *student && other.test == *test) {
-            bail!("line {line}: {student}'s test {test} is overridden twice");
+            bail!("line {line}: two overrides for {student}, test {test}");
         }
         all.push(one);
     }

@@ -3,7 +3,7 @@
 use faultlab_suites::Points;
 use serde::Deserialize;
 
-/// How final points are rounded. Exactly, so that no grade depends on a machine's arithmetic.
+/// How final points are rounded; exactly, so that no grade depends on a machine's arithmetic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rounding {

@@ -1,4 +1,4 @@
-//! Writing a file so that a reader, or a crash, sees all of it or none.
+//! Atomic file writes: a reader, or a crash, sees the whole file or none of it.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -6,22 +6,22 @@ use std::path::Path;
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How names of files begin that are not finished yet.
+/// The prefix of unfinished files.
 pub(super) const UNFINISHED: &str = ".unfinished-";
 
-/// Counts the files of this process, so that two threads never share one.
+/// Numbers the files of this process, so that no two threads share one.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
-/// Writes `bytes` to `path`, in place of what was there, and waits until they are on the disk.
+/// Atomically replaces `path` with `bytes` and syncs it to disk.
 ///
 /// # Errors
-/// When the disk is full, read-only or broken. Then what was there still is.
+/// If the disk is full, read-only or broken. The old contents are then still there.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(path, bytes, true)
 }
 
-/// Writes as [`write()`] does, but leaves a file alone that holds these bytes already, and does not wait for the
-/// disk, which would take longer than everything else: for what is made again if the machine loses its power.
+/// Like [`write()`], but skips a file that already has these bytes, and does not sync, which would
+/// take longer than everything else. For files that can be regenerated after a power failure.
 ///
 /// # Errors
 /// As [`write()`].

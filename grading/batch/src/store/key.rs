@@ -1,4 +1,4 @@
-//! Hashes: what a verdict depends on, and nothing else.
+//! Keys: hashes of everything that a result depends on.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// What a verdict depends on. Two gradings that agree here have the same verdict.
+/// What a result depends on. Two gradings with equal hashes have the same result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hashes {
     /// The submission's files.
@@ -15,11 +15,11 @@ pub struct Hashes {
     pub suite: String,
     /// The compiler.
     pub toolchain: String,
-    /// The suite's seed, and how many seeds a run test has.
+    /// The suite's seed, and the number of seeds per run test.
     pub seeds: String,
 }
 
-/// Names the verdict on a submission: the hash of everything that it depends on.
+/// Identifies the result of a submission: the hash of everything that it depends on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Key(String);
 
@@ -53,7 +53,7 @@ pub fn sources(files: &BTreeMap<String, String>) -> String {
     hash(&files)
 }
 
-/// The SHA-256 of named texts. Lengths go in too, so that no two lists hash alike.
+/// The SHA-256 of named texts. Lengths are hashed too, so that no two lists collide.
 #[must_use]
 pub fn hash(texts: &[(&str, &str)]) -> String {
     let mut hasher = Sha256::new();

@@ -1,4 +1,4 @@
-//! The lock that keeps a second grader out of a folder of results.
+//! The lock that keeps a second grader out of a results folder.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
@@ -8,20 +8,20 @@ use std::{io, process};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-/// Held as long as this lives. The system lets go of it when the process ends, however it ends.
+/// Held while this value lives. The system releases it when the process ends, however it ends.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
-/// Why a folder of results could not be locked.
+/// Why a results folder could not be locked.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Another grader is at work there.
-    #[error("another grader is at work on these results{0}")]
+    /// Another grader is using it.
+    #[error("another grader is already using these results{0}")]
     Taken(String),
     /// The lock file cannot be written.
-    #[error("the results folder cannot be used: {0}")]
+    #[error("cannot use the results folder: {0}")]
     Io(#[from] io::Error),
 }
 

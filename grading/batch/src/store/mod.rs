@@ -1,17 +1,18 @@
-//! The store: the folder of results, in which everything is whole at every moment.
+//! The store: the results folder, which is consistent at every moment.
 //!
 //! ```text
 //!   results/
-//!     summary.csv  index.html  ...           rendered, whenever something is known
-//!     STUDENT/result.json  feedback.html ... rendered, for each student
+//!     summary.csv  index.html  ...           rendered whenever something changes
+//!     STUDENT/result.json  feedback.html ... rendered for each student
 //!     .work/batch.json                       what is graded, and how
 //!     .work/KEY/src/*.rs                     a submission's files
-//!     .work/KEY/outcome.json                 what they came to, kept for ever
+//!     .work/KEY/outcome.json                 their grading record, kept forever
 //! ```
 //!
-//! What is rendered, and a submission's files, are not waited for until they are on the disk: they are looked at, and
-//! written again where need be, whenever the grader is started. Outcomes are, and they are named by a hash of everything
-//! that they depend on: so running the grader again continues where it was, whatever happened to it.
+//! Rendered documents and submitted files are not synced to disk one by one: the grader checks them
+//! each time it starts and rewrites them if needed. Grading records are synced, and each is named
+//! by a hash of everything it depends on. So running the grader again resumes the batch, whatever
+//! happened to it.
 
 mod atomic;
 mod key;
@@ -39,16 +40,16 @@ pub struct Store {
 }
 
 impl Store {
-    /// The results in this folder. It need not be there yet.
+    /// The results in this folder, which may not exist yet.
     #[must_use]
     pub fn new(root: &Path) -> Self {
         Self { root: root.to_owned() }
     }
 
-    /// Makes the folder and takes its lock. What an interrupted writer left is removed.
+    /// Creates the folder and takes its lock. Removes what an interrupted writer left behind.
     ///
     /// # Errors
-    /// When another grader is at work there, or the folder cannot be written to.
+    /// If another grader is using it, or the folder is not writable.
     pub fn lock(&self) -> Result<Lock, LockError> {
         fs::create_dir_all(self.work())?;
         let lock = Lock::take(&self.work().join("lock"))?;
@@ -62,13 +63,13 @@ impl Store {
         &self.root
     }
 
-    /// The part of the folder that is the grader's own.
+    /// The grader's own part of the folder.
     #[must_use]
     pub fn work(&self) -> PathBuf {
         self.root.join(".work")
     }
 
-    /// The folder of what students get of one submission.
+    /// A student's folder.
     #[must_use]
     pub fn student(&self, id: &str) -> PathBuf {
         self.root.join(id)
@@ -86,7 +87,7 @@ impl Store {
         self.unit(key).join("src")
     }
 
-    /// Puts a set of files there, if it is not there already.
+    /// Stores a set of files, unless it is already stored.
     ///
     /// # Errors
     /// When they cannot be written.
@@ -99,7 +100,7 @@ impl Store {
         write_changed(&self.unit(key).join("sources.sha256"), sources(files).as_bytes())
     }
 
-    /// Waits until everything written so far is on the disk.
+    /// Waits until everything written so far is on disk.
     ///
     /// # Errors
     /// When something cannot be written there.
@@ -114,7 +115,7 @@ impl Store {
     /// Reads a set of files back.
     ///
     /// # Errors
-    /// When they cannot be read, or are not the files that were put there.
+    /// If they cannot be read, or have changed.
     pub fn get_sources(&self, key: &Key) -> anyhow::Result<BTreeMap<String, String>> {
         let mut files = BTreeMap::new();
         read_files(&self.sources(key), "", &mut files)?;
@@ -123,14 +124,14 @@ impl Store {
         Ok(files)
     }
 
-    /// The outcome of a set of files, if it is known.
+    /// The grading record of a set of files, if there is one.
     #[must_use]
     pub fn outcome(&self, key: &Key) -> Option<Outcome> {
         let outcome: Outcome = read_json(&self.unit(key).join("outcome.json")).ok()?;
         (outcome.key == *key && outcome.schema == crate::outcome::SCHEMA).then_some(outcome)
     }
 
-    /// Keeps an outcome.
+    /// Stores a grading record.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -139,7 +140,7 @@ impl Store {
         self.forget_infrastructure(&outcome.key)
     }
 
-    /// Forgets what went wrong on our side with a set of files.
+    /// Clears the infrastructure error of a set of files.
     ///
     /// # Errors
     /// When that cannot be removed.
@@ -150,13 +151,13 @@ impl Store {
         }
     }
 
-    /// What last went wrong on our side with a set of files.
+    /// The last infrastructure error of a set of files.
     #[must_use]
     pub fn infrastructure(&self, key: &Key) -> Option<Infrastructure> {
         read_json(&self.unit(key).join("infrastructure.json")).ok()
     }
 
-    /// Notes that something went wrong on our side.
+    /// Records an infrastructure error.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -166,7 +167,7 @@ impl Store {
     }
 }
 
-/// A value as an indented JSON document that ends in a line break.
+/// Serialises a value as indented JSON with a trailing newline.
 #[must_use]
 pub fn to_json(value: &impl Serialize) -> Vec<u8> {
     let mut bytes = serde_json::to_vec_pretty(value).expect("documents are plain data");

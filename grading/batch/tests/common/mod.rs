@@ -1,4 +1,4 @@
-//! What the tests of whole batches have in common.
+//! Shared by the tests of whole batches.
 
 #![allow(dead_code)]
 

@@ -1,4 +1,5 @@
-//! Compiling: one call of the compiler for the student's crate and one for the shim, or one for both.
+//! Compiles a submission: one `rustc` call each for the student's crate and the shim, or one for
+//! both.
 
 use std::env;
 use std::ffi::OsString;
@@ -16,7 +17,7 @@ use super::essential::essential;
 use super::hints::{Diagnostic, hints};
 use super::{Lab, Libraries, Sources, Workspace};
 
-/// A submission, compiled.
+/// A compiled submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     /// The program's file.
@@ -26,11 +27,11 @@ pub struct Program {
 /// What a submission is compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
-    /// To be tested, by a program that has the suite and the engine as well.
+    /// For testing, with the suite and the engine linked in.
     Tests,
-    /// The same under a debugger.
+    /// The same, for a debugger.
     Debugger,
-    /// To hold nodes for a judge, and nothing else.
+    /// As a node process, without suite and engine.
     Nodes,
 }
 
@@ -38,11 +39,11 @@ pub enum Purpose {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("it does not compile")]
 pub struct CompileError {
-    /// What the compiler said, with colours.
+    /// The compiler's output, with colours.
     pub rendered: String,
-    /// The same without.
+    /// The same without colours.
     pub plain: String,
-    /// What it may mean.
+    /// Hints about its causes.
     pub hints: Vec<String>,
 }
 
@@ -51,24 +52,24 @@ pub struct CompileError {
 pub struct Call {
     /// The command line.
     pub command: Command,
-    /// The files and folders that it has to read.
+    /// The files and folders that it must read.
     pub reads: Vec<PathBuf>,
-    /// The folder that it has to write in.
+    /// The folder that it must write to.
     pub writes: PathBuf,
 }
 
-/// What the compiler said.
+/// The compiler's output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
-    /// Its messages, as it prints them on standard error.
+    /// Its messages on standard error.
     pub messages: Vec<u8>,
-    /// How it ended, if not well: `exit status: 1`.
+    /// How it exited, if unsuccessfully: `exit status: 1`.
     pub failed: Option<String>,
-    /// Whether it did not end by itself, because it passed a limit.
+    /// Whether it was stopped because it exceeded a limit.
     pub stopped: bool,
 }
 
-/// Runs the compiler: as it is, or confined.
+/// Runs the compiler, confined or not.
 pub trait Compiler {
     /// Runs it to its end.
     ///
@@ -77,7 +78,7 @@ pub trait Compiler {
     fn run(&self, call: Call) -> Result<Said>;
 }
 
-/// The compiler as it is.
+/// The compiler, unconfined.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unconfined;
 
@@ -96,13 +97,13 @@ impl Compiler for Unconfined {
     }
 }
 
-/// How many compiled submissions are kept.
+/// How many compiled submissions are cached.
 const KEPT_MAX: usize = 24;
 
-/// A compiled submission that was used this recently is kept whatever their number.
+/// A compiled submission used this recently is kept, however many there are.
 const KEPT_AGE: Duration = Duration::from_secs(600);
 
-/// Compiles a submission, or finds it compiled already.
+/// Compiles a submission, or reuses a cached build.
 ///
 /// # Errors
 /// [`CompileError`] when the submission is to blame.
@@ -116,7 +117,7 @@ pub fn compile(
     compile_by(&Unconfined, workspace, lab, libraries, sources, purpose)
 }
 
-/// The same, with the compiler run in another way.
+/// The same with another way to run the compiler.
 ///
 /// # Errors
 /// As [`compile`].
@@ -132,12 +133,12 @@ pub fn compile_by(
     let folder = builds.join(format!("{}-{}", lab.name, key(lab, libraries, sources, purpose)?));
     let file = folder.join("suite");
     if file.is_file() {
-        // Its age is that of its last use.
+        // Its age is the time since its last use.
         let _ = fs::File::open(&folder).and_then(|folder| folder.set_modified(SystemTime::now()));
         return Ok(Program { file });
     }
     fs::create_dir_all(&builds)?;
-    // Compiled aside and moved into place, so that a folder is there with all it needs or not at all.
+    // Compiled in a temporary folder and moved into place, so that a build is complete or absent.
     let aside = tempfile::Builder::new().prefix("building-").tempdir_in(&builds)?;
     let build = Build { by, workspace, lab, libraries, sources, purpose, aside: aside.path() };
     if purpose != Purpose::Nodes || !build.as_one_crate()? {
@@ -146,14 +147,14 @@ pub fn compile_by(
 
     let aside = aside.keep();
     if fs::rename(&aside, &folder).is_err() {
-        // Somebody else was faster.
+        // Another process was faster.
         let _ = fs::remove_dir_all(&aside);
     }
     tidy(&builds);
     Ok(Program { file })
 }
 
-/// A submission that is being compiled.
+/// A submission being compiled.
 struct Build<'b> {
     by: &'b dyn Compiler,
     workspace: &'b Workspace,
@@ -161,18 +162,19 @@ struct Build<'b> {
     libraries: &'b Libraries,
     sources: &'b Sources,
     purpose: Purpose,
-    /// The folder for what is made.
+    /// The output folder.
     aside: &'b Path,
 }
 
 impl Build<'_> {
-    /// Compiles the student's crate, and then its shim: no name in the one reaches the other.
+    /// Compiles the student's crate and then its shim, so that names of one do not affect the
+    /// other.
     fn as_two_crates(&self) -> Result<()> {
         let Self { workspace, lab, sources, .. } = self;
         let crate_name = self.crate_name();
         let rlib = self.aside.join(format!("lib{crate_name}.rlib"));
         let mut compiler = self.students_compiler(&sources.folder, sources.shown_as.map(Path::new));
-        // Only link-time optimisation would read bitcode.
+        // Only link-time optimisation would read the bitcode.
         compiler.args(["-C", "embed-bitcode=no"]);
         compiler.args(["--crate-type", "rlib", "--crate-name", &crate_name]);
         compiler.arg("-o").arg(&rlib);
@@ -188,7 +190,7 @@ impl Build<'_> {
             }
         };
         let mut shim = compiler_for(workspace, self.libraries, self.purpose);
-        // What is compiled here is the submission's use of libraries. Its own assertions are in its crate.
+        // This compiles the submission's uses of libraries. Its own assertions are in its crate.
         shim.args(["-C", "debug-assertions=off"]);
         shim.args(["--crate-type", "bin", "--crate-name", "suite"]);
         shim.arg("--extern").arg(library(&crate_name, &rlib));
@@ -197,14 +199,16 @@ impl Build<'_> {
         Ok(understand(self.run(shim, &shim_source)?)?)
     }
 
-    /// Compiles a copy of the student's crate with the shim at its end, if that works: it takes an eighth less
-    /// time, though the shim's use of libraries is compiled with assertions then. Where it does not (the crate has a
-    /// `main`, or errors), it is for [`Self::as_two_crates`] to say what is wrong with which file of the student's;
-    /// but who is stopped here would be stopped there.
+    /// Tries to compile a copy of the student's crate with the shim appended. That takes an eighth
+    /// less time, though the shim's uses of libraries are then compiled with assertions. If it
+    /// fails (the crate has a `main`, or errors), [`Self::as_two_crates`] reports what is wrong
+    /// with which of the student's files. But a submission that is stopped here would be stopped
+    /// there too.
     ///
-    /// Nothing may compile that would not as two crates, or mean something else. So what the shim uses of the
-    /// student's crate has to be public, nothing is added to the crate's names but one that nobody can know who wrote
-    /// it, and the shim has its libraries by such names, since a crate can give itself the name of a library.
+    /// Nothing may compile here that would not compile as two crates, or that would mean something
+    /// else. So whatever the shim uses of the student's crate must be public. The crate gains only
+    /// one name, which its author cannot know. And the shim refers to its libraries by such names
+    /// too, since a crate can name itself like a library.
     fn as_one_crate(&self) -> Result<bool> {
         let source = self.aside.join("src");
         for (name, contents) in self.sources.contents()? {
@@ -250,20 +254,21 @@ impl Build<'_> {
         Ok(is_compiled)
     }
 
-    /// What begins names in this build: from its folder's name, which is random.
+    /// A prefix for names in this build, taken from its folder's random name.
     fn random_prefix(&self) -> String {
         let name = self.aside.file_name().unwrap_or_default().to_string_lossy();
         let letters = name.chars().filter(char::is_ascii_alphanumeric);
         letters.chain(['_']).collect()
     }
 
-    /// The compiler for a crate with what the student wrote, in this folder, which messages call something else if
-    /// need be.
+    /// The compiler for a crate with the student's code in this folder; messages may show another
+    /// name for it.
     fn students_compiler(&self, folder: &Path, shown_as: Option<&Path>) -> Command {
         let mut compiler = compiler_for(self.workspace, self.libraries, self.purpose);
-        // Held by the lab's manifest, too: `debug_assert!` means the same at home and in grading.
+        // The lab's manifest sets this too: `debug_assert!` behaves the same under run-tests.sh and
+        // in grading.
         compiler.args(["-C", "debug-assertions=on"]);
-        // Held by the lab's manifest too; a submission cannot take it back.
+        // The lab's manifest sets this too; a submission cannot revoke it.
         compiler.args(["-F", "unsafe_code", "-F", "long_running_const_eval"]);
         if let Some(shown_as) = shown_as {
             let mut remap = OsString::from("--remap-path-prefix=");
@@ -275,7 +280,7 @@ impl Build<'_> {
         compiler
     }
 
-    /// The lab's shim, for a program that only holds nodes. It has the framework by this name.
+    /// The lab's shim for a node process. It refers to the framework by this name.
     fn nodes_only(&self, framework: &str) -> Result<String> {
         Ok(fs::read_to_string(self.lab.shim())? + &NODES_ONLY.replace("FRAMEWORK", framework))
     }
@@ -284,7 +289,7 @@ impl Build<'_> {
         self.lab.name.replace('-', "_")
     }
 
-    /// Runs a compiler that reads this.
+    /// Runs a compiler that reads this file.
     fn run(&self, command: Command, source: &Path) -> Result<Said> {
         let mut reads: Vec<PathBuf> = self.libraries.files.values().cloned().collect();
         reads.push(self.libraries.dependencies.clone());
@@ -293,22 +298,22 @@ impl Build<'_> {
     }
 }
 
-/// The compiler, with what all calls have in common.
+/// The compiler, with the arguments that all calls share.
 fn compiler_for(workspace: &Workspace, libraries: &Libraries, purpose: Purpose) -> Command {
     let mut compiler =
         Command::new(env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc")));
     compiler.args(["--edition", "2024", "-C", "opt-level=0"]);
-    // A program means the same at home and in grading.
+    // A program must behave the same under run-tests.sh and in grading.
     compiler.args(["-C", "overflow-checks=on"]);
     match purpose {
         Purpose::Debugger => compiler.args(["-C", "debuginfo=2"]),
         Purpose::Tests => compiler.args(["-C", "debuginfo=0", "-C", "strip=symbols"]),
-        // A judge has one processor for all of a submission, so nothing is gained by dividing the work.
+        // A judge has one processor per submission, so splitting the work gains nothing.
         Purpose::Nodes => {
             compiler.args(["-C", "debuginfo=0", "-C", "strip=symbols", "-C", "codegen-units=1"])
         }
     };
-    // Warnings are for the editor; what stands between a student and the tests is errors.
+    // Warnings are for the editor; only errors stand between a student and the tests.
     compiler.args(["-A", "warnings"]);
     compiler.args(["--error-format=json", "--json=diagnostic-rendered-ansi"]);
     let mut dependencies = OsString::from("dependency=");
@@ -321,8 +326,8 @@ fn compiler_for(workspace: &Workspace, libraries: &Libraries, purpose: Purpose) 
     compiler
 }
 
-/// Whether a source file surely ends behind an item, and not with an attribute or a comment that would be taken to be
-/// of what is put behind it.
+/// Whether a source file certainly ends with an item, and not with an attribute or a comment that
+/// would apply to what is appended.
 fn ends_with_an_item(source: &str) -> bool {
     let is_remark =
         |line: &str| line.starts_with("//") && !line.starts_with("///") && !line.starts_with("//!");
@@ -331,7 +336,7 @@ fn ends_with_an_item(source: &str) -> bool {
     last.ends_with(['}', ';']) && !last.contains("//")
 }
 
-/// The paths in a source text that begin with the name of this crate.
+/// The paths in a source text that start with this crate's name.
 fn paths_into<'s>(crate_name: &'s str, source: &'s str) -> impl Iterator<Item = &'s str> {
     let in_path = |byte: u8| byte.is_ascii_alphanumeric() || b"_:".contains(&byte);
     let starts = source.match_indices(crate_name).map(|(start, _)| start);
@@ -344,7 +349,7 @@ fn paths_into<'s>(crate_name: &'s str, source: &'s str) -> impl Iterator<Item = 
         .filter(move |path| path[crate_name.len()..].starts_with("::"))
 }
 
-/// A library as the compiler is told of it.
+/// The `--extern` argument for a library.
 fn library(name: &str, file: &Path) -> OsString {
     let mut library = OsString::from(name);
     library.push("=");
@@ -355,8 +360,9 @@ fn library(name: &str, file: &Path) -> OsString {
 /// The crate that a lab's shim calls.
 const HARNESS: &str = "faultlab_harness";
 
-/// Behind a lab's shim, this takes the harness's place: the program then holds a submission's nodes for a judge, and
-/// knows no suite. It is compiled, linked and started faster, the last of which happens a dozen times a submission.
+/// Appended to a lab's shim, this replaces the harness: the program is then a node process without
+/// a suite. It compiles, links and starts faster, the last of which happens a dozen times per
+/// submission.
 const NODES_ONLY: &str = "
 mod faultlab_harness {
     pub mod shim {
@@ -369,12 +375,12 @@ mod faultlab_harness {
 }
 ";
 
-/// A file's name, short if it is in the workspace: messages then name it as a person would.
+/// A file's path, relative if it is in the workspace, so that messages name it as a person would.
 fn shown<'a>(workspace: &Workspace, file: &'a Path) -> &'a Path {
     file.strip_prefix(&workspace.root).unwrap_or(file)
 }
 
-/// What the compiler says, a line.
+/// One message of the compiler, per line.
 #[derive(Deserialize)]
 struct Line {
     message: String,
@@ -389,7 +395,7 @@ struct Code {
     code: String,
 }
 
-/// Makes sense of what the compiler said.
+/// Parses the compiler's output.
 fn understand(said: Said) -> Result<(), CompileError> {
     let Some(failed) = said.failed else { return Ok(()) };
     let mut rendered = String::new();
@@ -398,7 +404,7 @@ fn understand(said: Said) -> Result<(), CompileError> {
         match serde_json::from_str::<Line>(line) {
             Ok(line) => {
                 let text = line.rendered.unwrap_or_default();
-                // The summary at the end adds nothing to what stands above it.
+                // The summary at the end adds nothing.
                 if line.level == "failure-note" || line.message.starts_with("aborting due to") {
                     continue;
                 }
@@ -409,7 +415,7 @@ fn understand(said: Said) -> Result<(), CompileError> {
                 });
                 texts.push(text);
             }
-            // The compiler itself, or the linker, in trouble.
+            // A failure of the compiler itself, or of the linker.
             Err(_) => {
                 rendered.push_str(line);
                 rendered.push('\n');
@@ -424,28 +430,28 @@ fn understand(said: Said) -> Result<(), CompileError> {
     if left_out > 0 {
         let errors = if left_out == 1 { "error" } else { "errors" };
         rendered.push_str(&format!(
-            "{left_out} more {errors} that may follow from these not shown\n\n"
+            "{left_out} more {errors}, probably caused by these, not shown\n\n"
         ));
     }
     let mut shown = shown.into_iter();
     diagnostics.retain(|_| shown.next().unwrap_or(true));
     if rendered.is_empty() {
-        rendered = format!("the compiler ended with {failed}\n");
+        rendered = format!("the compiler failed: {failed}\n");
     }
     let plain = anstream::adapter::strip_str(&rendered).to_string();
     Err(CompileError { hints: hints(&diagnostics), rendered, plain })
 }
 
-/// A name for everything that a build depends on.
+/// A key of everything that a build depends on.
 fn key(lab: &Lab, libraries: &Libraries, sources: &Sources, purpose: Purpose) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     (&libraries.stamp, &sources.contents()?, fs::read(lab.shim())?, purpose).hash(&mut hasher);
-    // Messages name the folder, so it is part of the program.
+    // Messages name the folder, so it is part of the key.
     (sources.shown_as, sources.shown_as.is_none().then_some(&sources.folder)).hash(&mut hasher);
     Ok(format!("{:016x}", hasher.finish()))
 }
 
-/// Removes builds that have not been used for long, the oldest first, down to a number of them.
+/// Removes the least recently used builds beyond a maximum.
 fn tidy(builds: &Path) {
     let modified = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
     let mut old: Vec<(SystemTime, PathBuf)> = fs::read_dir(builds)

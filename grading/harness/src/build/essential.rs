@@ -1,11 +1,12 @@
-//! Which of the compiler's messages are worth reading: those that follow from another are left out.
+//! Selects the compiler errors worth reading and drops those that follow from another.
 
 use super::hints::{Diagnostic, lacking};
 
-/// For each message, whether it is shown.
+/// For each message, whether to show it.
 ///
-/// Where the compiler went on after it could not read a type, derives of other crates could not either, and what
-/// they would have given the type is missed. And what one type lacks is said again for each node that uses it.
+/// When the compiler continues after a type that it could not parse, derives from other crates
+/// could not parse it either, and their missing implementations cause more errors. Also, what one
+/// type lacks is reported once per node that uses it.
 pub(super) fn essential(diagnostics: &[Diagnostic]) -> Vec<bool> {
     let is_unread = diagnostics.iter().any(is_of_a_parser);
     let mut shown: Vec<&Diagnostic> = Vec::new();
@@ -24,13 +25,13 @@ pub(super) fn essential(diagnostics: &[Diagnostic]) -> Vec<bool> {
         .collect()
 }
 
-/// Whether it says what could not be read. Many messages have no code, such as those about what is to be printed.
+/// Whether it is a parse error. Many messages have no code, such as those about format strings.
 fn is_of_a_parser(message: &Diagnostic) -> bool {
     let starts = |words: &&str| message.message.starts_with(words);
     message.code.is_none() && ["expected ", "unexpected "].iter().any(starts)
 }
 
-/// The derive that is missed, if that is all that it says: one cure whatever their number.
+/// The missing derive, if that is all it reports: one fix, however many messages.
 fn lacked_bound(message: &Diagnostic) -> Option<&'static str> {
     let is_bound = message.message.starts_with("the trait bound ");
     lacking(message).filter(|_| is_bound).map(|(_, derive)| derive)

@@ -1,4 +1,4 @@
-//! Hints: what a compiler's message may mean here, for the mistakes that many make.
+//! Hints: what compiler errors mean here, for common mistakes.
 
 /// One message of the compiler.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,14 +16,14 @@ impl Diagnostic {
         self.code.as_deref() == Some(code)
     }
 
-    /// Whether it has this text, and not as the end of a longer name.
+    /// Whether it contains this text, not as the end of a longer name.
     fn says(&self, text: &str) -> bool {
         let in_name = |character: char| character.is_alphanumeric() || character == '_';
         self.rendered.match_indices(text).any(|(at, _)| !self.rendered[..at].ends_with(in_name))
     }
 }
 
-/// A mistake, and what to tell who made it.
+/// A common mistake, and a hint for it.
 struct Mistake {
     made: fn(&Diagnostic) -> bool,
     hint: Hint,
@@ -44,7 +44,7 @@ const MISTAKES: &[Mistake] = &[
             hashed && (message.is("E0277") || message.is("E0369") || message.is("E0599"))
         },
         hint: Hint::Text(
-            "a node's state holds a HashMap or a HashSet. Use BTreeMap or BTreeSet: a hash map goes through its entries in another order in every run, so a run that failed could not be repeated, and two equal states could not be told to be equal.",
+            "a node's state contains a HashMap or a HashSet. Use BTreeMap or BTreeSet: a hash map iterates in a different order in every run, so a failing run could not be repeated and equal states could not be recognised.",
         ),
     },
     Mistake {
@@ -55,7 +55,7 @@ const MISTAKES: &[Mistake] = &[
                 || message.says("f32: Hash")
         },
         hint: Hint::Text(
-            "a state or a message holds a floating-point number, which has no exact equality. Count in integers: milliseconds, thousandths.",
+            "a state or a message contains a floating-point number, which has no exact equality. Use integers: milliseconds, thousandths.",
         ),
     },
     Mistake {
@@ -65,7 +65,7 @@ const MISTAKES: &[Mistake] = &[
                 || message.says("SystemTime: Deserialize")
         },
         hint: Hint::Text(
-            "a node does not read the clock. To be reminded later, set a timer with `ctx.set_timer`.",
+            "a node cannot read the clock. To act later, set a timer with `ctx.set_timer`.",
         ),
     },
     Mistake {
@@ -89,7 +89,7 @@ const MISTAKES: &[Mistake] = &[
     Mistake {
         made: |message| message.is("E0004"),
         hint: Hint::Text(
-            "a `match` does not say what to do in every case. For a message that this node has no use for, write `Message::Name { .. } => {}`.",
+            "a `match` does not cover every case. For a message that this node ignores, write `Message::Name { .. } => {}`.",
         ),
     },
     Mistake {
@@ -98,25 +98,25 @@ const MISTAKES: &[Mistake] = &[
                 || message.is("E0433") && message.says("unlinked crate")
         },
         hint: Hint::Text(
-            "a lab uses the crates `faultlab`, `serde` and its vocabulary, and files that its lib.rs names with `pub mod`.",
+            "a lab can use the crates `faultlab`, `serde` and the lab's API crate, and its own files, if lib.rs declares them with `pub mod`.",
         ),
     },
     Mistake {
         made: |message| message.is("E0453") || message.message.contains("unsafe"),
-        hint: Hint::Text("labs are written without `unsafe`."),
+        hint: Hint::Text("labs must not use `unsafe`."),
     },
 ];
 
-const HANDLER_HINT: &str = "a handler's name is misspelt, or one is missing. The handlers are `init`, `on_message` and `on_timer` (Node), `send_command` and `result` (Client), `execute` (Application).";
+const HANDLER_HINT: &str = "a handler is missing or its name is misspelt. The handlers are `init`, `on_message` and `on_timer` (Node), `send_command` and `result` (Client), `execute` (Application).";
 
 /// What every state, message and timer derives, in the usual order.
 const DERIVES: [&str; 7] =
     ["Clone", "Debug", "PartialEq", "Eq", "Hash", "Serialize", "Deserialize"];
 
-/// Types to which nobody can add a derive, and about which other hints say more.
+/// Types to which nobody can add a derive, and which have better hints.
 const FOREIGN: [&str; 6] = ["HashMap", "HashSet", "f32", "f64", "Instant", "SystemTime"];
 
-/// The type that a message is about and the derive that it lacks.
+/// The type that a message is about, and the derive that it lacks.
 pub(super) fn lacking(message: &Diagnostic) -> Option<(&str, &'static str)> {
     let Diagnostic { code, message, rendered } = message;
     let (of, name) = match code.as_deref()? {
@@ -126,11 +126,11 @@ pub(super) fn lacking(message: &Diagnostic) -> Option<(&str, &'static str)> {
             .or_else(|| {
                 let (of, with) =
                     between(message, "can't compare `", "`")?.split_once("` with `")?;
-                // Two types are compared by mistake, and an order is no derive of a message.
+                // Comparing two different types is a mistake, and messages do not derive an order.
                 let is_equality = of == with && rendered.contains(&format!("`{of} == {with}`"));
                 is_equality.then_some((of, "PartialEq"))
             })?,
-        // Said of `==` and `!=` alone, and only of a type to which a derive can be added.
+        // Only for `==` and `!=`, and only for a type to which a derive can be added.
         "E0369" => {
             let missing = "an implementation of `PartialEq` might be missing for `";
             (rendered.split_once(missing)?.1.split_once('`')?.0, "PartialEq")
@@ -140,17 +140,17 @@ pub(super) fn lacking(message: &Diagnostic) -> Option<(&str, &'static str)> {
     // `serde::Deserialize<'de>` is `Deserialize`.
     let name = name.split('<').next()?.rsplit("::").next()?;
     let name = DERIVES.into_iter().find(|derive| *derive == name.trim_end_matches("Owned"))?;
-    // Of `messages::Vote<u64>` the path is left out, of `Vec<messages::Vote>` nothing.
+    // For `messages::Vote<u64>` the path is dropped; for `Vec<messages::Vote>` nothing is.
     let path = of.split('<').next()?.rfind("::").map_or(0, |at| at + 2);
     Some((&of[path..], name))
 }
 
-/// What a text has between its first `before` and its last `after`.
+/// The text between the first `before` and the last `after`.
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
     Some(text.split_once(before)?.1.rsplit_once(after)?.0)
 }
 
-/// Says which derives are missing, and of what if it is one type.
+/// Names the missing derives, and their type if there is only one.
 fn missing_derives(messages: &[&Diagnostic]) -> String {
     let lacking: Vec<(&str, &str)> =
         messages.iter().filter_map(|message| lacking(message)).collect();
@@ -163,16 +163,16 @@ fn missing_derives(messages: &[&Diagnostic]) -> String {
         Some((of, _)) if lacking.iter().all(|(other, _)| other == of) => {
             format!("`{of}`, which is part of a state or a message,")
         }
-        _ => "what is part of a state or a message".to_owned(),
+        _ => "a type that is part of a state or a message".to_owned(),
     };
     format!(
-        "{of} lacks {}. States, messages and timers derive all of: #[derive({})].",
+        "{of} lacks {}. Every state, message and timer derives: #[derive({})].",
         names.join(", "),
         DERIVES.join(", ")
     )
 }
 
-/// What the messages may mean; each hint once, at most three.
+/// Hints for the messages, without repetition, at most three.
 #[must_use]
 pub fn hints(diagnostics: &[Diagnostic]) -> Vec<String> {
     let mut hints: Vec<String> = Vec::new();

@@ -1,4 +1,4 @@
-//! The frozen libraries: what a submission and its shim are linked against.
+//! The prebuilt libraries that a submission and its shim are linked against.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -13,19 +13,19 @@ use serde::{Deserialize, Serialize};
 
 use super::Workspace;
 
-/// The libraries that this program itself was built with: the engine, the suites, the vocabularies and
-/// serde. They are compiled once, and a submission is compiled against them.
+/// The libraries that this program itself was built with: engine, suites, lab APIs and serde. They
+/// are compiled once, and submissions are compiled against them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Libraries {
     /// Changes whenever one of the libraries does.
     pub stamp: String,
     /// Each library's file, by crate name.
     pub files: BTreeMap<String, PathBuf>,
-    /// The folder with the libraries that those need.
+    /// The folder with their dependencies.
     pub dependencies: PathBuf,
 }
 
-/// What Cargo says about a crate that it built, as far as it matters here.
+/// The relevant part of Cargo's message about a built crate.
 #[derive(Deserialize)]
 struct Artifact {
     reason: String,
@@ -42,8 +42,8 @@ struct Target {
 }
 
 impl Libraries {
-    /// The libraries of a workspace. Cargo is asked once; the answer is kept for as long as this
-    /// program's own file does not change, which it does with each of its libraries.
+    /// The libraries of a workspace. Cargo is queried once; the answer is cached until this
+    /// program's own file changes, which it does whenever one of its libraries does.
     ///
     /// # Errors
     /// When Cargo cannot be asked or does not know the libraries.
@@ -63,7 +63,7 @@ impl Libraries {
         Ok(libraries)
     }
 
-    /// A package of the workspace with the libraries that it was built with, which fit each other.
+    /// A package of the workspace and the matching libraries that it was built with.
     ///
     /// # Errors
     /// When Cargo cannot build it.

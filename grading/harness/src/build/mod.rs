@@ -1,5 +1,5 @@
-//! Building submissions: the student's crate and its shim, compiled against libraries that are frozen
-//! and optimised, in half a second.
+//! Builds submissions: compiles the student's crate and its shim against prebuilt, optimised
+//! libraries, in half a second.
 
 mod compile;
 mod essential;

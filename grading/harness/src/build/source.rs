@@ -1,4 +1,4 @@
-//! Sources: the files of a submission, wherever they come from.
+//! A submission's source files, wherever they come from.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::{Lab, Workspace};
 pub enum Source {
     /// The lab's own `src/`.
     Lab,
-    /// A folder laid out like it.
+    /// A folder with the same layout.
     Folder(PathBuf),
     /// A patch on the reference solution.
     Patch(PathBuf),
@@ -25,13 +25,13 @@ pub enum Source {
 pub struct Sources {
     /// The folder.
     pub folder: PathBuf,
-    /// What the folder is called in messages, if not by its own name.
+    /// The name of the folder in messages, if not its own.
     pub shown_as: Option<&'static str>,
-    /// Its own folder, if it was made for this; it goes when this goes.
+    /// The temporary folder, if one was made for this; it is removed with this value.
     _made: Option<TempDir>,
 }
 
-/// Why there is nothing to compile. Shown as it is.
+/// Why there is nothing to compile; printed as is.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct SourceError(String);
@@ -50,7 +50,7 @@ impl Source {
     /// The files.
     ///
     /// # Errors
-    /// When there are none, or the patch does not apply; in one line.
+    /// If there are none, or the patch does not apply; in one line.
     pub fn files(&self, workspace: &Workspace, lab: &Lab) -> Result<Sources> {
         match self {
             Self::Lab => Ok(Sources { folder: lab.source(), shown_as: None, _made: None }),
@@ -73,15 +73,15 @@ fn submission_folder(folder: &Path, lab: &Lab) -> Result<PathBuf, SourceError> {
     let layout = lab.folder.file_name().map(Path::new).unwrap_or(&lab.folder).join("src");
     let layout = layout.display();
     let Ok(found) = folder.canonicalize() else {
-        return Err(SourceError(format!("there is no folder `{shown}`")));
+        return Err(SourceError(format!("no folder `{shown}`")));
     };
     if !found.is_dir() {
         return Err(SourceError(format!("`{shown}` is neither a folder nor a `.patch` file")));
     }
-    // A whole crate is as clear as its `src`.
+    // Both a whole crate and its `src` are accepted.
     let candidates = [found.clone(), found.join("src")];
     candidates.into_iter().find(|folder| folder.join("lib.rs").is_file()).ok_or_else(|| {
-        SourceError(format!("`{shown}` has no lib.rs; a submission is laid out as labs/{layout}"))
+        SourceError(format!("`{shown}` has no lib.rs; a submission has the layout of labs/{layout}"))
     })
 }
 
@@ -89,13 +89,13 @@ fn submission_folder(folder: &Path, lab: &Lab) -> Result<PathBuf, SourceError> {
 fn apply(workspace: &Workspace, lab: &Lab, patch: &Path, folder: &Path) -> Result<()> {
     let shown = patch.display();
     let Ok(patch) = patch.canonicalize() else {
-        return Err(SourceError(format!("there is no patch `{shown}`")).into());
+        return Err(SourceError(format!("no patch `{shown}`")).into());
     };
     let solution = workspace.root.join("grading/staff/solutions").join(&lab.name);
     if !solution.is_dir() {
         let name = &lab.name;
         return Err(SourceError(format!(
-            "there is no reference solution of {name} here to apply a patch to"
+            "no reference solution of {name} to apply the patch to"
         ))
         .into());
     }
@@ -104,14 +104,14 @@ fn apply(workspace: &Workspace, lab: &Lab, patch: &Path, folder: &Path) -> Resul
         .args(["apply", "--whitespace=nowarn", "-p1"])
         .arg(&patch)
         .current_dir(folder)
-        // Not the patches of whatever repository the folder happens to be in.
+        // Do not use the git configuration of whatever repository the folder is in.
         .env("GIT_CEILING_DIRECTORIES", folder)
         .env_remove("GIT_DIR")
         .env_remove("GIT_WORK_TREE")
         .stdin(Stdio::null())
         .output()
         .map_err(|error| {
-            SourceError(format!("patches are applied by git, which fails: {error}"))
+            SourceError(format!("cannot run git to apply the patch: {error}"))
         })?;
     if !output.status.success() {
         let message = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
@@ -144,7 +144,7 @@ fn is_source(path: &Path) -> bool {
 }
 
 impl Sources {
-    /// Each `.rs` file's place in the folder and its content, in order: what a build depends on.
+    /// Each `.rs` file's path and contents, in order: the input of a build.
     ///
     /// # Errors
     /// When a file cannot be read.

@@ -1,4 +1,4 @@
-//! The workspace: where the labs are, and where things are kept between runs.
+//! The workspace: where the labs are, and where caches are kept.
 
 use std::env;
 use std::fs;
@@ -13,7 +13,7 @@ pub struct Workspace {
     pub root: PathBuf,
     /// Cargo's target folder.
     pub target: PathBuf,
-    /// The profile that this program was built with; the libraries are taken from it.
+    /// The profile that this program was built with, from which the libraries are taken.
     pub profile: String,
 }
 
@@ -33,7 +33,7 @@ impl Lab {
         self.folder.join("src")
     }
 
-    /// The program that brings the lab's suite and its crate together.
+    /// The program that links the lab's suite with its crate.
     #[must_use]
     pub fn shim(&self) -> PathBuf {
         self.folder.join("tests").join("suite.rs")
@@ -47,7 +47,7 @@ impl Workspace {
     /// When the program is not where Cargo puts programs.
     pub fn of_this_program() -> Result<Self> {
         // `target/PROFILE/run-tests`, or `target/PROFILE/deps/TEST` for a test.
-        let program = env::current_exe().context("where is this program?")?;
+        let program = env::current_exe().context("cannot locate this program")?;
         let mut folder = program.parent().context("this program is in no folder")?;
         if folder.ends_with("deps") {
             folder = folder.parent().unwrap_or(folder);
@@ -68,7 +68,7 @@ impl Workspace {
         })
     }
 
-    /// The folder for what is kept between runs.
+    /// The cache folder.
     #[must_use]
     pub fn kept(&self) -> PathBuf {
         self.target.join("faultlab")

@@ -1,4 +1,4 @@
-//! What can be asked for on the command line.
+//! Command-line arguments.
 
 use std::path::{Path, PathBuf};
 
@@ -9,27 +9,27 @@ use crate::count::CountSpec;
 
 /// Runs the tests of a lab and reports points.
 ///
-/// Exit code 0: all points. 1: some were lost. 2: bad usage. 3: the submission does not compile.
-/// 4: something other than the submission failed.
+/// Exit codes: 0, all points; 1, some points lost; 2, usage error; 3, the submission does not
+/// compile; 4, any other failure.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "run-tests.sh", bin_name = "./scripts/run-tests.sh", disable_version_flag = true)]
 pub(super) struct Args {
     /// The lab, such as `lab1`
     pub(super) lab: String,
 
-    /// Run the tests of this part only
+    /// Run only the tests of this part
     #[arg(short, long, value_name = "PART")]
     pub(super) part: Option<u32>,
 
-    /// Run these tests only, such as `2.4` or `2.4,2.5`
+    /// Run only these tests, such as `2.4` or `2.4,2.5`
     #[arg(short = 'n', long = "test", value_name = "TEST", value_delimiter = ',')]
     pub(super) tests: Vec<String>,
 
-    /// Leave out run tests
+    /// Skip run tests
     #[arg(long)]
     pub(super) no_run: bool,
 
-    /// Leave out search tests
+    /// Skip search tests
     #[arg(long)]
     pub(super) no_search: bool,
 
@@ -37,16 +37,16 @@ pub(super) struct Args {
     #[arg(long, value_name = "S", default_value_t = SEED, value_parser = seed)]
     pub(super) seed: u64,
 
-    /// Over how many seeds each run test runs
+    /// How many seeds to run per run test
     #[arg(long, value_name = "K", default_value_t = SEEDS, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(super) seeds: u64,
 
-    /// Run each test with this seed alone, one that a report names
+    /// Run each test with this seed only, as named in a report
     #[arg(long, value_name = "SEED", conflicts_with_all = ["seed", "seeds"])]
     pub(super) only_seed: Option<u64>,
 
-    /// Test the `.rs` files of this folder in place of the lab's `src/`, or the reference solution with
-    /// this `.patch` file applied
+    /// Test the `.rs` files in this folder instead of the lab's `src/`, or the reference solution
+    /// with this `.patch` file applied
     #[arg(long, value_name = "DIR")]
     pub(super) submission: Option<PathBuf>,
 
@@ -62,25 +62,27 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(super) junit: Option<PathBuf>,
 
-    /// Run again on every save
+    /// Rerun on every save
     #[arg(long, conflicts_with = "breakpoints")]
     pub(super) watch: bool,
 
-    /// Keep the trace of each failed test's shown run in this folder, `traces/LAB` unless said otherwise
+    /// Save the trace of each failed test's run in this folder [default: `traces/LAB`]
     #[arg(long, value_name = "DIR", num_args = 0..=1)]
     pub(super) save_traces: Option<Option<PathBuf>>,
 
-    /// Follow these saved traces again, or all in `traces/LAB` (or the folder of `--save-traces`), and say of
-    /// each: reproduced, fixed, or no longer applies. Exit code 0 when all are fixed
+    /// Replay these saved traces, or all in `traces/LAB` (or the folder given with
+    /// `--save-traces`). Each is reported as reproduced, fixed, or no longer applicable. Exit code
+    /// 0 means that all are fixed
     #[arg(long, value_name = "FILE", num_args = 0.., conflicts_with_all = ["watch", "list", "breakpoints", "count", "junit", "json"])]
     pub(super) replay: Option<Vec<PathBuf>>,
 
-    /// Count the states of one search, such as `3x2:same` for three clients that append twice each to one
-    /// key (`3x2:different`: a key each), with `--jobs` threads (1 unless said). With --json FILE, as JSON
+    /// Count the states of one search. `3x2:same`: three clients that append twice each to one key;
+    /// `3x2:different`: a key each. Uses `--jobs` threads [default: 1]; with --json FILE, writes
+    /// JSON
     #[arg(long, value_name = "CLIENTSxAPPENDS:KEYS", conflicts_with_all = ["watch", "list", "breakpoints", "junit"])]
     pub(super) count: Option<CountSpec>,
 
-    /// With --count: compare full states instead of fingerprints of 64 bits (more memory, more time)
+    /// With --count: compare full states instead of 64-bit fingerprints (more memory, slower)
     #[arg(long, requires = "count")]
     pub(super) exact: bool,
 
@@ -88,17 +90,17 @@ pub(super) struct Args {
     #[arg(long)]
     pub(super) breakpoints: bool,
 
-    /// How many runs go on side by side
+    /// How many runs to execute in parallel
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub(super) jobs: Option<u16>,
 
-    /// Say more: what each test asserts, every failing seed, what each handler costs
+    /// Show more: what each test asserts, every failing seed, what each handler costs
     #[arg(short, long)]
     pub(super) verbose: bool,
 }
 
 impl Args {
-    /// The command that runs one test again, or one of its seeds.
+    /// The command that reproduces one test, or one of its seeds.
     pub(super) fn reproduce(&self, test: &str, only_seed: Option<u64>) -> String {
         let mut command = format!("./scripts/run-tests.sh {} -n {test}", self.lab);
         if let Some(seed) = only_seed.or(self.only_seed) {
@@ -118,8 +120,8 @@ impl Args {
         command
     }
 
-    /// The command that follows the runs again that were saved, given in the workspace's `root`, which may not be
-    /// where this one was given.
+    /// The command that replays saved runs, to be given in the workspace's `root`, which may not be
+    /// the current folder.
     pub(super) fn replay_saved(&self, here: &Path, root: &Path) -> String {
         let option = |name: &str, path: Option<&Path>| match path {
             Some(path) => {
@@ -137,7 +139,7 @@ impl Args {
     }
 }
 
-/// A word for a shell.
+/// Quotes an argument for a shell.
 fn quoted(word: &str) -> String {
     let plain =
         |character: char| character.is_ascii_alphanumeric() || "/._-+=:,@".contains(character);

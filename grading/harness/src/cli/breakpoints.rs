@@ -12,7 +12,7 @@ use crate::session::Seeds;
 
 pub(super) fn run(request: &Request<'_>, tests: &[&Test]) -> Result<u8> {
     let [test] = tests else {
-        return Err(Usage("--breakpoints runs one test: name it, as in `-n 2.4`".to_owned()).into());
+        return Err(Usage("--breakpoints runs a single test: select it, as in `-n 2.4`".to_owned()).into());
     };
     let args = request.args;
     let seeds = match args.only_seed {
@@ -38,6 +38,6 @@ pub(super) fn run(request: &Request<'_>, tests: &[&Test]) -> Result<u8> {
         .status()
         .with_context(|| format!("cannot start {shown}"))?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
-    // The program's own code: 0 when the run passed. One that was killed has none.
+    // The program's own exit code: 0 if the run passed. A killed program has none.
     Ok(code.unwrap_or(super::POINTS_LOST).min(BAD_USAGE))
 }

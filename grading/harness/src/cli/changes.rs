@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::report::{Report, Status};
 
-/// What the last runs of a lab came to, kept in a file.
+/// Results of the last runs of a lab, kept in a file.
 pub(super) struct LastRun {
     file: PathBuf,
     /// Which submission.
@@ -17,7 +17,7 @@ pub(super) struct LastRun {
     kept: Kept,
 }
 
-/// By submission and test. A test that was not run keeps what it was.
+/// By submission and test. A test that was not run keeps its last result.
 #[derive(Default, Serialize, Deserialize)]
 struct Kept(BTreeMap<String, BTreeMap<TestNumber, Known>>);
 
@@ -28,14 +28,14 @@ struct Known {
 }
 
 impl LastRun {
-    /// What is known of this submission. A file that cannot be read is as good as none.
+    /// Reads the last results of this submission. An unreadable file counts as empty.
     pub(super) fn read(file: PathBuf, submission: String) -> Self {
         let kept = fs::read_to_string(&file).ok();
         let kept = kept.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         Self { file, submission, kept }
     }
 
-    /// What changed, in words; nothing after a first run.
+    /// Describes what changed; nothing after a first run.
     pub(super) fn changes(&self, report: &Report) -> Vec<String> {
         let Some(before) = self.kept.0.get(&self.submission) else { return Vec::new() };
         let mut better = Vec::new();
@@ -50,15 +50,15 @@ impl LastRun {
         }
         let mut changes = Vec::new();
         if !better.is_empty() {
-            changes.push(format!("better than in your last run: {}", better.join(", ")));
+            changes.push(format!("better than your last run: {}", better.join(", ")));
         }
         if !worse.is_empty() {
-            changes.push(format!("worse than in your last run: {}", worse.join(", ")));
+            changes.push(format!("worse than your last run: {}", worse.join(", ")));
         }
         changes
     }
 
-    /// Keeps what a run came to. Failing to is no reason to fail the run.
+    /// Stores a run's results. A failure to do so does not fail the run.
     pub(super) fn write(mut self, report: &Report) {
         let known = self.kept.0.entry(self.submission).or_default();
         for test in &report.tests {

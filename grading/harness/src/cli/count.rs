@@ -1,4 +1,4 @@
-//! `--count`: one search, run in the submission's own program, and what it saw.
+//! `--count`: runs one search in the submission's own program and prints its statistics.
 
 use std::process::Command;
 

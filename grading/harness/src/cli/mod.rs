@@ -1,4 +1,4 @@
-//! The command line: `run-tests.sh`.
+//! The command line of `run-tests.sh`.
 
 mod args;
 mod breakpoints;
@@ -41,11 +41,11 @@ use crate::supervisor::WorkerCommand;
 const ALL_POINTS: u8 = 0;
 /// Some points were lost.
 const POINTS_LOST: u8 = 1;
-/// What was asked for makes no sense.
+/// The command line makes no sense.
 const BAD_USAGE: u8 = 2;
 /// The submission does not compile.
 const NOT_COMPILED: u8 = 3;
-/// Something else failed.
+/// Any other failure.
 const BROKEN: u8 = 4;
 
 /// The whole of `run-tests`.
@@ -66,7 +66,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Bad usage, in one line.
+/// A usage error, in one line.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Usage(String);
@@ -89,7 +89,7 @@ fn listen_for_interrupts(interrupted: &Arc<AtomicBool>) -> Result<()> {
     Ok(())
 }
 
-/// What was asked for, made sense of.
+/// The resolved command line.
 struct Request<'a> {
     args: &'a Args,
     workspace: Workspace,
@@ -108,7 +108,7 @@ fn run(args: &Args, interrupted: &AtomicBool) -> Result<u8> {
         return Ok(ALL_POINTS);
     }
     let lab = workspace.lab(&args.lab).ok_or_else(|| {
-        Usage(format!("there is no folder labs/{}-... with a tests/suite.rs", args.lab))
+        Usage(format!("no folder labs/{}-... with a tests/suite.rs", args.lab))
     })?;
     let source = args.submission.as_deref().map_or(Source::Lab, Source::at);
     let request = Request { args, workspace, suite: suite.clone(), lab, source };
@@ -139,11 +139,11 @@ fn find_suite(lab: &str, workspace: &Workspace) -> Result<Suite> {
         .collect();
     suites.retain(|suite| suite.lab() == lab && known.iter().any(|name| name == lab));
     suites.pop().ok_or_else(|| {
-        Usage(format!("there is no lab `{lab}`; there are {}", known.join(", "))).into()
+        Usage(format!("no lab `{lab}`; labs: {}", known.join(", "))).into()
     })
 }
 
-/// Builds, runs and reports once. A `watch` ends it early when a file is saved.
+/// Builds, runs and reports once. `watch` ends it early when a file is saved.
 fn run_once(
     request: &Request<'_>,
     tests: &[&Test],
@@ -170,7 +170,7 @@ fn run_once(
     let compile_time = started.elapsed();
     screen.print(&terminal::start(suite, tests, &seeds_in_words(args)));
 
-    // Sessions side by side do not meet.
+    // A temporary folder per session, so that concurrent sessions do not interfere.
     let traces = TempDir::with_prefix("faultlab-traces-")?;
     let reproduce =
         |number: faultlab_suites::TestNumber, seed| args.reproduce(&number.to_string(), seed);
@@ -206,7 +206,7 @@ fn run_once(
     if let Err(error) =
         keep_traces(&workspace.kept().join("traces").join(&args.lab), &traces, &report)
     {
-        complain(&format!("the traces of failing runs cannot be kept: {error}"));
+        complain(&format!("cannot keep the traces of failing runs: {error}"));
     }
     let recorded = |test: &TestReport| {
         let file = format!("{}-{}.trace", test.number, test.shown_seed?);
@@ -235,7 +235,7 @@ fn run_once(
     if result.interrupted {
         let left = tests.len() - report.tests.len();
         let left = terminal::number_of(left as u64, "test");
-        screen.print(&format!("{:>12} before the end; {left} left\n", "Interrupted"));
+        screen.print(&format!("{:>12} before the end; {left} not run\n", "Interrupted"));
     }
     let here = env::current_dir().unwrap_or_default();
     for file in &saved {
@@ -279,10 +279,10 @@ fn show_compile_error(error: &CompileError) -> Result<()> {
 
 fn seeds_in_words(args: &Args) -> String {
     match args.only_seed {
-        Some(seed) => format!("seed {seed} alone"),
+        Some(seed) => format!("seed {seed} only"),
         None => {
             format!(
-                "{} a run test, suite seed {}",
+                "{} per run test, suite seed {}",
                 terminal::number_of(args.seeds, "seed"),
                 args.seed
             )
@@ -374,7 +374,7 @@ fn traces_folder(request: &Request<'_>, named: Option<&Path>) -> PathBuf {
     }
 }
 
-/// Keeps the recorded runs that the report shows, for the tools that read traces: one a test.
+/// Keeps the recorded runs shown in the report, one per test, for tools that read traces.
 fn keep_traces(kept: &Path, traces: &TempDir, report: &Report) -> io::Result<()> {
     for test in &report.tests {
         let Some(seed) = test.shown_seed else { continue };

@@ -1,4 +1,4 @@
-//! `--save-traces` and `--replay`: failing runs kept as files, and followed again after a change.
+//! `--save-traces` and `--replay`: save failing runs, and replay them after a change.
 
 use std::fs;
 use std::io::Write;
@@ -17,7 +17,7 @@ use crate::build::{CompileError, Purpose};
 use crate::replayed::Verdict;
 use crate::report::{TestReport, paragraph, style};
 
-/// The ending of a saved trace's name.
+/// The extension of saved traces.
 const EXTENSION: &str = "trace";
 
 /// Copies the trace of each failed test's shown run into a folder; returns the files.
@@ -39,7 +39,7 @@ pub(super) fn save(
     Ok(saved)
 }
 
-/// Follows these traces, or all saved ones of the lab, with the submission as it is now.
+/// Replays these traces, or all saved ones of the lab, with the current submission.
 pub(super) fn replay(
     request: &Request<'_>,
     files: &[PathBuf],
@@ -48,7 +48,7 @@ pub(super) fn replay(
 ) -> Result<u8> {
     let files = if files.is_empty() { saved_in(folder)? } else { files.to_vec() };
     if let Some(missing) = files.iter().find(|file| !file.is_file()) {
-        return Err(Usage(format!("there is no file {}", missing.display())).into());
+        return Err(Usage(format!("no file {}", missing.display())).into());
     }
     let program = match compile(request, Purpose::Tests) {
         Ok(program) => program,
@@ -57,7 +57,7 @@ pub(super) fn replay(
             return Ok(NOT_COMPILED);
         }
     };
-    // One process a trace: a node that ends its process ends the replay of no other trace.
+    // One process per trace, so that a node that exits its process ends no other replay.
     let mut worst = 0;
     for file in &files {
         let child = Command::new(&program.file)
@@ -71,7 +71,7 @@ pub(super) fn replay(
             Followed::Verdict(Verdict::Fixed) => ALL_POINTS,
             Followed::Verdict(Verdict::NotFixed) => POINTS_LOST,
             Followed::Verdict(Verdict::NoTrace) => BAD_USAGE,
-            Followed::Died(status) => died(&name, &format!("a node ended the process ({status})")),
+            Followed::Died(status) => died(&name, &format!("a node exited the process ({status})")),
             Followed::Hung => died(&name, &format!("a handler did not return within {PATIENCE:?}")),
             Followed::Interrupted => return Ok(POINTS_LOST),
         };
@@ -80,13 +80,13 @@ pub(super) fn replay(
     Ok(worst)
 }
 
-/// How long following a trace may take in real time. It takes seconds at most.
+/// The time limit for replaying a trace, in real time; it takes seconds at most.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often it is looked whether it is done.
+/// How often the replay is polled.
 const GLANCE: Duration = Duration::from_millis(5);
 
-/// How following a trace ended.
+/// How a replay ended.
 enum Followed {
     Verdict(Verdict),
     Died(ExitStatus),
@@ -94,12 +94,12 @@ enum Followed {
     Interrupted,
 }
 
-/// Waits for a program that follows a trace, and ends it when that makes no sense any more.
+/// Waits for a replaying program, and kills it on a timeout or an interrupt.
 fn wait(mut child: Child, interrupted: &AtomicBool) -> Result<Followed> {
     let started = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
-            // A Ctrl-C goes to it as well.
+            // Ctrl-C reaches the child as well.
             return Ok(match status.code().and_then(Verdict::of_code) {
                 Some(verdict) => Followed::Verdict(verdict),
                 None if interrupted.load(Ordering::Relaxed) => Followed::Interrupted,
@@ -116,14 +116,14 @@ fn wait(mut child: Child, interrupted: &AtomicBool) -> Result<Followed> {
     }
 }
 
-/// Says how a run took its program with it.
+/// Reports how a run ended its program.
 fn died(name: &str, how: &str) -> u8 {
     let said = paragraph(&format!("{name}: reproduced: {how}"), 4);
     let _ = writeln!(anstream::stdout(), "{}", style::paint(style::RED, said));
     POINTS_LOST
 }
 
-/// A name in pieces, so that test 3.3 comes before test 3.20.
+/// A sort key by which test 3.3 comes before test 3.20.
 fn numbers_first(name: &str) -> Vec<(u64, String)> {
     let is_digit = |character: char| character.is_ascii_digit();
     let pieces: Vec<char> = name.chars().collect();
@@ -147,7 +147,7 @@ fn saved_in(folder: &Path) -> Result<Vec<PathBuf>> {
     if files.is_empty() {
         let folder = folder.display();
         return Err(Usage(format!(
-            "no trace is saved in {folder}; a failing test's is kept with --save-traces"
+            "no saved traces in {folder}; save those of failing tests with --save-traces"
         ))
         .into());
     }

@@ -1,4 +1,4 @@
-//! What the terminal shows while tests run.
+//! Live terminal output while tests run.
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
@@ -12,14 +12,14 @@ use crate::report::style::{GREEN, paint};
 use crate::report::{TestReport, terminal};
 use crate::session::{Observer, Progress};
 
-/// How often the line that comes and goes is renewed, at most.
+/// The shortest interval between updates of the status line.
 const REFRESH: Duration = Duration::from_millis(100);
 
-/// A screen: lines that stay, and under them one that says how far the session is.
+/// The screen: permanent lines, and below them a status line.
 pub(super) struct Screen<'a> {
     suite: &'a Suite,
     out: AutoStream<io::Stdout>,
-    /// Whether the line that comes and goes is shown: only where somebody sees it.
+    /// Whether to show the status line: only on a terminal.
     live: bool,
     shown: bool,
     last_progress: Option<Instant>,
@@ -42,14 +42,13 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// Prints lines that stay. When standard output is gone, nobody is left to be told, and the
-    /// documents are still written.
+    /// Prints permanent lines. If standard output is closed, documents are still written.
     pub(super) fn print(&mut self, text: &str) {
         self.clear();
         let _ = write!(self.out, "{text}").and_then(|()| self.out.flush());
     }
 
-    /// Shows what is going on, until the next line.
+    /// Shows a status line until the next line is printed.
     pub(super) fn status(&mut self, what: &str) {
         self.show(&paint(GREEN, format!("{what:>12} ...")));
     }
@@ -62,10 +61,10 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// Takes the line that comes and goes away.
+    /// Clears the status line.
     pub(super) fn clear(&mut self) {
         if self.shown {
-            // Moves the cursor, which also those want who want no colours.
+            // Cursor movement only, so it also suits those who turn colours off.
             let _ = write!(io::stderr(), "\r\x1b[2K");
             self.shown = false;
         }

@@ -1,13 +1,13 @@
-//! Which tests were asked for.
+//! Selects the tests to run.
 
 use faultlab_suites::{Kind, Suite, Test, TestNumber};
 
 use super::args::Args;
 
-/// The tests that were asked for, in order.
+/// The selected tests, in order.
 ///
 /// # Errors
-/// One line that says what there is, for a part or a test that does not exist.
+/// One line that lists the alternatives, if a part or test does not exist.
 pub(super) fn select<'a>(suite: &'a Suite, args: &Args) -> Result<Vec<&'a Test>, String> {
     let lab = suite.lab();
     if let Some(part) = args.part
@@ -18,14 +18,14 @@ pub(super) fn select<'a>(suite: &'a Suite, args: &Args) -> Result<Vec<&'a Test>,
             .iter()
             .map(|part| format!("{} ({})", part.number(), part.title()))
             .collect();
-        return Err(format!("{lab} has no part {part}; there are {}", parts.join(", ")));
+        return Err(format!("{lab} has no part {part}; parts: {}", parts.join(", ")));
     }
     let mut wanted = Vec::new();
     for text in &args.tests {
         let number: TestNumber = text.trim().parse().map_err(|error| format!("{error}"))?;
         if suite.test(number).is_none() {
             let numbers: Vec<TestNumber> = suite.tests().map(Test::number).collect();
-            return Err(format!("{lab} has no test {number}; there are {}", ranges(&numbers)));
+            return Err(format!("{lab} has no test {number}; tests: {}", ranges(&numbers)));
         }
         wanted.push(number);
     }
@@ -37,12 +37,12 @@ pub(super) fn select<'a>(suite: &'a Suite, args: &Args) -> Result<Vec<&'a Test>,
     };
     let tests: Vec<&Test> = suite.tests().filter(chosen).collect();
     if tests.is_empty() {
-        return Err(format!("no test of {lab} is left to run"));
+        return Err(format!("these options leave no test of {lab} to run"));
     }
     Ok(tests)
 }
 
-/// The numbers in few words: `1.1 to 1.5, 2.1, 2.2`.
+/// Abbreviates the numbers: `1.1 to 1.5, 2.1, 2.2`.
 fn ranges(numbers: &[TestNumber]) -> String {
     let follows = |before: &TestNumber, after: &TestNumber| {
         before.part == after.part && before.place + 1 == after.place

@@ -1,4 +1,4 @@
-//! `--watch`: runs again on every save.
+//! `--watch`: reruns on every save.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,10 +13,10 @@ use faultlab_suites::Test;
 use super::{ALL_POINTS, Request, run_once};
 use crate::build::Source;
 
-/// How often files are looked at.
+/// How often files are checked.
 const GLANCE: Duration = Duration::from_millis(150);
 
-/// Looks at the times of files.
+/// Watches the modification times of files.
 pub(super) struct Watch {
     places: Vec<PathBuf>,
     seen: Vec<(PathBuf, SystemTime, u64)>,
@@ -29,12 +29,12 @@ impl Watch {
         watch
     }
 
-    /// Whether a file was saved, added or removed since this was last noted.
+    /// Whether a file was saved, added or removed since the last call of `note`.
     pub(super) fn has_changed(&mut self) -> bool {
         self.look() != self.seen
     }
 
-    /// Notes the files as they are.
+    /// Records the current state of the files.
     fn note(&mut self) {
         self.seen = self.look();
     }
@@ -73,7 +73,7 @@ pub(super) fn run(request: &Request<'_>, tests: &[&Test], interrupted: &AtomicBo
         }
         run_once(request, tests, interrupted, Some(&mut watch))?;
         if !watch.has_changed() {
-            writeln!(anstream::stdout(), "{:>12} for a save; Ctrl-C ends it", "Waiting")?;
+            writeln!(anstream::stdout(), "{:>12} for changes; press Ctrl-C to stop", "Waiting")?;
         }
         while !watch.has_changed() {
             if interrupted.load(Ordering::Relaxed) {
@@ -81,7 +81,7 @@ pub(super) fn run(request: &Request<'_>, tests: &[&Test], interrupted: &AtomicBo
             }
             thread::sleep(GLANCE);
         }
-        // Editors write in several steps.
+        // Editors save in several steps.
         thread::sleep(Duration::from_millis(30));
     }
 }

@@ -1,20 +1,21 @@
-//! How wide a report is.
+//! Report widths.
 
 use std::io::{self, IsTerminal};
 
-/// The width of a report that is not drawn for a terminal.
+/// The width of a report that does not go to a terminal.
 pub(crate) const COLUMNS: usize = 80;
 
-/// On a wider terminal lines would be longer than an eye follows.
+/// The maximum width; longer lines are hard to read.
 const COLUMNS_MAX: usize = 120;
 
-/// The width of the terminal on standard output, as far as a report uses it; `None` when it is none.
+/// The width of the terminal on standard output, limited to what a report uses; `None` if there is
+/// no terminal.
 pub(crate) fn of_terminal() -> Option<usize> {
     let out = io::stdout();
     if !out.is_terminal() {
         return None;
     }
-    // A terminal that does not know its width says 0.
+    // A terminal that does not know its width reports 0.
     let columns = rustix::termios::tcgetwinsize(&out).map_or(0, |size| usize::from(size.ws_col));
     Some(if columns == 0 { COLUMNS } else { columns.min(COLUMNS_MAX) })
 }

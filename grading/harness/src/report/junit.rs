@@ -1,4 +1,4 @@
-//! The report as JUnit XML, as continuous integration services read it.
+//! The report as JUnit XML, for continuous integration.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use quick_xml::events::{BytesDecl, BytesText, Event};
 
 use super::{AlsoBroken, Report, Status, TestReport};
 
-/// The report as a JUnit document: a suite a part, a case a test.
+/// The report as a JUnit document: one suite per part, one case per test.
 #[must_use]
 pub fn to_junit(report: &Report) -> String {
     let mut xml = Writer::new_with_indent(Vec::new(), b' ', 2);
@@ -90,7 +90,7 @@ fn counts(tests: &[&TestReport]) -> [(&'static str, String); 4] {
     ]
 }
 
-/// The text without characters that XML cannot hold, even escaped.
+/// Removes characters that XML cannot represent even when escaped.
 fn readable(text: &str) -> String {
     let allowed = |&character: &char| {
         matches!(character, '\t' | '\n')

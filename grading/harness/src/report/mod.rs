@@ -1,4 +1,4 @@
-//! The report: one versioned document, from which everything else is rendered.
+//! The report: one versioned document from which all output is rendered.
 
 pub(crate) mod columns;
 mod excerpt;
@@ -22,10 +22,10 @@ pub(crate) use paragraph::paragraph;
 /// The name and version of the document's format.
 pub const SCHEMA: &str = "faultlab-report/1";
 
-/// What a submission came to.
+/// A submission's results.
 ///
-/// The same submission and seed give the same document, apart from [`timing`](Report::timing), which
-/// takes no part in the grade.
+/// The same submission and seed give the same document, except for [`timing`](Report::timing),
+/// which does not affect the grade.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// [`SCHEMA`].
@@ -36,11 +36,12 @@ pub struct Report {
     pub title: String,
     /// The suite's seed.
     pub seed: u64,
-    /// Over how many seeds a run test runs.
+    /// How many seeds to run per run test.
     pub seeds: u64,
-    /// Whether every test of the lab was run to its end. Else points are those of the tests here.
+    /// Whether every test of the lab ran to its end; otherwise the points are those of the tests
+    /// listed here.
     pub complete: bool,
-    /// What the compiler said, when the submission does not compile. Then no test was run.
+    /// The compiler's output, if the submission does not compile; then no test was run.
     pub compile_error: Option<String>,
     /// What was earned.
     pub points_earned: Points,
@@ -54,7 +55,7 @@ pub struct Report {
     pub timing: Timing,
 }
 
-/// What a part came to.
+/// A part's results.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartReport {
     /// Its number.
@@ -67,7 +68,7 @@ pub struct PartReport {
     pub points_possible: Points,
 }
 
-/// What a test came to.
+/// A test's results.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TestReport {
     /// Its number: `"2.4"`.
@@ -78,19 +79,19 @@ pub struct TestReport {
     pub asserts: String,
     /// Its kind.
     pub kind: Kind,
-    /// Whether its network loses, doubles or delays messages on purpose.
+    /// Whether its network intentionally loses, duplicates or delays messages.
     pub unreliable: bool,
     /// How its points are given.
     pub credit: Credit,
-    /// What it came to.
+    /// Its status.
     pub status: Status,
     /// What was earned.
     pub points_earned: Points,
     /// What could be earned.
     pub points_possible: Points,
-    /// How many seeds there are to be run.
+    /// How many seeds were planned.
     pub seeds_planned: u64,
-    /// How many were run: fewer, where a run was without end.
+    /// How many were run: fewer if a run hung.
     pub seeds_run: u64,
     /// How many of them passed.
     pub seeds_passed: u64,
@@ -98,19 +99,19 @@ pub struct TestReport {
     pub failing_seeds: Vec<u64>,
     /// The property that broke, if one did.
     pub property: Option<String>,
-    /// How it broke, or what else went wrong; `None` when all seeds passed.
+    /// How it broke, or what else went wrong; `None` if all seeds passed.
     pub reason: Option<String>,
     /// What else is broken at the end of the run that is shown, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also_broken: Vec<AlsoBroken>,
-    /// The seed whose run `property`, `reason` and `excerpt` are about.
+    /// The seed of the run that `property`, `reason` and `excerpt` describe.
     pub shown_seed: Option<u64>,
     /// The end of that run, drawn as a diagram in plain text.
     pub excerpt: Option<String>,
-    /// What a search test's searches saw, with the seed that is shown, or else the first.
+    /// Statistics of a search test's searches, for the shown seed or else the first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub searches: Vec<SearchSummary>,
-    /// The command that runs this again: the run that is shown, or else the test.
+    /// The command that reproduces the shown run, or else the test.
     pub reproduce: String,
 }
 
@@ -123,17 +124,17 @@ pub struct AlsoBroken {
     pub reason: String,
 }
 
-/// What a test came to, in a word.
+/// A test's status, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// Every seed passed.
     Passed,
-    /// Some seeds passed, and give their share of the points.
+    /// Some seeds passed and earn their share of the points.
     Partial,
     /// It did not pass.
     Failed,
-    /// It could not be decided. This is no pass.
+    /// It could not be decided. This is not a pass.
     Inconclusive,
     /// The submission has a `todo!` where this test needs code.
     NotImplemented,
@@ -142,7 +143,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// The word that documents use.
+    /// The status as written in documents.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -156,14 +157,14 @@ impl Status {
     }
 }
 
-/// What was measured in real time. It takes no part in the grade.
+/// Measurements in real time. They do not affect the grade.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timing {
     /// Compiling the submission, in milliseconds.
     pub compile_ms: u64,
     /// Running the tests, in milliseconds.
     pub run_ms: u64,
-    /// How long handlers take, the costliest first.
+    /// The cost of handlers, most expensive first.
     pub handlers: Vec<HandlerCost>,
 }
 

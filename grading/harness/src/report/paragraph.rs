@@ -1,10 +1,10 @@
-//! Sentences in lines that fit on a terminal, also where the output is piped into a file.
+//! Wraps sentences to a terminal's width, also when output goes to a file.
 
 use super::columns::COLUMNS;
 
-/// The text in lines that end before [`COLUMNS`] when they start after `indent` columns, joined by a
-/// line break and that many blanks. Words stay whole: a path can be clicked, a command copied. A line that
-/// starts with a blank is not a sentence and stays as it is.
+/// Wraps the text to [`COLUMNS`], assuming that it starts at column `indent` and indenting
+/// continuation lines by as much. Words are never split, so that paths can be clicked and commands
+/// copied. A line that starts with a space is not a sentence and stays as it is.
 pub(crate) fn paragraph(text: &str, indent: usize) -> String {
     let mut lines = Vec::new();
     for line in text.trim_end().split('\n') {

@@ -25,7 +25,7 @@ pub(crate) fn paint(style: Style, text: impl Display) -> String {
     style(ColoredString::from(text.to_string())).to_string()
 }
 
-/// The word for a status in a report's status column, in its colour.
+/// A status as shown in the report's status column, with its colour.
 pub(crate) fn status(status: Status) -> (&'static str, Style) {
     match status {
         Status::Passed => ("PASS", GREEN),

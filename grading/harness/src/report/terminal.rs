@@ -1,4 +1,4 @@
-//! The report on a terminal: a line a test as it is done, then what failed, then the points.
+//! The terminal report: a line per test as it finishes, then the failures, then the points.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use super::paragraph::paragraph;
 use super::style::{BOLD, CYAN, DIM, GREEN, PLAIN, RED, Style, YELLOW, paint, status};
 use super::{AlsoBroken, Report, Status, TestReport};
 
-/// The width of the column that says what a line is about.
+/// The width of the status column.
 const STATUS_COLUMNS: usize = 12;
 
-/// How many failing seeds are named.
+/// How many failing seeds are listed.
 const SEEDS_NAMED_MAX: usize = 5;
 
-/// A line that starts with a word in the status column.
+/// A line with a word in the status column.
 fn line(style: Style, word: &str, rest: &str) -> String {
     let word = format!("{word:>STATUS_COLUMNS$}");
     format!("{} {rest}\n", paint(style, word))
 }
 
-/// What comes first: what is going to be run.
+/// The first line: what will be run.
 #[must_use]
 pub fn start(suite: &Suite, tests: &[&Test], seeds: &str) -> String {
     let count = number_of(tests.len() as u64, "test");
@@ -30,7 +30,7 @@ pub fn start(suite: &Suite, tests: &[&Test], seeds: &str) -> String {
     line(GREEN, "Starting", &paragraph(&what, STATUS_COLUMNS + 1))
 }
 
-/// The line of a test that is done, under the heading of its part if it is the part's first.
+/// The line of a finished test, preceded by its part's heading if it is the first of the part.
 #[must_use]
 pub fn test_line(suite: &Suite, test: &TestReport, before: Option<&TestReport>) -> String {
     let mut text = String::new();
@@ -42,7 +42,7 @@ pub fn test_line(suite: &Suite, test: &TestReport, before: Option<&TestReport>) 
         text.push_str(&format!("\n{:>STATUS_COLUMNS$} {heading}\n", ""));
     }
     text.push_str(&status_line(test));
-    // What is missing is said once, however many tests in a row need it.
+    // A missing piece of code is reported once, however many consecutive tests need it.
     if test.status == Status::NotImplemented
         && before.is_none_or(|before| before.reason != test.reason)
     {
@@ -53,7 +53,7 @@ pub fn test_line(suite: &Suite, test: &TestReport, before: Option<&TestReport>) 
     text
 }
 
-/// Where a reason starts that stands under its test's title.
+/// The indentation of a reason below its test's title.
 const REASON_INDENT: usize = STATUS_COLUMNS + 17;
 
 fn status_line(test: &TestReport) -> String {
@@ -68,10 +68,11 @@ fn status_line(test: &TestReport) -> String {
     line(style, word, &rest)
 }
 
-/// What failed, with the run that shows it and the command that repeats it. Nothing when nothing did.
+/// The failures, each with the run that shows it and the command that reproduces it. Empty if
+/// nothing failed.
 ///
-/// `drawn` gives a test's run as it is drawn for this terminal, if it can be drawn again; else it is shown as
-/// the report has it.
+/// `drawn` redraws a test's run for this terminal, if possible; otherwise the report's own drawing
+/// is used.
 #[must_use]
 pub fn failures(
     report: &Report,
@@ -89,7 +90,7 @@ pub fn failures(
     text
 }
 
-/// One test that failed, in full; see [`failures`].
+/// One failed test in full; see [`failures`].
 #[must_use]
 pub fn failure(test: &TestReport, drawn: Option<String>, verbose: bool) -> String {
     let mut text = status_line(test);
@@ -103,7 +104,7 @@ pub fn failure(test: &TestReport, drawn: Option<String>, verbose: bool) -> Strin
     if let Some(property) = &test.property {
         note("broken", BOLD, property);
     }
-    note("because", PLAIN, test.reason.as_deref().unwrap_or("nobody knows"));
+    note("because", PLAIN, test.reason.as_deref().unwrap_or("unknown"));
     for AlsoBroken { property, reason } in &test.also_broken {
         note("also broken", BOLD, property);
         note("because", PLAIN, reason);
@@ -136,17 +137,17 @@ fn seeds(test: &TestReport, verbose: bool) -> String {
     format!("{failing} of {} fail: {}{not_run}", test.seeds_planned, names.join(", "))
 }
 
-/// What comes last: what changed, the points, and what to look at next.
+/// The final lines: changes, points, and what to look at next.
 #[must_use]
 pub fn summary(report: &Report, changes: &[String], took: Duration, verbose: bool) -> String {
     let mut text = format!("\n{}\n", paint(DIM, "═".repeat(79)));
     let mut counts = Vec::new();
     for (wanted, words, style) in [
         (Status::Passed, "passed", GREEN),
-        (Status::Partial, "passed in part", YELLOW),
+        (Status::Partial, "partially passed", YELLOW),
         (Status::Failed, "failed", RED),
         (Status::TimedOut, "timed out", RED),
-        (Status::Inconclusive, "undecided", YELLOW),
+        (Status::Inconclusive, "inconclusive", YELLOW),
         (Status::NotImplemented, "not implemented yet", CYAN),
     ] {
         let count = report.tests.iter().filter(|test| test.status == wanted).count();
@@ -168,7 +169,7 @@ pub fn summary(report: &Report, changes: &[String], took: Duration, verbose: boo
     let points = paint(if all { GREEN } else { BOLD }, points);
     text.push_str(&format!("{:>STATUS_COLUMNS$} {:<width$} {points}\n", report.lab, ""));
     if !report.complete {
-        text.push_str(&line(YELLOW, "Not all", "tests of the lab were run"));
+        text.push_str(&line(YELLOW, "Partial", "not all tests of the lab were run"));
     }
     for change in changes {
         text.push_str(&line(CYAN, "Changed", &paragraph(change, STATUS_COLUMNS + 1)));
@@ -186,17 +187,17 @@ pub fn summary(report: &Report, changes: &[String], took: Duration, verbose: boo
     text
 }
 
-/// What can be done with the runs that were shown: keep them, or if they are kept, follow them `again` with this
-/// command.
+/// What to do with the shown runs: save them or, if they are saved, replay them with the command
+/// `again`.
 #[must_use]
 pub fn advice(report: &Report, again: Option<&str>) -> String {
     if report.tests.iter().all(|test| test.excerpt.is_none()) {
         return String::new();
     }
     let what = match again {
-        Some(_) => "After a change, this says of each of these runs whether it still breaks:",
+        Some(_) => "After changing your code, check whether these runs still break with:",
         None => {
-            "--save-traces keeps the runs shown above, so that --replay can follow them again after \
+            "--save-traces saves the runs shown above, so that --replay can rerun them after \
              a change"
         }
     };
@@ -209,9 +210,9 @@ pub fn advice(report: &Report, again: Option<&str>) -> String {
     text
 }
 
-/// What handlers cost, where that was measured.
+/// The cost of handlers, if it was measured.
 fn costs(report: &Report, verbose: bool) -> String {
-    // Of what is not written yet, nobody wants to know what it costs.
+    // Unwritten code has no interesting cost.
     if report.tests.iter().all(|test| test.status == Status::NotImplemented) {
         return String::new();
     }
@@ -230,10 +231,10 @@ fn costs(report: &Report, verbose: bool) -> String {
             _ => "",
         };
         let calls = number_of(cost.calls, "call");
-        // One alone has nothing to be aligned with, and stays within a terminal.
+        // A single line needs no alignment and fits a terminal.
         let (width, numbers) = if verbose { (40, 8) } else { (0, 0) };
         let rest = format!(
-            "{:<width$} {mean_us:>numbers$.1} µs a call, {calls}, at most {longest}",
+            "{:<width$} {mean_us:>numbers$.1} µs per call, {calls}, at most {longest}",
             cost.handler
         );
         text.push_str(&format!("{}\n", paint(DIM, format!("{label:>STATUS_COLUMNS$} {rest}"))));
@@ -241,7 +242,7 @@ fn costs(report: &Report, verbose: bool) -> String {
     text
 }
 
-/// Where a title starts in the list of tests.
+/// The column at which titles start in the list of tests.
 const TITLE_INDENT: usize = 14;
 
 /// The tests of a suite, and what they assert.
@@ -273,7 +274,7 @@ pub fn list(suite: &Suite, tests: &[&Test], seeds: u64) -> String {
                 (1, _) => String::new(),
                 (seeds, faultlab_suites::Credit::AllOrNothing) => format!(", all of {seeds} seeds"),
                 (seeds, faultlab_suites::Credit::ShareOfSeeds) => {
-                    format!(", by the share of {seeds} seeds")
+                    format!(", by share of {seeds} seeds")
                 }
             };
             let about = format!("({kind}{credit})");

@@ -1,9 +1,9 @@
-//! What is known before each test asks for its own runs, where the submission is in other processes.
+//! Prefetches runs, for workers whose submission is out of process.
 //!
-//! There, one run by itself costs an exchange for each event. So all runs of all tests go side by side
-//! first, and those that repeat a seed, show a difference or record a failing run as well. What comes of it must not differ
-//! from what a test would find by itself: whatever is lost, hangs or differs here is left to the test,
-//! which looks closely.
+//! There, a run by itself takes one exchange per event. So all runs of all tests advance together
+//! first, including the reruns that check determinism and the recordings of failing runs. The
+//! results must be exactly what each test would find by itself. Whatever fails, hangs or differs
+//! here is left to the test, which looks closely.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -16,10 +16,10 @@ use super::{GLANCE, Plan};
 use crate::supervisor::{Answers, Batch, Loss, Patience, Pool};
 use crate::worker::protocol::{Answer, Compared, Comparison, Job, Mode, Request, RunEnd, RunName};
 
-/// How long all this may take. A submission that takes longer is slow, and is looked at run by run.
+/// The time limit for prefetching. A slower submission is run without it.
 const AHEAD_MAX: Duration = Duration::from_secs(300);
 
-/// What is known ahead.
+/// Prefetched results.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     ends: BTreeMap<RunName, Result<Answer, Loss>>,
@@ -27,12 +27,12 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// What a run came to, if it is known.
+    /// The result of a run, if it was prefetched.
     pub(super) fn end(&self, test: TestNumber, seed: u64) -> Option<&Result<Answer, Loss>> {
         self.ends.get(&RunName { test, seed })
     }
 
-    /// Whether the test's runs were repeated and went as they had before.
+    /// Whether the test's reruns gave the same results.
     pub(super) fn is_repeatable(&self, test: TestNumber) -> bool {
         self.repeatable.contains(&test)
     }
@@ -42,7 +42,7 @@ impl Known {
     }
 }
 
-/// Runs everything of these tests ahead. The pool is another afterwards if a worker took too long.
+/// Prefetches everything for these tests. The pool is replaced if a worker takes too long.
 pub(super) fn look(
     plan: &Plan<'_>,
     tests: &[&Test],
@@ -54,14 +54,14 @@ pub(super) fn look(
     let (searches, simulations): (Vec<&Test>, Vec<&Test>) =
         tests.iter().copied().partition(|test| matches!(test.body(), Body::Search(_)));
     ahead.run_all(&simulations, &mut known);
-    // A submission that hangs mostly hangs in every search, and each costs seconds.
+    // A submission that hangs usually hangs in every search, and each hang takes seconds.
     if !known.has_hangs() {
         ahead.search_all(&searches, &mut known);
     }
     known
 }
 
-/// Records these runs, which failed, each into its file. The digests of those that were recorded.
+/// Records these failing runs, each into its file. Returns the digests of those recorded.
 pub(super) fn record(
     plan: &Plan<'_>,
     pool: &mut Pool,
@@ -78,8 +78,8 @@ pub(super) fn record(
     recorded.filter_map(|((name, _), digest)| digest.map(|digest| (name, digest))).collect()
 }
 
-/// Repeats these runs, which did not go the same way again, and records where they part. What came of
-/// those that were.
+/// Reruns these runs, which differed when repeated, and records where they differ. Returns the
+/// comparisons.
 pub(super) fn compare(
     plan: &Plan<'_>,
     pool: &mut Pool,
@@ -88,7 +88,7 @@ pub(super) fn compare(
 ) -> BTreeMap<RunName, Compared> {
     let mut ahead = Ahead { plan, pool, interrupted, deadline: Instant::now() + AHEAD_MAX };
     let mut all = BTreeMap::new();
-    // One by one: a test that takes too long leaves those before it their answers.
+    // One by one, so that if one test takes too long, earlier ones keep their answers.
     for comparison in comparisons {
         let answers = ahead.ask(vec![Request::Compare(comparison.clone())]);
         if let [Ok(Answer::Compared(Some(compared)))] = answers[..] {
@@ -106,7 +106,7 @@ struct Ahead<'a, 'p> {
 }
 
 impl Ahead<'_, '_> {
-    /// Runs every seed of the tests that simulate.
+    /// Runs every seed of the simulation tests.
     fn run_all(&mut self, tests: &[&Test], known: &mut Known) {
         let names: Vec<RunName> = tests.iter().flat_map(|test| self.names(test)).collect();
         let answers = self.ask(vec![Request::SideBySide(names.clone())]);
@@ -122,10 +122,11 @@ impl Ahead<'_, '_> {
         }
     }
 
-    /// Runs every seed of the tests that search. One that loses its worker is not known.
+    /// Runs every seed of the search tests. One whose worker fails is not prefetched.
     ///
-    /// Each step is computed in two processes and compared. The first has run what came before, and the
-    /// other finds nothing of that, so a search need not be repeated to tell whether it can be.
+    /// Each step is computed in two processes and compared. The first process has executed earlier
+    /// runs, and the second knows nothing of them, so a search need not be repeated to check its
+    /// determinism.
     fn search_all(&mut self, tests: &[&Test], known: &mut Known) {
         let answers = self.ask(vec![Request::Renew]);
         let [Ok(Answer::Renewed)] = &answers[..] else { return };
@@ -148,7 +149,7 @@ impl Ahead<'_, '_> {
         self.plan.seeds.of(test).into_iter().map(|seed| RunName { test: number, seed }).collect()
     }
 
-    /// Has a worker do this; nothing comes back if it takes too long.
+    /// Lets a worker do this; returns nothing if it takes too long.
     fn ask(&mut self, requests: Vec<Request>) -> Answers {
         let batch = Batch { requests, fresh: false, output: None, patience: Patience::FIRST };
         let Some(slot) = self.pool.idle() else { return Vec::new() };

@@ -1,4 +1,4 @@
-//! Whether runs can be repeated: the same seed, in fresh processes and in used ones.
+//! Checks determinism: the same seed in fresh and in used processes.
 
 use faultlab::trace::{Divergence, Trace};
 
@@ -6,19 +6,19 @@ use super::finding::{Finding, property};
 use crate::report::Status;
 use crate::supervisor::Loss;
 
-/// A repetition of a run.
+/// A rerun of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Repetition {
-    /// In a process that has done nothing before.
+    /// In a fresh process.
     Fresh,
     /// In such a process, and there again after another seed.
     Used,
-    /// While it was recorded.
+    /// While being recorded.
     Recorded,
 }
 
 impl Repetition {
-    /// Part of the name of its trace's file.
+    /// Part of its trace's file name.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Fresh => "-first",
@@ -27,8 +27,8 @@ impl Repetition {
     }
 }
 
-/// The index of the seed that is repeated, and that of the one run between: the first two whose runs
-/// came to their end.
+/// The index of the seed to repeat, and of the one run in between: the first two whose runs
+/// finished.
 pub(super) fn checked(ends: &[Option<(u64, u64)>]) -> Option<(usize, usize)> {
     let mut ended =
         ends.iter().enumerate().filter(|(_, end)| end.is_some()).map(|(index, _)| index);
@@ -36,10 +36,10 @@ pub(super) fn checked(ends: &[Option<(u64, u64)>]) -> Option<(usize, usize)> {
     Some((index, ended.next().unwrap_or(index)))
 }
 
-/// Compares the digests of one seed's runs: the ordinary one's, that of the fresh repetition, and those
-/// of the worker that was used in between (which ran it, another, and it again).
+/// Compares the digests of one seed's runs: the original, the fresh rerun, and the reruns of a used
+/// worker (which ran it, another seed, and it again).
 ///
-/// `None` when all are alike; `Err` when a worker failed for reasons of its own.
+/// `None` if all are equal; `Err` if a worker failed for its own reasons.
 pub(super) fn judge(
     ordinary: u64,
     repeated: &[(Repetition, Result<u64, Loss>)],
@@ -49,18 +49,18 @@ pub(super) fn judge(
     };
     for end in [Repetition::Fresh, Repetition::Used].into_iter().flat_map(of) {
         if let Err(loss @ (Loss::Unusable(_) | Loss::Cancelled)) = end {
-            return Some(Err(format!("a repetition of a run {loss}")));
+            return Some(Err(format!("a rerun {loss}")));
         }
     }
     let fresh = of(Repetition::Fresh).next();
     let mut used = of(Repetition::Used);
     let also_fresh = used.next();
-    // A batch that was lost has an error in it; one that was not asked for has nothing.
+    // A failed batch has an error in it; a batch that was never requested is empty.
     let differs = |left: Option<&Result<u64, Loss>>, right: &Result<u64, Loss>| match (left, right)
     {
         (None, _) => false,
         (Some(Ok(left)), Ok(right)) => left != right,
-        // It came to its end before, and was lost now.
+        // It finished before, and its process failed now.
         _ => true,
     };
     let fresh = fresh?;
@@ -73,23 +73,23 @@ pub(super) fn judge(
     None
 }
 
-/// What a report says about runs that differ, and where they part if that is known.
+/// The report's text about differing runs, and where they differ if known.
 pub(super) fn finding(repetition: Repetition, seed: u64, parting: Option<&str>) -> Finding {
     let mut reason = match repetition {
         Repetition::Fresh => format!(
-            "seed {seed} was run twice and did not go the same way: something other than state, messages and timers decides what happens (the clock, randomness, the order of a hash map, a thread)"
+            "two runs of seed {seed} differ: something other than state, messages and timers influences them (the clock, randomness, hash map order, a thread)"
         ),
         Repetition::Used | Repetition::Recorded => format!(
-            "seed {seed} goes one way in a fresh process and another in one that has run before: something is kept outside the nodes (a global, a `static`, a file)"
+            "seed {seed} runs differently in a fresh process than in one that has run before: the code keeps something outside the nodes (a global, a `static`, a file)"
         ),
     };
     if let Some(parting) = parting {
-        reason.push_str(&format!("; the runs part {parting}"));
+        reason.push_str(&format!("; the runs differ {parting}"));
     }
     Finding::new(Status::Failed, property::DETERMINISM, reason)
 }
 
-/// Where two recorded runs part, in words, and the first of them up to there.
+/// Where two recorded runs first differ, in words, and the first run up to there.
 pub(super) fn parting(first: &Trace, second: &Trace) -> Option<(String, Trace)> {
     let divergence = Divergence::between(first, second)?;
     let mut upto = first.clone();

@@ -8,7 +8,7 @@ use faultlab::worker::NodeFailure;
 use crate::report::{AlsoBroken, Status};
 use crate::supervisor::Loss;
 
-/// The names of the properties that every run must have, whatever its test asserts.
+/// Names of the properties that every run must have, whatever its test asserts.
 pub mod property {
     /// A handler panicked.
     pub const NO_PANIC: &str = "no handler panics";
@@ -16,7 +16,7 @@ pub mod property {
     pub const RETURNS: &str = "every handler returns";
     /// A handler ended its process.
     pub const NO_EXIT: &str = "no handler ends its process";
-    /// A message was for nobody.
+    /// A message had no receiver.
     pub const KNOWN_ADDRESS: &str = "messages go to nodes that exist";
     /// A limit was exceeded.
     pub const LIMITS: &str = "limits are kept";
@@ -30,10 +30,10 @@ pub mod property {
     pub const COMPILES: &str = "the submission compiles";
 }
 
-/// What one run says.
+/// What one run says about the submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What this means for the test, if it is the worst.
+    /// The test's status, if this is the worst finding.
     pub status: Status,
     /// The property that broke.
     pub property: Option<String>,
@@ -41,7 +41,7 @@ pub struct Finding {
     pub reason: String,
     /// What else is broken in that run, in order.
     pub also_broken: Vec<AlsoBroken>,
-    /// Whether something went wrong on our side, so that this says nothing about the submission.
+    /// Whether this is an infrastructure error, which says nothing about the submission.
     pub is_trouble: bool,
 }
 
@@ -51,7 +51,7 @@ impl Finding {
         Self { property, ..Self::of_nothing(status, reason) }
     }
 
-    /// A run that says nothing about the submission.
+    /// A finding without a property.
     fn of_nothing(status: Status, reason: impl Into<String>) -> Self {
         Self {
             status,
@@ -62,12 +62,12 @@ impl Finding {
         }
     }
 
-    /// Something went wrong on our side.
+    /// An infrastructure error.
     pub(super) fn trouble(reason: impl Into<String>) -> Self {
         Self { is_trouble: true, ..Self::of_nothing(Status::Inconclusive, reason) }
     }
 
-    /// What an outcome says; `None` when all is well.
+    /// The finding for an outcome; `None` if it passed.
     #[must_use]
     pub fn of_outcome(outcome: &Outcome) -> Option<Self> {
         let finding = match &outcome.verdict {
@@ -109,23 +109,23 @@ impl Finding {
         Self::new(Status::Failed, property, failure.to_string())
     }
 
-    /// What a lost worker says, with the journal of the run that it was lost in.
+    /// The finding for a failed worker, with the journal of the run in which it failed.
     pub(super) fn of_loss(loss: &Loss, journal: Option<&Trace>, printed: &str) -> Self {
         let last = journal.and_then(|trace| trace.events.last());
         let during = match last {
             Some(event) if event.failure.is_some() => doing(&event.what),
-            // Each handler is written down before it runs.
-            _ => "a constructor, or code that shows or encodes a value,".to_owned(),
+            // The journal records each handler before it runs.
+            _ => "a constructor, or code that formats or encodes a value,".to_owned(),
         };
         let (status, property, what) = match loss {
             Loss::Hung => (Status::TimedOut, property::RETURNS, loss.to_string()),
-            Loss::Unusable(why) => return Self::trouble(format!("a worker failed: {why}")),
+            Loss::Unusable(why) => return Self::trouble(format!("infrastructure error: {why}")),
             Loss::Cancelled => return Self::of_nothing(Status::Inconclusive, "interrupted"),
             Loss::Flooded => (Status::Failed, property::LIMITS, loss.to_string()),
             Loss::Exited(_) | Loss::Signalled(_) | Loss::Nonsense(_) => {
                 let what = match last_words(printed) {
                     Some("stack") => "overflowed its stack".to_owned(),
-                    Some("memory") => "used up its memory".to_owned(),
+                    Some("memory") => "ran out of memory".to_owned(),
                     _ => loss.to_string(),
                 };
                 (Status::Failed, property::NO_EXIT, what)
@@ -141,7 +141,7 @@ fn reason_of(violation: &Violation) -> String {
     format!("expected {}, but {}", violation.expected, violation.seen)
 }
 
-/// What the runtime says on standard error when it has to end a process.
+/// What Rust's runtime prints on standard error when it aborts a process.
 fn last_words(printed: &str) -> Option<&'static str> {
     if printed.contains("has overflowed its stack") {
         Some("stack")

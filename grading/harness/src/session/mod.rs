@@ -1,9 +1,9 @@
-//! A session: every chosen test with every seed, spread over a few workers, until each test has its
+//! A session: runs every selected test with every seed on a few workers, until each test has its
 //! report.
 //!
-//! Whatever a submission does to its process, it does to one run of one test. A run that was lost is
-//! repeated alone in a fresh worker before it counts, and recorded, so that the report can say which
-//! handler it was.
+//! Whatever a submission does to its process affects one run of one test only. A run whose process
+//! failed is repeated alone in a fresh worker before it counts, and recorded, so that the report
+//! can name the handler.
 
 mod ahead;
 mod determinism;
@@ -23,7 +23,7 @@ use crate::supervisor::{Pool, WorkerCommand};
 
 pub use finding::{Finding, property};
 
-/// What is to be run, and how.
+/// What to run, and how.
 pub struct Plan<'a> {
     /// The suite.
     pub suite: &'a Suite,
@@ -33,16 +33,16 @@ pub struct Plan<'a> {
     pub seeds: Seeds,
     /// How many workers run side by side.
     pub workers: usize,
-    /// How to start one.
+    /// The command that starts a worker.
     pub worker: WorkerCommand,
-    /// Whether it has the submission in other processes, where many runs can go side by side.
+    /// Whether its submission is out of process, so that many runs can be batched.
     pub apart: bool,
-    /// Whether each part of the suite has its reports before the next one begins. That takes longer, and shows
-    /// early what was earned.
+    /// Whether to report each part of the suite before the next one begins. That takes longer, but
+    /// shows points early.
     pub by_parts: bool,
     /// An existing folder for the traces of runs that fail.
     pub traces: PathBuf,
-    /// The command that runs a test again, or one of its seeds.
+    /// The command that reproduces a test, or one of its seeds.
     pub reproduce: &'a dyn Fn(TestNumber, Option<u64>) -> String,
 }
 
@@ -61,7 +61,7 @@ pub enum Seeds {
 }
 
 impl Plan<'_> {
-    /// How many tests have begun when those that come after the first `begun` have.
+    /// The number of tests to begin next, given that `begun` have begun.
     fn next_end(&self, begun: usize) -> usize {
         let rest = &self.tests[begun..];
         let part = |test: &Test| test.number().part;
@@ -83,7 +83,7 @@ impl Seeds {
     }
 }
 
-/// How far a session is.
+/// A session's progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// Runs that are done.
@@ -94,38 +94,38 @@ pub struct Progress {
     pub test: Option<TestNumber>,
 }
 
-/// Is told what happens, as it happens.
+/// Receives events while a session runs.
 pub trait Observer {
     /// A test has its report. Called in the order of the tests.
     fn finished(&mut self, report: &TestReport);
 
-    /// Called every now and then.
+    /// Called periodically.
     fn progress(&mut self, progress: Progress);
 
-    /// Asked every now and then: whether the session should end early.
+    /// Called periodically: whether the session should end early.
     fn wants_to_stop(&mut self) -> bool {
         false
     }
 }
 
-/// What came of a session.
+/// The result of a session.
 #[derive(Clone, Debug, Default)]
 pub struct SessionResult {
-    /// The reports of the tests that were run to their end, in order.
+    /// The reports of the tests that ran to their end, in order.
     pub tests: Vec<TestReport>,
     /// How long handlers take, the costliest first.
     pub handlers: Vec<HandlerCost>,
-    /// Tests of which a run was lost, and came to its end when it was repeated alone: a sign of a machine that has
-    /// too much to do, or of a submission that does not do the same twice.
+    /// Tests in which a run's process failed, but which passed when repeated alone: a sign of an
+    /// overloaded machine, or of a nondeterministic submission.
     pub recovered: Vec<TestNumber>,
-    /// What went wrong on our side, and in which tests. Their reports say nothing about the submission, whatever
-    /// else they say.
+    /// Infrastructure errors and their tests. The reports of these tests say nothing about the
+    /// submission.
     pub troubles: Vec<(TestNumber, String)>,
     /// Whether it was ended early.
     pub interrupted: bool,
 }
 
-/// How often the session looks whether it was interrupted.
+/// How often the session checks for an interrupt.
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// Runs a session to its end, or until `interrupted` is set.
@@ -187,7 +187,7 @@ pub fn run(
     result
 }
 
-/// Finds out what can be known of these tests before each asks for its own runs.
+/// Prefetches what it can for these tests.
 fn look_ahead(
     plan: &Plan<'_>,
     runs: &mut [TestRun<'_>],
@@ -205,7 +205,7 @@ fn look_ahead(
     runs.iter_mut().for_each(|run| run.know_recorded(&recorded));
 }
 
-/// The next task, of the first test that has one.
+/// The next task, from the first test that has one.
 fn choose<'a>(runs: &mut [TestRun<'a>], all_idle: bool) -> Option<(usize, Task)> {
     for (index, run) in runs.iter_mut().enumerate() {
         match run.next(all_idle) {

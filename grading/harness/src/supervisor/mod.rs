@@ -1,4 +1,4 @@
-//! The supervisor: worker processes, what they are asked, and what becomes of them.
+//! The supervisor: worker processes, their jobs, and their failures.
 
 mod pool;
 mod process;

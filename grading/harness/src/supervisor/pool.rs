@@ -1,4 +1,4 @@
-//! A few workers side by side, each with a thread that waits for it.
+//! A pool of workers, each with a thread that waits for it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,23 +11,23 @@ use crossbeam_channel::{Receiver, Sender};
 use super::process::{Loss, Patience, WorkerCommand, WorkerProcess};
 use crate::worker::protocol::{Answer, Request};
 
-/// Requests for one worker, one after another.
+/// Requests for one worker, in order.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// The requests. After one that is lost, the rest are not done.
+    /// The requests. If one fails, the rest are not executed.
     pub requests: Vec<Request>,
-    /// Whether the worker must not have done anything before.
+    /// Whether the worker must be fresh.
     pub fresh: bool,
-    /// Where what the worker prints goes. Only with a fresh worker, which is ended afterwards.
+    /// Where the worker's output goes. Only for a fresh worker, which is ended afterwards.
     pub output: Option<PathBuf>,
     /// How long the submission's code may run without returning.
     pub patience: Patience,
 }
 
-/// What came of a batch: one for each request done or lost.
+/// The answers to a batch: one per request that was executed or failed.
 pub type Answers = Vec<Result<Answer, Loss>>;
 
-/// Workers side by side. Dropping it kills them.
+/// Several workers. Dropping the pool kills them.
 pub struct Pool {
     slots: Vec<Slot>,
     finished: Receiver<(usize, Answers)>,
@@ -41,7 +41,7 @@ struct Slot {
 }
 
 impl Pool {
-    /// A pool of this many workers; at least one. They are started when there is something to do.
+    /// A pool of this many workers, at least one, started on demand.
     #[must_use]
     pub fn new(command: &WorkerCommand, workers: usize) -> Self {
         let (sender, finished) = crossbeam_channel::unbounded();
@@ -58,13 +58,13 @@ impl Pool {
         Self { slots, finished, cancelled }
     }
 
-    /// A worker that has nothing to do.
+    /// An idle worker.
     #[must_use]
     pub fn idle(&self) -> Option<usize> {
         self.slots.iter().position(|slot| !slot.busy)
     }
 
-    /// Whether no worker has anything to do.
+    /// Whether all workers are idle.
     #[must_use]
     pub fn all_idle(&self) -> bool {
         self.slots.iter().all(|slot| !slot.busy)
@@ -108,7 +108,7 @@ impl Drop for Pool {
     }
 }
 
-/// Keeps one worker at work.
+/// Runs one worker.
 fn attend(
     index: usize,
     command: &WorkerCommand,

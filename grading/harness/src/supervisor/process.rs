@@ -1,4 +1,4 @@
-//! One worker process, as its supervisor sees it.
+//! One worker process, as the supervisor sees it.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -23,32 +23,32 @@ use crate::worker::{EXIT_FLOODED, WORKER_VARIABLE};
 pub struct WorkerCommand {
     /// The program that a shim was compiled to.
     pub program: PathBuf,
-    /// What it is called with.
+    /// Its arguments.
     pub arguments: Vec<OsString>,
 }
 
 /// How long the submission's code may run without returning. Real time decides nothing: a run that
-/// hits one of these is repeated alone before it counts, and a handler needs microseconds.
+/// exceeds a limit is repeated alone before it counts, and a handler needs microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
-    /// Processor time, which a busy machine does not use up.
+    /// Processor time, which does not depend on the machine's load.
     pub cpu: Duration,
     /// Real time, for code that waits for something.
     pub real: Duration,
 }
 
 impl Patience {
-    /// The patience with a run among others.
+    /// The timeouts for a run among others.
     pub const FIRST: Self = Self { cpu: Duration::from_secs(1), real: Duration::from_secs(10) };
 
-    /// The patience with a run that is repeated alone: processor time is the same there.
+    /// The timeouts for a run that is repeated alone; the processor time is the same.
     pub const ALONE: Self = Self { cpu: Duration::from_secs(1), real: Duration::from_secs(20) };
 }
 
-/// How long a worker may say nothing at all: it sends a pulse twenty times a second.
+/// How long a worker may stay silent; it sends twenty heartbeats per second.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
-/// How often a supervisor looks up from waiting.
+/// How often a supervisor polls while waiting.
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// Why a worker has not finished its job.
@@ -62,16 +62,17 @@ pub enum Loss {
     Exited(i32),
     /// The process was ended by this signal.
     Signalled(i32),
-    /// It said something that is not an answer.
+    /// It sent something that is not an answer.
     Nonsense(String),
-    /// It could not be started, or is frozen: not the submission's doing.
+    /// It could not be started, or is frozen; not the submission's fault.
     Unusable(String),
-    /// Nobody wants the answer any more.
+    /// The answer is no longer needed.
     Cancelled,
 }
 
 impl Loss {
-    /// Whether it would have gone on for ever. Each such run costs seconds, and who has one mostly has many.
+    /// Whether it would never have ended. Each such run takes seconds, and a submission with one
+    /// usually has many.
     #[must_use]
     pub fn is_endless(&self) -> bool {
         matches!(self, Self::Hung | Self::Flooded)
@@ -82,8 +83,8 @@ impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Hung => f.write_str("did not return"),
-            Self::Flooded => f.write_str("printed without end"),
-            Self::Exited(code) => write!(f, "ended its process, with exit code {code}"),
+            Self::Flooded => f.write_str("printed endlessly"),
+            Self::Exited(code) => write!(f, "exited its process with code {code}"),
             Self::Signalled(signal) => {
                 let guess = match Signal::from_named_raw(*signal) {
                     Some(Signal::ABORT) => ": out of stack or memory, or `abort` was called",
@@ -91,9 +92,9 @@ impl fmt::Display for Loss {
                     Some(Signal::KILL) => ": killed from outside, or out of memory",
                     _ => "",
                 };
-                write!(f, "ended its process, with signal {signal}{guess}")
+                write!(f, "terminated its process with signal {signal}{guess}")
             }
-            Self::Nonsense(what) => write!(f, "disturbed the process it runs in ({what})"),
+            Self::Nonsense(what) => write!(f, "corrupted the protocol of its process ({what})"),
             Self::Unusable(why) => write!(f, "could not be run: {why}"),
             Self::Cancelled => f.write_str("was cancelled"),
         }
@@ -108,7 +109,7 @@ pub(super) struct WorkerProcess {
 }
 
 impl WorkerProcess {
-    /// Starts a worker. What it prints goes to the end of `output`, or nowhere.
+    /// Starts a worker. Its output is appended to `output`, or discarded.
     pub(super) fn start(command: &WorkerCommand, output: Option<&Path>) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_read_timeout(Some(GLANCE))?;
@@ -121,19 +122,19 @@ impl WorkerProcess {
         };
         let child = Command::new(&command.program)
             .args(&command.arguments)
-            // A submission sees the same environment on every machine: none.
+            // A submission sees the same, empty environment on every machine.
             .env_clear()
             .env(WORKER_VARIABLE, "1")
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(stdout)
             .stderr(stderr)
-            // Ctrl-C is for the supervisor; and what a worker starts is killed with it.
+            // Ctrl-C is for the supervisor, and what a worker starts is killed with it.
             .process_group(0)
             .spawn()?;
         Ok(Self { child, stream: ours, reader: FrameReader::default() })
     }
 
-    /// Has a request done. After an error the worker must not be used again.
+    /// Executes a request. After an error, the worker must not be used again.
     pub(super) fn perform(
         &mut self,
         request: &Request,
@@ -157,7 +158,7 @@ impl WorkerProcess {
                 Ok(Some(answer)) => return Ok(answer),
                 Ok(None) if last_sign.elapsed() > SILENCE_MAX => {
                     let seconds = SILENCE_MAX.as_secs();
-                    return Err(Loss::Unusable(format!("no sign of life for {seconds} seconds")));
+                    return Err(Loss::Unusable(format!("no heartbeat for {seconds} seconds")));
                 }
                 Ok(None) => {}
                 Err(error) => return Err(self.loss(error)),
@@ -168,13 +169,13 @@ impl WorkerProcess {
         }
     }
 
-    /// What became of a worker whose connection broke.
+    /// Why a worker's connection broke.
     fn loss(&mut self, error: FrameError) -> Loss {
         if !matches!(error, FrameError::Io(_)) {
             return Loss::Nonsense(error.to_string());
         }
-        // The connection ends with the process, or with the submission closing it; give the process
-        // a moment to be gone.
+        // The connection ends with the process, or because the submission closed it; give the
+        // process a moment to exit.
         let deadline = Instant::now() + Duration::from_secs(2);
         loop {
             match self.child.try_wait() {

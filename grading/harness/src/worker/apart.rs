@@ -1,5 +1,5 @@
-//! A worker whose submission is in other processes does what they do: ends as they end, and hangs as
-//! they hang. So a supervisor deals with one kind of worker only.
+//! A worker with an out-of-process submission shares the fate of the node processes: it exits as
+//! they exit, and hangs as they hang. So a supervisor handles only one kind of worker.
 
 use std::io::Write;
 use std::process;
@@ -12,11 +12,11 @@ use rustix::process::{Signal, getpid, kill_process};
 
 use super::{EXIT_FLOODED, Shared};
 
-/// The longest that a run may take: real time, a hundred times what any needs. A submission whose every
-/// step is slow, but none too slow by itself, would otherwise take hours.
+/// The time limit for a run: real time, a hundred times what a run needs. Otherwise, a submission
+/// whose every step is slow, but none too slow on its own, would take hours.
 const RUN_MAX: Duration = Duration::from_secs(120);
 
-/// Returns only if the submission has lost no process, and the run has not taken too long.
+/// Returns only if no node process has failed and the run has not taken too long.
 pub(super) fn share_the_fate(fleet: &SharedFleet<'_>, shared: &Shared, started: Instant) {
     let loss = match fleet.loss() {
         None if started.elapsed() < RUN_MAX => return,
@@ -28,26 +28,26 @@ pub(super) fn share_the_fate(fleet: &SharedFleet<'_>, shared: &Shared, started: 
         Loss::Ended(Death::Flooded) => process::exit(EXIT_FLOODED.into()),
         Loss::Ended(Death::Signalled(signal)) => {
             if let Some(signal) = Signal::from_named_raw(signal) {
-                // Rust's own handler lets a first invalid access pass, to see it again.
+                // Rust's own handler ignores a first invalid access, to see it again.
                 for _ in 0..2 {
                     let _ = kill_process(getpid(), signal);
                     thread::sleep(Duration::from_millis(10));
                 }
             }
-            // A signal that does not end a process did not end the other one.
+            // A signal that does not end a process did not end the other one either.
             process::exit(128 + signal)
         }
         Loss::TooSlow(_) => {
-            // The supervisor is told with the next pulse, and ends this process.
+            // The supervisor learns this from the next heartbeat and ends this process.
             shared.crossings.get_stuck();
             loop {
                 thread::park();
             }
         }
-        // No fate of the submission's: `Fleet::check` tells whoever asked for the run.
+        // An infrastructure error: `ProcessPool::check` reports it to the caller.
         Loss::Ended(Death::Unknown(_)) => {}
         Loss::Ended(Death::Otherwise(_)) | Loss::Nonsense(_) => {
-            // A frame that is no answer.
+            // A frame that is not an answer.
             let mut stream = shared.stream.lock().unwrap_or_else(PoisonError::into_inner);
             let _ = stream.write_all(&[1, 0, 0, 0, 0xff]);
             loop {

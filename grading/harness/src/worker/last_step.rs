@@ -1,4 +1,4 @@
-//! The step that a search is in, on disk, so that a search that ends its process names it.
+//! Keeps the current step of a search on disk, so that it can be named if it kills the process.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
@@ -10,7 +10,7 @@ use faultlab::worker::Payload;
 use faultlab::worker::pure::{PureSteps, Request};
 use faultlab::{FaultModel, worker};
 
-/// A file that holds a trace of nothing but the step under way.
+/// A file with a trace that contains only the current step.
 pub(super) struct LastStep {
     file: Mutex<File>,
 }
@@ -21,7 +21,7 @@ impl LastStep {
         Ok(Self { file: Mutex::new(File::create(path)?) })
     }
 
-    /// Notes that this step is about to be taken. What cannot be written is not noted.
+    /// Records that this step is about to be taken, if possible.
     pub(super) fn note(&self, steps: &dyn PureSteps, request: &Request<'_>) {
         let what = what(steps, request);
         let header = Header {
@@ -42,14 +42,14 @@ impl LastStep {
         }
     }
 
-    /// Forgets the step: the search goes on or has ended by itself.
+    /// Clears the step: the search continues or has ended by itself.
     pub(super) fn clear(&self) {
         self.replace(&[]);
     }
 
     fn replace(&self, bytes: &[u8]) {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        // The note only helps to explain a death; without it the death is still reported.
+        // This only helps to explain a crash; without it, the crash is still reported.
         let _ = file
             .set_len(0)
             .and_then(|()| file.seek(SeekFrom::Start(0)))
@@ -57,7 +57,7 @@ impl LastStep {
     }
 }
 
-/// The step in a trace's terms.
+/// The step as a trace event.
 fn what(steps: &dyn PureSteps, request: &Request<'_>) -> What {
     let member = &steps.roster()[request.member];
     let node = member.address;

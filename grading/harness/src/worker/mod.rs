@@ -1,7 +1,7 @@
-//! The worker: the process that holds a submission's code, and what it says to its supervisor.
+//! The worker: the process that runs a submission's code and answers its supervisor.
 //!
-//! It takes jobs from its standard input, which is one end of a socket, and answers there; what the
-//! submission prints goes elsewhere. While it works, a second thread tells the supervisor how long the
+//! It receives jobs on its standard input, which is one end of a socket, and answers there. The
+//! submission's output goes elsewhere. While it works, a second thread reports how long the
 //! submission's code has been running without returning.
 
 mod apart;
@@ -35,13 +35,13 @@ use self::printed::PrintedFile;
 use self::protocol::{Answer, Done, FrameError, FrameReader, HandlerCost, Job, Mode, Request};
 use self::watched::{Crossings, Onlooker, WatchedNodes};
 
-/// Set, to anything, in the environment of a process that is to be a worker.
+/// Set in the environment of a process that is to be a worker.
 pub const WORKER_VARIABLE: &str = "FAULTLAB_WORKER";
 
-/// How often a worker shows that it is alive.
+/// The interval between a worker's heartbeats.
 pub const PULSE: Duration = Duration::from_millis(50);
 
-/// The exit code of a worker whose code printed without end.
+/// The exit code of a worker whose code printed endlessly.
 pub const EXIT_FLOODED: u8 = 97;
 
 /// The stack of the thread that runs the submission: the same on every machine.
@@ -50,11 +50,11 @@ pub const STACK_BYTES: usize = 8 << 20;
 /// The most memory that a worker takes, in bytes, where the system enforces it.
 const MEMORY_BYTES_MAX: u64 = 4 << 30;
 
-/// What the two threads of a worker share.
+/// State shared by a worker's two threads.
 struct Shared {
     stream: Mutex<UnixStream>,
     crossings: Crossings,
-    /// The file that the present job's output goes to, if it is recorded; `None` between jobs.
+    /// The output file of the current job, if it is recorded; `None` between jobs.
     job: Mutex<Option<Option<PathBuf>>>,
 }
 
@@ -68,37 +68,37 @@ impl Shared {
     }
 }
 
-/// Takes jobs from standard input until it closes. The submission is beside the engine.
+/// Executes jobs from standard input until it closes. The submission is in process.
 #[must_use]
 pub fn serve(suite: &Suite, submission: &Submission) -> ExitCode {
     serve_code(suite, Code::Here(submission))
 }
 
-/// The same with the submission in other processes: a worker that a grader can trust. What happens to
-/// one of those processes happens to this one too, so a supervisor sees no difference.
+/// The same with an out-of-process submission: a worker that a grader can trust. What happens to a
+/// node process happens to this process too, so a supervisor sees no difference.
 #[must_use]
 pub fn serve_apart(suite: &Suite, fleet: &SharedFleet<'static>) -> ExitCode {
     serve_code(suite, Code::Apart(fleet))
 }
 
-/// Where the submission's code is.
+/// Where the submission's code runs.
 #[derive(Clone, Copy)]
 enum Code<'a> {
     /// In this process.
     Here(&'a Submission),
-    /// In others.
+    /// In other processes.
     Apart(&'a SharedFleet<'static>),
 }
 
 fn serve_code(suite: &Suite, code: Code<'_>) -> ExitCode {
     if io::stdin().is_terminal() {
-        eprintln!("this is a worker: it is started by `run-tests`, not by hand");
+        eprintln!("this is a worker process; `run-tests` starts it");
         return ExitCode::from(2);
     }
     match try_serve(suite, code) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("the worker has to stop: {error}");
+            eprintln!("the worker failed: {error}");
             ExitCode::FAILURE
         }
     }
@@ -117,7 +117,7 @@ fn try_serve(suite: &Suite, code: Code<'_>) -> Result<(), FrameError> {
     let pulse = Arc::clone(&shared);
     thread::spawn(move || keep_pulse(&pulse));
 
-    // Threads have a stack of the size they ask for; the main thread's depends on the machine.
+    // Threads have the stack size they ask for; the main thread's depends on the machine.
     thread::scope(|scope| {
         let run = || {
             let mut reader = FrameReader::default();
@@ -158,7 +158,7 @@ fn try_serve(suite: &Suite, code: Code<'_>) -> Result<(), FrameError> {
     })
 }
 
-/// Does what is asked.
+/// Executes a request.
 fn answer(
     suite: &Suite,
     code: Code<'_>,
@@ -183,13 +183,13 @@ fn answer(
         (
             Request::SideBySide(_) | Request::Record(_) | Request::Compare(_) | Request::Renew,
             Code::Here(_),
-        ) => Err("the submission is in the worker's own process".to_owned()),
+        ) => Err("the submission runs in the worker's own process".to_owned()),
     }
 }
 
 /// Runs one job.
 fn perform(suite: &Suite, code: Code<'_>, shared: &Shared, job: &Job) -> Result<Done, String> {
-    let test = suite.test(job.test).ok_or_else(|| format!("there is no test {}", job.test))?;
+    let test = suite.test(job.test).ok_or_else(|| format!("no test {}", job.test))?;
     let started = Instant::now();
     let returned = || match code {
         Code::Here(_) => {}
@@ -214,10 +214,10 @@ fn perform(suite: &Suite, code: Code<'_>, shared: &Shared, job: &Job) -> Result<
         }
         Mode::Recorded { trace, printed } => {
             let last_step = LastStep::create(trace)
-                .map_err(|error| format!("the search cannot be watched: {error}"))?;
+                .map_err(|error| format!("cannot journal the search: {error}"))?;
             nodes.last_step = Some(&last_step);
             let mut journal = open_journal(trace, printed)
-                .map_err(|error| format!("the run cannot be recorded: {error}"))?;
+                .map_err(|error| format!("cannot record the run: {error}"))?;
             options.recorder = Some(&mut journal);
             let run = faultlab_suites::run(suite, test, job.seed, &nodes, options);
             journal.finish().map_err(|error| format!("the run cannot be recorded: {error}"))?;
@@ -243,12 +243,12 @@ fn open_journal(
     printed: &Path,
 ) -> io::Result<Journal<BufWriter<File>, impl FnMut() -> String + use<>>> {
     let mut file = PrintedFile::open(printed)?;
-    // What an earlier job left is not part of this run.
+    // What an earlier job left behind is not part of this run.
     file.take();
     Ok(Journal::new(BufWriter::new(File::create(trace)?), move || file.take()))
 }
 
-/// Tells the supervisor how the job is getting on, until the supervisor is gone.
+/// Sends heartbeats to the supervisor until it is gone.
 fn keep_pulse(shared: &Shared) {
     let mut onlooker = Onlooker::new();
     loop {
@@ -260,14 +260,14 @@ fn keep_pulse(shared: &Shared) {
             process::exit(EXIT_FLOODED.into());
         }
         if shared.answer(&Answer::Pulse(pulse)).is_err() {
-            // Nobody is waiting for the job any more.
+            // The supervisor is gone, so the job is no longer needed.
             process::exit(1);
         }
     }
 }
 
-/// Limits memory, so that a submission that eats all of it ends its own process and nothing else, and
-/// turns core dumps off. Where the system refuses, the run goes on without.
+/// Limits memory, so that a submission that uses it up ends only its own process, and turns off
+/// core dumps. If the system refuses, the run continues without.
 fn limit_resources() {
     for (resource, most) in [(Resource::As, MEMORY_BYTES_MAX), (Resource::Core, 0)] {
         let maximum = getrlimit(resource).maximum;
@@ -276,7 +276,7 @@ fn limit_resources() {
     }
 }
 
-/// The text a panic was raised with.
+/// The message of a panic.
 fn text_of(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned())

@@ -1,16 +1,16 @@
-//! What the submission prints, taken out of the file that the worker's output goes to.
+//! Captures what the submission prints, from the file to which the worker's output goes.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-/// How much of what one event prints is kept, in bytes.
+/// How much of one event's output is kept, in bytes.
 const KEPT_BYTES_MAX: u64 = 4_096;
 
 /// How much one event may print before its process is ended, in bytes.
 pub(super) const FLOOD_BYTES: u64 = 64 << 20;
 
-/// The file that standard output and standard error are appended to.
+/// The file to which standard output and standard error are appended.
 pub(super) struct PrintedFile {
     file: File,
 }
@@ -20,8 +20,8 @@ impl PrintedFile {
         Ok(Self { file: OpenOptions::new().read(true).write(true).open(path)? })
     }
 
-    /// What was printed since the last call. The file is emptied, so that it never holds more than
-    /// one event's output.
+    /// The output since the last call. The file is truncated, so that it never holds more than one
+    /// event's output.
     pub(super) fn take(&mut self) -> String {
         let _ = io::stdout().flush();
         self.try_take().unwrap_or_default()
@@ -44,7 +44,7 @@ impl PrintedFile {
     }
 }
 
-/// Whether the file has grown beyond what one event may print.
+/// Whether the file exceeds what one event may print.
 pub(super) fn is_flooded(path: &Path) -> bool {
     path.metadata().is_ok_and(|metadata| metadata.len() > FLOOD_BYTES)
 }

@@ -1,4 +1,4 @@
-//! What supervisor and worker say to each other: frames of a length and an encoded value.
+//! The protocol between supervisor and worker: length-prefixed frames of encoded values.
 
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -11,29 +11,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::supervisor::Loss;
 
-/// The largest frame that is taken, in bytes. An outcome has a few hundred, a counterexample's text some
+/// The largest accepted frame, in bytes. An outcome has a few hundred, a counterexample's text some
 /// thousand.
 pub const FRAME_BYTES_MAX: usize = 16 << 20;
 
-/// What a supervisor asks of a worker.
+/// A supervisor's request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
-    /// Do this job.
+    /// Execute this job.
     Run(Job),
-    /// Run these side by side, and see whether they go the same way again. Only for a worker whose
-    /// submission is in other processes.
+    /// Execute these runs in a batch, and check whether they can be repeated. Only for a worker
+    /// with an out-of-process submission.
     SideBySide(Vec<RunName>),
-    /// Run these side by side and record each, its trace in this file. Only for such a worker.
+    /// Execute these runs in a batch and record each to this file. Only for such a worker.
     Record(Vec<(RunName, PathBuf)>),
-    /// Repeat a run that did not go the same way again, and record two repetitions, to see where they
-    /// part. Only for such a worker.
+    /// Rerun a run that differed when repeated, and record two reruns, to find the first
+    /// difference. Only for such a worker.
     Compare(Comparison),
-    /// End the submission's processes but the first, so that what comes next finds a used one beside
-    /// fresh ones. Only for such a worker.
+    /// End the submission's processes but the first, so that the next request uses a used process
+    /// beside fresh ones. Only for such a worker.
     Renew,
 }
 
-/// Names a run.
+/// Identifies a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RunName {
     /// The test.
@@ -42,15 +42,15 @@ pub struct RunName {
     pub seed: u64,
 }
 
-/// A run that did not go the same way again: once more in fresh processes, then in other fresh ones,
-/// another run, and there again.
+/// A run that differed when repeated: rerun it in fresh processes; then in other fresh ones,
+/// followed by another run, and there again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Comparison {
     /// The run.
     pub run: RunName,
-    /// The one between.
+    /// The run in between.
     pub other: RunName,
-    /// Where the trace of the first repetition goes, and that of the last.
+    /// The trace files of the first and the last rerun.
     pub traces: [PathBuf; 2],
 }
 
@@ -72,48 +72,49 @@ pub struct Job {
     pub test: TestNumber,
     /// The seed.
     pub seed: u64,
-    /// What is wanted besides the outcome.
+    /// What is needed besides the outcome.
     pub mode: Mode,
 }
 
-/// What is wanted of a run besides its outcome.
+/// What is needed of a run besides its outcome.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mode {
     /// Nothing.
     Plain,
-    /// How long each handler takes.
+    /// The cost of each handler.
     Profiled,
     /// A trace, written event by event to this file.
     Recorded {
         /// Where the trace goes.
         trace: PathBuf,
-        /// The file that the worker's standard output and error go to: what grows during an event was
-        /// printed by it.
+        /// The file for the worker's standard output and error: what it gains during an event was
+        /// printed by that event.
         printed: PathBuf,
     },
 }
 
-/// What a worker says.
+/// A worker's answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Answer {
-    /// It is at work on a job. Sent every [`PULSE`](super::PULSE).
+    /// A heartbeat while it executes a job, sent every
+    /// [`HEARTBEAT_INTERVAL`](super::HEARTBEAT_INTERVAL).
     Pulse(Pulse),
-    /// It has done the job.
+    /// The job is done.
     Done(Done),
-    /// The test itself broke: not the submission's fault.
+    /// The test itself is broken; not the submission's fault.
     TestBroken(String),
-    /// What became of runs side by side.
+    /// The results of a batch.
     SideBySide {
-        /// In order; `None` of those that were not run to their end.
+        /// In order; `None` for runs that did not finish.
         ends: Vec<Option<RunEnd>>,
-        /// The tests of which some runs were repeated, and went the same way again.
+        /// The tests whose repeated runs went the same way.
         repeatable: Vec<TestNumber>,
     },
-    /// The digest of each run that was recorded, in order; `None` of those that were not.
+    /// The digest of each recorded run, in order; `None` for runs that were not recorded.
     Recorded(Vec<Option<u64>>),
-    /// What came of a comparison; `None` if a run was lost or could not be recorded.
+    /// The result of a comparison; `None` if a process failed or a run could not be recorded.
     Compared(Option<Compared>),
-    /// The submission has no process now but the first.
+    /// All of the submission's processes but the first have ended.
     Renewed,
 }
 
@@ -124,16 +125,16 @@ impl Answer {
     }
 }
 
-/// What became of a run among others.
+/// The result of a run in a batch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RunEnd {
-    /// It came to its end.
+    /// It finished.
     Over(Outcome),
-    /// It lost a process of the submission's, when it was alone.
+    /// A process of the submission failed while it ran alone.
     Lost(Loss),
 }
 
-/// How a job is getting on.
+/// A job's progress.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pulse {
     /// Processor time since the submission's code was entered, if it has not returned.
@@ -147,13 +148,13 @@ pub struct Pulse {
 pub struct Done {
     /// How it ended.
     pub outcome: Outcome,
-    /// What its searches saw, if it is a search.
+    /// Statistics of its searches, if it is a search.
     pub searches: Vec<SearchSummary>,
-    /// How long each handler took, if that was asked for.
+    /// The cost of each handler, if requested.
     pub handlers: Vec<HandlerCost>,
 }
 
-/// How long a handler took. A report shows it outside the grade.
+/// The cost of a handler. Reports show it outside the grade.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HandlerCost {
     /// The handler: `server on_message Request`.
@@ -166,7 +167,7 @@ pub struct HandlerCost {
     pub longest_ns: u64,
 }
 
-/// Why no frame could be read or written.
+/// Why a frame could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
     /// The stream failed or ended.
@@ -193,14 +194,14 @@ pub fn write<V: Serialize>(stream: &mut impl Write, value: &V) -> Result<(), Fra
     Ok(stream.write_all(&frame)?)
 }
 
-/// Puts frames together from the pieces in which a stream delivers them.
+/// Reassembles frames from the pieces in which a stream delivers them.
 #[derive(Debug, Default)]
 pub struct FrameReader {
     bytes: Vec<u8>,
 }
 
 impl FrameReader {
-    /// The next value, if the stream has delivered all of it within its time limit.
+    /// The next value, if all of it arrives within the stream's time limit.
     ///
     /// # Errors
     /// When the stream fails or ends, or delivers something that is not a frame.
@@ -230,7 +231,7 @@ impl FrameReader {
         }
     }
 
-    /// Takes a whole frame off the front, if there is one.
+    /// Removes a complete frame from the front, if there is one.
     fn take<V: DeserializeOwned>(&mut self) -> Result<Option<V>, FrameError> {
         let Some((header, rest)) = self.bytes.split_first_chunk::<4>() else { return Ok(None) };
         let length = u32::from_le_bytes(*header) as usize;

@@ -1,5 +1,4 @@
-//! Many runs side by side, of a submission that is in other processes: one exchange carries a step of
-//! each.
+//! Batches of runs of an out-of-process submission: one exchange carries a step of each run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -16,18 +15,18 @@ use faultlab_suites::{Suite, TestNumber};
 use super::protocol::{Answer, Compared, Comparison, RunEnd, RunName};
 use crate::supervisor::Loss;
 
-/// How long an exchange may take: real time. A run that hits it is repeated, alone and with more patience,
-/// before it counts, so it can be far shorter than what counts.
+/// The time limit of an exchange, in real time. A run that exceeds it is repeated, alone and with a
+/// longer timeout, before it counts. So it can be far shorter than the timeout that counts.
 const EXCHANGE_MAX: Duration = Duration::from_millis(300);
 
-/// When so many tests have a run without end, no more runs are tried here: each costs seconds.
+/// After this many tests with a hanging run, no more runs are tried: each takes seconds.
 const ENDLESS_TESTS_MAX: usize = 3;
 
-/// The first runs of each test, which are repeated.
+/// How many runs of each test are logged and repeated.
 const LOGGED: usize = 2;
 
-/// Runs these. They are all of tests that simulate, those of each test behind each other. Then repeats the
-/// first two of each test, if they came to their end, in fresh processes.
+/// Executes these runs, which are all of simulation tests and grouped by test. Then repeats the
+/// first two runs of each test, if they finished, in fresh processes.
 pub(super) fn run(
     suite: &Suite,
     fleet: &mut Fleet<'_>,
@@ -47,15 +46,16 @@ pub(super) fn run(
     Ok(Answer::SideBySide { ends, repeatable })
 }
 
-/// Repeats the first and the last run of each test of which there is a log, each among those of all other tests in
-/// a process of its own, so that what one run leaves behind meets the others. Which tests' runs went as they had.
+/// Repeats the first and the last logged run of each test, each among those of all other tests in a
+/// process of its own, so that anything one run leaves behind affects the others. Returns the tests
+/// whose runs went the same way.
 fn repeat(
     fleet: &mut Fleet<'_>,
     names: &[RunName],
     ended: &[(Option<Ended>, RunLog)],
     is_logged: &dyn Fn(usize) -> bool,
 ) -> io::Result<Vec<TestNumber>> {
-    // They may be the same.
+    // They may be the same run.
     let mut tests: BTreeMap<TestNumber, [&RunLog; 2]> = BTreeMap::new();
     for (index, (ended, log)) in ended.iter().enumerate().filter(|(index, _)| is_logged(*index)) {
         if let Some(Ended::Over(_)) = ended {
@@ -72,7 +72,8 @@ fn repeat(
     Ok(tests.into_keys().zip(all_same).filter_map(|(test, same)| same.then_some(test)).collect())
 }
 
-/// Repeats a run in fresh processes, in others, and there again after another run. `None` if one is lost.
+/// Reruns a run in fresh processes, in others, and there again after another run. `None` if a
+/// process fails.
 pub(super) fn compare(
     suite: &Suite,
     fleet: &mut Fleet<'_>,
@@ -99,7 +100,7 @@ pub(super) fn compare(
     Ok(used.map(|used| Compared { fresh, also_fresh, used }))
 }
 
-/// Runs these side by side and records each: its trace is in its file then, if it was recorded.
+/// Executes these runs in a batch and records each to its file.
 pub(super) fn record(
     suite: &Suite,
     fleet: &mut Fleet<'_>,
@@ -142,7 +143,7 @@ fn record_each(
         if recorded {
             digests[index] = Some(outcome.digest);
         } else {
-            // Half a trace is none.
+            // Half a trace is not a trace.
             let _ = fs::remove_file(&runs[index].1);
         }
     }
@@ -157,7 +158,7 @@ fn write(path: &Path, sink: Sink) -> io::Result<()> {
     out.flush()
 }
 
-/// Runs these side by side.
+/// Executes these runs in a batch.
 fn side_by_side(
     suite: &Suite,
     fleet: &mut Fleet<'_>,
@@ -185,20 +186,20 @@ fn side_by_side(
     ended.map_err(not_run)
 }
 
-/// What is said of a submission whose processes cannot be started, or nobody knows how they ended.
+/// The message for a submission whose processes cannot be started, or exited for unknown reasons.
 pub(super) fn not_run(error: io::Error) -> String {
     format!("the submission could not be run: {error}")
 }
 
-/// The tests that have a run without end.
+/// The tests with a hanging run.
 struct Endless<'a> {
     names: &'a [RunName],
     tests: BTreeSet<TestNumber>,
 }
 
 impl Endless<'_> {
-    /// Notes the loss of a run, and says which runs need not be tried: a test's report needs none behind
-    /// one without end.
+    /// Records the failure of a run, and returns the runs to skip: a test's report needs none after
+    /// one that hung.
     fn note(&mut self, index: usize, loss: &remote::Loss) -> Range<usize> {
         if !in_our_terms(loss.clone()).is_endless() {
             return 0..0;
@@ -213,7 +214,7 @@ impl Endless<'_> {
     }
 }
 
-/// What became of a run, in this protocol's terms.
+/// A run's result in this protocol's types.
 fn end(ended: Ended) -> RunEnd {
     match ended {
         Ended::Over(outcome) => RunEnd::Over(outcome),
@@ -221,7 +222,7 @@ fn end(ended: Ended) -> RunEnd {
     }
 }
 
-/// The loss of a process as that of a worker.
+/// A process failure as a worker failure.
 fn in_our_terms(loss: remote::Loss) -> Loss {
     match loss {
         remote::Loss::TooSlow(_) => Loss::Hung,

@@ -1,4 +1,4 @@
-//! Nodes that let others see from outside whether the submission's code has returned.
+//! A watchdog: shows from outside whether the submission's code has returned.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
@@ -24,19 +24,19 @@ impl Crossings {
         self.count.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The code is known not to return: it was given up elsewhere.
+    /// The code is known not to return: it was abandoned elsewhere.
     pub(super) fn get_stuck(&self) {
         self.stuck.store(true, Ordering::Relaxed);
     }
 
-    /// Makes the count even: nobody is inside, however the last job ended.
+    /// Makes the count even: no code is running, however the last job ended.
     pub(super) fn settle(&self) {
         let odd = self.count.load(Ordering::Relaxed) % 2;
         self.count.fetch_add(odd, Ordering::Relaxed);
     }
 }
 
-/// Looks at [`Crossings`] from another thread, time and again.
+/// Observes an [`EntryCounter`] periodically from another thread.
 #[derive(Debug)]
 pub(super) struct Onlooker {
     seen: u64,
@@ -49,7 +49,7 @@ impl Onlooker {
         Self { seen: 0, since: Instant::now(), cpu_since_ms: cpu_ms() }
     }
 
-    /// How long the code that was inside at the last look has been inside since then.
+    /// How long the code that was running at the last observation has been running since.
     pub(super) fn look(&mut self, crossings: &Crossings) -> Pulse {
         if crossings.stuck.load(Ordering::Relaxed) {
             return Pulse { inside_ms: u64::MAX, inside_cpu_ms: u64::MAX };
@@ -70,13 +70,13 @@ fn cpu_ms() -> u64 {
         + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
 }
 
-/// A submission's nodes, with each crossing of the boundary noted.
+/// A submission's nodes, with an entry counter.
 pub(super) struct WatchedNodes<'a> {
     pub(super) nodes: &'a (dyn Nodes + Sync),
     pub(super) crossings: &'a Crossings,
     /// Called after each return from the submission's code.
     pub(super) returned: &'a (dyn Fn() + Sync),
-    /// Where the step that a search is in is noted, if it is to be.
+    /// Where to record the current step of a search, if anywhere.
     pub(super) last_step: Option<&'a LastStep>,
 }
 
@@ -90,9 +90,9 @@ impl Nodes for WatchedNodes<'_> {
     }
 }
 
-/// A host that notes each crossing of the boundary.
+/// A host that counts entries into the submission's code.
 struct Watched<'a> {
-    // There until it is dropped, which runs the submission's code too.
+    // Present until dropped; dropping runs the submission's code too.
     host: Option<Box<dyn Host + 'a>>,
     nodes: &'a WatchedNodes<'a>,
 }
@@ -116,10 +116,10 @@ impl<'a> Watched<'a> {
     }
 }
 
-/// How many steps of a search are taken between two crossings of the boundary.
+/// How many steps of a search are computed per entry.
 const PIECE: usize = 256;
 
-/// Steps that note each crossing of the boundary.
+/// Steps that count entries into the submission's code.
 struct WatchedSteps<'a> {
     steps: Box<dyn PureSteps + 'a>,
     nodes: &'a WatchedNodes<'a>,
@@ -145,7 +145,7 @@ impl PureSteps for WatchedSteps<'_> {
     }
 
     fn run(&self, batch: &Batch, answers: &mut Answers) {
-        // In pieces, so that a batch of many quick steps does not look like one that takes long.
+        // In pieces, so that a batch of many quick steps does not look like a slow one.
         let length = if self.nodes.last_step.is_some() { 1 } else { PIECE };
         answers.clear();
         let mut requests = batch.iter().peekable();

@@ -1,8 +1,8 @@
-//! Submissions that do everything to the process they run in: what becomes of the test they break, and
-//! of the tests beside it.
+//! Submissions that attack the process they run in: what happens to the test they break, and to the
+//! tests beside it.
 //!
-//! This program is its own worker: the toy lab below is linked into it. With `--apart` it is a worker
-//! whose submission is in processes of its own, and everything has to come out the same.
+//! This program is its own worker: the toy lab below is linked into it. With `--out-of-process` it
+//! is a worker whose submission has its own processes, and everything must come out the same.
 
 mod toy;
 

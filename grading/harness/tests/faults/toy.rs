@@ -1,4 +1,5 @@
-//! A toy lab whose one kind of node does what its arguments say, and a test for each fault.
+//! A toy lab whose only kind of node misbehaves as its arguments say, and a test for each
+//! misbehaviour.
 
 use std::collections::HashMap;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! The launcher: limits itself, then becomes the program to be confined.
+//! The launcher: limits itself, then becomes the confined program.
 
 fn main() -> std::process::ExitCode {
     faultlab_sandbox::launcher_main()

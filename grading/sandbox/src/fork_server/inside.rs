@@ -1,4 +1,4 @@
-//! The side in the sandbox: starts processes, kills them, and says how they ended.
+//! The side inside the sandbox: starts processes, kills them, and reports how they exited.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -17,15 +17,15 @@ use super::messages::{Order, Report};
 use crate::launcher::READY;
 use crate::policy::Policy;
 
-/// The processes that have not ended, by number.
+/// The running processes, by number.
 type Alive = Arc<Mutex<BTreeMap<u64, OwnedFd>>>;
 
-/// Starts processes as the judge at the other end of standard input says, until it closes that. Each is
-/// started by the launcher `launcher`, with this policy and line.
+/// Starts processes as the judge at the other end of standard input requests, until it closes that.
+/// Each is started by `launcher`, with this policy and command line.
 ///
 /// # Errors
-/// When the judge cannot be understood, or a process cannot be started or watched. All that run are ended
-/// then, since this program ends: it is trouble of the host's, and the judge is to hear of it.
+/// If a request is malformed, or a process cannot be started or watched. All processes end then,
+/// since this program ends. That is an infrastructure error, and the judge must hear of it.
 pub(crate) fn serve(launcher: &Path, policy: &str, line: &[OsString]) -> Result<(), String> {
     let mut policy: Policy =
         serde_json::from_str(policy).map_err(|error| format!("the policy: {error}"))?;
@@ -48,7 +48,7 @@ pub(crate) fn serve(launcher: &Path, policy: &str, line: &[OsString]) -> Result<
             }
             Order::Kill { number } => {
                 if let Some(process) = lock(&alive).get(&number) {
-                    // It fails only for a process that has ended.
+                    // Fails only if the process has already ended.
                     let _ = pidfd_send_signal(process, Signal::KILL);
                 }
             }
@@ -68,9 +68,10 @@ fn start(
     let other = output.try_clone().map_err(|error| error.to_string())?;
     let mut command = Command::new(launcher);
     command.arg(policy).args(line).stdin(stdin).stdout(output).stderr(other);
-    // By this thread, which lives as long as this program: the launcher asks to die with it.
+    // Started by this thread, which lives as long as this program: the launcher asks to die with
+    // it.
     let mut child = command.spawn().map_err(|error| format!("{}: {error}", launcher.display()))?;
-    // It holds our copies of the descriptors.
+    // The command holds copies of the descriptors.
     drop(command);
     let descriptor = pidfd_open(Pid::from_child(&child), PidfdFlags::empty());
     lock(alive).insert(number, descriptor.map_err(|error| kill(&mut child, error))?);
@@ -78,7 +79,7 @@ fn start(
     let wait = move || {
         let Ok(status) = child.wait() else { return };
         lock(&alive).remove(&number);
-        // Where the judge is gone, there is nobody to tell.
+        // If the judge is gone, there is no one to tell.
         let _ = Report::new(number, status).send(&judge);
     };
     thread::Builder::new().spawn(wait).map(drop).map_err(|error| error.to_string())

@@ -1,4 +1,4 @@
-//! What the judge and the program in the sandbox say to each other: one message in one packet.
+//! Messages between the judge and the fork server: one message per packet.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -15,31 +15,31 @@ use serde::{Deserialize, Serialize};
 /// The longest packet, in bytes: far above what a message takes.
 const PACKET_BYTES_MAX: usize = 256;
 
-/// What the judge wants.
+/// A request of the judge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Order {
-    /// That a process is started, known by this number from then on. With it come the descriptors of its
-    /// standard input and of its output.
+    /// Start a process, known by this number from then on. The message carries the descriptors of
+    /// its standard input and its output.
     Start {
         /// Its number.
         number: u64,
-        /// The user that it is to run as, if it has one of its own.
+        /// The user id to run as, if it has one of its own.
         user: Option<u32>,
     },
-    /// That a process is killed, if it has not ended.
+    /// Kill a process, if it has not exited.
     Kill {
         /// Its number.
         number: u64,
     },
 }
 
-/// That a process has ended.
+/// A process has exited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Report {
     /// Its number.
     pub(super) number: u64,
-    /// How, as the operating system says it.
+    /// How, as the operating system reports it.
     status: i32,
 }
 
@@ -57,7 +57,7 @@ impl Report {
         Ok(())
     }
 
-    /// The next report; `None` when there is nobody any more to make one.
+    /// The next report; `None` if the other side is gone.
     pub(super) fn receive(socket: impl AsFd) -> io::Result<Option<Self>> {
         let mut packet = [0; PACKET_BYTES_MAX];
         let (length, _) = rustix::io::retry_on_intr(|| {
@@ -68,7 +68,7 @@ impl Report {
 }
 
 impl Order {
-    /// Sends this, with descriptors.
+    /// Sends this with descriptors.
     pub(super) fn send(self, socket: impl AsFd, with: &[BorrowedFd<'_>]) -> io::Result<()> {
         let mut room = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
         let mut control = SendAncillaryBuffer::new(&mut room);
@@ -80,8 +80,7 @@ impl Order {
         Ok(())
     }
 
-    /// The next order, with the descriptors that come with it; `None` when there is nobody any more to
-    /// give one.
+    /// The next request, with its descriptors; `None` if the other side is gone.
     pub(super) fn receive(socket: impl AsFd) -> io::Result<Option<(Self, Vec<OwnedFd>)>> {
         let mut packet = [0; PACKET_BYTES_MAX];
         let mut room = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
@@ -101,7 +100,7 @@ impl Order {
     }
 }
 
-/// What a packet says. An empty one is the end of the stream.
+/// Parses a packet. An empty one is the end of the stream.
 fn read<'a, M: Deserialize<'a>>(packet: &'a [u8]) -> io::Result<Option<M>> {
     if packet.is_empty() {
         return Ok(None);

@@ -1,6 +1,6 @@
-//! One sandbox for many processes of a submission. Making a sandbox takes several times as long as
-//! starting a process in it, and a submission needs dozens of processes; so a small program of ours stays
-//! in its sandbox, and starts a process there whenever it is told to. (Known as a fork server.)
+//! A fork server: one sandbox for many processes of a submission. Making a sandbox takes several
+//! times as long as starting a process in it, and a submission needs dozens of processes. So a
+//! small program stays in the sandbox and starts processes there on request.
 //!
 //! ```text
 //!   ForkServer::start_nodes --- Order, two descriptors ---> inside::serve, in the sandbox
@@ -10,9 +10,9 @@
 //!   Started::end        <------------- Report ---------- how it ended
 //! ```
 //!
-//! Each process gets limits, Landlock, a user and seccomp of its own, as if it had the sandbox for itself.
-//! What they share is that sandbox: a view of the files that nobody can write, a network of nothing, and
-//! one set of process numbers, with which seccomp lets them do nothing but see which are taken.
+//! Each process has its own limits, Landlock rules, user and seccomp filter, as if it had the
+//! sandbox to itself. They share a read-only view of the files, a network without devices, and one
+//! process tree; seccomp lets them do nothing with the latter but see which process ids are taken.
 
 mod inside;
 mod messages;

@@ -1,4 +1,4 @@
-//! The judge's side: orders processes, and hears how they ended.
+//! The judge's side: requests processes and learns how they exited.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -22,11 +22,12 @@ use crate::output::Drain;
 use crate::running::{Confined, Ended, Finished, OUTPUT_MAX};
 use crate::sandbox::{Sandbox, SandboxError};
 
-/// How long a process that was killed may take to be gone.
+/// How long a killed process may take to exit.
 const KILLED_MAX: Duration = Duration::from_secs(10);
 
-/// Starts processes of one job, in one sandbox where that confines each as well as one of its own would,
-/// and else each in its own. The sandbox is made for the first process, and gone with the last and this.
+/// Starts processes of one job. They share a sandbox if that confines each as well as one of its
+/// own would; otherwise each gets its own. The sandbox is made for the first process and ends with
+/// the last one and this value.
 #[derive(Debug)]
 pub struct ForkServer {
     sandbox: Sandbox,
@@ -41,7 +42,7 @@ impl ForkServer {
         Self { sandbox, job, inside: None }
     }
 
-    /// Starts a process in nodes mode, with one end of a socket as its standard input. No exchange with it
+    /// Starts a node process with one end of a socket as its standard input. No exchange with it
     /// may take longer than `exchange_max`.
     ///
     /// # Errors
@@ -73,9 +74,9 @@ impl ForkServer {
         }
     }
 
-    /// Starts a process in the shared sandbox, with this as its standard input.
+    /// Starts a process in the shared sandbox, with this standard input.
     fn start(&mut self, stdin: OwnedFd) -> Result<Started, SandboxError> {
-        // A sandbox that has ended is replaced, once: it had been well when it was made.
+        // A sandbox that has exited is replaced once; it worked when it was made.
         if let Some(inside) = &self.inside
             && let Ok(started) = self.start_in(inside, &stdin)
         {
@@ -93,7 +94,7 @@ impl ForkServer {
         order.send(&inside.socket, &[stdin.as_fd(), writer.as_fd()])?;
         drop(writer);
         let flooded = {
-            // The sandbox is gone with the last of its processes, not with what they print.
+            // The sandbox ends with the last of its processes; their output does not keep it alive.
             let inside = Arc::downgrade(inside);
             move || {
                 if let Some(inside) = inside.upgrade() {
@@ -134,13 +135,13 @@ impl ForkServer {
     }
 }
 
-/// The sandbox, and the program in it that starts others.
+/// The shared sandbox, and the program in it that starts others.
 #[derive(Debug)]
 struct Inside {
     socket: OwnedFd,
     /// The number of the next process.
     next: AtomicU64,
-    /// How processes ended, by number, until somebody asks.
+    /// How processes exited, by number, until somebody asks.
     reports: Mutex<Reports>,
     /// Killed, with everything in the sandbox, when this is dropped.
     sandbox: Confined,
@@ -149,7 +150,7 @@ struct Inside {
 #[derive(Debug, Default)]
 struct Reports {
     ended: BTreeMap<u64, ExitStatus>,
-    /// Whether there will be no more.
+    /// Whether there will be no more reports.
     is_over: bool,
 }
 
@@ -168,11 +169,11 @@ impl Inside {
     }
 
     fn kill(&self, number: u64) {
-        // Where nobody is there to be told, the process is gone too.
+        // If the other side is gone, so is the process.
         let _ = Order::Kill { number }.send(&self.socket, &[]);
     }
 
-    /// How a process ended, waiting for that at most so long.
+    /// How a process exited, waiting at most this long.
     fn wait(&self, number: u64, at_most: Duration) -> Option<End> {
         let deadline = Instant::now() + at_most;
         let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
@@ -201,7 +202,7 @@ impl Inside {
         }
     }
 
-    /// Whether there is something to receive, waiting for it at most so long.
+    /// Whether there is something to receive, waiting at most this long.
     fn hears_something(&self, at_most: Duration) -> io::Result<bool> {
         let at_most = Timespec::try_from(at_most).map_err(io::Error::other)?;
         let mut ready = [PollFd::new(&self.socket, PollFlags::IN)];
@@ -209,11 +210,11 @@ impl Inside {
     }
 }
 
-/// How a process in a shared sandbox ended.
+/// How a process in a shared sandbox exited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Status(ExitStatus),
-    /// Nobody knows: the sandbox has ended, and everything in it.
+    /// Unknown: the sandbox has exited with everything in it.
     Unknown,
 }
 
@@ -223,12 +224,12 @@ struct Started {
     inside: Arc<Inside>,
     number: u64,
     output: Drain,
-    /// Its end, once it has come.
+    /// How it exited, once known.
     end: Option<End>,
 }
 
 impl Started {
-    /// Waits for the end at most so long. How it ended, if that is known.
+    /// Waits at most this long. Returns how it exited, if known.
     fn wait(&mut self, at_most: Duration) -> Option<ExitStatus> {
         if self.end.is_none() {
             self.end = self.inside.wait(self.number, at_most);
@@ -239,7 +240,7 @@ impl Started {
         }
     }
 
-    /// Kills it, and waits until it is gone.
+    /// Kills it and waits until it is gone.
     fn kill(&mut self) {
         if self.end.is_none() {
             self.inside.kill(self.number);

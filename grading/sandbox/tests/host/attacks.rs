@@ -1,4 +1,4 @@
-//! What a program tries that wants to get out. Each attack says how it went.
+//! Attempts to escape. Each attack reports how it went.
 
 use std::fs::{self, File, OpenOptions};
 use std::hint::black_box;

@@ -1,4 +1,4 @@
-//! What the tests share: this host's sandboxes, and a look around for what was left behind.
+//! Shared by the tests: this machine's sandboxes, and checks that nothing is left behind.
 
 use std::fs;
 use std::path::{Path, PathBuf};

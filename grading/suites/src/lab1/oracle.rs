@@ -1,5 +1,5 @@
-//! What is right: a reference key-value store and journal, and what clients may be told under
-//! at-least-once and exactly-once semantics. Never the student's code.
+//! The oracle: a reference key-value store and journal, and which results at-least-once and
+//! exactly-once semantics permit. It never uses the student's code.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use faultlab::{Address, Application, codec};
 use lab1_vocabulary::{AmoCommand, Entry, Journal, KvCommand, KvResult, Receipt};
 use serde::{Deserialize, Serialize};
 
-/// The specification of the key-value store: what results are judged against.
+/// The specification of the key-value store, against which results are checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Specification {
     values: BTreeMap<String, String>,
@@ -38,13 +38,13 @@ impl Application for Specification {
     }
 }
 
-/// The results of these commands, executed once each and in this order on an empty store.
+/// The results of these commands, each executed once, in this order, on an empty store.
 pub(super) fn results(commands: &[KvCommand]) -> Vec<KvResult> {
     let mut store = Specification::default();
     commands.iter().map(|command| store.execute(command.clone())).collect()
 }
 
-/// The specification as a model: keys are apart from each other, and a `Get` changes nothing.
+/// The specification as a model: keys are independent, and a `Get` changes nothing.
 #[must_use]
 pub fn model() -> Sequential<Specification> {
     Sequential::new(Specification::default())
@@ -63,7 +63,8 @@ pub(super) fn exactly_once() -> Property {
         let history = History::in_client_order(operations.clone())
             .map_err(|error| violated("one command of a client at a time", error.to_string()))?;
         let model = model();
-        // Decided by counting, not by the clock. With a handful of clients a few thousand are enough.
+        // Limited by counting, not by the clock. With a handful of clients a few thousand are
+        // enough.
         let checker = Checker::new(&model).threads(1).configuration_limit(200_000);
         match checker.check(&history).verdict {
             Verdict::Linearizable { .. } => Ok(()),
@@ -75,8 +76,8 @@ pub(super) fn exactly_once() -> Property {
     })
 }
 
-/// Says in words why an operation's result cannot be: what its key held before it in the longest order that
-/// explains results. That order may hold the operation itself, by its effect alone.
+/// Explains why an operation's result is impossible: what its key held before it, in the longest
+/// order that explains results. That order may contain the operation itself, for its effect only.
 fn unexplained(
     operations: &[Operation<KvCommand, KvResult>],
     operation: usize,
@@ -105,7 +106,7 @@ fn get(key: &str) -> KvCommand {
     KvCommand::Get { key: key.to_owned() }
 }
 
-/// Exactly-once semantics where all commands are appends. Then the results themselves say in which order
+/// Exactly-once semantics when all commands are appends. The results then reveal the order in which
 /// the commands took effect, so this is decided at once, for any number of clients.
 pub(super) fn appended_once() -> Property {
     Property::new("every append takes effect exactly once", |view| {
@@ -134,8 +135,8 @@ pub(super) fn appended_once() -> Property {
     })
 }
 
-/// What is wrong with a value that was made by appending, if each append to its key took effect once,
-/// and `longest` is the longest such value.
+/// What is wrong with an appended value, given that each append to its key took effect once and
+/// `longest` is the longest such value.
 fn not_once(whole: &str, longest: &str) -> Option<String> {
     let mut pieces: Vec<&str> = whole.split_inclusive(']').collect();
     pieces.sort_unstable();
@@ -146,19 +147,19 @@ fn not_once(whole: &str, longest: &str) -> Option<String> {
         .then(|| format!("a value with which {longest:?}, another result, can begin"))
 }
 
-/// At-least-once semantics: what was answered has been executed, once or more, and nothing else than
-/// what was asked. A late copy may undo a newer `Put`, and an appended value may be there twice.
+/// At-least-once semantics: what was answered has been executed, once or more, and nothing else
+/// was. A late copy may undo a newer `Put`, and an appended value may occur twice.
 ///
-/// On a key that is put, `Get` shows some value that was put. On a key that is appended to, every result
-/// is made of appended values only, and of all that were acknowledged before it was asked for; an
-/// append's own value stands last.
+/// On a key that is put, `Get` returns some value that was put. On a key that is appended to, every
+/// result consists of appended values only, and includes all that were acknowledged before it was
+/// requested; an append's own value is last.
 pub(super) fn at_least_once() -> Property {
     Property::new("every answered command was executed, and nothing else", |view| {
         none_impossible(&operations(view)?)
     })
 }
 
-/// No result is impossible under at-least-once semantics.
+/// Checks that no result is impossible under at-least-once semantics.
 fn none_impossible(operations: &[Operation<KvCommand, KvResult>]) -> Result<(), Broken> {
     for operation in operations {
         if let Some(result) = &operation.result
@@ -171,7 +172,7 @@ fn none_impossible(operations: &[Operation<KvCommand, KvResult>]) -> Result<(), 
     Ok(())
 }
 
-/// What a result should have been, if no execution of the commands, however often, can explain it.
+/// What a result should have been, if no number of executions of the commands can explain it.
 fn never_possible(
     operation: &Operation<KvCommand, KvResult>,
     result: &KvResult,
@@ -216,7 +217,7 @@ fn never_possible(
     }
 }
 
-/// What is wrong with a value that was made by appending.
+/// What is wrong with an appended value.
 fn not_appended(
     whole: &str,
     written: &[(&str, &Operation<KvCommand, KvResult>)],
@@ -273,8 +274,8 @@ fn operations(view: &dyn View) -> Result<Vec<Operation<KvCommand, KvResult>>, Br
     Ok(operations)
 }
 
-/// The wrapper's contract: a new command is executed, a repeated one answered as it was the first time,
-/// and an outdated one answered with anything.
+/// The wrapper's contract: a new command is executed, a repeated one is answered as it was the
+/// first time, and an outdated one may be answered with anything.
 pub(super) fn at_most_once() -> Property {
     let name = "every entry is written at most once, and answered as often as it is asked for";
     results_satisfy::<AmoCommand<Entry>, Option<Receipt>>(name, |answered| {

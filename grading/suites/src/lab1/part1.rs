@@ -1,4 +1,4 @@
-//! Part 1: the key-value store by itself.
+//! Part 1: the key-value store alone.
 
 use faultlab::Address;
 use faultlab::property::{clients_done, results_ok};
@@ -97,7 +97,7 @@ pub(super) fn part() -> Part {
         )
 }
 
-/// The store, given these commands, which must have these results.
+/// The store, given these commands, with these expected results.
 fn store(script: impl IntoIterator<Item = (KvCommand, KvResult)>) -> Scenario {
     let (commands, results): (Vec<_>, Vec<_>) = script.into_iter().unzip();
     let work = Work::of(commands).expecting(results);

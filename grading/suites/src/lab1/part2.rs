@@ -62,7 +62,7 @@ pub(super) fn part() -> Part {
                 .scenario(|seed| {
                     let conditions =
                         Conditions { drop: Rate::percent(40), ..Conditions::reliable() };
-                    // However often in a row a patient client's messages get lost.
+                    // For any number of lost messages in a row that a patient client may see.
                     answered(five_clients(seed, Keys::Shared).conditions(conditions))
                         .until_stalled(seconds(120))
                 }),
@@ -209,7 +209,7 @@ pub(super) fn part() -> Part {
         )
 }
 
-/// Whose keys the clients use.
+/// Which keys the clients use.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Keys {
     Own,
@@ -232,15 +232,16 @@ fn clients_for_ever(count: usize) -> Scenario {
     }))
 }
 
-/// Everything is answered, and as it should be.
+/// Everything is answered, correctly.
 fn answered(scenario: Scenario) -> Scenario {
     to_the_end(scenario).check(at_least_once()).check(clients_done())
 }
 
-/// How long an answer may take when nothing is in its way any more.
+/// How long an answer may take once nothing is in its way.
 const SOON: Duration = Duration::from_secs(1);
 
-/// Every command is answered soon after it was given, or soon after `repair` if it was given before.
+/// Every command is answered soon after it was given, or soon after `repair` if it was given
+/// before.
 fn answered_after(repair: Duration) -> Property {
     let soon_ns = SOON.as_nanos() as u64;
     let repair_ns = repair.as_nanos() as u64;
@@ -267,7 +268,7 @@ fn answered_after(repair: Duration) -> Property {
     })
 }
 
-/// Nobody has a result after the server has crashed and its last messages have arrived.
+/// No client has a result after the server has crashed and its last messages have arrived.
 fn no_result_after(crash: Duration) -> Property {
     // The slowest message of a reliable network takes 10 ms.
     let last_ns = (crash + ms(10)).as_nanos() as u64;
@@ -289,7 +290,7 @@ fn no_result_after(crash: Duration) -> Property {
     })
 }
 
-/// Each client still shows the last result that it had, and shows it twice.
+/// Each client still shows its last result, and does so twice.
 fn results_stay() -> Property {
     Property::new("a client shows its result until the next command", |view| {
         for client in view.clients() {

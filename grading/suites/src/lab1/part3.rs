@@ -1,4 +1,4 @@
-//! Part 3: exactly-once semantics, by a wrapper that executes each command at most once.
+//! Part 3: exactly-once semantics, through a wrapper that executes each command at most once.
 
 use std::time::Duration;
 
@@ -225,7 +225,7 @@ pub(super) fn part() -> Part {
         )
 }
 
-/// The wrapper around a journal, given the entries of these clients, by their numbers.
+/// The wrapper around a journal, given these clients' entries by sequence number.
 fn wrapper<const N: usize>(script: [(usize, u64, &str); N]) -> Scenario {
     given(script.map(|(number_of_client, number, text)| AmoCommand {
         client: client(number_of_client),
@@ -253,7 +253,7 @@ fn appended(scenario: Scenario) -> Scenario {
     to_the_end(scenario).check(appended_once()).check(clients_done())
 }
 
-/// A client's puts at two keys of its own, with large values, and a look at each of them.
+/// A client's puts to two keys of its own, with large values, and a get of each.
 fn overwriting(client: Address) -> Vec<KvCommand> {
     let key = |index: usize| format!("{client}-{}", index % 2);
     let commands = |index| [put(key(index), large_value(client, index)), get(key(index))];
@@ -265,8 +265,8 @@ fn large_value(client: Address, index: usize) -> String {
     format!("{}{}", "-".repeat(200), value(client, index))
 }
 
-/// At most four timers have fired for each command, and a hundred a second besides for each client: as
-/// many as a fast perpetual tick needs, but not a tick for each command that there ever was.
+/// At most four timers have fired per command, plus a hundred per second and client: enough for a
+/// fast perpetual tick, but not for a tick per command that there ever was.
 fn few_timers() -> Property {
     Property::new("timers do not pile up", |view| {
         let (Some(traffic), Some(now_ns)) = (view.traffic(), view.now_ns()) else { return Ok(()) };

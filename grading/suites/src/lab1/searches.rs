@@ -10,13 +10,13 @@ use super::oracle::{self, Specification};
 use super::stage::{Work, append, client, get, put, server, value};
 use crate::{CountKeys, Needs, SearchPlan, Test};
 
-/// The most states that an exhaustive search of one or two clients looks at: nine times what the right
-/// solution has that has the most (113,589, where retransmissions slow down), and 470 times what the
-/// reference has. Spaces without end are noticed long before.
+/// The state limit of an exhaustive search with one or two clients: nine times the states of the
+/// largest correct solution (113,589; its retransmissions slow down), and 470 times those of the
+/// reference. Infinite state spaces are detected long before.
 const STATES_MAX: u64 = 1_000_000;
 
-/// The same for three clients, where that solution has 1.1 million states with a key each, and 2.6 million
-/// with one for all.
+/// The same for three clients, where that solution has 1.1 million states with a key each, and 2.6
+/// million with a shared key.
 const STATES_OF_THREE_MAX: u64 = 5_000_000;
 
 /// The search tests of part 2: at-least-once requests.
@@ -83,8 +83,8 @@ pub(super) fn part3() -> Vec<Test> {
             )
             .points(3)
             .searches(|_| {
-                // First the two clients' messages mix as they may, until one is far ahead; from there
-                // everything that was ever sent may arrive again.
+                // First the two clients' messages interleave until one client is far ahead. From
+                // there, everything that was ever sent may arrive again.
                 let works = clients(2, |it| appends(it, 3, "x"));
                 let ahead = watched(works.clone()).goal(answered(client(1), 2));
                 let rest = works.clone();
@@ -110,7 +110,7 @@ pub(super) fn part3() -> Vec<Test> {
     ]
 }
 
-/// Clients that append to one key without end.
+/// Clients that append to one key forever.
 fn endless(clients: usize) -> Search {
     let mut system = System::new().node("server", server(), &());
     for address in (1..=clients).map(client) {
@@ -136,7 +136,7 @@ pub(super) fn count(clients: usize, appends: usize, keys: CountKeys) -> Search {
 /// What a client is asked, in order.
 type Asked = (Address, Vec<KvCommand>);
 
-/// Each command on a key of its own, so that a late copy of one cannot change the result of another.
+/// Each command uses its own key, so that a late copy of one cannot change the result of another.
 fn own_keys(client: Address, pairs: usize) -> Asked {
     let pair = |index: usize| {
         let key = format!("{client}-{index}");
@@ -155,14 +155,14 @@ fn clients(count: usize, asked: impl Fn(Address) -> Asked) -> Vec<Asked> {
     (1..=count).map(client).map(asked).collect()
 }
 
-/// A search of the server and these clients, not going on where all have all their answers.
+/// A search of the server and these clients, pruned where all have all their answers.
 fn searched(works: impl IntoIterator<Item = Asked>) -> Search {
     let works: Vec<Asked> = works.into_iter().collect();
     let states_max = if works.len() < 3 { STATES_MAX } else { STATES_OF_THREE_MAX };
     unlimited(works).states_max(states_max)
 }
 
-/// The same, however many states there are.
+/// The same without a state limit.
 fn unlimited(works: impl IntoIterator<Item = Asked>) -> Search {
     let mut system = System::new().node("server", server(), &());
     for (address, commands) in works {
@@ -178,7 +178,7 @@ fn every_result_is_right(works: impl IntoIterator<Item = Asked>) -> SearchPlan {
     SearchPlan::new().exhausting("all runs", searched(works).invariant(results_ok()))
 }
 
-/// A search that watches that results are those of one copy that executes each command once.
+/// A search that monitors whether results are those of one copy that executes each command once.
 fn watched(works: impl IntoIterator<Item = Asked>) -> Search {
     let model = Sequential::new(Specification::default());
     searched(works).monitor(Linearizable::new(oracle::EXACTLY_ONCE, model))

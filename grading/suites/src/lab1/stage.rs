@@ -1,4 +1,4 @@
-//! Who is on the stage: the server, the clients, and how a test speaks of their commands.
+//! Shared setup: the server, the clients, and shorthands for their commands.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use faultlab::simulate::{Conditions, Latency, NodeSpec, Rate, Scenario};
 use faultlab::workload::Workload;
 use lab1_vocabulary::{KvCommand, KvResult};
 
-/// What a client of the store is given to do.
+/// A client's workload.
 pub(super) type Work = Workload<KvCommand, KvResult>;
 
 /// The server.
@@ -39,7 +39,7 @@ pub(super) fn asking(address: Address, work: Work) -> NodeSpec {
     NodeSpec::client("client", address, &server(), work)
 }
 
-/// As many clients as that, each with the work that `work` gives it.
+/// This many clients, each with the workload that `work` returns for it.
 pub(super) fn clients(count: usize, mut work: impl FnMut(Address) -> Work) -> Vec<(Address, Work)> {
     (1..=count).map(client).map(|address| (address, work(address))).collect()
 }
@@ -59,8 +59,8 @@ pub(super) fn append(key: impl Into<String>, value: impl Into<String>) -> KvComm
     KvCommand::Append { key: key.into(), value: value.into() }
 }
 
-/// A value that no other command has: it tells whose it is, and which. It ends with its only bracket,
-/// so that appended values can be told apart again.
+/// A unique value that tells whose it is, and which. It ends with its only bracket, so that
+/// appended values can be separated again.
 pub(super) fn value(client: Address, index: usize) -> String {
     format!("{client}:{index}]")
 }
@@ -109,8 +109,8 @@ pub(super) fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A link that loses and doubles nothing, and takes 1 to 10 ms for most messages, but up to `slowest`
-/// for every `percent` in a hundred.
+/// A link that loses and duplicates nothing. Most messages take 1 to 10 ms, but `percent` of them
+/// up to `slowest`.
 pub(super) fn sometimes_slow(percent: u32, slowest: Duration) -> Conditions {
     let latency = Latency::between(ms(1), ms(10)).with_slow(Rate::percent(percent), slowest);
     Conditions { latency, ..Conditions::reliable() }

@@ -1,4 +1,4 @@
-//! Writes what the students' book shows and nobody should type: `regenerate DIR`.
+//! Writes the generated texts of the students' book: `regenerate DIR`.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};

@@ -1,4 +1,4 @@
-//! What a test takes in that was found out ahead, and what it wants to be found out.
+//! Prefetched results of a test.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,13 +13,13 @@ use crate::supervisor::Loss;
 use crate::worker::protocol::{Compared, Comparison, RunName};
 
 impl TestRun<'_> {
-    /// Takes in what is known ahead.
+    /// Takes in prefetched results.
     pub(in crate::session) fn know(&mut self, known: &Known) {
         self.is_compared = known.is_repeatable(self.test.number());
         for index in 0..self.seeds.len() {
             match known.end(self.test.number(), self.seeds[index]) {
                 Some(Ok(answer)) => self.note(index, answer),
-                // It hung when it was alone, but not for as long as what counts.
+                // It hung while alone, but not for the time limit that counts.
                 Some(Err(Loss::Hung)) => self.suspects.push((index, Loss::Hung)),
                 Some(Err(loss)) => {
                     let finding = Some(Finding::of_loss(loss, None, ""));
@@ -35,14 +35,14 @@ impl TestRun<'_> {
         }
     }
 
-    /// Whether it simulates, and all its runs came to an end ahead.
+    /// Whether it simulates, and all its runs were prefetched to their end.
     pub(super) fn is_known(&self) -> bool {
         self.test.kind() != Kind::Search
             && self.ahead.len() == self.seeds.len()
             && self.suspects.is_empty()
     }
 
-    /// The run to be repeated, if it is known ahead that some run did not go the same way again.
+    /// The run to compare, if it is known that some run differs when repeated.
     pub(in crate::session) fn to_be_compared(&self) -> Option<Comparison> {
         let (index, other) = determinism::checked(&self.ends())?;
         let trace = |repetition: Repetition| self.trace_path(index, repetition.name());
@@ -53,7 +53,7 @@ impl TestRun<'_> {
         })
     }
 
-    /// Takes in what came of comparisons, if they show a difference.
+    /// Takes in comparisons that show a difference.
     pub(in crate::session) fn know_compared(&mut self, compared: &BTreeMap<RunName, Compared>) {
         let Some(Comparison { run, .. }) = self.to_be_compared() else { return };
         let Some(&Compared { fresh, also_fresh, used }) = compared.get(&run) else { return };
@@ -75,12 +75,12 @@ impl TestRun<'_> {
         }
     }
 
-    /// Whether it is known ahead that a run goes one way and another.
+    /// Whether it is known that a run's reruns differ.
     pub(super) fn differs(&self) -> bool {
         self.is_compared && !self.repeated.is_empty()
     }
 
-    /// The failing run that is shown, and where its trace goes, if that is known ahead.
+    /// The failing run to show, and its trace file, if known.
     pub(in crate::session) fn to_be_recorded(&self) -> Option<(RunName, PathBuf)> {
         if !self.is_known() || self.differs() {
             return None;
@@ -90,7 +90,7 @@ impl TestRun<'_> {
         Some((self.name(index), self.trace_path(index, "")))
     }
 
-    /// Takes in which failing runs were recorded ahead, each with its digest, and goes on.
+    /// Takes in the digests of recorded failing runs, and continues.
     pub(in crate::session) fn know_recorded(&mut self, recorded: &BTreeMap<RunName, u64>) {
         if let Some((name, _)) = self.to_be_recorded()
             && let Some(index) = self.seeds.iter().position(|&seed| seed == name.seed)

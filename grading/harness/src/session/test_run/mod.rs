@@ -1,4 +1,4 @@
-//! One test on its way to its report: which runs are still wanted, and what they said.
+//! One test on its way to its report: which runs are missing, and what the others found.
 
 mod known;
 mod report;
@@ -21,25 +21,25 @@ use tasks::Purpose;
 
 pub(super) use tasks::{Next, Task};
 
-/// What the run of a seed came to.
+/// The result of one seed's run.
 #[derive(Clone, Debug)]
 struct SeedRun {
     /// What is wrong, if anything.
     finding: Option<Finding>,
-    /// The outcome's digest and steps, if the run came to its end.
+    /// The outcome's digest and steps, if the run finished.
     end: Option<(u64, u64)>,
-    /// What its searches saw.
+    /// Statistics of its searches.
     searches: Vec<SearchSummary>,
 }
 
-/// How far a test is.
+/// A test's stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// Each seed is run.
     Seeds,
     /// Runs are repeated, and a failing one is recorded.
     Checks,
-    /// Repetitions that differed are recorded.
+    /// Differing reruns are recorded.
     Comparing,
     /// All is known.
     Finished,
@@ -51,15 +51,15 @@ pub(super) struct TestRun<'a> {
     test: &'a Test,
     seeds: Vec<u64>,
     runs: Vec<Option<SeedRun>>,
-    /// Seeds of which it was known ahead what they come to.
+    /// Seeds whose results were prefetched.
     ahead: BTreeSet<usize>,
     /// Seeds whose runs were recorded when they were repeated alone.
     recorded: BTreeSet<usize>,
-    /// Whether it is known ahead if runs can be repeated.
+    /// Whether it is known if runs can be repeated.
     is_compared: bool,
     /// The next seed to be run.
     next: usize,
-    /// Seeds from here on are not run: an earlier one was without end.
+    /// Seeds from here on are skipped, because an earlier one hung.
     end: usize,
     suspects: Vec<(usize, Loss)>,
     tasks: VecDeque<Task>,
@@ -68,14 +68,14 @@ pub(super) struct TestRun<'a> {
     /// The digests of repeated runs.
     repeated: Vec<(Repetition, Result<u64, Loss>)>,
     recorded_repetitions: Vec<(Repetition, Trace)>,
-    /// What is wrong with repeating runs.
+    /// The finding that runs cannot be repeated.
     irreproducible: Option<Finding>,
-    /// Which repetition it was that differed.
+    /// The rerun that differed.
     differing: Option<Repetition>,
     /// The recorded run, by the index of its seed.
     trace: Option<(usize, Trace)>,
     handlers: Vec<HandlerCost>,
-    /// Whether a run was lost, and came to its end when it was repeated alone.
+    /// Whether a run's process failed, but the run passed when repeated alone.
     recovered: bool,
 }
 
@@ -130,10 +130,11 @@ impl<'a> TestRun<'a> {
         &self.handlers
     }
 
-    /// What a worker can do for this test.
+    /// What a worker can do next for this test.
     pub(super) fn next(&mut self, all_idle: bool) -> Next {
         if let Some((_, loss)) = self.suspects.first() {
-            // Earlier seeds first, whichever was lost first: the report must not depend on that.
+            // Earlier seeds first, whichever failed first, so that the report does not depend on
+            // it.
             if self.in_flight > 0 {
                 return Next::Nothing;
             }
@@ -165,11 +166,12 @@ impl<'a> TestRun<'a> {
         Next::Task(task)
     }
 
-    /// Takes in what came of a task.
+    /// Takes in a task's answers.
     pub(super) fn take_in(&mut self, task: Task, answers: Answers) {
         self.in_flight -= 1;
         match task.purpose {
-            // Run meanwhile, and behind one without end: whether it was run must not show.
+            // It ran meanwhile, but after a seed that hung: the report must not show whether it
+            // ran.
             Purpose::Seed(index) if index >= self.end => {}
             Purpose::Seed(index) => match last(answers) {
                 Err(loss) => {
@@ -212,7 +214,7 @@ impl<'a> TestRun<'a> {
                 let before = self.runs[index].as_ref().and_then(|run| run.end);
                 let as_before = matches!((&answer, before), (Ok(Answer::Done(done)), Some((digest, _))) if done.outcome.digest == digest);
                 match answer {
-                    // Only a fresh worker's word counts that the run cannot be repeated.
+                    // Only a fresh worker can establish that a run is nondeterministic.
                     _ if !fresh && before.is_some() && !as_before => {
                         let batch = self.recording(vec![], index, "");
                         let purpose = Purpose::Record { index, fresh: true };
@@ -236,7 +238,7 @@ impl<'a> TestRun<'a> {
         self.go_on();
     }
 
-    /// Begins the next stage, if all of this one is done.
+    /// Starts the next stage once this one is complete.
     fn go_on(&mut self) {
         while self.ahead.contains(&self.next) {
             self.next += 1;
@@ -275,7 +277,7 @@ impl<'a> TestRun<'a> {
         self.runs[index] = Some(run);
     }
 
-    /// A run that is lost whenever it is run.
+    /// A run whose process fails every time.
     fn note_loss(&mut self, index: usize, loss: &Loss) {
         let trace = self.read_trace(index, "");
         let printed = fs::read(self.printed_path(index, "")).unwrap_or_default();
@@ -285,14 +287,14 @@ impl<'a> TestRun<'a> {
             Some(SeedRun { finding: Some(finding), end: None, searches: Vec::new() });
     }
 
-    /// The seeds behind one without end are not run.
+    /// Skips the seeds after one that hung.
     fn end_behind(&mut self, index: usize) {
         self.end = index + 1;
         self.runs[self.end..].fill(None);
         self.suspects.retain(|&(suspect, _)| suspect <= index);
     }
 
-    /// A failing run was recorded in a fresh worker: it must have gone as it went before.
+    /// A failing run was recorded in a fresh worker; it must be the same as before.
     fn note_recorded(&mut self, index: usize, done: &Done) {
         let before = self.runs[index].as_ref().and_then(|run| run.end);
         if before.is_some_and(|(digest, _)| digest != done.outcome.digest) {
@@ -302,14 +304,14 @@ impl<'a> TestRun<'a> {
         }
     }
 
-    /// All seeds are run: repeats one, and records one that failed.
+    /// All seeds have run: repeats one, and records one that failed.
     fn plan_checks(&mut self) {
         self.stage = Stage::Checks;
         if let Some((index, other)) = determinism::checked(&self.ends())
             && !self.is_compared
         {
             let mut repetitions = vec![(Repetition::Fresh, vec![self.job(index, Mode::Plain)])];
-            // A search takes each step twice anyhow; once more is enough for all of it.
+            // A search computes each step twice anyway, so repeating it once is enough.
             if self.test.kind() != Kind::Search {
                 let used = vec![
                     self.job(index, Mode::Plain),
@@ -333,7 +335,7 @@ impl<'a> TestRun<'a> {
                 self.trace = self.read_trace(index, "").map(|trace| (index, trace));
             }
             if self.trace.as_ref().is_none_or(|(recorded, _)| *recorded != index) {
-                // What a process says before it is lost is in the worker's own output.
+                // What a process prints before it fails is in the worker's own output.
                 let fresh = !self.plan.apart || lost;
                 let recorded = self.recording(vec![], index, "");
                 let batch = if fresh { recorded } else { self.in_any_worker(recorded) };
@@ -343,14 +345,14 @@ impl<'a> TestRun<'a> {
         }
     }
 
-    /// Whether the run is a search that came to a limit, so that there is no run to be shown.
+    /// Whether the run is a search that hit a limit, so that there is nothing to show.
     fn is_undecided(&self, index: usize) -> bool {
         let finding = self.runs[index].as_ref().and_then(|run| run.finding.as_ref());
         self.test.kind() == Kind::Search
             && finding.is_some_and(|finding| finding.status == Status::Inconclusive)
     }
 
-    /// The repetitions are there: if they differ, records two that do.
+    /// All reruns are there: if they differ, records two that do.
     fn compare(&mut self) {
         self.stage = Stage::Comparing;
         let ends = self.ends();
@@ -372,8 +374,8 @@ impl<'a> TestRun<'a> {
             return;
         }
         let before = match repetition {
-            // Side by side, no run was the first in its process: it differs from a fresh one as one
-            // that comes after others does.
+            // In a batch, no run was the first in its process, so it differs from a fresh run like
+            // one that follows others.
             Repetition::Fresh if !self.plan.apart => vec![],
             Repetition::Fresh | Repetition::Used | Repetition::Recorded => {
                 vec![self.job(index, Mode::Plain), self.job(other, Mode::Plain)]
@@ -386,7 +388,7 @@ impl<'a> TestRun<'a> {
         }
     }
 
-    /// The recorded repetitions are there: names the event at which they part.
+    /// The recorded reruns are there: names the first event at which they differ.
     fn explain(&mut self) {
         self.stage = Stage::Finished;
         let Some((index, _)) = determinism::checked(&self.ends()) else { return };
@@ -400,13 +402,13 @@ impl<'a> TestRun<'a> {
         }
     }
 
-    /// How each seed's run ended, where it came to its end.
+    /// How each finished seed ended.
     fn ends(&self) -> Vec<Option<(u64, u64)>> {
         self.runs[..self.end].iter().map(|run| run.as_ref().and_then(|run| run.end)).collect()
     }
 }
 
-/// What came of a batch's last job.
+/// The answer to a batch's last job.
 fn last(mut answers: Answers) -> Result<Answer, Loss> {
     answers.pop().unwrap_or_else(|| Err(Loss::Unusable("a worker did nothing".to_owned())))
 }

@@ -1,4 +1,4 @@
-//! The report of a test, once all is known.
+//! Builds a test's report.
 
 use faultlab_suites::{Points, SearchSummary};
 
@@ -7,15 +7,15 @@ use crate::report::{Status, TestReport, excerpt};
 use crate::session::determinism;
 
 impl TestRun<'_> {
-    /// What went wrong on our side, if something did.
+    /// The infrastructure error, if there was one.
     pub(in crate::session) fn trouble(&self) -> Option<&str> {
         let of_runs = self.runs[..self.end].iter().flatten().filter_map(|run| run.finding.as_ref());
         let mut all = of_runs.chain(&self.irreproducible);
         all.find(|finding| finding.is_trouble).map(|finding| finding.reason.as_str())
     }
 
-    /// The index of the failing run that says most: one that came to its end before one that was
-    /// lost, before one that met a `todo!`; of those the shortest.
+    /// The index of the most informative failing run: one that finished, before one whose process
+    /// failed, before one that hit a `todo!`; of those, the shortest.
     pub(super) fn shown(&self) -> Option<usize> {
         let rank = |status: Status| match status {
             Status::Passed | Status::Partial | Status::Failed => 0,
@@ -32,7 +32,7 @@ impl TestRun<'_> {
         failing.min().map(|(_, _, index)| index)
     }
 
-    /// The report, once all is known.
+    /// The report, once complete.
     pub(in crate::session) fn report(&self) -> Option<TestReport> {
         if self.stage != Stage::Finished {
             return None;
@@ -52,7 +52,7 @@ impl TestRun<'_> {
         let mut shown_seed = shown.map(|index| self.seeds[index]);
         let mut trace = self.trace.as_ref().filter(|(index, _)| Some(*index) == shown);
         if let Some(irreproducible) = &self.irreproducible {
-            // Runs that cannot be repeated prove nothing, whatever they say.
+            // Nondeterministic runs prove nothing, whatever they found.
             passed = 0;
             failing.clone_from(&self.seeds);
             shown_seed = determinism::checked(&self.ends()).map(|(index, _)| self.seeds[index]);
@@ -67,7 +67,7 @@ impl TestRun<'_> {
             let more = planned - run;
             let runs = if more == 1 { "run was" } else { "runs were" };
             let reason = &mut finding.reason;
-            reason.push_str(&format!("; {more} more {runs} not made, and count as not passed"));
+            reason.push_str(&format!("; {more} more {runs} skipped, and count as failed"));
         }
         let earned = self.test.credit().earned(self.test.points(), passed, planned);
         let status = match &finding {
@@ -102,7 +102,7 @@ impl TestRun<'_> {
         })
     }
 
-    /// What the searches of the shown seed saw, or else of the first.
+    /// Statistics of the searches of the shown seed, or else of the first.
     pub(super) fn searches(&self, shown: Option<usize>) -> Vec<SearchSummary> {
         let run = self.runs.get(shown.unwrap_or(0)).and_then(Option::as_ref);
         run.map(|run| run.searches.clone()).unwrap_or_default()

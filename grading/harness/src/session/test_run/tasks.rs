@@ -1,4 +1,4 @@
-//! What workers are asked to do for a test, and where what they record is.
+//! Tasks for workers, and the files they record to.
 
 use std::fs::{self, File};
 use std::io::BufReader;
@@ -11,7 +11,7 @@ use crate::session::determinism::Repetition;
 use crate::supervisor::{Batch, Patience};
 use crate::worker::protocol::{Job, Mode, Request, RunName};
 
-/// Something to be done by a worker, and what for.
+/// A task for a worker, and its purpose.
 #[derive(Clone, Debug)]
 pub(in crate::session) struct Task {
     pub(in crate::session) batch: Batch,
@@ -21,31 +21,31 @@ pub(in crate::session) struct Task {
 }
 
 impl Task {
-    /// A task that others may run beside.
+    /// A task that other tasks may run beside.
     pub(super) fn new(purpose: Purpose, batch: Batch) -> Self {
         Self { batch, alone: false, purpose }
     }
 }
 
-/// What a task is for.
+/// A task's purpose.
 #[derive(Clone, Debug)]
 pub(super) enum Purpose {
     /// The run of the seed at this index.
     Seed(usize),
-    /// The same alone, as it was lost.
+    /// A rerun of it alone, because its process failed.
     Alone(usize),
-    /// A check that runs can be repeated.
+    /// A check for determinism.
     Repeat(Repetition),
-    /// The recording of a failing run, in a fresh worker or in one that has done other things.
+    /// The recording of a failing run, in a fresh worker or in a used one.
     Record { index: usize, fresh: bool },
-    /// The recording of a repetition that differed.
+    /// The recording of a differing rerun.
     RecordRepetition(Repetition),
 }
 
-/// What a test wants next.
+/// What a test needs next.
 pub(in crate::session) enum Next {
     Task(Task),
-    /// It has a task that no other may run beside.
+    /// It has an exclusive task.
     WantsToBeAlone,
     Nothing,
 }
@@ -59,10 +59,11 @@ impl TestRun<'_> {
         Job { test: self.test.number(), seed: self.seeds[index], mode }
     }
 
-    /// The same in a worker that may have done other things. What is printed goes elsewhere.
+    /// The same in any worker, fresh or used. Its output goes elsewhere.
     pub(super) fn in_any_worker(&self, batch: Batch) -> Batch {
         if let Some(printed) = &batch.output {
-            // A recording opens it. Without it the recording fails, and is repeated in a fresh worker.
+            // A recording opens this file. If it is missing, the recording fails and is repeated in
+            // a fresh worker.
             let _ = File::create(printed);
         }
         Batch { fresh: false, output: None, ..batch }
@@ -76,7 +77,7 @@ impl TestRun<'_> {
     /// A recorded run in a fresh worker, after other jobs.
     pub(super) fn recording(&self, mut before: Vec<Job>, index: usize, name: &str) -> Batch {
         let printed = self.printed_path(index, name);
-        // The worker's output is appended; what an earlier session left is not this run's.
+        // The worker's output is appended; leftovers of an earlier session must not count.
         let _ = fs::remove_file(&printed);
         let trace = self.trace_path(index, name);
         let _ = fs::remove_file(&trace);
