@@ -120,7 +120,7 @@ fn divergence(mood: Mood) -> Divergence {
     assert_eq!(irreproducible.seed, 40);
     let text = irreproducible.to_string();
     let divergence = *irreproducible.divergence.expect("it shows");
-    assert!(text.ends_with(&format!("; the runs part {divergence}")), "{text}");
+    assert!(text.ends_with(&format!("; the runs differ {divergence}")), "{text}");
     assert_eq!(divergence.node, Some(Address::new("moody")));
     assert_eq!(divergence.handler, Some("on_timer"));
     assert_eq!(divergence.time_ns, Some(20_000_000));

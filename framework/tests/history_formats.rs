@@ -37,15 +37,15 @@ fn what_is_wrong_is_said_with_the_line() {
         ),
         (
             &["0|:invoke|:read|nil", "0|:invoke|:write|3"],
-            "line 2: process0 calls :write while its :read of line 1 has no answer yet: one process asks one thing at a time, and one that got :info never asks again",
+            "line 2: process0 calls :write while its :read of line 1 has no answer yet: a process has one operation at a time, and never calls again after :info",
         ),
         (
             &["0|:invoke|:write|3", "0|:info|:write|:timed-out", "0|:invoke|:read|nil"],
-            "line 3: process0 calls :read while its :write of line 1 ended in :info: one process asks one thing at a time, and one that got :info never asks again",
+            "line 3: process0 calls :read while its :write of line 1 ended in :info: a process has one operation at a time, and never calls again after :info",
         ),
         (
             &["0|:invoke|:read|nil", "1|:ok|:read|3"],
-            "line 2: process1 is answered, but has no call under way",
+            "line 2: process1 is answered, but has no pending call",
         ),
         (
             &["0|:invoke|:read|nil", "0|:ok|:write|3"],
@@ -73,7 +73,7 @@ fn what_is_wrong_is_said_with_the_line() {
         "line 1: `:key` is missing: :get needs one; is this --model register?"
     );
     assert_eq!(problem("{:process 0, :type :invoke}"), "line 1: `:f` is missing");
-    assert_eq!(problem("\n{:process 0} 7"), "line 2: `7` is left over after the value");
+    assert_eq!(problem("\n{:process 0} 7"), "line 2: `7` follows the value");
     let two = "{:process 0, :type :invoke, :f :get, :key \"a\"}\n{:process 0, :type :ok, :f :get, :key \"b\", :value \"\"}\n";
     assert_eq!(
         problem(two),
@@ -85,7 +85,7 @@ fn what_is_wrong_is_said_with_the_line() {
     let error = formats::parse(&log, Some(Format::Edn), None).expect_err("no map");
     assert_eq!(
         error.to_string(),
-        "line 1: `jepsen.util` is left over after the value"
+        "line 1: `jepsen.util` follows the value"
             .replace("`jepsen.util`", "`jepsen.util - 0\\t:invoke\\t:read\\tnil`")
     );
 }
@@ -110,7 +110,7 @@ fn failed_and_lost_operations_are_told_apart() {
             format!("{:?} {:?} {:?}", operation.command, operation.result, operation.returned)
         })
         .collect();
-    // The write that failed was never executed; the two that nobody knows of may have been.
+    // The write that failed was never executed; the two whose outcome is unknown may have been.
     assert_eq!(
         shown,
         ["write 2 None None", "cas 1 to 3 Some(not equal) Some(6)", "read None None"]

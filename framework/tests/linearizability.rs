@@ -507,25 +507,25 @@ fn impossible_histories_are_refused_by_name() {
     let error = |operations| History::new(operations).expect_err("impossible").to_string();
     assert_eq!(
         error(vec![read(0, 0, 1), read(1, 5, 3)]),
-        "operation 2 (client2: read, called at 5, returned at 3) returned before it was called: give the call the earlier time"
+        "operation 2 (client2: read, called at 5, returned at 3) returned before it was called: swap the times"
     );
     assert_eq!(
         error(vec![read(0, 0, 5), read(1, 0, 1), read(0, 3, 9)]),
-        "operation 3 (client1: read, called at 3, returned at 9) was called while operation 1 (client1: read, called at 0, returned at 5) of the same client was under way: a client asks one thing at a time; give the two clients different names"
+        "operation 3 (client1: read, called at 3, returned at 9) was called while operation 1 (client1: read, called at 0, returned at 5) of the same client was pending: a client has one operation at a time; give the clients different names"
     );
     let unanswered = Operation { result: None, returned: None, ..read(0, 0, 1) };
     assert_eq!(
         error(vec![unanswered.clone(), read(0, 3, 9)]),
-        "operation 2 (client1: read, called at 3, returned at 9) was called while operation 1 (client1: read, called at 0, never answered) of the same client was under way: a client asks one thing at a time; give the two clients different names"
+        "operation 2 (client1: read, called at 3, returned at 9) was called while operation 1 (client1: read, called at 0, never answered) of the same client was pending: a client has one operation at a time; give the clients different names"
     );
     assert_eq!(
         error(vec![read(0, 4, 4), read(0, 4, 4)]),
-        "operation 1 (client1: read, called at 4, returned at 4) and operation 2 (client1: read, called at 4, returned at 4) of the same client both begin and end at time 4: nobody can tell their order; is one a duplicate?"
+        "operation 1 (client1: read, called at 4, returned at 4) and operation 2 (client1: read, called at 4, returned at 4) of the same client both start and end at time 4, so their order is unknown; is one a duplicate?"
     );
     let result_only = Operation { returned: None, ..read(0, 0, 1) };
     assert_eq!(
         error(vec![result_only]),
-        "operation 1 (client1: read, called at 0, never answered) has a result but no return time: give the time, or leave out the result"
+        "operation 1 (client1: read, called at 0, never answered) has a result but no return time: add the time, or remove the result"
     );
 }
 

@@ -204,12 +204,12 @@ fn impossible_events_are_refused_by_name() {
         monitor.answer(client(0), RegisterResult::Value(None)),
     );
     let error = monitor.next(initial, answer).expect_err("no call");
-    assert_eq!(error.to_string(), "client1 gets the answer nil but has no call under way");
+    assert_eq!(error.to_string(), "client1 got the answer nil without a pending call");
     let called = monitor.next(initial, call).expect("a call");
     let error = monitor.next(called, call).expect_err("a second call");
     assert_eq!(
         error.to_string(),
-        "client1 calls read while its last call is under way: a client asks one thing at a time"
+        "client1 calls read while its last call is pending: a client has one operation at a time"
     );
 }
 

@@ -62,7 +62,7 @@ fn a_second_grader_on_the_same_results_refuses() {
     let second = grader(&batch, &out).output().expect("the grader runs");
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
     assert_eq!(second.status.code(), Some(2), "{said}");
-    assert!(said.contains("another grader is at work on these results (process "), "{said}");
+    assert!(said.contains("another grader is already using these results (process "), "{said}");
     assert!(first.wait().expect("it is ours").success());
     assert_eq!(common::outcomes(&out), 2);
 }
@@ -191,7 +191,7 @@ fn results_on_a_disk_that_is_read_only_are_left_as_they_are() {
     let said = common::said(&output);
     drop(disk);
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("the results folder cannot be used: Read-only file system"), "{said}");
+    assert!(said.contains("cannot use the results folder: Read-only file system"), "{said}");
     assert_eq!(results(&out), before);
 }
 

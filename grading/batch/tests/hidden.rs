@@ -99,7 +99,7 @@ fn hidden_tests_count_and_stay_hidden() {
     // Other hidden tests are another suite: everything is graded again.
     let folder = hidden(&batch, &TESTS.replace("points(7)", "points(8)"));
     let output = grader(&batch, &out).arg("--hidden").arg(&folder).output().expect("it runs");
-    assert!(said(&output).contains(", 3 to be graded"), "{}", said(&output));
+    assert!(said(&output).contains(", 3 to grade"), "{}", said(&output));
     let summary = fs::read_to_string(out.join("summary.csv")).expect("it is there");
     assert!(summary.contains("\nada,,graded,10,8,18,18,18,"), "{summary}");
 }
@@ -117,7 +117,7 @@ fn hidden_tests_that_cannot_be_used_are_said_before_anything_is_graded() {
     };
     assert!(with("pub fn parts() -> u32 { 1 }").contains("the hidden tests do not compile"));
     let twice = with(&TESTS.replace("\"9.1\"", "\"1.9\"").replace("new(9", "new(1"));
-    assert!(twice.contains("the hidden part 1 has the number of a public one"), "{twice}");
+    assert!(twice.contains("hidden part 1 has the number of a public part"), "{twice}");
     let folder = batch.out("nothing");
     let output = grader(&batch, &out).arg("--hidden").arg(&folder).output().expect("it runs");
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));

@@ -112,7 +112,7 @@ fn what_came_along_is_ignored_and_noted() {
     ]);
     let (contents, notes) = only(with_file("ada.zip", &zip_of(&entries)).path());
     assert!(is_complete(&contents));
-    let expected = "ignored, because only the lab's files are graded: \
+    let expected = "ignored (only the lab's source files are graded): \
                     lab9/build.rs, lab9/.cargo/config.toml, lab9/Cargo.toml";
     assert_eq!(notes, [expected]);
 }
@@ -180,12 +180,12 @@ fn folders_with_links_and_pipes_are_refused() {
     let eve = folder.path().join("eve");
     fs::create_dir(&eve).expect("a folder");
     symlink("/etc/passwd", eve.join("lib.rs")).expect("a link");
-    assert_eq!(refusal(folder.path()), "`lib.rs` is a link; hand in the file itself");
+    assert_eq!(refusal(folder.path()), "`lib.rs` is a link; submit the file itself");
     fs::remove_file(eve.join("lib.rs")).expect("it is removed");
     let pipe = eve.join("client.rs");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
     assert!(made.success());
-    assert_eq!(refusal(folder.path()), "`client.rs` is not a file or a folder");
+    assert_eq!(refusal(folder.path()), "`client.rs` is neither a file nor a folder");
 
     let folder = tempfile::tempdir().expect("a folder");
     symlink("/etc", folder.path().join("eve.zip")).expect("a link");
@@ -231,18 +231,18 @@ fn whoever_handed_in_anything_is_listed() {
             (one.students[0].id.as_str(), what)
         })
         .collect();
-    let missing = "these files of the lab are missing: client.rs, lib.rs".to_owned();
+    let missing = "missing files: client.rs, lib.rs".to_owned();
     let format =
-        |name| format!("`{name}` cannot be opened here; hand in a .zip, a .tar or a .tar.gz");
-    let odd = |name| format!("the name `{name}` is not plain UTF-8 text");
+        |name| format!("`{name}` is not a supported archive; submit a .zip, .tar or .tar.gz");
+    let odd = |name| format!("the file name `{name}` is not plain UTF-8");
     let expected = [
         ("ada", "read".to_owned()),
         ("b_501", missing.clone()),
         ("empty", missing),
-        ("link", "`link` is a link; hand in the file itself".to_owned()),
+        ("link", "`link` is a link; submit the file itself".to_owned()),
         ("odd-xfe", odd("odd\\xfe")),
         ("odd-xff", odd("odd\\xff")),
-        ("pipe", "`pipe` is not a file or a folder".to_owned()),
+        ("pipe", "`pipe` is neither a file nor a folder".to_owned()),
         ("rar", format("rar.rar")),
         ("seven", format("seven.TAR.XZ")),
         ("xfc", odd("\\xfc.zip")),
@@ -272,7 +272,7 @@ fn a_download_is_taken_as_it_is() {
 
     let archive = with_file("export.zip", &zip_of(&GOOD));
     let error = intake::read(&archive.path().join("export.zip"), None, &lab(), &Limits::default());
-    assert!(error.expect_err("it is no folder").to_string().contains("unpack it"));
+    assert!(error.expect_err("it is not a folder").to_string().contains("unpack it"));
 }
 
 #[test]

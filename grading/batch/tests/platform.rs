@@ -71,7 +71,7 @@ fn what_gradescope_reads_is_what_the_batch_says() {
     for (student, score, words) in [
         ("ada", 10, "10 of 10 points"),
         ("broken", 0, "0 points: it does not compile"),
-        ("cut", 0, "0 points: it could not be accepted"),
+        ("cut", 0, "0 points: the submission was rejected"),
         ("wrong", 0, "0 of 10 points"),
     ] {
         let autograder = Autograder::new(&batch, student);

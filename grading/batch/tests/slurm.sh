@@ -97,9 +97,9 @@ grade() {
 grade
 count=$(find "$folder/results/.work" -name outcome.json | wc -l)
 before=$(cat "$folder/results/summary.csv")
-grade 2>&1 | grep -q ' 0 to be graded'
+grade 2>&1 | grep -q ' 0 to grade'
 rm "$(find "$folder/results/.work" -name outcome.json | sort | head -n 1)"
-grade 2>&1 | grep -q ' 1 to be graded'
+grade 2>&1 | grep -q ' 1 to grade'
 after=$(cat "$folder/results/summary.csv")
 [ "$before" = "$after" ]
 # The same on this machine without Slurm.
@@ -126,7 +126,7 @@ units | xargs kill -9
 code=0
 wait "$running" || code=$?
 [ $code -eq 1 ] || { echo "slurm: exit code $code after a task was lost" >&2; exit 1; }
-grep -q 'no grade: Slurm job [0-9]* ended without grading it' "$folder/lost.log"
+grep -q 'no grade: Slurm job [0-9]* ended without a result for it' "$folder/lost.log"
 grep -q ',infrastructure-error,' "$lost/summary.csv"
 ! grep -q ',infrastructure-error,.*,0,' "$lost/summary.csv"
 

@@ -58,9 +58,9 @@ fn bad_usage_is_one_line_that_says_what_there_is() {
         (&["lab0", "-n", "1.99"], &["lab0 has no test 1.99", "there are 1.1, 1.2"]),
         (&["lab0", "-n", "9.1"], &["lab0 has no test 9.1", "there are 1.1, 1.2"]),
         (&["lab0", "-n", "first"], &["`first` is not the number of a test"]),
-        (&["lab0", "--no-run"], &["no test of lab0 is left to run"]),
-        (&["lab0", "--submission", "nowhere"], &["there is no folder `nowhere`"]),
-        (&["lab0", "--submission", "none.patch"], &["there is no patch `none.patch`"]),
+        (&["lab0", "--no-run"], &["these options leave no test of lab0 to run"]),
+        (&["lab0", "--submission", "nowhere"], &["no folder `nowhere`"]),
+        (&["lab0", "--submission", "none.patch"], &["no patch `none.patch`"]),
         (&["lab0", "--submission", "Cargo.toml"], &["neither a folder nor a `.patch` file"]),
         (&["lab0", "--submission", "tests"], &["`tests` has no lib.rs", "labs/lab0-pingpong/src"]),
         (&["lab0", "--breakpoints"], &["name it, as in `-n 2.4`"]),
@@ -234,7 +234,7 @@ fn a_saved_trace_says_fixed_after_the_fix() {
     assert_eq!(failed.code, Some(1), "{}", failed.err);
     assert_eq!(failed.out.lines().filter(|line| line.contains(" Saved ")).count(), 3);
     // The run test says which results it is about, and not only where it ended.
-    let lanes = "The results that no order of the commands explains:";
+    let lanes = "Results that no order of the commands explains:";
     assert!(failed.out.contains(lanes), "{}", failed.out);
 
     // As it is advised to.
@@ -398,7 +398,7 @@ fn watching_runs_again_on_every_save_and_says_what_changed() {
     fs::write(&server, right).expect("it can be written");
     let second = going.wait_for("for a save");
     assert!(second.iter().any(|line| line.contains("2 passed")), "{second:#?}");
-    let changed = "better than in your last run: 1.1, 1.2";
+    let changed = "better than your last run: 1.1, 1.2";
     assert!(second.iter().any(|line| line.contains(changed)), "{second:#?}");
 
     going.interrupt();

@@ -127,7 +127,7 @@ fn report() -> Report {
                 failing_seeds: vec![9],
                 property: Some("every handler returns".to_owned()),
                 reason: Some(
-                    "server's on_message, given Add from client1, did not return".to_owned(),
+                    "server's on_message, given Add from client1, did not finish".to_owned(),
                 ),
                 shown_seed: Some(9),
                 ..about("2.2")
@@ -156,13 +156,13 @@ fn plain(text: &str) -> String {
 fn the_terminal_shows_a_line_a_test_then_what_failed_then_the_points() {
     let (suite, report) = (suite(), report());
     let tests: Vec<&Test> = suite.tests().collect();
-    let mut text = terminal::start(&suite, &tests, "20 seeds a run test, suite seed 1");
+    let mut text = terminal::start(&suite, &tests, "20 seeds per run test, suite seed 1");
     for (index, test) in report.tests.iter().enumerate() {
         let before = index.checked_sub(1).map(|before| &report.tests[before]);
         text.push_str(&terminal::test_line(&suite, test, before));
     }
     text.push_str(&terminal::failures(&report, &|_| None, false));
-    let changes = ["better than in your last run: 1.1".to_owned()];
+    let changes = ["better than your last run: 1.1".to_owned()];
     text.push_str(&terminal::summary(&report, &changes, Duration::from_millis(1_034), false));
     insta::assert_snapshot!(plain(&text));
 }

@@ -97,11 +97,11 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         status: Status::TimedOut,
         is_endless: true,
-        reason: &["server's on_message, given 3 from client1, did not return"],
+        reason: &["server's on_message, given 3 from client1, did not finish"],
         ..fault("an_endless_loop", 4, Deed::Loop, property::RETURNS)
     },
     Fault {
-        reason: &["server's on_message, given 3 from client1, ended its process, with exit code 0"],
+        reason: &["server's on_message, given 3 from client1, exited its process with code 0"],
         ..fault("an_exit", 6, Deed::Exit, property::NO_EXIT)
     },
     Fault {
@@ -113,14 +113,14 @@ pub const FAULTS: &[Fault] = &[
         ..fault("a_stack_overflow", 8, Deed::Overflow, property::NO_EXIT)
     },
     Fault {
-        reason: &["server's on_message, given 3 from client1, used up its memory"],
+        reason: &["server's on_message, given 3 from client1, ran out of memory"],
         ..fault("all_memory", 9, Deed::Memory, property::NO_EXIT)
     },
     Fault {
         // In an ordinary run what is printed goes nowhere, and nothing shows but the time it takes.
         status: Status::Failed,
         is_endless: true,
-        reason: &["server's on_message, given 3 from client1, printed without end"],
+        reason: &["server's on_message, given 3 from client1, printed endlessly"],
         ..fault("endless_printing", 10, Deed::Flood, property::LIMITS)
     },
     Fault {
@@ -155,7 +155,7 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         // The journal of the run is garbage too.
-        reason: &["ended its process, with exit code 0"],
+        reason: &["exited its process with code 0"],
         ..fault("garbage_to_the_supervisor", 17, Deed::Garbage, property::NO_EXIT)
     },
     Fault {

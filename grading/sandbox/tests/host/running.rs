@@ -249,7 +249,7 @@ fn a_shared_sandbox(sandbox: &Sandbox) {
     assert_nothing_left(&mark);
 }
 
-/// Kills everything in a shared sandbox: what became of the program nobody knows, and it is not said to have
+/// Kills everything in a shared sandbox: what became of the program is unknown, and it is not said to have
 /// ended; and the next one is started in another sandbox.
 fn an_ended_sandbox_is_replaced(sandbox: &Sandbox) {
     let mark = mark();
@@ -267,7 +267,7 @@ fn an_ended_sandbox_is_replaced(sandbox: &Sandbox) {
             }
         })
     };
-    let error = server.run().expect_err("nobody knows");
+    let error = server.run().expect_err("its exit is unknown");
     assert!(matches!(error, SandboxError::Ended), "{error}");
     killer.join().expect("it kills");
     assert_eq!(server.run().expect("another sandbox").ended, Ended::TookTooLong);
