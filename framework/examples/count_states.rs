@@ -14,7 +14,9 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use at_most_once::{Keys, search, submission, system};
-use faultlab::worker::remote::{Fleet, Process, SERVE_NODES, SharedFleet, serve_stdin};
+use faultlab::hosting::remote::{
+    Process, ProcessPool, SERVE_NODES, SharedProcessPool, serve_stdin,
+};
 
 /// How long the node processes may take per batch.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -34,14 +36,14 @@ fn main() -> ExitCode {
     let threads = arguments.get(1).and_then(|text| text.parse().ok()).unwrap_or(NonZeroUsize::MIN);
     let search = search(clients, appends, keys).threads(threads);
     let report = if arguments.iter().any(|word| word == "elsewhere") {
-        let roster = system(clients, appends, keys).roster().to_vec();
-        let fleet = SharedFleet::new(Fleet::new(2, |_| start()));
-        search.run_with(&fleet.steps(roster))
+        let nodes = system(clients, appends, keys).nodes().to_vec();
+        let fleet = SharedProcessPool::new(ProcessPool::new(2, |_| start()));
+        search.run_with(&fleet.steps(nodes))
     } else {
         search.run(&submission())
     };
     let statistics = &report.statistics;
-    println!("{:?}", report.outcome);
+    println!("{:?}", report.result);
     println!("{statistics:#?}");
     println!(
         "{:.2} million states and {:.2} million events a second, {:.1} bytes a state",

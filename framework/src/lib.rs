@@ -101,7 +101,7 @@
 //! // A hundred simulated runs in which messages get lost, delayed and duplicated.
 //! use faultlab::property::{clients_done, results_ok};
 //! use faultlab::simulate::{Network, NodeSpec, Options, Scenario, Simulation};
-//! use faultlab::worker::{Kind, LocalHost, Submission};
+//! use faultlab::hosting::{Kind, LocalHost, Submission};
 //! use faultlab::workload::Workload;
 //!
 //! let submission = Submission::new()
@@ -123,11 +123,11 @@
 //! }
 //!
 //! // And every possible run.
-//! use faultlab::search::{Outcome, Search, System};
+//! use faultlab::search::{Search, SearchResult, System};
 //!
 //! let system = System::new().node("server", server, &()).client("client", client, &server, work);
 //! let report = Search::new(system).invariant(results_ok()).prune(clients_done()).run(&submission);
-//! assert!(matches!(report.outcome, Outcome::Exhausted));
+//! assert!(matches!(report.result, SearchResult::Exhausted));
 //! ```
 //!
 //! # Nodes
@@ -199,6 +199,7 @@ pub mod codec;
 mod context;
 mod fault_model;
 pub mod history;
+pub mod hosting;
 pub mod linearizability;
 mod node;
 mod parallel;
@@ -207,7 +208,6 @@ pub mod random;
 pub mod search;
 pub mod simulate;
 pub mod trace;
-pub mod worker;
 pub mod workload;
 
 pub use address::{ADDRESS_LENGTH_MAX, Address, AddressError};

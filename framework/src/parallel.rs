@@ -71,7 +71,7 @@ pub(crate) fn for_each_with<P: Send, T: Send>(
 
 /// Runs `own` on this thread, and `run` for each part on whichever thread is free, including this
 /// one after `own`. Returns what `own` returned.
-pub(crate) fn beside<P: Send, R: Send>(
+pub(crate) fn run_alongside<P: Send, R: Send>(
     parts: &mut [P],
     run: impl Fn(&mut P) + Sync,
     own: impl FnOnce() -> R + Send,
@@ -108,7 +108,7 @@ pub(crate) fn beside<P: Send, R: Send>(
                 }
             }
         });
-        let over = Over(&is_over);
+        let over = DoneOnDrop(&is_over);
         let result = own();
         drop(over);
         work();
@@ -117,9 +117,9 @@ pub(crate) fn beside<P: Send, R: Send>(
 }
 
 /// Sets a flag when dropped, also during a panic.
-struct Over<'b>(&'b AtomicBool);
+struct DoneOnDrop<'b>(&'b AtomicBool);
 
-impl Drop for Over<'_> {
+impl Drop for DoneOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -136,7 +136,7 @@ mod tests {
             with_threads(count, || {
                 assert_eq!(threads(), count.get());
                 let mut parts = vec![0; 100];
-                let own = beside(&mut parts, |part| *part += 1, || 7);
+                let own = run_alongside(&mut parts, |part| *part += 1, || 7);
                 assert_eq!((own, parts), (7, vec![1; 100]));
                 let mut parts = vec![0; 100];
                 for_each(&mut parts, |part| *part += 1);
@@ -147,11 +147,11 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_beside_parts_is_passed_on() {
+    fn a_panic_alongside_parts_propagates() {
         with_threads(NonZeroUsize::new(2).unwrap(), || {
             let mut parts = vec![0; 50];
             let own = || {
-                beside(&mut parts, |part| *part += 1, || panic!("as it should"));
+                run_alongside(&mut parts, |part| *part += 1, || panic!("as it should"));
             };
             let seen = std::panic::catch_unwind(std::panic::AssertUnwindSafe(own));
             assert!(seen.is_err());
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shared_out_can_share_out_again() {
+    fn nested_parallel_sections_work() {
         with_threads(NonZeroUsize::new(2).unwrap(), || {
             let mut parts = vec![0; 50];
             let own = || {
@@ -180,7 +180,7 @@ mod tests {
                 for_each(&mut inner, |part| *part *= 2);
                 inner.iter().sum::<i32>()
             };
-            assert_eq!(beside(&mut parts, |part| *part += 1, own), 100);
+            assert_eq!(run_alongside(&mut parts, |part| *part += 1, own), 100);
             assert_eq!(parts, [1; 50]);
         });
     }

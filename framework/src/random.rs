@@ -31,9 +31,9 @@ pub enum Stream {
     /// Commands made from templates.
     Workload = 3,
     /// What a test's author draws to set up a run.
-    Scenario = 4,
+    Setup = 4,
     /// Random walks of a search.
-    Probe = 5,
+    RandomWalk = 5,
 }
 
 impl Random {
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn it_is_a_generator_of_the_rand_crate() {
         use rand::RngExt;
-        let [mut ours, mut theirs] = [(); 2].map(|()| Random::new(7, Stream::Scenario));
+        let [mut ours, mut theirs] = [(); 2].map(|()| Random::new(7, Stream::Setup));
         assert_eq!(ours.bits(), theirs.next_u64());
         let drawn: u64 = theirs.random_range(3..=5);
         assert!((3..=5).contains(&drawn));
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn ranges_are_met_and_kept() {
-        let mut random = Random::new(1, Stream::Scenario);
+        let mut random = Random::new(1, Stream::Setup);
         let drawn: Vec<u64> = (0..1_000).map(|_| random.between(3, 5)).collect();
         for wanted in 3..=5 {
             assert!(drawn.contains(&wanted));

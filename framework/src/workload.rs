@@ -9,7 +9,7 @@ use crate::random::Random;
 use crate::{Address, Value, codec};
 
 /// The position of a command in a workload, for filling in a template.
-pub struct Turn {
+pub struct TemplateContext {
     /// The client.
     pub client: Address,
     /// The command's index, from 0.
@@ -28,7 +28,7 @@ pub struct Turn {
 ///
 /// let finite = Workload::<u64, u64>::of([1, 2, 3]).expecting([1, 3, 6]);
 /// let template = Workload::<String, String>::template(10, |turn| format!("{}-{}", turn.client, turn.index));
-/// let endless = Workload::<u64, u64>::endless(|turn| turn.random.below(100)).every(Duration::from_millis(10));
+/// let endless = Workload::<u64, u64>::infinite(|turn| turn.random.below(100)).every(Duration::from_millis(10));
 /// ```
 #[derive(Clone)]
 pub struct Workload<C, R> {
@@ -39,7 +39,7 @@ pub struct Workload<C, R> {
 }
 
 /// Fills in a template.
-type Template<C> = Arc<dyn Fn(&mut Turn) -> C + Send + Sync>;
+type Template<C> = Arc<dyn Fn(&mut TemplateContext) -> C + Send + Sync>;
 
 /// Where the commands come from.
 #[derive(Clone)]
@@ -59,13 +59,16 @@ impl<C: Value, R: Value> Workload<C, R> {
 
     /// `count` commands, each made by `template`.
     #[must_use]
-    pub fn template(count: u64, template: impl Fn(&mut Turn) -> C + Send + Sync + 'static) -> Self {
+    pub fn template(
+        count: u64,
+        template: impl Fn(&mut TemplateContext) -> C + Send + Sync + 'static,
+    ) -> Self {
         Self::with_commands(Some(count), Arc::new(template))
     }
 
     /// Infinitely many commands, each made by `template`.
     #[must_use]
-    pub fn endless(template: impl Fn(&mut Turn) -> C + Send + Sync + 'static) -> Self {
+    pub fn infinite(template: impl Fn(&mut TemplateContext) -> C + Send + Sync + 'static) -> Self {
         Self::with_commands(None, Arc::new(template))
     }
 
@@ -99,7 +102,7 @@ impl<C: Value, R: Value> Workload<C, R> {
 }
 
 /// A workload without its types, as engines use it.
-pub trait ClientWork: Send + Sync {
+pub trait ErasedWorkload: Send + Sync {
     /// How many commands there are; `None` if infinite.
     fn count(&self) -> Option<u64>;
 
@@ -113,22 +116,22 @@ pub trait ClientWork: Send + Sync {
     fn period(&self) -> Duration;
 
     /// A command's text and data.
-    fn show_command(&self, command: &[u8]) -> Shown;
+    fn show_command(&self, command: &[u8]) -> Rendered;
 
     /// A result's text and data.
-    fn show_result(&self, result: &[u8]) -> Shown;
+    fn show_result(&self, result: &[u8]) -> Rendered;
 }
 
 /// A value for people and for tools.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Shown {
+pub struct Rendered {
     /// Its `Debug` text.
     pub text: String,
     /// Itself, as JSON.
     pub value: serde_json::Value,
 }
 
-impl Shown {
+impl Rendered {
     /// What `bytes` encode, if they encode a `V`.
     fn of<V: Value>(bytes: &[u8]) -> Self {
         match codec::decode::<V>(bytes) {
@@ -143,14 +146,14 @@ impl Shown {
     }
 }
 
-impl<C: Value, R: Value> ClientWork for Workload<C, R> {
+impl<C: Value, R: Value> ErasedWorkload for Workload<C, R> {
     fn count(&self) -> Option<u64> {
         self.commands.count
     }
 
     fn command(&self, seed: u64, client: Address, index: u64) -> Vec<u8> {
         let random = Random::for_turn(seed, client, index);
-        let command = (self.commands.template)(&mut Turn { client, index, random });
+        let command = (self.commands.template)(&mut TemplateContext { client, index, random });
         codec::encode(&command).expect("a command encodes")
     }
 
@@ -162,12 +165,12 @@ impl<C: Value, R: Value> ClientWork for Workload<C, R> {
         self.period
     }
 
-    fn show_command(&self, command: &[u8]) -> Shown {
-        Shown::of::<C>(command)
+    fn show_command(&self, command: &[u8]) -> Rendered {
+        Rendered::of::<C>(command)
     }
 
-    fn show_result(&self, result: &[u8]) -> Shown {
-        Shown::of::<R>(result)
+    fn show_result(&self, result: &[u8]) -> Rendered {
+        Rendered::of::<R>(result)
     }
 }
 

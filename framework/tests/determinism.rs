@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+use faultlab::hosting::{Kind, Submission};
 use faultlab::simulate::{Irreproducible, NodeSpec, Scenario, check};
-use faultlab::trace::{Divergence, Divergent, Engine, Header, Trace, TraceEvent, VERSION, What};
-use faultlab::worker::{Kind, Submission};
+use faultlab::trace::{
+    Divergence, Divergent, Engine, EventKind, Header, Trace, TraceEvent, VERSION,
+};
 use faultlab::{Address, Context, FaultModel, Node};
 use serde::{Deserialize, Serialize};
 
@@ -114,7 +116,7 @@ fn irreproducible(mood: Mood) -> Irreproducible {
     }
 }
 
-/// Where its runs part. What is common to all moods is asserted here.
+/// Where its runs first differ. What is common to all moods is asserted here.
 fn divergence(mood: Mood) -> Divergence {
     let irreproducible = irreproducible(mood);
     assert_eq!(irreproducible.seed, 40);
@@ -199,7 +201,7 @@ fn other_logged_lines_and_failures_are_named() {
 /// A trace of one start that leaves this state.
 fn trace(state: &str) -> Trace {
     let node = Address::new("server1");
-    let what = What::Start { node, kind: "server".to_owned() };
+    let what = EventKind::Start { node, kind: "server".to_owned() };
     let mut event = TraceEvent::new(Some(0), what);
     event.state = Some(state.to_owned());
     let header = Header {
@@ -231,7 +233,7 @@ fn the_order_in_which_a_map_is_printed_is_no_difference() {
 #[test]
 fn a_run_that_ends_early_or_goes_on_otherwise_is_told() {
     let mut longer = trace("1");
-    let crash = What::Crash { node: Address::new("server1") };
+    let crash = EventKind::Crash { node: Address::new("server1") };
     longer.events.push(TraceEvent::new(Some(5_000_000), crash));
     let divergence = Divergence::between(&longer, &trace("1")).expect("one is longer");
     assert_eq!(

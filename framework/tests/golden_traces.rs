@@ -11,16 +11,16 @@ use std::time::Duration;
 
 use common::{Fault, client, client_node, server, server_node, submission};
 use faultlab::FaultModel;
+use faultlab::hosting::LocalHost;
 use faultlab::property::{clients_done, results_ok};
 use faultlab::simulate::{Intervention, Network, Options, Origin, Scenario, Simulation};
-use faultlab::trace::{Sink, file};
-use faultlab::worker::LocalHost;
+use faultlab::trace::{MemoryRecorder, file};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 fn trace_text(scenario: Scenario, seed: u64) -> String {
     let submission = submission();
-    let mut sink = Sink::new();
+    let mut sink = MemoryRecorder::new();
     let origin = Origin { lab: "golden".into(), test: "1.1".into(), title: "a golden run".into() };
     let options = Options { recorder: Some(&mut sink), origin, ..Options::default() };
     Simulation::new(scenario, seed).run(&mut LocalHost::new(&submission), options);

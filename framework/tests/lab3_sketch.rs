@@ -8,9 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use faultlab::hosting::{Kind, LocalHost, Submission};
 use faultlab::property::{Property, clients_done, observe, results_ok, violated};
 use faultlab::simulate::{Intervention, Network, NodeSpec, Options, Scenario, Simulation};
-use faultlab::worker::{Kind, LocalHost, Submission};
 use faultlab::workload::Workload;
 use faultlab::{Address, Application, Client, Context, Node};
 use serde::{Deserialize, Serialize};
@@ -359,7 +359,7 @@ fn a_node_inside_a_node_with_an_observable_log_runs_on_the_boundary() {
         .network(Network::unreliable())
         .when_answered(Address::new("client1"), 2, Intervention::Crash(replicas[2]))
         .until_done(Duration::from_secs(60))
-        .linger(Duration::from_secs(2))
+        .observe_for(Duration::from_secs(2))
         .check(clients_done())
         .check(results_ok())
         .check(logs_agree(replicas.clone()));

@@ -8,7 +8,8 @@ use faultlab::linearizability::models::{
     KeyValue, KeyValueCommand, Register, RegisterCommand, RegisterResult,
 };
 use faultlab::linearizability::{
-    Checker, History, Limit, Model, Operation, SequentialVerdict, Verdict, check, explain, page,
+    CheckResult, Checker, History, Limit, Model, Operation, SequentialCheckResult, check, explain,
+    page,
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -104,7 +105,7 @@ fn real_run_of(
     made.into_iter().map(|(_, operation)| operation).collect()
 }
 
-fn verdict(operations: Vec<Store>) -> Verdict {
+fn verdict(operations: Vec<Store>) -> CheckResult {
     check(&KeyValue, &History::new(operations).expect("a history"))
 }
 
@@ -132,7 +133,7 @@ fn a_value_that_nobody_wrote_is_found() {
         let reads: Vec<usize> = reads(&operations).collect();
         let damaged = reads[seed as usize % reads.len()];
         operations[damaged].result = Some("nobody wrote this".to_owned());
-        let Verdict::NotLinearizable(violation) = verdict(operations) else {
+        let CheckResult::NotLinearizable(violation) = verdict(operations) else {
             panic!("seed {seed}: not found")
         };
         assert_eq!(violation.operation, damaged, "seed {seed}");
@@ -156,7 +157,7 @@ fn a_stale_read_is_found() {
         let Some((read, _)) = pair else { continue };
         operations[read].result = Some(String::new());
         found += 1;
-        let Verdict::NotLinearizable(violation) = verdict(operations) else {
+        let CheckResult::NotLinearizable(violation) = verdict(operations) else {
             panic!("seed {seed}: not found")
         };
         assert_eq!(violation.operation, read, "seed {seed}");
@@ -224,7 +225,7 @@ fn equal_values_hide_no_double_execution() {
         operation(1, append("k", "x"), String::new(), 2, 3),
         operation(0, get("k"), "xxx".to_owned(), 4, 5),
     ];
-    let Verdict::NotLinearizable(violation) = verdict(operations.clone()) else {
+    let CheckResult::NotLinearizable(violation) = verdict(operations.clone()) else {
         panic!("not found")
     };
     let history = History::new(operations).expect("a history");
@@ -294,7 +295,7 @@ fn fifty_clients_on_one_key_are_decided_where_answers_tell() {
         let last = reads(&operations).last().expect("a read");
         operations[last].result = Some("nobody wrote this".to_owned());
         let report = check(&operations);
-        let Verdict::NotLinearizable(violation) = report.verdict else {
+        let CheckResult::NotLinearizable(violation) = report.verdict else {
             panic!("seed {seed}: {:?}", report.cost)
         };
         assert_eq!(violation.operation, last);
@@ -343,7 +344,7 @@ fn each_limit_is_named_and_is_no_verdict() {
     let history = crowded();
     let checker = Checker::new(&Register);
     let unknown = |report: faultlab::linearizability::Report| match report.verdict {
-        Verdict::Unknown(limit) => limit,
+        CheckResult::Unknown(limit) => limit,
         other => panic!("{other:?}"),
     };
     assert_eq!(unknown(checker.configuration_limit(1000).check(&history)), Limit::Configurations);
@@ -353,8 +354,8 @@ fn each_limit_is_named_and_is_no_verdict() {
     assert!(
         matches!(
             sequential,
-            SequentialVerdict::Unknown(Limit::Configurations)
-                | SequentialVerdict::SequentiallyConsistent { .. }
+            SequentialCheckResult::Unknown(Limit::Configurations)
+                | SequentialCheckResult::SequentiallyConsistent { .. }
         ),
         "{sequential:?}"
     );
@@ -370,7 +371,7 @@ fn sequentially_consistent_but_not_linearizable() {
     let checker = Checker::new(&Register);
     assert!(checker.check(&history).verdict.is_violation());
     let (sequential, _) = checker.check_sequential(&history);
-    assert_eq!(sequential, SequentialVerdict::SequentiallyConsistent { order: vec![1, 0] });
+    assert_eq!(sequential, SequentialCheckResult::SequentiallyConsistent { order: vec![1, 0] });
 }
 
 /// Sequential consistency of each key is not that of the whole: the classic counterexample.
@@ -384,12 +385,12 @@ fn sequential_consistency_does_not_partition() {
     ];
     let history = History::new(operations.clone()).expect("a history");
     let (whole, _) = Checker::new(&KeyValue).check_sequential(&history);
-    assert_eq!(whole, SequentialVerdict::NotSequentiallyConsistent);
+    assert_eq!(whole, SequentialCheckResult::NotSequentiallyConsistent);
     for key in ["x", "y"] {
         let of_key = operations.iter().filter(|operation| operation.command.key() == key);
         let of_key = History::new(of_key.cloned().collect()).expect("a history");
         let (verdict, _) = Checker::new(&KeyValue).check_sequential(&of_key);
-        assert!(matches!(verdict, SequentialVerdict::SequentiallyConsistent { .. }), "{key}");
+        assert!(matches!(verdict, SequentialCheckResult::SequentiallyConsistent { .. }), "{key}");
     }
 }
 
@@ -446,14 +447,16 @@ fn long_histories_are_shown_from_a_late_start() {
     let last = operations.len() - 1;
     operations[last].result = Some("4998 ".to_owned());
     let history = History::new(operations).expect("a history");
-    let Verdict::NotLinearizable(violation) = check(&model, &history) else { panic!("not found") };
+    let CheckResult::NotLinearizable(violation) = check(&model, &history) else {
+        panic!("not found")
+    };
     assert_eq!(violation.operation, last);
     let explanation = explain(&model, &history, &violation);
     assert!(explanation.operations.len() <= 16, "{}", explanation.operations.len());
     assert!(explanation.before > 9000);
     let text = explanation.to_text(80, false);
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-    let page = page(&model, &history, &Verdict::NotLinearizable(violation), None, "long");
+    let page = page(&model, &history, &CheckResult::NotLinearizable(violation), None, "long");
     assert!(page.len() < 8 << 20, "{} bytes", page.len());
 }
 
@@ -489,7 +492,7 @@ fn an_append_that_somebody_saw_is_not_dropped() {
         operation(2, get("k"), "ab".to_owned(), 8, 9),
     ];
     let history = History::new(operations).expect("a history");
-    let Verdict::NotLinearizable(violation) = check(&KeyValue, &history) else {
+    let CheckResult::NotLinearizable(violation) = check(&KeyValue, &history) else {
         panic!("not found")
     };
     let explanation = explain(&KeyValue, &history, &violation);

@@ -6,8 +6,8 @@ use faultlab::linearizability::models::{
     KeyValue, KeyValueCommand, Register, RegisterCommand, RegisterResult,
 };
 use faultlab::linearizability::{
-    Checker, Explanation, History, Model, Operation, Sequential, SequentialVerdict, Verdict,
-    explain,
+    CheckResult, Checker, Explanation, History, Model, Operation, Sequential,
+    SequentialCheckResult, explain,
 };
 use faultlab::{Address, Application};
 use proptest::prelude::*;
@@ -153,11 +153,11 @@ fn compare<M: Model>(model: &M, operations: &Operations<M>) -> Result<(), TestCa
     for partition in [false, true] {
         let checker = Checker::new(model).partition(partition);
         match checker.check(&history).verdict {
-            Verdict::Linearizable { order } => {
+            CheckResult::Linearizable { order } => {
                 prop_assert!(expected, "partition {}: {:?}", partition, order);
                 assert_explains(model, operations, &order, Order::RealTime);
             }
-            Verdict::NotLinearizable(violation) => {
+            CheckResult::NotLinearizable(violation) => {
                 prop_assert!(!expected, "partition {}: {:?}", partition, violation);
                 let failing = first_failing(model, operations).expect("it fails somewhere");
                 if partition {
@@ -168,16 +168,16 @@ fn compare<M: Model>(model: &M, operations: &Operations<M>) -> Result<(), TestCa
                     prop_assert_eq!(violation.operation, failing);
                 }
             }
-            Verdict::Unknown(limit) => prop_assert!(false, "{limit}"),
+            CheckResult::Unknown(limit) => prop_assert!(false, "{limit}"),
         }
         let sequential = brute_force(model, operations, Order::EachClient);
         match checker.check_sequential(&history).0 {
-            SequentialVerdict::SequentiallyConsistent { order } => {
+            SequentialCheckResult::SequentiallyConsistent { order } => {
                 prop_assert!(sequential);
                 assert_explains(model, operations, &order, Order::EachClient);
             }
-            SequentialVerdict::NotSequentiallyConsistent => prop_assert!(!sequential),
-            SequentialVerdict::Unknown(limit) => prop_assert!(false, "{limit}"),
+            SequentialCheckResult::NotSequentiallyConsistent => prop_assert!(!sequential),
+            SequentialCheckResult::Unknown(limit) => prop_assert!(false, "{limit}"),
         }
     }
     Ok(())
@@ -607,7 +607,8 @@ fn an_explanation_starts_before_the_call_of_what_fails() {
     });
     let model = Sequential::new(Sum::default());
     let history = History::in_client_order(operations.clone()).expect("a history");
-    let Verdict::NotLinearizable(violation) = Checker::new(&model).check(&history).verdict else {
+    let CheckResult::NotLinearizable(violation) = Checker::new(&model).check(&history).verdict
+    else {
         panic!("the sum is never 999")
     };
     let explanation = explain(&model, &history, &violation);
@@ -620,7 +621,8 @@ fn an_explanation_starts_before_the_call_of_what_fails() {
 /// What an explanation says that the failing operation could have returned is just what it could have.
 fn check_possible<M: Model>(model: &M, operations: &Operations<M>) -> Result<bool, TestCaseError> {
     let history = History::in_client_order(operations.clone()).expect("a history");
-    let Verdict::NotLinearizable(violation) = Checker::new(model).check(&history).verdict else {
+    let CheckResult::NotLinearizable(violation) = Checker::new(model).check(&history).verdict
+    else {
         return Ok(false);
     };
     let explanation = explain(model, &history, &violation);
@@ -674,14 +676,14 @@ fn shuffling_tells_nothing(
             false => History::in_client_order(list).expect("a history"),
         };
         Some(match Checker::new(&Register).check(&history).verdict {
-            Verdict::Linearizable { .. } => None,
-            Verdict::NotLinearizable(violation) => {
+            CheckResult::Linearizable { .. } => None,
+            CheckResult::NotLinearizable(violation) => {
                 let explanation = explain(&Register, &history, &violation);
                 let text =
                     format!("{}\n{}", explanation.sentence(), explanation.to_text(80, false));
                 Some((order[violation.operation], text))
             }
-            Verdict::Unknown(limit) => panic!("{limit}"),
+            CheckResult::Unknown(limit) => panic!("{limit}"),
         })
     };
     let straight: Vec<usize> = (0..operations.len()).collect();
@@ -762,7 +764,8 @@ fn check_reduction<M: Model>(
     back: u64,
 ) -> Result<(), TestCaseError> {
     let history = History::in_client_order(operations.clone()).expect("a history");
-    let Verdict::NotLinearizable(violation) = Checker::new(model).check(&history).verdict else {
+    let CheckResult::NotLinearizable(violation) = Checker::new(model).check(&history).verdict
+    else {
         return Ok(());
     };
     let explanation: Explanation = explain(model, &history, &violation);
@@ -786,7 +789,9 @@ fn check_reduction<M: Model>(
 
     // What is shown fails, at the operation that is marked.
     match verdict(shown.clone()) {
-        Verdict::NotLinearizable(again) => prop_assert_eq!(again.operation, explanation.failing),
+        CheckResult::NotLinearizable(again) => {
+            prop_assert_eq!(again.operation, explanation.failing)
+        }
         other => prop_assert!(false, "{:?}", other),
     }
     // Before it returned, the order that is shown explains everything.

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use faultlab::hosting::{Kind, LocalHost, Submission};
 use faultlab::linearizability::{Sequential, linearizable};
 use faultlab::property::clients_done;
-use faultlab::search::{Outcome as Searched, Search, System};
+use faultlab::search::{Search, SearchResult as Searched, System};
 use faultlab::simulate::{NodeSpec, Options, Scenario, Simulation, Verdict};
-use faultlab::worker::{Kind, LocalHost, Submission};
 use faultlab::workload::Workload;
 use faultlab::{Address, Application, Client, Context, Node};
 use serde::{Deserialize, Serialize};
@@ -99,7 +99,7 @@ fn a_wrong_answer_among_those_of_one_instant_is_found() {
 fn in_a_search_the_property_says_what_to_use_instead() {
     let system = System::new().client("knowing", Address::new("client1"), &u64::MAX, work());
     let search = Search::new(system).invariant(linearizable(Sequential::new(Sum::default())));
-    let Searched::Violated(found) = search.run(&submission()).outcome else {
+    let Searched::Violated(found) = search.run(&submission()).result else {
         panic!("a property that is not decided never counts as holding")
     };
     let text = found.violation().expect("what was found").to_string();

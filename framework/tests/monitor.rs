@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use faultlab::linearizability::models::{Register, RegisterCommand, RegisterResult};
 use faultlab::linearizability::{
-    History, Monitor, MonitorError, Recorder, Sequential, Verdict, check,
+    CheckResult, History, Monitor, MonitorError, Recorder, Sequential, check,
 };
 use faultlab::{Address, Application};
 use proptest::prelude::*;
@@ -305,8 +305,8 @@ proptest! {
     fn the_monitor_agrees_with_the_checker(turns in turns()) {
         let (failed, history) = feed(&turns);
         match (failed, check(&Register, &history)) {
-            (None, Verdict::Linearizable { .. }) => {}
-            (Some(operation), Verdict::NotLinearizable(violation)) => {
+            (None, CheckResult::Linearizable { .. }) => {}
+            (Some(operation), CheckResult::NotLinearizable(violation)) => {
                 prop_assert_eq!(violation.operation, operation);
             }
             (failed, verdict) => {

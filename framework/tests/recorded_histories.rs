@@ -4,7 +4,7 @@ use std::path::Path;
 
 use faultlab::linearizability::formats::{self, Recorded};
 use faultlab::linearizability::models::{KeyValue, Register};
-use faultlab::linearizability::{Checker, Report, Verdict};
+use faultlab::linearizability::{CheckResult, Checker, Report};
 
 /// The recorded histories by file, with what is known about them.
 fn recorded() -> Vec<(String, bool, Recorded)> {
@@ -32,7 +32,7 @@ fn verdicts_are_the_known_ones() {
     assert_eq!(recorded.len(), 64);
     for (file, linearizable, history) in recorded {
         let report = check(&history, true);
-        assert!(!matches!(report.verdict, Verdict::Unknown(_)), "{file}: {report:?}");
+        assert!(!matches!(report.verdict, CheckResult::Unknown(_)), "{file}: {report:?}");
         assert_eq!(report.verdict.is_linearizable(), linearizable, "{file}");
     }
 }

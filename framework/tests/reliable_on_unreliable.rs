@@ -8,9 +8,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use faultlab::hosting::{Kind, LocalHost, Submission};
 use faultlab::property::clients_done;
 use faultlab::simulate::{Network, NodeSpec, Options, Scenario, Simulation};
-use faultlab::worker::{Kind, LocalHost, Submission};
 use faultlab::workload::Workload;
 use faultlab::{Address, Client, Context, Effect, FaultModel, Node};
 use serde::{Deserialize, Serialize};

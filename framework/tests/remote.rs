@@ -19,19 +19,21 @@ use at_most_once::Keys;
 use common::{Fault, Message, client, client_node, server, server_node, submission};
 use faultlab::FaultModel;
 use faultlab::codec;
+use faultlab::hosting::pure::{Answers, Batch, NodeDescriptor, PureSteps, Request, StepFailure};
+use faultlab::hosting::remote::{
+    self, Process, ProcessExit, ProcessFailure, ProcessHandle, ProcessPool, SharedProcessPool,
+};
+use faultlab::hosting::{Event, Host, LocalHost, NodeFailure, Payload};
 use faultlab::property::{
-    Broken, Property, clients_done, max_state_bytes, none_decided, results_ok, violated,
+    CheckError, Property, clients_done, max_state_bytes, none_decided, results_ok, violated,
 };
 use faultlab::random::mix;
 use faultlab::search::{self, Report, Search, Statistics};
 use faultlab::simulate::{
-    Conditions, Ended, Intervention, Keep, Latency, Network, NodeSpec, Options, Outcome, RunLog,
-    Scenario, Simulation, again, lockstep, show,
+    Intervention, Latency, LinkConditions, Logging, Network, NodeSpec, Options, Outcome,
+    RunCompletion, RunLog, Scenario, Simulation, record_from_logs, rerun, run_batched,
 };
-use faultlab::trace::{Sink, Trace};
-use faultlab::worker::pure::{Answers, Batch, Member, PureSteps, Request, StepFailure};
-use faultlab::worker::remote::{self, Death, Fleet, Life, Loss, Process, SharedFleet};
-use faultlab::worker::{Event, Host, LocalHost, NodeFailure, Payload};
+use faultlab::trace::{MemoryRecorder, Trace};
 use faultlab::workload::Workload;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -41,7 +43,7 @@ const SERVES: &str = "FAULTLAB_TEST_SERVES";
 
 /// No test: what the processes run that the tests start.
 #[test]
-fn serves_when_told_to() {
+fn node_server_entry_point() {
     let submission = match std::env::var(SERVES).as_deref() {
         Ok("adder") => submission(),
         Ok("at-most-once") => at_most_once::submission(),
@@ -56,24 +58,24 @@ fn start(submission: &str, limit: Duration) -> io::Result<Process> {
 }
 
 /// The same, with somebody else to watch over it.
-fn start_as<L: Life + 'static>(
+fn start_as<L: ProcessHandle + 'static>(
     submission: &str,
     limit: Duration,
-    life: impl FnOnce(Child) -> L,
+    handle: impl FnOnce(Child) -> L,
 ) -> io::Result<Process> {
     let (ours, theirs) = UnixStream::pair()?;
     let child = Command::new(std::env::current_exe()?)
-        .args(["--exact", "serves_when_told_to", "--nocapture", "--test-threads=1"])
+        .args(["--exact", "node_server_entry_point", "--nocapture", "--test-threads=1"])
         .env(SERVES, submission)
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    Process::new(ours, life(child), limit)
+    Process::new(ours, handle(child), limit)
 }
 
-fn fleet(processes: usize) -> Fleet<'static> {
-    Fleet::new(processes, |_| start("adder", 20 * SECOND))
+fn pool(processes: usize) -> ProcessPool<'static> {
+    ProcessPool::new(processes, |_| start("adder", 20 * SECOND))
 }
 
 fn scenario(fault: Fault, clients: usize) -> Scenario {
@@ -92,11 +94,15 @@ fn local(scenario: &Scenario, seed: u64) -> Outcome {
 }
 
 /// Runs in lockstep; after one that was too slow, nothing more.
-fn run_all(runs: &[(&Scenario, u64)], fleet: &mut Fleet<'_>) -> io::Result<Vec<Option<Ended>>> {
-    let ended = lockstep(runs, &|_| Keep::Nothing, fleet, &mut |index, loss| match loss {
-        Loss::TooSlow(_) => index + 1..runs.len(),
-        Loss::Ended(_) | Loss::Nonsense(_) => 0..0,
-    })?;
+fn run_all(
+    runs: &[(&Scenario, u64)],
+    pool: &mut ProcessPool<'_>,
+) -> io::Result<Vec<Option<RunCompletion>>> {
+    let ended =
+        run_batched(runs, &|_| Logging::Nothing, pool, &mut |index, failure| match failure {
+            ProcessFailure::TimedOut(_) => index + 1..runs.len(),
+            ProcessFailure::Ended(_) | ProcessFailure::ProtocolError(_) => 0..0,
+        })?;
     Ok(ended.into_iter().map(|(ended, _)| ended).collect())
 }
 
@@ -104,47 +110,55 @@ fn run_all(runs: &[(&Scenario, u64)], fleet: &mut Fleet<'_>) -> io::Result<Vec<O
 fn logged(
     scenario: &Scenario,
     seeds: Range<u64>,
-    keep: Keep,
-    fleet: &mut Fleet<'_>,
+    keep: Logging,
+    pool: &mut ProcessPool<'_>,
 ) -> Vec<(Outcome, RunLog)> {
     let runs: Vec<_> = seeds.map(|seed| (scenario, seed)).collect();
-    let ended = lockstep(&runs, &|_| keep, fleet, &mut |_, _| 0..0);
+    let ended = run_batched(&runs, &|_| keep, pool, &mut |_, _| 0..0);
     let over = |(ended, log)| match ended {
-        Some(Ended::Over(outcome)) => (outcome, log),
+        Some(RunCompletion::Finished(outcome)) => (outcome, log),
         lost => panic!("{lost:?}"),
     };
     ended.expect("processes can be started").into_iter().map(over).collect()
 }
 
-fn side_by_side(scenario: &Scenario, seeds: u64, fleet: &mut Fleet<'_>) -> Vec<Option<Ended>> {
+fn side_by_side(
+    scenario: &Scenario,
+    seeds: u64,
+    pool: &mut ProcessPool<'_>,
+) -> Vec<Option<RunCompletion>> {
     let runs: Vec<_> = (0..seeds).map(|seed| (scenario, seed)).collect();
-    run_all(&runs, fleet).expect("processes can be started")
+    run_all(&runs, pool).expect("processes can be started")
 }
 
-fn assert_same_as_local(scenario: &Scenario, seeds: u64, fleet: &mut Fleet<'_>) {
-    let remote = side_by_side(scenario, seeds, fleet);
+fn assert_same_as_local(scenario: &Scenario, seeds: u64, pool: &mut ProcessPool<'_>) {
+    let remote = side_by_side(scenario, seeds, pool);
     for (seed, outcome) in (0..seeds).zip(remote) {
-        assert_eq!(outcome, Some(Ended::Over(local(scenario, seed))), "seed {seed}");
+        assert_eq!(outcome, Some(RunCompletion::Finished(local(scenario, seed))), "seed {seed}");
     }
 }
 
 #[test]
-fn runs_in_lockstep_are_those_in_one_process() {
-    let mut fleet = fleet(4);
+fn batched_runs_match_in_process_runs() {
+    let mut pool = pool(4);
     // More runs than advance side by side, and more nodes than processes.
-    assert_same_as_local(&scenario(Fault::None, 1), 300, &mut fleet);
-    assert_same_as_local(&scenario(Fault::None, 5), 20, &mut fleet);
-    assert_eq!(fleet.started(), 4, "the processes serve run after run");
+    assert_same_as_local(&scenario(Fault::None, 1), 300, &mut pool);
+    assert_same_as_local(&scenario(Fault::None, 5), 20, &mut pool);
+    assert_eq!(pool.started(), 4, "the processes serve run after run");
 }
 
 #[test]
-fn whatever_is_done_to_a_run_it_is_the_one_in_one_process() {
+fn batched_runs_match_in_process_runs_under_interventions() {
     let scenarios: Vec<Scenario> = (0..600).map(anything).collect();
     let runs: Vec<_> = scenarios.iter().zip(0..).collect();
-    let mut fleet = fleet(7);
-    let ended = run_all(&runs, &mut fleet).expect("processes can be started");
+    let mut pool = pool(7);
+    let ended = run_all(&runs, &mut pool).expect("processes can be started");
     for (&(scenario, seed), ended) in runs.iter().zip(ended) {
-        assert_eq!(ended, Some(Ended::Over(local(scenario, seed))), "{seed}: {scenario:#?}");
+        assert_eq!(
+            ended,
+            Some(RunCompletion::Finished(local(scenario, seed))),
+            "{seed}: {scenario:#?}"
+        );
     }
 }
 
@@ -168,7 +182,7 @@ fn anything(number: u64) -> Scenario {
             let nodes = view.nodes();
             nodes.into_iter().try_for_each(|node| match view.state(node) {
                 Ok(_) => Ok(()),
-                Err(failure) => Err(Broken::Node(node, failure)),
+                Err(failure) => Err(CheckError::Node(node, failure)),
             })
         })
     };
@@ -176,7 +190,7 @@ fn anything(number: u64) -> Scenario {
     let mut some_client = |number: usize| {
         let kind = if below(3) == 0 { "client" } else { "hasty-client" };
         let work = match below(12) {
-            0 => Workload::<u64, u64>::endless(|turn| turn.index),
+            0 => Workload::<u64, u64>::infinite(|turn| turn.index),
             _ => Workload::of(0..below(12)),
         };
         let work = if below(4) == 0 { work.every(ms(1 + below(30))) } else { work };
@@ -187,10 +201,13 @@ fn anything(number: u64) -> Scenario {
     let fault = if below(4) == 0 { Fault::PanicsAt(5) } else { Fault::None };
     let mut scenario = Scenario::new().node(server_node(fault)).nodes(nodes);
     // Where messages take long, many steps are certain at a time.
-    let slow = Conditions { latency: Latency::between(ms(30), ms(60)), ..Conditions::unreliable() };
+    let slow = LinkConditions {
+        latency: Latency::between(ms(30), ms(60)),
+        ..LinkConditions::unreliable()
+    };
     scenario = match below(4) {
-        0 | 1 => scenario.conditions(slow),
-        2 => scenario.network(Network::reliable().sender(server(), Conditions::unreliable())),
+        0 | 1 => scenario.link_conditions(slow),
+        2 => scenario.network(Network::reliable().sender(server(), LinkConditions::unreliable())),
         _ => scenario.network(Network::unreliable()),
     };
     if below(3) == 0 {
@@ -202,13 +219,13 @@ fn anything(number: u64) -> Scenario {
         let what = match below(10) {
             0 => Intervention::Cut { from, to },
             1 => Intervention::Hold { from, to },
-            2 => Intervention::Mend { from, to },
+            2 => Intervention::Repair { from, to },
             3 => Intervention::Isolate(one),
             4 => Intervention::Heal,
             5 => Intervention::DropNext { from, to, count: 3 },
             6 => Intervention::Crash(one),
             7 => Intervention::Start(late.clone()),
-            8 => Intervention::Conditions(Network::unreliable()),
+            8 => Intervention::LinkConditions(Network::unreliable()),
             _ => Intervention::Check(looked_at()),
         };
         scenario = match below(3) {
@@ -218,7 +235,7 @@ fn anything(number: u64) -> Scenario {
     }
     scenario = match below(3) {
         0 => scenario.until(ms(below(2_000))),
-        _ => scenario.until_done(ms(3_000)).linger(ms(below(2) * 40)),
+        _ => scenario.until_done(ms(3_000)).observe_for(ms(below(2) * 40)),
     };
     if below(2) == 0 {
         scenario = scenario.until_stalled(ms(5 + below(400)));
@@ -227,8 +244,8 @@ fn anything(number: u64) -> Scenario {
 }
 
 #[test]
-fn every_failure_is_told_as_in_one_process() {
-    let mut fleet = fleet(2);
+fn out_of_process_failures_match_in_process_failures() {
+    let mut pool = pool(2);
     let faults = [
         Fault::ExecutesDuplicates,
         Fault::PanicsAt(3),
@@ -238,44 +255,44 @@ fn every_failure_is_told_as_in_one_process() {
         Fault::PrintsAndLogs,
     ];
     for fault in faults {
-        assert_same_as_local(&scenario(fault, 1), 10, &mut fleet);
+        assert_same_as_local(&scenario(fault, 1), 10, &mut pool);
     }
-    assert_eq!(fleet.started(), 2, "none of these ends a process");
+    assert_eq!(pool.started(), 2, "none of these ends a process");
 }
 
 #[test]
 fn a_recorded_run_has_the_same_trace() {
     let record = |host: &mut dyn Host| -> (Outcome, Trace) {
-        let mut sink = Sink::new();
+        let mut sink = MemoryRecorder::new();
         let options = Options { recorder: Some(&mut sink), ..Options::default() };
         let outcome = Simulation::new(scenario(Fault::PrintsAndLogs, 2), 3).run(host, options);
         (outcome, sink.into_trace().expect("a recorded run has a trace"))
     };
     let submission = submission();
     let here = record(&mut LocalHost::new(&submission));
-    let mut fleet = fleet(3);
-    let mut there = fleet.host(0);
+    let mut pool = pool(3);
+    let mut there = pool.host(0);
     assert_eq!(here, record(&mut there));
 }
 
 #[test]
 fn a_run_that_is_recorded_from_its_log_has_the_same_trace() {
     let submission = submission();
-    let mut fleet = fleet(3);
+    let mut pool = pool(3);
     for fault in [Fault::None, Fault::PrintsAndLogs, Fault::PanicsAt(3), Fault::SendsToNobody] {
         let scenario = scenario(fault, 2);
         let here = |seed| {
-            let mut sink = Sink::new();
+            let mut sink = MemoryRecorder::new();
             let options = Options { recorder: Some(&mut sink), ..Options::default() };
             let simulation = Simulation::new(scenario.clone(), seed);
             let outcome = simulation.run(&mut LocalHost::new(&submission), options);
             (outcome, sink.into_trace())
         };
-        let runs = logged(&scenario, 0..4, Keep::States, &mut fleet);
+        let runs = logged(&scenario, 0..4, Logging::States, &mut pool);
         let logs: Vec<_> = runs.iter().map(|(outcome, log)| (log, outcome)).collect();
         let mut traces = Vec::new();
-        let same = show(&logs, &mut fleet, &mut |index, host, for_good| {
-            let mut sink = Sink::new();
+        let same = record_from_logs(&logs, &mut pool, &mut |index, host, for_good| {
+            let mut sink = MemoryRecorder::new();
             let options = Options { recorder: Some(&mut sink), ..Options::default() };
             let outcome = Simulation::new(scenario.clone(), index as u64).run(host, options);
             if for_good {
@@ -297,28 +314,28 @@ fn a_run_that_is_recorded_from_its_log_has_the_same_trace() {
 }
 
 #[test]
-fn a_log_that_is_gone_through_again_tells_who_keeps_something_elsewhere() {
-    let mut fleet = fleet(3);
+fn rerunning_a_log_detects_hidden_state() {
+    let mut pool = pool(3);
     for (fault, is_same) in [
         (Fault::None, true),
         (Fault::PanicsAt(3), true),
         (Fault::KeepsAGlobal, false),
         (Fault::CountsInAGlobal, false),
     ] {
-        let runs = logged(&scenario(fault, 2), 0..3, Keep::Log, &mut fleet);
+        let runs = logged(&scenario(fault, 2), 0..3, Logging::Log, &mut pool);
         let logs: Vec<_> = (0..).zip(&runs).map(|(process, (_, log))| (process, log)).collect();
-        fleet.restart();
-        let again = again(&logs, &mut fleet).expect("processes can be started");
+        pool.restart();
+        let again = rerun(&logs, &mut pool).expect("processes can be started");
         assert_eq!(again, [is_same; 3], "{fault:?}");
-        fleet.restart();
+        pool.restart();
     }
 }
 
 #[test]
-fn states_can_be_handed_from_process_to_process() {
-    let mut fleet = fleet(2);
+fn the_stateless_host_detects_hidden_state() {
+    let mut pool = pool(2);
     let mut handed = |scenario: &Scenario| {
-        Simulation::new(scenario.clone(), 4).run(&mut fleet.handed_host(), Options::default())
+        Simulation::new(scenario.clone(), 4).run(&mut pool.stateless_host(), Options::default())
     };
     let honest = scenario(Fault::None, 3);
     assert_eq!(handed(&honest), local(&honest, 4));
@@ -328,10 +345,11 @@ fn states_can_be_handed_from_process_to_process() {
 }
 
 #[test]
-fn a_run_that_ends_its_process_leaves_the_others_alone() {
-    for (fault, how) in
-        [(Fault::Exits(7), Death::Exited(0)), (Fault::OverflowsAt(7), Death::Signalled(6))]
-    {
+fn a_process_exit_affects_only_its_own_run() {
+    for (fault, how) in [
+        (Fault::Exits(7), ProcessExit::Exited(0)),
+        (Fault::OverflowsAt(7), ProcessExit::Signalled(6)),
+    ] {
         // The last command is never reached by a run that ends before.
         let fatal = scenario(fault, 1);
         let harmless = scenario(Fault::None, 1);
@@ -339,12 +357,12 @@ fn a_run_that_ends_its_process_leaves_the_others_alone() {
         let is_fatal = |seed| seed == 5 || seed == 21;
         let runs: Vec<_> =
             (0..24).map(|seed| (if is_fatal(seed) { &fatal } else { &harmless }, seed)).collect();
-        let mut fleet = fleet(2);
-        let ended = run_all(&runs, &mut fleet).expect("processes can be started");
+        let mut pool = pool(2);
+        let ended = run_all(&runs, &mut pool).expect("processes can be started");
         for (&(scenario, seed), ended) in runs.iter().zip(ended) {
             let expected = match is_fatal(seed) {
-                true => Ended::Lost(Loss::Ended(how.clone())),
-                false => Ended::Over(local(scenario, seed)),
+                true => RunCompletion::ProcessFailed(ProcessFailure::Ended(how.clone())),
+                false => RunCompletion::Finished(local(scenario, seed)),
             };
             assert_eq!(ended, Some(expected), "seed {seed}");
         }
@@ -352,94 +370,96 @@ fn a_run_that_ends_its_process_leaves_the_others_alone() {
 }
 
 #[test]
-fn an_endless_loop_costs_one_run_and_bounded_time() {
+fn an_infinite_loop_costs_one_run_and_bounded_time() {
     let endless = scenario(Fault::LoopsAt(3), 1);
     let start_time = Instant::now();
     let limit = SECOND / 4;
-    let mut fleet = Fleet::new(2, |_| start("adder", limit));
-    let ended = side_by_side(&endless, 5, &mut fleet);
+    let mut pool = ProcessPool::new(2, |_| start("adder", limit));
+    let ended = side_by_side(&endless, 5, &mut pool);
     assert!(start_time.elapsed() < 10 * SECOND);
-    assert_eq!(ended[0], Some(Ended::Lost(Loss::TooSlow(limit))));
+    assert_eq!(ended[0], Some(RunCompletion::ProcessFailed(ProcessFailure::TimedOut(limit))));
     assert_eq!(&ended[1..], [None, None, None, None], "nothing is tried that costs time again");
 }
 
 #[test]
-fn a_process_that_cannot_be_started_is_nobodys_failure() {
-    let mut fleet = Fleet::new(2, |number| match number {
+fn failing_to_start_a_process_is_an_infra_error() {
+    let mut pool = ProcessPool::new(2, |number| match number {
         0 => start("adder", SECOND),
         _ => Err(io::Error::other("no such program")),
     });
     let scenario = scenario(Fault::None, 1);
-    let error = run_all(&[(&scenario, 1)], &mut fleet).unwrap_err();
+    let error = run_all(&[(&scenario, 1)], &mut pool).unwrap_err();
     assert_eq!(error.to_string(), "no such program");
 }
 
 #[test]
-fn runs_are_not_as_before_when_no_process_can_be_started() {
+fn reruns_fail_when_no_process_starts() {
     let scenario = scenario(Fault::None, 1);
-    let keep = |_| Keep::Log;
-    let ended = lockstep(&[(&scenario, 1)], &keep, &mut fleet(2), &mut |_, _| 0..0);
+    let keep = |_| Logging::Log;
+    let ended = run_batched(&[(&scenario, 1)], &keep, &mut pool(2), &mut |_, _| 0..0);
     let ended = ended.expect("processes can be started");
-    let mut none = Fleet::new(2, |_| Err(io::Error::other("no such program")));
-    let error = again(&[(0, &ended[0].1)], &mut none).unwrap_err();
+    let mut none = ProcessPool::new(2, |_| Err(io::Error::other("no such program")));
+    let error = rerun(&[(0, &ended[0].1)], &mut none).unwrap_err();
     assert_eq!(error.to_string(), "no such program");
 }
 
 #[test]
-fn an_end_that_nobody_knows_is_nobodys_failure() {
+fn an_unknown_exit_is_an_infra_error() {
     struct Unwatched(Child);
-    impl Life for Unwatched {
-        fn end(&mut self, grace: Duration) -> Death {
+    impl ProcessHandle for Unwatched {
+        fn end(&mut self, grace: Duration) -> ProcessExit {
             self.0.end(grace);
-            Death::Unknown("is gone with what watched over it".to_owned())
+            ProcessExit::Unknown("is gone with what watched over it".to_owned())
         }
     }
-    let mut fleet = Fleet::new(2, |_| start_as("adder", SECOND, Unwatched));
+    let mut pool = ProcessPool::new(2, |_| start_as("adder", SECOND, Unwatched));
     let scenario = scenario(Fault::Exits(2), 1);
-    let error = run_all(&[(&scenario, 1)], &mut fleet).unwrap_err();
+    let error = run_all(&[(&scenario, 1)], &mut pool).unwrap_err();
     assert_eq!(error.to_string(), "is gone with what watched over it");
-    assert_eq!(fleet.loss(), None);
-    assert!(fleet.check().is_ok(), "it is told once");
+    assert_eq!(pool.failure(), None);
+    assert!(pool.check().is_ok(), "it is told once");
 }
 
 #[test]
-fn a_process_is_told_when_it_has_answered_all() {
+fn exchange_finished_is_called_after_the_last_answer() {
     struct Counting(Child, Arc<AtomicUsize>);
-    impl Life for Counting {
-        fn end(&mut self, grace: Duration) -> Death {
+    impl ProcessHandle for Counting {
+        fn end(&mut self, grace: Duration) -> ProcessExit {
             self.0.end(grace)
         }
-        fn answered(&mut self) {
+        fn exchange_finished(&mut self) {
             self.1.fetch_add(1, Ordering::Relaxed);
         }
     }
     let answered = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&answered);
-    let mut fleet = Fleet::new(1, move |_| {
+    let mut pool = ProcessPool::new(1, move |_| {
         start_as("adder", SECOND, |child| Counting(child, Arc::clone(&counter)))
     });
     let arguments = codec::encode(&Fault::None).expect("a fault encodes");
-    fleet.host(0).make(0, "server", server(), &arguments).expect("it is made");
+    pool.host(0).make(0, "server", server(), &arguments).expect("it is made");
     assert_eq!(answered.load(Ordering::Relaxed), 1);
 }
 
 /// What is done to the judge's stream by somebody who is not a submission's process at all.
-fn against(script: impl FnOnce(UnixStream) + Send + 'static) -> (Result<(), NodeFailure>, Loss) {
+fn against(
+    script: impl FnOnce(UnixStream) + Send + 'static,
+) -> (Result<(), NodeFailure>, ProcessFailure) {
     struct Nobody;
-    impl Life for Nobody {
-        fn end(&mut self, _: Duration) -> Death {
-            Death::Otherwise("was never alive".to_owned())
+    impl ProcessHandle for Nobody {
+        fn end(&mut self, _: Duration) -> ProcessExit {
+            ProcessExit::Other("was never alive".to_owned())
         }
     }
     let mut script = Some(script);
-    let mut fleet = Fleet::new(1, move |_| {
+    let mut pool = ProcessPool::new(1, move |_| {
         let (ours, theirs) = UnixStream::pair()?;
         let script = script.take().expect("one process is started");
         std::thread::spawn(move || script(theirs));
         Process::new(ours, Nobody, SECOND / 2)
     });
-    let asked = fleet.host(0).make(0, "server", server(), &[]);
-    (asked, fleet.loss().expect("the process is lost").clone())
+    let asked = pool.host(0).make(0, "server", server(), &[]);
+    (asked, pool.failure().expect("the process is lost").clone())
 }
 
 fn read_question(stream: &mut UnixStream) {
@@ -450,7 +470,7 @@ fn read_question(stream: &mut UnixStream) {
 }
 
 #[test]
-fn a_stream_full_of_nonsense_is_a_lost_process() {
+fn protocol_errors_end_the_process() {
     let scripts: [(&str, &[u8]); 5] = [
         ("a frame that is too long", &[0xff, 0xff, 0xff, 0xff]),
         ("an empty frame", &[0, 0, 0, 0]),
@@ -459,51 +479,51 @@ fn a_stream_full_of_nonsense_is_a_lost_process() {
         ("a byte string that is cut short", &[3, 0, 0, 0, 1, 0xff, 0x7f]),
     ];
     for (what, bytes) in scripts {
-        let (asked, loss) = against(move |mut stream| {
+        let (asked, failure) = against(move |mut stream| {
             read_question(&mut stream);
             stream.write_all(bytes).unwrap();
         });
-        assert_eq!(loss, Loss::Nonsense(what.to_owned()));
-        assert_eq!(asked, Err(loss.into()));
+        assert_eq!(failure, ProcessFailure::ProtocolError(what.to_owned()));
+        assert_eq!(asked, Err(failure.into()));
     }
 }
 
 #[test]
-fn silence_and_dribbling_end_in_time() {
+fn slow_answers_time_out() {
     let started = Instant::now();
     let (_, silent) = against(|mut stream| {
         read_question(&mut stream);
         std::thread::sleep(3 * SECOND);
     });
-    assert_eq!(silent, Loss::TooSlow(SECOND / 2));
+    assert_eq!(silent, ProcessFailure::TimedOut(SECOND / 2));
     let (_, dribbling) = against(|mut stream| {
         let mut bytes = [60, 0, 0, 0].into_iter().chain(std::iter::repeat(0));
         while stream.write_all(&[bytes.next().unwrap()]).is_ok() {
             std::thread::sleep(SECOND / 10);
         }
     });
-    assert_eq!(dribbling, Loss::TooSlow(SECOND / 2));
+    assert_eq!(dribbling, ProcessFailure::TimedOut(SECOND / 2));
     assert!(started.elapsed() < 3 * SECOND, "{:?}", started.elapsed());
 }
 
 #[test]
 fn a_closed_stream_is_the_end_of_the_process() {
-    let (asked, loss) = against(drop);
-    assert_eq!(loss, Loss::Ended(Death::Otherwise("was never alive".to_owned())));
-    assert_eq!(asked, Err(loss.into()));
+    let (asked, failure) = against(drop);
+    assert_eq!(failure, ProcessFailure::Ended(ProcessExit::Other("was never alive".to_owned())));
+    assert_eq!(asked, Err(failure.into()));
 }
 
 #[test]
-fn hosts_answer_alike() {
+fn all_hosts_give_the_same_answers() {
     let submission = submission();
-    let mut fleet = fleet(1);
-    let mut other_fleet = Fleet::new(1, |_| start("adder", 20 * SECOND));
+    let mut pool = pool(1);
+    let mut other_fleet = ProcessPool::new(1, |_| start("adder", 20 * SECOND));
     let shared = shared_fleet(20 * SECOND);
     let hosts: [&mut dyn Host; 4] = [
         &mut shared.host(),
         &mut LocalHost::new(&submission),
-        &mut fleet.host(0),
-        &mut other_fleet.handed_host(),
+        &mut pool.host(0),
+        &mut other_fleet.stateless_host(),
     ];
     let answers = hosts.map(|host| {
         let arguments = codec::encode(&Fault::None).expect("a fault encodes");
@@ -524,41 +544,41 @@ fn hosts_answer_alike() {
 }
 
 /// A search without what differs from run to run.
-fn comparable(report: Report) -> (search::Outcome, Statistics) {
+fn comparable(report: Report) -> (search::SearchResult, Statistics) {
     let statistics = Statistics { elapsed: Duration::ZERO, peak_bytes: 0, ..report.statistics };
-    (report.outcome, statistics)
+    (report.result, statistics)
 }
 
 #[test]
-fn a_search_finds_the_same_with_the_nodes_elsewhere() {
+fn out_of_process_search_matches_in_process() {
     for property in [None, Some(none_decided())] {
         let system = at_most_once::system(2, 3, Keys::Same);
-        let fleet = Fleet::new(2, |_| start("at-most-once", 20 * SECOND));
-        let fleet = SharedFleet::new(fleet);
-        let steps = fleet.steps(system.roster().to_vec());
+        let pool = ProcessPool::new(2, |_| start("at-most-once", 20 * SECOND));
+        let pool = SharedProcessPool::new(pool);
+        let steps = pool.steps(system.nodes().to_vec());
         let search = Search::new(system);
         let search = property.into_iter().fold(search, Search::invariant);
         let remote = comparable(search.run_with(&steps));
-        fleet.check().expect("processes can be started");
+        pool.check().expect("processes can be started");
         assert_eq!(remote, comparable(search.run(&at_most_once::submission())));
     }
 }
 
 /// Steps of the adder's server in this state, for each of these commands of one client.
 fn server_steps(
-    fleet: &SharedFleet<'_>,
+    pool: &SharedProcessPool<'_>,
     fault: Fault,
     numbers: Range<u64>,
 ) -> Vec<Result<(), StepFailure>> {
     let arguments = codec::encode(&fault).expect("a fault encodes");
-    let member = Member { kind: "server".to_owned(), address: server(), arguments };
-    let steps = fleet.steps(vec![member]);
+    let member = NodeDescriptor { kind: "server".to_owned(), address: server(), arguments };
+    let steps = pool.steps(vec![member]);
     let state = steps.make(0).expect("a server is made");
     let mut batch = Batch::new();
     for number in numbers {
         let message = codec::encode(&Message::Add { number, amount: 1 }).expect("it encodes");
         let event = Event::Message { from: client(1), message: &message };
-        batch.push(Request { member: 0, state: &state, event });
+        batch.push(Request { node: 0, state: &state, event });
     }
     let mut answers = Answers::new();
     steps.run(&batch, &mut answers);
@@ -566,27 +586,27 @@ fn server_steps(
     (0..answers.len()).map(|index| answers.get(index).map(|_| ()).map_err(Clone::clone)).collect()
 }
 
-fn shared_fleet(limit: Duration) -> SharedFleet<'static> {
-    SharedFleet::new(Fleet::new(2, move |_| start("adder", limit)))
+fn shared_fleet(limit: Duration) -> SharedProcessPool<'static> {
+    SharedProcessPool::new(ProcessPool::new(2, move |_| start("adder", limit)))
 }
 
 #[test]
 fn the_step_that_ends_its_process_is_known() {
-    let fleet = shared_fleet(20 * SECOND);
-    let outcomes = server_steps(&fleet, Fault::Exits(70), 1..101);
+    let pool = shared_fleet(20 * SECOND);
+    let outcomes = server_steps(&pool, Fault::Exits(70), 1..101);
     let failed: Vec<usize> = (0..100).filter(|&index| outcomes[index].is_err()).collect();
     assert_eq!(failed, [69], "number 70 and no other");
     let failure = outcomes[69].clone().unwrap_err().to_string();
     assert_eq!(failure, "the process running the node exited with code 0");
-    assert_eq!(fleet.loss(), Some(Loss::Ended(Death::Exited(0))));
-    fleet.check().expect("processes can be started");
+    assert_eq!(pool.failure(), Some(ProcessFailure::Ended(ProcessExit::Exited(0))));
+    pool.check().expect("processes can be started");
 }
 
 #[test]
 fn an_endless_step_costs_bounded_time() {
-    let fleet = shared_fleet(SECOND / 4);
+    let pool = shared_fleet(SECOND / 4);
     let started = Instant::now();
-    let outcomes = server_steps(&fleet, Fault::LoopsAt(5), 1..101);
+    let outcomes = server_steps(&pool, Fault::LoopsAt(5), 1..101);
     assert!(started.elapsed() < 5 * SECOND, "{:?}", started.elapsed());
     assert!(outcomes[..4].iter().all(Result::is_ok));
     let failure = outcomes[4].clone().unwrap_err().to_string();
@@ -595,8 +615,8 @@ fn an_endless_step_costs_bounded_time() {
 
 #[test]
 fn two_processes_that_disagree_are_not_deterministic() {
-    let fleet = shared_fleet(20 * SECOND);
-    let outcomes = server_steps(&fleet, Fault::CountsInAGlobal, 1..101);
+    let pool = shared_fleet(20 * SECOND);
+    let outcomes = server_steps(&pool, Fault::CountsInAGlobal, 1..101);
     let telling = |outcome: &Result<(), StepFailure>| {
         matches!(outcome, Err(StepFailure::NotDeterministic { .. }))
     };

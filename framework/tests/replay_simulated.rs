@@ -6,12 +6,12 @@ mod common;
 use std::time::Duration;
 
 use common::{Fault, client, client_node, server, server_node, submission};
+use faultlab::hosting::LocalHost;
 use faultlab::property::{clients_done, max_wait, results_ok};
 use faultlab::simulate::{Intervention, Network, NodeSpec, Options, Origin, Scenario, Simulation};
-use faultlab::trace::replay::{Replay, Verdict};
+use faultlab::trace::replay::{Replay, ReplayStatus};
 use faultlab::trace::show::{self, diagram};
-use faultlab::trace::{Ending, Sink, Trace, TraceEvent, What, file};
-use faultlab::worker::LocalHost;
+use faultlab::trace::{Ending, EventKind, MemoryRecorder, Trace, TraceEvent, file};
 use faultlab::workload::Workload;
 use faultlab::{FaultModel, simulate};
 use proptest::prelude::*;
@@ -19,7 +19,7 @@ use proptest::prelude::*;
 const MS: Duration = Duration::from_millis(1);
 
 fn recorded(scenario: Scenario, seed: u64) -> Trace {
-    let mut sink = Sink::new();
+    let mut sink = MemoryRecorder::new();
     let options =
         Options { recorder: Some(&mut sink), origin: Origin::default(), ..Options::default() };
     let nodes = submission();
@@ -58,7 +58,7 @@ fn scenarios() -> Vec<Scenario> {
         scenario
             .at(20 * MS, Intervention::Hold { from: client(1), to: server() })
             .at(25 * MS, Intervention::DropNext { from: server(), to: client(2), count: 2 })
-            .at(400 * MS, Intervention::Mend { from: client(1), to: server() })
+            .at(400 * MS, Intervention::Repair { from: client(1), to: server() })
             .at(400 * MS, Intervention::Check(max_wait(500 * MS)))
             .when_answered(client(2), 2, Intervention::Hold { from: server(), to: client(3) })
             .when_answered(client(1), 4, Intervention::Heal)
@@ -69,7 +69,7 @@ fn scenarios() -> Vec<Scenario> {
         base(Fault::None),
         base(Fault::ExecutesDuplicates),
         three(Fault::PanicsAt(3)),
-        three(Fault::PrintsAndLogs).linger(300 * MS),
+        three(Fault::PrintsAndLogs).observe_for(300 * MS),
         three(Fault::None).fault_model(in_order),
         three(Fault::None)
             .at(20 * MS, Intervention::partition([&[client(1)], &[server(), client(2)]]))
@@ -98,11 +98,11 @@ fn on_the_same_code_a_run_is_the_same() {
             let what = format!("scenario {number}, seed {seed}");
             assert_eq!(replay.difference, None, "{what}");
             assert_eq!(replay.trace, saved, "{what}");
-            match (&saved.ending, &replay.verdict) {
-                (Some(Ending::Held), Verdict::Fixed { happened, events }) => {
+            match (&saved.ending, &replay.status) {
+                (Some(Ending::Held), ReplayStatus::Fixed { happened, events }) => {
                     assert_eq!(happened, events, "{what}");
                 }
-                (Some(broken), Verdict::Reproduced { ending, event, same: true }) => {
+                (Some(broken), ReplayStatus::Reproduced { ending, event, same: true }) => {
                     assert_eq!(broken, ending, "{what}");
                     assert_eq!(*event, Some(saved.events.len() - 1), "{what}");
                 }
@@ -124,7 +124,9 @@ fn broken(fault: Fault) -> Trace {
 fn after_the_fix_the_same_network_breaks_nothing() {
     let saved = broken(Fault::ExecutesDuplicates);
     let replay = again(base(Fault::None), &saved);
-    let Verdict::Fixed { happened, events } = replay.verdict else { panic!("{}", replay.verdict) };
+    let ReplayStatus::Fixed { happened, events } = replay.status else {
+        panic!("{}", replay.status)
+    };
     // The sums are other ones, and nothing else: all arrives when it did.
     assert_eq!(happened, events);
     let difference = replay.difference.expect("a sum is another");
@@ -134,7 +136,7 @@ fn after_the_fix_the_same_network_breaks_nothing() {
     assert!(difference.then.starts_with("server1 sent Sum {"), "{difference}");
     assert!(difference.now.starts_with("it sends Sum {"), "{difference}");
     // The first copy was right, too.
-    let duplicate = matches!(then.what, What::Deliver { node, .. } if node == server());
+    let duplicate = matches!(then.what, EventKind::Deliver { node, .. } if node == server());
     assert!(duplicate, "{:?}", then.what);
 }
 
@@ -149,9 +151,9 @@ fn nothing_is_on_its_way_for_longer_than_the_network_allows() {
     let events = &replay.trace.events;
     for (index, event) in events.iter().enumerate() {
         for sent in &event.sent {
-            let arrived = events[index..]
-                .iter()
-                .filter(|later| matches!(&later.what, What::Deliver { id, .. } if *id == sent.id));
+            let arrived = events[index..].iter().filter(
+                |later| matches!(&later.what, EventKind::Deliver { id, .. } if *id == sent.id),
+            );
             let sent_ns = event.time_ns.expect("a simulation has time");
             for arrival in arrived {
                 let took_ns = arrival.time_ns.expect("a simulation has time") - sent_ns;
@@ -165,7 +167,9 @@ fn nothing_is_on_its_way_for_longer_than_the_network_allows() {
 fn a_panic_that_is_gone_lets_the_run_go_on() {
     let saved = broken(Fault::PanicsAt(3));
     let replay = again(base(Fault::None), &saved);
-    let Verdict::Fixed { happened, events } = replay.verdict else { panic!("{}", replay.verdict) };
+    let ReplayStatus::Fixed { happened, events } = replay.status else {
+        panic!("{}", replay.status)
+    };
     assert_eq!(happened, events);
     assert!(replay.trace.events.len() > saved.events.len());
     let difference = replay.difference.expect("it does not panic");
@@ -176,18 +180,20 @@ fn a_panic_that_is_gone_lets_the_run_go_on() {
 fn another_failure_is_told_apart() {
     let saved = broken(Fault::ExecutesDuplicates);
     let replay = again(base(Fault::PanicsAt(2)), &saved);
-    let Verdict::Reproduced { event: None, same: false, .. } = replay.verdict else {
-        panic!("{}", replay.verdict)
+    let ReplayStatus::Reproduced { event: None, same: false, .. } = replay.status else {
+        panic!("{}", replay.status)
     };
     assert!(replay.difference.is_some());
 }
 
 #[test]
-fn what_is_never_sent_any_more_no_longer_applies() {
+fn a_removed_message_no_longer_applies() {
     let mut saved = broken(Fault::ExecutesDuplicates);
     // As if requests had had another name.
     for event in &mut saved.events {
-        if let What::Deliver { message, .. } | What::Lose { message, .. } = &mut event.what {
+        if let EventKind::Deliver { message, .. } | EventKind::Lose { message, .. } =
+            &mut event.what
+        {
             *message = message.replace("Add {", "Plus {").replace("Sum {", "Total {");
         }
         for sent in &mut event.sent {
@@ -195,9 +201,10 @@ fn what_is_never_sent_any_more_no_longer_applies() {
         }
     }
     let replay = again(base(Fault::None), &saved);
-    let first = saved.events.iter().position(|event| matches!(event.what, What::Deliver { .. }));
-    let Verdict::NoLongerApplies { event, reason } = replay.verdict else {
-        panic!("{}", replay.verdict)
+    let first =
+        saved.events.iter().position(|event| matches!(event.what, EventKind::Deliver { .. }));
+    let ReplayStatus::NoLongerApplies { event, reason } = replay.status else {
+        panic!("{}", replay.status)
     };
     assert_eq!(Some(event), first);
     assert!(reason.starts_with("no `Plus` from client"), "{reason}");
@@ -269,7 +276,7 @@ fn changed(text: Vec<u8>, change: &Change) -> Vec<u8> {
 fn followed(scenario: Scenario, text: &[u8]) -> bool {
     let Ok(saved) = file::read(text) else { return false };
     let replay = again(scenario, &saved);
-    let _ = (replay.verdict.to_string(), replay.difference.map(|it| it.to_string()));
+    let _ = (replay.status.to_string(), replay.difference.map(|it| it.to_string()));
     let _ = diagram(&replay.trace, &show::Options::default());
     true
 }
@@ -289,7 +296,7 @@ fn a_time_at_the_end_of_all_times_and_too_many_copies_are_survived() {
         assert!(followed(scenario.clone(), &written(&late)));
 
         let mut copies = saved;
-        let is_delivery = |event: &TraceEvent| matches!(event.what, What::Deliver { .. });
+        let is_delivery = |event: &TraceEvent| matches!(event.what, EventKind::Deliver { .. });
         let at = copies.events.iter().position(is_delivery).expect("something is delivered");
         let delivery = copies.events[at].clone();
         copies.events.splice(at..at, std::iter::repeat_n(delivery, 255));

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use common::{Fault, client, client_node, server, server_node, submission};
 use faultlab::Address;
+use faultlab::hosting::LocalHost;
 use faultlab::simulate::{
-    Conditions, Intervention, Network, NodeSpec, Options, RunFailure, Scenario, ScenarioError,
+    Intervention, LinkConditions, Network, NodeSpec, Options, RunFailure, Scenario, ScenarioError,
     Simulation, Verdict,
 };
-use faultlab::worker::LocalHost;
 
 fn ghost() -> Address {
     Address::new("server9")
@@ -42,8 +42,8 @@ fn naming(node: Address) -> Vec<Intervention> {
         Intervention::Cut { from: to, to: from },
         Intervention::Hold { from, to },
         Intervention::Hold { from: to, to: from },
-        Intervention::Mend { from, to },
-        Intervention::Mend { from: to, to: from },
+        Intervention::Repair { from, to },
+        Intervention::Repair { from: to, to: from },
         Intervention::DropNext { from, to, count: 1 },
         Intervention::DropNext { from: to, to: from, count: 1 },
         Intervention::Isolate(node),
@@ -54,7 +54,7 @@ fn naming(node: Address) -> Vec<Intervention> {
 
 /// Every way to name this node in a network.
 fn networks(node: Address) -> Vec<Network> {
-    let conditions = Conditions::reliable();
+    let conditions = LinkConditions::reliable();
     vec![
         Network::reliable().sender(node, conditions),
         Network::reliable().receiver(node, conditions),
@@ -84,7 +84,7 @@ fn whatever_names_a_node_that_is_never_there_is_refused() {
     }
     for network in networks(ghost()) {
         unknown(&scenario().network(network.clone()), ghost(), &known);
-        let change = Intervention::Conditions(network);
+        let change = Intervention::LinkConditions(network);
         unknown(&scenario().at(seconds(1), change.clone()), ghost(), &known);
         unknown(&scenario().when_answered(client(1), 1, change), ghost(), &known);
     }
@@ -179,7 +179,7 @@ fn a_network_may_say_how_a_node_is_reached_that_starts_later() {
     for network in networks(second()) {
         let later = scenario().network(network.clone()).at(seconds(2), start());
         later.validate().expect("the setting holds from the start of the node on");
-        let change = Intervention::Conditions(network);
+        let change = Intervention::LinkConditions(network);
         scenario().at(seconds(1), change).at(seconds(2), start()).validate().expect("as well");
     }
 }

@@ -4,7 +4,7 @@
 mod at_most_once;
 
 use at_most_once::{Keys, search, submission};
-use faultlab::search::{Outcome, Report};
+use faultlab::search::{Report, SearchResult};
 
 /// The number of distinct states of `clients` clients with `appends` appends each.
 fn closed_form(clients: u32, appends: u64, keys: Keys) -> u64 {
@@ -52,7 +52,7 @@ fn interleavings(executed: impl Iterator<Item = u64>) -> u64 {
 
 fn run(clients: usize, appends: u64, keys: Keys) -> Report {
     let report = search(clients, appends, keys).run(&submission());
-    assert_eq!(report.outcome, Outcome::Exhausted);
+    assert_eq!(report.result, SearchResult::Exhausted);
     report
 }
 
@@ -75,7 +75,7 @@ fn the_closed_form_gives_the_known_counts() {
 }
 
 #[test]
-fn the_engine_sees_as_many_states_as_there_are() {
+fn search_counts_match_the_closed_form() {
     for (clients, appends, keys) in [
         (1, 10, Keys::Different),
         (1, 3, Keys::Same),

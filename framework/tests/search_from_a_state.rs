@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use faultlab::hosting::pure::LocalSteps;
+use faultlab::hosting::{Kind, Submission};
 use faultlab::linearizability::Sequential;
 use faultlab::property::{Property, violated};
-use faultlab::search::{Limit, Linearizable, Outcome, Probes, Search, State, System};
-use faultlab::worker::pure::LocalSteps;
-use faultlab::worker::{Kind, Submission};
+use faultlab::search::{Limit, Linearizable, RandomWalks, Search, SearchResult, State, System};
 use faultlab::workload::Workload;
 use faultlab::{Address, Application, Client, Context, Node, codec};
 use serde::{Deserialize, Serialize};
@@ -120,9 +120,9 @@ fn has_answers(count: usize) -> Property {
     })
 }
 
-fn found(outcome: Outcome) -> State {
+fn found(outcome: SearchResult) -> State {
     match outcome {
-        Outcome::GoalFound(found) => found.state,
+        SearchResult::GoalFound(found) => found.state,
         other => panic!("{other:?}"),
     }
 }
@@ -131,10 +131,10 @@ fn found(outcome: Outcome) -> State {
 fn states(answers: usize) -> Vec<State> {
     let submission = submission();
     let goal = || search().goal(has_answers(answers));
-    let probes = Probes { seed: 5, count: 20, depth_max: 30 };
+    let probes = RandomWalks { seed: 5, count: 20, depth_max: 30 };
     let begin = search();
-    let steps = LocalSteps::new(&submission, begin.system().roster().to_vec()).expect("it starts");
-    let mut hand = begin.by_hand(&steps).expect("nodes that start");
+    let steps = LocalSteps::new(&submission, begin.system().nodes().to_vec()).expect("it starts");
+    let mut hand = begin.manual_run(&steps).expect("nodes that start");
     for number in 1..=answers as u64 {
         let is = |message: Message| move |bytes: &[u8]| codec::decode(bytes) == Ok(message.clone());
         let asked = hand.deliver(client(), server(), is(Message::Add(number)));
@@ -142,33 +142,35 @@ fn states(answers: usize) -> Vec<State> {
         assert_eq!((asked, answered), (Ok(true), Ok(true)));
     }
     vec![
-        found(goal().run(&submission).outcome),
-        found(watched(0).goal(has_answers(answers)).run(&submission).outcome),
-        found(goal().probe(&submission, probes).outcome),
-        found(watched(0).goal(has_answers(answers)).probe(&submission, probes).outcome),
+        found(goal().run(&submission).result),
+        found(watched(0).goal(has_answers(answers)).run(&submission).result),
+        found(goal().random_walks(&submission, probes).result),
+        found(watched(0).goal(has_answers(answers)).random_walks(&submission, probes).result),
         hand.state(),
         hand.state().dropping_all(),
     ]
 }
 
 #[test]
-fn a_monitor_has_seen_what_happened_before_it_was_there() {
+fn a_monitor_replays_the_run_to_the_start_state() {
     for answers in 0..=3 {
         for (index, state) in states(answers).into_iter().enumerate() {
             let right = watched(0).start_from(state.clone()).run(&submission());
-            assert_eq!(right.outcome, Outcome::Exhausted, "{answers} answers, state {index}");
+            assert_eq!(right.result, SearchResult::Exhausted, "{answers} answers, state {index}");
             let right = watched(0)
                 .start_from(state.clone())
-                .probe(&submission(), Probes { seed: 1, count: 5, depth_max: 10 });
-            assert_eq!(right.outcome, Outcome::LimitReached(Limit::Probes(5)));
+                .random_walks(&submission(), RandomWalks { seed: 1, count: 5, depth_max: 10 });
+            assert_eq!(right.result, SearchResult::LimitReached(Limit::RandomWalks(5)));
             // For this model the first answer is wrong; from then on, the state itself violates the
             // property.
             let wrong = watched(1).start_from(state.clone()).run(&submission());
             let emptied = index == 5;
-            match wrong.outcome {
-                Outcome::Violated(found) if answers > 0 => assert_eq!(found.path(), &state.path),
-                Outcome::Violated(_) => assert!(!emptied),
-                Outcome::Exhausted => assert!(emptied && answers == 0),
+            match wrong.result {
+                SearchResult::Violated(found) if answers > 0 => {
+                    assert_eq!(found.path(), &state.path)
+                }
+                SearchResult::Violated(_) => assert!(!emptied),
+                SearchResult::Exhausted => assert!(emptied && answers == 0),
                 other => panic!("{other:?}"),
             }
         }
@@ -178,37 +180,37 @@ fn a_monitor_has_seen_what_happened_before_it_was_there() {
 #[test]
 fn a_chain_of_stages_sees_the_whole_run() {
     let submission = submission();
-    let mut state = found(search().goal(has_answers(1)).run(&submission).outcome);
+    let mut state = found(search().goal(has_answers(1)).run(&submission).result);
     for answers in 2..=3 {
         let stage = search().start_from(state).goal(has_answers(answers));
-        state = found(stage.run(&submission).outcome);
+        state = found(stage.run(&submission).result);
         let end = watched(0).start_from(state.clone()).run(&submission);
-        assert_eq!(end.outcome, Outcome::Exhausted);
+        assert_eq!(end.result, SearchResult::Exhausted);
     }
 }
 
 #[test]
-fn restrictions_of_the_search_do_not_concern_the_run_before_it() {
+fn restrictions_do_not_apply_to_the_replayed_path() {
     let state = states(1).swap_remove(0);
-    let cut = watched(0).start_from(state).cut(client(), server()).crash(server());
-    assert_eq!(cut.run(&submission()).outcome, Outcome::Exhausted);
+    let cut = watched(0).start_from(state).block_link(client(), server()).crash(server());
+    assert_eq!(cut.run(&submission()).result, SearchResult::Exhausted);
 }
 
 #[test]
-fn a_state_whose_run_is_not_known_is_refused() {
+fn a_state_with_an_unreplayable_path_is_rejected() {
     let mut without_path = states(2).swap_remove(0);
     without_path.path.events.clear();
     let report = watched(0).start_from(without_path.clone()).run(&submission());
-    let Outcome::CannotStart(reason) = &report.outcome else { panic!("{:?}", report.outcome) };
-    assert!(reason.contains("results that client has"), "{reason}");
+    let SearchResult::InvalidStart(reason) = &report.result else { panic!("{:?}", report.result) };
+    assert!(reason.contains("results that client holds"), "{reason}");
     // Without a monitor, the run is not needed.
     let report = search().start_from(without_path).run(&submission());
-    assert_eq!(report.outcome, Outcome::Exhausted);
+    assert_eq!(report.result, SearchResult::Exhausted);
 
     let mut torn = states(2).swap_remove(0);
     torn.path.events.remove(0);
     let report = watched(0).start_from(torn).run(&submission());
-    let Outcome::CannotStart(reason) = &report.outcome else { panic!("{:?}", report.outcome) };
+    let SearchResult::InvalidStart(reason) = &report.result else { panic!("{:?}", report.result) };
     assert!(reason.contains("event 1 of its path is not possible"), "{reason}");
 }
 
@@ -227,13 +229,13 @@ fn a_message_that_a_state_names_twice_is_in_the_network_once() {
 
 #[test]
 #[should_panic(expected = "the state has other nodes than the system")]
-fn a_state_of_another_system_is_refused() {
+fn a_state_of_another_system_is_rejected() {
     let system = System::new().node("server", Address::new("other"), &());
     let _ = Search::new(system).start_from(states(0).swap_remove(0));
 }
 
 #[test]
-fn all_invariants_that_break_in_a_state_are_reported() {
+fn all_invariants_violated_in_a_state_are_reported() {
     let never = |name: &'static str, at: usize| {
         Property::new(name, move |view| match has_answers(at).check(view) {
             Ok(()) => Err(violated("another number", format!("{at} answers"))),
@@ -244,14 +246,18 @@ fn all_invariants_that_break_in_a_state_are_reported() {
         .invariant(never("first", 1))
         .invariant(never("second", 2))
         .invariant(never("third", 1).of_each_client());
-    let Outcome::Violated(found) = search.run(&submission()).outcome else { panic!("it breaks") };
+    let SearchResult::Violated(found) = search.run(&submission()).result else {
+        panic!("it breaks")
+    };
     assert_eq!(found.property, "first");
     let others: Vec<_> = found.also_violated.iter().map(|other| other.property.as_str()).collect();
     assert_eq!(others, ["third"]);
     // When the monitor's property is violated, the invariants violated in the same state are
     // reported too.
     let search = watched(1).invariant(never("first", 1));
-    let Outcome::Violated(found) = search.run(&submission()).outcome else { panic!("it breaks") };
+    let SearchResult::Violated(found) = search.run(&submission()).result else {
+        panic!("it breaks")
+    };
     assert_eq!(found.property, "totals are right");
     assert_eq!(found.also_violated.len(), 1);
 }
@@ -259,7 +265,7 @@ fn all_invariants_that_break_in_a_state_are_reported() {
 /// The time limit holds even if properties and handlers are slow. One full round takes more than
 /// ten seconds here.
 #[test]
-fn a_time_limit_is_kept_where_one_round_takes_longer() {
+fn the_time_limit_holds_within_a_round() {
     const LIMIT: Duration = Duration::from_millis(300);
     let slow_property = || {
         Property::new("slow", |_| {
@@ -300,10 +306,10 @@ fn a_time_limit_is_kept_where_one_round_takes_longer() {
         Search::new(system(false)).invariant(slow_property().of_each_node()),
     ];
     for search in searches {
-        let search = search.endless_too().time_max(LIMIT);
-        let probes = Probes { seed: 1, count: 10_000, depth_max: 12 };
-        for report in [search.run(&submission), search.probe(&submission, probes)] {
-            assert_eq!(report.outcome, Outcome::LimitReached(Limit::Time(LIMIT)));
+        let search = search.allow_divergence().time_max(LIMIT);
+        let probes = RandomWalks { seed: 1, count: 10_000, depth_max: 12 };
+        for report in [search.run(&submission), search.random_walks(&submission, probes)] {
+            assert_eq!(report.result, SearchResult::LimitReached(Limit::Time(LIMIT)));
             let took = report.statistics.elapsed;
             assert!(took >= LIMIT && took < LIMIT * 6, "{took:?}");
         }

@@ -7,9 +7,9 @@ mod at_most_once;
 use std::collections::BTreeMap;
 
 use at_most_once::{Append, Keys, search, submission};
+use faultlab::hosting::{Kind, Submission};
 use faultlab::linearizability::Sequential;
-use faultlab::search::{Linearizable, Outcome, Search, System};
-use faultlab::worker::{Kind, Submission};
+use faultlab::search::{Linearizable, Search, SearchResult, System};
 use faultlab::workload::Workload;
 use faultlab::{Address, Application, Client, Context, Node};
 use serde::{Deserialize, Serialize};
@@ -40,7 +40,7 @@ fn on_correct_appends_the_monitor_adds_no_states() {
         let report = search(clients, appends, keys)
             .monitor(Linearizable::new("results are linearizable", model))
             .run(&submission());
-        assert_eq!(report.outcome, Outcome::Exhausted);
+        assert_eq!(report.result, SearchResult::Exhausted);
         assert_eq!(report.statistics.states, states);
         assert!(report.statistics.monitor_states > 0);
     }
@@ -159,7 +159,7 @@ fn reading_from(read_from: &str) -> Search {
 #[test]
 fn a_stale_read_is_found_and_named() {
     let report = reading_from("copy2").run(&copies());
-    let Outcome::Violated(found) = &report.outcome else { panic!("{:?}", report.outcome) };
+    let SearchResult::Violated(found) = &report.result else { panic!("{:?}", report.result) };
     let violation = found.violation().expect("it is a violation");
     assert_eq!(violation.property, "reads are fresh");
     assert_eq!(violation.expected, "reader's Read to return 7");
@@ -170,7 +170,7 @@ fn a_stale_read_is_found_and_named() {
 
 #[test]
 fn reading_where_it_is_written_is_linearizable() {
-    assert_eq!(reading_from("copy1").run(&copies()).outcome, Outcome::Exhausted);
+    assert_eq!(reading_from("copy1").run(&copies()).result, SearchResult::Exhausted);
 }
 
 #[test]
@@ -178,6 +178,6 @@ fn the_verdict_does_not_depend_on_the_number_of_threads() {
     let four = std::num::NonZeroUsize::new(4).expect("four");
     let (one, many) =
         (reading_from("copy2").run(&copies()), reading_from("copy2").threads(four).run(&copies()));
-    assert_eq!(one.outcome, many.outcome);
+    assert_eq!(one.result, many.result);
     assert_eq!(one.statistics.states, many.statistics.states);
 }

@@ -6,9 +6,9 @@ mod at_most_once;
 use std::num::NonZeroUsize;
 
 use at_most_once::{Keys, search, submission, system};
+use faultlab::hosting::pure::LocalSteps;
 use faultlab::property::{Property, clients_done, none_decided, results_ok, violated};
-use faultlab::search::{Limit, Outcome, PathEvent, Search, Statistics};
-use faultlab::worker::pure::LocalSteps;
+use faultlab::search::{Limit, PathEvent, Search, SearchResult, Statistics};
 use faultlab::{Address, codec};
 
 /// "No two clients have each had two results": false in the middle of the space.
@@ -29,17 +29,17 @@ fn not_two_each() -> Property {
 #[test]
 fn a_goal_is_found_by_a_shortest_path() {
     let report = Search::new(system(2, 2, Keys::Same)).goal(clients_done()).run(&submission());
-    let Outcome::GoalFound(found) = report.outcome else { panic!("{:?}", report.outcome) };
+    let SearchResult::GoalFound(found) = report.result else { panic!("{:?}", report.result) };
     // Two deliveries for each of four commands.
     assert_eq!(found.path().len(), 8);
-    assert!(found.broken.is_none());
+    assert!(found.error.is_none());
     assert!(found.state.nodes[1..].iter().all(|node| node.results.len() == 2 && !node.is_waiting));
 }
 
 #[test]
 fn a_violation_comes_with_its_path_and_its_words() {
     let report = Search::new(system(2, 2, Keys::Same)).invariant(none_decided()).run(&submission());
-    let Outcome::Violated(found) = report.outcome else { panic!("{:?}", report.outcome) };
+    let SearchResult::Violated(found) = report.result else { panic!("{:?}", report.result) };
     let violation = found.violation().expect("it is a violation");
     assert_eq!(violation.seen, r#"client1 got "c" for Append { key: "x", value: "c" }"#);
     let [PathEvent::Deliver { node, from, .. }, PathEvent::Deliver { node: last, message, .. }] =
@@ -59,11 +59,11 @@ fn a_violation_comes_with_its_path_and_its_words() {
 fn by_threads(
     search: impl Fn() -> Search,
     threads: usize,
-) -> (Outcome, Statistics, Vec<faultlab::search::Hint>) {
+) -> (SearchResult, Statistics, Vec<faultlab::search::Hint>) {
     let threads = NonZeroUsize::new(threads).expect("not zero");
     let report = search().threads(threads).run(&submission());
     let statistics = Statistics { elapsed: Default::default(), peak_bytes: 0, ..report.statistics };
-    (report.outcome, statistics, report.hints)
+    (report.result, statistics, report.hints)
 }
 
 #[test]
@@ -81,9 +81,9 @@ fn the_number_of_threads_changes_nothing() {
             assert_eq!(by_threads(search, threads), one, "{threads} threads");
         }
         match property {
-            None => assert_eq!(one.0, Outcome::Exhausted),
+            None => assert_eq!(one.0, SearchResult::Exhausted),
             Some(_) => {
-                assert!(matches!(&one.0, Outcome::Violated(found) if found.path().len() == 8))
+                assert!(matches!(&one.0, SearchResult::Violated(found) if found.path().len() == 8))
             }
         }
     }
@@ -95,7 +95,7 @@ fn the_number_of_threads_changes_nothing() {
 fn rounds_that_overlap_change_nothing() {
     let halfway = || search(3, 3, Keys::Same).states_max(250_000);
     let one = by_threads(halfway, 1);
-    assert_eq!(one.0, Outcome::LimitReached(Limit::States(250_000)));
+    assert_eq!(one.0, SearchResult::LimitReached(Limit::States(250_000)));
     assert_eq!(by_threads(halfway, 3), one);
 
     let not_eight = Property::new("there are not eight results", |view| {
@@ -110,7 +110,7 @@ fn rounds_that_overlap_change_nothing() {
     });
     let violated = || search(3, 3, Keys::Same).invariant(not_eight.clone());
     let one = by_threads(violated, 1);
-    let Outcome::Violated(found) = &one.0 else { panic!("{:?}", one.0) };
+    let SearchResult::Violated(found) = &one.0 else { panic!("{:?}", one.0) };
     // Two deliveries for each of eight commands.
     assert_eq!(found.path().len(), 16);
     assert!(one.1.states > 100_000, "{}", one.1.states);
@@ -121,17 +121,17 @@ fn rounds_that_overlap_change_nothing() {
 fn limits_are_not_verdicts() {
     let limited = |search: Search| search.run(&submission());
     let deep = limited(search(2, 3, Keys::Same).depth_max(4));
-    assert_eq!(deep.outcome, Outcome::LimitReached(Limit::Depth(4)));
+    assert_eq!(deep.result, SearchResult::LimitReached(Limit::Depth(4)));
     assert_eq!(deep.statistics.depth, 4);
     let few = limited(search(2, 3, Keys::Same).states_max(100));
-    assert_eq!(few.outcome, Outcome::LimitReached(Limit::States(100)));
+    assert_eq!(few.result, SearchResult::LimitReached(Limit::States(100)));
     assert!(few.statistics.states >= 100);
     let small = limited(search(2, 3, Keys::Same).memory_max(1));
-    assert_eq!(small.outcome, Outcome::LimitReached(Limit::Memory(1)));
+    assert_eq!(small.result, SearchResult::LimitReached(Limit::Memory(1)));
 }
 
 #[test]
-fn a_search_goes_on_from_where_another_ended() {
+fn search_can_start_from_a_found_state() {
     let (client1, client2) = (Address::new("client1"), Address::new("client2"));
     let first = Search::new(system(2, 2, Keys::Different))
         .crash(client2)
@@ -139,7 +139,7 @@ fn a_search_goes_on_from_where_another_ended() {
             if view.is_done(client1) { Ok(()) } else { Err(violated("done", "it is not")) }
         }))
         .run(&submission());
-    let Outcome::GoalFound(found) = first.outcome else { panic!("{:?}", first.outcome) };
+    let SearchResult::GoalFound(found) = first.result else { panic!("{:?}", first.result) };
     assert_eq!(found.path().len(), 4);
 
     let second = Search::new(system(2, 2, Keys::Different))
@@ -147,7 +147,7 @@ fn a_search_goes_on_from_where_another_ended() {
         .invariant(results_ok())
         .goal(clients_done())
         .run(&submission());
-    let Outcome::GoalFound(both) = second.outcome else { panic!("{:?}", second.outcome) };
+    let SearchResult::GoalFound(both) = second.result else { panic!("{:?}", second.result) };
     assert_eq!(both.path().len(), 8);
     assert_eq!(both.path().events[..4], found.path().events);
 
@@ -158,30 +158,30 @@ fn a_search_goes_on_from_where_another_ended() {
         .prune(clients_done())
         .goal(clients_done())
         .run(&submission());
-    assert_eq!(third.outcome, Outcome::Exhausted);
+    assert_eq!(third.result, SearchResult::Exhausted);
 }
 
 #[test]
-fn what_cannot_talk_makes_no_progress() {
+fn partitioned_nodes_make_no_progress() {
     let (client1, server) = (Address::new("client1"), Address::new("server"));
     for cut in [(client1, server), (server, client1)] {
         let report = Search::new(system(1, 1, Keys::Same))
-            .cut(cut.0, cut.1)
+            .block_link(cut.0, cut.1)
             .invariant(none_decided())
             .run(&submission());
-        assert_eq!(report.outcome, Outcome::Exhausted);
+        assert_eq!(report.result, SearchResult::Exhausted);
     }
 }
 
 #[test]
-fn a_search_starts_where_hands_have_led() {
+fn search_can_start_from_a_manual_run() {
     let (client1, client2, server) =
         (Address::new("client1"), Address::new("client2"), Address::new("server"));
     let begin = Search::new(system(2, 1, Keys::Same));
     let submission = submission();
     let steps =
-        LocalSteps::new(&submission, system(2, 1, Keys::Same).roster().to_vec()).expect("steps");
-    let mut hand = begin.by_hand(&steps).expect("nodes that start");
+        LocalSteps::new(&submission, system(2, 1, Keys::Same).nodes().to_vec()).expect("steps");
+    let mut hand = begin.manual_run(&steps).expect("nodes that start");
     assert!(!hand.deliver(server, client1, |_| true).expect("no failure"), "nothing sent yet");
     assert!(hand.fire(client2).is_ok());
     assert!(hand.deliver(client2, server, |_| true).expect("no failure"));
@@ -194,7 +194,7 @@ fn a_search_starts_where_hands_have_led() {
         .start_from(state)
         .goal(clients_done())
         .run(&submission);
-    let Outcome::GoalFound(found) = report.outcome else { panic!("{:?}", report.outcome) };
+    let SearchResult::GoalFound(found) = report.result else { panic!("{:?}", report.result) };
     let first: String = codec::decode(&found.state.nodes[1].results[0]).expect("a result");
     let second: String = codec::decode(&found.state.nodes[2].results[0]).expect("a result");
     assert_eq!((first.as_str(), second.as_str()), ("cb", "c"));
@@ -205,8 +205,8 @@ fn a_search_starts_where_hands_have_led() {
 mod without_end {
     use std::time::Duration;
 
-    use faultlab::search::{Hint, Limit, Outcome, Report, Search, System};
-    use faultlab::worker::{Kind, Submission};
+    use faultlab::hosting::{Kind, Submission};
+    use faultlab::search::{Hint, Limit, Report, Search, SearchResult, System};
     use faultlab::{Address, Context, Node};
     use serde::{Deserialize, Serialize};
 
@@ -270,7 +270,7 @@ mod without_end {
 
     fn endless(report: &Report) -> Option<(Address, Option<&str>, &str)> {
         report.hints.iter().find_map(|hint| match hint {
-            Hint::Endless { node, message, last, .. } => {
+            Hint::Diverges { node, message, last, .. } => {
                 Some((*node, message.as_deref(), last.as_str()))
             }
             _ => None,
@@ -278,9 +278,9 @@ mod without_end {
     }
 
     #[test]
-    fn a_number_that_grows_with_every_retransmission_is_named_before_the_search_gets_lost() {
+    fn unbounded_sequence_numbers_are_reported_as_divergence() {
         let report = report(u64::MAX, false, |search| search);
-        assert_eq!(report.outcome, Outcome::LimitReached(Limit::Endless(1_000)));
+        assert_eq!(report.result, SearchResult::LimitReached(Limit::Diverges(1_000)));
         assert!(report.statistics.states < 10_000, "{}", report.statistics.states);
         let (node, message, last) = endless(&report).expect("it says which node");
         assert_eq!((node.as_str(), message), ("sender", None));
@@ -288,9 +288,9 @@ mod without_end {
     }
 
     #[test]
-    fn a_node_that_keeps_every_copy_is_named_with_the_message() {
+    fn unbounded_duplicate_storage_is_reported_with_its_message() {
         let report = report(1, true, |search| search);
-        assert_eq!(report.outcome, Outcome::LimitReached(Limit::Endless(1_000)));
+        assert_eq!(report.result, SearchResult::LimitReached(Limit::Diverges(1_000)));
         let (node, message, _) = endless(&report).expect("it says which node");
         assert_eq!((node.as_str(), message), ("keeper", Some("0")));
     }
@@ -321,18 +321,18 @@ mod without_end {
         let report =
             Search::new(System::new().node("node", Address::new("node"), &())).run(&submission);
         assert!(report.statistics.states < 1_000, "{}", report.statistics.states);
-        let Some(Hint::Endless { times, timers, .. }) = report.hints.first() else {
+        let Some(Hint::Diverges { times, timers, .. }) = report.hints.first() else {
             panic!("{:?}", report.hints)
         };
-        assert_eq!(report.outcome, Outcome::LimitReached(Limit::Endless(*times)));
+        assert_eq!(report.result, SearchResult::LimitReached(Limit::Diverges(*times)));
         assert!(*timers >= 200, "{timers}");
     }
 
     #[test]
-    fn a_long_way_round_is_not_taken_for_endless() {
+    fn a_long_cycle_is_not_divergence() {
         for last in [171, 700] {
             let report = report(last, false, |search| search);
-            assert_eq!(report.outcome, Outcome::Exhausted, "{last} numbers");
+            assert_eq!(report.result, SearchResult::Exhausted, "{last} numbers");
             // Every number, and each once more with all messages in flight.
             assert_eq!(report.statistics.depth as u64, 2 * (last - 1));
             assert_eq!(endless(&report), None);
@@ -340,10 +340,10 @@ mod without_end {
     }
 
     #[test]
-    fn a_search_with_a_bound_of_its_own_goes_on() {
+    fn a_bounded_search_ignores_divergence() {
         let deep = report(u64::MAX, false, |search| search.depth_max(1_500));
-        assert_eq!(deep.outcome, Outcome::LimitReached(Limit::Depth(1_500)));
-        let many = report(u64::MAX, false, |search| search.states_max(1_500).endless_too());
-        assert_eq!(many.outcome, Outcome::LimitReached(Limit::States(1_500)));
+        assert_eq!(deep.result, SearchResult::LimitReached(Limit::Depth(1_500)));
+        let many = report(u64::MAX, false, |search| search.states_max(1_500).allow_divergence());
+        assert_eq!(many.result, SearchResult::LimitReached(Limit::States(1_500)));
     }
 }

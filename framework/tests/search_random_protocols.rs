@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use faultlab::property::{Broken, Property, violated};
+use faultlab::hosting::{Kind, Submission};
+use faultlab::property::{CheckError, Property, violated};
 use faultlab::random::mix;
-use faultlab::search::{Monitor, Outcome, Report, Search, System};
-use faultlab::worker::{Kind, Submission};
+use faultlab::search::{Monitor, Report, Search, SearchResult, System};
 use faultlab::workload::Workload;
 use faultlab::{Address, Client, Context, Node};
 use serde::{Deserialize, Serialize};
@@ -87,7 +87,7 @@ struct LastThree {
 }
 
 impl LastThree {
-    fn after(&self, state: &[u8], entry: u8) -> Result<Vec<u8>, Broken> {
+    fn after(&self, state: &[u8], entry: u8) -> Result<Vec<u8>, CheckError> {
         let mut last = [state[1], state[2], entry];
         if self.disliked == Some(last) {
             return Err(violated("another order", format!("{last:?}")));
@@ -106,11 +106,16 @@ impl Monitor for LastThree {
         vec![0; 3]
     }
 
-    fn on_call(&self, state: &[u8], client: Address, _: &[u8]) -> Result<Vec<u8>, Broken> {
+    fn on_call(&self, state: &[u8], client: Address, _: &[u8]) -> Result<Vec<u8>, CheckError> {
         self.after(state, client.as_str().as_bytes()[4] - b'0')
     }
 
-    fn on_return(&self, state: &[u8], client: Address, result: &[u8]) -> Result<Vec<u8>, Broken> {
+    fn on_return(
+        &self,
+        state: &[u8],
+        client: Address,
+        result: &[u8],
+    ) -> Result<Vec<u8>, CheckError> {
         self.after(state, 10 + client.as_str().as_bytes()[4] - b'0' + result[0])
     }
 }
@@ -120,7 +125,8 @@ fn states_are(name: &str, nodes: [u64; 2], states: [u64; 2]) -> Property {
     let addresses = nodes.map(|node| Address::numbered("node", node as usize));
     Property::new(name, move |view| {
         for (address, state) in addresses.into_iter().zip(states) {
-            let bytes = view.state(address).map_err(|failure| Broken::Node(address, failure))?;
+            let bytes =
+                view.state(address).map_err(|failure| CheckError::Node(address, failure))?;
             let node: Drawn = faultlab::codec::decode(&bytes).expect("a state");
             if node.state != state {
                 return Err(violated(format!("{state}"), format!("{}", node.state)));
@@ -181,8 +187,8 @@ fn drawn(seed: u64) -> (Submission, Search) {
 }
 
 /// What must be the same.
-fn essence(report: &Report) -> (&Outcome, u64, usize) {
-    (&report.outcome, report.statistics.states, report.statistics.depth)
+fn essence(report: &Report) -> (&SearchResult, u64, usize) {
+    (&report.result, report.statistics.states, report.statistics.depth)
 }
 
 #[test]
@@ -198,10 +204,12 @@ fn leaving_out_orders_changes_nothing_else() {
         assert_eq!(essence(&exact), essence(&full), "seed {seed}");
         assert_eq!(essence(&exact_reduced), essence(&full), "seed {seed}");
         assert!(reduced.statistics.tried <= full.statistics.tried, "seed {seed}");
-        match reduced.outcome {
-            Outcome::Exhausted => exhausted += 1,
-            Outcome::GoalFound(_) | Outcome::Violated(_) => found += 1,
-            Outcome::LimitReached(_) | Outcome::Failed(_) | Outcome::CannotStart(_) => {}
+        match reduced.result {
+            SearchResult::Exhausted => exhausted += 1,
+            SearchResult::GoalFound(_) | SearchResult::Violated(_) => found += 1,
+            SearchResult::LimitReached(_)
+            | SearchResult::Failed(_)
+            | SearchResult::InvalidStart(_) => {}
         }
         states += reduced.statistics.states;
         tried += reduced.statistics.tried;

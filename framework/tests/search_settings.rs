@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use faultlab::hosting::{Kind, Submission};
 use faultlab::property::{Property, observe, violated};
-use faultlab::search::{Limit, Outcome, Probes, Search, System};
-use faultlab::worker::{Kind, Submission};
+use faultlab::search::{Limit, RandomWalks, Search, SearchResult, System};
 use faultlab::{Address, Context, Node};
 use serde::{Deserialize, Serialize};
 
@@ -77,26 +77,26 @@ fn everything() -> Vec<(&'static str, &'static str)> {
     NODES.into_iter().flat_map(at).filter(|(at, what)| at != what).collect()
 }
 
-const PROBES: Probes = Probes { seed: 3, count: 20, depth_max: 20 };
+const PROBES: RandomWalks = RandomWalks { seed: 3, count: 20, depth_max: 20 };
 
 /// What can happen in a search with this setting: by breadth, by probes, and by the number of states.
 #[track_caller]
 fn check(change: impl Fn(Search) -> Search, taken_away: &[(&str, &str)]) {
     let submission = submission();
-    let is_found = |outcome: &Outcome| match outcome {
-        Outcome::GoalFound(_) => true,
-        Outcome::Exhausted | Outcome::LimitReached(Limit::Probes(_)) => false,
+    let is_found = |outcome: &SearchResult| match outcome {
+        SearchResult::GoalFound(_) => true,
+        SearchResult::Exhausted | SearchResult::LimitReached(Limit::RandomWalks(_)) => false,
         other => panic!("{other:?}"),
     };
     for (at, what) in everything() {
         let expected = !taken_away.contains(&(at, what));
         let goal = || change(search()).goal(noticed(at, what));
-        assert_eq!(is_found(&goal().run(&submission).outcome), expected, "{at} notices {what}");
-        let probed = goal().probe(&submission, PROBES);
-        assert_eq!(is_found(&probed.outcome), expected, "probes: {at} notices {what}");
+        assert_eq!(is_found(&goal().run(&submission).result), expected, "{at} notices {what}");
+        let probed = goal().random_walks(&submission, PROBES);
+        assert_eq!(is_found(&probed.result), expected, "probes: {at} notices {what}");
     }
     let all = change(search()).run(&submission);
-    assert_eq!(all.outcome, Outcome::Exhausted);
+    assert_eq!(all.result, SearchResult::Exhausted);
     assert_eq!(all.statistics.states, 1 << (9 - taken_away.len()));
 }
 
@@ -107,21 +107,21 @@ fn without_settings_everything_can_happen() {
 
 #[test]
 fn a_cut_link_carries_nothing_one_way() {
-    check(|search| search.cut(node("a"), node("b")), &[("b", "a")]);
+    check(|search| search.block_link(node("a"), node("b")), &[("b", "a")]);
     check(
-        |search| search.cut(node("c"), node("a")).cut(node("a"), node("c")),
+        |search| search.block_link(node("c"), node("a")).block_link(node("a"), node("c")),
         &[("a", "c"), ("c", "a")],
     );
 }
 
 #[test]
-fn a_mute_node_is_not_heard() {
-    check(|search| search.mute(node("b")), &[("a", "b"), ("c", "b")]);
+fn blocked_sends_are_not_delivered() {
+    check(|search| search.block_sends(node("b")), &[("a", "b"), ("c", "b")]);
 }
 
 #[test]
-fn a_deaf_node_hears_nothing_and_its_timer_fires() {
-    check(|search| search.deafen(node("b")), &[("b", "a"), ("b", "c")]);
+fn blocked_receives_do_not_stop_timers() {
+    check(|search| search.block_receives(node("b")), &[("b", "a"), ("b", "c")]);
 }
 
 #[test]
@@ -137,7 +137,9 @@ fn a_crashed_node_notices_nothing_and_what_it_has_sent_arrives() {
 #[test]
 fn settings_add_up() {
     check(
-        |search| search.mute(node("a")).stop_timers(node("a")).cut(node("b"), node("c")),
+        |search| {
+            search.block_sends(node("a")).stop_timers(node("a")).block_link(node("b"), node("c"))
+        },
         &[("b", "a"), ("c", "a"), ("a", "timer"), ("c", "b")],
     );
 }
@@ -146,19 +148,19 @@ fn settings_add_up() {
 fn only_the_messages_that_are_named_are_dropped() {
     let submission = submission();
     let started = search().goal(noticed("c", "timer")).run(&submission);
-    let Outcome::GoalFound(found) = started.outcome else { panic!("{:?}", started.outcome) };
+    let SearchResult::GoalFound(found) = started.result else { panic!("{:?}", started.result) };
     let state = found.state.dropping(|from, to, _| (from, to) == (node("a"), node("b")));
     let all = search().start_from(state).run(&submission);
-    assert_eq!(all.outcome, Outcome::Exhausted);
+    assert_eq!(all.result, SearchResult::Exhausted);
     assert_eq!(all.statistics.states, 1 << 7, "neither the timer of c nor the message from a to b");
 }
 
 #[test]
-fn a_prune_ends_ways_and_not_the_search() {
+fn prunes_cut_paths_but_not_the_search() {
     // Half of the 512 states have noticed it; of these, those are seen that are found from the other
     // half: all, since the last event on the way to any of them can be that one. Nothing follows them.
     let pruned = search().prune(noticed("a", "b")).run(&submission());
-    assert_eq!(pruned.outcome, Outcome::Exhausted);
+    assert_eq!(pruned.result, SearchResult::Exhausted);
     assert_eq!(pruned.statistics.states, 512);
     let all = search().run(&submission());
     assert!(pruned.statistics.transitions < all.statistics.transitions);
@@ -170,15 +172,15 @@ fn a_prune_ends_ways_and_not_the_search() {
 #[test]
 fn each_limit_ends_a_search_and_is_named() {
     let submission = submission();
-    let outcome = |search: Search| search.run(&submission).outcome;
-    assert_eq!(outcome(search().depth_max(3)), Outcome::LimitReached(Limit::Depth(3)));
-    assert_eq!(outcome(search().states_max(50)), Outcome::LimitReached(Limit::States(50)));
-    assert_eq!(outcome(search().memory_max(1)), Outcome::LimitReached(Limit::Memory(1)));
+    let outcome = |search: Search| search.run(&submission).result;
+    assert_eq!(outcome(search().depth_max(3)), SearchResult::LimitReached(Limit::Depth(3)));
+    assert_eq!(outcome(search().states_max(50)), SearchResult::LimitReached(Limit::States(50)));
+    assert_eq!(outcome(search().memory_max(1)), SearchResult::LimitReached(Limit::Memory(1)));
     let now = Duration::ZERO;
-    assert_eq!(outcome(search().time_max(now)), Outcome::LimitReached(Limit::Time(now)));
+    assert_eq!(outcome(search().time_max(now)), SearchResult::LimitReached(Limit::Time(now)));
     // Limits that are not met change nothing.
     let far = search().depth_max(10).states_max(513).memory_max(1 << 30);
-    assert_eq!(outcome(far.time_max(Duration::from_secs(3_600))), Outcome::Exhausted);
+    assert_eq!(outcome(far.time_max(Duration::from_secs(3_600))), SearchResult::Exhausted);
 
     // A depth is met exactly: there are 1 + 9 + 36 + 84 states up to three events away.
     let deep = search().depth_max(3).run(&submission);
@@ -186,20 +188,20 @@ fn each_limit_ends_a_search_and_is_named() {
 }
 
 #[test]
-fn each_limit_ends_probes_and_is_named() {
+fn each_limit_ends_random_walks() {
     let submission = submission();
-    let probe = |search: Search, probes| search.probe(&submission, probes);
-    let outcome = |search| probe(search, PROBES).outcome;
-    assert_eq!(outcome(search()), Outcome::LimitReached(Limit::Probes(20)));
-    assert_eq!(outcome(search().states_max(15)), Outcome::LimitReached(Limit::States(15)));
-    assert_eq!(outcome(search().memory_max(1)), Outcome::LimitReached(Limit::Memory(1)));
+    let probe = |search: Search, probes| search.random_walks(&submission, probes);
+    let outcome = |search| probe(search, PROBES).result;
+    assert_eq!(outcome(search()), SearchResult::LimitReached(Limit::RandomWalks(20)));
+    assert_eq!(outcome(search().states_max(15)), SearchResult::LimitReached(Limit::States(15)));
+    assert_eq!(outcome(search().memory_max(1)), SearchResult::LimitReached(Limit::Memory(1)));
     let now = Duration::ZERO;
-    assert_eq!(outcome(search().time_max(now)), Outcome::LimitReached(Limit::Time(now)));
+    assert_eq!(outcome(search().time_max(now)), SearchResult::LimitReached(Limit::Time(now)));
     let deep = probe(search(), PROBES).statistics.depth;
     assert_eq!(deep, 9);
-    assert_eq!(probe(search(), Probes { depth_max: 4, ..PROBES }).statistics.depth, 4);
+    assert_eq!(probe(search(), RandomWalks { depth_max: 4, ..PROBES }).statistics.depth, 4);
     // Another seed draws other runs.
-    let states = |seed| probe(search(), Probes { seed, ..PROBES }).statistics.states;
+    let states = |seed| probe(search(), RandomWalks { seed, ..PROBES }).statistics.states;
     assert!((4..20).any(|seed| states(seed) != states(3)));
 }
 
@@ -228,7 +230,7 @@ fn threads_are_used_without_a_trace_in_the_result() {
     let by = |threads| {
         let threads = NonZeroUsize::new(threads).expect("not zero");
         let report = search().threads(threads).goal(noticed("c", "timer")).run(&submission());
-        (report.outcome, report.statistics.states)
+        (report.result, report.statistics.states)
     };
     assert_eq!(by(2), by(1));
     assert_eq!(by(7), by(1));

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use faultlab::hosting::pure::LocalSteps;
+use faultlab::hosting::{Kind, LocalHost, Submission};
 use faultlab::property::{Property, observe, violated};
-use faultlab::search::{Outcome, PathEvent, Probes, Search, System};
+use faultlab::search::{PathEvent, RandomWalks, Search, SearchResult, System};
 use faultlab::simulate::{NodeSpec, Origin, Scenario, Simulation};
-use faultlab::trace::replay::{Verdict, replay};
-use faultlab::worker::pure::LocalSteps;
-use faultlab::worker::{Kind, LocalHost, Submission};
+use faultlab::trace::replay::{ReplayStatus, replay};
 use faultlab::{Address, Context, Node};
 use serde::{Deserialize, Serialize};
 
@@ -72,7 +72,7 @@ fn never(sequence: &'static [Alarm]) -> Property {
 const CLOCK_ORDER: &[Alarm] = &[Alarm::Wake, Alarm::Late, Alarm::Wake];
 
 #[test]
-fn either_of_two_timers_of_one_value_may_fire_if_their_durations_allow_it() {
+fn equal_timers_with_overlapping_durations_may_fire_in_either_order() {
     // In simulated time: Wake at 5, Late at 12, Wake at 20.
     let scenario = Scenario::new()
         .node(NodeSpec::node("sleeper", sleeper(), &()))
@@ -84,7 +84,7 @@ fn either_of_two_timers_of_one_value_may_fire_if_their_durations_allow_it() {
     assert!(!run.verdict.held(), "{:?}", run.verdict);
 
     let report = search().invariant(never(CLOCK_ORDER)).run(&submission);
-    let Outcome::Violated(found) = report.outcome else { panic!("{:?}", report.outcome) };
+    let SearchResult::Violated(found) = report.result else { panic!("{:?}", report.result) };
     let fired: Vec<u64> = found
         .path()
         .events
@@ -98,13 +98,13 @@ fn either_of_two_timers_of_one_value_may_fire_if_their_durations_allow_it() {
 }
 
 #[test]
-fn every_order_that_durations_allow_is_a_state_and_no_other() {
+fn exactly_the_orders_that_durations_allow_are_explored() {
     let submission = submission();
     let possible = |sequence| {
         let report = search().invariant(never(sequence)).run(&submission);
-        match report.outcome {
-            Outcome::Violated(_) => true,
-            Outcome::Exhausted => false,
+        match report.result {
+            SearchResult::Violated(_) => true,
+            SearchResult::Exhausted => false,
             other => panic!("{other:?}"),
         }
     };
@@ -119,33 +119,33 @@ fn every_order_that_durations_allow_is_a_state_and_no_other() {
 }
 
 #[test]
-fn what_is_found_is_replayed_with_the_timer_that_fired() {
+fn replays_fire_the_same_timer() {
     let submission = submission();
     let search = search().invariant(never(CLOCK_ORDER));
-    let steps = LocalSteps::new(&submission, search.system().roster().to_vec()).expect("it starts");
+    let steps = LocalSteps::new(&submission, search.system().nodes().to_vec()).expect("it starts");
     let report = search.run_with(&steps);
     let origin = Origin::default();
-    let trace = search.trace(&steps, &origin, &report.outcome).expect("a violation has a run");
-    let replayed = replay(&trace, &mut search.walk(&steps));
-    assert!(matches!(replayed.verdict, Verdict::Reproduced { same: true, .. }), "{replayed:?}");
+    let trace = search.trace(&steps, &origin, &report.result).expect("a violation has a run");
+    let replayed = replay(&trace, &mut search.traced_run(&steps));
+    assert!(matches!(replayed.status, ReplayStatus::Reproduced { same: true, .. }), "{replayed:?}");
     assert_eq!(replayed.trace.events, trace.events);
 }
 
 #[test]
-fn probes_find_it_and_minimising_keeps_the_timers_apart() {
-    let probes = Probes { seed: 1, count: 50, depth_max: 10 };
-    let report = search().invariant(never(CLOCK_ORDER)).probe(&submission(), probes);
-    let Outcome::Violated(found) = report.outcome else { panic!("{:?}", report.outcome) };
+fn random_walks_and_minimisation_distinguish_timers_by_duration() {
+    let probes = RandomWalks { seed: 1, count: 50, depth_max: 10 };
+    let report = search().invariant(never(CLOCK_ORDER)).random_walks(&submission(), probes);
+    let SearchResult::Violated(found) = report.result else { panic!("{:?}", report.result) };
     assert_eq!(found.path().len(), 3);
 }
 
 #[test]
-fn a_timer_is_fired_by_hand_by_its_durations() {
+fn manual_runs_choose_timers_by_duration() {
     let submission = submission();
     let begin = search();
-    let steps = LocalSteps::new(&submission, begin.system().roster().to_vec()).expect("it starts");
+    let steps = LocalSteps::new(&submission, begin.system().nodes().to_vec()).expect("it starts");
     for (ms, then) in [(5, 20), (20, 5)] {
-        let mut hand = begin.by_hand(&steps).expect("nodes that start");
+        let mut hand = begin.manual_run(&steps).expect("nodes that start");
         let fired = hand.fire_timer(sleeper(), |timer| timer.min_ns == ms * 1_000_000);
         assert_eq!(fired, Ok(true));
         let state = hand.state();
@@ -154,6 +154,6 @@ fn a_timer_is_fired_by_hand_by_its_durations() {
         assert_eq!(left, BTreeSet::from([7, then]));
         // A search continues from there.
         let on = search().start_from(state).invariant(never(CLOCK_ORDER)).run(&submission);
-        assert_eq!(matches!(on.outcome, Outcome::Violated(_)), ms == 5, "{:?}", on.outcome);
+        assert_eq!(matches!(on.result, SearchResult::Violated(_)), ms == 5, "{:?}", on.result);
     }
 }

@@ -4,14 +4,14 @@
 mod common;
 
 use common::{Fault, client, server, submission};
+use faultlab::hosting::Submission;
+use faultlab::hosting::pure::LocalSteps;
 use faultlab::property::{Property, clients_done, results_ok, violated};
-use faultlab::search::{Outcome, Search, System};
+use faultlab::search::{Search, SearchResult, System};
 use faultlab::simulate::Origin;
-use faultlab::trace::replay::{Replay, Verdict, replay};
+use faultlab::trace::replay::{Replay, ReplayStatus, replay};
 use faultlab::trace::show::{Options, diagram};
 use faultlab::trace::{Ending, Trace, file};
-use faultlab::worker::Submission;
-use faultlab::worker::pure::LocalSteps;
 use faultlab::workload::Workload;
 
 /// A client that adds 1 and 2, and a server with a fault.
@@ -23,7 +23,7 @@ fn search(fault: Fault) -> Search {
 }
 
 fn steps<'s>(search: &Search, submission: &'s Submission) -> LocalSteps<'s> {
-    LocalSteps::new(submission, search.system().roster().to_vec()).expect("all kinds are there")
+    LocalSteps::new(submission, search.system().nodes().to_vec()).expect("all kinds are there")
 }
 
 /// What a search found, as a trace.
@@ -33,8 +33,8 @@ fn traced(search: &Search, submission: &Submission) -> Trace {
         test: "1.1".to_owned(),
         title: "sums are right".to_owned(),
     };
-    let outcome = search.run(submission).outcome;
-    assert!(!matches!(outcome, Outcome::Exhausted), "something was found");
+    let outcome = search.run(submission).result;
+    assert!(!matches!(outcome, SearchResult::Exhausted), "something was found");
     search.trace(&steps(search, submission), &origin, &outcome).expect("it has a trace")
 }
 
@@ -43,7 +43,7 @@ fn again(saved: &Trace, search: &Search, submission: &Submission) -> Replay {
     let mut bytes = Vec::new();
     file::write(&mut bytes, saved).expect("memory takes everything");
     let saved = file::read(&bytes[..]).expect("a trace");
-    replay(&saved, &mut search.walk(&steps(search, submission)))
+    replay(&saved, &mut search.traced_run(&steps(search, submission)))
 }
 
 #[test]
@@ -66,15 +66,15 @@ fn a_panic_is_shown() {
 fn what_nodes_print_stands_beside_the_event() {
     let search = search(Fault::PrintsAndLogs).goal(clients_done());
     let submission = submission();
-    let outcome = search.run(&submission).outcome;
-    let steps = steps(&search, &submission).checking_promises(false);
+    let outcome = search.run(&submission).result;
+    let steps = steps(&search, &submission).checking_contract(false);
     let mut handled = 0;
     let printed = || {
         handled += 1;
         // Asked before and after each step: what was there before belongs to nobody.
         if handled % 2 == 0 { format!("step {}", handled / 2) } else { "noise".to_owned() }
     };
-    let walk = search.walk(&steps).capturing(printed);
+    let walk = search.traced_run(&steps).capturing(printed);
     let trace = walk.trace(&Origin::default(), &outcome).expect("a goal has a trace");
     let (mut printed, mut logged) = (Vec::new(), Vec::new());
     for event in &trace.events {
@@ -93,9 +93,9 @@ fn the_same_code_reproduces_the_same_run() {
         let saved = traced(&search(fault), &submission());
         let replay = again(&saved, &search(fault), &submission());
         assert!(
-            matches!(&replay.verdict, Verdict::Reproduced { same: true, .. }),
+            matches!(&replay.status, ReplayStatus::Reproduced { same: true, .. }),
             "{}",
-            replay.verdict
+            replay.status
         );
         assert_eq!(replay.trace, saved);
     }
@@ -106,8 +106,8 @@ fn fixed_code_says_so() {
     let saved = traced(&search(Fault::ExecutesDuplicates), &submission());
     let replay = again(&saved, &search(Fault::None), &submission());
     assert_eq!(
-        replay.verdict,
-        Verdict::Fixed { happened: saved.events.len(), events: saved.events.len() }
+        replay.status,
+        ReplayStatus::Fixed { happened: saved.events.len(), events: saved.events.len() }
     );
     assert_eq!(replay.trace.ending, Some(Ending::Held));
     // The last sum is right now, and was matched all the same.
@@ -119,9 +119,9 @@ fn another_failure_on_the_way_is_told() {
     let saved = traced(&search(Fault::ExecutesDuplicates), &submission());
     let replay = again(&saved, &search(Fault::PanicsAt(1)), &submission());
     assert!(
-        matches!(&replay.verdict, Verdict::Reproduced { same: false, .. }),
+        matches!(&replay.status, ReplayStatus::Reproduced { same: false, .. }),
         "{}",
-        replay.verdict
+        replay.status
     );
 }
 
@@ -133,7 +133,7 @@ fn renamed_messages_no_longer_apply() {
         System::new().node("server", server(), &()).client("client", client(1), &server(), work);
     let replay = again(&saved, &Search::new(system), &renamed::submission());
     assert_eq!(
-        replay.verdict.to_string(),
+        replay.status.to_string(),
         "no longer applies at event 4: server1 should get Add { number: 1, amount: 1 }, but no \
          `Add` from client1 is under way to it; there is Plus(1)"
     );
@@ -148,7 +148,7 @@ fn a_run_of_two_searches_is_one_trace() {
                 false => Err(violated("a result", "there is none")),
             }
         }));
-    let Outcome::GoalFound(found) = first.run(&submission()).outcome else { panic!("no goal") };
+    let SearchResult::GoalFound(found) = first.run(&submission()).result else { panic!("no goal") };
     let second = || {
         search(Fault::None)
             .start_from(found.state.clone())
@@ -158,13 +158,17 @@ fn a_run_of_two_searches_is_one_trace() {
     let saved = traced(&second(), &submission());
     insta::assert_snapshot!(diagram(&saved, &Options::default()));
     let replay = again(&saved, &second(), &submission());
-    assert!(matches!(replay.verdict, Verdict::Reproduced { same: true, .. }), "{}", replay.verdict);
+    assert!(
+        matches!(replay.status, ReplayStatus::Reproduced { same: true, .. }),
+        "{}",
+        replay.status
+    );
     assert_eq!(replay.trace, saved);
 }
 
 /// The same system with other names.
 mod renamed {
-    use faultlab::worker::{Kind, Submission};
+    use faultlab::hosting::{Kind, Submission};
     use faultlab::{Address, Client, Context, Node};
     use serde::{Deserialize, Serialize};
 

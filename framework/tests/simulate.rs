@@ -5,17 +5,17 @@ mod common;
 use std::time::Duration;
 
 use common::{Fault, client, client_node, server, server_node, submission};
-use faultlab::property::{Broken, Property, violated};
+use faultlab::hosting::{LocalHost, NodeFailure};
+use faultlab::property::{CheckError, Property, violated};
 use faultlab::property::{
-    clients_done, forgotten, max_message_bytes, max_messages_per_command, max_state_bytes,
-    max_wait, none_decided, observe, results_ok, silent_for,
+    clients_done, max_message_bytes, max_messages_per_command, max_state_bytes, max_wait,
+    none_decided, not_retained, observe, results_ok, silent_for,
 };
 use faultlab::simulate::{
-    Conditions, Intervention, Latency, Limits, Network, NodeSpec, Options, Outcome, Rate,
+    Intervention, Latency, Limits, LinkConditions, Network, NodeSpec, Options, Outcome, Rate,
     RunFailure, Scenario, Simulation, Verdict,
 };
-use faultlab::trace::{Fate, Sink, Trace, What};
-use faultlab::worker::{LocalHost, NodeFailure};
+use faultlab::trace::{EventKind, Fate, MemoryRecorder, Trace};
 use faultlab::workload::Workload;
 use faultlab::{Address, FaultModel};
 
@@ -33,7 +33,7 @@ fn run(scenario: &Scenario, seed: u64) -> Outcome {
 
 fn record(scenario: &Scenario, seed: u64) -> (Outcome, Trace) {
     let submission = submission();
-    let mut sink = Sink::new();
+    let mut sink = MemoryRecorder::new();
     let options = Options { recorder: Some(&mut sink), ..Options::default() };
     let outcome =
         Simulation::new(scenario.clone(), seed).run(&mut LocalHost::new(&submission), options);
@@ -104,12 +104,12 @@ fn a_wrong_result_is_told_in_the_labs_terms() {
 
 #[test]
 fn rates_are_met() {
-    let half = Conditions {
+    let half = LinkConditions {
         drop: Rate::percent(50),
         duplicate: Rate::percent(25),
         latency: Latency::fixed(millis(5)),
     };
-    let scenario = unreliable(Fault::None, 200).conditions(half).until_done(600 * SECOND);
+    let scenario = unreliable(Fault::None, 200).link_conditions(half).until_done(600 * SECOND);
     let (_, trace) = record(&scenario, 1);
     let fates: Vec<Fate> =
         trace.events.iter().flat_map(|event| &event.sent).map(|sent| sent.fate).collect();
@@ -125,9 +125,9 @@ fn rates_are_met() {
 
 #[test]
 fn the_most_specific_conditions_count() {
-    let lossy = Conditions { drop: Rate::percent(100), ..Conditions::reliable() };
+    let lossy = LinkConditions { drop: Rate::percent(100), ..LinkConditions::reliable() };
     let (c, s) = (client(1), server());
-    let fine = Conditions::reliable();
+    let fine = LinkConditions::reliable();
     let link_wins = Network::with(lossy).sender(c, lossy).link(c, s, fine).receiver(c, fine);
     assert!(run(&unreliable(Fault::None, 3).network(link_wins), 1).verdict.held());
     let sender_loses = Network::reliable().receiver(s, fine).sender(c, lossy);
@@ -168,26 +168,26 @@ fn a_cut_is_one_way() {
 }
 
 #[test]
-fn isolating_and_mending() {
+fn isolating_and_repairing() {
     let (c, s) = (client(1), server());
     let scenario = unreliable(Fault::None, 3)
         .at(Duration::ZERO, Intervention::Isolate(s))
         .at(SECOND, Intervention::Check(none_decided()))
-        .at(SECOND, Intervention::Mend { from: c, to: s })
+        .at(SECOND, Intervention::Repair { from: c, to: s })
         .at(2 * SECOND, Intervention::Check(none_decided()))
-        .at(2 * SECOND, Intervention::Mend { from: s, to: c });
+        .at(2 * SECOND, Intervention::Repair { from: s, to: c });
     assert!(run(&scenario, 1).verdict.held());
 }
 
 #[test]
-fn held_messages_arrive_when_the_link_is_mended() {
+fn held_messages_arrive_when_the_link_is_repaired() {
     let (c, s) = (client(1), server());
     let scenario = Scenario::new()
         .node(server_node(Fault::None))
         .node(client_node(1, 3))
         .at(Duration::ZERO, Intervention::Hold { from: s, to: c })
         .at(SECOND, Intervention::Check(none_decided()))
-        .at(SECOND, Intervention::Mend { from: s, to: c })
+        .at(SECOND, Intervention::Repair { from: s, to: c })
         .until_done(10 * SECOND)
         .check(results_ok())
         .check(clients_done());
@@ -195,7 +195,7 @@ fn held_messages_arrive_when_the_link_is_mended() {
     assert!(outcome.verdict.held());
     let at_once = trace.events.iter().filter(|event| {
         event.time_ns == Some(SECOND.as_nanos() as u64)
-            && matches!(&event.what, What::Deliver { from, .. } if *from == s)
+            && matches!(&event.what, EventKind::Deliver { from, .. } if *from == s)
     });
     assert!(at_once.count() >= 10, "the answers to all retransmissions waited");
 }
@@ -225,7 +225,8 @@ fn a_run_that_has_stalled_ends_early_and_one_that_goes_on_does_not() {
     };
     let stuck = scenario(Intervention::Crash(server()));
     let (outcome, trace) = record(&stuck.clone().until_stalled(4 * SECOND), 1);
-    let last = trace.events.iter().rposition(|event| matches!(event.what, What::Command { .. }));
+    let last =
+        trace.events.iter().rposition(|event| matches!(event.what, EventKind::Command { .. }));
     let last_ns = trace.events[last.expect("commands are given")].time_ns.unwrap();
     let end_ns = trace.events.last().and_then(|event| event.time_ns).unwrap();
     assert!(end_ns <= last_ns + 4_000_000_000, "{end_ns} after {last_ns}");
@@ -252,15 +253,16 @@ fn a_crashed_node_stays_silent() {
     let (outcome, trace) = record(&scenario, 1);
     let text = violation(&outcome);
     assert!(text.contains("client1 has no result for command "), "{text}");
-    let crash =
-        trace.events.iter().position(|event| matches!(event.what, What::Crash { .. })).unwrap();
-    assert!(
-        trace.events[crash..].iter().all(|event| {
-            !matches!(&event.what, What::Deliver { node, .. } if *node == server())
-        })
-    );
+    let crash = trace
+        .events
+        .iter()
+        .position(|event| matches!(event.what, EventKind::Crash { .. }))
+        .unwrap();
+    assert!(trace.events[crash..].iter().all(|event| {
+        !matches!(&event.what, EventKind::Deliver { node, .. } if *node == server())
+    }));
     let lost = trace.events.iter().any(|event| {
-        matches!(&event.what, What::Lose { reason, .. } if reason == "its receiver has crashed")
+        matches!(&event.what, EventKind::Lose { reason, .. } if reason == "its receiver has crashed")
     });
     assert!(lost);
 }
@@ -284,13 +286,13 @@ fn nodes_can_be_added_while_running() {
 
 #[test]
 fn a_reliable_network_delivers_once_and_in_order() {
-    let hostile = Conditions {
+    let hostile = LinkConditions {
         drop: Rate::percent(50),
         duplicate: Rate::percent(50),
         latency: Latency::between(millis(1), millis(400)),
     };
     let scenario = unreliable(Fault::ExecutesDuplicates, 10)
-        .conditions(hostile)
+        .link_conditions(hostile)
         .fault_model(FaultModel::ReliableInOrderFailStop)
         .at(millis(100), Intervention::Isolate(server()))
         .at(3 * SECOND, Intervention::Heal);
@@ -300,7 +302,7 @@ fn a_reliable_network_delivers_once_and_in_order() {
         let mut delivered = Vec::new();
         for event in &trace.events {
             sent.extend(event.sent.iter().filter(|sent| sent.to == server()).map(|sent| sent.id));
-            if let What::Deliver { node, id, .. } = &event.what
+            if let EventKind::Deliver { node, id, .. } = &event.what
                 && *node == server()
             {
                 delivered.push(*id);
@@ -335,21 +337,21 @@ fn failures_of_a_node_are_named() {
 
 #[test]
 fn predicates_say_what_was_expected_and_what_was_seen() {
-    let base = unreliable(Fault::None, 10).linger(2 * SECOND);
+    let base = unreliable(Fault::None, 10).observe_for(2 * SECOND);
     let fails = |property: Property| violation(&run(&base.clone().check(property), 5));
     assert!(fails(none_decided()).contains("client1 got 1 for 1"));
     assert!(fails(max_wait(millis(2))).contains("client1 waited "));
     assert!(fails(max_message_bytes(2)).contains("one from "));
     assert!(fails(max_messages_per_command(1)).contains("messages were sent"));
     assert!(fails(max_state_bytes(3)).contains("'s state has "));
-    assert!(fails(forgotten(["server1".to_owned()])).contains("client1's state of "));
+    assert!(fails(not_retained(["server1".to_owned()])).contains("client1's state of "));
     assert!(fails(silent_for(100 * SECOND)).contains("one was sent "));
     for holds in [
         max_wait(30 * SECOND),
         max_message_bytes(64),
         max_messages_per_command(20),
         max_state_bytes(100),
-        forgotten(["nothing like it".to_owned()]),
+        not_retained(["nothing like it".to_owned()]),
         silent_for(SECOND),
     ] {
         assert!(run(&base.clone().check(holds), 5).verdict.held());
@@ -358,7 +360,7 @@ fn predicates_say_what_was_expected_and_what_was_seen() {
 
 #[test]
 fn a_rate_limited_client_keeps_its_pace() {
-    let work = Workload::<u64, u64>::endless(|turn| turn.index).every(millis(100));
+    let work = Workload::<u64, u64>::infinite(|turn| turn.index).every(millis(100));
     let scenario = Scenario::new()
         .node(server_node(Fault::None))
         .node(NodeSpec::client("client", client(1), &server(), work))
@@ -367,7 +369,7 @@ fn a_rate_limited_client_keeps_its_pace() {
     let times: Vec<u64> = trace
         .events
         .iter()
-        .filter(|event| matches!(event.what, What::Command { .. }))
+        .filter(|event| matches!(event.what, EventKind::Command { .. }))
         .map(|event| event.time_ns.unwrap())
         .collect();
     assert_eq!(times.len(), 101);
@@ -384,7 +386,7 @@ fn templates_depend_on_seed_client_and_index_alone() {
             .network(network);
         let (_, trace) = record(&scenario, seed);
         let of_first = trace.events.iter().filter_map(|event| match &event.what {
-            What::Command { node, command, .. } if *node == client(1) => Some(command.clone()),
+            EventKind::Command { node, command, .. } if *node == client(1) => Some(command.clone()),
             _ => None,
         });
         of_first.collect::<Vec<String>>()
@@ -400,7 +402,7 @@ fn logged_lines_and_states_are_in_the_trace() {
     let handled = trace
         .events
         .iter()
-        .find(|event| matches!(&event.what, What::Deliver { node, .. } if *node == server()))
+        .find(|event| matches!(&event.what, EventKind::Deliver { node, .. } if *node == server()))
         .unwrap();
     assert_eq!(handled.logged, ["adding 1"]);
     assert!(handled.state.as_ref().unwrap().contains("sum: 1"));
@@ -414,7 +416,7 @@ fn two_nodes_of_one_name_are_refused() {
 }
 
 #[test]
-fn nobody_hears_of_a_node_that_is_not_there() {
+fn sending_to_an_unknown_address_fails() {
     let nowhere = NodeSpec::client(
         "client",
         client(1),
@@ -429,16 +431,16 @@ fn nobody_hears_of_a_node_that_is_not_there() {
 }
 
 /// A property that is violated, undecided or held.
-fn always(name: &str, broken: Option<Broken>) -> Property {
+fn always(name: &str, broken: Option<CheckError>) -> Property {
     Property::new(name, move |_| broken.clone().map_or(Ok(()), Err))
 }
 
 #[test]
 fn all_properties_that_do_not_hold_at_the_end_are_told() {
     let wrong = |name: &str| always(name, Some(violated(format!("{name} to hold"), "it does not")));
-    let undecided = always("nobody knows", Some(Broken::Undecided("too much".to_owned())));
+    let undecided = always("nobody knows", Some(CheckError::Undecided("too much".to_owned())));
     let failure = NodeFailure::NotProvided("such an answer".to_owned());
-    let failed = always("a look", Some(Broken::Node(server(), failure)));
+    let failed = always("a look", Some(CheckError::Node(server(), failure)));
     let base = || unreliable(Fault::None, 3);
     let told = |scenario: &Scenario| {
         let outcome = run(scenario, 1);
@@ -478,5 +480,5 @@ fn all_properties_that_do_not_hold_at_the_end_are_told() {
     assert_eq!(outcome.digest, run(&base(), 1).digest);
     assert_eq!(outcome, run(&several, 1));
     let last = &trace.events.last().expect("a check").what;
-    assert_eq!(*last, What::Check { property: "first".to_owned() });
+    assert_eq!(*last, EventKind::Check { property: "first".to_owned() });
 }

@@ -8,8 +8,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use faultlab::hosting::{Kind, LocalHost, Submission};
 use faultlab::simulate::{Intervention, NodeSpec, Options, Scenario, Simulation};
-use faultlab::worker::{Kind, LocalHost, Submission};
 use faultlab::{Address, Context, FaultModel, Node};
 use serde::{Deserialize, Serialize};
 

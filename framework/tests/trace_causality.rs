@@ -4,7 +4,7 @@ mod handmade;
 
 use faultlab::trace::causality::{Causality, readable, readable_order};
 use faultlab::trace::show::{Options, diagram};
-use faultlab::trace::{Engine, Trace, TraceEvent, What};
+use faultlab::trace::{Engine, EventKind, Trace, TraceEvent};
 use handmade::Builder;
 use proptest::prelude::*;
 
@@ -74,11 +74,11 @@ fn any_run(nodes: usize, steps: &[(u8, usize, usize)]) -> Trace {
 }
 
 fn is_history(event: &TraceEvent) -> bool {
-    matches!(event.what, What::Command { .. } | What::Return { .. })
+    matches!(event.what, EventKind::Command { .. } | EventKind::Return { .. })
 }
 
 fn is_world(event: &TraceEvent) -> bool {
-    matches!(event.what, What::Network { .. } | What::Check { .. })
+    matches!(event.what, EventKind::Network { .. } | EventKind::Check { .. })
 }
 
 proptest! {

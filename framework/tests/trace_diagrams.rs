@@ -5,7 +5,7 @@ mod handmade;
 use faultlab::Address;
 use faultlab::property::Violation;
 use faultlab::trace::show::{Options, diagram, legend, sentence};
-use faultlab::trace::{Ending, Header, Trace, TraceEvent, What};
+use faultlab::trace::{Ending, EventKind, Header, Trace, TraceEvent};
 use proptest::prelude::*;
 
 fn drawn(trace: &Trace, width: usize) -> String {
@@ -44,13 +44,13 @@ fn a_long_run_is_shown_in_part() {
 }
 
 #[test]
-fn what_the_violation_is_about_is_found_in_a_crowd() {
+fn the_excerpt_focuses_on_the_violation() {
     let options = Options { events_max: 16, ..Options::default() };
     insta::assert_snapshot!(diagram(&handmade::crowded(), &options));
 }
 
 #[test]
-fn a_crowd_is_listed() {
+fn too_many_nodes_are_shown_as_a_list() {
     insta::assert_snapshot!(drawn(&handmade::crowd(), 80));
 }
 
@@ -143,14 +143,15 @@ proptest! {
 #[test]
 fn a_result_is_found_where_the_violation_does_not_name_the_node() {
     let node = Address::new("wrapper");
-    let mut events = vec![TraceEvent::new(Some(0), What::Start { node, kind: "node".to_owned() })];
+    let mut events =
+        vec![TraceEvent::new(Some(0), EventKind::Start { node, kind: "node".to_owned() })];
     for position in 1..=20 {
         let value = serde_json::Value::Null;
         let command = format!("Numbered {{ client: client1, number: {} }}", position / 2);
-        let what = What::Command { node, command, value: value.clone() };
+        let what = EventKind::Command { node, command, value: value.clone() };
         events.push(TraceEvent::new(Some(position), what));
         let result = format!("Some(Receipt {{ position: {position} }})");
-        let what = What::Return { node, result, value };
+        let what = EventKind::Return { node, result, value };
         events.push(TraceEvent::new(Some(position), what));
     }
     let violation = Violation {

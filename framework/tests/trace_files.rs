@@ -4,10 +4,10 @@ mod handmade;
 
 use std::io::{self, BufReader, Read};
 
+use faultlab::hosting::NodeFailure;
 use faultlab::trace::file::{LINE_BYTES_MAX, Line, TraceFileError, read, write, write_line};
 use faultlab::trace::show::{Options, diagram};
-use faultlab::trace::{Trace, TraceEvent, What};
-use faultlab::worker::NodeFailure;
+use faultlab::trace::{EventKind, Trace, TraceEvent};
 use proptest::prelude::*;
 
 fn all() -> [Trace; 6] {
@@ -85,7 +85,7 @@ fn a_file_that_is_cut_short_keeps_its_events() {
 fn a_journal_names_what_killed_the_run() {
     let trace = handmade::panic();
     let mut bytes = written(&Trace { ending: None, ..trace.clone() });
-    let what = What::Crash { node: handmade::address("client1") };
+    let what = EventKind::Crash { node: handmade::address("client1") };
     write_line(&mut bytes, &Line::Before(what.clone())).expect("memory takes everything");
     let read = read(&bytes[..]).expect("a trace");
     let failure = NodeFailure::ProcessLost { how: "ended while handling this".to_owned() };

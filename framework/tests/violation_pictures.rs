@@ -3,7 +3,7 @@
 use faultlab::Address;
 use faultlab::linearizability::formats::{self, Recorded};
 use faultlab::linearizability::models::{KeyValue, KeyValueCommand, Register};
-use faultlab::linearizability::{Checker, History, Operation, Verdict, explain, page};
+use faultlab::linearizability::{CheckResult, Checker, History, Operation, explain, page};
 
 fn recorded(file: &str) -> Recorded {
     let path =
@@ -15,7 +15,7 @@ fn recorded(file: &str) -> Recorded {
 #[test]
 fn a_stale_read_in_eighty_columns() {
     let Recorded::Register(history) = recorded("etcd/etcd_016.log") else { panic!() };
-    let Verdict::NotLinearizable(violation) = Checker::new(&Register).check(&history).verdict
+    let CheckResult::NotLinearizable(violation) = Checker::new(&Register).check(&history).verdict
     else {
         panic!("not found")
     };
@@ -36,7 +36,7 @@ fn a_stale_read_in_eighty_columns() {
 #[test]
 fn a_lost_append_between_many_keys() {
     let Recorded::KeyValue(history) = recorded("kv/c10-bad.txt") else { panic!() };
-    let Verdict::NotLinearizable(violation) = Checker::new(&KeyValue).check(&history).verdict
+    let CheckResult::NotLinearizable(violation) = Checker::new(&KeyValue).check(&history).verdict
     else {
         panic!("not found")
     };
@@ -142,7 +142,7 @@ fn operations_of_one_client_that_touch_do_not_cover_each_other() {
         operation(2, KeyValueCommand::Get { key: key() }, "acd", 5, 13),
     ])
     .expect("a history");
-    let Verdict::NotLinearizable(violation) = Checker::new(&KeyValue).check(&history).verdict
+    let CheckResult::NotLinearizable(violation) = Checker::new(&KeyValue).check(&history).verdict
     else {
         panic!("not found")
     };

@@ -43,7 +43,7 @@ fn read(folder: &Path, name: &str, files: &mut BTreeMap<String, Vec<u8>>) {
         let path = entry.path();
         let name = format!("{name}/{}", entry.file_name().to_string_lossy());
         let is_skeleton = name.starts_with("labs/lab")
-            && name.split('/').nth(1).is_some_and(|lab| !lab.ends_with("-vocabulary"))
+            && name.split('/').nth(1).is_some_and(|lab| !lab.ends_with("-api"))
             && name.split('/').nth(2) == Some("src");
         if path.is_dir() {
             read(&path, &name, files);

@@ -10,10 +10,10 @@ cp "$here/grading/suites/src/lab9.rs" grading/suites/src/
 edit() { sed "$2" "$1" >"$1.new" && mv "$1.new" "$1"; }
 new='
 '
-edit Cargo.toml "s|^    \"labs/lab0-vocabulary\",|&\\$new    \"labs/lab9-vocabulary\",\\$new    \"labs/lab9-tickets\",|"
-edit Cargo.toml "s|^lab0-vocabulary = .*|&\\${new}lab9-vocabulary = { path = \"labs/lab9-vocabulary\" }|"
+edit Cargo.toml "s|^    \"labs/lab0-api\",|&\\$new    \"labs/lab9-api\",\\$new    \"labs/lab9-tickets\",|"
+edit Cargo.toml "s|^lab0-api = .*|&\\${new}lab9-api = { path = \"labs/lab9-api\" }|"
 for crate in suites harness; do
-    edit grading/$crate/Cargo.toml "s|^lab0-vocabulary.workspace = true|&\\${new}lab9-vocabulary.workspace = true|"
+    edit grading/$crate/Cargo.toml "s|^lab0-api.workspace = true|&\\${new}lab9-api.workspace = true|"
 done
 edit grading/suites/src/lib.rs "s|^pub mod lab0;|&\\${new}pub mod lab9;|"
 edit grading/suites/src/lib.rs "s|vec!\\[lab0::suite()|&, lab9::suite()|"

@@ -1,6 +1,6 @@
 //! Claims about states, each of them written twice: as a property for the search, and for the reference.
 
-use faultlab::property::{Broken, Property, View, violated};
+use faultlab::property::{CheckError, Property, View, violated};
 use faultlab::search::Search;
 use faultlab::{Address, codec};
 
@@ -151,7 +151,7 @@ impl Claim {
         }
     }
 
-    fn is_seen<N: Plain>(&self, view: &mut dyn View) -> Result<bool, Broken> {
+    fn is_seen<N: Plain>(&self, view: &mut dyn View) -> Result<bool, CheckError> {
         let clients = view.clients();
         Ok(match self {
             Self::StatesAre(nodes, states) => {
@@ -183,8 +183,8 @@ impl Claim {
     }
 }
 
-fn observed<N: Plain>(view: &mut dyn View, node: Address) -> Result<u64, Broken> {
-    let bytes = view.state(node).map_err(|failure| Broken::Node(node, failure))?;
+fn observed<N: Plain>(view: &mut dyn View, node: Address) -> Result<u64, CheckError> {
+    let bytes = view.state(node).map_err(|failure| CheckError::Node(node, failure))?;
     let node: N = codec::decode(&bytes).map_err(|error| violated("a state", error.to_string()))?;
     Ok(node.observed())
 }

@@ -1,7 +1,7 @@
 //! The search's terms in those of the reference: what an event of a path is, what a state is.
 
 use faultlab::codec;
-use faultlab::search::{Found, NodeState, PathEvent, PendingTimer, Sent, State};
+use faultlab::search::{FoundState, NodeState, PathEvent, PendingTimer, Sent, State};
 
 use crate::automaton::Automaton;
 use crate::claim::{Claims, Verdict};
@@ -73,7 +73,7 @@ pub fn check_path<N: Plain, A: Automaton>(
     start: &GlobalOf<N, A>,
     claims: &Claims,
     path: &[PathEvent],
-    (verdict, found): (&Verdict, &Found),
+    (verdict, found): (&Verdict, &FoundState),
 ) -> Result<GlobalOf<N, A>, String> {
     let states = follow(world, start, path)?;
     let last = states.last().unwrap_or(start);
@@ -102,7 +102,7 @@ pub fn check_also_violated<N: Plain, A: Automaton>(
     world: &World<N, A>,
     last: &GlobalOf<N, A>,
     claims: &Claims,
-    found: &Found,
+    found: &FoundState,
 ) -> Result<(), String> {
     let mut expected = claims.broken(world, last);
     if let Some(reported) = expected.iter().position(|name| *name == found.property) {

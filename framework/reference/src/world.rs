@@ -12,7 +12,7 @@ use crate::automaton::{Automaton, Entry, Saying};
 use crate::timers::{Timer, Timers};
 
 /// The most commands that one event may lead to, unless a search is told otherwise.
-pub const COMMANDS_AT_ONCE_MAX: usize = 1_000;
+pub const COMMANDS_PER_EVENT_MAX: usize = 1_000;
 
 /// A node as the reference needs it.
 pub trait Plain:
@@ -31,7 +31,7 @@ pub struct World<N, A> {
     /// What watches the run.
     pub automaton: A,
     /// The most commands that one event may lead to.
-    pub commands_at_once_max: usize,
+    pub commands_per_event_max: usize,
 }
 
 /// A node of a system.
@@ -129,7 +129,7 @@ impl<N: Plain, A: Automaton> World<N, A> {
             members,
             rules: Rules::default(),
             automaton: &self.automaton,
-            commands_at_once_max: self.commands_at_once_max,
+            commands_per_event_max: self.commands_per_event_max,
         }
     }
 
@@ -232,7 +232,7 @@ impl<N: Plain, A: Automaton> World<N, A> {
             }
             let Some(&command) = commands.get(local.results.len()) else { break };
             given += 1;
-            if given > self.commands_at_once_max {
+            if given > self.commands_per_event_max {
                 return Err(TooManyCommands);
             }
             local.is_waiting = true;

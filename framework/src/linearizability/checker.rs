@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::check_result::{CheckResult, SequentialCheckResult, Violation};
 use super::history::History;
 use super::model::Model;
 use super::prefix::shortest_failing;
 use super::problem::items;
-use super::search::{Bounds, Cost, Outcome, search};
+use super::search::{Bounds, Cost, PartResult, search};
 use super::sequential;
-use super::verdict::{SequentialVerdict, Verdict, Violation};
 
 /// Memory that a check may use unless told otherwise: 1 GiB.
 const MEMORY_BYTES_MAX: usize = 1 << 30;
@@ -25,7 +25,7 @@ const OPERATIONS_PER_THREAD_MIN: usize = 500;
 ///
 /// # Panics
 /// As [`Checker::check`].
-pub fn check<M: Model>(model: &M, history: &History<M::Command, M::Result>) -> Verdict {
+pub fn check<M: Model>(model: &M, history: &History<M::Command, M::Result>) -> CheckResult {
     Checker::new(model).check(history).verdict
 }
 
@@ -33,7 +33,7 @@ pub fn check<M: Model>(model: &M, history: &History<M::Command, M::Result>) -> V
 ///
 /// ```
 /// use std::time::Duration;
-/// use faultlab::linearizability::{Checker, Verdict};
+/// use faultlab::linearizability::{Checker, CheckResult};
 /// use faultlab::linearizability::formats::{self, Recorded};
 /// use faultlab::linearizability::models::Register;
 ///
@@ -43,7 +43,7 @@ pub fn check<M: Model>(model: &M, history: &History<M::Command, M::Result>) -> V
 ///            INFO  jepsen.util - 1\t:ok\t:read\tnil\n";
 /// let Recorded::Register(history) = formats::parse(log, None, None)? else { panic!() };
 /// let report = Checker::new(&Register).time_limit(Duration::from_secs(10)).check(&history);
-/// let Verdict::NotLinearizable(violation) = report.verdict else { panic!("a stale read") };
+/// let CheckResult::NotLinearizable(violation) = report.verdict else { panic!("a stale read") };
 /// assert_eq!(violation.operation, 1);
 /// # Ok::<(), formats::FormatError>(())
 /// ```
@@ -61,7 +61,7 @@ pub struct Checker<'m, M: Model> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// What was found out.
-    pub verdict: Verdict,
+    pub verdict: CheckResult,
     /// What it cost, over all the parts of the history.
     pub cost: Cost,
 }
@@ -142,10 +142,10 @@ impl<'m, M: Model> Checker<'m, M> {
         for ((key, members), outcome) in parts.iter().zip(outcomes) {
             let numbers = |items: Vec<usize>| items.into_iter().map(|item| members[item]).collect();
             match outcome {
-                Outcome::Linearizable(order) => orders.push(numbers(order)),
-                Outcome::Overtaken => {}
-                Outcome::Unknown(reached) => limit = limit.or(Some(reached)),
-                Outcome::Violation { failing, prefix, .. } => {
+                PartResult::Linearizable(order) => orders.push(numbers(order)),
+                PartResult::Superseded => {}
+                PartResult::Unknown(reached) => limit = limit.or(Some(reached)),
+                PartResult::Violation { failing, prefix, .. } => {
                     let operation = members[failing];
                     let returned = history.operations()[operation].returned.unwrap_or(u64::MAX);
                     if violation.as_ref().is_none_or(|(earliest, _)| returned < *earliest) {
@@ -157,11 +157,11 @@ impl<'m, M: Model> Checker<'m, M> {
             }
         }
         let verdict = if let Some((_, violation)) = violation {
-            Verdict::NotLinearizable(violation)
+            CheckResult::NotLinearizable(violation)
         } else if let Some(limit) = limit {
-            Verdict::Unknown(limit)
+            CheckResult::Unknown(limit)
         } else if let Some(order) = merge(history, &orders) {
-            Verdict::Linearizable { order }
+            CheckResult::Linearizable { order }
         } else {
             // Each key has an order, but the orders chosen contradict what clients did at one
             // instant (see `merge`). Only the whole can tell.
@@ -184,7 +184,7 @@ impl<'m, M: Model> Checker<'m, M> {
     pub fn check_sequential(
         &self,
         history: &History<M::Command, M::Result>,
-    ) -> (SequentialVerdict, Cost) {
+    ) -> (SequentialCheckResult, Cost) {
         let started = Instant::now();
         let bounds = Bounds {
             deadline: self.time_limit.and_then(|limit| started.checked_add(limit)),
@@ -205,7 +205,7 @@ impl<'m, M: Model> Checker<'m, M> {
             {
                 let (verdict, of_part) = sequential::search(self.model, history, members, &bounds);
                 cost = cost.plus(of_part);
-                if verdict == SequentialVerdict::NotSequentiallyConsistent {
+                if verdict == SequentialCheckResult::NotSequentiallyConsistent {
                     return (verdict, cost);
                 }
             }
@@ -250,7 +250,7 @@ impl<'m, M: Model> Checker<'m, M> {
         history: &History<M::Command, M::Result>,
         parts: &BTreeMap<Option<String>, Vec<usize>>,
         deadline: Option<Instant>,
-    ) -> (Vec<Outcome>, Cost) {
+    ) -> (Vec<PartResult>, Cost) {
         let by_size = history.operations().len() / OPERATIONS_PER_THREAD_MIN;
         let useful = by_size.min(parts.len()).max(1);
         let threads = if useful == 1 { 1 } else { self.threads_available().min(useful) };
@@ -263,7 +263,7 @@ impl<'m, M: Model> Checker<'m, M> {
         };
         let members: Vec<&Vec<usize>> = parts.values().collect();
         let next = AtomicUsize::new(0);
-        let decided: Mutex<Vec<(usize, Outcome, Cost)>> = Mutex::new(Vec::new());
+        let decided: Mutex<Vec<(usize, PartResult, Cost)>> = Mutex::new(Vec::new());
         let work = || {
             let initial = self.model.init();
             loop {
@@ -271,13 +271,13 @@ impl<'m, M: Model> Checker<'m, M> {
                 let Some(members) = members.get(part) else { return };
                 let items = items::<M>(history, members);
                 let (mut outcome, mut cost) = search(self.model, initial.clone(), &items, &bounds);
-                if let Outcome::Violation { failing, prefix, certain: false } = outcome {
+                if let PartResult::Violation { failing, prefix, certain: false } = outcome {
                     let of_cuts;
                     (outcome, of_cuts) =
                         shortest_failing(self.model, &initial, &items, failing, prefix, &bounds);
                     cost = cost.plus(of_cuts);
                 }
-                if let Outcome::Violation { failing, .. } = outcome
+                if let PartResult::Violation { failing, .. } = outcome
                     && let Some(returned) = items[failing].returned
                 {
                     failing_return.fetch_min(returned, Ordering::Relaxed);

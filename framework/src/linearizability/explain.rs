@@ -5,12 +5,12 @@ use std::fmt::Debug;
 
 use crate::Address;
 
+use super::check_result::Violation;
 use super::history::{History, Operation};
 use super::lanes::clip;
 use super::model::Model;
 use super::problem::items;
 use super::reduce::{Reduced, reduce};
-use super::verdict::Violation;
 
 /// Longer texts are cut in the middle, so that what is shown has a bounded size.
 const TEXT_LENGTH_MAX: usize = 400;
@@ -20,7 +20,7 @@ const TEXT_LENGTH_MAX: usize = 400;
 pub struct Explanation {
     /// The operations that show the violation, the failing one among them, in the order of their
     /// calls.
-    pub operations: Vec<Shown>,
+    pub operations: Vec<ShownOperation>,
     /// An order that explains all results before the failing one, as indices into `operations`. It
     /// contains the failing operation if others saw its effect.
     pub order: Vec<Placed>,
@@ -32,7 +32,7 @@ pub struct Explanation {
     /// Whether it is known that the failing operation could have returned nothing else.
     pub expected_is_all: bool,
     /// What it would return at its place in that order, or after it.
-    pub here: String,
+    pub actual_here: String,
     /// The state before the first operation shown.
     pub initial: String,
     /// How many earlier operations were replaced by the state that all of them lead to.
@@ -47,7 +47,7 @@ pub struct Explanation {
 
 /// An operation in an [`Explanation`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
+pub struct ShownOperation {
     /// Its number in the history, from zero.
     pub number: usize,
     /// Who asked.
@@ -117,7 +117,7 @@ pub fn explain<M: Model>(
     let place = |item: usize| places[item].expect("what is placed is kept");
     let shown = kept.iter().map(|&item| {
         let Operation { client, command, result, called, returned } = &operations[members[item]];
-        Shown {
+        ShownOperation {
             number: members[item],
             client: *client,
             command: text(command),
@@ -147,7 +147,7 @@ pub fn explain<M: Model>(
         failing: place(failing),
         expected,
         expected_is_all: reduced.possible_is_all,
-        here,
+        actual_here: here,
         initial: text(&reduced.initial),
         before: reduced.before,
         dropped: reduced.dropped,
@@ -201,7 +201,7 @@ impl Explanation {
     /// The violation in one sentence.
     #[must_use]
     pub fn sentence(&self) -> String {
-        let Shown { client, command, result, .. } = &self.operations[self.failing];
+        let ShownOperation { client, command, result, .. } = &self.operations[self.failing];
         let result = result.as_deref().unwrap_or("?");
         let all = match &self.expected[..] {
             [] => String::new(),
@@ -210,7 +210,7 @@ impl Explanation {
         };
         let expected = match self.expected_is_all {
             _ if all.is_empty() => {
-                format!("in an order that explains the rest it returns {}", self.here)
+                format!("in an order that explains the rest it returns {}", self.actual_here)
             }
             true => format!("it could only have returned {all}"),
             false => format!("it could have returned {all}, or perhaps something else"),

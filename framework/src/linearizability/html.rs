@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use crate::Address;
 
-use super::explain::{Explanation, Shown, explain, text};
+use super::check_result::{CheckResult, SequentialCheckResult};
+use super::explain::{Explanation, ShownOperation, explain, text};
 use super::history::History;
 use super::lanes::clip;
 use super::model::Model;
-use super::verdict::{SequentialVerdict, Verdict};
 
 const TEMPLATE: &str = include_str!("page.html");
 
@@ -35,33 +35,33 @@ const STATE_BYTES_MAX: usize = 1 << 26;
 pub fn page<M: Model>(
     model: &M,
     history: &History<M::Command, M::Result>,
-    verdict: &Verdict,
-    sequential: Option<&SequentialVerdict>,
+    verdict: &CheckResult,
+    sequential: Option<&SequentialCheckResult>,
     title: &str,
 ) -> String {
     let (class, words, failing) = match verdict {
-        Verdict::Linearizable { .. } => ("good", "Linearizable".to_owned(), None),
-        Verdict::NotLinearizable(violation) => {
+        CheckResult::Linearizable { .. } => ("good", "Linearizable".to_owned(), None),
+        CheckResult::NotLinearizable(violation) => {
             ("bad", "Not linearizable".to_owned(), Some(violation))
         }
-        Verdict::Unknown(limit) => ("", format!("Unknown: {limit}"), None),
+        CheckResult::Unknown(limit) => ("", format!("Unknown: {limit}"), None),
     };
     let explanation = failing.map(|violation| explain(model, history, violation));
     let mut sentence = match (&explanation, verdict) {
         (Some(explanation), _) => explanation.sentence(),
-        (None, Verdict::Linearizable { .. }) => {
+        (None, CheckResult::Linearizable { .. }) => {
             "The results are those of a single copy that executes each command at one instant between its call and its return.".to_owned()
         }
         (None, _) => "It is not known whether this history is linearizable.".to_owned(),
     };
     match sequential {
-        Some(SequentialVerdict::SequentiallyConsistent { .. }) => {
+        Some(SequentialCheckResult::SequentiallyConsistent { .. }) => {
             sentence.push_str(". It is sequentially consistent: there is an order that agrees with each client, but not with real time.");
         }
-        Some(SequentialVerdict::NotSequentiallyConsistent) => {
+        Some(SequentialCheckResult::NotSequentiallyConsistent) => {
             sentence.push_str(". It is not sequentially consistent either.");
         }
-        Some(SequentialVerdict::Unknown(_)) | None => {}
+        Some(SequentialCheckResult::Unknown(_)) | None => {}
     }
     let key = failing.and_then(|violation| violation.key.clone());
     let around = failing.map(|violation| violation.operation);
@@ -116,7 +116,7 @@ fn why(explanation: &Explanation) -> String {
     );
     let mut before = explanation.initial.clone();
     for (at, after) in explanation.steps() {
-        let Shown { client, command, result, .. } = &explanation.operations[at];
+        let ShownOperation { client, command, result, .. } = &explanation.operations[at];
         let (class, mark) = if at == explanation.failing { ("bad", "✗ ") } else { ("", "") };
         let _ = writeln!(
             html,
@@ -228,7 +228,7 @@ impl Picture {
             let order = explanation.order.iter().position(|placed| placed.operation == at);
             let state = order.map(|order| explanation.order[order].state.clone());
             let flags = if at == explanation.failing { FAILING } else { 0 };
-            let Shown { number, command, result, called, returned, .. } = shown.clone();
+            let ShownOperation { number, command, result, called, returned, .. } = shown.clone();
             Drawn(lane, call, end, command, result, flags, called, returned, order, state, number)
         });
         let drawn = drawn.collect();
@@ -240,7 +240,7 @@ impl Picture {
 fn whole<M: Model>(
     model: &M,
     history: &History<M::Command, M::Result>,
-    verdict: &Verdict,
+    verdict: &CheckResult,
     around: Option<usize>,
     key: Option<&str>,
 ) -> Picture {
@@ -254,7 +254,7 @@ fn whole<M: Model>(
         numbers = numbers[start..start + OPERATIONS_MAX].to_vec();
     }
     let mut placed: Vec<Option<(usize, Option<String>)>> = vec![None; operations.len()];
-    if let Verdict::Linearizable { order } = verdict {
+    if let CheckResult::Linearizable { order } = verdict {
         let mut state = model.init();
         let mut bytes = 0;
         for (place, &number) in order.iter().enumerate() {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::Address;
 
-use super::explain::{Explanation, Shown};
+use super::explain::{Explanation, ShownOperation};
 
 /// A label on a bar is cut to this length.
 const LABEL_LENGTH_MAX: usize = 30;
@@ -59,7 +59,7 @@ impl Explanation {
     /// The operations in the order that is shown, each with the state after it; the failing one with
     /// what it returns there, at its place or last.
     pub(super) fn steps(&self) -> impl Iterator<Item = (usize, String)> {
-        let here = format!("here it returns {}", self.here);
+        let here = format!("here it returns {}", self.actual_here);
         let placed = self.order.iter().any(|placed| placed.operation == self.failing);
         let last = (!placed).then(|| (self.failing, here.clone()));
         let steps = self.order.iter().map(move |placed| match placed.operation == self.failing {
@@ -110,7 +110,7 @@ impl Explanation {
         ]];
         let mut failing_row = 0;
         for (step, state) in self.steps() {
-            let Shown { client, command, result, .. } = &self.operations[step];
+            let ShownOperation { client, command, result, .. } = &self.operations[step];
             let is_failing = step == self.failing;
             if is_failing {
                 failing_row = rows.len();
@@ -206,7 +206,7 @@ type Moment = (u64, usize, bool);
 ///
 /// What a client does at one instant takes turns there, so that each operation starts where the one before
 /// ends. All else that happens at that instant is drawn as under way together: calls first, returns last.
-fn moments(operations: &[Shown]) -> Vec<(Moment, Option<Moment>)> {
+fn moments(operations: &[ShownOperation]) -> Vec<(Moment, Option<Moment>)> {
     // By client: which operation was the last, and the turn in which it was called.
     let mut latest: BTreeMap<Address, (usize, usize)> = BTreeMap::new();
     let mut turns = vec![0; operations.len()];
@@ -223,7 +223,7 @@ fn moments(operations: &[Shown]) -> Vec<(Moment, Option<Moment>)> {
         let last = last_turns.entry(shown.called).or_default();
         *last = turns[at].max(*last);
     }
-    let moment = |(at, shown): (usize, &Shown)| {
+    let moment = |(at, shown): (usize, &ShownOperation)| {
         let returned = shown.returned.map(|time| {
             let last_turn = last_turns.get(&time).copied().unwrap_or(0);
             let turn = match goes_on[at] {
@@ -249,7 +249,7 @@ impl Drawing {
     fn of(explanation: &Explanation) -> Self {
         let operations = &explanation.operations;
         let label = |at: usize| {
-            let Shown { command, result, .. } = &operations[at];
+            let ShownOperation { command, result, .. } = &operations[at];
             let mark = if at == explanation.failing { "✗" } else { "" };
             let result = result.as_ref().map_or(String::new(), |result| format!(" → {result}"));
             clip(&format!("{mark}{} {command}{result}", at + 1), LABEL_LENGTH_MAX)

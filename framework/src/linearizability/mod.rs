@@ -13,7 +13,7 @@
 //! ```
 //! use faultlab::Address;
 //! use faultlab::linearizability::models::{Register, RegisterCommand, RegisterResult};
-//! use faultlab::linearizability::{Checker, Recorder, Verdict, explain};
+//! use faultlab::linearizability::{Checker, Recorder, CheckResult, explain};
 //!
 //! // Alice writes and is told that it is done. Then Bob reads, and sees nothing.
 //! let (alice, bob) = (Address::new("alice"), Address::new("bob"));
@@ -25,7 +25,7 @@
 //! let history = recorder.finish();
 //!
 //! let report = Checker::new(&Register).check(&history);
-//! let Verdict::NotLinearizable(violation) = report.verdict else { panic!("a stale read") };
+//! let CheckResult::NotLinearizable(violation) = report.verdict else { panic!("a stale read") };
 //! let explanation = explain(&Register, &history, &violation);
 //! assert_eq!(explanation.sentence(), "bob's read returned nil, but it could only have returned 1");
 //! assert_eq!(format!("\n{}", explanation.to_text(60, false)), "
@@ -43,6 +43,7 @@
 //! # Ok::<(), faultlab::linearizability::HistoryError>(())
 //! ```
 
+mod check_result;
 mod checker;
 mod explain;
 pub mod formats;
@@ -61,14 +62,13 @@ mod search;
 mod sequential;
 mod table;
 mod traced;
-mod verdict;
 
+pub use check_result::{CheckResult, Cost, Limit, SequentialCheckResult, Violation};
 pub use checker::{Checker, Report, check};
-pub use explain::{Explanation, Placed, Shown, explain};
+pub use explain::{Explanation, Placed, ShownOperation, explain};
 pub use history::{History, HistoryError, Named, Operation, Recorder};
 pub use html::page;
 pub use model::{Model, Sequential};
 pub use monitor::{Monitor, MonitorError, MonitorEvent, MonitorState};
 pub use property::linearizable;
 pub use traced::history_of;
-pub use verdict::{Cost, Limit, SequentialVerdict, Verdict, Violation};

@@ -129,14 +129,14 @@ pub(super) struct State {
 }
 
 /// A state of the model, and for each call under way the result that it will have to answer with,
-/// or `OPEN` where it has not taken effect.
+/// or `PENDING` where it has not taken effect.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Configuration {
     pub(super) model_state: u32,
     pub(super) results: Vec<u32>,
 }
 
-pub(super) const OPEN: u32 = u32::MAX;
+pub(super) const PENDING: u32 = u32::MAX;
 const REFUSED: u32 = u32::MAX;
 
 /// The most configurations that a transition considers by default.
@@ -246,7 +246,7 @@ impl<M: Model> Monitor<M> {
             Err(place) => {
                 next.calls.insert(place, (client, command));
                 let opened = next.configurations.into_iter().map(|mut configuration| {
-                    configuration.results.insert(place, OPEN);
+                    configuration.results.insert(place, PENDING);
                     configuration
                 });
                 next.configurations = opened.collect();
@@ -274,7 +274,7 @@ impl<M: Model> Monitor<M> {
         let mut seen: BTreeSet<Configuration> = configurations;
         let mut open: Vec<Configuration> = seen.iter().cloned().collect();
         while let Some(configuration) = open.pop() {
-            if configuration.results[place] != OPEN {
+            if configuration.results[place] != PENDING {
                 expected.insert(configuration.results[place]);
                 if configuration.results[place] == result {
                     let mut fits = configuration;
@@ -319,7 +319,7 @@ impl<M: Model> Monitor<M> {
         calls: &[(u32, u32)],
         call: usize,
     ) -> Option<Configuration> {
-        if configuration.results[call] != OPEN {
+        if configuration.results[call] != PENDING {
             return None;
         }
         let (_, command) = calls[call];
@@ -337,7 +337,8 @@ impl<M: Model> Monitor<M> {
         calls: &[(u32, u32)],
     ) -> bool {
         let pairs = || earlier.results.iter().zip(&later.results);
-        if earlier == later || pairs().any(|(earlier, later)| earlier != later && *earlier != OPEN)
+        if earlier == later
+            || pairs().any(|(earlier, later)| earlier != later && *earlier != PENDING)
         {
             return false;
         }
@@ -348,7 +349,7 @@ impl<M: Model> Monitor<M> {
                 return true;
             }
             for call in 0..calls.len() {
-                if later.results[call] == OPEN {
+                if later.results[call] == PENDING {
                     continue;
                 }
                 let Some(next) = self.give_effect(&configuration, calls, call) else { continue };

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::model::Model;
-use super::monitor::{Configuration, Monitor, MonitorState, OPEN, State};
+use super::monitor::{Configuration, Monitor, MonitorState, PENDING, State};
 use crate::codec::{self, CodecError};
 use crate::{Address, Value};
 
@@ -48,7 +48,7 @@ where
                 results: places
                     .iter()
                     .map(|&place| configuration.results[place])
-                    .map(|result| (result != OPEN).then(|| self.results.value(result).clone()))
+                    .map(|result| (result != PENDING).then(|| self.results.value(result).clone()))
                     .collect(),
             })
             .collect();
@@ -84,7 +84,7 @@ where
             }
             let results: Vec<u32> = results
                 .into_iter()
-                .map(|result| result.map_or(OPEN, |result| self.results.intern(result)))
+                .map(|result| result.map_or(PENDING, |result| self.results.intern(result)))
                 .collect();
             configurations.insert(Configuration {
                 model_state: self.model_states.intern(model_state),

@@ -2,7 +2,7 @@
 
 use super::model::Model;
 use super::problem::Item;
-use super::search::{Bounds, Cost, Outcome, search};
+use super::search::{Bounds, Cost, PartResult, search};
 
 /// Everything up to and including one return; operations pending then are unanswered.
 ///
@@ -79,7 +79,7 @@ pub(super) fn shortest_failing<'a, M: Model>(
     failing: usize,
     prefix: Vec<usize>,
     bounds: &Bounds<'_>,
-) -> (Outcome, Cost) {
+) -> (PartResult, Cost) {
     let returns = returns(items);
     let mut cost = Cost::default();
     let position = returns.iter().position(|&item| item == failing).unwrap_or(0);
@@ -98,17 +98,17 @@ pub(super) fn shortest_failing<'a, M: Model>(
         let (outcome, of_cut) = search(model, initial.clone(), &cut.items, bounds);
         cost = cost.plus(of_cut);
         match outcome {
-            Outcome::Linearizable(found) => {
+            PartResult::Linearizable(found) => {
                 (explained, order) = (try_at, cut.before(found));
                 stride *= 2;
             }
-            Outcome::Violation { .. } => {
+            PartResult::Violation { .. } => {
                 unexplained = try_at;
                 stride = 1;
             }
             // Not sure where. If nothing is known but what the search with all results found, then
             // that is where: given what was answered later, this operation cannot be placed.
-            Outcome::Overtaken | Outcome::Unknown(_) => {
+            PartResult::Superseded | PartResult::Unknown(_) => {
                 if explained == position {
                     unexplained = position + 1;
                 }
@@ -116,5 +116,8 @@ pub(super) fn shortest_failing<'a, M: Model>(
             }
         }
     }
-    (Outcome::Violation { failing: returns[unexplained - 1], prefix: order, certain: true }, cost)
+    (
+        PartResult::Violation { failing: returns[unexplained - 1], prefix: order, certain: true },
+        cost,
+    )
 }

@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
+use super::check_result::{CheckResult, SequentialCheckResult};
 use super::checker::Checker;
 use super::explain::explain;
 use super::history::{History, Operation};
 use super::model::Sequential;
-use super::verdict::{SequentialVerdict, Verdict};
-use crate::property::{Broken, Property, View, violated};
+use crate::property::{CheckError, Property, View, violated};
 use crate::{Application, codec};
 
 /// Bounds that no clock decides, so that a grade is the same on every machine: some seconds' work.
@@ -34,7 +34,7 @@ const WIDTH: usize = 78;
 pub fn linearizable<A: Application>(model: Sequential<A>) -> Property {
     Property::new("results are linearizable", move |view| {
         if view.now_ns().is_none() {
-            return Err(Broken::Undecided(NO_TIMES.to_owned()));
+            return Err(CheckError::Undecided(NO_TIMES.to_owned()));
         }
         let history = history_of::<A>(view)?;
         let checker = Checker::new(&model)
@@ -42,18 +42,18 @@ pub fn linearizable<A: Application>(model: Sequential<A>) -> Property {
             .memory_limit(MEMORY_BYTES_MAX)
             .threads(1);
         match checker.check(&history).verdict {
-            Verdict::Linearizable { .. } => Ok(()),
-            Verdict::Unknown(limit) => Err(Broken::Undecided(format!(
+            CheckResult::Linearizable { .. } => Ok(()),
+            CheckResult::Unknown(limit) => Err(CheckError::Undecided(format!(
                 "whether the results of {} commands are linearizable: {limit}",
                 history.operations().len()
             ))),
-            Verdict::NotLinearizable(violation) => {
+            CheckResult::NotLinearizable(violation) => {
                 let explanation = explain(&model, &history, &violation);
                 let mut seen = explanation.sentence();
                 let sequential = checker
                     .configuration_limit(SEQUENTIAL_CONFIGURATIONS_MAX)
                     .check_sequential(&history);
-                if let (SequentialVerdict::SequentiallyConsistent { .. }, _) = sequential {
+                if let (SequentialCheckResult::SequentiallyConsistent { .. }, _) = sequential {
                     seen.push_str(" (the results are sequentially consistent: right in an order that agrees with each client, though not with real time)");
                 }
                 let _ = write!(seen, "\n\n{}", explanation.to_text(WIDTH, false));
@@ -64,7 +64,9 @@ pub fn linearizable<A: Application>(model: Sequential<A>) -> Property {
 }
 
 /// What the clients of a run asked and were told.
-fn history_of<A: Application>(view: &dyn View) -> Result<History<A::Command, A::Result>, Broken> {
+fn history_of<A: Application>(
+    view: &dyn View,
+) -> Result<History<A::Command, A::Result>, CheckError> {
     let mut operations = Vec::new();
     for client in view.clients() {
         for operation in view.operations(client) {

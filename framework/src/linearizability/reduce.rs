@@ -21,7 +21,7 @@ use std::sync::atomic::AtomicU64;
 use super::model::Model;
 use super::prefix::{Cut, returns};
 use super::problem::Item;
-use super::search::{Bounds, Outcome, search, survey};
+use super::search::{Bounds, PartResult, search, survey};
 
 /// With more operations than this, operations are not tried one by one if the reduction can start
 /// later.
@@ -85,7 +85,7 @@ pub(super) fn reduce<'a, M: Model>(
     let count = all_returns.iter().position(|&item| item == failing)? + 1;
     let cut = Cut::new(items, &all_returns, count);
     let seen = survey(model, model.init(), &cut.items, &bounds(CONFIGURATIONS_MAX, &never));
-    let Outcome::Violation { .. } = seen.outcome else { return None };
+    let PartResult::Violation { .. } = seen.outcome else { return None };
 
     let failing = cut.numbers.iter().position(|&number| number == failing)?;
     // From the beginning if that can be shown in few operations; else from a later start.
@@ -253,7 +253,7 @@ impl<'a, M: Model> Reduction<'_, 'a, M> {
             after: None,
             ..self.items[ghost]
         }));
-        matches!(self.search(&items), Outcome::Violation { .. })
+        matches!(self.search(&items), PartResult::Violation { .. })
     }
 
     /// An order of these operations that explains everything before the failing one returned. That
@@ -270,7 +270,7 @@ impl<'a, M: Model> Reduction<'_, 'a, M> {
         }
         let bounds = bounds(CONFIGURATIONS_PER_TRIAL, &never);
         match search(self.model, self.initial.clone(), &items, &bounds).0 {
-            Outcome::Linearizable(order) => {
+            PartResult::Linearizable(order) => {
                 Some(order.into_iter().map(|item| kept[item]).collect())
             }
             _ => None,
@@ -287,9 +287,9 @@ impl<'a, M: Model> Reduction<'_, 'a, M> {
             }
         }
         match self.search(&items) {
-            Outcome::Linearizable(_) => Some(true),
-            Outcome::Violation { .. } => Some(false),
-            Outcome::Overtaken | Outcome::Unknown(_) => None,
+            PartResult::Linearizable(_) => Some(true),
+            PartResult::Violation { .. } => Some(false),
+            PartResult::Superseded | PartResult::Unknown(_) => None,
         }
     }
 
@@ -301,7 +301,7 @@ impl<'a, M: Model> Reduction<'_, 'a, M> {
                 (item.called, item.after) = (0, None);
             }
         }
-        matches!(self.search(&items), Outcome::Linearizable(_))
+        matches!(self.search(&items), PartResult::Linearizable(_))
     }
 
     /// Finds out what the failing operation could have returned, of what it does in these states.
@@ -371,7 +371,7 @@ impl<'a, M: Model> Reduction<'_, 'a, M> {
         kept.iter().map(|&item| Item { after: after(item), ..self.items[item] }).collect()
     }
 
-    fn search(&mut self, items: &[Item<'_, M>]) -> Outcome {
+    fn search(&mut self, items: &[Item<'_, M>]) -> PartResult {
         let never = AtomicU64::new(u64::MAX);
         let bounds = bounds(CONFIGURATIONS_PER_TRIAL, &never);
         let (outcome, cost) = search(self.model, self.initial.clone(), items, &bounds);

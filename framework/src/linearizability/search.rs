@@ -22,10 +22,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use super::check_result::Limit;
 use super::model::Model;
 use super::problem::{ANY, Answered, Group, Item, NONE, Problem, UNSEEN};
 use super::table::{Interner, RowSet, StepMemo};
-use super::verdict::Limit;
 
 /// What ends a search early.
 #[derive(Clone, Copy)]
@@ -39,7 +39,7 @@ pub(super) struct Bounds<'a> {
 
 /// How a search ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum PartResult {
     /// These items in this order answer as recorded; the rest, unanswered, took no effect.
     Linearizable(Vec<usize>),
     /// There is no order.
@@ -53,7 +53,7 @@ pub(super) enum Outcome {
         certain: bool,
     },
     /// Another part fails at an earlier return, up to which this one is linearizable.
-    Overtaken,
+    Superseded,
     /// The search ended before it was sure.
     Unknown(Limit),
 }
@@ -110,14 +110,14 @@ struct Frame {
 }
 
 /// The model's states and steps, by number.
-struct Space<'a, M: Model> {
+struct ModelSteps<'a, M: Model> {
     model: &'a M,
     states: Interner<M::State>,
     memo: StepMemo,
     heap_bytes: usize,
 }
 
-impl<'a, M: Model> Space<'a, M> {
+impl<'a, M: Model> ModelSteps<'a, M> {
     fn new(model: &'a M) -> Self {
         Self { model, states: Interner::new(), memo: StepMemo::default(), heap_bytes: 0 }
     }
@@ -157,7 +157,7 @@ pub(super) fn search<'a, M: Model>(
     initial: M::State,
     items: &[Item<'a, M>],
     bounds: &Bounds<'_>,
-) -> (Outcome, Cost) {
+) -> (PartResult, Cost) {
     let problem = Problem::new(model, items);
     let mut search = Search::new(model, &problem);
     let outcome = search.run(initial, items, bounds);
@@ -166,7 +166,7 @@ pub(super) fn search<'a, M: Model>(
 
 /// What a search that finds a violation can tell beside.
 pub(super) struct Survey<M: Model> {
-    pub(super) outcome: Outcome,
+    pub(super) outcome: PartResult,
     /// The returns before which the past no longer matters, as a count of returns, with the state
     /// that every explanation of them leads to and none of the operations under way placed.
     pub(super) waypoints: Vec<(usize, M::State)>,
@@ -208,7 +208,7 @@ enum Arrivals {
 
 struct Search<'p, 'a, M: Model> {
     problem: &'p Problem<'a, M>,
-    space: Space<'a, M>,
+    space: ModelSteps<'a, M>,
     seen: RowSet,
     frames: Vec<Frame>,
     candidates: Vec<Candidate>,
@@ -235,7 +235,7 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
         let group_words = problem.groups.len().div_ceil(4);
         Self {
             problem,
-            space: Space::new(model),
+            space: ModelSteps::new(model),
             seen: RowSet::new(2 + slot_words, group_words),
             frames: Vec::new(),
             candidates: Vec::new(),
@@ -251,11 +251,11 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
         }
     }
 
-    fn run(&mut self, initial: M::State, items: &[Item<'a, M>], bounds: &Bounds<'_>) -> Outcome {
+    fn run(&mut self, initial: M::State, items: &[Item<'a, M>], bounds: &Bounds<'_>) -> PartResult {
         let problem = self.problem;
         let end = problem.returns.len() as u32;
         if end == 0 {
-            return Outcome::Linearizable(Vec::new());
+            return PartResult::Linearizable(Vec::new());
         }
         self.row[0] = self.space.intern(initial);
         let first = self.seen.insert(&self.row).expect("the first row is new");
@@ -282,7 +282,7 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
                 if next_position == end {
                     let mut order = self.order();
                     order.push(self.item(candidate.placed, row));
-                    return Outcome::Linearizable(order);
+                    return PartResult::Linearizable(order);
                 }
                 if next_position > position {
                     self.arrive(position, next_position);
@@ -315,7 +315,7 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
         }
         let failing = problem.answered[problem.returns[furthest as usize] as usize].item as usize;
         let prefix = furthest_order.expect("noted on the way back");
-        Outcome::Violation { failing, prefix, certain: self.is_certain(furthest) }
+        PartResult::Violation { failing, prefix, certain: self.is_certain(furthest) }
     }
 
     /// Whether the results that operations under way at this return got later played no part: none was
@@ -348,21 +348,21 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
         items: &[Item<'a, M>],
         bounds: &Bounds<'_>,
         furthest: u32,
-    ) -> Option<Outcome> {
+    ) -> Option<PartResult> {
         self.memory_bytes = self.bytes();
         let furthest = self.problem.returns[furthest as usize] as usize;
         let returned = items[self.problem.answered[furthest].item as usize].returned;
         if returned.is_some_and(|at| at > bounds.failing_return.load(Ordering::Relaxed)) {
-            return Some(Outcome::Overtaken);
+            return Some(PartResult::Superseded);
         }
         if self.memory_bytes > bounds.memory_bytes_max {
-            return Some(Outcome::Unknown(Limit::Memory));
+            return Some(PartResult::Unknown(Limit::Memory));
         }
         if self.seen.len() as u64 > bounds.configurations_max {
-            return Some(Outcome::Unknown(Limit::Configurations));
+            return Some(PartResult::Unknown(Limit::Configurations));
         }
         if bounds.deadline.is_some_and(|deadline| Instant::now() > deadline) {
-            return Some(Outcome::Unknown(Limit::Time));
+            return Some(PartResult::Unknown(Limit::Time));
         }
         None
     }

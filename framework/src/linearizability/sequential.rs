@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use crate::Address;
 
+use super::check_result::{Limit, SequentialCheckResult};
 use super::history::History;
 use super::model::Model;
 use super::problem::{ANY, UNSEEN};
 use super::search::{Bounds, Cost};
 use super::table::{Interner, RowSet, StepMemo};
-use super::verdict::{Limit, SequentialVerdict};
 
 /// How many configurations pass between two looks at the clock.
 const CONFIGURATIONS_PER_LOOK: u64 = 256;
@@ -39,7 +39,7 @@ pub(super) fn search<M: Model>(
     history: &History<M::Command, M::Result>,
     members: &[usize],
     bounds: &Bounds<'_>,
-) -> (SequentialVerdict, Cost) {
+) -> (SequentialCheckResult, Cost) {
     let mut commands = Interner::new();
     let mut results = Interner::new();
     let mut by_client: BTreeMap<Address, Vec<Step>> = BTreeMap::new();
@@ -115,10 +115,10 @@ pub(super) fn search<M: Model>(
     let verdict = loop {
         if placed == must_be_placed {
             let order = frames.iter().filter_map(|frame| frame.placed).collect();
-            break SequentialVerdict::SequentiallyConsistent { order };
+            break SequentialCheckResult::SequentiallyConsistent { order };
         }
         let Some(frame) = frames.last_mut() else {
-            break SequentialVerdict::NotSequentiallyConsistent;
+            break SequentialCheckResult::NotSequentiallyConsistent;
         };
         let Some((client, next)) = frame.candidates.pop() else {
             let frame = frames.pop().expect("there is a frame");
@@ -139,13 +139,13 @@ pub(super) fn search<M: Model>(
         if looks % CONFIGURATIONS_PER_LOOK == 0 {
             cost.memory_bytes = bytes + states.bytes() + seen.bytes();
             if cost.memory_bytes > bounds.memory_bytes_max {
-                break SequentialVerdict::Unknown(Limit::Memory);
+                break SequentialCheckResult::Unknown(Limit::Memory);
             }
             if seen.len() as u64 > bounds.configurations_max {
-                break SequentialVerdict::Unknown(Limit::Configurations);
+                break SequentialCheckResult::Unknown(Limit::Configurations);
             }
             if bounds.deadline.is_some_and(|deadline| Instant::now() > deadline) {
-                break SequentialVerdict::Unknown(Limit::Time);
+                break SequentialCheckResult::Unknown(Limit::Time);
             }
         }
     };

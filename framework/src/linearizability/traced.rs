@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use super::history::{History, Recorder};
 use crate::Value;
-use crate::trace::{Trace, What};
+use crate::trace::{EventKind, Trace};
 
 /// The history in a trace, in the order in which it happened.
 ///
@@ -18,12 +18,12 @@ pub fn history_of<C: Value + Debug, R: Value + Debug>(
     for (at, event) in trace.events.iter().enumerate() {
         let wrong = |problem: &dyn std::fmt::Display| format!("event {}: {problem}", at + 1);
         match &event.what {
-            What::Command { node, value, .. } => {
+            EventKind::Command { node, value, .. } => {
                 let command = C::deserialize(value)
                     .map_err(|error| wrong(&format!("not a command of this lab: {error}")))?;
                 recorder.call(*node, command).map_err(|error| wrong(&error))?;
             }
-            What::Return { node, value, .. } => {
+            EventKind::Return { node, value, .. } => {
                 let result = R::deserialize(value)
                     .map_err(|error| wrong(&format!("not a result of this lab: {error}")))?;
                 recorder.answer(*node, result).map_err(|error| wrong(&error))?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Broken, Property, View, too_long, violated};
+use super::{CheckError, Property, View, too_long, violated};
 use crate::{Address, Value, codec};
 
 /// Every result is the one that the workload expects.
@@ -104,7 +104,7 @@ pub fn max_wait(longest: Duration) -> Property {
 /// `C` and `R` are the lab's command and result types.
 pub fn results_satisfy<C: Value, R: Value>(
     name: impl Into<String>,
-    check: impl Fn(&[(Address, Vec<(C, R)>)]) -> Result<(), Broken> + Send + Sync + 'static,
+    check: impl Fn(&[(Address, Vec<(C, R)>)]) -> Result<(), CheckError> + Send + Sync + 'static,
 ) -> Property {
     Property::new(name, move |view| {
         let mut answered = Vec::new();

@@ -12,7 +12,7 @@ mod texts;
 
 pub use clients::{clients_done, max_wait, none_decided, results_ok, results_satisfy};
 pub use network::{max_message_bytes, max_messages_per_command, silent_for};
-pub use state::{forgotten, max_state_bytes, observe};
+pub use state::{max_state_bytes, not_retained, observe};
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Address;
 use crate::history::Operation;
-use crate::worker::NodeFailure;
+use crate::hosting::NodeFailure;
 
 /// What a property can see of a run.
 pub trait View {
@@ -100,13 +100,13 @@ pub struct Violation {
 impl Violation {
     /// The violation for a failed check, whatever the reason.
     #[must_use]
-    pub fn of(property: String, broken: Broken) -> Self {
+    pub fn of(property: String, broken: CheckError) -> Self {
         let (expected, seen) = match broken {
-            Broken::Violated { expected, seen } => (expected, seen),
-            Broken::Node(node, failure) => {
+            CheckError::Violated { expected, seen } => (expected, seen),
+            CheckError::Node(node, failure) => {
                 (format!("{node} to answer when it is looked at"), failure.to_string())
             }
-            Broken::Undecided(why) => ("the property to be decided".to_owned(), why),
+            CheckError::Undecided(why) => ("the property to be decided".to_owned(), why),
         };
         Self { property, expected, seen }
     }
@@ -120,7 +120,7 @@ impl fmt::Display for Violation {
 
 /// Why a property does not hold or could not be decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Broken {
+pub enum CheckError {
     /// It does not hold.
     Violated {
         /// What should have been.
@@ -135,7 +135,7 @@ pub enum Broken {
 }
 
 /// The check behind a property.
-type Check = Arc<dyn Fn(&mut dyn View) -> Result<(), Broken> + Send + Sync>;
+type Check = Arc<dyn Fn(&mut dyn View) -> Result<(), CheckError> + Send + Sync>;
 
 /// A duration that was too long, in milliseconds, rounded up so that it stays too long.
 #[must_use]
@@ -168,7 +168,7 @@ impl Property {
     /// A property called `name`, in words that complete the sentence "it must hold that ...".
     pub fn new(
         name: impl Into<String>,
-        check: impl Fn(&mut dyn View) -> Result<(), Broken> + Send + Sync + 'static,
+        check: impl Fn(&mut dyn View) -> Result<(), CheckError> + Send + Sync + 'static,
     ) -> Self {
         Self { name: name.into(), check: Arc::new(check), scope: Scope::State }
     }
@@ -201,7 +201,7 @@ impl Property {
     ///
     /// # Errors
     /// When the property does not hold, or cannot be decided.
-    pub fn check(&self, view: &mut dyn View) -> Result<(), Broken> {
+    pub fn check(&self, view: &mut dyn View) -> Result<(), CheckError> {
         (self.check)(view)
     }
 
@@ -219,6 +219,6 @@ impl fmt::Debug for Property {
 }
 
 /// A violation in the making: `Err(violated(expected, seen))`.
-pub fn violated(expected: impl Into<String>, seen: impl Into<String>) -> Broken {
-    Broken::Violated { expected: expected.into(), seen: seen.into() }
+pub fn violated(expected: impl Into<String>, seen: impl Into<String>) -> CheckError {
+    CheckError::Violated { expected: expected.into(), seen: seen.into() }
 }

@@ -1,7 +1,7 @@
 //! Properties of the nodes' states.
 
 use super::texts::Texts;
-use super::{Broken, Property, View, violated};
+use super::{CheckError, Property, View, violated};
 use crate::{Address, Value, codec};
 
 /// No node's state is larger than `limit` encoded bytes.
@@ -25,12 +25,12 @@ pub fn max_state_bytes(limit: usize) -> Property {
 /// No node's state contains any of these strings: they were overwritten or acknowledged, so they
 /// should be garbage.
 #[must_use]
-pub fn forgotten(texts: impl IntoIterator<Item = String>) -> Property {
+pub fn not_retained(texts: impl IntoIterator<Item = String>) -> Property {
     let texts = Texts::new(texts.into_iter().collect());
     Property::new("what is no longer needed is forgotten", move |view| {
         for node in view.nodes() {
             let state = state(view, node)?;
-            let kept = texts.held_by(&state);
+            let kept = texts.found_in(&state);
             if let Some(example) = kept.first() {
                 let shortened: String = example.chars().take(24).collect();
                 return Err(violated(
@@ -52,18 +52,19 @@ pub fn forgotten(texts: impl IntoIterator<Item = String>) -> Property {
 /// A node's answer to a query that the lab's API defines.
 ///
 /// # Errors
-/// [`Broken::Node`] when the node's code fails or answers something that is not an `Answer`.
+/// [`CheckError::Node`] when the node's code fails or answers something that is not an `Answer`.
 pub fn observe<Question: Value, Answer: Value>(
     view: &mut dyn View,
     node: Address,
     question: &Question,
-) -> Result<Answer, Broken> {
+) -> Result<Answer, CheckError> {
     let question = codec::encode(question).expect("a question encodes");
-    let answer = view.observe(node, &question).map_err(|failure| Broken::Node(node, failure))?;
+    let answer =
+        view.observe(node, &question).map_err(|failure| CheckError::Node(node, failure))?;
     codec::decode(&answer)
         .map_err(|error| violated("an answer of the lab's type", error.to_string()))
 }
 
-fn state(view: &mut dyn View, node: Address) -> Result<Vec<u8>, Broken> {
-    view.state(node).map_err(|failure| Broken::Node(node, failure))
+fn state(view: &mut dyn View, node: Address) -> Result<Vec<u8>, CheckError> {
+    view.state(node).map_err(|failure| CheckError::Node(node, failure))
 }

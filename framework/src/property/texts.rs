@@ -34,7 +34,7 @@ impl Texts {
     }
 
     /// Those that `bytes` hold, in their order.
-    pub(super) fn held_by(&self, bytes: &[u8]) -> Vec<&str> {
+    pub(super) fn found_in(&self, bytes: &[u8]) -> Vec<&str> {
         let mut held = vec![false; self.texts.len()];
         for (&length, hashes) in &self.by_length {
             let Some(first) = bytes.get(..length) else { continue };
@@ -73,9 +73,9 @@ mod tests {
     fn texts_are_found_where_they_are() {
         let texts = ["ab", "bc", "abc", "cab", "ba", ""].map(str::to_owned).to_vec();
         let texts = Texts::new(texts);
-        assert_eq!(texts.held_by(b"xabcx"), ["ab", "bc", "abc", ""]);
-        assert_eq!(texts.held_by(b"ab"), ["ab", ""]);
-        assert_eq!(texts.held_by(b""), [""]);
+        assert_eq!(texts.found_in(b"xabcx"), ["ab", "bc", "abc", ""]);
+        assert_eq!(texts.found_in(b"ab"), ["ab", ""]);
+        assert_eq!(texts.found_in(b""), [""]);
     }
 
     proptest! {
@@ -84,7 +84,7 @@ mod tests {
             let expected: Vec<&str> =
                 texts.iter().map(String::as_str).filter(|text| whole.contains(text)).collect();
             let wanted = Texts::new(texts.clone());
-            prop_assert_eq!(wanted.held_by(whole.as_bytes()), expected);
+            prop_assert_eq!(wanted.found_in(whole.as_bytes()), expected);
         }
     }
 }

@@ -21,7 +21,7 @@ pub(super) struct Candidates {
 }
 
 /// A shard, and the candidates that belong there.
-pub(super) struct Claim<'c> {
+pub(super) struct ShardCandidates<'c> {
     shard: &'c mut Shard,
     fingerprints: &'c [u64],
     /// The positions of the candidates.
@@ -29,7 +29,7 @@ pub(super) struct Claim<'c> {
     is_new: &'c [AtomicBool],
 }
 
-impl Claim<'_> {
+impl ShardCandidates<'_> {
     /// Adds the candidates to the shard, and notes which are new.
     pub(super) fn insert(&mut self) {
         let new = self.shard.insert_all(self.fingerprints, self.positions);
@@ -41,7 +41,7 @@ impl Claim<'_> {
 
 impl Candidates {
     /// Partitions these fingerprints, given in several pieces. None of them is marked as new yet.
-    pub(super) fn set_out<'f>(&mut self, pieces: impl Iterator<Item = &'f [u64]> + Clone) {
+    pub(super) fn partition<'f>(&mut self, pieces: impl Iterator<Item = &'f [u64]> + Clone) {
         let all = pieces.flatten().map(|&fingerprint| visited::stored(fingerprint));
         self.counts.clear();
         self.counts.resize(SHARDS, 0);
@@ -78,7 +78,7 @@ impl Candidates {
     pub(super) fn insert<R>(
         &mut self,
         shards: &mut [Shard],
-        work: impl FnOnce(&mut [Claim<'_>]) -> R,
+        work: impl FnOnce(&mut [ShardCandidates<'_>]) -> R,
     ) -> R {
         let mut claims = Vec::with_capacity(SHARDS);
         let is_new = self.is_new.as_slice();
@@ -87,7 +87,12 @@ impl Candidates {
             let (own, rest) = fingerprints.split_at(count);
             let (own_positions, rest_positions) = positions.split_at_mut(count);
             (fingerprints, positions) = (rest, rest_positions);
-            claims.push(Claim { shard, fingerprints: own, positions: own_positions, is_new });
+            claims.push(ShardCandidates {
+                shard,
+                fingerprints: own,
+                positions: own_positions,
+                is_new,
+            });
         }
         work(&mut claims)
     }
@@ -123,9 +128,9 @@ mod tests {
             let fingerprints: Vec<u64> =
                 (0..60_000).map(|number| mix(round * 10_000 + number % 20_000)).collect();
             let (one, other) = fingerprints.split_at(12_345);
-            candidates.set_out([one, other].into_iter());
+            candidates.partition([one, other].into_iter());
             candidates.insert(visited.shards(), |claims| {
-                claims.iter_mut().rev().for_each(Claim::insert);
+                claims.iter_mut().rev().for_each(ShardCandidates::insert);
             });
             let expected = |index: usize| match round {
                 0 => index < 20_000,

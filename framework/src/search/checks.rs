@@ -1,15 +1,15 @@
 //! Checks states against invariants, goals and prunes. Results are memoised: per interned node for
 //! properties of one client or node, otherwise by what the property read.
 
-use super::recall::{Glance, Recall};
-use super::settings::Switches;
-use super::sites::Sites;
+use super::node_table::NodeTable;
+use super::property_memo::{PropertyMemo, StateRead};
+use super::settings::Restrictions;
 use super::view::StateView;
 use crate::parallel;
-use crate::property::{Broken, Property, Scope};
+use crate::property::{CheckError, Property, Scope};
 
 /// How many interned nodes a thread checks before it takes more.
-const LEARNT_AT_ONCE: usize = 64;
+const STATES_PER_PART: usize = 64;
 
 /// What a property is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,9 +26,9 @@ pub(super) enum Role {
 pub(super) struct Checks {
     properties: Vec<(Role, Property)>,
     /// For each interned node: one bit per property that is memoised by node and holds there.
-    held: Vec<u64>,
+    holding: Vec<u64>,
     /// The bits of the properties that are looked up by site.
-    by_site: u64,
+    by_node: u64,
     invariants: u64,
     goals: u64,
     prunes: u64,
@@ -36,15 +36,15 @@ pub(super) struct Checks {
 
 /// What became of a state.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Verdict {
+pub(super) enum StateStatus {
     /// Go on from it.
-    Open,
+    Expand,
     /// Do not go on from it.
     Pruned,
     /// The goal at this index holds.
     Goal(usize),
     /// The property at this index does not hold, or could not be decided.
-    Broken(usize, Broken),
+    Broken(usize, CheckError),
 }
 
 impl Checks {
@@ -53,12 +53,18 @@ impl Checks {
     pub(super) fn new(mut properties: Vec<(Role, Property)>) -> Self {
         assert!(properties.len() <= 64, "at most 64 properties");
         properties.sort_by_key(|&(role, _)| role);
-        let mut checks =
-            Self { properties, held: Vec::new(), by_site: 0, invariants: 0, goals: 0, prunes: 0 };
+        let mut checks = Self {
+            properties,
+            holding: Vec::new(),
+            by_node: 0,
+            invariants: 0,
+            goals: 0,
+            prunes: 0,
+        };
         for (index, (role, property)) in checks.properties.iter().enumerate() {
             let bit = 1 << index;
             if property.scope() != Scope::State {
-                checks.by_site |= bit;
+                checks.by_node |= bit;
             }
             match role {
                 Role::Invariant => checks.invariants |= bit,
@@ -70,13 +76,13 @@ impl Checks {
     }
 
     /// The prunes, if all of them are looked up by site.
-    pub(super) fn prunes_by_site(&self) -> Option<u64> {
-        (self.prunes & !self.by_site == 0).then_some(self.prunes)
+    pub(super) fn prunes_by_node(&self) -> Option<u64> {
+        (self.prunes & !self.by_node == 0).then_some(self.prunes)
     }
 
     /// The bits of the properties that hold at a site.
-    pub(super) fn held(&self, site: u32) -> u64 {
-        self.held[site as usize]
+    pub(super) fn held(&self, interned: u32) -> u64 {
+        self.holding[interned as usize]
     }
 
     pub(super) fn name(&self, index: usize) -> &str {
@@ -85,32 +91,36 @@ impl Checks {
 
     /// Checks all node states interned since the last call, or some of them if the deadline passes
     /// meanwhile.
-    pub(super) fn learn(&mut self, sites: &Sites<'_>, switches: &Switches) {
-        if self.by_site == 0 {
+    pub(super) fn evaluate_new_states(
+        &mut self,
+        table: &NodeTable<'_>,
+        restrictions: &Restrictions,
+    ) {
+        if self.by_node == 0 {
             return;
         }
-        let known = self.held.len();
-        self.held.resize(sites.len(), 0);
-        let (properties, new) = (&self.properties, &mut self.held[known..]);
-        let members = sites.handlers.steps.roster().len();
+        let known = self.holding.len();
+        self.holding.resize(table.len(), 0);
+        let (properties, new) = (&self.properties, &mut self.holding[known..]);
+        let members = table.handlers.steps.nodes().len();
         let mut parts: Vec<_> =
-            new.chunks_mut(LEARNT_AT_ONCE).zip((known..).step_by(LEARNT_AT_ONCE)).collect();
+            new.chunks_mut(STATES_PER_PART).zip((known..).step_by(STATES_PER_PART)).collect();
         parallel::for_each(&mut parts, |(part, first)| {
-            if sites.handlers.deadline.is_over() {
+            if table.handlers.deadline.is_over() {
                 return;
             }
             let mut row = vec![0; members];
             for (id, held) in (*first..).zip(part.iter_mut()) {
-                let member = sites.handlers.member_of(sites.get(id as u32).state);
-                row[member] = id as u32;
+                let node = table.handlers.node_of(table.get(id as u32).state);
+                row[node] = id as u32;
                 for (index, (_, property)) in properties.iter().enumerate() {
                     let relevant = match property.scope() {
                         Scope::State => continue,
-                        Scope::EachClient => sites.work.is_client(member),
+                        Scope::EachClient => table.drivers.is_client(node),
                         Scope::EachNode => true,
                     };
                     let holds = !relevant || {
-                        let mut view = StateView::of_one(sites, switches, &row, member);
+                        let mut view = StateView::of_one(table, restrictions, &row, node);
                         property.check(&mut view).is_ok()
                     };
                     *held |= u64::from(holds) << index;
@@ -120,74 +130,77 @@ impl Checks {
     }
 
     /// Checks a state. `nodes` is its row without the monitor.
-    pub(super) fn judge(
+    pub(super) fn evaluate(
         &self,
-        sites: &Sites<'_>,
-        switches: &Switches,
+        table: &NodeTable<'_>,
+        restrictions: &Restrictions,
         nodes: &[u32],
-        recall: &mut Recall,
-    ) -> Verdict {
-        let mut held = self.by_site;
+        memo: &mut PropertyMemo,
+    ) -> StateStatus {
+        let mut held = self.by_node;
         if held != 0 {
-            held = nodes.iter().fold(held, |held, &site| held & self.held[site as usize]);
+            held =
+                nodes.iter().fold(held, |held, &interned| held & self.holding[interned as usize]);
         }
         let settled =
-            self.by_site & self.invariants == held & self.invariants && held & self.goals == 0;
+            self.by_node & self.invariants == held & self.invariants && held & self.goals == 0;
         let all = self.invariants | self.goals | self.prunes;
-        if settled && self.by_site == all {
-            return if held & self.prunes == 0 { Verdict::Open } else { Verdict::Pruned };
+        if settled && self.by_node == all {
+            return if held & self.prunes == 0 { StateStatus::Expand } else { StateStatus::Pruned };
         }
-        let id = |glance| match glance {
-            Glance::State(member) => sites.get(nodes[member]).state,
-            Glance::Worker(member) => sites.get(nodes[member]).worker,
+        let id = |read| match read {
+            StateRead::State(node) => table.get(nodes[node]).state,
+            StateRead::Driver(node) => table.get(nodes[node]).driver,
         };
         for (index, (role, property)) in self.properties.iter().enumerate() {
             let bit = 1 << index;
             let known =
-                if self.by_site & bit != 0 { Some(held & bit != 0) } else { recall.get(index, id) };
+                if self.by_node & bit != 0 { Some(held & bit != 0) } else { memo.get(index, id) };
             let checked = match (known, role) {
                 (Some(true), Role::Invariant) | (Some(false), Role::Goal | Role::Prune) => continue,
                 (Some(true), Role::Goal | Role::Prune) => Ok(()),
                 // Known not to hold, but the message is needed.
                 (Some(false), Role::Invariant) | (None, _) => {
-                    let mut view = StateView::new(sites, switches, nodes);
+                    let mut view = StateView::new(table, restrictions, nodes);
                     let checked = property.check(&mut view);
-                    if known.is_none() && !matches!(checked, Err(Broken::Node(..))) {
-                        recall.note(index, &view.glances(), id, checked.is_ok());
+                    if known.is_none() && !matches!(checked, Err(CheckError::Node(..))) {
+                        memo.note(index, &view.reads(), id, checked.is_ok());
                     }
                     checked
                 }
             };
             match (role, checked) {
                 (Role::Invariant, Ok(())) => {}
-                (Role::Invariant, Err(broken)) => return Verdict::Broken(index, broken),
-                (Role::Goal, Ok(())) => return Verdict::Goal(index),
-                (Role::Prune, Ok(())) => return Verdict::Pruned,
-                (_, Err(broken @ Broken::Node(..))) => return Verdict::Broken(index, broken),
+                (Role::Invariant, Err(broken)) => return StateStatus::Broken(index, broken),
+                (Role::Goal, Ok(())) => return StateStatus::Goal(index),
+                (Role::Prune, Ok(())) => return StateStatus::Pruned,
+                (_, Err(broken @ CheckError::Node(..))) => {
+                    return StateStatus::Broken(index, broken);
+                }
                 (_, Err(_)) => {}
             }
         }
-        Verdict::Open
+        StateStatus::Expand
     }
 
     /// Returns the indices of the invariants that a state violates.
     pub(super) fn broken(
         &self,
-        sites: &Sites<'_>,
-        switches: &Switches,
+        table: &NodeTable<'_>,
+        restrictions: &Restrictions,
         nodes: &[u32],
-    ) -> Vec<(usize, Broken)> {
+    ) -> Vec<(usize, CheckError)> {
         let invariants = self.properties.iter().enumerate();
         invariants
             .filter(|(_, (role, _))| *role == Role::Invariant)
             .filter_map(|(index, (_, property))| {
-                let checked = property.check(&mut StateView::new(sites, switches, nodes));
+                let checked = property.check(&mut StateView::new(table, restrictions, nodes));
                 Some((index, checked.err()?))
             })
             .collect()
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.held.capacity() * size_of::<u64>()
+        self.holding.capacity() * size_of::<u64>()
     }
 }

@@ -5,16 +5,16 @@
 //! look effects up, which changes nothing. One thread then computes the misses, in a fixed order,
 //! so that ids do not depend on the threads.
 
-use super::derived::Recipe;
-use super::handlers::{Cause, Known, LocalEvent};
+use super::client_drivers::DriverMiss;
+use super::handlers::{Cause, Known, NodeEvent};
 use super::intern::Lists;
-use super::sites::{Site, SiteStep, Sites};
-use super::work::WorkGap;
+use super::list_cache::ListKey;
+use super::node_table::{InternedNode, NodeStep, NodeTable};
 use crate::parallel;
 
 /// The most nodes whose effects are looked up before the misses are computed: it bounds the memory
 /// for [`Lookups`].
-const SITES_AT_ONCE: usize = 1 << 12;
+const NODES_AT_ONCE: usize = 1 << 12;
 
 /// Sites whose effects one thread looks up before it takes others.
 const SITES_PER_PART: usize = 1 << 7;
@@ -22,13 +22,13 @@ const SITES_PER_PART: usize = 1 << 7;
 /// The first calls and returns of an event are computed in batches together with those of other
 /// node states; each batch replays the event's lookups from the start. After this many, the event
 /// is followed on its own.
-const CALLS_IN_BATCHES: usize = 16;
+const BATCHED_CALLS_MAX: usize = 16;
 
 /// How far an event at a node state has been followed.
 #[derive(Clone, Copy)]
 struct Progress {
     /// The node state so far, without the messages sent.
-    site: Site,
+    interned: InternedNode,
     /// The list of messages sent so far.
     sent: u32,
     /// The next input to handle, if there is one.
@@ -39,104 +39,104 @@ struct Progress {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Effect {
     /// It changes nothing at this node and sends nothing.
-    Quiet,
+    NoOp,
     /// It changes something.
-    Step(SiteStep),
+    Change(NodeStep),
     /// The handler must be called first.
     Unknown,
 }
 
 /// The first miss when an effect was looked up.
 #[derive(Clone, Copy, Debug)]
-enum Gap {
+enum Miss {
     /// What a handler does in a state.
     Handler(u32, Cause),
     /// A list.
-    List(Recipe),
+    List(ListKey),
     /// Something about a client driver.
-    Work(usize, WorkGap),
+    Driver(usize, DriverMiss),
     /// The list of calls and returns.
     Calls,
     /// Only the site afterwards: this one, with what else the step is.
-    Site { site: Site, sends: u32, calls: u32 },
+    Interned { interned: InternedNode, sends: u32, calls: u32 },
 }
 
-impl From<Recipe> for Gap {
-    fn from(recipe: Recipe) -> Self {
-        Self::List(recipe)
+impl From<ListKey> for Miss {
+    fn from(key: ListKey) -> Self {
+        Self::List(key)
     }
 }
 
 /// The results of looking up the effects of some nodes.
 #[derive(Default)]
-pub(super) struct Drafts {
+pub(super) struct Lookups {
     /// For each site, how many events there are in `effects`, and whether those are all its events.
-    sites: Vec<(u32, bool)>,
-    effects: Vec<(LocalEvent, Result<Effect, Gap>)>,
-    events: Vec<LocalEvent>,
+    nodes: Vec<(u32, bool)>,
+    effects: Vec<(NodeEvent, Result<Effect, Miss>)>,
+    events: Vec<NodeEvent>,
     known: Vec<Known>,
     calls: Vec<u32>,
 }
 
 /// Some sites, and what one thread found out about them.
 struct Part<'p> {
-    sites: &'p [u32],
-    drafts: Drafts,
+    nodes: &'p [u32],
+    lookups: Lookups,
 }
 
-impl Drafts {
+impl Lookups {
     fn clear(&mut self) {
-        self.sites.clear();
+        self.nodes.clear();
         self.effects.clear();
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.effects.capacity() * size_of::<(LocalEvent, Result<Effect, Gap>)>()
+        self.effects.capacity() * size_of::<(NodeEvent, Result<Effect, Miss>)>()
     }
 }
 
-impl Sites<'_> {
+impl NodeTable<'_> {
     /// Computes the steps of nodes, each once.
-    pub(super) fn open_all(&mut self, mut sites: Vec<u32>) {
-        while !sites.is_empty() && !self.handlers.deadline.has_passed() {
+    pub(super) fn open_all(&mut self, mut nodes: Vec<u32>) {
+        while !nodes.is_empty() && !self.handlers.deadline.has_passed() {
             let mut later = Vec::new();
-            for some in sites.chunks(SITES_AT_ONCE) {
+            for some in nodes.chunks(NODES_AT_ONCE) {
                 self.open(some, &mut later);
             }
             self.handlers.run_wanted();
-            sites = later;
+            nodes = later;
         }
     }
 
     /// Computes the steps of nodes. Those that need a handler call first are added to `later`.
-    fn open(&mut self, sites: &[u32], later: &mut Vec<u32>) {
-        let mut spare = std::mem::take(&mut self.drafts);
-        let mut parts: Vec<Part<'_>> = sites
+    fn open(&mut self, nodes: &[u32], later: &mut Vec<u32>) {
+        let mut spare = std::mem::take(&mut self.lookups);
+        let mut parts: Vec<Part<'_>> = nodes
             .chunks(SITES_PER_PART)
-            .map(|sites| Part { sites, drafts: spare.pop().unwrap_or_default() })
+            .map(|nodes| Part { nodes, lookups: spare.pop().unwrap_or_default() })
             .collect();
         parallel::for_each(&mut parts, |part| {
-            part.drafts.clear();
-            part.sites.iter().for_each(|&site| self.draft(site, &mut part.drafts));
+            part.lookups.clear();
+            part.nodes.iter().for_each(|&interned| self.look_up_node(interned, &mut part.lookups));
         });
-        for Part { sites, drafts } in &parts {
-            let mut effects = &drafts.effects[..];
-            for (&site, &(count, is_all)) in sites.iter().zip(&drafts.sites) {
+        for Part { nodes, lookups } in &parts {
+            let mut effects = &lookups.effects[..];
+            for (&interned, &(count, is_all)) in nodes.iter().zip(&lookups.nodes) {
                 let own;
                 (own, effects) = effects.split_at(count as usize);
-                if !self.settle(site, own, is_all) {
-                    later.push(site);
+                if !self.fill_misses(interned, own, is_all) {
+                    later.push(interned);
                 }
             }
         }
-        spare.extend(parts.into_iter().map(|part| part.drafts));
-        self.drafts = spare;
+        spare.extend(parts.into_iter().map(|part| part.lookups));
+        self.lookups = spare;
     }
 
     /// Looks up what the events of a node do or, if some handlers have not been called, which ones
     /// are missing.
-    fn draft(&self, id: u32, drafts: &mut Drafts) {
-        let Drafts { sites, effects, events, known, calls } = drafts;
+    fn look_up_node(&self, id: u32, lookups: &mut Lookups) {
+        let Lookups { nodes, effects, events, known, calls } = lookups;
         let before = effects.len();
         self.events(id, events);
         let state = self.get(id).state;
@@ -151,15 +151,15 @@ impl Sites<'_> {
                 effects.push((event, self.look_up(id, event, known, calls)));
             }
         }
-        sites.push(((effects.len() - before) as u32, is_all));
+        nodes.push(((effects.len() - before) as u32, is_all));
     }
 
     /// Computes the misses among a node's effects. Returns whether that was possible without a
     /// handler call, so that the node's steps are now known.
-    fn settle(
+    fn fill_misses(
         &mut self,
         id: u32,
-        effects: &[(LocalEvent, Result<Effect, Gap>)],
+        effects: &[(NodeEvent, Result<Effect, Miss>)],
         mut is_all: bool,
     ) -> bool {
         let mut steps = std::mem::take(&mut self.scratch);
@@ -168,14 +168,14 @@ impl Sites<'_> {
         for (event, effect) in effects {
             let effect = match *effect {
                 Ok(effect) => effect,
-                Err(Gap::Site { site, sends, calls }) => {
-                    Effect::Step(SiteStep { site: self.intern(site), sends, calls })
+                Err(Miss::Interned { interned, sends, calls }) => {
+                    Effect::Change(NodeStep { interned: self.intern(interned), sends, calls })
                 }
                 Err(_) => self.effect(id, *event),
             };
             match effect {
-                Effect::Quiet => quiet += 1,
-                Effect::Step(step) => steps.push(step),
+                Effect::NoOp => quiet += 1,
+                Effect::Change(step) => steps.push(step),
                 Effect::Unknown => is_all = false,
             }
         }
@@ -188,29 +188,33 @@ impl Sites<'_> {
 
     /// Computes what an event does to a node state: its handler, then the commands that the client
     /// answers before the event ends.
-    pub(super) fn effect(&mut self, id: u32, event: LocalEvent) -> Effect {
+    pub(super) fn effect(&mut self, id: u32, event: NodeEvent) -> Effect {
         let mut calls = Vec::new();
         let mut progress = None;
         loop {
-            let gap = match self.go_on(id, event, None, &mut progress, &mut calls) {
+            let miss = match self.follow_event(id, event, None, &mut progress, &mut calls) {
                 Ok(effect) => return effect,
-                Err(gap) => gap,
+                Err(miss) => miss,
             };
-            match gap {
-                Gap::Handler(state, cause) => {
+            match miss {
+                Miss::Handler(state, cause) => {
                     self.handlers.want(state, cause);
                     // As long as there are few, take one command at a time, in a batch with other
                     // events.
-                    if calls.len() < CALLS_IN_BATCHES || self.handlers.deadline.is_over() {
+                    if calls.len() < BATCHED_CALLS_MAX || self.handlers.deadline.is_over() {
                         return Effect::Unknown;
                     }
                     self.handlers.run_wanted();
                 }
-                Gap::List(recipe) => self.derived.work_out(recipe, &mut self.handlers),
-                Gap::Work(member, gap) => self.work.fill(member, gap, &mut self.handlers),
-                Gap::Calls => drop(self.handlers.lists.intern(&calls)),
-                Gap::Site { site, sends, calls } => {
-                    return Effect::Step(SiteStep { site: self.intern(site), sends, calls });
+                Miss::List(key) => self.list_cache.compute(key, &mut self.handlers),
+                Miss::Driver(node, miss) => self.drivers.fill(node, miss, &mut self.handlers),
+                Miss::Calls => drop(self.handlers.lists.intern(&calls)),
+                Miss::Interned { interned, sends, calls } => {
+                    return Effect::Change(NodeStep {
+                        interned: self.intern(interned),
+                        sends,
+                        calls,
+                    });
                 }
             }
         }
@@ -221,74 +225,76 @@ impl Sites<'_> {
     fn look_up(
         &self,
         id: u32,
-        event: LocalEvent,
+        event: NodeEvent,
         known: Known,
         calls: &mut Vec<u32>,
-    ) -> Result<Effect, Gap> {
-        self.go_on(id, event, Some(known), &mut None, calls)
+    ) -> Result<Effect, Miss> {
+        self.follow_event(id, event, Some(known), &mut None, calls)
     }
 
     /// Follows an event from where the last lookup missed. `known` is the effect of its handler, if
     /// that has been looked up. `calls` receives the client with its calls and returns; between two
     /// steps of the event they stay as they are.
-    fn go_on(
+    fn follow_event(
         &self,
         id: u32,
-        event: LocalEvent,
+        event: NodeEvent,
         mut known: Option<Known>,
         progress: &mut Option<Progress>,
         calls: &mut Vec<u32>,
-    ) -> Result<Effect, Gap> {
+    ) -> Result<Effect, Miss> {
         let before = self.get(id);
-        let member = self.handlers.member_of(before.state);
+        let node = self.handlers.node_of(before.state);
         let mut now = match *progress {
             Some(progress) => progress,
             None => {
                 calls.clear();
-                calls.push(member as u32);
-                let mut site = before;
-                if let LocalEvent::Fire(pending) = event {
-                    site.timers = self.derived.get(Recipe::Fired(site.timers, pending))?;
+                calls.push(node as u32);
+                let mut interned = before;
+                if let NodeEvent::Fire(pending) = event {
+                    interned.timers =
+                        self.list_cache.get(ListKey::Fired(interned.timers, pending))?;
                 }
-                Progress { site, sent: Lists::EMPTY, next: Some(self.handlers.cause(event)) }
+                Progress { interned, sent: Lists::EMPTY, next: Some(self.handlers.cause(event)) }
             }
         };
         while let Some(cause) = now.next {
             *progress = Some(now);
             let known =
-                known.take().unwrap_or_else(|| self.handlers.look_up(now.site.state, cause));
+                known.take().unwrap_or_else(|| self.handlers.look_up(now.interned.state, cause));
             let handled = match known {
                 Known::Handled(handled) => handled,
-                Known::Failed(failure) => return Ok(Effect::Step(SiteStep::failing(failure))),
-                Known::Unknown => return Err(Gap::Handler(now.site.state, cause)),
+                Known::Failed(failure) => return Ok(Effect::Change(NodeStep::failing(failure))),
+                Known::Unknown => return Err(Miss::Handler(now.interned.state, cause)),
             };
-            now.site.state = handled.state;
-            now.site.timers = self.derived.get(Recipe::Set(now.site.timers, handled.set))?;
-            now.sent = self.derived.get(Recipe::Joined(now.sent, handled.sent))?;
+            now.interned.state = handled.state;
+            now.interned.timers =
+                self.list_cache.get(ListKey::Set(now.interned.timers, handled.set))?;
+            now.sent = self.list_cache.get(ListKey::Joined(now.sent, handled.sent))?;
             let given = calls.len();
-            let next = self.work.advance(member, &mut now.site.worker, handled.result, calls);
-            let next = next.map_err(|gap| {
+            let next = self.drivers.advance(node, &mut now.interned.driver, handled.result, calls);
+            let next = next.map_err(|miss| {
                 calls.truncate(given);
-                Gap::Work(member, gap)
+                Miss::Driver(node, miss)
             })?;
             now.next = next.map(Cause::Command);
         }
         *progress = Some(now);
         let calls_list = if self.with_calls && calls.len() > 1 {
-            self.handlers.lists.find(calls).ok_or(Gap::Calls)?
+            self.handlers.lists.find(calls).ok_or(Miss::Calls)?
         } else {
             Lists::EMPTY
         };
-        let Progress { mut site, sent, .. } = now;
-        let routed = self.derived.routed(member, sent)?;
-        site.inbox = self.derived.get(Recipe::Inbox(site.inbox, routed.own))?;
+        let Progress { mut interned, sent, .. } = now;
+        let routed = self.list_cache.routed(node, sent)?;
+        interned.inbox = self.list_cache.get(ListKey::Inbox(interned.inbox, routed.own))?;
         let sends = routed.others;
-        if site == before && sends == Lists::EMPTY && calls_list == Lists::EMPTY {
-            return Ok(Effect::Quiet);
+        if interned == before && sends == Lists::EMPTY && calls_list == Lists::EMPTY {
+            return Ok(Effect::NoOp);
         }
-        match self.find(site) {
-            Some(site) => Ok(Effect::Step(SiteStep { site, sends, calls: calls_list })),
-            None => Err(Gap::Site { site, sends, calls: calls_list }),
+        match self.find(interned) {
+            Some(interned) => Ok(Effect::Change(NodeStep { interned, sends, calls: calls_list })),
+            None => Err(Miss::Interned { interned, sends, calls: calls_list }),
         }
     }
 }

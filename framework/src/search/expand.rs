@@ -2,21 +2,21 @@
 
 use super::handlers::NONE;
 use super::intern::Lists;
-use super::monitor::Watch;
-use super::sites::{SiteStep, Sites};
+use super::monitor::MonitorMemo;
+use super::node_table::{NodeStep, NodeTable};
 use super::sleep;
 use crate::random::mix;
 
 /// One node's part of a fingerprint. A state's fingerprint is the sum over its nodes (and its
 /// monitor), so a step changes it by a difference.
 #[inline]
-fn site_word(site: u32) -> u64 {
-    mix(u64::from(site))
+fn node_word(interned: u32) -> u64 {
+    mix(u64::from(interned))
 }
 
 /// The part of a fingerprint that a monitor's state has.
 #[inline]
-fn watch_word(state: u32) -> u64 {
+fn monitor_word(state: u32) -> u64 {
     mix(u64::from(state) | 1 << 40)
 }
 
@@ -52,7 +52,7 @@ pub(super) struct Expansion {
 #[derive(Default)]
 pub(super) struct Missing {
     /// Sites whose steps are not known.
-    pub(super) sites: Vec<u32>,
+    pub(super) nodes: Vec<u32>,
     /// Sites and messages for them.
     pub(super) arrivals: Vec<(u32, u32)>,
     /// A monitor's states and calls.
@@ -61,20 +61,20 @@ pub(super) struct Missing {
 
 impl Missing {
     pub(super) fn clear(&mut self) {
-        self.sites.clear();
+        self.nodes.clear();
         self.arrivals.clear();
         self.calls.clear();
     }
 
     /// Moves everything from `other` here.
     pub(super) fn append(&mut self, other: &mut Self) {
-        self.sites.append(&mut other.sites);
+        self.nodes.append(&mut other.nodes);
         self.arrivals.append(&mut other.arrivals);
         self.calls.append(&mut other.calls);
     }
 
     fn total(&self) -> usize {
-        self.sites.len() + self.arrivals.len() + self.calls.len()
+        self.nodes.len() + self.arrivals.len() + self.calls.len()
     }
 }
 
@@ -117,7 +117,7 @@ impl Expansion {
     pub(super) fn memory_bytes(&self) -> usize {
         self.fingerprints.capacity() * size_of::<u64>()
             + self.origins.capacity() * size_of::<Origin>()
-            + self.missing.sites.capacity() * 4
+            + self.missing.nodes.capacity() * 4
             + (self.missing.arrivals.capacity() + self.missing.calls.capacity()) * 8
     }
 }
@@ -125,8 +125,8 @@ impl Expansion {
 /// Reads the tables that rows are made of.
 #[derive(Clone, Copy)]
 pub(super) struct Expander<'t, 's> {
-    pub(super) sites: &'t Sites<'s>,
-    pub(super) watch: Option<&'t Watch<'s>>,
+    pub(super) table: &'t NodeTable<'s>,
+    pub(super) monitor_memo: Option<&'t MonitorMemo<'s>>,
     /// Whether successors are compared in full later.
     pub(super) exact: bool,
 }
@@ -134,14 +134,14 @@ pub(super) struct Expander<'t, 's> {
 impl Expander<'_, '_> {
     /// The number of nodes in a row.
     fn nodes(&self, row: &[u32]) -> usize {
-        row.len() - usize::from(self.watch.is_some())
+        row.len() - usize::from(self.monitor_memo.is_some())
     }
 
     /// A row's fingerprint.
     pub(super) fn fingerprint(&self, row: &[u32]) -> u64 {
-        let (nodes, watch) = row.split_at(self.nodes(row));
-        let sum = nodes.iter().fold(0_u64, |sum, &site| sum.wrapping_add(site_word(site)));
-        watch.iter().fold(sum, |sum, &state| sum.wrapping_add(watch_word(state)))
+        let (nodes, monitor_memo) = row.split_at(self.nodes(row));
+        let sum = nodes.iter().fold(0_u64, |sum, &interned| sum.wrapping_add(node_word(interned)));
+        monitor_memo.iter().fold(sum, |sum, &state| sum.wrapping_add(monitor_word(state)))
     }
 
     /// Adds the successors of `row`, which has position `index` in its round, except those of
@@ -151,20 +151,20 @@ impl Expander<'_, '_> {
         let base = self.fingerprint(row);
         let mut ordinal = 0;
         let (mut transitions, mut tried) = (0, 0);
-        for (node, &site) in row[..self.nodes(row)].iter().enumerate() {
-            if !self.sites.is_open(site) {
-                out.missing.sites.push(site);
+        for (node, &interned) in row[..self.nodes(row)].iter().enumerate() {
+            if !self.table.is_open(interned) {
+                out.missing.nodes.push(interned);
                 continue;
             }
-            let steps = self.sites.steps(site);
-            transitions += steps.len() as u64 + self.sites.quiet(site);
+            let steps = self.table.steps(interned);
+            transitions += steps.len() as u64 + self.table.quiet(interned);
             if sleep::contains(asleep, node) {
                 ordinal += steps.len() as u32;
                 continue;
             }
             tried += steps.len() as u64;
-            let without = base.wrapping_sub(site_word(site));
-            let first = self.sites.first_step(site);
+            let without = base.wrapping_sub(node_word(interned));
+            let first = self.table.first_step(interned);
             for (offset, step) in (0..).zip(steps) {
                 let origin = Origin {
                     row: index,
@@ -172,11 +172,11 @@ impl Expander<'_, '_> {
                     node: node as u32,
                     place: first + offset,
                 };
-                if step.site == NONE {
+                if step.interned == NONE {
                     out.failures.push((origin, step.sends));
                     continue;
                 }
-                let own = without.wrapping_add(site_word(step.site));
+                let own = without.wrapping_add(node_word(step.interned));
                 let Some(fingerprint) = self.elsewhere(row, step, own, &mut out.missing) else {
                     continue;
                 };
@@ -206,18 +206,18 @@ impl Expander<'_, '_> {
     fn elsewhere(
         &self,
         row: &[u32],
-        step: &SiteStep,
+        step: &NodeStep,
         mut fingerprint: u64,
         missing: &mut Missing,
     ) -> Option<u64> {
         let mut complete = true;
         if step.sends != Lists::EMPTY {
-            for pair in self.sites.sends(step.sends).chunks_exact(2) {
+            for pair in self.table.sends(step.sends).chunks_exact(2) {
                 let receiver = row[pair[0] as usize];
-                match self.sites.arrival(receiver, pair[1]) {
+                match self.table.arrival(receiver, pair[1]) {
                     Some(after) if after == receiver => {}
                     Some(after) => {
-                        let difference = site_word(after).wrapping_sub(site_word(receiver));
+                        let difference = node_word(after).wrapping_sub(node_word(receiver));
                         fingerprint = fingerprint.wrapping_add(difference);
                     }
                     None => {
@@ -228,11 +228,11 @@ impl Expander<'_, '_> {
             }
         }
         if step.calls != Lists::EMPTY
-            && let (Some(watch), Some(&state)) = (self.watch, row.last())
+            && let (Some(monitor_memo), Some(&state)) = (self.monitor_memo, row.last())
         {
-            match watch.after(state, step.calls) {
+            match monitor_memo.after(state, step.calls) {
                 Some(after) => {
-                    let difference = watch_word(after).wrapping_sub(watch_word(state));
+                    let difference = monitor_word(after).wrapping_sub(monitor_word(state));
                     fingerprint = fingerprint.wrapping_add(difference);
                 }
                 None => {
@@ -245,15 +245,15 @@ impl Expander<'_, '_> {
     }
 
     /// The node that a successor came from, and the step there.
-    pub(super) fn step_from(&self, origin: Origin) -> (usize, SiteStep) {
-        (origin.node as usize, self.sites.step_at(origin.place))
+    pub(super) fn step_from(&self, origin: Origin) -> (usize, NodeStep) {
+        (origin.node as usize, self.table.step_at(origin.place))
     }
 
     /// The node and the step there that an ordinal stands for.
-    pub(super) fn step_of(&self, row: &[u32], ordinal: u32) -> (usize, SiteStep) {
+    pub(super) fn step_of(&self, row: &[u32], ordinal: u32) -> (usize, NodeStep) {
         let mut rest = ordinal as usize;
-        for (node, &site) in row[..self.nodes(row)].iter().enumerate() {
-            let steps = self.sites.steps(site);
+        for (node, &interned) in row[..self.nodes(row)].iter().enumerate() {
+            let steps = self.table.steps(interned);
             if let Some(&step) = steps.get(rest) {
                 return (node, step);
             }
@@ -266,21 +266,21 @@ impl Expander<'_, '_> {
     pub(super) fn successor(
         &self,
         row: &[u32],
-        (node, step): (usize, SiteStep),
+        (node, step): (usize, NodeStep),
         rows: &mut Vec<u32>,
     ) {
         let start = rows.len();
         rows.extend_from_slice(row);
         let next = &mut rows[start..];
-        next[node] = step.site;
-        for pair in self.sites.sends(step.sends).chunks_exact(2) {
+        next[node] = step.interned;
+        for pair in self.table.sends(step.sends).chunks_exact(2) {
             let receiver = &mut next[pair[0] as usize];
-            *receiver = self.sites.arrival(*receiver, pair[1]).unwrap_or(*receiver);
+            *receiver = self.table.arrival(*receiver, pair[1]).unwrap_or(*receiver);
         }
         if step.calls != Lists::EMPTY
-            && let (Some(watch), Some(state)) = (self.watch, next.last_mut())
+            && let (Some(monitor_memo), Some(state)) = (self.monitor_memo, next.last_mut())
         {
-            *state = watch.after(*state, step.calls).unwrap_or(*state);
+            *state = monitor_memo.after(*state, step.calls).unwrap_or(*state);
         }
     }
 }

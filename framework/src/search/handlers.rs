@@ -6,11 +6,11 @@ use rustc_hash::FxHashMap;
 
 use super::deadline::Deadline;
 use super::intern::{Blobs, Lists, Records};
-use super::pairs::Pairs;
+use super::pairs::PairMap;
 use super::path::PathEvent;
 use super::timers::Pending;
-use crate::worker::pure::{Answers, Batch, PureSteps, Request, Step, StepFailure};
-use crate::worker::{EncodedEffect, Event};
+use crate::hosting::pure::{Answers, Batch, PureSteps, Request, Step, StepFailure};
+use crate::hosting::{EncodedEffect, Event};
 use crate::{Address, parallel};
 
 /// The most requests in one batch; it bounds the memory for answers.
@@ -64,7 +64,7 @@ impl Cause {
 
 /// An event at one node, by ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum LocalEvent {
+pub(super) enum NodeEvent {
     /// The node starts. A search does not choose this event: it precedes the first state.
     Start,
     /// Delivers the message with this id.
@@ -121,11 +121,11 @@ pub(super) struct Handlers<'s> {
     pub(super) lists: Lists,
     pub(super) failures: Vec<StepFailure>,
     /// How many messages were sent to addresses without a node.
-    pub(super) sent_to_nobody: u64,
+    pub(super) undeliverable: u64,
     /// How many steps were asked for and answered.
     pub(super) calls: u64,
     /// From a state and a cause to where it is in `handled`.
-    known: Pairs,
+    known: PairMap,
     handled: Vec<Handled>,
     wanted: Vec<(u32, Cause)>,
     batch: Batch,
@@ -142,12 +142,7 @@ impl<'s> Handlers<'s> {
     pub(super) fn new(steps: &'s dyn PureSteps) -> Self {
         Self {
             steps,
-            members: steps
-                .roster()
-                .iter()
-                .zip(0..)
-                .map(|(member, at)| (member.address, at))
-                .collect(),
+            members: steps.nodes().iter().zip(0..).map(|(node, at)| (node.address, at)).collect(),
             states: Blobs::default(),
             messages: Blobs::default(),
             timers: Blobs::default(),
@@ -156,9 +151,9 @@ impl<'s> Handlers<'s> {
             pending: Records::new(),
             lists: Lists::new(),
             failures: Vec::new(),
-            sent_to_nobody: 0,
+            undeliverable: 0,
             calls: 0,
-            known: Pairs::new(),
+            known: PairMap::new(),
             handled: Vec::new(),
             wanted: Vec::new(),
             batch: Batch::new(),
@@ -213,7 +208,7 @@ impl<'s> Handlers<'s> {
             for (index, (&(state, cause), found)) in chunk.iter().zip(&found).enumerate() {
                 let value = match (answers.get(index), found) {
                     (Ok(_), Some(handled)) => self.keep(*handled),
-                    (Ok(step), None) => self.store(self.member_of(state), step),
+                    (Ok(step), None) => self.store(self.node_of(state), step),
                     (Err(failure), _) => {
                         self.failures.push(failure.clone());
                         FAILED + (self.failures.len() - 1) as u32
@@ -241,7 +236,7 @@ impl<'s> Handlers<'s> {
     }
 
     /// The member whose state this is.
-    pub(super) fn member_of(&self, state: u32) -> usize {
+    pub(super) fn node_of(&self, state: u32) -> usize {
         self.states.tag(state) as usize
     }
 
@@ -257,12 +252,12 @@ impl<'s> Handlers<'s> {
     }
 
     /// The member at this address.
-    pub(super) fn member_at(&self, address: Address) -> Option<usize> {
+    pub(super) fn node_at(&self, address: Address) -> Option<usize> {
         self.members.get(&address).copied()
     }
 
-    pub(super) fn address(&self, member: usize) -> Address {
-        self.steps.roster()[member].address
+    pub(super) fn address(&self, node: usize) -> Address {
+        self.steps.nodes()[node].address
     }
 
     /// All steps that were requested and answered: state, cause and effect, in no particular order.
@@ -274,11 +269,11 @@ impl<'s> Handlers<'s> {
 
     /// Returns the handler's input when this event happens.
     #[inline]
-    pub(super) fn cause(&self, event: LocalEvent) -> Cause {
+    pub(super) fn cause(&self, event: NodeEvent) -> Cause {
         match event {
-            LocalEvent::Start => Cause::Init,
-            LocalEvent::Deliver(message) => Cause::Deliver(message),
-            LocalEvent::Fire(pending) => Cause::Fire(self.pending.get(pending).id),
+            NodeEvent::Start => Cause::Init,
+            NodeEvent::Deliver(message) => Cause::Deliver(message),
+            NodeEvent::Fire(pending) => Cause::Fire(self.pending.get(pending).id),
         }
     }
 
@@ -299,26 +294,26 @@ impl<'s> Handlers<'s> {
     ///
     /// # Panics
     /// For the start of a node, which a search does not choose.
-    pub(super) fn path_event(&self, member: usize, event: LocalEvent) -> PathEvent {
-        let node = self.address(member);
+    pub(super) fn path_event(&self, node_index: usize, event: NodeEvent) -> PathEvent {
+        let node = self.address(node_index);
         match event {
-            LocalEvent::Deliver(message) => PathEvent::Deliver {
+            NodeEvent::Deliver(message) => PathEvent::Deliver {
                 node,
                 from: self.address(self.ends(message).0),
                 message: self.messages.bytes(message).to_vec(),
             },
-            LocalEvent::Fire(pending) => {
+            NodeEvent::Fire(pending) => {
                 let Pending { id, min_ns, max_ns } = self.pending.get(pending);
                 let timer = self.timers.bytes(id).to_vec();
                 PathEvent::Fire { node, timer, min_ns, max_ns }
             }
-            LocalEvent::Start => panic!("not an event that a search chooses"),
+            NodeEvent::Start => panic!("not an event that a search chooses"),
         }
     }
 
     fn request(&self, state: u32, cause: Cause) -> Request<'_> {
-        let (member, state) = self.states.get(state);
-        Request { member: member as usize, state, event: self.event(cause) }
+        let (node, state) = self.states.get(state);
+        Request { node: node as usize, state, event: self.event(cause) }
     }
 
     /// Looks up steps whose parts all have ids, on all threads; `None` for the others.
@@ -334,26 +329,26 @@ impl<'s> Handlers<'s> {
             found.chunks_mut(STEPS_PER_PART).zip((0..).step_by(STEPS_PER_PART)).collect();
         parallel::for_each(&mut parts, |(part, first)| {
             for (index, found) in (*first..).zip(part.iter_mut()) {
-                let member = self.member_of(wanted[index].0);
-                *found = answers.get(index).ok().and_then(|step| self.look_up_step(member, step));
+                let node = self.node_of(wanted[index].0);
+                *found = answers.get(index).ok().and_then(|step| self.look_up_step(node, step));
             }
         });
     }
 
     /// A step by ids, if all its parts have one, and all that it sends is for nodes of this system.
-    fn look_up_step(&self, member: usize, step: Step<'_>) -> Option<Handled> {
+    fn look_up_step(&self, node: usize, step: Step<'_>) -> Option<Handled> {
         let (mut sent, mut set) = (Vec::new(), Vec::new());
         for effect in step.output.effects() {
             match *effect {
                 EncodedEffect::Send { to, message } => {
-                    let ends = pair(member as u32, self.member_at(to)? as u32);
+                    let ends = pair(node as u32, self.node_at(to)? as u32);
                     let id = self.messages.find(ends, step.output.get(message))?;
                     if !sent.contains(&id) {
                         sent.push(id);
                     }
                 }
                 EncodedEffect::SetTimer { timer, min_ns, max_ns } => {
-                    let id = self.timers.find(member as u64, step.output.get(timer))?;
+                    let id = self.timers.find(node as u64, step.output.get(timer))?;
                     set.push(self.pending.find(Pending { id, min_ns, max_ns })?);
                 }
                 EncodedEffect::Log { .. } => {}
@@ -364,7 +359,7 @@ impl<'s> Handlers<'s> {
             None => NONE,
         };
         Some(Handled {
-            state: self.states.find(member as u64, step.state)?,
+            state: self.states.find(node as u64, step.state)?,
             sent: self.lists.find(&sent)?,
             set: self.lists.find(&set)?,
             result,
@@ -372,22 +367,22 @@ impl<'s> Handlers<'s> {
     }
 
     /// Gives ids to all of a step, and keeps it: its index in `handled`.
-    fn store(&mut self, member: usize, step: Step<'_>) -> u32 {
-        let state = self.states.intern(member as u64, step.state);
+    fn store(&mut self, node: usize, step: Step<'_>) -> u32 {
+        let state = self.states.intern(node as u64, step.state);
         let (mut sent, mut set) = (Vec::new(), Vec::new());
         for effect in step.output.effects() {
             match *effect {
-                EncodedEffect::Send { to, message } => match self.member_at(to) {
+                EncodedEffect::Send { to, message } => match self.node_at(to) {
                     Some(to) => {
-                        let id = self.message(member, to, step.output.get(message));
+                        let id = self.message(node, to, step.output.get(message));
                         if !sent.contains(&id) {
                             sent.push(id);
                         }
                     }
-                    None => self.sent_to_nobody += 1,
+                    None => self.undeliverable += 1,
                 },
                 EncodedEffect::SetTimer { timer, min_ns, max_ns } => {
-                    let id = self.timers.intern(member as u64, step.output.get(timer));
+                    let id = self.timers.intern(node as u64, step.output.get(timer));
                     set.push(self.pending.intern(Pending { id, min_ns, max_ns }).0);
                 }
                 EncodedEffect::Log { .. } => {}

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::Monitor;
 use crate::linearizability::{self, Model, MonitorError};
-use crate::property::{Broken, violated};
+use crate::property::{CheckError, violated};
 use crate::{Address, Value, codec};
 
 /// Checks that the clients' results are linearizable with respect to a model: whatever the order of
@@ -41,14 +41,24 @@ where
         self.lock().encode(linearizability::Monitor::<M>::INITIAL)
     }
 
-    fn on_call(&self, state: &[u8], client: Address, command: &[u8]) -> Result<Vec<u8>, Broken> {
+    fn on_call(
+        &self,
+        state: &[u8],
+        client: Address,
+        command: &[u8],
+    ) -> Result<Vec<u8>, CheckError> {
         let command = codec::decode(command).map_err(|error| unreadable("a command", &error))?;
         let mut monitor = self.lock();
         let event = monitor.call(client, command);
         after(&mut monitor, state, event)
     }
 
-    fn on_return(&self, state: &[u8], client: Address, result: &[u8]) -> Result<Vec<u8>, Broken> {
+    fn on_return(
+        &self,
+        state: &[u8],
+        client: Address,
+        result: &[u8],
+    ) -> Result<Vec<u8>, CheckError> {
         let result = codec::decode(result).map_err(|error| unreadable("a result", &error))?;
         let mut monitor = self.lock();
         let event = monitor.answer(client, result);
@@ -68,7 +78,7 @@ fn after<M>(
     monitor: &mut linearizability::Monitor<M>,
     state: &[u8],
     event: linearizability::MonitorEvent,
-) -> Result<Vec<u8>, Broken>
+) -> Result<Vec<u8>, CheckError>
 where
     M: Model<Command: Value, Result: Value, State: Serialize + DeserializeOwned>,
 {
@@ -82,11 +92,11 @@ where
             };
             Err(violated(expected, format!("it returned {result}")))
         }
-        Err(error @ MonitorError::TooMany(_)) => Err(Broken::Undecided(error.to_string())),
+        Err(error @ MonitorError::TooMany(_)) => Err(CheckError::Undecided(error.to_string())),
         Err(error) => Err(violated("one command of a client at a time", error.to_string())),
     }
 }
 
-fn unreadable(what: &str, error: &codec::CodecError) -> Broken {
+fn unreadable(what: &str, error: &codec::CodecError) -> CheckError {
     violated(format!("{what} of the lab's types"), error.to_string())
 }

@@ -9,36 +9,40 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Search;
-use super::breadth::Breadth;
+use super::breadth_first::BreadthFirst;
 use super::checks::Role;
-use super::engine::{Engine, Setup};
 use super::path::PathEvent;
-use super::report::Outcome;
+use super::report::SearchResult;
 use super::settings::Limits;
-use crate::worker::NodeFailure;
-use crate::worker::pure::{PureSteps, StepFailure};
+use super::state_space::{Setup, StateSpace};
+use crate::hosting::NodeFailure;
+use crate::hosting::pure::{PureSteps, StepFailure};
 
 /// The states that each of the two searches for a shorter path may see.
 const STATES_MAX: u64 = 300_000;
 
 /// The result with the shortest path that can be found. A result without a path is unchanged.
-pub(super) fn minimised(search: &Search, steps: &dyn PureSteps, outcome: Outcome) -> Outcome {
+pub(super) fn minimised(
+    search: &Search,
+    steps: &dyn PureSteps,
+    outcome: SearchResult,
+) -> SearchResult {
     let Some(target) = Target::of(&outcome) else { return outcome };
     let before = search.start.as_ref().map_or(0, |state| state.path.len());
     let Some(path) = outcome.path() else { return outcome };
     let mut events = path.events[before..].to_vec();
-    let Ok(mut engine) = engine(search, steps, &target, None) else { return outcome };
+    let Ok(mut space) = space(search, steps, &target, None) else { return outcome };
     let mut best = outcome;
-    while let Some((shorter, fewer)) = without_some(&mut engine, &target, &events) {
+    while let Some((shorter, fewer)) = without_some(&mut space, &target, &events) {
         best = shorter;
         events = fewer;
     }
     let only: BTreeSet<PathEvent> = events.iter().cloned().collect();
     for only in [Some(Arc::new(only)), None] {
         let Some(depth) = events.len().checked_sub(1) else { break };
-        let Ok(mut engine) = self::engine(search, steps, &target, only) else { break };
+        let Ok(mut space) = self::space(search, steps, &target, only) else { break };
         let limits = Limits { depth: Some(depth), states: Some(STATES_MAX), ..Limits::default() };
-        let (found, _) = Breadth::new(&mut engine, &limits, false, false).run();
+        let (found, _) = BreadthFirst::new(&mut space, &limits, false, false).run();
         if target.is_met_by(&found)
             && let Some(path) = found.path()
         {
@@ -58,22 +62,27 @@ enum Target {
 }
 
 impl Target {
-    fn of(outcome: &Outcome) -> Option<Self> {
+    fn of(outcome: &SearchResult) -> Option<Self> {
         match outcome {
-            Outcome::GoalFound(found) | Outcome::Violated(found) => {
+            SearchResult::GoalFound(found) | SearchResult::Violated(found) => {
                 Some(Self::Property(found.property.clone()))
             }
-            Outcome::Failed(failed) => Some(Self::Failure(failed.failure.clone())),
-            Outcome::Exhausted | Outcome::LimitReached(_) | Outcome::CannotStart(_) => None,
+            SearchResult::Failed(failed) => Some(Self::Failure(failed.failure.clone())),
+            SearchResult::Exhausted
+            | SearchResult::LimitReached(_)
+            | SearchResult::InvalidStart(_) => None,
         }
     }
 
-    fn is_met_by(&self, outcome: &Outcome) -> bool {
+    fn is_met_by(&self, outcome: &SearchResult) -> bool {
         match (self, outcome) {
-            (Self::Property(name), Outcome::GoalFound(found) | Outcome::Violated(found)) => {
-                found.property == *name
+            (
+                Self::Property(name),
+                SearchResult::GoalFound(found) | SearchResult::Violated(found),
+            ) => found.property == *name,
+            (Self::Failure(failure), SearchResult::Failed(failed)) => {
+                is_like(failure, &failed.failure)
             }
-            (Self::Failure(failure), Outcome::Failed(failed)) => is_like(failure, &failed.failure),
             _ => false,
         }
     }
@@ -94,12 +103,12 @@ fn is_like(one: &StepFailure, other: &StepFailure) -> bool {
 }
 
 /// Tables for searching toward the target alone; with `only`, no other events are possible.
-fn engine<'s>(
+fn space<'s>(
     search: &'s Search,
     steps: &'s dyn PureSteps,
     target: &Target,
     only: Option<Arc<BTreeSet<PathEvent>>>,
-) -> Result<Engine<'s>, ()> {
+) -> Result<StateSpace<'s>, ()> {
     let name = match target {
         Target::Property(name) => Some(name.as_str()),
         Target::Failure(_) => None,
@@ -109,27 +118,27 @@ fn engine<'s>(
         .iter()
         .filter(|(role, property)| *role == Role::Prune || name == Some(property.name()));
     let monitor = search.monitor.as_deref().filter(|monitor| name == Some(monitor.name()));
-    let mut switches = search.switches.clone();
-    switches.allow_only(only);
+    let mut restrictions = search.restrictions.clone();
+    restrictions.allow_only(only);
     let properties = properties.cloned().collect();
-    let setup = Setup { monitor, properties, switches, ..search.setup(steps) };
-    Engine::new(setup).map_err(|_| ())
+    let setup = Setup { monitor, properties, restrictions, ..search.setup(steps) };
+    StateSpace::new(setup).map_err(|_| ())
 }
 
 /// Tries to drop as many events as possible at once. Returns the result and the remaining events if
 /// any could be dropped.
 fn without_some(
-    engine: &mut Engine<'_>,
+    space: &mut StateSpace<'_>,
     target: &Target,
     events: &[PathEvent],
-) -> Option<(Outcome, Vec<PathEvent>)> {
+) -> Option<(SearchResult, Vec<PathEvent>)> {
     let mut part = events.len().div_ceil(2);
     while part > 0 {
         for start in (0..events.len()).step_by(part) {
             let end = (start + part).min(events.len());
             let kept: Vec<PathEvent> =
                 events[..start].iter().chain(&events[end..]).cloned().collect();
-            if let Some((outcome, used)) = engine.follow(&kept)
+            if let Some((outcome, used)) = space.follow(&kept)
                 && target.is_met_by(&outcome)
                 && used.len() < events.len()
             {

@@ -5,9 +5,9 @@
 //! them, or finds a shortest run that breaks it.
 //!
 //! ```
-//! use faultlab::property::{Broken, Property, observe, violated};
-//! use faultlab::search::{Outcome, Search, System};
-//! use faultlab::worker::{Kind, Submission};
+//! use faultlab::property::{CheckError, Property, observe, violated};
+//! use faultlab::search::{Search, SearchResult, System};
+//! use faultlab::hosting::{Kind, Submission};
 //! use faultlab::{Address, Context, Node};
 //! use serde::{Deserialize, Serialize};
 //!
@@ -59,7 +59,7 @@
 //!     .run(&submission);
 //!
 //! // The author did not: the same message was delivered twice.
-//! let Outcome::Violated(found) = &report.outcome else { panic!("no violation") };
+//! let SearchResult::Violated(found) = &report.result else { panic!("no violation") };
 //! assert_eq!(found.path().len(), 2);
 //! let violation = found.violation().expect("a violation");
 //! assert_eq!(violation.seen, "it is 2");
@@ -106,70 +106,70 @@
 //! 6. Threads work in rounds and join their results in order, so counts, results and paths do not
 //!    depend on the number of threads.
 
-mod breadth;
-mod by_hand;
+mod breadth_first;
 mod candidates;
 mod checks;
+mod client_drivers;
 mod deadline;
-mod derived;
+mod divergence;
 mod effects;
-mod endless;
-mod engine;
 mod exact;
 mod expand;
 mod frontier;
 mod handlers;
 mod intern;
-mod lineage;
 mod linearizable;
+mod list_cache;
+mod manual_run;
 mod minimise;
 mod monitor;
+mod monitor_replay;
+mod node_table;
 mod pairs;
 mod path;
-mod probe;
-mod recall;
+mod predecessors;
+mod property_memo;
+mod random_walk;
 mod report;
-mod rewatch;
 mod round;
 mod settings;
-mod sites;
 mod sleep;
 mod state;
+mod state_space;
 mod system;
 mod timers;
+mod traced_run;
 mod view;
 mod visited;
-mod walk;
-mod work;
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-pub use by_hand::ByHand;
 pub use linearizable::Linearizable;
+pub use manual_run::ManualRun;
 pub use monitor::Monitor;
 pub use path::{Path, PathEvent};
-pub use probe::Probes;
-pub use report::{Failed, Found, Hint, Limit, Outcome, Report, Statistics};
+pub use random_walk::RandomWalks;
+pub use report::{FoundState, HandlerFailure, Hint, Limit, Report, SearchResult, Statistics};
 pub use state::{NodeState, PendingTimer, Sent, State};
 pub use system::System;
-pub use walk::Walk;
+pub use traced_run::TracedRun;
 
+use crate::hosting::Submission;
+use crate::hosting::pure::{LocalSteps, PureSteps, StepFailure};
 use crate::property::Property;
-use crate::worker::Submission;
-use crate::worker::pure::{LocalSteps, PureSteps, StepFailure};
 use crate::{Address, parallel};
-use breadth::Breadth;
+use breadth_first::BreadthFirst;
 use checks::Role;
-use engine::{Engine, Setup, StartError};
-use settings::{Limits, Switches};
+use settings::{Limits, Restrictions};
+use state_space::{Setup, StartError, StateSpace};
 
 /// A configured search.
 pub struct Search {
     system: System,
     properties: Vec<(Role, Property)>,
     monitor: Option<Box<dyn Monitor>>,
-    switches: Switches,
+    restrictions: Restrictions,
     limits: Limits,
     threads: NonZeroUsize,
     start: Option<State>,
@@ -181,12 +181,12 @@ impl Search {
     /// A search of all that can happen in a system.
     #[must_use]
     pub fn new(system: System) -> Self {
-        let switches = Switches::new(system.members.len());
+        let restrictions = Restrictions::new(system.members.len());
         Self {
             system,
             properties: Vec::new(),
             monitor: None,
-            switches,
+            restrictions,
             limits: Limits::default(),
             threads: NonZeroUsize::MIN,
             start: None,
@@ -268,14 +268,14 @@ impl Search {
     /// Gives each client at most this many commands in one event, 1,000 unless set. A client that answers without
     /// waiting for a message gets its next command at once, and could go on for ever within one event. A search
     /// in which a client meets this limit judges the state that it is in then, and ends with
-    /// [`Limit::CommandsAtOnce`] unless it has found something.
+    /// [`Limit::CommandsPerEvent`] unless it has found something.
     ///
     /// # Panics
     /// If `commands` is zero.
     #[must_use]
-    pub fn commands_at_once_max(mut self, commands: usize) -> Self {
+    pub fn commands_per_event_max(mut self, commands: usize) -> Self {
         assert!(commands > 0, "a client must be given a command to be asked anything");
-        self.limits.commands_at_once = commands;
+        self.limits.commands_per_event = commands;
         self
     }
 
@@ -283,8 +283,8 @@ impl Search {
     /// the whole space ([`Search::depth_max`] not set) stops with [`Limit::Diverges`] at a node
     /// that reaches a new state each time the same event repeats.
     #[must_use]
-    pub fn endless_too(mut self) -> Self {
-        self.limits.endless_too = true;
+    pub fn allow_divergence(mut self) -> Self {
+        self.limits.allow_divergence = true;
         self
     }
 
@@ -316,12 +316,12 @@ impl Search {
     /// unknown sender.
     #[must_use]
     pub fn start_from(mut self, state: State) -> Self {
-        let addresses = self.system.members.iter().map(|member| member.address);
+        let addresses = self.system.members.iter().map(|node_index| node_index.address);
         let theirs = state.nodes.iter().map(|node| node.address);
         assert!(addresses.eq(theirs), "the state has other nodes than the system");
         for node in &state.nodes {
             for sent in &node.inbox {
-                self.member(sent.from);
+                self.node_index(sent.from);
             }
         }
         self.start = Some(state);
@@ -333,41 +333,41 @@ impl Search {
     /// # Panics
     /// If the system has no such node; so do all methods here that take an address.
     #[must_use]
-    pub fn cut(mut self, from: Address, to: Address) -> Self {
-        let (from, to) = (self.member(from), self.member(to));
-        self.switches.set_link(from, to, false);
+    pub fn block_link(mut self, from: Address, to: Address) -> Self {
+        let (from, to) = (self.node_index(from), self.node_index(to));
+        self.restrictions.set_link(from, to, false);
         self
     }
 
     /// Delivers no message from this node.
     #[must_use]
-    pub fn mute(mut self, node: Address) -> Self {
-        let node = self.member(node);
-        self.switches.set_sender(node, false);
+    pub fn block_sends(mut self, node: Address) -> Self {
+        let node = self.node_index(node);
+        self.restrictions.set_sender(node, false);
         self
     }
 
     /// Delivers no message to this node.
     #[must_use]
-    pub fn deafen(mut self, node: Address) -> Self {
-        let node = self.member(node);
-        self.switches.set_receiver(node, false);
+    pub fn block_receives(mut self, node: Address) -> Self {
+        let node = self.node_index(node);
+        self.restrictions.set_receiver(node, false);
         self
     }
 
     /// Fires no timer of this node.
     #[must_use]
     pub fn stop_timers(mut self, node: Address) -> Self {
-        let node = self.member(node);
-        self.switches.set_timers(node, false);
+        let node = self.node_index(node);
+        self.restrictions.set_timers(node, false);
         self
     }
 
     /// The node has crashed: nothing is delivered to it and none of its timers fires.
     #[must_use]
     pub fn crash(mut self, node: Address) -> Self {
-        let node = self.member(node);
-        self.switches.crash(node);
+        let node = self.node_index(node);
+        self.restrictions.crash(node);
         self
     }
 
@@ -383,17 +383,17 @@ impl Search {
     /// If `steps` has other nodes.
     #[must_use]
     pub fn run_with(&self, steps: &dyn PureSteps) -> Report {
-        self.report(steps, |engine| {
+        self.report(steps, |space| {
             parallel::with_threads(self.threads, || {
-                Breadth::new(engine, &self.limits, self.all_orders, self.exact).run()
+                BreadthFirst::new(space, &self.limits, self.all_orders, self.exact).run()
             })
         })
     }
 
     /// Takes random walks, with the nodes in process. A path to whatever is found is minimised.
     #[must_use]
-    pub fn probe(&self, submission: &Submission, probes: Probes) -> Report {
-        self.locally(submission, |steps| self.probe_with(steps, probes))
+    pub fn random_walks(&self, submission: &Submission, probes: RandomWalks) -> Report {
+        self.locally(submission, |steps| self.random_walks_with(steps, probes))
     }
 
     /// Takes random walks, with the nodes wherever `steps` computes them.
@@ -401,16 +401,16 @@ impl Search {
     /// # Panics
     /// If `steps` has other nodes.
     #[must_use]
-    pub fn probe_with(&self, steps: &dyn PureSteps, probes: Probes) -> Report {
-        let report = self.report(steps, |engine| probe::run(engine, probes, &self.limits));
-        Report { outcome: minimise::minimised(self, steps, report.outcome), ..report }
+    pub fn random_walks_with(&self, steps: &dyn PureSteps, probes: RandomWalks) -> Report {
+        let report = self.report(steps, |space| random_walk::run(space, probes, &self.limits));
+        Report { result: minimise::minimised(self, steps, report.result), ..report }
     }
 
     fn locally(&self, submission: &Submission, run: impl Fn(&dyn PureSteps) -> Report) -> Report {
         match LocalSteps::new(submission, self.system.members.clone()) {
             Ok(steps) => run(&steps),
             Err(failure) => Report {
-                outcome: Outcome::Failed(Box::new(Failed {
+                result: SearchResult::Failed(Box::new(HandlerFailure {
                     node: self.system.members[0].address,
                     failure: StepFailure::Node(failure),
                     path: Path::default(),
@@ -424,17 +424,19 @@ impl Search {
     fn report<'s>(
         &'s self,
         steps: &'s dyn PureSteps,
-        run: impl FnOnce(&mut Engine<'s>) -> (Outcome, Statistics),
+        run: impl FnOnce(&mut StateSpace<'s>) -> (SearchResult, Statistics),
     ) -> Report {
-        let outcome = match Engine::new(self.setup(steps)) {
-            Ok(mut engine) => {
-                let (outcome, statistics) = run(&mut engine);
-                return Report { outcome, statistics, hints: engine.hints() };
+        let outcome = match StateSpace::new(self.setup(steps)) {
+            Ok(mut space) => {
+                let (outcome, statistics) = run(&mut space);
+                return Report { result: outcome, statistics, hints: space.hints() };
             }
-            Err(StartError::Failed(failed)) => Outcome::Failed(failed),
-            Err(error @ StartError::UnknownCalls(_)) => Outcome::CannotStart(error.to_string()),
+            Err(StartError::Failed(failed)) => SearchResult::Failed(failed),
+            Err(error @ StartError::UnknownCalls(_)) => {
+                SearchResult::InvalidStart(error.to_string())
+            }
         };
-        Report { outcome, statistics: Statistics::default(), hints: Vec::new() }
+        Report { result: outcome, statistics: Statistics::default(), hints: Vec::new() }
     }
 
     /// Returns what the tables of this search are built from.
@@ -444,14 +446,14 @@ impl Search {
             steps,
             monitor: self.monitor.as_deref(),
             properties: self.properties.clone(),
-            switches: self.switches.clone(),
+            restrictions: self.restrictions.clone(),
             start: self.start.as_ref(),
-            commands_at_once: self.limits.commands_at_once,
+            commands_per_event: self.limits.commands_per_event,
         }
     }
 
-    fn member(&self, address: Address) -> usize {
-        let position = self.system.members.iter().position(|member| member.address == address);
+    fn node_index(&self, address: Address) -> usize {
+        let position = self.system.members.iter().position(|node| node.address == address);
         position.unwrap_or_else(|| panic!("the system has no node at {address}"))
     }
 }

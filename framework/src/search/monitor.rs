@@ -1,11 +1,11 @@
 //! Monitors: properties of runs, as deterministic automata over the clients' calls and returns.
 
+use super::client_drivers::{CALL, RETURN};
 use super::handlers::Handlers;
 use super::intern::Blobs;
-use super::pairs::Pairs;
-use super::work::{CALL, RETURN};
+use super::pairs::PairMap;
 use crate::Address;
-use crate::property::Broken;
+use crate::property::CheckError;
 
 /// A property of runs that no single state shows, such as which call returned before another was
 /// made.
@@ -25,35 +25,41 @@ pub trait Monitor: Send + Sync {
     ///
     /// # Errors
     /// When the property is broken.
-    fn on_call(&self, state: &[u8], client: Address, command: &[u8]) -> Result<Vec<u8>, Broken>;
+    fn on_call(&self, state: &[u8], client: Address, command: &[u8])
+    -> Result<Vec<u8>, CheckError>;
 
     /// The state after a client's result was taken.
     ///
     /// # Errors
     /// When the property is broken.
-    fn on_return(&self, state: &[u8], client: Address, result: &[u8]) -> Result<Vec<u8>, Broken>;
+    fn on_return(
+        &self,
+        state: &[u8],
+        client: Address,
+        result: &[u8],
+    ) -> Result<Vec<u8>, CheckError>;
 }
 
 /// A monitor's state, or how its property was violated; a violated property stays violated.
-pub(super) type Watched = Result<Vec<u8>, Broken>;
+pub(super) type MonitorState = Result<Vec<u8>, CheckError>;
 
 /// A monitor and all states it has reached so far.
-pub(super) struct Watch<'m> {
+pub(super) struct MonitorMemo<'m> {
     monitor: &'m dyn Monitor,
     states: Blobs,
-    broken: Vec<Broken>,
-    known: Pairs,
+    error: Vec<CheckError>,
+    known: PairMap,
 }
 
 /// States from here on are broken properties.
 const BROKEN: u32 = 1 << 31;
 
-impl<'m> Watch<'m> {
+impl<'m> MonitorMemo<'m> {
     /// A watch; its first state has the id 0.
     pub(super) fn new(monitor: &'m dyn Monitor) -> Self {
         let mut states = Blobs::default();
         states.intern(0, &monitor.start());
-        Self { monitor, states, broken: Vec::new(), known: Pairs::new() }
+        Self { monitor, states, error: Vec::new(), known: PairMap::new() }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -61,24 +67,24 @@ impl<'m> Watch<'m> {
     }
 
     /// Interns a state of another instance of the same monitor and returns its id.
-    pub(super) fn intern(&mut self, watched: Watched) -> u32 {
-        match watched {
+    pub(super) fn intern(&mut self, monitor_state: MonitorState) -> u32 {
+        match monitor_state {
             Ok(state) => self.states.intern(0, &state),
             Err(broken) => self.intern_broken(broken),
         }
     }
 
-    fn intern_broken(&mut self, broken: Broken) -> u32 {
-        let known = self.broken.iter().position(|other| *other == broken);
+    fn intern_broken(&mut self, broken: CheckError) -> u32 {
+        let known = self.error.iter().position(|other| *other == broken);
         let index = known.unwrap_or_else(|| {
-            self.broken.push(broken);
-            self.broken.len() - 1
+            self.error.push(broken);
+            self.error.len() - 1
         });
         BROKEN + index as u32
     }
 
     /// Returns the state with this id, or how the property was violated.
-    pub(super) fn watched(&self, id: u32) -> Watched {
+    pub(super) fn monitor_state(&self, id: u32) -> MonitorState {
         match self.broken(id) {
             Some(broken) => Err(broken.clone()),
             None => Ok(self.states.bytes(id).to_vec()),
@@ -92,8 +98,8 @@ impl<'m> Watch<'m> {
 
     /// How the property broke, if this state is one in which it is.
     #[inline]
-    pub(super) fn broken(&self, id: u32) -> Option<&Broken> {
-        if id < BROKEN { None } else { self.broken.get((id - BROKEN) as usize) }
+    pub(super) fn broken(&self, id: u32) -> Option<&CheckError> {
+        if id < BROKEN { None } else { self.error.get((id - BROKEN) as usize) }
     }
 
     /// The state after these calls, if it has been worked out.

@@ -14,12 +14,12 @@ struct Entry {
 const FREE: u32 = u32::MAX;
 
 /// A map from pairs of ids to ids. The first id of a pair is never `u32::MAX`.
-pub(super) struct Pairs {
+pub(super) struct PairMap {
     entries: Vec<Entry>,
     count: usize,
 }
 
-impl Pairs {
+impl PairMap {
     pub(super) fn new() -> Self {
         Self { entries: free(64), count: 0 }
     }
@@ -73,7 +73,7 @@ impl Pairs {
     }
 }
 
-impl Default for Pairs {
+impl Default for PairMap {
     fn default() -> Self {
         Self::new()
     }
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn it_is_a_map() {
-        let mut pairs = Pairs::new();
+        let mut pairs = PairMap::new();
         for one in 0..300 {
             for other in 0..30 {
                 assert_eq!(pairs.get(one, other), None);

@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::path::Path;
 use super::state::State;
 use crate::Address;
-use crate::property::{Broken, Violation};
-use crate::worker::pure::StepFailure;
+use crate::hosting::pure::StepFailure;
+use crate::property::{CheckError, Violation};
 
 /// How a search ended, and what it cost.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// How it ended.
-    pub outcome: Outcome,
+    pub result: SearchResult,
     /// How much it saw.
     pub statistics: Statistics,
     /// Observations that are not errors but may deserve attention.
@@ -24,28 +24,28 @@ pub struct Report {
 
 /// How a search ended. None of these can be mistaken for another.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
+pub enum SearchResult {
     /// Every reachable state was seen, and every property holds in all of them.
     Exhausted,
     /// Nothing was searched: the search was set up inconsistently. This is an error of the search's
     /// author and says nothing about the nodes.
-    CannotStart(String),
+    InvalidStart(String),
     /// A goal holds in a state.
-    GoalFound(Box<Found>),
+    GoalFound(Box<FoundState>),
     /// A property does not hold.
-    Violated(Box<Found>),
+    Violated(Box<FoundState>),
     /// A node's code failed.
-    Failed(Box<Failed>),
+    Failed(Box<HandlerFailure>),
     /// The search hit a limit without finding anything. What lies beyond is unknown.
     LimitReached(Limit),
 }
 
-impl Outcome {
+impl SearchResult {
     /// The events that led to what was found, if something was.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match self {
-            Self::Exhausted | Self::LimitReached(_) | Self::CannotStart(_) => None,
+            Self::Exhausted | Self::LimitReached(_) | Self::InvalidStart(_) => None,
             Self::GoalFound(found) | Self::Violated(found) => Some(found.path()),
             Self::Failed(failed) => Some(&failed.path),
         }
@@ -54,18 +54,18 @@ impl Outcome {
 
 /// A state that ended a search, and how it was reached.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Found {
+pub struct FoundState {
     /// The property's name.
     pub property: String,
     /// Why it does not hold; for a goal, nothing.
-    pub broken: Option<Broken>,
+    pub error: Option<CheckError>,
     /// The other invariants violated in this state, in the order in which they were added.
     pub also_violated: Vec<Violation>,
     /// The state, and the path to it.
     pub state: State,
 }
 
-impl Found {
+impl FoundState {
     /// The events that led there, from the start.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -75,13 +75,13 @@ impl Found {
     /// The violation in words, if it is one.
     #[must_use]
     pub fn violation(&self) -> Option<Violation> {
-        Some(Violation::of(self.property.clone(), self.broken.clone()?))
+        Some(Violation::of(self.property.clone(), self.error.clone()?))
     }
 }
 
 /// A handler that failed, and how that was reached.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Failed {
+pub struct HandlerFailure {
     /// The node.
     pub node: Address,
     /// What went wrong.
@@ -104,10 +104,12 @@ pub enum Limit {
     /// This much memory was in use, in bytes.
     Memory(usize),
     /// This many random probes were run.
-    Probes(u64),
+    #[serde(rename = "probes")]
+    RandomWalks(u64),
     /// A client answered this many commands in one event. The search did not explore what its next
     /// commands would do.
-    CommandsAtOnce {
+    #[serde(rename = "commands-at-once")]
+    CommandsPerEvent {
         /// The client.
         client: Address,
         /// The number of commands.
@@ -115,7 +117,8 @@ pub enum Limit {
     },
     /// The same event brought a node into a new state this many times in a row, so the space may be
     /// infinite. A [`Hint::Diverges`] names the node and the event.
-    Endless(usize),
+    #[serde(rename = "endless")]
+    Diverges(usize),
 }
 
 impl fmt::Display for Limit {
@@ -125,11 +128,11 @@ impl fmt::Display for Limit {
             Self::States(states) => write!(f, "the limit of {states} states"),
             Self::Time(time) => write!(f, "the time limit of {time:?}"),
             Self::Memory(bytes) => write!(f, "the memory limit of {} MiB", bytes >> 20),
-            Self::Probes(probes) => write!(f, "the limit of {probes} random walks"),
-            Self::CommandsAtOnce { client, commands } => {
+            Self::RandomWalks(probes) => write!(f, "the limit of {probes} random walks"),
+            Self::CommandsPerEvent { client, commands } => {
                 write!(f, "the limit of {commands} commands that {client} answers in one event")
             }
-            Self::Endless(times) => {
+            Self::Diverges(times) => {
                 write!(f, "a node that reached a new state {times} times in a row")
             }
         }
@@ -196,7 +199,8 @@ pub enum Hint {
         twice: String,
     },
     /// A node may diverge: each time the same event repeated, it reached a new state.
-    Endless {
+    #[serde(rename = "endless")]
+    Diverges {
         /// The node.
         node: Address,
         /// The message that was delivered each time, as its type shows it; `None` when it was the node's
@@ -212,7 +216,8 @@ pub enum Hint {
         timers: usize,
     },
     /// Messages were sent to an address without a node.
-    SentToNobody {
+    #[serde(rename = "sent-to-nobody")]
+    Undeliverable {
         /// In how many distinct handler calls.
         calls: u64,
     },

@@ -6,13 +6,13 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::candidates::Candidates;
-use super::checks::Verdict;
-use super::engine::{Ending, Engine};
+use super::checks::StateStatus;
 use super::exact::ExactRows;
 use super::expand::{Expander, Expansion, Missing, Origin};
-use super::lineage;
-use super::recall::Recall;
+use super::predecessors;
+use super::property_memo::PropertyMemo;
 use super::sleep;
+use super::state_space::{Ending, StateSpace};
 use crate::parallel;
 
 /// With fewer than twice this many rows, a round is not split.
@@ -112,19 +112,19 @@ impl Round {
     /// Computes what was missing, in the order of the rows; expands the rows that needed it; and
     /// distributes all successors for the visited set. If the deadline passes meanwhile, some rows
     /// stay without successors.
-    pub(super) fn complete(&mut self, engine: &mut Engine<'_>) {
+    pub(super) fn complete(&mut self, space: &mut StateSpace<'_>) {
         let (rows, width) = (&self.rows, self.width);
         let parts = &mut self.parts[..self.used];
         let mut missing = Missing::default();
-        while !engine.sites.handlers.deadline.has_passed()
+        while !space.table.handlers.deadline.has_passed()
             && parts.iter().any(|part| !part.expansion.incomplete.is_empty())
         {
             for part in parts.iter_mut() {
                 missing.append(&mut part.expansion.missing);
             }
-            engine.resolve(&missing);
+            space.resolve(&missing);
             missing.clear();
-            let expander = engine.expander();
+            let expander = space.expander();
             parallel::for_each(parts, |Part { expansion, later, .. }| {
                 later.clear();
                 for &index in &expansion.incomplete {
@@ -137,7 +137,7 @@ impl Round {
             });
         }
         let fingerprints = parts.iter().map(|part| part.expansion.fingerprints.as_slice());
-        self.candidates.set_out(fingerprints);
+        self.candidates.partition(fingerprints);
     }
 
     /// Determines which successors are new by comparing full rows, on one thread.
@@ -156,7 +156,12 @@ impl Round {
 
     /// Builds and checks the new rows, each thread those of its part, or some of them if the
     /// deadline passes meanwhile.
-    pub(super) fn collect(&mut self, engine: &Engine<'_>, all_orders: bool, recall: &mut [Recall]) {
+    pub(super) fn collect(
+        &mut self,
+        space: &StateSpace<'_>,
+        all_orders: bool,
+        memo: &mut [PropertyMemo],
+    ) {
         let rows = &self.rows;
         let mut is_new = self.candidates.is_new();
         let mut collectors = Vec::with_capacity(self.used);
@@ -165,8 +170,8 @@ impl Round {
             (own, is_new) = is_new.split_at(part.expansion.origins.len());
             collectors.push(Collector { part, is_new: own });
         }
-        parallel::for_each_with(&mut collectors, recall, |collector, recall| {
-            collector.collect(engine, rows, all_orders, recall);
+        parallel::for_each_with(&mut collectors, memo, |collector, memo| {
+            collector.collect(space, rows, all_orders, memo);
         });
     }
 
@@ -196,14 +201,14 @@ impl Collector<'_> {
     /// Builds and judges the new rows.
     fn collect(
         &mut self,
-        engine: &Engine<'_>,
+        space: &StateSpace<'_>,
         rows: &[u32],
         all_orders: bool,
-        recall: &mut Recall,
+        memo: &mut PropertyMemo,
     ) {
         let Self { part, is_new } = self;
-        let width = engine.width;
-        let expander = engine.expander();
+        let width = space.width;
+        let expander = space.expander();
         part.rows.clear();
         part.log.clear();
         let failure = part.expansion.failures.first();
@@ -213,7 +218,7 @@ impl Collector<'_> {
         for index in part.first..part.first + part.len {
             steps.clear();
             let (row, asleep) = row_at(rows, width, index);
-            let nodes = engine.nodes(row);
+            let nodes = space.nodes(row);
             let mut kept_awake = None;
             while let Some(&origin) = part.expansion.origins.get(position)
                 && origin.row as usize == index
@@ -222,25 +227,25 @@ impl Collector<'_> {
                 if !is_new[position - 1].load(Relaxed) {
                     continue;
                 }
-                if engine.sites.handlers.deadline.is_over() {
+                if space.table.handlers.deadline.is_over() {
                     return;
                 }
                 let before = part.rows.len();
                 let step = expander.step_from(origin);
                 expander.successor(row, step, &mut part.rows);
                 let next = &part.rows[before..];
-                match engine.judge_with(next, recall) {
-                    Ok(Verdict::Open) => {
+                match space.judge_with(next, memo) {
+                    Ok(StateStatus::Expand) => {
                         steps.push(origin.step);
                         let kept_awake = *kept_awake.get_or_insert_with(|| {
                             if all_orders {
                                 u32::MAX
                             } else {
-                                sleep::kept_awake(&engine.checks, nodes)
+                                sleep::kept_awake(&space.checks, nodes)
                             }
                         });
                         let asleep =
-                            sleep::after(&engine.sites, nodes, next, asleep, step, kept_awake);
+                            sleep::after(&space.table, nodes, next, asleep, step, kept_awake);
                         part.rows.push(asleep);
                         continue;
                     }
@@ -249,7 +254,7 @@ impl Collector<'_> {
                 }
                 part.rows.truncate(before);
             }
-            lineage::note(&mut part.log, &steps);
+            predecessors::note(&mut part.log, &steps);
         }
     }
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::client_drivers::COMMANDS_PER_EVENT_MAX;
 use super::path::PathEvent;
-use super::work::COMMANDS_AT_ONCE_MAX;
 use crate::Address;
 
 /// Which events are possible. Indices are those of the system's nodes.
 #[derive(Clone, Debug)]
-pub(super) struct Switches {
+pub(super) struct Restrictions {
     /// For each sender, for each receiver: whether messages are delivered.
     links: Vec<Vec<bool>>,
     timers: Vec<bool>,
@@ -19,7 +19,7 @@ pub(super) struct Switches {
     only: Option<Arc<BTreeSet<PathEvent>>>,
 }
 
-impl Switches {
+impl Restrictions {
     /// Everything is possible.
     pub(super) fn new(members: usize) -> Self {
         Self {
@@ -34,12 +34,12 @@ impl Switches {
         self.links[from][to] && !self.crashed[to]
     }
 
-    pub(super) fn fires(&self, member: usize) -> bool {
-        self.timers[member] && !self.crashed[member]
+    pub(super) fn fires(&self, node: usize) -> bool {
+        self.timers[node] && !self.crashed[node]
     }
 
-    pub(super) fn is_crashed(&self, member: usize) -> bool {
-        self.crashed[member]
+    pub(super) fn is_crashed(&self, node: usize) -> bool {
+        self.crashed[node]
     }
 
     pub(super) fn set_link(&mut self, from: usize, to: usize, on: bool) {
@@ -54,8 +54,8 @@ impl Switches {
         self.links.iter_mut().for_each(|row| row[to] = on);
     }
 
-    pub(super) fn set_timers(&mut self, member: usize, on: bool) {
-        self.timers[member] = on;
+    pub(super) fn set_timers(&mut self, node: usize, on: bool) {
+        self.timers[node] = on;
     }
 
     /// Allows these events only; with `None`, all.
@@ -74,21 +74,21 @@ impl Switches {
     }
 
     /// Describes what is not possible, except crashes.
-    pub(super) fn in_words(&self, addresses: &[Address]) -> Vec<String> {
+    pub(super) fn describe(&self, addresses: &[Address]) -> Vec<String> {
         let mut words = Vec::new();
         for (from, links) in self.links.iter().enumerate() {
             for (to, _) in links.iter().enumerate().filter(|&(_, &on)| !on) {
                 words.push(format!("no message from {} to {}", addresses[from], addresses[to]));
             }
         }
-        for (member, _) in self.timers.iter().enumerate().filter(|&(_, &on)| !on) {
-            words.push(format!("no timer of {} fires", addresses[member]));
+        for (node, _) in self.timers.iter().enumerate().filter(|&(_, &on)| !on) {
+            words.push(format!("no timer of {} fires", addresses[node]));
         }
         words
     }
 
-    pub(super) fn crash(&mut self, member: usize) {
-        self.crashed[member] = true;
+    pub(super) fn crash(&mut self, node: usize) {
+        self.crashed[node] = true;
     }
 }
 
@@ -100,9 +100,9 @@ pub(super) struct Limits {
     pub(super) time: Option<Duration>,
     pub(super) memory_bytes: Option<usize>,
     /// Whether the search continues after it has detected a node that seems to diverge.
-    pub(super) endless_too: bool,
+    pub(super) allow_divergence: bool,
     /// The most commands that a client gets in one event.
-    pub(super) commands_at_once: usize,
+    pub(super) commands_per_event: usize,
 }
 
 impl Default for Limits {
@@ -112,8 +112,8 @@ impl Default for Limits {
             states: None,
             time: None,
             memory_bytes: None,
-            endless_too: false,
-            commands_at_once: COMMANDS_AT_ONCE_MAX,
+            allow_divergence: false,
+            commands_per_event: COMMANDS_PER_EVENT_MAX,
         }
     }
 }

@@ -30,7 +30,7 @@
 
 use super::checks::Checks;
 use super::intern::Lists;
-use super::sites::{SiteStep, Sites};
+use super::node_table::{NodeStep, NodeTable};
 
 /// The nodes that can sleep: one bit each. Nodes beyond these are always awake.
 const NODES: usize = u32::BITS as usize;
@@ -44,11 +44,11 @@ pub(super) fn contains(asleep: u32, node: usize) -> bool {
 /// The nodes that sleep in `next`, which was reached from `row` by `step` at `node`. Both exclude
 /// the monitor. `kept_awake` are nodes that must stay awake because of prunes, from [`kept_awake`].
 pub(super) fn after(
-    sites: &Sites<'_>,
+    table: &NodeTable<'_>,
     row: &[u32],
     next: &[u32],
     asleep: u32,
-    (node, step): (usize, SiteStep),
+    (node, step): (usize, NodeStep),
     kept_awake: u32,
 ) -> u32 {
     let before = if node < NODES { (1 << node) - 1 } else { u32::MAX };
@@ -59,7 +59,7 @@ pub(super) fn after(
         candidates &= candidates - 1;
         let is_tied = other == node
             || row[other] != next[other]
-            || step.calls != Lists::EMPTY && sites.has_calls(row[other]);
+            || step.calls != Lists::EMPTY && table.has_calls(row[other]);
         after |= u32::from(!is_tied) << other;
     }
     after
@@ -68,17 +68,17 @@ pub(super) fn after(
 /// The nodes where a single event could stop the search: those where only this node keeps a prune
 /// from holding.
 pub(super) fn kept_awake(checks: &Checks, row: &[u32]) -> u32 {
-    let Some(prunes) = checks.prunes_by_site() else { return u32::MAX };
+    let Some(prunes) = checks.prunes_by_node() else { return u32::MAX };
     if prunes == 0 {
         return 0;
     }
-    let missing = |site: u32| !checks.held(site) & prunes;
+    let missing = |interned: u32| !checks.held(interned) & prunes;
     let (mut once, mut twice) = (0, 0);
-    for &site in row {
-        twice |= once & missing(site);
-        once |= missing(site);
+    for &interned in row {
+        twice |= once & missing(interned);
+        once |= missing(interned);
     }
     let by_one = once & !twice;
     let nodes = row.iter().take(NODES).enumerate();
-    nodes.fold(0, |set, (node, &site)| set | u32::from(missing(site) & by_one != 0) << node)
+    nodes.fold(0, |set, (node, &interned)| set | u32::from(missing(interned) & by_one != 0) << node)
 }

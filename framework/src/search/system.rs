@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::worker::pure::Member;
-use crate::workload::ClientWork;
+use crate::hosting::pure::NodeDescriptor;
+use crate::workload::ErasedWorkload;
 use crate::{Address, codec};
 
 /// Nodes and clients, each with its address, in the order in which they start.
 #[derive(Clone, Default)]
 pub struct System {
-    pub(super) members: Vec<Member>,
+    pub(super) members: Vec<NodeDescriptor>,
     /// For each member: what it is asked, if it is a client.
-    pub(super) work: Vec<Option<Arc<dyn ClientWork>>>,
+    pub(super) workloads: Vec<Option<Arc<dyn ErasedWorkload>>>,
     pub(super) seed: u64,
 }
 
@@ -45,9 +45,9 @@ impl System {
         kind: &str,
         address: Address,
         arguments: &A,
-        work: impl ClientWork + 'static,
+        workload: impl ErasedWorkload + 'static,
     ) -> Self {
-        self.with(kind, address, arguments, Some(Arc::new(work)))
+        self.with(kind, address, arguments, Some(Arc::new(workload)))
     }
 
     /// The seed of the workloads' randomness. Zero unless set.
@@ -59,7 +59,7 @@ impl System {
 
     /// The nodes, as [`PureSteps`](crate::hosting::pure::PureSteps) needs them.
     #[must_use]
-    pub fn roster(&self) -> &[Member] {
+    pub fn nodes(&self) -> &[NodeDescriptor] {
         &self.members
     }
 
@@ -68,15 +68,15 @@ impl System {
         kind: &str,
         address: Address,
         arguments: &A,
-        work: Option<Arc<dyn ClientWork>>,
+        workload: Option<Arc<dyn ErasedWorkload>>,
     ) -> Self {
         assert!(
-            self.members.iter().all(|member| member.address != address),
+            self.members.iter().all(|node| node.address != address),
             "two nodes have the address {address}"
         );
         let arguments = codec::encode(arguments).expect("arguments encode");
-        self.members.push(Member { kind: kind.to_owned(), address, arguments });
-        self.work.push(work);
+        self.members.push(NodeDescriptor { kind: kind.to_owned(), address, arguments });
+        self.workloads.push(workload);
         self
     }
 }

@@ -2,35 +2,39 @@
 
 use std::cell::{OnceCell, RefCell};
 
-use super::monitor::Watch;
-use super::recall::Glance;
-use super::settings::Switches;
-use super::sites::Sites;
-use super::work::Work;
+use super::client_drivers::ClientDrivers;
+use super::monitor::MonitorMemo;
+use super::node_table::NodeTable;
+use super::property_memo::StateRead;
+use super::settings::Restrictions;
 use crate::Address;
 use crate::history::Operation;
+use crate::hosting::NodeFailure;
 use crate::property::{Traffic, View};
-use crate::worker::NodeFailure;
 
 /// A state, as properties see it.
 pub(super) struct StateView<'v, 's> {
-    sites: &'v Sites<'s>,
-    switches: &'v Switches,
+    table: &'v NodeTable<'s>,
+    restrictions: &'v Restrictions,
     row: &'v [u32],
     /// The members that are shown.
     members: std::ops::Range<usize>,
     operations: Vec<OnceCell<Vec<Operation>>>,
     /// What has been read, in the order of the first reads.
-    glances: RefCell<Vec<Glance>>,
+    glances: RefCell<Vec<StateRead>>,
 }
 
 impl<'v, 's> StateView<'v, 's> {
     /// A whole state.
-    pub(super) fn new(sites: &'v Sites<'s>, switches: &'v Switches, row: &'v [u32]) -> Self {
-        let members = sites.handlers.steps.roster().len();
+    pub(super) fn new(
+        table: &'v NodeTable<'s>,
+        restrictions: &'v Restrictions,
+        row: &'v [u32],
+    ) -> Self {
+        let members = table.handlers.steps.nodes().len();
         Self {
-            sites,
-            switches,
+            table,
+            restrictions,
             row,
             members: 0..members,
             operations: vec![OnceCell::new(); members],
@@ -40,47 +44,47 @@ impl<'v, 's> StateView<'v, 's> {
 
     /// A view of one node; the others are hidden and not in `row`.
     pub(super) fn of_one(
-        sites: &'v Sites<'s>,
-        switches: &'v Switches,
+        table: &'v NodeTable<'s>,
+        restrictions: &'v Restrictions,
         row: &'v [u32],
-        member: usize,
+        node: usize,
     ) -> Self {
-        Self { members: member..member + 1, ..Self::new(sites, switches, row) }
+        Self { members: node..node + 1, ..Self::new(table, restrictions, row) }
     }
 
-    fn member(&self, address: Address) -> usize {
-        self.sites.handlers.member_at(address).expect("properties ask for nodes of the system")
+    fn node_index(&self, address: Address) -> usize {
+        self.table.handlers.node_at(address).expect("properties ask for nodes of the system")
     }
 
     /// What has been looked at, in the order of the first looks.
-    pub(super) fn glances(&self) -> Vec<Glance> {
+    pub(super) fn reads(&self) -> Vec<StateRead> {
         self.glances.borrow().clone()
     }
 
-    fn glance(&self, glance: Glance) {
+    fn note_read(&self, read: StateRead) {
         let mut glances = self.glances.borrow_mut();
-        if !glances.contains(&glance) {
-            glances.push(glance);
+        if !glances.contains(&read) {
+            glances.push(read);
         }
     }
 
-    fn state_of(&self, member: usize) -> &[u8] {
-        self.glance(Glance::State(member));
-        self.sites.handlers.states.bytes(self.sites.get(self.row[member]).state)
+    fn state_of(&self, node: usize) -> &[u8] {
+        self.note_read(StateRead::State(node));
+        self.table.handlers.states.bytes(self.table.get(self.row[node]).state)
     }
 
-    fn operations_of(&self, member: usize) -> Vec<Operation> {
-        let client = self.sites.handlers.address(member);
-        let (work, handlers) = (&self.sites.work, &self.sites.handlers);
-        let Some(commands) = work.of(member) else { return Vec::new() };
-        let worker = self.sites.get(self.row[member]).worker;
-        let results = work.results(worker);
-        let given = results.len() + usize::from(Work::is_waiting(worker));
+    fn operations_of(&self, node: usize) -> Vec<Operation> {
+        let client = self.table.handlers.address(node);
+        let (work, handlers) = (&self.table.drivers, &self.table.handlers);
+        let Some(commands) = work.of(node) else { return Vec::new() };
+        let driver = self.table.get(self.row[node]).driver;
+        let results = work.results(driver);
+        let given = results.len() + usize::from(ClientDrivers::is_waiting(driver));
         (0..given)
             .map(|index| Operation {
                 client,
                 command: work
-                    .command_known(member, index)
+                    .command_known(node, index)
                     .map(|command| handlers.commands.bytes(command).to_vec())
                     .unwrap_or_default(),
                 expected: commands.expected(index as u64).map(<[u8]>::to_vec),
@@ -100,42 +104,42 @@ impl View for StateView<'_, '_> {
     fn nodes(&self) -> Vec<Address> {
         self.members
             .clone()
-            .filter(|&member| !self.switches.is_crashed(member))
-            .map(|member| self.sites.handlers.address(member))
+            .filter(|&node| !self.restrictions.is_crashed(node))
+            .map(|node| self.table.handlers.address(node))
             .collect()
     }
 
     fn clients(&self) -> Vec<Address> {
         self.members
             .clone()
-            .filter(|&member| self.sites.work.is_client(member))
-            .map(|member| self.sites.handlers.address(member))
+            .filter(|&node| self.table.drivers.is_client(node))
+            .map(|node| self.table.handlers.address(node))
             .collect()
     }
 
     fn operations(&self, client: Address) -> &[Operation] {
-        let member = self.member(client);
-        self.glance(Glance::Worker(member));
-        self.operations[member].get_or_init(|| self.operations_of(member))
+        let node = self.node_index(client);
+        self.note_read(StateRead::Driver(node));
+        self.operations[node].get_or_init(|| self.operations_of(node))
     }
 
     fn is_done(&self, client: Address) -> bool {
-        let member = self.member(client);
-        self.glance(Glance::Worker(member));
-        self.sites.work.is_done(member, self.sites.get(self.row[member]).worker)
+        let node = self.node_index(client);
+        self.note_read(StateRead::Driver(node));
+        self.table.drivers.is_done(node, self.table.get(self.row[node]).driver)
     }
 
     fn is_crashed(&self, node: Address) -> bool {
-        self.switches.is_crashed(self.member(node))
+        self.restrictions.is_crashed(self.node_index(node))
     }
 
     fn state(&mut self, node: Address) -> Result<Vec<u8>, NodeFailure> {
-        Ok(self.state_of(self.member(node)).to_vec())
+        Ok(self.state_of(self.node_index(node)).to_vec())
     }
 
     fn observe(&mut self, node: Address, question: &[u8]) -> Result<Vec<u8>, NodeFailure> {
-        let member = self.member(node);
-        self.sites.handlers.steps.observe(member, self.state_of(member), question)
+        let node_index = self.node_index(node);
+        self.table.handlers.steps.observe(node_index, self.state_of(node_index), question)
     }
 
     fn traffic(&self) -> Option<&Traffic> {
@@ -152,16 +156,16 @@ impl View for StateView<'_, '_> {
 }
 
 impl StateView<'_, '_> {
-    fn first_work(&self) -> Option<&dyn crate::workload::ClientWork> {
-        let members = self.sites.handlers.steps.roster().len();
-        (0..members).find_map(|member| self.sites.work.of(member)).map(AsRef::as_ref)
+    fn first_work(&self) -> Option<&dyn crate::workload::ErasedWorkload> {
+        let members = self.table.handlers.steps.nodes().len();
+        (0..members).find_map(|node| self.table.drivers.of(node)).map(AsRef::as_ref)
     }
 }
 
 /// How the monitor in a row is broken, if it is.
 pub(super) fn broken_run<'w>(
-    watch: Option<&'w Watch<'_>>,
+    monitor_memo: Option<&'w MonitorMemo<'_>>,
     row: &[u32],
-) -> Option<&'w crate::property::Broken> {
-    watch.and_then(|watch| watch.broken(*row.last()?))
+) -> Option<&'w crate::property::CheckError> {
+    monitor_memo.and_then(|monitor_memo| monitor_memo.broken(*row.last()?))
 }

@@ -6,8 +6,8 @@ use super::drive::Options;
 use super::outcome::Outcome;
 use super::scenario::Scenario;
 use super::simulation::Simulation;
-use crate::trace::{Divergence, Sink, Trace};
-use crate::worker::{Host, LocalHost, Submission};
+use crate::hosting::{Host, LocalHost, Submission};
+use crate::trace::{Divergence, MemoryRecorder, Trace};
 
 /// One seed in this many is run twice, the first one always.
 const TWICE_EVERY: usize = 8;
@@ -18,7 +18,7 @@ const TWICE_EVERY: usize = 8;
 pub struct Irreproducible {
     /// The seed.
     pub seed: u64,
-    /// Where its runs part. `None` when that does not show in what is recorded, but only in encoded bytes.
+    /// Where its runs first differ. `None` when that does not show in what is recorded, but only in encoded bytes.
     pub divergence: Option<Box<Divergence>>,
 }
 
@@ -30,7 +30,7 @@ impl fmt::Display for Irreproducible {
             self.seed
         )?;
         match &self.divergence {
-            Some(divergence) => write!(f, "; the runs part {divergence}"),
+            Some(divergence) => write!(f, "; the runs differ {divergence}"),
             None => f.write_str("; what differs has no text, but its encoding differs"),
         }
     }
@@ -44,7 +44,7 @@ impl std::error::Error for Irreproducible {}
 ///
 /// ```
 /// # use faultlab::simulate::{Irreproducible, Scenario, check};
-/// # use faultlab::worker::Submission;
+/// # use faultlab::hosting::Submission;
 /// fn passes(submission: &Submission, scenario: &Scenario) -> Result<bool, Irreproducible> {
 ///     let runs = check(0..20, |_| scenario.clone(), submission)?;
 ///     Ok(runs.iter().all(|(_, outcome)| outcome.verdict.held()))
@@ -82,7 +82,7 @@ pub fn run_twice<'h>(
     host: &mut dyn FnMut() -> Box<dyn Host + 'h>,
 ) -> Result<Outcome, Irreproducible> {
     let mut recorded = || -> (Outcome, Option<Trace>) {
-        let mut sink = Sink::new();
+        let mut sink = MemoryRecorder::new();
         let options = Options { recorder: Some(&mut sink), ..Options::default() };
         let outcome = Simulation::new(scenario.clone(), seed).run(&mut *host(), options);
         (outcome, sink.into_trace())

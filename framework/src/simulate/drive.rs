@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::outcome::{Outcome, RunFailure, Verdict};
-use super::simulation::{Happening, Next, Notes, Simulation, Task};
+use super::simulation::{Next, RecorderNotes, SideEvent, Simulation, Task};
 use super::view::SimulationView;
+use crate::hosting::{EncodedEffect, Host, NodeFailure, Output, Payload};
 use crate::trace::{
-    Copy, Ending, Engine, Header, Recorder, SentMessage, SetTimer, TraceEvent, VERSION, What,
+    CopyKind, Ending, Engine, EventKind, Header, Recorder, SentMessage, SetTimer, TraceEvent,
+    VERSION,
 };
-use crate::worker::{EncodedEffect, Host, NodeFailure, Output, Payload};
 
 /// Options of a run.
 #[derive(Default)]
@@ -62,7 +63,7 @@ impl Simulation {
     pub(super) fn drive(&mut self, host: &mut dyn Host, mut options: Options<'_>) -> Outcome {
         let mut output = Output::new();
         let mut recording = options.recorder.take().map(|recorder| {
-            self.notes = Some(Notes::default());
+            self.notes = Some(RecorderNotes::default());
             recorder.header(&self.header(&options.origin));
             Recording { recorder, states: Vec::new() }
         });
@@ -76,7 +77,7 @@ impl Simulation {
                 }
                 Next::Step(slot) => {
                     if let Some(recording) = &mut recording {
-                        recording.happenings(self, host);
+                        recording.record_side_events(self, host);
                         recording.step(self, slot, host, &mut output);
                     } else if let Some(times) = &mut options.handler_times {
                         let name = self.handler_name(slot, host);
@@ -95,8 +96,8 @@ impl Simulation {
                     if let Some(recording) = &mut recording
                         && !self.is_broken()
                     {
-                        recording.happenings(self, host);
-                        let what = What::Check { property: property.name().to_owned() };
+                        recording.record_side_events(self, host);
+                        let what = EventKind::Check { property: property.name().to_owned() };
                         recording.recorder.event(TraceEvent::new(Some(self.now_ns), what));
                     }
                     let checked = property.check(&mut SimulationView::new(self, host));
@@ -106,7 +107,7 @@ impl Simulation {
         }
         let outcome = self.outcome();
         if let Some(recording) = &mut recording {
-            recording.happenings(self, host);
+            recording.record_side_events(self, host);
             recording.recorder.ending(&ending(&outcome.verdict));
         }
         outcome
@@ -129,8 +130,8 @@ impl Simulation {
 
     fn header(&self, origin: &Origin) -> Header {
         let specs = &self.scenario.nodes;
-        let clients = specs.iter().filter(|spec| spec.work.is_some());
-        let others = specs.iter().filter(|spec| spec.work.is_none());
+        let clients = specs.iter().filter(|spec| spec.workload.is_some());
+        let others = specs.iter().filter(|spec| spec.workload.is_none());
         Header {
             version: VERSION,
             engine: Engine::Simulate,
@@ -146,10 +147,10 @@ impl Simulation {
     /// A name such as `server on_message Request` for the handler of the step under way.
     fn handler_name(&self, slot: usize, host: &mut dyn Host) -> String {
         let variant = match self.event() {
-            crate::worker::Event::Message { message, .. } => {
+            crate::hosting::Event::Message { message, .. } => {
                 first_word(&show(host, slot, Payload::Message, message))
             }
-            crate::worker::Event::Timer { timer } => {
+            crate::hosting::Event::Timer { timer } => {
                 first_word(&show(host, slot, Payload::Timer, timer))
             }
             _ => String::new(),
@@ -158,34 +159,34 @@ impl Simulation {
     }
 
     /// What the step under way is, in a trace's terms.
-    fn what(&self, slot: usize, host: &mut dyn Host) -> What {
+    fn what(&self, slot: usize, host: &mut dyn Host) -> EventKind {
         let node = self.spec(slot).address;
         match *self.task() {
-            Task::Init { .. } => What::Start { node, kind: self.spec(slot).kind.clone() },
+            Task::Init { .. } => EventKind::Start { node, kind: self.spec(slot).kind.clone() },
             Task::Handle(message) => {
-                let crate::worker::Event::Message { from, message: bytes } = self.event() else {
+                let crate::hosting::Event::Message { from, message: bytes } = self.event() else {
                     unreachable!("a message is handled")
                 };
                 let duplicate = self.is_duplicate(message);
-                What::Deliver {
+                EventKind::Deliver {
                     node,
                     from,
                     id: message.id,
                     message: show(host, slot, Payload::Message, bytes),
-                    copy: if duplicate { Copy::Duplicate } else { Copy::Original },
+                    copy: if duplicate { CopyKind::Duplicate } else { CopyKind::Original },
                 }
             }
             Task::Fire { id, .. } => {
-                let crate::worker::Event::Timer { timer } = self.event() else {
+                let crate::hosting::Event::Timer { timer } = self.event() else {
                     unreachable!("a timer is handled")
                 };
-                What::Fire { node, id, timer: show(host, slot, Payload::Timer, timer) }
+                EventKind::Fire { node, id, timer: show(host, slot, Payload::Timer, timer) }
             }
             Task::Command { slot } => {
-                let client = self.participants[slot].client.as_ref().expect("a client");
+                let client = self.nodes[slot].client.as_ref().expect("a client");
                 let operation = client.operations.last().expect("a command was noted");
-                let shown = client.work.show_command(&operation.command);
-                What::Command { node, command: shown.text, value: shown.value }
+                let shown = client.workload.show_command(&operation.command);
+                EventKind::Command { node, command: shown.text, value: shown.value }
             }
             Task::Make { .. } | Task::Check(_) | Task::Intervene { .. } => {
                 unreachable!("no step is under way")
@@ -292,25 +293,29 @@ impl Recording<'_> {
     }
 
     /// Records what happened besides steps.
-    fn happenings(&mut self, simulation: &mut Simulation, host: &mut dyn Host) {
+    fn record_side_events(&mut self, simulation: &mut Simulation, host: &mut dyn Host) {
         let notes = simulation.notes.as_mut().expect("a recorded run keeps notes");
         for (time_ns, happening) in std::mem::take(&mut notes.happened) {
             let address = |slot: usize| simulation.spec(slot).address;
             let what = match happening {
-                Happening::Lost { message, bytes, reason } => What::Lose {
+                SideEvent::Lost { message, bytes, reason } => EventKind::Lose {
                     node: address(message.to),
                     from: address(message.from),
                     id: message.id,
                     message: show(host, message.from, Payload::Message, &bytes),
                     reason: reason.to_owned(),
                 },
-                Happening::Returned { slot, result } => {
-                    let client = simulation.participants[slot].client.as_ref().expect("a client");
-                    let shown = client.work.show_result(&result);
-                    What::Return { node: address(slot), result: shown.text, value: shown.value }
+                SideEvent::Returned { slot, result } => {
+                    let client = simulation.nodes[slot].client.as_ref().expect("a client");
+                    let shown = client.workload.show_result(&result);
+                    EventKind::Return {
+                        node: address(slot),
+                        result: shown.text,
+                        value: shown.value,
+                    }
                 }
-                Happening::Crashed(node) => What::Crash { node },
-                Happening::Network(change) => What::Network { change },
+                SideEvent::Crashed(node) => EventKind::Crash { node },
+                SideEvent::Network(change) => EventKind::Network { change },
             };
             self.recorder.event(TraceEvent::new(Some(time_ns), what));
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::queue::InFlight;
+use super::event_queue::InFlight;
 use crate::Address;
 
 /// A link that is cut, held, or about to drop messages.
@@ -42,7 +42,7 @@ impl Links {
     }
 
     /// Restores a link, and returns the messages held at it.
-    pub(super) fn mend(&mut self, from: Address, to: Address) -> Vec<InFlight> {
+    pub(super) fn repair(&mut self, from: Address, to: Address) -> Vec<InFlight> {
         self.links.remove(&(from, to)).map(|link| link.waiting).unwrap_or_default()
     }
 
@@ -60,7 +60,7 @@ impl Links {
     }
 
     /// Holds an arrived message until its link is repaired.
-    pub(super) fn wait(&mut self, from: Address, to: Address, message: InFlight) {
+    pub(super) fn hold_message(&mut self, from: Address, to: Address, message: InFlight) {
         self.links.entry((from, to)).or_default().waiting.push(message);
     }
 

@@ -7,8 +7,8 @@ use std::io;
 use super::outcome::Outcome;
 use super::scenario::NodeSpec;
 use crate::Address;
-use crate::worker::remote::{Answered, Fleet};
-use crate::worker::{Event, Host, NodeFailure, Output, Payload};
+use crate::hosting::remote::{Answered, ProcessPool};
+use crate::hosting::{Event, Host, NodeFailure, Output, Payload};
 
 /// The log of a run.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +28,7 @@ struct NodeLog {
 
 #[derive(Clone, Debug)]
 struct Step {
-    event: Kept,
+    event: OwnedEvent,
     stepped: Result<Output, NodeFailure>,
     /// The state afterwards, if it was asked for.
     state: Option<Result<Vec<u8>, NodeFailure>>,
@@ -36,14 +36,14 @@ struct Step {
 
 /// An event that owns its data.
 #[derive(Clone, Debug)]
-enum Kept {
+enum OwnedEvent {
     Init,
     Message { from: Address, message: Vec<u8> },
     Timer { timer: Vec<u8> },
     Command { command: Vec<u8> },
 }
 
-impl Kept {
+impl OwnedEvent {
     fn new(event: Event<'_>) -> Self {
         match event {
             Event::Init => Self::Init,
@@ -77,17 +77,17 @@ impl RunLog {
         state: Option<Result<Vec<u8>, NodeFailure>>,
     ) {
         let stepped = stepped.cloned().map_err(Clone::clone);
-        self.nodes[slot].steps.push(Step { event: Kept::new(event), stepped, state });
+        self.nodes[slot].steps.push(Step { event: OwnedEvent::new(event), stepped, state });
     }
 }
 
 /// A host that also logs the nodes' answers to queries.
-pub(super) struct Observing<'a> {
+pub(super) struct RecordingHost<'a> {
     pub(super) host: &'a mut dyn Host,
     pub(super) log: &'a mut RunLog,
 }
 
-impl Host for Observing<'_> {
+impl Host for RecordingHost<'_> {
     fn make(
         &mut self,
         slot: usize,
@@ -141,7 +141,7 @@ const STEPS_ASKED: usize = 512;
 ///
 /// # Errors
 /// When a process could not be started: no fault of the submission's.
-pub fn again(logs: &[(usize, &RunLog)], fleet: &mut Fleet<'_>) -> io::Result<Vec<bool>> {
+pub fn rerun(logs: &[(usize, &RunLog)], pool: &mut ProcessPool<'_>) -> io::Result<Vec<bool>> {
     let mut same = vec![true; logs.len()];
     let rounds = logs.iter().flat_map(|(_, log)| &log.nodes).map(|node| node.steps.len()).max();
     // Nodes are made before the first round.
@@ -152,35 +152,35 @@ pub fn again(logs: &[(usize, &RunLog)], fleet: &mut Fleet<'_>) -> io::Result<Vec
         for (run, &(process, log)) in logs.iter().enumerate() {
             for (slot, node) in log.nodes.iter().enumerate() {
                 if round == 0 {
-                    fleet.ask_make_in(process, run, slot, &node.spec);
+                    pool.ask_make_in(process, run, slot, &node.spec);
                 } else if let Some(step) = node.steps.get(round - 1).filter(|_| same[run]) {
-                    fleet.ask_step_in(process, run, slot, step.event.event());
+                    pool.ask_step_in(process, run, slot, step.event.event());
                 } else {
                     continue;
                 }
                 asked += 1;
             }
             if asked >= STEPS_ASKED {
-                compare(logs, fleet, &mut answered, &mut same);
+                compare(logs, pool, &mut answered, &mut same);
                 asked = 0;
             }
         }
     }
-    compare(logs, fleet, &mut answered, &mut same);
-    fleet.forget(0..logs.len());
-    fleet.check()?;
-    Ok(if fleet.loss().is_some() { vec![false; logs.len()] } else { same })
+    compare(logs, pool, &mut answered, &mut same);
+    pool.forget(0..logs.len());
+    pool.check()?;
+    Ok(if pool.failure().is_some() { vec![false; logs.len()] } else { same })
 }
 
 /// Compares the coming answers with those in the logs. `answered` counts the compared steps of each
 /// run and slot.
 fn compare(
     logs: &[(usize, &RunLog)],
-    fleet: &mut Fleet<'_>,
+    pool: &mut ProcessPool<'_>,
     answered: &mut [Vec<usize>],
     same: &mut [bool],
 ) {
-    fleet.gather_all(|run, slot, answer| {
+    pool.receive_all(|run, slot, answer| {
         let node = &logs[run].1.nodes[slot];
         let is_same = match answer {
             Answered::Made(made) => made == node.made,
@@ -201,7 +201,7 @@ fn compare(
 
 /// A text to render: the kind of node, what the bytes are, the bytes, and whether to print them
 /// prettily.
-type Wanted = (String, Payload, Vec<u8>, bool);
+type RenderRequest = (String, Payload, Vec<u8>, bool);
 
 /// Goes through runs again from their logs, which must contain the states. `play` gets each run's
 /// index and a host that answers as the nodes did, and returns the run's outcome. It is called
@@ -209,36 +209,36 @@ type Wanted = (String, Payload, Vec<u8>, bool);
 /// pool at once; what it writes the first time contains no texts.
 ///
 /// Reports for each run whether it ended with the outcome given with its log.
-pub fn show(
+pub fn record_from_logs(
     logs: &[(&RunLog, &Outcome)],
-    fleet: &mut Fleet<'_>,
+    pool: &mut ProcessPool<'_>,
     play: &mut dyn FnMut(usize, &mut dyn Host, bool) -> Option<Outcome>,
 ) -> Vec<bool> {
-    let mut texts = Texts::default();
+    let mut texts = RenderedTexts::default();
     for (index, (log, _)) in logs.iter().enumerate() {
-        let _ = play(index, &mut Replayed::new(log, &mut texts), false);
+        let _ = play(index, &mut LogHost::new(log, &mut texts), false);
     }
-    texts.ask(fleet);
+    texts.ask(pool);
     let is_same = |(index, (log, outcome)): (usize, &(&RunLog, &Outcome))| {
-        play(index, &mut Replayed::new(log, &mut texts), true).as_ref() == Some(*outcome)
+        play(index, &mut LogHost::new(log, &mut texts), true).as_ref() == Some(*outcome)
     };
     let same: Vec<bool> = logs.iter().enumerate().map(is_same).collect();
-    if fleet.loss().is_some() { vec![false; logs.len()] } else { same }
+    if pool.failure().is_some() { vec![false; logs.len()] } else { same }
 }
 
 /// Texts that are to be asked for, or have been.
 #[derive(Default)]
-struct Texts {
-    texts: BTreeMap<Wanted, Option<Result<String, NodeFailure>>>,
+struct RenderedTexts {
+    texts: BTreeMap<RenderRequest, Option<Result<String, NodeFailure>>>,
 }
 
-impl Texts {
-    fn ask(&mut self, fleet: &mut Fleet<'_>) {
+impl RenderedTexts {
+    fn ask(&mut self, pool: &mut ProcessPool<'_>) {
         let wanted = self
             .texts
             .keys()
             .map(|(kind, what, bytes, pretty)| (kind.as_str(), *what, bytes.as_slice(), *pretty));
-        let shown = fleet.show_all(wanted);
+        let shown = pool.show_all(wanted);
         for (text, shown) in self.texts.values_mut().zip(shown) {
             *text = Some(shown);
         }
@@ -246,16 +246,16 @@ impl Texts {
 }
 
 /// A host that answers as the nodes of a logged run did.
-struct Replayed<'a> {
+struct LogHost<'a> {
     log: &'a RunLog,
     /// By slot: how many steps were taken.
     steps: Vec<usize>,
     observed: VecDeque<&'a Result<Vec<u8>, NodeFailure>>,
-    texts: &'a mut Texts,
+    texts: &'a mut RenderedTexts,
 }
 
-impl<'a> Replayed<'a> {
-    fn new(log: &'a RunLog, texts: &'a mut Texts) -> Self {
+impl<'a> LogHost<'a> {
+    fn new(log: &'a RunLog, texts: &'a mut RenderedTexts) -> Self {
         let steps = vec![0; log.nodes.len()];
         Self { log, steps, observed: log.observed.iter().collect(), texts }
     }
@@ -266,7 +266,7 @@ fn not_logged() -> NodeFailure {
     NodeFailure::NotProvided("such answer in its log".to_owned())
 }
 
-impl Host for Replayed<'_> {
+impl Host for LogHost<'_> {
     fn make(&mut self, slot: usize, _: &str, _: Address, _: &[u8]) -> Result<(), NodeFailure> {
         self.log.nodes.get(slot).map_or_else(|| Err(not_logged()), |node| node.made.clone())
     }

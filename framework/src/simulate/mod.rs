@@ -5,32 +5,32 @@
 //! milliseconds, and the same seed gives the same run, byte for byte, on every machine. [`check`] runs several
 //! seeds, and notices when nodes do not do the same again.
 
+mod batched_runs;
+mod buffer_pool;
 mod check;
 mod digest;
 mod drive;
-mod foresight;
+mod event_queue;
 mod limits;
 mod links;
-mod lockstep;
 mod log;
+mod lookahead;
 mod network;
 mod outcome;
-mod participant;
 mod per_sender;
-mod pool;
-mod queue;
 mod replay;
 mod scenario;
+mod simulated_node;
 mod simulation;
 mod validate;
 mod view;
 
+pub use batched_runs::{Logging, RunCompletion, run_batched};
 pub use check::{Irreproducible, check, run_twice};
 pub use drive::{HandlerTime, HandlerTimes, Options, Origin};
 pub use limits::Limits;
-pub use lockstep::{Ended, Keep, lockstep};
-pub use log::{RunLog, again, show};
-pub use network::{Conditions, Latency, Network, Rate};
+pub use log::{RunLog, record_from_logs, rerun};
+pub use network::{Latency, LinkConditions, Network, Rate};
 pub use outcome::{Outcome, RunFailure, Verdict};
 pub use replay::replay;
 pub use scenario::{Intervention, NodeSpec, Scenario};

@@ -101,7 +101,7 @@ fn draw_between(random: &mut Random, min: u64, max: u64) -> u64 {
 
 /// The conditions of one link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Conditions {
+pub struct LinkConditions {
     /// The fraction that is lost.
     pub drop: Rate,
     /// The fraction that arrives twice.
@@ -110,7 +110,7 @@ pub struct Conditions {
     pub latency: Latency,
 }
 
-impl Conditions {
+impl LinkConditions {
     /// Nothing is lost or duplicated. Every message takes 1 to 10 ms, so messages still overtake
     /// each other.
     #[must_use]
@@ -138,16 +138,16 @@ impl Conditions {
 /// network's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Network {
-    everywhere: Conditions,
-    senders: BTreeMap<Address, Conditions>,
-    receivers: BTreeMap<Address, Conditions>,
-    links: BTreeMap<(Address, Address), Conditions>,
+    everywhere: LinkConditions,
+    senders: BTreeMap<Address, LinkConditions>,
+    receivers: BTreeMap<Address, LinkConditions>,
+    links: BTreeMap<(Address, Address), LinkConditions>,
 }
 
 impl Network {
     /// A network with these conditions on every link.
     #[must_use]
-    pub fn with(everywhere: Conditions) -> Self {
+    pub fn with(everywhere: LinkConditions) -> Self {
         Self {
             everywhere,
             senders: BTreeMap::new(),
@@ -156,35 +156,35 @@ impl Network {
         }
     }
 
-    /// See [`Conditions::reliable`].
+    /// See [`LinkConditions::reliable`].
     #[must_use]
     pub fn reliable() -> Self {
-        Self::with(Conditions::reliable())
+        Self::with(LinkConditions::reliable())
     }
 
-    /// See [`Conditions::unreliable`].
+    /// See [`LinkConditions::unreliable`].
     #[must_use]
     pub fn unreliable() -> Self {
-        Self::with(Conditions::unreliable())
+        Self::with(LinkConditions::unreliable())
     }
 
     /// Sets the conditions of all that `sender` sends.
     #[must_use]
-    pub fn sender(mut self, sender: Address, conditions: Conditions) -> Self {
+    pub fn sender(mut self, sender: Address, conditions: LinkConditions) -> Self {
         self.senders.insert(sender, conditions);
         self
     }
 
     /// Sets the conditions of all that is sent to `receiver`.
     #[must_use]
-    pub fn receiver(mut self, receiver: Address, conditions: Conditions) -> Self {
+    pub fn receiver(mut self, receiver: Address, conditions: LinkConditions) -> Self {
         self.receivers.insert(receiver, conditions);
         self
     }
 
     /// Sets the conditions of what `from` sends to `to`.
     #[must_use]
-    pub fn link(mut self, from: Address, to: Address, conditions: Conditions) -> Self {
+    pub fn link(mut self, from: Address, to: Address, conditions: LinkConditions) -> Self {
         self.links.insert((from, to), conditions);
         self
     }
@@ -204,7 +204,7 @@ impl Network {
 
     /// The conditions of one link.
     #[must_use]
-    pub fn conditions(&self, from: Address, to: Address) -> &Conditions {
+    pub fn link_conditions(&self, from: Address, to: Address) -> &LinkConditions {
         // Mostly there are no special settings, and then this costs nothing.
         let link = (!self.links.is_empty()).then(|| self.links.get(&(from, to))).flatten();
         let sender = || (!self.senders.is_empty()).then(|| self.senders.get(&from)).flatten();
@@ -223,7 +223,7 @@ pub(super) enum Arrivals {
 
 impl Arrivals {
     /// Draws what an unreliable network does with a message: latencies in nanoseconds.
-    pub(super) fn draw(conditions: &Conditions, random: &mut Random) -> Self {
+    pub(super) fn draw(conditions: &LinkConditions, random: &mut Random) -> Self {
         if conditions.drop.draw(random) {
             return Self::None;
         }
@@ -236,7 +236,7 @@ impl Arrivals {
     }
 
     /// Draws the latency alone, for a reliable network.
-    pub(super) fn draw_reliable(conditions: &Conditions, random: &mut Random) -> u64 {
+    pub(super) fn draw_reliable(conditions: &LinkConditions, random: &mut Random) -> u64 {
         conditions.latency.draw(random)
     }
 }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::validate::ScenarioError;
 use crate::Address;
+use crate::hosting::NodeFailure;
 use crate::property::Violation;
-use crate::worker::NodeFailure;
 
 /// What one run came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,9 +4,9 @@
 use super::drive::{Options, Origin};
 use super::scenario::Scenario;
 use super::simulation::Simulation;
+use crate::hosting::Host;
 use crate::trace::replay::Replay;
-use crate::trace::{Sink, Trace};
-use crate::worker::Host;
+use crate::trace::{MemoryRecorder, Trace};
 
 /// Repeats `scenario` as in `saved`, with nodes whose code may have changed since.
 ///
@@ -18,13 +18,13 @@ use crate::worker::Host;
 /// ```
 /// # use faultlab::simulate::{Scenario, replay};
 /// # use faultlab::trace::Trace;
-/// # use faultlab::worker::{LocalHost, Submission};
+/// # use faultlab::hosting::{LocalHost, Submission};
 /// fn still_broken(scenario: Scenario, saved: &Trace, submission: &Submission) -> String {
-///     replay(scenario, saved, &mut LocalHost::new(submission)).verdict.to_string()
+///     replay(scenario, saved, &mut LocalHost::new(submission)).status.to_string()
 /// }
 /// ```
 pub fn replay(scenario: Scenario, saved: &Trace, host: &mut dyn Host) -> Replay {
-    let mut sink = Sink::new();
+    let mut sink = MemoryRecorder::new();
     let mut simulation = Simulation::following(scenario, saved);
     let origin = Origin::default();
     simulation.drive(host, Options { recorder: Some(&mut sink), origin, ..Options::default() });

@@ -8,10 +8,10 @@ use rustc_hash::FxHashSet;
 use serde::Serialize;
 
 use super::limits::Limits;
-use super::network::{Conditions, Network, ns};
+use super::network::{LinkConditions, Network, ns};
 use crate::property::Property;
-use crate::trace::What;
-use crate::workload::ClientWork;
+use crate::trace::EventKind;
+use crate::workload::ErasedWorkload;
 use crate::{Address, FaultModel, codec};
 
 /// A node to be constructed: its kind, address and arguments and, for a client, its workload.
@@ -20,7 +20,7 @@ pub struct NodeSpec {
     pub(crate) kind: String,
     pub(crate) address: Address,
     pub(crate) arguments: Vec<u8>,
-    pub(crate) work: Option<Arc<dyn ClientWork>>,
+    pub(crate) workload: Option<Arc<dyn ErasedWorkload>>,
 }
 
 impl NodeSpec {
@@ -31,7 +31,7 @@ impl NodeSpec {
     #[must_use]
     pub fn node(kind: &str, address: Address, arguments: &impl Serialize) -> Self {
         let arguments = codec::encode(arguments).expect("a node's arguments encode");
-        Self { kind: kind.to_owned(), address, arguments, work: None }
+        Self { kind: kind.to_owned(), address, arguments, workload: None }
     }
 
     /// A client with its workload.
@@ -43,9 +43,9 @@ impl NodeSpec {
         kind: &str,
         address: Address,
         arguments: &impl Serialize,
-        work: impl ClientWork + 'static,
+        workload: impl ErasedWorkload + 'static,
     ) -> Self {
-        Self { work: Some(Arc::new(work)), ..Self::node(kind, address, arguments) }
+        Self { workload: Some(Arc::new(workload)), ..Self::node(kind, address, arguments) }
     }
 
     /// The node's address.
@@ -82,7 +82,7 @@ pub enum Intervention {
     },
     /// Undoes cutting and holding of one link, in one direction. Held messages arrive now, in
     /// order.
-    Mend {
+    Repair {
         /// The sender.
         from: Address,
         /// The receiver.
@@ -109,7 +109,7 @@ pub enum Intervention {
     /// A node starts, at an address that no node has or had.
     Start(NodeSpec),
     /// The network's conditions change.
-    Conditions(Network),
+    LinkConditions(Network),
     /// A property must hold now.
     Check(Property),
 }
@@ -124,11 +124,11 @@ impl Intervention {
 
 impl Intervention {
     /// The event that a trace has for it.
-    pub(super) fn recorded(&self) -> What {
+    pub(super) fn recorded(&self) -> EventKind {
         match self {
-            Self::Crash(node) => What::Crash { node: *node },
-            Self::Check(property) => What::Check { property: property.name().to_owned() },
-            _ => What::Network { change: self.to_string() },
+            Self::Crash(node) => EventKind::Crash { node: *node },
+            Self::Check(property) => EventKind::Check { property: property.name().to_owned() },
+            _ => EventKind::Network { change: self.to_string() },
         }
     }
 }
@@ -138,7 +138,7 @@ impl fmt::Display for Intervention {
         match self {
             Self::Cut { from, to } => write!(f, "the link from {from} to {to} is cut"),
             Self::Hold { from, to } => write!(f, "messages from {from} to {to} are held back"),
-            Self::Mend { from, to } => write!(f, "the link from {from} to {to} works again"),
+            Self::Repair { from, to } => write!(f, "the link from {from} to {to} works again"),
             Self::Isolate(node) => write!(f, "{node} is cut off from everybody"),
             Self::Partition(groups) => {
                 let names = |group: &Vec<Address>| {
@@ -156,7 +156,7 @@ impl fmt::Display for Intervention {
             }
             Self::Crash(node) => write!(f, "{node} crashes"),
             Self::Start(node) => write!(f, "{} starts", node.address),
-            Self::Conditions(_) => f.write_str("the network's conditions change"),
+            Self::LinkConditions(_) => f.write_str("the network's conditions change"),
             Self::Check(property) => write!(f, "checked: {}", property.name()),
         }
     }
@@ -201,7 +201,7 @@ pub struct Scenario {
     pub(crate) network: Network,
     pub(crate) timeline: Vec<(When, Intervention)>,
     pub(crate) until_done: bool,
-    pub(crate) linger_ns: u64,
+    pub(crate) observe_after_ns: u64,
     pub(crate) deadline_ns: u64,
     pub(crate) stalled_ns: u64,
     pub(crate) checks: Vec<Property>,
@@ -226,7 +226,7 @@ impl Scenario {
             network: Network::reliable(),
             timeline: Vec::new(),
             until_done: true,
-            linger_ns: 0,
+            observe_after_ns: 0,
             deadline_ns: ns(Duration::from_secs(60)),
             stalled_ns: u64::MAX,
             checks: Vec::new(),
@@ -272,7 +272,7 @@ impl Scenario {
 
     /// Sets the network at the start to these conditions on every link.
     #[must_use]
-    pub fn conditions(self, everywhere: Conditions) -> Self {
+    pub fn link_conditions(self, everywhere: LinkConditions) -> Self {
         self.network(Network::with(everywhere))
     }
 
@@ -322,8 +322,8 @@ impl Scenario {
 
     /// Continues for `time` after all clients are done.
     #[must_use]
-    pub fn linger(mut self, time: Duration) -> Self {
-        self.linger_ns = ns(time);
+    pub fn observe_for(mut self, time: Duration) -> Self {
+        self.observe_after_ns = ns(time);
         self
     }
 

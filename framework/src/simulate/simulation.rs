@@ -7,20 +7,20 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 
+use super::buffer_pool::{BufferId, BufferPool};
 use super::digest::Digest;
-use super::foresight::Busy;
+use super::event_queue::{EventQueue, InFlight, ScheduledEvent};
 use super::links::Links;
+use super::lookahead::Busy;
 use super::network::{Arrivals, Network};
 use super::outcome::{Outcome, RunFailure, Verdict};
-use super::participant::Participant;
-use super::pool::{Handle, Pool};
-use super::queue::{InFlight, Planned, Queue};
 use super::scenario::{Intervention, NodeSpec, Scenario, When};
-use crate::property::{Broken, Property, Traffic, Violation};
+use super::simulated_node::SimulatedNode;
+use crate::hosting::{EncodedEffect, Event, NodeFailure, Output, Span};
+use crate::property::{CheckError, Property, Traffic, Violation};
 use crate::random::{Random, Stream};
 use crate::trace::replay::{Arrival, Script};
 use crate::trace::{Fate, MessageId, TimerId, Trace};
-use crate::worker::{EncodedEffect, Event, NodeFailure, Output, Span};
 use crate::{Address, FaultModel};
 
 /// A run in progress.
@@ -28,7 +28,7 @@ pub struct Simulation {
     pub(super) scenario: Scenario,
     pub(super) seed: u64,
     pub(super) now_ns: u64,
-    pub(super) participants: Vec<Participant>,
+    pub(super) nodes: Vec<SimulatedNode>,
     /// The slot of each address. Used for lookups only; never iterated.
     slots: FxHashMap<Address, usize>,
     /// The slot of the first client.
@@ -36,9 +36,9 @@ pub struct Simulation {
     /// How many clients have not crashed and are not done.
     pub(super) clients_left: usize,
     pub(super) traffic: Traffic,
-    pub(super) pool: Pool,
-    pub(super) queue: Queue,
-    pub(super) todo: VecDeque<Task>,
+    pub(super) buffers: BufferPool,
+    pub(super) queue: EventQueue,
+    pub(super) ready_tasks: VecDeque<Task>,
     pub(super) current: Option<Task>,
     pub(super) network: Network,
     links: Links,
@@ -53,7 +53,7 @@ pub struct Simulation {
     /// Interventions that are still to come.
     timeline_left: usize,
     /// When a client last received a command or a result, or an intervention took place.
-    moved_ns: u64,
+    last_progress_ns: u64,
     /// Whether something has happened since the last negative check for completion.
     may_be_done: bool,
     pub(super) phase: Phase,
@@ -65,7 +65,7 @@ pub struct Simulation {
     /// Reusable buffer for [`Simulation::for_each_certain_step`](Self::for_each_certain_step).
     pub(super) busy: Busy,
     /// When recording: what to tell the recorder.
-    pub(super) notes: Option<Notes>,
+    pub(super) notes: Option<RecorderNotes>,
     /// When following a saved run: what happened in it.
     pub(super) script: Option<Box<Script>>,
 }
@@ -100,7 +100,7 @@ pub(super) enum Task {
     Make { slot: usize },
     Init { slot: usize },
     Handle(InFlight),
-    Fire { slot: usize, timer: Handle, id: TimerId },
+    Fire { slot: usize, timer: BufferId, id: TimerId },
     Command { slot: usize },
     Intervene { index: usize },
     Check(Checked),
@@ -117,18 +117,18 @@ pub(super) enum Checked {
 
 /// What a recorder wants to know beyond the step itself.
 #[derive(Debug, Default)]
-pub(super) struct Notes {
+pub(super) struct RecorderNotes {
     /// What the last step sent, and what became of it.
     pub(super) sent: Vec<(MessageId, Address, Span, Fate)>,
     /// The timers that the last step set.
     pub(super) timers: Vec<(TimerId, Span, u64, u64)>,
     /// What happened besides, in order, each with its time.
-    pub(super) happened: Vec<(u64, Happening)>,
+    pub(super) happened: Vec<(u64, SideEvent)>,
 }
 
 /// Something that happened without a step.
 #[derive(Debug)]
-pub(super) enum Happening {
+pub(super) enum SideEvent {
     Lost { message: InFlight, bytes: Vec<u8>, reason: &'static str },
     Returned { slot: usize, result: Vec<u8> },
     Crashed(Address),
@@ -152,14 +152,14 @@ impl Simulation {
         let mut simulation = Self {
             seed,
             now_ns: 0,
-            participants: Vec::new(),
+            nodes: Vec::new(),
             slots: FxHashMap::default(),
             first_client: None,
             clients_left: 0,
             traffic: Traffic::default(),
-            pool: Pool::default(),
-            queue: Queue::default(),
-            todo: VecDeque::new(),
+            buffers: BufferPool::default(),
+            queue: EventQueue::default(),
+            ready_tasks: VecDeque::new(),
             current: None,
             network: scenario.network.clone(),
             links: Links::default(),
@@ -171,7 +171,7 @@ impl Simulation {
             timers_ever: 0,
             triggers: Vec::new(),
             timeline_left: 0,
-            moved_ns: 0,
+            last_progress_ns: 0,
             may_be_done: true,
             phase: Phase::Running,
             verdict: None,
@@ -193,12 +193,12 @@ impl Simulation {
         // first command.
         let specs = simulation.scenario.nodes.clone();
         let slots: Vec<usize> = specs.into_iter().map(|spec| simulation.add(spec)).collect();
-        simulation.plan_timeline();
-        simulation.todo.extend(slots.iter().map(|&slot| Task::Make { slot }));
-        simulation.todo.extend(slots.iter().map(|&slot| Task::Init { slot }));
+        simulation.schedule_timeline();
+        simulation.ready_tasks.extend(slots.iter().map(|&slot| Task::Make { slot }));
+        simulation.ready_tasks.extend(slots.iter().map(|&slot| Task::Init { slot }));
         for slot in slots {
-            let command = simulation.plan_command(slot);
-            simulation.todo.extend(command);
+            let command = simulation.schedule_command(slot);
+            simulation.ready_tasks.extend(command);
         }
         simulation
     }
@@ -207,24 +207,24 @@ impl Simulation {
     pub(super) fn tell_script(&mut self) {
         let Some(script) = &mut self.script else { return };
         match self.current.expect("a step is under way") {
-            Task::Init { slot } => script.start(self.participants[slot].address()),
+            Task::Init { slot } => script.start(self.nodes[slot].address()),
             Task::Handle(message) => script.deliver(message.id),
             Task::Fire { id, .. } => script.fire(id),
             Task::Command { slot } => {
-                let participant = &self.participants[slot];
-                let answered = participant.client.as_ref().map_or(0, |client| client.answered);
-                script.give(participant.address(), answered);
+                let node = &self.nodes[slot];
+                let answered = node.client.as_ref().map_or(0, |client| client.answered);
+                script.give(node.address(), answered);
             }
             Task::Make { .. } | Task::Check(_) | Task::Intervene { .. } => {}
         }
     }
 
-    fn plan_timeline(&mut self) {
+    fn schedule_timeline(&mut self) {
         let mut planned = Vec::new();
         for (index, (when, _)) in self.scenario.timeline.iter().enumerate() {
             match *when {
                 // Interventions at time zero take place before the nodes start.
-                When::At(0) => self.todo.push_back(Task::Intervene { index }),
+                When::At(0) => self.ready_tasks.push_back(Task::Intervene { index }),
                 When::At(at_ns) => {
                     planned.push((at_ns, index));
                     self.timeline_left += 1;
@@ -238,19 +238,19 @@ impl Simulation {
                 .script
                 .as_mut()
                 .and_then(|script| script.intervene(at_ns, &intervention.recorded()));
-            self.plan(at_ns, saved, Planned::Intervention { index });
+            self.schedule(at_ns, saved, ScheduledEvent::Intervention { index });
         }
     }
 
     fn add(&mut self, spec: NodeSpec) -> usize {
-        let slot = self.participants.len();
+        let slot = self.nodes.len();
         self.slots.entry(spec.address).or_insert(slot);
-        let participant = Participant::new(spec);
-        if participant.client.is_some() {
+        let node = SimulatedNode::new(spec);
+        if node.client.is_some() {
             self.first_client.get_or_insert(slot);
         }
-        self.clients_left += usize::from(participant.is_left());
-        self.participants.push(participant);
+        self.clients_left += usize::from(node.is_left());
+        self.nodes.push(node);
         slot
     }
 
@@ -261,7 +261,7 @@ impl Simulation {
             if self.verdict.is_some() {
                 return Next::Finished;
             }
-            if let Some(task) = self.todo.pop_front() {
+            if let Some(task) = self.ready_tasks.pop_front() {
                 if let Some(next) = self.begin(task) {
                     return next;
                 }
@@ -272,23 +272,26 @@ impl Simulation {
                     self.verdict = Some(self.broken_first.take().unwrap_or(Verdict::Held));
                 } else {
                     self.phase = Phase::Checking { next: next + 1 };
-                    self.todo.push_back(Task::Check(Checked::AtTheEnd(next)));
+                    self.ready_tasks.push_back(Task::Check(Checked::AtTheEnd(next)));
                 }
                 continue;
             }
             if self.may_be_done && self.phase == Phase::Running && self.all_done() {
                 self.phase = Phase::Lingering;
-                self.queue.plan(self.now_ns.saturating_add(self.scenario.linger_ns), Planned::Over);
+                self.queue.schedule(
+                    self.now_ns.saturating_add(self.scenario.observe_after_ns),
+                    ScheduledEvent::Over,
+                );
             }
             let deadline_ns = self.deadline_ns();
             match self.queue.take(deadline_ns) {
-                Some((at_ns, Planned::Over)) => {
+                Some((at_ns, ScheduledEvent::Over)) => {
                     self.now_ns = at_ns;
                     self.phase = Phase::Checking { next: 0 };
                 }
                 Some((at_ns, planned)) => {
                     self.now_ns = at_ns;
-                    if let Some(task) = self.happen(planned)
+                    if let Some(task) = self.dispatch(planned)
                         && let Some(next) = self.begin(task)
                     {
                         return next;
@@ -307,7 +310,7 @@ impl Simulation {
         let deadline_ns = self.scenario.deadline_ns;
         let may_stall = self.scenario.until_done && self.timeline_left == 0;
         if may_stall && self.phase == Phase::Running {
-            deadline_ns.min(self.moved_ns.saturating_add(self.scenario.stalled_ns))
+            deadline_ns.min(self.last_progress_ns.saturating_add(self.scenario.stalled_ns))
         } else {
             deadline_ns
         }
@@ -329,16 +332,16 @@ impl Simulation {
                 Next::Step(message.to)
             }
             Task::Init { slot } | Task::Fire { slot, .. } | Task::Command { slot } => {
-                if self.participants[slot].crashed {
+                if self.nodes[slot].crashed {
                     return None;
                 }
                 if matches!(task, Task::Command { .. }) {
                     let (seed, now_ns) = (self.seed, self.now_ns);
-                    let participant = &mut self.participants[slot];
-                    let address = participant.address();
-                    let client = participant.client.as_mut().expect("a command is for a client");
+                    let node = &mut self.nodes[slot];
+                    let address = node.address();
+                    let client = node.client.as_mut().expect("a command is for a client");
                     client.call(seed, address, now_ns);
-                    self.moved_ns = now_ns;
+                    self.last_progress_ns = now_ns;
                 }
                 Next::Step(slot)
             }
@@ -348,23 +351,23 @@ impl Simulation {
     }
 
     /// What there is to do when something planned happens.
-    fn happen(&mut self, planned: Planned) -> Option<Task> {
+    fn dispatch(&mut self, planned: ScheduledEvent) -> Option<Task> {
         match planned {
-            Planned::Arrival(message) => Some(Task::Handle(message)),
-            Planned::Fire { slot, timer, id } => Some(Task::Fire { slot, timer, id }),
-            Planned::NextCommand { slot } => Some(Task::Command { slot }),
-            Planned::Intervention { index } => {
+            ScheduledEvent::Arrival(message) => Some(Task::Handle(message)),
+            ScheduledEvent::Fire { slot, timer, id } => Some(Task::Fire { slot, timer, id }),
+            ScheduledEvent::NextCommand { slot } => Some(Task::Command { slot }),
+            ScheduledEvent::Intervention { index } => {
                 self.timeline_left -= 1;
                 Some(Task::Intervene { index })
             }
-            Planned::Over => None,
+            ScheduledEvent::Over => None,
         }
     }
 
     /// Whether an arriving message is handled; if not, it is lost or held.
     fn passes(&mut self, message: InFlight) -> bool {
         let (from, to) = (self.address(message.from), self.address(message.to));
-        if self.participants[message.to].crashed {
+        if self.nodes[message.to].crashed {
             self.lose(message, "its receiver has crashed");
             return false;
         }
@@ -374,7 +377,7 @@ impl Simulation {
         let in_order = self.scenario.fault_model == FaultModel::ReliableInOrderFailStop;
         let cut = self.links.is_cut(from, to);
         if self.links.is_held(from, to) || (cut && in_order) {
-            self.links.wait(from, to, message);
+            self.links.hold_message(from, to, message);
             return false;
         }
         if cut {
@@ -386,20 +389,20 @@ impl Simulation {
     /// Whether a message would be handled if it arrived now.
     pub(super) fn would_pass(&self, message: InFlight) -> bool {
         let (from, to) = (self.address(message.from), self.address(message.to));
-        !self.participants[message.to].crashed
+        !self.nodes[message.to].crashed
             && !self.links.is_held(from, to)
             && !self.links.is_cut(from, to)
     }
 
     fn lose(&mut self, message: InFlight, reason: &'static str) {
         if let Some(notes) = &mut self.notes {
-            let bytes = self.pool.bytes(message.message).to_vec();
-            notes.happened.push((self.now_ns, Happening::Lost { message, bytes, reason }));
+            let bytes = self.buffers.bytes(message.message).to_vec();
+            notes.happened.push((self.now_ns, SideEvent::Lost { message, bytes, reason }));
         }
-        self.pool.release(message.message, false);
+        self.buffers.release(message.message, false);
     }
 
-    fn note(&mut self, happening: impl FnOnce() -> Happening) {
+    fn note(&mut self, happening: impl FnOnce() -> SideEvent) {
         if let Some(notes) = &mut self.notes {
             notes.happened.push((self.now_ns, happening()));
         }
@@ -407,27 +410,27 @@ impl Simulation {
 
     fn intervene(&mut self, index: usize) {
         self.may_be_done = true;
-        self.moved_ns = self.now_ns;
+        self.last_progress_ns = self.now_ns;
         let intervention = self.scenario.timeline[index].1.clone();
         match &intervention {
             Intervention::Check(_) => {
-                self.todo.push_back(Task::Check(Checked::InTimeline(index)));
+                self.ready_tasks.push_back(Task::Check(Checked::InTimeline(index)));
                 return;
             }
             Intervention::Crash(node) => self.crash(*node),
-            _ => self.note(|| Happening::Network(intervention.to_string())),
+            _ => self.note(|| SideEvent::Network(intervention.to_string())),
         }
         match intervention {
             Intervention::Cut { from, to } => self.links.cut(from, to),
             Intervention::Hold { from, to } => self.links.hold(from, to),
             Intervention::DropNext { from, to, count } => self.links.drop_next(from, to, count),
-            Intervention::Mend { from, to } => {
-                let waiting = self.links.mend(from, to);
-                self.todo.extend(waiting.into_iter().map(Task::Handle));
+            Intervention::Repair { from, to } => {
+                let waiting = self.links.repair(from, to);
+                self.ready_tasks.extend(waiting.into_iter().map(Task::Handle));
             }
             Intervention::Heal => {
                 let waiting = self.links.heal();
-                self.todo.extend(waiting.into_iter().map(Task::Handle));
+                self.ready_tasks.extend(waiting.into_iter().map(Task::Handle));
             }
             Intervention::Isolate(node) => {
                 for other in self.addresses() {
@@ -438,12 +441,12 @@ impl Simulation {
             Intervention::Partition(groups) => self.partition(&groups),
             Intervention::Start(spec) => {
                 let slot = self.add(spec);
-                self.todo.push_back(Task::Make { slot });
-                self.todo.push_back(Task::Init { slot });
-                let command = self.plan_command(slot);
-                self.todo.extend(command);
+                self.ready_tasks.push_back(Task::Make { slot });
+                self.ready_tasks.push_back(Task::Init { slot });
+                let command = self.schedule_command(slot);
+                self.ready_tasks.extend(command);
             }
-            Intervention::Conditions(network) => self.network = network,
+            Intervention::LinkConditions(network) => self.network = network,
             Intervention::Crash(_) | Intervention::Check(_) => {}
         }
     }
@@ -461,8 +464,8 @@ impl Simulation {
             for &to in &addresses {
                 let together = of(from).iter().any(|group| of(to).contains(group));
                 if together {
-                    let waiting = self.links.mend(from, to);
-                    self.todo.extend(waiting.into_iter().map(Task::Handle));
+                    let waiting = self.links.repair(from, to);
+                    self.ready_tasks.extend(waiting.into_iter().map(Task::Handle));
                 } else {
                     self.links.cut(from, to);
                 }
@@ -472,18 +475,18 @@ impl Simulation {
 
     fn crash(&mut self, node: Address) {
         if let Some(slot) = self.slot_of(node) {
-            self.clients_left -= usize::from(self.participants[slot].is_left());
-            self.participants[slot].crashed = true;
+            self.clients_left -= usize::from(self.nodes[slot].is_left());
+            self.nodes[slot].crashed = true;
         }
-        self.note(|| Happening::Crashed(node));
+        self.note(|| SideEvent::Crashed(node));
     }
 
     fn addresses(&self) -> Vec<Address> {
-        self.participants.iter().map(Participant::address).collect()
+        self.nodes.iter().map(SimulatedNode::address).collect()
     }
 
     fn address(&self, slot: usize) -> Address {
-        self.participants[slot].address()
+        self.nodes[slot].address()
     }
 
     pub(super) fn slot_of(&self, address: Address) -> Option<usize> {
@@ -501,8 +504,8 @@ impl Simulation {
     }
 
     /// Gives a client its next command, now or when its rate allows.
-    fn plan_command(&mut self, slot: usize) -> Option<Task> {
-        let client = self.participants[slot].client.as_ref().filter(|client| !client.is_done())?;
+    fn schedule_command(&mut self, slot: usize) -> Option<Task> {
+        let client = self.nodes[slot].client.as_ref().filter(|client| !client.is_done())?;
         let at_ns = client.next_command_ns();
         let (address, answered) = (self.address(slot), client.answered);
         let saved = self.script.as_ref().and_then(|script| script.command(address, answered));
@@ -510,22 +513,22 @@ impl Simulation {
         if at_ns <= self.now_ns && self.script.is_none() {
             return Some(Task::Command { slot });
         }
-        self.plan(at_ns.max(self.now_ns), saved, Planned::NextCommand { slot });
+        self.schedule(at_ns.max(self.now_ns), saved, ScheduledEvent::NextCommand { slot });
         None
     }
 
     /// Schedules an event, with the rank of a saved event if it is one.
-    fn plan(&mut self, at_ns: u64, saved: Option<usize>, planned: Planned) {
+    fn schedule(&mut self, at_ns: u64, saved: Option<usize>, planned: ScheduledEvent) {
         match saved {
-            Some(event) => self.queue.plan_ranked(at_ns, event, planned),
-            None => self.queue.plan(at_ns, planned),
+            Some(event) => self.queue.schedule_ranked(at_ns, event, planned),
+            None => self.queue.schedule(at_ns, planned),
         }
     }
 
     /// The node to be made in a slot.
     #[must_use]
     pub fn spec(&self, slot: usize) -> &NodeSpec {
-        &self.participants[slot].spec
+        &self.nodes[slot].spec
     }
 
     /// The event that the node of [`Next::Step`] has to handle.
@@ -538,11 +541,11 @@ impl Simulation {
             Task::Init { .. } => Event::Init,
             Task::Handle(message) => Event::Message {
                 from: self.address(message.from),
-                message: self.pool.bytes(message.message),
+                message: self.buffers.bytes(message.message),
             },
-            Task::Fire { timer, .. } => Event::Timer { timer: self.pool.bytes(*timer) },
+            Task::Fire { timer, .. } => Event::Timer { timer: self.buffers.bytes(*timer) },
             Task::Command { slot } => {
-                let client = self.participants[*slot].client.as_ref().expect("a client");
+                let client = self.nodes[*slot].client.as_ref().expect("a client");
                 let operation = client.operations.last().expect("a command was noted");
                 Event::Command { command: &operation.command }
             }
@@ -576,7 +579,7 @@ impl Simulation {
 
     /// Whether the message now being handled has been handled before.
     pub(super) fn is_duplicate(&self, message: InFlight) -> bool {
-        self.pool.is_duplicate(message.message)
+        self.buffers.is_duplicate(message.message)
     }
 
     /// Takes in the result of [`Next::Make`].
@@ -590,18 +593,18 @@ impl Simulation {
     }
 
     /// Takes in the result of [`Next::Check`].
-    pub fn checked(&mut self, checked: Result<(), Broken>) {
+    pub fn checked(&mut self, checked: Result<(), CheckError>) {
         let Err(broken) = checked else { return };
         let property = self.property().name().to_owned();
         let verdict = match broken {
-            Broken::Violated { expected, seen } => {
+            CheckError::Violated { expected, seen } => {
                 Verdict::Violated(Violation { property, expected, seen })
             }
-            Broken::Node(node, failure) => {
+            CheckError::Node(node, failure) => {
                 let handler = format!("state, looked at for \"{property}\",");
                 Verdict::Failed(RunFailure::Node { node, handler, failure })
             }
-            Broken::Undecided(reason) => Verdict::Undecided { property, reason },
+            CheckError::Undecided(reason) => Verdict::Undecided { property, reason },
         };
         if matches!(self.task(), Task::Check(Checked::InTimeline(_))) {
             // The run ends here; the properties of its end would be looked at too early.
@@ -658,14 +661,14 @@ impl Simulation {
         self.digest.word(slot as u64);
         match *self.task() {
             Task::Handle(message) => {
-                let duplicate = self.pool.is_duplicate(message.message);
-                self.pool.release(message.message, true);
+                let duplicate = self.buffers.is_duplicate(message.message);
+                self.buffers.release(message.message, true);
                 self.traffic.delivered += 1;
-                let overtaken = self.participants[slot].overtaken(message.from, message.id);
+                let overtaken = self.nodes[slot].overtaken(message.from, message.id);
                 self.traffic.late += u64::from(duplicate || overtaken);
             }
             Task::Fire { timer, .. } => {
-                self.pool.release(timer, true);
+                self.buffers.release(timer, true);
                 self.traffic.timers_fired += 1;
             }
             _ => {}
@@ -761,7 +764,7 @@ impl Simulation {
         if slot == receiver {
             // What a node sends to itself does not cross the network.
             let latency_ns = Arrivals::draw_reliable(
-                self.network.conditions(from, to),
+                self.network.link_conditions(from, to),
                 &mut self.network_random,
             );
             self.arrive(slot, receiver, id, bytes, &[latency_ns]);
@@ -774,7 +777,7 @@ impl Simulation {
         } else if self.links.takes_drop(from, to) {
             Fate::Dropped
         } else {
-            let conditions = self.network.conditions(from, to);
+            let conditions = self.network.link_conditions(from, to);
             match Arrivals::draw(conditions, &mut self.network_random) {
                 Arrivals::None => Fate::Dropped,
                 Arrivals::One(latency_ns) => {
@@ -806,7 +809,7 @@ impl Simulation {
                 return self.send_by_chance(slot, receiver, id, bytes);
             };
             if slot != receiver {
-                let last_ns = self.participants[receiver].last_arrival_ns(slot);
+                let last_ns = self.nodes[receiver].last_arrival_ns(slot);
                 *last_ns = first.at_ns.max(*last_ns);
                 first.at_ns = *last_ns;
             }
@@ -816,10 +819,10 @@ impl Simulation {
         } else if self.links.takes_drop(from, to) || arrivals.is_empty() {
             return Fate::Dropped;
         }
-        let message = self.pool.keep(bytes, arrivals.len() as u8);
+        let message = self.buffers.keep(bytes, arrivals.len() as u8);
         for arrival in &arrivals {
             let in_flight = InFlight { from: slot, to: receiver, message, id };
-            self.plan(arrival.at_ns, arrival.event, Planned::Arrival(in_flight));
+            self.schedule(arrival.at_ns, arrival.event, ScheduledEvent::Arrival(in_flight));
         }
         if arrivals.len() == 1 { Fate::Once } else { Fate::Twice }
     }
@@ -833,25 +836,25 @@ impl Simulation {
         bytes: &[u8],
         latencies_ns: &[u64],
     ) {
-        let message = self.pool.keep(bytes, latencies_ns.len() as u8);
+        let message = self.buffers.keep(bytes, latencies_ns.len() as u8);
         for latency_ns in latencies_ns {
             let at_ns = self.now_ns.saturating_add(*latency_ns);
-            self.queue.plan(at_ns, Planned::Arrival(InFlight { from, to, message, id }));
+            self.queue.schedule(at_ns, ScheduledEvent::Arrival(InFlight { from, to, message, id }));
         }
     }
 
     /// Schedules a message after all earlier ones on the same link.
     fn send_in_order(&mut self, slot: usize, receiver: usize, id: MessageId, bytes: &[u8]) {
         let (from, to) = (self.address(slot), self.address(receiver));
-        let conditions = self.network.conditions(from, to);
+        let conditions = self.network.link_conditions(from, to);
         let latency_ns = Arrivals::draw_reliable(conditions, &mut self.network_random);
-        let last_ns = self.participants[receiver].last_arrival_ns(slot);
+        let last_ns = self.nodes[receiver].last_arrival_ns(slot);
         // Equal times keep the order in which they were planned.
         let at_ns = self.now_ns.saturating_add(latency_ns).max(*last_ns);
         *last_ns = at_ns;
-        let message = self.pool.keep(bytes, 1);
+        let message = self.buffers.keep(bytes, 1);
         let arrival = InFlight { from: slot, to: receiver, message, id };
-        self.queue.plan(at_ns, Planned::Arrival(arrival));
+        self.queue.schedule(at_ns, ScheduledEvent::Arrival(arrival));
     }
 
     fn set_timer(&mut self, slot: usize, span: Span, bytes: &[u8], min_ns: u64, max_ns: u64) {
@@ -859,12 +862,16 @@ impl Simulation {
         let id = self.timers_ever;
         self.digest.word(min_ns ^ max_ns.rotate_left(32));
         self.digest.bytes(bytes);
-        let timer = self.pool.keep(bytes, 1);
+        let timer = self.buffers.keep(bytes, 1);
         let now_ns = self.now_ns;
         let window_ns = (now_ns.saturating_add(min_ns), now_ns.saturating_add(max_ns));
         match self.script.as_mut().and_then(|script| script.set(id, now_ns, window_ns)) {
             Some(arrival) => {
-                self.plan(arrival.at_ns, arrival.event, Planned::Fire { slot, timer, id });
+                self.schedule(
+                    arrival.at_ns,
+                    arrival.event,
+                    ScheduledEvent::Fire { slot, timer, id },
+                );
             }
             None => {
                 let at_ns = if min_ns == max_ns {
@@ -872,7 +879,7 @@ impl Simulation {
                 } else {
                     self.now_ns.saturating_add(self.timer_random.between(min_ns, max_ns))
                 };
-                self.queue.plan(at_ns, Planned::Fire { slot, timer, id });
+                self.queue.schedule(at_ns, ScheduledEvent::Fire { slot, timer, id });
             }
         }
         if let Some(notes) = &mut self.notes {
@@ -883,23 +890,23 @@ impl Simulation {
     /// Takes the result of a client's command, if there is one, and schedules the next command.
     fn take_result(&mut self, slot: usize, output: &Output) {
         let now_ns = self.now_ns;
-        let Some(client) = &mut self.participants[slot].client else { return };
+        let Some(client) = &mut self.nodes[slot].client else { return };
         let Some(result) = output.result() else { return };
         if !client.is_waiting() {
             return;
         }
         client.take(result, now_ns);
-        self.moved_ns = now_ns;
+        self.last_progress_ns = now_ns;
         let answered = client.answered;
         let is_done = client.is_done();
         self.may_be_done |= is_done;
         self.clients_left -= usize::from(is_done);
         self.digest.bytes(result);
-        self.note(|| Happening::Returned { slot, result: result.to_vec() });
+        self.note(|| SideEvent::Returned { slot, result: result.to_vec() });
         // The next command belongs to the event that brought the result, as in a search: nothing that is still to
         // happen at this instant comes between them.
-        if let Some(command) = self.plan_command(slot) {
-            self.todo.push_front(command);
+        if let Some(command) = self.schedule_command(slot) {
+            self.ready_tasks.push_front(command);
         }
         let address = self.address(slot);
         let due =

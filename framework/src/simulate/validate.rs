@@ -48,7 +48,7 @@ pub enum ScenarioError {
         known: Vec<Address>,
     },
     /// A search was asked for something that does not fit together. See
-    /// [`Outcome::CannotStart`](crate::search::Outcome::CannotStart).
+    /// [`SearchResult::InvalidStart`](crate::search::SearchResult::InvalidStart).
     #[error("the search cannot start: {reason}")]
     Search {
         /// Why.
@@ -112,7 +112,7 @@ impl<'a> Names<'a> {
     fn of(scenario: &'a Scenario) -> Result<Self, ScenarioError> {
         let mut names = Self { scenario, born: FxHashMap::default() };
         for node in &scenario.nodes {
-            let is_client = node.work.is_some();
+            let is_client = node.workload.is_some();
             names.born.insert(node.address, Born { by: None, earliest_ns: 0, is_client });
         }
         // A start that waits for a client happens only if that client is there at some time, and the
@@ -129,7 +129,8 @@ impl<'a> Names<'a> {
                     continue;
                 };
                 let Intervention::Start(spec) = &scenario.timeline[entry].1 else { continue };
-                let born = Born { by: Some(entry), earliest_ns, is_client: spec.work.is_some() };
+                let born =
+                    Born { by: Some(entry), earliest_ns, is_client: spec.workload.is_some() };
                 if names.born.insert(spec.address, born).is_some() {
                     let (entry, name) = (names.words(entry), spec.address);
                     return Err(ScenarioError::AddressTaken {
@@ -178,11 +179,11 @@ impl<'a> Names<'a> {
         match intervention {
             Intervention::Cut { from, to }
             | Intervention::Hold { from, to }
-            | Intervention::Mend { from, to }
+            | Intervention::Repair { from, to }
             | Intervention::DropNext { from, to, .. } => [from, to].into_iter().try_for_each(there),
             Intervention::Isolate(node) | Intervention::Crash(node) => there(node),
             Intervention::Partition(groups) => groups.iter().flatten().try_for_each(there),
-            Intervention::Conditions(network) => self.network(&self.words(entry), network),
+            Intervention::LinkConditions(network) => self.network(&self.words(entry), network),
             Intervention::Start(_) | Intervention::Heal | Intervention::Check(_) => Ok(()),
         }
     }

@@ -3,8 +3,8 @@
 use super::simulation::Simulation;
 use crate::Address;
 use crate::history::Operation;
+use crate::hosting::{Host, NodeFailure};
 use crate::property::{Traffic, View};
-use crate::worker::{Host, NodeFailure};
 
 /// A run at one moment, with the nodes at hand.
 pub(super) struct SimulationView<'a> {
@@ -23,10 +23,10 @@ impl<'a> SimulationView<'a> {
             .ok_or_else(|| NodeFailure::NotProvided(format!("node {node}")))
     }
 
-    fn show(&self, show: impl Fn(&dyn crate::workload::ClientWork) -> String) -> String {
+    fn show(&self, show: impl Fn(&dyn crate::workload::ErasedWorkload) -> String) -> String {
         let first = self.simulation.first_client;
-        let worker = first.and_then(|slot| self.simulation.participants[slot].client.as_ref());
-        worker.map(|worker| show(worker.work.as_ref())).unwrap_or_default()
+        let driver = first.and_then(|slot| self.simulation.nodes[slot].client.as_ref());
+        driver.map(|driver| show(driver.workload.as_ref())).unwrap_or_default()
     }
 }
 
@@ -36,31 +36,31 @@ impl View for SimulationView<'_> {
     }
 
     fn nodes(&self) -> Vec<Address> {
-        let alive = self.simulation.participants.iter().filter(|node| !node.crashed);
+        let alive = self.simulation.nodes.iter().filter(|node| !node.crashed);
         alive.map(|node| node.address()).collect()
     }
 
     fn clients(&self) -> Vec<Address> {
-        let clients = self.simulation.participants.iter().filter(|node| node.client.is_some());
+        let clients = self.simulation.nodes.iter().filter(|node| node.client.is_some());
         clients.map(|node| node.address()).collect()
     }
 
     fn operations(&self, client: Address) -> &[Operation] {
-        let worker = self
+        let driver = self
             .simulation
             .slot_of(client)
-            .and_then(|slot| self.simulation.participants[slot].client.as_ref());
-        worker.map_or(&[], |worker| &worker.operations)
+            .and_then(|slot| self.simulation.nodes[slot].client.as_ref());
+        driver.map_or(&[], |driver| &driver.operations)
     }
 
     fn is_done(&self, client: Address) -> bool {
         let slot = self.simulation.slot_of(client);
-        slot.and_then(|slot| self.simulation.participants[slot].client.as_ref())
-            .is_some_and(|worker| worker.is_done())
+        slot.and_then(|slot| self.simulation.nodes[slot].client.as_ref())
+            .is_some_and(|driver| driver.is_done())
     }
 
     fn is_crashed(&self, node: Address) -> bool {
-        self.simulation.slot_of(node).is_some_and(|slot| self.simulation.participants[slot].crashed)
+        self.simulation.slot_of(node).is_some_and(|slot| self.simulation.nodes[slot].crashed)
     }
 
     fn state(&mut self, node: Address) -> Result<Vec<u8>, NodeFailure> {

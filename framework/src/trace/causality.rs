@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::ops::Range;
 
-use super::{MessageId, TimerId, Trace, TraceEvent, What};
+use super::{EventKind, MessageId, TimerId, Trace, TraceEvent};
 use crate::Address;
 
 /// The direct causes of every event of a trace. Events are named by their index in it.
@@ -34,12 +34,12 @@ impl Causality {
         let mut origin = Vec::with_capacity(events.len());
         for (index, event) in events.iter().enumerate() {
             origin.push(match &event.what {
-                What::Deliver { id, .. } | What::Lose { id, .. } => sent.get(id).copied(),
-                What::Fire { node, id, .. } => set.get(&(*node, *id)).copied(),
+                EventKind::Deliver { id, .. } | EventKind::Lose { id, .. } => sent.get(id).copied(),
+                EventKind::Fire { node, id, .. } => set.get(&(*node, *id)).copied(),
                 _ => None,
             });
             // A lost message reaches no node, so it has no position in a node's order.
-            let node = event.what.node().filter(|_| !matches!(event.what, What::Lose { .. }));
+            let node = event.what.node().filter(|_| !matches!(event.what, EventKind::Lose { .. }));
             earlier.push(node.and_then(|node| last.insert(node, index)));
             for message in &event.sent {
                 sent.entry(message.id).or_insert(index);
@@ -161,7 +161,7 @@ impl Units {
             if is_history(event) {
                 before[unit].extend(history.replace(unit).filter(|&cause| cause != unit));
             }
-            if matches!(event.what, What::Network { .. } | What::Check { .. }) {
+            if matches!(event.what, EventKind::Network { .. } | EventKind::Check { .. }) {
                 before[unit].extend(since..unit);
                 (barrier, since) = (Some(unit), unit);
             }
@@ -182,7 +182,7 @@ impl Units {
 
 /// Whether an event is part of the history of calls and returns.
 fn is_history(event: &TraceEvent) -> bool {
-    matches!(event.what, What::Command { .. } | What::Return { .. })
+    matches!(event.what, EventKind::Command { .. } | EventKind::Return { .. })
 }
 
 /// The trace with its events in their [readable order](readable_order).

@@ -1,4 +1,4 @@
-//! Where two runs part: the first event in which they differ, and how.
+//! Where two runs differ first: the first event in which they differ, and how.
 //!
 //! Two runs of one scenario and seed must not differ at all; a [`Divergence`] says where they do. A saved run
 //! and the same run with changed code may ([`Difference`](super::replay::Difference)). Both look through the
@@ -6,9 +6,9 @@
 
 use std::fmt;
 
+use super::show::phrases::duration;
 use super::show::text::safe;
-use super::show::words::duration;
-use super::{Fate, SentMessage, SetTimer, Trace, TraceEvent, What};
+use super::{EventKind, Fate, SentMessage, SetTimer, Trace, TraceEvent};
 use crate::Address;
 
 /// The longest text of a message, command or result that is shown whole, in characters.
@@ -461,29 +461,29 @@ fn first_other_line(first: &[String], second: &[String]) -> (String, String) {
 }
 
 /// The handler that an event calls.
-fn handler(what: &What) -> Option<&'static str> {
+fn handler(what: &EventKind) -> Option<&'static str> {
     match what {
-        What::Start { .. } => Some("init"),
-        What::Deliver { .. } => Some("on_message"),
-        What::Fire { .. } => Some("on_timer"),
-        What::Command { .. } => Some("send_command"),
-        What::Lose { .. }
-        | What::Return { .. }
-        | What::Crash { .. }
-        | What::Network { .. }
-        | What::Check { .. } => None,
+        EventKind::Start { .. } => Some("init"),
+        EventKind::Deliver { .. } => Some("on_message"),
+        EventKind::Fire { .. } => Some("on_timer"),
+        EventKind::Command { .. } => Some("send_command"),
+        EventKind::Lose { .. }
+        | EventKind::Return { .. }
+        | EventKind::Crash { .. }
+        | EventKind::Network { .. }
+        | EventKind::Check { .. } => None,
     }
 }
 
 /// Whose handler it is, and what it is given: `server1's on_message, given Ping from client1`.
-fn doing(what: &What) -> String {
+fn doing(what: &EventKind) -> String {
     match what {
-        What::Start { node, .. } => format!("{node}'s init"),
-        What::Deliver { node, from, message, .. } => {
+        EventKind::Start { node, .. } => format!("{node}'s init"),
+        EventKind::Deliver { node, from, message, .. } => {
             format!("{node}'s on_message, given {} from {from}", short(message))
         }
-        What::Fire { node, timer, .. } => format!("{node}'s on_timer, given {}", short(timer)),
-        What::Command { node, command, .. } => {
+        EventKind::Fire { node, timer, .. } => format!("{node}'s on_timer, given {}", short(timer)),
+        EventKind::Command { node, command, .. } => {
             format!("{node}'s send_command, given {}", short(command))
         }
         other => name(other),
@@ -491,17 +491,21 @@ fn doing(what: &What) -> String {
 }
 
 /// An event as something that a run can go on with.
-fn name(what: &What) -> String {
+fn name(what: &EventKind) -> String {
     match what {
-        What::Start { node, .. } => format!("the start of {node}"),
-        What::Deliver { node, message, .. } => format!("{} arriving at {node}", short(message)),
-        What::Lose { node, message, .. } => format!("{} to {node} being lost", short(message)),
-        What::Fire { node, timer, .. } => format!("{node}'s timer {}", short(timer)),
-        What::Command { node, command, .. } => format!("{node} being given {}", short(command)),
-        What::Return { node, result, .. } => format!("{node} having {}", short(result)),
-        What::Crash { node } => format!("the crash of {node}"),
-        What::Network { change } => change.clone(),
-        What::Check { property } => format!("the check of \"{property}\""),
+        EventKind::Start { node, .. } => format!("the start of {node}"),
+        EventKind::Deliver { node, message, .. } => {
+            format!("{} arriving at {node}", short(message))
+        }
+        EventKind::Lose { node, message, .. } => format!("{} to {node} being lost", short(message)),
+        EventKind::Fire { node, timer, .. } => format!("{node}'s timer {}", short(timer)),
+        EventKind::Command { node, command, .. } => {
+            format!("{node} being given {}", short(command))
+        }
+        EventKind::Return { node, result, .. } => format!("{node} having {}", short(result)),
+        EventKind::Crash { node } => format!("the crash of {node}"),
+        EventKind::Network { change } => change.clone(),
+        EventKind::Check { property } => format!("the check of \"{property}\""),
     }
 }
 
@@ -526,9 +530,11 @@ fn seconds(time_ns: u64) -> String {
 }
 
 /// What happened, without the numbers that a run gives to messages and timers.
-fn without_id(what: &What) -> What {
+fn without_id(what: &EventKind) -> EventKind {
     let mut what = what.clone();
-    if let What::Deliver { id, .. } | What::Lose { id, .. } | What::Fire { id, .. } = &mut what {
+    if let EventKind::Deliver { id, .. } | EventKind::Lose { id, .. } | EventKind::Fire { id, .. } =
+        &mut what
+    {
         *id = 0;
     }
     what

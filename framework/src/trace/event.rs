@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Address;
-use crate::worker::NodeFailure;
+use crate::hosting::NodeFailure;
 
 /// Identifies a sent message within a trace. Every copy of one sending has the same id.
 pub type MessageId = u64;
@@ -19,7 +19,7 @@ pub struct TraceEvent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_ns: Option<u64>,
     /// What happened.
-    pub what: What,
+    pub what: EventKind,
     /// The messages that the node sent, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sent: Vec<SentMessage>,
@@ -44,7 +44,7 @@ pub struct TraceEvent {
 impl TraceEvent {
     /// The event, without effects yet.
     #[must_use]
-    pub fn new(time_ns: Option<u64>, what: What) -> Self {
+    pub fn new(time_ns: Option<u64>, what: EventKind) -> Self {
         Self {
             time_ns,
             what,
@@ -61,7 +61,7 @@ impl TraceEvent {
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum What {
+pub enum EventKind {
     /// A node started.
     Start {
         /// The node.
@@ -80,7 +80,7 @@ pub enum What {
         /// Its text.
         message: String,
         /// Which copy: the original, or a duplicate.
-        copy: Copy,
+        copy: CopyKind,
     },
     /// A message arrived but was not handled: its link was cut or its receiver had crashed.
     Lose {
@@ -139,7 +139,7 @@ pub enum What {
     },
 }
 
-impl What {
+impl EventKind {
     /// The node at which it happened, if it happened at one.
     #[must_use]
     pub fn node(&self) -> Option<Address> {
@@ -159,7 +159,7 @@ impl What {
 /// Which copy of a message was delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Copy {
+pub enum CopyKind {
     /// The first delivery of this message.
     Original,
     /// A later delivery of a message that has been delivered before.

@@ -5,8 +5,8 @@ use std::io::{self, BufRead, Read, Take, Write};
 use serde::{Deserialize, Serialize};
 
 use super::show::text::{safe, shorten};
-use super::{Ending, Header, Trace, TraceEvent, VERSION, What};
-use crate::worker::NodeFailure;
+use super::{Ending, EventKind, Header, Trace, TraceEvent, VERSION};
+use crate::hosting::NodeFailure;
 
 /// A line of a trace file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,7 +15,7 @@ pub enum Line {
     /// The first line.
     Header(Header),
     /// In a journal: a node is about to handle this.
-    Before(What),
+    Before(EventKind),
     /// It has happened.
     Event(TraceEvent),
     /// The last line of a run that reached its end.

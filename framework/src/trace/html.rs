@@ -5,10 +5,10 @@
 
 use std::fmt::Write;
 
+use super::show::diagram::{Diagram, DiagramEvent, DiagramItem, EventMark, Note};
 use super::show::milliseconds;
-use super::show::story::{Mark, Moment, Note, Scene, Story};
+use super::show::phrases::gap;
 use super::show::text::{Role, Text, safe, shorten};
-use super::show::words::gap;
 use super::{Ending, Trace};
 
 /// The style of [`figure`]s. A page that embeds figures includes it once, in a `<style>` element.
@@ -46,7 +46,7 @@ pub fn page(trace: &Trace, events_max: usize) -> String {
 /// [`STYLE`].
 #[must_use]
 pub fn figure(trace: &Trace, events_max: usize) -> String {
-    let story = Story::new(trace, events_max);
+    let story = Diagram::new(trace, events_max);
     let lanes = Lanes { count: story.nodes.len(), story: &story };
     let mut out = String::from("<section class=\"trace\">\n");
     let _ = writeln!(out, "<p class=\"heading\">{}</p>\n<table>", spans(&story.heading));
@@ -59,10 +59,10 @@ pub fn figure(trace: &Trace, events_max: usize) -> String {
             break;
         }
         match scene {
-            Scene::Gap { events, aside, up } => {
+            DiagramItem::Omitted { events, unrelated: aside, up } => {
                 lanes.row(&mut out, "gap", None, up, "", &gap(*events, *aside));
             }
-            Scene::Moment(moment) => lanes.moment(&mut out, moment),
+            DiagramItem::Moment(moment) => lanes.moment(&mut out, moment),
         }
     }
     out.push_str("</table>\n");
@@ -78,7 +78,7 @@ pub fn figure(trace: &Trace, events_max: usize) -> String {
 /// The columns of the nodes.
 struct Lanes<'a> {
     count: usize,
-    story: &'a Story,
+    story: &'a Diagram,
 }
 
 impl Lanes<'_> {
@@ -108,23 +108,23 @@ impl Lanes<'_> {
         out.push_str("<th class=\"words\"></th></tr></thead>\n");
     }
 
-    fn moment(&self, out: &mut String, moment: &Moment) {
+    fn moment(&self, out: &mut String, moment: &DiagramEvent) {
         let mut diagram = String::new();
         if let Some(lane) = moment.lane.filter(|_| self.are_drawn()) {
             if let Some((from, label)) = &moment.arrow {
                 self.arrow(&mut diagram, *from, lane, label, moment);
             }
             let class = match moment.mark {
-                Mark::Start => "start",
-                Mark::Message if moment.odd => "late",
-                Mark::Message => "",
-                Mark::Timer => "timer",
-                Mark::Call => "call",
-                Mark::Return => "return",
-                Mark::Crash => "cross",
-                Mark::Failure => "cross failure",
-                Mark::Lost => "cross",
-                Mark::World | Mark::Check => "none",
+                EventMark::Start => "start",
+                EventMark::Message if moment.odd => "late",
+                EventMark::Message => "",
+                EventMark::Timer => "timer",
+                EventMark::Call => "call",
+                EventMark::Return => "return",
+                EventMark::Crash => "cross",
+                EventMark::Failure => "cross failure",
+                EventMark::Lost => "cross",
+                EventMark::NetworkChange | EventMark::Check => "none",
             };
             if class != "none" {
                 let _ = write!(
@@ -141,13 +141,13 @@ impl Lanes<'_> {
                 let ends = format!("{} → {node} ", self.story.nodes[*from]);
                 words = words.with(Role::Quiet, ends);
             }
-            (None, Some(node)) if !matches!(moment.mark, Mark::Start | Mark::Crash) => {
+            (None, Some(node)) if !matches!(moment.mark, EventMark::Start | EventMark::Crash) => {
                 words = words.with(Role::Quiet, format!("{node} "));
             }
             _ => {}
         }
         words.spans.extend(moment.head.spans.iter().cloned());
-        let class = if moment.mark == Mark::World { "event world" } else { "event" };
+        let class = if moment.mark == EventMark::NetworkChange { "event world" } else { "event" };
         self.row(out, class, Some(moment), &moment.up, &diagram, &words);
         let mut up = moment.up.clone();
         if let (true, Some(lane)) = (moment.ends_lane, moment.lane) {
@@ -160,7 +160,7 @@ impl Lanes<'_> {
     }
 
     /// The arrow of a message, from its sender's lifeline to its receiver's.
-    fn arrow(&self, out: &mut String, from: usize, to: usize, label: &str, moment: &Moment) {
+    fn arrow(&self, out: &mut String, from: usize, to: usize, label: &str, moment: &DiagramEvent) {
         if from == to {
             return;
         }
@@ -202,7 +202,7 @@ impl Lanes<'_> {
         &self,
         out: &mut String,
         class: &str,
-        moment: Option<&Moment>,
+        moment: Option<&DiagramEvent>,
         up: &[bool],
         diagram: &str,
         words: &Text,

@@ -19,8 +19,8 @@ pub mod replay;
 pub mod show;
 
 pub use compare::{Divergence, Divergent};
-pub use event::{Copy, Fate, MessageId, SentMessage, SetTimer, TimerId, TraceEvent, What};
-pub use recorder::{Journal, Recorder, Sink};
+pub use event::{CopyKind, EventKind, Fate, MessageId, SentMessage, SetTimer, TimerId, TraceEvent};
+pub use recorder::{JournalRecorder, MemoryRecorder, Recorder};
 
 use serde::{Deserialize, Serialize};
 

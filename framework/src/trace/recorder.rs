@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Ending, Header, Trace, TraceEvent, What, file};
+use super::{Ending, EventKind, Header, Trace, TraceEvent, file};
 
 /// Takes a run's events as they happen.
 pub trait Recorder {
@@ -10,7 +10,7 @@ pub trait Recorder {
     fn header(&mut self, header: &Header);
 
     /// A node is about to handle this. If the process dies now, this event killed it.
-    fn before(&mut self, what: &What) {
+    fn before(&mut self, what: &EventKind) {
         let _ = what;
     }
 
@@ -28,11 +28,11 @@ pub trait Recorder {
 
 /// Keeps the whole trace in memory.
 #[derive(Debug, Default)]
-pub struct Sink {
+pub struct MemoryRecorder {
     trace: Option<Trace>,
 }
 
-impl Sink {
+impl MemoryRecorder {
     /// A sink that has recorded nothing.
     #[must_use]
     pub fn new() -> Self {
@@ -46,7 +46,7 @@ impl Sink {
     }
 }
 
-impl Recorder for Sink {
+impl Recorder for MemoryRecorder {
     fn header(&mut self, header: &Header) {
         self.trace = Some(Trace { header: header.clone(), events: Vec::new(), ending: None });
     }
@@ -66,13 +66,13 @@ impl Recorder for Sink {
 
 /// Writes each event to `out` as it happens. If the run kills its process, the journal names the
 /// event that did it.
-pub struct Journal<W: io::Write, P: FnMut() -> String> {
+pub struct JournalRecorder<W: io::Write, P: FnMut() -> String> {
     out: W,
     printed: P,
     error: Option<io::Error>,
 }
 
-impl<W: io::Write, P: FnMut() -> String> Journal<W, P> {
+impl<W: io::Write, P: FnMut() -> String> JournalRecorder<W, P> {
     /// A journal that writes to `out`. `printed` returns what the process printed since its last
     /// call.
     pub fn new(out: W, printed: P) -> Self {
@@ -95,12 +95,12 @@ impl<W: io::Write, P: FnMut() -> String> Journal<W, P> {
     }
 }
 
-impl<W: io::Write, P: FnMut() -> String> Recorder for Journal<W, P> {
+impl<W: io::Write, P: FnMut() -> String> Recorder for JournalRecorder<W, P> {
     fn header(&mut self, header: &Header) {
         self.write(&file::Line::Header(header.clone()));
     }
 
-    fn before(&mut self, what: &What) {
+    fn before(&mut self, what: &EventKind) {
         self.write(&file::Line::Before(what.clone()));
     }
 

@@ -7,8 +7,8 @@
 use std::convert::identity;
 use std::time::Duration;
 
+use faultlab::hosting::{Kind, Submission};
 use faultlab::simulate::NodeSpec;
-use faultlab::worker::{Kind, Submission};
 use faultlab::workload::Workload;
 use faultlab::{Address, Client, Context, Node};
 use serde::{Deserialize, Serialize};

@@ -1,11 +1,12 @@
 //! Handwritten traces, for testing what reads and shows traces.
 #![allow(dead_code, reason = "each test uses some of them")]
 
+use faultlab::hosting::NodeFailure;
 use faultlab::property::Violation;
 use faultlab::trace::{
-    Copy, Ending, Engine, Fate, Header, SentMessage, SetTimer, Trace, TraceEvent, VERSION, What,
+    CopyKind, Ending, Engine, EventKind, Fate, Header, SentMessage, SetTimer, Trace, TraceEvent,
+    VERSION,
 };
-use faultlab::worker::NodeFailure;
 use faultlab::{Address, FaultModel};
 
 /// Builds a trace event by event; what follows from an event is added to the last one.
@@ -42,7 +43,7 @@ impl Builder {
         self
     }
 
-    pub(crate) fn event(&mut self, what: What) -> &mut Self {
+    pub(crate) fn event(&mut self, what: EventKind) -> &mut Self {
         self.trace.events.push(TraceEvent::new(self.now_ns, what));
         self
     }
@@ -52,17 +53,17 @@ impl Builder {
     }
 
     pub(crate) fn start(&mut self, node: &str, kind: &str, state: &str) -> &mut Self {
-        self.event(What::Start { node: address(node), kind: kind.to_owned() }).state(state)
+        self.event(EventKind::Start { node: address(node), kind: kind.to_owned() }).state(state)
     }
 
     pub(crate) fn call(&mut self, node: &str, command: &str) -> &mut Self {
         let value = serde_json::Value::String(command.to_owned());
-        self.event(What::Command { node: address(node), command: command.to_owned(), value })
+        self.event(EventKind::Command { node: address(node), command: command.to_owned(), value })
     }
 
     pub(crate) fn returns(&mut self, node: &str, result: &str) -> &mut Self {
         let value = serde_json::Value::String(result.to_owned());
-        self.event(What::Return { node: address(node), result: result.to_owned(), value })
+        self.event(EventKind::Return { node: address(node), result: result.to_owned(), value })
     }
 
     fn sending(&self, id: u64) -> (Address, Address, String) {
@@ -79,30 +80,29 @@ impl Builder {
 
     pub(crate) fn deliver(&mut self, id: u64) -> &mut Self {
         let (from, node, message) = self.sending(id);
-        let before = self
-            .trace
-            .events
-            .iter()
-            .any(|event| matches!(event.what, What::Deliver { id: other, .. } if other == id));
-        let copy = if before { Copy::Duplicate } else { Copy::Original };
-        self.event(What::Deliver { node, from, id, message, copy })
+        let before =
+            self.trace.events.iter().any(
+                |event| matches!(event.what, EventKind::Deliver { id: other, .. } if other == id),
+            );
+        let copy = if before { CopyKind::Duplicate } else { CopyKind::Original };
+        self.event(EventKind::Deliver { node, from, id, message, copy })
     }
 
     pub(crate) fn lose(&mut self, id: u64, reason: &str) -> &mut Self {
         let (from, node, message) = self.sending(id);
-        self.event(What::Lose { node, from, id, message, reason: reason.to_owned() })
+        self.event(EventKind::Lose { node, from, id, message, reason: reason.to_owned() })
     }
 
     pub(crate) fn fire(&mut self, node: &str, id: u64, timer: &str) -> &mut Self {
-        self.event(What::Fire { node: address(node), id, timer: timer.to_owned() })
+        self.event(EventKind::Fire { node: address(node), id, timer: timer.to_owned() })
     }
 
     pub(crate) fn crash(&mut self, node: &str) -> &mut Self {
-        self.event(What::Crash { node: address(node) })
+        self.event(EventKind::Crash { node: address(node) })
     }
 
     pub(crate) fn network(&mut self, change: &str) -> &mut Self {
-        self.event(What::Network { change: change.to_owned() })
+        self.event(EventKind::Network { change: change.to_owned() })
     }
 
     pub(crate) fn state(&mut self, state: &str) -> &mut Self {
@@ -406,7 +406,7 @@ pub(crate) fn crowded() -> Trace {
             }
         }
     }
-    let What::Return { result, .. } = trace.trace.events[late].what.clone() else {
+    let EventKind::Return { result, .. } = trace.trace.events[late].what.clone() else {
         panic!("the last event of a turn is a return")
     };
     trace.violated(

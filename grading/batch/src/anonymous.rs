@@ -8,7 +8,7 @@ use std::fs;
 
 use anyhow::Context as _;
 
-use crate::book::Book;
+use crate::batch_results::BatchResults;
 use crate::intake::Student;
 use crate::output::line;
 use crate::spec::Spec;
@@ -22,11 +22,11 @@ const WORD_MIN: usize = 3;
 
 /// The pseudonyms of a batch's students.
 #[derive(Clone, Debug)]
-pub struct Names {
+pub struct Pseudonyms {
     by_student: BTreeMap<String, String>,
 }
 
-impl Names {
+impl Pseudonyms {
     /// Pseudonyms for everybody in a batch. `.work/who.csv` maps them to students.
     ///
     /// # Errors
@@ -59,7 +59,7 @@ impl Names {
     }
 
     /// Removes everything that identifies a student.
-    pub fn hide(&self, book: &mut Book) {
+    pub fn hide(&self, book: &mut BatchResults) {
         for attempt in &mut book.attempts {
             let submission = &mut attempt.submission;
             let mut words = std::mem::take(&mut submission.from);
@@ -128,17 +128,17 @@ fn secret(store: &Store) -> anyhow::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures::book;
     use crate::output;
-    use crate::samples::book;
 
     #[test]
-    fn nothing_that_is_rendered_names_anybody() {
+    fn rendered_results_are_anonymous() {
         let mut book = book();
         book.attempts[0].submission.notes.push("ignored: ada@x.edu/ada.pdf".to_owned());
         book.attempts[2].reason = Some("`eve.zip` cannot be unpacked".to_owned());
         book.attempts[2].submission.from.push("eve.zip".to_owned());
         let ids = ["ada", "bob", "eve", "kim", "zoe"];
-        let names = Names {
+        let names = Pseudonyms {
             by_student: ids
                 .iter()
                 .zip(0..)

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
-use crate::anonymous::Names;
-use crate::book::{Attempt, Book, Listed, Status};
-use crate::engine::Follower;
+use crate::anonymous::Pseudonyms;
+use crate::batch_results::{Attempt, BatchResults, Status, SubmissionEntry};
+use crate::executor::BatchObserver;
 use crate::output::tables::{self, Filled};
 use crate::output::{self, Lab};
 use crate::policy::{Override, Policy};
@@ -23,7 +23,7 @@ pub(crate) struct Batch {
     spec: Spec,
     policy: Policy,
     overrides: Vec<Override>,
-    names: Option<Names>,
+    names: Option<Pseudonyms>,
     progress: Progress,
     /// When the batch-wide documents were last rendered.
     rendered: Instant,
@@ -40,7 +40,7 @@ impl Batch {
         spec: Spec,
         policy: Policy,
         overrides: Vec<Override>,
-        names: Option<Names>,
+        names: Option<Pseudonyms>,
     ) -> Self {
         let progress = Progress::new(0, true);
         Self {
@@ -65,7 +65,7 @@ impl Batch {
     }
 
     /// Whether a submission belongs to one of these students, under any of their names.
-    fn is_of(&self, one: &Listed, wanted: &[String]) -> bool {
+    fn is_of(&self, one: &SubmissionEntry, wanted: &[String]) -> bool {
         let is_wanted = |id: &str| wanted.iter().any(|name| name == id || name == self.name(id));
         wanted.is_empty() || one.submission.students.iter().any(|student| is_wanted(&student.id))
     }
@@ -94,7 +94,7 @@ impl Batch {
     }
 
     /// Announces what was submitted.
-    pub(crate) fn say_start(&self, to_do: usize, strangers: &[String], passed_over: &[String]) {
+    pub(crate) fn say_start(&self, to_do: usize, strangers: &[String], ignored_files: &[String]) {
         let all = self.spec.submissions.len();
         let refused = self.spec.submissions.iter().filter(|one| one.key.is_none()).count();
         let mut line =
@@ -111,8 +111,8 @@ impl Batch {
             let names: Vec<&str> = strangers.iter().map(|id| self.name(id)).collect();
             self.progress.say(&format!("not on the roster: {}", names.join(", ")));
         }
-        if !passed_over.is_empty() {
-            let names = output::line(&passed_over.join(", "));
+        if !ignored_files.is_empty() {
+            let names = output::line(&ignored_files.join(", "));
             self.progress.say(&format!("ignored files: {names}"));
         }
     }
@@ -134,17 +134,17 @@ impl Batch {
     }
 
     /// The known results of these submissions, under the names used in the results.
-    fn book(&self, wanted: impl Fn(&Listed) -> bool) -> Book {
-        let listed: Vec<Listed> =
+    fn book(&self, wanted: impl Fn(&SubmissionEntry) -> bool) -> BatchResults {
+        let listed: Vec<SubmissionEntry> =
             self.spec.submissions.iter().filter(|one| wanted(one)).cloned().collect();
-        Book::open(&self.store, &listed, &[], &self.policy, &self.overrides)
+        BatchResults::open(&self.store, &listed, &[], &self.policy, &self.overrides)
     }
 
-    fn everybody(&self) -> Book {
-        self.shown(Book { missing: self.spec.missing.clone(), ..self.book(|_| true) })
+    fn everybody(&self) -> BatchResults {
+        self.shown(BatchResults { missing: self.spec.missing.clone(), ..self.book(|_| true) })
     }
 
-    fn shown(&self, mut book: Book) -> Book {
+    fn shown(&self, mut book: BatchResults) -> BatchResults {
         if let Some(names) = &self.names {
             names.hide(&mut book);
         }
@@ -214,7 +214,7 @@ impl Batch {
         Ok(())
     }
 
-    fn how(&self, book: &Book) -> Vec<(&'static str, String)> {
+    fn how(&self, book: &BatchResults) -> Vec<(&'static str, String)> {
         let tiers: BTreeSet<&str> = book
             .attempts
             .iter()
@@ -222,7 +222,10 @@ impl Batch {
             .collect();
         let compiler = self.spec.toolchain.lines().next().unwrap_or_default();
         vec![
-            ("seeds", format!("suite seed {}, {} seeds per run test", self.spec.seed, self.spec.seeds)),
+            (
+                "seeds",
+                format!("suite seed {}, {} seeds per run test", self.spec.seed, self.spec.seeds),
+            ),
             ("suite", self.spec.suite[..16].to_owned()),
             ("compiler", compiler.to_owned()),
             ("confinement", tiers.into_iter().collect::<Vec<&str>>().join(", ")),
@@ -230,19 +233,19 @@ impl Batch {
     }
 }
 
-impl Follower for Batch {
-    fn say(&mut self, what: &str) {
+impl BatchObserver for Batch {
+    fn on_message(&mut self, what: &str) {
         self.progress.say(what);
     }
 
-    fn known(&mut self, key: &Key) {
-        let mine = |one: &&Listed| one.key.as_ref() == Some(key);
+    fn on_result(&mut self, key: &Key) {
+        let mine = |one: &&SubmissionEntry| one.key.as_ref() == Some(key);
         let theirs = self.spec.submissions.iter().filter(mine);
         let theirs: BTreeSet<&str> = theirs
             .flat_map(|one| &one.submission.students)
             .map(|student| student.id.as_str())
             .collect();
-        let is_theirs = |one: &Listed| {
+        let is_theirs = |one: &SubmissionEntry| {
             one.submission.students.iter().any(|student| theirs.contains(student.id.as_str()))
         };
         let book = self.shown(self.book(is_theirs));
@@ -264,7 +267,7 @@ impl Follower for Batch {
         self.stale = true;
     }
 
-    fn tick(&mut self) {
+    fn on_tick(&mut self) {
         self.progress.tick();
         if self.stale && self.rendered.elapsed() >= RENDERED_MAX {
             self.stale = false;

@@ -14,17 +14,17 @@ use faultlab_harness::build::Workspace;
 use faultlab_sandbox::Tier;
 use faultlab_suites::{SEED, SEEDS, TestNumber};
 
-use crate::anonymous::Names;
+use crate::anonymous::Pseudonyms;
 use crate::batch::Batch;
-use crate::book::Listed;
+use crate::batch_results::SubmissionEntry;
 use crate::diff;
-use crate::engine::{Engine, Follower as _, Local, Parallel, Slurm, Work};
+use crate::executor::{BatchObserver as _, Executor, Local, Parallel, Slurm, WorkList};
+use crate::grading_record::InfraError;
 use crate::intake::{self, Contents, Intake, Limits};
 use crate::judge;
-use crate::judge::Host;
+use crate::judge::Machine;
 use crate::judge::hidden::{Compiled, Hidden};
 use crate::open;
-use crate::outcome::Infrastructure;
 use crate::output;
 use crate::platform;
 use crate::policy::{self, Override, Policy, overrides};
@@ -39,7 +39,7 @@ const SOME_NOT_GRADED: u8 = 1;
 /// The command line makes no sense.
 const BAD_USAGE: u8 = 2;
 /// Any other failure.
-const BROKEN: u8 = 4;
+const EXIT_FAILURE: u8 = 4;
 
 /// Grades a folder of submissions.
 ///
@@ -50,11 +50,11 @@ const BROKEN: u8 = 4;
 #[command(name = "grade.sh", bin_name = "grade.sh", disable_version_flag = true)]
 struct Args {
     /// The lab, such as `lab1`
-    #[arg(required_unless_present_any = ["unit", "open", "regrade_diff", "judge"])]
+    #[arg(required_unless_present_any = ["judge", "open", "regrade_diff", "worker"])]
     lab: Option<String>,
 
     /// The folder of submissions: one folder or archive per student
-    #[arg(required_unless_present_any = ["unit", "open", "regrade_diff", "judge", "gradescope", "pack"])]
+    #[arg(required_unless_present_any = ["judge", "open", "regrade_diff", "worker", "gradescope", "pack"])]
     submissions: Option<PathBuf>,
 
     /// Where to write the results
@@ -92,12 +92,12 @@ struct Args {
 
     /// Where to run the judges: local processes, GNU parallel, or a Slurm cluster whose machines
     /// see the results and this program under the same paths
-    #[arg(long, value_name = "ENGINE", default_value = "local")]
-    engine: EngineName,
+    #[arg(long, alias = "engine", value_name = "EXECUTOR", default_value = "local")]
+    executor: ExecutorName,
 
     /// Extra arguments for `parallel` or `sbatch`, such as `--partition=teaching`
-    #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
-    engine_words: Option<String>,
+    #[arg(long, alias = "engine-words", value_name = "ARGS", allow_hyphen_values = true)]
+    executor_args: Option<String>,
 
     /// A folder with tests or a seed that students do not get: `tests.rs`, `seed`
     #[arg(long, value_name = "DIR")]
@@ -109,8 +109,8 @@ struct Args {
     require_sandbox: Option<Tier>,
 
     /// Time limit per submission, in minutes; exceeding it is an infrastructure error
-    #[arg(long, value_name = "MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=1_440))]
-    unit_minutes: u64,
+    #[arg(long, alias = "unit-minutes", value_name = "MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=1_440))]
+    submission_timeout: u64,
 
     /// Keep names, addresses and student numbers out of the results; `.work/who.csv` maps them back
     #[arg(long)]
@@ -155,20 +155,20 @@ struct Args {
 
     /// Grade one submission of a batch; executors start this
     #[arg(long, value_name = "KEY", hide = true)]
-    unit: Option<String>,
+    judge: Option<String>,
 
     /// Run as a judge's worker
     #[arg(long, value_name = "JSON", hide = true)]
-    judge: Option<String>,
+    worker: Option<String>,
 
     /// Exit when standard input closes
-    #[arg(long, hide = true, requires = "unit")]
+    #[arg(long, hide = true, requires = "judge")]
     attached: bool,
 }
 
 /// Where judges run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum EngineName {
+enum ExecutorName {
     Local,
     Parallel,
     Slurm,
@@ -185,13 +185,13 @@ pub fn main_with(hidden: Compiled) -> ExitCode {
 #[must_use]
 pub fn main() -> ExitCode {
     let args = Args::parse();
-    if let Some(instructions) = &args.judge {
+    if let Some(instructions) = &args.worker {
         return judge::serve(instructions).unwrap_or_else(|error| {
             let _ = writeln!(io::stderr(), "error: {error:#}");
-            ExitCode::from(BROKEN)
+            ExitCode::from(EXIT_FAILURE)
         });
     }
-    let result = match (&args.unit, &args.open, &args.lab) {
+    let result = match (&args.judge, &args.open, &args.lab) {
         (Some(key), _, _) => unit(&args, key),
         (None, Some(student), _) => open::run(&Store::new(&args.out), student, args.test),
         (None, None, Some(lab)) if args.gradescope.is_some() => gradescope(&args, lab),
@@ -204,7 +204,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             let _ = writeln!(io::stderr(), "error: {}", output::plain(&format!("{error:#}")));
             let usage = error.is::<Usage>() || error.is::<LockError>();
-            ExitCode::from(if usage { BAD_USAGE } else { BROKEN })
+            ExitCode::from(if usage { BAD_USAGE } else { EXIT_FAILURE })
         }
     }
 }
@@ -215,7 +215,7 @@ fn unit(args: &Args, key: &str) -> anyhow::Result<u8> {
     if args.attached {
         thread::spawn(|| {
             let _ = io::stdin().read(&mut [0]);
-            std::process::exit(i32::from(BROKEN));
+            std::process::exit(i32::from(EXIT_FAILURE));
         });
     }
     let store = Store::new(&args.out);
@@ -223,7 +223,7 @@ fn unit(args: &Args, key: &str) -> anyhow::Result<u8> {
     if let Err(error) = &judged {
         // For those who started this process on another machine. If it cannot be written, they
         // report what they know.
-        let _ = store.put_infrastructure(&key, &Infrastructure::now(format!("{error:#}")));
+        let _ = store.put_infra_error(&key, &InfraError::now(format!("{error:#}")));
     }
     judged.map(|()| ALL_GRADED)
 }
@@ -263,25 +263,25 @@ fn batch(args: &Args) -> anyhow::Result<u8> {
     let intake = intake::read(submissions, args.roster.as_deref(), &files, &Limits::default());
     let mut intake = intake.map_err(|error| Usage(format!("{error:#}")))?;
     let strangers = std::mem::take(&mut intake.not_on_roster);
-    let passed_over = std::mem::take(&mut intake.passed_over);
+    let ignored_files = std::mem::take(&mut intake.ignored_files);
     let spec = take_in(args, lab, &store, intake)?;
     let (policy, overrides, to_look_at) =
         by_hand(args, &store, &spec).map_err(|error| Usage(format!("{error:#}")))?;
     spec.write(&store)?;
-    let names = if args.anonymous { Some(Names::of(&spec, &store)?) } else { None };
+    let names = if args.anonymous { Some(Pseudonyms::of(&spec, &store)?) } else { None };
     // Once, before many processes need them at the same time.
     judge::libraries(&workspace)?;
 
-    let host = Host::find_out(&store, args.require_sandbox)?;
+    let host = Machine::probe(&store, args.require_sandbox)?;
     let mut batch = Batch::new(store, spec, policy, overrides, names);
     let keys = batch.to_do(&args.only)?;
-    batch.say_start(keys.len(), &strangers, &passed_over);
-    to_look_at.iter().for_each(|note| batch.say(note));
+    batch.say_start(keys.len(), &strangers, &ignored_files);
+    to_look_at.iter().for_each(|note| batch.on_message(note));
     if !keys.is_empty() {
         let tier = host.sandbox.tier();
-        batch.say(&format!("confinement: {tier}: {}", tier.description()));
+        batch.on_message(&format!("confinement: {tier}: {}", tier.description()));
         for finding in host.sandbox.findings() {
-            batch.say(&format!("not stronger because: {finding}"));
+            batch.on_message(&format!("not stronger because: {finding}"));
         }
     }
     batch.start(keys.len(), args.quiet)?;
@@ -289,17 +289,17 @@ fn batch(args: &Args) -> anyhow::Result<u8> {
         let jobs = args.jobs.or_else(|| thread::available_parallelism().ok());
         for key in &keys {
             // Earlier infrastructure errors no longer apply.
-            batch.store().forget_infrastructure(key)?;
+            batch.store().clear_infra_error(key)?;
         }
-        let work = Work {
+        let work = WorkList {
             // Processes on other machines start in other folders.
             store: Store::new(&batch.store().root().canonicalize()?),
             program: unit_program(args, &workspace)?,
             keys,
             jobs: jobs.map_or(1, NonZeroUsize::get),
-            unit_max: Duration::from_secs(args.unit_minutes * 60),
+            submission_timeout: Duration::from_secs(args.submission_timeout * 60),
         };
-        engine(args).run(&work, &mut batch)?;
+        executor(args).run(&work, &mut batch)?;
     }
     let all_graded = batch.finish(&args.only)?;
     batch.fill_in(args.canvas.as_deref().zip(args.column.as_deref()), args.moodle.as_deref())?;
@@ -363,13 +363,13 @@ fn unit_program(args: &Args, workspace: &Workspace) -> anyhow::Result<PathBuf> {
     Ok(hidden.map_or_else(std::env::current_exe, Ok)?)
 }
 
-fn engine(args: &Args) -> Box<dyn Engine> {
-    let words = args.engine_words.as_deref().unwrap_or_default();
+fn executor(args: &Args) -> Box<dyn Executor> {
+    let words = args.executor_args.as_deref().unwrap_or_default();
     let words = words.split_whitespace().map(str::to_owned).collect();
-    match args.engine {
-        EngineName::Local => Box::new(Local),
-        EngineName::Parallel => Box::new(Parallel { words }),
-        EngineName::Slurm => Box::new(Slurm { words }),
+    match args.executor {
+        ExecutorName::Local => Box::new(Local),
+        ExecutorName::Parallel => Box::new(Parallel { extra_args: words }),
+        ExecutorName::Slurm => Box::new(Slurm { extra_args: words }),
     }
 }
 
@@ -394,7 +394,7 @@ fn take_in(args: &Args, lab: &str, store: &Store, intake: Intake) -> anyhow::Res
             files.clear();
             key = Some(this);
         }
-        spec.submissions.push(Listed { submission, key });
+        spec.submissions.push(SubmissionEntry { submission, key });
     }
     Ok(spec)
 }

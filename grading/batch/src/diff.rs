@@ -13,7 +13,7 @@ use crate::store;
 
 /// What changed for one student.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Change {
+pub struct GradeDifference {
     /// The student.
     pub student: String,
     /// The points before, if there was a grade.
@@ -32,14 +32,14 @@ pub struct Change {
 ///
 /// # Errors
 /// When one of them cannot be read.
-pub fn diff(old: &Path, new: &Path) -> anyhow::Result<Vec<Change>> {
+pub fn diff(old: &Path, new: &Path) -> anyhow::Result<Vec<GradeDifference>> {
     let (old, new) = (read(old)?, read(new)?);
     let mut students: Vec<&String> = old.keys().chain(new.keys()).collect();
     students.sort();
     students.dedup();
     let changes = students.into_iter().filter_map(|student| {
         let (before, after) = (old.get(student), new.get(student));
-        let change = Change {
+        let change = GradeDifference {
             student: student.clone(),
             before: before.and_then(|result| result.grading.points),
             after: after.and_then(|result| result.grading.points),
@@ -49,7 +49,8 @@ pub fn diff(old: &Path, new: &Path) -> anyhow::Result<Vec<Change>> {
         };
         let dropped = change.after < change.before && change.after.is_some();
         let same_sources = !change.why.iter().any(|what| *what == SOURCE || *what == MISSING);
-        let change = Change { dropped_with_same_sources: dropped && same_sources, ..change };
+        let change =
+            GradeDifference { dropped_with_same_sources: dropped && same_sources, ..change };
         (change.before != change.after || !change.tests.is_empty()).then_some(change)
     });
     Ok(changes.collect())
@@ -116,14 +117,18 @@ fn why(before: Option<&StudentResult>, after: Option<&StudentResult>) -> Vec<&'s
     let raw = |result: &StudentResult| result.report.as_ref().map(|report| report.points_earned);
     if why.is_empty() {
         let same = raw(before) == raw(after);
-        why.push(if same { "policy or overrides" } else { "unknown: same inputs, different result" });
+        why.push(if same {
+            "policy or overrides"
+        } else {
+            "unknown: same inputs, different result"
+        });
     }
     why
 }
 
 /// Formats the changes as text.
 #[must_use]
-pub fn text(changes: &[Change]) -> String {
+pub fn text(changes: &[GradeDifference]) -> String {
     if changes.is_empty() {
         return "no grade changed\n".to_owned();
     }

@@ -40,13 +40,13 @@ pub struct TestGrade {
     pub possible: Points,
     /// Why these differ from the suite's points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub change: Option<Change>,
+    pub change: Option<Adjustment>,
 }
 
 /// Why a test's points differ from the suite's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Change {
+pub enum Adjustment {
     /// The test counts for no one.
     Withdrawn(String),
     /// The test has a different weight.
@@ -70,7 +70,7 @@ pub struct PartGrade {
 
 /// Who submitted, and when.
 #[derive(Clone, Copy, Debug)]
-pub struct HandedIn<'a> {
+pub struct SubmissionTime<'a> {
     /// The students' folder names in the results.
     pub students: &'a [&'a str],
     /// The submission time, as reported by the platform.
@@ -83,7 +83,7 @@ pub struct HandedIn<'a> {
 #[must_use]
 pub fn grade(
     report: &Report,
-    handed_in: HandedIn<'_>,
+    handed_in: SubmissionTime<'_>,
     policy: &Policy,
     overrides: &[&Override],
 ) -> Grade {
@@ -108,18 +108,17 @@ pub fn grade(
 
     let mut points = earned;
     if let Some(late) = &policy.late {
-        let lateness = late.judge(handed_in.students, handed_in.submitted);
+        let lateness = late.lateness(handed_in.students, handed_in.submitted);
         match &lateness {
             Lateness::InTime => {}
             Lateness::Late { days, percent } => {
                 let days = if *days == 1 { "1 day".to_owned() } else { format!("{days} days") };
-                steps.push(format!(
-                    "late by {days} (each started day counts): {percent} % less"
-                ));
+                steps.push(format!("late by {days} (each started day counts): {percent} % less"));
             }
             Lateness::Unknown(why) if handed_in.marked_late => {
-                steps
-                    .push(format!("treated as on time, although the platform marks it as late: {why}"));
+                steps.push(format!(
+                    "treated as on time, although the platform marks it as late: {why}"
+                ));
             }
             Lateness::Unknown(why) => steps.push(format!("treated as on time: {why}")),
         }
@@ -155,19 +154,19 @@ fn grade_test(
             grade.earned = points
                 .share(test.points_earned.as_hundredths(), test.points_possible.as_hundredths());
             grade.possible = points;
-            grade.change = Some(Change::Reweighted);
+            grade.change = Some(Adjustment::Reweighted);
         }
         if let Some(why) = &changed.withdrawn {
             (grade.earned, grade.possible) = (Points::ZERO, Points::ZERO);
             steps.push(format!("test {number} was withdrawn: {why}"));
-            grade.change = Some(Change::Withdrawn(why.clone()));
+            grade.change = Some(Adjustment::Withdrawn(why.clone()));
         }
     }
     if let Some(by_hand) = overrides.iter().find(|one| one.test == number) {
         let (given, reason) = (by_hand.points, &by_hand.reason);
         steps.push(format!("test {number}: {given} points given by hand: {reason}"));
         grade.earned = given;
-        grade.change = Some(Change::Override(reason.clone()));
+        grade.change = Some(Adjustment::Override(reason.clone()));
     }
     grade
 }
@@ -175,13 +174,13 @@ fn grade_test(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::{report, test};
+    use crate::fixtures::{report, test};
 
     fn grade_with(policy: &str, overrides: &[Override]) -> Grade {
         let report = report(&[test("1.1", 5, 5), test("1.2", 2, 10), test("2.1", 0, 5)]);
         let policy = policy.parse().expect("it is a policy");
         let overrides: Vec<&Override> = overrides.iter().collect();
-        let handed_in = HandedIn {
+        let handed_in = SubmissionTime {
             students: &["ada"],
             submitted: Some("2026-11-21T12:00:00Z"),
             marked_late: false,

@@ -11,8 +11,8 @@ use faultlab_harness::report::{self, Report, TestReport};
 use faultlab_suites::{Points, TestNumber};
 
 use crate::anonymous;
-use crate::book::Book;
-use crate::engine::quoted;
+use crate::batch_results::BatchResults;
+use crate::executor::quoted;
 use crate::output::plain;
 use crate::policy::Policy;
 use crate::spec::Spec;
@@ -29,11 +29,11 @@ pub fn run(store: &Store, student: &str, test: Option<TestNumber>) -> anyhow::Re
     let real = anonymous::who(store, student)?.unwrap_or_else(|| student.to_owned());
     // Under the name that was asked for, so that anonymous results stay anonymous.
     let name = plain(student);
-    let book = Book::open(store, &spec.submissions, &spec.missing, &Policy::default(), &[]);
+    let book = BatchResults::open(store, &spec.submissions, &spec.missing, &Policy::default(), &[]);
     let entries = book.entries();
     let entry = entries.iter().find(|entry| entry.student.id == real);
-    let entry = entry
-        .with_context(|| format!("no student `{name}` in {}", store.root().display()))?;
+    let entry =
+        entry.with_context(|| format!("no student `{name}` in {}", store.root().display()))?;
     let mut out = io::stdout();
     let Some((attempt, outcome)) =
         entry.attempt().and_then(|attempt| Some((attempt, attempt.outcome.as_ref()?)))
@@ -47,7 +47,7 @@ pub fn run(store: &Store, student: &str, test: Option<TestNumber>) -> anyhow::Re
         return Ok(0);
     };
     let report = &outcome.report;
-    let unit = store.unit(&outcome.key);
+    let unit = store.submission_dir(&outcome.key);
     writeln!(out, "{name}: {} of {} points", report.points_earned, report.points_possible)?;
     match (&attempt.report().and_then(|report| report.compile_error.as_deref()), test) {
         (Some(error), _) => writeln!(out, "it does not compile:\n{}", plain(error))?,

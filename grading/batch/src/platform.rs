@@ -9,10 +9,10 @@ use faultlab_harness::build::Workspace;
 use faultlab_harness::report::Report;
 use serde::Deserialize;
 
-use crate::book::{Attempt, Entry, Listed};
+use crate::batch_results::{Attempt, Entry, SubmissionEntry};
+use crate::grading_record::{GradingRecord, InfraError};
 use crate::intake::{self, Contents, Limits, Student, Submission};
 use crate::judge;
-use crate::outcome::{Infrastructure, Outcome};
 use crate::output;
 use crate::policy::Policy;
 use crate::spec::{self, Spec};
@@ -65,20 +65,21 @@ pub fn grade(autograder: &Path, mut spec: Spec, policy: &Policy) -> anyhow::Resu
         files.clear();
         key = Some(this);
     }
-    let listed = Listed { submission, key };
+    let listed = SubmissionEntry { submission, key };
     spec.submissions.push(listed.clone());
     let results = autograder.join("results");
     fs::create_dir_all(&results).with_context(|| results.display().to_string())?;
     spec.write(&store)?;
 
-    let write = |outcome: Option<Outcome>, failed: Option<Infrastructure>| -> anyhow::Result<()> {
-        let attempt = Attempt::of(&listed, outcome, failed, policy, &[]);
-        let student = &attempt.submission.students[0];
-        let entry = Entry { student, attempts: vec![&attempt], counts: 0 };
-        let path = results.join("results.json");
-        store::write(&path, &output::gradescope(&entry, "visible"))
-            .with_context(|| path.display().to_string())
-    };
+    let write =
+        |outcome: Option<GradingRecord>, failed: Option<InfraError>| -> anyhow::Result<()> {
+            let attempt = Attempt::of(&listed, outcome, failed, policy, &[]);
+            let student = &attempt.submission.students[0];
+            let entry = Entry { student, attempts: vec![&attempt], counts: 0 };
+            let path = results.join("results.json");
+            store::write(&path, &output::gradescope(&entry, "visible"))
+                .with_context(|| path.display().to_string())
+        };
     let Some(key) = &listed.key else { return write(None, None) };
     let mut so_far = |report: &Report| {
         // If it cannot be written now, the next test may succeed.
@@ -87,7 +88,7 @@ pub fn grade(autograder: &Path, mut spec: Spec, policy: &Policy) -> anyhow::Resu
     match judge::judge(&store, key, Some(&mut so_far)) {
         Ok(()) => write(store.outcome(key), None),
         Err(error) => {
-            let failed = Infrastructure { what: format!("{error:#}"), at: String::new() };
+            let failed = InfraError { what: format!("{error:#}"), at: String::new() };
             write(None, Some(failed))?;
             Err(error)
         }

@@ -9,7 +9,7 @@ use faultlab_harness::build::Workspace;
 use faultlab_sandbox::Tier;
 use serde::{Deserialize, Serialize};
 
-use crate::book::Listed;
+use crate::batch_results::SubmissionEntry;
 use crate::intake::{LabFiles, Student};
 use crate::store::{self, Hashes, Store};
 
@@ -39,7 +39,7 @@ pub struct Spec {
     /// The compiler's version.
     pub toolchain: String,
     /// The submissions.
-    pub submissions: Vec<Listed>,
+    pub submissions: Vec<SubmissionEntry>,
     /// Students who submitted nothing.
     pub missing: Vec<Student>,
 }

@@ -15,13 +15,13 @@ use faultlab::random::{Random, Stream};
 const KILLS: u32 = 50;
 
 #[test]
-fn killed_at_any_moment_it_goes_on_where_it_was() {
+fn an_interrupted_batch_resumes() {
     let batch = Batch::of_lab0(&["ada", "bob", "broken", "cut", "todo", "wrong"]);
     let undisturbed = batch.out("undisturbed");
     assert_eq!(graded(&batch, &undisturbed), Some(0));
 
     let disturbed = batch.out("disturbed");
-    let mut random = Random::new(7, Stream::Scenario);
+    let mut random = Random::new(7, Stream::Setup);
     let mut kills = 0;
     let mut finished_before = 0;
     for _ in 0..KILLS {
@@ -84,7 +84,7 @@ fn a_submission_that_changes_meanwhile_is_graded_as_it_was_taken_in() {
 }
 
 #[test]
-fn a_full_disk_is_an_error_on_our_side_and_no_zero() {
+fn a_full_disk_is_an_infra_error_not_a_zero() {
     const KIB: usize = 1 << 10;
     let batch = Batch::of_lab0(&["ada", "bob"]);
     let undisturbed = batch.out("undisturbed");
@@ -118,7 +118,10 @@ fn a_full_disk_is_an_error_on_our_side_and_no_zero() {
 #[test]
 fn a_clock_that_jumps_changes_nothing() {
     let Some(library) = FAKE_TIME.iter().map(Path::new).find(|path| path.is_file()) else {
-        assert!(std::env::var_os("FAULTLAB_REQUIRE_ENGINES").is_none(), "libfaketime is not here");
+        assert!(
+            std::env::var_os("FAULTLAB_REQUIRE_EXECUTORS").is_none(),
+            "libfaketime is not here"
+        );
         println!("SKIPPED: libfaketime is not here");
         return;
     };

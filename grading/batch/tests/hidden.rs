@@ -18,7 +18,7 @@ use faultlab::property::{clients_done, results_ok};
 use faultlab::simulate::{NodeSpec, Scenario};
 use faultlab::workload::Workload;
 use faultlab_suites::{Part, Test};
-use lab0_vocabulary::{Ping, Pong};
+use lab0_api::{Ping, Pong};
 
 pub fn parts() -> Vec<Part> {
     let test = Test::run("9.1", "A confidential title")

@@ -25,7 +25,7 @@ const BATCH_MAX: Duration = Duration::from_secs(3_600);
 
 #[test]
 #[ignore = "takes three minutes, and all the memory and processor time that attacks may use"]
-fn no_attack_gains_anything_or_harms_anybody() {
+fn hostile_submissions_gain_nothing_and_harm_nothing() {
     let staff = root().join("grading/staff").canonicalize().expect("it is there");
     let place = tempfile::tempdir_in("/var/tmp").expect("a folder");
     let rows = rows(&staff.join("hostile/README.md"));

@@ -193,7 +193,7 @@ fn folders_with_links_and_pipes_are_refused() {
 }
 
 #[test]
-fn one_bad_submission_stops_nobody_elses() {
+fn one_bad_submission_does_not_stop_the_batch() {
     let folder = with_file("ada.zip", &zip_of(&GOOD));
     fs::write(folder.path().join("eve.zip"), b"PK\x05\x06").expect("it is written");
     let all = read(folder.path());
@@ -202,7 +202,7 @@ fn one_bad_submission_stops_nobody_elses() {
 }
 
 #[test]
-fn whoever_handed_in_anything_is_listed() {
+fn every_submitter_is_listed() {
     use std::os::unix::ffi::OsStrExt as _;
     let folder = with_file("ada.zip", &zip_of(&GOOD));
     let at = |name: &[u8]| folder.path().join(std::ffi::OsStr::from_bytes(name));
@@ -218,7 +218,7 @@ fn whoever_handed_in_anything_is_listed() {
     fs::write(at(b"notes.txt"), b"").expect("it is written");
 
     let all = intake::read(folder.path(), None, &lab(), &Limits::default()).expect("it is read");
-    assert_eq!(all.passed_over, ["notes.txt"]);
+    assert_eq!(all.ignored_files, ["notes.txt"]);
     let listed: Vec<(&str, String)> = all
         .submissions
         .iter()

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Grades a small batch on a real Slurm: one node, this machine, no systemd. Needs root and Debian's slurm-wlm
-# and munge; without them it says so and ends well, unless FAULTLAB_REQUIRE_ENGINES is set.
+# and munge; without them it says so and ends well, unless FAULTLAB_REQUIRE_EXECUTORS is set.
 # Usage: slurm.sh GRADER SUBMISSIONS LAB
 set -eu
 
@@ -11,7 +11,7 @@ lab=$3
 for tool in slurmctld slurmd sbatch squeue munged; do
     if ! command -v "$tool" >/dev/null || [ "$(id -u)" -ne 0 ]; then
         echo "slurm: not tried: it needs root, and the Debian packages slurm-wlm and munge"
-        [ -z "${FAULTLAB_REQUIRE_ENGINES:-}" ]
+        [ -z "${FAULTLAB_REQUIRE_EXECUTORS:-}" ]
         exit
     fi
 done
@@ -91,7 +91,7 @@ until sinfo --noheader --format=%t 2>/dev/null | grep -q '^idle'; do
 done
 
 grade() {
-    "$grader" "$lab" "$submissions" --out "$folder/results" --engine slurm --seeds 2 --jobs 2
+    "$grader" "$lab" "$submissions" --out "$folder/results" --executor slurm --seeds 2 --jobs 2
 }
 # Once to the end; again, when there is nothing left to do; and once more after one outcome was lost.
 grade
@@ -109,9 +109,9 @@ after=$(cat "$folder/results/summary.csv")
 # A task is lost, then the grader itself with its whole job, then the node. Each time the grader is run again with
 # the same words.
 lost="$folder/lost"
-units() { pgrep -f -- "--unit [0-9a-f]* --out $lost" || true; }
+units() { pgrep -f -- "--judge [0-9a-f]* --out $lost" || true; }
 start() {
-    "$grader" "$lab" "$submissions" --out "$lost" --engine slurm --seeds 20 --jobs 1 >"$folder/lost.log" 2>&1 &
+    "$grader" "$lab" "$submissions" --out "$lost" --executor slurm --seeds 20 --jobs 1 >"$folder/lost.log" 2>&1 &
     running=$!
     pids="$pids $running"
     tries=0
@@ -150,7 +150,7 @@ pids="$pids $!"
 code=0
 wait "$running" || code=$?
 [ $code -le 1 ] || { cat "$folder/lost.log" >&2; exit 1; }
-"$grader" "$lab" "$submissions" --out "$lost" --engine slurm --seeds 20 --jobs 2
+"$grader" "$lab" "$submissions" --out "$lost" --executor slurm --seeds 20 --jobs 2
 "$grader" "$lab" "$submissions" --out "$folder/local" --seeds 20 --jobs 2
 cmp "$lost/summary.csv" "$folder/local/summary.csv"
 [ -z "$(units)" ]

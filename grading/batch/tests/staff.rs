@@ -159,7 +159,7 @@ fn points_by_hand_and_policies_run_nothing_and_keep_the_raw_points() {
 }
 
 #[test]
-fn what_names_nobody_and_no_test_is_said_and_nothing_is_graded() {
+fn unknown_students_and_tests_are_usage_errors() {
     let batch = Batch::of_lab0(&["ada"]);
     let out = batch.out("results");
     let file = batch.out("file");

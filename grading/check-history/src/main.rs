@@ -1,6 +1,6 @@
 //! The command line: files, limits, output and exit code.
 
-mod judge;
+mod check;
 mod report;
 mod trace;
 
@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use faultlab::linearizability::formats::ModelName;
 
-use judge::{FileFormat, Finding, Judgement, Settings, judge};
+use check::{FileFormat, FileReport, HistoryResult, Settings, check_file};
 
 /// Checks whether recorded histories are linearizable; prints one line per file.
 ///
@@ -94,11 +94,11 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
     let color = colored::control::SHOULD_COLORIZE.should_colorize();
     for file in &arguments.files {
-        let judgement = judge(file, &settings);
+        let judgement = check_file(file, &settings);
         if !arguments.json {
             writeln!(out, "{}", report::line(&judgement))?;
             if arguments.explain
-                && let Finding::NotLinearizable { explanation, .. } = &judgement.finding
+                && let HistoryResult::NotLinearizable { explanation, .. } = &judgement.finding
             {
                 write!(out, "\n{}\n", explanation.to_text(report::width(), color))?;
             }
@@ -115,13 +115,14 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(exit_code(&judgements)))
 }
 
-fn exit_code(judgements: &[Judgement]) -> u8 {
-    let any = |is: fn(&Finding) -> bool| judgements.iter().any(|judgement| is(&judgement.finding));
-    if any(|finding| matches!(finding, Finding::Unreadable { .. })) {
+fn exit_code(judgements: &[FileReport]) -> u8 {
+    let any =
+        |is: fn(&HistoryResult) -> bool| judgements.iter().any(|judgement| is(&judgement.finding));
+    if any(|finding| matches!(finding, HistoryResult::Unreadable { .. })) {
         2
-    } else if any(|finding| matches!(finding, Finding::NotLinearizable { .. })) {
+    } else if any(|finding| matches!(finding, HistoryResult::NotLinearizable { .. })) {
         1
-    } else if any(|finding| matches!(finding, Finding::Unknown { .. })) {
+    } else if any(|finding| matches!(finding, HistoryResult::Unknown { .. })) {
         3
     } else {
         0

@@ -1,10 +1,10 @@
 //! Output: one line per file, or one JSON document.
 
 use colored::{Color, Colorize};
-use faultlab::linearizability::{Explanation, Placed, SequentialVerdict, Shown};
+use faultlab::linearizability::{Explanation, Placed, SequentialCheckResult, ShownOperation};
 use serde::Serialize;
 
-use crate::judge::{Finding, HistoryFacts, Judgement};
+use crate::check::{FileReport, HistoryFacts, HistoryResult};
 
 /// The version of the JSON document.
 const VERSION: u32 = 1;
@@ -16,23 +16,23 @@ pub(crate) fn width() -> usize {
 }
 
 /// The verdict on a file, in one line; coloured where standard output shows colours.
-pub(crate) fn line(judgement: &Judgement) -> String {
+pub(crate) fn line(judgement: &FileReport) -> String {
     let (color, words) = match &judgement.finding {
-        Finding::Linearizable { .. } => (Color::Green, "linearizable".to_owned()),
-        Finding::NotLinearizable { explanation, sequential } => {
+        HistoryResult::Linearizable { .. } => (Color::Green, "linearizable".to_owned()),
+        HistoryResult::NotLinearizable { explanation, sequential } => {
             let sequential = match sequential {
-                Some(SequentialVerdict::SequentiallyConsistent { .. }) => {
+                Some(SequentialCheckResult::SequentiallyConsistent { .. }) => {
                     "; it is sequentially consistent"
                 }
-                Some(SequentialVerdict::NotSequentiallyConsistent) => {
+                Some(SequentialCheckResult::NotSequentiallyConsistent) => {
                     "; it is not sequentially consistent either"
                 }
-                Some(SequentialVerdict::Unknown(_)) | None => "",
+                Some(SequentialCheckResult::Unknown(_)) | None => "",
             };
             (Color::Red, format!("not linearizable: {}{sequential}", explanation.sentence()))
         }
-        Finding::Unknown { limit } => (Color::Yellow, format!("unknown: {limit}")),
-        Finding::Unreadable { problem } => (Color::Yellow, problem.clone()),
+        HistoryResult::Unknown { limit } => (Color::Yellow, format!("unknown: {limit}")),
+        HistoryResult::Unreadable { problem } => (Color::Yellow, problem.clone()),
     };
     format!("{}: {}", judgement.file.display(), words.color(color))
 }
@@ -102,13 +102,13 @@ struct Step<'a> {
 }
 
 impl<'a> Document<'a> {
-    pub(crate) fn of(judgements: &'a [Judgement]) -> Self {
+    pub(crate) fn of(judgements: &'a [FileReport]) -> Self {
         Self { version: VERSION, files: judgements.iter().map(File::of).collect() }
     }
 }
 
 impl<'a> File<'a> {
-    fn of(judgement: &'a Judgement) -> Self {
+    fn of(judgement: &'a FileReport) -> Self {
         let mut file = File {
             file: judgement.file.display().to_string(),
             verdict: "",
@@ -119,24 +119,24 @@ impl<'a> File<'a> {
             sequentially_consistent: None,
         };
         match &judgement.finding {
-            Finding::Linearizable { order } => {
+            HistoryResult::Linearizable { order } => {
                 file.verdict = "linearizable";
                 file.order = Some(order);
             }
-            Finding::NotLinearizable { explanation, sequential } => {
+            HistoryResult::NotLinearizable { explanation, sequential } => {
                 file.verdict = "not-linearizable";
                 file.violation = Some(Violation::of(explanation));
                 file.sequentially_consistent = match sequential {
-                    Some(SequentialVerdict::SequentiallyConsistent { .. }) => Some(true),
-                    Some(SequentialVerdict::NotSequentiallyConsistent) => Some(false),
-                    Some(SequentialVerdict::Unknown(_)) | None => None,
+                    Some(SequentialCheckResult::SequentiallyConsistent { .. }) => Some(true),
+                    Some(SequentialCheckResult::NotSequentiallyConsistent) => Some(false),
+                    Some(SequentialCheckResult::Unknown(_)) | None => None,
                 };
             }
-            Finding::Unknown { limit } => {
+            HistoryResult::Unknown { limit } => {
                 file.verdict = "unknown";
                 file.problem = Some(limit.to_string());
             }
-            Finding::Unreadable { problem } => {
+            HistoryResult::Unreadable { problem } => {
                 file.verdict = "unreadable";
                 file.problem = Some(problem.clone());
             }
@@ -160,7 +160,7 @@ impl Facts {
 
 impl<'a> Violation<'a> {
     fn of(explanation: &'a Explanation) -> Self {
-        let operation = |shown: &'a Shown| Operation {
+        let operation = |shown: &'a ShownOperation| Operation {
             number: shown.number,
             client: shown.client.to_string(),
             command: &shown.command,

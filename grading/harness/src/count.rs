@@ -5,8 +5,8 @@ use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::str::FromStr;
 
-use faultlab::search::{Outcome, Report};
-use faultlab::worker::Submission;
+use faultlab::hosting::Submission;
+use faultlab::search::{Report, SearchResult};
 use faultlab_suites::{CountKeys, Suite};
 use serde::Serialize;
 
@@ -104,20 +104,20 @@ impl Count {
         } else {
             print(&counted);
         }
-        ExitCode::from(u8::from(report.outcome != Outcome::Exhausted))
+        ExitCode::from(u8::from(report.result != SearchResult::Exhausted))
     }
 
     fn counted(&self, report: &Report) -> Counted {
         let statistics = &report.statistics;
         Counted {
             count: self.spec.to_string(),
-            outcome: match report.outcome {
-                Outcome::Exhausted => "space-exhausted",
-                Outcome::GoalFound(_) => "goal-found",
-                Outcome::Violated(_) => "invariant-violated",
-                Outcome::Failed(_) => "handler-failed",
-                Outcome::LimitReached(_) => "limit-reached",
-                Outcome::CannotStart(_) => "could-not-start",
+            outcome: match report.result {
+                SearchResult::Exhausted => "space-exhausted",
+                SearchResult::GoalFound(_) => "goal-found",
+                SearchResult::Violated(_) => "invariant-violated",
+                SearchResult::Failed(_) => "handler-failed",
+                SearchResult::LimitReached(_) => "limit-reached",
+                SearchResult::InvalidStart(_) => "could-not-start",
             },
             states: statistics.states,
             depth: statistics.depth,

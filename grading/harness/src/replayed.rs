@@ -5,9 +5,9 @@ use std::io::{BufReader, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use faultlab::hosting::Submission;
 use faultlab::trace::file;
 use faultlab::trace::replay;
-use faultlab::worker::Submission;
 use faultlab_suites::{Suite, replay_saved};
 
 use crate::report::{columns, indented_excerpt, paragraph, style};
@@ -19,7 +19,7 @@ const INDENT: usize = 4;
 /// them: a run that exits with code 0 is not fixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub(crate) enum Verdict {
+pub(crate) enum ReplayExit {
     /// Nothing breaks any more.
     Fixed = 120,
     /// It still breaks, or no longer applies.
@@ -28,7 +28,7 @@ pub(crate) enum Verdict {
     NoTrace = 122,
 }
 
-impl Verdict {
+impl ReplayExit {
     /// The verdict of a program that ended with this code; `None` when it did not come to one.
     pub(crate) fn of_code(code: i32) -> Option<Self> {
         [Self::Fixed, Self::NotFixed, Self::NoTrace]
@@ -41,10 +41,10 @@ impl Verdict {
 /// worst status.
 pub(crate) fn main(suite: &Suite, submission: &Submission, files: &[String]) -> ExitCode {
     let verdicts = files.iter().map(|file| one(suite, submission, file));
-    ExitCode::from(verdicts.max().unwrap_or(Verdict::Fixed) as u8)
+    ExitCode::from(verdicts.max().unwrap_or(ReplayExit::Fixed) as u8)
 }
 
-fn one(suite: &Suite, submission: &Submission, path: &str) -> Verdict {
+fn one(suite: &Suite, submission: &Submission, path: &str) -> ReplayExit {
     let name = Path::new(path).file_name().map_or(path.into(), |name| name.to_string_lossy());
     let read = File::open(path)
         .map_err(|error| error.to_string())
@@ -57,12 +57,12 @@ fn one(suite: &Suite, submission: &Submission, path: &str) -> Verdict {
         Ok(replay) => replay,
         Err(error) => return refused(path, &error.to_string()),
     };
-    let (style, verdict) = match replay.verdict {
-        replay::Verdict::Fixed { .. } => (style::GREEN, Verdict::Fixed),
-        replay::Verdict::Reproduced { .. } => (style::RED, Verdict::NotFixed),
-        replay::Verdict::NoLongerApplies { .. } => (style::YELLOW, Verdict::NotFixed),
+    let (style, verdict) = match replay.status {
+        replay::ReplayStatus::Fixed { .. } => (style::GREEN, ReplayExit::Fixed),
+        replay::ReplayStatus::Reproduced { .. } => (style::RED, ReplayExit::NotFixed),
+        replay::ReplayStatus::NoLongerApplies { .. } => (style::YELLOW, ReplayExit::NotFixed),
     };
-    let mut said = format!("{name}: {}", replay.verdict);
+    let mut said = format!("{name}: {}", replay.status);
     if let Some(difference) = &replay.difference {
         said.push_str(&format!("\n{difference}"));
     }
@@ -70,7 +70,7 @@ fn one(suite: &Suite, submission: &Submission, path: &str) -> Verdict {
     let said = paragraph(&said, INDENT);
     let (name, said) = said.split_once(": ").unwrap_or((&name, &said));
     let mut text = format!("{name}: {}\n", style::paint(style, said));
-    if matches!(replay.verdict, replay::Verdict::Reproduced { .. }) {
+    if matches!(replay.status, replay::ReplayStatus::Reproduced { .. }) {
         let terminal = columns::of_terminal();
         let columns = terminal.unwrap_or(columns::COLUMNS);
         text.push('\n');
@@ -82,7 +82,7 @@ fn one(suite: &Suite, submission: &Submission, path: &str) -> Verdict {
     verdict
 }
 
-fn refused(path: &str, problem: &str) -> Verdict {
+fn refused(path: &str, problem: &str) -> ReplayExit {
     eprintln!("{path}: {problem}");
-    Verdict::NoTrace
+    ReplayExit::NoTrace
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! fn main() -> std::process::ExitCode {
-//!     faultlab_harness::shim::main("lab1", lab1_vocabulary::submission::<lab1::Lab>)
+//!     faultlab_harness::shim::main("lab1", lab1_api::submission::<lab1::Lab>)
 //! }
 //! ```
 //!
@@ -16,8 +16,8 @@ use std::env;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
+use faultlab::hosting::{Submission, remote};
 use faultlab::simulate::Options;
-use faultlab::worker::{Submission, remote};
 use faultlab_suites::{SEED, SEEDS, Suite, TestNumber};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -118,7 +118,7 @@ fn trial(suite: &Suite, number: TestNumber) -> Result<(), Failed> {
         // Tests already run in parallel.
         workers: 1,
         worker: WorkerCommand { program: env::current_exe()?, arguments: Vec::new() },
-        apart: false,
+        out_of_process: false,
         by_parts: false,
         traces: traces.path().to_owned(),
         reproduce: &reproduce,

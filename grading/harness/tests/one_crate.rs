@@ -7,7 +7,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use faultlab_harness::build::{
-    self, Call, CompileError, Compiler, Libraries, Purpose, Said, Source, Unconfined, Workspace,
+    self, CompileError, Compiler, CompilerCall, CompilerOutput, Libraries, Purpose, Source,
+    Unconfined, Workspace,
 };
 
 /// A compiler whose calls are counted. The first is stopped, if so wanted.
@@ -18,11 +19,15 @@ struct Counting {
 }
 
 impl Compiler for Counting {
-    fn run(&self, call: Call) -> Result<Said> {
+    fn run(&self, call: CompilerCall) -> Result<CompilerOutput> {
         self.calls.set(self.calls.get() + 1);
         if self.is_stopped {
             let messages = b"error: the compiler took too long\n".to_vec();
-            return Ok(Said { messages, failed: Some("stopped".to_owned()), stopped: true });
+            return Ok(CompilerOutput {
+                messages,
+                failed: Some("stopped".to_owned()),
+                stopped: true,
+            });
         }
         Unconfined.run(call)
     }
@@ -61,15 +66,15 @@ fn one_call_compiles_what_means_the_same_in_one_crate() {
     assert_eq!(compiled(&Counting::default(), |source| source), (Ok(()), 1));
     let takes_a_name = |source| {
         source
-            + "extern crate lab1_vocabulary as vocabulary;\n\
-                  extern crate self as lab1_vocabulary;\n\
+            + "extern crate lab1_api as vocabulary;\n\
+                  extern crate self as lab1_api;\n\
                   pub use vocabulary::*;\n"
     };
     assert_eq!(compiled(&Counting::default(), takes_a_name), (Ok(()), 1));
 }
 
 #[test]
-fn what_has_the_shims_name_is_compiled_in_two_crates() {
+fn a_name_clash_falls_back_to_two_crates() {
     // The copy with the shim, the crate, and the shim.
     assert_eq!(compiled(&Counting::default(), |source| source + "\nfn main() {}\n"), (Ok(()), 3));
     let own_name = |source| source + "\nextern crate self as lab1;\nuse lab1::Lab as _;\n";
@@ -96,7 +101,7 @@ fn what_is_refused_at_home_is_refused() {
 }
 
 #[test]
-fn who_is_stopped_is_not_tried_again() {
+fn a_stopped_compiler_is_not_retried() {
     let stopping = Counting { is_stopped: true, ..Counting::default() };
     let (said, calls) = compiled(&stopping, |source| source);
     assert!(said.expect_err("it was stopped").contains("took too long"));

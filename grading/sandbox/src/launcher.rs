@@ -41,7 +41,7 @@ pub(crate) const SELF_TEST: &str = "--self-test";
 pub(crate) const PARK: &str = "--park";
 
 /// The argument that makes the launcher only tie the program's life to its parent's.
-pub(crate) const TIED: &str = "--tied";
+pub(crate) const DIE_WITH_PARENT: &str = "--die-with-parent";
 
 /// The argument that makes the launcher a fork server.
 pub(crate) const FORK_SERVER: &str = "--fork-server";
@@ -68,8 +68,11 @@ pub fn main() -> ExitCode {
             Err(trouble) => trouble,
         }
     } else {
-        let launched =
-            if first == TIED { launch_tied(arguments) } else { launch(&first, arguments) };
+        let launched = if first == DIE_WITH_PARENT {
+            launch_tied(arguments)
+        } else {
+            launch(&first, arguments)
+        };
         let Err(trouble) = launched;
         trouble
     };

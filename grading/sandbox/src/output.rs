@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// The beginning and the end of an output.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Printed {
+pub struct CapturedOutput {
     /// The first bytes.
     pub head: Vec<u8>,
     /// The last bytes, if there were more than fit the head.
@@ -18,7 +18,7 @@ pub struct Printed {
     pub left_out: u64,
 }
 
-impl fmt::Display for Printed {
+impl fmt::Display for CapturedOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&String::from_utf8_lossy(&self.head))?;
         if self.left_out > 0 {
@@ -30,12 +30,12 @@ impl fmt::Display for Printed {
 
 /// Reads a stream to its end on its own thread and keeps a bounded part of it.
 #[derive(Clone, Debug)]
-pub(crate) struct Drain {
-    shared: Arc<(Mutex<Kept>, Condvar)>,
+pub(crate) struct OutputReader {
+    shared: Arc<(Mutex<OutputBuffer>, Condvar)>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct OutputBuffer {
     head: Vec<u8>,
     tail: VecDeque<u8>,
     left_out: u64,
@@ -44,13 +44,13 @@ struct Kept {
     /// How many bytes arrived in total.
     total: u64,
     ended: bool,
-    flooded: bool,
+    over_limit: bool,
 }
 
-impl Drain {
+impl OutputReader {
     /// Keeps at most `bytes_max` bytes of `stream`, half from its beginning and half from its end.
     /// After `counted_max` bytes (see [`OutputReader::reset_count`]) or `total_max` in total, it
-    /// calls `flooded`, which should end the program, and drops the rest.
+    /// calls `over_limit`, which should end the program, and drops the rest.
     pub(crate) fn start(
         mut stream: impl Read + Send + 'static,
         bytes_max: usize,
@@ -70,8 +70,8 @@ impl Drain {
                     Ok(length) => {
                         let mut kept = lock();
                         kept.keep(&buffer[..length], half);
-                        kept.flooded = kept.counted >= counted_max || kept.total >= total_max;
-                        if kept.flooded {
+                        kept.over_limit = kept.counted >= counted_max || kept.total >= total_max;
+                        if kept.over_limit {
                             break;
                         }
                     }
@@ -80,7 +80,7 @@ impl Drain {
                 }
                 changed.notify_all();
             }
-            if lock().flooded {
+            if lock().over_limit {
                 flooded();
                 // If its output were closed, the program might report that before it is killed.
                 while stream.read(&mut buffer).is_ok_and(|length| length > 0) {}
@@ -104,20 +104,20 @@ impl Drain {
     }
 
     /// Resets the byte counter.
-    pub(crate) fn count_anew(&self) {
+    pub(crate) fn reset_count(&self) {
         self.shared.0.lock().unwrap_or_else(PoisonError::into_inner).counted = 0;
     }
 
     /// Whether too much arrived.
-    pub(crate) fn is_flooded(&self) -> bool {
-        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner).flooded
+    pub(crate) fn is_over_limit(&self) -> bool {
+        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner).over_limit
     }
 
     /// What was kept, once the stream has ended or after `limit`: something that outlived the
     /// program may hold the stream open.
-    pub(crate) fn finish(&self, limit: Duration) -> Printed {
+    pub(crate) fn finish(&self, limit: Duration) -> CapturedOutput {
         let mut kept = self.wait(limit, |kept| kept.ended);
-        Printed {
+        CapturedOutput {
             head: kept.head.clone(),
             tail: kept.tail.make_contiguous().to_vec(),
             left_out: kept.left_out,
@@ -125,11 +125,15 @@ impl Drain {
     }
 
     /// What was printed instead of the ready byte.
-    pub(crate) fn trouble(&self) -> String {
+    pub(crate) fn startup_error(&self) -> String {
         self.finish(Duration::from_secs(1)).to_string().trim().to_owned()
     }
 
-    fn wait(&self, limit: Duration, until: impl Fn(&Kept) -> bool) -> MutexGuard<'_, Kept> {
+    fn wait(
+        &self,
+        limit: Duration,
+        until: impl Fn(&OutputBuffer) -> bool,
+    ) -> MutexGuard<'_, OutputBuffer> {
         let (kept, changed) = &*self.shared;
         let deadline = Instant::now() + limit;
         let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -145,7 +149,7 @@ impl Drain {
     }
 }
 
-impl Kept {
+impl OutputBuffer {
     fn keep(&mut self, bytes: &[u8], half: usize) {
         let (first, rest) = bytes.split_at(bytes.len().min(half - self.head.len().min(half)));
         self.head.extend_from_slice(first);
@@ -164,8 +168,10 @@ mod tests {
 
     const NO_LIMITS: (u64, u64) = (u64::MAX, u64::MAX);
 
-    fn printed(bytes: &'static [u8], bytes_max: usize) -> Printed {
-        Drain::start(bytes, bytes_max, NO_LIMITS, || {}).unwrap().finish(Duration::from_secs(10))
+    fn printed(bytes: &'static [u8], bytes_max: usize) -> CapturedOutput {
+        OutputReader::start(bytes, bytes_max, NO_LIMITS, || {})
+            .unwrap()
+            .finish(Duration::from_secs(10))
     }
 
     #[test]
@@ -180,10 +186,11 @@ mod tests {
     fn too_much_is_told_once_and_not_kept() {
         let (told, asked) = std::sync::mpsc::channel();
         let flooded = move || told.send(()).unwrap();
-        let drain = Drain::start(io::repeat(b'x').take(3 << 20), 100, (1 << 20, u64::MAX), flooded)
-            .unwrap();
+        let drain =
+            OutputReader::start(io::repeat(b'x').take(3 << 20), 100, (1 << 20, u64::MAX), flooded)
+                .unwrap();
         let printed = drain.finish(Duration::from_secs(10));
-        assert!(drain.is_flooded());
+        assert!(drain.is_over_limit());
         assert_eq!(asked.iter().count(), 1);
         let kept = (printed.head.len() + printed.tail.len()) as u64;
         assert_eq!(kept + printed.left_out, 1 << 20);
@@ -192,16 +199,16 @@ mod tests {
     #[test]
     fn much_is_not_too_much_where_it_is_counted_anew() {
         let (reader, mut writer) = io::pipe().unwrap();
-        let drain = Drain::start(reader, 100, (1_000, 4_000), || {}).unwrap();
+        let drain = OutputReader::start(reader, 100, (1_000, 4_000), || {}).unwrap();
         for round in 1..=3 {
             io::Write::write_all(&mut writer, &[b'x'; 600]).unwrap();
             drop(drain.wait(Duration::from_secs(10), |kept| kept.counted == 600));
-            assert!(!drain.is_flooded(), "round {round}");
-            drain.count_anew();
+            assert!(!drain.is_over_limit(), "round {round}");
+            drain.reset_count();
         }
         io::Write::write_all(&mut writer, &[b'x'; 1_200]).unwrap();
-        drop(drain.wait(Duration::from_secs(10), |kept| kept.flooded));
-        assert!(drain.is_flooded());
+        drop(drain.wait(Duration::from_secs(10), |kept| kept.over_limit));
+        assert!(drain.is_over_limit());
         // Whoever prints does not find its output closed.
         io::Write::write_all(&mut writer, &[b'x'; 100_000]).unwrap();
     }
@@ -209,20 +216,20 @@ mod tests {
     #[test]
     fn much_in_all_is_too_much_however_it_is_counted() {
         let (reader, mut writer) = io::pipe().unwrap();
-        let drain = Drain::start(reader, 100, (1_000, 1_500), || {}).unwrap();
+        let drain = OutputReader::start(reader, 100, (1_000, 1_500), || {}).unwrap();
         for flooded in [false, false, true] {
             let before = drain.wait(Duration::ZERO, |_| true).total;
             io::Write::write_all(&mut writer, &[b'x'; 600]).unwrap();
             drop(drain.wait(Duration::from_secs(10), |kept| kept.total == before + 600));
-            assert_eq!(drain.is_flooded(), flooded);
-            drain.count_anew();
+            assert_eq!(drain.is_over_limit(), flooded);
+            drain.reset_count();
         }
     }
 
     #[test]
     fn the_first_byte_is_there_before_the_end() {
         let (reader, mut writer) = io::pipe().unwrap();
-        let drain = Drain::start(reader, 100, NO_LIMITS, || {}).unwrap();
+        let drain = OutputReader::start(reader, 100, NO_LIMITS, || {}).unwrap();
         assert!(!drain.take_first(b'x', Duration::from_millis(10)));
         io::Write::write_all(&mut writer, b"xy").unwrap();
         assert!(drain.take_first(b'x', Duration::from_secs(10)));

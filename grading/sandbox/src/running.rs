@@ -4,14 +4,14 @@ use std::fmt;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
-use faultlab::worker::remote::{Death, Life};
+use faultlab::hosting::remote::{ProcessExit, ProcessHandle};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::output::{Drain, Printed};
+use crate::output::{CapturedOutput, OutputReader};
 
 /// How a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum ProgramExit {
     /// By itself, with this code.
     Exited(i32),
     /// By this signal.
@@ -20,7 +20,7 @@ pub enum Ended {
     TookTooLong,
 }
 
-impl Ended {
+impl ProgramExit {
     /// How a process with this status ended. If `is_tree`, the process stands for a whole process
     /// tree and reports a signal as the code 128 + its number.
     pub(crate) fn of(status: ExitStatus, is_tree: bool) -> Self {
@@ -36,20 +36,20 @@ impl Ended {
     }
 
     /// The same as a [`ProcessExit`].
-    pub(crate) fn death(self) -> Death {
+    pub(crate) fn process_exit(self) -> ProcessExit {
         match self {
-            Self::Exited(code) => Death::Exited(code),
-            Self::Signalled(signal) => Death::Signalled(signal),
-            Self::TookTooLong => Death::by_judge(),
+            Self::Exited(code) => ProcessExit::Exited(code),
+            Self::Signalled(signal) => ProcessExit::Signalled(signal),
+            Self::TookTooLong => ProcessExit::killed_by_engine(),
         }
     }
 }
 
-impl fmt::Display for Ended {
+impl fmt::Display for ProgramExit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Exited(code) => Death::Exited(*code).fmt(f),
-            Self::Signalled(signal) => Death::Signalled(*signal).fmt(f),
+            Self::Exited(code) => ProcessExit::Exited(*code).fmt(f),
+            Self::Signalled(signal) => ProcessExit::Signalled(*signal).fmt(f),
             Self::TookTooLong => f.write_str("took too long and was killed"),
         }
     }
@@ -59,9 +59,9 @@ impl fmt::Display for Ended {
 #[derive(Clone, Debug)]
 pub struct Finished {
     /// How it ended.
-    pub ended: Ended,
+    pub exit: ProgramExit,
     /// What it printed, standard output and standard error together.
-    pub printed: Printed,
+    pub printed: CapturedOutput,
     /// How long it ran. Does not affect any grade.
     pub wall: Duration,
 }
@@ -72,7 +72,7 @@ pub struct Finished {
 #[derive(Debug)]
 pub struct Confined {
     pub(crate) child: Child,
-    pub(crate) output: Drain,
+    pub(crate) output: OutputReader,
     pub(crate) started: Instant,
     pub(crate) wall_max: Duration,
     /// Whether the child stands for a whole process tree and reports a signal as 128 + its number.
@@ -91,12 +91,12 @@ impl Confined {
     #[must_use]
     pub fn wait(mut self) -> Finished {
         let ended = match self.wait_for(self.wall_max) {
-            Some(status) => Ended::of(status, self.is_tree),
-            None => Ended::TookTooLong,
+            Some(status) => ProgramExit::of(status, self.is_tree),
+            None => ProgramExit::TookTooLong,
         };
         let wall = self.started.elapsed();
         self.kill();
-        Finished { ended, printed: self.output.finish(OUTPUT_MAX), wall }
+        Finished { exit: ended, printed: self.output.finish(OUTPUT_MAX), wall }
     }
 
     /// Waits until so long after the start.
@@ -134,17 +134,19 @@ impl Drop for Confined {
     }
 }
 
-impl Life for Confined {
-    fn end(&mut self, grace: Duration) -> Death {
+impl ProcessHandle for Confined {
+    fn end(&mut self, grace: Duration) -> ProcessExit {
         let status = self.wait_for(self.started.elapsed() + grace);
         self.kill();
-        if self.output.is_flooded() {
-            return Death::Flooded;
+        if self.output.is_over_limit() {
+            return ProcessExit::OutputLimit;
         }
-        status.map_or(Ended::TookTooLong, |status| Ended::of(status, self.is_tree)).death()
+        status
+            .map_or(ProgramExit::TookTooLong, |status| ProgramExit::of(status, self.is_tree))
+            .process_exit()
     }
 
-    fn answered(&mut self) {
-        self.output.count_anew();
+    fn exchange_finished(&mut self) {
+        self.output.reset_count();
     }
 }

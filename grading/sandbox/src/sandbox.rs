@@ -14,12 +14,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::fork_server::ForkServer;
 use crate::job::Job;
-use crate::launcher::{FORK_SERVER, PARK, READY, SELF_TEST, START_MAX, TIED};
+use crate::launcher::{DIE_WITH_PARENT, FORK_SERVER, PARK, READY, SELF_TEST, START_MAX};
 use crate::mounts::{View, runtime_libraries};
-use crate::output::Drain;
+use crate::output::OutputReader;
 use crate::policy::{Files, Policy, SystemCalls};
-use crate::running::{Confined, Ended, Finished};
-use crate::self_test::Freedom;
+use crate::running::{Confined, Finished, ProgramExit};
+use crate::self_test::Escape;
 use crate::tier::Tier;
 
 /// How this machine confines programs. It can be serialised and handed to another process on the
@@ -28,16 +28,16 @@ use crate::tier::Tier;
 pub struct Sandbox {
     launcher: PathBuf,
     libraries: BTreeSet<PathBuf>,
-    means: Means,
+    mechanisms: Mechanisms,
     tier: Tier,
     /// Whether processes of one submission can share a sandbox.
-    shares: bool,
+    can_share: bool,
     findings: Vec<String>,
 }
 
 /// The mechanisms that confine a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Means {
+struct Mechanisms {
     namespaces: Namespaces,
     landlock: bool,
     seccomp: bool,
@@ -74,25 +74,25 @@ enum Role {
 }
 
 /// All combinations to try, best first.
-const CANDIDATES: [(Tier, Means); 8] = [
+const CANDIDATES: [(Tier, Mechanisms); 8] = [
     (Tier::Bubblewrap, all_with(Namespaces::BubblewrapAsRoot)),
     (Tier::Bubblewrap, all_with(Namespaces::Bubblewrap)),
-    (Tier::Namespaces, Means { landlock: false, ..all_with(Namespaces::BubblewrapAsRoot) }),
-    (Tier::Namespaces, Means { landlock: false, ..all_with(Namespaces::Bubblewrap) }),
+    (Tier::Namespaces, Mechanisms { landlock: false, ..all_with(Namespaces::BubblewrapAsRoot) }),
+    (Tier::Namespaces, Mechanisms { landlock: false, ..all_with(Namespaces::Bubblewrap) }),
     (Tier::Namespaces, all_with(Namespaces::UnshareAsRoot)),
     (Tier::Namespaces, all_with(Namespaces::Unshare)),
     (Tier::Landlock, all_with(Namespaces::None)),
-    (Tier::Rlimits, Means { namespaces: Namespaces::None, landlock: false, seccomp: false }),
+    (Tier::Rlimits, Mechanisms { namespaces: Namespaces::None, landlock: false, seccomp: false }),
 ];
 
-const fn all_with(namespaces: Namespaces) -> Means {
-    Means { namespaces, landlock: true, seccomp: true }
+const fn all_with(namespaces: Namespaces) -> Mechanisms {
+    Mechanisms { namespaces, landlock: true, seccomp: true }
 }
 
 impl Tier {
     /// What a confined program must not be able to do in this tier.
-    fn denies(self) -> &'static [Freedom] {
-        use Freedom::{
+    fn denies(self) -> &'static [Escape] {
+        use Escape::{
             IsRoot, OpensSockets, ReadsFiles, SeesProcesses, SharesProcessNumbers, StartsProcesses,
             StartsThreads, TakesMemory, WritesFiles,
         };
@@ -149,7 +149,9 @@ pub enum SandboxError {
 
 /// The machine's tier is lower than required.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this machine only supports the sandbox tier `{reached}`, but `{required}` is required{findings}")]
+#[error(
+    "this machine only supports the sandbox tier `{reached}`, but `{required}` is required{findings}"
+)]
 pub struct TierTooLow {
     /// The required tier.
     pub required: Tier,
@@ -204,11 +206,17 @@ impl Sandbox {
             let libraries = runtime_libraries();
             let launcher = launcher.clone();
             let findings_so_far = findings.clone();
-            let sandbox =
-                Self { launcher, libraries, means, tier, shares: false, findings: findings_so_far };
+            let sandbox = Self {
+                launcher,
+                libraries,
+                mechanisms: means,
+                tier,
+                can_share: false,
+                findings: findings_so_far,
+            };
             match sandbox.self_test() {
                 Ok(()) => return Ok(sandbox.sharing()),
-                Err(finding) => findings.push(format!("{tier} ({}): {finding}", means.words())),
+                Err(finding) => findings.push(format!("{tier} ({}): {finding}", means.describe())),
             }
         }
         Err(SandboxError::NoTier(findings.join("; ")))
@@ -272,7 +280,7 @@ impl Sandbox {
     /// ones: they see no other processes, cannot signal or trace any, and can write nothing. And
     /// whether that works on this machine.
     pub(crate) fn is_shared_by(&self, job: &Job) -> bool {
-        self.shares
+        self.can_share
             && job.system_calls == SystemCalls::Nodes
             && job.write.is_empty()
             && job.scratch_bytes.is_none()
@@ -280,10 +288,10 @@ impl Sandbox {
 
     /// The same sandbox, shared by processes if that works here.
     fn sharing(self) -> Self {
-        if !self.means.seccomp || !self.means.namespaces.is_bubblewrap() {
+        if !self.mechanisms.seccomp || !self.mechanisms.namespaces.is_bubblewrap() {
             return self;
         }
-        let sharing = Self { shares: true, ..self.clone() };
+        let sharing = Self { can_share: true, ..self.clone() };
         let job = Job::computing(&self.launcher).argument(PARK);
         match ForkServer::new(sharing.clone(), job).self_test() {
             Ok(()) => sharing,
@@ -324,19 +332,19 @@ impl Sandbox {
             // Without such descriptors, the program finds its output closed.
             let _ = descriptor.map(|program| pidfd_send_signal(program, Signal::KILL));
         };
-        let output = Drain::start(reader, job.output_bytes_max, job.printed_max, end)?;
-        let is_tree = self.means.namespaces != Namespaces::None;
+        let output = OutputReader::start(reader, job.output_bytes_max, job.printed_max, end)?;
+        let is_tree = self.mechanisms.namespaces != Namespaces::None;
         let confined = Confined { child, output, started, wall_max: job.wall_max, is_tree };
         match confined.output.take_first(READY, START_MAX) {
             true => Ok(confined),
-            false => Err(SandboxError::NotStarted(confined.output.trouble())),
+            false => Err(SandboxError::NotStarted(confined.output.startup_error())),
         }
     }
 
     /// A user id for the next program, if it can have its own.
     pub(crate) fn user(&self) -> Option<u32> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        (self.means.namespaces == Namespaces::BubblewrapAsRoot).then(|| {
+        (self.mechanisms.namespaces == Namespaces::BubblewrapAsRoot).then(|| {
             let next = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id());
             USERS.start + next % (USERS.end - USERS.start)
         })
@@ -355,7 +363,7 @@ impl Sandbox {
             write.push("/dev/null".into());
         }
         let mut environment = job.environment.clone();
-        let is_bubblewrap = self.means.namespaces.is_bubblewrap();
+        let is_bubblewrap = self.mechanisms.namespaces.is_bubblewrap();
         if job.scratch_bytes.is_some() {
             // Without a file system of its own, the scratch folder is one of the writable ones.
             let scratch = if is_bubblewrap { Some(Path::new("/tmp")) } else { None };
@@ -367,16 +375,17 @@ impl Sandbox {
         }
         let policy = Policy {
             limits: job.limits,
-            counts_processes: user.is_some() || self.means.namespaces == Namespaces::Bubblewrap,
-            files: self.means.landlock.then_some(Files { read, write }),
+            counts_processes: user.is_some()
+                || self.mechanisms.namespaces == Namespaces::Bubblewrap,
+            files: self.mechanisms.landlock.then_some(Files { read, write }),
             user,
-            system_calls: self.means.seccomp.then_some(job.system_calls),
+            system_calls: self.mechanisms.seccomp.then_some(job.system_calls),
         };
         let policy = serde_json::to_string(&policy).map_err(io::Error::from)?;
         let folder = job.folder.as_deref().unwrap_or(Path::new("/"));
 
         let mut line: Vec<OsString> = Vec::new();
-        match self.means.namespaces {
+        match self.mechanisms.namespaces {
             Namespaces::BubblewrapAsRoot | Namespaces::Bubblewrap => {
                 line.push(found_in_path("bwrap").into());
                 line.extend(BUBBLEWRAP.map(OsString::from));
@@ -405,9 +414,13 @@ impl Sandbox {
                 line.push("--".into());
             }
             Namespaces::UnshareAsRoot | Namespaces::Unshare => {
-                line.extend([self.launcher.clone().into(), TIED.into(), "unshare".into()]);
+                line.extend([
+                    self.launcher.clone().into(),
+                    DIE_WITH_PARENT.into(),
+                    "unshare".into(),
+                ]);
                 line.extend(UNSHARE.map(OsString::from));
-                if self.means.namespaces == Namespaces::Unshare {
+                if self.mechanisms.namespaces == Namespaces::Unshare {
                     line.extend(["--user", "--map-root-user"].map(OsString::from));
                 }
                 line.push("--".into());
@@ -429,7 +442,7 @@ impl Sandbox {
         }
         // The sandbox program is found as the grader finds its own programs; the confined program
         // gets another environment.
-        if is_bubblewrap || self.means.namespaces != Namespaces::None {
+        if is_bubblewrap || self.mechanisms.namespaces != Namespaces::None {
             command.env("PATH", path());
         }
         Ok(command)
@@ -443,18 +456,18 @@ impl Sandbox {
             self.run(&job.wall_max(Duration::from_secs(20))).map_err(|error| error.to_string())?;
         let printed = finished.printed.to_string();
         let lines: Vec<&str> = printed.lines().collect();
-        if finished.ended != Ended::Exited(0) || lines.last() != Some(&"done") {
-            return Err(format!("the test program {}: {}", finished.ended, printed.trim()));
+        if finished.exit != ProgramExit::Exited(0) || lines.last() != Some(&"done") {
+            return Err(format!("the test program {}: {}", finished.exit, printed.trim()));
         }
-        let free = |freedom: &&Freedom| lines.contains(&format!("{freedom:?}").as_str());
+        let free = |freedom: &&Escape| lines.contains(&format!("{freedom:?}").as_str());
         let left: Vec<&str> =
-            self.tier.denies().iter().filter(free).map(|freedom| freedom.words()).collect();
+            self.tier.denies().iter().filter(free).map(|freedom| freedom.describe()).collect();
         if left.is_empty() { Ok(()) } else { Err(format!("a submission {}", left.join(", "))) }
     }
 }
 
-impl Means {
-    fn words(self) -> &'static str {
+impl Mechanisms {
+    fn describe(self) -> &'static str {
         match self.namespaces {
             Namespaces::BubblewrapAsRoot => "bubblewrap, as root",
             Namespaces::Bubblewrap => "bubblewrap",

@@ -10,7 +10,7 @@ use std::thread;
 
 /// Something a confined program may be able to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Freedom {
+pub(crate) enum Escape {
     ReadsFiles,
     WritesFiles,
     SeesProcesses,
@@ -22,9 +22,9 @@ pub(crate) enum Freedom {
     SharesProcessNumbers,
 }
 
-impl Freedom {
+impl Escape {
     /// Completes the sentence "a submission ...".
-    pub(crate) fn words(self) -> &'static str {
+    pub(crate) fn describe(self) -> &'static str {
         match self {
             Self::ReadsFiles => "can read files that were not given to it",
             Self::WritesFiles => "can write files",
@@ -53,23 +53,23 @@ pub(crate) fn run(hidden: &Path) {
             free.insert(freedom);
         }
     };
-    note(Freedom::ReadsFiles, fs::read(hidden).is_ok());
+    note(Escape::ReadsFiles, fs::read(hidden).is_ok());
     let beside = hidden.with_extension("written");
-    note(Freedom::WritesFiles, File::create(beside).is_ok());
+    note(Escape::WritesFiles, File::create(beside).is_ok());
     note(
-        Freedom::SeesProcesses,
+        Escape::SeesProcesses,
         fs::read_dir("/proc").is_ok_and(|mut files| files.next().is_some()),
     );
-    note(Freedom::OpensSockets, TcpListener::bind("127.0.0.1:0").is_ok());
-    note(Freedom::StartsThreads, thread::Builder::new().spawn(|| {}).is_ok());
+    note(Escape::OpensSockets, TcpListener::bind("127.0.0.1:0").is_ok());
+    note(Escape::StartsThreads, thread::Builder::new().spawn(|| {}).is_ok());
     let program = std::env::args_os().next().unwrap_or_default();
     // A policy that does not parse ends the launcher at once.
     let child = Command::new(program).arg("no policy").stdout(Stdio::null()).spawn();
-    note(Freedom::StartsProcesses, child.and_then(|mut child| child.wait()).is_ok());
+    note(Escape::StartsProcesses, child.and_then(|mut child| child.wait()).is_ok());
     let much = usize::try_from(TOO_MUCH_MEMORY).unwrap_or(usize::MAX);
-    note(Freedom::TakesMemory, Vec::<u8>::new().try_reserve_exact(much).is_ok());
-    note(Freedom::IsRoot, rustix::process::getuid().is_root());
-    note(Freedom::SharesProcessNumbers, std::process::id() > LOW_PROCESS_NUMBER);
+    note(Escape::TakesMemory, Vec::<u8>::new().try_reserve_exact(much).is_ok());
+    note(Escape::IsRoot, rustix::process::getuid().is_root());
+    note(Escape::SharesProcessNumbers, std::process::id() > LOW_PROCESS_NUMBER);
     let mut text = String::new();
     for freedom in free {
         text += &format!("{freedom:?}\n");

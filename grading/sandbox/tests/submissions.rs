@@ -14,19 +14,19 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use faultlab::Address;
+use faultlab::hosting::remote::ProcessPool;
 use faultlab::property::{clients_done, results_ok};
 use faultlab::simulate::{Network, NodeSpec, Options, Outcome, Scenario, Simulation};
-use faultlab::worker::remote::Fleet;
 use faultlab::workload::Workload;
 use faultlab_harness::build::{Libraries, Workspace};
-use faultlab_sandbox::{Ended, Finished, ForkServer, Job, Sandbox, Tier, Toolchain};
-use lab1_vocabulary::{KvCommand, KvResult};
+use faultlab_sandbox::{Finished, ForkServer, Job, ProgramExit, Sandbox, Tier, Toolchain};
+use lab1_api::{KvCommand, KvResult};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// What a submission in nodes mode is linked with.
 const SHIM: &str = "fn main() {
-    let submission = lab1_vocabulary::submission::<lab1::Lab>();
-    faultlab::worker::remote::serve_stdin(&submission).unwrap();
+    let submission = lab1_api::submission::<lab1::Lab>();
+    faultlab::hosting::remote::serve_stdin(&submission).unwrap();
 }";
 
 /// How long one exchange may take.
@@ -35,7 +35,7 @@ const EXCHANGE_MAX: Duration = Duration::from_secs(5);
 fn main() -> ExitCode {
     let staff = Path::new(env!("CARGO_MANIFEST_DIR")).join("../staff");
     let mut trials = Vec::new();
-    match Host::new(&staff) {
+    match Fixture::new(&staff) {
         Ok(host) => {
             let host = Arc::new(host);
             for row in rows(&staff.join("hostile/README.md")) {
@@ -72,7 +72,7 @@ fn rows(readme: &Path) -> Vec<Row> {
 }
 
 /// What all tests share.
-struct Host {
+struct Fixture {
     sandbox: Sandbox,
     toolchain: Toolchain,
     libraries: Libraries,
@@ -80,7 +80,7 @@ struct Host {
     reference: OnceLock<Result<Outcome, String>>,
 }
 
-impl Host {
+impl Fixture {
     fn new(staff: &Path) -> Result<Self, String> {
         let launcher = Path::new(env!("CARGO_BIN_EXE_faultlab-confine"));
         let sandbox = Sandbox::probe(launcher).map_err(|error| error.to_string())?;
@@ -95,21 +95,21 @@ impl Host {
 
     /// Checks what a row says.
     fn check(&self, row: &Row) -> Result<(), Failed> {
-        let place = Place::new(&self.staff, Some(&row.name))?;
+        let place = SubmissionDir::new(&self.staff, Some(&row.name))?;
         let started = Instant::now();
         let compiled = self.compile(&place)?;
         if row.grade == "none" {
             let printed = compiled.printed.to_string();
-            ensure(compiled.ended != Ended::Exited(0), "it compiles")?;
+            ensure(compiled.exit != ProgramExit::Exited(0), "it compiles")?;
             ensure(!printed.contains("root:x:0"), &format!("it read a file: {printed}"))?;
             return ensure(started.elapsed() < Duration::from_secs(240), "it took very long");
         }
-        ensure(compiled.ended == Ended::Exited(0), &compiled.printed.to_string())?;
+        ensure(compiled.exit == ProgramExit::Exited(0), &compiled.printed.to_string())?;
         let (resident, handed) = self.run(&place.program(), row.grade == "less")?;
         let reference = self.reference.get_or_init(|| {
-            let place = Place::new(&self.staff, None).map_err(|error| error.to_string())?;
+            let place = SubmissionDir::new(&self.staff, None).map_err(|error| error.to_string())?;
             let compiled = self.compile(&place).map_err(|error| error.to_string())?;
-            if compiled.ended != Ended::Exited(0) {
+            if compiled.exit != ProgramExit::Exited(0) {
                 return Err(compiled.printed.to_string());
             }
             Ok(self.run(&place.program(), false).map_err(|error| error.to_string())?.0)
@@ -130,14 +130,14 @@ impl Host {
     }
 
     /// Compiles a submission and links it, in the sandbox.
-    fn compile(&self, place: &Place) -> io::Result<Finished> {
+    fn compile(&self, place: &SubmissionDir) -> io::Result<Finished> {
         let library = place.output().join("liblab1.rlib");
         let strict = ["--cap-lints", "forbid", "-F", "unsafe_code"];
         let job = self.rustc(place).arguments(["--crate-type", "rlib", "--crate-name", "lab1"]);
         let job = job.arguments(strict).argument("-o").argument(&library);
         let job = job.argument(place.source().join("lib.rs")).limits(|limits| limits.cpu_s = 10);
         let compiled = self.sandbox.run(&job).map_err(io::Error::other)?;
-        if compiled.ended != Ended::Exited(0) {
+        if compiled.exit != ProgramExit::Exited(0) {
             return Ok(compiled);
         }
         let job = self.rustc(place).arguments(["--crate-type", "bin", "--crate-name", "nodes"]);
@@ -146,7 +146,7 @@ impl Host {
         self.sandbox.run(&job.read(place.shim())).map_err(io::Error::other)
     }
 
-    fn rustc(&self, place: &Place) -> Job {
+    fn rustc(&self, place: &SubmissionDir) -> Job {
         let mut job = self.toolchain.job().read(place.source()).write(place.output());
         job = job.read(&self.libraries.dependencies).folder(place.output());
         job = job.arguments(["--edition", "2024", "-C", "debuginfo=0", "-L"]);
@@ -163,7 +163,7 @@ impl Host {
     fn run(&self, program: &Path, also_handed: bool) -> io::Result<(Outcome, Option<Outcome>)> {
         let mut server = ForkServer::new(self.sandbox.clone(), Job::nodes(program));
         let mut fleet =
-            Fleet::new(3, |_| server.start_nodes(EXCHANGE_MAX).map_err(io::Error::other));
+            ProcessPool::new(3, |_| server.start_nodes(EXCHANGE_MAX).map_err(io::Error::other));
         let run = || Simulation::new(scenario(), 7);
         let resident = run().run(&mut fleet.host(0), Options::default());
         fleet.check()?;
@@ -171,7 +171,7 @@ impl Host {
             return Ok((resident, None));
         }
         fleet.restart();
-        let handed = run().run(&mut fleet.handed_host(), Options::default());
+        let handed = run().run(&mut fleet.stateless_host(), Options::default());
         fleet.check()?;
         Ok((resident, Some(handed)))
     }
@@ -198,11 +198,11 @@ fn scenario() -> Scenario {
 }
 
 /// A submission written out, with a folder for what is compiled from it.
-struct Place {
+struct SubmissionDir {
     folder: tempfile::TempDir,
 }
 
-impl Place {
+impl SubmissionDir {
     fn new(staff: &Path, patch: Option<&str>) -> io::Result<Self> {
         let place = Self { folder: tempfile::tempdir()? };
         fs::create_dir(place.source())?;

@@ -22,7 +22,7 @@ pub struct Bench {
 
 /// A submission of known quality.
 #[derive(Clone, Debug)]
-pub struct Subject {
+pub struct KnownSubmission {
     /// Its name: that of its folder or patch.
     pub name: String,
     /// Where it is.
@@ -55,21 +55,21 @@ impl Bench {
     ///
     /// # Errors
     /// When the folders cannot be read.
-    pub fn solutions(&self) -> Result<Vec<Subject>> {
+    pub fn solutions(&self) -> Result<Vec<KnownSubmission>> {
         let solutions = self.staff().join("solutions");
         let mut found = vec![solutions.join(&self.lab.name)];
         found.extend(sorted(&solutions.join(format!("{}-unusual", self.lab.name)))?);
-        found.iter().map(|folder| Subject::at(folder)).collect()
+        found.iter().map(|folder| KnownSubmission::at(folder)).collect()
     }
 
     /// The mutants.
     ///
     /// # Errors
     /// When the folder cannot be read.
-    pub fn mutants(&self) -> Result<Vec<Subject>> {
+    pub fn mutants(&self) -> Result<Vec<KnownSubmission>> {
         let mut files = sorted(&self.mutants_folder())?;
         files.retain(|file| file.extension().is_some_and(|end| end == "patch"));
-        files.iter().map(|file| Subject::at(file)).collect()
+        files.iter().map(|file| KnownSubmission::at(file)).collect()
     }
 
     fn staff(&self) -> PathBuf {
@@ -85,7 +85,7 @@ impl Bench {
     ///
     /// # Errors
     /// When the submission does not compile.
-    pub fn run(&self, subject: &Subject) -> Result<Vec<TestReport>> {
+    pub fn run(&self, subject: &KnownSubmission) -> Result<Vec<TestReport>> {
         let sources = subject.source.files(&self.workspace, &self.lab)?;
         let program =
             build::compile(&self.workspace, &self.lab, &self.libraries, &sources, Purpose::Tests)?;
@@ -96,7 +96,7 @@ impl Bench {
             seeds: Seeds::Derived { suite: SEED, count: SEEDS },
             workers: 1,
             worker: WorkerCommand { program: program.file, arguments: Vec::new() },
-            apart: false,
+            out_of_process: false,
             by_parts: false,
             traces: traces.path().to_owned(),
             reproduce: &|_, _| String::new(),
@@ -109,7 +109,7 @@ impl Bench {
     }
 }
 
-impl Subject {
+impl KnownSubmission {
     fn at(path: &Path) -> Result<Self> {
         let name = path.file_stem().context("a submission has a name")?;
         Ok(Self { name: name.to_string_lossy().into_owned(), source: Source::at(path) })

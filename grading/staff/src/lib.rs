@@ -10,5 +10,5 @@
 mod bench;
 mod table;
 
-pub use bench::{Bench, Subject, lost};
+pub use bench::{Bench, KnownSubmission, lost};
 pub use table::Table;

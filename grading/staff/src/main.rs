@@ -6,7 +6,7 @@ use std::thread;
 
 use anyhow::{Result, bail};
 use clap::Parser;
-use faultlab_staff::{Bench, Subject, lost};
+use faultlab_staff::{Bench, KnownSubmission, lost};
 
 /// Prints the tests that each mutant of a lab fails.
 #[derive(Debug, Parser)]
@@ -34,7 +34,7 @@ fn main() -> Result<()> {
 }
 
 /// Runs the suite on each mutant, on all processors; returns the results by name.
-fn run_all(bench: &Bench, mutants: Vec<Subject>) -> BTreeMap<String, Result<String>> {
+fn run_all(bench: &Bench, mutants: Vec<KnownSubmission>) -> BTreeMap<String, Result<String>> {
     let todo = Mutex::new(mutants);
     let done = Mutex::new(BTreeMap::new());
     let next = || todo.lock().ok()?.pop();

@@ -18,7 +18,7 @@ pub struct Table {
     /// The tests that each mutant must lose.
     pub losses: BTreeMap<String, BTreeSet<TestNumber>>,
     /// Why a test is kept although others catch everything it catches.
-    pub stays: BTreeMap<TestNumber, String>,
+    pub redundant: BTreeMap<TestNumber, String>,
 }
 
 impl Table {
@@ -36,7 +36,7 @@ impl Table {
             }
         }
         for (number, reason) in lines(&folder.join("stays.tsv"))? {
-            if table.stays.insert(number.parse()?, reason).is_some() {
+            if table.redundant.insert(number.parse()?, reason).is_some() {
                 bail!("{number} is twice in stays.tsv");
             }
         }

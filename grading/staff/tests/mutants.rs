@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use faultlab_harness::report::TestReport;
-use faultlab_staff::{Bench, Subject, Table, lost};
+use faultlab_staff::{Bench, KnownSubmission, Table, lost};
 use faultlab_suites::TestNumber;
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -63,11 +63,11 @@ fn table_is_whole(bench: &Bench, table: &Table) -> Result<(), Failed> {
         }
         wrong.extend(lost.difference(&tests).map(|number| format!("there is no test {number}")));
     }
-    for number in table.stays.keys().filter(|number| !tests.contains(number)) {
+    for number in table.redundant.keys().filter(|number| !tests.contains(number)) {
         wrong.push(format!("there is no test {number} that could stay"));
     }
     for &number in &tests {
-        match (table.caught_only_by(number).next(), table.stays.contains_key(&number)) {
+        match (table.caught_only_by(number).next(), table.redundant.contains_key(&number)) {
             (Some(mutant), true) => {
                 wrong.push(format!("{number} needs no reason to stay: it alone catches `{mutant}`"))
             }
@@ -82,7 +82,7 @@ fn table_is_whole(bench: &Bench, table: &Table) -> Result<(), Failed> {
 
 fn loses_exactly(
     bench: &Bench,
-    subject: &Subject,
+    subject: &KnownSubmission,
     expected: &BTreeSet<TestNumber>,
 ) -> Result<(), Failed> {
     let reports = bench.run(subject)?;

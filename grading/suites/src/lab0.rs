@@ -6,7 +6,7 @@ use faultlab::Address;
 use faultlab::property::{clients_done, results_ok};
 use faultlab::simulate::{Network, NodeSpec, Scenario};
 use faultlab::workload::Workload;
-use lab0_vocabulary::{Ping, Pong};
+use lab0_api::{Ping, Pong};
 
 use crate::{Part, Suite, Test};
 

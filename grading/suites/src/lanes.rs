@@ -1,7 +1,7 @@
 //! Draws why the results of a run's clients are inconsistent, one lane per client, beside the run's
 //! excerpt.
 
-use faultlab::linearizability::{Checker, Model, Verdict, explain, history_of};
+use faultlab::linearizability::{CheckResult, Checker, Model, explain, history_of};
 use faultlab::trace::{Ending, Engine, Trace};
 
 use crate::lab1;
@@ -42,7 +42,9 @@ where
         return None;
     }
     let checker = Checker::new(model).threads(1).configuration_limit(CONFIGURATIONS_MAX);
-    let Verdict::NotLinearizable(violation) = checker.check(&history).verdict else { return None };
+    let CheckResult::NotLinearizable(violation) = checker.check(&history).verdict else {
+        return None;
+    };
     let text = explain(model, &history, &violation).to_text(width, false);
     (text.lines().count() <= LINES_MAX).then_some(text)
 }

@@ -52,16 +52,16 @@ mod test;
 
 pub use credit::Credit;
 pub use lanes::lanes;
-pub use nodes::Nodes;
+pub use nodes::NodeProvider;
 pub use number::{TestNumber, TestNumberError};
 pub use points::Points;
 pub use replay::{ReplayError, replay_saved};
 pub use run::{Run, run, run_on, scenario_of};
-pub use run_search::{SearchOutcome, SearchSummary};
-pub use search_plan::{Needs, SearchPlan};
+pub use run_search::{EndCondition, SearchSummary};
+pub use search_plan::{RequiredResult, SearchPlan};
 pub use seeds::{SEED, SEEDS, seed_of};
 pub use suite::{CountKeys, CountSearch, Part, Suite};
-pub use test::{Body, Kind, PlanFactory, ScenarioFactory, SeedContext, Test, TestDraft};
+pub use test::{Body, Kind, PlanFactory, ScenarioFactory, SeedContext, Test, TestBuilder};
 
 /// The suites of all labs, in the order of the course.
 #[must_use]

@@ -1,11 +1,11 @@
 //! Where a test's nodes run: in process or out of process.
 
-use faultlab::worker::pure::{LocalSteps, Member, PureSteps};
-use faultlab::worker::remote::SharedFleet;
-use faultlab::worker::{Host, LocalHost, NodeFailure, Submission};
+use faultlab::hosting::pure::{LocalSteps, NodeDescriptor, PureSteps};
+use faultlab::hosting::remote::SharedProcessPool;
+use faultlab::hosting::{Host, LocalHost, NodeFailure, Submission};
 
 /// Provides a submission's nodes to engines: live nodes for a run, and steps of them for a search.
-pub trait Nodes {
+pub trait NodeProvider {
     /// An empty host.
     fn host(&self) -> Box<dyn Host + '_>;
 
@@ -13,27 +13,27 @@ pub trait Nodes {
     ///
     /// # Errors
     /// When the submission does not provide one of them.
-    fn steps(&self, roster: &[Member]) -> Result<Box<dyn PureSteps + '_>, NodeFailure>;
+    fn steps(&self, roster: &[NodeDescriptor]) -> Result<Box<dyn PureSteps + '_>, NodeFailure>;
 }
 
 /// An in-process submission.
-impl Nodes for Submission {
+impl NodeProvider for Submission {
     fn host(&self) -> Box<dyn Host + '_> {
         Box::new(LocalHost::new(self))
     }
 
-    fn steps(&self, roster: &[Member]) -> Result<Box<dyn PureSteps + '_>, NodeFailure> {
+    fn steps(&self, roster: &[NodeDescriptor]) -> Result<Box<dyn PureSteps + '_>, NodeFailure> {
         Ok(Box::new(LocalSteps::new(self, roster.to_vec())?))
     }
 }
 
 /// An out-of-process submission.
-impl Nodes for SharedFleet<'_> {
+impl NodeProvider for SharedProcessPool<'_> {
     fn host(&self) -> Box<dyn Host + '_> {
-        Box::new(SharedFleet::host(self))
+        Box::new(SharedProcessPool::host(self))
     }
 
-    fn steps(&self, roster: &[Member]) -> Result<Box<dyn PureSteps + '_>, NodeFailure> {
-        Ok(Box::new(SharedFleet::steps(self, roster.to_vec())))
+    fn steps(&self, roster: &[NodeDescriptor]) -> Result<Box<dyn PureSteps + '_>, NodeFailure> {
+        Ok(Box::new(SharedProcessPool::steps(self, roster.to_vec())))
     }
 }

@@ -1,12 +1,12 @@
 //! Replays a saved trace with the current submission.
 
-use faultlab::search::{Outcome, State};
+use faultlab::search::{SearchResult, State};
 use faultlab::simulate;
-use faultlab::trace::replay::{Replay, Verdict, replay};
+use faultlab::trace::replay::{Replay, ReplayStatus, replay};
 use faultlab::trace::{Engine, Trace};
 
 use crate::search_plan::{SearchPlan, Stage, StageSearch};
-use crate::{Body, Nodes, SeedContext, Suite};
+use crate::{Body, NodeProvider, SeedContext, Suite};
 
 /// Why a saved trace cannot be replayed at all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +35,7 @@ pub enum ReplayError {
 pub fn replay_saved(
     suite: &Suite,
     saved: &Trace,
-    nodes: &dyn Nodes,
+    nodes: &dyn NodeProvider,
 ) -> Result<Replay, ReplayError> {
     let header = &saved.header;
     if header.lab != suite.lab() {
@@ -63,7 +63,7 @@ pub fn replay_saved(
 fn follow_searched(
     plan: SearchPlan,
     saved: &Trace,
-    nodes: &dyn Nodes,
+    nodes: &dyn NodeProvider,
 ) -> Result<Option<Replay>, ReplayError> {
     let mut best: Option<Replay> = None;
     let mut found: Option<State> = None;
@@ -78,15 +78,15 @@ fn follow_searched(
             },
         };
         let steps = nodes
-            .steps(search.system().roster())
+            .steps(search.system().nodes())
             .map_err(|failure| ReplayError::NotProvided(failure.to_string()))?;
-        let replayed = replay(saved, &mut search.walk(steps.as_ref()));
-        if best.as_ref().is_none_or(|best| rank(&replayed) > rank(best)) {
+        let replayed = replay(saved, &mut search.traced_run(steps.as_ref()));
+        if best.as_ref().is_none_or(|best| follow_progress(&replayed) > follow_progress(best)) {
             best = Some(replayed);
         }
         let goes_on = |next: &Stage| matches!(next.search, StageSearch::From(_));
         if stages.peek().is_some_and(goes_on)
-            && let Outcome::GoalFound(goal) = search.run_with(steps.as_ref()).outcome
+            && let SearchResult::GoalFound(goal) = search.run_with(steps.as_ref()).result
         {
             found = Some(goal.state);
         }
@@ -95,11 +95,11 @@ fn follow_searched(
 }
 
 /// How far a replay got.
-fn rank(replay: &Replay) -> (u8, usize) {
-    match &replay.verdict {
-        Verdict::Reproduced { same: true, .. } => (3, 0),
-        Verdict::Fixed { happened, .. } => (2, *happened),
-        Verdict::Reproduced { same: false, .. } => (1, 0),
-        Verdict::NoLongerApplies { event, .. } => (0, *event),
+fn follow_progress(replay: &Replay) -> (u8, usize) {
+    match &replay.status {
+        ReplayStatus::Reproduced { same: true, .. } => (3, 0),
+        ReplayStatus::Fixed { happened, .. } => (2, *happened),
+        ReplayStatus::Reproduced { same: false, .. } => (1, 0),
+        ReplayStatus::NoLongerApplies { event, .. } => (0, *event),
     }
 }

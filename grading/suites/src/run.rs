@@ -1,11 +1,11 @@
 //! Runs one test with one seed, wherever the nodes are.
 
+use faultlab::hosting::Host;
 use faultlab::simulate::{Options, Origin, Outcome, Scenario, Simulation};
 use faultlab::trace::{Recorder, Trace};
-use faultlab::worker::Host;
 
 use crate::run_search::{SearchSummary, run_searches};
-use crate::{Body, Nodes, SeedContext, Suite, Test};
+use crate::{Body, NodeProvider, SeedContext, Suite, Test};
 
 /// The result of a test with one seed.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +20,13 @@ pub struct Run {
 ///
 /// Both a student's worker, with in-process nodes, and a judge's worker, with out-of-process nodes,
 /// call this, so a test means the same to both.
-pub fn run(suite: &Suite, test: &Test, seed: u64, nodes: &dyn Nodes, options: Options<'_>) -> Run {
+pub fn run(
+    suite: &Suite,
+    test: &Test,
+    seed: u64,
+    nodes: &dyn NodeProvider,
+    options: Options<'_>,
+) -> Run {
     match test.body() {
         Body::Simulate(scenario) => {
             let scenario = scenario(&mut SeedContext::new(seed));

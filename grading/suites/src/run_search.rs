@@ -1,15 +1,15 @@
 //! Runs a search test, wherever the nodes' steps are computed.
 
+use faultlab::hosting::pure::StepFailure;
 use faultlab::property::Violation;
 use faultlab::random::mix;
-use faultlab::search::{Failed, Hint, Limit, Outcome as Ended, Report, State};
+use faultlab::search::{HandlerFailure, Hint, Limit, Report, SearchResult as Ended, State};
 use faultlab::simulate::{Origin, Outcome, RunFailure, ScenarioError, Verdict};
 use faultlab::trace::Trace;
-use faultlab::worker::pure::StepFailure;
 use serde::{Deserialize, Serialize};
 
-use crate::search_plan::{Needs, StageSearch};
-use crate::{Nodes, SearchPlan};
+use crate::search_plan::{RequiredResult, StageSearch};
+use crate::{NodeProvider, SearchPlan};
 
 /// What one search of a test saw.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ pub struct SearchSummary {
     /// The search's title.
     pub title: String,
     /// How it ended.
-    pub outcome: SearchOutcome,
+    pub outcome: EndCondition,
     /// The limit that it reached, in words.
     pub limit: Option<String>,
     /// Distinct states, the first included.
@@ -37,7 +37,7 @@ pub struct SearchSummary {
 /// How a search ended, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum SearchOutcome {
+pub enum EndCondition {
     /// Every reachable state was seen, and is good.
     SpaceExhausted,
     /// A goal was found.
@@ -66,7 +66,7 @@ pub(crate) struct SearchRun {
 pub(crate) fn run_searches(
     plan: SearchPlan,
     seed: u64,
-    nodes: &dyn Nodes,
+    nodes: &dyn NodeProvider,
     traced: Option<&Origin>,
 ) -> SearchRun {
     let mut run = Running { searches: Vec::new(), trace: None, digest: seed, steps: 0 };
@@ -82,19 +82,19 @@ pub(crate) fn run_searches(
                     .expect("a search that starts where another ended follows one for a goal"),
             ),
         };
-        let report = match nodes.steps(search.system().roster()) {
+        let report = match nodes.steps(search.system().nodes()) {
             Ok(steps) => {
-                let report = match stage.probes {
-                    Some(probes) => search.probe_with(steps.as_ref(), probes),
+                let report = match stage.random_walks {
+                    Some(probes) => search.random_walks_with(steps.as_ref(), probes),
                     None => search.run_with(steps.as_ref()),
                 };
                 if let Some(origin) = traced {
-                    run.trace = search.trace(steps.as_ref(), origin, &report.outcome);
+                    run.trace = search.trace(steps.as_ref(), origin, &report.result);
                 }
                 report
             }
             Err(failure) => {
-                let node = search.system().roster()[0].address;
+                let node = search.system().nodes()[0].address;
                 let handler = "constructor".to_owned();
                 verdict = Verdict::Failed(RunFailure::Node { node, handler, failure });
                 break;
@@ -103,14 +103,14 @@ pub(crate) fn run_searches(
         run.note(&stage.title, &report);
         verdict = judge(&stage.title, stage.needs, &report);
         if !verdict.held() {
-            if let Ended::Violated(found) = report.outcome {
+            if let Ended::Violated(found) = report.result {
                 also_violated = found.also_violated;
             }
             break;
         }
         // The way to a goal is no counterexample.
         run.trace = None;
-        if let Ended::GoalFound(goal) = report.outcome {
+        if let Ended::GoalFound(goal) = report.result {
             found = Some(goal.state);
         }
     }
@@ -138,13 +138,13 @@ struct Running {
 impl Running {
     fn note(&mut self, title: &str, report: &Report) {
         let statistics = &report.statistics;
-        let (outcome, limit) = match &report.outcome {
-            Ended::Exhausted => (SearchOutcome::SpaceExhausted, None),
-            Ended::GoalFound(_) => (SearchOutcome::GoalFound, None),
-            Ended::Violated(_) => (SearchOutcome::InvariantViolated, None),
-            Ended::Failed(_) => (SearchOutcome::HandlerFailed, None),
-            Ended::LimitReached(limit) => (SearchOutcome::LimitReached, Some(limit.to_string())),
-            Ended::CannotStart(_) => (SearchOutcome::CouldNotStart, None),
+        let (outcome, limit) = match &report.result {
+            Ended::Exhausted => (EndCondition::SpaceExhausted, None),
+            Ended::GoalFound(_) => (EndCondition::GoalFound, None),
+            Ended::Violated(_) => (EndCondition::InvariantViolated, None),
+            Ended::Failed(_) => (EndCondition::HandlerFailed, None),
+            Ended::LimitReached(limit) => (EndCondition::LimitReached, Some(limit.to_string())),
+            Ended::InvalidStart(_) => (EndCondition::CouldNotStart, None),
         };
         for number in
             [statistics.states, statistics.depth as u64, statistics.transitions, outcome as u64]
@@ -161,18 +161,18 @@ impl Running {
             transitions: statistics.transitions,
             handler_calls: statistics.handler_calls,
             collision_bound: statistics.collision_bound,
-            hints: report.hints.iter().map(in_words).collect(),
+            hints: report.hints.iter().map(describe).collect(),
         });
     }
 }
 
 /// A hint in words.
-fn in_words(hint: &Hint) -> String {
+fn describe(hint: &Hint) -> String {
     match hint {
         Hint::NotIdempotent { node, message, .. } => format!(
             "{node} changes again when {message} is delivered twice in a row; is that intended?"
         ),
-        Hint::Endless { node, message, times, first, last, timers } => {
+        Hint::Diverges { node, message, times, first, last, timers } => {
             let event = match message {
                 Some(message) => format!("{} was delivered to {node}", shortened(message)),
                 None => format!("{node}'s timer fired"),
@@ -188,7 +188,7 @@ fn in_words(hint: &Hint) -> String {
                  before ({change})"
             )
         }
-        Hint::SentToNobody { calls } => {
+        Hint::Undeliverable { calls } => {
             format!("messages were sent to addresses without a node, in {calls} steps")
         }
     }
@@ -219,32 +219,32 @@ fn shortened(text: &str) -> String {
 }
 
 /// Whether a search ended as it needs to.
-fn judge(title: &str, needs: Needs, report: &Report) -> Verdict {
+fn judge(title: &str, needs: RequiredResult, report: &Report) -> Verdict {
     let statistics = &report.statistics;
-    match (&report.outcome, needs) {
+    match (&report.result, needs) {
         (Ended::Violated(found), _) => match found.violation() {
             Some(violation) => Verdict::Violated(violation),
             None => Verdict::Held,
         },
         (Ended::Failed(failed), _) => failure(failed),
-        (Ended::Exhausted, Needs::Goal) => Verdict::Violated(Violation {
+        (Ended::Exhausted, RequiredResult::Goal) => Verdict::Violated(Violation {
             property: format!("{title} can be reached"),
             expected: "some run to get there".to_owned(),
             seen: format!("none does: all {} reachable states were seen", statistics.states),
         }),
-        (Ended::GoalFound(_), Needs::Goal) | (Ended::Exhausted, _) => Verdict::Held,
+        (Ended::GoalFound(_), RequiredResult::Goal) | (Ended::Exhausted, _) => Verdict::Held,
         (Ended::GoalFound(_), _) => Verdict::Undecided {
             property: title.to_owned(),
             reason: "the search ended at a goal".to_owned(),
         },
         (
-            Ended::LimitReached(Limit::Depth(_) | Limit::States(_) | Limit::Probes(_)),
-            Needs::NothingBadWithinBounds,
+            Ended::LimitReached(Limit::Depth(_) | Limit::States(_) | Limit::RandomWalks(_)),
+            RequiredResult::NoViolationWithinBounds,
         ) => Verdict::Held,
-        (Ended::CannotStart(reason), _) => {
+        (Ended::InvalidStart(reason), _) => {
             Verdict::Failed(RunFailure::Scenario(ScenarioError::Search { reason: reason.clone() }))
         }
-        (Ended::LimitReached(Limit::CommandsAtOnce { client, commands }), _) => {
+        (Ended::LimitReached(Limit::CommandsPerEvent { client, commands }), _) => {
             Verdict::Undecided {
                 property: title.to_owned(),
                 reason: format!(
@@ -253,7 +253,7 @@ fn judge(title: &str, needs: Needs, report: &Report) -> Verdict {
                 ),
             }
         }
-        (Ended::LimitReached(Limit::Endless(_)), _) => Verdict::Undecided {
+        (Ended::LimitReached(Limit::Diverges(_)), _) => Verdict::Undecided {
             property: title.to_owned(),
             reason: format!(
                 "the search stopped after {} states because the state space seems infinite. {}. Counting copies or \
@@ -262,8 +262,8 @@ fn judge(title: &str, needs: Needs, report: &Report) -> Verdict {
                 report
                     .hints
                     .iter()
-                    .find(|hint| matches!(hint, Hint::Endless { .. }))
-                    .map_or_else(String::new, in_words),
+                    .find(|hint| matches!(hint, Hint::Diverges { .. }))
+                    .map_or_else(String::new, describe),
             ),
         },
         (Ended::LimitReached(limit), _) => Verdict::Undecided {
@@ -279,7 +279,7 @@ fn judge(title: &str, needs: Needs, report: &Report) -> Verdict {
 }
 
 /// A failed node, as in a simulated run.
-fn failure(failed: &Failed) -> Verdict {
+fn failure(failed: &HandlerFailure) -> Verdict {
     let property = |property: &str, seen: String| {
         Verdict::Violated(Violation {
             property: property.to_owned(),
@@ -297,7 +297,7 @@ fn failure(failed: &Failed) -> Verdict {
             "the same state and the same event give the same outcome",
             format!("{handler}, run twice, first gave {first}, then {second}"),
         ),
-        StepFailure::BrokenPromise(broken) => {
+        StepFailure::ContractViolation(broken) => {
             property("a state is what its encoding says", broken.clone())
         }
     }

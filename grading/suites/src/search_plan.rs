@@ -1,6 +1,6 @@
 //! What a search test does: one or more searches, and the result that each must have.
 
-use faultlab::search::{Probes, Search, State};
+use faultlab::search::{RandomWalks, Search, State};
 
 /// The searches of a test, in order. The first that does not give the required result ends the
 /// test.
@@ -30,10 +30,10 @@ pub struct SearchPlan {
 /// One search of a plan.
 pub(crate) struct Stage {
     pub(crate) title: String,
-    pub(crate) needs: Needs,
+    pub(crate) needs: RequiredResult,
     pub(crate) search: StageSearch,
     /// Random walks instead of a breadth-first search.
-    pub(crate) probes: Option<Probes>,
+    pub(crate) random_walks: Option<RandomWalks>,
 }
 
 /// What is searched.
@@ -46,14 +46,14 @@ pub(crate) enum StageSearch {
 
 /// The result that a search must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Needs {
+pub enum RequiredResult {
     /// Every reachable state was seen, and no property broke. A limit is inconclusive.
     Exhaustion,
     /// A goal was found. A limit is inconclusive.
     Goal,
     /// No violation was found within the search's own limits of depth, states or random walks; the
     /// test states them.
-    NothingBadWithinBounds,
+    NoViolationWithinBounds,
 }
 
 impl SearchPlan {
@@ -66,30 +66,30 @@ impl SearchPlan {
     /// Adds a search that must see every reachable state without a violation.
     #[must_use]
     pub fn exhausting(self, title: &str, search: Search) -> Self {
-        self.stage(title, Needs::Exhaustion, StageSearch::Given(Box::new(search)))
+        self.stage(title, RequiredResult::Exhaustion, StageSearch::Given(Box::new(search)))
     }
 
     /// Adds a search that must find its goal.
     #[must_use]
     pub fn reaching(self, title: &str, search: Search) -> Self {
-        self.stage(title, Needs::Goal, StageSearch::Given(Box::new(search)))
+        self.stage(title, RequiredResult::Goal, StageSearch::Given(Box::new(search)))
     }
 
     /// Adds a search that must find no violation within its limits. It does not see beyond them.
     #[must_use]
     pub fn bounded(self, title: &str, search: Search) -> Self {
-        let search = StageSearch::Given(Box::new(search.endless_too()));
-        self.stage(title, Needs::NothingBadWithinBounds, search)
+        let search = StageSearch::Given(Box::new(search.allow_divergence()));
+        self.stage(title, RequiredResult::NoViolationWithinBounds, search)
     }
 
     /// Adds random walks, deeper than breadth-first search can go, which must find no violation.
     /// They prove nothing.
     #[must_use]
-    pub fn probing(self, title: &str, search: Search, probes: Probes) -> Self {
-        let needs = Needs::NothingBadWithinBounds;
+    pub fn random_walks(self, title: &str, search: Search, probes: RandomWalks) -> Self {
+        let needs = RequiredResult::NoViolationWithinBounds;
         let mut plan = self.stage(title, needs, StageSearch::Given(Box::new(search)));
         if let Some(stage) = plan.stages.last_mut() {
-            stage.probes = Some(probes);
+            stage.random_walks = Some(probes);
         }
         plan
     }
@@ -100,19 +100,19 @@ impl SearchPlan {
     pub fn then(
         self,
         title: &str,
-        needs: Needs,
+        needs: RequiredResult,
         search: impl FnOnce(State) -> Search + Send + 'static,
     ) -> Self {
         self.stage(title, needs, StageSearch::From(Box::new(search)))
     }
 
     /// The titles and required results of the searches, in order.
-    pub fn stages(&self) -> impl Iterator<Item = (&str, Needs)> {
+    pub fn stages(&self) -> impl Iterator<Item = (&str, RequiredResult)> {
         self.stages.iter().map(|stage| (stage.title.as_str(), stage.needs))
     }
 
-    fn stage(mut self, title: &str, needs: Needs, search: StageSearch) -> Self {
-        self.stages.push(Stage { title: title.to_owned(), needs, search, probes: None });
+    fn stage(mut self, title: &str, needs: RequiredResult, search: StageSearch) -> Self {
+        self.stages.push(Stage { title: title.to_owned(), needs, search, random_walks: None });
         self
     }
 }

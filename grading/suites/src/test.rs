@@ -31,7 +31,7 @@ impl SeedContext {
     /// The context of a seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { seed, random: Random::new(seed, Stream::Scenario) }
+        Self { seed, random: Random::new(seed, Stream::Setup) }
     }
 
     /// The seed.
@@ -64,7 +64,7 @@ pub enum Body {
 /// A test.
 #[derive(Clone)]
 pub struct Test {
-    about: TestDraft,
+    about: TestBuilder,
     body: Body,
 }
 
@@ -74,16 +74,16 @@ impl Test {
     ///
     /// # Panics
     /// When `number` does not look like `2.4`.
-    pub fn unit(number: &str, title: &str) -> TestDraft {
-        TestDraft::new(Kind::Unit, number, title)
+    pub fn unit(number: &str, title: &str) -> TestBuilder {
+        TestBuilder::new(Kind::Unit, number, title)
     }
 
     /// A test of whole runs, over several seeds.
     ///
     /// # Panics
     /// As [`Test::unit`].
-    pub fn run(number: &str, title: &str) -> TestDraft {
-        TestDraft { seeds: SeedShare::All, ..TestDraft::new(Kind::Run, number, title) }
+    pub fn run(number: &str, title: &str) -> TestBuilder {
+        TestBuilder { seeds: SeedShare::All, ..TestBuilder::new(Kind::Run, number, title) }
     }
 
     /// A test of every run, up to a limit. It runs with one seed, unless
@@ -91,8 +91,8 @@ impl Test {
     ///
     /// # Panics
     /// As [`Test::unit`].
-    pub fn search(number: &str, title: &str) -> TestDraft {
-        TestDraft::new(Kind::Search, number, title)
+    pub fn search(number: &str, title: &str) -> TestBuilder {
+        TestBuilder::new(Kind::Search, number, title)
     }
 
     /// The number: `2.4`.
@@ -169,7 +169,7 @@ enum SeedShare {
 /// A test under construction: everything but its body.
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct TestDraft {
+pub struct TestBuilder {
     number: TestNumber,
     title: String,
     asserts: String,
@@ -180,7 +180,7 @@ pub struct TestDraft {
     credit: Credit,
 }
 
-impl TestDraft {
+impl TestBuilder {
     fn new(kind: Kind, number: &str, title: &str) -> Self {
         let number = match number.parse() {
             Ok(number) => number,
@@ -244,7 +244,7 @@ impl TestDraft {
     /// Finishes the test: it runs these searches with each seed.
     ///
     /// # Panics
-    /// As [`TestDraft::scenario`].
+    /// As [`TestBuilder::scenario`].
     pub fn searches(
         self,
         plan: impl Fn(&mut SeedContext) -> SearchPlan + Send + Sync + 'static,

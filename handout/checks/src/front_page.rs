@@ -5,7 +5,7 @@
 //! use std::time::Duration;
 //!
 //! use faultlab::{Address, Client, Context, Node};
-//! use lab0_vocabulary::{Lab0, Ping, Pong};
+//! use lab0_api::{Lab0, Ping, Pong};
 //! use serde::{Deserialize, Serialize};
 //!
 //! #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -99,7 +99,7 @@
 //! // What `./scripts/run-tests.sh lab0` runs.
 //! # use faultlab::simulate::Options;
 //! # use faultlab_suites::{all, run};
-//! let submission = lab0_vocabulary::submission::<Lab>();
+//! let submission = lab0_api::submission::<Lab>();
 //! let suites = all();
 //! let suite = suites.iter().find(|suite| suite.lab() == "lab0").expect("lab 0 has a suite");
 //! assert!(suite.tests().count() > 1);

@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use faultlab::Address;
-use faultlab::property::{Property, clients_done, forgotten, results_ok, silent_for, violated};
+use faultlab::hosting::{LocalHost, Submission};
+use faultlab::property::{Property, clients_done, not_retained, results_ok, silent_for, violated};
 use faultlab::simulate::{
-    Conditions, Intervention, Latency, Network, NodeSpec, Options, Origin, Scenario, Simulation,
+    Intervention, Latency, LinkConditions, Network, NodeSpec, Options, Origin, Scenario, Simulation,
 };
 use faultlab::trace::show::{self, diagram};
-use faultlab::trace::{Sink, Trace, file};
-use faultlab::worker::{LocalHost, Submission};
+use faultlab::trace::{MemoryRecorder, Trace, file};
 use faultlab::workload::Workload;
-use lab0_vocabulary::{Ping, Pong};
-use lab1_vocabulary::KvResult::{Appended, PutDone, Value};
-use lab1_vocabulary::{KvCommand, KvResult, submission};
+use lab0_api::{Ping, Pong};
+use lab1_api::KvResult::{Appended, PutDone, Value};
+use lab1_api::{KvCommand, KvResult, submission};
 
 use crate::mutants;
 
@@ -38,7 +38,7 @@ impl Scene {
     /// When there is no run to show.
     #[must_use]
     pub fn draw(&self) -> String {
-        let mut sink = Sink::new();
+        let mut sink = MemoryRecorder::new();
         let mut nodes = LocalHost::new(&self.submission);
         let origin =
             Origin { lab: self.lab.to_owned(), test: String::new(), title: self.title.to_owned() };
@@ -80,17 +80,17 @@ fn lost_ping() -> Scene {
     let scenario = Scenario::new()
         .node(NodeSpec::node("server", server(), &()))
         .node(NodeSpec::client("client", client(1), &server(), work))
-        .conditions(always(10))
+        .link_conditions(always(10))
         .at(ms(0), lose(client(1), server()))
         .until_done(ms(1_000))
-        .linger(ms(100))
+        .observe_for(ms(100))
         .check(clients_done())
         .check(results_ok());
     Scene {
         name: "lab0-lost-ping",
         lab: "lab0",
         title: "The first ping is lost",
-        submission: lab0_vocabulary::submission::<lab0::Lab>(),
+        submission: lab0_api::submission::<lab0::Lab>(),
         scenario,
     }
 }
@@ -135,7 +135,7 @@ fn mistakes() -> Vec<Scene> {
             submission::<mutants::late_requests_executed::Lab>(),
             one([(put("x", "old"), PutDone), (put("x", "new"), PutDone), (get("x"), value("new"))])
                 .network(Network::with(always(10)).receiver(server(), always(145)))
-                .at(ms(1), Intervention::Conditions(Network::with(always(10))))
+                .at(ms(1), Intervention::LinkConditions(Network::with(always(10))))
                 .when_answered(client(1), 2, lose(client(1), server())),
         ),
         Scene::lab1(
@@ -144,7 +144,7 @@ fn mistakes() -> Vec<Scene> {
             submission::<mutants::stale_reply_accepted::Lab>(),
             one([(append("x", "a"), appended("a")), (append("y", "b"), appended("b"))])
                 .network(Network::with(always(10)).sender(server(), always(125)))
-                .at(ms(20), Intervention::Conditions(Network::with(always(10))))
+                .at(ms(20), Intervention::LinkConditions(Network::with(always(10))))
                 .when_answered(client(1), 1, lose(client(1), server())),
         ),
         Scene::lab1(
@@ -179,13 +179,13 @@ fn mistakes() -> Vec<Scene> {
             submission::<mutants::panics_on_stale_reply::Lab>(),
             one([(put("x", "a"), PutDone), (put("x", "b"), PutDone)])
                 .network(Network::with(always(10)).sender(server(), always(105)))
-                .at(ms(20), Intervention::Conditions(Network::with(always(10)))),
+                .at(ms(20), Intervention::LinkConditions(Network::with(always(10)))),
         ),
         Scene::lab1(
             "mistakes/never-silent",
             "One command, and then nothing to do",
             submission::<mutants::retransmits_for_ever::Lab>(),
-            one([(put("x", "a"), PutDone)]).linger(ms(250)).check(silent_for(ms(200))),
+            one([(put("x", "a"), PutDone)]).observe_for(ms(250)).check(silent_for(ms(200))),
         ),
         Scene::lab1(
             "mistakes/timers-multiply",
@@ -204,7 +204,7 @@ fn mistakes() -> Vec<Scene> {
                 (put("x", "a"), PutDone),
                 (put("x", "b"), PutDone),
             ])
-            .check(forgotten(["long ago".to_owned()])),
+            .check(not_retained(["long ago".to_owned()])),
         ),
     ]
 }
@@ -222,7 +222,7 @@ fn stage(clients: impl IntoIterator<Item = (Address, Script)>) -> Scenario {
     Scenario::new()
         .node(NodeSpec::node("server", server(), &()))
         .nodes(clients)
-        .conditions(always(10))
+        .link_conditions(always(10))
         .until_done(ms(1_000))
         .check(results_ok())
         .check(clients_done())
@@ -259,8 +259,8 @@ fn lose(from: Address, to: Address) -> Intervention {
     Intervention::DropNext { from, to, count: 1 }
 }
 
-fn always(milliseconds: u64) -> Conditions {
-    Conditions { latency: Latency::fixed(ms(milliseconds)), ..Conditions::reliable() }
+fn always(milliseconds: u64) -> LinkConditions {
+    LinkConditions { latency: Latency::fixed(ms(milliseconds)), ..LinkConditions::reliable() }
 }
 
 fn ms(milliseconds: u64) -> Duration {

@@ -170,11 +170,11 @@ fn what_is_newer_waits_for_what_was_interrupted() {
     let moves = (1..=calls).find(|&stop_at| {
         let tried = copy(&student);
         stopped(&tried, "kill", stop_at);
-        read(tried.join("labs/lab1-vocabulary/src/lib.rs")) == "two"
+        read(tried.join("labs/lab1-api/src/lib.rs")) == "two"
     });
     let student = copy(&student);
     stopped(&student, "kill", moves.expect("the file is placed"));
-    write(&student.join("labs/lab1-vocabulary/src/lib.rs"), "my own idea");
+    write(&student.join("labs/lab1-api/src/lib.rs"), "my own idea");
     write(&next.join(".handout/version"), "three\n");
 
     let done = run(&mut shell(&student, "./scripts/update.sh ../next"));
@@ -183,8 +183,8 @@ fn what_is_newer_waits_for_what_was_interrupted() {
     assert!(said.contains("It is finished first"), "{said}");
     assert!(said.contains("version two") && said.contains("version three: 0 files"), "{said}");
     // What was placed once is the student's to change; that it was changed is said.
-    assert_eq!(read(student.join("labs/lab1-vocabulary/src/lib.rs")), "my own idea");
-    assert!(said.contains("You have changed labs/lab1-vocabulary/src/lib.rs"), "{said}");
+    assert_eq!(read(student.join("labs/lab1-api/src/lib.rs")), "my own idea");
+    assert!(said.contains("You have changed labs/lab1-api/src/lib.rs"), "{said}");
 }
 
 /// A copy of the student's folder beside it.

@@ -73,7 +73,7 @@ fn is_plain(character: char) -> bool {
 fn is_students(path: &str) -> bool {
     let mut parts = path.split('/');
     let lab = (parts.next(), parts.next(), parts.next());
-    matches!(lab, (Some("labs"), Some(lab), Some("src")) if !lab.ends_with("-vocabulary"))
+    matches!(lab, (Some("labs"), Some(lab), Some("src")) if !lab.ends_with("-api"))
 }
 
 /// What `cksum` prints for a file: checksum and size.
@@ -94,7 +94,7 @@ mod tests {
     fn a_student_writes_in_a_labs_src() {
         assert!(is_students("labs/lab1-clientserver/src/store.rs"));
         assert!(is_students("labs/lab1-clientserver/src/deep/down.rs"));
-        assert!(!is_students("labs/lab1-vocabulary/src/lib.rs"));
+        assert!(!is_students("labs/lab1-api/src/lib.rs"));
         assert!(!is_students("labs/lab1-clientserver/Cargo.toml"));
         assert!(!is_students("labs/lab1-clientserver/tests/suite.rs"));
         assert!(!is_students("framework/src/lib.rs"));

@@ -1,7 +1,7 @@
 //! The client: asks until it is answered.
 
 use faultlab::{Address, Client, Context, Node};
-use lab0_vocabulary::{Ping, Pong};
+use lab0_api::{Ping, Pong};
 use serde::{Deserialize, Serialize};
 
 use crate::timers::RETRY_AFTER;

@@ -27,7 +27,7 @@ pub mod server;
 pub mod timers;
 
 use faultlab::Address;
-use lab0_vocabulary::Lab0;
+use lab0_api::Lab0;
 
 pub use client::PingClient;
 pub use messages::Message;

@@ -1,6 +1,6 @@
 //! What client and server say to each other.
 
-use lab0_vocabulary::{Ping, Pong};
+use lab0_api::{Ping, Pong};
 use serde::{Deserialize, Serialize};
 
 /// All messages of this system: one type, so that the compiler checks that a `match` covers every

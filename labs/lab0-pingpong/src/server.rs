@@ -1,7 +1,7 @@
 //! The server: answers every ping.
 
 use faultlab::{Address, Context, Node};
-use lab0_vocabulary::Pong;
+use lab0_api::Pong;
 use serde::{Deserialize, Serialize};
 
 use crate::{Message, Timer};
@@ -28,7 +28,7 @@ impl Node for PingServer {
 #[cfg(test)]
 mod tests {
     use faultlab::Effect;
-    use lab0_vocabulary::Ping;
+    use lab0_api::Ping;
 
     use super::*;
 

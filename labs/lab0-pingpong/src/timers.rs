@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lab0_vocabulary::Ping;
+use lab0_api::Ping;
 use serde::{Deserialize, Serialize};
 
 /// How long the client waits for an answer before it asks again.

@@ -2,5 +2,5 @@
 //! runs them with points.
 
 fn main() -> std::process::ExitCode {
-    faultlab_harness::shim::main("lab0", lab0_vocabulary::submission::<lab0::Lab>)
+    faultlab_harness::shim::main("lab0", lab0_api::submission::<lab0::Lab>)
 }

@@ -1,7 +1,7 @@
 //! Part 3: a wrapper that executes each command of each client at most once.
 
 use faultlab::{Address, Application};
-use lab1_vocabulary::AmoCommand;
+use lab1_api::AmoCommand;
 use serde::{Deserialize, Serialize};
 
 /// An application that wraps another one, `A`, and does not execute a repeated command again.

@@ -2,5 +2,5 @@
 //! runs them with points.
 
 fn main() -> std::process::ExitCode {
-    faultlab_harness::shim::main("lab1", lab1_vocabulary::submission::<lab1::Lab>)
+    faultlab_harness::shim::main("lab1", lab1_api::submission::<lab1::Lab>)
 }

@@ -7,9 +7,9 @@ use std::num::NonZeroUsize;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use faultlab::hosting::Submission;
 use faultlab::random::mix;
-use faultlab::search::{Outcome, Report, Search};
-use faultlab::worker::Submission;
+use faultlab::search::{Report, Search, SearchResult};
 use faultlab_peers::{anysystem_ping, stateright_append, stateright_paxos};
 use stateright::{Checker, Model};
 
@@ -35,9 +35,9 @@ fn faultlab(threads: usize, search: fn() -> Search, submission: fn() -> Submissi
 }
 
 fn note(report: &Report) -> String {
-    let ended = match &report.outcome {
-        Outcome::Exhausted => "exhausted".to_owned(),
-        Outcome::Violated(found) => format!("violated after {} events", found.path().len()),
+    let ended = match &report.result {
+        SearchResult::Exhausted => "exhausted".to_owned(),
+        SearchResult::Violated(found) => format!("violated after {} events", found.path().len()),
         other => format!("{other:?}"),
     };
     let statistics = &report.statistics;

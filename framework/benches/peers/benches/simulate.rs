@@ -6,8 +6,10 @@
 use std::time::Duration;
 
 use anysystem::{Message as AnyMessage, Process, System};
-use faultlab::simulate::{Conditions, Latency, Limits, NodeSpec, Options, Scenario, Simulation};
-use faultlab::worker::{Kind, LocalHost, Submission};
+use faultlab::hosting::{Kind, LocalHost, Submission};
+use faultlab::simulate::{
+    Latency, Limits, LinkConditions, NodeSpec, Options, Scenario, Simulation,
+};
 use faultlab::{Address, Context, Node};
 use faultlab_peers::{Row, median, print_table};
 use serde::{Deserialize, Serialize};
@@ -52,9 +54,9 @@ fn faultlab(senders: usize) {
     let scenario = Scenario::new()
         .node(NodeSpec::node("player", server, &None::<Address>))
         .nodes((0..senders).map(sender))
-        .conditions(Conditions {
+        .link_conditions(LinkConditions {
             latency: Latency::between(Duration::from_millis(1), Duration::from_millis(2)),
-            ..Conditions::reliable()
+            ..LinkConditions::reliable()
         })
         .until(Duration::from_secs(1 << 20))
         .limits(Limits { steps_max: MESSAGES + senders as u64 + 1, ..Limits::default() });

@@ -2,8 +2,8 @@
 
 use std::num::NonZeroUsize;
 
-use faultlab::search::{Limit, Outcome, Report, Search};
-use faultlab::worker::Submission;
+use faultlab::hosting::Submission;
+use faultlab::search::{Limit, Report, Search, SearchResult};
 
 use crate::automaton::Automaton;
 use crate::claim::{Claims, Verdict};
@@ -42,7 +42,7 @@ impl<N: Plain, A: Automaton> Question<'_, N, A> {
         let search = || match exploration.depth_max {
             Some(depth) => search().depth_max(depth),
             // A search that is wrong may find no end.
-            None => search().endless_too().states_max(4 * exploration.states as u64 + 1_000),
+            None => search().allow_divergence().states_max(4 * exploration.states as u64 + 1_000),
         };
         let two = NonZeroUsize::MIN.saturating_add(1);
         let ways: [(&str, Search); 5] = [
@@ -58,8 +58,8 @@ impl<N: Plain, A: Automaton> Question<'_, N, A> {
             let told = |difference| format!("searched {way}: {difference}");
             self.check(exploration, &report).map_err(told)?;
             let first = first.get_or_insert_with(|| report.clone());
-            if first.outcome != report.outcome {
-                let (one, other) = (&first.outcome, &report.outcome);
+            if first.result != report.result {
+                let (one, other) = (&first.result, &report.result);
                 return Err(told(format!("the outcome is {other:?}, and as usual it is {one:?}")));
             }
         }
@@ -84,10 +84,10 @@ impl<N: Plain, A: Automaton> Question<'_, N, A> {
         }
         let report = search.states_max(half).run(submission);
         let is_all = report.statistics.states == exploration.states as u64;
-        match report.outcome {
-            Outcome::LimitReached(Limit::States(states)) if states == half => Ok(()),
+        match report.result {
+            SearchResult::LimitReached(Limit::States(states)) if states == half => Ok(()),
             // Limits are looked at between rounds.
-            Outcome::Exhausted if is_all => Ok(()),
+            SearchResult::Exhausted if is_all => Ok(()),
             outcome => Err(format!("with at most {half} states: {outcome:?}")),
         }
     }
@@ -100,25 +100,29 @@ impl<N: Plain, A: Automaton> Question<'_, N, A> {
             Err(format!(
                 "{why}\n  reference: {end:?}, {states} states, depth {depth}, {transitions} events\n  \
                  search:    {:?}, {} states, depth {}, {} events",
-                report.outcome, it.states, it.depth, it.transitions
+                report.result, it.states, it.depth, it.transitions
             ))
         };
-        match (&exploration.end, &report.outcome) {
-            (End::Exhausted, Outcome::Exhausted) => {}
-            (End::DepthLimit, Outcome::LimitReached(Limit::Depth(depth)))
+        match (&exploration.end, &report.result) {
+            (End::Exhausted, SearchResult::Exhausted) => {}
+            (End::DepthLimit, SearchResult::LimitReached(Limit::Depth(depth)))
                 if Some(*depth) == exploration.depth_max => {}
             // How a search goes on from there is its own business: it must not be exhausted.
-            (End::CommandLimit(_), Outcome::LimitReached(Limit::CommandsAtOnce { .. })) => {
+            (End::CommandLimit(_), SearchResult::LimitReached(Limit::CommandsPerEvent { .. })) => {
                 return Ok(());
             }
-            (End::CommandLimit(depth), Outcome::GoalFound(found) | Outcome::Violated(found))
-                if found.path().len() > self.before + depth =>
-            {
+            (
+                End::CommandLimit(depth),
+                SearchResult::GoalFound(found) | SearchResult::Violated(found),
+            ) if found.path().len() > self.before + depth => {
                 return Ok(());
             }
-            (End::Found(depth, verdicts), Outcome::GoalFound(found) | Outcome::Violated(found)) => {
-                let verdict = match &report.outcome {
-                    Outcome::GoalFound(found) => Verdict::Goal(found.property.clone()),
+            (
+                End::Found(depth, verdicts),
+                SearchResult::GoalFound(found) | SearchResult::Violated(found),
+            ) => {
+                let verdict = match &report.result {
+                    SearchResult::GoalFound(found) => Verdict::Goal(found.property.clone()),
                     _ => Verdict::Violated(found.property.clone()),
                 };
                 if !verdicts.contains(&verdict) {

@@ -1,6 +1,6 @@
 //! Random protocols: the search sees the states that the reference sees, and finds what it finds.
 
-use faultlab::search::{Limit, Outcome};
+use faultlab::search::{Limit, SearchResult};
 
 use super::agreement::{Question, Seen};
 use crate::explorer::{Bounds, explore};
@@ -37,10 +37,10 @@ fn compare_case(case: &Case) -> Result<Seen, String> {
 /// A client is given too many commands as it starts.
 fn compare_limit_at_start(case: &Case) -> Result<Seen, String> {
     let report = case.search().depth_max(3).states_max(500).run(&Case::submission());
-    match report.outcome {
-        Outcome::LimitReached(Limit::CommandsAtOnce { .. })
-        | Outcome::GoalFound(_)
-        | Outcome::Violated(_) => Ok(Seen::default()),
+    match report.result {
+        SearchResult::LimitReached(Limit::CommandsPerEvent { .. })
+        | SearchResult::GoalFound(_)
+        | SearchResult::Violated(_) => Ok(Seen::default()),
         outcome => Err(format!("too many commands at the start: {outcome:?}")),
     }
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use faultlab::hosting::{LocalHost, Submission};
 use faultlab::random::mix;
 use faultlab::simulate::{
     Intervention, Limits, Network, NodeSpec, Options, Origin, Scenario, Simulation,
 };
-use faultlab::trace::{Ending, Sink, TimerId, Trace, TraceEvent, What};
-use faultlab::worker::{LocalHost, Submission};
+use faultlab::trace::{Ending, EventKind, MemoryRecorder, TimerId, Trace, TraceEvent};
 use faultlab::{Address, FaultModel};
 
 use super::agreement::Seen;
@@ -76,14 +76,14 @@ fn drawn<N, A>(scenario: Scenario, world: &World<N, A>, seed: u64) -> Scenario {
             .at(ms(20 + draw(6, 20)), Intervention::Heal),
         2 => scenario
             .at(ms(1 + draw(5, 20)), Intervention::Hold { from: some, to: other })
-            .at(ms(20 + draw(6, 20)), Intervention::Mend { from: some, to: other }),
+            .at(ms(20 + draw(6, 20)), Intervention::Repair { from: some, to: other }),
         _ => scenario,
     };
     scenario.network(network).fault_model(model[usize::from(draw(7, 4) == 0)])
 }
 
 fn recorded(scenario: Scenario, seed: u64, submission: &Submission) -> Option<Trace> {
-    let mut sink = Sink::new();
+    let mut sink = MemoryRecorder::new();
     let options =
         Options { recorder: Some(&mut sink), origin: Origin::default(), ..Options::default() };
     Simulation::new(scenario, seed).run(&mut LocalHost::new(submission), options);
@@ -106,14 +106,14 @@ fn follow<N: Plain, A: Automaton>(
     };
     let mut steps = 0;
     for event in &trace.events {
-        if let What::Deliver { node, .. } | What::Fire { node, .. } = event.what {
+        if let EventKind::Deliver { node, .. } | EventKind::Fire { node, .. } = event.what {
             follower.compare(node).map_err(|wrong| format!("after {steps} steps: {wrong}"))?;
             steps += 1;
         }
         follower.take(event).map_err(|wrong| format!("step {steps}: {wrong}"))?;
     }
     // The last step of a run that failed is not all there, and neither is that of a node that crashed.
-    let crashed = |node| trace.events.iter().any(|event| event.what == What::Crash { node });
+    let crashed = |node| trace.events.iter().any(|event| event.what == EventKind::Crash { node });
     if !matches!(trace.ending, Some(Ending::Failed { .. })) {
         for Member { address, .. } in &world.members {
             if !crashed(*address) {
@@ -139,7 +139,7 @@ impl<N: Plain, A: Automaton> Follower<'_, N, A> {
     /// Takes in an event of the run.
     fn take(&mut self, event: &TraceEvent) -> Result<(), String> {
         match &event.what {
-            What::Deliver { node, from, message, .. } => {
+            EventKind::Deliver { node, from, message, .. } => {
                 let event = Event::Deliver {
                     to: self.place(*node)?,
                     from: self.place(*from)?,
@@ -147,14 +147,16 @@ impl<N: Plain, A: Automaton> Follower<'_, N, A> {
                 };
                 self.step(event)?;
             }
-            What::Fire { node, id, .. } => {
+            EventKind::Fire { node, id, .. } => {
                 let timer = *self.timers.get(id).ok_or_else(|| format!("no timer {id}"))?;
                 self.step(Event::Fire { node: self.place(*node)?, timer })?;
             }
-            What::Command { node, command, .. } => {
+            EventKind::Command { node, command, .. } => {
                 self.say(*node, Saying::Call(number(command)?));
             }
-            What::Return { node, result, .. } => self.say(*node, Saying::Return(number(result)?)),
+            EventKind::Return { node, result, .. } => {
+                self.say(*node, Saying::Return(number(result)?))
+            }
             _ => {}
         }
         for set in &event.timers {

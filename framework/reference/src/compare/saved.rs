@@ -1,13 +1,13 @@
 //! Saved paths: what was found comes back from a file, and a probe's path is as short as can be.
 
 use faultlab::Address;
+use faultlab::hosting::Submission;
+use faultlab::hosting::pure::LocalSteps;
 use faultlab::random::mix;
-use faultlab::search::{Outcome, Probes, Search};
+use faultlab::search::{RandomWalks, Search, SearchResult};
 use faultlab::simulate::Origin;
-use faultlab::trace::replay::{Verdict as Replayed, replay};
-use faultlab::trace::{Ending, Trace, TraceEvent, What, file};
-use faultlab::worker::Submission;
-use faultlab::worker::pure::LocalSteps;
+use faultlab::trace::replay::{ReplayStatus as Replayed, replay};
+use faultlab::trace::{Ending, EventKind, Trace, TraceEvent, file};
 
 use super::agreement::Seen;
 use crate::claim::{Claims, RUN, Role, Verdict};
@@ -24,24 +24,28 @@ pub(super) fn compare(seed: u64) -> Result<Seen, String> {
     let mut seen = Seen::default();
     let depth_max = case.depth_max.unwrap_or(9);
     let search = case.search().depth_max(depth_max).states_max(3_000);
-    let outcome = search.run(&submission).outcome;
+    let outcome = search.run(&submission).result;
     seen.found |= comes_back(&search, &submission, &outcome)?;
 
-    let probes = Probes { seed, count: 20, depth_max: 12 };
+    let probes = RandomWalks { seed, count: 20, depth_max: 12 };
     let search = case.search();
-    let outcome = search.probe(&submission, probes).outcome;
+    let outcome = search.random_walks(&submission, probes).result;
     seen.found |= comes_back(&search, &submission, &outcome)?;
     seen.states = is_short(&case, &outcome, probes.depth_max)?;
     Ok(seen)
 }
 
 /// Writes what was found as a trace, reads it, and follows it again. Whether something was found.
-fn comes_back(search: &Search, submission: &Submission, outcome: &Outcome) -> Result<bool, String> {
-    if !matches!(outcome, Outcome::GoalFound(_) | Outcome::Violated(_)) {
+fn comes_back(
+    search: &Search,
+    submission: &Submission,
+    outcome: &SearchResult,
+) -> Result<bool, String> {
+    if !matches!(outcome, SearchResult::GoalFound(_) | SearchResult::Violated(_)) {
         return Ok(false);
     }
-    let roster = search.system().roster().to_vec();
-    let steps = LocalSteps::new(submission, roster).map_err(|failure| failure.to_string())?;
+    let nodes = search.system().nodes().to_vec();
+    let steps = LocalSteps::new(submission, nodes).map_err(|failure| failure.to_string())?;
     let trace = search.trace(&steps, &Origin::default(), outcome);
     let trace = trace.ok_or_else(|| format!("no trace of {outcome:?}"))?;
     let mut text = Vec::new();
@@ -50,14 +54,14 @@ fn comes_back(search: &Search, submission: &Submission, outcome: &Outcome) -> Re
     if saved != trace {
         return Err("the trace is another one after it was written and read".to_owned());
     }
-    let again = replay(&saved, &mut search.walk(&steps));
+    let again = replay(&saved, &mut search.traced_run(&steps));
     let difference = difference(&saved, &again.trace);
-    let is_so = match (outcome, &again.verdict) {
-        (Outcome::Violated(_), Replayed::Reproduced { same, ending, .. }) => {
+    let is_so = match (outcome, &again.status) {
+        (SearchResult::Violated(_), Replayed::Reproduced { same, ending, .. }) => {
             *same && Some(ending) == saved.ending.as_ref() && difference.is_none()
         }
         // A goal is no failure: all of it happens again, and nothing breaks.
-        (Outcome::GoalFound(_), Replayed::Fixed { happened, events }) => {
+        (SearchResult::GoalFound(_), Replayed::Fixed { happened, events }) => {
             happened == events && difference.is_none() && again.trace.ending == Some(Ending::Held)
         }
         _ => false,
@@ -65,14 +69,14 @@ fn comes_back(search: &Search, submission: &Submission, outcome: &Outcome) -> Re
     if is_so {
         return Ok(true);
     }
-    Err(format!("{}, {}\n  of {outcome:?}", again.verdict, difference.unwrap_or_default()))
+    Err(format!("{}, {}\n  of {outcome:?}", again.status, difference.unwrap_or_default()))
 }
 
 /// Compares the path of a probe with the shortest one that the reference knows. How many states it saw.
-fn is_short(case: &Case, outcome: &Outcome, depth_max: usize) -> Result<usize, String> {
+fn is_short(case: &Case, outcome: &SearchResult, depth_max: usize) -> Result<usize, String> {
     let (verdict, found) = match outcome {
-        Outcome::GoalFound(found) => (Verdict::Goal(found.property.clone()), found),
-        Outcome::Violated(found) => (Verdict::Violated(found.property.clone()), found),
+        SearchResult::GoalFound(found) => (Verdict::Goal(found.property.clone()), found),
+        SearchResult::Violated(found) => (Verdict::Violated(found.property.clone()), found),
         _ => return Ok(0),
     };
     let wrong = |why: &str| Err(format!("a probe: {why}\n  search: {outcome:?}"));
@@ -119,8 +123,10 @@ fn doings(trace: &Trace, node: Address) -> Vec<String> {
     let of_node = trace.events.iter().filter(|event| event.what.node() == Some(node));
     let doing = |event: &TraceEvent| {
         let what = match &event.what {
-            What::Deliver { from, message, copy, .. } => format!("{message} of {from}, {copy:?}"),
-            What::Fire { timer, .. } => format!("timer {timer}"),
+            EventKind::Deliver { from, message, copy, .. } => {
+                format!("{message} of {from}, {copy:?}")
+            }
+            EventKind::Fire { timer, .. } => format!("timer {timer}"),
             what => format!("{what:?}"),
         };
         let sent: Vec<_> = event.sent.iter().map(|sent| (sent.to, &sent.message)).collect();

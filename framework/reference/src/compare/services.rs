@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use faultlab::codec;
+use faultlab::hosting::LocalHost;
 use faultlab::linearizability::{Sequential, linearizable};
-use faultlab::property::{Broken, Property, View};
+use faultlab::property::{CheckError, Property, View};
 use faultlab::random::mix;
-use faultlab::search::{Limit, Linearizable, Outcome};
-use faultlab::simulate::{self, Conditions, Latency, Network, Options, Simulation};
-use faultlab::worker::LocalHost;
+use faultlab::search::{Limit, Linearizable, SearchResult};
+use faultlab::simulate::{self, Latency, LinkConditions, Network, Options, Simulation};
 
 use super::agreement::Seen;
 use crate::brute::{FullHistory, Operation, is_linearizable};
@@ -40,10 +40,10 @@ fn compare_search(seed: u64) -> Result<Seen, String> {
     let search = service.search().monitor(Linearizable::new(RUN, model)).depth_max(depth_max);
     let report = search.run(&Service::submission());
     let violated = Verdict::Violated(RUN.to_owned());
-    let agree = match (&exploration.end, &report.outcome) {
-        (End::Exhausted, Outcome::Exhausted) => true,
-        (End::DepthLimit, Outcome::LimitReached(Limit::Depth(depth))) => *depth == depth_max,
-        (End::Found(depth, verdicts), Outcome::Violated(found)) => {
+    let agree = match (&exploration.end, &report.result) {
+        (End::Exhausted, SearchResult::Exhausted) => true,
+        (End::DepthLimit, SearchResult::LimitReached(Limit::Depth(depth))) => *depth == depth_max,
+        (End::Found(depth, verdicts), SearchResult::Violated(found)) => {
             verdicts.contains(&violated) && found.path().len() == *depth
         }
         _ => false,
@@ -51,10 +51,10 @@ fn compare_search(seed: u64) -> Result<Seen, String> {
     if !agree {
         return Err(format!(
             "{service:?}\n  reference: {:?}\n  search:    {:?}",
-            exploration.end, report.outcome
+            exploration.end, report.result
         ));
     }
-    if let Outcome::Violated(found) = &report.outcome {
+    if let SearchResult::Violated(found) = &report.result {
         let path = &found.path().events;
         crate::terms::check_path(&world, &start, &claims, path, (&violated, found))
             .map_err(|wrong| format!("{service:?}: {wrong}"))?;
@@ -71,13 +71,13 @@ pub(super) fn network(seed: u64) -> Network {
     match seed % 4 {
         0 => Network::reliable(),
         1 => Network::unreliable(),
-        2 => Network::with(Conditions {
+        2 => Network::with(LinkConditions {
             latency: Latency::fixed(Duration::from_millis(5)),
-            ..Conditions::reliable()
+            ..LinkConditions::reliable()
         }),
-        _ => Network::with(Conditions {
+        _ => Network::with(LinkConditions {
             latency: Latency::between(Duration::from_millis(1), Duration::from_millis(2)),
-            ..Conditions::unreliable()
+            ..LinkConditions::unreliable()
         }),
     }
 }
@@ -119,7 +119,7 @@ fn compare_run(seed: u64, run: u64) -> Result<(), String> {
 }
 
 /// What the clients of a run asked and were told.
-fn operations(view: &mut dyn View) -> Result<Vec<Operation>, Broken> {
+fn operations(view: &mut dyn View) -> Result<Vec<Operation>, CheckError> {
     let number = |bytes: &[u8]| {
         codec::decode::<u64>(bytes)
             .map_err(|error| faultlab::property::violated("a number", error.to_string()))

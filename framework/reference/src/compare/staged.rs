@@ -1,9 +1,9 @@
 //! Searches in stages: from states that an earlier search, a hand or a probe has led to.
 
 use faultlab::codec;
+use faultlab::hosting::pure::LocalSteps;
 use faultlab::random::mix;
-use faultlab::search::{Outcome, PathEvent, Probes, State};
-use faultlab::worker::pure::LocalSteps;
+use faultlab::search::{PathEvent, RandomWalks, SearchResult, State};
 
 use super::agreement::{Question, Seen};
 use crate::claim::{Claim, Claims, Role};
@@ -77,16 +77,16 @@ fn first_stage(seed: u64, case: &Case) -> Result<Option<State>, String> {
     );
     let with_goal = Case { claims: Claims(vec![(Role::Goal, goal)]), ..case.clone() };
     let outcome = match draw(4, 4) {
-        0 => with_goal.search().depth_max(8).states_max(500).run(&submission).outcome,
+        0 => with_goal.search().depth_max(8).states_max(500).run(&submission).result,
         1 => {
-            let probes = Probes { seed, count: 5, depth_max: 10 };
-            with_goal.search().probe(&submission, probes).outcome
+            let probes = RandomWalks { seed, count: 5, depth_max: 10 };
+            with_goal.search().random_walks(&submission, probes).result
         }
         2 => return by_hand(seed, case).map(Some),
         _ => return made_by_hand(seed, case).map(Some),
     };
     Ok(match outcome {
-        Outcome::GoalFound(found) => Some(found.state),
+        SearchResult::GoalFound(found) => Some(found.state),
         _ => None,
     })
 }
@@ -96,9 +96,9 @@ fn by_hand(seed: u64, case: &Case) -> Result<State, String> {
     let draw = |what: u64, below: u64| mix(seed ^ mix(40 + what)) % below;
     let search = case.search();
     let submission = Case::submission();
-    let roster = search.system().roster().to_vec();
-    let steps = LocalSteps::new(&submission, roster).map_err(|failure| failure.to_string())?;
-    let mut hand = search.by_hand(&steps).map_err(|failed| failed.failure.to_string())?;
+    let nodes = search.system().nodes().to_vec();
+    let steps = LocalSteps::new(&submission, nodes).map_err(|failure| failure.to_string())?;
+    let mut hand = search.manual_run(&steps).map_err(|failed| failed.failure.to_string())?;
     let node = |what| case.address(draw(what, case.members.len() as u64) as usize);
     // Where every node is a client, many steps are needed for a few results.
     let steps_max = if case.members.iter().all(|member| member.1.is_some()) { 24 } else { 8 };

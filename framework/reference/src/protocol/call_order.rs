@@ -1,6 +1,6 @@
 //! Automata that dislike some orders of calls and returns.
 
-use faultlab::property::{Broken, violated};
+use faultlab::property::{CheckError, violated};
 use faultlab::search::Monitor;
 use faultlab::{Address, codec};
 
@@ -62,11 +62,21 @@ impl Monitor for CallOrder {
         Automaton::start(self).to_vec()
     }
 
-    fn on_call(&self, state: &[u8], client: Address, command: &[u8]) -> Result<Vec<u8>, Broken> {
+    fn on_call(
+        &self,
+        state: &[u8],
+        client: Address,
+        command: &[u8],
+    ) -> Result<Vec<u8>, CheckError> {
         self.watched(state, client, command, Saying::Call)
     }
 
-    fn on_return(&self, state: &[u8], client: Address, result: &[u8]) -> Result<Vec<u8>, Broken> {
+    fn on_return(
+        &self,
+        state: &[u8],
+        client: Address,
+        result: &[u8],
+    ) -> Result<Vec<u8>, CheckError> {
         self.watched(state, client, result, Saying::Return)
     }
 }
@@ -78,7 +88,7 @@ impl CallOrder {
         client: Address,
         bytes: &[u8],
         what: fn(u64) -> Saying,
-    ) -> Result<Vec<u8>, Broken> {
+    ) -> Result<Vec<u8>, CheckError> {
         let number =
             codec::decode(bytes).map_err(|error| violated("a number", error.to_string()))?;
         let state = state.try_into().map_err(|_| violated("three", format!("{state:?}")))?;

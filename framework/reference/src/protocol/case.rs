@@ -1,14 +1,14 @@
 //! What a seed draws: a system, what may not happen in it, what is claimed of it, and how far to go.
 
 use faultlab::Address;
+use faultlab::hosting::{Kind, Submission};
 use faultlab::random::mix;
 use faultlab::search::{Search, System};
-use faultlab::worker::{Kind, Submission};
 use faultlab::workload::Workload;
 
 use super::{CallOrder, Drawn, Nature};
 use crate::claim::{Claim, Claims, Role};
-use crate::world::{COMMANDS_AT_ONCE_MAX, Member, Rules, World};
+use crate::world::{COMMANDS_PER_EVENT_MAX, Member, Rules, World};
 
 /// What kind of protocols are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub struct Case {
     /// How far to go.
     pub depth_max: Option<usize>,
     /// The most commands that one event may lead to.
-    pub commands_at_once_max: usize,
+    pub commands_per_event_max: usize,
 }
 
 /// The address of a node.
@@ -109,12 +109,12 @@ impl Case {
             Size::Chains => Some(2 + draw(51, 4) as usize),
         };
         // Some clients are asked just as much as one event may lead to, or a little more.
-        let commands_at_once_max = match size {
-            Size::Chains => [50, 128, 129, 300, COMMANDS_AT_ONCE_MAX][draw(60, 5) as usize],
-            _ => COMMANDS_AT_ONCE_MAX,
+        let commands_per_event_max = match size {
+            Size::Chains => [50, 128, 129, 300, COMMANDS_PER_EVENT_MAX][draw(60, 5) as usize],
+            _ => COMMANDS_PER_EVENT_MAX,
         };
         if size == Size::Chains && draw(61, 2) == 0 {
-            let count = commands_at_once_max as u64 + draw(62, 4) - 1;
+            let count = commands_per_event_max as u64 + draw(62, 4) - 1;
             let at_the_start = draw(63, 2) == 0;
             let (nature, commands): &mut (Nature, _) = &mut members[0];
             nature.prompt = 1 << 20;
@@ -128,7 +128,7 @@ impl Case {
             claims: Claims::default(),
             automaton: None,
             depth_max,
-            commands_at_once_max,
+            commands_per_event_max,
         };
         case.draw_rules(mix(seed ^ 1));
         case.draw_claims(mix(seed ^ 2));
@@ -230,7 +230,7 @@ impl Case {
             members: members.collect(),
             rules: self.rules.clone(),
             automaton: self.automaton,
-            commands_at_once_max: self.commands_at_once_max,
+            commands_per_event_max: self.commands_per_event_max,
         }
     }
 
@@ -266,7 +266,7 @@ impl Case {
     /// The search, but for its depth.
     #[must_use]
     pub fn search(&self) -> Search {
-        let search = Search::new(self.system()).commands_at_once_max(self.commands_at_once_max);
+        let search = Search::new(self.system()).commands_per_event_max(self.commands_per_event_max);
         let mut search = self.claims.given_to::<Drawn>(search);
         search = with_rules(search, &self.rules, address);
         match self.automaton {
@@ -283,10 +283,10 @@ pub(crate) fn with_rules(
     address: impl Fn(usize) -> Address,
 ) -> Search {
     for &(from, to) in &rules.cut {
-        search = search.cut(address(from), address(to));
+        search = search.block_link(address(from), address(to));
     }
-    search = rules.mute.iter().fold(search, |search, &node| search.mute(address(node)));
-    search = rules.deaf.iter().fold(search, |search, &node| search.deafen(address(node)));
+    search = rules.mute.iter().fold(search, |search, &node| search.block_sends(address(node)));
+    search = rules.deaf.iter().fold(search, |search, &node| search.block_receives(address(node)));
     search = rules.stopped.iter().fold(search, |search, &node| search.stop_timers(address(node)));
     rules.crashed.iter().fold(search, |search, &node| search.crash(address(node)))
 }

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use faultlab::Address;
+use faultlab::hosting::{Kind, Submission};
 use faultlab::random::mix;
 use faultlab::search::{Search, System};
 use faultlab::simulate::{NodeSpec, Scenario};
-use faultlab::worker::{Kind, Submission};
 use faultlab::workload::Workload;
 
 use super::{Fault, Made, Role};
-use crate::world::{COMMANDS_AT_ONCE_MAX, Member, Rules, World};
+use crate::world::{COMMANDS_PER_EVENT_MAX, Member, Rules, World};
 
 /// A service with its clients.
 #[derive(Clone, Debug)]
@@ -77,7 +77,7 @@ impl Service {
             members,
             rules: Rules::default(),
             automaton,
-            commands_at_once_max: COMMANDS_AT_ONCE_MAX,
+            commands_per_event_max: COMMANDS_PER_EVENT_MAX,
         }
     }
 

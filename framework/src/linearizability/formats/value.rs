@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(problem("[1 2"), "`]` is missing");
         assert_eq!(problem("{:f}"), "a key of the map has no value");
         assert_eq!(problem("\"abc"), "the closing quote of a text is missing");
-        assert_eq!(problem("1 2"), "`2` is left over after the value");
+        assert_eq!(problem("1 2"), "`2` follows the value");
         assert_eq!(problem(&"[".repeat(1000)), "the value nests deeper than 32 levels");
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::trace::compare::{Aspect, first_difference, sent_text, short, timer_text};
-use crate::trace::{Trace, TraceEvent, What};
+use crate::trace::{EventKind, Trace, TraceEvent};
 
 /// What is compared. States are not: a field may have been added to one, and what matters of it shows in what
 /// the node does.
@@ -85,20 +85,20 @@ fn first_other<T>(
 }
 
 /// What happened, in words.
-fn words(what: &What) -> String {
+fn words(what: &EventKind) -> String {
     match what {
-        What::Start { node, .. } => format!("{node} starts"),
-        What::Deliver { node, from, message, .. } => {
+        EventKind::Start { node, .. } => format!("{node} starts"),
+        EventKind::Deliver { node, from, message, .. } => {
             format!("{node} gets {} from {from}", short(message))
         }
-        What::Lose { node, from, message, .. } => {
+        EventKind::Lose { node, from, message, .. } => {
             format!("{} from {from} to {node} is lost", short(message))
         }
-        What::Fire { node, timer, .. } => format!("{node}'s timer {} fires", short(timer)),
-        What::Command { node, command, .. } => format!("{node} is given {}", short(command)),
-        What::Return { node, result, .. } => format!("{node} returns {}", short(result)),
-        What::Crash { node } => format!("{node} crashes"),
-        What::Network { change } => change.clone(),
-        What::Check { property } => format!("it is checked that {property}"),
+        EventKind::Fire { node, timer, .. } => format!("{node}'s timer {} fires", short(timer)),
+        EventKind::Command { node, command, .. } => format!("{node} is given {}", short(command)),
+        EventKind::Return { node, result, .. } => format!("{node} returns {}", short(result)),
+        EventKind::Crash { node } => format!("{node} crashes"),
+        EventKind::Network { change } => change.clone(),
+        EventKind::Check { property } => format!("it is checked that {property}"),
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Replay, Verdict, is_same, kind_of};
+use super::{Replay, ReplayStatus, is_same, kind_of};
 use crate::Address;
-use crate::trace::{Ending, MessageId, SetTimer, TimerId, Trace, TraceEvent, What};
+use crate::trace::{Ending, EventKind, MessageId, SetTimer, TimerId, Trace, TraceEvent};
 
 /// The most alternatives that a message lists.
 const ALTERNATIVES_MAX: usize = 4;
@@ -16,7 +16,7 @@ pub trait Replayable {
 
     /// What can happen now, in an order that depends only on the run so far. What the system does
     /// by itself (a client driver that takes a result and gives the next command) is not listed.
-    fn enabled(&mut self) -> Vec<What>;
+    fn enabled(&mut self) -> Vec<EventKind>;
 
     /// Performs one of the events just listed by [`enabled`](Self::enabled), given by its index
     /// there. Returns the event with its effects, and after it what the system then did by itself.
@@ -31,32 +31,32 @@ pub fn replay(saved: &Trace, system: &mut dyn Replayable) -> Replay {
     let mut follower = Follower::new(saved);
     let verdict = follower.follow(saved, system);
     let ending = match &verdict {
-        Verdict::Reproduced { ending, .. } => Some(ending.clone()),
-        Verdict::Fixed { .. } => Some(Ending::Held),
-        Verdict::NoLongerApplies { .. } => None,
+        ReplayStatus::Reproduced { ending, .. } => Some(ending.clone()),
+        ReplayStatus::Fixed { .. } => Some(Ending::Held),
+        ReplayStatus::NoLongerApplies { .. } => None,
     };
     let trace = Trace { header: saved.header.clone(), events: follower.events, ending };
-    Replay { verdict, trace, changed: follower.changed, difference: None }
+    Replay { status: verdict, trace, changed: follower.changed, difference: None }
 }
 
 /// Messages or timers that are alike: their endpoints and their type.
-type Kind = (Address, Address, String);
+type Endpoints = (Address, Address, String);
 
 /// Identifies a message or timer among those that are alike: what they are, and how many came
 /// before it.
-type Place = (Kind, usize);
+type Occurrence = (Endpoints, usize);
 
 /// The names of messages or timers by their places, in one run.
 #[derive(Debug, Default)]
-struct Places {
-    counts: BTreeMap<Kind, usize>,
-    places: BTreeMap<(Address, u64), Place>,
+struct Occurrences {
+    counts: BTreeMap<Endpoints, usize>,
+    places: BTreeMap<(Address, u64), Occurrence>,
 }
 
-impl Places {
+impl Occurrences {
     /// Records that a message or timer of this kind was sent or set. A known id keeps its
     /// occurrence.
-    fn learn(&mut self, id: u64, kind: Kind) {
+    fn learn(&mut self, id: u64, kind: Endpoints) {
         let from = kind.0;
         if self.places.contains_key(&(from, id)) {
             return;
@@ -79,7 +79,7 @@ impl Places {
         }
     }
 
-    fn of(&self, from: Address, id: u64) -> Option<&Place> {
+    fn of(&self, from: Address, id: u64) -> Option<&Occurrence> {
         self.places.get(&(from, id))
     }
 }
@@ -88,9 +88,9 @@ impl Places {
 #[derive(Debug, Default)]
 struct Follower {
     /// The saved run's messages and timers.
-    saved: (Places, Places),
+    saved: (Occurrences, Occurrences),
     /// The new run's.
-    new: (Places, Places),
+    new: (Occurrences, Occurrences),
     /// Which message of the new run a message of the saved one was matched with.
     messages: BTreeMap<(Address, MessageId), MessageId>,
     /// Which timers of the new run were matched.
@@ -111,69 +111,71 @@ impl Follower {
     fn new(saved: &Trace) -> Self {
         let mut follower = Self::default();
         for event in &saved.events {
-            Places::learn_event(&mut follower.saved.0, &mut follower.saved.1, event);
+            Occurrences::learn_event(&mut follower.saved.0, &mut follower.saved.1, event);
         }
         follower
     }
 
-    fn follow(&mut self, saved: &Trace, system: &mut dyn Replayable) -> Verdict {
+    fn follow(&mut self, saved: &Trace, system: &mut dyn Replayable) -> ReplayStatus {
         let started = system.start();
         self.learn(started);
         if let Some(ending) = system.ending() {
             let same = is_same(saved.ending.as_ref(), &ending);
-            return Verdict::Reproduced { ending, event: None, same };
+            return ReplayStatus::Reproduced { ending, event: None, same };
         }
         for (index, event) in saved.events.iter().enumerate() {
             let enabled = system.enabled();
             let choice = match self.choose(&event.what, &enabled) {
                 Ok(Some(choice)) => choice,
                 Ok(None) => continue,
-                Err(reason) => return Verdict::NoLongerApplies { event: index, reason },
+                Err(reason) => return ReplayStatus::NoLongerApplies { event: index, reason },
             };
             let performed = system.perform(choice);
             self.learn(performed);
             if let Some(ending) = system.ending() {
                 let same = is_same(saved.ending.as_ref(), &ending);
-                return Verdict::Reproduced { ending, event: Some(index), same };
+                return ReplayStatus::Reproduced { ending, event: Some(index), same };
             }
         }
         let events = saved.events.len();
-        Verdict::Fixed { happened: events, events }
+        ReplayStatus::Fixed { happened: events, events }
     }
 
     fn learn(&mut self, events: Vec<TraceEvent>) {
         for event in &events {
-            Places::learn_event(&mut self.new.0, &mut self.new.1, event);
+            Occurrences::learn_event(&mut self.new.0, &mut self.new.1, event);
         }
         self.events.extend(events);
     }
 
     /// Which of the enabled events is the saved one; `None` if nothing needs to be done for it.
-    fn choose(&mut self, what: &What, enabled: &[What]) -> Result<Option<usize>, String> {
+    fn choose(&mut self, what: &EventKind, enabled: &[EventKind]) -> Result<Option<usize>, String> {
         match what {
-            What::Start { .. } | What::Return { .. } | What::Check { .. } => Ok(None),
-            What::Deliver { node, from, id, message, .. } => {
+            EventKind::Start { .. } | EventKind::Return { .. } | EventKind::Check { .. } => {
+                Ok(None)
+            }
+            EventKind::Deliver { node, from, id, message, .. } => {
                 self.choose_delivery((*node, *from, *id), message, enabled).map(Some)
             }
-            What::Fire { node, id, timer } => {
+            EventKind::Fire { node, id, timer } => {
                 self.choose_timer(*node, *id, timer, enabled).map(Some)
             }
             // Crashes, commands, losses and network changes that the system decides by itself are
             // not listed.
-            What::Command { node, command, .. } => {
+            EventKind::Command { node, command, .. } => {
                 let at_node = |exact: bool| {
                     enabled.iter().position(|other| {
-                        matches!(other, What::Command { node: client, command: text, .. }
+                        matches!(other, EventKind::Command { node: client, command: text, .. }
                             if client == node && (text == command || !exact))
                     })
                 };
                 Ok(at_node(true).or_else(|| at_node(false)))
             }
-            What::Lose { node, from, message, .. } => Ok(enabled.iter().position(|other| {
-                matches!(other, What::Lose { node: to, from: sender, message: text, .. }
+            EventKind::Lose { node, from, message, .. } => Ok(enabled.iter().position(|other| {
+                matches!(other, EventKind::Lose { node: to, from: sender, message: text, .. }
                     if to == node && sender == from && text == message)
             })),
-            What::Crash { .. } | What::Network { .. } => {
+            EventKind::Crash { .. } | EventKind::Network { .. } => {
                 Ok(enabled.iter().position(|other| other == what))
             }
         }
@@ -183,13 +185,13 @@ impl Follower {
         &mut self,
         (node, from, id): (Address, Address, MessageId),
         message: &str,
-        enabled: &[What],
+        enabled: &[EventKind],
     ) -> Result<usize, String> {
         let candidates: Vec<Candidate<'_>> = enabled
             .iter()
             .enumerate()
             .filter_map(|(choice, what)| match what {
-                What::Deliver { node: to, from: sender, id, message, .. }
+                EventKind::Deliver { node: to, from: sender, id, message, .. }
                     if *to == node && *sender == from =>
                 {
                     Some(Candidate { choice, from, id: *id, text: message })
@@ -225,13 +227,13 @@ impl Follower {
         node: Address,
         id: TimerId,
         timer: &str,
-        enabled: &[What],
+        enabled: &[EventKind],
     ) -> Result<usize, String> {
         let candidates: Vec<Candidate<'_>> = enabled
             .iter()
             .enumerate()
             .filter_map(|(choice, what)| match what {
-                What::Fire { node: other, id, timer } if *other == node => {
+                EventKind::Fire { node: other, id, timer } if *other == node => {
                     Some(Candidate { choice, from: node, id: *id, text: timer })
                 }
                 _ => None,
@@ -259,8 +261,8 @@ impl Follower {
 fn best<'a, 'c>(
     candidates: &'a [Candidate<'c>],
     text: &str,
-    place: Option<&Place>,
-    places: &Places,
+    place: Option<&Occurrence>,
+    places: &Occurrences,
     is_taken: &dyn Fn(&Candidate<'c>) -> bool,
 ) -> Option<&'a Candidate<'c>> {
     let alike = |exact: bool| {
@@ -296,7 +298,7 @@ mod tests {
     use super::*;
     use crate::FaultModel;
     use crate::property::Violation;
-    use crate::trace::{Copy, Engine, Fate, Header, SentMessage, VERSION};
+    use crate::trace::{CopyKind, Engine, Fate, Header, SentMessage, VERSION};
 
     /// A counter that a client asks twice to count, and a timer to ask again. The counter is wrong when
     /// it counts a request twice.
@@ -339,7 +341,7 @@ mod tests {
 
     impl Replayable for Counting {
         fn start(&mut self) -> Vec<TraceEvent> {
-            let what = What::Start { node: client(), kind: "client".to_owned() };
+            let what = EventKind::Start { node: client(), kind: "client".to_owned() };
             let mut event = TraceEvent::new(None, what);
             self.ask(&mut event);
             let timer = SetTimer { id: 1, timer: "Retry".to_owned(), min_ns: 1, max_ns: 1 };
@@ -348,15 +350,15 @@ mod tests {
             vec![event]
         }
 
-        fn enabled(&mut self) -> Vec<What> {
-            let deliveries = self.network.iter().map(|sent| What::Deliver {
+        fn enabled(&mut self) -> Vec<EventKind> {
+            let deliveries = self.network.iter().map(|sent| EventKind::Deliver {
                 node: sent.to,
                 from: client(),
                 id: sent.id,
                 message: sent.message.clone(),
-                copy: Copy::Original,
+                copy: CopyKind::Original,
             });
-            let timer = self.timer_set.then(|| What::Fire {
+            let timer = self.timer_set.then(|| EventKind::Fire {
                 node: client(),
                 id: 1,
                 timer: "Retry".to_owned(),
@@ -368,7 +370,7 @@ mod tests {
             let what = self.enabled()[choice].clone();
             let mut event = TraceEvent::new(None, what.clone());
             match what {
-                What::Deliver { id, .. } => {
+                EventKind::Deliver { id, .. } => {
                     if self.counts_twice || !self.seen.contains(&id) {
                         self.count += 1;
                         self.seen.push(id);
@@ -418,20 +420,20 @@ mod tests {
         let saved = saved();
         let replay = replay(&saved, &mut Counting::new(true, "Count"));
         assert!(
-            matches!(replay.verdict, Verdict::Reproduced { event: Some(4), same: true, .. }),
+            matches!(replay.status, ReplayStatus::Reproduced { event: Some(4), same: true, .. }),
             "{}",
-            replay.verdict
+            replay.status
         );
         assert_eq!(replay.trace, saved);
         assert_eq!(replay.changed, 0);
     }
 
     #[test]
-    fn a_mended_node_is_fixed() {
+    fn a_repaired_node_is_fixed() {
         let replay = replay(&saved(), &mut Counting::new(false, "Count"));
-        assert_eq!(replay.verdict, Verdict::Fixed { happened: 5, events: 5 });
+        assert_eq!(replay.status, ReplayStatus::Fixed { happened: 5, events: 5 });
         assert_eq!(
-            replay.verdict.to_string(),
+            replay.status.to_string(),
             "fixed: all 5 events happened again, and nothing broke"
         );
     }
@@ -440,7 +442,7 @@ mod tests {
     fn a_new_field_does_not_matter() {
         let mut system = Counting { with_field: true, ..Counting::new(true, "Count") };
         let replay = replay(&saved(), &mut system);
-        assert!(matches!(replay.verdict, Verdict::Reproduced { same: true, .. }));
+        assert!(matches!(replay.status, ReplayStatus::Reproduced { same: true, .. }));
         assert_eq!(replay.changed, 3);
         // The third delivery is of the first request again, by its place, not by chance.
         let delivered: Vec<u64> = replay
@@ -448,7 +450,7 @@ mod tests {
             .events
             .iter()
             .filter_map(|event| match event.what {
-                What::Deliver { id, .. } => Some(id),
+                EventKind::Deliver { id, .. } => Some(id),
                 _ => None,
             })
             .collect();
@@ -459,7 +461,7 @@ mod tests {
     fn a_renamed_message_no_longer_applies() {
         let replay = replay(&saved(), &mut Counting::new(true, "Add"));
         assert_eq!(
-            replay.verdict.to_string(),
+            replay.status.to_string(),
             "no longer applies at event 2: server1 should get Count { number: 1 }, but no `Count` \
              from client1 is under way to it; there is Add { number: 1 }, Add { number: 2 }"
         );
@@ -469,10 +471,10 @@ mod tests {
     #[test]
     fn a_timer_that_is_not_set_no_longer_applies() {
         let mut saved = saved();
-        saved.events[2].what = What::Fire { node: server(), id: 9, timer: "Tick".to_owned() };
+        saved.events[2].what = EventKind::Fire { node: server(), id: 9, timer: "Tick".to_owned() };
         let replay = replay(&saved, &mut Counting::new(true, "Count"));
         assert_eq!(
-            replay.verdict.to_string(),
+            replay.status.to_string(),
             "no longer applies at event 3: no timer of server1 can fire, so Tick cannot"
         );
     }
@@ -482,7 +484,7 @@ mod tests {
         let mut saved = saved();
         saved.ending = Some(Ending::Failed { reason: "server1 panicked".to_owned() });
         let replay = replay(&saved, &mut Counting::new(true, "Count"));
-        assert!(matches!(replay.verdict, Verdict::Reproduced { same: false, .. }));
-        assert!(replay.verdict.to_string().starts_with("reproduced, but it breaks in another way"));
+        assert!(matches!(replay.status, ReplayStatus::Reproduced { same: false, .. }));
+        assert!(replay.status.to_string().starts_with("reproduced, but it breaks in another way"));
     }
 }

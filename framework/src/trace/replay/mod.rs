@@ -28,7 +28,7 @@ use super::{Ending, Trace};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Replay {
     /// The verdict.
-    pub verdict: Verdict,
+    pub status: ReplayStatus,
     /// The new run, as far as it went.
     pub trace: Trace,
     /// How many events were matched by kind only, because their text has changed.
@@ -40,7 +40,7 @@ pub struct Replay {
 
 /// Whether a saved failure still occurs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ReplayStatus {
     /// The run breaks again.
     Reproduced {
         /// How.
@@ -67,7 +67,7 @@ pub enum Verdict {
     },
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for ReplayStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Reproduced { ending, event, same } => {

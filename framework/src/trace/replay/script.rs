@@ -12,9 +12,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::iter;
 
-use super::{Difference, Replay, Verdict, is_same, kind_of};
+use super::{Difference, Replay, ReplayStatus, is_same, kind_of};
 use crate::Address;
-use crate::trace::{Ending, Fate, MessageId, TimerId, Trace, What};
+use crate::trace::{Ending, EventKind, Fate, MessageId, TimerId, Trace};
 
 /// How much later pending events of the saved run take place, after its end.
 const AFTER_THE_END_NS: u64 = 1_000_000;
@@ -121,34 +121,34 @@ impl Script {
             let at_ns = event.time_ns.unwrap_or(script.end_ns);
             script.end_ns = script.end_ns.max(at_ns);
             match &event.what {
-                What::Start { node, .. } => {
+                EventKind::Start { node, .. } => {
                     script.starts.insert(*node, index);
                 }
-                What::Command { node, .. } => {
+                EventKind::Command { node, .. } => {
                     script.commands.entry(*node).or_default().push(index);
                 }
-                What::Deliver { id, .. } => {
+                EventKind::Deliver { id, .. } => {
                     if let Some(&place) = sent.get(id)
                         && script.sent[place].arrives(at_ns, index)
                     {
                         script.sent[place].deliveries.insert(0, index);
                     }
                 }
-                What::Lose { id, .. } => {
+                EventKind::Lose { id, .. } => {
                     if let Some(&place) = sent.get(id) {
                         script.sent[place].arrives(at_ns, index);
                     }
                 }
-                What::Fire { id, .. } => {
+                EventKind::Fire { id, .. } => {
                     if let Some(&place) = set.get(id) {
                         let timer = &mut script.set[place];
                         timer.fired = Some((at_ns.saturating_sub(timer.at_ns), index));
                     }
                 }
-                What::Return { .. }
-                | What::Crash { .. }
-                | What::Network { .. }
-                | What::Check { .. } => {}
+                EventKind::Return { .. }
+                | EventKind::Crash { .. }
+                | EventKind::Network { .. }
+                | EventKind::Check { .. } => {}
             }
             let mut step = Step::default();
             for message in &event.sent {
@@ -185,7 +185,7 @@ impl Script {
     }
 
     /// The saved event that corresponds to this intervention; each is used once.
-    pub(crate) fn intervene(&mut self, at_ns: u64, what: &What) -> Option<usize> {
+    pub(crate) fn intervene(&mut self, at_ns: u64, what: &EventKind) -> Option<usize> {
         let is_it = |&index: &usize| {
             let event = &self.saved.events[index];
             event.time_ns == Some(at_ns) && event.what == *what
@@ -307,28 +307,33 @@ impl Script {
         let trace = Trace { header: self.saved.header.clone(), ..now };
         let difference = Difference::between(&self.saved, &trace);
         let verdict = match &trace.ending {
-            Some(ending @ (Ending::Violated(_) | Ending::Failed { .. })) => Verdict::Reproduced {
-                ending: ending.clone(),
-                event: trace.events.len().checked_sub(1).filter(|_| difference.is_none()),
-                same: is_same(self.saved.ending.as_ref(), ending),
-            },
+            Some(ending @ (Ending::Violated(_) | Ending::Failed { .. })) => {
+                ReplayStatus::Reproduced {
+                    ending: ending.clone(),
+                    event: trace.events.len().checked_sub(1).filter(|_| difference.is_none()),
+                    same: is_same(self.saved.ending.as_ref(), ending),
+                }
+            }
             _ => match gone(&self.saved, &trace) {
-                Some((event, reason)) => Verdict::NoLongerApplies { event, reason },
-                None => Verdict::Fixed {
+                Some((event, reason)) => ReplayStatus::NoLongerApplies { event, reason },
+                None => ReplayStatus::Fixed {
                     happened: self.happened,
                     events: self.saved.events.iter().filter(|event| is_step(&event.what)).count(),
                 },
             },
         };
-        Replay { verdict, trace, changed: 0, difference }
+        Replay { status: verdict, trace, changed: 0, difference }
     }
 }
 
 /// Whether a node handled something.
-fn is_step(what: &What) -> bool {
+fn is_step(what: &EventKind) -> bool {
     matches!(
         what,
-        What::Start { .. } | What::Deliver { .. } | What::Fire { .. } | What::Command { .. }
+        EventKind::Start { .. }
+            | EventKind::Deliver { .. }
+            | EventKind::Fire { .. }
+            | EventKind::Command { .. }
     )
 }
 
@@ -345,7 +350,7 @@ fn gone(saved: &Trace, now: &Trace) -> Option<(usize, String)> {
     let mut delivered = 0;
     let mut gone = Vec::new();
     for (index, event) in saved.events.iter().enumerate() {
-        let What::Deliver { node, from, message, .. } = &event.what else { continue };
+        let EventKind::Deliver { node, from, message, .. } = &event.what else { continue };
         delivered += 1;
         if !sent.contains(&(*from, *node, kind_of(message))) {
             gone.push((index, *from, *node, kind_of(message)));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::causality::Causality;
-use super::super::{Copy, Ending, Trace, TraceEvent, What};
+use super::super::{CopyKind, Ending, EventKind, Trace, TraceEvent};
 use crate::Address;
 
 /// The events shown of a trace, and those that could have mattered.
@@ -44,7 +44,7 @@ impl Excerpt {
         take(&mut chosen, before, quota * 3 / 4);
         let late: Vec<usize> = chosen.iter().copied().collect();
         let late = late.into_iter().rev().filter(|&index| {
-            matches!(trace.events[index].what, What::Deliver { copy: Copy::Duplicate, .. })
+            matches!(trace.events[index].what, EventKind::Deliver { copy: CopyKind::Duplicate, .. })
                 || overtaken_by(trace, causality, index) > 0
         });
         take(&mut chosen, late.filter_map(|index| causality.origin(index)), quota);
@@ -55,7 +55,7 @@ impl Excerpt {
             past[index]
                 && (about.is_empty()
                     || what.node() == focus.client
-                    || matches!(what, What::Network { .. } | What::Crash { .. }))
+                    || matches!(what, EventKind::Network { .. } | EventKind::Crash { .. }))
         };
         let places = if about.is_empty() { quota } else { quota / 2 };
         take(&mut chosen, (0..count).rev().filter(own), places);
@@ -100,16 +100,16 @@ fn take(chosen: &mut BTreeSet<usize>, events: impl Iterator<Item = usize>, quota
 }
 
 /// The nodes at which an event happens and from which its message comes.
-fn ends_of(what: &What) -> impl Iterator<Item = Address> {
+fn ends_of(what: &EventKind) -> impl Iterator<Item = Address> {
     let from = match what {
-        What::Deliver { from, .. } | What::Lose { from, .. } => Some(*from),
+        EventKind::Deliver { from, .. } | EventKind::Lose { from, .. } => Some(*from),
         _ => None,
     };
     what.node().into_iter().chain(from)
 }
 
-fn is_start(what: &What) -> bool {
-    matches!(what, What::Start { .. })
+fn is_start(what: &EventKind) -> bool {
+    matches!(what, EventKind::Start { .. })
 }
 
 /// The subject of a violation, as far as its text reveals it.
@@ -125,7 +125,7 @@ struct Focus {
 }
 
 /// A command with a shorter text than this would match too many texts by chance.
-const TELLING_CHARS: usize = 6;
+const DISTINCTIVE_CHARS: usize = 6;
 
 impl Focus {
     /// Searches the violation's text for nodes, and for a command or result of theirs.
@@ -152,18 +152,20 @@ impl Focus {
             .collect();
         let mut best: Option<(u8, usize, Option<usize>)> = None;
         let mut calls: BTreeMap<Address, usize> = BTreeMap::new();
-        let is_telling = |text: &str| text.chars().count() >= TELLING_CHARS;
+        let is_telling = |text: &str| text.chars().count() >= DISTINCTIVE_CHARS;
         for (index, event) in trace.events.iter().enumerate() {
             match &event.what {
-                What::Command { node, command, .. } if named.contains(node) => {
+                EventKind::Command { node, command, .. } if named.contains(node) => {
                     calls.insert(*node, index);
                     if is_telling(command) && words.contains(command) {
                         best = best.max(Some((2, index, None)));
                     }
                 }
-                What::Return { node, result, .. } if seen.contains(result) => {
+                EventKind::Return { node, result, .. } if seen.contains(result) => {
                     let Some(&call) = calls.get(node) else { continue };
-                    let What::Command { command, .. } = &trace.events[call].what else { continue };
+                    let EventKind::Command { command, .. } = &trace.events[call].what else {
+                        continue;
+                    };
                     let named = is_telling(command) && words.contains(command);
                     let score = match (named, is_telling(result)) {
                         (true, true) => 4,
@@ -187,7 +189,7 @@ impl Focus {
         if let Some((_, call, returned)) = best {
             focus.call = Some(call);
             focus.client = trace.events[call].what.node();
-            if let What::Command { command, .. } = &trace.events[call].what {
+            if let EventKind::Command { command, .. } = &trace.events[call].what {
                 focus.command.clone_from(command);
             }
             if let Some(returned) = returned {
@@ -198,7 +200,7 @@ impl Focus {
         }
         let mut found = BTreeSet::new();
         for (index, event) in trace.events.iter().enumerate().rev() {
-            let lost = matches!(event.what, What::Lose { .. });
+            let lost = matches!(event.what, EventKind::Lose { .. });
             if let Some(node) = event.what.node().filter(|node| !lost && named.contains(node))
                 && found.insert(node)
             {
@@ -212,12 +214,12 @@ impl Focus {
     /// it.
     fn about(&self, trace: &Trace, causality: &Causality, past: &[bool]) -> BTreeSet<usize> {
         let mut about = BTreeSet::new();
-        if self.command.chars().count() < TELLING_CHARS {
+        if self.command.chars().count() < DISTINCTIVE_CHARS {
             return about;
         }
         for (index, event) in trace.events.iter().enumerate().filter(|&(index, _)| past[index]) {
             let carries = match &event.what {
-                What::Deliver { message, .. } | What::Lose { message, .. } => {
+                EventKind::Deliver { message, .. } | EventKind::Lose { message, .. } => {
                     message.contains(&self.command)
                 }
                 _ => false,
@@ -241,13 +243,13 @@ fn told_result(trace: &Trace, seen: &str) -> Option<(usize, usize)> {
     let mut told = None;
     for (index, event) in trace.events.iter().enumerate() {
         match &event.what {
-            What::Command { node, .. } => {
+            EventKind::Command { node, .. } => {
                 calls.insert(*node, index);
             }
-            What::Return { node, result, .. } => {
+            EventKind::Return { node, result, .. } => {
                 let bare = result.strip_prefix("Some(").and_then(|rest| rest.strip_suffix(')'));
                 let result = bare.unwrap_or(result);
-                if result.chars().count() >= TELLING_CHARS && seen.contains(result) {
+                if result.chars().count() >= DISTINCTIVE_CHARS && seen.contains(result) {
                     told = calls.get(node).map(|&call| (call, index)).or(told);
                 }
             }
@@ -262,7 +264,7 @@ fn relevant(trace: &Trace, causality: &Causality, ends: &BTreeSet<usize>) -> Vec
     let mut past = causality.past(ends.iter().copied());
     let last = ends.last().copied().unwrap_or_default();
     for (index, event) in trace.events.iter().enumerate() {
-        if matches!(event.what, What::Network { .. } | What::Crash { .. }) {
+        if matches!(event.what, EventKind::Network { .. } | EventKind::Crash { .. }) {
             past[index] = index <= last;
         } else if !ends.contains(&index) && is_without_effect(&trace.events, index) {
             past[index] = false;
@@ -276,9 +278,9 @@ fn relevant(trace: &Trace, causality: &Causality, ends: &BTreeSet<usize>) -> Vec
 pub(in crate::trace) fn is_without_effect(events: &[TraceEvent], index: usize) -> bool {
     let event = &events[index];
     let brought_a_result = events.get(index + 1).is_some_and(
-        |next| matches!(next.what, What::Return { node, .. } if Some(node) == event.what.node()),
+        |next| matches!(next.what, EventKind::Return { node, .. } if Some(node) == event.what.node()),
     );
-    matches!(event.what, What::Deliver { .. } | What::Fire { .. })
+    matches!(event.what, EventKind::Deliver { .. } | EventKind::Fire { .. })
         && event.sent.is_empty()
         && event.timers.is_empty()
         && event.state.is_none()
@@ -289,12 +291,12 @@ pub(in crate::trace) fn is_without_effect(events: &[TraceEvent], index: usize) -
 /// How many messages from the same sender to the same receiver overtook the message of event
 /// `index`.
 pub(in crate::trace) fn overtaken_by(trace: &Trace, causality: &Causality, index: usize) -> usize {
-    let What::Deliver { node, from, .. } = trace.events[index].what else { return 0 };
+    let EventKind::Deliver { node, from, .. } = trace.events[index].what else { return 0 };
     let Some(origin) = causality.origin(index) else { return 0 };
     (origin + 1..index)
         .filter(|&other| {
             matches!(trace.events[other].what,
-                What::Deliver { node: to, from: sender, copy: Copy::Original, .. }
+                EventKind::Deliver { node: to, from: sender, copy: CopyKind::Original, .. }
                     if to == node && sender == from)
                 && causality.origin(other).is_some_and(|sent| sent > origin)
         })

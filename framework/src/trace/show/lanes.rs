@@ -1,9 +1,9 @@
 //! Draws a trace: one column per node if they fit, otherwise a list.
 
 use super::Options;
-use super::story::{Mark, Moment, Note, Scene, Story};
+use super::diagram::{Diagram, DiagramEvent, DiagramItem, EventMark, Note};
+use super::phrases::gap;
 use super::text::{Role, Text, columns, wrap};
-use super::words::gap;
 use crate::Address;
 
 /// The minimum distance between two lifelines, so that an arrow has room for its head.
@@ -22,7 +22,7 @@ const FOOTER_LINES: usize = 20;
 const HEAD_LINES_MAX: usize = 4;
 
 /// Adds the story's lines.
-pub(super) fn draw(story: &Story, options: &Options, out: &mut Vec<Text>) {
+pub(super) fn draw(story: &Diagram, options: &Options, out: &mut Vec<Text>) {
     let gutter = Gutter::new(story);
     match Lanes::new(story, &gutter, options) {
         Some(lanes) => lanes.draw(story, &gutter, out),
@@ -37,11 +37,11 @@ struct Gutter {
 }
 
 impl Gutter {
-    fn new(story: &Story) -> Self {
+    fn new(story: &Diagram) -> Self {
         let moments = || {
             story.scenes.iter().filter_map(|scene| match scene {
-                Scene::Moment(moment) => Some(moment),
-                Scene::Gap { .. } => None,
+                DiagramItem::Moment(moment) => Some(moment),
+                DiagramItem::Omitted { .. } => None,
             })
         };
         let number = moments().map(|moment| moment.number.to_string().len()).max().unwrap_or(1);
@@ -54,7 +54,7 @@ impl Gutter {
         self.number + self.time + 2
     }
 
-    fn line(&self, moment: Option<&Moment>) -> Text {
+    fn line(&self, moment: Option<&DiagramEvent>) -> Text {
         let Some(moment) = moment else {
             return Text::default().with(Role::Plain, " ".repeat(self.width()));
         };
@@ -135,17 +135,17 @@ impl Glyphs {
 }
 
 /// The sign of an event at its node, and its colour.
-fn sign(mark: Mark, unicode: bool) -> (char, Role) {
+fn sign(mark: EventMark, unicode: bool) -> (char, Role) {
     let (sign, ascii, role) = match mark {
-        Mark::Start => ('○', 'o', Role::Strong),
-        Mark::Message => ('●', '*', Role::Message),
-        Mark::Lost => ('✗', 'x', Role::Warning),
-        Mark::Timer => ('◔', 'T', Role::Timer),
-        Mark::Call => ('◆', 'C', Role::Client),
-        Mark::Return => ('◇', 'R', Role::Client),
-        Mark::Crash => ('✗', 'X', Role::Warning),
-        Mark::World | Mark::Check => (' ', ' ', Role::Plain),
-        Mark::Failure => ('✗', '!', Role::Bad),
+        EventMark::Start => ('○', 'o', Role::Strong),
+        EventMark::Message => ('●', '*', Role::Message),
+        EventMark::Lost => ('✗', 'x', Role::Warning),
+        EventMark::Timer => ('◔', 'T', Role::Timer),
+        EventMark::Call => ('◆', 'C', Role::Client),
+        EventMark::Return => ('◇', 'R', Role::Client),
+        EventMark::Crash => ('✗', 'X', Role::Warning),
+        EventMark::NetworkChange | EventMark::Check => (' ', ' ', Role::Plain),
+        EventMark::Failure => ('✗', '!', Role::Bad),
     };
     (if unicode { sign } else { ascii }, role)
 }
@@ -153,12 +153,12 @@ fn sign(mark: Mark, unicode: bool) -> (char, Role) {
 /// What the signs of a diagram stand for, in one line.
 pub(super) fn legend(unicode: bool) -> String {
     let marks = [
-        (Mark::Start, "starts"),
-        (Mark::Call, "is given a command"),
-        (Mark::Return, "returns a result"),
-        (Mark::Message, "gets a message"),
-        (Mark::Timer, "timer fires"),
-        (Mark::Lost, "lost, crashed or failed"),
+        (EventMark::Start, "starts"),
+        (EventMark::Call, "is given a command"),
+        (EventMark::Return, "returns a result"),
+        (EventMark::Message, "gets a message"),
+        (EventMark::Timer, "timer fires"),
+        (EventMark::Lost, "lost, crashed or failed"),
     ];
     let words = marks.map(|(mark, words)| format!("{} {words}", sign(mark, unicode).0));
     words.join("  ")
@@ -185,7 +185,7 @@ struct Lanes {
 
 impl Lanes {
     /// The lanes, if they fit.
-    fn new(story: &Story, gutter: &Gutter, options: &Options) -> Option<Self> {
+    fn new(story: &Diagram, gutter: &Gutter, options: &Options) -> Option<Self> {
         let names: Vec<usize> = story.nodes.iter().map(|node| node.as_str().len()).collect();
         let (first, last) = (*names.first()?, *names.last()?);
         let longest = names.iter().copied().max()?;
@@ -216,7 +216,7 @@ impl Lanes {
         })
     }
 
-    fn draw(&self, story: &Story, gutter: &Gutter, out: &mut Vec<Text>) {
+    fn draw(&self, story: &Diagram, gutter: &Gutter, out: &mut Vec<Text>) {
         let start = out.len();
         let names = self.names(&story.nodes);
         for (index, cells) in names.iter().enumerate() {
@@ -226,13 +226,13 @@ impl Lanes {
         let mut down = vec![false; story.nodes.len()];
         for scene in &story.scenes {
             match scene {
-                Scene::Gap { events, aside, up } => {
+                DiagramItem::Omitted { events, unrelated: aside, up } => {
                     let cells = self.cells(up, self.glyphs.gap);
                     for words in wrap(&gap(*events, *aside), self.words, 2, 0) {
                         out.push(line(gutter.line(None), &cells, &words));
                     }
                 }
-                Scene::Moment(moment) => {
+                DiagramItem::Moment(moment) => {
                     self.moment(moment, gutter, out);
                     down = moment.up.iter().map(|up| !up).collect();
                     if let (true, Some(lane)) = (moment.ends_lane, moment.lane) {
@@ -290,7 +290,7 @@ impl Lanes {
         cells
     }
 
-    fn moment(&self, moment: &Moment, gutter: &Gutter, out: &mut Vec<Text>) {
+    fn moment(&self, moment: &DiagramEvent, gutter: &Gutter, out: &mut Vec<Text>) {
         let plain = self.cells(&moment.up, self.glyphs.life);
         let mut after = plain.clone();
         if let (true, Some(lane)) = (moment.ends_lane, moment.lane) {
@@ -320,9 +320,9 @@ impl Lanes {
     }
 
     /// The line of an event: its arrow and its mark.
-    fn event(&self, moment: &Moment) -> Cells {
+    fn event(&self, moment: &DiagramEvent) -> Cells {
         let mut cells = self.cells(&moment.up, self.glyphs.life);
-        if moment.mark == Mark::World {
+        if moment.mark == EventMark::NetworkChange {
             let between = cells.iter_mut().filter(|(character, _)| *character == ' ');
             between.for_each(|cell| *cell = (self.glyphs.stub, Role::Quiet));
         }
@@ -330,8 +330,11 @@ impl Lanes {
         let here = self.at[lane];
         if let Some((from, label)) = &moment.arrow {
             let there = self.at[*from];
-            let role =
-                if moment.odd || moment.mark == Mark::Lost { Role::Warning } else { Role::Message };
+            let role = if moment.odd || moment.mark == EventMark::Lost {
+                Role::Warning
+            } else {
+                Role::Message
+            };
             let body = if moment.odd { self.glyphs.odd_line } else { self.glyphs.line };
             let (low, high) = (here.min(there), here.max(there));
             if low == high {
@@ -416,16 +419,16 @@ fn line(mut left: Text, cells: &Cells, words: &Text) -> Text {
 }
 
 /// The story as a list, for more nodes than fit side by side.
-fn list(story: &Story, gutter: &Gutter, options: &Options, out: &mut Vec<Text>) {
+fn list(story: &Diagram, gutter: &Gutter, options: &Options, out: &mut Vec<Text>) {
     let width = options.width - gutter.width() - 3 - if options.unicode { 0 } else { 4 };
     out.push(gutter.heading());
     for scene in &story.scenes {
         let moment = match scene {
-            Scene::Gap { events, aside, .. } => {
+            DiagramItem::Omitted { events, unrelated: aside, .. } => {
                 out.push(line(gutter.line(None), &Vec::new(), &gap(*events, *aside)));
                 continue;
             }
-            Scene::Moment(moment) => moment,
+            DiagramItem::Moment(moment) => moment,
         };
         let (sign, role) = sign(moment.mark, options.unicode);
         let mut head = Text::default();
@@ -434,7 +437,7 @@ fn list(story: &Story, gutter: &Gutter, options: &Options, out: &mut Vec<Text>) 
             (Some((from, _)), Some(node)) => {
                 head.with(Role::Strong, format!("{} → {node} ", story.nodes[*from]))
             }
-            (None, Some(node)) if !matches!(moment.mark, Mark::Start | Mark::Crash) => {
+            (None, Some(node)) if !matches!(moment.mark, EventMark::Start | EventMark::Crash) => {
                 head.with(Role::Strong, format!("{node} "))
             }
             _ => head,

@@ -5,18 +5,18 @@
 //! what was logged and printed, how the state changed, what was sent, and which timers were set.
 //! Node text is escaped and bounded, so nothing in it can disturb the terminal.
 
+pub(in crate::trace) mod diagram;
 pub(in crate::trace) mod diff;
+mod event_formatter;
 pub(in crate::trace) mod excerpt;
 mod lanes;
-pub(in crate::trace) mod story;
-mod teller;
+pub(in crate::trace) mod phrases;
 pub(in crate::trace) mod text;
-pub(in crate::trace) mod words;
 
+use self::diagram::Diagram;
 pub(super) use self::lanes::milliseconds;
-use self::story::Story;
+pub(super) use self::phrases::variant;
 use self::text::{Role, Text, wrap};
-pub(super) use self::words::variant;
 use super::Trace;
 
 /// How to draw a diagram.
@@ -48,7 +48,7 @@ impl Default for Options {
 #[must_use]
 pub fn diagram(trace: &Trace, options: &Options) -> String {
     let options = Options { width: options.width.max(40), ..options.clone() };
-    let story = Story::new(trace, options.events_max);
+    let story = Diagram::new(trace, options.events_max);
     let mut lines = Vec::new();
     if options.heading {
         lines.extend(wrap(&story.heading, options.width, 3, 2));
@@ -76,7 +76,7 @@ pub fn legend(unicode: bool) -> String {
 /// How the run ended, in one sentence without colours.
 #[must_use]
 pub fn sentence(trace: &Trace) -> String {
-    words::ending(trace).spans.into_iter().map(|(_, words)| words).collect()
+    phrases::ending(trace).spans.into_iter().map(|(_, words)| words).collect()
 }
 
 /// Adds a line with its colours, without blanks at its end.

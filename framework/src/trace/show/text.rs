@@ -49,8 +49,8 @@ impl Text {
     }
 
     /// Appends a node's text, made safe, with long strings shortened.
-    pub(in crate::trace) fn with_foreign(self, role: Role, text: &str) -> Self {
-        self.with(role, safe(&squeezed(text)))
+    pub(in crate::trace) fn with_untrusted(self, role: Role, text: &str) -> Self {
+        self.with(role, safe(&elide_strings(text)))
     }
 }
 
@@ -79,7 +79,7 @@ pub(in crate::trace) fn safe(text: &str) -> String {
 
 /// Replaces the middle of long strings in a `Debug` text by an ellipsis, so that the value around
 /// them stays visible.
-fn squeezed(text: &str) -> String {
+fn elide_strings(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find('"') {

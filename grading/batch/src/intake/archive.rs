@@ -10,7 +10,7 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 use zip::result::ZipError;
 
-use super::bundle::{Filler, has_extension, is_left_behind};
+use super::bundle::{BundleBuilder, has_extension, is_left_behind};
 use super::folder;
 use super::refusal::{ReadError, Refusal};
 
@@ -61,7 +61,11 @@ pub(super) fn without_ending(name: &str) -> &str {
 }
 
 /// Reads the archive at `place`.
-pub(super) fn read(place: &Path, format: Format, filler: &mut Filler<'_>) -> Result<(), ReadError> {
+pub(super) fn read(
+    place: &Path,
+    format: Format,
+    filler: &mut BundleBuilder<'_>,
+) -> Result<(), ReadError> {
     let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let file = folder::open(place, &name)?;
     let result = match format {
@@ -111,7 +115,7 @@ impl From<ZipError> for ArchiveError {
     }
 }
 
-fn read_zip(file: File, filler: &mut Filler<'_>) -> Result<(), ArchiveError> {
+fn read_zip(file: File, filler: &mut BundleBuilder<'_>) -> Result<(), ArchiveError> {
     let mut archive = zip::ZipArchive::new(BufReader::new(file))?;
     if archive.len() as u64 > filler.limits().entries_max {
         let limit = filler.limits().entries_max;
@@ -193,7 +197,7 @@ impl<R: Read> Read for Bounded<R> {
 /// Bytes of the header in which a tar file keeps a long name.
 const TAR_EXTENSION_BYTES_MAX: u64 = 64 << 10;
 
-fn read_tar(reader: impl Read, filler: &mut Filler<'_>) -> Result<(), ArchiveError> {
+fn read_tar(reader: impl Read, filler: &mut BundleBuilder<'_>) -> Result<(), ArchiveError> {
     use tar::EntryType;
     let limit = filler.limits().unpacked_bytes_max;
     let mut archive = tar::Archive::new(Bounded { inner: reader, left: limit, limit });

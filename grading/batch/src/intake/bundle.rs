@@ -19,7 +19,7 @@ pub struct Bundle {
 
 /// Builds a bundle; counts what comes in and rejects what is too much.
 #[derive(Debug)]
-pub(super) struct Filler<'l> {
+pub(super) struct BundleBuilder<'l> {
     limits: &'l Limits,
     bundle: Bundle,
     entries: u64,
@@ -27,7 +27,7 @@ pub(super) struct Filler<'l> {
     sources_bytes: u64,
 }
 
-impl<'l> Filler<'l> {
+impl<'l> BundleBuilder<'l> {
     pub(super) fn new(limits: &'l Limits) -> Self {
         Self { limits, bundle: Bundle::default(), entries: 0, unpacked_bytes: 0, sources_bytes: 0 }
     }

@@ -7,15 +7,19 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use super::bundle::{Filler, is_left_behind};
+use super::bundle::{BundleBuilder, is_left_behind};
 use super::refusal::{ReadError, Refusal};
 
 /// Reads everything in `folder`.
-pub(super) fn read(folder: &Path, filler: &mut Filler<'_>) -> Result<(), ReadError> {
+pub(super) fn read(folder: &Path, filler: &mut BundleBuilder<'_>) -> Result<(), ReadError> {
     read_inside(folder, "", filler)
 }
 
-fn read_inside(folder: &Path, inside: &str, filler: &mut Filler<'_>) -> Result<(), ReadError> {
+fn read_inside(
+    folder: &Path,
+    inside: &str,
+    filler: &mut BundleBuilder<'_>,
+) -> Result<(), ReadError> {
     let mut entries = fs::read_dir(folder)
         .and_then(Iterator::collect::<io::Result<Vec<_>>>)
         .map_err(|error| failed(folder, error))?;
@@ -44,7 +48,7 @@ fn read_inside(folder: &Path, inside: &str, filler: &mut Filler<'_>) -> Result<(
     Ok(())
 }
 
-fn read_file(place: &Path, path: String, filler: &mut Filler<'_>) -> Result<(), ReadError> {
+fn read_file(place: &Path, path: String, filler: &mut BundleBuilder<'_>) -> Result<(), ReadError> {
     let mut file = open(place, &path)?;
     let length = file.metadata().map_err(|error| failed(place, error))?.len();
     filler.unpacked(length)?;

@@ -24,9 +24,9 @@ pub use roster::Student;
 pub use select::{LabFiles, Selected, select};
 
 use archive::Format;
-use bundle::Filler;
-use naming::HandedIn;
-use refusal::Problem;
+use bundle::BundleBuilder;
+use naming::RawSubmission;
+use refusal::IntakeError;
 
 /// One attempt of one student or group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,18 +70,18 @@ pub struct Intake {
     /// Submitters who are not on the roster, if there is one.
     pub not_on_roster: Vec<String>,
     /// Files that belong to no submission.
-    pub passed_over: Vec<String>,
+    pub ignored_files: Vec<String>,
 }
 
 /// The contents of a folder of submissions.
 #[derive(Clone, Debug, Default)]
-struct Found {
+struct Listing {
     /// Each submitted entry, with its problem if the name or file type already shows one.
-    entries: Vec<(String, Option<Problem>)>,
+    entries: Vec<(String, Option<IntakeError>)>,
     /// Gradescope's metadata.
     metadata: Option<String>,
     /// Other files.
-    passed_over: Vec<String>,
+    ignored_files: Vec<String>,
 }
 
 /// Names that the results folder uses itself.
@@ -110,11 +110,11 @@ pub fn read(
     let roster = roster.map(roster::read).transpose()?;
     let folder = &whole_export(folder);
     let mut found = list(folder)?;
-    let passed_over = std::mem::take(&mut found.passed_over);
-    let mut handed_in = naming::sort(found)?;
+    let ignored_files = std::mem::take(&mut found.ignored_files);
+    let mut handed_in = naming::group_by_student(found)?;
     let (missing, not_on_roster) = assign(&mut handed_in, roster.as_deref());
     let submissions = handed_in.into_iter().map(|one| collect(folder, one, lab, limits)).collect();
-    Ok(Intake { submissions, missing, not_on_roster, passed_over })
+    Ok(Intake { submissions, missing, not_on_roster, ignored_files })
 }
 
 /// The folder inside a platform's export that holds the submissions; Gradescope wraps them in one.
@@ -130,14 +130,14 @@ fn whole_export(folder: &Path) -> PathBuf {
 /// Reads a folder that is a single submission.
 #[must_use]
 pub fn read_one(folder: &Path, lab: &LabFiles, limits: &Limits) -> (Contents, Vec<String>) {
-    let mut filler = Filler::new(limits);
+    let mut filler = BundleBuilder::new(limits);
     let result = folder::read(folder, &mut filler).and_then(|()| {
         let bundle = filler.finish();
         // The archive that the student uploaded, if the platform did not unpack it.
         let archive = bundle.others.iter().find_map(|path| Some((path, Format::of(path)?.1)));
         match archive {
             Some((path, format)) if bundle.sources.is_empty() => {
-                let mut filler = Filler::new(limits);
+                let mut filler = BundleBuilder::new(limits);
                 archive::read(&folder.join(path), format, &mut filler)?;
                 Ok(filler.finish())
             }
@@ -148,12 +148,12 @@ pub fn read_one(folder: &Path, lab: &LabFiles, limits: &Limits) -> (Contents, Ve
 }
 
 /// Lists a folder of submissions, including everything that may be one.
-fn list(folder: &Path) -> anyhow::Result<Found> {
+fn list(folder: &Path) -> anyhow::Result<Listing> {
     let reading = || format!("the submissions in {}", folder.display());
     if folder.is_file() {
         bail!("{} is a file; unpack it and pass the folder", folder.display());
     }
-    let mut found = Found::default();
+    let mut found = Listing::default();
     for entry in fs::read_dir(folder).with_context(reading)? {
         let entry = entry.with_context(reading)?;
         let kind = entry.file_type().with_context(reading)?;
@@ -162,12 +162,12 @@ fn list(folder: &Path) -> anyhow::Result<Found> {
             Err(name) => {
                 // Non-UTF-8 bytes are escaped, so that no two names become equal.
                 let name = name.as_encoded_bytes().escape_ascii().to_string();
-                found.entries.push((name.clone(), Some(Problem::Refused(Refusal::Name(name)))));
+                found.entries.push((name.clone(), Some(IntakeError::Refused(Refusal::Name(name)))));
                 continue;
             }
         };
         let refused =
-            |refusal: fn(String) -> Refusal| Some(Problem::Refused(refusal(name.clone())));
+            |refusal: fn(String) -> Refusal| Some(IntakeError::Refused(refusal(name.clone())));
         let problem = if name == naming::GRADESCOPE_METADATA {
             let text = fs::read_to_string(entry.path());
             found.metadata = Some(text.with_context(|| entry.path().display().to_string())?);
@@ -186,7 +186,7 @@ fn list(folder: &Path) -> anyhow::Result<Found> {
         } else if naming::of_platform(&name).is_some() {
             None
         } else {
-            found.passed_over.push(name);
+            found.ignored_files.push(name);
             continue;
         };
         found.entries.push((name, problem));
@@ -195,13 +195,16 @@ fn list(folder: &Path) -> anyhow::Result<Found> {
         bail!("{} contains no submissions (folders, .zip, .tar or .tar.gz)", folder.display());
     }
     found.entries.sort_by(|(one, _), (other, _)| one.cmp(other));
-    found.passed_over.sort();
+    found.ignored_files.sort();
     Ok(found)
 }
 
 /// Gives every student the identity that the roster knows and a unique folder name. Returns who is
 /// on the roster but submitted nothing, and who submitted but is not on it.
-fn assign(handed_in: &mut [HandedIn], roster: Option<&[Student]>) -> (Vec<Student>, Vec<String>) {
+fn assign(
+    handed_in: &mut [RawSubmission],
+    roster: Option<&[Student]>,
+) -> (Vec<Student>, Vec<String>) {
     let all = roster.unwrap_or_default();
     // Where each student stands on the roster.
     let mut places: Vec<Vec<Option<usize>>> = Vec::new();
@@ -255,7 +258,7 @@ fn assign(handed_in: &mut [HandedIn], roster: Option<&[Student]>) -> (Vec<Studen
 
 /// A group member's submission also counts for the others, if they submitted nothing themselves.
 fn share_with_group(
-    handed_in: &mut [HandedIn],
+    handed_in: &mut [RawSubmission],
     places: &mut [Vec<Option<usize>>],
     roster: &[Student],
 ) {
@@ -279,8 +282,8 @@ fn share_with_group(
 
 /// Orders submissions by student and attempt. Attempts with the same number, as on platforms, are
 /// ordered by time.
-fn number_attempts(handed_in: &mut [HandedIn]) {
-    let ids = |one: &HandedIn| -> Vec<String> {
+fn number_attempts(handed_in: &mut [RawSubmission]) {
+    let ids = |one: &RawSubmission| -> Vec<String> {
         one.students.iter().map(|student| student.id.clone()).collect()
     };
     handed_in.sort_by_cached_key(|one| (ids(one), one.attempt, one.submitted.clone()));
@@ -306,7 +309,7 @@ fn folder_name(raw: &str) -> String {
     if name.is_empty() { "unnamed".to_owned() } else { name.to_owned() }
 }
 
-fn collect(folder: &Path, one: HandedIn, lab: &LabFiles, limits: &Limits) -> Submission {
+fn collect(folder: &Path, one: RawSubmission, lab: &LabFiles, limits: &Limits) -> Submission {
     let (contents, notes) = contents(read_bundle(folder, &one, limits), lab);
     Submission {
         students: one.students,
@@ -333,8 +336,8 @@ fn contents(bundle: Result<Bundle, ReadError>, lab: &LabFiles) -> (Contents, Vec
     }
 }
 
-fn read_bundle(folder: &Path, one: &HandedIn, limits: &Limits) -> Result<Bundle, ReadError> {
-    let mut filler = Filler::new(limits);
+fn read_bundle(folder: &Path, one: &RawSubmission, limits: &Limits) -> Result<Bundle, ReadError> {
+    let mut filler = BundleBuilder::new(limits);
     if let Some(problem) = one.entries.iter().find_map(|entry| entry.problem.clone()) {
         return Err(problem.into());
     }
@@ -364,7 +367,7 @@ fn read_bundle(folder: &Path, one: &HandedIn, limits: &Limits) -> Result<Bundle,
     {
         let place: PathBuf = folder.join(name).join(inner);
         if let (Some((_, format)), true) = (Format::of(inner), folder.join(name).is_dir()) {
-            let mut filler = Filler::new(limits);
+            let mut filler = BundleBuilder::new(limits);
             archive::read(&place, format, &mut filler)?;
             return Ok(filler.finish());
         }
@@ -394,7 +397,11 @@ mod tests {
         for (raw, expected) in table {
             assert_eq!(folder_name(raw), expected, "{raw:?}");
         }
-        let one = |id| HandedIn { students: vec![student(id)], attempt: 1, ..HandedIn::default() };
+        let one = |id| RawSubmission {
+            students: vec![student(id)],
+            attempt: 1,
+            ..RawSubmission::default()
+        };
         let mut all = vec![one("a b"), one("a-b"), one("A/B"), one("a b"), one("Index.html")];
         let _ = assign(&mut all, None);
         let ids: Vec<(&str, u32)> =
@@ -412,10 +419,10 @@ mod tests {
         };
         let roster =
             [known("ada", "team1", "501"), known("bob", "team1", ""), known("eve", "", "")];
-        let one = |student| HandedIn { students: vec![student], ..HandedIn::default() };
-        let ids = |mut all: Vec<HandedIn>| {
+        let one = |student| RawSubmission { students: vec![student], ..RawSubmission::default() };
+        let ids = |mut all: Vec<RawSubmission>| {
             let (missing, strangers) = assign(&mut all, Some(&roster));
-            let students = |one: &HandedIn| -> Vec<String> {
+            let students = |one: &RawSubmission| -> Vec<String> {
                 one.students.iter().map(|student| student.id.clone()).collect()
             };
             let all: Vec<String> = all.iter().map(|one| students(one).join("+")).collect();

@@ -7,12 +7,12 @@ use anyhow::Context as _;
 use serde::Deserialize;
 
 use super::archive;
-use super::refusal::Problem;
-use super::{Found, Student};
+use super::refusal::IntakeError;
+use super::{Listing, Student};
 
 /// Files and folders that form one attempt of one student or group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct HandedIn {
+pub(super) struct RawSubmission {
     /// Who submitted it.
     pub students: Vec<Student>,
     /// The attempt's number, counted from 1.
@@ -33,10 +33,10 @@ pub(super) struct Entry {
     /// The name that the student gave the file, if the platform changed it.
     pub given: Option<String>,
     /// Why it is not read, if its name or file type already shows that.
-    pub problem: Option<Problem>,
+    pub problem: Option<IntakeError>,
 }
 
-impl HandedIn {
+impl RawSubmission {
     /// An entry called `name`, submitted by these students.
     fn by(students: Vec<Student>, name: &str, given: Option<String>) -> Self {
         let entry = Entry { name: name.to_owned(), given, problem: None };
@@ -52,14 +52,14 @@ pub(super) const GRADESCOPE_METADATA: &str = "submission_metadata.yml";
 ///
 /// # Errors
 /// When Gradescope's metadata cannot be read.
-pub(super) fn sort(found: Found) -> anyhow::Result<Vec<HandedIn>> {
+pub(super) fn group_by_student(found: Listing) -> anyhow::Result<Vec<RawSubmission>> {
     let metadata = found.metadata.as_deref().map(read_metadata).transpose()?.unwrap_or_default();
-    let mut all: BTreeMap<(String, u32), HandedIn> = BTreeMap::new();
+    let mut all: BTreeMap<(String, u32), RawSubmission> = BTreeMap::new();
     let mut in_folder = BTreeSet::new();
     for (name, problem) in found.entries {
         let mut one = gradescope(&name, &metadata)
             .or_else(|| of_platform(&name))
-            .unwrap_or_else(|| by_hand(&name));
+            .unwrap_or_else(|| from_plain_name(&name));
         for entry in &mut one.entries {
             entry.problem.clone_from(&problem);
         }
@@ -80,9 +80,9 @@ pub(super) fn sort(found: Found) -> anyhow::Result<Vec<HandedIn>> {
         }
     }
     for name in metadata.keys().filter(|name| !in_folder.contains(stem(name))) {
-        let mut lost = gradescope(name, &metadata).unwrap_or_else(|| by_hand(name));
+        let mut lost = gradescope(name, &metadata).unwrap_or_else(|| from_plain_name(name));
         for entry in &mut lost.entries {
-            entry.problem = Some(Problem::Unreadable(format!(
+            entry.problem = Some(IntakeError::Unreadable(format!(
                 "{GRADESCOPE_METADATA} names `{name}`, which is not beside it; export the submissions again"
             )));
         }
@@ -106,7 +106,7 @@ fn stem(name: &str) -> &str {
 
 /// Whether a learning platform names files like this; then the file is somebody's submission,
 /// whatever it is.
-pub(super) fn of_platform(name: &str) -> Option<HandedIn> {
+pub(super) fn of_platform(name: &str) -> Option<RawSubmission> {
     moodle(name).or_else(|| canvas(name))
 }
 
@@ -135,7 +135,7 @@ fn read_metadata(text: &str) -> anyhow::Result<Metadata> {
         .with_context(|| format!("{GRADESCOPE_METADATA} is not as expected"))
 }
 
-fn gradescope(name: &str, metadata: &Metadata) -> Option<HandedIn> {
+fn gradescope(name: &str, metadata: &Metadata) -> Option<RawSubmission> {
     let stem = stem(name);
     let known = metadata.get(name).or_else(|| metadata.get(stem))?;
     let number = stem.rsplit('_').next().unwrap_or(stem);
@@ -165,11 +165,11 @@ fn gradescope(name: &str, metadata: &Metadata) -> Option<HandedIn> {
         });
     }
     let submitted = known.created_at.clone();
-    Some(HandedIn { submitted, ..HandedIn::by(students, name, None) })
+    Some(RawSubmission { submitted, ..RawSubmission::by(students, name, None) })
 }
 
 /// `Ada Lovelace_9001_assignsubmission_file_`, or with a file name appended.
-fn moodle(name: &str) -> Option<HandedIn> {
+fn moodle(name: &str) -> Option<RawSubmission> {
     let (who, file) = name.split_once("_assignsubmission_file")?;
     let (full_name, number) = who.rsplit_once('_')?;
     let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
@@ -181,11 +181,11 @@ fn moodle(name: &str) -> Option<HandedIn> {
         ..Student::default()
     };
     let given = (!file.is_empty()).then(|| file.to_owned());
-    is_number.then(|| HandedIn::by(vec![student], name, given))
+    is_number.then(|| RawSubmission::by(vec![student], name, given))
 }
 
 /// `lovelaceada_LATE_501_88001_lab1.zip`.
-fn canvas(name: &str) -> Option<HandedIn> {
+fn canvas(name: &str) -> Option<RawSubmission> {
     let mut parts = name.splitn(2, '_');
     let who = parts.next().filter(|who| !who.is_empty())?;
     let rest = parts.next()?;
@@ -206,7 +206,10 @@ fn canvas(name: &str) -> Option<HandedIn> {
         platform_id: user.to_owned(),
         ..Student::default()
     };
-    Some(HandedIn { late, ..HandedIn::by(vec![student], name, Some(without_attempt(file))) })
+    Some(RawSubmission {
+        late,
+        ..RawSubmission::by(vec![student], name, Some(without_attempt(file)))
+    })
 }
 
 /// Canvas renames a resubmitted file to `client-1.rs`.
@@ -225,7 +228,7 @@ fn without_attempt(file: &str) -> String {
 }
 
 /// `ada`, `ada+bob.zip` for a group, `ada#2.tar.gz` for a second attempt.
-fn by_hand(name: &str) -> HandedIn {
+fn from_plain_name(name: &str) -> RawSubmission {
     let stem = stem(name);
     let (who, attempt) = match stem.rsplit_once('#') {
         Some((who, number)) if !who.is_empty() => match number.parse() {
@@ -240,22 +243,22 @@ fn by_hand(name: &str) -> HandedIn {
     if students.is_empty() {
         students.push(Student { id: who.to_owned(), ..Student::default() });
     }
-    HandedIn { attempt, ..HandedIn::by(students, name, None) }
+    RawSubmission { attempt, ..RawSubmission::by(students, name, None) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sorted(names: &[&str], metadata: Option<&str>) -> Vec<HandedIn> {
-        sort(folder(names, metadata)).expect("the metadata is good")
+    fn sorted(names: &[&str], metadata: Option<&str>) -> Vec<RawSubmission> {
+        group_by_student(folder(names, metadata)).expect("the metadata is good")
     }
 
-    fn folder(names: &[&str], metadata: Option<&str>) -> Found {
-        Found {
+    fn folder(names: &[&str], metadata: Option<&str>) -> Listing {
+        Listing {
             entries: names.iter().map(|name| ((*name).to_owned(), None)).collect(),
             metadata: metadata.map(str::to_owned),
-            ..Found::default()
+            ..Listing::default()
         }
     }
 
@@ -272,7 +275,7 @@ mod tests {
             ("ada", "0017")
         );
         assert_eq!(group.submitted.as_deref(), Some("2026-11-20 10:00:00.000000000 Z"));
-        assert!(sort(folder(&[], Some("- just\n- a list"))).is_err());
+        assert!(group_by_student(folder(&[], Some("- just\n- a list"))).is_err());
     }
 
     #[test]

@@ -74,7 +74,7 @@ fn beside(found_in: &Option<String>) -> String {
 
 /// A problem found before a submission is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Problem {
+pub(super) enum IntakeError {
     /// The submission's fault; it is rejected.
     Refused(Refusal),
     /// The grader's or the platform's fault; to be retried.
@@ -100,11 +100,11 @@ pub enum ReadError {
     },
 }
 
-impl From<Problem> for ReadError {
-    fn from(problem: Problem) -> Self {
+impl From<IntakeError> for ReadError {
+    fn from(problem: IntakeError) -> Self {
         match problem {
-            Problem::Refused(refusal) => refusal.into(),
-            Problem::Unreadable(why) => Self::Absent(why),
+            IntakeError::Refused(refusal) => refusal.into(),
+            IntakeError::Unreadable(why) => Self::Absent(why),
         }
     }
 }

@@ -260,7 +260,7 @@ mod tests {
     proptest::proptest! {
         /// Whatever a roster holds: it is read or refused, and whoever has a name in it is there.
         #[test]
-        fn nobody_is_lost_and_nothing_panics(
+        fn any_roster_is_read_or_refused(
             text in "(student|email|name|sid)([,;](email|name|group))?\n([a-c@,;\"\u{feff}é\n\r0-9]{0,30}\n){0,6}",
             broken in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..40),
         ) {

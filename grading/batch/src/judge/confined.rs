@@ -4,10 +4,10 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use faultlab_harness::build::{Call, Compiler, Said};
-use faultlab_sandbox::Ended;
+use faultlab_harness::build::{Compiler, CompilerCall, CompilerOutput};
+use faultlab_sandbox::ProgramExit;
 
-use super::host::Host;
+use super::machine::Machine;
 
 /// How the output of a compiler ends that was stopped or failed silently.
 const STOPPED: &str = "error: the compiler";
@@ -29,10 +29,10 @@ pub fn launcher() -> Result<PathBuf> {
 }
 
 /// The compiler in its sandbox.
-pub struct ConfinedCompiler<'h>(pub &'h Host);
+pub struct SandboxedCompiler<'h>(pub &'h Machine);
 
-impl Compiler for ConfinedCompiler<'_> {
-    fn run(&self, call: Call) -> Result<Said> {
+impl Compiler for SandboxedCompiler<'_> {
+    fn run(&self, call: CompilerCall) -> Result<CompilerOutput> {
         let mut job = self.0.toolchain.job().arguments(call.command.get_args()).write(&call.writes);
         for path in &call.reads {
             job = job.read(path);
@@ -45,12 +45,12 @@ impl Compiler for ConfinedCompiler<'_> {
             job = job.folder(folder);
         }
         let finished = self.0.sandbox.run(&job)?;
-        let failed = (finished.ended != Ended::Exited(0)).then(|| finished.ended.to_string());
+        let failed = (finished.exit != ProgramExit::Exited(0)).then(|| finished.exit.to_string());
         let mut messages = finished.printed.to_string();
-        if let (Some(how), false) = (&failed, finished.ended == Ended::Exited(1)) {
+        if let (Some(how), false) = (&failed, finished.exit == ProgramExit::Exited(1)) {
             messages.push_str(&format!("\n{STOPPED} {how}\n"));
         }
-        let stopped = !matches!(finished.ended, Ended::Exited(_));
-        Ok(Said { messages: messages.into_bytes(), failed, stopped })
+        let stopped = !matches!(finished.exit, ProgramExit::Exited(_));
+        Ok(CompilerOutput { messages: messages.into_bytes(), failed, stopped })
     }
 }

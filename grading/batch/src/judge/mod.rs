@@ -1,10 +1,10 @@
 //! The judge: grades one submission, in a process of its own.
 
 mod confined;
+mod failure_signature;
 pub mod hidden;
-mod host;
+mod machine;
 pub mod pack;
-mod shape;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -22,28 +22,28 @@ use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds, property}
 use faultlab_suites::{Points, SEED, SEEDS, Suite, Test, TestNumber};
 
 pub use confined::launcher;
-pub use host::Host;
+pub use machine::Machine;
 pub use worker::serve;
 
-use confined::ConfinedCompiler;
+use confined::SandboxedCompiler;
 use worker::Instructions;
 
-use crate::outcome::{self, Outcome, OutcomeTiming};
+use crate::grading_record::{self, GradingRecord, OutcomeTiming};
 use crate::spec::Spec;
 use crate::store::{self, Key, Store};
 
 /// After this many tests that hang, the rest of a submission is not run: it would only take time.
-const ENDLESS_MAX: usize = 3;
+const HANGING_TESTS_MAX: usize = 3;
 
 /// Called with the results so far after each test.
-pub type SoFar<'a> = &'a mut dyn FnMut(&Report);
+pub type OnProgress<'a> = &'a mut dyn FnMut(&Report);
 
 /// Grades one set of files and stores the grading record. If somebody wants partial results, the
 /// parts of the suite run one after another, which takes longer.
 ///
 /// # Errors
 /// On an infrastructure error.
-pub fn judge(store: &Store, key: &Key, so_far: Option<SoFar<'_>>) -> anyhow::Result<()> {
+pub fn judge(store: &Store, key: &Key, so_far: Option<OnProgress<'_>>) -> anyhow::Result<()> {
     let started = Instant::now();
     let spec = Spec::read(store)?;
     let files = store.get_sources(key)?;
@@ -53,20 +53,20 @@ pub fn judge(store: &Store, key: &Key, so_far: Option<SoFar<'_>>) -> anyhow::Res
     let workspace = Workspace::of_this_program()?;
     let lab = workspace.lab(&spec.lab).ok_or_else(|| anyhow!("no lab named {}", spec.lab))?;
     let suite = suite(&spec.lab)?;
-    let host = Host::of(store, spec.require_sandbox)?;
-    let bench = Bench { store, key, spec: &spec, suite: &suite, host: &host };
+    let host = Machine::of(store, spec.require_sandbox)?;
+    let bench = JudgeContext { store, key, spec: &spec, suite: &suite, host: &host };
     let (report, recovered) = bench.grade(&workspace, &lab, so_far)?;
-    let outcome = Outcome {
-        schema: outcome::SCHEMA.to_owned(),
+    let outcome = GradingRecord {
+        schema: grading_record::SCHEMA.to_owned(),
         key: key.clone(),
         hashes,
         confinement: host.sandbox.tier().to_string(),
-        shapes: shapes(&report, &store.unit(key).join("traces")),
+        shapes: shapes(&report, &store.submission_dir(key).join("traces")),
         flaky: flaky(&report),
         hidden: hidden::numbers(),
         report,
         timing: OutcomeTiming {
-            graded_at: outcome::moment(),
+            graded_at: grading_record::moment(),
             machine: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             wall_ms: millis(started.elapsed()),
             cpu_ms: cpu_ms(),
@@ -78,9 +78,9 @@ pub fn judge(store: &Store, key: &Key, so_far: Option<SoFar<'_>>) -> anyhow::Res
 
 /// A grading record of partial results.
 #[must_use]
-pub fn provisional(key: &Key, spec: &Spec, report: Report) -> Outcome {
-    Outcome {
-        schema: outcome::SCHEMA.to_owned(),
+pub fn provisional(key: &Key, spec: &Spec, report: Report) -> GradingRecord {
+    GradingRecord {
+        schema: grading_record::SCHEMA.to_owned(),
         key: key.clone(),
         hashes: spec.hashes(String::new()),
         confinement: String::new(),
@@ -117,26 +117,26 @@ pub fn libraries(workspace: &Workspace) -> anyhow::Result<Libraries> {
 }
 
 /// The context of one judging.
-struct Bench<'b> {
+struct JudgeContext<'b> {
     store: &'b Store,
     key: &'b Key,
     spec: &'b Spec,
     suite: &'b Suite,
-    host: &'b Host,
+    host: &'b Machine,
 }
 
-impl Bench<'_> {
+impl JudgeContext<'_> {
     fn grade(
         &self,
         workspace: &Workspace,
         lab: &Lab,
-        so_far: Option<SoFar<'_>>,
+        so_far: Option<OnProgress<'_>>,
     ) -> anyhow::Result<(Report, Vec<TestNumber>)> {
         let Self { store, key, spec, suite, host } = *self;
         let compiling = Instant::now();
         let libraries = libraries(workspace)?;
         let sources = Source::Folder(store.sources(key)).files(workspace, lab)?;
-        let compiler = ConfinedCompiler(host);
+        let compiler = SandboxedCompiler(host);
         let program =
             build::compile_by(&compiler, workspace, lab, &libraries, &sources, Purpose::Nodes);
         let program = match program {
@@ -148,7 +148,7 @@ impl Bench<'_> {
         };
         let compile_ms = millis(compiling.elapsed());
 
-        let traces = store.unit(key).join("traces");
+        let traces = store.submission_dir(key).join("traces");
         fs::create_dir_all(&traces).with_context(|| traces.display().to_string())?;
         let reproduce = |number, seed| reproduce(spec, number, seed);
         let sandbox = host.sandbox.clone();
@@ -159,7 +159,7 @@ impl Bench<'_> {
             seeds: Seeds::Derived { suite: spec.seed, count: spec.seeds },
             workers: 1,
             worker: instructions.command()?,
-            apart: true,
+            out_of_process: true,
             by_parts: so_far.is_some(),
             traces,
             reproduce: &reproduce,
@@ -167,14 +167,14 @@ impl Bench<'_> {
         let running = Instant::now();
         let enough = AtomicBool::new(false);
         let mut watch =
-            Watch { spec, suite, tests: Vec::new(), endless: 0, enough: &enough, so_far };
+            HangLimit { spec, suite, tests: Vec::new(), endless: 0, enough: &enough, so_far };
         let result = session::run(&plan, &mut watch, &enough);
         let mut tests = result.tests;
         for test in suite.tests().skip(tests.len()) {
-            let reason = format!("not run: {ENDLESS_MAX} earlier tests did not finish");
+            let reason = format!("not run: {HANGING_TESTS_MAX} earlier tests did not finish");
             tests.push(not_run(spec, test, Status::TimedOut, &reason));
         }
-        if let Some((test, trouble)) = result.troubles.first() {
+        if let Some((test, trouble)) = result.infra_errors.first() {
             bail!("test {test}: {trouble}");
         }
         let run_ms = millis(running.elapsed());
@@ -184,16 +184,16 @@ impl Bench<'_> {
 }
 
 /// Ends the session when enough tests hang.
-struct Watch<'a, 's> {
+struct HangLimit<'a, 's> {
     spec: &'a Spec,
     suite: &'a Suite,
     tests: Vec<TestReport>,
     endless: usize,
     enough: &'a AtomicBool,
-    so_far: Option<SoFar<'s>>,
+    so_far: Option<OnProgress<'s>>,
 }
 
-impl Observer for Watch<'_, '_> {
+impl Observer for HangLimit<'_, '_> {
     fn finished(&mut self, report: &TestReport) {
         if let Some(so_far) = &mut self.so_far {
             self.tests.push(report.clone());
@@ -207,7 +207,7 @@ impl Observer for Watch<'_, '_> {
         // A test that hangs in some seed ends there, whatever the seeds before gave.
         let ended = report.status == Status::TimedOut || report.seeds_run < report.seeds_planned;
         self.endless += usize::from(ended);
-        if self.endless >= ENDLESS_MAX {
+        if self.endless >= HANGING_TESTS_MAX {
             self.enough.store(true, Ordering::Relaxed);
         }
     }
@@ -305,7 +305,7 @@ fn shapes(report: &Report, traces: &Path) -> BTreeMap<String, String> {
     let shapes = report.tests.iter().filter_map(|test| {
         let path = traces.join(format!("{}-{}.trace", test.number, test.shown_seed?));
         let trace = file::read(BufReader::new(File::open(path).ok()?)).ok()?;
-        Some((test.number.to_string(), shape::shape(&trace)))
+        Some((test.number.to_string(), failure_signature::failure_signature(&trace)))
     });
     shapes.collect()
 }

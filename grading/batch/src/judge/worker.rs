@@ -8,14 +8,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use faultlab::worker::remote::{Fleet, SharedFleet};
+use faultlab::hosting::remote::{ProcessPool, SharedProcessPool};
 use faultlab_harness::supervisor::WorkerCommand;
 use faultlab_harness::worker;
 use faultlab_sandbox::{ForkServer, Job, Sandbox};
 use serde::{Deserialize, Serialize};
 
 /// The argument that makes this program a judge's worker.
-const FLAG: &str = "--judge";
+const WORKER_FLAG: &str = "--worker";
 
 /// The most node processes per submission: at least as many as there are nodes in any system of a
 /// suite, so that no two nodes of one system share a process.
@@ -43,7 +43,7 @@ impl Instructions {
     /// When this program does not know where it is.
     pub fn command(&self) -> Result<WorkerCommand> {
         let program = env::current_exe().context("where is this program?")?;
-        let arguments = vec![FLAG.into(), serde_json::to_string(self)?.into()];
+        let arguments = vec![WORKER_FLAG.into(), serde_json::to_string(self)?.into()];
         Ok(WorkerCommand { program, arguments })
     }
 }
@@ -56,8 +56,8 @@ pub fn serve(instructions: &str) -> Result<ExitCode> {
     let Instructions { lab, program, sandbox } = serde_json::from_str(instructions)?;
     let suite = super::suite(&lab)?;
     let mut server = ForkServer::new(sandbox, Job::nodes(&program));
-    let fleet = Fleet::new(PROCESSES_MAX, move |_| {
+    let fleet = ProcessPool::new(PROCESSES_MAX, move |_| {
         server.start_nodes(EXCHANGE_MAX).map_err(io::Error::other)
     });
-    Ok(worker::serve_apart(&suite, &SharedFleet::new(fleet)))
+    Ok(worker::serve_out_of_process(&suite, &SharedProcessPool::new(fleet)))
 }

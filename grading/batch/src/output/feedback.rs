@@ -5,12 +5,12 @@ use faultlab_harness::report::TestReport;
 use faultlab_suites::Points;
 
 use super::text::{Html, markdown, markdown_block};
-use crate::book::{Entry, Status};
-use crate::grade::{Change, TestGrade};
-use crate::outcome::HIDDEN_TITLE;
+use crate::batch_results::{Entry, Status};
+use crate::grade::{Adjustment, TestGrade};
+use crate::grading_record::HIDDEN_TITLE;
 
 /// A test, as the student sees it.
-pub struct Shown<'f> {
+pub struct TestFeedback<'f> {
     /// The report.
     pub test: &'f TestReport,
     /// What it is worth.
@@ -19,7 +19,7 @@ pub struct Shown<'f> {
     pub hidden: bool,
 }
 
-impl Shown<'_> {
+impl TestFeedback<'_> {
     /// The title; a hidden test's stays hidden.
     #[must_use]
     pub fn title(&self) -> &str {
@@ -51,12 +51,14 @@ impl Shown<'_> {
     #[must_use]
     pub fn change(&self) -> Option<String> {
         self.grade.change.as_ref().map(|change| match change {
-            Change::Withdrawn(why) => format!("withdrawn: {why}"),
-            Change::Reweighted => format!(
+            Adjustment::Withdrawn(why) => format!("withdrawn: {why}"),
+            Adjustment::Reweighted => format!(
                 "counts {} points instead of {}",
                 self.grade.possible, self.test.points_possible
             ),
-            Change::Override(why) => format!("{} points given by hand: {why}", self.grade.earned),
+            Adjustment::Override(why) => {
+                format!("{} points given by hand: {why}", self.grade.earned)
+            }
         })
     }
 }
@@ -73,8 +75,8 @@ struct Page<'f> {
     notes: &'f [String],
     steps: &'f [String],
     reason: Option<&'f str>,
-    lost: Vec<Shown<'f>>,
-    kept: Vec<Shown<'f>>,
+    lost: Vec<TestFeedback<'f>>,
+    kept: Vec<TestFeedback<'f>>,
     style: &'static str,
 }
 
@@ -144,7 +146,7 @@ pub fn markdown_page(entry: &Entry<'_>, lab: Lab<'_>) -> String {
     text
 }
 
-pub(super) fn test_markdown(shown: &Shown<'_>, text: &mut String) {
+pub(super) fn test_markdown(shown: &TestFeedback<'_>, text: &mut String) {
     let test = shown.test;
     let (number, earned, possible) = (test.number, shown.grade.earned, shown.grade.possible);
     text.push_str(&format!("## {number} {}\n\n", markdown(shown.title())));
@@ -171,14 +173,14 @@ pub(super) fn test_markdown(shown: &Shown<'_>, text: &mut String) {
 }
 
 /// The tests that lost points, and the others.
-pub(super) fn tests<'e>(entry: &Entry<'e>) -> (Vec<Shown<'e>>, Vec<Shown<'e>>) {
+pub(super) fn tests<'e>(entry: &Entry<'e>) -> (Vec<TestFeedback<'e>>, Vec<TestFeedback<'e>>) {
     let attempt = entry.attempt();
     let (Some(outcome), Some(grade)) =
         (attempt.and_then(|attempt| attempt.outcome.as_ref()), entry.grade())
     else {
         return (Vec::new(), Vec::new());
     };
-    let shown = outcome.report.tests.iter().zip(&grade.tests).map(|(test, grade)| Shown {
+    let shown = outcome.report.tests.iter().zip(&grade.tests).map(|(test, grade)| TestFeedback {
         test,
         grade,
         hidden: outcome.hidden.contains(&test.number),

@@ -1,8 +1,8 @@
 //! `results.json` for Gradescope.
 
-use super::feedback::{self, Shown};
+use super::feedback::{self, TestFeedback};
 use super::text::{markdown, markdown_block, plain};
-use crate::book::{Attempt, Entry, Status};
+use crate::batch_results::{Attempt, Entry, Status};
 use faultlab_suites::Points;
 use serde::Serialize;
 
@@ -55,7 +55,7 @@ pub fn results(entry: &Entry<'_>, visibility: &'static str) -> Vec<u8> {
         );
     }
     let (lost, kept) = feedback::tests(entry);
-    let mut shown: Vec<Shown<'_>> = lost.into_iter().chain(kept).collect();
+    let mut shown: Vec<TestFeedback<'_>> = lost.into_iter().chain(kept).collect();
     shown.sort_by_key(|shown| shown.test.number);
     let results = Results {
         score: entry.points(),
@@ -68,7 +68,7 @@ pub fn results(entry: &Entry<'_>, visibility: &'static str) -> Vec<u8> {
     crate::store::to_json(&results)
 }
 
-fn test(shown: &Shown<'_>, visibility: &'static str) -> TestResult {
+fn test(shown: &TestFeedback<'_>, visibility: &'static str) -> TestResult {
     let whole = shown.lost() == Points::ZERO;
     let mut output = String::new();
     feedback::test_markdown(shown, &mut output);
@@ -89,10 +89,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::samples::book;
+    use crate::fixtures::book;
 
     #[test]
-    fn an_error_on_our_side_has_no_score() {
+    fn an_infra_error_has_no_score() {
         let book = book();
         let of = |id: &str| -> Value {
             let entries = book.entries();

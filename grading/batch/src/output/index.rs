@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use super::feedback::Lab;
 use super::statistics::{self, Flaky, Group, Histogram, TestFigures};
 use super::text::Html;
-use crate::book::{Book, Entry, Status};
+use crate::batch_results::{BatchResults, Entry, Status};
 
 /// The script that sorts and filters. The page allows no other.
 const SCRIPT: &str = include_str!("../../templates/index.js");
@@ -40,7 +40,7 @@ struct Page<'b> {
 
 /// The page. `how` says how the batch was graded, line by line.
 #[must_use]
-pub fn html(book: &Book, lab: Lab<'_>, how: &[(&'static str, String)]) -> String {
+pub fn html(book: &BatchResults, lab: Lab<'_>, how: &[(&'static str, String)]) -> String {
     let entries = book.entries();
     let points: Vec<Points> = entries.iter().filter_map(Entry::points).collect();
     let grades = || entries.iter().filter_map(Entry::grade);

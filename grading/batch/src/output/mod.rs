@@ -22,7 +22,7 @@ pub use gradescope::results as gradescope;
 pub use result::{Grading, OtherAttempt, SCHEMA, StudentResult, result};
 pub use text::{line, plain};
 
-use crate::book::{Book, Entry};
+use crate::batch_results::{BatchResults, Entry};
 use crate::store::{Store, to_json, write_changed};
 
 /// The look of all pages.
@@ -70,7 +70,7 @@ const DOCUMENTS: [&str; 6] =
 ///
 /// # Errors
 /// When what was rendered cannot be listed or removed.
-pub fn tidy(store: &Store, book: &Book) -> anyhow::Result<()> {
+pub fn tidy(store: &Store, book: &BatchResults) -> anyhow::Result<()> {
     let path = store.work().join("students");
     let before = fs::read_to_string(&path).unwrap_or_default();
     let now: Vec<String> =
@@ -97,7 +97,7 @@ pub fn tidy(store: &Store, book: &Book) -> anyhow::Result<()> {
 /// When they cannot be written.
 pub fn batch(
     store: &Store,
-    book: &Book,
+    book: &BatchResults,
     lab: Lab<'_>,
     how: &[(&'static str, String)],
 ) -> anyhow::Result<()> {

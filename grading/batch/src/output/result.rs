@@ -4,10 +4,10 @@ use faultlab_harness::report::Report;
 use faultlab_suites::{Points, TestNumber};
 use serde::{Deserialize, Serialize};
 
-use crate::book::{Entry, Status};
+use crate::batch_results::{Entry, Status};
 use crate::grade::Grade;
+use crate::grading_record::{GradingRecord, OutcomeTiming};
 use crate::intake::{Student, Submission};
-use crate::outcome::{Outcome, OutcomeTiming};
 use crate::store::Hashes;
 
 /// The name and version of the document's format.
@@ -101,7 +101,7 @@ pub fn result(entry: &Entry<'_>) -> StudentResult {
         flaky: outcome.map(|outcome| outcome.flaky.clone()).unwrap_or_default(),
         timing: outcome.map(|outcome| outcome.timing.clone()),
     };
-    StudentResult { report: outcome.map(Outcome::public_report), grading }
+    StudentResult { report: outcome.map(GradingRecord::public_report), grading }
 }
 
 fn others(submission: &Submission, id: &str) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use faultlab_harness::report::{Status as TestStatus, TestReport};
 use faultlab_suites::{Points, TestNumber};
 
-use crate::book::{Attempt, Book, Entry, Status};
+use crate::batch_results::{Attempt, BatchResults, Entry, Status};
 
 /// A histogram of students by points.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -202,7 +202,7 @@ pub struct Flaky<'b> {
 
 /// Flaky tests, each with the students affected.
 #[must_use]
-pub fn flaky(book: &Book) -> Vec<Flaky<'_>> {
+pub fn flaky(book: &BatchResults) -> Vec<Flaky<'_>> {
     const DIFFERS: &str = "reruns of a seed differ";
     const RECOVERED: &str = "a run failed once and passed when repeated alone";
     let mut flaky: BTreeMap<(TestNumber, &'static str), BTreeSet<&str>> = BTreeMap::new();
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn what_differed_between_repeats_is_told_by_test_and_student() {
-        let mut book = crate::samples::book();
+        let mut book = crate::fixtures::book();
         assert!(flaky(&book).is_empty());
         let number = |text: &str| text.parse().expect("it is a number");
         let outcome = book.attempts[0].outcome.as_mut().expect("it is graded");

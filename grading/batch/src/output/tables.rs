@@ -3,14 +3,14 @@
 use anyhow::{Context as _, anyhow, bail};
 
 use super::text::cell;
-use crate::book::{Book, Entry};
+use crate::batch_results::{BatchResults, Entry};
 use crate::intake::Student;
 
 /// `summary.csv`: student, status, points per part and in total.
 ///
 /// # Errors
 /// Never in practice: writing to memory does not fail.
-pub fn summary(book: &Book, parts: &[u32]) -> anyhow::Result<Vec<u8>> {
+pub fn summary(book: &BatchResults, parts: &[u32]) -> anyhow::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let mut header = ["student", "name", "status"].map(str::to_owned).to_vec();
     header.extend(parts.iter().map(|part| format!("part_{part}")));
@@ -51,7 +51,7 @@ fn remarks(entry: &Entry<'_>) -> String {
 ///
 /// # Errors
 /// As [`summary`].
-pub fn gradebook(book: &Book) -> anyhow::Result<Vec<u8>> {
+pub fn gradebook(book: &BatchResults) -> anyhow::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(["student", "name", "email", "sid", "points", "possible", "status"])?;
     for entry in book.entries() {
@@ -85,7 +85,7 @@ pub struct Filled {
 ///
 /// # Errors
 /// If it is not a Canvas gradebook, or the column is ambiguous.
-pub fn fill_canvas(book: &Book, exported: &[u8], column: &str) -> anyhow::Result<Filled> {
+pub fn fill_canvas(book: &BatchResults, exported: &[u8], column: &str) -> anyhow::Result<Filled> {
     let table = Table::read(exported)?;
     let grade = table.column_like(column)?;
     let identities: [(&str, Field); 3] = [
@@ -101,7 +101,7 @@ pub fn fill_canvas(book: &Book, exported: &[u8], column: &str) -> anyhow::Result
 ///
 /// # Errors
 /// If it is not a grading worksheet.
-pub fn fill_moodle(book: &Book, exported: &[u8]) -> anyhow::Result<Filled> {
+pub fn fill_moodle(book: &BatchResults, exported: &[u8]) -> anyhow::Result<Filled> {
     let table = Table::read(exported)?;
     let grade = table.column("Grade").ok_or_else(|| anyhow!("there is no column `Grade`"))?;
     let identities: [(&str, Field); 4] = [
@@ -172,7 +172,7 @@ impl Table {
 
     fn fill(
         mut self,
-        book: &Book,
+        book: &BatchResults,
         identities: &[(&str, Field)],
         grade: usize,
         feedback: Option<usize>,
@@ -228,7 +228,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::book;
+    use crate::fixtures::book;
 
     fn text(bytes: Vec<u8>) -> String {
         String::from_utf8(bytes).expect("it is text")

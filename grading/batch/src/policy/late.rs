@@ -55,7 +55,7 @@ impl Late {
     /// The lateness of a submission by these students at this time. A group has the longest
     /// extension of its members.
     #[must_use]
-    pub fn judge(&self, students: &[&str], submitted: Option<&str>) -> Lateness {
+    pub fn lateness(&self, students: &[&str], submitted: Option<&str>) -> Lateness {
         let by_hand = students.iter().filter_map(|id| self.submitted.get(*id)).max();
         let submitted = match (by_hand, submitted.map(parse_moment)) {
             (Some(moment), _) => *moment,
@@ -148,12 +148,15 @@ mod tests {
             ("2026-12-20T00:00:00Z", Lateness::Late { days: 30, percent: 50 }),
         ];
         for (submitted, expected) in table {
-            assert_eq!(late().judge(&["bob"], Some(submitted)), expected, "{submitted}");
+            assert_eq!(late().lateness(&["bob"], Some(submitted)), expected, "{submitted}");
         }
-        assert_eq!(late().judge(&["bob", "ada"], Some("2026-11-22T20:00:00Z")), Lateness::InTime);
-        assert_eq!(late().judge(&["kim"], None), Lateness::Late { days: 1, percent: 20 });
-        assert!(matches!(late().judge(&["bob"], Some("yesterday")), Lateness::Unknown(_)));
-        assert!(matches!(late().judge(&["bob"], None), Lateness::Unknown(_)));
+        assert_eq!(
+            late().lateness(&["bob", "ada"], Some("2026-11-22T20:00:00Z")),
+            Lateness::InTime
+        );
+        assert_eq!(late().lateness(&["kim"], None), Lateness::Late { days: 1, percent: 20 });
+        assert!(matches!(late().lateness(&["bob"], Some("yesterday")), Lateness::Unknown(_)));
+        assert!(matches!(late().lateness(&["bob"], None), Lateness::Unknown(_)));
     }
 
     #[test]

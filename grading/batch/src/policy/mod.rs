@@ -166,7 +166,7 @@ mod tests {
             );
             let policy: Policy = text.parse().expect("it is a policy");
             let late = policy.late.expect("it says what is late");
-            let left = late.judge(&["ada"], Some(&submitted)).left(Points::whole(10));
+            let left = late.lateness(&["ada"], Some(&submitted)).left(Points::whole(10));
             proptest::prop_assert!(left <= Points::whole(10));
         }
     }

@@ -27,7 +27,7 @@ use anyhow::Context as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::outcome::{Infrastructure, Outcome};
+use crate::grading_record::{GradingRecord, InfraError};
 
 pub use atomic::{write, write_changed};
 pub use key::{Hashes, Key, hash, sources};
@@ -77,14 +77,14 @@ impl Store {
 
     /// The folder of one set of files.
     #[must_use]
-    pub fn unit(&self, key: &Key) -> PathBuf {
+    pub fn submission_dir(&self, key: &Key) -> PathBuf {
         self.work().join(key.as_str())
     }
 
     /// The folder of a set of files, with the files.
     #[must_use]
     pub fn sources(&self, key: &Key) -> PathBuf {
-        self.unit(key).join("src")
+        self.submission_dir(key).join("src")
     }
 
     /// Stores a set of files, unless it is already stored.
@@ -97,7 +97,7 @@ impl Store {
             fs::create_dir_all(path.parent().unwrap_or(&path))?;
             write_changed(&path, text.as_bytes())?;
         }
-        write_changed(&self.unit(key).join("sources.sha256"), sources(files).as_bytes())
+        write_changed(&self.submission_dir(key).join("sources.sha256"), sources(files).as_bytes())
     }
 
     /// Waits until everything written so far is on disk.
@@ -119,33 +119,34 @@ impl Store {
     pub fn get_sources(&self, key: &Key) -> anyhow::Result<BTreeMap<String, String>> {
         let mut files = BTreeMap::new();
         read_files(&self.sources(key), "", &mut files)?;
-        let noted = fs::read_to_string(self.unit(key).join("sources.sha256"))?;
+        let noted = fs::read_to_string(self.submission_dir(key).join("sources.sha256"))?;
         anyhow::ensure!(noted == sources(&files), "the files of {} have changed", key.as_str());
         Ok(files)
     }
 
     /// The grading record of a set of files, if there is one.
     #[must_use]
-    pub fn outcome(&self, key: &Key) -> Option<Outcome> {
-        let outcome: Outcome = read_json(&self.unit(key).join("outcome.json")).ok()?;
-        (outcome.key == *key && outcome.schema == crate::outcome::SCHEMA).then_some(outcome)
+    pub fn outcome(&self, key: &Key) -> Option<GradingRecord> {
+        let outcome: GradingRecord =
+            read_json(&self.submission_dir(key).join("outcome.json")).ok()?;
+        (outcome.key == *key && outcome.schema == crate::grading_record::SCHEMA).then_some(outcome)
     }
 
     /// Stores a grading record.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn put_outcome(&self, outcome: &Outcome) -> io::Result<()> {
-        write(&self.unit(&outcome.key).join("outcome.json"), &to_json(outcome))?;
-        self.forget_infrastructure(&outcome.key)
+    pub fn put_outcome(&self, outcome: &GradingRecord) -> io::Result<()> {
+        write(&self.submission_dir(&outcome.key).join("outcome.json"), &to_json(outcome))?;
+        self.clear_infra_error(&outcome.key)
     }
 
     /// Clears the infrastructure error of a set of files.
     ///
     /// # Errors
     /// When that cannot be removed.
-    pub fn forget_infrastructure(&self, key: &Key) -> io::Result<()> {
-        match fs::remove_file(self.unit(key).join("infrastructure.json")) {
+    pub fn clear_infra_error(&self, key: &Key) -> io::Result<()> {
+        match fs::remove_file(self.submission_dir(key).join("infrastructure.json")) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
@@ -153,17 +154,17 @@ impl Store {
 
     /// The last infrastructure error of a set of files.
     #[must_use]
-    pub fn infrastructure(&self, key: &Key) -> Option<Infrastructure> {
-        read_json(&self.unit(key).join("infrastructure.json")).ok()
+    pub fn infra_error(&self, key: &Key) -> Option<InfraError> {
+        read_json(&self.submission_dir(key).join("infrastructure.json")).ok()
     }
 
     /// Records an infrastructure error.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn put_infrastructure(&self, key: &Key, error: &Infrastructure) -> io::Result<()> {
-        fs::create_dir_all(self.unit(key))?;
-        write(&self.unit(key).join("infrastructure.json"), &to_json(error))
+    pub fn put_infra_error(&self, key: &Key, error: &InfraError) -> io::Result<()> {
+        fs::create_dir_all(self.submission_dir(key))?;
+        write(&self.submission_dir(key).join("infrastructure.json"), &to_json(error))
     }
 }
 

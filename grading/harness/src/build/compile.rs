@@ -13,8 +13,8 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use super::essential::essential;
 use super::hints::{Diagnostic, hints};
+use super::root_errors::without_follow_up_errors;
 use super::{Lab, Libraries, Sources, Workspace};
 
 /// A compiled submission.
@@ -49,7 +49,7 @@ pub struct CompileError {
 
 /// One call of the compiler.
 #[derive(Debug)]
-pub struct Call {
+pub struct CompilerCall {
     /// The command line.
     pub command: Command,
     /// The files and folders that it must read.
@@ -60,7 +60,7 @@ pub struct Call {
 
 /// The compiler's output.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct CompilerOutput {
     /// Its messages on standard error.
     pub messages: Vec<u8>,
     /// How it exited, if unsuccessfully: `exit status: 1`.
@@ -75,7 +75,7 @@ pub trait Compiler {
     ///
     /// # Errors
     /// When it cannot be run: no fault of the submission's.
-    fn run(&self, call: Call) -> Result<Said>;
+    fn run(&self, call: CompilerCall) -> Result<CompilerOutput>;
 }
 
 /// The compiler, unconfined.
@@ -83,7 +83,7 @@ pub trait Compiler {
 pub struct Unconfined;
 
 impl Compiler for Unconfined {
-    fn run(&self, mut call: Call) -> Result<Said> {
+    fn run(&self, mut call: CompilerCall) -> Result<CompilerOutput> {
         let output = call
             .command
             .stdin(Stdio::null())
@@ -93,7 +93,7 @@ impl Compiler for Unconfined {
             .context("cannot run the compiler, rustc")?;
         let failed = (!output.status.success()).then(|| output.status.to_string());
         let stopped = output.status.code().is_none();
-        Ok(Said { messages: output.stderr, failed, stopped })
+        Ok(CompilerOutput { messages: output.stderr, failed, stopped })
     }
 }
 
@@ -129,7 +129,7 @@ pub fn compile_by(
     sources: &Sources,
     purpose: Purpose,
 ) -> Result<Program> {
-    let builds = workspace.kept().join("builds");
+    let builds = workspace.cache_dir().join("builds");
     let folder = builds.join(format!("{}-{}", lab.name, key(lab, libraries, sources, purpose)?));
     let file = folder.join("suite");
     if file.is_file() {
@@ -150,7 +150,7 @@ pub fn compile_by(
         // Another process was faster.
         let _ = fs::remove_dir_all(&aside);
     }
-    tidy(&builds);
+    prune_builds(&builds);
     Ok(Program { file })
 }
 
@@ -179,7 +179,7 @@ impl Build<'_> {
         compiler.args(["--crate-type", "rlib", "--crate-name", &crate_name]);
         compiler.arg("-o").arg(&rlib);
         compiler.arg(shown(workspace, &sources.folder.join("lib.rs")));
-        understand(self.run(compiler, &sources.folder)?)?;
+        parse_messages(self.run(compiler, &sources.folder)?)?;
 
         let shim_source = match self.purpose {
             Purpose::Tests | Purpose::Debugger => lab.shim(),
@@ -196,7 +196,7 @@ impl Build<'_> {
         shim.arg("--extern").arg(library(&crate_name, &rlib));
         shim.arg("-o").arg(self.aside.join("suite"));
         shim.arg(shown(workspace, &shim_source));
-        Ok(understand(self.run(shim, &shim_source)?)?)
+        Ok(parse_messages(self.run(shim, &shim_source)?)?)
     }
 
     /// Tries to compile a copy of the student's crate with the shim appended. That takes an eighth
@@ -249,7 +249,7 @@ impl Build<'_> {
         let said = said?;
         let is_compiled = said.failed.is_none();
         if said.stopped {
-            understand(said)?;
+            parse_messages(said)?;
         }
         Ok(is_compiled)
     }
@@ -290,11 +290,11 @@ impl Build<'_> {
     }
 
     /// Runs a compiler that reads this file.
-    fn run(&self, command: Command, source: &Path) -> Result<Said> {
+    fn run(&self, command: Command, source: &Path) -> Result<CompilerOutput> {
         let mut reads: Vec<PathBuf> = self.libraries.files.values().cloned().collect();
         reads.push(self.libraries.dependencies.clone());
         reads.push(source.to_owned());
-        self.by.run(Call { command, reads, writes: self.aside.to_owned() })
+        self.by.run(CompilerCall { command, reads, writes: self.aside.to_owned() })
     }
 }
 
@@ -366,7 +366,7 @@ const HARNESS: &str = "faultlab_harness";
 const NODES_ONLY: &str = "
 mod faultlab_harness {
     pub mod shim {
-        use FRAMEWORK::worker::{Submission, remote};
+        use FRAMEWORK::hosting::{Submission, remote};
 
         pub fn main(_lab: &str, submission: fn() -> Submission) -> std::process::ExitCode {
             remote::main(&submission())
@@ -396,7 +396,7 @@ struct Code {
 }
 
 /// Parses the compiler's output.
-fn understand(said: Said) -> Result<(), CompileError> {
+fn parse_messages(said: CompilerOutput) -> Result<(), CompileError> {
     let Some(failed) = said.failed else { return Ok(()) };
     let mut rendered = String::new();
     let (mut diagnostics, mut texts) = (Vec::new(), Vec::new());
@@ -422,7 +422,7 @@ fn understand(said: Said) -> Result<(), CompileError> {
             }
         }
     }
-    let shown = essential(&diagnostics);
+    let shown = without_follow_up_errors(&diagnostics);
     let messages: String =
         texts.iter().zip(&shown).filter(|&(_, &shown)| shown).map(|(text, _)| &**text).collect();
     rendered.insert_str(0, &messages);
@@ -452,7 +452,7 @@ fn key(lab: &Lab, libraries: &Libraries, sources: &Sources, purpose: Purpose) ->
 }
 
 /// Removes the least recently used builds beyond a maximum.
-fn tidy(builds: &Path) {
+fn prune_builds(builds: &Path) {
     let modified = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
     let mut old: Vec<(SystemTime, PathBuf)> = fs::read_dir(builds)
         .into_iter()

@@ -24,7 +24,7 @@ impl Diagnostic {
 }
 
 /// A common mistake, and a hint for it.
-struct Mistake {
+struct CommonMistake {
     made: fn(&Diagnostic) -> bool,
     hint: Hint,
 }
@@ -37,8 +37,8 @@ enum Hint {
     Derives,
 }
 
-const MISTAKES: &[Mistake] = &[
-    Mistake {
+const MISTAKES: &[CommonMistake] = &[
+    CommonMistake {
         made: |message| {
             let hashed = message.says("HashMap<") || message.says("HashSet<");
             hashed && (message.is("E0277") || message.is("E0369") || message.is("E0599"))
@@ -47,7 +47,7 @@ const MISTAKES: &[Mistake] = &[
             "a node's state contains a HashMap or a HashSet. Use BTreeMap or BTreeSet: a hash map iterates in a different order in every run, so a failing run could not be repeated and equal states could not be recognised.",
         ),
     },
-    Mistake {
+    CommonMistake {
         made: |message| {
             message.says("f32: Eq")
                 || message.says("f64: Eq")
@@ -58,7 +58,7 @@ const MISTAKES: &[Mistake] = &[
             "a state or a message contains a floating-point number, which has no exact equality. Use integers: milliseconds, thousandths.",
         ),
     },
-    Mistake {
+    CommonMistake {
         made: |message| {
             message.says("Instant: ")
                 || message.says("SystemTime: Serialize")
@@ -68,7 +68,7 @@ const MISTAKES: &[Mistake] = &[
             "a node cannot read the clock. To act later, set a timer with `ctx.set_timer`.",
         ),
     },
-    Mistake {
+    CommonMistake {
         made: |message| {
             let is_foreign =
                 |of: &str| FOREIGN.iter().any(|foreign| of.split('<').next() == Some(foreign));
@@ -76,8 +76,8 @@ const MISTAKES: &[Mistake] = &[
         },
         hint: Hint::Derives,
     },
-    Mistake { made: |message| message.is("E0407"), hint: Hint::Text(HANDLER_HINT) },
-    Mistake {
+    CommonMistake { made: |message| message.is("E0407"), hint: Hint::Text(HANDLER_HINT) },
+    CommonMistake {
         made: |message| {
             message.is("E0046")
                 && ["on_message", "send_command", "result", "execute"]
@@ -86,13 +86,13 @@ const MISTAKES: &[Mistake] = &[
         },
         hint: Hint::Text(HANDLER_HINT),
     },
-    Mistake {
+    CommonMistake {
         made: |message| message.is("E0004"),
         hint: Hint::Text(
             "a `match` does not cover every case. For a message that this node ignores, write `Message::Name { .. } => {}`.",
         ),
     },
-    Mistake {
+    CommonMistake {
         made: |message| {
             message.is("E0432") && message.says("use of unresolved module or unlinked crate")
                 || message.is("E0433") && message.says("unlinked crate")
@@ -101,7 +101,7 @@ const MISTAKES: &[Mistake] = &[
             "a lab can use the crates `faultlab`, `serde` and the lab's API crate, and its own files, if lib.rs declares them with `pub mod`.",
         ),
     },
-    Mistake {
+    CommonMistake {
         made: |message| message.is("E0453") || message.message.contains("unsafe"),
         hint: Hint::Text("labs must not use `unsafe`."),
     },

@@ -49,7 +49,7 @@ impl Libraries {
     /// When Cargo cannot be asked or does not know the libraries.
     pub fn of(workspace: &Workspace) -> Result<Self> {
         let stamp = stamp(workspace)?;
-        let kept = workspace.kept().join(format!("libraries-{}.json", workspace.profile));
+        let kept = workspace.cache_dir().join(format!("libraries-{}.json", workspace.profile));
         if let Ok(text) = fs::read_to_string(&kept)
             && let Ok(libraries) = serde_json::from_str::<Self>(&text)
             && libraries.stamp == stamp
@@ -58,7 +58,7 @@ impl Libraries {
             return Ok(libraries);
         }
         let libraries = Self::ask_cargo(workspace, "faultlab-harness", stamp)?;
-        fs::create_dir_all(workspace.kept())?;
+        fs::create_dir_all(workspace.cache_dir())?;
         fs::write(&kept, serde_json::to_string_pretty(&libraries)?)?;
         Ok(libraries)
     }
@@ -101,7 +101,7 @@ impl Libraries {
             }
         }
         let wanted = |name: &String| {
-            name == "serde" || name.starts_with("faultlab") || name.ends_with("_vocabulary")
+            name == "serde" || name.starts_with("faultlab") || name.ends_with("_api")
         };
         files.retain(|name, _| wanted(name));
         for name in ["serde", "faultlab", "faultlab_suites", "faultlab_harness"] {

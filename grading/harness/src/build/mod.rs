@@ -2,14 +2,15 @@
 //! libraries, in half a second.
 
 mod compile;
-mod essential;
 mod hints;
 mod libraries;
+mod root_errors;
 mod source;
 mod workspace;
 
 pub use compile::{
-    Call, CompileError, Compiler, Program, Purpose, Said, Unconfined, compile, compile_by,
+    CompileError, Compiler, CompilerCall, CompilerOutput, Program, Purpose, Unconfined, compile,
+    compile_by,
 };
 pub use hints::{Diagnostic, hints};
 pub use libraries::Libraries;

@@ -81,7 +81,9 @@ fn submission_folder(folder: &Path, lab: &Lab) -> Result<PathBuf, SourceError> {
     // Both a whole crate and its `src` are accepted.
     let candidates = [found.clone(), found.join("src")];
     candidates.into_iter().find(|folder| folder.join("lib.rs").is_file()).ok_or_else(|| {
-        SourceError(format!("`{shown}` has no lib.rs; a submission has the layout of labs/{layout}"))
+        SourceError(format!(
+            "`{shown}` has no lib.rs; a submission has the layout of labs/{layout}"
+        ))
     })
 }
 
@@ -94,10 +96,9 @@ fn apply(workspace: &Workspace, lab: &Lab, patch: &Path, folder: &Path) -> Resul
     let solution = workspace.root.join("grading/staff/solutions").join(&lab.name);
     if !solution.is_dir() {
         let name = &lab.name;
-        return Err(SourceError(format!(
-            "no reference solution of {name} to apply the patch to"
-        ))
-        .into());
+        return Err(
+            SourceError(format!("no reference solution of {name} to apply the patch to")).into()
+        );
     }
     copy_sources(&solution, folder)?;
     let output = Command::new("git")
@@ -110,9 +111,7 @@ fn apply(workspace: &Workspace, lab: &Lab, patch: &Path, folder: &Path) -> Resul
         .env_remove("GIT_WORK_TREE")
         .stdin(Stdio::null())
         .output()
-        .map_err(|error| {
-            SourceError(format!("cannot run git to apply the patch: {error}"))
-        })?;
+        .map_err(|error| SourceError(format!("cannot run git to apply the patch: {error}")))?;
     if !output.status.success() {
         let message = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
         return Err(SourceError(format!(

@@ -70,7 +70,7 @@ impl Workspace {
 
     /// The cache folder.
     #[must_use]
-    pub fn kept(&self) -> PathBuf {
+    pub fn cache_dir(&self) -> PathBuf {
         self.target.join("faultlab")
     }
 

@@ -12,7 +12,10 @@ use crate::session::Seeds;
 
 pub(super) fn run(request: &Request<'_>, tests: &[&Test]) -> Result<u8> {
     let [test] = tests else {
-        return Err(Usage("--breakpoints runs a single test: select it, as in `-n 2.4`".to_owned()).into());
+        return Err(Usage(
+            "--breakpoints runs a single test: select it, as in `-n 2.4`".to_owned(),
+        )
+        .into());
     };
     let args = request.args;
     let seeds = match args.only_seed {

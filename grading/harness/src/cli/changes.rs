@@ -19,10 +19,10 @@ pub(super) struct LastRun {
 
 /// By submission and test. A test that was not run keeps its last result.
 #[derive(Default, Serialize, Deserialize)]
-struct Kept(BTreeMap<String, BTreeMap<TestNumber, Known>>);
+struct Kept(BTreeMap<String, BTreeMap<TestNumber, LastResult>>);
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Known {
+struct LastResult {
     status: Status,
     points: Points,
 }
@@ -62,7 +62,10 @@ impl LastRun {
     pub(super) fn write(mut self, report: &Report) {
         let known = self.kept.0.entry(self.submission).or_default();
         for test in &report.tests {
-            known.insert(test.number, Known { status: test.status, points: test.points_earned });
+            known.insert(
+                test.number,
+                LastResult { status: test.status, points: test.points_earned },
+            );
         }
         let folder = self.file.parent().map(fs::create_dir_all);
         if folder.is_some_and(|made| made.is_ok())

@@ -28,7 +28,7 @@ use tempfile::TempDir;
 use self::args::Args;
 use self::changes::LastRun;
 use self::screen::Screen;
-use self::watch::Watch;
+use self::watch::FileWatcher;
 use crate::build::{self, CompileError, Lab, Libraries, Purpose, Source, SourceError, Workspace};
 use crate::report::{
     self, PartReport, Report, SCHEMA, Status, TestReport, Timing, columns, indented_excerpt,
@@ -46,7 +46,7 @@ const BAD_USAGE: u8 = 2;
 /// The submission does not compile.
 const NOT_COMPILED: u8 = 3;
 /// Any other failure.
-const BROKEN: u8 = 4;
+const EXIT_FAILURE: u8 = 4;
 
 /// The whole of `run-tests`.
 #[must_use]
@@ -56,12 +56,12 @@ pub fn main() -> ExitCode {
     match listen_for_interrupts(&interrupted).and_then(|()| run(&args, &interrupted)) {
         Ok(code) => ExitCode::from(code),
         Err(error) if error.is::<Usage>() || error.is::<SourceError>() => {
-            complain(&error.to_string());
+            print_error(&error.to_string());
             ExitCode::from(BAD_USAGE)
         }
         Err(error) => {
-            complain(&format!("{error:#}"));
-            ExitCode::from(BROKEN)
+            print_error(&format!("{error:#}"));
+            ExitCode::from(EXIT_FAILURE)
         }
     }
 }
@@ -71,7 +71,7 @@ pub fn main() -> ExitCode {
 #[error("{0}")]
 struct Usage(String);
 
-fn complain(what: &str) {
+fn print_error(what: &str) {
     let _ = writeln!(anstream::stderr(), "{} {what}", style::paint(style::RED, "error:"));
 }
 
@@ -107,9 +107,9 @@ fn run(args: &Args, interrupted: &AtomicBool) -> Result<u8> {
         let _ = write!(anstream::stdout(), "{}", terminal::list(&suite, &tests, seeds));
         return Ok(ALL_POINTS);
     }
-    let lab = workspace.lab(&args.lab).ok_or_else(|| {
-        Usage(format!("no folder labs/{}-... with a tests/suite.rs", args.lab))
-    })?;
+    let lab = workspace
+        .lab(&args.lab)
+        .ok_or_else(|| Usage(format!("no folder labs/{}-... with a tests/suite.rs", args.lab)))?;
     let source = args.submission.as_deref().map_or(Source::Lab, Source::at);
     let request = Request { args, workspace, suite: suite.clone(), lab, source };
     if let Some(files) = &args.replay {
@@ -138,9 +138,7 @@ fn find_suite(lab: &str, workspace: &Workspace) -> Result<Suite> {
         .filter(|name| workspace.lab(name).is_some())
         .collect();
     suites.retain(|suite| suite.lab() == lab && known.iter().any(|name| name == lab));
-    suites.pop().ok_or_else(|| {
-        Usage(format!("no lab `{lab}`; labs: {}", known.join(", "))).into()
-    })
+    suites.pop().ok_or_else(|| Usage(format!("no lab `{lab}`; labs: {}", known.join(", "))).into())
 }
 
 /// Builds, runs and reports once. `watch` ends it early when a file is saved.
@@ -148,7 +146,7 @@ fn run_once(
     request: &Request<'_>,
     tests: &[&Test],
     interrupted: &AtomicBool,
-    watch: Option<&mut Watch>,
+    watch: Option<&mut FileWatcher>,
 ) -> Result<u8> {
     let Request { args, workspace, suite, .. } = request;
     let started = Instant::now();
@@ -183,7 +181,7 @@ fn run_once(
         },
         workers: workers(args),
         worker: WorkerCommand { program: program.file, arguments: Vec::new() },
-        apart: false,
+        out_of_process: false,
         by_parts: false,
         traces: traces.path().to_owned(),
         reproduce: &reproduce,
@@ -204,9 +202,9 @@ fn run_once(
     report.add_up();
 
     if let Err(error) =
-        keep_traces(&workspace.kept().join("traces").join(&args.lab), &traces, &report)
+        keep_traces(&workspace.cache_dir().join("traces").join(&args.lab), &traces, &report)
     {
-        complain(&format!("cannot keep the traces of failing runs: {error}"));
+        print_error(&format!("cannot keep the traces of failing runs: {error}"));
     }
     let recorded = |test: &TestReport| {
         let file = format!("{}-{}.trace", test.number, test.shown_seed?);
@@ -220,7 +218,7 @@ fn run_once(
         None => Vec::new(),
     };
     let last = LastRun::read(
-        workspace.kept().join(format!("last-run-{}.json", args.lab)),
+        workspace.cache_dir().join(format!("last-run-{}.json", args.lab)),
         args.submission.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
     );
     let columns = columns::of_terminal();
@@ -249,13 +247,13 @@ fn run_once(
     screen.print(&terminal::advice(&report, again.as_deref()));
     last.write(&report);
     write_documents(args, &report)?;
-    for (number, trouble) in &result.troubles {
-        complain(&format!(
+    for (number, trouble) in &result.infra_errors {
+        print_error(&format!(
             "test {number}: {trouble}. This is not the submission's fault, and the points of this test say nothing"
         ));
     }
-    if !result.troubles.is_empty() {
-        return Ok(BROKEN);
+    if !result.infra_errors.is_empty() {
+        return Ok(EXIT_FAILURE);
     }
     let all = report.points_earned == report.points_possible && !result.interrupted;
     Ok(if all { ALL_POINTS } else { POINTS_LOST })

@@ -14,7 +14,7 @@ use super::{
     ALL_POINTS, BAD_USAGE, NOT_COMPILED, POINTS_LOST, Request, Usage, compile, show_compile_error,
 };
 use crate::build::{CompileError, Purpose};
-use crate::replayed::Verdict;
+use crate::replayed::ReplayExit;
 use crate::report::{TestReport, paragraph, style};
 
 /// The extension of saved traces.
@@ -68,12 +68,16 @@ pub(super) fn replay(
         let followed = wait(child, interrupted)?;
         let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
         let code = match followed {
-            Followed::Verdict(Verdict::Fixed) => ALL_POINTS,
-            Followed::Verdict(Verdict::NotFixed) => POINTS_LOST,
-            Followed::Verdict(Verdict::NoTrace) => BAD_USAGE,
-            Followed::Died(status) => died(&name, &format!("a node exited the process ({status})")),
-            Followed::Hung => died(&name, &format!("a handler did not return within {PATIENCE:?}")),
-            Followed::Interrupted => return Ok(POINTS_LOST),
+            ReplayEnd::Verdict(ReplayExit::Fixed) => ALL_POINTS,
+            ReplayEnd::Verdict(ReplayExit::NotFixed) => POINTS_LOST,
+            ReplayEnd::Verdict(ReplayExit::NoTrace) => BAD_USAGE,
+            ReplayEnd::Died(status) => {
+                died(&name, &format!("a node exited the process ({status})"))
+            }
+            ReplayEnd::Hung => {
+                died(&name, &format!("a handler did not return within {REPLAY_TIMEOUT:?}"))
+            }
+            ReplayEnd::Interrupted => return Ok(POINTS_LOST),
         };
         worst = worst.max(code);
     }
@@ -81,38 +85,38 @@ pub(super) fn replay(
 }
 
 /// The time limit for replaying a trace, in real time; it takes seconds at most.
-const PATIENCE: Duration = Duration::from_secs(30);
+const REPLAY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often the replay is polled.
-const GLANCE: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// How a replay ended.
-enum Followed {
-    Verdict(Verdict),
+enum ReplayEnd {
+    Verdict(ReplayExit),
     Died(ExitStatus),
     Hung,
     Interrupted,
 }
 
 /// Waits for a replaying program, and kills it on a timeout or an interrupt.
-fn wait(mut child: Child, interrupted: &AtomicBool) -> Result<Followed> {
+fn wait(mut child: Child, interrupted: &AtomicBool) -> Result<ReplayEnd> {
     let started = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
             // Ctrl-C reaches the child as well.
-            return Ok(match status.code().and_then(Verdict::of_code) {
-                Some(verdict) => Followed::Verdict(verdict),
-                None if interrupted.load(Ordering::Relaxed) => Followed::Interrupted,
-                None => Followed::Died(status),
+            return Ok(match status.code().and_then(ReplayExit::of_code) {
+                Some(verdict) => ReplayEnd::Verdict(verdict),
+                None if interrupted.load(Ordering::Relaxed) => ReplayEnd::Interrupted,
+                None => ReplayEnd::Died(status),
             });
         }
         let is_interrupted = interrupted.load(Ordering::Relaxed);
-        if is_interrupted || started.elapsed() > PATIENCE {
+        if is_interrupted || started.elapsed() > REPLAY_TIMEOUT {
             child.kill()?;
             child.wait()?;
-            return Ok(if is_interrupted { Followed::Interrupted } else { Followed::Hung });
+            return Ok(if is_interrupted { ReplayEnd::Interrupted } else { ReplayEnd::Hung });
         }
-        thread::sleep(GLANCE);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anstream::AutoStream;
 use faultlab_suites::Suite;
 
-use super::watch::Watch;
+use super::watch::FileWatcher;
 use crate::report::style::{GREEN, paint};
 use crate::report::{TestReport, terminal};
 use crate::session::{Observer, Progress};
@@ -24,11 +24,11 @@ pub(super) struct Screen<'a> {
     shown: bool,
     last_progress: Option<Instant>,
     last: Option<TestReport>,
-    watch: Option<&'a mut Watch>,
+    watch: Option<&'a mut FileWatcher>,
 }
 
 impl<'a> Screen<'a> {
-    pub(super) fn new(suite: &'a Suite, watch: Option<&'a mut Watch>) -> Self {
+    pub(super) fn new(suite: &'a Suite, watch: Option<&'a mut FileWatcher>) -> Self {
         let dumb = env::var_os("TERM").is_none_or(|terminal| terminal == "dumb");
         let live = !dumb && io::stdout().is_terminal() && io::stderr().is_terminal();
         Self {

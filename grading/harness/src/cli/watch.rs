@@ -14,15 +14,15 @@ use super::{ALL_POINTS, Request, run_once};
 use crate::build::Source;
 
 /// How often files are checked.
-const GLANCE: Duration = Duration::from_millis(150);
+const POLL_INTERVAL: Duration = Duration::from_millis(150);
 
 /// Watches the modification times of files.
-pub(super) struct Watch {
+pub(super) struct FileWatcher {
     places: Vec<PathBuf>,
     seen: Vec<(PathBuf, SystemTime, u64)>,
 }
 
-impl Watch {
+impl FileWatcher {
     fn new(places: Vec<PathBuf>) -> Self {
         let mut watch = Self { places, seen: Vec::new() };
         watch.seen = watch.look();
@@ -65,7 +65,7 @@ pub(super) fn run(request: &Request<'_>, tests: &[&Test], interrupted: &AtomicBo
         Source::Lab => request.lab.source(),
         Source::Folder(path) | Source::Patch(path) => path.clone(),
     };
-    let mut watch = Watch::new(vec![place]);
+    let mut watch = FileWatcher::new(vec![place]);
     loop {
         watch.note();
         if io::IsTerminal::is_terminal(&io::stdout()) {
@@ -79,7 +79,7 @@ pub(super) fn run(request: &Request<'_>, tests: &[&Test], interrupted: &AtomicBo
             if interrupted.load(Ordering::Relaxed) {
                 return Ok(ALL_POINTS);
             }
-            thread::sleep(GLANCE);
+            thread::sleep(POLL_INTERVAL);
         }
         // Editors save in several steps.
         thread::sleep(Duration::from_millis(30));

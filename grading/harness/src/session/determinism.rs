@@ -4,11 +4,11 @@ use faultlab::trace::{Divergence, Trace};
 
 use super::finding::{Finding, property};
 use crate::report::Status;
-use crate::supervisor::Loss;
+use crate::supervisor::WorkerFailure;
 
 /// A rerun of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Repetition {
+pub(super) enum Rerun {
     /// In a fresh process.
     Fresh,
     /// In such a process, and there again after another seed.
@@ -17,7 +17,7 @@ pub(super) enum Repetition {
     Recorded,
 }
 
-impl Repetition {
+impl Rerun {
     /// Part of its trace's file name.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -42,44 +42,44 @@ pub(super) fn checked(ends: &[Option<(u64, u64)>]) -> Option<(usize, usize)> {
 /// `None` if all are equal; `Err` if a worker failed for its own reasons.
 pub(super) fn judge(
     ordinary: u64,
-    repeated: &[(Repetition, Result<u64, Loss>)],
-) -> Option<Result<Repetition, String>> {
-    let of = |wanted: Repetition| {
+    repeated: &[(Rerun, Result<u64, WorkerFailure>)],
+) -> Option<Result<Rerun, String>> {
+    let of = |wanted: Rerun| {
         repeated.iter().filter(move |(repetition, _)| *repetition == wanted).map(|(_, end)| end)
     };
-    for end in [Repetition::Fresh, Repetition::Used].into_iter().flat_map(of) {
-        if let Err(loss @ (Loss::Unusable(_) | Loss::Cancelled)) = end {
-            return Some(Err(format!("a rerun {loss}")));
+    for end in [Rerun::Fresh, Rerun::Used].into_iter().flat_map(of) {
+        if let Err(failure @ (WorkerFailure::Unavailable(_) | WorkerFailure::Cancelled)) = end {
+            return Some(Err(format!("a rerun {failure}")));
         }
     }
-    let fresh = of(Repetition::Fresh).next();
-    let mut used = of(Repetition::Used);
-    let also_fresh = used.next();
+    let fresh = of(Rerun::Fresh).next();
+    let mut used = of(Rerun::Used);
+    let second_fresh = used.next();
     // A failed batch has an error in it; a batch that was never requested is empty.
-    let differs = |left: Option<&Result<u64, Loss>>, right: &Result<u64, Loss>| match (left, right)
-    {
+    let differs = |left: Option<&Result<u64, WorkerFailure>>,
+                   right: &Result<u64, WorkerFailure>| match (left, right) {
         (None, _) => false,
         (Some(Ok(left)), Ok(right)) => left != right,
         // It finished before, and its process failed now.
         _ => true,
     };
     let fresh = fresh?;
-    if differs(also_fresh, fresh) {
-        return Some(Ok(Repetition::Fresh));
+    if differs(second_fresh, fresh) {
+        return Some(Ok(Rerun::Fresh));
     }
     if differs(used.next_back(), fresh) || differs(Some(fresh), &Ok(ordinary)) {
-        return Some(Ok(Repetition::Used));
+        return Some(Ok(Rerun::Used));
     }
     None
 }
 
 /// The report's text about differing runs, and where they differ if known.
-pub(super) fn finding(repetition: Repetition, seed: u64, parting: Option<&str>) -> Finding {
+pub(super) fn finding(repetition: Rerun, seed: u64, parting: Option<&str>) -> Finding {
     let mut reason = match repetition {
-        Repetition::Fresh => format!(
+        Rerun::Fresh => format!(
             "two runs of seed {seed} differ: something other than state, messages and timers influences them (the clock, randomness, hash map order, a thread)"
         ),
-        Repetition::Used | Repetition::Recorded => format!(
+        Rerun::Used | Rerun::Recorded => format!(
             "seed {seed} runs differently in a fresh process than in one that has run before: the code keeps something outside the nodes (a global, a `static`, a file)"
         ),
     };
@@ -90,7 +90,7 @@ pub(super) fn finding(repetition: Repetition, seed: u64, parting: Option<&str>) 
 }
 
 /// Where two recorded runs first differ, in words, and the first run up to there.
-pub(super) fn parting(first: &Trace, second: &Trace) -> Option<(String, Trace)> {
+pub(super) fn first_difference(first: &Trace, second: &Trace) -> Option<(String, Trace)> {
     let divergence = Divergence::between(first, second)?;
     let mut upto = first.clone();
     upto.events.truncate(divergence.event + 1);
@@ -105,25 +105,25 @@ mod tests {
     #[test]
     fn each_pair_that_differs_has_its_meaning() {
         let repeated = |fresh, used: [u64; 3]| {
-            let mut repeated = vec![(Repetition::Fresh, Ok(fresh))];
-            repeated.extend(used.map(|digest| (Repetition::Used, Ok(digest))));
+            let mut repeated = vec![(Rerun::Fresh, Ok(fresh))];
+            repeated.extend(used.map(|digest| (Rerun::Used, Ok(digest))));
             repeated
         };
         assert_eq!(judge(1, &repeated(1, [1, 9, 1])), None);
-        assert_eq!(judge(1, &repeated(1, [2, 9, 1])), Some(Ok(Repetition::Fresh)));
-        assert_eq!(judge(1, &repeated(1, [1, 9, 2])), Some(Ok(Repetition::Used)));
-        assert_eq!(judge(2, &repeated(1, [1, 9, 1])), Some(Ok(Repetition::Used)));
-        assert_eq!(judge(1, &[(Repetition::Fresh, Ok(1))]), None);
-        assert_eq!(judge(2, &[(Repetition::Fresh, Ok(1))]), Some(Ok(Repetition::Used)));
+        assert_eq!(judge(1, &repeated(1, [2, 9, 1])), Some(Ok(Rerun::Fresh)));
+        assert_eq!(judge(1, &repeated(1, [1, 9, 2])), Some(Ok(Rerun::Used)));
+        assert_eq!(judge(2, &repeated(1, [1, 9, 1])), Some(Ok(Rerun::Used)));
+        assert_eq!(judge(1, &[(Rerun::Fresh, Ok(1))]), None);
+        assert_eq!(judge(2, &[(Rerun::Fresh, Ok(1))]), Some(Ok(Rerun::Used)));
         let mut lost = repeated(1, [1, 9, 1]);
-        lost[0].1 = Err(Loss::Exited(0));
-        assert_eq!(judge(1, &lost), Some(Ok(Repetition::Fresh)));
-        lost[0].1 = Err(Loss::Unusable("no disk".to_owned()));
+        lost[0].1 = Err(WorkerFailure::Exited(0));
+        assert_eq!(judge(1, &lost), Some(Ok(Rerun::Fresh)));
+        lost[0].1 = Err(WorkerFailure::Unavailable("no disk".to_owned()));
         assert!(matches!(judge(1, &lost), Some(Err(_))));
     }
 
     #[test]
-    fn runs_that_all_were_lost_are_not_repeated() {
+    fn runs_that_all_failed_are_not_rerun() {
         assert_eq!(checked(&[None, None]), None);
         assert_eq!(checked(&[None, Some((1, 1))]), Some((1, 1)));
         assert_eq!(checked(&[Some((1, 1)), None, Some((1, 1))]), Some((0, 2)));

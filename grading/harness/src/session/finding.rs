@@ -1,12 +1,12 @@
 //! Findings: what one seed's run says about a submission.
 
+use faultlab::hosting::NodeFailure;
 use faultlab::property::Violation;
 use faultlab::simulate::{Outcome, RunFailure, Verdict};
-use faultlab::trace::{Trace, What};
-use faultlab::worker::NodeFailure;
+use faultlab::trace::{EventKind, Trace};
 
 use crate::report::{AlsoBroken, Status};
-use crate::supervisor::Loss;
+use crate::supervisor::WorkerFailure;
 
 /// Names of the properties that every run must have, whatever its test asserts.
 pub mod property {
@@ -42,7 +42,7 @@ pub struct Finding {
     /// What else is broken in that run, in order.
     pub also_broken: Vec<AlsoBroken>,
     /// Whether this is an infrastructure error, which says nothing about the submission.
-    pub is_trouble: bool,
+    pub is_infra_error: bool,
 }
 
 impl Finding {
@@ -58,13 +58,13 @@ impl Finding {
             property: None,
             reason: reason.into(),
             also_broken: Vec::new(),
-            is_trouble: false,
+            is_infra_error: false,
         }
     }
 
     /// An infrastructure error.
-    pub(super) fn trouble(reason: impl Into<String>) -> Self {
-        Self { is_trouble: true, ..Self::of_nothing(Status::Inconclusive, reason) }
+    pub(super) fn infra_error(reason: impl Into<String>) -> Self {
+        Self { is_infra_error: true, ..Self::of_nothing(Status::Inconclusive, reason) }
     }
 
     /// The finding for an outcome; `None` if it passed.
@@ -95,7 +95,7 @@ impl Finding {
         }
         let property = match failure {
             RunFailure::Scenario(error) => {
-                return Self::trouble(format!("the test itself failed: its scenario: {error}"));
+                return Self::infra_error(format!("the test itself failed: its scenario: {error}"));
             }
             RunFailure::Node { failure, .. } => match failure {
                 NodeFailure::Panicked { .. } => property::NO_PANIC,
@@ -110,23 +110,33 @@ impl Finding {
     }
 
     /// The finding for a failed worker, with the journal of the run in which it failed.
-    pub(super) fn of_loss(loss: &Loss, journal: Option<&Trace>, printed: &str) -> Self {
+    pub(super) fn of_worker_failure(
+        failure: &WorkerFailure,
+        journal: Option<&Trace>,
+        printed: &str,
+    ) -> Self {
         let last = journal.and_then(|trace| trace.events.last());
         let during = match last {
             Some(event) if event.failure.is_some() => doing(&event.what),
             // The journal records each handler before it runs.
             _ => "a constructor, or code that formats or encodes a value,".to_owned(),
         };
-        let (status, property, what) = match loss {
-            Loss::Hung => (Status::TimedOut, property::RETURNS, loss.to_string()),
-            Loss::Unusable(why) => return Self::trouble(format!("infrastructure error: {why}")),
-            Loss::Cancelled => return Self::of_nothing(Status::Inconclusive, "interrupted"),
-            Loss::Flooded => (Status::Failed, property::LIMITS, loss.to_string()),
-            Loss::Exited(_) | Loss::Signalled(_) | Loss::Nonsense(_) => {
+        let (status, property, what) = match failure {
+            WorkerFailure::Hung => (Status::TimedOut, property::RETURNS, failure.to_string()),
+            WorkerFailure::Unavailable(why) => {
+                return Self::infra_error(format!("infrastructure error: {why}"));
+            }
+            WorkerFailure::Cancelled => {
+                return Self::of_nothing(Status::Inconclusive, "interrupted");
+            }
+            WorkerFailure::OutputLimit => (Status::Failed, property::LIMITS, failure.to_string()),
+            WorkerFailure::Exited(_)
+            | WorkerFailure::Signalled(_)
+            | WorkerFailure::ProtocolError(_) => {
                 let what = match last_words(printed) {
                     Some("stack") => "overflowed its stack".to_owned(),
                     Some("memory") => "ran out of memory".to_owned(),
-                    _ => loss.to_string(),
+                    _ => failure.to_string(),
                 };
                 (Status::Failed, property::NO_EXIT, what)
             }
@@ -170,18 +180,20 @@ fn todo_text(failure: &RunFailure) -> String {
 }
 
 /// Who was doing what: `server1's on_message`.
-fn doing(what: &What) -> String {
+fn doing(what: &EventKind) -> String {
     match what {
-        What::Start { node, .. } => format!("{node}'s init"),
-        What::Deliver { node, from, message, .. } => {
+        EventKind::Start { node, .. } => format!("{node}'s init"),
+        EventKind::Deliver { node, from, message, .. } => {
             format!("{node}'s on_message, given {message} from {from},")
         }
-        What::Fire { node, timer, .. } => format!("{node}'s on_timer, given {timer},"),
-        What::Command { node, command, .. } => format!("{node}'s send_command, given {command},"),
-        What::Return { node, .. } | What::Lose { node, .. } | What::Crash { node } => {
-            node.to_string()
+        EventKind::Fire { node, timer, .. } => format!("{node}'s on_timer, given {timer},"),
+        EventKind::Command { node, command, .. } => {
+            format!("{node}'s send_command, given {command},")
         }
-        What::Network { .. } | What::Check { .. } => "a node".to_owned(),
+        EventKind::Return { node, .. }
+        | EventKind::Lose { node, .. }
+        | EventKind::Crash { node } => node.to_string(),
+        EventKind::Network { .. } | EventKind::Check { .. } => "a node".to_owned(),
     }
 }
 
@@ -217,10 +229,10 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_worker_of_unknown_cause_is_not_held_against_anybody() {
-        let loss = Loss::Unusable("no such file".to_owned());
-        let finding = Finding::of_loss(&loss, None, "");
-        assert_eq!((finding.status, finding.is_trouble), (Status::Inconclusive, true));
-        assert!(!Finding::of_loss(&Loss::Hung, None, "").is_trouble);
+    fn an_unavailable_worker_is_an_infra_error() {
+        let failure = WorkerFailure::Unavailable("no such file".to_owned());
+        let finding = Finding::of_worker_failure(&failure, None, "");
+        assert_eq!((finding.status, finding.is_infra_error), (Status::Inconclusive, true));
+        assert!(!Finding::of_worker_failure(&WorkerFailure::Hung, None, "").is_infra_error);
     }
 }

@@ -5,9 +5,9 @@
 //! failed is repeated alone in a fresh worker before it counts, and recorded, so that the report
 //! can name the handler.
 
-mod ahead;
 mod determinism;
 mod finding;
+mod prefetch;
 mod test_run;
 
 use std::collections::BTreeMap;
@@ -36,7 +36,7 @@ pub struct Plan<'a> {
     /// The command that starts a worker.
     pub worker: WorkerCommand,
     /// Whether its submission is out of process, so that many runs can be batched.
-    pub apart: bool,
+    pub out_of_process: bool,
     /// Whether to report each part of the suite before the next one begins. That takes longer, but
     /// shows points early.
     pub by_parts: bool,
@@ -120,13 +120,13 @@ pub struct SessionResult {
     pub recovered: Vec<TestNumber>,
     /// Infrastructure errors and their tests. The reports of these tests say nothing about the
     /// submission.
-    pub troubles: Vec<(TestNumber, String)>,
+    pub infra_errors: Vec<(TestNumber, String)>,
     /// Whether it was ended early.
     pub interrupted: bool,
 }
 
 /// How often the session checks for an interrupt.
-const GLANCE: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Runs a session to its end, or until `interrupted` is set.
 pub fn run(
@@ -155,19 +155,19 @@ pub fn run(
         if result.tests.len() == begun {
             let these = begun..plan.next_end(begun);
             begun = these.end;
-            if plan.apart {
-                look_ahead(plan, &mut runs[these], &mut pool, interrupted);
+            if plan.out_of_process {
+                prefetch(plan, &mut runs[these], &mut pool, interrupted);
                 continue;
             }
         }
-        while !working.values().any(|(_, task)| task.alone)
+        while !working.values().any(|(_, task)| task.exclusive)
             && let Some(slot) = pool.idle()
         {
             let Some((index, task)) = choose(&mut runs[..begun], pool.all_idle()) else { break };
             pool.give(slot, task.batch.clone());
             working.insert(slot, (index, task));
         }
-        if let Some((slot, answers)) = pool.wait(GLANCE)
+        if let Some((slot, answers)) = pool.wait(POLL_INTERVAL)
             && let Some((index, task)) = working.remove(&slot)
         {
             runs[index].take_in(task, answers);
@@ -179,30 +179,25 @@ pub fn run(
         });
     }
     result.recovered = runs.iter().filter(|run| run.is_recovered()).map(TestRun::number).collect();
-    result.troubles = runs[..result.tests.len()]
+    result.infra_errors = runs[..result.tests.len()]
         .iter()
-        .filter_map(|run| Some((run.number(), run.trouble()?.to_owned())))
+        .filter_map(|run| Some((run.number(), run.infra_error()?.to_owned())))
         .collect();
     result.handlers = costliest(runs.iter().flat_map(TestRun::handlers));
     result
 }
 
 /// Prefetches what it can for these tests.
-fn look_ahead(
-    plan: &Plan<'_>,
-    runs: &mut [TestRun<'_>],
-    pool: &mut Pool,
-    interrupted: &AtomicBool,
-) {
+fn prefetch(plan: &Plan<'_>, runs: &mut [TestRun<'_>], pool: &mut Pool, interrupted: &AtomicBool) {
     let tests: Vec<&Test> = runs.iter().map(TestRun::test).collect();
-    let known = ahead::look(plan, &tests, pool, interrupted);
-    runs.iter_mut().for_each(|run| run.know(&known));
+    let known = prefetch::run(plan, &tests, pool, interrupted);
+    runs.iter_mut().for_each(|run| run.apply_prefetched(&known));
     let differing: Vec<_> = runs.iter().filter_map(TestRun::to_be_compared).collect();
-    let compared = ahead::compare(plan, pool, interrupted, &differing);
-    runs.iter_mut().for_each(|run| run.know_compared(&compared));
+    let compared = prefetch::compare(plan, pool, interrupted, &differing);
+    runs.iter_mut().for_each(|run| run.apply_comparisons(&compared));
     let failing = runs.iter().filter_map(TestRun::to_be_recorded).collect();
-    let recorded = ahead::record(plan, pool, interrupted, failing);
-    runs.iter_mut().for_each(|run| run.know_recorded(&recorded));
+    let recorded = prefetch::record(plan, pool, interrupted, failing);
+    runs.iter_mut().for_each(|run| run.apply_recordings(&recorded));
 }
 
 /// The next task, from the first test that has one.
@@ -210,7 +205,7 @@ fn choose<'a>(runs: &mut [TestRun<'a>], all_idle: bool) -> Option<(usize, Task)>
     for (index, run) in runs.iter_mut().enumerate() {
         match run.next(all_idle) {
             Next::Task(task) => return Some((index, task)),
-            Next::WantsToBeAlone => return None,
+            Next::Exclusive => return None,
             Next::Nothing => {}
         }
     }

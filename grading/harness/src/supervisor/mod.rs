@@ -4,4 +4,4 @@ mod pool;
 mod process;
 
 pub use pool::{Answers, Batch, Pool};
-pub use process::{Loss, Patience, WorkerCommand};
+pub use process::{Timeouts, WorkerCommand, WorkerFailure};

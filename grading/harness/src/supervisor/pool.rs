@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 
-use super::process::{Loss, Patience, WorkerCommand, WorkerProcess};
+use super::process::{Timeouts, WorkerCommand, WorkerFailure, WorkerProcess};
 use crate::worker::protocol::{Answer, Request};
 
 /// Requests for one worker, in order.
@@ -21,11 +21,11 @@ pub struct Batch {
     /// Where the worker's output goes. Only for a fresh worker, which is ended afterwards.
     pub output: Option<PathBuf>,
     /// How long the submission's code may run without returning.
-    pub patience: Patience,
+    pub timeouts: Timeouts,
 }
 
 /// The answers to a batch: one per request that was executed or failed.
-pub type Answers = Vec<Result<Answer, Loss>>;
+pub type Answers = Vec<Result<Answer, WorkerFailure>>;
 
 /// Several workers. Dropping the pool kills them.
 pub struct Pool {
@@ -51,7 +51,7 @@ impl Pool {
             let (command, sender) = (command.clone(), sender.clone());
             let cancelled = Arc::clone(&cancelled);
             let thread =
-                thread::spawn(move || attend(index, &command, &received, &sender, &cancelled));
+                thread::spawn(move || run_worker(index, &command, &received, &sender, &cancelled));
             Slot { batches: Some(batches), thread: Some(thread), busy: false }
         };
         let slots = (0..workers.max(1)).map(slot).collect();
@@ -109,7 +109,7 @@ impl Drop for Pool {
 }
 
 /// Runs one worker.
-fn attend(
+fn run_worker(
     index: usize,
     command: &WorkerCommand,
     batches: &Receiver<Batch>,
@@ -140,7 +140,7 @@ fn perform(
     let mut answers = Vec::new();
     for request in &batch.requests {
         if cancelled.load(Ordering::Relaxed) {
-            answers.push(Err(Loss::Cancelled));
+            answers.push(Err(WorkerFailure::Cancelled));
             return answers;
         }
         let process = match worker {
@@ -149,12 +149,14 @@ fn perform(
                 Ok(process) => worker.insert(process),
                 Err(error) => {
                     let program = command.program.display();
-                    answers.push(Err(Loss::Unusable(format!("cannot start {program}: {error}"))));
+                    answers.push(Err(WorkerFailure::Unavailable(format!(
+                        "cannot start {program}: {error}"
+                    ))));
                     return answers;
                 }
             },
         };
-        let answer = process.perform(request, batch.patience, cancelled);
+        let answer = process.perform(request, batch.timeouts, cancelled);
         let lost = answer.is_err();
         answers.push(answer);
         if lost {

@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize};
 
 use crate::worker::protocol::{self, Answer, FrameError, FrameReader, Request};
-use crate::worker::{EXIT_FLOODED, WORKER_VARIABLE};
+use crate::worker::{EXIT_OUTPUT_LIMIT, WORKER_VARIABLE};
 
 /// How to start a worker.
 #[derive(Clone, Debug)]
@@ -30,60 +30,60 @@ pub struct WorkerCommand {
 /// How long the submission's code may run without returning. Real time decides nothing: a run that
 /// exceeds a limit is repeated alone before it counts, and a handler needs microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
+pub struct Timeouts {
     /// Processor time, which does not depend on the machine's load.
     pub cpu: Duration,
     /// Real time, for code that waits for something.
     pub real: Duration,
 }
 
-impl Patience {
+impl Timeouts {
     /// The timeouts for a run among others.
-    pub const FIRST: Self = Self { cpu: Duration::from_secs(1), real: Duration::from_secs(10) };
+    pub const SHARED: Self = Self { cpu: Duration::from_secs(1), real: Duration::from_secs(10) };
 
     /// The timeouts for a run that is repeated alone; the processor time is the same.
-    pub const ALONE: Self = Self { cpu: Duration::from_secs(1), real: Duration::from_secs(20) };
+    pub const RETRY: Self = Self { cpu: Duration::from_secs(1), real: Duration::from_secs(20) };
 }
 
 /// How long a worker may stay silent; it sends twenty heartbeats per second.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often a supervisor polls while waiting.
-const GLANCE: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Why a worker has not finished its job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Loss {
+pub enum WorkerFailure {
     /// Its code did not return.
     Hung,
     /// It printed without end.
-    Flooded,
+    OutputLimit,
     /// The process ended by itself, with this exit code.
     Exited(i32),
     /// The process was ended by this signal.
     Signalled(i32),
     /// It sent something that is not an answer.
-    Nonsense(String),
+    ProtocolError(String),
     /// It could not be started, or is frozen; not the submission's fault.
-    Unusable(String),
+    Unavailable(String),
     /// The answer is no longer needed.
     Cancelled,
 }
 
-impl Loss {
+impl WorkerFailure {
     /// Whether it would never have ended. Each such run takes seconds, and a submission with one
     /// usually has many.
     #[must_use]
-    pub fn is_endless(&self) -> bool {
-        matches!(self, Self::Hung | Self::Flooded)
+    pub fn never_ends(&self) -> bool {
+        matches!(self, Self::Hung | Self::OutputLimit)
     }
 }
 
-impl fmt::Display for Loss {
+impl fmt::Display for WorkerFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Hung => f.write_str("did not return"),
-            Self::Flooded => f.write_str("printed endlessly"),
+            Self::OutputLimit => f.write_str("printed endlessly"),
             Self::Exited(code) => write!(f, "exited its process with code {code}"),
             Self::Signalled(signal) => {
                 let guess = match Signal::from_named_raw(*signal) {
@@ -94,8 +94,10 @@ impl fmt::Display for Loss {
                 };
                 write!(f, "terminated its process with signal {signal}{guess}")
             }
-            Self::Nonsense(what) => write!(f, "corrupted the protocol of its process ({what})"),
-            Self::Unusable(why) => write!(f, "could not be run: {why}"),
+            Self::ProtocolError(what) => {
+                write!(f, "corrupted the protocol of its process ({what})")
+            }
+            Self::Unavailable(why) => write!(f, "could not be run: {why}"),
             Self::Cancelled => f.write_str("was cancelled"),
         }
     }
@@ -112,7 +114,7 @@ impl WorkerProcess {
     /// Starts a worker. Its output is appended to `output`, or discarded.
     pub(super) fn start(command: &WorkerCommand, output: Option<&Path>) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
-        ours.set_read_timeout(Some(GLANCE))?;
+        ours.set_read_timeout(Some(POLL_INTERVAL))?;
         let (stdout, stderr) = match output {
             Some(path) => {
                 let file = File::options().append(true).create(true).open(path)?;
@@ -138,41 +140,43 @@ impl WorkerProcess {
     pub(super) fn perform(
         &mut self,
         request: &Request,
-        patience: Patience,
+        timeouts: Timeouts,
         cancelled: &AtomicBool,
-    ) -> Result<Answer, Loss> {
+    ) -> Result<Answer, WorkerFailure> {
         if let Err(error) = protocol::write(&mut self.stream, request) {
-            return Err(self.loss(error));
+            return Err(self.failure(error));
         }
         let mut last_sign = Instant::now();
         loop {
             match self.reader.read::<Answer>(&mut self.stream) {
                 Ok(Some(Answer::Pulse(pulse))) => {
                     last_sign = Instant::now();
-                    if u128::from(pulse.inside_cpu_ms) > patience.cpu.as_millis()
-                        || u128::from(pulse.inside_ms) > patience.real.as_millis()
+                    if u128::from(pulse.inside_cpu_ms) > timeouts.cpu.as_millis()
+                        || u128::from(pulse.inside_ms) > timeouts.real.as_millis()
                     {
-                        return Err(Loss::Hung);
+                        return Err(WorkerFailure::Hung);
                     }
                 }
                 Ok(Some(answer)) => return Ok(answer),
-                Ok(None) if last_sign.elapsed() > SILENCE_MAX => {
-                    let seconds = SILENCE_MAX.as_secs();
-                    return Err(Loss::Unusable(format!("no heartbeat for {seconds} seconds")));
+                Ok(None) if last_sign.elapsed() > HEARTBEAT_TIMEOUT => {
+                    let seconds = HEARTBEAT_TIMEOUT.as_secs();
+                    return Err(WorkerFailure::Unavailable(format!(
+                        "no heartbeat for {seconds} seconds"
+                    )));
                 }
                 Ok(None) => {}
-                Err(error) => return Err(self.loss(error)),
+                Err(error) => return Err(self.failure(error)),
             }
             if cancelled.load(Ordering::Relaxed) {
-                return Err(Loss::Cancelled);
+                return Err(WorkerFailure::Cancelled);
             }
         }
     }
 
     /// Why a worker's connection broke.
-    fn loss(&mut self, error: FrameError) -> Loss {
+    fn failure(&mut self, error: FrameError) -> WorkerFailure {
         if !matches!(error, FrameError::Io(_)) {
-            return Loss::Nonsense(error.to_string());
+            return WorkerFailure::ProtocolError(error.to_string());
         }
         // The connection ends with the process, or because the submission closed it; give the
         // process a moment to exit.
@@ -181,16 +185,18 @@ impl WorkerProcess {
             match self.child.try_wait() {
                 Ok(Some(status)) => {
                     return match (status.code(), status.signal()) {
-                        (Some(code), _) if code == i32::from(EXIT_FLOODED) => Loss::Flooded,
-                        (Some(code), _) => Loss::Exited(code),
-                        (None, signal) => Loss::Signalled(signal.unwrap_or(0)),
+                        (Some(code), _) if code == i32::from(EXIT_OUTPUT_LIMIT) => {
+                            WorkerFailure::OutputLimit
+                        }
+                        (Some(code), _) => WorkerFailure::Exited(code),
+                        (None, signal) => WorkerFailure::Signalled(signal.unwrap_or(0)),
                     };
                 }
                 Ok(None) if Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(1));
                 }
-                Ok(None) => return Loss::Nonsense(error.to_string()),
-                Err(error) => return Loss::Unusable(error.to_string()),
+                Ok(None) => return WorkerFailure::ProtocolError(error.to_string()),
+                Err(error) => return WorkerFailure::Unavailable(error.to_string()),
             }
         }
     }

@@ -5,10 +5,10 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use faultlab::trace::{Engine, Header, VERSION, What, file};
-use faultlab::worker::Payload;
-use faultlab::worker::pure::{PureSteps, Request};
-use faultlab::{FaultModel, worker};
+use faultlab::hosting::Payload;
+use faultlab::hosting::pure::{PureSteps, Request};
+use faultlab::trace::{Engine, EventKind, Header, VERSION, file};
+use faultlab::{FaultModel, hosting};
 
 /// A file with a trace that contains only the current step.
 pub(super) struct LastStep {
@@ -32,7 +32,7 @@ impl LastStep {
             title: String::new(),
             seed: 0,
             fault_model: FaultModel::default(),
-            nodes: steps.roster().iter().map(|member| member.address).collect(),
+            nodes: steps.nodes().iter().map(|node| node.address).collect(),
         };
         let mut bytes = Vec::new();
         let written = file::write_line(&mut bytes, &file::Line::Header(header))
@@ -58,26 +58,26 @@ impl LastStep {
 }
 
 /// The step as a trace event.
-fn what(steps: &dyn PureSteps, request: &Request<'_>) -> What {
-    let member = &steps.roster()[request.member];
-    let node = member.address;
+fn what(steps: &dyn PureSteps, request: &Request<'_>) -> EventKind {
+    let node_index = &steps.nodes()[request.node];
+    let node = node_index.address;
     let show = |what: Payload, bytes: &[u8]| {
-        let shown = steps.show(request.member, what, bytes, false);
+        let shown = steps.show(request.node, what, bytes, false);
         shown.unwrap_or_else(|failure| format!("<{failure}>"))
     };
     match request.event {
-        worker::Event::Init => What::Start { node, kind: member.kind.clone() },
-        worker::Event::Message { from, message } => What::Deliver {
+        hosting::Event::Init => EventKind::Start { node, kind: node_index.kind.clone() },
+        hosting::Event::Message { from, message } => EventKind::Deliver {
             node,
             from,
             id: 0,
             message: show(Payload::Message, message),
-            copy: faultlab::trace::Copy::Original,
+            copy: faultlab::trace::CopyKind::Original,
         },
-        worker::Event::Timer { timer } => {
-            What::Fire { node, id: 0, timer: show(Payload::Timer, timer) }
+        hosting::Event::Timer { timer } => {
+            EventKind::Fire { node, id: 0, timer: show(Payload::Timer, timer) }
         }
-        worker::Event::Command { command } => What::Command {
+        hosting::Event::Command { command } => EventKind::Command {
             node,
             command: show(Payload::Command, command),
             value: serde_json::Value::Null,

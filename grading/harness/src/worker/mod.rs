@@ -4,12 +4,12 @@
 //! submission's output goes elsewhere. While it works, a second thread reports how long the
 //! submission's code has been running without returning.
 
-mod apart;
+mod captured_output;
 mod last_step;
-mod printed;
+mod out_of_process;
 pub mod protocol;
-mod side_by_side;
-mod watched;
+mod run_batch;
+mod watchdog;
 
 use std::any::Any;
 use std::fs::File;
@@ -23,26 +23,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use faultlab::hosting::Submission;
+use faultlab::hosting::remote::SharedProcessPool;
 use faultlab::simulate::{HandlerTimes, Options};
-use faultlab::trace::Journal;
-use faultlab::worker::Submission;
-use faultlab::worker::remote::SharedFleet;
+use faultlab::trace::JournalRecorder;
 use faultlab_suites::Suite;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use self::captured_output::CapturedOutput;
 use self::last_step::LastStep;
-use self::printed::PrintedFile;
 use self::protocol::{Answer, Done, FrameError, FrameReader, HandlerCost, Job, Mode, Request};
-use self::watched::{Crossings, Onlooker, WatchedNodes};
+use self::watchdog::{EntryCounter, InstrumentedNodes, Watchdog};
 
 /// Set in the environment of a process that is to be a worker.
 pub const WORKER_VARIABLE: &str = "FAULTLAB_WORKER";
 
 /// The interval between a worker's heartbeats.
-pub const PULSE: Duration = Duration::from_millis(50);
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The exit code of a worker whose code printed endlessly.
-pub const EXIT_FLOODED: u8 = 97;
+pub const EXIT_OUTPUT_LIMIT: u8 = 97;
 
 /// The stack of the thread that runs the submission: the same on every machine.
 pub const STACK_BYTES: usize = 8 << 20;
@@ -53,7 +53,7 @@ const MEMORY_BYTES_MAX: u64 = 4 << 30;
 /// State shared by a worker's two threads.
 struct Shared {
     stream: Mutex<UnixStream>,
-    crossings: Crossings,
+    entries: EntryCounter,
     /// The output file of the current job, if it is recorded; `None` between jobs.
     job: Mutex<Option<Option<PathBuf>>>,
 }
@@ -71,23 +71,23 @@ impl Shared {
 /// Executes jobs from standard input until it closes. The submission is in process.
 #[must_use]
 pub fn serve(suite: &Suite, submission: &Submission) -> ExitCode {
-    serve_code(suite, Code::Here(submission))
+    serve_code(suite, Code::InProcess(submission))
 }
 
 /// The same with an out-of-process submission: a worker that a grader can trust. What happens to a
 /// node process happens to this process too, so a supervisor sees no difference.
 #[must_use]
-pub fn serve_apart(suite: &Suite, fleet: &SharedFleet<'static>) -> ExitCode {
-    serve_code(suite, Code::Apart(fleet))
+pub fn serve_out_of_process(suite: &Suite, pool: &SharedProcessPool<'static>) -> ExitCode {
+    serve_code(suite, Code::OutOfProcess(pool))
 }
 
 /// Where the submission's code runs.
 #[derive(Clone, Copy)]
 enum Code<'a> {
     /// In this process.
-    Here(&'a Submission),
+    InProcess(&'a Submission),
     /// In other processes.
-    Apart(&'a SharedFleet<'static>),
+    OutOfProcess(&'a SharedProcessPool<'static>),
 }
 
 fn serve_code(suite: &Suite, code: Code<'_>) -> ExitCode {
@@ -111,11 +111,11 @@ fn try_serve(suite: &Suite, code: Code<'_>) -> Result<(), FrameError> {
     limit_resources();
     let shared = Arc::new(Shared {
         stream: Mutex::new(requests.try_clone()?),
-        crossings: Crossings::default(),
+        entries: EntryCounter::default(),
         job: Mutex::new(None),
     });
     let pulse = Arc::clone(&shared);
-    thread::spawn(move || keep_pulse(&pulse));
+    thread::spawn(move || send_heartbeats(&pulse));
 
     // Threads have the stack size they ask for; the main thread's depends on the machine.
     thread::scope(|scope| {
@@ -135,16 +135,16 @@ fn try_serve(suite: &Suite, code: Code<'_>) -> Result<(), FrameError> {
                         Some(printed.clone())
                     }
                     Request::Run(_)
-                    | Request::SideBySide(_)
+                    | Request::RunBatch(_)
                     | Request::Record(_)
                     | Request::Compare(_)
-                    | Request::Renew => None,
+                    | Request::RestartProcesses => None,
                 }));
                 let answer = panic::catch_unwind(AssertUnwindSafe(|| {
                     answer(suite, code, &shared, &request)
                 }));
                 shared.set_job(None);
-                shared.crossings.settle();
+                shared.entries.reset();
                 let answer = match answer {
                     Ok(Ok(answer)) => answer,
                     Ok(Err(broken)) => Answer::TestBroken(broken),
@@ -167,22 +167,25 @@ fn answer(
 ) -> Result<Answer, String> {
     match (request, code) {
         (Request::Run(job), _) => perform(suite, code, shared, job).map(Answer::Done),
-        (Request::SideBySide(runs), Code::Apart(fleet)) => {
-            side_by_side::run(suite, &mut fleet.lock(), runs)
+        (Request::RunBatch(runs), Code::OutOfProcess(pool)) => {
+            run_batch::run(suite, &mut pool.lock(), runs)
         }
-        (Request::Record(runs), Code::Apart(fleet)) => {
-            side_by_side::record(suite, &mut fleet.lock(), runs)
+        (Request::Record(runs), Code::OutOfProcess(pool)) => {
+            run_batch::record(suite, &mut pool.lock(), runs)
         }
-        (Request::Compare(comparison), Code::Apart(fleet)) => {
-            side_by_side::compare(suite, &mut fleet.lock(), comparison).map(Answer::Compared)
+        (Request::Compare(comparison), Code::OutOfProcess(pool)) => {
+            run_batch::compare(suite, &mut pool.lock(), comparison).map(Answer::Compared)
         }
-        (Request::Renew, Code::Apart(fleet)) => {
-            fleet.lock().restart_all_but_first();
-            Ok(Answer::Renewed)
+        (Request::RestartProcesses, Code::OutOfProcess(pool)) => {
+            pool.lock().restart_all_but_first();
+            Ok(Answer::ProcessesRestarted)
         }
         (
-            Request::SideBySide(_) | Request::Record(_) | Request::Compare(_) | Request::Renew,
-            Code::Here(_),
+            Request::RunBatch(_)
+            | Request::Record(_)
+            | Request::Compare(_)
+            | Request::RestartProcesses,
+            Code::InProcess(_),
         ) => Err("the submission runs in the worker's own process".to_owned()),
     }
 }
@@ -192,15 +195,15 @@ fn perform(suite: &Suite, code: Code<'_>, shared: &Shared, job: &Job) -> Result<
     let test = suite.test(job.test).ok_or_else(|| format!("no test {}", job.test))?;
     let started = Instant::now();
     let returned = || match code {
-        Code::Here(_) => {}
-        Code::Apart(fleet) => apart::share_the_fate(fleet, shared, started),
+        Code::InProcess(_) => {}
+        Code::OutOfProcess(pool) => out_of_process::propagate_failure(pool, shared, started),
     };
-    let mut nodes = WatchedNodes {
+    let mut nodes = InstrumentedNodes {
         nodes: match code {
-            Code::Here(submission) => submission,
-            Code::Apart(fleet) => fleet,
+            Code::InProcess(submission) => submission,
+            Code::OutOfProcess(pool) => pool,
         },
-        crossings: &shared.crossings,
+        entries: &shared.entries,
         returned: &returned,
         last_step: None,
     };
@@ -224,8 +227,8 @@ fn perform(suite: &Suite, code: Code<'_>, shared: &Shared, job: &Job) -> Result<
             run
         }
     };
-    if let Code::Apart(fleet) = code {
-        fleet.check().map_err(side_by_side::not_run)?;
+    if let Code::OutOfProcess(pool) = code {
+        pool.check().map_err(run_batch::not_run)?;
     }
     let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let cost = |(handler, time): (String, faultlab::simulate::HandlerTime)| HandlerCost {
@@ -241,23 +244,23 @@ fn perform(suite: &Suite, code: Code<'_>, shared: &Shared, job: &Job) -> Result<
 fn open_journal(
     trace: &Path,
     printed: &Path,
-) -> io::Result<Journal<BufWriter<File>, impl FnMut() -> String + use<>>> {
-    let mut file = PrintedFile::open(printed)?;
+) -> io::Result<JournalRecorder<BufWriter<File>, impl FnMut() -> String + use<>>> {
+    let mut file = CapturedOutput::open(printed)?;
     // What an earlier job left behind is not part of this run.
     file.take();
-    Ok(Journal::new(BufWriter::new(File::create(trace)?), move || file.take()))
+    Ok(JournalRecorder::new(BufWriter::new(File::create(trace)?), move || file.take()))
 }
 
 /// Sends heartbeats to the supervisor until it is gone.
-fn keep_pulse(shared: &Shared) {
-    let mut onlooker = Onlooker::new();
+fn send_heartbeats(shared: &Shared) {
+    let mut onlooker = Watchdog::new();
     loop {
-        thread::sleep(PULSE);
-        let pulse = onlooker.look(&shared.crossings);
+        thread::sleep(HEARTBEAT_INTERVAL);
+        let pulse = onlooker.look(&shared.entries);
         let job = shared.job.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(output) = job else { continue };
-        if output.is_some_and(|path| printed::is_flooded(&path)) {
-            process::exit(EXIT_FLOODED.into());
+        if output.is_some_and(|path| captured_output::is_flooded(&path)) {
+            process::exit(EXIT_OUTPUT_LIMIT.into());
         }
         if shared.answer(&Answer::Pulse(pulse)).is_err() {
             // The supervisor is gone, so the job is no longer needed.

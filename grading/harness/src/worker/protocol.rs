@@ -9,7 +9,7 @@ use faultlab_suites::{SearchSummary, TestNumber};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::supervisor::Loss;
+use crate::supervisor::WorkerFailure;
 
 /// The largest accepted frame, in bytes. An outcome has a few hundred, a counterexample's text some
 /// thousand.
@@ -22,7 +22,7 @@ pub enum Request {
     Run(Job),
     /// Execute these runs in a batch, and check whether they can be repeated. Only for a worker
     /// with an out-of-process submission.
-    SideBySide(Vec<RunName>),
+    RunBatch(Vec<RunName>),
     /// Execute these runs in a batch and record each to this file. Only for such a worker.
     Record(Vec<(RunName, PathBuf)>),
     /// Rerun a run that differed when repeated, and record two reruns, to find the first
@@ -30,7 +30,7 @@ pub enum Request {
     Compare(Comparison),
     /// End the submission's processes but the first, so that the next request uses a used process
     /// beside fresh ones. Only for such a worker.
-    Renew,
+    RestartProcesses,
 }
 
 /// Identifies a run.
@@ -60,7 +60,7 @@ pub struct Compared {
     /// In fresh processes, recorded.
     pub fresh: u64,
     /// In other fresh ones.
-    pub also_fresh: u64,
+    pub second_fresh: u64,
     /// There again, after the other run, recorded.
     pub used: u64,
 }
@@ -98,24 +98,24 @@ pub enum Mode {
 pub enum Answer {
     /// A heartbeat while it executes a job, sent every
     /// [`HEARTBEAT_INTERVAL`](super::HEARTBEAT_INTERVAL).
-    Pulse(Pulse),
+    Pulse(Heartbeat),
     /// The job is done.
     Done(Done),
     /// The test itself is broken; not the submission's fault.
     TestBroken(String),
     /// The results of a batch.
-    SideBySide {
+    RunBatch {
         /// In order; `None` for runs that did not finish.
         ends: Vec<Option<RunEnd>>,
         /// The tests whose repeated runs went the same way.
-        repeatable: Vec<TestNumber>,
+        deterministic: Vec<TestNumber>,
     },
     /// The digest of each recorded run, in order; `None` for runs that were not recorded.
     Recorded(Vec<Option<u64>>),
     /// The result of a comparison; `None` if a process failed or a run could not be recorded.
     Compared(Option<Compared>),
     /// All of the submission's processes but the first have ended.
-    Renewed,
+    ProcessesRestarted,
 }
 
 impl Answer {
@@ -129,14 +129,14 @@ impl Answer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RunEnd {
     /// It finished.
-    Over(Outcome),
+    Finished(Outcome),
     /// A process of the submission failed while it ran alone.
-    Lost(Loss),
+    ProcessFailed(WorkerFailure),
 }
 
 /// A job's progress.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pulse {
+pub struct Heartbeat {
     /// Processor time since the submission's code was entered, if it has not returned.
     pub inside_cpu_ms: u64,
     /// Real time since then.
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn frames_survive_being_cut_anywhere() {
-        let pulse = |inside_ms| Answer::Pulse(Pulse { inside_cpu_ms: 1, inside_ms });
+        let pulse = |inside_ms| Answer::Pulse(Heartbeat { inside_cpu_ms: 1, inside_ms });
         let mut bytes = Vec::new();
         for number in 0..3 {
             write(&mut bytes, &pulse(number * 1_000)).expect("it fits");
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_an_error() {
+    fn malformed_frames_are_errors() {
         let read = |bytes: &[u8]| FrameReader::default().read::<Answer>(&mut &bytes[..]);
         assert!(matches!(read(b"hello, supervisor"), Err(FrameError::TooLong(_))));
         assert!(matches!(read(&[1, 0, 0, 0, 99]), Err(FrameError::Content(_))));

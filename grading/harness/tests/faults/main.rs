@@ -14,7 +14,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use faultlab::worker::remote::{self, Fleet, Process, SharedFleet};
+use faultlab::hosting::remote::{self, Process, ProcessPool, SharedProcessPool};
 use faultlab_harness::report::{Status, TestReport};
 use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds, SessionResult};
 use faultlab_harness::supervisor::WorkerCommand;
@@ -32,16 +32,16 @@ fn main() -> ExitCode {
     }
     if env::var_os(WORKER_VARIABLE).is_some() {
         return match argument.as_deref() {
-            Some(APART) => worker::serve_apart(&toy::suite(), &fleet()),
+            Some(OUT_OF_PROCESS) => worker::serve_out_of_process(&toy::suite(), &pool()),
             _ => worker::serve(&toy::suite(), &toy::submission()),
         };
     }
     let mut trials: Vec<Trial> = FAULTS
         .iter()
         .flat_map(|fault| {
-            let here = Trial::test(fault.name, || costs_its_own_test_and_no_other(fault, &[]));
+            let here = Trial::test(fault.name, || affects_only_its_own_test(fault, &[]));
             let name = format!("{} (apart)", fault.name);
-            let apart = Trial::test(name, || costs_its_own_test_and_no_other(fault, &[APART]));
+            let apart = Trial::test(name, || affects_only_its_own_test(fault, &[OUT_OF_PROCESS]));
             // What a grader's nodes print goes to a drain of their own, not to a worker's file.
             let prints = PRINTING.contains(&fault.name);
             [here].into_iter().chain((!prints).then_some(apart))
@@ -49,21 +49,22 @@ fn main() -> ExitCode {
         .collect();
     trials.push(Trial::test("all_faults_together_twice", || all_faults_together_twice(&[], &[])));
     trials.push(Trial::test("all_faults_here_and_apart", || {
-        all_faults_together_twice(&[], &[APART])
+        all_faults_together_twice(&[], &[OUT_OF_PROCESS])
     }));
     trials.push(Trial::test("all_broken_properties_are_told", || {
         all_broken_properties_are_told(&[])
     }));
     trials.push(Trial::test("all_broken_properties_are_told (apart)", || {
-        all_broken_properties_are_told(&[APART])
+        all_broken_properties_are_told(&[OUT_OF_PROCESS])
     }));
     trials.push(Trial::test("a_mistaken_scenario_is_told", || a_mistaken_scenario_is_told(&[])));
     trials.push(Trial::test("a_mistaken_scenario_is_told (apart)", || {
-        a_mistaken_scenario_is_told(&[APART])
+        a_mistaken_scenario_is_told(&[OUT_OF_PROCESS])
     }));
-    trials.push(Trial::test("trouble_of_ours_is_told", || trouble_of_ours_is_told(&[])));
-    trials
-        .push(Trial::test("trouble_of_ours_is_told (apart)", || trouble_of_ours_is_told(&[APART])));
+    trials.push(Trial::test("infra_errors_are_reported", || infra_errors_are_reported(&[])));
+    trials.push(Trial::test("infra_errors_are_reported (apart)", || {
+        infra_errors_are_reported(&[OUT_OF_PROCESS])
+    }));
     trials.push(Trial::test("parts_come_one_after_another", parts_come_one_after_another));
     trials.push(Trial::test("an_interrupt_keeps_what_is_known", interrupt));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
@@ -73,10 +74,10 @@ fn main() -> ExitCode {
 const PRINTING: [&str; 2] = ["endless_printing", "what_is_printed_is_shown"];
 
 /// The argument of a worker whose submission is in processes of its own.
-const APART: &str = "--apart";
+const OUT_OF_PROCESS: &str = "--out-of-process";
 
 /// Those processes: this program, again.
-fn fleet() -> SharedFleet<'static> {
+fn pool() -> SharedProcessPool<'static> {
     let start = |_| {
         let (ours, theirs) = UnixStream::pair()?;
         let child = Command::new(env::current_exe()?)
@@ -85,7 +86,7 @@ fn fleet() -> SharedFleet<'static> {
             .spawn()?;
         Process::new(ours, child, Duration::from_secs(6))
     };
-    SharedFleet::new(Fleet::new(4, start))
+    SharedProcessPool::new(ProcessPool::new(4, start))
 }
 
 struct Nobody;
@@ -97,7 +98,7 @@ impl Observer for Nobody {
 
 fn run(tests: &[TestNumber], arguments: &[&str], interrupted: bool) -> SessionResult {
     let traces = tempfile::tempdir().expect("there is room for a folder");
-    let by_parts = arguments == [APART];
+    let by_parts = arguments == [OUT_OF_PROCESS];
     run_watched(tests, arguments, by_parts, traces.path(), &mut Nobody, interrupted)
 }
 
@@ -119,7 +120,7 @@ fn run_watched(
             program: env::current_exe().expect("this program is a file"),
             arguments: arguments.iter().map(Into::into).collect(),
         },
-        apart: arguments == [APART],
+        out_of_process: arguments == [OUT_OF_PROCESS],
         by_parts,
         traces: traces.to_owned(),
         reproduce: &|number, seed| format!("again {number} {seed:?}"),
@@ -127,7 +128,7 @@ fn run_watched(
     session::run(&plan, observer, &AtomicBool::new(interrupted))
 }
 
-fn costs_its_own_test_and_no_other(fault: &Fault, arguments: &[&str]) -> Result<(), Failed> {
+fn affects_only_its_own_test(fault: &Fault, arguments: &[&str]) -> Result<(), Failed> {
     let result = run(&[toy::BEFORE, fault.number, toy::AFTER], arguments, false);
     let [before, broken, after] = &result.tests[..] else {
         return Err(format!("{} reports instead of three", result.tests.len()).into());
@@ -137,7 +138,7 @@ fn costs_its_own_test_and_no_other(fault: &Fault, arguments: &[&str]) -> Result<
     check("the status", broken.status, fault.status)?;
     check("the property", broken.property.as_deref(), fault.property)?;
     let reason = broken.reason.as_deref().unwrap_or_default();
-    if fault.is_endless {
+    if fault.never_ends {
         // No seed behind one without end counts, though one may have been run meanwhile.
         check("the seeds run", broken.seeds_run, 1)?;
         let more = "; 3 more runs were skipped, and count as failed";
@@ -188,12 +189,12 @@ fn interrupt() -> Result<(), Failed> {
 }
 
 /// A test that is broken in one seed of four has a share of its points, and its trouble is told beside.
-fn trouble_of_ours_is_told(arguments: &[&str]) -> Result<(), Failed> {
+fn infra_errors_are_reported(arguments: &[&str]) -> Result<(), Failed> {
     let result = run(&[toy::BEFORE, toy::BROKEN], arguments, false);
     let statuses: Vec<Status> = result.tests.iter().map(|test| test.status).collect();
     check("the reports", statuses, vec![Status::Passed, Status::Partial])?;
-    let [(number, trouble)] = &result.troubles[..] else {
-        return Err(format!("not one trouble: {:?}", result.troubles).into());
+    let [(number, trouble)] = &result.infra_errors[..] else {
+        return Err(format!("not one trouble: {:?}", result.infra_errors).into());
     };
     check("the test", *number, toy::BROKEN)?;
     check("what it is", trouble.contains("the test itself failed"), true)?;
@@ -215,8 +216,8 @@ fn a_mistaken_scenario_is_told(arguments: &[&str]) -> Result<(), Failed> {
     let result = run(&[toy::BEFORE, toy::MISTAKEN], arguments, false);
     let statuses: Vec<Status> = result.tests.iter().map(|test| test.status).collect();
     check("the reports", statuses, vec![Status::Passed, Status::Inconclusive])?;
-    let [(number, trouble)] = &result.troubles[..] else {
-        return Err(format!("not one trouble: {:?}", result.troubles).into());
+    let [(number, trouble)] = &result.infra_errors[..] else {
+        return Err(format!("not one trouble: {:?}", result.infra_errors).into());
     };
     check("the test", *number, toy::MISTAKEN)?;
     check("what it is", trouble.contains("the test itself failed"), true)?;
@@ -242,7 +243,8 @@ fn parts_come_one_after_another() -> Result<(), Failed> {
     for (by_parts, recorded) in [(true, 0), (false, 1)] {
         let traces = tempfile::tempdir()?;
         let mut first = First { traces: traces.path(), recorded: None };
-        let result = run_watched(&tests, &[APART], by_parts, traces.path(), &mut first, false);
+        let result =
+            run_watched(&tests, &[OUT_OF_PROCESS], by_parts, traces.path(), &mut first, false);
         check("the reports", result.tests.len(), 2)?;
         check("traces when the first came", first.recorded, Some(recorded))?;
     }

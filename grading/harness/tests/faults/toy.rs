@@ -6,9 +6,9 @@ use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use faultlab::hosting::{Kind, Submission};
 use faultlab::property::{clients_done, none_decided, results_ok};
 use faultlab::simulate::{Intervention, NodeSpec, Scenario};
-use faultlab::worker::{Kind, Submission};
 use faultlab::workload::Workload;
 use faultlab::{Address, Client, Context, Node};
 use faultlab_harness::report::Status;
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a server does to the process it runs in, when it is sent its third number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Deed {
+pub enum Misbehaviour {
     Nothing,
     WrongAnswer,
     Todo,
@@ -45,13 +45,13 @@ pub enum Deed {
 pub struct Fault {
     pub name: &'static str,
     pub number: TestNumber,
-    pub deed: Deed,
+    pub misbehaviour: Misbehaviour,
     pub status: Status,
     pub property: Option<&'static str>,
     pub reason: &'static [&'static str],
     pub excerpt: &'static [&'static str],
     /// Whether the run would go on for ever.
-    pub is_endless: bool,
+    pub never_ends: bool,
     /// Whether the reason depends on real randomness.
     pub random: bool,
 }
@@ -65,16 +65,21 @@ pub const MISTAKEN: TestNumber = TestNumber { part: 3, place: 3 };
 /// A test of which two properties are broken in every seed.
 pub const SEVERAL: TestNumber = TestNumber { part: 3, place: 4 };
 
-const fn fault(name: &'static str, place: u32, deed: Deed, property: &'static str) -> Fault {
+const fn fault(
+    name: &'static str,
+    place: u32,
+    deed: Misbehaviour,
+    property: &'static str,
+) -> Fault {
     Fault {
         name,
         number: TestNumber { part: 2, place },
-        deed,
+        misbehaviour: deed,
         status: Status::Failed,
         property: Some(property),
         reason: &["server"],
         excerpt: &[],
-        is_endless: false,
+        never_ends: false,
         random: false,
     }
 }
@@ -82,89 +87,89 @@ const fn fault(name: &'static str, place: u32, deed: Deed, property: &'static st
 pub const FAULTS: &[Fault] = &[
     Fault {
         reason: &["client1's command 3, 3, to return 6", "but it returned 0"],
-        ..fault("a_wrong_answer", 1, Deed::WrongAnswer, "results are right")
+        ..fault("a_wrong_answer", 1, Misbehaviour::WrongAnswer, "results are right")
     },
     Fault {
         status: Status::NotImplemented,
         property: None,
         reason: &["not implemented yet: add the number", "toy.rs"],
-        ..fault("a_todo", 2, Deed::Todo, "")
+        ..fault("a_todo", 2, Misbehaviour::Todo, "")
     },
     Fault {
         reason: &["server's on_message panicked: three is too much", "toy.rs"],
-        ..fault("a_panic", 3, Deed::Panic, property::NO_PANIC)
+        ..fault("a_panic", 3, Misbehaviour::Panic, property::NO_PANIC)
     },
     Fault {
         status: Status::TimedOut,
-        is_endless: true,
+        never_ends: true,
         reason: &["server's on_message, given 3 from client1, did not finish"],
-        ..fault("an_endless_loop", 4, Deed::Loop, property::RETURNS)
+        ..fault("an_endless_loop", 4, Misbehaviour::Loop, property::RETURNS)
     },
     Fault {
         reason: &["server's on_message, given 3 from client1, exited its process with code 0"],
-        ..fault("an_exit", 6, Deed::Exit, property::NO_EXIT)
+        ..fault("an_exit", 6, Misbehaviour::Exit, property::NO_EXIT)
     },
     Fault {
         reason: &["server's on_message, given 3", "with signal 6"],
-        ..fault("an_abort", 7, Deed::Abort, property::NO_EXIT)
+        ..fault("an_abort", 7, Misbehaviour::Abort, property::NO_EXIT)
     },
     Fault {
         reason: &["server's on_message, given 3 from client1, overflowed its stack"],
-        ..fault("a_stack_overflow", 8, Deed::Overflow, property::NO_EXIT)
+        ..fault("a_stack_overflow", 8, Misbehaviour::Overflow, property::NO_EXIT)
     },
     Fault {
         reason: &["server's on_message, given 3 from client1, ran out of memory"],
-        ..fault("all_memory", 9, Deed::Memory, property::NO_EXIT)
+        ..fault("all_memory", 9, Misbehaviour::Memory, property::NO_EXIT)
     },
     Fault {
         // In an ordinary run what is printed goes nowhere, and nothing shows but the time it takes.
         status: Status::Failed,
-        is_endless: true,
+        never_ends: true,
         reason: &["server's on_message, given 3 from client1, printed endlessly"],
-        ..fault("endless_printing", 10, Deed::Flood, property::LIMITS)
+        ..fault("endless_printing", 10, Misbehaviour::Flood, property::LIMITS)
     },
     Fault {
         reason: &["client1's command 3, 3, to return 6"],
         excerpt: &["I was given 3", "and I complain"],
-        ..fault("what_is_printed_is_shown", 11, Deed::Print, "results are right")
+        ..fault("what_is_printed_is_shown", 11, Misbehaviour::Print, "results are right")
     },
     Fault {
         reason: &["server sent", "to `nobody`, and there is no node of that name"],
-        ..fault("a_message_to_nobody", 12, Deed::Stranger, property::KNOWN_ADDRESS)
+        ..fault("a_message_to_nobody", 12, Misbehaviour::Stranger, property::KNOWN_ADDRESS)
     },
     Fault {
         reason: &["server", "more than the limit of 1000"],
-        ..fault("a_flood_of_messages", 13, Deed::TooManyMessages, property::LIMITS)
+        ..fault("a_flood_of_messages", 13, Misbehaviour::TooManyMessages, property::LIMITS)
     },
     Fault {
-        reason: &["was run twice and did not go the same way", "the runs part at event"],
+        reason: &["was run twice and did not go the same way", "the runs differ at event"],
         random: true,
-        ..fault("the_clock", 14, Deed::Clock, property::DETERMINISM)
+        ..fault("the_clock", 14, Misbehaviour::Clock, property::DETERMINISM)
     },
     Fault {
-        reason: &["was run twice and did not go the same way", "the runs part at event"],
+        reason: &["was run twice and did not go the same way", "the runs differ at event"],
         random: true,
-        ..fault("the_order_of_a_hash_map", 15, Deed::HashOrder, property::DETERMINISM)
+        ..fault("the_order_of_a_hash_map", 15, Misbehaviour::HashOrder, property::DETERMINISM)
     },
     Fault {
         reason: &[
             "one way in a fresh process and another in one that has run before",
-            "the runs part at event",
+            "the runs differ at event",
         ],
-        ..fault("a_global", 16, Deed::Global, property::DETERMINISM)
+        ..fault("a_global", 16, Misbehaviour::Global, property::DETERMINISM)
     },
     Fault {
         // The journal of the run is garbage too.
         reason: &["exited its process with code 0"],
-        ..fault("garbage_to_the_supervisor", 17, Deed::Garbage, property::NO_EXIT)
+        ..fault("garbage_to_the_supervisor", 17, Misbehaviour::Garbage, property::NO_EXIT)
     },
     Fault {
         reason: &["read 0 bytes"],
-        ..fault("standard_input_is_empty", 18, Deed::ReadInput, property::NO_PANIC)
+        ..fault("standard_input_is_empty", 18, Misbehaviour::ReadInput, property::NO_PANIC)
     },
     Fault {
         reason: &["server's on_message the message cannot be encoded and read back"],
-        ..fault("a_value_that_cannot_be_encoded", 19, Deed::BadEncoding, property::ENCODING)
+        ..fault("a_value_that_cannot_be_encoded", 19, Misbehaviour::BadEncoding, property::ENCODING)
     },
 ];
 
@@ -176,39 +181,39 @@ pub fn suite() -> Suite {
             .points(2)
             .scenario(move |_| scenario(deed))
     };
-    let faults = FAULTS.iter().map(|fault| test(fault.number.to_string(), fault.deed));
+    let faults = FAULTS.iter().map(|fault| test(fault.number.to_string(), fault.misbehaviour));
     let broken = Test::run(&BROKEN.to_string(), "Broken")
         .asserts("every number comes back added up")
         .points(2)
         .by_share_of_seeds()
         .scenario(|seed| {
             assert_ne!(seed.seed(), seed_of(1, BROKEN, 1), "somebody forgot a case");
-            scenario(Deed::Nothing)
+            scenario(Misbehaviour::Nothing)
         });
     let mistaken = Test::run(&MISTAKEN.to_string(), "Mistaken")
         .asserts("every number comes back added up")
         .points(2)
         .scenario(|_| {
             let crash = Intervention::Crash(Address::new("server9"));
-            scenario(Deed::Nothing).at(Duration::from_secs(1), crash)
+            scenario(Misbehaviour::Nothing).at(Duration::from_secs(1), crash)
         });
     let several = Test::run(&SEVERAL.to_string(), "Several")
         .asserts("every number comes back added up")
         .points(2)
-        .scenario(|_| scenario(Deed::WrongAnswer).check(none_decided()));
+        .scenario(|_| scenario(Misbehaviour::WrongAnswer).check(none_decided()));
     Suite::new("toy", "Adding up")
-        .part(Part::new(1, "Before").test(test("1.1".to_owned(), Deed::Nothing)))
+        .part(Part::new(1, "Before").test(test("1.1".to_owned(), Misbehaviour::Nothing)))
         .part(Part::new(2, "Faults").tests(faults))
         .part(
             Part::new(3, "After")
-                .test(test("3.1".to_owned(), Deed::Nothing))
+                .test(test("3.1".to_owned(), Misbehaviour::Nothing))
                 .test(broken)
                 .test(mistaken)
                 .test(several),
         )
 }
 
-fn scenario(deed: Deed) -> Scenario {
+fn scenario(deed: Misbehaviour) -> Scenario {
     let (server, client) = (Address::new("server"), Address::new("client1"));
     let work = Workload::<u64, u64>::of([1, 2, 3, 4]).expecting([1, 3, 6, 10]);
     Scenario::new()
@@ -222,7 +227,7 @@ fn scenario(deed: Deed) -> Scenario {
 /// The submission.
 pub fn submission() -> Submission {
     Submission::new()
-        .with(Kind::node("server", |_address, deed| Server { deed, sum: 0 }))
+        .with(Kind::node("server", |_address, deed| Server { misbehaviour: deed, sum: 0 }))
         .with(Kind::client("client", |_address, server| Asker { server, result: None }))
 }
 
@@ -247,7 +252,7 @@ impl Serialize for Number {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Server {
-    deed: Deed,
+    misbehaviour: Misbehaviour,
     sum: u64,
 }
 
@@ -258,7 +263,12 @@ impl Node for Server {
     fn on_message(&mut self, from: Address, number: Number, ctx: &mut Context<Self>) {
         self.sum += number.0;
         let mut answer = self.sum;
-        if number.0 == 3 || matches!(self.deed, Deed::Clock | Deed::HashOrder | Deed::Global) {
+        if number.0 == 3
+            || matches!(
+                self.misbehaviour,
+                Misbehaviour::Clock | Misbehaviour::HashOrder | Misbehaviour::Global
+            )
+        {
             answer = self.act(answer, ctx);
         }
         ctx.send(from, Number(answer));
@@ -269,49 +279,49 @@ static GLOBAL: AtomicU64 = AtomicU64::new(0);
 
 impl Server {
     fn act(&self, answer: u64, ctx: &mut Context<Self>) -> u64 {
-        match self.deed {
-            Deed::Nothing => return answer,
-            Deed::WrongAnswer => return 0,
-            Deed::Todo => todo!("add the number"),
-            Deed::Panic => panic!("three is too much"),
-            Deed::Loop => loop {
+        match self.misbehaviour {
+            Misbehaviour::Nothing => return answer,
+            Misbehaviour::WrongAnswer => return 0,
+            Misbehaviour::Todo => todo!("add the number"),
+            Misbehaviour::Panic => panic!("three is too much"),
+            Misbehaviour::Loop => loop {
                 std::hint::black_box(());
             },
-            Deed::Wait => loop {
+            Misbehaviour::Wait => loop {
                 std::thread::park();
             },
-            Deed::Exit => std::process::exit(0),
-            Deed::Abort => std::process::abort(),
-            Deed::Overflow => return deeper(answer),
-            Deed::Memory => {
+            Misbehaviour::Exit => std::process::exit(0),
+            Misbehaviour::Abort => std::process::abort(),
+            Misbehaviour::Overflow => return deeper(answer),
+            Misbehaviour::Memory => {
                 let mut hoard: Vec<Vec<u8>> = Vec::new();
                 loop {
                     hoard.push(Vec::with_capacity(256 << 20));
                 }
             }
-            Deed::Flood => loop {
+            Misbehaviour::Flood => loop {
                 println!("{}", "flood ".repeat(1_000));
             },
-            Deed::Print => {
+            Misbehaviour::Print => {
                 println!("I was given {answer}");
                 println!("I was given 3");
                 eprintln!("and I complain");
                 return 0;
             }
-            Deed::Stranger => ctx.send(Address::new("nobody"), Number(1)),
-            Deed::TooManyMessages => {
+            Misbehaviour::Stranger => ctx.send(Address::new("nobody"), Number(1)),
+            Misbehaviour::TooManyMessages => {
                 (0..2_000).for_each(|number| ctx.send(Address::new("client1"), Number(number)));
             }
-            Deed::Clock => {
+            Misbehaviour::Clock => {
                 let now = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("it is later");
                 return answer + now.subsec_nanos() as u64;
             }
-            Deed::HashOrder => {
+            Misbehaviour::HashOrder => {
                 let map: HashMap<u64, ()> = (0..1_000).map(|key| (key, ())).collect();
                 return answer + map.keys().next().copied().unwrap_or(0);
             }
-            Deed::Global => return answer + GLOBAL.fetch_add(1, Ordering::Relaxed) / 9,
-            Deed::Garbage => {
+            Misbehaviour::Global => return answer + GLOBAL.fetch_add(1, Ordering::Relaxed) / 9,
+            Misbehaviour::Garbage => {
                 // Descriptors can be guessed; writing to them needs no unsafe code.
                 for number in 3..64 {
                     let path = format!("/proc/self/fd/{number}");
@@ -321,12 +331,12 @@ impl Server {
                 }
                 std::process::exit(0);
             }
-            Deed::ReadInput => {
+            Misbehaviour::ReadInput => {
                 let mut line = String::new();
                 let length = std::io::stdin().read_line(&mut line);
                 panic!("read {} bytes", length.expect("it can be read"));
             }
-            Deed::BadEncoding => ctx.send(Address::new("client1"), Number(u64::MAX)),
+            Misbehaviour::BadEncoding => ctx.send(Address::new("client1"), Number(u64::MAX)),
         }
         answer
     }

@@ -18,7 +18,7 @@ const PACKET_BYTES_MAX: usize = 256;
 /// A request of the judge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Order {
+pub(super) enum ForkRequest {
     /// Start a process, known by this number from then on. The message carries the descriptors of
     /// its standard input and its output.
     Start {
@@ -36,14 +36,14 @@ pub(super) enum Order {
 
 /// A process has exited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Report {
+pub(super) struct ExitReport {
     /// Its number.
     pub(super) number: u64,
     /// How, as the operating system reports it.
     status: i32,
 }
 
-impl Report {
+impl ExitReport {
     pub(super) fn new(number: u64, status: ExitStatus) -> Self {
         Self { number, status: status.into_raw() }
     }
@@ -67,7 +67,7 @@ impl Report {
     }
 }
 
-impl Order {
+impl ForkRequest {
     /// Sends this with descriptors.
     pub(super) fn send(self, socket: impl AsFd, with: &[BorrowedFd<'_>]) -> io::Result<()> {
         let mut room = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];

@@ -14,10 +14,10 @@
 //! sandbox to itself. They share a read-only view of the files, a network without devices, and one
 //! process tree; seccomp lets them do nothing with the latter but see which process ids are taken.
 
-mod inside;
+mod client;
 mod messages;
-mod outside;
+mod server;
 
-pub use outside::ForkServer;
+pub use client::ForkServer;
 
-pub(crate) use inside::serve;
+pub(crate) use server::serve;

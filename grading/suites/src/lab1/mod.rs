@@ -5,7 +5,7 @@ mod part1;
 mod part2;
 mod part3;
 mod searches;
-mod stage;
+mod setup;
 
 use crate::Suite;
 

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use faultlab::linearizability::{Checker, History, Operation, Sequential, Verdict};
-use faultlab::property::{Broken, Property, View, results_satisfy, violated};
+use faultlab::linearizability::{CheckResult, Checker, History, Operation, Sequential};
+use faultlab::property::{CheckError, Property, View, results_satisfy, violated};
 use faultlab::{Address, Application, codec};
-use lab1_vocabulary::{AmoCommand, Entry, Journal, KvCommand, KvResult, Receipt};
+use lab1_api::{AmoCommand, Entry, Journal, KvCommand, KvResult, Receipt};
 use serde::{Deserialize, Serialize};
 
 /// The specification of the key-value store, against which results are checked.
@@ -67,9 +67,9 @@ pub(super) fn exactly_once() -> Property {
         // enough.
         let checker = Checker::new(&model).threads(1).configuration_limit(200_000);
         match checker.check(&history).verdict {
-            Verdict::Linearizable { .. } => Ok(()),
-            Verdict::Unknown(limit) => Err(Broken::Undecided(limit.to_string())),
-            Verdict::NotLinearizable(violation) => {
+            CheckResult::Linearizable { .. } => Ok(()),
+            CheckResult::Unknown(limit) => Err(CheckError::Undecided(limit.to_string())),
+            CheckResult::NotLinearizable(violation) => {
                 Err(unexplained(&operations, violation.operation, &violation.prefix))
             }
         }
@@ -82,7 +82,7 @@ fn unexplained(
     operations: &[Operation<KvCommand, KvResult>],
     operation: usize,
     prefix: &[usize],
-) -> Broken {
+) -> CheckError {
     let mut store = Specification::default();
     for &earlier in prefix.iter().take_while(|&&placed| placed != operation) {
         store.execute(operations[earlier].command.clone());
@@ -160,7 +160,7 @@ pub(super) fn at_least_once() -> Property {
 }
 
 /// Checks that no result is impossible under at-least-once semantics.
-fn none_impossible(operations: &[Operation<KvCommand, KvResult>]) -> Result<(), Broken> {
+fn none_impossible(operations: &[Operation<KvCommand, KvResult>]) -> Result<(), CheckError> {
     for operation in operations {
         if let Some(result) = &operation.result
             && let Some(expected) = never_possible(operation, result, operations)
@@ -250,7 +250,7 @@ fn written_by(command: &KvCommand) -> Option<&str> {
 }
 
 /// All operations of all clients.
-fn operations(view: &dyn View) -> Result<Vec<Operation<KvCommand, KvResult>>, Broken> {
+fn operations(view: &dyn View) -> Result<Vec<Operation<KvCommand, KvResult>>, CheckError> {
     let mut operations = Vec::new();
     for client in view.clients() {
         for operation in view.operations(client) {
@@ -369,7 +369,7 @@ mod tests {
             operation(2, append("b]"), appended("a]b]b]"), 30, 40),
         ];
         let words = |prefix: &[usize]| match unexplained(&operations, 1, prefix) {
-            Broken::Violated { seen, .. } => seen,
+            CheckError::Violated { seen, .. } => seen,
             other => panic!("{other:?}"),
         };
         // Whether or not the order holds the operation by its effect, the sentence is the same.

@@ -3,11 +3,11 @@
 use faultlab::Address;
 use faultlab::property::{clients_done, results_ok};
 use faultlab::simulate::{NodeSpec, Scenario};
-use lab1_vocabulary::KvCommand;
-use lab1_vocabulary::KvResult::{self, Appended, KeyNotFound, PutDone, Value};
+use lab1_api::KvCommand;
+use lab1_api::KvResult::{self, Appended, KeyNotFound, PutDone, Value};
 
 use super::oracle;
-use super::stage::{Work, append, client, everything, get, put};
+use super::setup::{KvWorkload, append, client, everything, get, put};
 use crate::{Part, Test};
 
 pub(super) fn part() -> Part {
@@ -100,7 +100,7 @@ pub(super) fn part() -> Part {
 /// The store, given these commands, with these expected results.
 fn store(script: impl IntoIterator<Item = (KvCommand, KvResult)>) -> Scenario {
     let (commands, results): (Vec<_>, Vec<_>) = script.into_iter().unzip();
-    let work = Work::of(commands).expecting(results);
+    let work = KvWorkload::of(commands).expecting(results);
     Scenario::new()
         .node(NodeSpec::client("store", Address::new("store"), &(), work))
         .check(results_ok())

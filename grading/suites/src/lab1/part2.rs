@@ -6,14 +6,14 @@ use faultlab::property::{
     Property, clients_done, max_message_bytes, max_messages_per_command, observe, results_ok,
     silent_for, too_long, violated,
 };
-use faultlab::simulate::{Conditions, Intervention, Latency, Network, Rate, Scenario};
+use faultlab::simulate::{Intervention, Latency, LinkConditions, Network, Rate, Scenario};
 use faultlab::{FaultModel, codec};
-use lab1_vocabulary::KvResult;
+use lab1_api::KvResult;
 
 use super::oracle::{self, at_least_once};
-use super::stage::{
-    Work, append, asking, client, clients, get, ms, put, puts_and_appends, seconds, server,
-    sometimes_slow, stage, to_the_end, value,
+use super::setup::{
+    KvWorkload, append, asking, client, clients, get, ms, put, puts_and_appends, seconds, server,
+    server_and_clients, sometimes_slow, to_the_end, value,
 };
 use crate::{Part, SeedContext, Test};
 
@@ -32,7 +32,7 @@ pub(super) fn part() -> Part {
                     });
                     let commands: Vec<_> = commands.collect();
                     let results = oracle::results(&commands);
-                    stage([(client(1), Work::of(commands).expecting(results))])
+                    server_and_clients([(client(1), KvWorkload::of(commands).expecting(results))])
                         .fault_model(FaultModel::ReliableInOrderFailStop)
                         .until_done(seconds(30))
                         .check(results_ok())
@@ -61,9 +61,9 @@ pub(super) fn part() -> Part {
                 .by_share_of_seeds()
                 .scenario(|seed| {
                     let conditions =
-                        Conditions { drop: Rate::percent(40), ..Conditions::reliable() };
+                        LinkConditions { drop: Rate::percent(40), ..LinkConditions::reliable() };
                     // For any number of lost messages in a row that a patient client may see.
-                    answered(five_clients(seed, Keys::Shared).conditions(conditions))
+                    answered(five_clients(seed, Keys::Shared).link_conditions(conditions))
                         .until_stalled(seconds(120))
                 }),
         )
@@ -76,9 +76,11 @@ pub(super) fn part() -> Part {
                 .unreliable()
                 .by_share_of_seeds()
                 .scenario(|seed| {
-                    let conditions =
-                        Conditions { duplicate: Rate::percent(60), ..sometimes_slow(20, ms(300)) };
-                    answered(five_clients(seed, Keys::Own).conditions(conditions))
+                    let conditions = LinkConditions {
+                        duplicate: Rate::percent(60),
+                        ..sometimes_slow(20, ms(300))
+                    };
+                    answered(five_clients(seed, Keys::Own).link_conditions(conditions))
                 }),
         )
         .test(
@@ -91,9 +93,9 @@ pub(super) fn part() -> Part {
                     let network =
                         Network::reliable().sender(server(), sometimes_slow(50, seconds(4)));
                     let work = |client| {
-                        Work::of(puts_and_appends(seed.random(), client, 60, client.as_str()))
+                        KvWorkload::of(puts_and_appends(seed.random(), client, 60, client.as_str()))
                     };
-                    answered(stage(clients(2, work)).network(network))
+                    answered(server_and_clients(clients(2, work)).network(network))
                 }),
         )
         .test(
@@ -103,8 +105,8 @@ pub(super) fn part() -> Part {
                 .by_share_of_seeds()
                 .scenario(|seed| {
                     let latency = Latency::between(ms(200), ms(400));
-                    let conditions = Conditions { latency, ..Conditions::reliable() };
-                    answered(five_clients(seed, Keys::Own).conditions(conditions))
+                    let conditions = LinkConditions { latency, ..LinkConditions::reliable() };
+                    answered(five_clients(seed, Keys::Own).link_conditions(conditions))
                 }),
         )
         .test(
@@ -145,7 +147,7 @@ pub(super) fn part() -> Part {
                 .by_share_of_seeds()
                 .scenario(|_| {
                     let crash = ms(250);
-                    let newcomer = Work::of([get("key"), append("key", "late]")]);
+                    let newcomer = KvWorkload::of([get("key"), append("key", "late]")]);
                     clients_for_ever(2)
                         .at(crash, Intervention::Crash(server()))
                         .at(seconds(1), Intervention::Start(asking(client(3), newcomer)))
@@ -161,8 +163,8 @@ pub(super) fn part() -> Part {
                 .by_share_of_seeds()
                 .scenario(|seed| {
                     let slow = sometimes_slow(20, ms(500));
-                    answered(five_clients(seed, Keys::Own).conditions(slow))
-                        .linger(seconds(5))
+                    answered(five_clients(seed, Keys::Own).link_conditions(slow))
+                        .observe_for(seconds(5))
                         .check(silent_for(seconds(3)))
                 }),
         )
@@ -187,8 +189,10 @@ pub(super) fn part() -> Part {
                             if index % 3 == 2 { get(key) } else { put(key, value) }
                         })
                     };
-                    answered(stage(clients(3, |client| Work::of(commands(client)))))
-                        .check(max_message_bytes(1_000))
+                    answered(server_and_clients(clients(3, |client| {
+                        KvWorkload::of(commands(client))
+                    })))
+                    .check(max_message_bytes(1_000))
                 }),
         )
         .test(
@@ -199,11 +203,13 @@ pub(super) fn part() -> Part {
                 .scenario(|_| {
                     // Only puts: executed again, they have the same result.
                     let puts = |client| (0..8).map(move |index| put("key", value(client, index)));
-                    let conditions =
-                        Conditions { duplicate: Rate::percent(100), ..Conditions::reliable() };
-                    answered(stage(clients(3, |client| Work::of(puts(client)))))
-                        .conditions(conditions)
-                        .linger(seconds(1))
+                    let conditions = LinkConditions {
+                        duplicate: Rate::percent(100),
+                        ..LinkConditions::reliable()
+                    };
+                    answered(server_and_clients(clients(3, |client| KvWorkload::of(puts(client)))))
+                        .link_conditions(conditions)
+                        .observe_for(seconds(1))
                         .check(results_stay())
                 }),
         )
@@ -218,17 +224,19 @@ enum Keys {
 
 /// Five clients with a dozen commands each, on a network that loses nothing.
 fn five_clients(seed: &mut SeedContext, keys: Keys) -> Scenario {
-    stage(clients(5, |client| {
+    server_and_clients(clients(5, |client| {
         let keys = if keys == Keys::Own { client.as_str() } else { "all" };
-        Work::of(puts_and_appends(seed.random(), client, 12, keys))
+        KvWorkload::of(puts_and_appends(seed.random(), client, 12, keys))
     }))
 }
 
 /// So many clients that each append to a key of their own, ten times a second, without end.
 fn clients_for_ever(count: usize) -> Scenario {
-    stage(clients(count, |client| {
-        Work::endless(move |turn| append(client.as_str(), value(client, turn.index as usize)))
-            .every(ms(100))
+    server_and_clients(clients(count, |client| {
+        KvWorkload::infinite(move |turn| {
+            append(client.as_str(), value(client, turn.index as usize))
+        })
+        .every(ms(100))
     }))
 }
 

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use faultlab::Address;
-use faultlab::property::{Property, clients_done, forgotten, max_wait, results_ok, violated};
-use faultlab::simulate::{Conditions, Intervention, Latency, Network, NodeSpec, Rate, Scenario};
+use faultlab::property::{Property, clients_done, max_wait, not_retained, results_ok, violated};
+use faultlab::simulate::{
+    Intervention, Latency, LinkConditions, Network, NodeSpec, Rate, Scenario,
+};
 use faultlab::workload::Workload;
-use lab1_vocabulary::{AmoCommand, Entry, KvCommand, Receipt};
+use lab1_api::{AmoCommand, Entry, KvCommand, Receipt};
 
 use super::oracle::{self, appended_once, at_most_once, exactly_once};
-use super::stage::{
-    Work, append, client, clients, everything, get, ms, put, seconds, server, sometimes_slow,
-    stage, to_the_end, value,
+use super::setup::{
+    KvWorkload, append, client, clients, everything, get, ms, put, seconds, server,
+    server_and_clients, sometimes_slow, to_the_end, value,
 };
 use crate::{Part, Test};
 
@@ -117,7 +119,7 @@ pub(super) fn part() -> Part {
                     });
                     // The wrapper may know the last entry, and the journal's answer to it shows the
                     // one before.
-                    given(script).check(forgotten((0..58).map(text)))
+                    given(script).check(not_retained((0..58).map(text)))
                 }),
         )
         .test(
@@ -131,9 +133,9 @@ pub(super) fn part() -> Part {
                         let keys = [format!("{client}-a"), format!("{client}-b")];
                         let commands = everything(seed.random(), client, 40, &keys);
                         let results = oracle::results(&commands);
-                        Work::of(commands).expecting(results)
+                        KvWorkload::of(commands).expecting(results)
                     };
-                    to_the_end(stage(clients(3, work)).network(Network::unreliable()))
+                    to_the_end(server_and_clients(clients(3, work)).network(Network::unreliable()))
                         .check(results_ok())
                         .check(clients_done())
                 }),
@@ -146,12 +148,12 @@ pub(super) fn part() -> Part {
                 .by_share_of_seeds()
                 .scenario(|seed| {
                     let work = |client| {
-                        Work::of((0..25).map(|index| match seed.random().below(3) {
+                        KvWorkload::of((0..25).map(|index| match seed.random().below(3) {
                             0 => get("all"),
                             _ => append("all", value(client, index)),
                         }))
                     };
-                    once(stage(clients(4, work)).network(Network::unreliable()))
+                    once(server_and_clients(clients(4, work)).network(Network::unreliable()))
                 }),
         )
         .test(
@@ -162,9 +164,9 @@ pub(super) fn part() -> Part {
                 .by_share_of_seeds()
                 .scenario(|_| {
                     let work = |client: Address| {
-                        Work::of((0..6).map(|index| append("all", value(client, index))))
+                        KvWorkload::of((0..6).map(|index| append("all", value(client, index))))
                     };
-                    appended(stage(clients(12, work)).network(Network::unreliable()))
+                    appended(server_and_clients(clients(12, work)).network(Network::unreliable()))
                 }),
         )
         .test(
@@ -177,9 +179,9 @@ pub(super) fn part() -> Part {
                     let late = sometimes_slow(30, seconds(5));
                     let network = Network::reliable().receiver(server(), late);
                     let work = |client: Address| {
-                        Work::of((0..60).map(|index| append("all", value(client, index))))
+                        KvWorkload::of((0..60).map(|index| append("all", value(client, index))))
                     };
-                    appended(stage(clients(2, work)).network(network))
+                    appended(server_and_clients(clients(2, work)).network(network))
                 }),
         )
         .test(
@@ -190,21 +192,21 @@ pub(super) fn part() -> Part {
                 .by_share_of_seeds()
                 .scenario(|_| {
                     let work = |client: Address| {
-                        Work::endless(move |turn| {
+                        KvWorkload::infinite(move |turn| {
                             put(format!("{client}"), value(client, turn.index as usize))
                         })
                     };
-                    let conditions = Conditions {
+                    let conditions = LinkConditions {
                         drop: Rate::percent(2),
                         duplicate: Rate::percent(2),
                         latency: Latency::between(ms(30), ms(50))
                             .with_slow(Rate::percent(2), ms(300)),
                     };
                     (1..6)
-                        .fold(stage(clients(2, work)), |scenario, times| {
+                        .fold(server_and_clients(clients(2, work)), |scenario, times| {
                             scenario.at(seconds(5 * times), Intervention::Check(few_timers()))
                         })
-                        .conditions(conditions)
+                        .link_conditions(conditions)
                         .until(seconds(30))
                         .check(few_timers())
                         .check(max_wait(seconds(1)))
@@ -215,12 +217,12 @@ pub(super) fn part() -> Part {
                 .asserts("no node keeps a value that the store has dropped long ago")
                 .points(3)
                 .scenario(|_| {
-                    let clients = clients(3, |client| Work::of(overwriting(client)));
+                    let clients = clients(3, |client| KvWorkload::of(overwriting(client)));
                     let dropped: Vec<String> = clients
                         .iter()
                         .flat_map(|(client, _)| (0..30).map(|index| large_value(*client, index)))
                         .collect();
-                    once(stage(clients)).check(forgotten(dropped))
+                    once(server_and_clients(clients)).check(not_retained(dropped))
                 }),
         )
 }

@@ -3,12 +3,12 @@
 use faultlab::Address;
 use faultlab::linearizability::Sequential;
 use faultlab::property::{Property, clients_done, none_decided, results_ok, violated};
-use faultlab::search::{Linearizable, Probes, Search, System};
-use lab1_vocabulary::KvCommand;
+use faultlab::search::{Linearizable, RandomWalks, Search, System};
+use lab1_api::KvCommand;
 
 use super::oracle::{self, Specification};
-use super::stage::{Work, append, client, get, put, server, value};
-use crate::{CountKeys, Needs, SearchPlan, Test};
+use super::setup::{KvWorkload, append, client, get, put, server, value};
+use crate::{CountKeys, RequiredResult, SearchPlan, Test};
 
 /// The state limit of an exhaustive search with one or two clients: nine times the states of the
 /// largest correct solution (113,589; its retransmissions slow down), and 470 times those of the
@@ -37,8 +37,8 @@ pub(super) fn part2() -> Vec<Test> {
             .searches(|_| {
                 let alone = || searched([own_keys(client(1), 1)]).invariant(none_decided());
                 SearchPlan::new()
-                    .exhausting("no requests", alone().cut(client(1), server()))
-                    .exhausting("no replies", alone().cut(server(), client(1)))
+                    .exhausting("no requests", alone().block_link(client(1), server()))
+                    .exhausting("no replies", alone().block_link(server(), client(1)))
             }),
         Test::search("2.22", "Search: one client, every order of events")
             .asserts("every result is right, whatever is lost, late or doubled")
@@ -90,7 +90,7 @@ pub(super) fn part3() -> Vec<Test> {
                 let rest = works.clone();
                 SearchPlan::new().reaching("client1 has two answers", ahead).then(
                     "everything from there",
-                    Needs::Exhaustion,
+                    RequiredResult::Exhaustion,
                     move |state| watched(rest).start_from(state),
                 )
             }),
@@ -100,12 +100,10 @@ pub(super) fn part3() -> Vec<Test> {
             )
             .points(3)
             .searches(|seed| {
-                let probes = Probes { seed: seed.seed(), count: 64, depth_max: 60 };
-                SearchPlan::new().bounded("the first 8 events", endless(3).depth_max(8)).probing(
-                    "random runs of 60 events",
-                    endless(3),
-                    probes,
-                )
+                let probes = RandomWalks { seed: seed.seed(), count: 64, depth_max: 60 };
+                SearchPlan::new()
+                    .bounded("the first 8 events", endless(3).depth_max(8))
+                    .random_walks("random runs of 60 events", endless(3), probes)
             }),
     ]
 }
@@ -114,7 +112,8 @@ pub(super) fn part3() -> Vec<Test> {
 fn endless(clients: usize) -> Search {
     let mut system = System::new().node("server", server(), &());
     for address in (1..=clients).map(client) {
-        let work = Work::endless(|turn| append("x", value(turn.client, turn.index as usize)));
+        let work =
+            KvWorkload::infinite(|turn| append("x", value(turn.client, turn.index as usize)));
         system = system.client("client", address, &server(), work);
     }
     let model = Sequential::new(Specification::default());
@@ -167,7 +166,7 @@ fn unlimited(works: impl IntoIterator<Item = Asked>) -> Search {
     let mut system = System::new().node("server", server(), &());
     for (address, commands) in works {
         let alone = oracle::results(&commands);
-        let work = Work::of(commands).expecting(alone);
+        let work = KvWorkload::of(commands).expecting(alone);
         system = system.client("client", address, &server(), work);
     }
     Search::new(system).prune(clients_done())

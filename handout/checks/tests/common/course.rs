@@ -59,7 +59,7 @@ pub(crate) fn student_and_next(name: &str) -> (PathBuf, PathBuf) {
             ("Cargo.toml", "one"),
             ("book/old.html", "old"),
             ("book/page.html", "one"),
-            ("labs/lab1-vocabulary/src/lib.rs", "one"),
+            ("labs/lab1-api/src/lib.rs", "one"),
             ("labs/lab1-work/src/begun.rs", "todo one\n"),
             ("labs/lab1-work/src/finished.rs", "todo\n"),
             ("labs/lab1-work/src/untouched.rs", "todo one\n"),
@@ -77,7 +77,7 @@ pub(crate) fn student_and_next(name: &str) -> (PathBuf, PathBuf) {
         &[
             ("Cargo.toml", "two"),
             ("book/page.html", "two"),
-            ("labs/lab1-vocabulary/src/lib.rs", "two"),
+            ("labs/lab1-api/src/lib.rs", "two"),
             ("labs/lab1-work/src/begun.rs", "todo two\n"),
             ("labs/lab1-work/src/finished.rs", "todo\n"),
             ("labs/lab1-work/src/untouched.rs", "todo two\n"),
@@ -114,7 +114,7 @@ pub(crate) fn is_updated(student: &Path) {
     assert_eq!(text("labs/lab1-work/src/added.rs"), "mine\n");
     // The course's.
     assert_eq!(text("labs/lab1-work/src/untouched.rs"), "todo two\n");
-    assert_eq!(text("labs/lab1-vocabulary/src/lib.rs"), "two");
+    assert_eq!(text("labs/lab1-api/src/lib.rs"), "two");
     assert_eq!(text("labs/lab2-more/src/lib.rs"), "todo\n");
     assert_eq!(text("book/page.html"), "two");
     assert!(!student.join("book/old.html").exists());

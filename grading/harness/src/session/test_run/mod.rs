@@ -1,6 +1,6 @@
 //! One test on its way to its report: which runs are missing, and what the others found.
 
-mod known;
+mod prefetched;
 mod report;
 mod tasks;
 
@@ -11,10 +11,10 @@ use faultlab::trace::Trace;
 use faultlab_suites::{Kind, SearchSummary, Test, TestNumber};
 
 use super::Plan;
-use super::determinism::{self, Repetition};
+use super::determinism::{self, Rerun};
 use super::finding::Finding;
 use crate::report::{HandlerCost, Status};
-use crate::supervisor::{Answers, Batch, Loss, Patience};
+use crate::supervisor::{Answers, Batch, Timeouts, WorkerFailure};
 use crate::worker::protocol::{Answer, Done, Mode};
 
 use tasks::Purpose;
@@ -52,26 +52,26 @@ pub(super) struct TestRun<'a> {
     seeds: Vec<u64>,
     runs: Vec<Option<SeedRun>>,
     /// Seeds whose results were prefetched.
-    ahead: BTreeSet<usize>,
+    prefetched: BTreeSet<usize>,
     /// Seeds whose runs were recorded when they were repeated alone.
     recorded: BTreeSet<usize>,
     /// Whether it is known if runs can be repeated.
-    is_compared: bool,
+    determinism_known: bool,
     /// The next seed to be run.
     next: usize,
     /// Seeds from here on are skipped, because an earlier one hung.
     end: usize,
-    suspects: Vec<(usize, Loss)>,
+    failed_runs: Vec<(usize, WorkerFailure)>,
     tasks: VecDeque<Task>,
     in_flight: usize,
     stage: Stage,
     /// The digests of repeated runs.
-    repeated: Vec<(Repetition, Result<u64, Loss>)>,
-    recorded_repetitions: Vec<(Repetition, Trace)>,
+    repeated: Vec<(Rerun, Result<u64, WorkerFailure>)>,
+    recorded_repetitions: Vec<(Rerun, Trace)>,
     /// The finding that runs cannot be repeated.
-    irreproducible: Option<Finding>,
+    nondeterminism: Option<Finding>,
     /// The rerun that differed.
-    differing: Option<Repetition>,
+    differing: Option<Rerun>,
     /// The recorded run, by the index of its seed.
     trace: Option<(usize, Trace)>,
     handlers: Vec<HandlerCost>,
@@ -86,19 +86,19 @@ impl<'a> TestRun<'a> {
             plan,
             test,
             runs: vec![None; seeds.len()],
-            ahead: BTreeSet::new(),
+            prefetched: BTreeSet::new(),
             recorded: BTreeSet::new(),
-            is_compared: false,
+            determinism_known: false,
             next: 0,
             end: seeds.len(),
             seeds,
-            suspects: Vec::new(),
+            failed_runs: Vec::new(),
             tasks: VecDeque::new(),
             in_flight: 0,
             stage: Stage::Seeds,
             repeated: Vec::new(),
             recorded_repetitions: Vec::new(),
-            irreproducible: None,
+            nondeterminism: None,
             differing: None,
             trace: None,
             handlers: Vec::new(),
@@ -132,19 +132,19 @@ impl<'a> TestRun<'a> {
 
     /// What a worker can do next for this test.
     pub(super) fn next(&mut self, all_idle: bool) -> Next {
-        if let Some((_, loss)) = self.suspects.first() {
+        if let Some((_, failure)) = self.failed_runs.first() {
             // Earlier seeds first, whichever failed first, so that the report does not depend on
             // it.
             if self.in_flight > 0 {
                 return Next::Nothing;
             }
-            if *loss == Loss::Hung && !all_idle {
-                return Next::WantsToBeAlone;
+            if *failure == WorkerFailure::Hung && !all_idle {
+                return Next::Exclusive;
             }
-            let (index, loss) = self.suspects.remove(0);
-            let batch = Batch { patience: Patience::ALONE, ..self.recording(vec![], index, "") };
-            let task = Task::new(Purpose::Alone(index), batch);
-            return self.start(Task { alone: loss == Loss::Hung, ..task });
+            let (index, failure) = self.failed_runs.remove(0);
+            let batch = Batch { timeouts: Timeouts::RETRY, ..self.recording(vec![], index, "") };
+            let task = Task::new(Purpose::Retry(index), batch);
+            return self.start(Task { exclusive: failure == WorkerFailure::Hung, ..task });
         }
         if let Some(task) = self.tasks.pop_front() {
             return self.start(task);
@@ -152,7 +152,7 @@ impl<'a> TestRun<'a> {
         if self.stage == Stage::Seeds && self.next < self.end {
             let index = self.next;
             self.next += 1;
-            while self.ahead.contains(&self.next) {
+            while self.prefetched.contains(&self.next) {
                 self.next += 1;
             }
             let batch = self.batch(vec![self.job(index, Mode::Plain)], false);
@@ -174,22 +174,22 @@ impl<'a> TestRun<'a> {
             // ran.
             Purpose::Seed(index) if index >= self.end => {}
             Purpose::Seed(index) => match last(answers) {
-                Err(loss) => {
-                    self.suspects.push((index, loss));
-                    self.suspects.sort_by_key(|(index, _)| *index);
+                Err(failure) => {
+                    self.failed_runs.push((index, failure));
+                    self.failed_runs.sort_by_key(|(index, _)| *index);
                 }
                 Ok(answer) => self.note(index, &answer),
             },
-            Purpose::Alone(index) => match last(answers) {
+            Purpose::Retry(index) => match last(answers) {
                 Ok(answer) => {
                     self.recovered = true;
                     self.note(index, &answer);
                 }
-                Err(loss) => {
+                Err(failure) => {
                     self.recorded.insert(index);
-                    self.note_loss(index, &loss);
-                    if loss.is_endless() {
-                        self.end_behind(index);
+                    self.note_failure(index, &failure);
+                    if failure.never_ends() {
+                        self.skip_remaining_seeds(index);
                     }
                 }
             },
@@ -202,9 +202,9 @@ impl<'a> TestRun<'a> {
                     }
                     let digest = match answer {
                         Ok(Answer::Done(done)) => Ok(done.outcome.digest),
-                        Ok(Answer::TestBroken(why)) => Err(Loss::Unusable(why)),
+                        Ok(Answer::TestBroken(why)) => Err(WorkerFailure::Unavailable(why)),
                         Ok(_) => continue,
-                        Err(loss) => Err(loss),
+                        Err(failure) => Err(failure),
                     };
                     self.repeated.push((repetition, digest));
                 }
@@ -222,7 +222,7 @@ impl<'a> TestRun<'a> {
                         return;
                     }
                     Ok(Answer::Done(done)) => self.note_recorded(index, &done),
-                    Err(loss) => self.note_loss(index, &loss),
+                    Err(failure) => self.note_failure(index, &failure),
                     Ok(_) => {}
                 }
                 self.trace = self.read_trace(index, "").map(|trace| (index, trace));
@@ -240,10 +240,10 @@ impl<'a> TestRun<'a> {
 
     /// Starts the next stage once this one is complete.
     fn go_on(&mut self) {
-        while self.ahead.contains(&self.next) {
+        while self.prefetched.contains(&self.next) {
             self.next += 1;
         }
-        while self.in_flight == 0 && self.suspects.is_empty() && self.tasks.is_empty() {
+        while self.in_flight == 0 && self.failed_runs.is_empty() && self.tasks.is_empty() {
             match self.stage {
                 Stage::Seeds if self.next < self.end => break,
                 Stage::Seeds => self.plan_checks(),
@@ -262,15 +262,15 @@ impl<'a> TestRun<'a> {
                 searches: done.searches.clone(),
             },
             Answer::TestBroken(why) => SeedRun {
-                finding: Some(Finding::trouble(format!("the test itself failed: {why}"))),
+                finding: Some(Finding::infra_error(format!("the test itself failed: {why}"))),
                 end: None,
                 searches: Vec::new(),
             },
             Answer::Pulse(_)
-            | Answer::SideBySide { .. }
+            | Answer::RunBatch { .. }
             | Answer::Recorded(_)
             | Answer::Compared(_)
-            | Answer::Renewed => {
+            | Answer::ProcessesRestarted => {
                 unreachable!("no answer to a job")
             }
         };
@@ -278,28 +278,28 @@ impl<'a> TestRun<'a> {
     }
 
     /// A run whose process fails every time.
-    fn note_loss(&mut self, index: usize, loss: &Loss) {
+    fn note_failure(&mut self, index: usize, failure: &WorkerFailure) {
         let trace = self.read_trace(index, "");
         let printed = fs::read(self.printed_path(index, "")).unwrap_or_default();
         let printed = String::from_utf8_lossy(&printed);
-        let finding = Finding::of_loss(loss, trace.as_ref(), &printed);
+        let finding = Finding::of_worker_failure(failure, trace.as_ref(), &printed);
         self.runs[index] =
             Some(SeedRun { finding: Some(finding), end: None, searches: Vec::new() });
     }
 
     /// Skips the seeds after one that hung.
-    fn end_behind(&mut self, index: usize) {
+    fn skip_remaining_seeds(&mut self, index: usize) {
         self.end = index + 1;
         self.runs[self.end..].fill(None);
-        self.suspects.retain(|&(suspect, _)| suspect <= index);
+        self.failed_runs.retain(|&(suspect, _)| suspect <= index);
     }
 
     /// A failing run was recorded in a fresh worker; it must be the same as before.
     fn note_recorded(&mut self, index: usize, done: &Done) {
         let before = self.runs[index].as_ref().and_then(|run| run.end);
         if before.is_some_and(|(digest, _)| digest != done.outcome.digest) {
-            self.irreproducible.get_or_insert_with(|| {
-                determinism::finding(Repetition::Recorded, self.seeds[index], None)
+            self.nondeterminism.get_or_insert_with(|| {
+                determinism::finding(Rerun::Recorded, self.seeds[index], None)
             });
         }
     }
@@ -308,9 +308,9 @@ impl<'a> TestRun<'a> {
     fn plan_checks(&mut self) {
         self.stage = Stage::Checks;
         if let Some((index, other)) = determinism::checked(&self.ends())
-            && !self.is_compared
+            && !self.determinism_known
         {
-            let mut repetitions = vec![(Repetition::Fresh, vec![self.job(index, Mode::Plain)])];
+            let mut repetitions = vec![(Rerun::Fresh, vec![self.job(index, Mode::Plain)])];
             // A search computes each step twice anyway, so repeating it once is enough.
             if self.test.kind() != Kind::Search {
                 let used = vec![
@@ -318,7 +318,7 @@ impl<'a> TestRun<'a> {
                     self.job(other, Mode::Plain),
                     self.job(index, Mode::Profiled),
                 ];
-                repetitions.push((Repetition::Used, used));
+                repetitions.push((Rerun::Used, used));
             }
             for (repetition, jobs) in repetitions {
                 let batch = self.batch(jobs, true);
@@ -336,7 +336,7 @@ impl<'a> TestRun<'a> {
             }
             if self.trace.as_ref().is_none_or(|(recorded, _)| *recorded != index) {
                 // What a process prints before it fails is in the worker's own output.
-                let fresh = !self.plan.apart || lost;
+                let fresh = !self.plan.out_of_process || lost;
                 let recorded = self.recording(vec![], index, "");
                 let batch = if fresh { recorded } else { self.in_any_worker(recorded) };
                 let purpose = Purpose::Record { index, fresh };
@@ -361,27 +361,27 @@ impl<'a> TestRun<'a> {
         let repetition = match determinism::judge(ordinary, &self.repeated) {
             Some(Ok(repetition)) => repetition,
             Some(Err(why)) => {
-                self.irreproducible = Some(Finding::trouble(why));
+                self.nondeterminism = Some(Finding::infra_error(why));
                 return;
             }
             // The recording may have differed where nothing else did.
-            None if self.irreproducible.is_some() => Repetition::Recorded,
+            None if self.nondeterminism.is_some() => Rerun::Recorded,
             None => return,
         };
         self.differing = Some(repetition);
-        self.irreproducible = Some(determinism::finding(repetition, self.seeds[index], None));
+        self.nondeterminism = Some(determinism::finding(repetition, self.seeds[index], None));
         if self.differs() {
             return;
         }
         let before = match repetition {
             // In a batch, no run was the first in its process, so it differs from a fresh run like
             // one that follows others.
-            Repetition::Fresh if !self.plan.apart => vec![],
-            Repetition::Fresh | Repetition::Used | Repetition::Recorded => {
+            Rerun::Fresh if !self.plan.out_of_process => vec![],
+            Rerun::Fresh | Rerun::Used | Rerun::Recorded => {
                 vec![self.job(index, Mode::Plain), self.job(other, Mode::Plain)]
             }
         };
-        for (repetition, before) in [(Repetition::Fresh, vec![]), (Repetition::Used, before)] {
+        for (repetition, before) in [(Rerun::Fresh, vec![]), (Rerun::Used, before)] {
             let batch = self.recording(before, index, repetition.name());
             let purpose = Purpose::RecordRepetition(repetition);
             self.tasks.push_back(Task::new(purpose, batch));
@@ -394,10 +394,10 @@ impl<'a> TestRun<'a> {
         let Some((index, _)) = determinism::checked(&self.ends()) else { return };
         if let Some(repetition) = self.differing
             && let [(_, first), (_, second)] = &self.recorded_repetitions[..]
-            && let Some((parting, upto)) = determinism::parting(first, second)
+            && let Some((parting, upto)) = determinism::first_difference(first, second)
         {
             let finding = determinism::finding(repetition, self.seeds[index], Some(&parting));
-            self.irreproducible = Some(finding);
+            self.nondeterminism = Some(finding);
             self.trace = Some((index, upto));
         }
     }
@@ -409,6 +409,8 @@ impl<'a> TestRun<'a> {
 }
 
 /// The answer to a batch's last job.
-fn last(mut answers: Answers) -> Result<Answer, Loss> {
-    answers.pop().unwrap_or_else(|| Err(Loss::Unusable("a worker did nothing".to_owned())))
+fn last(mut answers: Answers) -> Result<Answer, WorkerFailure> {
+    answers
+        .pop()
+        .unwrap_or_else(|| Err(WorkerFailure::Unavailable("a worker did nothing".to_owned())))
 }

@@ -8,10 +8,10 @@ use crate::session::determinism;
 
 impl TestRun<'_> {
     /// The infrastructure error, if there was one.
-    pub(in crate::session) fn trouble(&self) -> Option<&str> {
+    pub(in crate::session) fn infra_error(&self) -> Option<&str> {
         let of_runs = self.runs[..self.end].iter().flatten().filter_map(|run| run.finding.as_ref());
-        let mut all = of_runs.chain(&self.irreproducible);
-        all.find(|finding| finding.is_trouble).map(|finding| finding.reason.as_str())
+        let mut all = of_runs.chain(&self.nondeterminism);
+        all.find(|finding| finding.is_infra_error).map(|finding| finding.reason.as_str())
     }
 
     /// The index of the most informative failing run: one that finished, before one whose process
@@ -51,7 +51,7 @@ impl TestRun<'_> {
             shown.and_then(|index| self.runs[index].as_ref()?.finding.as_ref()).cloned();
         let mut shown_seed = shown.map(|index| self.seeds[index]);
         let mut trace = self.trace.as_ref().filter(|(index, _)| Some(*index) == shown);
-        if let Some(irreproducible) = &self.irreproducible {
+        if let Some(irreproducible) = &self.nondeterminism {
             // Nondeterministic runs prove nothing, whatever they found.
             passed = 0;
             failing.clone_from(&self.seeds);
@@ -61,7 +61,7 @@ impl TestRun<'_> {
         }
         let planned = self.seeds.len() as u64;
         if let Some(finding) = &mut finding
-            && self.irreproducible.is_none()
+            && self.nondeterminism.is_none()
             && run < planned
         {
             let more = planned - run;
@@ -75,7 +75,7 @@ impl TestRun<'_> {
             Some(_) if earned > Points::ZERO => Status::Partial,
             Some(finding) => finding.status,
         };
-        let run_again = shown_seed.filter(|_| self.irreproducible.is_none());
+        let run_again = shown_seed.filter(|_| self.nondeterminism.is_none());
         Some(TestReport {
             number: self.test.number(),
             title: self.test.title().to_owned(),

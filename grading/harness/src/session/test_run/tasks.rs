@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use faultlab::trace::{Trace, file};
 
 use super::TestRun;
-use crate::session::determinism::Repetition;
-use crate::supervisor::{Batch, Patience};
+use crate::session::determinism::Rerun;
+use crate::supervisor::{Batch, Timeouts};
 use crate::worker::protocol::{Job, Mode, Request, RunName};
 
 /// A task for a worker, and its purpose.
@@ -16,14 +16,14 @@ use crate::worker::protocol::{Job, Mode, Request, RunName};
 pub(in crate::session) struct Task {
     pub(in crate::session) batch: Batch,
     /// No other task may run beside it.
-    pub(in crate::session) alone: bool,
+    pub(in crate::session) exclusive: bool,
     pub(super) purpose: Purpose,
 }
 
 impl Task {
     /// A task that other tasks may run beside.
     pub(super) fn new(purpose: Purpose, batch: Batch) -> Self {
-        Self { batch, alone: false, purpose }
+        Self { batch, exclusive: false, purpose }
     }
 }
 
@@ -33,20 +33,20 @@ pub(super) enum Purpose {
     /// The run of the seed at this index.
     Seed(usize),
     /// A rerun of it alone, because its process failed.
-    Alone(usize),
+    Retry(usize),
     /// A check for determinism.
-    Repeat(Repetition),
+    Repeat(Rerun),
     /// The recording of a failing run, in a fresh worker or in a used one.
     Record { index: usize, fresh: bool },
     /// The recording of a differing rerun.
-    RecordRepetition(Repetition),
+    RecordRepetition(Rerun),
 }
 
 /// What a test needs next.
 pub(in crate::session) enum Next {
     Task(Task),
     /// It has an exclusive task.
-    WantsToBeAlone,
+    Exclusive,
     Nothing,
 }
 
@@ -71,7 +71,7 @@ impl TestRun<'_> {
 
     pub(super) fn batch(&self, jobs: Vec<Job>, fresh: bool) -> Batch {
         let requests = jobs.into_iter().map(Request::Run).collect();
-        Batch { requests, fresh, output: None, patience: Patience::FIRST }
+        Batch { requests, fresh, output: None, timeouts: Timeouts::SHARED }
     }
 
     /// A recorded run in a fresh worker, after other jobs.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use faultlab::{Address, Client, Context, Node};
-use lab1_vocabulary::{KvCommand, KvResult};
+use lab1_api::{KvCommand, KvResult};
 use serde::{Deserialize, Serialize};
 
 use crate::messages::Message;

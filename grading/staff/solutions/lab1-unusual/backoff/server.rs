@@ -1,7 +1,7 @@
 //! The server. It executes what clients ask, each command once, and tells them what came out.
 
 use faultlab::{Address, Application, Context, Node};
-use lab1_vocabulary::AmoCommand;
+use lab1_api::AmoCommand;
 use serde::{Deserialize, Serialize};
 
 use crate::at_most_once::AtMostOnce;

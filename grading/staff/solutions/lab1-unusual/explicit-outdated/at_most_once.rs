@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use faultlab::{Address, Application};
-use lab1_vocabulary::AmoCommand;
+use lab1_api::AmoCommand;
 use serde::{Deserialize, Serialize};
 
 /// What the wrapper answers.

@@ -1,6 +1,6 @@
 //! What client and server say to each other.
 
-use lab1_vocabulary::{KvCommand, KvResult};
+use lab1_api::{KvCommand, KvResult};
 use serde::{Deserialize, Serialize};
 
 /// A message of lab 1.

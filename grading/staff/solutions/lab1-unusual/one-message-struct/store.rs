@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use faultlab::Application;
-use lab1_vocabulary::{KvCommand, KvResult};
+use lab1_api::{KvCommand, KvResult};
 use serde::{Deserialize, Serialize};
 
 /// A key-value store.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use faultlab::{Address, Application, Context, Node};
-use lab1_vocabulary::{AmoCommand, KvCommand};
+use lab1_api::{AmoCommand, KvCommand};
 use serde::{Deserialize, Serialize};
 
 use crate::at_most_once::AtMostOnce;

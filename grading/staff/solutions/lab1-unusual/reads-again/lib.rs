@@ -9,7 +9,7 @@ pub mod store;
 pub mod timers;
 
 use faultlab::{Address, Application};
-use lab1_vocabulary::{AmoCommand, AtMostOnceWrapper, Lab1};
+use lab1_api::{AmoCommand, AtMostOnceWrapper, Lab1};
 use serde::de::DeserializeOwned;
 
 use crate::at_most_once::AtMostOnce;

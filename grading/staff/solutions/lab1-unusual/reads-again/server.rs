@@ -1,7 +1,7 @@
 //! The server. It executes what clients ask, each command once, and tells them what came out.
 
 use faultlab::{Address, Application, Context, Node};
-use lab1_vocabulary::{AmoCommand, KvCommand};
+use lab1_api::{AmoCommand, KvCommand};
 use serde::{Deserialize, Serialize};
 
 use crate::at_most_once::AtMostOnce;

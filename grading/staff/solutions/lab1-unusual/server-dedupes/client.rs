@@ -1,7 +1,7 @@
 //! The client. It asks until it is answered.
 
 use faultlab::{Address, Client, Context, Node};
-use lab1_vocabulary::{KvCommand, KvResult};
+use lab1_api::{KvCommand, KvResult};
 use serde::{Deserialize, Serialize};
 
 use crate::messages::Message;

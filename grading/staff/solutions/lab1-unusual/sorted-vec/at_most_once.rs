@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use faultlab::{Address, Application};
-use lab1_vocabulary::AmoCommand;
+use lab1_api::AmoCommand;
 use serde::{Deserialize, Serialize};
 
 /// The last command that was executed for a client.

@@ -1,7 +1,7 @@
 //! The key-value store. It knows nothing of clients, servers or networks.
 
 use faultlab::Application;
-use lab1_vocabulary::{KvCommand, KvResult};
+use lab1_api::{KvCommand, KvResult};
 use serde::{Deserialize, Serialize};
 
 /// A key-value store.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use faultlab::{Address, Application};
-use lab1_vocabulary::AmoCommand;
+use lab1_api::AmoCommand;
 use serde::{Deserialize, Serialize};
 
 /// A result, and the number of the command that it belongs to.

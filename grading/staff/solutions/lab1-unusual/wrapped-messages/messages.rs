@@ -1,6 +1,6 @@
 //! What client and server say to each other.
 
-use lab1_vocabulary::{AmoCommand, KvCommand, KvResult};
+use lab1_api::{AmoCommand, KvCommand, KvResult};
 use serde::{Deserialize, Serialize};
 
 use crate::at_most_once::AmoResult;

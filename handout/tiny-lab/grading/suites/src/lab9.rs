@@ -7,7 +7,7 @@ use faultlab::Address;
 use faultlab::property::{Property, clients_done, results_satisfy, violated};
 use faultlab::simulate::{Network, NodeSpec, Scenario};
 use faultlab::workload::Workload;
-use lab9_vocabulary::Draw;
+use lab9_api::Draw;
 
 use crate::{Part, Suite, Test};
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use faultlab::worker::{Kind, Submission};
+use faultlab::hosting::{Kind, Submission};
 use faultlab::{Address, Client, Context, Node};
-use lab9_vocabulary::Draw;
+use lab9_api::Draw;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,0 +1,34 @@
+//! The hosting boundary: the one narrow, object-safe interface through which engines reach a
+//! student's code.
+//!
+//! ```text
+//!   engine (simulate, search, ...)            knows bytes, addresses and durations
+//!        |  Host: make a node; give it an event, get its effects; inspect it
+//!   LocalHost (same process)  or  a host in another process
+//!        |  HostedNode, NodeKind: typed values in and out of their canonical encoding
+//!   the student's Node, Client, Application
+//! ```
+//!
+//! Nothing above the boundary is generic over a student's types. Messages, timers, commands,
+//! results and states cross it in their [canonical encoding](crate::codec), which is also their
+//! identity. So a run is the same whether or not nodes and engine share a process. Only the thin
+//! layer below the boundary is compiled anew for each submission.
+
+mod contract;
+mod event;
+mod failure;
+mod guarded;
+mod host;
+mod kind;
+mod output;
+mod panics;
+pub mod pure;
+pub mod remote;
+mod submission;
+
+pub use event::{Event, Payload};
+pub use failure::NodeFailure;
+pub use host::{Host, LocalHost};
+pub use kind::{HostedNode, Kind, NodeKind};
+pub use output::{EncodedEffect, Output, Span};
+pub use submission::Submission;

@@ -1,0 +1,91 @@
+//! Pure steps: a node's state and an event go in, its next state and its effects come out.
+//!
+//! A search keeps no nodes alive. It names nodes by their index, requests many steps at once, and
+//! gets the same answers whether the nodes' code is in this process ([`LocalSteps`]) or in another.
+
+mod answers;
+mod batch;
+pub(super) mod difference;
+mod local;
+
+pub use answers::{Answers, Step};
+pub use batch::{Batch, Request};
+pub use local::LocalSteps;
+
+use super::{NodeFailure, Payload};
+use crate::Address;
+
+/// A node of a system: its kind and its address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeDescriptor {
+    /// The name of its kind in the submission.
+    pub kind: String,
+    /// Its address.
+    pub address: Address,
+    /// The encoding of what it is made with.
+    pub arguments: Vec<u8>,
+}
+
+/// Why a search cannot continue from a step.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, thiserror::Error)]
+pub enum StepFailure {
+    /// The node's code failed.
+    #[error("{0}")]
+    Node(NodeFailure),
+    /// The same state and the same event gave two different outcomes.
+    #[error("is not deterministic: {handler}, run twice, first gave {first}, then {second}")]
+    NotDeterministic {
+        /// The handler and its argument: `on_message with Ping(1) from client1`.
+        handler: String,
+        /// The parts of the first run that differ from the second, as text.
+        first: String,
+        /// The corresponding parts of the second run.
+        second: String,
+    },
+    /// The state violates the contract of [`Node`](crate::Node).
+    #[error("{0}")]
+    ContractViolation(String),
+}
+
+/// Computes steps of the nodes of one system.
+///
+/// Nodes are named by their index.
+pub trait PureSteps: Sync {
+    /// The nodes.
+    fn nodes(&self) -> &[NodeDescriptor];
+
+    /// The encoded state of a member that has just been made.
+    ///
+    /// # Errors
+    /// When there is no such kind or its constructor fails.
+    fn make(&self, node: usize) -> Result<Vec<u8>, NodeFailure>;
+
+    /// Computes the steps of a batch, each on its own. `answers` is cleared first and then has one
+    /// answer per request, in the same order. A step is a failure if its state violates the
+    /// contract (see [`HostedNode::contract_violation`](super::HostedNode::contract_violation)), or
+    /// if it can have two results.
+    fn run(&self, batch: &Batch, answers: &mut Answers);
+
+    /// A node's answer, in this state, to a query that the lab's API defines.
+    ///
+    /// # Errors
+    /// As [`HostedNode::observe`](super::HostedNode::observe).
+    fn observe(&self, node: usize, state: &[u8], question: &[u8]) -> Result<Vec<u8>, NodeFailure>;
+
+    /// Encoded bytes as the types of a member show them.
+    ///
+    /// # Errors
+    /// As [`NodeKind::show`](super::NodeKind::show).
+    fn show(
+        &self,
+        node: usize,
+        what: Payload,
+        bytes: &[u8],
+        pretty: bool,
+    ) -> Result<String, NodeFailure>;
+}
+
+/// Renders encoded bytes as text, or says why that failed.
+pub(crate) fn legible(shown: Result<String, NodeFailure>) -> String {
+    shown.unwrap_or_else(|failure| format!("<not readable: {failure}>"))
+}

@@ -1,0 +1,320 @@
+//! The engine's side of a node process: frames out and in, within limits, and how the process
+//! ended.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
+
+use super::frame::{FrameReader, FrameWriter};
+use super::request::NodeRequest;
+use super::wire::{ProtocolError, Reader};
+use crate::hosting::NodeFailure;
+
+/// The most bytes of requests to queue for a process, far below a frame's maximum.
+const QUEUED_BYTES_MAX: usize = 4 << 20;
+
+/// How bytes get to a process and back.
+pub trait Connection: Read + Write + Send {
+    /// Makes reads and writes fail that take longer than this.
+    ///
+    /// # Errors
+    /// When the operating system refuses.
+    fn set_time_limit(&self, limit: Duration) -> io::Result<()>;
+}
+
+#[cfg(unix)]
+impl Connection for std::os::unix::net::UnixStream {
+    fn set_time_limit(&self, limit: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(limit))?;
+        self.set_write_timeout(Some(limit))
+    }
+}
+
+/// A process that can be ended.
+pub trait ProcessHandle: Send {
+    /// Ends the process and everything it started, unless it exits by itself within `grace`.
+    fn end(&mut self, grace: Duration) -> ProcessExit;
+
+    /// Called when all requests have been answered; per-exchange counters start over.
+    fn exchange_finished(&mut self) {}
+}
+
+/// How a process ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProcessExit {
+    /// By itself, with this code.
+    Exited(i32),
+    /// By this signal.
+    Signalled(i32),
+    /// It was ended because it printed more than it may per exchange.
+    OutputLimit,
+    /// In another way; completes the sentence "the process ...".
+    Other(String),
+    /// Unknown, because whatever watched it has ended; also completes that sentence. This is an
+    /// infrastructure error and says nothing about the process.
+    Unknown(String),
+}
+
+impl fmt::Display for ProcessExit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(code) => write!(f, "exited with code {code}"),
+            Self::Signalled(signal) => {
+                let meaning = match signal {
+                    4 => " (illegal instruction)",
+                    6 => " (aborted: a stack overflow, or out of memory?)",
+                    9 => " (killed: out of memory or time?)",
+                    11 => " (invalid memory access: a stack overflow?)",
+                    24 => " (used too much CPU time)",
+                    25 => " (wrote too large a file)",
+                    31 => " (made a forbidden system call)",
+                    _ => "",
+                };
+                write!(f, "was killed by signal {signal}{meaning}")
+            }
+            Self::OutputLimit => f.write_str("printed without end"),
+            Self::Other(how) | Self::Unknown(how) => f.write_str(how),
+        }
+    }
+}
+
+impl From<std::process::ExitStatus> for ProcessExit {
+    fn from(status: std::process::ExitStatus) -> Self {
+        #[cfg(unix)]
+        if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+            return Self::Signalled(signal);
+        }
+        status.code().map_or_else(|| Self::Other("ended".to_owned()), Self::Exited)
+    }
+}
+
+impl ProcessExit {
+    /// Ended by the engine.
+    #[must_use]
+    pub fn killed_by_engine() -> Self {
+        Self::Other("stopped talking and was ended".to_owned())
+    }
+}
+
+impl ProcessHandle for std::process::Child {
+    fn end(&mut self, grace: Duration) -> ProcessExit {
+        let start = Instant::now();
+        loop {
+            if let Ok(Some(status)) = self.try_wait() {
+                return status.into();
+            }
+            if start.elapsed() >= grace {
+                break;
+            }
+            std::thread::sleep(GRACE_POLL);
+        }
+        // Killing fails only if the process has ended, and then waiting tells.
+        let _ = self.kill();
+        let _ = self.wait();
+        ProcessExit::killed_by_engine()
+    }
+}
+
+/// How long a process that closed its stream has to exit, so that its status is meaningful.
+const EXIT_GRACE: Duration = Duration::from_secs(5);
+
+/// The interval for checking whether it has exited.
+const GRACE_POLL: Duration = Duration::from_millis(1);
+
+/// Why a process can no longer be asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProcessFailure {
+    /// It exited, or was killed.
+    #[error("{0}")]
+    Ended(ProcessExit),
+    /// It took too long to answer.
+    #[error("gave no answer within {0:?}")]
+    TimedOut(Duration),
+    /// It sent something that is not of the protocol.
+    #[error("broke the protocol: {0}")]
+    ProtocolError(String),
+}
+
+impl From<ProcessFailure> for NodeFailure {
+    fn from(failure: ProcessFailure) -> Self {
+        Self::ProcessLost { how: failure.to_string() }
+    }
+}
+
+/// A node process, as the engine sees it.
+///
+/// Its answers are mere claims. Every length is checked; reading them takes no more memory than was
+/// really sent; and they cannot make the engine panic. A failed process stays failed.
+pub struct Process {
+    link: Box<dyn Connection>,
+    handle: Box<dyn ProcessHandle>,
+    /// How long an exchange may take at most.
+    limit_max: Duration,
+    /// How long it may take now.
+    limit: Duration,
+    request_frame: FrameWriter,
+    requests_sent: usize,
+    answers: FrameReader,
+    failure: Option<ProcessFailure>,
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Process")
+            .field("requests_sent", &self.requests_sent)
+            .field("failure", &self.failure)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Process {
+    /// A process that [serves](super::serve) at the other end of `link`. No exchange may take
+    /// longer than about `limit` (at most twice that, if it answers one byte at a time).
+    ///
+    /// # Errors
+    /// When the operating system refuses the time limit.
+    pub fn new(
+        link: impl Connection + 'static,
+        handle: impl ProcessHandle + 'static,
+        limit: Duration,
+    ) -> io::Result<Self> {
+        link.set_time_limit(limit)?;
+        Ok(Self {
+            link: Box::new(link),
+            handle: Box::new(handle),
+            limit_max: limit,
+            limit,
+            request_frame: FrameWriter::new(),
+            requests_sent: 0,
+            answers: FrameReader::default(),
+            failure: None,
+        })
+    }
+
+    /// Limits the duration of exchanges from now on, though never beyond the limit at creation.
+    pub(super) fn limit(&mut self, limit: Duration) -> io::Result<()> {
+        self.limit = limit.min(self.limit_max);
+        self.link.set_time_limit(self.limit)
+    }
+
+    /// Why the process can no longer be asked, if it cannot.
+    #[must_use]
+    pub fn failure(&self) -> Option<&ProcessFailure> {
+        self.failure.as_ref()
+    }
+
+    /// Queues a request for the next [`Process::send`].
+    pub(super) fn queue(&mut self, ask: NodeRequest<'_>) {
+        ask.write(self.request_frame.payload());
+        self.requests_sent += 1;
+    }
+
+    /// Whether so many requests are queued that they should be sent first.
+    pub(super) fn is_full(&self) -> bool {
+        self.request_frame.len() > QUEUED_BYTES_MAX
+    }
+
+    /// Sends the queued requests. Errors show when the answers are received.
+    pub(super) fn send(&mut self) {
+        if self.request_frame.len() > 0
+            && self.failure.is_none()
+            && let Err(error) = self.request_frame.send(&mut self.link)
+        {
+            self.mark_failed(&error);
+        }
+    }
+
+    /// Receives the answers to all questions sent, in order. `take` reads one answer, given its index.
+    pub(super) fn receive(
+        &mut self,
+        mut take: impl FnMut(usize, &mut Reader<'_>) -> Result<(), ProtocolError>,
+    ) -> Result<(), ProcessFailure> {
+        let asked = std::mem::take(&mut self.requests_sent);
+        let deadline = Instant::now() + self.limit;
+        let mut received = 0;
+        while received < asked && self.failure.is_none() {
+            let in_time = || match Instant::now() < deadline {
+                true => Ok(()),
+                false => Err(io::ErrorKind::TimedOut.into()),
+            };
+            let frame = match self.answers.next(&mut self.link, in_time) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => {
+                    self.mark_failed(&io::ErrorKind::UnexpectedEof.into());
+                    break;
+                }
+                Err(error) => {
+                    self.mark_failed(&error);
+                    break;
+                }
+            };
+            let mut from = Reader::new(frame);
+            let mut nonsense = from.is_empty().then_some(ProtocolError("an empty frame"));
+            while !from.is_empty() && nonsense.is_none() {
+                if received == asked {
+                    nonsense = Some(ProtocolError("more answers than there were questions"));
+                } else {
+                    match take(received, &mut from) {
+                        Ok(()) => received += 1,
+                        Err(what) => nonsense = Some(what),
+                    }
+                }
+            }
+            if let Some(ProtocolError(what)) = nonsense {
+                self.handle.end(Duration::ZERO);
+                self.failure = Some(ProcessFailure::ProtocolError(what.to_owned()));
+            }
+        }
+        match &self.failure {
+            None => {
+                self.handle.exchange_finished();
+                Ok(())
+            }
+            Some(failure) => Err(failure.clone()),
+        }
+    }
+
+    /// Asks one question and waits for the answer.
+    pub(super) fn exchange<V>(
+        &mut self,
+        ask: NodeRequest<'_>,
+        mut read: impl FnMut(&mut Reader<'_>) -> Result<V, ProtocolError>,
+    ) -> Result<V, ProcessFailure> {
+        debug_assert_eq!(self.requests_sent, 0, "answers are outstanding");
+        self.queue(ask);
+        self.send();
+        let mut answer = None;
+        let received = self.receive(|_, from| {
+            answer = Some(read(from)?);
+            Ok(())
+        });
+        match (received, answer) {
+            (Ok(()), Some(answer)) => Ok(answer),
+            (Err(failure), _) => Err(failure),
+            (Ok(()), None) => unreachable!("one question was asked"),
+        }
+    }
+
+    /// Records the failure and ends the process.
+    fn mark_failed(&mut self, error: &io::Error) {
+        let (grace, failure): (_, fn(&Self, ProcessExit) -> ProcessFailure) = match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                (Duration::ZERO, |process, _| ProcessFailure::TimedOut(process.limit))
+            }
+            io::ErrorKind::InvalidData => (Duration::ZERO, |_, _| {
+                ProcessFailure::ProtocolError("a frame that is too long".to_owned())
+            }),
+            _ => (EXIT_GRACE, |_, ended| ProcessFailure::Ended(ended)),
+        };
+        let ended = self.handle.end(grace);
+        self.failure = Some(failure(self, ended));
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.failure.is_none() {
+            self.handle.end(Duration::ZERO);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! A process pool shared by several engines, one after the other.
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::host::RemoteHost;
+use super::process::ProcessFailure;
+use super::process_pool::ProcessPool;
+use super::steps::RemoteSteps;
+use crate::Address;
+use crate::hosting::pure::NodeDescriptor;
+use crate::hosting::{Event, Host, NodeFailure, Output, Payload};
+
+/// Concurrent runs have different numbers as long as there are fewer than this.
+const RUNS_MAX: usize = 256;
+
+/// A process pool behind a lock: provides hosts and steps.
+pub struct SharedProcessPool<'f> {
+    pool: Mutex<ProcessPool<'f>>,
+    next_run: AtomicUsize,
+}
+
+impl<'f> SharedProcessPool<'f> {
+    /// Shares a fleet.
+    #[must_use]
+    pub fn new(pool: ProcessPool<'f>) -> Self {
+        Self { pool: Mutex::new(pool), next_run: AtomicUsize::new(0) }
+    }
+
+    /// The fleet itself.
+    pub fn lock(&self) -> MutexGuard<'_, ProcessPool<'f>> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A host for the nodes of one run. They are dropped with it.
+    #[must_use]
+    pub fn host(&self) -> SharedHost<'_, 'f> {
+        let run = self.next_run.fetch_add(1, Ordering::Relaxed) % RUNS_MAX;
+        SharedHost { shared: self, run, kinds: Vec::new() }
+    }
+
+    /// Computes steps of these nodes.
+    #[must_use]
+    pub fn steps(&self, nodes: Vec<NodeDescriptor>) -> RemoteSteps<'_, 'f> {
+        RemoteSteps::new(self, nodes)
+    }
+
+    /// The last process failure since the pool was restarted by its owner.
+    #[must_use]
+    pub fn failure(&self) -> Option<ProcessFailure> {
+        self.lock().last_failure().cloned()
+    }
+
+    /// Whether a process could not be started; see [`ProcessPool::check`].
+    ///
+    /// # Errors
+    /// The first such error since the last call.
+    pub fn check(&self) -> io::Result<()> {
+        self.lock().check()
+    }
+}
+
+/// A [`RemoteHost`] of a fleet that is shared.
+pub struct SharedHost<'a, 'f> {
+    shared: &'a SharedProcessPool<'f>,
+    run: usize,
+    kinds: Vec<String>,
+}
+
+impl<'f> SharedHost<'_, 'f> {
+    fn with<V>(&mut self, ask: impl FnOnce(&mut RemoteHost<'_, 'f>) -> V) -> V {
+        let mut pool = self.shared.lock();
+        let mut host = RemoteHost::new(&mut pool, self.run, std::mem::take(&mut self.kinds));
+        let answer = ask(&mut host);
+        self.kinds = host.into_kinds();
+        answer
+    }
+}
+
+impl Drop for SharedHost<'_, '_> {
+    fn drop(&mut self) {
+        self.shared.lock().forget(self.run..self.run + 1);
+    }
+}
+
+impl Host for SharedHost<'_, '_> {
+    fn make(
+        &mut self,
+        slot: usize,
+        kind: &str,
+        address: Address,
+        arguments: &[u8],
+    ) -> Result<(), NodeFailure> {
+        self.with(|host| host.make(slot, kind, address, arguments))
+    }
+
+    fn step(
+        &mut self,
+        slot: usize,
+        event: Event<'_>,
+        output: &mut Output,
+    ) -> Result<(), NodeFailure> {
+        self.with(|host| host.step(slot, event, output))
+    }
+
+    fn state(&mut self, slot: usize, bytes: &mut Vec<u8>) -> Result<(), NodeFailure> {
+        self.with(|host| host.state(slot, bytes))
+    }
+
+    fn observe(&mut self, slot: usize, question: &[u8]) -> Result<Vec<u8>, NodeFailure> {
+        self.with(|host| host.observe(slot, question))
+    }
+
+    fn show(
+        &mut self,
+        slot: usize,
+        what: Payload,
+        bytes: &[u8],
+        pretty: bool,
+    ) -> Result<String, NodeFailure> {
+        self.with(|host| host.show(slot, what, bytes, pretty))
+    }
+}

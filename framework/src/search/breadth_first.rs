@@ -1,0 +1,294 @@
+//! Breadth-first search, level by level, in rounds. The result does not depend on the number of
+//! threads.
+//!
+//! A round takes the next rows of the frontier through four phases:
+//!
+//! 1. *Expand.* Each thread takes some of the rows and writes the fingerprints of their successors,
+//!    using tables that do not change meanwhile.
+//! 2. *Complete.* Compute what the tables lacked, in row order. Handlers run and effects are looked
+//!    up on all threads, but one thread assigns ids. Then the threads expand the rows that were
+//!    waiting for it.
+//! 3. *Insert.* The visited set is sharded. Any free thread takes the next shard and inserts that
+//!    shard's fingerprints, in row order, so the first of several equal successors always counts as
+//!    the new one.
+//! 4. *Collect.* Each thread builds and checks its new rows.
+//!
+//! Completing needs exclusive access to the tables but not to the visited set; inserting is the
+//! opposite. So a round is inserted while the next one is completed, even with a single thread.
+//! Parts are joined in order, rounds have a fixed size, and only one thread at a time assigns ids.
+//! Nothing reported depends on the number of threads or their timing.
+
+use std::time::Instant;
+
+use super::candidates::ShardCandidates;
+use super::checks::StateStatus;
+use super::deadline::Deadline;
+use super::divergence::{self, CheckSchedule};
+use super::exact::ExactRows;
+use super::frontier::{Frontier, ROUND};
+use super::predecessors::PredecessorLog;
+use super::property_memo::PropertyMemo;
+use super::report::{Hint, Limit, SearchResult, Statistics};
+use super::round::Round;
+use super::settings::Limits;
+use super::state_space::StateSpace;
+use super::visited::Visited;
+use crate::parallel;
+
+/// A breadth-first search under way.
+pub(super) struct BreadthFirst<'e, 's> {
+    space: &'e mut StateSpace<'s>,
+    limits: &'e Limits,
+    all_orders: bool,
+    started: Instant,
+    visited: Visited,
+    /// In an exact search, the rows in the place of the fingerprints in `visited`.
+    exact: Option<ExactRows>,
+    /// The rows at the current depth, and at the next; see [`Self::frontier`].
+    frontiers: [Frontier; 2],
+    /// The depth from which rows are taken, and how many have been taken there.
+    depth: usize,
+    taken: u64,
+    /// The round that is expanded and completed.
+    round: Round,
+    /// The previous round, completed but not inserted yet; empty if there is none.
+    before: Round,
+    memo: Vec<PropertyMemo>,
+    predecessors: PredecessorLog,
+    /// When to check for divergence next.
+    divergence_checks: CheckSchedule,
+    statistics: Statistics,
+}
+
+impl<'e, 's> BreadthFirst<'e, 's> {
+    pub(super) fn new(
+        space: &'e mut StateSpace<'s>,
+        limits: &'e Limits,
+        all_orders: bool,
+        exact: bool,
+    ) -> Self {
+        let width = space.width;
+        space.exact = exact;
+        space.table.handlers.deadline = Deadline::after(limits.time);
+        Self {
+            space,
+            limits,
+            all_orders,
+            started: Instant::now(),
+            visited: Visited::new(),
+            exact: exact.then(|| ExactRows::new(width)),
+            frontiers: [Frontier::new(width + 1), Frontier::new(width + 1)],
+            depth: 0,
+            taken: 0,
+            round: Round::default(),
+            before: Round::default(),
+            memo: (0..parallel::threads()).map(|_| PropertyMemo::default()).collect(),
+            predecessors: PredecessorLog::default(),
+            divergence_checks: CheckSchedule::new(),
+            statistics: Statistics::default(),
+        }
+    }
+
+    /// Searches.
+    pub(super) fn run(mut self) -> (SearchResult, Statistics) {
+        let outcome = self.search();
+        self.note_memory();
+        let mut statistics = Statistics { states: self.seen() as u64, ..self.space.statistics() };
+        statistics.depth = self.statistics.depth;
+        statistics.transitions = self.statistics.transitions;
+        statistics.tried = self.statistics.tried;
+        statistics.peak_bytes = self.statistics.peak_bytes;
+        if self.exact.is_none() {
+            statistics.collision_bound = super::report::collision_bound(statistics.states);
+        }
+        statistics.elapsed = self.started.elapsed();
+        (outcome, statistics)
+    }
+
+    fn search(&mut self) -> SearchResult {
+        let first = self.space.first.clone();
+        match &mut self.exact {
+            Some(rows) => rows.insert(&first),
+            None => self.visited.insert(self.space.expander().fingerprint(&first)),
+        };
+        match self.space.judge(&first) {
+            Ok(StateStatus::Expand) => {
+                let awake = [0];
+                self.frontier(0).push_all(&[first.as_slice(), &awake].concat());
+            }
+            Ok(_) => {}
+            Err(ending) => return self.space.outcome(ending, &[]),
+        }
+        loop {
+            if self.frontier(self.depth).len() == 0 {
+                // All rows of this depth are taken. Do not wait for the last round's successors if
+                // there is a full round to go on with.
+                if self.frontier(self.depth + 1).len() < ROUND as u64
+                    && let Some(outcome) = self.finish()
+                {
+                    return outcome;
+                }
+                if self.frontier(self.depth + 1).len() == 0 {
+                    // If the deadline cut the round short, rows without successors may still have
+                    // some.
+                    let cut = self.space.table.handlers.deadline.has_passed();
+                    return self
+                        .space
+                        .result_without_finding(self.limits.time.filter(|_| cut).map(Limit::Time));
+                }
+                self.depth += 1;
+                self.taken = 0;
+            }
+            if let Some(limit) = self.limit_reached() {
+                let found = self.finish();
+                return found.unwrap_or_else(|| self.space.result_without_finding(Some(limit)));
+            }
+            if let Some(outcome) = self.advance_round() {
+                return outcome;
+            }
+        }
+    }
+
+    /// The rows at a depth: the current one or the next.
+    fn frontier(&mut self, depth: usize) -> &mut Frontier {
+        &mut self.frontiers[depth % 2]
+    }
+
+    /// Expands and completes the next round, and finishes the previous one. Returns the result if
+    /// that ends the search.
+    fn advance_round(&mut self) -> Option<SearchResult> {
+        let rows = self.frontiers[self.depth % 2].pop_round()?;
+        if let Some(times) = self.times_in_a_row(&rows) {
+            let limit = Limit::Diverges(times);
+            let found = self.finish();
+            return Some(found.unwrap_or_else(|| self.space.result_without_finding(Some(limit))));
+        }
+        let place = (self.depth, self.taken);
+        self.round.begin(place, rows, self.space.width);
+        self.taken += self.round.len() as u64;
+        self.round.expand(self.space.expander());
+        if self.exact.is_some() {
+            let outcome = self.finish();
+            self.round.complete(self.space);
+            std::mem::swap(&mut self.round, &mut self.before);
+            return outcome;
+        }
+        let Self { space, round, before, visited, .. } = self;
+        let seen = visited.len();
+        before.candidates().insert(visited.shards(), |claims| {
+            parallel::run_alongside(claims, ShardCandidates::insert, || round.complete(space));
+        });
+        let outcome = self.collect(seen);
+        std::mem::swap(&mut self.round, &mut self.before);
+        outcome
+    }
+
+    /// Looks, when a look is due, whether a node in these rows is in a new state again and again: how often in a
+    /// row.
+    fn times_in_a_row(&mut self, rows: &[u32]) -> Option<usize> {
+        // A search with a depth limit ends in any state space.
+        if self.limits.depth.is_some() || self.limits.allow_divergence {
+            return None;
+        }
+        let work = divergence::work(self.space, self.statistics.transitions);
+        if self.divergence_checks.is_due(self.seen() as u64, work) {
+            self.space.divergence =
+                divergence::find_divergence(self.space, rows, self.space.width + 1);
+        }
+        match self.space.divergence {
+            Some(Hint::Diverges { times, .. }) => Some(times),
+            _ => None,
+        }
+    }
+
+    /// Finishes the completed round, if there is one. Returns the result if that ends the search.
+    fn finish(&mut self) -> Option<SearchResult> {
+        let Self { space, before, visited, .. } = self;
+        if space.table.handlers.deadline.has_passed() {
+            // The round may be incomplete.
+            return None;
+        }
+        let mut seen = visited.len();
+        if let Some(rows) = &mut self.exact {
+            seen = rows.len();
+            before.insert_exact(space.expander(), rows);
+        } else {
+            before.candidates().insert(visited.shards(), |claims| {
+                parallel::run_alongside(claims, ShardCandidates::insert, || ());
+            });
+        }
+        self.collect(seen)
+    }
+
+    /// Collects the new rows of the inserted round. `seen` is the number of states before it.
+    /// Returns the result if that ends the search.
+    fn collect(&mut self, seen: usize) -> Option<SearchResult> {
+        if self.before.len() == 0 {
+            return None;
+        }
+        let new = self.seen() > seen;
+        let Self { space, before, frontiers, predecessors, statistics, .. } = self;
+        before.collect(space, self.all_orders, &mut self.memo);
+        if before.first == 0 {
+            predecessors.begin_level();
+        }
+        if new {
+            statistics.depth = before.depth + 1;
+        }
+        let mut ending = None;
+        let next = &mut frontiers[(before.depth + 1) % 2];
+        for part in before.parts_mut() {
+            next.push_all(&part.rows);
+            predecessors.append(&part.log, part.len as u64);
+            statistics.transitions += part.expansion.transitions;
+            statistics.tried += part.expansion.tried;
+            // Parts are in order, so the first ending is the earliest.
+            ending = ending.or(part.ending.take());
+        }
+        let outcome = ending.map(|(origin, ending)| {
+            let parent = before.first + u64::from(origin.row);
+            let mut ordinals = predecessors.steps_to(before.depth, parent);
+            ordinals.push(origin.step);
+            space.outcome(ending, &ordinals)
+        });
+        frontiers[(before.depth + 1) % 2].recycle(before.end());
+        outcome
+    }
+
+    /// The number of distinct states so far.
+    fn seen(&self) -> usize {
+        self.exact.as_ref().map_or_else(|| self.visited.len(), ExactRows::len)
+    }
+
+    /// The limit that the search has met, if any.
+    fn limit_reached(&mut self) -> Option<Limit> {
+        self.note_memory();
+        // A client that answers without end has no end of states, and they are large.
+        if let Some(limit) = self.space.table.drivers.limit_met() {
+            return Some(limit);
+        }
+        let Limits { depth, states, time, memory_bytes, .. } = *self.limits;
+        if let Some(depth) = depth.filter(|&limit| self.depth >= limit) {
+            return Some(Limit::Depth(depth));
+        }
+        if let Some(states) = states.filter(|&limit| self.seen() as u64 >= limit) {
+            return Some(Limit::States(states));
+        }
+        if let Some(bytes) = memory_bytes.filter(|&limit| self.statistics.peak_bytes >= limit) {
+            return Some(Limit::Memory(bytes));
+        }
+        time.filter(|_| self.space.table.handlers.deadline.is_over()).map(Limit::Time)
+    }
+
+    fn note_memory(&mut self) {
+        let bytes = self.space.memory_bytes()
+            + self.visited.memory_bytes()
+            + self.exact.as_ref().map_or(0, ExactRows::memory_bytes)
+            + self.frontiers.iter().map(Frontier::memory_bytes).sum::<usize>()
+            + self.predecessors.memory_bytes()
+            + self.round.memory_bytes()
+            + self.before.memory_bytes()
+            + self.memo.iter().map(PropertyMemo::memory_bytes).sum::<usize>();
+        self.statistics.peak_bytes = self.statistics.peak_bytes.max(bytes);
+    }
+}

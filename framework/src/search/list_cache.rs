@@ -1,0 +1,168 @@
+//! Derived lists: what timers, sent messages and inboxes become, keyed by the ids of their inputs.
+//!
+//! The same few lists are combined again and again, so each is computed once. Looking one up
+//! changes nothing, so threads can do it concurrently.
+
+use super::handlers::Handlers;
+use super::intern::Lists;
+use super::pairs::PairMap;
+use super::timers;
+
+/// Set in a message-list id that stands for a single message instead.
+pub(super) const SINGLE: u32 = 1 << 31;
+
+/// The lists worked out so far.
+#[derive(Default)]
+pub(super) struct ListCache {
+    fired: PairMap,
+    set: PairMap,
+    joined: PairMap,
+    inboxes: PairMap,
+    routes: PairMap,
+    routed: Vec<RoutedMessages>,
+}
+
+/// A list that is made of others.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ListKey {
+    /// The pending timers after one of them fired: the first that equals this [`timers::Pending`]
+    /// record.
+    Fired(u32, u32),
+    /// These timers after those were set.
+    Set(u32, u32),
+    /// These messages followed by those, without duplicates.
+    Joined(u32, u32),
+    /// This inbox with these messages too.
+    Inbox(u32, u32),
+    /// The destinations of this node's messages: see [`RoutedMessages`].
+    Route(u32, u32),
+}
+
+/// Where the messages of one list go.
+#[derive(Clone, Copy)]
+pub(super) struct RoutedMessages {
+    /// The list of those to the sender itself.
+    pub(super) own: u32,
+    /// The list of the others, as pairs of a receiver and its messages.
+    pub(super) others: u32,
+}
+
+impl ListCache {
+    /// The list for a key, if it has been computed. For a route, see [`Self::routed`].
+    #[inline]
+    pub(super) fn get(&self, key: ListKey) -> Result<u32, ListKey> {
+        let known = match key {
+            ListKey::Set(list, Lists::EMPTY)
+            | ListKey::Joined(list, Lists::EMPTY)
+            | ListKey::Joined(Lists::EMPTY, list)
+            | ListKey::Inbox(list, Lists::EMPTY) => Some(list),
+            ListKey::Fired(timers, fired) => self.fired.get(timers, fired),
+            ListKey::Set(timers, more) => self.set.get(timers, more),
+            ListKey::Joined(messages, more) => self.joined.get(messages, more),
+            ListKey::Inbox(inbox, more) => self.inboxes.get(inbox, more),
+            ListKey::Route(node, messages) => self.routes.get(node, messages),
+        };
+        known.ok_or(key)
+    }
+
+    /// Where a member's messages go, if it has been worked out.
+    #[inline]
+    pub(super) fn routed(&self, node: usize, messages: u32) -> Result<RoutedMessages, ListKey> {
+        if messages == Lists::EMPTY {
+            return Ok(RoutedMessages { own: Lists::EMPTY, others: Lists::EMPTY });
+        }
+        self.get(ListKey::Route(node as u32, messages)).map(|known| self.routed[known as usize])
+    }
+
+    /// Works out what a recipe gives.
+    pub(super) fn compute(&mut self, key: ListKey, handlers: &mut Handlers<'_>) {
+        match key {
+            ListKey::Fired(timers, fired) => {
+                let after = without_timer(handlers, timers, fired);
+                self.fired.insert(timers, fired, after);
+            }
+            ListKey::Set(timers, more) => {
+                let mut ids = handlers.lists.get(timers).to_vec();
+                ids.extend_from_slice(handlers.lists.get(more));
+                let after = normalised(handlers, ids);
+                self.set.insert(timers, more, after);
+            }
+            ListKey::Joined(messages, more) => {
+                let mut all = handlers.lists.get(messages).to_vec();
+                for &message in handlers.lists.get(more) {
+                    if !all.contains(&message) {
+                        all.push(message);
+                    }
+                }
+                self.joined.insert(messages, more, handlers.lists.intern(&all));
+            }
+            ListKey::Inbox(inbox, more) => {
+                let after = union(&mut handlers.lists, inbox, more);
+                self.inboxes.insert(inbox, more, after);
+            }
+            ListKey::Route(node, messages) => {
+                let routed = route(handlers, node as usize, messages);
+                self.routes.insert(node, messages, self.routed.len() as u32);
+                self.routed.push(routed);
+            }
+        }
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        [&self.fired, &self.set, &self.joined, &self.inboxes, &self.routes]
+            .into_iter()
+            .map(PairMap::memory_bytes)
+            .sum::<usize>()
+            + self.routed.capacity() * size_of::<RoutedMessages>()
+    }
+}
+
+/// The union of two sets of messages, both in order.
+pub(super) fn union(lists: &mut Lists, inbox: u32, messages: u32) -> u32 {
+    let mut all = lists.get(inbox).to_vec();
+    for &message in lists.get(messages) {
+        if let Err(place) = all.binary_search(&message) {
+            all.insert(place, message);
+        }
+    }
+    lists.intern(&all)
+}
+
+/// The normal form of these timers, as a list.
+pub(super) fn normalised(handlers: &mut Handlers<'_>, mut ids: Vec<u32>) -> u32 {
+    if ids.len() > 1 {
+        let mut timers: Vec<_> = ids.iter().map(|&id| handlers.pending.get(id)).collect();
+        timers::normalise(&mut timers);
+        ids.clear();
+        ids.extend(timers.iter().map(|&timer| handlers.pending.intern(timer).0));
+    }
+    handlers.lists.intern(&ids)
+}
+
+fn without_timer(handlers: &mut Handlers<'_>, list: u32, fired: u32) -> u32 {
+    let mut ids = handlers.lists.get(list).to_vec();
+    let place = ids.iter().position(|&id| id == fired).expect("only a pending timer fires");
+    ids.remove(place);
+    normalised(handlers, ids)
+}
+
+fn route(handlers: &mut Handlers<'_>, node: usize, sent: u32) -> RoutedMessages {
+    let mut sent = handlers.lists.get(sent).to_vec();
+    let receiver = |handlers: &Handlers<'_>, message: u32| handlers.ends(message).1;
+    sent.sort_unstable_by_key(|&message| (receiver(handlers, message), message));
+    let mut own = Lists::EMPTY;
+    let mut pairs = Vec::new();
+    let same = |one: &u32, other: &u32| receiver(handlers, *one) == receiver(handlers, *other);
+    let groups: Vec<&[u32]> = sent.chunk_by(same).collect();
+    for messages in groups {
+        let to = receiver(handlers, messages[0]);
+        if to == node {
+            own = handlers.lists.intern(messages);
+        } else if let [message] = *messages {
+            pairs.extend([to as u32, message | SINGLE]);
+        } else {
+            pairs.extend([to as u32, handlers.lists.intern(messages)]);
+        }
+    }
+    RoutedMessages { own, others: handlers.lists.intern(&pairs) }
+}

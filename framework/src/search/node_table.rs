@@ -1,0 +1,278 @@
+//! Interned nodes, and what can happen to them.
+//!
+//! An interned node is one number for a node's state, its pending timers, its client driver's
+//! results, and the messages in the network addressed to it. A global state is one such number per
+//! node (plus one for a monitor): a row. An event's effect at its own node depends only on the
+//! interned node, so it is computed once. The messages it sends change the receivers' interned
+//! nodes; that is memoised too.
+
+use std::sync::Arc;
+
+use super::client_drivers::ClientDrivers;
+use super::effects::Lookups;
+use super::handlers::{Handlers, NONE, NodeEvent};
+use super::intern::{Lists, Records};
+use super::list_cache::{self, ListCache, SINGLE};
+use super::pairs::PairMap;
+use super::settings::Restrictions;
+use super::timers::{self, Pending};
+
+/// What makes up a site, by ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct InternedNode {
+    /// The node's state. It says which node this is.
+    pub(super) state: u32,
+    /// The list of pending timers.
+    pub(super) timers: u32,
+    /// The worker: see [`ClientDrivers`].
+    pub(super) driver: u32,
+    /// The list of messages for this node, in the order of their ids.
+    pub(super) inbox: u32,
+}
+
+/// One event at a site that changes something, and what it does.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NodeStep {
+    /// The node's site afterwards, or [`NONE`] when the handler failed.
+    pub(super) interned: u32,
+    /// The list of what it sends to others, as pairs of a receiver and its messages; when the
+    /// handler failed, the failure's index.
+    pub(super) sends: u32,
+    /// The list of calls and returns, for a monitor.
+    pub(super) calls: u32,
+}
+
+impl NodeStep {
+    /// The step of a handler that failed.
+    pub(super) fn failing(failure: u32) -> Self {
+        Self { interned: NONE, sends: failure, calls: Lists::EMPTY }
+    }
+}
+
+/// Where the steps and the messages of a site are.
+#[derive(Clone, Copy)]
+struct Span {
+    /// The first step, or [`NONE`] when the steps have not been worked out.
+    start: u32,
+    len: u16,
+    /// How many more events change nothing.
+    no_ops: u16,
+    has_calls: bool,
+    /// Whether the steps are being worked out.
+    in_progress: bool,
+    inbox_start: u32,
+    inbox_len: u32,
+}
+
+/// All sites met so far.
+pub(super) struct NodeTable<'s> {
+    pub(super) handlers: Handlers<'s>,
+    pub(super) drivers: ClientDrivers,
+    restrictions: Arc<Restrictions>,
+    pub(super) with_calls: bool,
+    nodes: Records<InternedNode>,
+    spans: Vec<Span>,
+    steps: Vec<NodeStep>,
+    /// From a node and messages to the node after they have been sent to it.
+    arrivals: PairMap,
+    pub(super) list_cache: ListCache,
+    /// Buffers for the effects of sites that are worked out.
+    pub(super) lookups: Vec<Lookups>,
+    pub(super) scratch: Vec<NodeStep>,
+}
+
+impl<'s> NodeTable<'s> {
+    pub(super) fn new(
+        handlers: Handlers<'s>,
+        work: ClientDrivers,
+        restrictions: Arc<Restrictions>,
+        with_calls: bool,
+    ) -> Self {
+        Self {
+            handlers,
+            drivers: work,
+            restrictions,
+            with_calls,
+            nodes: Records::new(),
+            spans: Vec::new(),
+            steps: Vec::new(),
+            arrivals: PairMap::new(),
+            list_cache: ListCache::default(),
+            lookups: Vec::new(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// The id of a site.
+    pub(super) fn intern(&mut self, interned: InternedNode) -> u32 {
+        let (id, new) = self.nodes.intern(interned);
+        if new {
+            let (start, len) = self.handlers.lists.place(interned.inbox);
+            self.spans.push(Span {
+                start: NONE,
+                len: 0,
+                no_ops: 0,
+                has_calls: false,
+                in_progress: false,
+                inbox_start: u32::try_from(start).expect("fewer than 2^32 messages in lists"),
+                inbox_len: len as u32,
+            });
+        }
+        id
+    }
+
+    /// The id of a site that has been met.
+    pub(super) fn find(&self, interned: InternedNode) -> Option<u32> {
+        self.nodes.find(interned)
+    }
+
+    pub(super) fn get(&self, id: u32) -> InternedNode {
+        self.nodes.get(id)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether the steps of a site are known.
+    #[inline]
+    pub(super) fn is_open(&self, id: u32) -> bool {
+        self.spans[id as usize].start != NONE
+    }
+
+    /// The events at a site that change something, in order. Empty when it is not open.
+    #[inline]
+    pub(super) fn steps(&self, id: u32) -> &[NodeStep] {
+        let span = self.spans[id as usize];
+        let start = span.start as usize;
+        self.steps.get(start..start + usize::from(span.len)).unwrap_or(&[])
+    }
+
+    /// The index of an open node's first step among all steps; the others follow.
+    #[inline]
+    pub(super) fn first_step(&self, id: u32) -> u32 {
+        self.spans[id as usize].start
+    }
+
+    /// The step at this place among those of all sites.
+    #[inline]
+    pub(super) fn step_at(&self, place: u32) -> NodeStep {
+        self.steps[place as usize]
+    }
+
+    /// How many events at an open site change nothing.
+    #[inline]
+    pub(super) fn quiet(&self, id: u32) -> u64 {
+        u64::from(self.spans[id as usize].no_ops)
+    }
+
+    /// Whether some event at an open site is a call or a return that a monitor sees.
+    pub(super) fn has_calls(&self, id: u32) -> bool {
+        self.spans[id as usize].has_calls
+    }
+
+    /// The pairs of a receiver and a list of messages behind [`NodeStep::sends`].
+    #[inline]
+    pub(super) fn sends(&self, list: u32) -> &[u32] {
+        self.handlers.lists.get(list)
+    }
+
+    /// The node after these messages have been sent to it, if known.
+    #[inline]
+    pub(super) fn arrival(&self, interned: u32, messages: u32) -> Option<u32> {
+        // Mostly the messages have been sent before, and there they are.
+        let span = self.spans[interned as usize];
+        let inbox = self.handlers.lists.at(span.inbox_start as usize, span.inbox_len as usize);
+        let all_there = if messages & SINGLE != 0 {
+            holds(inbox, messages & !SINGLE)
+        } else {
+            self.handlers.lists.get(messages).iter().all(|&message| holds(inbox, message))
+        };
+        if all_there { Some(interned) } else { self.arrivals.get(interned, messages) }
+    }
+
+    /// Computes the steps of `open` and the arrivals of `arrivals`.
+    pub(super) fn resolve(&mut self, open: &[u32], arrivals: &[(u32, u32)]) {
+        for &(interned, messages) in arrivals {
+            self.resolve_arrival(interned, messages);
+        }
+        let is_first = |interned: &u32| {
+            !std::mem::replace(&mut self.spans[*interned as usize].in_progress, true)
+        };
+        let open: Vec<u32> = open.iter().copied().filter(is_first).collect();
+        self.open_all(open);
+    }
+
+    /// The site after these messages have been sent to it.
+    pub(super) fn resolve_arrival(&mut self, interned: u32, messages: u32) -> u32 {
+        if let Some(known) = self.arrival(interned, messages) {
+            return known;
+        }
+        let mut key = self.get(interned);
+        let one = [messages & !SINGLE];
+        let messages_list =
+            if messages & SINGLE != 0 { self.handlers.lists.intern(&one) } else { messages };
+        key.inbox = list_cache::union(&mut self.handlers.lists, key.inbox, messages_list);
+        let after = self.intern(key);
+        self.arrivals.insert(interned, messages, after);
+        after
+    }
+
+    /// The events possible in a node state, in the order in which searches try them.
+    pub(super) fn events(&self, id: u32, events: &mut Vec<NodeEvent>) {
+        events.clear();
+        let interned = self.get(id);
+        let node = self.handlers.node_of(interned.state);
+        for &message in self.handlers.lists.get(interned.inbox) {
+            let (from, to) = self.handlers.ends(message);
+            if self.restrictions.delivers(from, to) {
+                events.push(NodeEvent::Deliver(message));
+            }
+        }
+        if self.restrictions.fires(node) {
+            let timers = self.timers_of(interned.timers);
+            for (index, &pending) in self.handlers.lists.get(interned.timers).iter().enumerate() {
+                if timers::may_fire(&timers, index) {
+                    events.push(NodeEvent::Fire(pending));
+                }
+            }
+        }
+        if self.restrictions.is_selective() {
+            events
+                .retain(|&event| self.restrictions.allows(&self.handlers.path_event(node, event)));
+        }
+    }
+
+    /// The pending timers of a list.
+    pub(super) fn timers_of(&self, list: u32) -> Vec<Pending> {
+        let ids = self.handlers.lists.get(list);
+        ids.iter().map(|&id| self.handlers.pending.get(id)).collect()
+    }
+
+    /// Notes the steps of a site, and how many more events change nothing.
+    pub(super) fn note_steps(&mut self, id: u32, steps: &[NodeStep], quiet: u16) {
+        let start = u32::try_from(self.steps.len()).expect("fewer than 2^32 steps of sites");
+        let len = u16::try_from(steps.len()).expect("fewer than 2^16 events at a node");
+        self.steps.extend_from_slice(steps);
+        let has_calls = steps.iter().any(|step| step.calls != Lists::EMPTY);
+        self.spans[id as usize] =
+            Span { start, len, no_ops: quiet, has_calls, ..self.spans[id as usize] };
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.handlers.memory_bytes()
+            + self.drivers.memory_bytes()
+            + self.nodes.memory_bytes()
+            + self.spans.capacity() * size_of::<Span>()
+            + self.steps.capacity() * size_of::<NodeStep>()
+            + self.arrivals.memory_bytes()
+            + self.list_cache.memory_bytes()
+            + self.lookups.iter().map(Lookups::memory_bytes).sum::<usize>()
+    }
+}
+
+/// Whether an inbox, which is in order, has this message.
+#[inline]
+fn holds(inbox: &[u32], message: u32) -> bool {
+    if inbox.len() <= 16 { inbox.contains(&message) } else { inbox.binary_search(&message).is_ok() }
+}

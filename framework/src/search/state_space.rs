@@ -1,0 +1,593 @@
+//! The state space: the tables shared by all kinds of search, the first row, and conversion between
+//! rows and values.
+
+use std::sync::Arc;
+
+use super::checks::{Checks, Role, StateStatus};
+use super::client_drivers::{ClientDrivers, IDLE};
+use super::effects::Effect;
+use super::expand::{Expander, Missing};
+use super::handlers::{Cause, Handlers, NodeEvent};
+use super::intern::Lists;
+use super::list_cache;
+use super::monitor::{Monitor, MonitorMemo, MonitorState};
+use super::monitor_replay;
+use super::node_table::{InternedNode, NodeStep, NodeTable};
+use super::path::{Path, PathEvent};
+use super::property_memo::PropertyMemo;
+use super::report::{FoundState, HandlerFailure, Hint, Limit, SearchResult, Statistics};
+use super::settings::Restrictions;
+use super::state::{NodeState, PendingTimer, Sent, State};
+use super::system::System;
+use super::timers::Pending;
+use super::view::broken_run;
+use crate::hosting::Payload;
+use crate::hosting::pure::{PureSteps, StepFailure, legible};
+use crate::property::{Property, Violation};
+
+/// The tables of a search.
+pub(super) struct StateSpace<'s> {
+    pub(super) table: NodeTable<'s>,
+    pub(super) monitor_memo: Option<MonitorMemo<'s>>,
+    pub(super) checks: Checks,
+    pub(super) restrictions: Arc<Restrictions>,
+    /// The numbers in a row.
+    pub(super) width: usize,
+    /// The path that led to the first row.
+    before: Path,
+    pub(super) first: Vec<u32>,
+    /// Whether full rows are compared, and no fingerprints.
+    pub(super) exact: bool,
+    /// The divergence that was detected, if any.
+    pub(super) divergence: Option<Hint>,
+}
+
+/// A row that ends a search, or the event that does.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Ending {
+    /// A goal or a broken property in this row.
+    Row(Vec<u32>, StateStatus),
+    /// The monitor's property is broken after this row.
+    Run(Vec<u32>),
+    /// A handler failed.
+    Failure(u32),
+}
+
+/// What the tables are built from.
+#[derive(Clone)]
+pub(super) struct Setup<'s> {
+    pub(super) system: &'s System,
+    pub(super) steps: &'s dyn PureSteps,
+    pub(super) monitor: Option<&'s dyn Monitor>,
+    pub(super) properties: Vec<(Role, Property)>,
+    pub(super) restrictions: Restrictions,
+    /// The state of the first row; without one, the nodes start.
+    pub(super) start: Option<&'s State>,
+    /// The most commands that a client gets in one event.
+    pub(super) commands_per_event: usize,
+}
+
+/// Why there is no first row.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StartError {
+    /// A node failed at start.
+    #[error("{} {}", .0.node, .0.failure)]
+    Failed(Box<HandlerFailure>),
+    /// The calls and returns before the first row are unknown, and the monitor needs them.
+    #[error("the monitor does not know the calls and returns that led to the start state: {0}")]
+    UnknownCalls(String),
+}
+
+impl<'s> StateSpace<'s> {
+    /// Creates the tables for a search and the first row.
+    ///
+    /// # Errors
+    /// When a node fails at start, or the monitor's first state cannot be determined.
+    pub(super) fn new(setup: Setup<'s>) -> Result<Self, StartError> {
+        let monitor_state = match (setup.monitor, setup.start) {
+            (Some(_), Some(start)) => Some(monitor_replay::monitor_state(&setup, start)?),
+            _ => None,
+        };
+        let Setup { system, steps, monitor, properties, restrictions, start, commands_per_event } =
+            setup;
+        let checks = Checks::new(properties);
+        assert_eq!(steps.nodes(), system.nodes(), "steps are of the nodes of the system");
+        let restrictions = Arc::new(restrictions);
+        let addresses = system.members.iter().map(|node| node.address).collect();
+        let work = ClientDrivers::new(
+            system.workloads.clone(),
+            addresses,
+            system.seed,
+            commands_per_event,
+        );
+        let table = NodeTable::new(
+            Handlers::new(steps),
+            work,
+            Arc::clone(&restrictions),
+            monitor.is_some(),
+        );
+        let monitor_memo = monitor.map(MonitorMemo::new);
+        let width = system.members.len() + usize::from(monitor_memo.is_some());
+        let mut space = Self {
+            table,
+            monitor_memo,
+            checks,
+            restrictions,
+            width,
+            before: start.map(|state| state.path.clone()).unwrap_or_default(),
+            first: Vec::new(),
+            exact: false,
+            divergence: None,
+        };
+        space.first = match start {
+            Some(state) => space.row_of(state, monitor_state),
+            None => space.start().map_err(StartError::Failed)?,
+        };
+        space.checks.evaluate_new_states(&space.table, &space.restrictions);
+        Ok(space)
+    }
+
+    pub(super) fn expander(&self) -> Expander<'_, 's> {
+        Expander { table: &self.table, monitor_memo: self.monitor_memo.as_ref(), exact: self.exact }
+    }
+
+    /// Computes what is missing, or some of it if the deadline passes meanwhile.
+    pub(super) fn resolve(&mut self, missing: &Missing) {
+        self.table.resolve(&missing.nodes, &missing.arrivals);
+        if let Some(monitor_memo) = &mut self.monitor_memo {
+            for &(state, calls) in &missing.calls {
+                monitor_memo.resolve(state, calls, &self.table.handlers);
+            }
+        }
+        self.checks.evaluate_new_states(&self.table, &self.restrictions);
+    }
+
+    /// The part of a row that stands for nodes.
+    pub(super) fn nodes<'r>(&self, row: &'r [u32]) -> &'r [u32] {
+        &row[..self.width - usize::from(self.monitor_memo.is_some())]
+    }
+
+    /// Judges a row: the monitor first, then the properties of states.
+    pub(super) fn judge(&self, row: &[u32]) -> Result<StateStatus, Ending> {
+        self.judge_with(row, &mut PropertyMemo::default())
+    }
+
+    /// Judges a row, with what has been found out about properties before.
+    pub(super) fn judge_with(
+        &self,
+        row: &[u32],
+        memo: &mut PropertyMemo,
+    ) -> Result<StateStatus, Ending> {
+        if broken_run(self.monitor_memo.as_ref(), row).is_some() {
+            return Err(Ending::Run(row.to_vec()));
+        }
+        match self.checks.evaluate(&self.table, &self.restrictions, self.nodes(row), memo) {
+            verdict @ (StateStatus::Expand | StateStatus::Pruned) => Ok(verdict),
+            verdict => Err(Ending::Row(row.to_vec(), verdict)),
+        }
+    }
+
+    /// The row of freshly started nodes whose client drivers have given their first commands.
+    fn start(&mut self) -> Result<Vec<u32>, Box<HandlerFailure>> {
+        let mut row = Vec::new();
+        let mut sends = Vec::new();
+        let mut monitor_state = 0;
+        for node_index in 0..self.table.handlers.steps.nodes().len() {
+            let failed = |failure| {
+                Box::new(HandlerFailure {
+                    node: self.table.handlers.address(node_index),
+                    failure,
+                    path: Path::default(),
+                })
+            };
+            let made = self.table.handlers.steps.make(node_index);
+            let made = made.map_err(|failure| failed(StepFailure::Node(failure)))?;
+            let state = self.table.handlers.states.intern(node_index as u64, &made);
+            let interned =
+                InternedNode { state, timers: Lists::EMPTY, driver: IDLE, inbox: Lists::EMPTY };
+            let interned = self.table.intern(interned);
+            match self.effect(interned, NodeEvent::Start) {
+                None => row.push(interned),
+                Some(step) if step.interned == super::handlers::NONE => {
+                    let failure = self.table.handlers.failures[step.sends as usize].clone();
+                    return Err(Box::new(HandlerFailure {
+                        node: self.table.handlers.address(node_index),
+                        failure,
+                        path: Path::default(),
+                    }));
+                }
+                Some(step) => {
+                    row.push(step.interned);
+                    sends.extend_from_slice(self.table.sends(step.sends));
+                    if let Some(monitor_memo) = &mut self.monitor_memo
+                        && step.calls != Lists::EMPTY
+                    {
+                        monitor_state =
+                            monitor_memo.resolve(monitor_state, step.calls, &self.table.handlers);
+                    }
+                }
+            }
+        }
+        for pair in sends.chunks_exact(2) {
+            let receiver = &mut row[pair[0] as usize];
+            *receiver = self.table.resolve_arrival(*receiver, pair[1]);
+        }
+        if self.monitor_memo.is_some() {
+            row.push(monitor_state);
+        }
+        Ok(row)
+    }
+
+    /// Performs an event in a row.
+    ///
+    /// # Errors
+    /// When the handler fails.
+    pub(super) fn step(
+        &mut self,
+        row: &mut [u32],
+        node: usize,
+        event: NodeEvent,
+    ) -> Result<(), StepFailure> {
+        let Some(step) = self.effect(row[node], event) else { return Ok(()) };
+        self.apply(row, node, step)
+            .map_err(|failure| self.table.handlers.failures[failure as usize].clone())
+    }
+
+    /// Computes the steps of all nodes of a row; returns how many there are.
+    pub(super) fn open(&mut self, row: &[u32]) -> u32 {
+        self.table.resolve(&row[..self.nodes(row).len()], &[]);
+        self.nodes(row).iter().map(|&interned| self.table.steps(interned).len() as u32).sum()
+    }
+
+    /// Takes a step of an open row, by its ordinal.
+    ///
+    /// # Errors
+    /// The index of the failure, when the handler fails.
+    pub(super) fn take(&mut self, row: &mut [u32], ordinal: u32) -> Result<(), u32> {
+        let (node, step) = self.expander().step_of(row, ordinal);
+        self.apply(row, node, step)
+    }
+
+    /// Performs these events from the first row on, skipping those that are impossible or change
+    /// nothing. If the search would end there, returns the result and the events that were used.
+    pub(super) fn follow(
+        &mut self,
+        events: &[PathEvent],
+    ) -> Option<(SearchResult, Vec<PathEvent>)> {
+        let mut row = self.first.clone();
+        let (mut used, mut ordinals) = (Vec::new(), Vec::new());
+        for event in events {
+            self.open(&row);
+            let Some(ordinal) = self.ordinal_of(&row, event) else { continue };
+            let mut next = row.clone();
+            let taken = self.take(&mut next, ordinal);
+            if taken.is_ok() && next == row {
+                continue;
+            }
+            used.push(event.clone());
+            ordinals.push(ordinal);
+            let ending = match taken {
+                Err(failure) => Err(Ending::Failure(failure)),
+                Ok(()) => self.judge(&next),
+            };
+            match ending {
+                Ok(StateStatus::Expand) => row = next,
+                Ok(_) => return None,
+                Err(ending) => return Some((self.outcome(ending, &ordinals), used)),
+            }
+        }
+        None
+    }
+
+    /// The ordinal of this event among the steps of an open row, if it is possible and changes
+    /// something.
+    fn ordinal_of(&mut self, row: &[u32], event: &PathEvent) -> Option<u32> {
+        let node = self.table.handlers.node_at(event.node())?;
+        let mut ordinal: usize =
+            row[..node].iter().map(|&interned| self.table.steps(interned).len()).sum();
+        let mut events = Vec::new();
+        self.table.events(row[node], &mut events);
+        for local in events {
+            let is_step = matches!(self.table.effect(row[node], local), Effect::Change(_));
+            if self.table.handlers.path_event(node, local) == *event {
+                return is_step.then_some(ordinal as u32);
+            }
+            ordinal += usize::from(is_step);
+        }
+        None
+    }
+
+    /// What a step changes in a row.
+    ///
+    /// # Errors
+    /// The index of the failure, when the handler fails.
+    pub(super) fn apply(
+        &mut self,
+        row: &mut [u32],
+        node: usize,
+        step: NodeStep,
+    ) -> Result<(), u32> {
+        if step.interned == super::handlers::NONE {
+            return Err(step.sends);
+        }
+        row[node] = step.interned;
+        let sends = self.table.sends(step.sends).to_vec();
+        for pair in sends.chunks_exact(2) {
+            let receiver = &mut row[pair[0] as usize];
+            *receiver = self.table.resolve_arrival(*receiver, pair[1]);
+        }
+        if let (Some(monitor_memo), Some(monitor_state)) = (&mut self.monitor_memo, row.last_mut())
+            && step.calls != Lists::EMPTY
+        {
+            *monitor_state = monitor_memo.resolve(*monitor_state, step.calls, &self.table.handlers);
+        }
+        self.checks.evaluate_new_states(&self.table, &self.restrictions);
+        Ok(())
+    }
+
+    /// The step that an event at a site is; `None` when it changes nothing.
+    fn effect(&mut self, interned: u32, event: NodeEvent) -> Option<NodeStep> {
+        loop {
+            match self.table.effect(interned, event) {
+                Effect::NoOp => return None,
+                Effect::Change(step) => return Some(step),
+                Effect::Unknown => self.table.handlers.run_wanted(),
+            }
+        }
+    }
+
+    /// The row of a state.
+    fn row_of(&mut self, state: &State, monitor_state: Option<MonitorState>) -> Vec<u32> {
+        let mut row = Vec::new();
+        let handlers = &mut self.table.handlers;
+        let mut inboxes = Vec::new();
+        for (node_index, node) in state.nodes.iter().enumerate() {
+            let mut inbox: Vec<u32> = node
+                .inbox
+                .iter()
+                .map(|sent| {
+                    let from = handlers.node_at(sent.from).expect("senders are in the system");
+                    handlers.message(from, node_index, &sent.message)
+                })
+                .collect();
+            // The network is a set: a state made by hand may name a message twice.
+            inbox.sort_unstable();
+            inbox.dedup();
+            inboxes.push(handlers.lists.intern(&inbox));
+        }
+        for ((node_index, node), inbox) in state.nodes.iter().enumerate().zip(inboxes) {
+            let handlers = &mut self.table.handlers;
+            let id = handlers.states.intern(node_index as u64, &node.state);
+            let timers: Vec<u32> = node
+                .timers
+                .iter()
+                .map(|timer| {
+                    let id = handlers.timers.intern(node_index as u64, &timer.timer);
+                    let pending = Pending { id, min_ns: timer.min_ns, max_ns: timer.max_ns };
+                    handlers.pending.intern(pending).0
+                })
+                .collect();
+            let results: Vec<u32> =
+                node.results.iter().map(|result| handlers.results.intern(0, result)).collect();
+            let given = results.len() + usize::from(node.is_waiting);
+            if let Some(last) = given.checked_sub(1) {
+                self.table.drivers.command(node_index, last, handlers);
+            }
+            let driver = self.table.drivers.with_results(&results, node.is_waiting);
+            let timers = list_cache::normalised(&mut self.table.handlers, timers);
+            row.push(self.table.intern(InternedNode { state: id, timers, driver, inbox }));
+        }
+        if let (Some(monitor_memo), Some(monitor_state)) = (&mut self.monitor_memo, monitor_state) {
+            row.push(monitor_memo.intern(monitor_state));
+        }
+        row
+    }
+
+    /// Returns the monitor's state in a row.
+    ///
+    /// # Panics
+    /// When there is no monitor.
+    pub(super) fn monitor_state(&self, row: &[u32]) -> MonitorState {
+        let monitor_memo = self.monitor_memo.as_ref().expect("a monitor");
+        monitor_memo.monitor_state(*row.last().expect("a row with a monitor ends in its state"))
+    }
+
+    /// A row as a value, reached by `path`.
+    pub(super) fn state_of(&self, row: &[u32], path: Path) -> State {
+        let handlers = &self.table.handlers;
+        let nodes = self
+            .nodes(row)
+            .iter()
+            .enumerate()
+            .map(|(node, &interned)| {
+                let interned = self.table.get(interned);
+                let timer = |pending: Pending| PendingTimer {
+                    timer: handlers.timers.bytes(pending.id).to_vec(),
+                    min_ns: pending.min_ns,
+                    max_ns: pending.max_ns,
+                };
+                let sent = |&message: &u32| Sent {
+                    from: handlers.address(handlers.ends(message).0),
+                    message: handlers.messages.bytes(message).to_vec(),
+                };
+                let results = self.table.drivers.results(interned.driver);
+                NodeState {
+                    address: handlers.address(node),
+                    state: handlers.states.bytes(interned.state).to_vec(),
+                    timers: self.table.timers_of(interned.timers).into_iter().map(timer).collect(),
+                    results: results
+                        .iter()
+                        .map(|&id| handlers.results.bytes(id).to_vec())
+                        .collect(),
+                    is_waiting: ClientDrivers::is_waiting(interned.driver),
+                    inbox: handlers.lists.get(interned.inbox).iter().map(sent).collect(),
+                }
+            })
+            .collect();
+        State { nodes, path }
+    }
+
+    /// The path behind steps from the first row, given by their ordinals.
+    pub(super) fn path(&mut self, ordinals: &[u32]) -> Path {
+        let mut path = self.before.clone();
+        let mut row = self.first.clone();
+        for &ordinal in ordinals {
+            let (node, event) = self.event_of(&row, ordinal);
+            path.events.push(self.table.handlers.path_event(node, event));
+            let (node, step) = self.expander().step_of(&row, ordinal);
+            if step.interned != super::handlers::NONE {
+                let mut next = Vec::new();
+                self.expander().successor(&row, (node, step), &mut next);
+                row = next;
+            }
+        }
+        path
+    }
+
+    /// Returns the path of these events from the first row. Each event comes with its node.
+    pub(super) fn path_of(&self, events: &[(usize, NodeEvent)]) -> Path {
+        let mut path = self.before.clone();
+        let events =
+            events.iter().map(|&(node, event)| self.table.handlers.path_event(node, event));
+        path.events.extend(events);
+        path
+    }
+
+    /// The node and the event behind a step of an expanded row.
+    pub(super) fn event_of(&mut self, row: &[u32], ordinal: u32) -> (usize, NodeEvent) {
+        let (node, _) = self.expander().step_of(row, ordinal);
+        let before: usize =
+            row[..node].iter().map(|&interned| self.table.steps(interned).len()).sum();
+        let mut place = ordinal as usize - before;
+        let mut events = Vec::new();
+        self.table.events(row[node], &mut events);
+        for event in events {
+            if matches!(self.table.effect(row[node], event), Effect::Change(_)) {
+                if place == 0 {
+                    return (node, event);
+                }
+                place -= 1;
+            }
+        }
+        panic!("step {ordinal} of a state that has fewer");
+    }
+
+    /// The search result for an ending at the end of these steps.
+    pub(super) fn outcome(&mut self, ending: Ending, ordinals: &[u32]) -> SearchResult {
+        let path = self.path(ordinals);
+        self.outcome_at(ending, path)
+    }
+
+    /// The outcome that an ending at the end of this path is.
+    pub(super) fn outcome_at(&self, ending: Ending, path: Path) -> SearchResult {
+        match ending {
+            Ending::Failure(failure) => SearchResult::Failed(Box::new(HandlerFailure {
+                node: path.events.last().expect("a failing event").node(),
+                failure: self.table.handlers.failures[failure as usize].clone(),
+                path,
+            })),
+            Ending::Run(row) => {
+                let monitor_memo = self.monitor_memo.as_ref().expect("a monitor that is broken");
+                SearchResult::Violated(Box::new(FoundState {
+                    property: monitor_memo.name().to_owned(),
+                    error: broken_run(Some(monitor_memo), &row).cloned(),
+                    also_violated: self.also_violated(&row, None),
+                    state: self.state_of(&row, path),
+                }))
+            }
+            Ending::Row(row, StateStatus::Broken(index, broken)) => {
+                SearchResult::Violated(Box::new(FoundState {
+                    property: self.checks.name(index).to_owned(),
+                    error: Some(broken),
+                    also_violated: self.also_violated(&row, Some(index)),
+                    state: self.state_of(&row, path),
+                }))
+            }
+            Ending::Row(row, StateStatus::Goal(index)) => {
+                SearchResult::GoalFound(Box::new(FoundState {
+                    property: self.checks.name(index).to_owned(),
+                    error: None,
+                    also_violated: Vec::new(),
+                    state: self.state_of(&row, path),
+                }))
+            }
+            Ending::Row(_, StateStatus::Expand | StateStatus::Pruned) => {
+                panic!("a search does not end in a state that is neither goal nor violation")
+            }
+        }
+    }
+
+    /// Returns the violations in a row, except that of the reported invariant.
+    fn also_violated(&self, row: &[u32], reported: Option<usize>) -> Vec<Violation> {
+        let broken = self.checks.broken(&self.table, &self.restrictions, self.nodes(row));
+        let others = broken.into_iter().filter(|&(index, _)| Some(index) != reported);
+        others
+            .map(|(index, broken)| Violation::of(self.checks.name(index).to_owned(), broken))
+            .collect()
+    }
+
+    /// Returns the result of a search that found nothing, given the limit that it reached, if any.
+    pub(super) fn result_without_finding(&self, limit: Option<Limit>) -> SearchResult {
+        let at_once = self.table.drivers.limit_met();
+        match (limit, at_once) {
+            // A limit that the caller set must not hide one that it did not set.
+            (
+                None | Some(Limit::Depth(_) | Limit::States(_) | Limit::RandomWalks(_)),
+                Some(at_once),
+            ) => SearchResult::LimitReached(at_once),
+            (Some(limit), _) => SearchResult::LimitReached(limit),
+            (None, None) => SearchResult::Exhausted,
+        }
+    }
+
+    /// The part of the statistics that the tables know.
+    pub(super) fn statistics(&self) -> Statistics {
+        Statistics {
+            handler_calls: self.table.handlers.calls,
+            node_states: self.table.handlers.states.len() as u64,
+            messages: self.table.handlers.messages.len() as u64,
+            monitor_states: self
+                .monitor_memo
+                .as_ref()
+                .map_or(0, |monitor_memo| monitor_memo.len() as u64),
+            ..Statistics::default()
+        }
+    }
+
+    /// Hints: the first message, in the order of nodes and messages, whose second delivery in a row
+    /// changes the state again.
+    pub(super) fn hints(&self) -> Vec<Hint> {
+        let handlers = &self.table.handlers;
+        let mut hints: Vec<Hint> = self.divergence.iter().cloned().collect();
+        let again = handlers
+            .all_known()
+            .filter_map(|(state, cause, once)| {
+                let twice = handlers.peek(once.state, cause)?;
+                let changed = matches!(cause, Cause::Deliver(_))
+                    && once.state != state
+                    && twice.state != once.state;
+                changed.then_some((state, cause, once.state, twice.state))
+            })
+            .min();
+        if let Some((state, Cause::Deliver(message), once, twice)) = again {
+            let node_index = handlers.node_of(state);
+            let show = |what, bytes| legible(handlers.steps.show(node_index, what, bytes, false));
+            hints.push(Hint::NotIdempotent {
+                node: handlers.address(node_index),
+                message: show(Payload::Message, handlers.messages.bytes(message)),
+                once: show(Payload::State, handlers.states.bytes(once)),
+                twice: show(Payload::State, handlers.states.bytes(twice)),
+            });
+        }
+        if handlers.undeliverable > 0 {
+            hints.push(Hint::Undeliverable { calls: handlers.undeliverable });
+        }
+        hints
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.table.memory_bytes()
+            + self.checks.memory_bytes()
+            + self.monitor_memo.as_ref().map_or(0, MonitorMemo::memory_bytes)
+    }
+}

@@ -1,0 +1,521 @@
+//! Traced runs: one run of a searched system, step by step, with everything a person wants to see.
+//!
+//! A search keeps numbers. A traced run executes the same steps once more and keeps the texts. It
+//! turns a path found by a search into a [`Trace`], and it replays a saved trace ([`Replayable`]).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Search;
+use super::checks::StateStatus;
+use super::handlers::NodeEvent;
+use super::path::{Path, PathEvent};
+use super::report::SearchResult;
+use super::state_space::{Ending as Found, Setup, StateSpace};
+use super::timers::{self, Pending};
+use super::view::broken_run;
+use crate::hosting::pure::{Answers, Batch, PureSteps, Request, StepFailure, legible};
+use crate::hosting::{EncodedEffect, Event, Payload};
+use crate::property::{CheckError, Violation};
+use crate::simulate::Origin;
+use crate::trace::causality::readable;
+use crate::trace::replay::Replayable;
+use crate::trace::{
+    CopyKind, Ending, Engine as EngineName, EventKind, Fate, Header, MessageId, SentMessage,
+    SetTimer, TimerId, Trace, TraceEvent, VERSION,
+};
+use crate::{Address, FaultModel};
+
+/// One run of the system of a search.
+pub struct TracedRun<'s> {
+    search: &'s Search,
+    steps: &'s dyn PureSteps,
+    printed: Box<dyn FnMut() -> String + 's>,
+    /// The tables that judge states, once the nodes have started.
+    space: Option<StateSpace<'s>>,
+    row: Vec<u32>,
+    places: Vec<NodeProgress>,
+    /// The messages sent so far, by sender, receiver and encoding.
+    messages: BTreeMap<(Address, Address, Vec<u8>), MessageId>,
+    delivered: BTreeSet<MessageId>,
+    timers_set: TimerId,
+    choices: Vec<Choice>,
+    /// How many events lead to the state that the search started from.
+    before: usize,
+    performed: usize,
+    ending: Option<Ending>,
+}
+
+/// A node on its way.
+#[derive(Default)]
+struct NodeProgress {
+    state: Vec<u8>,
+    timers: Vec<PendingTimerBytes>,
+    /// The deliverable messages, as sender and encoding, in sending order.
+    inbox: Vec<(usize, Vec<u8>)>,
+    results: usize,
+    is_waiting: bool,
+    /// Whether the client has reached the limit of commands per event; then it gets no more.
+    is_stopped: bool,
+}
+
+/// A pending timer.
+struct PendingTimerBytes {
+    id: TimerId,
+    timer: Vec<u8>,
+    min_ns: u64,
+    max_ns: u64,
+}
+
+/// An event that a search chooses: at which node, and what.
+#[derive(Clone)]
+struct Choice {
+    node: usize,
+    input: Input,
+}
+
+/// What happens to a node.
+#[derive(Clone)]
+enum Input {
+    Start,
+    Message {
+        from: usize,
+        message: Vec<u8>,
+    },
+    /// The timer at this place among the pending ones.
+    Timer(usize),
+    Command(Vec<u8>),
+}
+
+impl Search {
+    /// A traced run of this search's system, not started yet.
+    ///
+    /// # Panics
+    /// When `steps` has another roster.
+    #[must_use]
+    pub fn traced_run<'s>(&'s self, steps: &'s dyn PureSteps) -> TracedRun<'s> {
+        assert_eq!(steps.nodes(), self.system.nodes(), "steps are of the nodes of the system");
+        let places = self.system.members.iter().map(|_| NodeProgress::default()).collect();
+        TracedRun {
+            search: self,
+            steps,
+            printed: Box::new(String::new),
+            space: None,
+            row: Vec::new(),
+            places,
+            messages: BTreeMap::new(),
+            delivered: BTreeSet::new(),
+            timers_set: 0,
+            choices: Vec::new(),
+            before: self.start.as_ref().map_or(0, |state| state.path.len()),
+            performed: 0,
+            ending: None,
+        }
+    }
+
+    /// The run behind what a search found: a goal, a violation or a failure. `None` for other
+    /// results. Output of the nodes is not captured; see [`TracedRun::trace`] for that.
+    ///
+    /// # Panics
+    /// When `steps` has another roster.
+    #[must_use]
+    pub fn trace(
+        &self,
+        steps: &dyn PureSteps,
+        origin: &Origin,
+        outcome: &SearchResult,
+    ) -> Option<Trace> {
+        self.traced_run(steps).trace(origin, outcome)
+    }
+
+    /// The header of this search's traces.
+    fn header(&self, origin: &Origin) -> Header {
+        let members = || self.system.members.iter().zip(&self.system.workloads);
+        let clients = members().filter(|(_, work)| work.is_some());
+        let others = members().filter(|(_, work)| work.is_none());
+        Header {
+            version: VERSION,
+            engine: EngineName::Search,
+            lab: origin.lab.clone(),
+            test: origin.test.clone(),
+            title: origin.title.clone(),
+            seed: self.system.seed,
+            fault_model: FaultModel::UnreliableFailStop,
+            nodes: clients.chain(others).map(|(node, _)| node.address).collect(),
+        }
+    }
+}
+
+impl<'s> TracedRun<'s> {
+    /// Captures what the nodes print beside the events: `printed` returns what was printed since
+    /// its last call. Without this, nothing is captured. Steps that check the contract run a
+    /// handler twice, so their output appears twice.
+    #[must_use]
+    pub fn capturing(mut self, printed: impl FnMut() -> String + 's) -> Self {
+        self.printed = Box::new(printed);
+        self
+    }
+
+    /// The run behind what this search found: a goal, a violation or a failure. `None` for other
+    /// outcomes, which have none.
+    #[must_use]
+    pub fn trace(self, origin: &Origin, outcome: &SearchResult) -> Option<Trace> {
+        let (path, ending) = match outcome {
+            SearchResult::Exhausted
+            | SearchResult::LimitReached(_)
+            | SearchResult::InvalidStart(_) => return None,
+            SearchResult::GoalFound(found) => {
+                (found.path(), Ending::GoalReached { goal: found.property.clone() })
+            }
+            SearchResult::Violated(found) => (found.path(), Ending::Violated(found.violation()?)),
+            SearchResult::Failed(failed) => {
+                let reason = format!("{} {}", failed.node, failed.failure);
+                (&failed.path, Ending::Failed { reason })
+            }
+        };
+        let header = self.search.header(origin);
+        Some(readable(&Trace { header, events: self.events_of(path), ending: Some(ending) }))
+    }
+
+    /// The events of a path of this system, from the start.
+    fn events_of(mut self, path: &Path) -> Vec<TraceEvent> {
+        let mut events = self.start();
+        for event in &path.events {
+            let Some(choice) = self.choice_of(event) else { break };
+            events.extend(self.take(choice));
+        }
+        events
+    }
+
+    fn choice_of(&self, event: &PathEvent) -> Option<Choice> {
+        let node = self.node_at(event.node())?;
+        let input = match event {
+            PathEvent::Deliver { from, message, .. } => {
+                Input::Message { from: self.node_at(*from)?, message: message.clone() }
+            }
+            PathEvent::Fire { timer, min_ns, max_ns, .. } => {
+                let pending = &self.places[node].timers;
+                let is_it = |pending: &PendingTimerBytes| {
+                    (&pending.timer, pending.min_ns, pending.max_ns) == (timer, *min_ns, *max_ns)
+                };
+                let fires = |&place: &usize| is_it(&pending[place]) && self.may_fire(node, place);
+                Input::Timer((0..pending.len()).find(fires)?)
+            }
+        };
+        Some(Choice { node, input })
+    }
+
+    fn node_at(&self, address: Address) -> Option<usize> {
+        self.steps.nodes().iter().position(|node| node.address == address)
+    }
+
+    fn address(&self, node: usize) -> Address {
+        self.steps.nodes()[node].address
+    }
+
+    /// Whether the timer at `place` may fire before those set earlier.
+    fn may_fire(&self, node: usize, place: usize) -> bool {
+        let timers = &self.places[node].timers;
+        let pending = |timer: &PendingTimerBytes| {
+            let same = |other: &PendingTimerBytes| other.timer == timer.timer;
+            let id = timers.iter().position(same).unwrap_or_default() as u32;
+            Pending { id, min_ns: timer.min_ns, max_ns: timer.max_ns }
+        };
+        timers::may_fire(&timers.iter().map(pending).collect::<Vec<_>>(), place)
+    }
+
+    /// Performs an event, and what the client driver then does at once.
+    fn take(&mut self, choice: Choice) -> Vec<TraceEvent> {
+        let event = self.node_event(&choice);
+        let mut events = self.perform_step(choice.node, choice.input);
+        self.performed += 1;
+        if self.ending.is_none()
+            && let (Some(space), Some(event)) = (&mut self.space, event)
+        {
+            match space.step(&mut self.row, choice.node, event) {
+                Ok(()) => self.judge(),
+                Err(failure) => self.fail(choice.node, &failure),
+            }
+        }
+        if self.before > 0 && self.performed == self.before {
+            events.extend(self.restrictions());
+        }
+        events
+    }
+
+    /// The event in the engine's numbers.
+    fn node_event(&mut self, choice: &Choice) -> Option<NodeEvent> {
+        let handlers = &mut self.space.as_mut()?.table.handlers;
+        Some(match &choice.input {
+            Input::Message { from, message } => {
+                NodeEvent::Deliver(handlers.message(*from, choice.node, message))
+            }
+            Input::Timer(place) => {
+                let PendingTimerBytes { timer, min_ns, max_ns, .. } =
+                    &self.places[choice.node].timers[*place];
+                let id = handlers.timers.intern(choice.node as u64, timer);
+                let pending = Pending { id, min_ns: *min_ns, max_ns: *max_ns };
+                NodeEvent::Fire(handlers.pending.intern(pending).0)
+            }
+            Input::Start | Input::Command(_) => return None,
+        })
+    }
+
+    /// Checks the state, starting with the one that the search started from.
+    fn judge(&mut self) {
+        let Some(space) = &self.space else { return };
+        if self.performed < self.before {
+            return;
+        }
+        let violated = |property: &str, broken: &CheckError| {
+            Ending::Violated(Violation::of(property.to_owned(), broken.clone()))
+        };
+        self.ending = match space.judge(&self.row) {
+            Err(Found::Row(_, StateStatus::Broken(index, broken))) => {
+                Some(violated(space.checks.name(index), &broken))
+            }
+            Err(Found::Run(row)) => {
+                let monitor_memo = space.monitor_memo.as_ref();
+                let broken = broken_run(monitor_memo, &row);
+                monitor_memo
+                    .zip(broken)
+                    .map(|(monitor_memo, broken)| violated(monitor_memo.name(), broken))
+            }
+            _ => None,
+        };
+    }
+
+    fn fail(&mut self, node: usize, failure: &StepFailure) {
+        let reason = format!("{} {failure}", self.address(node));
+        self.ending = Some(Ending::Failed { reason });
+    }
+
+    /// The search's restrictions, as network events: there is no other kind for them.
+    fn restrictions(&self) -> Vec<TraceEvent> {
+        let addresses: Vec<Address> =
+            self.steps.nodes().iter().map(|node_index| node_index.address).collect();
+        let crashed = (0..addresses.len())
+            .filter(|&node_index| self.search.restrictions.is_crashed(node_index))
+            .map(|node_index| EventKind::Crash { node: addresses[node_index] });
+        let changes = self
+            .search
+            .restrictions
+            .describe(&addresses)
+            .into_iter()
+            .map(|change| EventKind::Network { change });
+        crashed.chain(changes).map(|what| TraceEvent::new(None, what)).collect()
+    }
+
+    /// A node's step, and what its worker does at once: takes a result, gives the next command.
+    fn perform_step(&mut self, node_index: usize, mut input: Input) -> Vec<TraceEvent> {
+        let search = self.search;
+        let node = self.address(node_index);
+        let mut events = Vec::new();
+        let mut commands = 0;
+        while self.ending.is_none() {
+            let (event, result) = self.handle(node_index, &input);
+            events.push(event);
+            let Some(work) = &search.system.workloads[node_index] else { break };
+            let place = &mut self.places[node_index];
+            if place.is_waiting {
+                let Some(result) = result else { break };
+                place.is_waiting = false;
+                place.results += 1;
+                let shown = work.show_result(&result);
+                let what = EventKind::Return { node, result: shown.text, value: shown.value };
+                events.push(TraceEvent::new(None, what));
+            }
+            let next = place.results as u64;
+            let is_done = work.count().is_some_and(|count| next >= count);
+            place.is_stopped |= !is_done && commands == search.limits.commands_per_event;
+            if is_done || place.is_stopped {
+                break;
+            }
+            commands += 1;
+            place.is_waiting = true;
+            input = Input::Command(work.command(search.system.seed, node, next));
+        }
+        events
+    }
+
+    /// One handler call: the event with its effects, and the result that the client shows.
+    fn handle(&mut self, node_index: usize, input: &Input) -> (TraceEvent, Option<Vec<u8>>) {
+        let node = self.address(node_index);
+        let what = self.what(node_index, input);
+        let fired;
+        let request = match input {
+            Input::Start => Event::Init,
+            Input::Message { from, message } => {
+                Event::Message { from: self.address(*from), message }
+            }
+            Input::Timer(place) => {
+                fired = self.places[node_index].timers.remove(*place).timer;
+                Event::Timer { timer: &fired }
+            }
+            Input::Command(command) => Event::Command { command },
+        };
+        let mut event = TraceEvent::new(None, what);
+        if let EventKind::Deliver { id, .. } = event.what {
+            self.delivered.insert(id);
+        }
+        let mut state = std::mem::take(&mut self.places[node_index].state);
+        if matches!(input, Input::Start) {
+            match self.steps.make(node_index) {
+                Ok(made) => state = made,
+                Err(failure) => {
+                    self.fail(node_index, &StepFailure::Node(failure.clone()));
+                    event.failure = Some(failure);
+                    return (event, None);
+                }
+            }
+        }
+        let (mut batch, mut answers) = (Batch::new(), Answers::new());
+        batch.push(Request { node: node_index, state: &state, event: request });
+        drop((self.printed)());
+        self.steps.run(&batch, &mut answers);
+        event.printed = (self.printed)();
+        let step = match answers.get(0) {
+            Ok(step) => step,
+            Err(failure) => {
+                self.fail(node_index, failure);
+                if let StepFailure::Node(failure) = failure {
+                    event.failure = Some(failure.clone());
+                }
+                self.places[node_index].state = state;
+                return (event, None);
+            }
+        };
+        let show =
+            |what, bytes: &[u8], pretty| legible(self.steps.show(node_index, what, bytes, pretty));
+        if matches!(input, Input::Start) || step.state != state {
+            event.state = Some(show(Payload::State, step.state, true));
+        }
+        for effect in step.output.effects() {
+            match *effect {
+                EncodedEffect::Send { to, message } => {
+                    let bytes = step.output.get(message);
+                    let next = self.messages.len() as MessageId + 1;
+                    let key = (node, to, bytes.to_vec());
+                    let id = *self.messages.entry(key).or_insert(next);
+                    let receiver = self.steps.nodes().iter().position(|other| other.address == to);
+                    if let Some(receiver) = receiver.filter(|_| id == next) {
+                        self.places[receiver].inbox.push((node_index, bytes.to_vec()));
+                    }
+                    let message = show(Payload::Message, bytes, false);
+                    event.sent.push(SentMessage { id, to, message, fate: Fate::Open });
+                }
+                EncodedEffect::SetTimer { timer, min_ns, max_ns } => {
+                    self.timers_set += 1;
+                    let id = self.timers_set;
+                    let timer = step.output.get(timer).to_vec();
+                    let text = show(Payload::Timer, &timer, false);
+                    event.timers.push(SetTimer { id, timer: text, min_ns, max_ns });
+                    let pending = PendingTimerBytes { id, timer, min_ns, max_ns };
+                    self.places[node_index].timers.push(pending);
+                }
+                EncodedEffect::Log { line } => event.logged.push(step.output.text(line)),
+            }
+        }
+        self.places[node_index].state = step.state.to_vec();
+        (event, step.output.result().map(<[u8]>::to_vec))
+    }
+
+    /// An event in a trace's terms, before it happens.
+    fn what(&self, node_index: usize, input: &Input) -> EventKind {
+        let node = self.address(node_index);
+        let show = |node_index, what, bytes: &[u8]| {
+            legible(self.steps.show(node_index, what, bytes, false))
+        };
+        match input {
+            Input::Start => {
+                EventKind::Start { node, kind: self.steps.nodes()[node_index].kind.clone() }
+            }
+            Input::Message { from, message } => {
+                let sender = self.address(*from);
+                let key = (sender, node, message.clone());
+                let id = self.messages.get(&key).copied().unwrap_or_default();
+                let again = self.delivered.contains(&id);
+                EventKind::Deliver {
+                    node,
+                    from: sender,
+                    id,
+                    message: show(*from, Payload::Message, message),
+                    copy: if again { CopyKind::Duplicate } else { CopyKind::Original },
+                }
+            }
+            Input::Timer(place) => {
+                let timer = &self.places[node_index].timers[*place];
+                EventKind::Fire {
+                    node,
+                    id: timer.id,
+                    timer: show(node_index, Payload::Timer, &timer.timer),
+                }
+            }
+            Input::Command(command) => {
+                let work = self.search.system.workloads[node_index].as_ref();
+                let shown = work.map(|work| work.show_command(command));
+                let (command, value) =
+                    shown.map_or_else(Default::default, |shown| (shown.text, shown.value));
+                EventKind::Command { node, command, value }
+            }
+        }
+    }
+}
+
+impl Replayable for TracedRun<'_> {
+    fn start(&mut self) -> Vec<TraceEvent> {
+        let mut events = Vec::new();
+        for node in 0..self.places.len() {
+            events.extend(self.perform_step(node, Input::Start));
+            if self.ending.is_some() {
+                return events;
+            }
+        }
+        let search = self.search;
+        let space = StateSpace::new(Setup { start: None, ..search.setup(self.steps) });
+        match space {
+            Ok(space) => {
+                self.row.clone_from(&space.first);
+                self.space = Some(space);
+                if self.before == 0 {
+                    events.extend(self.restrictions());
+                    self.judge();
+                }
+            }
+            Err(error) => self.ending = Some(Ending::Failed { reason: error.to_string() }),
+        }
+        events
+    }
+
+    fn enabled(&mut self) -> Vec<EventKind> {
+        self.choices.clear();
+        if self.ending.is_some() {
+            return Vec::new();
+        }
+        // What leads to the state that the search started from was not bound by its settings.
+        let bound = self.performed >= self.before;
+        let restrictions = &self.search.restrictions;
+        for (node, place) in self.places.iter().enumerate() {
+            for (from, message) in &place.inbox {
+                if !bound || restrictions.delivers(*from, node) {
+                    let input = Input::Message { from: *from, message: message.clone() };
+                    self.choices.push(Choice { node, input });
+                }
+            }
+            for timer in 0..place.timers.len() {
+                if (!bound || restrictions.fires(node)) && self.may_fire(node, timer) {
+                    self.choices.push(Choice { node, input: Input::Timer(timer) });
+                }
+            }
+        }
+        self.choices.iter().map(|choice| self.what(choice.node, &choice.input)).collect()
+    }
+
+    fn perform(&mut self, choice: usize) -> Vec<TraceEvent> {
+        let choice = self.choices[choice].clone();
+        self.take(choice)
+    }
+
+    fn ending(&mut self) -> Option<Ending> {
+        self.ending.clone()
+    }
+}

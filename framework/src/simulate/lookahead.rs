@@ -1,0 +1,152 @@
+//! Lookahead: steps that a run is certain to take, whatever the current step does.
+//!
+//! A message takes at least the network's shortest latency. Until then, a node can only meet events
+//! that are already scheduled, and steps of different nodes do not depend on each other. A driver
+//! may execute them at once, as long as it calls [`stepped`](Simulation::stepped) in the order that
+//! [`advance`](Simulation::advance) gives.
+//! that [`advance`](Simulation::advance) gives.
+
+use super::event_queue::ScheduledEvent;
+use super::simulated_node::SimulatedNode;
+use super::simulation::{Phase, Simulation, Task};
+use crate::hosting::Event;
+
+/// How many scheduled events are examined. If there are more in such a short time, examining all
+/// would take longer than waiting.
+const LOOKAHEAD_MAX: usize = 32;
+
+/// A step that is certain to come.
+pub(super) struct LookaheadStep<'a> {
+    /// The node's slot.
+    pub(super) slot: usize,
+    /// What it will have to handle.
+    pub(super) event: Event<'a>,
+    /// The next command that the client gets if that step may give it its result.
+    pub(super) command: Option<&'a [u8]>,
+}
+
+/// The nodes that have something to do before what is looked at.
+#[derive(Debug, Default)]
+pub(super) struct Busy {
+    /// By slot.
+    is_busy: Vec<bool>,
+    slots: Vec<usize>,
+    /// How many of them are clients that have not crashed and are not done.
+    clients_left: usize,
+}
+
+impl Busy {
+    /// Nobody of so many nodes is busy. Takes only as long as there are busy ones.
+    fn clear(&mut self, nodes: usize) {
+        for slot in self.slots.drain(..) {
+            self.is_busy[slot] = false;
+        }
+        self.is_busy.resize(nodes, false);
+        self.clients_left = 0;
+    }
+
+    /// Adds a node; says whether it is new.
+    fn add(&mut self, slot: usize, nodes: &[SimulatedNode]) -> bool {
+        if std::mem::replace(&mut self.is_busy[slot], true) {
+            return false;
+        }
+        self.slots.push(slot);
+        self.clients_left += usize::from(nodes[slot].is_left());
+        true
+    }
+
+    /// Whether every node is busy.
+    fn are_all(&self) -> bool {
+        self.slots.len() == self.is_busy.len()
+    }
+}
+
+impl Simulation {
+    /// Reports the next step of each node that is certain to take one.
+    ///
+    /// The current step is not among them. A step is not certain, and skipped, if its node may have
+    /// to take another one first, or if the run may end before, other than by a failure.
+    pub(super) fn for_each_certain_step(&mut self, take: &mut dyn FnMut(LookaheadStep<'_>)) {
+        // A client's result may trigger an intervention, and then everything changes.
+        if !self.triggers.is_empty() {
+            return;
+        }
+        let mut busy = std::mem::take(&mut self.busy);
+        busy.clear(self.nodes.len());
+        self.look_ahead(&mut busy, take);
+        self.busy = busy;
+    }
+
+    fn look_ahead(&mut self, busy: &mut Busy, take: &mut dyn FnMut(LookaheadStep<'_>)) {
+        for task in self.current.iter().chain(&self.ready_tasks) {
+            match *task {
+                Task::Make { slot }
+                | Task::Init { slot }
+                | Task::Fire { slot, .. }
+                | Task::Command { slot } => {
+                    busy.add(slot, &self.nodes);
+                }
+                Task::Handle(message) => {
+                    busy.add(message.to, &self.nodes);
+                }
+                Task::Intervene { .. } | Task::Check(_) => return,
+            }
+        }
+        let horizon_ns = self.now_ns.saturating_add(self.network.shortest_latency_ns());
+        let by_ns = horizon_ns.min(self.deadline_ns());
+        for (at_ns, planned) in self.queue.next_scheduled(LOOKAHEAD_MAX) {
+            if at_ns > by_ns || busy.are_all() || self.may_end(busy) {
+                return;
+            }
+            let slot = match planned {
+                ScheduledEvent::Over | ScheduledEvent::Intervention { .. } => return,
+                ScheduledEvent::NextCommand { slot } => {
+                    busy.add(slot, &self.nodes);
+                    continue;
+                }
+                ScheduledEvent::Arrival(message) if self.would_pass(message) => message.to,
+                ScheduledEvent::Fire { slot, .. } if !self.nodes[slot].crashed => slot,
+                ScheduledEvent::Arrival(_) | ScheduledEvent::Fire { .. } => continue,
+            };
+            if !busy.add(slot, &self.nodes) {
+                continue;
+            }
+            match planned {
+                ScheduledEvent::Arrival(message) => {
+                    let from = self.nodes[message.from].address();
+                    let client = self.nodes[slot].client.as_mut();
+                    let command = client.and_then(|client| client.command_after(self.seed, at_ns));
+                    let message = self.buffers.bytes(message.message);
+                    take(LookaheadStep { slot, event: Event::Message { from, message }, command });
+                }
+                ScheduledEvent::Fire { timer, .. } => {
+                    let event = Event::Timer { timer: self.buffers.bytes(timer) };
+                    take(LookaheadStep { slot, event, command: None });
+                }
+                ScheduledEvent::Over
+                | ScheduledEvent::Intervention { .. }
+                | ScheduledEvent::NextCommand { .. } => {}
+            }
+        }
+    }
+
+    /// The command that the client gets at once if the current step gives it its result, and is
+    /// certain to handle next.
+    pub(super) fn command_after_this(&mut self) -> Option<&[u8]> {
+        let Some(Task::Handle(message)) = self.current else { return None };
+        if !self.triggers.is_empty() || !self.ready_tasks.is_empty() {
+            return None;
+        }
+        let now_ns = self.now_ns;
+        self.nodes[message.to].client.as_mut()?.command_after(self.seed, now_ns)
+    }
+}
+
+impl Simulation {
+    /// Whether the run may end because of what the busy nodes do: all clients may be done then.
+    /// (One step can complete many commands, if the client knows the answers.)
+    fn may_end(&self, busy: &Busy) -> bool {
+        let awaits = self.scenario.until_done && self.phase == Phase::Running;
+        awaits && busy.clients_left == self.clients_left
+    }
+}

@@ -1,0 +1,129 @@
+//! A simulated node as the engine sees it, and the driver of a client.
+
+use std::sync::Arc;
+
+use super::network::ns;
+use super::per_sender::PerSender;
+use super::scenario::NodeSpec;
+use crate::Address;
+use crate::history::Operation;
+use crate::workload::ErasedWorkload;
+
+/// A node of a run. Its index is its slot.
+pub(super) struct SimulatedNode {
+    pub(super) spec: NodeSpec,
+    pub(super) crashed: bool,
+    pub(super) client: Option<ClientDriver>,
+    /// The newest message handled so far from each slot: an older one is late.
+    newest_from: PerSender,
+    /// On a network that keeps order: when the last message from each slot arrives, in nanoseconds.
+    last_arrival_ns: PerSender,
+}
+
+impl SimulatedNode {
+    pub(super) fn new(spec: NodeSpec) -> Self {
+        let client = spec.workload.clone().map(ClientDriver::new);
+        Self {
+            spec,
+            crashed: false,
+            client,
+            newest_from: PerSender::default(),
+            last_arrival_ns: PerSender::default(),
+        }
+    }
+
+    pub(super) fn address(&self) -> Address {
+        self.spec.address
+    }
+
+    /// Whether it is a client that is still to be given results.
+    pub(super) fn is_left(&self) -> bool {
+        !self.crashed && self.client.as_ref().is_some_and(|client| !client.is_done())
+    }
+
+    /// Notes that a message was handled; returns whether one sent after it was handled before.
+    pub(super) fn overtaken(&mut self, from: usize, id: u64) -> bool {
+        let newest = self.newest_from.entry(from);
+        let overtaken = id < *newest;
+        *newest = id.max(*newest);
+        overtaken
+    }
+
+    /// When the last message from this slot arrives that has been sent so far.
+    pub(super) fn last_arrival_ns(&mut self, from: usize) -> &mut u64 {
+        self.last_arrival_ns.entry(from)
+    }
+}
+
+/// Drives a client in a closed loop: gives a command, takes the result, gives the next.
+pub(super) struct ClientDriver {
+    pub(super) workload: Arc<dyn ErasedWorkload>,
+    pub(super) operations: Vec<Operation>,
+    pub(super) answered: u64,
+    next_allowed_ns: u64,
+    /// A command that was prefetched, and its index.
+    prepared: Option<(u64, Vec<u8>)>,
+}
+
+impl ClientDriver {
+    fn new(work: Arc<dyn ErasedWorkload>) -> Self {
+        Self {
+            workload: work,
+            operations: Vec::new(),
+            answered: 0,
+            next_allowed_ns: 0,
+            prepared: None,
+        }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.workload.count().is_some_and(|count| self.answered >= count)
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        self.operations.len() as u64 > self.answered
+    }
+
+    /// When the next command may be given.
+    pub(super) fn next_command_ns(&self) -> u64 {
+        self.next_allowed_ns
+    }
+
+    /// The command that the client gets at once if its result arrives at this time.
+    pub(super) fn command_after(&mut self, seed: u64, now_ns: u64) -> Option<&[u8]> {
+        let index = self.answered + 1;
+        let is_last = self.workload.count().is_some_and(|count| index >= count);
+        if !self.is_waiting() || is_last || self.next_allowed_ns > now_ns {
+            return None;
+        }
+        if self.prepared.as_ref().is_none_or(|(prepared, _)| *prepared != index) {
+            let client = self.operations.last()?.client;
+            self.prepared = Some((index, self.workload.command(seed, client, index)));
+        }
+        self.prepared.as_ref().map(|(_, command)| command.as_slice())
+    }
+
+    /// Notes the next command as given now.
+    pub(super) fn call(&mut self, seed: u64, client: Address, now_ns: u64) {
+        let index = self.answered;
+        let prepared = self.prepared.take().filter(|(prepared, _)| *prepared == index);
+        let command = prepared.map(|(_, command)| command);
+        self.operations.push(Operation {
+            client,
+            command: command.unwrap_or_else(|| self.workload.command(seed, client, index)),
+            expected: self.workload.expected(index).map(<[u8]>::to_vec),
+            result: None,
+            call_ns: now_ns,
+            return_ns: None,
+        });
+        self.next_allowed_ns = now_ns.saturating_add(ns(self.workload.period()));
+    }
+
+    /// Notes the result of the command under way.
+    pub(super) fn take(&mut self, result: &[u8], now_ns: u64) {
+        let operation = self.operations.last_mut().expect("a command is under way");
+        operation.result = Some(result.to_vec());
+        operation.return_ns = Some(now_ns);
+        self.answered += 1;
+    }
+}

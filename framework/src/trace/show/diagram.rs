@@ -1,0 +1,158 @@
+//! What a diagram shows, event by event, before it is drawn on a terminal or a page.
+
+use std::collections::BTreeMap;
+
+use super::super::causality::Causality;
+use super::super::{EventKind, Trace};
+use super::event_formatter::EventFormatter;
+use super::excerpt::Excerpt;
+use super::phrases::{ending, heading, hidden};
+use super::text::Text;
+use crate::Address;
+
+/// A diagram's content: as much of a trace as is shown.
+#[derive(Debug)]
+pub(in crate::trace) struct Diagram {
+    /// What ran, in one line.
+    pub(in crate::trace) heading: Text,
+    /// The nodes, in the order of their columns.
+    pub(in crate::trace) nodes: Vec<Address>,
+    /// Whether events have times.
+    pub(in crate::trace) timed: bool,
+    /// What happened.
+    pub(in crate::trace) scenes: Vec<DiagramItem>,
+    /// Nodes without a column because nothing of them is shown.
+    pub(in crate::trace) hidden: Option<Text>,
+    /// How it ended, in one sentence.
+    pub(in crate::trace) ending: Text,
+}
+
+/// One event, or a gap where some were omitted.
+#[derive(Debug)]
+pub(in crate::trace) enum DiagramItem {
+    /// Events that are not shown.
+    Omitted {
+        /// How many.
+        events: usize,
+        /// How many of them did not influence how the run ended.
+        unrelated: usize,
+        /// Which nodes are up at its end.
+        up: Vec<bool>,
+    },
+    /// An event.
+    Moment(DiagramEvent),
+}
+
+/// An event.
+#[derive(Debug)]
+pub(in crate::trace) struct DiagramEvent {
+    /// Its number, from 1.
+    pub(in crate::trace) number: usize,
+    /// When.
+    pub(in crate::trace) time_ns: Option<u64>,
+    /// Its node's column.
+    pub(in crate::trace) lane: Option<usize>,
+    /// What kind of event it is.
+    pub(in crate::trace) mark: EventMark,
+    /// For a message: the sender's column and the name of the message's kind.
+    pub(in crate::trace) arrow: Option<(usize, String)>,
+    /// Whether this message is a copy or late.
+    pub(in crate::trace) odd: bool,
+    /// What happened.
+    pub(in crate::trace) head: Text,
+    /// What followed at once.
+    pub(in crate::trace) notes: Vec<Note>,
+    /// Which nodes are up when it happens, the node itself included when it starts or crashes.
+    pub(in crate::trace) up: Vec<bool>,
+    /// Whether its node is down afterwards.
+    pub(in crate::trace) ends_lane: bool,
+}
+
+/// Something that followed from an event at once.
+#[derive(Debug)]
+pub(in crate::trace) struct Note {
+    /// The columns that a message leaves for.
+    pub(in crate::trace) stubs: Vec<usize>,
+    /// Whether that message never arrives.
+    pub(in crate::trace) lost: bool,
+    /// In words.
+    pub(in crate::trace) text: Text,
+    /// The most lines of it that are shown.
+    pub(in crate::trace) lines_max: usize,
+}
+
+/// The kinds of events, as they are marked in a diagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::trace) enum EventMark {
+    Start,
+    Message,
+    Lost,
+    Timer,
+    Call,
+    Return,
+    Crash,
+    /// The network changed.
+    NetworkChange,
+    /// A property was looked at.
+    Check,
+    /// The node failed in handling the event.
+    Failure,
+}
+
+impl Diagram {
+    /// The story of a trace, at most `events_max` events of it.
+    pub(in crate::trace) fn new(trace: &Trace, events_max: usize) -> Self {
+        let causality = Causality::new(&trace.events);
+        let Excerpt { chosen, past, nodes } = Excerpt::new(trace, &causality, events_max.max(6));
+        let teller = EventFormatter::new(trace, &causality, &chosen, &nodes);
+        let mut scenes = Vec::new();
+        let mut states: BTreeMap<Address, &str> = BTreeMap::new();
+        let mut up = teller.up_at_first();
+        let mut chosen = chosen.into_iter().peekable();
+        let mut gap = (0, 0);
+        for (index, event) in trace.events.iter().enumerate() {
+            let lane = event.what.node().and_then(|node| teller.lanes.get(&node).copied());
+            if let (EventKind::Start { .. }, Some(lane)) = (&event.what, lane) {
+                up[lane] = true;
+            }
+            if chosen.next_if_eq(&index).is_some() {
+                if gap.0 > 0 {
+                    scenes.push(DiagramItem::Omitted {
+                        events: gap.0,
+                        unrelated: gap.1,
+                        up: up.clone(),
+                    });
+                    gap = (0, 0);
+                }
+                let before = event.what.node().and_then(|node| states.get(&node).copied());
+                let next = chosen.peek().copied().filter(|&next| next == index + 1);
+                scenes.push(DiagramItem::Moment(teller.moment(index, before, next, up.clone())));
+            } else {
+                gap = (gap.0 + 1, gap.1 + usize::from(!past[index]));
+            }
+            if let (Some(node), Some(state)) = (event.what.node(), &event.state) {
+                states.insert(node, state);
+            }
+            if let (EventKind::Crash { .. }, Some(lane)) = (&event.what, lane) {
+                up[lane] = false;
+            }
+        }
+        if gap.0 > 0 {
+            scenes.push(DiagramItem::Omitted { events: gap.0, unrelated: gap.1, up });
+        }
+        Self {
+            heading: heading(trace),
+            hidden: hidden(&teller.hidden),
+            nodes: teller.nodes,
+            timed: trace.events.iter().any(|event| event.time_ns.is_some()),
+            scenes,
+            ending: ending(trace),
+        }
+    }
+}
+
+impl Note {
+    pub(super) fn plain(text: Text, lines_max: usize) -> Self {
+        Self { stubs: Vec::new(), lost: false, text, lines_max }
+    }
+}

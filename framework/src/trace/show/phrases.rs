@@ -1,0 +1,192 @@
+//! Phrases for headings, endings, durations and state changes.
+
+use std::time::Duration;
+
+use super::super::{Ending, Engine, SetTimer, Trace};
+use super::diagram::Note;
+use super::diff::{self, Change};
+use super::text::{Role, Text, columns, safe, shorten};
+use crate::Address;
+
+/// The most changes of one state that are told.
+const CHANGES_MAX: usize = 8;
+
+/// Of two long texts that start alike, at most this much of their common start is shown.
+const COMMON_CHARS_MAX: usize = 24;
+
+pub(super) fn set_timer(timer: &SetTimer) -> Text {
+    let delay = if timer.min_ns == timer.max_ns {
+        duration(timer.min_ns)
+    } else {
+        format!("{} to {}", duration(timer.min_ns), duration(timer.max_ns))
+    };
+    Text::default()
+        .with(Role::Quiet, "sets timer ")
+        .with_untrusted(Role::Timer, &timer.timer)
+        .with(Role::Quiet, format!(" in {delay}"))
+}
+
+/// What a node's new state has that the old one had not.
+pub(super) fn state_changes(before: &str, state: &str, notes: &mut Vec<Note>) {
+    let changes = diff::changes(before, state);
+    for change in changes.iter().take(CHANGES_MAX) {
+        state_change(change, notes);
+    }
+    if changes.len() > CHANGES_MAX {
+        let more = format!("… and {} more changes", changes.len() - CHANGES_MAX);
+        notes.push(Note::plain(Text::default().with(Role::Quiet, more), 1));
+    }
+}
+
+/// One change of a state: on one line if it is short, else what was and what is on lines of their
+/// own.
+fn state_change(change: &Change, notes: &mut Vec<Note>) {
+    let place = |path: &str| match path {
+        "" => "state".to_owned(),
+        path => shorten(&safe(path), 60),
+    };
+    let signed = |sign: &str, role: Role, path: &str, value: &str| {
+        let text = Text::default().with(role, format!("{sign} "));
+        let text = if path.is_empty() { text } else { text.with(role, format!("{path}: ")) };
+        Note::plain(text.with_untrusted(role, value), 3)
+    };
+    match change {
+        Change::Changed { path, old, new } => {
+            let path = place(path);
+            let (old, new) = &without_common_start(old, new);
+            if columns(&path) + columns(old) + columns(new) <= 60 {
+                let text = Text::default()
+                    .with(Role::Plain, format!("~ {path}: "))
+                    .with_untrusted(Role::Removed, old)
+                    .with(Role::Quiet, " → ")
+                    .with_untrusted(Role::Added, new);
+                notes.push(Note::plain(text, 3));
+            } else {
+                notes.push(signed("-", Role::Removed, &path, old));
+                notes.push(signed("+", Role::Added, &path, new));
+            }
+        }
+        Change::Added { path, new } => {
+            notes.push(signed("+", Role::Added, &safe(path), new));
+        }
+        Change::Removed { path, old } => {
+            notes.push(signed("-", Role::Removed, &safe(path), old));
+        }
+        Change::TooLarge => {
+            let text = "the state changed, and is too large to compare";
+            notes.push(Note::plain(Text::default().with(Role::Quiet, text), 1));
+        }
+    }
+}
+
+/// Names the nodes that have no column.
+pub(super) fn hidden(nodes: &[Address]) -> Option<Text> {
+    let names: Vec<String> = nodes.iter().take(8).map(Address::to_string).collect();
+    let more = match nodes.len() {
+        0 => return None,
+        1..=8 => String::new(),
+        count => format!(" and {} more", count - 8),
+    };
+    Some(Text::default().with(Role::Quiet, format!("Not shown: {}{more}.", names.join(", "))))
+}
+
+/// Two long texts without most of what both start with.
+fn without_common_start(old: &str, new: &str) -> (String, String) {
+    let common = old.chars().zip(new.chars()).take_while(|(old, new)| old == new).count();
+    if common < COMMON_CHARS_MAX
+        || old.chars().count().max(new.chars().count()) < 2 * COMMON_CHARS_MAX
+    {
+        return (old.to_owned(), new.to_owned());
+    }
+    let rest = |text: &str| {
+        let kept: String = text.chars().skip(common - COMMON_CHARS_MAX / 2).collect();
+        format!("…{kept}")
+    };
+    (rest(old), rest(new))
+}
+
+/// What ran.
+pub(super) fn heading(trace: &Trace) -> Text {
+    let header = &trace.header;
+    let mut text = Text::default();
+    if !header.lab.is_empty() {
+        text = text.with_untrusted(Role::Quiet, &format!("{} ", header.lab));
+    }
+    if !header.test.is_empty() {
+        text = text.with_untrusted(Role::Strong, &format!("{} ", header.test));
+    }
+    if !header.title.is_empty() {
+        text = text.with_untrusted(Role::Strong, &format!("{}, ", header.title));
+    }
+    let engine = match header.engine {
+        Engine::Simulate => format!("simulated with seed {}", header.seed),
+        Engine::Search => "found by search".to_owned(),
+        Engine::Deploy => "run in real time".to_owned(),
+    };
+    text.with(Role::Quiet, format!("{engine}; {}", header.fault_model))
+}
+
+/// How many events are not shown, and how many of them could not have had a part in the end.
+pub(in crate::trace) fn gap(events: usize, aside: usize) -> Text {
+    let noun = if events == 1 { "event" } else { "events" };
+    let words = match aside {
+        0 => format!("… {events} {noun} …"),
+        _ if aside == events => format!("… {events} unrelated {noun} …"),
+        _ => format!("… {events} {noun}, {aside} of them unrelated …"),
+    };
+    Text::default().with(Role::Quiet, words)
+}
+
+/// How a run ended, in one sentence.
+pub(in crate::trace) fn ending(trace: &Trace) -> Text {
+    let text = Text::default();
+    let count = trace.events.len();
+    match &trace.ending {
+        None => {
+            let text = text.with(Role::Bad, format!("The run was cut off after event {count}"));
+            match trace.events.last().and_then(|event| event.failure.as_ref()) {
+                Some(failure) => text
+                    .with(Role::Plain, ": ")
+                    .with_untrusted(Role::Plain, &failure.to_string())
+                    .with(Role::Plain, "."),
+                None => text.with(Role::Plain, "."),
+            }
+        }
+        Some(Ending::Held) => text.with(Role::Plain, "Every property held."),
+        Some(Ending::GoalReached { goal }) => text
+            .with(Role::Plain, "The goal \"")
+            .with_untrusted(Role::Strong, goal)
+            .with(Role::Plain, "\" was reached."),
+        Some(Ending::Violated(violation)) => text
+            .with(Role::Bad, "Broken: ")
+            .with_untrusted(Role::Strong, &violation.property)
+            .with(Role::Plain, ". Expected ")
+            .with_untrusted(Role::Added, &violation.expected)
+            .with(Role::Plain, ", but ")
+            .with_untrusted(Role::Removed, &violation.seen)
+            .with(Role::Plain, "."),
+        Some(Ending::Failed { reason }) => text
+            .with(Role::Bad, "Failed: ")
+            .with_untrusted(Role::Plain, reason)
+            .with(Role::Plain, "."),
+    }
+}
+
+/// The name that a `Debug` text starts with: `Request` of `Request { .. }`.
+pub(in crate::trace) fn variant(text: &str) -> &str {
+    let end = text
+        .find(|character: char| !character.is_alphanumeric() && character != '_')
+        .unwrap_or(text.len());
+    &text[..end]
+}
+
+/// A duration in the unit in which it reads best, with three digits.
+pub(in crate::trace) fn duration(ns: u64) -> String {
+    let rounded = match ns {
+        0..10_000 => ns,
+        10_000..10_000_000 => ns / 1_000 * 1_000,
+        10_000_000..10_000_000_000 => ns / 100_000 * 100_000,
+        _ => ns / 10_000_000 * 10_000_000,
+    };
+    format!("{:?}", Duration::from_nanos(rounded))
+}

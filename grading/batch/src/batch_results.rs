@@ -1,0 +1,253 @@
+//! Batch results: every student with what is known about them; all documents are rendered from
+//! this.
+
+use std::collections::BTreeMap;
+
+use faultlab_harness::report::Report;
+use faultlab_suites::Points;
+use serde::{Deserialize, Serialize};
+
+use crate::grade::{self, Grade, SubmissionTime};
+use crate::grading_record::{GradingRecord, InfraError};
+use crate::intake::{Contents, Student, Submission};
+use crate::policy::{Attempts, Override, Policy};
+use crate::store::{Key, Store};
+
+/// The state of a student's submission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Its tests were run.
+    Graded,
+    /// It does not compile and earns no points.
+    DoesNotCompile,
+    /// It was rejected and earns no points.
+    Refused,
+    /// The grader failed; there is no grade yet.
+    InfrastructureError,
+    /// It is waiting to be graded; there is no grade yet.
+    Waiting,
+    /// Nothing was submitted.
+    NotSubmitted,
+}
+
+impl Status {
+    /// The word that documents use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Graded => "graded",
+            Self::DoesNotCompile => "does-not-compile",
+            Self::Refused => "refused",
+            Self::InfrastructureError => "infrastructure-error",
+            Self::Waiting => "waiting",
+            Self::NotSubmitted => "not-submitted",
+        }
+    }
+
+    /// Whether there is a grade that may go into a gradebook.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Graded | Self::DoesNotCompile | Self::Refused)
+    }
+}
+
+/// One attempt of one student or group, and its result.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The submission, without its files.
+    pub submission: Submission,
+    /// What became of it.
+    pub status: Status,
+    /// The key of its grading record.
+    pub key: Option<Key>,
+    /// Its grading record.
+    pub outcome: Option<GradingRecord>,
+    /// Its grade for each student, by folder name.
+    pub grades: BTreeMap<String, Grade>,
+    /// Why there is none.
+    pub reason: Option<String>,
+}
+
+impl Attempt {
+    /// The result of a submission: its grading record, or else its infrastructure error.
+    #[must_use]
+    pub fn of(
+        one: &SubmissionEntry,
+        outcome: Option<GradingRecord>,
+        failed: Option<InfraError>,
+        policy: &Policy,
+        overrides: &[Override],
+    ) -> Self {
+        attempt(one, outcome, failed, policy, overrides)
+    }
+
+    /// The student's points; none while there is no grade.
+    #[must_use]
+    pub fn points(&self, student: &str) -> Option<Points> {
+        match (self.grades.get(student), self.status) {
+            (Some(grade), _) => Some(grade.points),
+            (None, status) => status.is_final().then_some(Points::ZERO),
+        }
+    }
+
+    /// The report, if the compiler ran.
+    #[must_use]
+    pub fn report(&self) -> Option<&Report> {
+        self.outcome.as_ref().map(|outcome| &outcome.report)
+    }
+}
+
+/// A student with all attempts.
+#[derive(Clone, Debug)]
+pub struct Entry<'b> {
+    /// The student.
+    pub student: &'b Student,
+    /// The attempts, in order; none if nothing was submitted.
+    pub attempts: Vec<&'b Attempt>,
+    /// The index of the attempt that counts.
+    pub counts: usize,
+}
+
+impl<'b> Entry<'b> {
+    /// The attempt that counts.
+    #[must_use]
+    pub fn attempt(&self) -> Option<&'b Attempt> {
+        self.attempts.get(self.counts).copied()
+    }
+
+    /// What became of it.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.attempt().map_or(Status::NotSubmitted, |attempt| attempt.status)
+    }
+
+    /// The points that count.
+    #[must_use]
+    pub fn points(&self) -> Option<Points> {
+        self.attempt().and_then(|attempt| attempt.points(&self.student.id))
+    }
+
+    /// The grade that counts.
+    #[must_use]
+    pub fn grade(&self) -> Option<&'b Grade> {
+        self.attempt().and_then(|attempt| attempt.grades.get(&self.student.id))
+    }
+}
+
+/// Everybody's results.
+#[derive(Clone, Debug, Default)]
+pub struct BatchResults {
+    /// Every attempt.
+    pub attempts: Vec<Attempt>,
+    /// Students who submitted nothing.
+    pub missing: Vec<Student>,
+    /// Which of several attempts counts.
+    pub which: Attempts,
+}
+
+/// A submission with the key of its grading record.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SubmissionEntry {
+    /// The submission, without its files.
+    pub submission: Submission,
+    /// The key of its grading record, if it has files.
+    pub key: Option<Key>,
+}
+
+impl BatchResults {
+    /// Looks up the result of each submission.
+    #[must_use]
+    pub fn open(
+        store: &Store,
+        submissions: &[SubmissionEntry],
+        missing: &[Student],
+        policy: &Policy,
+        overrides: &[Override],
+    ) -> Self {
+        let attempts = submissions.iter().map(|one| {
+            let outcome = one.key.as_ref().and_then(|key| store.outcome(key));
+            let failed = match (&one.key, &outcome) {
+                (Some(key), None) => store.infra_error(key),
+                _ => None,
+            };
+            attempt(one, outcome, failed, policy, overrides)
+        });
+        Self { attempts: attempts.collect(), missing: missing.to_vec(), which: policy.attempts }
+    }
+
+    /// Every student once, ordered by folder name.
+    #[must_use]
+    pub fn entries(&self) -> Vec<Entry<'_>> {
+        let mut by_student: BTreeMap<&str, (&Student, Vec<&Attempt>)> = BTreeMap::new();
+        for attempt in &self.attempts {
+            for student in &attempt.submission.students {
+                by_student.entry(&student.id).or_insert((student, vec![])).1.push(attempt);
+            }
+        }
+        for student in &self.missing {
+            by_student.entry(&student.id).or_insert((student, vec![]));
+        }
+        let entries = by_student.into_values().map(|(student, mut attempts)| {
+            attempts.sort_by_key(|attempt| attempt.submission.attempt);
+            let counts = self.counting(&student.id, &attempts);
+            Entry { student, attempts, counts }
+        });
+        entries.collect()
+    }
+
+    fn counting(&self, student: &str, attempts: &[&Attempt]) -> usize {
+        let last = attempts.len().saturating_sub(1);
+        match self.which {
+            Attempts::Last => last,
+            Attempts::Best => attempts
+                .iter()
+                .enumerate()
+                .filter_map(|(index, attempt)| {
+                    Some((attempt.points(student)?, std::cmp::Reverse(index)))
+                })
+                .max()
+                .map_or(last, |(_, std::cmp::Reverse(index))| index),
+        }
+    }
+}
+
+fn attempt(
+    one: &SubmissionEntry,
+    outcome: Option<GradingRecord>,
+    failed: Option<InfraError>,
+    policy: &Policy,
+    overrides: &[Override],
+) -> Attempt {
+    let submission = one.submission.clone();
+    let students: Vec<&str> =
+        submission.students.iter().map(|student| student.id.as_str()).collect();
+    // An override applies to one student, a submission to a whole group.
+    let grade = |report: &Report, student: &str| {
+        let mine: Vec<&Override> = overrides.iter().filter(|one| one.student == student).collect();
+        let handed_in = SubmissionTime {
+            students: &students,
+            submitted: submission.submitted.as_deref(),
+            marked_late: submission.late,
+        };
+        grade::grade(report, handed_in, policy, &mine)
+    };
+    let report = outcome.as_ref().map(GradingRecord::public_report);
+    let grades = report.iter().flat_map(|report| {
+        students.iter().map(|student| ((*student).to_owned(), grade(report, student)))
+    });
+    let grades = grades.collect();
+    let (status, reason) = match (&submission.contents, &outcome, failed) {
+        (Contents::Refused(refusal), _, _) => (Status::Refused, Some(refusal.to_string())),
+        (Contents::Unreadable(error), _, _) => (Status::InfrastructureError, Some(error.clone())),
+        (Contents::Files(_), Some(outcome), _) => match &outcome.report.compile_error {
+            Some(error) => (Status::DoesNotCompile, Some(error.clone())),
+            None => (Status::Graded, None),
+        },
+        (Contents::Files(_), None, Some(failed)) => {
+            (Status::InfrastructureError, Some(failed.what))
+        }
+        (Contents::Files(_), None, None) => (Status::Waiting, None),
+    };
+    Attempt { submission, status, key: one.key.clone(), outcome, grades, reason }
+}

@@ -1,0 +1,93 @@
+//! Executors: spread the submissions of a batch over processes and machines.
+//!
+//! The unit of work is one submission. A judge process, `grade --worker KEY --out DIR`, reads the
+//! specification and the files from the results folder and writes a grading record there. An
+//! executor starts these processes somewhere and reports when a record appears.
+
+mod local;
+mod parallel;
+mod processor;
+mod slurm;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use local::Local;
+pub use parallel::Parallel;
+pub use slurm::Slurm;
+
+use crate::grading_record::InfraError;
+use crate::store::{Key, Store};
+
+/// What an executor needs to know.
+#[derive(Clone, Debug)]
+pub struct WorkList {
+    /// The folder of results.
+    pub store: Store,
+    /// This program.
+    pub program: PathBuf,
+    /// What to grade.
+    pub keys: Vec<Key>,
+    /// How many at a time.
+    pub jobs: usize,
+    /// The time limit per submission; exceeding it is an infrastructure error.
+    pub submission_timeout: Duration,
+}
+
+/// Receives events while a batch is graded.
+pub trait BatchObserver {
+    /// This key has a grading record or an infrastructure error.
+    fn on_result(&mut self, key: &Key);
+
+    /// A message for the user.
+    fn on_message(&mut self, what: &str);
+
+    /// Called periodically.
+    fn on_tick(&mut self) {}
+}
+
+/// Spreads the work of a batch.
+pub trait Executor {
+    /// Grades everything. Returns when each key has a grading record or an infrastructure error.
+    ///
+    /// # Errors
+    /// If the executor itself cannot be used.
+    fn run(&self, work: &WorkList, observer: &mut dyn BatchObserver) -> anyhow::Result<()>;
+}
+
+/// Records that a submission cannot be graded now.
+fn give_up(work: &WorkList, key: &Key, what: String, observer: &mut dyn BatchObserver) {
+    // The judge itself may have recorded more. If nothing can be written, the submission simply
+    // stays ungraded.
+    if work.store.infra_error(key).is_none() {
+        let _ = work.store.put_infra_error(key, &InfraError::now(what));
+    }
+    observer.on_result(key);
+}
+
+/// One key per line.
+fn list(keys: &[Key]) -> String {
+    keys.iter().map(|key| format!("{}\n", key.as_str())).collect()
+}
+
+/// Quotes an argument for a shell.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+=:,@%".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_a_shell() {
+        assert_eq!(quoted("/a/b-1.txt"), "/a/b-1.txt");
+        assert_eq!(quoted("it's {} $HOME"), "'it'\\''s {} $HOME'");
+        assert_eq!(quoted(""), "''");
+    }
+}

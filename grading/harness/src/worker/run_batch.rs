@@ -1,0 +1,246 @@
+//! Batches of runs of an out-of-process submission: one exchange carries a step of each run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write as _};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use faultlab::hosting::remote::{self, ProcessExit, ProcessPool};
+use faultlab::simulate::{
+    Logging, Options, Outcome, RunCompletion, RunLog, Scenario, record_from_logs, rerun,
+    run_batched,
+};
+use faultlab::trace::{MemoryRecorder, file};
+use faultlab_suites::{Suite, TestNumber};
+
+use super::protocol::{Answer, Compared, Comparison, RunEnd, RunName};
+use crate::supervisor::WorkerFailure;
+
+/// The time limit of an exchange, in real time. A run that exceeds it is repeated, alone and with a
+/// longer timeout, before it counts. So it can be far shorter than the timeout that counts.
+const EXCHANGE_MAX: Duration = Duration::from_millis(300);
+
+/// After this many tests with a hanging run, no more runs are tried: each takes seconds.
+const HANGING_TESTS_MAX: usize = 3;
+
+/// How many runs of each test are logged and repeated.
+const LOGGED: usize = 2;
+
+/// Executes these runs, which are all of simulation tests and grouped by test. Then repeats the
+/// first two runs of each test, if they finished, in fresh processes.
+pub(super) fn run(
+    suite: &Suite,
+    pool: &mut ProcessPool<'_>,
+    names: &[RunName],
+) -> Result<Answer, String> {
+    let is_logged = |index: usize| {
+        let before = names[..index].iter().rev().take_while(|name| name.test == names[index].test);
+        before.count() < LOGGED
+    };
+    let keep = |index: usize| if is_logged(index) { Logging::Log } else { Logging::Nothing };
+    let ended = side_by_side(suite, pool, names, &keep)?;
+    let repeatable = repeat(pool, names, &ended, &is_logged).map_err(not_run)?;
+    if pool.last_failure().is_some() {
+        pool.restart();
+    }
+    let ends = ended.into_iter().map(|(ended, _)| ended.map(end)).collect();
+    Ok(Answer::RunBatch { ends, deterministic: repeatable })
+}
+
+/// Repeats the first and the last logged run of each test, each among those of all other tests in a
+/// process of its own, so that anything one run leaves behind affects the others. Returns the tests
+/// whose runs went the same way.
+fn repeat(
+    pool: &mut ProcessPool<'_>,
+    names: &[RunName],
+    ended: &[(Option<RunCompletion>, RunLog)],
+    is_logged: &dyn Fn(usize) -> bool,
+) -> io::Result<Vec<TestNumber>> {
+    // They may be the same run.
+    let mut tests: BTreeMap<TestNumber, [&RunLog; 2]> = BTreeMap::new();
+    for (index, (ended, log)) in ended.iter().enumerate().filter(|(index, _)| is_logged(*index)) {
+        if let Some(RunCompletion::Finished(_)) = ended {
+            tests.entry(names[index].test).or_insert([log; 2])[1] = log;
+        }
+    }
+    let logs: Vec<(usize, &RunLog)> = (0..2)
+        .flat_map(|process| tests.values().map(move |logs| (process, logs[process])))
+        .collect();
+    pool.restart();
+    let same = rerun(&logs, pool)?;
+    let (first, last) = same.split_at(tests.len());
+    let all_same = first.iter().zip(last).map(|(first, last)| *first && *last);
+    Ok(tests.into_keys().zip(all_same).filter_map(|(test, same)| same.then_some(test)).collect())
+}
+
+/// Reruns a run in fresh processes, in others, and there again after another run. `None` if a
+/// process fails.
+pub(super) fn compare(
+    suite: &Suite,
+    pool: &mut ProcessPool<'_>,
+    comparison: &Comparison,
+) -> Result<Option<Compared>, String> {
+    let &Comparison { run, other, ref traces } = comparison;
+    let [first, last] = traces;
+    let plain = |pool: &mut ProcessPool<'_>, name| -> Result<Option<u64>, String> {
+        let ended = side_by_side(suite, pool, &[name], &|_| Logging::Nothing)?;
+        Ok(match &ended[..] {
+            [(Some(RunCompletion::Finished(outcome)), _)] => Some(outcome.digest),
+            _ => None,
+        })
+    };
+    let recorded = |pool: &mut ProcessPool<'_>, trace: &PathBuf| -> Result<Option<u64>, String> {
+        Ok(record_each(suite, pool, &[(run, trace.clone())])?.pop().flatten())
+    };
+    pool.restart();
+    let Some(fresh) = recorded(pool, first)? else { return Ok(None) };
+    pool.restart();
+    let Some(second_fresh) = plain(pool, run)? else { return Ok(None) };
+    let Some(_) = plain(pool, other)? else { return Ok(None) };
+    let used = recorded(pool, last)?;
+    Ok(used.map(|used| Compared { fresh, second_fresh, used }))
+}
+
+/// Executes these runs in a batch and records each to its file.
+pub(super) fn record(
+    suite: &Suite,
+    pool: &mut ProcessPool<'_>,
+    runs: &[(RunName, PathBuf)],
+) -> Result<Answer, String> {
+    record_each(suite, pool, runs).map(Answer::Recorded)
+}
+
+/// The digest of each run that was recorded.
+fn record_each(
+    suite: &Suite,
+    pool: &mut ProcessPool<'_>,
+    runs: &[(RunName, PathBuf)],
+) -> Result<Vec<Option<u64>>, String> {
+    let names: Vec<RunName> = runs.iter().map(|(name, _)| *name).collect();
+    let ended = side_by_side(suite, pool, &names, &|_| Logging::States)?;
+    let over = ended.iter().enumerate().filter_map(|(index, (ended, log))| match ended {
+        Some(RunCompletion::Finished(outcome)) => Some((index, log, outcome)),
+        Some(RunCompletion::ProcessFailed(_)) | None => None,
+    });
+    let over: Vec<(usize, &RunLog, &Outcome)> = over.collect();
+    let logs: Vec<(&RunLog, &Outcome)> =
+        over.iter().map(|&(_, log, outcome)| (log, outcome)).collect();
+    let recorded = record_from_logs(&logs, pool, &mut |index, host, for_good| {
+        let (name, path) = &runs[over[index].0];
+        let mut sink = MemoryRecorder::new();
+        let options = Options { recorder: Some(&mut sink), ..Options::default() };
+        let test = suite.test(name.test)?;
+        let outcome = faultlab_suites::run_on(suite, test, name.seed, host, options)?;
+        if for_good {
+            write(path, sink).ok()?;
+        }
+        Some(outcome)
+    });
+    if pool.last_failure().is_some() {
+        pool.restart();
+    }
+    let mut digests = vec![None; runs.len()];
+    for (&(index, _, outcome), recorded) in over.iter().zip(recorded) {
+        if recorded {
+            digests[index] = Some(outcome.digest);
+        } else {
+            // Half a trace is not a trace.
+            let _ = fs::remove_file(&runs[index].1);
+        }
+    }
+    Ok(digests)
+}
+
+/// Writes what was recorded.
+fn write(path: &Path, sink: MemoryRecorder) -> io::Result<()> {
+    let trace = sink.into_trace().ok_or(io::ErrorKind::InvalidData)?;
+    let mut out = BufWriter::new(File::create(path)?);
+    file::write(&mut out, &trace)?;
+    out.flush()
+}
+
+/// Executes these runs in a batch.
+fn side_by_side(
+    suite: &Suite,
+    pool: &mut ProcessPool<'_>,
+    names: &[RunName],
+    keep: &dyn Fn(usize) -> Logging,
+) -> Result<Vec<(Option<RunCompletion>, RunLog)>, String> {
+    let scenarios = names.iter().map(|name| {
+        let test =
+            suite.test(name.test).ok_or_else(|| format!("there is no test {}", name.test))?;
+        faultlab_suites::scenario_of(test, name.seed)
+            .ok_or_else(|| format!("test {} simulates nothing", name.test))
+    });
+    let scenarios: Vec<Scenario> = scenarios.collect::<Result<_, _>>()?;
+    let runs: Vec<(&Scenario, u64)> =
+        scenarios.iter().zip(names).map(|(scenario, name)| (scenario, name.seed)).collect();
+    let mut endless = HangTracker { names, tests: BTreeSet::new() };
+    let limited = pool.limit_exchanges(EXCHANGE_MAX);
+    let ended = limited.and_then(|()| {
+        run_batched(&runs, keep, pool, &mut |index, failure| endless.note(index, failure))
+    });
+    let freed = pool.limit_exchanges(Duration::MAX);
+    if pool.last_failure().is_some() {
+        pool.restart();
+    }
+    let ended = freed.and(ended);
+    ended.map_err(not_run)
+}
+
+/// The message for a submission whose processes cannot be started, or exited for unknown reasons.
+pub(super) fn not_run(error: io::Error) -> String {
+    format!("the submission could not be run: {error}")
+}
+
+/// The tests with a hanging run.
+struct HangTracker<'a> {
+    names: &'a [RunName],
+    tests: BTreeSet<TestNumber>,
+}
+
+impl HangTracker<'_> {
+    /// Records the failure of a run, and returns the runs to skip: a test's report needs none after
+    /// one that hung.
+    fn note(&mut self, index: usize, failure: &remote::ProcessFailure) -> Range<usize> {
+        if !to_worker_failure(failure.clone()).never_ends() {
+            return 0..0;
+        }
+        let number = self.names[index].test;
+        self.tests.insert(number);
+        if self.tests.len() >= HANGING_TESTS_MAX {
+            return index + 1..self.names.len();
+        }
+        let behind = self.names[index..].iter().take_while(|name| name.test == number);
+        index + 1..index + behind.count()
+    }
+}
+
+/// A run's result in this protocol's types.
+fn end(ended: RunCompletion) -> RunEnd {
+    match ended {
+        RunCompletion::Finished(outcome) => RunEnd::Finished(outcome),
+        RunCompletion::ProcessFailed(failure) => RunEnd::ProcessFailed(to_worker_failure(failure)),
+    }
+}
+
+/// A process failure as a worker failure.
+fn to_worker_failure(failure: remote::ProcessFailure) -> WorkerFailure {
+    match failure {
+        remote::ProcessFailure::TimedOut(_) => WorkerFailure::Hung,
+        remote::ProcessFailure::Ended(ProcessExit::Exited(code)) => WorkerFailure::Exited(code),
+        remote::ProcessFailure::Ended(ProcessExit::Signalled(signal)) => {
+            WorkerFailure::Signalled(signal)
+        }
+        remote::ProcessFailure::Ended(ProcessExit::OutputLimit) => WorkerFailure::OutputLimit,
+        remote::ProcessFailure::Ended(death @ ProcessExit::Other(_)) => {
+            WorkerFailure::ProtocolError(death.to_string())
+        }
+        remote::ProcessFailure::Ended(death @ ProcessExit::Unknown(_)) => {
+            WorkerFailure::Unavailable(death.to_string())
+        }
+        remote::ProcessFailure::ProtocolError(what) => WorkerFailure::ProtocolError(what),
+    }
+}

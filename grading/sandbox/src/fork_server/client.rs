@@ -1,0 +1,281 @@
+//! The judge's side: requests processes and learns how they exited.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use faultlab::hosting::remote::{Process, ProcessExit, ProcessHandle};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+use super::messages::{ExitReport, ForkRequest};
+use crate::job::Job;
+use crate::launcher::{READY, START_MAX};
+use crate::output::OutputReader;
+use crate::running::{Confined, Finished, OUTPUT_MAX, ProgramExit};
+use crate::sandbox::{Sandbox, SandboxError};
+
+/// How long a killed process may take to exit.
+const KILLED_MAX: Duration = Duration::from_secs(10);
+
+/// Starts processes of one job. They share a sandbox if that confines each as well as one of its
+/// own would; otherwise each gets its own. The sandbox is made for the first process and ends with
+/// the last one and this value.
+#[derive(Debug)]
+pub struct ForkServer {
+    sandbox: Sandbox,
+    job: Job,
+    inside: Option<Arc<SharedSandbox>>,
+}
+
+impl ForkServer {
+    /// For processes of this job.
+    #[must_use]
+    pub fn new(sandbox: Sandbox, job: Job) -> Self {
+        Self { sandbox, job, inside: None }
+    }
+
+    /// Starts a node process with one end of a socket as its standard input. No exchange with it
+    /// may take longer than `exchange_max`.
+    ///
+    /// # Errors
+    /// When it cannot be started. That says nothing about the program.
+    pub fn start_nodes(&mut self, exchange_max: Duration) -> Result<Process, SandboxError> {
+        let (ours, theirs) = UnixStream::pair()?;
+        let process = if self.sandbox.is_shared_by(&self.job) {
+            Process::new(ours, self.start(OwnedFd::from(theirs))?, exchange_max)
+        } else {
+            let stdin = Stdio::from(OwnedFd::from(theirs));
+            Process::new(ours, self.sandbox.start_with(&self.job, stdin)?, exchange_max)
+        };
+        Ok(process?)
+    }
+
+    /// Whether processes can be started in a shared sandbox, and be killed there.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) fn self_test(&mut self) -> Result<(), String> {
+        let nothing = File::open("/dev/null").map_err(|error| error.to_string())?;
+        let mut started = self.start(nothing.into()).map_err(|error| error.to_string())?;
+        let alive = started.wait(Duration::ZERO);
+        started.kill();
+        match (alive, started.wait(Duration::ZERO).map(|status| ProgramExit::of(status, false))) {
+            (None, Some(ProgramExit::Signalled(9))) => Ok(()),
+            (Some(status), _) => Err(format!("a process of it {}", ProgramExit::of(status, false))),
+            (None, ended) => Err(format!("a process of it was killed, and {ended:?}")),
+        }
+    }
+
+    /// Starts a process in the shared sandbox, with this standard input.
+    fn start(&mut self, stdin: OwnedFd) -> Result<ForkedProcess, SandboxError> {
+        // A sandbox that has exited is replaced once; it worked when it was made.
+        if let Some(inside) = &self.inside
+            && let Ok(started) = self.start_in(inside, &stdin)
+        {
+            return Ok(started);
+        }
+        let inside =
+            Arc::clone(self.inside.insert(SharedSandbox::start(&self.sandbox, &self.job)?));
+        self.start_in(&inside, &stdin).inspect_err(|_| self.inside = None)
+    }
+
+    fn start_in(
+        &self,
+        inside: &Arc<SharedSandbox>,
+        stdin: &OwnedFd,
+    ) -> Result<ForkedProcess, SandboxError> {
+        let number = inside.next.fetch_add(1, Ordering::Relaxed);
+        let (reader, writer) = io::pipe()?;
+        let user = self.sandbox.user();
+        let order = ForkRequest::Start { number, user };
+        order.send(&inside.socket, &[stdin.as_fd(), writer.as_fd()])?;
+        drop(writer);
+        let flooded = {
+            // The sandbox ends with the last of its processes; their output does not keep it alive.
+            let inside = Arc::downgrade(inside);
+            move || {
+                if let Some(inside) = inside.upgrade() {
+                    inside.kill(number);
+                }
+            }
+        };
+        let Job { output_bytes_max, printed_max, .. } = self.job;
+        let output = OutputReader::start(reader, output_bytes_max, printed_max, flooded)
+            .inspect_err(|_| inside.kill(number))?;
+        let started = ForkedProcess { inside: Arc::clone(inside), number, output, end: None };
+        if started.output.take_first(READY, START_MAX) {
+            return Ok(started);
+        }
+        let troubles =
+            [started.output.startup_error(), started.inside.sandbox.output.startup_error()];
+        Err(SandboxError::NotStarted(troubles.join(" ").trim().to_owned()))
+    }
+
+    /// Runs a process to its end, with an empty standard input.
+    ///
+    /// # Errors
+    /// As [`ForkServer::start_nodes`].
+    pub fn run(&mut self) -> Result<Finished, SandboxError> {
+        if !self.sandbox.is_shared_by(&self.job) {
+            return self.sandbox.run(&self.job);
+        }
+        let start = Instant::now();
+        let mut started = self.start(File::open("/dev/null")?.into())?;
+        let status = started.wait(self.job.wall_max);
+        let wall = start.elapsed();
+        started.kill();
+        let ended = match (status, &started.end) {
+            (Some(status), _) => ProgramExit::of(status, false),
+            (None, Some(ExitState::Unknown)) => return Err(SandboxError::Ended),
+            (None, _) => ProgramExit::TookTooLong,
+        };
+        Ok(Finished { exit: ended, printed: started.output.finish(OUTPUT_MAX), wall })
+    }
+}
+
+/// The shared sandbox, and the program in it that starts others.
+#[derive(Debug)]
+struct SharedSandbox {
+    socket: OwnedFd,
+    /// The number of the next process.
+    next: AtomicU64,
+    /// How processes exited, by number, until somebody asks.
+    reports: Mutex<Reports>,
+    /// Killed, with everything in the sandbox, when this is dropped.
+    sandbox: Confined,
+}
+
+#[derive(Debug, Default)]
+struct Reports {
+    ended: BTreeMap<u64, ExitStatus>,
+    /// Whether there will be no more reports.
+    is_over: bool,
+}
+
+impl SharedSandbox {
+    fn start(sandbox: &Sandbox, job: &Job) -> Result<Arc<Self>, SandboxError> {
+        let flags = SocketFlags::CLOEXEC;
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
+            .map_err(io::Error::from)?;
+        let sandbox = sandbox.start_fork_server(job, Stdio::from(theirs))?;
+        Ok(Arc::new(Self {
+            socket: ours,
+            next: AtomicU64::new(0),
+            reports: Mutex::default(),
+            sandbox,
+        }))
+    }
+
+    fn kill(&self, number: u64) {
+        // If the other side is gone, so is the process.
+        let _ = ForkRequest::Kill { number }.send(&self.socket, &[]);
+    }
+
+    /// How a process exited, waiting at most this long.
+    fn wait(&self, number: u64, at_most: Duration) -> Option<ExitState> {
+        let deadline = Instant::now() + at_most;
+        let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(status) = reports.ended.remove(&number) {
+                return Some(ExitState::Status(status));
+            }
+            if reports.is_over {
+                return Some(ExitState::Unknown);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.hears_something(left) {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(_) => {
+                    reports.is_over = true;
+                    continue;
+                }
+            }
+            match ExitReport::receive(&self.socket) {
+                Ok(Some(report)) => {
+                    reports.ended.insert(report.number, report.status());
+                }
+                Ok(None) | Err(_) => reports.is_over = true,
+            }
+        }
+    }
+
+    /// Whether there is something to receive, waiting at most this long.
+    fn hears_something(&self, at_most: Duration) -> io::Result<bool> {
+        let at_most = Timespec::try_from(at_most).map_err(io::Error::other)?;
+        let mut ready = [PollFd::new(&self.socket, PollFlags::IN)];
+        Ok(retry_on_intr(|| poll(&mut ready, Some(&at_most)))? > 0)
+    }
+}
+
+/// How a process in a shared sandbox exited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ExitState {
+    Status(ExitStatus),
+    /// Unknown: the sandbox has exited with everything in it.
+    Unknown,
+}
+
+/// A process in a shared sandbox. Killed when this is dropped.
+#[derive(Debug)]
+struct ForkedProcess {
+    inside: Arc<SharedSandbox>,
+    number: u64,
+    output: OutputReader,
+    /// How it exited, once known.
+    end: Option<ExitState>,
+}
+
+impl ForkedProcess {
+    /// Waits at most this long. Returns how it exited, if known.
+    fn wait(&mut self, at_most: Duration) -> Option<ExitStatus> {
+        if self.end.is_none() {
+            self.end = self.inside.wait(self.number, at_most);
+        }
+        match self.end {
+            Some(ExitState::Status(status)) => Some(status),
+            Some(ExitState::Unknown) | None => None,
+        }
+    }
+
+    /// Kills it and waits until it is gone.
+    fn kill(&mut self) {
+        if self.end.is_none() {
+            self.inside.kill(self.number);
+            self.wait(KILLED_MAX);
+        }
+    }
+}
+
+impl Drop for ForkedProcess {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+impl ProcessHandle for ForkedProcess {
+    fn end(&mut self, grace: Duration) -> ProcessExit {
+        let status = self.wait(grace);
+        self.kill();
+        match (status, self.end) {
+            _ if self.output.is_over_limit() => ProcessExit::OutputLimit,
+            (Some(status), _) => ProgramExit::of(status, false).process_exit(),
+            (None, Some(ExitState::Unknown)) => {
+                ProcessExit::Unknown(SandboxError::Ended.to_string())
+            }
+            (None, _) => ProcessExit::killed_by_engine(),
+        }
+    }
+
+    fn exchange_finished(&mut self) {
+        self.output.reset_count();
+    }
+}

@@ -1,0 +1,97 @@
+//! The side inside the sandbox: starts processes, kills them, and reports how they exited.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use rustix::process::{
+    Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal, set_parent_process_death_signal,
+};
+
+use super::messages::{ExitReport, ForkRequest};
+use crate::launcher::READY;
+use crate::policy::Policy;
+
+/// The running processes, by number.
+type Alive = Arc<Mutex<BTreeMap<u64, OwnedFd>>>;
+
+/// Starts processes as the judge at the other end of standard input requests, until it closes that.
+/// Each is started by `launcher`, with this policy and command line.
+///
+/// # Errors
+/// If a request is malformed, or a process cannot be started or watched. All processes end then,
+/// since this program ends. That is an infrastructure error, and the judge must hear of it.
+pub(crate) fn serve(launcher: &Path, policy: &str, line: &[OsString]) -> Result<(), String> {
+    let mut policy: Policy =
+        serde_json::from_str(policy).map_err(|error| format!("the policy: {error}"))?;
+    set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|error| format!("dying with the parent: {error}"))?;
+    let judge = io::stdin().as_fd().try_clone_to_owned();
+    let judge = Arc::new(judge.map_err(|error| format!("standard input: {error}"))?);
+    let ready = io::stdout().write_all(&[READY]).and_then(|()| io::stdout().flush());
+    ready.map_err(|error| format!("standard output: {error}"))?;
+    let alive = Alive::default();
+    loop {
+        let order = ForkRequest::receive(&judge).map_err(|error| format!("an order: {error}"))?;
+        let Some((order, with)) = order else { return Ok(()) };
+        match order {
+            ForkRequest::Start { number, user } => {
+                let with = <[OwnedFd; 2]>::try_from(with);
+                let [stdin, output] = with.map_err(|_| "a process needs two descriptors")?;
+                policy.user = user;
+                start(number, launcher, &policy, line, (stdin, output), (&judge, &alive))?;
+            }
+            ForkRequest::Kill { number } => {
+                if let Some(process) = lock(&alive).get(&number) {
+                    // Fails only if the process has already ended.
+                    let _ = pidfd_send_signal(process, Signal::KILL);
+                }
+            }
+        }
+    }
+}
+
+fn start(
+    number: u64,
+    launcher: &Path,
+    policy: &Policy,
+    line: &[OsString],
+    (stdin, output): (OwnedFd, OwnedFd),
+    (judge, alive): (&Arc<OwnedFd>, &Alive),
+) -> Result<(), String> {
+    let policy = serde_json::to_string(policy).map_err(|error| error.to_string())?;
+    let other = output.try_clone().map_err(|error| error.to_string())?;
+    let mut command = Command::new(launcher);
+    command.arg(policy).args(line).stdin(stdin).stdout(output).stderr(other);
+    // Started by this thread, which lives as long as this program: the launcher asks to die with
+    // it.
+    let mut child = command.spawn().map_err(|error| format!("{}: {error}", launcher.display()))?;
+    // The command holds copies of the descriptors.
+    drop(command);
+    let descriptor = pidfd_open(Pid::from_child(&child), PidfdFlags::empty());
+    lock(alive).insert(number, descriptor.map_err(|error| kill(&mut child, error))?);
+    let (judge, alive) = (Arc::clone(judge), Arc::clone(alive));
+    let wait = move || {
+        let Ok(status) = child.wait() else { return };
+        lock(&alive).remove(&number);
+        // If the judge is gone, there is no one to tell.
+        let _ = ExitReport::new(number, status).send(&judge);
+    };
+    thread::Builder::new().spawn(wait).map(drop).map_err(|error| error.to_string())
+}
+
+/// Kills a process that cannot be watched.
+fn kill(child: &mut Child, error: rustix::io::Errno) -> String {
+    let _ = child.kill();
+    let _ = child.wait();
+    error.to_string()
+}
+
+fn lock(alive: &Alive) -> MutexGuard<'_, BTreeMap<u64, OwnedFd>> {
+    alive.lock().unwrap_or_else(PoisonError::into_inner)
+}

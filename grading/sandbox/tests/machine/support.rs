@@ -1,0 +1,111 @@
+//! Shared by the tests: this machine's sandboxes, and checks that nothing is left behind.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use faultlab_sandbox::{Finished, Job, Sandbox, Tier};
+use libtest_mimic::{Failed, Trial};
+
+/// The argument that makes this program an attacker.
+pub const ATTACK: &str = "--attack";
+
+/// The launcher that the sandbox starts programs with.
+pub const LAUNCHER: &str = env!("CARGO_BIN_EXE_faultlab-confine");
+
+/// The sandboxes of all tiers that this host has. Where one is missing, the tests of it are skipped,
+/// and say so; with `FAULTLAB_REQUIRE_SANDBOX` set to a tier, that one must not be.
+pub fn sandboxes() -> &'static [Sandbox] {
+    static SANDBOXES: OnceLock<Vec<Sandbox>> = OnceLock::new();
+    SANDBOXES.get_or_init(|| {
+        let required = std::env::var("FAULTLAB_REQUIRE_SANDBOX").ok();
+        let required: Option<Tier> = required.map(|tier| tier.parse().expect("a tier's name"));
+        let best = Sandbox::probe(Path::new(LAUNCHER)).expect("limits work everywhere");
+        if let Some(required) = required {
+            best.require(required).expect("the tier that is required here");
+        }
+        let mut sandboxes = vec![best];
+        for tier in Tier::ALL {
+            let sandbox =
+                Sandbox::probe_below(Path::new(LAUNCHER), tier).expect("limits work everywhere");
+            if sandbox.tier() != tier {
+                eprintln!("SKIPPED, this host has no tier {tier}: {:?}", sandbox.findings());
+            } else if tier != sandboxes[0].tier() {
+                sandboxes.push(sandbox);
+            }
+        }
+        sandboxes
+    })
+}
+
+/// A test by name, with the lowest tier that it can pass in.
+pub type Test = (&'static str, Tier, fn(&Sandbox));
+
+/// A test for each tier from its lowest up that this host has.
+pub fn in_each_tier((name, lowest, test): Test) -> impl Iterator<Item = Trial> {
+    let able = sandboxes().iter().filter(move |sandbox| sandbox.tier() >= lowest);
+    able.map(move |sandbox| {
+        Trial::test(format!("{name} ({})", sandbox.tier()), move || {
+            test(sandbox);
+            Ok::<(), Failed>(())
+        })
+    })
+}
+
+/// This program, confined as nodes are, trying this.
+pub fn attack(name: &str) -> Job {
+    let program = std::env::current_exe().expect("this program has a file");
+    Job::computing(program).argument(ATTACK).argument(name).wall_max(Duration::from_secs(20))
+}
+
+/// Runs an attack in the sandbox and returns what it said of itself.
+pub fn said(sandbox: &Sandbox, job: &Job) -> String {
+    let finished = run(sandbox, job);
+    assert_eq!(finished.exit.to_string(), "exited with code 0", "{}", finished.printed);
+    finished.printed.to_string().trim().to_owned()
+}
+
+pub fn run(sandbox: &Sandbox, job: &Job) -> Finished {
+    sandbox.run(job).expect("the sandbox works")
+}
+
+/// A word that no other process of this machine has among its arguments.
+pub fn mark() -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("mark-{}-{number}", std::process::id())
+}
+
+/// The processes of this machine that have this word among their arguments.
+pub fn processes(mark: &str) -> Vec<PathBuf> {
+    let all = fs::read_dir("/proc").expect("the tests themselves see /proc");
+    let folders = all.flatten().map(|entry| entry.path()).filter(|folder| {
+        folder.file_name().is_some_and(|name| name.as_encoded_bytes()[0].is_ascii_digit())
+    });
+    let has_mark = |folder: &PathBuf| {
+        let line = fs::read(folder.join("cmdline")).unwrap_or_default();
+        line.windows(mark.len()).any(|window| window == mark.as_bytes())
+    };
+    folders.filter(has_mark).collect()
+}
+
+/// Waits until no process has this word among its arguments.
+pub fn assert_nothing_left(mark: &str) {
+    let started = Instant::now();
+    loop {
+        let left = processes(mark);
+        if left.is_empty() {
+            return;
+        }
+        assert!(started.elapsed() < Duration::from_secs(5), "left behind: {left:?}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The host's mounts.
+pub fn mounts() -> String {
+    fs::read_to_string("/proc/self/mounts").expect("the tests themselves see /proc")
+}

@@ -1,0 +1,122 @@
+//! Shared setup: the server, the clients, and shorthands for their commands.
+
+use std::time::Duration;
+
+use faultlab::Address;
+use faultlab::random::Random;
+use faultlab::simulate::{Latency, LinkConditions, NodeSpec, Rate, Scenario};
+use faultlab::workload::Workload;
+use lab1_api::{KvCommand, KvResult};
+
+/// A client's workload.
+pub(super) type KvWorkload = Workload<KvCommand, KvResult>;
+
+/// The server.
+pub(super) fn server() -> Address {
+    Address::new("server")
+}
+
+/// A client, numbered from 1.
+pub(super) fn client(number: usize) -> Address {
+    Address::numbered("client", number)
+}
+
+/// The server, and clients with work.
+pub(super) fn server_and_clients(
+    clients: impl IntoIterator<Item = (Address, KvWorkload)>,
+) -> Scenario {
+    Scenario::new()
+        .node(NodeSpec::node("server", server(), &()))
+        .nodes(clients.into_iter().map(|(address, work)| asking(address, work)))
+}
+
+/// Runs until every client that has not crashed has all its answers: two minutes at most, and a minute at
+/// most without an answer to anybody. Who waits ten seconds before asking again has asked six times by then.
+pub(super) fn to_the_end(scenario: Scenario) -> Scenario {
+    scenario.until_done(seconds(120)).until_stalled(seconds(60))
+}
+
+/// A client of the server, with work.
+pub(super) fn asking(address: Address, work: KvWorkload) -> NodeSpec {
+    NodeSpec::client("client", address, &server(), work)
+}
+
+/// This many clients, each with the workload that `work` returns for it.
+pub(super) fn clients(
+    count: usize,
+    mut work: impl FnMut(Address) -> KvWorkload,
+) -> Vec<(Address, KvWorkload)> {
+    (1..=count).map(client).map(|address| (address, work(address))).collect()
+}
+
+/// `Get`.
+pub(super) fn get(key: impl Into<String>) -> KvCommand {
+    KvCommand::Get { key: key.into() }
+}
+
+/// `Put`.
+pub(super) fn put(key: impl Into<String>, value: impl Into<String>) -> KvCommand {
+    KvCommand::Put { key: key.into(), value: value.into() }
+}
+
+/// `Append`.
+pub(super) fn append(key: impl Into<String>, value: impl Into<String>) -> KvCommand {
+    KvCommand::Append { key: key.into(), value: value.into() }
+}
+
+/// A unique value that tells whose it is, and which. It ends with its only bracket, so that
+/// appended values can be separated again.
+pub(super) fn value(client: Address, index: usize) -> String {
+    format!("{client}:{index}]")
+}
+
+/// Random commands, each with a value of its own. A key that is appended to is never put.
+pub(super) fn puts_and_appends(
+    random: &mut Random,
+    client: Address,
+    count: usize,
+    keys: &str,
+) -> Vec<KvCommand> {
+    let command = |index: usize| match random.below(4) {
+        0 => get(format!("{keys}-put")),
+        1 => put(format!("{keys}-put"), value(client, index)),
+        2 => get(format!("{keys}-append")),
+        _ => append(format!("{keys}-append"), value(client, index)),
+    };
+    (0..count).map(command).collect()
+}
+
+/// Random commands, each with a value of its own, of all kinds on all keys.
+pub(super) fn everything(
+    random: &mut Random,
+    client: Address,
+    count: usize,
+    keys: &[String],
+) -> Vec<KvCommand> {
+    let command = |index: usize| {
+        let key = random.pick(keys).as_str();
+        match random.below(5) {
+            0 | 1 => get(key),
+            2 => put(key, value(client, index)),
+            _ => append(key, value(client, index)),
+        }
+    };
+    (0..count).map(command).collect()
+}
+
+/// Milliseconds.
+pub(super) fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// Seconds.
+pub(super) fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// A link that loses and duplicates nothing. Most messages take 1 to 10 ms, but `percent` of them
+/// up to `slowest`.
+pub(super) fn sometimes_slow(percent: u32, slowest: Duration) -> LinkConditions {
+    let latency = Latency::between(ms(1), ms(10)).with_slow(Rate::percent(percent), slowest);
+    LinkConditions { latency, ..LinkConditions::reliable() }
+}
