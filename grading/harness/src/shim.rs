@@ -62,12 +62,12 @@ pub fn with_suite(suite: Suite, submission: fn() -> Submission) -> ExitCode {
     if let [flag, spec, threads, words @ ..] = &arguments[..]
         && flag == "--count"
     {
-        let (Ok(spec), Ok(threads)) = (spec.parse(), threads.parse()) else {
+        let Ok(threads) = threads.parse() else {
             eprintln!("usage: --count SPEC THREADS [exact] [json], as in `--count 3x2:same 1`");
             return ExitCode::from(2);
         };
         let says = |word| words.iter().any(|it| it == word);
-        let count = Count { spec, threads, exact: says("exact") };
+        let count = Count { spec: spec.clone(), threads, exact: says("exact") };
         return count.run(&suite, &submission(), says("json"));
     }
     let trials = suite.tests().map(|test| {

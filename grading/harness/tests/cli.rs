@@ -303,35 +303,6 @@ fn a_saved_trace_says_fixed_after_the_fix() {
     assert!(refused.err.contains("line 1"), "{}", refused.err);
 }
 
-#[test]
-fn the_states_of_the_reference_solution_are_as_many_as_are_known() {
-    let solution = root().join("grading/staff/solutions/lab1").display().to_string();
-    let folder = TempDir::new().expect("there is room for a folder");
-    let file = folder.path().join("count.json");
-    let file_name = file.to_str().expect("a path is text");
-    for (count, states) in
-        [("1x10:different", 120), ("2x3:different", 255), ("2x3:same", 2_117), ("3x2:same", 20_491)]
-    {
-        let call =
-            run_tests(&["lab1", "--submission", &solution, "--count", count, "--json", file_name]);
-        assert_eq!(call.code, Some(0), "{}", call.err);
-        let counted: serde_json::Value =
-            serde_json::from_str(&fs::read_to_string(&file).expect("it was written"))
-                .expect("it is JSON");
-        assert_eq!(counted["states"], states, "{count}");
-        assert_eq!(counted["outcome"], "space-exhausted");
-        assert_eq!(counted["exact"], false);
-        assert!(counted["collision_bound"].as_f64() > Some(0.0));
-    }
-    let exact = run_tests(&["lab1", "--submission", &solution, "--count", "2x3:same", "--exact"]);
-    assert_eq!(exact.code, Some(0), "{}", exact.err);
-    for row in ["states  2117", "compared  full states", "collision bound  0.0e0"] {
-        assert!(exact.out.contains(row), "{row} is not in {}", exact.out);
-    }
-    assert_eq!(run_tests(&["lab1", "--count", "3x2"]).code, Some(2));
-    assert_eq!(run_tests(&["lab1", "--exact"]).code, Some(2), "it goes with --count");
-}
-
 /// A call that goes on until it is told to end.
 struct Going {
     child: std::process::Child,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
-use faultlab_harness::build::{self, Lab, Libraries, Purpose, Source, Workspace};
+use faultlab_harness::build::{self, Lab, Libraries, Program, Purpose, Source, Workspace};
 use faultlab_harness::report::{Status, TestReport};
 use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds};
 use faultlab_harness::supervisor::WorkerCommand;
@@ -81,14 +81,21 @@ impl Bench {
         self.suite.tests()
     }
 
+    /// Compiles a submission together with the suite.
+    ///
+    /// # Errors
+    /// When there is no submission, or it does not compile (a [`CompileError`](build::CompileError)).
+    pub fn compile(&self, source: &Source) -> Result<Program> {
+        let sources = source.files(&self.workspace, &self.lab)?;
+        build::compile(&self.workspace, &self.lab, &self.libraries, &sources, Purpose::Tests)
+    }
+
     /// Runs these tests on a submission, with the default seeds, in one worker.
     ///
     /// # Errors
     /// When the submission does not compile.
     pub fn run(&self, subject: &KnownSubmission) -> Result<Vec<TestReport>> {
-        let sources = subject.source.files(&self.workspace, &self.lab)?;
-        let program =
-            build::compile(&self.workspace, &self.lab, &self.libraries, &sources, Purpose::Tests)?;
+        let program = self.compile(&subject.source)?;
         let traces = tempfile::tempdir()?;
         let plan = Plan {
             suite: &self.suite,

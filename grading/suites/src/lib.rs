@@ -60,7 +60,7 @@ pub use run::{Run, run, run_on, scenario_of};
 pub use run_search::{EndCondition, SearchSummary};
 pub use search_plan::{RequiredResult, SearchPlan};
 pub use seeds::{SEED, SEEDS, seed_of};
-pub use suite::{CountKeys, CountSearch, Part, Suite};
+pub use suite::{CountSearch, Part, Suite};
 pub use test::{Body, Kind, PlanFactory, ScenarioFactory, SeedContext, Test, TestBuilder};
 
 /// The suites of all labs, in the order of the course.

@@ -13,17 +13,9 @@ pub struct Suite {
     count: Option<CountSearch>,
 }
 
-/// The search to count, for this many clients with this many appends each.
-pub type CountSearch = fn(clients: usize, appends: usize, keys: CountKeys) -> Search;
-
-/// Which keys the clients of a counted search append to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CountKeys {
-    /// All to one.
-    Same,
-    /// Each to its own.
-    Different,
-}
+/// Builds the search whose states are counted from its specification, which each lab defines. An error says what
+/// a specification looks like.
+pub type CountSearch = fn(spec: &str) -> Result<Search, String>;
 
 impl Suite {
     /// A suite without parts yet, for a lab such as `lab1`.
@@ -44,14 +36,14 @@ impl Suite {
         self
     }
 
-    /// Adds the search whose states can be counted, to compare model checkers and solutions.
+    /// Adds the searches whose states can be counted, to compare model checkers and solutions.
     #[must_use]
     pub fn counting(mut self, count: CountSearch) -> Self {
         self.count = Some(count);
         self
     }
 
-    /// The search whose states can be counted, if the lab has one.
+    /// The searches whose states can be counted, if the lab has any.
     #[must_use]
     pub fn count_search(&self) -> Option<CountSearch> {
         self.count

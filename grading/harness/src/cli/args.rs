@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 use faultlab_suites::{SEED, SEEDS};
 
-use crate::count::CountSpec;
-
 /// Runs the tests of a lab and reports points.
 ///
 /// Exit codes: 0, all points; 1, some points lost; 2, usage error; 3, the submission does not
@@ -73,18 +71,8 @@ pub(super) struct Args {
     /// Replay these saved traces, or all in `traces/LAB` (or the folder given with
     /// `--save-traces`). Each is reported as reproduced, fixed, or no longer applicable. Exit code
     /// 0 means that all are fixed
-    #[arg(long, value_name = "FILE", num_args = 0.., conflicts_with_all = ["watch", "list", "breakpoints", "count", "junit", "json"])]
+    #[arg(long, value_name = "FILE", num_args = 0.., conflicts_with_all = ["watch", "list", "breakpoints", "junit", "json"])]
     pub(super) replay: Option<Vec<PathBuf>>,
-
-    /// Count the states of one search. `3x2:same`: three clients that append twice each to one key;
-    /// `3x2:different`: a key each. Uses `--jobs` threads [default: 1]; with --json FILE, writes
-    /// JSON
-    #[arg(long, value_name = "CLIENTSxAPPENDS:KEYS", conflicts_with_all = ["watch", "list", "breakpoints", "junit"])]
-    pub(super) count: Option<CountSpec>,
-
-    /// With --count: compare full states instead of 64-bit fingerprints (more memory, slower)
-    #[arg(long, requires = "count")]
-    pub(super) exact: bool,
 
     /// Run one test with one seed in one process without limits, for a debugger
     #[arg(long)]

@@ -6,8 +6,9 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use faultlab_suites::Test;
 
-use super::{BAD_USAGE, NOT_COMPILED, Request, Usage, compile, show_compile_error};
+use super::{BAD_USAGE, NOT_COMPILED, Request, Usage, compile};
 use crate::build::{CompileError, Purpose};
+use crate::report::terminal;
 use crate::session::Seeds;
 
 pub(super) fn run(request: &Request<'_>, tests: &[&Test]) -> Result<u8> {
@@ -26,7 +27,8 @@ pub(super) fn run(request: &Request<'_>, tests: &[&Test]) -> Result<u8> {
     let program = match compile(request, Purpose::Debugger) {
         Ok(program) => program,
         Err(error) => {
-            show_compile_error(&error.downcast::<CompileError>()?)?;
+            let error = error.downcast::<CompileError>()?;
+            write!(anstream::stderr(), "{}", terminal::compile_error(&error))?;
             return Ok(NOT_COMPILED);
         }
     };

@@ -3,7 +3,6 @@
 mod args;
 mod breakpoints;
 mod changes;
-mod count;
 mod saved;
 mod screen;
 mod selection;
@@ -31,8 +30,8 @@ use self::screen::Screen;
 use self::watch::FileWatcher;
 use crate::build::{self, CompileError, Lab, Libraries, Purpose, Source, SourceError, Workspace};
 use crate::report::{
-    self, PartReport, Report, SCHEMA, Status, TestReport, Timing, columns, indented_excerpt,
-    paragraph, style, terminal, to_json, to_junit,
+    self, PartReport, Report, SCHEMA, Status, TestReport, Timing, columns, indented_excerpt, style,
+    terminal, to_json, to_junit,
 };
 use crate::session::{self, Plan, Seeds, property};
 use crate::supervisor::WorkerCommand;
@@ -117,9 +116,6 @@ fn run(args: &Args, interrupted: &AtomicBool) -> Result<u8> {
         let folder = traces_folder(&request, folder.as_deref());
         return saved::replay(&request, files, &folder, interrupted);
     }
-    if let Some(spec) = args.count {
-        return count::run(&request, spec);
-    }
     if args.breakpoints {
         return breakpoints::run(&request, &tests);
     }
@@ -160,7 +156,7 @@ fn run_once(
             if interrupted.load(Ordering::Relaxed) {
                 return Ok(POINTS_LOST);
             }
-            show_compile_error(&error)?;
+            write!(anstream::stderr(), "{}", terminal::compile_error(&error))?;
             write_documents(args, &report_of_compile_error(request, tests, &error))?;
             return Ok(NOT_COMPILED);
         }
@@ -263,16 +259,6 @@ fn compile(request: &Request<'_>, purpose: Purpose) -> Result<build::Program> {
     let libraries = Libraries::of(&request.workspace)?;
     let sources = request.source.files(&request.workspace, &request.lab)?;
     build::compile(&request.workspace, &request.lab, &libraries, &sources, purpose)
-}
-
-fn show_compile_error(error: &CompileError) -> Result<()> {
-    let mut stderr = anstream::stderr();
-    write!(stderr, "{}", error.rendered)?;
-    for hint in &error.hints {
-        let hint = paragraph(hint, "hint: ".len());
-        writeln!(stderr, "{} {hint}", style::paint(style::CYAN, "hint:"))?;
-    }
-    Ok(())
 }
 
 fn seeds_in_words(args: &Args) -> String {

@@ -10,12 +10,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::{
-    ALL_POINTS, BAD_USAGE, NOT_COMPILED, POINTS_LOST, Request, Usage, compile, show_compile_error,
-};
+use super::{ALL_POINTS, BAD_USAGE, NOT_COMPILED, POINTS_LOST, Request, Usage, compile};
 use crate::build::{CompileError, Purpose};
 use crate::replayed::ReplayExit;
-use crate::report::{TestReport, paragraph, style};
+use crate::report::{TestReport, paragraph, style, terminal};
 
 /// The extension of saved traces.
 const EXTENSION: &str = "trace";
@@ -53,7 +51,8 @@ pub(super) fn replay(
     let program = match compile(request, Purpose::Tests) {
         Ok(program) => program,
         Err(error) => {
-            show_compile_error(&error.downcast::<CompileError>()?)?;
+            let error = error.downcast::<CompileError>()?;
+            write!(anstream::stderr(), "{}", terminal::compile_error(&error))?;
             return Ok(NOT_COMPILED);
         }
     };

@@ -9,6 +9,7 @@ use super::excerpt::indented;
 use super::paragraph::paragraph;
 use super::style::{BOLD, CYAN, DIM, GREEN, PLAIN, RED, Style, YELLOW, paint, status};
 use super::{AlsoBroken, Report, Status, TestReport};
+use crate::build::CompileError;
 
 /// The width of the status column.
 const STATUS_COLUMNS: usize = 12;
@@ -244,6 +245,17 @@ fn costs(report: &Report, verbose: bool) -> String {
 
 /// The column at which titles start in the list of tests.
 const TITLE_INDENT: usize = 14;
+
+/// A compile error with its hints.
+#[must_use]
+pub fn compile_error(error: &CompileError) -> String {
+    let mut text = error.rendered.clone();
+    for hint in &error.hints {
+        let hint = paragraph(hint, "hint: ".len());
+        text.push_str(&format!("{} {hint}\n", paint(CYAN, "hint:")));
+    }
+    text
+}
 
 /// The tests of a suite, and what they assert.
 #[must_use]

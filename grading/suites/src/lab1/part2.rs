@@ -12,8 +12,8 @@ use lab1_api::KvResult;
 
 use super::oracle::{self, at_least_once};
 use super::setup::{
-    KvWorkload, append, asking, client, clients, get, ms, put, puts_and_appends, seconds, server,
-    server_and_clients, sometimes_slow, to_the_end, value,
+    Keys, KvWorkload, append, asking, client, clients, get, ms, put, puts_and_appends, seconds,
+    server, server_and_clients, sometimes_slow, to_the_end, value,
 };
 use crate::{Part, SeedContext, Test};
 
@@ -213,13 +213,6 @@ pub(super) fn part() -> Part {
                         .check(results_stay())
                 }),
         )
-}
-
-/// Which keys the clients use.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Keys {
-    Own,
-    Shared,
 }
 
 /// Five clients with a dozen commands each, on a network that loses nothing.

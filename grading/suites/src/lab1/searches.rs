@@ -7,8 +7,8 @@ use faultlab::search::{Linearizable, RandomWalks, Search, System};
 use lab1_api::KvCommand;
 
 use super::oracle::{self, Specification};
-use super::setup::{KvWorkload, append, client, get, put, server, value};
-use crate::{CountKeys, RequiredResult, SearchPlan, Test};
+use super::setup::{Keys, KvWorkload, append, client, get, put, server, value};
+use crate::{RequiredResult, SearchPlan, Test};
 
 /// The state limit of an exhaustive search with one or two clients: nine times the states of the
 /// largest correct solution (113,589; its retransmissions slow down), and 470 times those of the
@@ -120,12 +120,12 @@ fn endless(clients: usize) -> Search {
     Search::new(system).monitor(Linearizable::new(oracle::EXACTLY_ONCE, model))
 }
 
-/// The search whose states are counted: clients that append distinct values, to one key or to one each.
-pub(super) fn count(clients: usize, appends: usize, keys: CountKeys) -> Search {
+/// Clients that append distinct values, without bounds.
+pub(super) fn appending(clients: usize, appends: usize, keys: Keys) -> Search {
     let works = (1..=clients).map(client).map(|it| {
         let key = match keys {
-            CountKeys::Same => "x".to_owned(),
-            CountKeys::Different => it.to_string(),
+            Keys::Shared => "x".to_owned(),
+            Keys::Own => it.to_string(),
         };
         (it, self::appends(it, appends, &key).1)
     });

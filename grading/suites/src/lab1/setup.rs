@@ -8,6 +8,15 @@ use faultlab::simulate::{Latency, LinkConditions, NodeSpec, Rate, Scenario};
 use faultlab::workload::Workload;
 use lab1_api::{KvCommand, KvResult};
 
+/// Which keys the clients use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keys {
+    /// Each client has its own.
+    Own,
+    /// All clients share them.
+    Shared,
+}
+
 /// A client's workload.
 pub(super) type KvWorkload = Workload<KvCommand, KvResult>;
 
