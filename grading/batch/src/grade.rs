@@ -228,8 +228,8 @@ mod tests {
             grade.steps,
             [
                 "test 1.1 was withdrawn: it was wrong",
-                "test 2.1: 3 points by hand: only a typo",
-                "late by 1 day, counting each that has begun: 10 % less",
+                "test 2.1: 3 points given by hand: only a typo",
+                "late by 1 day (each started day counts): 10 % less",
                 "6.3 points rounded to 6.5",
             ]
         );

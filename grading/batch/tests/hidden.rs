@@ -121,7 +121,7 @@ fn hidden_tests_that_cannot_be_used_are_said_before_anything_is_graded() {
     let folder = batch.out("nothing");
     let output = grader(&batch, &out).arg("--hidden").arg(&folder).output().expect("it runs");
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
-    assert!(said(&output).contains("is no folder"), "{}", said(&output));
+    assert!(said(&output).contains("is not a folder"), "{}", said(&output));
 }
 
 fn open(out: &Path, words: &[&str]) -> String {

@@ -55,9 +55,9 @@ fn bad_usage_is_one_line_that_says_what_there_is() {
     let table: &[(&[&str], &[&str])] = &[
         (&["lab99"], &["no lab `lab99`", "lab0, lab1"]),
         (&["lab0", "-p", "7"], &["lab0 has no part 7", "1"]),
-        (&["lab0", "-n", "1.99"], &["lab0 has no test 1.99", "there are 1.1, 1.2"]),
-        (&["lab0", "-n", "9.1"], &["lab0 has no test 9.1", "there are 1.1, 1.2"]),
-        (&["lab0", "-n", "first"], &["`first` is not the number of a test"]),
+        (&["lab0", "-n", "1.99"], &["lab0 has no test 1.99", "tests: 1.1, 1.2"]),
+        (&["lab0", "-n", "9.1"], &["lab0 has no test 9.1", "tests: 1.1, 1.2"]),
+        (&["lab0", "-n", "first"], &["`first` is not a test number"]),
         (&["lab0", "--no-run"], &["these options leave no test of lab0 to run"]),
         (&["lab0", "--submission", "nowhere"], &["no folder `nowhere`"]),
         (&["lab0", "--submission", "none.patch"], &["no patch `none.patch`"]),
@@ -267,7 +267,7 @@ fn a_saved_trace_says_fixed_after_the_fix() {
     let again = run(&exits, &["--save-traces", saved_exit, "--replay"]);
     assert_eq!(again.code, Some(1), "{}{}", again.out, again.err);
     let out = in_one_line(&again.out);
-    assert!(out.contains(".trace: reproduced: a node ended the process"), "{out}");
+    assert!(out.contains(".trace: reproduced: a node exited the process"), "{out}");
     let mended = run(&right, &["--save-traces", saved_exit, "--replay"]);
     assert_eq!(mended.code, Some(0), "{}{}", mended.out, mended.err);
 
@@ -389,7 +389,7 @@ fn an_interrupt_keeps_what_is_known() {
     let going = Going::start(&["lab0", "--submission", path, "--json", json]);
     going.wait_for("Part 1");
     going.interrupt();
-    going.wait_for("before the end; 1 test left");
+    going.wait_for("before the end; 1 test not run");
     assert_eq!(going.code(), Some(1));
     let text = fs::read_to_string(json).expect("the report was written");
     let report: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");

@@ -127,7 +127,7 @@ fn report() -> Report {
                 failing_seeds: vec![9],
                 property: Some("every handler returns".to_owned()),
                 reason: Some(
-                    "server's on_message, given Add from client1, did not finish".to_owned(),
+                    "server's on_message, given Add from client1, did not return".to_owned(),
                 ),
                 shown_seed: Some(9),
                 ..about("2.2")

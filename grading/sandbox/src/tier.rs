@@ -103,6 +103,6 @@ mod tests {
         }
         assert!(Tier::ALL.is_sorted_by(|better, worse| better > worse));
         let error = "jail".parse::<Tier>().unwrap_err().to_string();
-        assert!(error.starts_with("there is no sandbox tier `jail`; there are, best first: bub"));
+        assert!(error.starts_with("no sandbox tier `jail`; tiers, strongest first: bub"));
     }
 }

@@ -1,6 +1,6 @@
 //! Executors: spread the submissions of a batch over processes and machines.
 //!
-//! The unit of work is one submission. A judge process, `grade --worker KEY --out DIR`, reads the
+//! The unit of work is one submission. A judge process, `grade --judge KEY --out DIR`, reads the
 //! specification and the files from the results folder and writes a grading record there. An
 //! executor starts these processes somewhere and reports when a record appears.
 

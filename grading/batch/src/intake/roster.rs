@@ -238,7 +238,7 @@ mod tests {
     fn a_roster_without_students_or_with_one_twice_is_an_error() {
         assert!(parse(b"colour\nred\n").is_err());
         let twice = parse(b"student,email\na,x@y\nb,X@Y\n").expect_err("one is there twice");
-        assert_eq!(twice.to_string(), "line 3: `b` is there twice");
+        assert_eq!(twice.to_string(), "line 3: `b` appears twice");
     }
 
     #[test]

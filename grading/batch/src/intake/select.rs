@@ -196,21 +196,18 @@ mod tests {
         let notes = selected.expect("it is complete").notes;
         assert_eq!(
             notes,
-            ["ignored, because only the lab's files are graded: build.rs, tests/a.rs"]
+            ["ignored (only the lab's source files are graded): build.rs, tests/a.rs"]
         );
     }
 
     #[test]
     fn what_cannot_be_told_is_refused() {
         let refused = |paths: &[&str]| chosen(paths).expect_err("it is refused").to_string();
-        assert_eq!(
-            refused(&["src/client.rs"]),
-            "these files of the lab are missing: lib.rs (the others are in `src`)"
-        );
-        assert_eq!(refused(&[]), "these files of the lab are missing: client.rs, lib.rs");
+        assert_eq!(refused(&["src/client.rs"]), "missing files: lib.rs (the others are in `src`)");
+        assert_eq!(refused(&[]), "missing files: client.rs, lib.rs");
         assert_eq!(
             refused(&["a/client.rs", "a/lib.rs", "b/client.rs", "b/lib.rs"]),
-            "there are different versions of the lab's files in `a` and `b`; hand in one"
+            "found different versions of the lab's files in `a` and `b`; submit only one"
         );
     }
 
@@ -222,7 +219,7 @@ mod tests {
             select(&bundle, &lab()).map(|_| ()).map_err(|refusal| refusal.to_string())
         };
         assert_eq!(with("\u{feff}// ü".as_bytes()), Ok(()));
-        assert_eq!(with(b"// \xfc"), Err("`client.rs` is not UTF-8 text".to_owned()));
+        assert_eq!(with(b"// \xfc"), Err("`client.rs` is not UTF-8".to_owned()));
         assert!(with(b"\xff\xfe/\0/\0").is_err_and(|error| error.contains("UTF-16")));
         assert!(with(b"a\0b").is_err_and(|error| error.contains("zero bytes")));
     }

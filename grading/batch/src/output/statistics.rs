@@ -264,8 +264,8 @@ mod tests {
             .map(|one| (one.number.to_string(), one.what, one.students))
             .collect();
         let expected = [
-            ("1.2".to_owned(), "a run was lost, and went well alone", vec!["ada"]),
-            ("2.1".to_owned(), "runs of one seed differ", vec!["ada"]),
+            ("1.2".to_owned(), "a run failed once and passed when repeated alone", vec!["ada"]),
+            ("2.1".to_owned(), "reruns of a seed differ", vec!["ada"]),
         ];
         assert_eq!(seen, expected);
     }

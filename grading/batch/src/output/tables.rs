@@ -241,7 +241,7 @@ mod tests {
 student,name,status,part_1,part_2,earned,possible,points,attempt,remarks
 ada,'=Ada(),graded,7,0,7,20,7,1,
 bob,Bob \\u{202e}B,does-not-compile,,,0,0,0,1,error: expected `;`
-eve,,refused,,,,,0,1,`lib.rs` is a link; hand in the file itself
+eve,,refused,,,,,0,1,`lib.rs` is a link; submit the file itself
 kim,,infrastructure-error,,,,,,1,the disk is full
 zoe,,not-submitted,,,,,,,
 ";

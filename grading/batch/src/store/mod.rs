@@ -226,7 +226,7 @@ mod tests {
         let store = Store::new(&folder.path().join("results"));
         let held = store.lock().expect("nobody else is there");
         let second = store.lock().expect_err("it is taken").to_string();
-        assert!(second.starts_with("another grader is at work on these results (process "));
+        assert!(second.starts_with("another grader is already using these results (process "));
         drop(held);
         let half_written = store.work().join(".unfinished-1-1");
         fs::write(&half_written, b"half").expect("it is written");

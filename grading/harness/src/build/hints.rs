@@ -208,13 +208,16 @@ mod tests {
         assert_eq!(
             hints(&said),
             [
-                "`Message`, which is part of a state or a message, lacks `Hash`, `Deserialize`. States, \
-              messages and timers derive all of: #[derive(Clone, Debug, PartialEq, Eq, Hash, \
+                "`Message`, which is part of a state or a message, lacks `Hash`, `Deserialize`. Every \
+              state, message and timer derives: #[derive(Clone, Debug, PartialEq, Eq, Hash, \
               Serialize, Deserialize)]."
             ]
         );
         let several = hints(&[lacks("Message: Hash"), lacks("Timer: Eq")]);
-        assert!(several[0].starts_with("what is part of a state or a message lacks `Eq`, `Hash`."));
+        assert!(
+            several[0]
+                .starts_with("a type that is part of a state or a message lacks `Eq`, `Hash`.")
+        );
     }
 
     #[test]
@@ -224,7 +227,7 @@ mod tests {
         assert!(said[0].contains("BTreeMap"), "{}", said[0]);
         let said = hints(&[lacks("f64: Hash"), lacks("std::time::Instant: Hash")]);
         assert_eq!(said.len(), 2, "{said:?}");
-        assert!(said[0].contains("Count in integers"), "{}", said[0]);
+        assert!(said[0].contains("Use integers"), "{}", said[0]);
     }
 
     /// A message of this code, whose first line is all but the note below it.

@@ -102,7 +102,7 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         status: Status::TimedOut,
         never_ends: true,
-        reason: &["server's on_message, given 3 from client1, did not finish"],
+        reason: &["server's on_message, given 3 from client1, did not return"],
         ..fault("an_endless_loop", 4, Misbehaviour::Loop, property::RETURNS)
     },
     Fault {
@@ -142,18 +142,24 @@ pub const FAULTS: &[Fault] = &[
         ..fault("a_flood_of_messages", 13, Misbehaviour::TooManyMessages, property::LIMITS)
     },
     Fault {
-        reason: &["was run twice and did not go the same way", "the runs differ at event"],
+        reason: &[
+            "differ: something other than state, messages and timers",
+            "the runs differ at event",
+        ],
         random: true,
         ..fault("the_clock", 14, Misbehaviour::Clock, property::DETERMINISM)
     },
     Fault {
-        reason: &["was run twice and did not go the same way", "the runs differ at event"],
+        reason: &[
+            "differ: something other than state, messages and timers",
+            "the runs differ at event",
+        ],
         random: true,
         ..fault("the_order_of_a_hash_map", 15, Misbehaviour::HashOrder, property::DETERMINISM)
     },
     Fault {
         reason: &[
-            "one way in a fresh process and another in one that has run before",
+            "runs differently in a fresh process than in one that has run before",
             "the runs differ at event",
         ],
         ..fault("a_global", 16, Misbehaviour::Global, property::DETERMINISM)
