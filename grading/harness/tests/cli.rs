@@ -360,14 +360,14 @@ fn watching_runs_again_on_every_save_and_says_what_changed() {
     let folder = lab0_with("server.rs", "Pong { text: ping.text }", "Pong { text: String::new() }");
     let path = folder.path().to_str().expect("a path is text");
     let going = Going::start(&["lab0", "--watch", "--submission", path]);
-    let first = going.wait_for("for a save");
+    let first = going.wait_for("for changes");
     assert!(first.iter().any(|line| line.contains("2 failed")), "{first:#?}");
 
     let server = folder.path().join("server.rs");
     let wrong = fs::read_to_string(&server).expect("it is there");
     let right = wrong.replace("Pong { text: String::new() }", "Pong { text: ping.text }");
     fs::write(&server, right).expect("it can be written");
-    let second = going.wait_for("for a save");
+    let second = going.wait_for("for changes");
     assert!(second.iter().any(|line| line.contains("2 passed")), "{second:#?}");
     let changed = "better than your last run: 1.1, 1.2";
     assert!(second.iter().any(|line| line.contains(changed)), "{second:#?}");
