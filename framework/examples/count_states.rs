@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     let threads = arguments.get(1).and_then(|text| text.parse().ok()).unwrap_or(NonZeroUsize::MIN);
     let search = search(clients, appends, keys).threads(threads);
     let report = if arguments.iter().any(|word| word == "elsewhere") {
-        let nodes = system(clients, appends, keys).nodes().to_vec();
+        let nodes = system(clients, appends, keys).descriptors();
         let fleet = SharedProcessPool::new(ProcessPool::new(2, |_| start()));
         search.run_with(&fleet.steps(nodes))
     } else {

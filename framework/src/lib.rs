@@ -13,7 +13,7 @@
 //! ```
 //! use std::time::Duration;
 //!
-//! use faultlab::{Address, Client, Context, Node};
+//! use faultlab::{Address, Client, Context, Node, System, NodeSpec};
 //! use serde::{Deserialize, Serialize};
 //!
 //! // Messages and timers are plain data with the usual derives.
@@ -100,7 +100,7 @@
 //!
 //! // A hundred simulated runs in which messages get lost, delayed and duplicated.
 //! use faultlab::property::{clients_done, results_ok};
-//! use faultlab::simulate::{Network, NodeSpec, Options, Scenario, Simulation};
+//! use faultlab::simulate::{Network, Options, Scenario, Simulation};
 //! use faultlab::hosting::{Kind, LocalHost, Submission};
 //! use faultlab::workload::Workload;
 //!
@@ -123,7 +123,7 @@
 //! }
 //!
 //! // And every possible run.
-//! use faultlab::search::{Search, SearchResult, System};
+//! use faultlab::search::{Search, SearchResult};
 //!
 //! let system = System::new().node("server", server, &()).client("client", client, &server, work);
 //! let report = Search::new(system).invariant(results_ok()).prune(clients_done()).run(&submission);
@@ -169,7 +169,7 @@
 //! expected results ([`Workload`](workload::Workload)), the network's behaviour, scheduled
 //! interventions ([`Intervention`](simulate::Intervention)), and the properties that must hold
 //! ([`property`]). A [`Simulation`](simulate::Simulation) is one run of it, in virtual time, fixed
-//! by a seed. A [`Search`](search::Search) explores all runs of a small [`System`](search::System)
+//! by a seed. A [`Search`](search::Search) explores all runs of a small [`System`]
 //! and shows a shortest one that breaks.
 //!
 //! In a lab, all of this is provided. The lab's `Lab` type names your nodes;
@@ -207,6 +207,7 @@ pub mod property;
 pub mod random;
 pub mod search;
 pub mod simulate;
+mod system;
 pub mod trace;
 pub mod workload;
 
@@ -216,3 +217,4 @@ pub use client::Client;
 pub use context::{Context, Delay, Effect};
 pub use fault_model::FaultModel;
 pub use node::{Node, Value};
+pub use system::{NodeSpec, System};

@@ -6,11 +6,11 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use faultlab::hosting::{Kind, Submission};
-use faultlab::simulate::{Irreproducible, NodeSpec, Scenario, check};
+use faultlab::simulate::{Irreproducible, Scenario, check};
 use faultlab::trace::{
     Divergence, Divergent, Engine, EventKind, Header, Trace, TraceEvent, VERSION,
 };
-use faultlab::{Address, Context, FaultModel, Node};
+use faultlab::{Address, Context, FaultModel, Node, NodeSpec};
 use serde::{Deserialize, Serialize};
 
 /// What the node lets chance decide.

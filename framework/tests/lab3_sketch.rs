@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use faultlab::hosting::{Kind, LocalHost, Submission};
 use faultlab::property::{Property, clients_done, observe, results_ok, violated};
-use faultlab::simulate::{Intervention, Network, NodeSpec, Options, Scenario, Simulation};
+use faultlab::simulate::{Intervention, Network, Options, Scenario, Simulation};
 use faultlab::workload::Workload;
-use faultlab::{Address, Application, Client, Context, Node};
+use faultlab::{Address, Application, Client, Context, Node, NodeSpec};
 use serde::{Deserialize, Serialize};
 
 // What lab 1 gives.

@@ -6,10 +6,10 @@ use std::time::Duration;
 use faultlab::hosting::{Kind, LocalHost, Submission};
 use faultlab::linearizability::{Sequential, linearizable};
 use faultlab::property::clients_done;
-use faultlab::search::{Search, SearchResult as Searched, System};
-use faultlab::simulate::{NodeSpec, Options, Scenario, Simulation, Verdict};
+use faultlab::search::{Search, SearchResult as Searched};
+use faultlab::simulate::{Options, Scenario, Simulation, Verdict};
 use faultlab::workload::Workload;
-use faultlab::{Address, Application, Client, Context, Node};
+use faultlab::{Address, Application, Client, Context, Node, NodeSpec, System};
 use serde::{Deserialize, Serialize};
 
 /// What is right: each command returns the sum of all so far.

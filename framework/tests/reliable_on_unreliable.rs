@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use faultlab::hosting::{Kind, LocalHost, Submission};
 use faultlab::property::clients_done;
-use faultlab::simulate::{Network, NodeSpec, Options, Scenario, Simulation};
+use faultlab::simulate::{Network, Options, Scenario, Simulation};
 use faultlab::workload::Workload;
-use faultlab::{Address, Client, Context, Effect, FaultModel, Node};
+use faultlab::{Address, Client, Context, Effect, FaultModel, Node, NodeSpec};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -17,24 +17,23 @@ use std::time::{Duration, Instant};
 
 use at_most_once::Keys;
 use common::{Fault, Message, client, client_node, server, server_node, submission};
-use faultlab::FaultModel;
-use faultlab::codec;
-use faultlab::hosting::pure::{Answers, Batch, NodeDescriptor, PureSteps, Request, StepFailure};
+use faultlab::hosting::pure::{Answers, Batch, PureSteps, Request, StepFailure};
 use faultlab::hosting::remote::{
     self, Process, ProcessExit, ProcessFailure, ProcessHandle, ProcessPool, SharedProcessPool,
 };
-use faultlab::hosting::{Event, Host, LocalHost, NodeFailure, Payload};
+use faultlab::hosting::{Event, Host, LocalHost, NodeDescriptor, NodeFailure, Payload};
 use faultlab::property::{
     CheckError, Property, clients_done, max_state_bytes, none_decided, results_ok, violated,
 };
 use faultlab::random::mix;
 use faultlab::search::{self, Report, Search, Statistics};
 use faultlab::simulate::{
-    Intervention, Latency, LinkConditions, Logging, Network, NodeSpec, Options, Outcome,
-    RunCompletion, RunLog, Scenario, Simulation, record_from_logs, rerun, run_batched,
+    Intervention, Latency, LinkConditions, Logging, Network, Options, Outcome, RunCompletion,
+    RunLog, Scenario, Simulation, record_from_logs, rerun, run_batched,
 };
 use faultlab::trace::{MemoryRecorder, Trace};
 use faultlab::workload::Workload;
+use faultlab::{FaultModel, NodeSpec, codec};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -8,12 +8,12 @@ use std::time::Duration;
 use common::{Fault, client, client_node, server, server_node, submission};
 use faultlab::hosting::LocalHost;
 use faultlab::property::{clients_done, max_wait, results_ok};
-use faultlab::simulate::{Intervention, Network, NodeSpec, Options, Origin, Scenario, Simulation};
+use faultlab::simulate::{Intervention, Network, Options, Origin, Scenario, Simulation};
 use faultlab::trace::replay::{Replay, ReplayStatus};
 use faultlab::trace::show::{self, diagram};
 use faultlab::trace::{Ending, EventKind, MemoryRecorder, Trace, TraceEvent, file};
 use faultlab::workload::Workload;
-use faultlab::{FaultModel, simulate};
+use faultlab::{FaultModel, NodeSpec, simulate};
 use proptest::prelude::*;
 
 const MS: Duration = Duration::from_millis(1);

@@ -6,12 +6,12 @@ mod common;
 use std::time::Duration;
 
 use common::{Fault, client, client_node, server, server_node, submission};
-use faultlab::Address;
 use faultlab::hosting::LocalHost;
 use faultlab::simulate::{
-    Intervention, LinkConditions, Network, NodeSpec, Options, RunFailure, Scenario, ScenarioError,
+    Intervention, LinkConditions, Network, Options, RunFailure, Scenario, ScenarioError,
     Simulation, Verdict,
 };
+use faultlab::{Address, NodeSpec};
 
 fn ghost() -> Address {
     Address::new("server9")

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use faultlab::hosting::{Kind, Submission};
 use faultlab::property::{Property, violated};
-use faultlab::search::{Limit, Search, SearchResult, System};
+use faultlab::search::{Limit, Search, SearchResult};
 use faultlab::workload::Workload;
-use faultlab::{Address, Client, Context, Node, codec};
+use faultlab::{Address, Client, Context, Node, System, codec};
 use serde::{Deserialize, Serialize};
 
 /// Answers each command immediately with its number, except the command `wrong_at`, which it

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use faultlab::hosting::pure::StepFailure;
 use faultlab::hosting::{Kind, Submission};
-use faultlab::search::{Hint, Report, Search, SearchResult, System};
-use faultlab::{Address, Context, Node};
+use faultlab::search::{Hint, Report, Search, SearchResult};
+use faultlab::{Address, Context, Node, System};
 use serde::{Deserialize, Serialize};
 
 /// What is wrong with an [`Adder`].

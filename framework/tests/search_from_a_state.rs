@@ -7,9 +7,9 @@ use faultlab::hosting::pure::LocalSteps;
 use faultlab::hosting::{Kind, Submission};
 use faultlab::linearizability::Sequential;
 use faultlab::property::{Property, violated};
-use faultlab::search::{Limit, Linearizable, RandomWalks, Search, SearchResult, State, System};
+use faultlab::search::{Limit, Linearizable, RandomWalks, Search, SearchResult, State};
 use faultlab::workload::Workload;
-use faultlab::{Address, Application, Client, Context, Node, codec};
+use faultlab::{Address, Application, Client, Context, Node, System, codec};
 use serde::{Deserialize, Serialize};
 
 /// A server that holds a number, or a client that requests it and takes the answer.
@@ -133,7 +133,7 @@ fn states(answers: usize) -> Vec<State> {
     let goal = || search().goal(has_answers(answers));
     let probes = RandomWalks { seed: 5, count: 20, depth_max: 30 };
     let begin = search();
-    let steps = LocalSteps::new(&submission, begin.system().nodes().to_vec()).expect("it starts");
+    let steps = LocalSteps::new(&submission, begin.system().descriptors()).expect("it starts");
     let mut hand = begin.manual_run(&steps).expect("nodes that start");
     for number in 1..=answers as u64 {
         let is = |message: Message| move |bytes: &[u8]| codec::decode(bytes) == Ok(message.clone());

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use at_most_once::{Append, Keys, search, submission};
 use faultlab::hosting::{Kind, Submission};
 use faultlab::linearizability::Sequential;
-use faultlab::search::{Linearizable, Search, SearchResult, System};
+use faultlab::search::{Linearizable, Search, SearchResult};
 use faultlab::workload::Workload;
-use faultlab::{Address, Application, Client, Context, Node};
+use faultlab::{Address, Application, Client, Context, Node, System};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -180,7 +180,7 @@ fn search_can_start_from_a_manual_run() {
     let begin = Search::new(system(2, 1, Keys::Same));
     let submission = submission();
     let steps =
-        LocalSteps::new(&submission, system(2, 1, Keys::Same).nodes().to_vec()).expect("steps");
+        LocalSteps::new(&submission, system(2, 1, Keys::Same).descriptors()).expect("steps");
     let mut hand = begin.manual_run(&steps).expect("nodes that start");
     assert!(!hand.deliver(server, client1, |_| true).expect("no failure"), "nothing sent yet");
     assert!(hand.fire(client2).is_ok());
@@ -206,8 +206,8 @@ mod without_end {
     use std::time::Duration;
 
     use faultlab::hosting::{Kind, Submission};
-    use faultlab::search::{Hint, Limit, Report, Search, SearchResult, System};
-    use faultlab::{Address, Context, Node};
+    use faultlab::search::{Hint, Limit, Report, Search, SearchResult};
+    use faultlab::{Address, Context, Node, System};
     use serde::{Deserialize, Serialize};
 
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -6,9 +6,9 @@ use std::time::Duration;
 use faultlab::hosting::{Kind, Submission};
 use faultlab::property::{CheckError, Property, violated};
 use faultlab::random::mix;
-use faultlab::search::{Monitor, Report, Search, SearchResult, System};
+use faultlab::search::{Monitor, Report, Search, SearchResult};
 use faultlab::workload::Workload;
-use faultlab::{Address, Client, Context, Node};
+use faultlab::{Address, Client, Context, Node, System};
 use serde::{Deserialize, Serialize};
 
 /// A node whose handlers are drawn from a seed: each (state, event) has its own reaction.

@@ -9,9 +9,9 @@ use at_most_once::{Append, AppendClient, Keys, Message, Retry, search, submissio
 use faultlab::hosting::pure::StepFailure;
 use faultlab::hosting::{Kind, NodeFailure, Submission};
 use faultlab::property::{Property, clients_done, none_decided, violated};
-use faultlab::search::{Limit, RandomWalks, Search, SearchResult, System};
+use faultlab::search::{Limit, RandomWalks, Search, SearchResult};
 use faultlab::workload::Workload;
-use faultlab::{Address, Context, Node};
+use faultlab::{Address, Context, Node, System};
 use serde::{Deserialize, Serialize};
 
 const PROBES: RandomWalks = RandomWalks { seed: 7, count: 50, depth_max: 200 };

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use faultlab::hosting::{Kind, Submission};
 use faultlab::property::{Property, observe, violated};
-use faultlab::search::{Limit, RandomWalks, Search, SearchResult, System};
-use faultlab::{Address, Context, Node};
+use faultlab::search::{Limit, RandomWalks, Search, SearchResult};
+use faultlab::{Address, Context, Node, System};
 use serde::{Deserialize, Serialize};
 
 const NODES: [&str; 3] = ["a", "b", "c"];

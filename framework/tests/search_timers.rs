@@ -6,10 +6,10 @@ use std::time::Duration;
 use faultlab::hosting::pure::LocalSteps;
 use faultlab::hosting::{Kind, LocalHost, Submission};
 use faultlab::property::{Property, observe, violated};
-use faultlab::search::{PathEvent, RandomWalks, Search, SearchResult, System};
-use faultlab::simulate::{NodeSpec, Origin, Scenario, Simulation};
+use faultlab::search::{PathEvent, RandomWalks, Search, SearchResult};
+use faultlab::simulate::{Origin, Scenario, Simulation};
 use faultlab::trace::replay::{ReplayStatus, replay};
-use faultlab::{Address, Context, Node};
+use faultlab::{Address, Context, Node, NodeSpec, System};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -122,7 +122,7 @@ fn exactly_the_orders_that_durations_allow_are_explored() {
 fn replays_fire_the_same_timer() {
     let submission = submission();
     let search = search().invariant(never(CLOCK_ORDER));
-    let steps = LocalSteps::new(&submission, search.system().nodes().to_vec()).expect("it starts");
+    let steps = LocalSteps::new(&submission, search.system().descriptors()).expect("it starts");
     let report = search.run_with(&steps);
     let origin = Origin::default();
     let trace = search.trace(&steps, &origin, &report.result).expect("a violation has a run");
@@ -143,7 +143,7 @@ fn random_walks_and_minimisation_distinguish_timers_by_duration() {
 fn manual_runs_choose_timers_by_duration() {
     let submission = submission();
     let begin = search();
-    let steps = LocalSteps::new(&submission, begin.system().nodes().to_vec()).expect("it starts");
+    let steps = LocalSteps::new(&submission, begin.system().descriptors()).expect("it starts");
     for (ms, then) in [(5, 20), (20, 5)] {
         let mut hand = begin.manual_run(&steps).expect("nodes that start");
         let fired = hand.fire_timer(sleeper(), |timer| timer.min_ns == ms * 1_000_000);

@@ -4,10 +4,11 @@
 mod common;
 
 use common::{Fault, client, server, submission};
+use faultlab::System;
 use faultlab::hosting::Submission;
 use faultlab::hosting::pure::LocalSteps;
 use faultlab::property::{Property, clients_done, results_ok, violated};
-use faultlab::search::{Search, SearchResult, System};
+use faultlab::search::{Search, SearchResult};
 use faultlab::simulate::Origin;
 use faultlab::trace::replay::{Replay, ReplayStatus, replay};
 use faultlab::trace::show::{Options, diagram};
@@ -23,7 +24,7 @@ fn search(fault: Fault) -> Search {
 }
 
 fn steps<'s>(search: &Search, submission: &'s Submission) -> LocalSteps<'s> {
-    LocalSteps::new(submission, search.system().nodes().to_vec()).expect("all kinds are there")
+    LocalSteps::new(submission, search.system().descriptors()).expect("all kinds are there")
 }
 
 /// What a search found, as a trace.

@@ -12,12 +12,12 @@ use faultlab::property::{
     none_decided, not_retained, observe, results_ok, silent_for,
 };
 use faultlab::simulate::{
-    Intervention, Latency, Limits, LinkConditions, Network, NodeSpec, Options, Outcome, Rate,
-    RunFailure, Scenario, Simulation, Verdict,
+    Intervention, Latency, Limits, LinkConditions, Network, Options, Outcome, Rate, RunFailure,
+    Scenario, Simulation, Verdict,
 };
 use faultlab::trace::{EventKind, Fate, MemoryRecorder, Trace};
 use faultlab::workload::Workload;
-use faultlab::{Address, FaultModel};
+use faultlab::{Address, FaultModel, NodeSpec};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -410,7 +410,7 @@ fn logged_lines_and_states_are_in_the_trace() {
 }
 
 #[test]
-#[should_panic(expected = "two nodes are called server1")]
+#[should_panic(expected = "two nodes have the address server1")]
 fn two_nodes_of_one_name_are_refused() {
     let _ = Scenario::new().node(server_node(Fault::None)).node(server_node(Fault::None));
 }

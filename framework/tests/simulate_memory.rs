@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use faultlab::hosting::{Kind, LocalHost, Submission};
-use faultlab::simulate::{Intervention, NodeSpec, Options, Scenario, Simulation};
-use faultlab::{Address, Context, FaultModel, Node};
+use faultlab::simulate::{Intervention, Options, Scenario, Simulation};
+use faultlab::{Address, Context, FaultModel, Node, NodeSpec};
 use serde::{Deserialize, Serialize};
 
 /// The system's allocator, which counts.

@@ -6,9 +6,9 @@
 //!
 //! ```
 //! use faultlab::property::{CheckError, Property, observe, violated};
-//! use faultlab::search::{Search, SearchResult, System};
+//! use faultlab::search::{Search, SearchResult};
 //! use faultlab::hosting::{Kind, Submission};
-//! use faultlab::{Address, Context, Node};
+//! use faultlab::{Address, Context, Node, System};
 //! use serde::{Deserialize, Serialize};
 //!
 //! // A counter adds up what it is sent. A message can arrive twice: did its author think of that?
@@ -136,7 +136,6 @@ mod settings;
 mod sleep;
 mod state;
 mod state_space;
-mod system;
 mod timers;
 mod traced_run;
 mod view;
@@ -152,17 +151,19 @@ pub use path::{Path, PathEvent};
 pub use random_walk::RandomWalks;
 pub use report::{FoundState, HandlerFailure, Hint, Limit, Report, SearchResult, Statistics};
 pub use state::{NodeState, PendingTimer, Sent, State};
-pub use system::System;
 pub use traced_run::TracedRun;
 
 use crate::hosting::Submission;
 use crate::hosting::pure::{LocalSteps, PureSteps, StepFailure};
 use crate::property::Property;
-use crate::{Address, parallel};
+use crate::{Address, NodeSpec, System, parallel};
 use breadth_first::BreadthFirst;
 use checks::Role;
 use settings::{Limits, Restrictions};
 use state_space::{Setup, StartError, StateSpace};
+
+/// The seed of the workloads' randomness: a search explores one choice of the commands.
+const WORKLOAD_SEED: u64 = 0;
 
 /// A configured search.
 pub struct Search {
@@ -181,7 +182,7 @@ impl Search {
     /// A search of all that can happen in a system.
     #[must_use]
     pub fn new(system: System) -> Self {
-        let restrictions = Restrictions::new(system.members.len());
+        let restrictions = Restrictions::new(system.nodes().len());
         Self {
             system,
             properties: Vec::new(),
@@ -316,7 +317,7 @@ impl Search {
     /// unknown sender.
     #[must_use]
     pub fn start_from(mut self, state: State) -> Self {
-        let addresses = self.system.members.iter().map(|node_index| node_index.address);
+        let addresses = self.system.nodes().iter().map(NodeSpec::address);
         let theirs = state.nodes.iter().map(|node| node.address);
         assert!(addresses.eq(theirs), "the state has other nodes than the system");
         for node in &state.nodes {
@@ -407,11 +408,11 @@ impl Search {
     }
 
     fn locally(&self, submission: &Submission, run: impl Fn(&dyn PureSteps) -> Report) -> Report {
-        match LocalSteps::new(submission, self.system.members.clone()) {
+        match LocalSteps::new(submission, self.system.descriptors()) {
             Ok(steps) => run(&steps),
             Err(failure) => Report {
                 result: SearchResult::Failed(Box::new(HandlerFailure {
-                    node: self.system.members[0].address,
+                    node: self.system.nodes()[0].address(),
                     failure: StepFailure::Node(failure),
                     path: Path::default(),
                 })),
@@ -453,7 +454,7 @@ impl Search {
     }
 
     fn node_index(&self, address: Address) -> usize {
-        let position = self.system.members.iter().position(|node| node.address == address);
+        let position = self.system.nodes().iter().position(|node| node.address() == address);
         position.unwrap_or_else(|| panic!("the system has no node at {address}"))
     }
 }

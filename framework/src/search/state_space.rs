@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::WORKLOAD_SEED;
 use super::checks::{Checks, Role, StateStatus};
 use super::client_drivers::{ClientDrivers, IDLE};
 use super::effects::Effect;
@@ -18,12 +19,12 @@ use super::property_memo::PropertyMemo;
 use super::report::{FoundState, HandlerFailure, Hint, Limit, SearchResult, Statistics};
 use super::settings::Restrictions;
 use super::state::{NodeState, PendingTimer, Sent, State};
-use super::system::System;
 use super::timers::Pending;
 use super::view::broken_run;
 use crate::hosting::Payload;
 use crate::hosting::pure::{PureSteps, StepFailure, legible};
 use crate::property::{Property, Violation};
+use crate::{NodeSpec, System};
 
 /// The tables of a search.
 pub(super) struct StateSpace<'s> {
@@ -91,13 +92,13 @@ impl<'s> StateSpace<'s> {
         let Setup { system, steps, monitor, properties, restrictions, start, commands_per_event } =
             setup;
         let checks = Checks::new(properties);
-        assert_eq!(steps.nodes(), system.nodes(), "steps are of the nodes of the system");
+        assert_eq!(steps.nodes(), system.descriptors(), "steps are of the nodes of the system");
         let restrictions = Arc::new(restrictions);
-        let addresses = system.members.iter().map(|node| node.address).collect();
+        let addresses = system.nodes().iter().map(NodeSpec::address).collect();
         let work = ClientDrivers::new(
-            system.workloads.clone(),
+            system.nodes().iter().map(|spec| spec.workload.clone()).collect(),
             addresses,
-            system.seed,
+            WORKLOAD_SEED,
             commands_per_event,
         );
         let table = NodeTable::new(
@@ -107,7 +108,7 @@ impl<'s> StateSpace<'s> {
             monitor.is_some(),
         );
         let monitor_memo = monitor.map(MonitorMemo::new);
-        let width = system.members.len() + usize::from(monitor_memo.is_some());
+        let width = system.nodes().len() + usize::from(monitor_memo.is_some());
         let mut space = Self {
             table,
             monitor_memo,

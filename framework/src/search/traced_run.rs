@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Search;
 use super::checks::StateStatus;
 use super::handlers::NodeEvent;
 use super::path::{Path, PathEvent};
@@ -13,6 +12,7 @@ use super::report::SearchResult;
 use super::state_space::{Ending as Found, Setup, StateSpace};
 use super::timers::{self, Pending};
 use super::view::broken_run;
+use super::{Search, WORKLOAD_SEED};
 use crate::hosting::pure::{Answers, Batch, PureSteps, Request, StepFailure, legible};
 use crate::hosting::{EncodedEffect, Event, Payload};
 use crate::property::{CheckError, Violation};
@@ -23,7 +23,7 @@ use crate::trace::{
     CopyKind, Ending, Engine as EngineName, EventKind, Fate, Header, MessageId, SentMessage,
     SetTimer, TimerId, Trace, TraceEvent, VERSION,
 };
-use crate::{Address, FaultModel};
+use crate::{Address, FaultModel, NodeSpec};
 
 /// One run of the system of a search.
 pub struct TracedRun<'s> {
@@ -93,8 +93,12 @@ impl Search {
     /// When `steps` has another roster.
     #[must_use]
     pub fn traced_run<'s>(&'s self, steps: &'s dyn PureSteps) -> TracedRun<'s> {
-        assert_eq!(steps.nodes(), self.system.nodes(), "steps are of the nodes of the system");
-        let places = self.system.members.iter().map(|_| NodeProgress::default()).collect();
+        assert_eq!(
+            steps.nodes(),
+            self.system.descriptors(),
+            "steps are of the nodes of the system"
+        );
+        let places = self.system.nodes().iter().map(|_| NodeProgress::default()).collect();
         TracedRun {
             search: self,
             steps,
@@ -129,18 +133,18 @@ impl Search {
 
     /// The header of this search's traces.
     fn header(&self, origin: &Origin) -> Header {
-        let members = || self.system.members.iter().zip(&self.system.workloads);
-        let clients = members().filter(|(_, work)| work.is_some());
-        let others = members().filter(|(_, work)| work.is_none());
+        let nodes = self.system.nodes();
+        let clients = nodes.iter().filter(|spec| spec.workload.is_some());
+        let others = nodes.iter().filter(|spec| spec.workload.is_none());
         Header {
             version: VERSION,
             engine: EngineName::Search,
             lab: origin.lab.clone(),
             test: origin.test.clone(),
             title: origin.title.clone(),
-            seed: self.system.seed,
+            seed: WORKLOAD_SEED,
             fault_model: FaultModel::UnreliableFailStop,
-            nodes: clients.chain(others).map(|(node, _)| node.address).collect(),
+            nodes: clients.chain(others).map(NodeSpec::address).collect(),
         }
     }
 }
@@ -314,7 +318,7 @@ impl<'s> TracedRun<'s> {
         while self.ending.is_none() {
             let (event, result) = self.handle(node_index, &input);
             events.push(event);
-            let Some(work) = &search.system.workloads[node_index] else { break };
+            let Some(work) = &search.system.nodes()[node_index].workload else { break };
             let place = &mut self.places[node_index];
             if place.is_waiting {
                 let Some(result) = result else { break };
@@ -332,7 +336,7 @@ impl<'s> TracedRun<'s> {
             }
             commands += 1;
             place.is_waiting = true;
-            input = Input::Command(work.command(search.system.seed, node, next));
+            input = Input::Command(work.command(WORKLOAD_SEED, node, next));
         }
         events
     }
@@ -451,7 +455,7 @@ impl<'s> TracedRun<'s> {
                 }
             }
             Input::Command(command) => {
-                let work = self.search.system.workloads[node_index].as_ref();
+                let work = self.search.system.nodes()[node_index].workload.as_ref();
                 let shown = work.map(|work| work.show_command(command));
                 let (command, value) =
                     shown.map_or_else(Default::default, |shown| (shown.text, shown.value));

@@ -341,7 +341,7 @@ impl ActiveRun {
             self.ahead.resize_with(self.simulation.nodes.len(), Prefetch::default);
             match next {
                 Next::Make(slot) => {
-                    pool.ask_make(place, slot, self.simulation.spec(slot));
+                    pool.ask_make(place, slot, &self.simulation.spec(slot).node);
                     self.awaits += 1;
                     return Need::Answers;
                 }
@@ -466,7 +466,7 @@ impl ActiveRun {
         if let Some((slot, to, message)) = self.undeliverable.take() {
             let shown = host.show(slot, Payload::Message, &message, false);
             let message = shown.unwrap_or_else(|failure| format!("<{failure}>"));
-            let from = self.simulation.spec(slot).address;
+            let from = self.simulation.spec(slot).address();
             self.simulation.fail(RunFailure::UnknownAddress { from, to, message });
             return;
         }
@@ -480,7 +480,7 @@ impl ActiveRun {
 
     /// The kinds of the nodes, by slot.
     fn kinds(&self) -> Vec<String> {
-        self.simulation.nodes.iter().map(|node| node.spec.kind.clone()).collect()
+        self.simulation.nodes.iter().map(|node| node.spec.node.kind.clone()).collect()
     }
 }
 

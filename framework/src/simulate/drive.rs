@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::outcome::{Outcome, RunFailure, Verdict};
 use super::simulation::{Next, RecorderNotes, SideEvent, Simulation, Task};
 use super::view::SimulationView;
+use crate::NodeSpec;
 use crate::hosting::{EncodedEffect, Host, NodeFailure, Output, Payload};
 use crate::trace::{
     CopyKind, Ending, Engine, EventKind, Header, Recorder, SentMessage, SetTimer, TraceEvent,
@@ -71,8 +72,8 @@ impl Simulation {
             match self.advance() {
                 Next::Finished => break,
                 Next::Make(slot) => {
-                    let spec = self.spec(slot);
-                    let made = host.make(slot, &spec.kind, spec.address, &spec.arguments);
+                    let node = &self.spec(slot).node;
+                    let made = host.make(slot, &node.kind, node.address, &node.arguments);
                     self.made(made);
                 }
                 Next::Step(slot) => {
@@ -123,13 +124,13 @@ impl Simulation {
     ) {
         if let Err((to, message)) = self.stepped(stepped, output) {
             let message = show(host, slot, Payload::Message, output.get(message));
-            let from = self.spec(slot).address;
+            let from = self.spec(slot).address();
             self.fail(RunFailure::UnknownAddress { from, to, message });
         }
     }
 
     fn header(&self, origin: &Origin) -> Header {
-        let specs = &self.scenario.nodes;
+        let specs = self.scenario.system.nodes();
         let clients = specs.iter().filter(|spec| spec.workload.is_some());
         let others = specs.iter().filter(|spec| spec.workload.is_none());
         Header {
@@ -140,7 +141,7 @@ impl Simulation {
             title: origin.title.clone(),
             seed: self.seed,
             fault_model: self.scenario.fault_model,
-            nodes: clients.chain(others).map(|spec| spec.address).collect(),
+            nodes: clients.chain(others).map(NodeSpec::address).collect(),
         }
     }
 
@@ -155,14 +156,14 @@ impl Simulation {
             }
             _ => String::new(),
         };
-        format!("{} {} {variant}", self.spec(slot).kind, self.handler()).trim_end().to_owned()
+        format!("{} {} {variant}", self.spec(slot).node.kind, self.handler()).trim_end().to_owned()
     }
 
     /// What the step under way is, in a trace's terms.
     fn what(&self, slot: usize, host: &mut dyn Host) -> EventKind {
-        let node = self.spec(slot).address;
+        let node = self.spec(slot).address();
         match *self.task() {
-            Task::Init { .. } => EventKind::Start { node, kind: self.spec(slot).kind.clone() },
+            Task::Init { .. } => EventKind::Start { node, kind: self.spec(slot).node.kind.clone() },
             Task::Handle(message) => {
                 let crate::hosting::Event::Message { from, message: bytes } = self.event() else {
                     unreachable!("a message is handled")
@@ -296,7 +297,7 @@ impl Recording<'_> {
     fn record_side_events(&mut self, simulation: &mut Simulation, host: &mut dyn Host) {
         let notes = simulation.notes.as_mut().expect("a recorded run keeps notes");
         for (time_ns, happening) in std::mem::take(&mut notes.happened) {
-            let address = |slot: usize| simulation.spec(slot).address;
+            let address = |slot: usize| simulation.spec(slot).address();
             let what = match happening {
                 SideEvent::Lost { message, bytes, reason } => EventKind::Lose {
                     node: address(message.to),

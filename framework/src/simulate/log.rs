@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 
 use super::outcome::Outcome;
-use super::scenario::NodeSpec;
-use crate::Address;
 use crate::hosting::remote::{Answered, ProcessPool};
 use crate::hosting::{Event, Host, NodeFailure, Output, Payload};
+use crate::{Address, NodeSpec};
 
 /// The log of a run.
 #[derive(Clone, Debug, Default)]
@@ -152,7 +151,7 @@ pub fn rerun(logs: &[(usize, &RunLog)], pool: &mut ProcessPool<'_>) -> io::Resul
         for (run, &(process, log)) in logs.iter().enumerate() {
             for (slot, node) in log.nodes.iter().enumerate() {
                 if round == 0 {
-                    pool.ask_make_in(process, run, slot, &node.spec);
+                    pool.ask_make_in(process, run, slot, &node.spec.node);
                 } else if let Some(step) = node.steps.get(round - 1).filter(|_| same[run]) {
                     pool.ask_step_in(process, run, slot, step.event.event());
                 } else {
@@ -304,7 +303,7 @@ impl Host for LogHost<'_> {
         bytes: &[u8],
         pretty: bool,
     ) -> Result<String, NodeFailure> {
-        let kind = self.log.nodes[slot].spec.kind.clone();
+        let kind = self.log.nodes[slot].spec.node.kind.clone();
         let text = self.texts.texts.entry((kind, what, bytes.to_vec(), pretty)).or_insert(None);
         text.clone().unwrap_or_else(|| Ok(String::new()))
     }

@@ -33,6 +33,6 @@ pub use log::{RunLog, record_from_logs, rerun};
 pub use network::{Latency, LinkConditions, Network, Rate};
 pub use outcome::{Outcome, RunFailure, Verdict};
 pub use replay::replay;
-pub use scenario::{Intervention, NodeSpec, Scenario};
+pub use scenario::{Intervention, Scenario};
 pub use simulation::{Next, Simulation};
 pub use validate::ScenarioError;

@@ -1,65 +1,14 @@
 //! A scenario: everything about a run but its seed.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustc_hash::FxHashSet;
-use serde::Serialize;
 
 use super::limits::Limits;
 use super::network::{LinkConditions, Network, ns};
 use crate::property::Property;
 use crate::trace::EventKind;
-use crate::workload::ErasedWorkload;
-use crate::{Address, FaultModel, codec};
-
-/// A node to be constructed: its kind, address and arguments and, for a client, its workload.
-#[derive(Clone)]
-pub struct NodeSpec {
-    pub(crate) kind: String,
-    pub(crate) address: Address,
-    pub(crate) arguments: Vec<u8>,
-    pub(crate) workload: Option<Arc<dyn ErasedWorkload>>,
-}
-
-impl NodeSpec {
-    /// A node of a kind that the lab's API names, constructed with `arguments`.
-    ///
-    /// # Panics
-    /// When the arguments cannot be encoded.
-    #[must_use]
-    pub fn node(kind: &str, address: Address, arguments: &impl Serialize) -> Self {
-        let arguments = codec::encode(arguments).expect("a node's arguments encode");
-        Self { kind: kind.to_owned(), address, arguments, workload: None }
-    }
-
-    /// A client with its workload.
-    ///
-    /// # Panics
-    /// As [`NodeSpec::node`].
-    #[must_use]
-    pub fn client(
-        kind: &str,
-        address: Address,
-        arguments: &impl Serialize,
-        workload: impl ErasedWorkload + 'static,
-    ) -> Self {
-        Self { workload: Some(Arc::new(workload)), ..Self::node(kind, address, arguments) }
-    }
-
-    /// The node's address.
-    #[must_use]
-    pub fn address(&self) -> Address {
-        self.address
-    }
-}
-
-impl fmt::Debug for NodeSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.address, self.kind)
-    }
-}
+use crate::{Address, FaultModel, NodeSpec, System};
 
 /// A change that a scenario makes to a running system.
 ///
@@ -155,7 +104,7 @@ impl fmt::Display for Intervention {
                 write!(f, "the next {count} messages from {from} to {to} are lost")
             }
             Self::Crash(node) => write!(f, "{node} crashes"),
-            Self::Start(node) => write!(f, "{} starts", node.address),
+            Self::Start(node) => write!(f, "{} starts", node.address()),
             Self::LinkConditions(_) => f.write_str("the network's conditions change"),
             Self::Check(property) => write!(f, "checked: {}", property.name()),
         }
@@ -177,7 +126,7 @@ pub(crate) enum When {
 /// Reads in chronological order:
 ///
 /// ```
-/// # use faultlab::{Address, simulate::{Intervention, Network, NodeSpec, Scenario}, workload::Workload};
+/// # use faultlab::{Address, NodeSpec, simulate::{Intervention, Network, Scenario}, workload::Workload};
 /// # use faultlab::property::{clients_done, results_ok};
 /// # use std::time::Duration;
 /// let (server, client) = (Address::new("server1"), Address::new("client1"));
@@ -195,9 +144,7 @@ pub(crate) enum When {
 #[derive(Clone, Debug)]
 pub struct Scenario {
     pub(crate) fault_model: FaultModel,
-    pub(crate) nodes: Vec<NodeSpec>,
-    /// The addresses of the nodes. It is looked things up in, and never gone through.
-    taken: FxHashSet<Address>,
+    pub(crate) system: System,
     pub(crate) network: Network,
     pub(crate) timeline: Vec<(When, Intervention)>,
     pub(crate) until_done: bool,
@@ -221,8 +168,7 @@ impl Scenario {
     pub fn new() -> Self {
         Self {
             fault_model: FaultModel::default(),
-            nodes: Vec::new(),
-            taken: FxHashSet::default(),
+            system: System::new(),
             network: Network::reliable(),
             timeline: Vec::new(),
             until_done: true,
@@ -249,9 +195,17 @@ impl Scenario {
     /// When there is one at that address already.
     #[must_use]
     pub fn node(mut self, node: NodeSpec) -> Self {
-        assert!(self.taken.insert(node.address), "two nodes are called {}", node.address);
-        self.nodes.push(node);
+        self.system = self.system.with(node);
         self
+    }
+
+    /// Adds the nodes and clients of a system.
+    ///
+    /// # Panics
+    /// As [`Scenario::node`].
+    #[must_use]
+    pub fn system(self, system: System) -> Self {
+        self.nodes(system.nodes().iter().cloned())
     }
 
     /// Adds several nodes.

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use super::network::ns;
 use super::per_sender::PerSender;
-use super::scenario::NodeSpec;
-use crate::Address;
 use crate::history::Operation;
 use crate::workload::ErasedWorkload;
+use crate::{Address, NodeSpec};
 
 /// A node of a run. Its index is its slot.
 pub(super) struct SimulatedNode {
@@ -33,7 +32,7 @@ impl SimulatedNode {
     }
 
     pub(super) fn address(&self) -> Address {
-        self.spec.address
+        self.spec.address()
     }
 
     /// Whether it is a client that is still to be given results.

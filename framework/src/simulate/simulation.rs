@@ -14,14 +14,14 @@ use super::links::Links;
 use super::lookahead::Busy;
 use super::network::{Arrivals, Network};
 use super::outcome::{Outcome, RunFailure, Verdict};
-use super::scenario::{Intervention, NodeSpec, Scenario, When};
+use super::scenario::{Intervention, Scenario, When};
 use super::simulated_node::SimulatedNode;
 use crate::hosting::{EncodedEffect, Event, NodeFailure, Output, Span};
 use crate::property::{CheckError, Property, Traffic, Violation};
 use crate::random::{Random, Stream};
 use crate::trace::replay::{Arrival, Script};
 use crate::trace::{Fate, MessageId, TimerId, Trace};
-use crate::{Address, FaultModel};
+use crate::{Address, FaultModel, NodeSpec};
 
 /// A run in progress.
 pub struct Simulation {
@@ -191,7 +191,7 @@ impl Simulation {
         }
         // All nodes are constructed before the first one starts, and all have started before the
         // first command.
-        let specs = simulation.scenario.nodes.clone();
+        let specs = simulation.scenario.system.nodes().to_vec();
         let slots: Vec<usize> = specs.into_iter().map(|spec| simulation.add(spec)).collect();
         simulation.schedule_timeline();
         simulation.ready_tasks.extend(slots.iter().map(|&slot| Task::Make { slot }));
@@ -244,7 +244,7 @@ impl Simulation {
 
     fn add(&mut self, spec: NodeSpec) -> usize {
         let slot = self.nodes.len();
-        self.slots.entry(spec.address).or_insert(slot);
+        self.slots.entry(spec.address()).or_insert(slot);
         let node = SimulatedNode::new(spec);
         if node.client.is_some() {
             self.first_client.get_or_insert(slot);

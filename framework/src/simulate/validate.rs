@@ -111,9 +111,9 @@ struct Names<'a> {
 impl<'a> Names<'a> {
     fn of(scenario: &'a Scenario) -> Result<Self, ScenarioError> {
         let mut names = Self { scenario, born: FxHashMap::default() };
-        for node in &scenario.nodes {
+        for node in scenario.system.nodes() {
             let is_client = node.workload.is_some();
-            names.born.insert(node.address, Born { by: None, earliest_ns: 0, is_client });
+            names.born.insert(node.address(), Born { by: None, earliest_ns: 0, is_client });
         }
         // A start that waits for a client happens only if that client is there at some time, and the
         // client may be started by another such entry. So go on until nothing is added.
@@ -131,8 +131,8 @@ impl<'a> Names<'a> {
                 let Intervention::Start(spec) = &scenario.timeline[entry].1 else { continue };
                 let born =
                     Born { by: Some(entry), earliest_ns, is_client: spec.workload.is_some() };
-                if names.born.insert(spec.address, born).is_some() {
-                    let (entry, name) = (names.words(entry), spec.address);
+                if names.born.insert(spec.address(), born).is_some() {
+                    let (entry, name) = (names.words(entry), spec.address());
                     return Err(ScenarioError::AddressTaken {
                         entry,
                         name,

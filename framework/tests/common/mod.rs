@@ -8,9 +8,8 @@ use std::convert::identity;
 use std::time::Duration;
 
 use faultlab::hosting::{Kind, Submission};
-use faultlab::simulate::NodeSpec;
 use faultlab::workload::Workload;
-use faultlab::{Address, Client, Context, Node};
+use faultlab::{Address, Client, Context, Node, NodeSpec};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -13,9 +13,9 @@ use serde_json::Value;
 const TESTS: &str = r#"
 use std::time::Duration;
 
-use faultlab::Address;
+use faultlab::{Address, NodeSpec};
 use faultlab::property::{clients_done, results_ok};
-use faultlab::simulate::{NodeSpec, Scenario};
+use faultlab::simulate::Scenario;
 use faultlab::workload::Workload;
 use faultlab_suites::{Part, Test};
 use lab0_api::{Ping, Pong};

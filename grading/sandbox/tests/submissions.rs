@@ -13,11 +13,11 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use faultlab::Address;
 use faultlab::hosting::remote::ProcessPool;
 use faultlab::property::{clients_done, results_ok};
-use faultlab::simulate::{Network, NodeSpec, Options, Outcome, Scenario, Simulation};
+use faultlab::simulate::{Network, Options, Outcome, Scenario, Simulation};
 use faultlab::workload::Workload;
+use faultlab::{Address, NodeSpec};
 use faultlab_harness::build::{Libraries, Workspace};
 use faultlab_sandbox::{Finished, ForkServer, Job, ProgramExit, Sandbox, Tier, Toolchain};
 use lab1_api::{KvCommand, KvResult};

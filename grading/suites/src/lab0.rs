@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use faultlab::Address;
 use faultlab::property::{clients_done, results_ok};
-use faultlab::simulate::{Network, NodeSpec, Scenario};
+use faultlab::simulate::{Network, Scenario};
 use faultlab::workload::Workload;
+use faultlab::{Address, NodeSpec};
 use lab0_api::{Ping, Pong};
 
 use crate::{Part, Suite, Test};

@@ -6,9 +6,9 @@
 //! ```
 //! use std::time::Duration;
 //!
-//! use faultlab::Address;
+//! use faultlab::{Address, NodeSpec};
 //! use faultlab::property::{clients_done, results_ok};
-//! use faultlab::simulate::{NodeSpec, Scenario};
+//! use faultlab::simulate::Scenario;
 //! use faultlab::workload::Workload;
 //! use faultlab_suites::{Part, Suite, Test};
 //!

@@ -1,8 +1,8 @@
 //! Where a test's nodes run: in process or out of process.
 
-use faultlab::hosting::pure::{LocalSteps, NodeDescriptor, PureSteps};
+use faultlab::hosting::pure::{LocalSteps, PureSteps};
 use faultlab::hosting::remote::SharedProcessPool;
-use faultlab::hosting::{Host, LocalHost, NodeFailure, Submission};
+use faultlab::hosting::{Host, LocalHost, NodeDescriptor, NodeFailure, Submission};
 
 /// Provides a submission's nodes to engines: live nodes for a run, and steps of them for a search.
 pub trait NodeProvider {

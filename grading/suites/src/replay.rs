@@ -78,7 +78,7 @@ fn follow_searched(
             },
         };
         let steps = nodes
-            .steps(search.system().nodes())
+            .steps(&search.system().descriptors())
             .map_err(|failure| ReplayError::NotProvided(failure.to_string()))?;
         let replayed = replay(saved, &mut search.traced_run(steps.as_ref()));
         if best.as_ref().is_none_or(|best| follow_progress(&replayed) > follow_progress(best)) {

@@ -82,7 +82,7 @@ pub(crate) fn run_searches(
                     .expect("a search that starts where another ended follows one for a goal"),
             ),
         };
-        let report = match nodes.steps(search.system().nodes()) {
+        let report = match nodes.steps(&search.system().descriptors()) {
             Ok(steps) => {
                 let report = match stage.random_walks {
                     Some(probes) => search.random_walks_with(steps.as_ref(), probes),
@@ -94,7 +94,7 @@ pub(crate) fn run_searches(
                 report
             }
             Err(failure) => {
-                let node = search.system().nodes()[0].address;
+                let node = search.system().nodes()[0].address();
                 let handler = "constructor".to_owned();
                 verdict = Verdict::Failed(RunFailure::Node { node, handler, failure });
                 break;

@@ -6,9 +6,9 @@ use faultlab::search::{RandomWalks, Search, State};
 /// test.
 ///
 /// ```
-/// use faultlab::Address;
+/// use faultlab::{Address, System};
 /// use faultlab::property::{clients_done, results_ok};
-/// use faultlab::search::{Search, System};
+/// use faultlab::search::Search;
 /// use faultlab::workload::Workload;
 /// use faultlab_suites::SearchPlan;
 ///

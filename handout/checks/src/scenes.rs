@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use faultlab::Address;
 use faultlab::hosting::{LocalHost, Submission};
 use faultlab::property::{Property, clients_done, not_retained, results_ok, silent_for, violated};
 use faultlab::simulate::{
-    Intervention, Latency, LinkConditions, Network, NodeSpec, Options, Origin, Scenario, Simulation,
+    Intervention, Latency, LinkConditions, Network, Options, Origin, Scenario, Simulation,
 };
 use faultlab::trace::show::{self, diagram};
 use faultlab::trace::{MemoryRecorder, Trace, file};
 use faultlab::workload::Workload;
+use faultlab::{Address, NodeSpec};
 use lab0_api::{Ping, Pong};
 use lab1_api::KvResult::{Appended, PutDone, Value};
 use lab1_api::{KvCommand, KvResult, submission};

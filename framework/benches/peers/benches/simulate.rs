@@ -7,10 +7,8 @@ use std::time::Duration;
 
 use anysystem::{Message as AnyMessage, Process, System};
 use faultlab::hosting::{Kind, LocalHost, Submission};
-use faultlab::simulate::{
-    Latency, Limits, LinkConditions, NodeSpec, Options, Scenario, Simulation,
-};
-use faultlab::{Address, Context, Node};
+use faultlab::simulate::{Latency, Limits, LinkConditions, Options, Scenario, Simulation};
+use faultlab::{Address, Context, Node, NodeSpec};
 use faultlab_peers::{Row, median, print_table};
 use serde::{Deserialize, Serialize};
 

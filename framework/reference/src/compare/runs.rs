@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use faultlab::hosting::{LocalHost, Submission};
 use faultlab::random::mix;
-use faultlab::simulate::{
-    Intervention, Limits, Network, NodeSpec, Options, Origin, Scenario, Simulation,
-};
+use faultlab::simulate::{Intervention, Limits, Network, Options, Origin, Scenario, Simulation};
 use faultlab::trace::{Ending, EventKind, MemoryRecorder, TimerId, Trace, TraceEvent};
-use faultlab::{Address, FaultModel};
+use faultlab::{Address, FaultModel, NodeSpec};
 
 use super::agreement::Seen;
 use super::services::network;

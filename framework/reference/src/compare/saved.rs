@@ -44,7 +44,7 @@ fn comes_back(
     if !matches!(outcome, SearchResult::GoalFound(_) | SearchResult::Violated(_)) {
         return Ok(false);
     }
-    let nodes = search.system().nodes().to_vec();
+    let nodes = search.system().descriptors();
     let steps = LocalSteps::new(submission, nodes).map_err(|failure| failure.to_string())?;
     let trace = search.trace(&steps, &Origin::default(), outcome);
     let trace = trace.ok_or_else(|| format!("no trace of {outcome:?}"))?;

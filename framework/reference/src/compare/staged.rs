@@ -96,7 +96,7 @@ fn by_hand(seed: u64, case: &Case) -> Result<State, String> {
     let draw = |what: u64, below: u64| mix(seed ^ mix(40 + what)) % below;
     let search = case.search();
     let submission = Case::submission();
-    let nodes = search.system().nodes().to_vec();
+    let nodes = search.system().descriptors();
     let steps = LocalSteps::new(&submission, nodes).map_err(|failure| failure.to_string())?;
     let mut hand = search.manual_run(&steps).map_err(|failed| failed.failure.to_string())?;
     let node = |what| case.address(draw(what, case.members.len() as u64) as usize);

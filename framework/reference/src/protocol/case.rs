@@ -1,10 +1,10 @@
 //! What a seed draws: a system, what may not happen in it, what is claimed of it, and how far to go.
 
-use faultlab::Address;
 use faultlab::hosting::{Kind, Submission};
 use faultlab::random::mix;
-use faultlab::search::{Search, System};
+use faultlab::search::Search;
 use faultlab::workload::Workload;
+use faultlab::{Address, System};
 
 use super::{CallOrder, Drawn, Nature};
 use crate::claim::{Claim, Claims, Role};

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use faultlab::Address;
 use faultlab::hosting::{Kind, Submission};
 use faultlab::random::mix;
-use faultlab::search::{Search, System};
-use faultlab::simulate::{NodeSpec, Scenario};
+use faultlab::search::Search;
+use faultlab::simulate::Scenario;
 use faultlab::workload::Workload;
+use faultlab::{Address, NodeSpec, System};
 
 use super::{Fault, Made, Role};
 use crate::world::{COMMANDS_PER_EVENT_MAX, Member, Rules, World};

@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use super::answers::Piece;
-use super::{
-    Answers, Batch, NodeDescriptor, PureSteps, Request, Step, StepFailure, difference, legible,
+use super::{Answers, Batch, PureSteps, Request, Step, StepFailure, difference, legible};
+use crate::hosting::{
+    HostedNode, NodeDescriptor, NodeFailure, NodeKind, Output, Payload, Submission,
 };
-use crate::hosting::{HostedNode, NodeFailure, NodeKind, Output, Payload, Submission};
 use crate::parallel;
 
 /// The most pieces per thread that a batch is split into; free threads take the next one.

@@ -12,19 +12,7 @@ pub use answers::{Answers, Step};
 pub use batch::{Batch, Request};
 pub use local::LocalSteps;
 
-use super::{NodeFailure, Payload};
-use crate::Address;
-
-/// A node of a system: its kind and its address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeDescriptor {
-    /// The name of its kind in the submission.
-    pub kind: String,
-    /// Its address.
-    pub address: Address,
-    /// The encoding of what it is made with.
-    pub arguments: Vec<u8>,
-}
+use super::{NodeDescriptor, NodeFailure, Payload};
 
 /// Why a search cannot continue from a step.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, thiserror::Error)]

@@ -11,8 +11,7 @@ use super::host::RemoteHost;
 use super::process::{Process, ProcessExit, ProcessFailure};
 use super::request::{FollowUp, NodeRequest, RunSlot};
 use super::stateless_host::StatelessHost;
-use crate::hosting::{Event, NodeFailure, Output, Payload};
-use crate::simulate::NodeSpec;
+use crate::hosting::{Event, NodeDescriptor, NodeFailure, Output, Payload};
 
 /// How many texts are asked for in one exchange.
 const SHOWN_AT_ONCE: usize = 512;
@@ -123,9 +122,9 @@ impl<'f> ProcessPool<'f> {
     /// Queues for the next exchange: construct this node. Like all requests here, it is dropped if
     /// the process has failed or cannot be started; [`ProcessPool::failure`] and
     /// [`ProcessPool::check`] tell.
-    pub(crate) fn ask_make(&mut self, run: usize, slot: usize, spec: &NodeSpec) {
+    pub(crate) fn ask_make(&mut self, run: usize, slot: usize, node: &NodeDescriptor) {
         let run_slot = RunSlot { run, slot };
-        let NodeSpec { ref kind, address, ref arguments, .. } = *spec;
+        let NodeDescriptor { ref kind, address, ref arguments } = *node;
         let number = self.process_of(slot);
         self.ask(
             number,
@@ -159,9 +158,15 @@ impl<'f> ProcessPool<'f> {
     }
 
     /// Queues for the next exchange of this process, whatever the slot: construct this node.
-    pub(crate) fn ask_make_in(&mut self, number: usize, run: usize, slot: usize, spec: &NodeSpec) {
+    pub(crate) fn ask_make_in(
+        &mut self,
+        number: usize,
+        run: usize,
+        slot: usize,
+        node: &NodeDescriptor,
+    ) {
         let run_slot = RunSlot { run, slot };
-        let NodeSpec { ref kind, address, ref arguments, .. } = *spec;
+        let NodeDescriptor { ref kind, address, ref arguments } = *node;
         let number = self.process_of(number);
         self.ask(
             number,

@@ -9,8 +9,7 @@ use super::process::ProcessFailure;
 use super::process_pool::ProcessPool;
 use super::steps::RemoteSteps;
 use crate::Address;
-use crate::hosting::pure::NodeDescriptor;
-use crate::hosting::{Event, Host, NodeFailure, Output, Payload};
+use crate::hosting::{Event, Host, NodeDescriptor, NodeFailure, Output, Payload};
 
 /// Concurrent runs have different numbers as long as there are fewer than this.
 const RUNS_MAX: usize = 256;

@@ -9,10 +9,8 @@ use super::request::NodeRequest;
 use super::shared::SharedProcessPool;
 use super::wire::{ProtocolError, Reader};
 use crate::hosting::pure::difference;
-use crate::hosting::pure::{
-    Answers, Batch, NodeDescriptor, PureSteps, Request, StepFailure, legible,
-};
-use crate::hosting::{Event, NodeFailure, Output, Payload};
+use crate::hosting::pure::{Answers, Batch, PureSteps, Request, StepFailure, legible};
+use crate::hosting::{Event, NodeDescriptor, NodeFailure, Output, Payload};
 
 /// A frame is sent when it has this many bytes of questions.
 const FRAME_BYTES: usize = 1 << 20;

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use faultlab::Address;
-use faultlab::hosting::pure::{Answers, Batch, NodeDescriptor, PureSteps};
-use faultlab::hosting::{Event, Host, NodeFailure, Output, Payload};
+use faultlab::hosting::pure::{Answers, Batch, PureSteps};
+use faultlab::hosting::{Event, Host, NodeDescriptor, NodeFailure, Output, Payload};
 use faultlab_suites::NodeProvider;
 use rustix::time::{ClockId, clock_gettime};
 

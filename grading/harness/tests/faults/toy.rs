@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use faultlab::hosting::{Kind, Submission};
 use faultlab::property::{clients_done, none_decided, results_ok};
-use faultlab::simulate::{Intervention, NodeSpec, Scenario};
+use faultlab::simulate::{Intervention, Scenario};
 use faultlab::workload::Workload;
-use faultlab::{Address, Client, Context, Node};
+use faultlab::{Address, Client, Context, Node, NodeSpec};
 use faultlab_harness::report::Status;
 use faultlab_harness::session::property;
 use faultlab_suites::{Part, Suite, Test, TestNumber, seed_of};

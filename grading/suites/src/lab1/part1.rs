@@ -1,8 +1,8 @@
 //! Part 1: the key-value store alone.
 
-use faultlab::Address;
 use faultlab::property::{clients_done, results_ok};
-use faultlab::simulate::{NodeSpec, Scenario};
+use faultlab::simulate::Scenario;
+use faultlab::{Address, NodeSpec};
 use lab1_api::KvCommand;
 use lab1_api::KvResult::{self, Appended, KeyNotFound, PutDone, Value};
 

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use faultlab::Address;
 use faultlab::property::{Property, clients_done, max_wait, not_retained, results_ok, violated};
-use faultlab::simulate::{
-    Intervention, Latency, LinkConditions, Network, NodeSpec, Rate, Scenario,
-};
+use faultlab::simulate::{Intervention, Latency, LinkConditions, Network, Rate, Scenario};
 use faultlab::workload::Workload;
+use faultlab::{Address, NodeSpec};
 use lab1_api::{AmoCommand, Entry, KvCommand, Receipt};
 
 use super::oracle::{self, appended_once, at_most_once, exactly_once};

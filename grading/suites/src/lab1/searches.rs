@@ -1,9 +1,9 @@
 //! Lab 1's search tests: every order of deliveries, losses, duplicates and timers, within bounds.
 
-use faultlab::Address;
 use faultlab::linearizability::Sequential;
 use faultlab::property::{Property, clients_done, none_decided, results_ok, violated};
-use faultlab::search::{Linearizable, RandomWalks, Search, System};
+use faultlab::search::{Linearizable, RandomWalks, Search};
+use faultlab::{Address, System};
 use lab1_api::KvCommand;
 
 use super::oracle::{self, Specification};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use faultlab::Address;
 use faultlab::random::Random;
-use faultlab::simulate::{Latency, LinkConditions, NodeSpec, Rate, Scenario};
+use faultlab::simulate::{Latency, LinkConditions, Rate, Scenario};
 use faultlab::workload::Workload;
+use faultlab::{Address, NodeSpec};
 use lab1_api::{KvCommand, KvResult};
 
 /// Which keys the clients use.

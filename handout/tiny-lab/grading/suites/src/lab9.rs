@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use faultlab::Address;
+use faultlab::{Address, NodeSpec};
 use faultlab::property::{Property, clients_done, results_satisfy, violated};
-use faultlab::simulate::{Network, NodeSpec, Scenario};
+use faultlab::simulate::{Network, Scenario};
 use faultlab::workload::Workload;
 use lab9_api::Draw;
 
