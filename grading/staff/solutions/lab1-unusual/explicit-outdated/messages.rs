@@ -1,4 +1,4 @@
-//! What client and server say to each other.
+//! The messages between client and server.
 
 use lab1_api::{KvCommand, KvResult};
 use serde::{Deserialize, Serialize};
@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 /// A message of lab 1.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Message {
-    /// From client to server: please execute this.
+    /// From client to server: execute this command.
     Request {
         /// Which of the client's commands it is.
         number: u64,
-        /// What is to be executed.
+        /// The command to execute.
         command: KvCommand,
     },
     /// From server to client: this came out.

@@ -1,4 +1,4 @@
-//! What client and server say to each other.
+//! The messages between client and server.
 
 use lab1_api::{KvCommand, KvResult};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Message {
     /// Which of the client's commands it is about.
     pub number: u64,
-    /// What is to be executed.
+    /// The command to execute.
     pub command: Option<KvCommand>,
     /// What came out.
     pub result: Option<KvResult>,

@@ -13,7 +13,7 @@ pub const WAIT_FOR_MORE: Duration = Duration::from_millis(1);
 /// A timer of lab 1.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Timer {
-    /// Perhaps it is time to ask again.
+    /// It may be time to ask again.
     Retry {
         /// The number of the command that this timer was set for.
         number: u64,
