@@ -13,15 +13,15 @@ pub struct Suite {
     count: Option<CountSearch>,
 }
 
-/// The search to count, for this many clients with this many appends each.
+/// Builds the search to count, for this many clients with this many appends each.
 pub type CountSearch = fn(clients: usize, appends: usize, keys: CountKeys) -> Search;
 
 /// Which keys the clients of a counted search append to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CountKeys {
-    /// All to one.
+    /// All clients append to the same key.
     Same,
-    /// Each to its own.
+    /// Each client appends to its own key.
     Different,
 }
 
@@ -35,7 +35,7 @@ impl Suite {
     /// Adds a part.
     ///
     /// # Panics
-    /// If there is a part of that number already, which is a bug in the suite.
+    /// If there is already a part with that number, which is a bug in the suite.
     #[must_use]
     pub fn part(mut self, part: Part) -> Self {
         let taken = self.parts.iter().any(|other| other.number == part.number);
@@ -63,7 +63,7 @@ impl Suite {
         &self.lab
     }
 
-    /// What the lab is about, in a few words.
+    /// The lab's title.
     #[must_use]
     pub fn title(&self) -> &str {
         &self.title
@@ -80,13 +80,13 @@ impl Suite {
         self.parts.iter().flat_map(|part| &part.tests)
     }
 
-    /// The test of this number.
+    /// The test with this number.
     #[must_use]
     pub fn test(&self, number: TestNumber) -> Option<&Test> {
         self.tests().find(|test| test.number() == number)
     }
 
-    /// What all tests together are worth.
+    /// The total points of all tests.
     #[must_use]
     pub fn points(&self) -> Points {
         self.parts.iter().map(Part::points).sum()
@@ -139,7 +139,7 @@ impl Part {
         self.number
     }
 
-    /// What the part is about, in a few words.
+    /// The part's title.
     #[must_use]
     pub fn title(&self) -> &str {
         &self.title
@@ -151,7 +151,7 @@ impl Part {
         &self.tests
     }
 
-    /// What the part's tests together are worth.
+    /// The total points of the part's tests.
     #[must_use]
     pub fn points(&self) -> Points {
         self.tests.iter().map(Test::points).sum()
