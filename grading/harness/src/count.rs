@@ -17,7 +17,7 @@ pub struct CountSpec {
     pub clients: usize,
     /// How many appends per client.
     pub appends: usize,
-    /// To which keys.
+    /// Which keys they append to.
     pub keys: CountKeys,
 }
 
@@ -85,7 +85,7 @@ pub(crate) struct Count {
 }
 
 impl Count {
-    /// Runs the search and prints what it saw: a table, or JSON.
+    /// Runs the search and prints its statistics as a table or as JSON.
     pub(crate) fn run(&self, suite: &Suite, submission: &Submission, json: bool) -> ExitCode {
         let Some(search) = suite.count_search() else {
             eprintln!("{} has no search to count", suite.lab());
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_to_count_is_read_strictly() {
+    fn specs_are_parsed_strictly() {
         let spec: CountSpec = "3x2:same".parse().expect("it is one");
         assert_eq!(spec, CountSpec { clients: 3, appends: 2, keys: CountKeys::Same });
         assert_eq!(spec.to_string(), "3x2:same");
