@@ -162,10 +162,10 @@ fn a_change_to_the_courses_files_is_named_and_never_overwritten() {
     ] {
         assert_eq!(read(student.join(path)), text, "{path}");
     }
-    assert!(said.contains("You had changed Cargo.toml"), "{said}");
-    assert!(said.contains("kept as Cargo.toml.mine.2"), "{said}");
-    assert!(said.contains("You have changed rustfmt.toml"), "{said}");
-    assert!(said.contains("book/old.html is no longer needed, but you have changed it"), "{said}");
+    assert!(said.contains("You had edited Cargo.toml"), "{said}");
+    assert!(said.contains("your version is now Cargo.toml.mine.2"), "{said}");
+    assert!(said.contains("You have edited rustfmt.toml"), "{said}");
+    assert!(said.contains("book/old.html is no longer needed, but you have edited it"), "{said}");
 }
 
 /// The record of a handout with one more file of the course.
@@ -219,7 +219,7 @@ fn without_a_name_in_git_it_is_committed_all_the_same_and_a_lock_is_named() {
     };
     let locked = nameless();
     assert_eq!(locked.status.code(), Some(1), "{}", said(&locked));
-    for words in ["index.lock", "All files are in their places", "again: it goes on from here"] {
+    for words in ["index.lock", "All files are in place", "again: it continues from here"] {
         assert!(said(&locked).contains(words), "{}", said(&locked));
     }
     fs::remove_file(student.join(".git/index.lock")).expect("it is ours");
@@ -236,11 +236,11 @@ fn a_folder_that_is_no_repository_or_part_of_another_is_updated() {
     assert!(run(&mut shell(&student, "rm -rf .git && git -C .. init --quiet")).status.success());
     let said_part = update(&student, &next.to_string_lossy().replace(' ', "\\ "));
     is_updated(&student);
-    assert!(said_part.contains("It is not committed"), "{said_part}");
+    assert!(said_part.contains("Not committed"), "{said_part}");
 
     let (student, next) = student_and_next("update-begun");
     assert!(run(&mut shell(&student, "rm -rf .git && git init --quiet")).status.success());
     let said_begun = update(&student, &next.to_string_lossy().replace(' ', "\\ "));
     is_updated(&student);
-    assert!(said_begun.contains("no commit yet"), "{said_begun}");
+    assert!(said_begun.contains("no commits yet"), "{said_begun}");
 }

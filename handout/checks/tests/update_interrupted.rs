@@ -180,11 +180,11 @@ fn what_is_newer_waits_for_what_was_interrupted() {
     let done = run(&mut shell(&student, "./scripts/update.sh ../next"));
     assert!(done.status.success(), "{}", said(&done));
     let said = said(&done);
-    assert!(said.contains("It is finished first"), "{said}");
+    assert!(said.contains("Finishing it first"), "{said}");
     assert!(said.contains("version two") && said.contains("version three: 0 files"), "{said}");
     // What was placed once is the student's to change; that it was changed is said.
     assert_eq!(read(student.join("labs/lab1-api/src/lib.rs")), "my own idea");
-    assert!(said.contains("You have changed labs/lab1-api/src/lib.rs"), "{said}");
+    assert!(said.contains("You have edited labs/lab1-api/src/lib.rs"), "{said}");
 }
 
 /// A copy of the student's folder beside it.
