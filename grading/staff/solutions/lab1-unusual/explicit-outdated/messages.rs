@@ -8,19 +8,19 @@ use serde::{Deserialize, Serialize};
 pub enum Message {
     /// From client to server: execute this command.
     Request {
-        /// Which of the client's commands it is.
+        /// The command's sequence number.
         number: u64,
         /// The command to execute.
         command: KvCommand,
     },
-    /// From server to client: this came out.
+    /// From server to client: this is the result.
     Reply {
         /// The number of the request.
         number: u64,
         /// The command's result.
         result: KvResult,
     },
-    /// From server to client: I have long executed a later request of yours.
+    /// From server to client: a later request of this client has already been executed.
     Outdated {
         /// The number of the request.
         number: u64,

@@ -1,4 +1,4 @@
-//! What a node can be reminded of, and when.
+//! The timers of this system.
 
 use std::time::Duration;
 

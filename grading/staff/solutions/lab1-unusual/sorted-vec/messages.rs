@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 pub enum Message {
     /// From client to server: execute this command.
     Request {
-        /// Which of the client's commands it is.
+        /// The command's sequence number.
         number: u64,
         /// The command to execute.
         command: KvCommand,
     },
-    /// From server to client: this came out.
+    /// From server to client: this is the result.
     Reply {
         /// The number of the request.
         number: u64,
