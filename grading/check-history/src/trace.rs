@@ -19,7 +19,10 @@ pub(crate) fn parse(text: &str) -> Result<Traced, String> {
     let trace = trace::file::read(text.as_bytes()).map_err(|error| error.to_string())?;
     match trace.header.lab.as_str() {
         "lab1" => Ok(Traced::Lab1(lab1::model(), history_of(&trace)?)),
-        "" => Err("the trace does not name a lab, so the meaning of its commands is unknown".to_owned()),
+        "" => {
+            Err("the trace does not name a lab, so the meaning of its commands is unknown"
+                .to_owned())
+        }
         other => Err(format!("there is no model for `{other}`, only for lab1")),
     }
 }

@@ -85,7 +85,7 @@ pub(crate) fn run_searches(
         let report = match nodes.steps(search.system().nodes()) {
             Ok(steps) => {
                 let report = match stage.random_walks {
-                    Some(probes) => search.random_walks_with(steps.as_ref(), probes),
+                    Some(walks) => search.random_walks_with(steps.as_ref(), walks),
                     None => search.run_with(steps.as_ref()),
                 };
                 if let Some(origin) = traced {

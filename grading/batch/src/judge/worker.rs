@@ -56,8 +56,8 @@ pub fn serve(instructions: &str) -> Result<ExitCode> {
     let Instructions { lab, program, sandbox } = serde_json::from_str(instructions)?;
     let suite = super::suite(&lab)?;
     let mut server = ForkServer::new(sandbox, Job::nodes(&program));
-    let fleet = ProcessPool::new(PROCESSES_MAX, move |_| {
+    let pool = ProcessPool::new(PROCESSES_MAX, move |_| {
         server.start_nodes(EXCHANGE_MAX).map_err(io::Error::other)
     });
-    Ok(worker::serve_out_of_process(&suite, &SharedProcessPool::new(fleet)))
+    Ok(worker::serve_out_of_process(&suite, &SharedProcessPool::new(pool)))
 }

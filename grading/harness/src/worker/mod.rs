@@ -114,8 +114,8 @@ fn try_serve(suite: &Suite, code: Code<'_>) -> Result<(), FrameError> {
         entries: EntryCounter::default(),
         job: Mutex::new(None),
     });
-    let pulse = Arc::clone(&shared);
-    thread::spawn(move || send_heartbeats(&pulse));
+    let heartbeat = Arc::clone(&shared);
+    thread::spawn(move || send_heartbeats(&heartbeat));
 
     // A thread's stack size can be chosen; the main thread's depends on the machine.
     thread::scope(|scope| {
@@ -253,16 +253,16 @@ fn open_journal(
 
 /// Sends heartbeats to the supervisor until it exits.
 fn send_heartbeats(shared: &Shared) {
-    let mut onlooker = Watchdog::new();
+    let mut watchdog = Watchdog::new();
     loop {
         thread::sleep(HEARTBEAT_INTERVAL);
-        let pulse = onlooker.look(&shared.entries);
+        let heartbeat = watchdog.look(&shared.entries);
         let job = shared.job.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(output) = job else { continue };
         if output.is_some_and(|path| captured_output::is_flooded(&path)) {
             process::exit(EXIT_OUTPUT_LIMIT.into());
         }
-        if shared.answer(&Answer::Pulse(pulse)).is_err() {
+        if shared.answer(&Answer::Pulse(heartbeat)).is_err() {
             // The supervisor has exited, so the job is no longer needed.
             process::exit(1);
         }
