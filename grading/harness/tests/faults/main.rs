@@ -226,7 +226,7 @@ fn an_invalid_scenario_is_reported(arguments: &[&str]) -> Result<(), Failed> {
     };
     check("the test", *number, toy::MISTAKEN)?;
     check("what it is", error.contains("the test itself failed"), true)?;
-    check("why", error.contains("there is no node `server9` then"), true)
+    check("why", error.contains("no node `server9` exists at that time"), true)
 }
 
 /// If parts are reported one after another, no run of the second part is recorded when the first test has its
