@@ -6,7 +6,7 @@ set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 program=${CARGO_TARGET_DIR:-$root/target}/lab/grade
 
-# Cargo shows its progress when there is something to build, and is quiet when there is not.
+# Show progress only if there is something to build.
 quiet=--quiet
 if [ ! -x "$program" ]; then
     echo "Building the grader and its libraries (once; about two minutes)." >&2

@@ -9,7 +9,7 @@ Makes a Gradescope autograder.
 Usage: scripts/make-gradescope.sh LAB [--out FILE] [--hidden DIR] [--policy FILE] [ARG..]
 
   --out FILE      where to write the archive [default: autograder.zip]
-  --hidden DIR    tests and a seed that students do not get; compiled in, not readable on Gradescope
+  --hidden DIR    hidden tests and a hidden seed; compiled in, not readable on Gradescope
   --policy FILE   a policy that turns raw points into final ones
   ARG..           more arguments for the grader on Gradescope, such as --seed 7 --seeds 10
 
@@ -68,11 +68,11 @@ toolchain=$(rustc --version | cut -d ' ' -f 2)
 
 cat >"$folder/setup.sh" <<END
 #!/bin/sh
-# Gradescope runs this once, when it makes the image.
+# Gradescope runs this once, when it builds the image.
 set -eu
 apt-get update
 apt-get install -y --no-install-recommends bubblewrap build-essential ca-certificates curl
-# The same compiler as here: the libraries are built with it.
+# The compiler that the libraries were built with.
 command -v rustup >/dev/null || apt-get install -y --no-install-recommends rustup ||
     curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal --default-toolchain none
 PATH="\$HOME/.cargo/bin:\$PATH"

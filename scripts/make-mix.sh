@@ -1,7 +1,7 @@
 #!/bin/sh
 # Writes N submissions of a lab, to try the grader on: correct solutions (usual and unusual) alternate with mutants,
-# and one in 25 is hostile. When a kind is used up, it starts over. Every file gets a comment of its own, so that the
-# grader takes no two submissions for the same.
+# and one in 25 is hostile. When a kind is used up, it starts over. Every file gets a unique comment, so that the
+# grader does not take two submissions for the same one.
 set -eu
 
 usage() {
@@ -20,7 +20,7 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 staff=$root/grading/staff
 
 if [ ! -d "$staff/solutions/$lab" ]; then
-    echo "there is no solution for \`$lab\`; there are solutions for:" >&2
+    echo "no solution for \`$lab\`; there are solutions for:" >&2
     ls "$staff/solutions" >&2
     exit 2
 fi
@@ -59,7 +59,7 @@ while [ "$number" -lt "$count" ]; do
     else
         kind=mutant turn=$mutants mutants=$((mutants + 1))
     fi
-    # Similar names sort together; step through the list so that the first few are not all alike.
+    # Similar names are adjacent in the list, so it is not taken in order.
     distinct=$(wc -l <"$scratch/$kind.list")
     name=$(sed -n "$((turn * 37 % distinct + 1))p" "$scratch/$kind.list")
     copy=$((turn / distinct + 1))

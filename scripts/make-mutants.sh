@@ -1,7 +1,7 @@
 #!/bin/sh
 # Writes the mutants of a lab as submission folders: each patch in grading/staff/mutants/LAB is applied to a copy of
 # the reference solution. With --hostile, it writes the hostile submissions of grading/staff/hostile/LAB instead.
-# The script names each patch that does not apply, and then fails at the end.
+# The script names each patch that does not apply, and fails at the end if there is one.
 set -eu
 
 usage() {
@@ -23,7 +23,7 @@ solution=$root/grading/staff/solutions/$lab
 patches=$root/grading/staff/$kind/$lab
 
 if [ ! -d "$patches" ]; then
-    echo "there is no folder $patches" >&2
+    echo "no folder $patches" >&2
     exit 2
 fi
 mkdir -p "$out"
@@ -34,7 +34,7 @@ for patch in "$patches"/*.patch; do
     name=$(basename "$patch" .patch)
     rm -rf "${out:?}/$name"
     cp -R "$solution" "$out/$name"
-    # No fuzz: if a patch needs guessing, somebody has to look at it.
+    # No fuzz: a patch that does not match exactly must be corrected by hand.
     if message=$(patch -s -p1 -F0 -d "$out/$name" <"$patch" 2>&1); then
         written=$((written + 1))
     else

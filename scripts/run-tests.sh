@@ -5,7 +5,7 @@ set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 program=${CARGO_TARGET_DIR:-$root/target}/lab/run-tests
 
-# Cargo shows its progress when there is something to build, and is quiet when there is not.
+# Show progress only if there is something to build.
 quiet=--quiet
 if [ ! -x "$program" ]; then
     echo "Building the test runner and its libraries (once; about a minute)." >&2

@@ -38,7 +38,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/faultlab-submit.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
-# Copy first, so that the tested files are the submitted ones even if somebody saves in between.
+# Copy first, so that the tested files are the submitted ones even if a file is saved in between.
 mkdir "$work/src"
 (cd "$sources" && find . -type f -name '*.rs' ! -path '*/.*/*' ! -name '.*' | sort) >"$work/list"
 while IFS= read -r file; do
@@ -62,7 +62,7 @@ case $status in
     ;;
 esac
 
-# COPYFILE_DISABLE keeps macOS from adding files of its own.
+# COPYFILE_DISABLE keeps macOS from adding metadata files.
 COPYFILE_DISABLE=1 tar -cf - -C "$work" src | gzip -n >"$work/archive"
 mv "$work/archive" "$archive"
 

@@ -5,20 +5,20 @@ set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$root"
 
-# Every package except the benchmarks against other tools, the unfinished labs, and what takes minutes and is a
-# step of .ci/run: the suites against all mutants (cargo test --profile lab --package faultlab-staff), and the books
-# followed from end to end (cargo test --package faultlab-make-handout).
+# Every package except the benchmarks against other tools, the unfinished labs, and two that take minutes and are
+# steps of .ci/run: the suites against all mutants (cargo test --profile lab --package faultlab-staff), and all commands
+# of the books (cargo test --package faultlab-make-handout).
 set -- --workspace --exclude faultlab-peers --exclude lab1 --exclude faultlab-staff \
     --exclude faultlab-make-handout "$@"
 
-# Random inputs are the same in every run of this script. Plain `cargo test` draws new ones; a failure it finds
-# becomes a test of its own.
+# Random inputs are the same in every run of this script. Plain `cargo test` draws new ones; add a test for each
+# failure that it finds.
 PROPTEST_RNG_SEED=${PROPTEST_RNG_SEED-20261125}
 export PROPTEST_RNG_SEED
 
 if cargo nextest --version >/dev/null 2>&1; then
     cargo nextest run "$@"
-    # Examples in the documentation, which nextest does not run.
+    # nextest does not run the examples in the documentation.
     cargo test --quiet --doc "$@"
 else
     cargo test "$@"

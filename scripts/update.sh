@@ -1,5 +1,5 @@
 #!/bin/sh
-# Updates this handout and leaves your own work alone: ./scripts/update.sh [FROM]
+# Updates this handout and keeps your own work: ./scripts/update.sh [FROM]
 # FROM is a git repository, an archive or a folder; by default, the source of the last update.
 #
 # An update has two phases. The first fetches, checks and stages everything, and changes nothing. The second moves the
@@ -31,13 +31,13 @@ sums_in() {
     (cd "$1" && while read -r file; do [ ! -f "$file" ] || say "$file"; done | xargs cksum)
 }
 
-# The path by which a line of a record is known. A vendored crate is known by its checksum list.
+# The path that identifies a line of a record. For a vendored crate, it is the path of its checksum list.
 known_by() {
     # The awk of macOS and BSD needs brackets around a comparison after `print`.
     awk '{ print ($1 == "crate" ? $4 "/.cargo-checksum.json" : $4) }' "$@" | sort -u
 }
 
-# The checksum and size that record $1 has for the path $2; nothing if it is not in there.
+# The checksum and size that record $1 has for the path $2; nothing if it has none.
 recorded() {
     awk -v path="$2" '$4 == path { print $2, $3 }' "$1"
 }
@@ -77,11 +77,11 @@ check() {
         "$new/.handout/files")
     [ -z "$outside" ] || fail "The handout in \`$from\` is damaged: $outside"
     known_by "$new/.handout/files" | sums_in "$new" >"$ready/sums"
-    [ -s "$ready/sums" ] || fail "The handout in \`$from\` is damaged: no file of its record is there."
+    [ -s "$ready/sums" ] || fail "The handout in \`$from\` is damaged: none of its files exists."
     damaged=$(awk 'NR == FNR { sum[$3] = $1 " " $2; next }
         { file = ($1 == "crate" ? $4 "/.cargo-checksum.json" : $4) }
         sum[file] != $2 " " $3 { print $4; exit }' "$ready/sums" "$new/.handout/files")
-    [ -z "$damaged" ] || fail "The handout in \`$from\` is damaged: $damaged is not what it should be."
+    [ -z "$damaged" ] || fail "The handout in \`$from\` is damaged: $damaged does not match its checksum."
 }
 
 # Decides what to do with each file, from the old record ($1), the new record ($2) and the files on disk:
@@ -119,12 +119,12 @@ compare() {
         }' "$1" "$2" "$ready/sums"
 }
 
-# Phase one: stages everything that the update from $from needs in .handout/updating, or fails and leaves nothing.
+# Phase one: stages everything that the update from $from needs in .handout/updating. On failure, nothing remains.
 prepare() {
     half=first
     ready=$record/preparing
     mkdir "$ready"
-    # None of this belongs in a commit.
+    # Git must ignore all of this.
     say '*' >"$ready/.gitignore"
     fetch
     check
@@ -165,14 +165,14 @@ keep() {
     mv -f "$root/$1" "$root/$name"
 }
 
-# Removes a file or a crate atomically: half a crate would break every build.
+# Removes a file or a crate atomically, since an incomplete crate would break every build.
 discard() {
     mkdir -p "$ready/discarded/$(dirname -- "$1")"
     rm -rf "$ready/discarded/${1:?}"
     mv "$root/$1" "$ready/discarded/$1"
 }
 
-# Moves a staged file into place atomically. $1 is whose it is, $2 its path.
+# Moves a staged file into place atomically. $1 is its owner, $2 its path.
 place() {
     to=$root/$2
     if [ "$1" = crate ]; then
@@ -186,9 +186,9 @@ place() {
         fi
     fi
     if ! mkdir -p "$(dirname -- "$to")" || [ -d "$to" ]; then
-        fail "Something is in the way of $2: move it somewhere else."
+        fail "Something is in the way of $2: move it elsewhere."
     fi
-    # Cargo rebuilds only what has newer sources, and this file may be older.
+    # Cargo rebuilds only if sources are newer than the build, and this file may be older.
     touch "$ready/tree/$2"
     mv -f "$ready/tree/$2" "$to"
 }
@@ -199,7 +199,7 @@ finish() {
     half=second
     self=scripts/update.sh
     while read -r whose _ _ path; do
-        # This script knows how to continue, so it is replaced last.
+        # This script is replaced last, because it can continue an interrupted update.
         if [ -e "$ready/tree/$path" ] && [ "$path" != "$self" ]; then place "$whose" "$path"; fi
     done <"$ready/files"
     [ ! -e "$ready/tree/$self" ] || place course "$self"
@@ -222,7 +222,7 @@ finish() {
 
     report
     commit
-    # Atomically, like everything else.
+    # Done atomically, like everything else.
     mv "$ready" "$record/preparing"
     half=none
     rm -rf "$record/preparing" || :
@@ -233,7 +233,7 @@ report() {
     while read -r action path; do
         case $action in
         correct)
-            # The file was not the student's before.
+            # Without a correction, the file was not the student's before.
             [ -f "$ready/corrections/$path" ] || continue
             say "The skeleton of $path was corrected. Your version is unchanged; this is the correction:"
             sed '1,2d; s/^/    /' "$ready/corrections/$path"
@@ -251,7 +251,7 @@ report() {
     [ "$corrected" -eq 0 ] || say "$(count "$corrected" correction) to be applied by hand, shown above."
 }
 
-# Commits the update on its own, if this is a git repository. Other changes are left alone.
+# Commits the update as its own commit, if this is a git repository. Other changes are not committed.
 commit() {
     if [ ! -e "$root/.git" ]; then
         top=$(git -C "$root" rev-parse --show-toplevel 2>"$ready/ignored") || return 0
@@ -292,7 +292,7 @@ commit() {
         xargs git "$@" commit --quiet --no-verify --only --message "The handout, version $(cat .handout/version)" -- \
             <"$ready/paths"
     ) >"$ready/said" 2>&1; then
-        say "Committed as a commit of its own."
+        say "The update was committed as its own commit."
     elif [ $? -ne 3 ]; then
         sed 's/^/    /' "$ready/said" >&2
         fail "All files are in place, but git could not commit them; see its message above."
@@ -308,7 +308,7 @@ ended() {
         rm -rf "$record/preparing"
         say "Nothing was changed." >&2
         ;;
-    second) say "The update is not complete. Run ./scripts/update.sh again: it goes on from here." >&2 ;;
+    second) say "The update is not complete. Run ./scripts/update.sh again: it continues from here." >&2 ;;
     esac
     exit "$status"
 }
@@ -318,12 +318,12 @@ update() {
     record=$root/.handout
     case ${1-} in -h | --help)
         say "usage: ./scripts/update.sh [FROM]"
-        say "Updates this handout from a git repository, an archive or a folder, and leaves your own work alone."
+        say "Updates this handout from a git repository, an archive or a folder, and keeps your own work."
         exit 0
         ;;
     esac
     [ $# -le 1 ] || fail "usage: ./scripts/update.sh [FROM]"
-    [ -s "$record/files" ] || fail "This is not a handout: there is no list of its files, $root/.handout/files."
+    [ -s "$record/files" ] || fail "This is not a handout: its list of files, $root/.handout/files, is missing."
 
     half=first
     trap ended EXIT

@@ -12,9 +12,9 @@ pub const ADDRESS_LENGTH_MAX: usize = 16;
 
 /// The address of a node: its name, such as `server1` or `client2`.
 ///
-/// An address is sixteen bytes that hold the name itself, so it is `Copy`, needs no table to be
-/// read, and means the same in every process. Addresses are in *natural* order: `client2` comes
-/// before `client10`, so a `BTreeMap<Address, _>` iterates as a person would list it.
+/// An address is sixteen bytes that contain the name itself, so it is `Copy`, needs no lookup table,
+/// and means the same in every process. Addresses are in *natural* order: `client2` comes before
+/// `client10`, also in a `BTreeMap<Address, _>`.
 ///
 /// ```
 /// use faultlab::Address;
@@ -26,7 +26,7 @@ pub const ADDRESS_LENGTH_MAX: usize = 16;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Address {
-    // Zero-padded; a name never holds a zero byte, so equal bytes are equal names.
+    // Zero-padded. A name never contains a zero byte, so equal bytes are equal names.
     name: [u8; ADDRESS_LENGTH_MAX],
 }
 
@@ -112,7 +112,7 @@ impl Ord for Address {
             return order;
         }
         natural_order(self.as_str().as_bytes(), other.as_str().as_bytes())
-            // `a1` and `a01` compare alike as numbers; the bytes keep the order total.
+            // `a1` and `a01` are equal as numbers; comparing the bytes makes the order total.
             .then_with(|| self.name.cmp(&other.name))
     }
 }
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_at_the_first_difference_is_the_natural_one() {
+    fn the_fast_order_equals_the_natural_order() {
         let parts = ["", "a", "b", "-", "/", "0", "1", "9", "00", "01", "10", "19"];
         let mut names = Vec::new();
         for first in parts {
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_names_are_refused_with_the_reason() {
+    fn invalid_names_are_rejected_with_the_reason() {
         assert_eq!("".parse::<Address>(), Err(AddressError::Empty));
         assert!(matches!("seventeen-letters".parse::<Address>(), Err(AddressError::TooLong(_))));
         assert!(matches!("a b".parse::<Address>(), Err(AddressError::BadCharacter(_))));

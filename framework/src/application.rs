@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::node::Value;
 
-/// A deterministic state machine: a command goes in, the state changes, a result comes out.
+/// A deterministic state machine: it executes commands, which change its state and return results.
 ///
 /// Replication relies on the word *deterministic*: two copies that start in the same state and
 /// execute the same commands in the same order end in the same state with the same results. So
@@ -48,12 +48,12 @@ use crate::node::Value;
     note = "an application derives `Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize` and implements `execute`"
 )]
 pub trait Application: Clone + Debug + Eq + Hash + Serialize + Send + Sync + 'static {
-    // `Deserialize` is required only where a submission is registered. As a supertrait it would
-    // clash with the bounds that `#[derive(Deserialize)]` puts on a generic wrapper's parameter.
+    // `Deserialize` is required only where a submission is registered. As a supertrait, it would
+    // conflict with the bounds that `#[derive(Deserialize)]` puts on a generic wrapper's parameter.
 
-    /// What can be asked of the application.
+    /// The commands that the application executes.
     type Command: Value;
-    /// What it answers.
+    /// The results that it returns.
     type Result: Value;
 
     /// Executes one command: changes the state, returns the result.

@@ -1,4 +1,4 @@
-//! The context: what a handler can do to the world outside its node.
+//! The context: the effects that a handler can have outside its node.
 
 use std::fmt::{self, Debug, Display};
 use std::ops::RangeInclusive;
@@ -6,36 +6,36 @@ use std::time::Duration;
 
 use crate::{Address, Node};
 
-/// One thing that a handler did to the world outside its node.
+/// One effect of a handler outside its node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Effect<M, T> {
     /// A message was given to the network.
     Send {
-        /// The node it is for.
+        /// The receiver.
         to: Address,
-        /// What it says.
+        /// The message.
         message: M,
     },
     /// A timer was set; it fires once, after some duration within the two bounds.
     SetTimer {
-        /// The value that the node gets back.
+        /// The value that the node is called back with.
         timer: T,
         /// It fires no earlier than this.
         min: Duration,
         /// It fires no later than this.
         max: Duration,
     },
-    /// A line for the reader of a trace. It has no other effect.
+    /// A line for the reader of a trace. It does not affect the run.
     Log {
         /// The line.
         line: String,
     },
 }
 
-/// How long until a timer fires: an exact [`Duration`], or a range of them.
+/// The time until a timer fires: an exact [`Duration`], or a range.
 ///
-/// Nodes that would otherwise act in step (say, competing leaders) use a range. The engine chooses:
-/// at random in a simulation, in every possible order in a search.
+/// Nodes that would otherwise act at the same time (competing leaders, say) use a range. A simulation
+/// draws a random duration from it; a search explores every possible order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delay {
     min: Duration,
@@ -54,12 +54,12 @@ impl From<RangeInclusive<Duration>> for Delay {
     }
 }
 
-/// What a handler acts through: it sends messages, sets timers, and knows the node's own address.
+/// What a handler acts through: it sends messages, sets timers, and provides the node's own address.
 ///
 /// Effects are collected and applied after the handler has returned. So a node never receives
 /// anything in the middle of a handler, not even from itself.
 ///
-/// Engines make contexts; so can a unit test that calls a handler directly and then looks at the
+/// Engines create contexts. A unit test can create one too, call a handler directly, and inspect the
 /// [effects](Context::effects).
 pub struct Context<N: Node> {
     address: Address,
@@ -82,24 +82,24 @@ impl<N: Node> Context<N> {
         self.address
     }
 
-    /// What handlers have done through this context, in order.
+    /// The effects of all handlers that used this context, in order.
     #[must_use]
     pub fn effects(&self) -> &[Effect<N::Message, N::Timer>] {
         &self.effects
     }
 
-    /// Takes the effects out, so that there are none.
+    /// Removes and returns all effects.
     pub fn take_effects(&mut self) -> Vec<Effect<N::Message, N::Timer>> {
         std::mem::take(&mut self.effects)
     }
 
-    /// Forgets the effects, and keeps their memory.
+    /// Removes all effects, and keeps their memory.
     pub(crate) fn clear(&mut self) {
         self.effects.clear();
     }
 
-    /// Gives a message to the network. Whether it arrives, when, and how often is the network's
-    /// business (see [`FaultModel`](crate::FaultModel)). A node may send to itself.
+    /// Gives a message to the network, which decides whether, when and how often it arrives (see
+    /// [`FaultModel`](crate::FaultModel)). A node may send to itself.
     pub fn send(&mut self, to: Address, message: N::Message) {
         self.effects.push(Effect::Send { to, message });
     }
@@ -111,13 +111,13 @@ impl<N: Node> Context<N> {
         }
     }
 
-    /// Asks to be called back with `timer` after `delay`: a [`Duration`], or a range
-    /// `min..=max` of them. A timer cannot be cancelled; when it fires, look at the state and
-    /// ignore it if it no longer matters.
+    /// Sets a timer: the node is called back with `timer` after `delay`, a [`Duration`] or a range
+    /// `min..=max` of them. A timer cannot be cancelled. When it fires, check the state, and ignore
+    /// the timer if it no longer matters.
     ///
     /// # Panics
-    /// When the range is empty, or the delay is zero (a timer that takes no time would fire for
-    /// ever without the clock moving).
+    /// When the range is empty, or the delay is zero (a timer without delay could fire forever
+    /// without the clock moving).
     pub fn set_timer(&mut self, timer: N::Timer, delay: impl Into<Delay>) {
         let Delay { min, max } = delay.into();
         assert!(min <= max, "a timer's shortest delay ({min:?}) is above its longest ({max:?})");
@@ -125,14 +125,14 @@ impl<N: Node> Context<N> {
         self.effects.push(Effect::SetTimer { timer, min, max });
     }
 
-    /// Logs a line for the reader of the trace. It is shown beside the event being handled and has
-    /// no other effect.
+    /// Logs a line for the reader of the trace. It is shown with the event being handled and does
+    /// not affect the run.
     pub fn log(&mut self, line: impl Display) {
         self.effects.push(Effect::Log { line: line.to_string() });
     }
 
-    /// Lets this node own another one, of type `Inner`. `handle` runs with a context for the inner node,
-    /// and what the inner node sends and sets is wrapped into this node's own messages and timers.
+    /// Runs a handler of an inner node of type `Inner` that is part of this node's state. `handle` gets a
+    /// context for the inner node. The inner node's messages and timers are wrapped into this node's own.
     ///
     /// ```
     /// # use faultlab::{Address, Context, Node};

@@ -4,12 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What can go wrong with messages in flight and with nodes.
+/// The failures of messages and nodes that can occur.
 ///
-/// A distributed system is concurrency plus partial failure. The first thing to state about an
-/// algorithm is which failures it must survive, so that is one named value and not a set of
-/// switches. Within a model, an engine may do anything the model allows. In every model, links and
-/// nodes can be cut off and reconnected, and a crashed node never comes back (*fail-stop*).
+/// A distributed system is concurrency plus partial failure. The first question about an algorithm
+/// is which failures it must survive, so the answer is one named value and not a set of switches. An
+/// engine may do anything that the model allows. In every model, links and nodes can be cut off and
+/// reconnected, and a crashed node never comes back (*fail-stop*).
 ///
 /// Source: Cachin, Guerraoui, Rodrigues, *Introduction to Reliable and Secure Distributed
 /// Programming* (2nd ed., 2011), chapter 2: fair-loss links and perfect (FIFO) links with crash-stop
@@ -18,10 +18,10 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 pub enum FaultModel {
     /// Messages are delayed, reordered, dropped and duplicated without bound; nodes fail by stopping.
-    /// The model of the labs.
+    /// The labs use this model.
     #[default]
     UnreliableFailStop,
-    /// Messages take any time, but between any two nodes that stay up and connected they arrive
+    /// Messages take any time, but between any two nodes that stay up and connected, they arrive
     /// exactly once and in the order in which they were sent; nodes fail by stopping.
     ReliableInOrderFailStop,
 }

@@ -1,4 +1,4 @@
-//! What clients were asked and answered, and when. Most properties are about this.
+//! The clients' commands and results, with their times. Most properties are about these.
 
 use crate::Address;
 
@@ -13,7 +13,7 @@ pub struct Operation {
     pub command: Vec<u8>,
     /// The encoded result that the workload expects, if it expects one.
     pub expected: Option<Vec<u8>>,
-    /// The encoded result, if the client had one.
+    /// The encoded result, if the client has one.
     pub result: Option<Vec<u8>>,
     /// When the command was given, in nanoseconds; 0 in a search, whose states have no times.
     pub call_ns: u64,

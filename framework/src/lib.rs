@@ -3,7 +3,7 @@
 //! A distributed system consists of *nodes* that send each other *messages* over a network. The
 //! network may delay, reorder, drop and duplicate messages, and nodes may crash. Here, a node is a
 //! plain state machine: a struct with one handler per kind of event. A handler changes the struct
-//! and acts on the world only through its [`Context`]. This page is all you need to write one.
+//! and acts on the outside only through its [`Context`]. This page is all you need to write one.
 //!
 //! # All of lab 0
 //!
@@ -133,7 +133,7 @@
 //! # Nodes
 //!
 //! - A node reacts to its start ([`init`](Node::init)), to a message, or to a timer. A handler
-//!   returns at once. It does not wait for an answer; if one comes, that is another event.
+//!   returns at once. It does not wait for an answer; the answer, if it arrives, is another event.
 //! - It is deterministic: no clock, no randomness, no threads, no globals. That is why a failing
 //!   run can be repeated, and why a search can explore what happens next.
 //! - Its state, messages and timers are plain data with the derives above. A `HashMap` iterates in
@@ -144,10 +144,10 @@
 //!
 //! # Messages
 //!
-//! [`ctx.send`](Context::send) hands a message to the network, which may deliver it late, twice,
-//! out of order, or never ([`FaultModel`]). It never alters or invents one. So a message should say
-//! what it belongs to (here the text; usually a sequence number), and its receiver should ask:
-//! *what if this is the second copy? what if I no longer wait for it?*
+//! [`ctx.send`](Context::send) gives a message to the network, which may deliver it late, twice, out
+//! of order, or never ([`FaultModel`]). It never alters or invents one. So a message should say what
+//! it belongs to (here the text; usually a sequence number), and its receiver should ask: *what if
+//! this is the second copy? what if I no longer wait for it?*
 //!
 //! # Timers
 //!
@@ -174,20 +174,20 @@
 //!
 //! In a lab, all of this is provided. The lab's `Lab` type names your nodes;
 //! `./scripts/run-tests.sh lab0` runs the suite on them and draws a failing run. Output of
-//! `ctx.log`, `println!` and `dbg!` appears in the drawing, beside its event.
+//! `ctx.log`, `println!` and `dbg!` appears in the drawing, at its event.
 //!
 //! # Overview
 //!
 //! | | |
 //! |---|---|
-//! | [`Node`], [`Client`], [`Application`], [`Context`], [`Address`], [`Value`] | what students write against |
-//! | [`FaultModel`], [`simulate`] | what can go wrong, and seeded runs in which it does |
+//! | [`Node`], [`Client`], [`Application`], [`Context`], [`Address`], [`Value`] | what students implement and use |
+//! | [`FaultModel`], [`simulate`] | failures, and seeded runs in which they occur |
 //! | [`search`] | a model checker: every run of a small system |
-//! | [`workload`], [`history`], [`property`] | what clients are asked and answered, and what must hold of it |
-//! | [`linearizability`] | whether a history could come from a single copy |
+//! | [`workload`], [`history`], [`property`] | the clients' commands, their results, and what must hold for them |
+//! | [`linearizability`] | checks whether a history could come from a single copy |
 //! | [`trace`] | recorded runs, to show and to replay |
-//! | [`random`] | random numbers that a seed fixes, the same on every machine |
-//! | [`hosting`], [`codec`] | how engines reach nodes without knowing their types |
+//! | [`random`] | seeded random numbers, the same on every machine |
+//! | [`hosting`], [`codec`] | how engines run nodes without knowing their types |
 //!
 //! Students need only these and `serde`. Labs and their tests live in other crates; this one knows
 //! nothing about labs or grading.

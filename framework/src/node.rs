@@ -1,4 +1,4 @@
-//! The node: the one programming model for every lab and every engine.
+//! The node: the programming model of every lab and every engine.
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -8,10 +8,10 @@ use serde::de::DeserializeOwned;
 
 use crate::{Address, Context};
 
-/// What can be sent, stored and compared: plain data with the usual derives.
+/// Plain data with the usual derives, which can be sent, stored and compared.
 ///
-/// Messages, timers, commands and results are values. Never implement this by hand; derive the
-/// parts and it is there:
+/// Messages, timers, commands and results are values. Do not implement this trait by hand: every type
+/// with the derives implements it.
 ///
 /// ```
 /// use serde::{Deserialize, Serialize};
@@ -38,9 +38,9 @@ impl<V> Value for V where
 ///
 /// # The contract
 ///
-/// - A handler reads and changes `self`, and acts on the world only through its [`Context`]: it
+/// - A handler reads and changes `self`, and acts on the outside only through its [`Context`]: it
 ///   sends messages and sets timers. It returns at once. It never sleeps, blocks, starts a thread,
-///   reads a clock, draws a random number or touches a global.
+///   reads a clock, draws a random number or uses a global.
 /// - Handlers of one node never run at the same time; handlers of different nodes share nothing.
 /// - The network guarantees little (see [`FaultModel`](crate::FaultModel)): a message may arrive
 ///   late, twice, out of order or never. A timer fires once, after its duration, unless the node
@@ -52,7 +52,7 @@ impl<V> Value for V where
 ///   no longer needed.
 ///
 /// Because of this contract, the same node runs unchanged in a seeded simulation, in the model
-/// checker and in real time, and a failing run can be repeated at will.
+/// checker and in real time, and a failing run can be repeated any number of times.
 ///
 /// # Example
 ///
@@ -99,7 +99,7 @@ impl<V> Value for V where
 pub trait Node: Clone + Debug + Eq + Hash + Serialize + Send + Sync + 'static {
     // No `DeserializeOwned` here, for the reason given in `Application`.
 
-    /// What nodes of this system send each other.
+    /// The messages that nodes of this system send each other.
     type Message: Value;
     /// The values with which timers call this node back.
     type Timer: Value;
@@ -109,10 +109,10 @@ pub trait Node: Clone + Debug + Eq + Hash + Serialize + Send + Sync + 'static {
         let _ = ctx;
     }
 
-    /// A message has arrived, possibly late, possibly not for the first time.
+    /// Called when a message arrives, possibly late, possibly not for the first time.
     fn on_message(&mut self, from: Address, message: Self::Message, ctx: &mut Context<Self>);
 
-    /// A timer that this node set has run out.
+    /// Called when a timer that this node has set fires.
     fn on_timer(&mut self, timer: Self::Timer, ctx: &mut Context<Self>) {
         let _ = (timer, ctx);
     }

@@ -1,9 +1,9 @@
 //! Parallel work on persistent threads.
 //!
-//! A search distributes work thousands of times per second. Starting a thread each time would cost
-//! more than most pieces of work. [`with_threads`] starts the threads once, and the code it runs
-//! may distribute work as often as it likes. Outside of it, the calling thread does everything. No
-//! result depends on the number of threads.
+//! A search distributes work thousands of times per second. Starting a thread each time would take
+//! longer than most of the work. [`with_threads`] starts the threads once, for all work that is
+//! distributed inside it. Outside of it, the calling thread does everything. No result depends on the
+//! number of threads.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,8 +13,8 @@ use std::sync::{Mutex, PoisonError};
 /// can recurse equally deep on any of them.
 const STACK_BYTES: usize = 8 << 20;
 
-/// Runs `work` with this many threads to distribute work to. With one, or if the system refuses
-/// more, the calling thread does everything.
+/// Runs `work` with this many threads to distribute work to. With one, or if the system does not
+/// allow more, the calling thread does everything.
 pub(crate) fn with_threads<R: Send>(threads: NonZeroUsize, work: impl FnOnce() -> R + Send) -> R {
     if threads == NonZeroUsize::MIN {
         return work();
@@ -27,7 +27,7 @@ pub(crate) fn with_threads<R: Send>(threads: NonZeroUsize, work: impl FnOnce() -
     }
 }
 
-/// The threads that work can be shared out to, this one included.
+/// The number of threads that work can be distributed to, including this one.
 pub(crate) fn threads() -> usize {
     match rayon_core::current_thread_index() {
         Some(_) => rayon_core::current_num_threads(),
@@ -35,7 +35,7 @@ pub(crate) fn threads() -> usize {
     }
 }
 
-/// Calls `run` for each part, on as many threads as there are, and waits for all.
+/// Calls `run` for each part, on all threads, and waits for all calls.
 pub(crate) fn for_each<P: Send>(parts: &mut [P], run: impl Fn(&mut P) + Sync) {
     let mut nothing = vec![(); threads()];
     for_each_with(parts, &mut nothing, |part, ()| run(part));
@@ -48,7 +48,7 @@ pub(crate) fn for_each_with<P: Send, T: Send>(
     own: &mut [T],
     run: impl Fn(&mut P, &mut T) + Sync,
 ) {
-    let (first, others) = own.split_first_mut().expect("something for each thread");
+    let (first, others) = own.split_first_mut().expect("one element for each thread");
     if others.is_empty() || parts.len() < 2 {
         return parts.iter_mut().for_each(|part| run(part, first));
     }
@@ -86,22 +86,22 @@ pub(crate) fn run_alongside<P: Send, R: Send>(
     let work = || {
         while let Some(part) = next() {
             run(part);
-            // What `own` shares out meanwhile comes first: `own` waits for it, and for these parts
-            // only in the end.
+            // Work that `own` distributes has priority, because `own` waits for it. The parts can
+            // wait until the end.
             rayon_core::yield_now();
         }
     };
     let here = rayon_core::current_thread_index();
     let is_over = AtomicBool::new(false);
     rayon_core::scope(|scope| {
-        // To each thread its own: what is merely spawned would be taken up by this thread too when it
-        // waits for something within `own`, and `own` would have to wait for all parts.
+        // A broadcast, not a spawn: this thread would execute spawned work when `own` waits for its
+        // own distributed work, so `own` would have to wait for the parts.
         scope.spawn_broadcast(|_, context| {
             if Some(context.index()) == here {
                 return;
             }
             work();
-            // What `own` shares out comes often and is over soon: to be woken up takes longer.
+            // Spin, because `own` distributes short work often, and waking up would take longer.
             while !is_over.load(Ordering::Relaxed) {
                 if rayon_core::yield_now() != Some(rayon_core::Yield::Executed) {
                     std::thread::yield_now();
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_part_is_done_once() {
+    fn every_part_runs_once() {
         for count in 1..4 {
             let count = NonZeroUsize::new(count).unwrap();
             with_threads(count, || {
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn each_thread_has_its_own() {
+    fn each_thread_has_its_own_element() {
         with_threads(NonZeroUsize::new(3).unwrap(), || {
             let mut parts = vec![0; 100];
             let mut own = vec![0; 3];

@@ -1,7 +1,7 @@
 //! Seeded random numbers that are the same on every machine and in every version.
 //!
-//! ChaCha supplies the bits. Everything derived from them is integer arithmetic in this file, so no
-//! library update changes what a seed means.
+//! The bits come from ChaCha. Everything derived from them is integer arithmetic in this file, so a
+//! seed means the same after any update of a library.
 
 use std::convert::Infallible;
 
@@ -12,9 +12,8 @@ use crate::Address;
 
 /// A stream of random numbers, fixed by its seed.
 ///
-/// It is a generator for the `rand` crate, too, so whoever writes a scenario can use that crate's distributions and
-/// shuffles on it. What those draw from a seed may change with that crate's version; what the methods here draw does
-/// not.
+/// It is also a generator for the `rand` crate, so scenarios can use that crate's distributions and shuffles. Their
+/// results may change with that crate's version; the results of the methods here do not.
 #[derive(Clone, Debug)]
 pub struct Random {
     bits: ChaCha8Rng,
@@ -28,9 +27,9 @@ pub enum Stream {
     Network = 1,
     /// Durations of timers.
     Timers = 2,
-    /// Commands made from templates.
+    /// Commands created from templates.
     Workload = 3,
-    /// What a test's author draws to set up a run.
+    /// The setup of a run, drawn by a test's author.
     Setup = 4,
     /// Random walks of a search.
     RandomWalk = 5,
@@ -40,7 +39,7 @@ impl Random {
     /// The stream of this seed for this use.
     #[must_use]
     pub fn new(seed: u64, stream: Stream) -> Self {
-        // The key is spread here and not by `seed_from_u64`, whose method is its library's to change.
+        // The key is derived here, because `seed_from_u64` may change with its library.
         let mut key = [0; 32];
         for (index, word) in (1_u64..).zip(key.chunks_exact_mut(8)) {
             word.copy_from_slice(&mix(seed ^ mix(index)).to_le_bytes());
@@ -130,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_means_the_same_for_ever() {
+    fn seeds_do_not_change_between_versions() {
         let mut network = Random::new(7, Stream::Network);
         let mut timers = Random::new(7, Stream::Timers);
         let drawn: Vec<u64> = (0..4).map(|_| network.below(1_000)).collect();
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_are_met_and_kept() {
+    fn ranges_are_covered_and_not_exceeded() {
         let mut random = Random::new(1, Stream::Setup);
         let drawn: Vec<u64> = (0..1_000).map(|_| random.between(3, 5)).collect();
         for wanted in 3..=5 {

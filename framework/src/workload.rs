@@ -1,4 +1,4 @@
-//! Workloads: the commands that a client is given, one after another.
+//! Workloads: the commands that a client gets, one after another.
 
 use std::fmt::{self, Debug};
 use std::marker::PhantomData;
@@ -8,19 +8,19 @@ use std::time::Duration;
 use crate::random::Random;
 use crate::{Address, Value, codec};
 
-/// The position of a command in a workload, for filling in a template.
+/// The arguments of a template: which command of a workload to create.
 pub struct TemplateContext {
     /// The client.
     pub client: Address,
     /// The command's index, from 0.
     pub index: u64,
-    /// Randomness for this command alone. It depends on the seed, the client and the index, and on
+    /// Randomness for this command only. It depends on the seed, the client and the index, and on
     /// nothing else in the run.
     pub random: Random,
 }
 
-/// A client's commands, and what is known about their results. `C` and `R` are the lab's command
-/// and result types.
+/// A client's commands, and their expected results if known. `C` and `R` are the lab's command and
+/// result types.
 ///
 /// ```
 /// use faultlab::workload::Workload;
@@ -38,10 +38,10 @@ pub struct Workload<C, R> {
     result: PhantomData<fn() -> R>,
 }
 
-/// Fills in a template.
+/// Creates a command from its position.
 type Template<C> = Arc<dyn Fn(&mut TemplateContext) -> C + Send + Sync>;
 
-/// Where the commands come from.
+/// The source of the commands.
 #[derive(Clone)]
 struct Commands<C> {
     /// How many there are; `None` if infinite.
@@ -57,7 +57,7 @@ impl<C: Value, R: Value> Workload<C, R> {
         Self::template(commands.len() as u64, move |turn| commands[turn.index as usize].clone())
     }
 
-    /// `count` commands, each made by `template`.
+    /// `count` commands, each created by `template`.
     #[must_use]
     pub fn template(
         count: u64,
@@ -66,7 +66,7 @@ impl<C: Value, R: Value> Workload<C, R> {
         Self::with_commands(Some(count), Arc::new(template))
     }
 
-    /// Infinitely many commands, each made by `template`.
+    /// Infinitely many commands, each created by `template`.
     #[must_use]
     pub fn infinite(template: impl Fn(&mut TemplateContext) -> C + Send + Sync + 'static) -> Self {
         Self::with_commands(None, Arc::new(template))
@@ -112,7 +112,7 @@ pub trait ErasedWorkload: Send + Sync {
     /// The encoded result that the command at `index` must have, if that is known.
     fn expected(&self, index: u64) -> Option<&[u8]>;
 
-    /// The least time between two commands.
+    /// The shortest time between two commands.
     fn period(&self) -> Duration;
 
     /// A command's text and data.
@@ -122,17 +122,17 @@ pub trait ErasedWorkload: Send + Sync {
     fn show_result(&self, result: &[u8]) -> Rendered;
 }
 
-/// A value for people and for tools.
+/// A value as text for people, and as JSON for tools.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rendered {
     /// Its `Debug` text.
     pub text: String,
-    /// Itself, as JSON.
+    /// The value as JSON.
     pub value: serde_json::Value,
 }
 
 impl Rendered {
-    /// What `bytes` encode, if they encode a `V`.
+    /// Renders the `V` that `bytes` encode, if they do.
     fn of<V: Value>(bytes: &[u8]) -> Self {
         match codec::decode::<V>(bytes) {
             Ok(value) => Self {

@@ -163,7 +163,7 @@ fn another_message_is_named() {
 fn another_order_of_messages_or_timers_is_named_as_such() {
     let sends = divergence(Mood::Order);
     assert!(matches!(sends.how, Divergent::SendOrder { .. }), "{sends}");
-    assert!(sends.to_string().contains("same messages, but in another order"), "{sends}");
+    assert!(sends.to_string().contains("same messages, but in different orders"), "{sends}");
     let timers = divergence(Mood::TimerOrder);
     assert!(matches!(timers.how, Divergent::TimerOrder { .. }), "{timers}");
 }
@@ -238,6 +238,6 @@ fn a_run_that_ends_early_or_goes_on_otherwise_is_told() {
     let divergence = Divergence::between(&longer, &trace("1")).expect("one is longer");
     assert_eq!(
         divergence.to_string(),
-        "at event 2 (0.005000 s): one run goes on with the crash of server1, the other with nothing more"
+        "at event 2 (0.005000 s): one run continues with the crash of server1, the other with nothing more"
     );
 }

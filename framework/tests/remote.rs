@@ -474,7 +474,7 @@ fn protocol_errors_end_the_process() {
         ("a frame that is too long", &[0xff, 0xff, 0xff, 0xff]),
         ("an empty frame", &[0, 0, 0, 0]),
         ("a flag that is neither 0 nor 1", &[1, 0, 0, 0, 7]),
-        ("more answers than there were questions", &[2, 0, 0, 0, 0, 0]),
+        ("more answers than requests", &[2, 0, 0, 0, 0, 0]),
         ("a byte string that is cut short", &[3, 0, 0, 0, 1, 0xff, 0x7f]),
     ];
     for (what, bytes) in scripts {

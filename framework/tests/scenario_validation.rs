@@ -101,21 +101,21 @@ fn the_message_says_which_entry_and_which_names_there_are() {
     let text = |scenario: &Scenario| scenario.validate().expect_err("a mistake").to_string();
     assert_eq!(
         text(&scenario().at(seconds(1), Intervention::Crash(ghost()))),
-        "at 1s, server9 crashes: there is no node `server9` then; there are client1, server1"
+        "at 1s, server9 crashes: no node `server9` exists at that time; nodes: client1, server1"
     );
     assert_eq!(
         text(&scenario().when_answered(server(), 2, Intervention::Heal)),
-        "when server1 has had 2 results, the network is whole again: `server1` is not a client, so it never has results; there is client1"
+        "when server1 has had 2 results, the network is whole again: `server1` is not a client, so it has no results; clients: client1"
     );
     assert_eq!(
         text(&scenario().network(networks(ghost()).remove(0))),
-        "the network at the start: there is no node `server9` then; there are client1, server1"
+        "the network at the start: no node `server9` exists at that time; nodes: client1, server1"
     );
     let again = Intervention::Start(server_node(Fault::None));
     let crash = Intervention::Crash(server());
     assert_eq!(
         text(&scenario().at(seconds(1), crash).at(seconds(2), again)),
-        "at 2s, server1 starts: there is a node `server1` already, and a crashed one keeps its address; there are client1, server1"
+        "at 2s, server1 starts: the address `server1` is taken, and a crashed node keeps its address; nodes: client1, server1"
     );
 }
 
@@ -206,5 +206,5 @@ fn a_run_of_such_a_scenario_ends_before_any_node_is_made() {
     assert!(matches!(failure, RunFailure::Scenario(ScenarioError::UnknownNode { .. })));
     assert!(failure.is_of_scenario());
     assert_eq!((outcome.steps, outcome.sent), (0, 0));
-    assert!(failure.to_string().starts_with("the scenario makes no sense: at 100s, server9"));
+    assert!(failure.to_string().starts_with("the scenario is invalid: at 100s, server9"));
 }

@@ -1,4 +1,4 @@
-//! Hashes the sources that influence results, so that a result identifies its suite.
+//! Hashes the sources that influence results, so that each result records the suite that produced it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,8 +6,8 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-/// What influences results: engines, suites, lab APIs, the harness and the sandbox.
-const DECIDES: [&str; 6] = [
+/// The folders whose sources influence results: engines, suites, lab APIs, the harness and the sandbox.
+const SOURCES: [&str; 6] = [
     "framework/src",
     "grading/suites/src",
     "grading/harness/src",
@@ -19,7 +19,7 @@ const DECIDES: [&str; 6] = [
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut files = BTreeMap::new();
-    for folder in DECIDES {
+    for folder in SOURCES {
         let path = root.join(folder);
         if path.is_dir() {
             println!("cargo::rerun-if-changed={}", path.display());

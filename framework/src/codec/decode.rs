@@ -1,4 +1,4 @@
-//! Decoding a canonical encoding. Never panics, whatever the bytes.
+//! Decoding a canonical encoding. Never panics, even for malformed bytes.
 
 use serde::de::{self, DeserializeSeed, Deserializer, Visitor};
 
@@ -53,7 +53,7 @@ impl<'de> Decoder<'de> {
             }
             number |= bits << shift;
             if byte & 0x80 == 0 {
-                // One number has one encoding: a last byte of zero would be a second one.
+                // Each number has only one encoding, so a last byte of zero is an error.
                 if byte == 0 && shift > 0 {
                     return Err(CodecError::Invalid("number in its shortest form"));
                 }
@@ -95,7 +95,7 @@ impl<'de> Decoder<'de> {
         Ok(())
     }
 
-    /// Ends it.
+    /// Ends that value.
     fn leave(&mut self) {
         self.depth -= 1;
     }
@@ -263,8 +263,8 @@ struct Elements<'a, 'de> {
 }
 
 impl Elements<'_, '_> {
-    /// How many elements to reserve room for: never more than there are bytes, whatever the length
-    /// claims.
+    /// The number of elements to reserve memory for: never more than there are bytes, even if the length
+    /// claims more.
     fn plausible(&self) -> usize {
         self.left.min(self.decoder.bytes.len())
     }

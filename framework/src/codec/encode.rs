@@ -224,7 +224,7 @@ impl ser::Serializer for &mut Encoder<'_> {
     }
 }
 
-/// The seven compound traits differ in a method's name only.
+/// The seven compound traits differ only in the name of a method.
 macro_rules! compound {
     ($($trait:ident: $($method:ident($($label:ident)?)),+;)+) => {$(
         impl ser::$trait for &mut Encoder<'_> {

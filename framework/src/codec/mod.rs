@@ -1,8 +1,8 @@
 //! The canonical encoding: a value's identity, as bytes.
 //!
-//! Two states, messages or timers are equal when their encodings are. Searches count encodings,
-//! reruns are compared by them, and processes exchange them. The format is compact and not
-//! self-describing:
+//! Two states, messages or timers are equal if their encodings are equal. Searches count distinct
+//! encodings, determinism checks compare them, and processes exchange them. The format is compact and
+//! not self-describing:
 //!
 //! | value | bytes |
 //! |---|---|
@@ -16,9 +16,9 @@
 //! | structs, tuples | the fields in order |
 //! | enums | the variant's index, then its fields |
 //!
-//! The encoder has no type parameters on purpose. A student's crate is compiled without
-//! optimisation, in half a second; a concrete encoder lives in this crate, where it is compiled
-//! once and optimised.
+//! The encoder deliberately has no type parameters. A student's crate is compiled without
+//! optimisation, in half a second. A concrete encoder is part of this crate, which is compiled once,
+//! with optimisation.
 
 mod decode;
 mod encode;
@@ -32,8 +32,8 @@ use serde::de::DeserializeOwned;
 /// The canonical encoding of a value.
 ///
 /// # Errors
-/// When the value's `Serialize` refuses, or asks for something the format does not have (a sequence
-/// of unknown length). A type with derived `Serialize` never fails.
+/// When the value's `Serialize` fails, or needs something that the format does not support (a sequence
+/// of unknown length). A derived `Serialize` never fails.
 pub fn encode<V: Serialize + ?Sized>(value: &V) -> Result<Vec<u8>, CodecError> {
     let mut bytes = Vec::new();
     encode_into(value, &mut bytes)?;
@@ -43,7 +43,7 @@ pub fn encode<V: Serialize + ?Sized>(value: &V) -> Result<Vec<u8>, CodecError> {
 /// Appends the canonical encoding of a value to `bytes`.
 ///
 /// # Errors
-/// As [`encode`]; `bytes` may then hold a part of the value.
+/// As [`encode`]; `bytes` may then contain a part of the value.
 pub fn encode_into<V: Serialize + ?Sized>(
     value: &V,
     bytes: &mut Vec<u8>,
@@ -51,11 +51,11 @@ pub fn encode_into<V: Serialize + ?Sized>(
     value.serialize(&mut encode::Encoder::new(bytes))
 }
 
-/// The value that `bytes` encodes, all of them.
+/// Decodes a value from all of `bytes`.
 ///
 /// # Errors
-/// If the bytes are cut short, have trailing bytes, nest deeper than 128 levels, or are not what
-/// the type expects. Never panics: the bytes may be untrusted.
+/// If the bytes are cut short, have trailing bytes, nest deeper than 128 levels, or do not match the
+/// type. Never panics: the bytes may be untrusted.
 pub fn decode<V: DeserializeOwned>(bytes: &[u8]) -> Result<V, CodecError> {
     let mut decoder = decode::Decoder::new(bytes);
     let value = V::deserialize(&mut decoder)?;

@@ -36,22 +36,22 @@ fn sample() -> impl Strategy<Value = Sample> {
 
 proptest! {
     #[test]
-    fn what_is_encoded_decodes_to_itself(sample in sample()) {
+    fn values_round_trip(sample in sample()) {
         let bytes = encode(&sample).unwrap();
         prop_assert_eq!(decode::<Sample>(&bytes).unwrap(), sample);
     }
 
     #[test]
     fn every_value_has_one_encoding(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
-        // Whatever strange bytes decode at all are exactly the encoding of what they decode to.
-        // (A map is left out: strange bytes may list its entries in any order.)
+        // If random bytes decode to a value, they are exactly the encoding of that value. (There is
+        // no map here, because random bytes may list its entries in any order.)
         if let Ok(value) = decode::<(u64, i32, Option<String>, Vec<(bool, u16)>, char)>(&bytes) {
             prop_assert_eq!(encode(&value).unwrap(), bytes);
         }
     }
 
     #[test]
-    fn a_cut_encoding_is_refused(sample in sample(), cut in any::<prop::sample::Index>()) {
+    fn a_truncated_encoding_is_rejected(sample in sample(), cut in any::<prop::sample::Index>()) {
         let bytes = encode(&sample).unwrap();
         let cut = cut.index(bytes.len());
         prop_assert!(decode::<Sample>(&bytes[..cut]).is_err());
@@ -70,7 +70,7 @@ fn the_format_is_fixed() {
 }
 
 #[test]
-fn strange_bytes_are_named() {
+fn malformed_bytes_have_their_own_errors() {
     assert_eq!(decode::<bool>(&[2]), Err(CodecError::Invalid("bool")));
     assert_eq!(decode::<u8>(&[1, 1]), Err(CodecError::LeftOver(1)));
     assert_eq!(decode::<u16>(&[0xff, 0xff, 0x7f]), Err(CodecError::NumberTooLarge));
@@ -80,6 +80,6 @@ fn strange_bytes_are_named() {
     assert_eq!(decode::<char>(&[0x80, 0xb0, 0x03]), Err(CodecError::Invalid("char")));
     let deep = [1; 1_000];
     assert_eq!(decode::<Sample>(&deep), Err(CodecError::TooDeep(128)));
-    // A list that claims 2^60 unit elements must not reserve room for them.
+    // A list that claims 2^60 elements must not reserve memory for them.
     assert!(decode::<Vec<u64>>(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f]).is_err());
 }

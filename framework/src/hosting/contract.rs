@@ -1,7 +1,7 @@
 //! Checks a node's contract: what every node must guarantee about its state.
 //!
-//! Generic code is compiled with each submission, without optimisation, and it runs for each new
-//! state of a search. So there is little of it here.
+//! Generic code is compiled with each submission, without optimisation, and runs for each new state
+//! of a search. So there is as little of it as possible.
 
 use std::hash::Hasher;
 
@@ -11,14 +11,14 @@ use serde::de::DeserializeOwned;
 use crate::Node;
 use crate::codec::{self, CodecError};
 
-/// What is observed of a copy of a state.
+/// The observed properties of a copy of a state.
 struct CopyCheck {
     bytes: Result<Vec<u8>, CodecError>,
     equals_original: bool,
     hash: u64,
 }
 
-/// The first contract violation of this state, which has this encoding, in words.
+/// Describes the first contract violation of a state with this encoding.
 pub(super) fn violation_of<N: Node + DeserializeOwned>(node: &N, bytes: &[u8]) -> Option<String> {
     let clone = seen(&node.clone(), node);
     let read_back = match codec::decode::<N>(bytes) {
@@ -41,7 +41,7 @@ fn hash_of<N: Node>(node: &N) -> u64 {
     hasher.finish()
 }
 
-/// Any number but 0: starting from 0, this hasher would not notice a 0.
+/// Any number but 0. Starting from 0, this hasher would ignore zeros.
 const SEED: usize = 1;
 
 /// A hasher that is compiled here, optimised, and not with each submission.
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
     use crate::{Address, Context};
 
-    /// What is not as it should be.
+    /// The part of the contract that the node violates.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
     enum Odd {
         Nothing,
@@ -140,7 +140,7 @@ mod tests {
         Hash,
     }
 
-    /// A node that knows whether it is a copy.
+    /// A node that knows whether it is a clone.
     #[derive(Debug, Serialize, Deserialize)]
     struct Copied {
         odd: Odd,
@@ -191,13 +191,13 @@ mod tests {
         for (odd, words) in
             [(Odd::Clone, "encodes differently"), (Odd::Eq, "not equal"), (Odd::Hash, "hash like")]
         {
-            let said = said(odd).expect("a broken promise");
+            let said = said(odd).expect("a violation");
             assert!(said.starts_with("a clone of the state") && said.contains(words), "{said}");
         }
     }
 
     #[test]
-    fn numbers_of_all_widths_are_hashed_and_zeros_too() {
+    fn numbers_of_all_widths_are_hashed() {
         let hash = |value: &dyn Fn(&mut OptimizedHasher)| {
             let mut hasher = OptimizedHasher(FxHasher::with_seed(SEED));
             value(&mut hasher);

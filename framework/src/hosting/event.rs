@@ -11,7 +11,7 @@ pub enum Event<'a> {
     Init,
     /// A message arrives.
     Message {
-        /// Who sent it.
+        /// The sender.
         from: Address,
         /// The encoded message.
         message: &'a [u8],
@@ -28,7 +28,7 @@ pub enum Event<'a> {
     },
 }
 
-/// What some encoded bytes stand for: the type they decode to.
+/// The kind of value that some encoded bytes represent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Payload {
     /// A node's state.
@@ -41,11 +41,11 @@ pub enum Payload {
     Command,
     /// A command's result.
     Result,
-    /// A question about a node's state.
+    /// A query about a node's state.
     Question,
-    /// The answer to a question about a node's state.
+    /// The answer to a query about a node's state.
     Answer,
-    /// What a node is made with.
+    /// A node's constructor arguments.
     Arguments,
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Payload;
 use crate::codec::CodecError;
 
-/// What went wrong in a node's code, or on the way to it.
+/// A failure of a node's code, or of the process that runs it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum NodeFailure {
@@ -20,15 +20,15 @@ pub enum NodeFailure {
     /// A value did not survive its own encoding.
     #[error("the {what} cannot be encoded and read back: {error}")]
     Codec {
-        /// What kind of value.
+        /// The kind of value.
         what: String,
-        /// What the codec said.
+        /// The codec's error.
         error: String,
     },
     /// The process that held the node exited, was killed, or violated the protocol.
     #[error("the process running the node {how}")]
     ProcessLost {
-        /// How it ended: `exited with code 0`, `was killed by signal 11 (stack overflow?)`.
+        /// How it exited: `exited with code 0`, `was killed by signal 11 (stack overflow?)`.
         how: String,
     },
     /// The submission does not provide something that the test needs.
@@ -37,13 +37,13 @@ pub enum NodeFailure {
 }
 
 impl NodeFailure {
-    /// The failure of a value of kind `what` to be encoded or decoded.
+    /// A value of kind `what` could not be encoded or decoded.
     #[must_use]
     pub fn codec(what: Payload, error: &CodecError) -> Self {
         Self::Codec { what: what.to_string(), error: error.to_string() }
     }
 
-    /// Whether the code hit a `todo!()`: not wrong, just not written yet.
+    /// Whether the code reached a `todo!()`, so that it is unfinished rather than wrong.
     #[must_use]
     pub fn is_not_implemented(&self) -> bool {
         matches!(self, Self::Panicked { message, .. }

@@ -1,14 +1,14 @@
 //! Wrappers that catch panics of a kind and its nodes. A [`Submission`](super::Submission) wraps
 //! each kind it is given.
 //!
-//! They live here, without type parameters, because [`Kind`](super::Kind) is compiled anew for each
-//! type of each submission.
+//! They have no type parameters, unlike [`Kind`](super::Kind), which is compiled for each type of each
+//! submission.
 
 use super::panics::catch;
 use super::{Event, HostedNode, NodeFailure, NodeKind, Output, Payload};
 use crate::Address;
 
-/// A kind whose panics are failures.
+/// A kind that turns panics into failures.
 pub(super) struct GuardedKind(pub(super) Box<dyn NodeKind>);
 
 impl NodeKind for GuardedKind {
@@ -39,7 +39,7 @@ impl NodeKind for GuardedKind {
     }
 }
 
-/// A node whose panics are failures.
+/// A node that turns panics into failures.
 struct GuardedNode<'k>(Box<dyn HostedNode + 'k>);
 
 impl HostedNode for GuardedNode<'_> {

@@ -1,11 +1,12 @@
-//! Hosts: hold the nodes of one run and give engines access to them.
+//! Hosts: hold the nodes of one run and execute their steps.
 
 use super::{Event, HostedNode, NodeFailure, NodeKind, Output, Payload, Submission};
 use crate::Address;
 
-/// Holds the nodes of one run. An engine names each node by a slot, a small number of its choice.
+/// Holds the nodes of one run and executes their steps. An engine identifies each node by a slot, a small
+/// number of its choice.
 ///
-/// A host gives the same answers whether its nodes are in this process or in another.
+/// A host gives the same answers whether its nodes are in process or out of process.
 pub trait Host {
     /// Constructs a node of the given kind in `slot`, replacing any node there.
     ///
@@ -25,7 +26,7 @@ pub trait Host {
     /// When the node's code fails. The node must not be used again.
     ///
     /// # Panics
-    /// As all methods here that name a slot: when no node was made there.
+    /// When no node was constructed in this slot. This holds for all methods with a slot.
     fn step(
         &mut self,
         slot: usize,
@@ -45,7 +46,7 @@ pub trait Host {
     /// As [`HostedNode::observe`].
     fn observe(&mut self, slot: usize, question: &[u8]) -> Result<Vec<u8>, NodeFailure>;
 
-    /// Encoded bytes as the types of that node show them; see [`NodeKind::show`].
+    /// Renders encoded bytes as text, by the types of that node; see [`NodeKind::show`].
     ///
     /// # Errors
     /// As [`NodeKind::show`].
@@ -64,7 +65,7 @@ pub struct LocalHost<'s> {
     slots: Vec<Option<Slot<'s>>>,
 }
 
-/// A node, and what it is an instance of.
+/// A node and its kind.
 struct Slot<'s> {
     kind: &'s dyn NodeKind,
     node: Box<dyn HostedNode + 's>,
@@ -77,7 +78,7 @@ impl<'s> LocalHost<'s> {
         Self { submission, slots: Vec::new() }
     }
 
-    /// Whether a node was made in this slot.
+    /// Whether a node was constructed in this slot.
     pub(super) fn has(&self, slot: usize) -> bool {
         matches!(self.slots.get(slot), Some(Some(_)))
     }

@@ -1,8 +1,8 @@
-//! Kinds of nodes: the typed side of the boundary, and the only part that is compiled per
+//! Kinds of nodes: the typed side of the boundary, and the only part that is compiled for each
 //! submission.
 //!
-//! It is compiled without optimisation, once for each student type. So whatever needs no types is
-//! in functions without type parameters, and code here is plain rather than chained.
+//! It is compiled without optimisation, once for each student type. So code that needs no types is in
+//! functions without type parameters, and generic code uses simple statements, not chains of calls.
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
@@ -14,8 +14,8 @@ use super::{EncodedEffect, Event, NodeFailure, Output, Payload, contract};
 use crate::codec::{self, CodecError};
 use crate::{Address, Application, Client, Context, Effect, Node, Value};
 
-/// A kind of node that a submission provides, without its types: how to construct one, and how to
-/// read its bytes.
+/// A kind of node that a submission provides, without its types: constructs nodes and decodes their
+/// values.
 ///
 /// Panics in the student's code propagate, except in the kinds of a
 /// [`Submission`](super::Submission), where they become [`NodeFailure::Panicked`].
@@ -44,7 +44,7 @@ pub trait NodeKind: Send + Sync {
         state: &[u8],
     ) -> Result<Box<dyn HostedNode + '_>, NodeFailure>;
 
-    /// Encoded bytes as their type's `Debug` shows them; `pretty` for many lines.
+    /// Renders encoded bytes with their type's `Debug`, on several lines if `pretty`.
     ///
     /// # Errors
     /// When the bytes do not decode.
@@ -57,20 +57,20 @@ pub trait HostedNode: Send {
     /// has the result that the client shows.
     ///
     /// # Errors
-    /// When a value does not survive its encoding. Then, and after a panic, the node is in no particular
-    /// state.
+    /// When a value does not survive its encoding. After that, and after a panic, the node's state is
+    /// unspecified.
     fn step(&mut self, event: Event<'_>, output: &mut Output) -> Result<(), NodeFailure>;
 
     /// Appends the encoding of the node's state.
     ///
     /// # Errors
-    /// When the state's `Serialize` refuses.
+    /// When the state's `Serialize` fails.
     fn state(&self, bytes: &mut Vec<u8>) -> Result<(), NodeFailure>;
 
     /// Sends the node a query that its lab's API defines.
     ///
     /// # Errors
-    /// When the kind answers no questions, or the question does not decode.
+    /// When the kind answers no queries, or the query does not decode.
     fn observe(&self, question: &[u8]) -> Result<Vec<u8>, NodeFailure>;
 
     /// Checks the contract of [`Node`] for its state: a clone equals the original and hashes the
@@ -78,7 +78,7 @@ pub trait HostedNode: Send {
     /// the output of [`Self::state`] for this state.
     ///
     /// # Errors
-    /// None of its own: a violation is part of the value, in words.
+    /// None; a violation is described in the returned value.
     fn contract_violation(&self, state: &[u8]) -> Result<Option<String>, NodeFailure>;
 }
 
@@ -92,7 +92,7 @@ struct ClientHooks<N: Node> {
 /// Decodes a command and gives it to the client.
 type SendCommand<N> = fn(&mut N, &[u8], &mut Context<N>) -> Result<(), CodecError>;
 
-/// Answers one question about a node.
+/// Answers a query about a node.
 type QueryFn<N> = Box<dyn Fn(&N, &[u8]) -> Result<Vec<u8>, CodecError> + Send + Sync>;
 
 /// A kind of node with its types: what a submission registers.
@@ -124,7 +124,7 @@ where
     Arguments: DeserializeOwned + Debug,
     Make: Fn(Address, Arguments) -> N + Send + Sync,
 {
-    /// A kind of node that is made by `make` from its address and what the lab gives it.
+    /// A kind of node that `make` constructs from its address and the lab's arguments.
     pub fn node(name: &'static str, make: Make) -> Self {
         Self { name, make, client: None, observer: None, arguments: PhantomData }
     }
@@ -152,7 +152,7 @@ where
         Self { name, make, client: Some(hooks), observer: None, arguments: PhantomData }
     }
 
-    /// Adds what can be queried about a node's state; the lab's API defines query and answer.
+    /// Adds a query about a node's state; the lab's API defines query and answer.
     #[must_use]
     pub fn observing<Question: DeserializeOwned, Answer: Serialize>(
         mut self,
@@ -235,7 +235,7 @@ where
     }
 }
 
-/// The text of a value of type `V`.
+/// Renders an encoded value of type `V` as text.
 fn show_as<V: DeserializeOwned + Debug>(bytes: &[u8], pretty: bool) -> Result<String, CodecError> {
     Ok(text_of(&codec::decode::<V>(bytes)?, pretty))
 }
@@ -244,12 +244,12 @@ fn text_of(value: &dyn Debug, pretty: bool) -> String {
     if pretty { format!("{value:#?}") } else { format!("{value:?}") }
 }
 
-/// The value that `bytes` encodes; an error says what it was to be.
+/// Decodes a value; an error names its kind.
 fn decode<V: DeserializeOwned>(what: Payload, bytes: &[u8]) -> Result<V, NodeFailure> {
     with_context(what, codec::decode(bytes))
 }
 
-/// The same result; an error says what was encoded or decoded.
+/// Adds the kind of value to an error.
 fn with_context<V>(what: Payload, result: Result<V, CodecError>) -> Result<V, NodeFailure> {
     match result {
         Ok(value) => Ok(value),
@@ -260,7 +260,7 @@ fn with_context<V>(what: Payload, result: Result<V, CodecError>) -> Result<V, No
 /// A node behind the boundary.
 struct Hosted<'k, N: Node> {
     node: N,
-    // Without effects between steps; kept for its memory.
+    // Empty between steps; kept to reuse its memory.
     ctx: Context<N>,
     client: Option<&'k ClientHooks<N>>,
     observer: Option<&'k QueryFn<N>>,
@@ -289,7 +289,7 @@ impl<N: Node + DeserializeOwned> Hosted<'_, N> {
         Ok(())
     }
 
-    /// Encodes what the handler did.
+    /// Encodes the handler's effects.
     fn encode_effects(&mut self, output: &mut Output) -> Result<(), NodeFailure> {
         for effect in self.ctx.effects() {
             match effect {
@@ -310,7 +310,7 @@ impl<N: Node + DeserializeOwned> Hosted<'_, N> {
     }
 }
 
-/// A duration in nanoseconds; five centuries stand for anything longer.
+/// A duration in nanoseconds, at most five centuries.
 fn nanoseconds(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,9 +1,9 @@
-//! The hosting boundary: the one narrow, object-safe interface through which engines reach a
-//! student's code.
+//! The hosting boundary: the narrow, object-safe interface through which engines call a student's
+//! code.
 //!
 //! ```text
 //!   engine (simulate, search, ...)            knows bytes, addresses and durations
-//!        |  Host: make a node; give it an event, get its effects; inspect it
+//!        |  Host: construct a node; execute a step, get its effects; query the node
 //!   LocalHost (same process)  or  a host in another process
 //!        |  HostedNode, NodeKind: typed values in and out of their canonical encoding
 //!   the student's Node, Client, Application
@@ -12,7 +12,7 @@
 //! Nothing above the boundary is generic over a student's types. Messages, timers, commands,
 //! results and states cross it in their [canonical encoding](crate::codec), which is also their
 //! identity. So a run is the same whether or not nodes and engine share a process. Only the thin
-//! layer below the boundary is compiled anew for each submission.
+//! layer below the boundary is compiled for each submission.
 
 mod contract;
 mod event;

@@ -1,4 +1,4 @@
-//! What a node did in one step, as bytes in one reusable buffer.
+//! The output of one step, as bytes in one reusable buffer.
 
 use crate::codec::CodecError;
 use crate::{Address, codec};
@@ -29,7 +29,7 @@ impl Span {
 pub enum EncodedEffect {
     /// A message was given to the network.
     Send {
-        /// The node it is for.
+        /// The receiver.
         to: Address,
         /// The encoded message.
         message: Span,
@@ -50,9 +50,9 @@ pub enum EncodedEffect {
     },
 }
 
-/// What a node did in one step: its effects in order, and, for a client, its result.
+/// The output of one step: the node's effects in order, and, for a client, its result.
 ///
-/// An engine keeps one of these and passes it to every step, so that a step does not allocate.
+/// An engine passes the same output to every step, so that a step does not allocate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Output {
     bytes: Vec<u8>,
@@ -67,7 +67,7 @@ impl Output {
         Self::default()
     }
 
-    /// Forgets everything but the memory.
+    /// Clears the output and keeps its memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.effects.clear();
@@ -92,7 +92,7 @@ impl Output {
         &self.bytes[span.start..span.end]
     }
 
-    /// The text of a span of this output; what is not UTF-8 is replaced.
+    /// The text of a span of this output; invalid UTF-8 is replaced.
     #[must_use]
     pub fn text(&self, span: Span) -> String {
         String::from_utf8_lossy(self.get(span)).into_owned()
@@ -116,17 +116,17 @@ impl Output {
         self.effects.push(EncodedEffect::Log { line });
     }
 
-    /// Notes the result that a client shows.
+    /// Sets the result that a client shows.
     pub fn set_result(&mut self, result: Option<&[u8]>) {
         self.result = result.map(|bytes| self.append(bytes));
     }
 
-    /// Adds an effect whose payload has been [encoded](Output::encode) already.
+    /// Adds an effect whose payload is already [encoded](Output::encode).
     pub(super) fn push(&mut self, effect: EncodedEffect) {
         self.effects.push(effect);
     }
 
-    /// Notes the result that a client shows, encoded already.
+    /// Sets the result that a client shows, which is already encoded.
     pub(super) fn set_result_span(&mut self, result: Option<Span>) {
         self.result = result;
     }

@@ -1,4 +1,4 @@
-//! Turns panics in a student's code into values: caught, located, and kept off the terminal.
+//! Turns panics in a student's code into values with their location, without printing them.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -8,15 +8,15 @@ use std::sync::Once;
 use super::NodeFailure;
 
 thread_local! {
-    /// Whether this thread is inside [`catch`], so that the hook stays quiet.
+    /// Whether this thread is inside [`catch`], so that the hook prints nothing.
     static CATCHING: Cell<bool> = const { Cell::new(false) };
-    /// Where the last panic caught on this thread happened.
+    /// The location of the last panic that was caught on this thread.
     static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 /// Runs a student's code. A panic becomes a [`NodeFailure::Panicked`].
 ///
-/// After a panic, whatever the code was changing may be inconsistent; the caller must not use it
+/// After a panic, values that the code was changing may be inconsistent. The caller must not use them
 /// again.
 pub(super) fn catch<V>(code: impl FnOnce() -> V) -> Result<V, NodeFailure> {
     install_hook();
@@ -44,7 +44,7 @@ fn install_hook() {
     });
 }
 
-/// The text a panic was raised with.
+/// The message of a panic.
 fn message_of(payload: &(dyn Any + Send)) -> String {
     if let Some(text) = payload.downcast_ref::<&str>() {
         (*text).to_owned()

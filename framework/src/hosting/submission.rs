@@ -1,4 +1,4 @@
-//! A submission: everything a lab asks a student to provide, by name.
+//! A submission: the kinds of nodes that a student provides, by name.
 
 use super::guarded::GuardedKind;
 use super::{NodeFailure, NodeKind};
@@ -18,23 +18,23 @@ impl Submission {
         Self::default()
     }
 
-    /// Adds a kind of node. Its panics are failures from here on.
+    /// Adds a kind of node. Its panics become failures.
     ///
     /// # Panics
-    /// If there is a kind of that name already, which is a bug in the API crate.
+    /// If there is already a kind with that name, which is a bug in the API crate.
     #[must_use]
     pub fn with(mut self, kind: impl NodeKind + 'static) -> Self {
         self.add(Box::new(kind));
         self
     }
 
-    /// Not generic, so that it is not compiled anew for each kind.
+    /// Not generic, so that it is not compiled for each kind.
     fn add(&mut self, kind: Box<dyn NodeKind>) {
         assert!(self.kind(kind.name()).is_err(), "two kinds are called `{}`", kind.name());
         self.kinds.push(Box::new(GuardedKind(kind)));
     }
 
-    /// The kind of this name.
+    /// The kind with this name.
     ///
     /// # Errors
     /// [`NodeFailure::NotProvided`] when there is none.

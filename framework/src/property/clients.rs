@@ -128,7 +128,7 @@ pub fn results_satisfy<C: Value, R: Value>(
     })
 }
 
-/// What a client that is not done is waiting for.
+/// Describes what a client that is not done is waiting for.
 fn waits(view: &dyn View, client: Address) -> String {
     let operations = view.operations(client);
     let answered = operations.iter().filter(|operation| operation.result.is_some()).count();
@@ -136,7 +136,7 @@ fn waits(view: &dyn View, client: Address) -> String {
         Some(operation) => {
             let command = view.show_command(&operation.command);
             let since = match view.now_ns() {
-                // Golden traces hold these words, to the nanosecond.
+                // Golden traces contain this text, to the nanosecond.
                 Some(now_ns) => format!(
                     " after {:?}",
                     Duration::from_nanos(now_ns.saturating_sub(operation.call_ns))

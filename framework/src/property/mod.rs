@@ -1,8 +1,8 @@
-//! Properties: what must hold, and how to report that it does not.
+//! Properties: what must hold, and how a violation is reported.
 //!
 //! A [`Property`] inspects a run through a [`View`], which every engine provides: the clients'
-//! operations, the nodes' states and answers. Message counts and times exist only in a simulation
-//! and are absent in a search. A failing property reports what was expected and what was seen, in
+//! operations, the nodes' states, and their answers to queries. Message counts and times exist only in
+//! a simulation, not in a search. A violated property reports what was expected and what was seen, in
 //! the lab's terms.
 
 mod clients;
@@ -24,18 +24,18 @@ use crate::Address;
 use crate::history::Operation;
 use crate::hosting::NodeFailure;
 
-/// What a property can see of a run.
+/// The parts of a run that a property can read.
 pub trait View {
     /// Virtual time since the start, in nanoseconds; `None` in a search.
     fn now_ns(&self) -> Option<u64>;
 
-    /// The nodes that have not crashed, in the order in which they were made.
+    /// The nodes that have not crashed, in the order in which they were created.
     fn nodes(&self) -> Vec<Address>;
 
-    /// The clients, crashed or not, in the order in which they were made.
+    /// The clients, crashed or not, in the order in which they were created.
     fn clients(&self) -> Vec<Address>;
 
-    /// The operations of a client so far: all answered ones, and the one under way, if any.
+    /// The operations of a client so far: all answered ones, and the pending one, if any.
     fn operations(&self, client: Address) -> &[Operation];
 
     /// Whether a client has all results of its workload. Never true for an infinite workload.
@@ -59,10 +59,10 @@ pub trait View {
     /// What the network has carried; `None` in a search.
     fn traffic(&self) -> Option<&Traffic>;
 
-    /// A command as its type shows it.
+    /// A command as text.
     fn show_command(&self, command: &[u8]) -> String;
 
-    /// A result as its type shows it.
+    /// A result as text.
     fn show_result(&self, result: &[u8]) -> String;
 }
 
@@ -73,12 +73,12 @@ pub struct Traffic {
     pub sent: u64,
     /// Messages handled, copies included.
     pub delivered: u64,
-    /// Handled messages that were late: a second copy, or overtaken by one sent after it on the same
-    /// link.
+    /// Handled messages that were late: second copies, and messages overtaken by a later one on the
+    /// same link.
     pub late: u64,
     /// The size of the largest message sent, in encoded bytes.
     pub message_bytes_max: u64,
-    /// Who sent the largest message, to whom.
+    /// The sender and the receiver of the largest message.
     pub largest: Option<(Address, Address)>,
     /// When the last message was sent, in nanoseconds.
     pub last_sent_ns: u64,
@@ -86,25 +86,25 @@ pub struct Traffic {
     pub timers_fired: u64,
 }
 
-/// How a property broke.
+/// How a property was violated.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Violation {
     /// The property's name.
     pub property: String,
-    /// What should have been.
+    /// What was expected.
     pub expected: String,
-    /// What was.
+    /// What was seen.
     pub seen: String,
 }
 
 impl Violation {
-    /// The violation for a failed check, whatever the reason.
+    /// The violation for a failed check.
     #[must_use]
     pub fn of(property: String, broken: CheckError) -> Self {
         let (expected, seen) = match broken {
             CheckError::Violated { expected, seen } => (expected, seen),
             CheckError::Node(node, failure) => {
-                (format!("{node} to answer when it is looked at"), failure.to_string())
+                (format!("{node} to answer when it is queried"), failure.to_string())
             }
             CheckError::Undecided(why) => ("the property to be decided".to_owned(), why),
         };
@@ -123,12 +123,12 @@ impl fmt::Display for Violation {
 pub enum CheckError {
     /// It does not hold.
     Violated {
-        /// What should have been.
+        /// What was expected.
         expected: String,
-        /// What was.
+        /// What was seen.
         seen: String,
     },
-    /// A node failed while it was looked at.
+    /// A node failed while its state was read or it answered a query.
     Node(Address, NodeFailure),
     /// It could not be decided within its limits. Never counts as holding.
     Undecided(String),
@@ -137,13 +137,13 @@ pub enum CheckError {
 /// The check behind a property.
 type Check = Arc<dyn Fn(&mut dyn View) -> Result<(), CheckError> + Send + Sync>;
 
-/// A duration that was too long, in milliseconds, rounded up so that it stays too long.
+/// A duration that exceeded a limit, rounded up to milliseconds so that it still exceeds it.
 #[must_use]
 pub fn too_long(ns: u64) -> Duration {
     Duration::from_millis(ns.div_ceil(1_000_000))
 }
 
-/// Something that must hold, by name.
+/// A named condition that must hold.
 #[derive(Clone)]
 pub struct Property {
     name: String,
@@ -151,21 +151,21 @@ pub struct Property {
     scope: Scope,
 }
 
-/// How much of a run a property reads at once. A search memoises results per client or node, and
-/// need not check again in every state that contains it.
+/// How much of a run a property reads at once. A search memoises the results per client or node, and
+/// does not check again in every state that contains it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
-    /// All of it.
+    /// The whole run.
     #[default]
     State,
-    /// One client at a time: it holds exactly when it holds of each client alone.
+    /// One client at a time: it holds exactly if it holds for each client alone.
     EachClient,
-    /// One node at a time: it holds exactly when it holds of each node alone.
+    /// One node at a time: it holds exactly if it holds for each node alone.
     EachNode,
 }
 
 impl Property {
-    /// A property called `name`, in words that complete the sentence "it must hold that ...".
+    /// A property called `name`, which completes the sentence "it must hold that ...".
     pub fn new(
         name: impl Into<String>,
         check: impl Fn(&mut dyn View) -> Result<(), CheckError> + Send + Sync + 'static,
@@ -173,19 +173,19 @@ impl Property {
         Self { name: name.into(), check: Arc::new(check), scope: Scope::State }
     }
 
-    /// Says that the property looks at each client by itself.
+    /// Declares that the property reads each client separately.
     #[must_use]
     pub fn of_each_client(self) -> Self {
         Self { scope: Scope::EachClient, ..self }
     }
 
-    /// Says that the property looks at each node by itself.
+    /// Declares that the property reads each node separately.
     #[must_use]
     pub fn of_each_node(self) -> Self {
         Self { scope: Scope::EachNode, ..self }
     }
 
-    /// How much of a run it has to see at once.
+    /// How much of a run the property reads at once.
     #[must_use]
     pub fn scope(&self) -> Scope {
         self.scope
@@ -197,7 +197,7 @@ impl Property {
         &self.name
     }
 
-    /// Looks at a run.
+    /// Checks the property on a run.
     ///
     /// # Errors
     /// When the property does not hold, or cannot be decided.
@@ -218,7 +218,7 @@ impl fmt::Debug for Property {
     }
 }
 
-/// A violation in the making: `Err(violated(expected, seen))`.
+/// The error of a check that found a violation: `Err(violated(expected, seen))`.
 pub fn violated(expected: impl Into<String>, seen: impl Into<String>) -> CheckError {
     CheckError::Violated { expected: expected.into(), seen: seen.into() }
 }

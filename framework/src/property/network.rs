@@ -50,7 +50,7 @@ pub fn silent_for(quiet: Duration) -> Property {
         if traffic.sent > 0 && silence < quiet {
             return Err(violated(
                 format!("no message in the last {quiet:?}, as every command was answered before"),
-                // Rounded down, so that it stays too short.
+                // Rounded down, so that it is still too short.
                 format!("one was sent {:?} ago", Duration::from_millis(silence.as_millis() as u64)),
             ));
         }

@@ -22,8 +22,8 @@ pub fn max_state_bytes(limit: usize) -> Property {
     .of_each_node()
 }
 
-/// No node's state contains any of these strings: they were overwritten or acknowledged, so they
-/// should be garbage.
+/// No node's state contains any of these strings, which are no longer needed because they were
+/// overwritten or acknowledged.
 #[must_use]
 pub fn not_retained(texts: impl IntoIterator<Item = String>) -> Property {
     let texts = Texts::new(texts.into_iter().collect());

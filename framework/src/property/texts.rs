@@ -9,9 +9,9 @@ const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Strings that are searched for at once.
 ///
-/// One pass over the bytes per distinct *length*, however many strings of that length there are
-/// (Karp and Rabin, "Efficient randomized pattern-matching algorithms", 1987). The strings of a
-/// test have two or three lengths.
+/// A search takes one pass over the bytes per distinct *length* of the strings (Karp and Rabin,
+/// "Efficient randomized pattern-matching algorithms", 1987). The strings of a test have two or three
+/// lengths.
 pub(super) struct Texts {
     texts: Vec<String>,
     /// By length, the indices of the texts that have this hash.
@@ -28,18 +28,18 @@ impl Texts {
         Self { texts, by_length }
     }
 
-    /// How many there are.
+    /// The number of strings.
     pub(super) fn len(&self) -> usize {
         self.texts.len()
     }
 
-    /// Those that `bytes` hold, in their order.
+    /// The strings that `bytes` contains, in their order.
     pub(super) fn found_in(&self, bytes: &[u8]) -> Vec<&str> {
         let mut held = vec![false; self.texts.len()];
         for (&length, hashes) in &self.by_length {
             let Some(first) = bytes.get(..length) else { continue };
             let mut rolling = hash(first);
-            // What a byte is worth when it leaves.
+            // The weight of a byte when it leaves the window.
             let leaving = (0..length).fold(1_u64, |worth, _| worth.wrapping_mul(BASE));
             for end in length..=bytes.len() {
                 let window = &bytes[end - length..end];
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_found_where_they_are() {
+    fn texts_are_found() {
         let texts = ["ab", "bc", "abc", "cab", "ba", ""].map(str::to_owned).to_vec();
         let texts = Texts::new(texts);
         assert_eq!(texts.found_in(b"xabcx"), ["ab", "bc", "abc", ""]);
@@ -80,7 +80,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn as_by_looking_for_each(texts in prop::collection::vec("[ab]{0,4}", 0..8), whole in "[ab]{0,12}") {
+        fn equals_a_separate_search_for_each(texts in prop::collection::vec("[ab]{0,4}", 0..8), whole in "[ab]{0,12}") {
             let expected: Vec<&str> =
                 texts.iter().map(String::as_str).filter(|text| whole.contains(text)).collect();
             let wanted = Texts::new(texts.clone());

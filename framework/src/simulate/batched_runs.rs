@@ -1,11 +1,10 @@
-//! Drives many simulations together over nodes in other processes, so that one exchange carries
-//! steps of many runs.
+//! Batched runs: drives many simulations together over nodes out of process, so that one exchange
+//! contains steps of many runs.
 //!
-//! An exchange costs about the same for one step as for hundreds. So a run that needs a node waits
-//! until many runs need the same process, or have waited long: the next exchange goes to the
-//! process whose requests have the largest total waiting time. A run also prefetches the steps it
+//! An exchange takes about the same time for one step as for hundreds. So a run that needs a step
+//! waits until many runs need the same process, or have waited long: the next exchange goes to the
+//! process whose requests have the largest total waiting time. A run also prefetches the steps that it
 //! is certain to need soon ([`Simulation::for_each_certain_step`]), unless it runs alone.
-//! it runs alone.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -32,24 +31,24 @@ const RUNS_AT_ONCE_AFTER_FAILURE: usize = 16;
 pub enum RunCompletion {
     /// It finished, with the same outcome as [`Simulation::run`] in process.
     Finished(Outcome),
-    /// A process failed during it, and again when nothing else ran.
+    /// A process failed during it, and again when it ran alone.
     ProcessFailed(ProcessFailure),
 }
 
-/// What is logged of a run.
+/// How much of a run is logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Logging {
     /// Nothing.
     #[default]
     Nothing,
-    /// What its nodes were asked and what they answered.
+    /// The requests to its nodes, and their answers.
     Log,
-    /// That, and each node's state after each step.
+    /// The same, and each node's state after each step.
     States,
 }
 
 impl Logging {
-    /// What is piggybacked on a step after which a client may get this command.
+    /// What to piggyback on a step after which a client may get this command.
     fn then(self, command: Option<&[u8]>) -> FollowUp<'_> {
         match (self, command) {
             (Self::States, _) => FollowUp::State,
@@ -62,11 +61,11 @@ impl Logging {
 /// Runs each scenario with its seed, many at a time, and returns how each ended, in the same order.
 ///
 /// When a process fails, any of the active runs may be at fault. They are restarted, a few at a
-/// time and, if a process fails again, each alone. A run is blamed only if a process fails that no
-/// run had used before, or if it then takes too long in any process. `lost` is called, and returns
-/// which runs to skip, since each might take as long; those stay `None`.
+/// time and, if a process fails again, each alone. A run that runs alone is at fault if a process fails
+/// that no run had used before, or if the run then times out in any process. `lost` is called, and
+/// returns which runs to skip, since each might take as long; those stay `None`.
 ///
-/// `keep` says which runs to log. A run whose process failed has no log.
+/// `keep` decides what to log of each run. A run whose process failed has no log.
 ///
 /// # Errors
 /// If a process could not be started; that is an infrastructure error.
@@ -82,18 +81,18 @@ pub fn run_batched(
     Ok(wanted.ended)
 }
 
-/// The runs to do, and what is known of them.
+/// The runs to execute, and their results so far.
 struct RunQueue<'a> {
     runs: &'a [(&'a Scenario, u64)],
     keep: &'a dyn Fn(usize) -> Logging,
     ended: Vec<(Option<RunCompletion>, RunLog)>,
-    /// Those that need not be run any more.
+    /// The runs to skip.
     dropped: BTreeSet<usize>,
     lost: &'a mut dyn FnMut(usize, &ProcessFailure) -> Range<usize>,
 }
 
 impl RunQueue<'_> {
-    /// Runs these, so many side by side.
+    /// Executes these runs, at most `width` at a time.
     fn run(
         &mut self,
         indices: Vec<usize>,
@@ -109,10 +108,10 @@ impl RunQueue<'_> {
             let suspects = self.run_until_failure(&mut waiting, width, pool)?;
             let Some(failure) = pool.failure().cloned() else { continue };
             let used = pool.replace_lost();
-            // Dropping nodes may end a process too; that is not the next run's fault.
+            // Dropping nodes may make a process fail too, which is not the next run's fault.
             pool.forget(0..width);
             pool.replace_lost();
-            // A timeout costs as much time again, so confirming it is left to the caller.
+            // Confirming a timeout would take as long again, so this is left to the caller.
             let is_slow = matches!(failure, ProcessFailure::TimedOut(_));
             match suspects[..] {
                 [index] if width == 1 && used && !is_slow => waiting.push_front(index),
@@ -144,20 +143,20 @@ impl RunQueue<'_> {
     ) -> io::Result<Vec<usize>> {
         let mut table = ActiveRuns::default();
         loop {
-            // Places of finished runs go to new ones, so that exchanges stay full until the end.
-            while let Some(place) = table.free_place(width)
+            // New runs reuse the numbers of finished ones, so that exchanges stay full until the end.
+            while let Some(number) = table.free_number(width)
                 && let Some(run) = waiting.pop_front()
             {
                 let (scenario, seed) = self.runs[run];
                 let simulation = Simulation::new(scenario.clone(), seed);
-                // A single run prefetches nothing: if it fails a process, it does so with the step
-                // that would do it anywhere.
-                table.start(place, ActiveRun::new(run, simulation, (self.keep)(run), width > 1));
+                // A single run prefetches nothing, so that it makes a process fail with the same step as
+                // in any other host.
+                table.start(number, ActiveRun::new(run, simulation, (self.keep)(run), width > 1));
             }
             if table.is_empty() {
                 return Ok(Vec::new());
             }
-            table.go_on(pool);
+            table.advance(pool);
             if pool.has_pending() {
                 table.gather(pool);
             } else {
@@ -175,16 +174,16 @@ impl RunQueue<'_> {
     }
 }
 
-/// The runs under way. A run's place is the number that it has in the processes.
+/// The active runs. Each has a number, which identifies it in the processes.
 #[derive(Default)]
 struct ActiveRuns {
     live: Vec<Option<ActiveRun>>,
     free: Vec<usize>,
-    /// The places of runs that have what they needed.
+    /// The numbers of runs that can continue.
     ready: Vec<usize>,
-    /// The places of runs whose properties are to be checked.
+    /// The numbers of runs whose properties must be checked.
     to_check: Vec<usize>,
-    /// The places of runs that are over.
+    /// The numbers of finished runs.
     over: Vec<usize>,
 }
 
@@ -193,8 +192,8 @@ impl ActiveRuns {
         self.free.len() == self.live.len()
     }
 
-    /// A place for one more run, if there are fewer than `width`.
-    fn free_place(&mut self, width: usize) -> Option<usize> {
+    /// A number for one more run, if there are fewer than `width`.
+    fn free_number(&mut self, width: usize) -> Option<usize> {
         if self.free.is_empty() && self.live.len() < width {
             self.live.push(None);
             self.free.push(self.live.len() - 1);
@@ -202,82 +201,82 @@ impl ActiveRuns {
         self.free.last().copied()
     }
 
-    fn start(&mut self, place: usize, running: ActiveRun) {
-        self.free.retain(|&free| free != place);
-        self.live[place] = Some(running);
-        self.ready.push(place);
+    fn start(&mut self, number: usize, running: ActiveRun) {
+        self.free.retain(|&free| free != number);
+        self.live[number] = Some(running);
+        self.ready.push(number);
     }
 
-    /// Lets each ready run proceed to its next need, and requests it.
-    fn go_on(&mut self, pool: &mut ProcessPool<'_>) {
-        while let Some(&place) = self.ready.last()
+    /// Advances each ready run until it needs something, and requests that.
+    fn advance(&mut self, pool: &mut ProcessPool<'_>) {
+        while let Some(&number) = self.ready.last()
             && !pool.is_full()
         {
             self.ready.pop();
-            let Some(running) = &mut self.live[place] else { continue };
-            match running.go_on(place, pool) {
+            let Some(running) = &mut self.live[number] else { continue };
+            match running.advance(number, pool) {
                 Need::Answers => {}
-                Need::Check => self.to_check.push(place),
-                Need::Nothing => self.over.push(place),
+                Need::Check => self.to_check.push(number),
+                Need::Nothing => self.over.push(number),
             }
         }
     }
 
-    /// Delivers the answers of the process that has kept runs waiting most.
+    /// Delivers the answers of the process whose requests have waited longest.
     fn gather(&mut self, pool: &mut ProcessPool<'_>) {
         let Self { live, ready, over, .. } = self;
-        pool.receive_longest_waiting(|place, slot, answered| {
-            let running = live[place].as_mut().expect("only live runs ask");
+        pool.receive_longest_waiting(|number, slot, answered| {
+            let running = live[number].as_mut().expect("only live runs ask");
             match running.take(slot, answered) {
-                AnswerUse::Needed => ready.push(place),
-                AnswerUse::Last => over.push(place),
+                AnswerUse::Needed => ready.push(number),
+                AnswerUse::Last => over.push(number),
                 AnswerUse::Kept => {}
             }
         });
     }
 
-    /// Handles what needs an exchange of its own, with no requests pending: checks properties, and
-    /// renders messages to unknown addresses.
+    /// Executes tasks that need their own exchanges, while no requests are pending: checks properties,
+    /// and renders messages to unknown addresses.
     fn check(&mut self, pool: &mut ProcessPool<'_>) {
-        for place in std::mem::take(&mut self.to_check) {
-            let Some(running) = &mut self.live[place] else { continue };
-            running.check(place, pool);
+        for number in std::mem::take(&mut self.to_check) {
+            let Some(running) = &mut self.live[number] else { continue };
+            running.check(number, pool);
             if pool.failure().is_some() {
                 return;
             }
-            self.ready.push(place);
+            self.ready.push(number);
         }
     }
 
-    /// Takes out the runs that are over.
+    /// Removes and returns the finished runs.
     fn take_over(&mut self) -> Vec<ActiveRun> {
         let over = std::mem::take(&mut self.over);
         self.free.extend(&over);
-        over.into_iter().filter_map(|place| self.live[place].take()).collect()
+        over.into_iter().filter_map(|number| self.live[number].take()).collect()
     }
 }
 
 /// What a run needs before it can continue.
 enum Need {
-    /// Answers that are to come.
+    /// Pending answers.
     Answers,
-    /// A look at something, when no question is under way.
+    /// A check, while no requests are pending.
     Check,
-    /// Nothing: it is over, and its nodes are gone.
+    /// Nothing: it has finished, and its nodes are dropped.
     Nothing,
 }
 
-/// What an answer was for its run.
+/// The effect of an answer on its run.
 enum AnswerUse {
-    /// What it waited for: it can go on.
+    /// The run waited for it and can continue.
     Needed,
-    /// The last: it is over, and its nodes are gone.
+    /// It was the last: the run has finished, and its nodes are dropped.
     Last,
-    /// It does not wait for this one yet, or any more.
+    /// The run does not need it yet, or no longer needs it.
     Kept,
 }
 
-/// A prefetched step: what the node did, and its state if that was requested.
+/// A prefetched step: the node's output, and its state if that was requested.
 struct PrefetchedStep {
     stepped: Result<(), NodeFailure>,
     output: Output,
@@ -287,26 +286,26 @@ struct PrefetchedStep {
 /// Prefetched steps of a node.
 #[derive(Default)]
 struct Prefetch {
-    /// Whether it was asked for one.
+    /// Whether a step is requested.
     is_asked: bool,
-    /// Those that it has taken, in order.
+    /// The steps that it has taken, in order.
     taken: VecDeque<PrefetchedStep>,
 }
 
-/// One of the runs under way.
+/// An active run.
 struct ActiveRun {
     /// Its index among all runs.
     run: usize,
     simulation: Simulation,
-    /// What it needs now; `None` before the first need.
+    /// The task for which it waits; `None` at first.
     next: Option<Next>,
-    /// How many answers are to come.
-    awaits: usize,
-    /// By slot.
-    ahead: Vec<Prefetch>,
-    /// Outputs whose memory can be used again.
+    /// The number of pending answers.
+    pending: usize,
+    /// Prefetched steps, by slot.
+    prefetched: Vec<Prefetch>,
+    /// Outputs whose memory can be reused.
     spare: Vec<Output>,
-    /// A message to an unknown address, and the slot of its sender; it must be rendered.
+    /// A message to an unknown address, which must be rendered, and the slot of its sender.
     undeliverable: Option<(usize, Address, Vec<u8>)>,
     keep: Logging,
     log: RunLog,
@@ -315,30 +314,30 @@ struct ActiveRun {
 }
 
 impl ActiveRun {
-    fn new(run: usize, simulation: Simulation, keep: Logging, foresees: bool) -> Self {
+    fn new(run: usize, simulation: Simulation, keep: Logging, prefetches: bool) -> Self {
         Self {
             run,
             simulation,
             next: None,
-            awaits: 0,
-            ahead: Vec::new(),
+            pending: 0,
+            prefetched: Vec::new(),
             spare: Vec::new(),
             undeliverable: None,
             keep,
             log: RunLog::default(),
-            prefetches: foresees,
+            prefetches,
         }
     }
 
-    /// Proceeds to the next need that no prefetched answer meets, and requests it.
-    fn go_on(&mut self, place: usize, pool: &mut ProcessPool<'_>) -> Need {
+    /// Advances until it needs something that is not prefetched, and requests that.
+    fn advance(&mut self, number: usize, pool: &mut ProcessPool<'_>) -> Need {
         loop {
             if self.undeliverable.is_some() {
                 return Need::Check;
             }
             let next = self.simulation.advance();
             self.next = Some(next);
-            self.ahead.resize_with(self.simulation.nodes.len(), Prefetch::default);
+            self.prefetched.resize_with(self.simulation.nodes.len(), Prefetch::default);
             match next {
                 Next::Make(slot) => {
                     pool.ask_make(place, slot, &self.simulation.spec(slot).node);
@@ -347,41 +346,42 @@ impl ActiveRun {
                 }
                 Next::Step(slot) => {
                     if let Some(PrefetchedStep { stepped, output, state }) =
-                        self.ahead[slot].taken.pop_front()
+                        self.prefetched[slot].taken.pop_front()
                     {
                         self.step(slot, stepped, &output, state);
                         self.spare.push(output);
                         continue;
                     }
-                    self.ask(place, slot, pool);
+                    self.ask(number, slot, pool);
                     return Need::Answers;
                 }
                 Next::Finished => {
-                    self.awaits += pool.ask_forget(place);
-                    return if self.awaits == 0 { Need::Nothing } else { Need::Answers };
+                    self.pending += pool.ask_forget(number);
+                    return if self.pending == 0 { Need::Nothing } else { Need::Answers };
                 }
                 Next::Check => return Need::Check,
             }
         }
     }
 
-    /// Requests the current step, unless that was done, and the steps that are certain to come.
-    fn ask(&mut self, place: usize, slot: usize, pool: &mut ProcessPool<'_>) {
-        let Self { simulation, ahead, awaits, keep, .. } = self;
-        if !ahead[slot].is_asked {
+    /// Requests the current step, unless it is already requested, and the steps that are certain to
+    /// follow.
+    fn ask(&mut self, number: usize, slot: usize, pool: &mut ProcessPool<'_>) {
+        let Self { simulation, prefetched, pending, keep, .. } = self;
+        if !prefetched[slot].is_asked {
             let command = self.prefetches.then(|| simulation.command_after_this()).flatten();
             let command = command.map(<[u8]>::to_vec);
-            pool.ask_step(place, slot, simulation.event(), keep.then(command.as_deref()));
-            ahead[slot].is_asked = true;
-            *awaits += 1;
+            pool.ask_step(number, slot, simulation.event(), keep.then(command.as_deref()));
+            prefetched[slot].is_asked = true;
+            *pending += 1;
         }
         if self.prefetches {
             simulation.for_each_certain_step(&mut |LookaheadStep { slot, event, command }| {
-                let ahead = &mut ahead[slot];
-                if !ahead.is_asked && ahead.taken.is_empty() {
-                    pool.ask_step(place, slot, event, keep.then(command));
-                    ahead.is_asked = true;
-                    *awaits += 1;
+                let prefetched = &mut prefetched[slot];
+                if !prefetched.is_asked && prefetched.taken.is_empty() {
+                    pool.ask_step(number, slot, event, keep.then(command));
+                    prefetched.is_asked = true;
+                    *pending += 1;
                 }
             });
         }
@@ -389,10 +389,10 @@ impl ActiveRun {
 
     /// Takes in an answer.
     fn take(&mut self, slot: usize, answered: Answered<'_>) -> AnswerUse {
-        self.awaits -= 1;
+        self.pending -= 1;
         match answered {
             _ if self.next == Some(Next::Finished) => {
-                if self.awaits == 0 {
+                if self.pending == 0 {
                     AnswerUse::Last
                 } else {
                     AnswerUse::Kept
@@ -407,7 +407,7 @@ impl ActiveRun {
                 AnswerUse::Needed
             }
             Answered::Stepped(stepped, followed) => {
-                self.ahead[slot].is_asked = false;
+                self.prefetched[slot].is_asked = false;
                 let (state, command) = match followed {
                     FollowUpAnswer::Nothing => (None, None),
                     FollowUpAnswer::State(state) => (Some(state.map(<[u8]>::to_vec)), None),
@@ -415,14 +415,14 @@ impl ActiveRun {
                 };
                 let is_needed = self.next == Some(Next::Step(slot));
                 let mut nothing = Output::new();
-                let (stepped, output) = apart(stepped, &mut nothing);
+                let (stepped, output) = split_step(stepped, &mut nothing);
                 if is_needed {
                     self.step(slot, stepped, output, state);
                 } else {
                     self.store_prefetched(slot, stepped, output, state);
                 }
                 if let Some(command) = command {
-                    let (stepped, output) = apart(command, &mut nothing);
+                    let (stepped, output) = split_step(command, &mut nothing);
                     self.store_prefetched(slot, stepped, output, None);
                 }
                 if is_needed { AnswerUse::Needed } else { AnswerUse::Kept }
@@ -440,10 +440,10 @@ impl ActiveRun {
     ) {
         let room = self.spare.pop().unwrap_or_default();
         let output = std::mem::replace(output, room);
-        self.ahead[slot].taken.push_back(PrefetchedStep { stepped, output, state });
+        self.prefetched[slot].taken.push_back(PrefetchedStep { stepped, output, state });
     }
 
-    /// Takes in the step under way.
+    /// Takes in the current step.
     fn step(
         &mut self,
         slot: usize,
@@ -460,9 +460,9 @@ impl ActiveRun {
         }
     }
 
-    /// Looks at the message to nobody, or the property that is to be checked.
-    fn check(&mut self, place: usize, pool: &mut ProcessPool<'_>) {
-        let mut host = pool.host_for_run(place, self.kinds());
+    /// Renders the message to an unknown address, or checks the current property.
+    fn check(&mut self, number: usize, pool: &mut ProcessPool<'_>) {
+        let mut host = pool.host_for_run(number, self.kinds());
         if let Some((slot, to, message)) = self.undeliverable.take() {
             let shown = host.show(slot, Payload::Message, &message, false);
             let message = shown.unwrap_or_else(|failure| format!("<{failure}>"));
@@ -484,8 +484,8 @@ impl ActiveRun {
     }
 }
 
-/// Whether a step was taken, and what the node did in it.
-fn apart<'o>(
+/// Splits a step into its success and its output.
+fn split_step<'o>(
     stepped: Result<&'o mut Output, NodeFailure>,
     nothing: &'o mut Output,
 ) -> (Result<(), NodeFailure>, &'o mut Output) {

@@ -1,15 +1,15 @@
 //! Reusable buffers for messages and timers in flight.
 
-/// Names a buffer of a [`BufferPool`].
+/// Identifies a buffer of a [`BufferPool`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BufferId(u32);
 
 #[derive(Debug, Default)]
 struct Buffer {
     bytes: Vec<u8>,
-    /// How many copies are still on their way.
+    /// How many copies are still in flight.
     copies: u8,
-    /// Whether a copy has arrived already.
+    /// Whether a copy has already arrived.
     delivered: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Running several seeds, some of them twice: a run that is not the same again proves nothing.
+//! Runs several seeds, some of them twice, since runs that cannot be repeated prove nothing.
 
 use std::fmt;
 
@@ -9,16 +9,16 @@ use super::simulation::Simulation;
 use crate::hosting::{Host, LocalHost, Submission};
 use crate::trace::{Divergence, MemoryRecorder, Trace};
 
-/// One seed in this many is run twice, the first one always.
+/// One seed in this many is run twice, starting with the first.
 const TWICE_EVERY: usize = 8;
 
-/// A seed whose run is not the same again: something other than state, messages and timers decides what the
-/// nodes do, such as a clock, randomness, the order of a hash map, a thread or a global.
+/// A seed whose two runs differ. Something other than state, messages and timers influences the nodes: a clock,
+/// randomness, the order of a hash map, a thread or a global.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Irreproducible {
     /// The seed.
     pub seed: u64,
-    /// Where its runs first differ. `None` when that does not show in what is recorded, but only in encoded bytes.
+    /// Where its runs first differ. `None` if the recorded texts are equal and only encoded bytes differ.
     pub divergence: Option<Box<Divergence>>,
 }
 
@@ -26,12 +26,12 @@ impl fmt::Display for Irreproducible {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "seed {} was run twice and did not go the same way: something other than state, messages and timers decides what happens (the clock, randomness, the order of a hash map, a thread, a global)",
+            "two runs of seed {} differ: something other than state, messages and timers influences them (the clock, randomness, hash map order, a thread, a global)",
             self.seed
         )?;
         match &self.divergence {
             Some(divergence) => write!(f, "; the runs differ {divergence}"),
-            None => f.write_str("; what differs has no text, but its encoding differs"),
+            None => f.write_str("; the difference is only in encoded bytes, not in any text"),
         }
     }
 }
@@ -39,8 +39,8 @@ impl fmt::Display for Irreproducible {
 impl std::error::Error for Irreproducible {}
 
 /// Runs the scenario of each seed on a submission's nodes, and a sample of them twice: the first, and one in
-/// eight after it. What each run came to is in the outcomes, in the order of the seeds; a run that violates a
-/// property is no error here.
+/// eight after it. Returns the outcomes in the order of the seeds. A run that violates a property is not an
+/// error here.
 ///
 /// ```
 /// # use faultlab::simulate::{Irreproducible, Scenario, check};
@@ -52,8 +52,7 @@ impl std::error::Error for Irreproducible {}
 /// ```
 ///
 /// # Errors
-/// When a seed that is run twice does not go the same way again. The error names the first event and the
-/// handler in which it does not.
+/// When two runs of a seed differ. The error names the first event and the handler in which they do.
 pub fn check(
     seeds: impl IntoIterator<Item = u64>,
     mut scenario: impl FnMut(u64) -> Scenario,
@@ -75,7 +74,7 @@ pub fn check(
 /// Runs a scenario twice with one seed, each time with nodes in a new host, and compares what happened.
 ///
 /// # Errors
-/// When the two runs are not the same.
+/// When the two runs differ.
 pub fn run_twice<'h>(
     scenario: &Scenario,
     seed: u64,

@@ -1,9 +1,10 @@
 //! A run's digest: everything that happened, hashed to 64 bits.
 
-/// Folds words and bytes into 64 bits, in order. Fixed for ever: golden tests hold it.
+/// Folds words and bytes into 64 bits, in order. The function must not change; golden tests contain its
+/// results.
 ///
-/// The fold multiplies to 128 bits and adds the halves (as in wyhash, Wang Yi 2019): one
-/// multiplication a word, and good mixing.
+/// The fold multiplies to 128 bits and adds the halves (as in wyhash, Wang Yi 2019): one multiplication
+/// per word, and good mixing.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Digest {
     state: u64,

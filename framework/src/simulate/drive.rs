@@ -18,9 +18,9 @@ use crate::trace::{
 pub struct Options<'a> {
     /// Records the run.
     pub recorder: Option<&'a mut dyn Recorder>,
-    /// Where the run comes from, for the trace's header.
+    /// The test that the run belongs to, for the trace's header.
     pub origin: Origin,
-    /// Measures how long each handler takes in real time. Takes no part in the outcome.
+    /// Measures how long each handler takes in real time. This does not affect the outcome.
     pub handler_times: Option<&'a mut HandlerTimes>,
 }
 
@@ -48,9 +48,9 @@ pub struct HandlerTimes {
 pub struct HandlerTime {
     /// How often it ran.
     pub calls: u64,
-    /// How long in all.
+    /// The total time.
     pub total: Duration,
-    /// How long at most.
+    /// The longest call.
     pub longest: Duration,
 }
 
@@ -93,7 +93,7 @@ impl Simulation {
                 }
                 Next::Check => {
                     let property = self.property().clone();
-                    // A trace ends with the check that decides.
+                    // A trace ends with the first failed check.
                     if let Some(recording) = &mut recording
                         && !self.is_broken()
                     {
@@ -145,7 +145,7 @@ impl Simulation {
         }
     }
 
-    /// A name such as `server on_message Request` for the handler of the step under way.
+    /// A name such as `server on_message Request` for the handler of the current step.
     fn handler_name(&self, slot: usize, host: &mut dyn Host) -> String {
         let variant = match self.event() {
             crate::hosting::Event::Message { message, .. } => {
@@ -159,7 +159,7 @@ impl Simulation {
         format!("{} {} {variant}", self.spec(slot).node.kind, self.handler()).trim_end().to_owned()
     }
 
-    /// What the step under way is, in a trace's terms.
+    /// The current step as a trace event.
     fn what(&self, slot: usize, host: &mut dyn Host) -> EventKind {
         let node = self.spec(slot).address();
         match *self.task() {
@@ -190,7 +190,7 @@ impl Simulation {
                 EventKind::Command { node, command: shown.text, value: shown.value }
             }
             Task::Make { .. } | Task::Check(_) | Task::Intervene { .. } => {
-                unreachable!("no step is under way")
+                unreachable!("there is no current step")
             }
         }
     }
@@ -213,7 +213,7 @@ struct Recording<'a> {
 }
 
 impl Recording<'_> {
-    /// Takes the step under way and records it.
+    /// Executes the current step and records it.
     fn step(
         &mut self,
         simulation: &mut Simulation,
@@ -271,7 +271,7 @@ impl Recording<'_> {
         }
     }
 
-    /// The node's state, if it is not what was recorded last.
+    /// The node's state, if it differs from the last recorded one.
     fn changed_state(&mut self, slot: usize, host: &mut dyn Host) -> Option<String> {
         if self.states.len() <= slot {
             self.states.resize_with(slot + 1, Vec::new);
@@ -280,7 +280,7 @@ impl Recording<'_> {
         if let Err(failure) = host.state(slot, &mut state) {
             return Some(format!("<{failure}>"));
         }
-        // A state without fields has no bytes, and is still shown once.
+        // A state without fields has no bytes, but is still shown once.
         let first = self.states[slot].is_empty();
         if !first && self.states[slot] == state {
             return None;
@@ -293,7 +293,7 @@ impl Recording<'_> {
         Some(text)
     }
 
-    /// Records what happened besides steps.
+    /// Records events that are not steps.
     fn record_side_events(&mut self, simulation: &mut Simulation, host: &mut dyn Host) {
         let notes = simulation.notes.as_mut().expect("a recorded run keeps notes");
         for (time_ns, happening) in std::mem::take(&mut notes.happened) {
@@ -323,7 +323,7 @@ impl Recording<'_> {
     }
 }
 
-/// How a run ended, in a trace's terms.
+/// The ending for a trace.
 fn ending(verdict: &Verdict) -> Ending {
     match verdict {
         Verdict::Held => Ending::Held,
@@ -335,7 +335,7 @@ fn ending(verdict: &Verdict) -> Ending {
     }
 }
 
-/// What encoded bytes look like, or why they cannot be shown.
+/// Renders encoded bytes as text, or returns why they cannot be rendered.
 fn show(host: &mut dyn Host, slot: usize, what: Payload, bytes: &[u8]) -> String {
     host.show(slot, what, bytes, false).unwrap_or_else(|failure| format!("<{failure}>"))
 }

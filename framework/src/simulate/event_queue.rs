@@ -1,4 +1,5 @@
-//! The event queue, ordered by time and, within one time, by when the event was scheduled.
+//! The event queue, ordered by time. Events at the same time are in the order in which they were
+//! scheduled.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -14,15 +15,15 @@ pub(super) enum ScheduledEvent {
     Arrival(InFlight),
     /// A timer fires.
     Fire { slot: usize, timer: BufferId, id: TimerId },
-    /// A rate-limited client may have its next command.
+    /// A rate-limited client may get its next command.
     NextCommand { slot: usize },
-    /// The timeline's intervention of this index takes place.
+    /// The timeline's intervention with this index takes index.
     Intervention { index: usize },
-    /// The time to observe after the last answer is over.
+    /// The time of observation after the last result is over.
     Over,
 }
 
-/// A copy of a message on its way.
+/// A copy of a message in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct InFlight {
     pub(super) from: usize,
@@ -39,18 +40,18 @@ pub(super) struct InFlight {
 struct Entry {
     at_ns: u64,
     order: u64,
-    place: u32,
+    index: u32,
 }
 
-/// Orders of events scheduled with a rank start at the first; those scheduled later without a rank
-/// start at the second.
+/// The first order of events that are scheduled with a rank. Events that are scheduled later without a rank
+/// start at [`UNRANKED`].
 const RANKED: u64 = 1 << 32;
 const UNRANKED: u64 = 1 << 62;
 
-/// The plan.
+/// The scheduled events.
 #[derive(Debug, Default)]
 pub(super) struct EventQueue {
-    // The heap gives the greatest first, and the earliest is wanted.
+    // Reversed, because the heap returns the greatest entry first.
     heap: BinaryHeap<Reverse<Entry>>,
     planned: Vec<ScheduledEvent>,
     free: Vec<u32>,
@@ -63,40 +64,40 @@ impl EventQueue {
         self.planned_ever += 1;
     }
 
-    /// From now on, what is planned without a rank comes after all that has one, and what was planned before comes
-    /// before it, at one time.
+    /// From now on, at the same time, events without a rank come after those with a rank. Events that are already
+    /// scheduled come before both.
     pub(super) fn rank(&mut self) {
         self.planned_ever = UNRANKED;
     }
 
-    /// Plans something with its rank among what happens at that time. No two have the same rank.
+    /// Schedules an event with its rank among the events at that time. Ranks are distinct.
     pub(super) fn schedule_ranked(&mut self, at_ns: u64, rank: usize, planned: ScheduledEvent) {
         self.insert(at_ns, RANKED + rank as u64, planned);
     }
 
     fn insert(&mut self, at_ns: u64, order: u64, planned: ScheduledEvent) {
-        let place = match self.free.pop() {
-            Some(place) => {
-                self.planned[place as usize] = planned;
-                place
+        let index = match self.free.pop() {
+            Some(index) => {
+                self.planned[index as usize] = planned;
+                index
             }
             None => {
                 self.planned.push(planned);
                 u32::try_from(self.planned.len() - 1).expect("limits keep the plan small")
             }
         };
-        self.heap.push(Reverse(Entry { at_ns, order, place }));
+        self.heap.push(Reverse(Entry { at_ns, order, index }));
     }
 
-    /// Takes the next event, if it is due by `deadline_ns`.
+    /// Removes and returns the next event, if it is due by `deadline_ns`.
     pub(super) fn take(&mut self, deadline_ns: u64) -> Option<(u64, ScheduledEvent)> {
         let next = self.heap.peek_mut()?;
         if next.0.at_ns > deadline_ns {
             return None;
         }
-        let Reverse(Entry { at_ns, place, .. }) = PeekMut::pop(next);
-        self.free.push(place);
-        Some((at_ns, self.planned[place as usize]))
+        let Reverse(Entry { at_ns, index, .. }) = PeekMut::pop(next);
+        self.free.push(index);
+        Some((at_ns, self.planned[index as usize]))
     }
 
     /// The next events in order, with their times, up to a maximum.
@@ -105,7 +106,7 @@ impl EventQueue {
         most: usize,
     ) -> impl Iterator<Item = (u64, ScheduledEvent)> {
         let entries = self.heap.as_slice();
-        // In a heap, everything below an entry comes after it. The next event is the earliest entry
+        // In a heap, every entry comes before those below it. So the next event is the earliest entry
         // whose parent was visited.
         let mut candidates = BinaryHeap::new();
         candidates.extend(entries.first().map(|entry| (*entry, 0)));
@@ -113,7 +114,7 @@ impl EventQueue {
             let (Reverse(entry), index) = candidates.pop()?;
             let below = [2 * index + 1, 2 * index + 2].into_iter();
             candidates.extend(below.filter_map(|index| Some((*entries.get(index)?, index))));
-            Some((entry.at_ns, self.planned[entry.place as usize]))
+            Some((entry.at_ns, self.planned[entry.index as usize]))
         })
         .take(most)
     }

@@ -1,4 +1,4 @@
-//! Resource limits of a run. They are counted, never timed, so they are the same on every machine.
+//! Resource limits of a run. They limit counts, not times, so they are the same on every machine.
 
 /// Limits on a run, or on one step of it. Exceeding one is a failure that names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,14 +9,14 @@ pub struct Limits {
     pub sends_per_step_max: usize,
     /// Timers set in one step.
     pub timers_per_step_max: usize,
-    /// Messages on their way and timers set, at any time.
+    /// Messages in flight and pending timers, at any time.
     pub pending_max: usize,
     /// The size of one message, in encoded bytes.
     pub message_bytes_max: usize,
 }
 
 impl Default for Limits {
-    /// Far above what any solution of a lab needs.
+    /// Limits far above what any solution of a lab needs.
     fn default() -> Self {
         Self {
             steps_max: 2_000_000,

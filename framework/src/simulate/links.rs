@@ -1,4 +1,4 @@
-//! The state of links: cut, held, or about to drop messages; and the messages held at them.
+//! The state of links: cut, held, or about to drop messages; and the held messages.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ struct Link {
     cut: bool,
     held: bool,
     drop_next: u32,
-    /// What has arrived at a held link, in order.
+    /// The messages that have arrived at a held link, in order.
     waiting: Vec<InFlight>,
 }
 
-/// The links, by sender and receiver. A link in order has no entry.
+/// The links, by sender and receiver. A normal link has no entry.
 #[derive(Debug, Default)]
 pub(super) struct Links {
     links: BTreeMap<(Address, Address), Link>,
@@ -23,7 +23,7 @@ pub(super) struct Links {
 
 impl Links {
     /// Whether all links are normal: the usual case, and a cheap test.
-    pub(super) fn all_in_order(&self) -> bool {
+    pub(super) fn are_all_normal(&self) -> bool {
         self.links.is_empty()
     }
 
@@ -52,11 +52,11 @@ impl Links {
     }
 
     pub(super) fn is_cut(&self, from: Address, to: Address) -> bool {
-        !self.all_in_order() && self.links.get(&(from, to)).is_some_and(|link| link.cut)
+        !self.are_all_normal() && self.links.get(&(from, to)).is_some_and(|link| link.cut)
     }
 
     pub(super) fn is_held(&self, from: Address, to: Address) -> bool {
-        !self.all_in_order() && self.links.get(&(from, to)).is_some_and(|link| link.held)
+        !self.are_all_normal() && self.links.get(&(from, to)).is_some_and(|link| link.held)
     }
 
     /// Holds an arrived message until its link is repaired.
@@ -64,9 +64,9 @@ impl Links {
         self.links.entry((from, to)).or_default().waiting.push(message);
     }
 
-    /// Whether the message now being sent is dropped by [`Links::drop_next`].
+    /// Whether [`Links::drop_next`] drops the message that is being sent.
     pub(super) fn takes_drop(&mut self, from: Address, to: Address) -> bool {
-        if self.all_in_order() {
+        if self.are_all_normal() {
             return false;
         }
         match self.links.get_mut(&(from, to)) {

@@ -1,5 +1,5 @@
-//! Run logs: what the nodes of a run were asked and answered. A log is enough to repeat the
-//! requests in other processes, or to go through the run again without any.
+//! Run logs: the requests to the nodes of a run, and their answers. With a log, the requests can be
+//! repeated in other processes, or the run can be repeated without any process.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -14,7 +14,7 @@ use crate::{Address, NodeSpec};
 pub struct RunLog {
     /// By slot.
     nodes: Vec<NodeLog>,
-    /// What the nodes answered to queries, in order.
+    /// The nodes' answers to queries, in order.
     observed: Vec<Result<Vec<u8>, NodeFailure>>,
 }
 
@@ -29,7 +29,7 @@ struct NodeLog {
 struct Step {
     event: OwnedEvent,
     stepped: Result<Output, NodeFailure>,
-    /// The state afterwards, if it was asked for.
+    /// The state afterwards, if it was requested.
     state: Option<Result<Vec<u8>, NodeFailure>>,
 }
 
@@ -64,7 +64,11 @@ impl OwnedEvent {
 
 impl RunLog {
     pub(super) fn made(&mut self, slot: usize, spec: &NodeSpec, made: &Result<(), NodeFailure>) {
-        debug_assert_eq!(slot, self.nodes.len(), "nodes are made in the order of their slots");
+        debug_assert_eq!(
+            slot,
+            self.nodes.len(),
+            "nodes are constructed in the order of their slots"
+        );
         self.nodes.push(NodeLog { spec: spec.clone(), made: made.clone(), steps: Vec::new() });
     }
 
@@ -130,20 +134,20 @@ impl Host for RecordingHost<'_> {
 /// How many steps are requested from a process per exchange when runs are repeated.
 const STEPS_ASKED: usize = 512;
 
-/// Requests the steps of these runs again, as logged, and reports for each run whether it went the
-/// same way: whether each node, constructed anew, did the same when it met the same events. If so,
-/// the whole run does.
+/// Requests the logged steps of these runs again, and returns for each run whether the answers were the
+/// same: whether each newly constructed node did the same for the same events. If so, the whole run is
+/// the same.
 ///
-/// Each log comes with the number of a process that holds all nodes of that run. The steps of all
-/// runs are interleaved, so that anything one leaves behind in a process affects the others. If a
-/// process fails, any run may be at fault, so none is reported as repeated.
+/// Each log comes with the number of a process, which gets all nodes of that run. The steps of all
+/// runs are interleaved, so that anything that one leaves behind in a process affects the others. If a
+/// process fails, any run may be at fault, so none counts as repeated.
 ///
 /// # Errors
-/// When a process could not be started: no fault of the submission's.
+/// When a process could not be started. This is not the submission's fault.
 pub fn rerun(logs: &[(usize, &RunLog)], pool: &mut ProcessPool<'_>) -> io::Result<Vec<bool>> {
     let mut same = vec![true; logs.len()];
     let rounds = logs.iter().flat_map(|(_, log)| &log.nodes).map(|node| node.steps.len()).max();
-    // Nodes are made before the first round.
+    // Nodes are constructed before the first round.
     let mut answered: Vec<Vec<usize>> =
         logs.iter().map(|(_, log)| vec![0; log.nodes.len()]).collect();
     let mut asked = 0;
@@ -171,8 +175,8 @@ pub fn rerun(logs: &[(usize, &RunLog)], pool: &mut ProcessPool<'_>) -> io::Resul
     Ok(if pool.failure().is_some() { vec![false; logs.len()] } else { same })
 }
 
-/// Compares the coming answers with those in the logs. `answered` counts the compared steps of each
-/// run and slot.
+/// Receives answers and compares them with the logs. `answered` counts the compared steps of each run
+/// and slot.
 fn compare(
     logs: &[(usize, &RunLog)],
     pool: &mut ProcessPool<'_>,
@@ -198,16 +202,15 @@ fn compare(
     });
 }
 
-/// A text to render: the kind of node, what the bytes are, the bytes, and whether to print them
-/// prettily.
+/// A text to render: the kind of node, the kind of value, its bytes, and whether to pretty-print it.
 type RenderRequest = (String, Payload, Vec<u8>, bool);
 
-/// Goes through runs again from their logs, which must contain the states. `play` gets each run's
-/// index and a host that answers as the nodes did, and returns the run's outcome. It is called
-/// twice per run. The first call collects the texts to render, which are then requested from the
-/// pool at once; what it writes the first time contains no texts.
+/// Repeats runs from their logs, which must contain the states. `play` gets each run's index and a host
+/// that answers as the nodes did, and returns the run's outcome. It is called twice per run. The first
+/// call collects the texts to render, which are then requested from the pool at once, so its own output
+/// contains no texts.
 ///
-/// Reports for each run whether it ended with the outcome given with its log.
+/// Returns for each run whether it ended with the outcome given with its log.
 pub fn record_from_logs(
     logs: &[(&RunLog, &Outcome)],
     pool: &mut ProcessPool<'_>,
@@ -225,7 +228,7 @@ pub fn record_from_logs(
     if pool.failure().is_some() { vec![false; logs.len()] } else { same }
 }
 
-/// Texts that are to be asked for, or have been.
+/// Texts that are collected for rendering, or already rendered.
 #[derive(Default)]
 struct RenderedTexts {
     texts: BTreeMap<RenderRequest, Option<Result<String, NodeFailure>>>,
@@ -247,7 +250,7 @@ impl RenderedTexts {
 /// A host that answers as the nodes of a logged run did.
 struct LogHost<'a> {
     log: &'a RunLog,
-    /// By slot: how many steps were taken.
+    /// The number of executed steps, by slot.
     steps: Vec<usize>,
     observed: VecDeque<&'a Result<Vec<u8>, NodeFailure>>,
     texts: &'a mut RenderedTexts,
@@ -260,7 +263,7 @@ impl<'a> LogHost<'a> {
     }
 }
 
-/// The failure of a run that asks for something its log does not have.
+/// The failure of a run that requests something that its log does not contain.
 fn not_logged() -> NodeFailure {
     NodeFailure::NotProvided("such answer in its log".to_owned())
 }

@@ -1,31 +1,30 @@
 //! Lookahead: steps that a run is certain to take, whatever the current step does.
 //!
-//! A message takes at least the network's shortest latency. Until then, a node can only meet events
+//! A message takes at least the network's shortest latency. Until then, nodes can only handle events
 //! that are already scheduled, and steps of different nodes do not depend on each other. A driver
 //! may execute them at once, as long as it calls [`stepped`](Simulation::stepped) in the order that
-//! [`advance`](Simulation::advance) gives.
-//! that [`advance`](Simulation::advance) gives.
+//! [`advance`](Simulation::advance) returns.
 
 use super::event_queue::ScheduledEvent;
 use super::simulated_node::SimulatedNode;
 use super::simulation::{Phase, Simulation, Task};
 use crate::hosting::Event;
 
-/// How many scheduled events are examined. If there are more in such a short time, examining all
-/// would take longer than waiting.
+/// How many scheduled events are examined. If there are more within the latency, examining them all
+/// would take longer than the prefetching saves.
 const LOOKAHEAD_MAX: usize = 32;
 
-/// A step that is certain to come.
+/// A step that is certain to be taken.
 pub(super) struct LookaheadStep<'a> {
     /// The node's slot.
     pub(super) slot: usize,
-    /// What it will have to handle.
+    /// The event that it will handle.
     pub(super) event: Event<'a>,
-    /// The next command that the client gets if that step may give it its result.
+    /// The client's next command, if the step may bring it the result of the current one.
     pub(super) command: Option<&'a [u8]>,
 }
 
-/// The nodes that have something to do before what is looked at.
+/// The nodes with events before the examined one.
 #[derive(Debug, Default)]
 pub(super) struct Busy {
     /// By slot.
@@ -36,7 +35,7 @@ pub(super) struct Busy {
 }
 
 impl Busy {
-    /// Nobody of so many nodes is busy. Takes only as long as there are busy ones.
+    /// Makes all of `nodes` nodes idle, in time proportional to the number of busy ones.
     fn clear(&mut self, nodes: usize) {
         for slot in self.slots.drain(..) {
             self.is_busy[slot] = false;
@@ -45,7 +44,7 @@ impl Busy {
         self.clients_left = 0;
     }
 
-    /// Adds a node; says whether it is new.
+    /// Adds a node, and returns whether it is new.
     fn add(&mut self, slot: usize, nodes: &[SimulatedNode]) -> bool {
         if std::mem::replace(&mut self.is_busy[slot], true) {
             return false;
@@ -64,10 +63,10 @@ impl Busy {
 impl Simulation {
     /// Reports the next step of each node that is certain to take one.
     ///
-    /// The current step is not among them. A step is not certain, and skipped, if its node may have
-    /// to take another one first, or if the run may end before, other than by a failure.
+    /// The current step is not among them. A step is not certain, and is skipped, if its node may take
+    /// another one first, or if the run may end before it, other than by a failure.
     pub(super) fn for_each_certain_step(&mut self, take: &mut dyn FnMut(LookaheadStep<'_>)) {
-        // A client's result may trigger an intervention, and then everything changes.
+        // A client's result may trigger an intervention, after which no step is certain.
         if !self.triggers.is_empty() {
             return;
         }
@@ -130,8 +129,8 @@ impl Simulation {
         }
     }
 
-    /// The command that the client gets at once if the current step gives it its result, and is
-    /// certain to handle next.
+    /// The command that the client gets at once, as its next event, if the current step brings it a
+    /// result.
     pub(super) fn command_after_this(&mut self) -> Option<&[u8]> {
         let Some(Task::Handle(message)) = self.current else { return None };
         if !self.triggers.is_empty() || !self.ready_tasks.is_empty() {
@@ -143,8 +142,8 @@ impl Simulation {
 }
 
 impl Simulation {
-    /// Whether the run may end because of what the busy nodes do: all clients may be done then.
-    /// (One step can complete many commands, if the client knows the answers.)
+    /// Whether the run may end because the busy nodes complete all clients. (One step can complete many
+    /// commands, if the client can answer them itself.)
     fn may_end(&self, busy: &Busy) -> bool {
         let awaits = self.scenario.until_done && self.phase == Phase::Running;
         awaits && busy.clients_left == self.clients_left

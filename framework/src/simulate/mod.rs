@@ -1,9 +1,9 @@
 //! The simulator: one run, in virtual time, fixed by one seed.
 //!
-//! A [`Scenario`] says who takes part, what the network does, what happens to it and when, and what
-//! must hold. A [`Simulation`] of it jumps from event to event, so thirty virtual seconds cost
+//! A [`Scenario`] describes the nodes, the network, the interventions and their times, and the properties
+//! that must hold. A [`Simulation`] of it jumps from event to event, so thirty virtual seconds take
 //! milliseconds, and the same seed gives the same run, byte for byte, on every machine. [`check`] runs several
-//! seeds, and notices when nodes do not do the same again.
+//! seeds, some of them twice, to detect nondeterministic nodes.
 
 mod batched_runs;
 mod buffer_pool;

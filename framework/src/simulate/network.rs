@@ -16,7 +16,7 @@ impl Rate {
     /// Never.
     pub const NEVER: Self = Self { per_million: 0 };
 
-    /// This many of a hundred.
+    /// `percent` of a hundred.
     ///
     /// # Panics
     /// When above a hundred.
@@ -25,7 +25,7 @@ impl Rate {
         Self::per_million(percent.saturating_mul(10_000))
     }
 
-    /// This many of a million.
+    /// `per_million` of a million.
     ///
     /// # Panics
     /// When above a million.
@@ -36,16 +36,16 @@ impl Rate {
     }
 
     fn draw(self, random: &mut Random) -> bool {
-        // No draw where there is no choice: a lossless network costs nothing.
+        // A rate of zero draws nothing, so a lossless network costs no time.
         self.per_million > 0 && random.chance_per_million(self.per_million)
     }
 }
 
 /// Latency of messages.
 ///
-/// Most messages take a time drawn evenly from a short range. Some are *slow*: they take up to a
-/// much longer time, so they arrive after messages sent long after them, when their receiver may
-/// have moved on. Such late copies separate a correct protocol from one that seems to work.
+/// Most messages take a time drawn uniformly from a short range. Some are *slow*: they may take much
+/// longer, so they arrive after messages that were sent long after them, when their receiver may have
+/// moved on. Such late messages reveal protocols that only seem to work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Latency {
     min_ns: u64,
@@ -61,7 +61,7 @@ impl Latency {
         Self::between(latency, latency)
     }
 
-    /// Anything from `min` to `max`, evenly.
+    /// Uniformly from `min` to `max`.
     ///
     /// # Panics
     /// When `min > max`.
@@ -94,7 +94,7 @@ impl Latency {
     }
 }
 
-/// A number of the range; no draw where there is no choice.
+/// A random number in the range. An empty choice draws nothing.
 fn draw_between(random: &mut Random, min: u64, max: u64) -> u64 {
     if min == max { min } else { random.between(min, max) }
 }
@@ -111,16 +111,16 @@ pub struct LinkConditions {
 }
 
 impl LinkConditions {
-    /// Nothing is lost or duplicated. Every message takes 1 to 10 ms, so messages still overtake
-    /// each other.
+    /// Loses and duplicates nothing. Every message takes 1 to 10 ms, so messages still overtake each
+    /// other.
     #[must_use]
     pub fn reliable() -> Self {
         let latency = Latency::between(Duration::from_millis(1), Duration::from_millis(10));
         Self { drop: Rate::NEVER, duplicate: Rate::NEVER, latency }
     }
 
-    /// One message in five is lost and one in five is duplicated. Most take 1 to 10 ms, one in
-    /// seven up to half a second, and second copies are slow.
+    /// Loses one message in five and duplicates one in five. Most take 1 to 10 ms, one in seven up to
+    /// half a second, and second copies are slow.
     #[must_use]
     pub fn unreliable() -> Self {
         let reliable = Self::reliable();
@@ -134,7 +134,7 @@ impl LinkConditions {
 
 /// The conditions of every link of a system.
 ///
-/// The most specific setting counts: the link's, else the sender's, else the receiver's, else the
+/// The most specific setting applies: the link's, or else the sender's, the receiver's, or the
 /// network's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Network {
@@ -168,28 +168,28 @@ impl Network {
         Self::with(LinkConditions::unreliable())
     }
 
-    /// Sets the conditions of all that `sender` sends.
+    /// Sets the conditions of all links from `sender`.
     #[must_use]
     pub fn sender(mut self, sender: Address, conditions: LinkConditions) -> Self {
         self.senders.insert(sender, conditions);
         self
     }
 
-    /// Sets the conditions of all that is sent to `receiver`.
+    /// Sets the conditions of all links to `receiver`.
     #[must_use]
     pub fn receiver(mut self, receiver: Address, conditions: LinkConditions) -> Self {
         self.receivers.insert(receiver, conditions);
         self
     }
 
-    /// Sets the conditions of what `from` sends to `to`.
+    /// Sets the conditions of the link from `from` to `to`.
     #[must_use]
     pub fn link(mut self, from: Address, to: Address, conditions: LinkConditions) -> Self {
         self.links.insert((from, to), conditions);
         self
     }
 
-    /// The names that it has settings for.
+    /// The addresses that it has settings for.
     pub(super) fn names(&self) -> impl Iterator<Item = Address> {
         let links = self.links.keys().flat_map(|&(from, to)| [from, to]);
         self.senders.keys().chain(self.receivers.keys()).copied().chain(links)
@@ -205,7 +205,7 @@ impl Network {
     /// The conditions of one link.
     #[must_use]
     pub fn link_conditions(&self, from: Address, to: Address) -> &LinkConditions {
-        // Mostly there are no special settings, and then this costs nothing.
+        // Fast in the usual case without special settings.
         let link = (!self.links.is_empty()).then(|| self.links.get(&(from, to))).flatten();
         let sender = || (!self.senders.is_empty()).then(|| self.senders.get(&from)).flatten();
         let receiver = || (!self.receivers.is_empty()).then(|| self.receivers.get(&to)).flatten();
@@ -222,7 +222,7 @@ pub(super) enum Arrivals {
 }
 
 impl Arrivals {
-    /// Draws what an unreliable network does with a message: latencies in nanoseconds.
+    /// Draws the arrivals of a message on an unreliable network: latencies in nanoseconds.
     pub(super) fn draw(conditions: &LinkConditions, random: &mut Random) -> Self {
         if conditions.drop.draw(random) {
             return Self::None;
@@ -235,13 +235,13 @@ impl Arrivals {
         }
     }
 
-    /// Draws the latency alone, for a reliable network.
+    /// Draws only the latency, for a reliable network.
     pub(super) fn draw_reliable(conditions: &LinkConditions, random: &mut Random) -> u64 {
         conditions.latency.draw(random)
     }
 }
 
-/// A duration in nanoseconds; five centuries stand for anything longer.
+/// A duration in nanoseconds, at most five centuries.
 pub(super) fn ns(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

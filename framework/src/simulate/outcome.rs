@@ -7,16 +7,16 @@ use crate::Address;
 use crate::hosting::NodeFailure;
 use crate::property::Violation;
 
-/// What one run came to.
+/// The result of one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// Whether the run was as it should be. Of several properties that do not hold at the end, it is the
-    /// first that says so.
+    /// Whether the run satisfied its properties. If several are violated at the end, this is the first of
+    /// them.
     pub verdict: Verdict,
-    /// What else was violated at the end of the run, in the order of the properties.
+    /// The other violations at the end of the run, in the order of the properties.
     pub also_violated: Vec<Violation>,
-    /// A hash of everything that happened. Two runs of one scenario and seed with different digests
-    /// are nondeterministic.
+    /// A hash of everything that happened. If two runs of one scenario and seed have different digests,
+    /// the nodes are not deterministic.
     pub digest: u64,
     /// Steps that nodes took.
     pub steps: u64,
@@ -36,7 +36,7 @@ pub struct Outcome {
 pub enum Verdict {
     /// Every property held.
     Held,
-    /// A property broke.
+    /// A property was violated.
     Violated(Violation),
     /// A property could not be decided within its limits. This is not a pass.
     Undecided {
@@ -53,8 +53,8 @@ pub enum Verdict {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunFailure {
-    /// The scenario makes no sense. No node was made, so this says nothing about the nodes' code.
-    #[error("the scenario makes no sense: {0}")]
+    /// The scenario is invalid. No node was constructed, so this says nothing about the nodes' code.
+    #[error("the scenario is invalid: {0}")]
     Scenario(ScenarioError),
     /// A node's code failed.
     #[error("{node}'s {handler} {failure}")]
@@ -63,10 +63,10 @@ pub enum RunFailure {
         node: Address,
         /// The handler: `on_message`, `the constructor`.
         handler: String,
-        /// How.
+        /// How it failed.
         failure: NodeFailure,
     },
-    /// A node sent to an address at which there never was a node.
+    /// A node sent a message to an address at which there never was a node.
     #[error("{from} sent {message} to `{to}`, and there is no node of that name")]
     UnknownAddress {
         /// The sender.
@@ -79,9 +79,9 @@ pub enum RunFailure {
     /// A node or the run exceeded a limit.
     #[error("{who} {what}: more than the limit of {limit}")]
     TooMuch {
-        /// Who.
+        /// The handler, or the nodes.
         who: String,
-        /// Did what.
+        /// What it did; completes a sentence with `who`.
         what: String,
         /// The limit.
         limit: u64,
@@ -89,13 +89,13 @@ pub enum RunFailure {
 }
 
 impl RunFailure {
-    /// Whether the mistake is the scenario's, so that the run says nothing about the nodes' code.
+    /// Whether the scenario is invalid, so that the run says nothing about the nodes' code.
     #[must_use]
     pub fn is_of_scenario(&self) -> bool {
         matches!(self, Self::Scenario(_))
     }
 
-    /// Whether the code ran into a `todo!()`: not wrong, just not written yet.
+    /// Whether the code reached a `todo!()`, so that it is unfinished rather than wrong.
     #[must_use]
     pub fn is_not_implemented(&self) -> bool {
         matches!(self, Self::Node { failure, .. } if failure.is_not_implemented())

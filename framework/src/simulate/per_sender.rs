@@ -1,11 +1,11 @@
-//! A number for each sender of a node: as many entries as there are senders, not nodes.
+//! A number for each sender to a node. Memory grows with the number of senders, not of nodes.
 
 use rustc_hash::FxHashMap;
 
-/// Slots below this are found by index: a small system has no others.
+/// Slots below this are table indices. A small system has no others.
 const DENSE_MAX: usize = 32;
 
-/// Numbers by the sender's slot, 0 at first. They are looked up, and never gone through.
+/// Numbers by the sender's slot, initially 0. Used for lookups only; never iterated.
 #[derive(Debug, Default)]
 pub(super) struct PerSender {
     first: Vec<u64>,
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_is_room_for_the_senders_alone() {
+    fn memory_grows_with_senders() {
         let mut numbers = PerSender::default();
         for slot in [3, 31, 32, 1_000_000, usize::MAX] {
             assert_eq!(*numbers.entry(slot), 0);

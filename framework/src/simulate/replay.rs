@@ -10,10 +10,10 @@ use crate::trace::{MemoryRecorder, Trace};
 
 /// Repeats `scenario` as in `saved`, with nodes whose code may have changed since.
 ///
-/// A message sent in the saved run is lost, duplicated and delayed as recorded, and a timer runs as
-/// long as recorded, as far as its duration allows. What changed code sends or sets in addition is
-/// drawn at random from the saved run's seed. With unchanged code, the new run equals the saved
-/// one, event by event.
+/// A message of the saved run is lost, duplicated and delayed as recorded, and a timer fires after the
+/// recorded time, as far as its duration allows. Additional messages and timers of changed code are
+/// handled at random, from the saved run's seed. With unchanged code, the new run equals the saved one,
+/// event by event.
 ///
 /// ```
 /// # use faultlab::simulate::{Scenario, replay};

@@ -12,7 +12,7 @@ use crate::{Address, FaultModel, NodeSpec, System};
 
 /// A change that a scenario makes to a running system.
 ///
-/// The nodes that it names must be there when it is done: see [`Scenario::validate`].
+/// The nodes that it names must exist at its time; see [`Scenario::validate`].
 #[derive(Clone, Debug)]
 pub enum Intervention {
     /// From now on, messages from `from` to `to` are lost, including those in flight.
@@ -29,7 +29,7 @@ pub enum Intervention {
         /// The receiver.
         to: Address,
     },
-    /// Undoes cutting and holding of one link, in one direction. Held messages arrive now, in
+    /// Undoes cutting and holding of one link, in one direction. Held messages arrive at once, in
     /// order.
     Repair {
         /// The sender.
@@ -53,9 +53,9 @@ pub enum Intervention {
         /// How many.
         count: u32,
     },
-    /// A node stops for good.
+    /// A node crashes and never comes back.
     Crash(Address),
-    /// A node starts, at an address that no node has or had.
+    /// A node starts, at an address that no other node has ever had.
     Start(NodeSpec),
     /// The network's conditions change.
     LinkConditions(Network),
@@ -72,7 +72,7 @@ impl Intervention {
 }
 
 impl Intervention {
-    /// The event that a trace has for it.
+    /// The intervention as a trace event.
     pub(super) fn recorded(&self) -> EventKind {
         match self {
             Self::Crash(node) => EventKind::Crash { node: *node },
@@ -116,7 +116,7 @@ impl fmt::Display for Intervention {
 pub(crate) enum When {
     /// At this time after the start.
     At(u64),
-    /// As soon as this client has had this many results.
+    /// As soon as this client has this many results.
     Answered(Address, u64),
 }
 
@@ -192,7 +192,7 @@ impl Scenario {
     /// Adds a node or a client.
     ///
     /// # Panics
-    /// When there is one at that address already.
+    /// When there is already one at that address.
     #[must_use]
     pub fn node(mut self, node: NodeSpec) -> Self {
         self.system = self.system.with(node);
@@ -230,14 +230,15 @@ impl Scenario {
         self.network(Network::with(everywhere))
     }
 
-    /// Intervenes at this time after the start; at time zero, before the nodes start.
+    /// Adds an intervention at this time after the start. Those at time zero take place before the
+    /// nodes start.
     #[must_use]
     pub fn at(mut self, time: Duration, intervention: Intervention) -> Self {
         self.timeline.push((When::At(ns(time)), intervention));
         self
     }
 
-    /// Intervenes as soon as a client has this many results.
+    /// Adds an intervention that takes place as soon as a client has this many results.
     #[must_use]
     pub fn when_answered(
         mut self,
@@ -266,7 +267,7 @@ impl Scenario {
         self
     }
 
-    /// Runs for `time`, whatever the clients do.
+    /// Runs for exactly `time`, even if all clients are done.
     #[must_use]
     pub fn until(mut self, time: Duration) -> Self {
         self.until_done = false;
@@ -281,8 +282,8 @@ impl Scenario {
         self
     }
 
-    /// Adds a property that must hold at the end. They are checked in order: the first that does not hold
-    /// is the run's verdict, and what else is violated is told beside it.
+    /// Adds a property that must hold at the end. Properties are checked in order. The first violation is
+    /// the run's verdict; the outcome lists the others separately.
     #[must_use]
     pub fn check(mut self, property: Property) -> Self {
         self.checks.push(property);

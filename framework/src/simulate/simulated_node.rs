@@ -13,9 +13,9 @@ pub(super) struct SimulatedNode {
     pub(super) spec: NodeSpec,
     pub(super) crashed: bool,
     pub(super) client: Option<ClientDriver>,
-    /// The newest message handled so far from each slot: an older one is late.
+    /// The newest message handled so far from each slot. An older one is late.
     newest_from: PerSender,
-    /// On a network that keeps order: when the last message from each slot arrives, in nanoseconds.
+    /// On an in-order network: when the last message from each slot arrives, in nanoseconds.
     last_arrival_ns: PerSender,
 }
 
@@ -35,12 +35,12 @@ impl SimulatedNode {
         self.spec.address()
     }
 
-    /// Whether it is a client that is still to be given results.
+    /// Whether it is a client that has not crashed and is not done.
     pub(super) fn is_left(&self) -> bool {
         !self.crashed && self.client.as_ref().is_some_and(|client| !client.is_done())
     }
 
-    /// Notes that a message was handled; returns whether one sent after it was handled before.
+    /// Records that a message was handled, and returns whether a later one was handled before it.
     pub(super) fn overtaken(&mut self, from: usize, id: u64) -> bool {
         let newest = self.newest_from.entry(from);
         let overtaken = id < *newest;
@@ -48,7 +48,7 @@ impl SimulatedNode {
         overtaken
     }
 
-    /// When the last message from this slot arrives that has been sent so far.
+    /// When the last message sent so far from this slot arrives.
     pub(super) fn last_arrival_ns(&mut self, from: usize) -> &mut u64 {
         self.last_arrival_ns.entry(from)
     }
@@ -102,7 +102,7 @@ impl ClientDriver {
         self.prepared.as_ref().map(|(_, command)| command.as_slice())
     }
 
-    /// Notes the next command as given now.
+    /// Records that the next command is given now.
     pub(super) fn call(&mut self, seed: u64, client: Address, now_ns: u64) {
         let index = self.answered;
         let prepared = self.prepared.take().filter(|(prepared, _)| *prepared == index);
@@ -118,9 +118,9 @@ impl ClientDriver {
         self.next_allowed_ns = now_ns.saturating_add(ns(self.workload.period()));
     }
 
-    /// Notes the result of the command under way.
+    /// Records the result of the pending command.
     pub(super) fn take(&mut self, result: &[u8], now_ns: u64) {
-        let operation = self.operations.last_mut().expect("a command is under way");
+        let operation = self.operations.last_mut().expect("a command is pending");
         operation.result = Some(result.to_vec());
         operation.return_ns = Some(now_ns);
         self.answered += 1;

@@ -1,7 +1,7 @@
-//! The simulation: a state machine that decides the next step and takes in its result.
+//! The simulation: a state machine that decides on the next step and takes in its result.
 //!
-//! It does no I/O and calls no node; its driver does (see [`Simulation::run`]). So many simulations
-//! can advance together, with their steps sent to other processes in batches.
+//! It does no I/O and calls no node; its driver does (see [`Simulation::run`]). So many simulations can
+//! advance together, with their steps sent to node processes in batches.
 
 use std::collections::VecDeque;
 
@@ -50,7 +50,7 @@ pub struct Simulation {
     timers_ever: TimerId,
     /// Interventions, by index, that wait for a client's results.
     pub(super) triggers: Vec<(Address, u64, usize)>,
-    /// Interventions that are still to come.
+    /// The number of interventions that have not taken place yet.
     timeline_left: usize,
     /// When a client last received a command or a result, or an intervention took place.
     last_progress_ns: u64,
@@ -58,15 +58,15 @@ pub struct Simulation {
     may_be_done: bool,
     pub(super) phase: Phase,
     verdict: Option<Verdict>,
-    /// While properties are checked at the end: what the first that did not hold came to.
+    /// While properties are checked at the end: the verdict for the first one that did not hold.
     broken_first: Option<Verdict>,
-    /// What was violated after that.
+    /// The violations after that.
     also_violated: Vec<Violation>,
     /// Reusable buffer for [`Simulation::for_each_certain_step`](Self::for_each_certain_step).
     pub(super) busy: Busy,
-    /// When recording: what to tell the recorder.
+    /// When recording: notes for the recorder.
     pub(super) notes: Option<RecorderNotes>,
-    /// When following a saved run: what happened in it.
+    /// When following a saved run: its network and timers.
     pub(super) script: Option<Box<Script>>,
 }
 
@@ -75,22 +75,22 @@ pub struct Simulation {
 pub(super) enum Phase {
     /// Not all clients are done, or an intervention is pending.
     Running,
-    /// All is done, and the run continues for the scenario's observation time.
+    /// All clients are done, and the run continues for the scenario's observation time.
     Lingering,
-    /// Time stands still, and the properties are checked from this index on.
+    /// The run has ended, and the properties are checked from this index on.
     Checking { next: usize },
 }
 
 /// What the driver must do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Construct the node of this slot (see [`Simulation::spec`]) and call [`Simulation::made`].
+    /// Construct the node in this slot (see [`Simulation::spec`]) and call [`Simulation::made`].
     Make(usize),
-    /// Let the node of this slot handle [`Simulation::event`] and call [`Simulation::stepped`].
+    /// Let the node in this slot handle [`Simulation::event`] and call [`Simulation::stepped`].
     Step(usize),
     /// Check [`Simulation::property`] and call [`Simulation::checked`].
     Check,
-    /// Nothing: the run is over.
+    /// Nothing: the run has finished.
     Finished,
 }
 
@@ -106,7 +106,7 @@ pub(super) enum Task {
     Check(Checked),
 }
 
-/// Which property is checked.
+/// The property that is checked.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Checked {
     /// The property of the intervention with this index.
@@ -115,18 +115,18 @@ pub(super) enum Checked {
     AtTheEnd(usize),
 }
 
-/// What a recorder wants to know beyond the step itself.
+/// Information for a recorder beyond the step itself.
 #[derive(Debug, Default)]
 pub(super) struct RecorderNotes {
-    /// What the last step sent, and what became of it.
+    /// The messages that the last step sent, with their fates.
     pub(super) sent: Vec<(MessageId, Address, Span, Fate)>,
     /// The timers that the last step set.
     pub(super) timers: Vec<(TimerId, Span, u64, u64)>,
-    /// What happened besides, in order, each with its time.
+    /// Events that are not steps, in order, each with its time.
     pub(super) happened: Vec<(u64, SideEvent)>,
 }
 
-/// Something that happened without a step.
+/// An event that is not a step.
 #[derive(Debug)]
 pub(super) enum SideEvent {
     Lost { message: InFlight, bytes: Vec<u8>, reason: &'static str },
@@ -136,8 +136,8 @@ pub(super) enum SideEvent {
 }
 
 impl Simulation {
-    /// A run of `scenario` with this seed. If the scenario makes no sense ([`Scenario::validate`]), the run is over
-    /// before it begins, with [`RunFailure::Scenario`].
+    /// A run of `scenario` with this seed. If the scenario is invalid ([`Scenario::validate`]), the run ends before it
+    /// begins, with [`RunFailure::Scenario`].
     #[must_use]
     pub fn new(scenario: Scenario, seed: u64) -> Self {
         Self::with_script(scenario, seed, None)
@@ -203,10 +203,10 @@ impl Simulation {
         simulation
     }
 
-    /// When following a saved run: the step under way begins.
+    /// When following a saved run: tells the script that the current step begins.
     pub(super) fn tell_script(&mut self) {
         let Some(script) = &mut self.script else { return };
-        match self.current.expect("a step is under way") {
+        match self.current.expect("there is a current step") {
             Task::Init { slot } => script.start(self.nodes[slot].address()),
             Task::Handle(message) => script.deliver(message.id),
             Task::Fire { id, .. } => script.fire(id),
@@ -254,7 +254,7 @@ impl Simulation {
         slot
     }
 
-    /// What the driver has to do next.
+    /// Returns what the driver must do next.
     pub fn advance(&mut self) -> Next {
         self.current = None;
         loop {
@@ -305,7 +305,7 @@ impl Simulation {
         }
     }
 
-    /// The latest time at which the run ends. It can only increase.
+    /// The latest time at which the run ends. It never decreases.
     pub(super) fn deadline_ns(&self) -> u64 {
         let deadline_ns = self.scenario.deadline_ns;
         let may_stall = self.scenario.until_done && self.timeline_left == 0;
@@ -316,7 +316,7 @@ impl Simulation {
         }
     }
 
-    /// Starts a task, unless it has become pointless.
+    /// Starts a task, unless it no longer applies.
     fn begin(&mut self, task: Task) -> Option<Next> {
         let next = match task {
             Task::Make { slot } => Next::Make(slot),
@@ -350,7 +350,7 @@ impl Simulation {
         Some(next)
     }
 
-    /// What there is to do when something planned happens.
+    /// The task for a scheduled event.
     fn dispatch(&mut self, planned: ScheduledEvent) -> Option<Task> {
         match planned {
             ScheduledEvent::Arrival(message) => Some(Task::Handle(message)),
@@ -364,7 +364,7 @@ impl Simulation {
         }
     }
 
-    /// Whether an arriving message is handled; if not, it is lost or held.
+    /// Whether an arriving message is handled. Otherwise, it is lost or held.
     fn passes(&mut self, message: InFlight) -> bool {
         let (from, to) = (self.address(message.from), self.address(message.to));
         if self.nodes[message.to].crashed {
@@ -509,7 +509,7 @@ impl Simulation {
         let at_ns = client.next_command_ns();
         let (address, answered) = (self.address(slot), client.answered);
         let saved = self.script.as_ref().and_then(|script| script.command(address, answered));
-        // Events that the saved run knows of this time come first.
+        // Events that the saved run has at this time come first.
         if at_ns <= self.now_ns && self.script.is_none() {
             return Some(Task::Command { slot });
         }
@@ -525,19 +525,19 @@ impl Simulation {
         }
     }
 
-    /// The node to be made in a slot.
+    /// The node to construct in a slot.
     #[must_use]
     pub fn spec(&self, slot: usize) -> &NodeSpec {
         &self.nodes[slot].spec
     }
 
-    /// The event that the node of [`Next::Step`] has to handle.
+    /// The event that the node of [`Next::Step`] must handle.
     ///
     /// # Panics
-    /// When no step is under way.
+    /// When there is no current step.
     #[must_use]
     pub fn event(&self) -> Event<'_> {
-        match self.current.as_ref().expect("a step is under way") {
+        match self.current.as_ref().expect("there is a current step") {
             Task::Init { .. } => Event::Init,
             Task::Handle(message) => Event::Message {
                 from: self.address(message.from),
@@ -550,15 +550,15 @@ impl Simulation {
                 Event::Command { command: &operation.command }
             }
             Task::Make { .. } | Task::Check(_) | Task::Intervene { .. } => {
-                panic!("no step is under way")
+                panic!("there is no current step")
             }
         }
     }
 
-    /// The property to be looked at for [`Next::Check`].
+    /// The property to check for [`Next::Check`].
     ///
     /// # Panics
-    /// When none is.
+    /// When there is none.
     #[must_use]
     pub fn property(&self) -> &Property {
         match self.current {
@@ -566,18 +566,18 @@ impl Simulation {
             Some(Task::Check(Checked::InTimeline(index))) => match &self.scenario.timeline[index].1
             {
                 Intervention::Check(property) => property,
-                other => panic!("{other:?} is no check"),
+                other => panic!("{other:?} is not a check"),
             },
-            _ => panic!("no property is to be checked"),
+            _ => panic!("there is no property to check"),
         }
     }
 
-    /// The task under way.
+    /// The current task.
     pub(super) fn task(&self) -> &Task {
-        self.current.as_ref().expect("a task is under way")
+        self.current.as_ref().expect("there is a current task")
     }
 
-    /// Whether the message now being handled has been handled before.
+    /// Whether the current message has been handled before.
     pub(super) fn is_duplicate(&self, message: InFlight) -> bool {
         self.buffers.is_duplicate(message.message)
     }
@@ -601,16 +601,16 @@ impl Simulation {
                 Verdict::Violated(Violation { property, expected, seen })
             }
             CheckError::Node(node, failure) => {
-                let handler = format!("state, looked at for \"{property}\",");
+                let handler = format!("state, read for \"{property}\",");
                 Verdict::Failed(RunFailure::Node { node, handler, failure })
             }
             CheckError::Undecided(reason) => Verdict::Undecided { property, reason },
         };
         if matches!(self.task(), Task::Check(Checked::InTimeline(_))) {
-            // The run ends here; the properties of its end would be looked at too early.
+            // The run ends here, too early for the final properties.
             self.verdict = Some(verdict);
         } else if matches!(verdict, Verdict::Failed(_)) {
-            // The node must not be used again, and the next property might look at it.
+            // The failed node must not be used again, but the next property might query it.
             self.verdict = Some(self.broken_first.take().unwrap_or(verdict));
         } else if self.broken_first.is_none() {
             self.broken_first = Some(verdict);
@@ -619,7 +619,7 @@ impl Simulation {
         }
     }
 
-    /// Whether a property is known not to hold at the end, though others are still to be looked at.
+    /// Whether a property does not hold at the end, though others are still unchecked.
     pub(super) fn is_broken(&self) -> bool {
         self.broken_first.is_some()
     }
@@ -642,9 +642,8 @@ impl Simulation {
         }
     }
 
-    /// Takes in the result of [`Next::Step`]: `output` holds what the node did, unless it failed. A
-    /// message to an unknown address is returned with that address, because only the driver can
-    /// render it.
+    /// Takes in the result of [`Next::Step`]: `output` is the node's output, unless it failed. A message
+    /// to an unknown address is returned with that address, because only the driver can render it.
     pub fn stepped(
         &mut self,
         stepped: Result<(), NodeFailure>,
@@ -762,7 +761,7 @@ impl Simulation {
     ) -> Fate {
         let (from, to) = (self.address(slot), self.address(receiver));
         if slot == receiver {
-            // What a node sends to itself does not cross the network.
+            // A message to the node itself does not cross the network.
             let latency_ns = Arrivals::draw_reliable(
                 self.network.link_conditions(from, to),
                 &mut self.network_random,
@@ -827,7 +826,7 @@ impl Simulation {
         if arrivals.len() == 1 { Fate::Once } else { Fate::Twice }
     }
 
-    /// Plans the arrivals of a message's copies.
+    /// Schedules the arrivals of a message's copies.
     fn arrive(
         &mut self,
         from: usize,
@@ -849,7 +848,7 @@ impl Simulation {
         let conditions = self.network.link_conditions(from, to);
         let latency_ns = Arrivals::draw_reliable(conditions, &mut self.network_random);
         let last_ns = self.nodes[receiver].last_arrival_ns(slot);
-        // Equal times keep the order in which they were planned.
+        // Events at equal times keep the order in which they were scheduled.
         let at_ns = self.now_ns.saturating_add(latency_ns).max(*last_ns);
         *last_ns = at_ns;
         let message = self.buffers.keep(bytes, 1);
@@ -903,8 +902,8 @@ impl Simulation {
         self.clients_left -= usize::from(is_done);
         self.digest.bytes(result);
         self.note(|| SideEvent::Returned { slot, result: result.to_vec() });
-        // The next command belongs to the event that brought the result, as in a search: nothing that is still to
-        // happen at this instant comes between them.
+        // As in a search, the next command belongs to the event that brought the result: no other event at this time
+        // comes between them.
         if let Some(command) = self.schedule_command(slot) {
             self.ready_tasks.push_front(command);
         }
@@ -944,11 +943,11 @@ impl Simulation {
     /// The run's outcome.
     ///
     /// # Panics
-    /// When it is not over.
+    /// When the run has not finished.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         Outcome {
-            verdict: self.verdict.clone().expect("the run is over"),
+            verdict: self.verdict.clone().expect("the run has finished"),
             also_violated: self.also_violated.clone(),
             digest: self.digest.value(),
             steps: self.steps,

@@ -1,4 +1,4 @@
-//! Whether a scenario makes sense: every name in it is that of a node which is there when it is named.
+//! Validates a scenario: it may only name nodes that exist at that time.
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -10,24 +10,27 @@ use crate::Address;
 /// The most names that a message lists.
 const LISTED_MAX: usize = 12;
 
-/// Why a scenario cannot be run: a mistake of its author, not of the nodes under test.
+/// Why a scenario is invalid. This is a mistake of its author, not of the nodes under test.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum ScenarioError {
-    /// An entry names a node that is not there then.
-    #[error("{entry}: there is no node `{name}` then{}", listed(known))]
+    /// An entry names a node that does not exist at that time.
+    #[error("{entry}: no node `{name}` exists at that time; {}", listed("nodes", known))]
     UnknownNode {
-        /// The entry, in words: `at 1s, server9 crashes`.
+        /// A description of the entry: `at 1s, server9 crashes`.
         entry: String,
         /// The name.
         name: Address,
-        /// The nodes that are there then, in natural order.
+        /// The nodes that exist at that time, in natural order.
         known: Vec<Address>,
     },
-    /// An entry waits for the results of a node that is no client.
-    #[error("{entry}: `{name}` is not a client, so it never has results{}", listed(clients))]
+    /// An entry waits for the results of a node that is not a client.
+    #[error(
+        "{entry}: `{name}` is not a client, so it has no results; {}",
+        listed("clients", clients)
+    )]
     NotAClient {
-        /// The entry, in words.
+        /// A description of the entry.
         entry: String,
         /// The name.
         name: Address,
@@ -36,18 +39,18 @@ pub enum ScenarioError {
     },
     /// An entry starts a node at the address of another. A crashed node keeps its address.
     #[error(
-        "{entry}: there is a node `{name}` already, and a crashed one keeps its address{}",
-        listed(known)
+        "{entry}: the address `{name}` is taken, and a crashed node keeps its address; {}",
+        listed("nodes", known)
     )]
     AddressTaken {
-        /// The entry, in words.
+        /// A description of the entry.
         entry: String,
         /// The address.
         name: Address,
         /// The nodes of the whole scenario, in natural order.
         known: Vec<Address>,
     },
-    /// A search was asked for something that does not fit together. See
+    /// A search has inconsistent settings. See
     /// [`SearchResult::InvalidStart`](crate::search::SearchResult::InvalidStart).
     #[error("the search cannot start: {reason}")]
     Search {
@@ -56,35 +59,32 @@ pub enum ScenarioError {
     },
 }
 
-/// The end of a message: which names there are.
-fn listed(names: &[Address]) -> String {
-    let mut texts: Vec<String> = names.iter().take(LISTED_MAX).map(Address::to_string).collect();
-    match names.len() {
-        0 => "; there is none".to_owned(),
-        count if count > LISTED_MAX => {
-            texts.push(format!("{} more", count - LISTED_MAX));
-            format!("; there are {}", texts.join(", "))
-        }
-        1 => format!("; there is {}", texts[0]),
-        _ => format!("; there are {}", texts.join(", ")),
+/// The end of a message, which lists the existing names.
+fn listed(what: &str, names: &[Address]) -> String {
+    if names.is_empty() {
+        return format!("there are no {what}");
     }
+    let mut texts: Vec<String> = names.iter().take(LISTED_MAX).map(Address::to_string).collect();
+    if names.len() > LISTED_MAX {
+        texts.push(format!("{} more", names.len() - LISTED_MAX));
+    }
+    format!("{what}: {}", texts.join(", "))
 }
 
 impl Scenario {
-    /// Checks that the scenario makes sense. A run of one that does not ends before any node is made, with
+    /// Checks that the scenario is valid. A run of an invalid one ends before any node is constructed, with
     /// [`RunFailure::Scenario`](super::RunFailure::Scenario).
     ///
-    /// - Whatever an intervention does something to must be a node that is there at that moment. A node
-    ///   that crashed is still there; one that is started later is there from its start on. Where the
-    ///   order cannot be known in advance, because one of the two waits for results, the intervention is
-    ///   taken to come later.
-    /// - A client whose results are waited for must be a client, and be there at some time.
-    /// - What a [`Network`] says of a sender, a receiver or a link holds as long as the network does, also
-    ///   for nodes that start later. So each name must be that of a node that is there at some time.
-    /// - No node starts at the address of another, not even of one that crashed.
+    /// - An intervention may only affect nodes that exist at its time. A crashed node still exists; a node
+    ///   that starts later exists from its start on. If the order is not known in advance, because one of
+    ///   the two waits for results, the intervention is assumed to come later.
+    /// - An intervention may only wait for the results of a client that exists at some time.
+    /// - The settings of a [`Network`] for senders, receivers and links also apply to nodes that start later.
+    ///   So each of them must name a node that exists at some time.
+    /// - No node starts at the address of another, not even of a crashed one.
     ///
     /// # Errors
-    /// With the first entry that does not make sense: its words, the name, and the names that there are.
+    /// Describes the first invalid entry, with the wrong name and the valid ones.
     pub fn validate(&self) -> Result<(), ScenarioError> {
         let names = Names::of(self)?;
         names.network("the network at the start", &self.network)?;
@@ -92,12 +92,12 @@ impl Scenario {
     }
 }
 
-/// When a node comes into being.
+/// When a node starts to exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Born {
-    /// The entry of the timeline that starts it; `None` for one that is there from the beginning.
+    /// The entry of the timeline that starts it; `None` for a node that exists from the beginning.
     by: Option<usize>,
-    /// Not before this time, in nanoseconds.
+    /// The earliest time at which it starts, in nanoseconds.
     earliest_ns: u64,
     is_client: bool,
 }
@@ -115,8 +115,8 @@ impl<'a> Names<'a> {
             let is_client = node.workload.is_some();
             names.born.insert(node.address(), Born { by: None, earliest_ns: 0, is_client });
         }
-        // A start that waits for a client happens only if that client is there at some time, and the
-        // client may be started by another such entry. So go on until nothing is added.
+        // A start that waits for a client takes place only if that client exists at some time, and another
+        // such entry may start the client. So repeat until nothing is added.
         let mut starts: Vec<usize> = (0..scenario.timeline.len())
             .filter(|&entry| matches!(scenario.timeline[entry].1, Intervention::Start(_)))
             .collect();
@@ -147,7 +147,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The earliest time at which an entry can happen; `None` if it never can, as far as is known.
+    /// The earliest time at which an entry can take place; `None` if it cannot, as far as is known.
     fn earliest_ns(&self, entry: usize) -> Option<u64> {
         match self.scenario.timeline[entry].0 {
             When::At(at_ns) => Some(at_ns),
@@ -162,18 +162,18 @@ impl<'a> Names<'a> {
             match self.born.get(&client) {
                 Some(born) if born.is_client => {}
                 Some(_) => {
-                    let (entry, name) = (self.words(entry), client);
+                    let (entry, name) = (self.describe(entry), client);
                     let clients = self.sorted(|born| born.is_client);
                     return Err(ScenarioError::NotAClient { entry, name, clients });
                 }
-                None => return Err(self.unknown(self.words(entry), client, |_| true)),
+                None => return Err(self.unknown(self.describe(entry), client, |_| true)),
             }
         }
         let there = |&name: &Address| match self.born.get(&name) {
-            Some(born) if self.may_be_there(entry, born) => Ok(()),
+            Some(born) if self.may_exist(entry, born) => Ok(()),
             _ => {
-                let there = |born: &Born| self.may_be_there(entry, born);
-                Err(self.unknown(self.words(entry), name, there))
+                let there = |born: &Born| self.may_exist(entry, born);
+                Err(self.unknown(self.describe(entry), name, there))
             }
         };
         match intervention {
@@ -183,7 +183,7 @@ impl<'a> Names<'a> {
             | Intervention::DropNext { from, to, .. } => [from, to].into_iter().try_for_each(there),
             Intervention::Isolate(node) | Intervention::Crash(node) => there(node),
             Intervention::Partition(groups) => groups.iter().flatten().try_for_each(there),
-            Intervention::LinkConditions(network) => self.network(&self.words(entry), network),
+            Intervention::LinkConditions(network) => self.network(&self.describe(entry), network),
             Intervention::Start(_) | Intervention::Heal | Intervention::Check(_) => Ok(()),
         }
     }
@@ -197,18 +197,18 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// Whether a node may be there when this entry happens: unless the entry surely happens before the
-    /// node's start.
-    fn may_be_there(&self, entry: usize, node: &Born) -> bool {
+    /// Whether a node may exist when this entry takes place. It does not if the entry certainly takes
+    /// place before the node's start.
+    fn may_exist(&self, entry: usize, node: &Born) -> bool {
         let Some(start) = node.by else { return true };
         match (self.scenario.timeline[entry].0, self.scenario.timeline[start].0) {
             (When::At(at_ns), When::At(start_ns)) => (start_ns, start) < (at_ns, entry),
-            // What is done at time zero is done before any client has a command.
+            // Entries at time zero take place before any client has a command.
             (When::At(at_ns), When::Answered(..)) => at_ns > 0 && at_ns >= node.earliest_ns,
             (When::Answered(client, results), When::Answered(other, start_results))
                 if client == other =>
             {
-                // Zero results are had as soon as the first one is.
+                // An entry for zero results takes place with the first result.
                 (start_results.max(1), start) < (results.max(1), entry)
             }
             (When::Answered(..), _) => true,
@@ -232,8 +232,8 @@ impl<'a> Names<'a> {
         names
     }
 
-    /// An entry in words.
-    fn words(&self, entry: usize) -> String {
+    /// Describes an entry.
+    fn describe(&self, entry: usize) -> String {
         let (when, intervention) = &self.scenario.timeline[entry];
         match when {
             When::At(at_ns) => {

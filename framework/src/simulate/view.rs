@@ -1,4 +1,4 @@
-//! How properties see a simulated run.
+//! The view of a simulated run for properties.
 
 use super::simulation::Simulation;
 use crate::Address;
@@ -6,7 +6,7 @@ use crate::history::Operation;
 use crate::hosting::{Host, NodeFailure};
 use crate::property::{Traffic, View};
 
-/// A run at one moment, with the nodes at hand.
+/// A run at one time, with access to its nodes.
 pub(super) struct SimulationView<'a> {
     simulation: &'a Simulation,
     host: &'a mut dyn Host,

@@ -11,17 +11,17 @@ use std::ops::Range;
 use super::{EventKind, MessageId, TimerId, Trace, TraceEvent};
 use crate::Address;
 
-/// The direct causes of every event of a trace. Events are named by their index in it.
+/// The direct causes of every event of a trace. Events are identified by their index.
 #[derive(Clone, Debug)]
 pub struct Causality {
-    /// For each event: the one before it at its node.
+    /// For each event: the previous one at its node.
     earlier: Vec<Option<usize>>,
     /// For each event: the one that sent its message, or set its timer.
     origin: Vec<Option<usize>>,
 }
 
 impl Causality {
-    /// The causality of these events, which are in the order in which they happened.
+    /// The causality of these events, which must be in the order in which they happened.
     ///
     /// A message sent more than once under one id (in a search the network is a set) counts as
     /// caused by its first sending.
@@ -38,7 +38,7 @@ impl Causality {
                 EventKind::Fire { node, id, .. } => set.get(&(*node, *id)).copied(),
                 _ => None,
             });
-            // A lost message reaches no node, so it has no position in a node's order.
+            // A lost message reaches no node, so it is not ordered with a node's events.
             let node = event.what.node().filter(|_| !matches!(event.what, EventKind::Lose { .. }));
             earlier.push(node.and_then(|node| last.insert(node, index)));
             for message in &event.sent {
@@ -79,43 +79,42 @@ impl Causality {
     }
 }
 
-/// An equivalent order of a search's events that reads better: consequences of an event come right
-/// after it where possible. Returns the events' indices in their new order.
+/// An equivalent order of a search's events that is easier to read: consequences of an event follow it
+/// directly where possible. Returns the events' indices in their new order.
 ///
-/// Only events at different nodes that no message connects change places, since those commute. What
-/// a client driver does at once with a result stays with the event that brought the result. Calls
-/// and returns keep their mutual order, because which call returned before another was made is part
-/// of a run's meaning. Events that concern the whole network keep their position between the events
-/// before and after them. The event that ended the run stays last. A trace with times is already in
-/// order and stays as it is.
+/// Only events at different nodes that no message connects are swapped, since those commute. A result
+/// and the next command stay with the event that brought the result. Calls and returns keep their
+/// relative order, because it matters which call returned before another began. Events that affect the
+/// whole network keep their position between the events before and after them. The event that ended
+/// the run stays last. A trace with times is already in order and is not changed.
 #[must_use]
 pub fn readable_order(events: &[TraceEvent]) -> Vec<usize> {
     if events.iter().any(|event| event.time_ns.is_some()) {
         return (0..events.len()).collect();
     }
-    let units = Units::new(events);
-    let mut done = vec![false; units.starts.len()];
-    let mut missing: Vec<usize> = units.before.iter().map(BTreeSet::len).collect();
+    let groups = Groups::new(events);
+    let mut done = vec![false; groups.starts.len()];
+    let mut missing: Vec<usize> = groups.before.iter().map(BTreeSet::len).collect();
     let mut after: Vec<Vec<usize>> = vec![Vec::new(); missing.len()];
-    for (unit, causes) in units.before.iter().enumerate() {
-        causes.iter().for_each(|&cause| after[cause].push(unit));
+    for (group, causes) in groups.before.iter().enumerate() {
+        causes.iter().for_each(|&cause| after[cause].push(group));
     }
     let mut ready: BinaryHeap<Reverse<usize>> =
-        (0..missing.len()).filter(|&unit| missing[unit] == 0).map(Reverse).collect();
-    // What the latest units made possible, the latest on top, so that consequences come first.
+        (0..missing.len()).filter(|&group| missing[group] == 0).map(Reverse).collect();
+    // Groups that the latest ones enabled, the latest on top, so that consequences come first.
     let mut thread: Vec<usize> = Vec::new();
     let mut order = Vec::with_capacity(events.len());
-    while let Some(unit) = thread.pop().or_else(|| ready.pop().map(|Reverse(unit)| unit)) {
-        if std::mem::replace(&mut done[unit], true) {
+    while let Some(group) = thread.pop().or_else(|| ready.pop().map(|Reverse(group)| group)) {
+        if std::mem::replace(&mut done[group], true) {
             continue;
         }
-        order.extend(units.events(unit));
+        order.extend(groups.events(group));
         let mut enabled = Vec::new();
-        for &next in &after[unit] {
+        for &next in &after[group] {
             missing[next] -= 1;
             if missing[next] == 0 {
                 ready.push(Reverse(next));
-                if units.follows[next].contains(&unit) {
+                if groups.follows[next].contains(&group) {
                     enabled.push(next);
                 }
             }
@@ -126,44 +125,45 @@ pub fn readable_order(events: &[TraceEvent]) -> Vec<usize> {
     order
 }
 
-/// Events that stay together, and which of them must come before which.
-struct Units {
-    /// The first event of each.
+/// Groups of events that stay together, and their required order.
+struct Groups {
+    /// The first event of each group.
     starts: Vec<usize>,
     count: usize,
-    /// For each: the units that it follows from.
+    /// For each group: the groups that it is a consequence of.
     follows: Vec<BTreeSet<usize>>,
-    /// For each: the units that must come before it.
+    /// For each group: the groups that must come before it.
     before: Vec<BTreeSet<usize>>,
 }
 
-impl Units {
+impl Groups {
     fn new(events: &[TraceEvent]) -> Self {
         let causality = Causality::new(events);
         let mut starts: Vec<usize> = Vec::new();
-        let mut unit_of = Vec::with_capacity(events.len());
+        let mut group_of = Vec::with_capacity(events.len());
         for (index, event) in events.iter().enumerate() {
             let stays =
                 index > 0 && is_history(event) && causality.earlier(index) == Some(index - 1);
             if !stays {
                 starts.push(index);
             }
-            unit_of.push(starts.len() - 1);
+            group_of.push(starts.len() - 1);
         }
         let mut follows = vec![BTreeSet::new(); starts.len()];
         let mut before = vec![BTreeSet::new(); starts.len()];
         let (mut history, mut barrier, mut since) = (None, None, 0);
         for (index, event) in events.iter().enumerate() {
-            let unit = unit_of[index];
+            let group = group_of[index];
             let causes = causality.earlier(index).into_iter().chain(causality.origin(index));
-            follows[unit].extend(causes.map(|cause| unit_of[cause]).filter(|&cause| cause != unit));
-            before[unit].extend(barrier);
+            follows[group]
+                .extend(causes.map(|cause| group_of[cause]).filter(|&cause| cause != group));
+            before[group].extend(barrier);
             if is_history(event) {
-                before[unit].extend(history.replace(unit).filter(|&cause| cause != unit));
+                before[group].extend(history.replace(group).filter(|&cause| cause != group));
             }
             if matches!(event.what, EventKind::Network { .. } | EventKind::Check { .. }) {
-                before[unit].extend(since..unit);
-                (barrier, since) = (Some(unit), unit);
+                before[group].extend(since..group);
+                (barrier, since) = (Some(group), group);
             }
         }
         for (before, follows) in before.iter_mut().zip(&follows) {
@@ -175,8 +175,8 @@ impl Units {
         Self { starts, count: events.len(), follows, before }
     }
 
-    fn events(&self, unit: usize) -> Range<usize> {
-        self.starts[unit]..self.starts.get(unit + 1).copied().unwrap_or(self.count)
+    fn events(&self, group: usize) -> Range<usize> {
+        self.starts[group]..self.starts.get(group + 1).copied().unwrap_or(self.count)
     }
 }
 

@@ -1,7 +1,7 @@
-//! Where two runs differ first: the first event in which they differ, and how.
+//! Compares two runs: finds the first event in which they differ, and how.
 //!
-//! Two runs of one scenario and seed must not differ at all; a [`Divergence`] says where they do. A saved run
-//! and the same run with changed code may ([`Difference`](super::replay::Difference)). Both look through the
+//! Two runs of one scenario and seed must be equal; a [`Divergence`] describes where they are not. A saved run
+//! may differ from the same run with changed code ([`Difference`](super::replay::Difference)). Both compare the
 //! same aspects of an event, in the same order.
 
 use std::fmt;
@@ -11,35 +11,35 @@ use super::show::text::safe;
 use super::{EventKind, Fate, SentMessage, SetTimer, Trace, TraceEvent};
 use crate::Address;
 
-/// The longest text of a message, command or result that is shown whole, in characters.
+/// The longest text of a message, command or result that is not shortened, in characters.
 const CHARACTERS_MAX: usize = 100;
 
-/// What of an event can differ.
+/// An aspect of an event that can differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::trace) enum Aspect {
     /// When it happens.
     Time,
-    /// What happens. The numbers that a run gives to messages and timers do not count.
+    /// What happens. The ids of messages and timers are ignored.
     What,
-    /// What is sent, to whom, in which order.
+    /// The sent messages with their receivers, in order.
     Sent,
-    /// What the network does to it.
+    /// The fates of the sent messages.
     Fates,
-    /// Which timers are set, for how long, in which order.
+    /// The timers that are set, with their durations, in order.
     Timers,
-    /// How the node fails.
+    /// The node's failure.
     Failure,
-    /// Lines that the node logs.
+    /// The lines that the node logs.
     Logged,
-    /// What the node prints.
+    /// The node's printed output.
     Printed,
-    /// The node's state afterwards. The order of its lines does not count: it is that of a map or a set, and
-    /// matters when something else shows it.
+    /// The node's state afterwards. The order of its lines is ignored: it may be that of a map or a set, and
+    /// matters only if it shows in another aspect.
     State,
 }
 
 impl Aspect {
-    /// All, in the order of what says most.
+    /// All aspects, the most informative first.
     const ALL: [Self; 9] = [
         Self::Time,
         Self::What,
@@ -74,8 +74,8 @@ impl Aspect {
     }
 }
 
-/// The first event in which two runs differ, and the first of these aspects in which it does. `None` for an
-/// aspect means that one of the runs has ended there.
+/// The first event in which two runs differ, and the first of these aspects in which it differs. The aspect
+/// is `None` if one of the runs has ended there.
 pub(in crate::trace) fn first_difference(
     first: &Trace,
     second: &Trace,
@@ -91,24 +91,24 @@ pub(in crate::trace) fn first_difference(
     })
 }
 
-/// Where two runs that should be the same part.
+/// Where two runs that should be equal first differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Divergence {
     /// The index of the event, the same in both traces.
     pub event: usize,
-    /// When it happens, in nanoseconds; in a search, never.
+    /// When it happens, in nanoseconds; `None` in a search.
     pub time_ns: Option<u64>,
-    /// Whose event it is, if it is the same event in both runs and a node's.
+    /// The event's node, if it is the same event in both runs and happens at a node.
     pub node: Option<Address>,
-    /// The handler that it calls, as the trait names it: `on_message`.
+    /// The handler that it calls: `on_message`.
     pub handler: Option<&'static str>,
-    /// What happens in both runs, in words: `server1's on_message, given Ping from client1`.
+    /// A description of what happens in both runs: `server1's on_message, given Ping from client1`.
     pub what: String,
     /// How the runs differ.
     pub how: Divergent,
 }
 
-/// How two runs that should be the same differ first. Texts are those that the nodes' types print.
+/// How two runs that should be equal first differ. Texts are `Debug` texts of the nodes' types.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Divergent {
     /// Different things happen, or one of the runs has ended.
@@ -118,86 +118,86 @@ pub enum Divergent {
         /// What happens in the second.
         second: String,
     },
-    /// A handler sends other messages.
+    /// A handler sends different messages.
     Sent {
-        /// What it sends in the first run from the first difference on.
+        /// Its messages in the first run, from the first difference on.
         first: Vec<String>,
-        /// What it sends in the second.
+        /// Its messages in the second run.
         second: Vec<String>,
     },
-    /// A handler sends the same messages in another order.
+    /// A handler sends the same messages in a different order.
     SendOrder {
         /// The order in the first run.
         first: Vec<String>,
         /// The order in the second.
         second: Vec<String>,
     },
-    /// A handler sets other timers.
+    /// A handler sets different timers.
     Timers {
-        /// Those of the first run from the first difference on.
+        /// Its timers in the first run, from the first difference on.
         first: Vec<String>,
-        /// Those of the second.
+        /// Its timers in the second run.
         second: Vec<String>,
     },
-    /// A handler sets the same timers in another order.
+    /// A handler sets the same timers in a different order.
     TimerOrder {
         /// The order in the first run.
         first: Vec<String>,
         /// The order in the second.
         second: Vec<String>,
     },
-    /// A handler sets a timer for another time.
+    /// A handler sets a timer with a different duration.
     TimerDuration {
         /// The timer.
         timer: String,
-        /// For how long in the first run.
+        /// Its duration in the first run.
         first: String,
-        /// For how long in the second.
+        /// Its duration in the second.
         second: String,
     },
-    /// A handler fails, or fails otherwise.
+    /// A handler fails in one run only, or fails differently.
     Failure {
-        /// How in the first run.
+        /// The failure in the first run.
         first: Option<String>,
-        /// How in the second.
+        /// The failure in the second.
         second: Option<String>,
     },
-    /// A handler leaves another state.
+    /// A handler leaves a different state.
     State {
         /// The field, from the outermost to the innermost; empty for the state as a whole.
         field: Vec<String>,
-        /// What is there in the first run.
+        /// Its content in the first run.
         first: String,
-        /// What is there in the second.
+        /// Its content in the second.
         second: String,
     },
-    /// A handler logs other lines.
+    /// A handler logs different lines.
     Logged {
-        /// The first other line of the first run.
+        /// The first differing line of the first run.
         first: String,
         /// That of the second.
         second: String,
     },
-    /// A handler prints something else.
+    /// A handler prints something different.
     Printed {
-        /// The first other line of the first run.
+        /// The first differing line of the first run.
         first: String,
         /// That of the second.
         second: String,
     },
-    /// The network does something else to a message.
+    /// A message has a different fate.
     Fate {
         /// The message.
         message: String,
-        /// What becomes of it in the first run.
+        /// Its fate in the first run.
         first: Fate,
-        /// What becomes of it in the second.
+        /// Its fate in the second.
         second: Fate,
     },
 }
 
 impl Divergence {
-    /// Where these two recordings part; `None` when they do not.
+    /// Where these two recordings first differ; `None` if they are equal.
     #[must_use]
     pub fn between(first: &Trace, second: &Trace) -> Option<Self> {
         let (event, aspect) = first_difference(first, second, &Aspect::ALL)?;
@@ -244,14 +244,14 @@ impl Divergence {
             Aspect::State => state(one, other),
         };
         let what = match handler(&one.what) {
-            Some(_) => doing(&one.what),
+            Some(_) => describe_handler(&one.what),
             None => name(Some(one)),
         };
         let node = one.what.node();
         Some(Self { event, time_ns, node, handler: handler(&one.what), what, how })
     }
 
-    /// The runs differ in what happens, so there is no handler to be named.
+    /// A difference in what happens, so that there is no handler to name.
     fn of_events(event: usize, time_ns: Option<u64>, how: Divergent) -> Self {
         Self { event, time_ns, node: None, handler: None, what: String::new(), how }
     }
@@ -278,14 +278,14 @@ impl fmt::Display for Divergent {
         };
         match self {
             Self::Event { first, second } => {
-                write!(f, "one run goes on with {first}, the other with {second}")
+                write!(f, "one run continues with {first}, the other with {second}")
             }
             Self::Sent { first, second } => {
                 write!(f, "one run sends {}, the other {}", list(first), list(second))
             }
             Self::SendOrder { first, second } => write!(
                 f,
-                "both runs send the same messages, but in another order, as that of a hash map or set may be: one {}, the other {}",
+                "both runs send the same messages, but in different orders, for example of a hash map or set: one {}, the other {}",
                 list(first),
                 list(second)
             ),
@@ -294,7 +294,7 @@ impl fmt::Display for Divergent {
             }
             Self::TimerOrder { first, second } => write!(
                 f,
-                "both runs set the same timers, but in another order, as that of a hash map or set may be: one {}, the other {}",
+                "both runs set the same timers, but in different orders, for example of a hash map or set: one {}, the other {}",
                 list(first),
                 list(second)
             ),
@@ -356,7 +356,7 @@ fn timers(first: &TraceEvent, second: &TraceEvent) -> Divergent {
         let timer = short(&one.timer);
         let (mut first, mut second) = (timer_time(one), timer_time(other));
         if first == second {
-            // Times that look the same when they are rounded.
+            // The durations are equal when rounded.
             let exact = |set: &SetTimer| format!("{} to {} ns", set.min_ns, set.max_ns);
             (first, second) = (exact(one), exact(other));
         }
@@ -366,7 +366,7 @@ fn timers(first: &TraceEvent, second: &TraceEvent) -> Divergent {
     Divergent::Timers { first, second }
 }
 
-/// How what the network does to two handlers' messages differs.
+/// How the fates of two handlers' messages differ.
 fn fate(first: &TraceEvent, second: &TraceEvent) -> Divergent {
     let mut pairs = first.sent.iter().zip(&second.sent);
     match pairs.find(|(one, other)| one.fate != other.fate) {
@@ -377,8 +377,8 @@ fn fate(first: &TraceEvent, second: &TraceEvent) -> Divergent {
     }
 }
 
-/// How the states that two handlers leave differ: the first line that one has and the other has not, with the
-/// fields that it is in.
+/// How the states that two handlers leave differ: the first line that only one has, with the fields that it is
+/// in.
 fn state(first: &TraceEvent, second: &TraceEvent) -> Divergent {
     let lines = |event: &TraceEvent| -> Vec<String> {
         event.state.iter().flat_map(|state| state.lines()).map(str::to_owned).collect()
@@ -394,7 +394,7 @@ fn state(first: &TraceEvent, second: &TraceEvent) -> Divergent {
         None => "nothing more".to_owned(),
     };
     let (mut first, mut second) = (value(&first), value(&second));
-    // Both say which field it is.
+    // Both lines contain the same field's name.
     if let (Some((name, one)), Some((other_name, other))) =
         (first.split_once(": "), second.split_once(": "))
         && name == other_name
@@ -405,8 +405,7 @@ fn state(first: &TraceEvent, second: &TraceEvent) -> Divergent {
     Divergent::State { field, first, second }
 }
 
-/// The fields around a line of a text that is laid out by its indentation, the outermost first. The type that
-/// all of it is of is none.
+/// The fields that contain a line of an indented text, the outermost first, without the outermost type.
 fn enclosing(lines: &[String], place: usize) -> Vec<String> {
     let indent = |line: &String| line.len() - line.trim_start().len();
     let mut fields = Vec::new();
@@ -427,7 +426,7 @@ fn enclosing(lines: &[String], place: usize) -> Vec<String> {
     fields
 }
 
-/// The lines of a state, in an order that tells nothing.
+/// The lines of a state, sorted so that their order is ignored.
 fn sorted_lines(event: &TraceEvent) -> Option<Vec<&str>> {
     let state = event.state.as_ref()?;
     let mut lines: Vec<&str> =
@@ -445,7 +444,7 @@ fn same_in_another_order(first: &[String], second: &[String]) -> bool {
     first.len() == second.len() && sorted(first) == sorted(second)
 }
 
-/// What is left of two lists from the first difference on.
+/// The rest of two lists from the first difference on.
 fn from_first_other(mut first: Vec<String>, mut second: Vec<String>) -> (Vec<String>, Vec<String>) {
     let same = first.iter().zip(&second).take_while(|(one, other)| one == other).count();
     (first.split_off(same), second.split_off(same))
@@ -475,8 +474,8 @@ fn handler(what: &EventKind) -> Option<&'static str> {
     }
 }
 
-/// Whose handler it is, and what it is given: `server1's on_message, given Ping from client1`.
-fn doing(what: &EventKind) -> String {
+/// Describes a handler and its argument: `server1's on_message, given Ping from client1`.
+fn describe_handler(what: &EventKind) -> String {
     match what {
         EventKind::Start { node, .. } => format!("{node}'s init"),
         EventKind::Deliver { node, from, message, .. } => {
@@ -490,7 +489,7 @@ fn doing(what: &EventKind) -> String {
     }
 }
 
-/// An event as something that a run can go on with.
+/// Names an event as something that a run can continue with.
 fn name(what: &EventKind) -> String {
     match what {
         EventKind::Start { node, .. } => format!("the start of {node}"),
@@ -529,7 +528,7 @@ fn seconds(time_ns: u64) -> String {
     format!("{}.{:06} s", time_ns / 1_000_000_000, time_ns % 1_000_000_000 / 1_000)
 }
 
-/// What happened, without the numbers that a run gives to messages and timers.
+/// An event without the ids of messages and timers.
 fn without_id(what: &EventKind) -> EventKind {
     let mut what = what.clone();
     if let EventKind::Deliver { id, .. } | EventKind::Lose { id, .. } | EventKind::Fire { id, .. } =
@@ -540,7 +539,7 @@ fn without_id(what: &EventKind) -> EventKind {
     what
 }
 
-/// A node's text as it is shown: of a long one its start and its end, where long values differ.
+/// A node's text for a message. Of a long text, only the start and the end are shown, where long values differ.
 pub(in crate::trace) fn short(text: &str) -> String {
     let text: Vec<char> = safe(text).chars().collect();
     let part = |part: &[char]| part.iter().collect::<String>();

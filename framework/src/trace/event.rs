@@ -14,8 +14,8 @@ pub type TimerId = u64;
 /// Something that happened, with its immediate effects.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TraceEvent {
-    /// When, in nanoseconds of virtual or real time since the start; `None` in a search, which
-    /// knows only an order.
+    /// When, in nanoseconds of virtual or real time since the start; `None` in a search, which has
+    /// no time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_ns: Option<u64>,
     /// What happened.
@@ -66,16 +66,16 @@ pub enum EventKind {
     Start {
         /// The node.
         node: Address,
-        /// Its kind, as the lab calls it.
+        /// The name of its kind.
         kind: String,
     },
     /// A message arrived and was handled.
     Deliver {
-        /// The node that it arrived at.
+        /// The receiver.
         node: Address,
-        /// The node that sent it.
+        /// The sender.
         from: Address,
-        /// Which message.
+        /// The message's id.
         id: MessageId,
         /// Its text.
         message: String,
@@ -84,7 +84,7 @@ pub enum EventKind {
     },
     /// A message arrived but was not handled: its link was cut or its receiver had crashed.
     Lose {
-        /// The node that it was for.
+        /// The receiver.
         node: Address,
         /// The node that sent it.
         from: Address,
@@ -97,9 +97,9 @@ pub enum EventKind {
     },
     /// A timer fired and was handled.
     Fire {
-        /// The node whose timer it is.
+        /// The node that set it.
         node: Address,
-        /// Which timer.
+        /// The timer's id.
         id: TimerId,
         /// Its text.
         timer: String,
@@ -122,17 +122,17 @@ pub enum EventKind {
         /// The result as data.
         value: serde_json::Value,
     },
-    /// A node crashed, for good.
+    /// A node crashed and never comes back.
     Crash {
         /// The node.
         node: Address,
     },
-    /// The test changed the network: a partition, a cut, a repair, other conditions. In words.
+    /// The test changed the network: a partition, a cut, a repair, other conditions.
     Network {
-        /// What was done.
+        /// A description of the change.
         change: String,
     },
-    /// A property was checked while the run went on.
+    /// A property was checked during the run.
     Check {
         /// The property's name.
         property: String,
@@ -140,7 +140,7 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// The node at which it happened, if it happened at one.
+    /// The node at which it happened, if any.
     #[must_use]
     pub fn node(&self) -> Option<Address> {
         match *self {
@@ -176,7 +176,7 @@ pub struct SentMessage {
     pub to: Address,
     /// The message's text.
     pub message: String,
-    /// What the network decided to do with it.
+    /// The network's decision about it.
     pub fate: Fate,
 }
 
@@ -199,7 +199,7 @@ pub enum Fate {
 /// A timer that was set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SetTimer {
-    /// Names this timer in the rest of the trace.
+    /// Identifies this timer in the rest of the trace.
     pub id: TimerId,
     /// The timer's text.
     pub timer: String,

@@ -14,9 +14,9 @@ use crate::hosting::NodeFailure;
 pub enum Line {
     /// The first line.
     Header(Header),
-    /// In a journal: a node is about to handle this.
+    /// In a journal: a node is about to handle this event.
     Before(EventKind),
-    /// It has happened.
+    /// An event has happened.
     Event(TraceEvent),
     /// The last line of a run that reached its end.
     Ending(Ending),
@@ -34,12 +34,12 @@ pub enum TraceFileError {
     /// The file cannot be read.
     #[error("cannot read the trace: {0}")]
     Io(#[from] io::Error),
-    /// A line is not what this format has there.
+    /// A line is invalid, or out of order.
     #[error("line {line}: {problem}")]
     BadLine {
         /// The line's number, from 1.
         line: usize,
-        /// What is wrong with it, and what to do.
+        /// The problem, and what to do.
         problem: String,
     },
     /// The file has no lines.
@@ -75,14 +75,14 @@ pub fn write(out: &mut impl Write, trace: &Trace) -> io::Result<()> {
     trace.ending.iter().try_for_each(|ending| write_line(out, &Line::Ending(ending.clone())))
 }
 
-/// Reads a trace, or the journal of a run that was cut off: then the last event is the one that
-/// killed the run, with a failure that says so.
+/// Reads a trace, or the journal of a run that was cut off. In a journal, the last event is the one
+/// that killed the process, and it has a failure.
 ///
 /// Accepts Windows line endings and a byte order mark, and skips empty lines.
 ///
 /// # Errors
-/// Names the line that is not part of a trace, and what to do about it. A truncated last line (the
-/// writer died) is ignored.
+/// Names the invalid line, and what to do about it. A truncated last line (the writer died) is
+/// ignored.
 pub fn read(input: impl BufRead) -> Result<Trace, TraceFileError> {
     let mut lines = Lines { input: input.take(FILE_BYTES_MAX), bytes: Vec::new(), number: 0 };
     let mut trace: Option<Trace> = None;
@@ -96,7 +96,7 @@ pub fn read(input: impl BufRead) -> Result<Trace, TraceFileError> {
         let line = match parse(lines.text()) {
             Ok(line) => line,
             Err(TraceFileError::BadLine { problem, .. }) => {
-                // Only the last line has no end.
+                // Only the last line may be truncated.
                 if !is_whole && trace.is_some() {
                     break;
                 }
@@ -171,7 +171,7 @@ impl<R: BufRead> Lines<R> {
         Ok((!self.bytes.is_empty()).then_some(is_whole))
     }
 
-    /// The line without its end, blanks, and a byte order mark.
+    /// The line without its line ending, blanks, and byte order mark.
     fn text(&self) -> &[u8] {
         let text = self.bytes.trim_ascii();
         let mark = [0xef, 0xbb, 0xbf].as_slice();
@@ -179,7 +179,7 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-/// Reads one line. A bad line has no number yet.
+/// Parses one line. An error has no line number yet.
 fn parse(text: &[u8]) -> Result<Line, TraceFileError> {
     match serde_json::from_slice::<Line>(text) {
         Ok(Line::Header(header)) if header.version > VERSION => {
@@ -187,7 +187,7 @@ fn parse(text: &[u8]) -> Result<Line, TraceFileError> {
         }
         Ok(line) => Ok(line),
         Err(error) => {
-            // A newer header may look completely different, but its version always comes first.
+            // A newer header may be completely different, but it always has a version.
             let version = serde_json::from_slice::<AnyHeader>(text).map(|line| line.header.version);
             match version {
                 Ok(version) if version > u64::from(VERSION) => Err(TraceFileError::TooNew(version)),
@@ -208,27 +208,27 @@ struct AnyVersion {
     version: u64,
 }
 
-/// What is wrong with a line, and what to do.
+/// Describes what is wrong with a line, and what to do.
 fn problem(text: &[u8], error: &serde_json::Error) -> String {
     // The error's own line number is always 1, because lines are parsed one at a time.
-    let words = error.to_string();
-    let words = match words.rfind(" at line ") {
-        Some(at) => format!("{} (column {})", &words[..at], error.column()),
-        None => words,
+    let message = error.to_string();
+    let message = match message.rfind(" at line ") {
+        Some(at) => format!("{} (column {})", &message[..at], error.column()),
+        None => message,
     };
-    let words = shorten(&safe(&words), 200);
+    let message = shorten(&safe(&message), 200);
     let start = shorten(&safe(&String::from_utf8_lossy(&text[..text.len().min(64)])), 32);
     if error.is_eof() {
-        format!("the line is cut short: {words}; remove it, or record the trace again")
+        format!("the line is cut short: {message}; remove it, or record the trace again")
     } else {
         format!(
-            "not a line of a trace: {words}, in `{start}`; undo the change to it, or record the \
+            "not a line of a trace: {message}, in `{start}`; undo the change to it, or record the \
              trace again"
         )
     }
 }
 
-/// What is wrong with a file whose first line is not one of a trace.
+/// Describes what is wrong with a file that is not a trace.
 fn not_a_trace(problem: &str) -> String {
     format!("this is not a trace, which starts with a line {{\"header\": ...}}: {problem}")
 }

@@ -1,4 +1,4 @@
-//! Traces as web pages: the diagram of [`show`](super::show), without its width limits.
+//! Traces as web pages: the diagrams of [`show`](super::show), without the width limits.
 //!
 //! A page is self-contained and runs no script. All node text is escaped and bounded, and so is the
 //! page as a whole.
@@ -15,16 +15,16 @@ use super::{Ending, Trace};
 /// It follows the reader's light or dark mode.
 pub const STYLE: &str = include_str!("html.css");
 
-/// The largest page, in bytes, approximately. What is beyond that is counted but not shown.
+/// The approximate maximum size of a page, in bytes. Events beyond it are counted but not shown.
 pub const PAGE_BYTES_MAX: usize = 2 << 20;
 
 /// The most columns of one text that are shown.
 const TEXT_COLUMNS_MAX: usize = 800;
 
-/// The most nodes that get a column; with more, only text is shown.
+/// The most nodes that get a column. With more nodes, only text is shown.
 const LANES_MAX: usize = 24;
 
-/// The diagram of a trace, at most `events_max` events of it, as a whole page.
+/// The diagram of a trace, with at most `events_max` events, as a complete page.
 #[must_use]
 pub fn page(trace: &Trace, events_max: usize) -> String {
     let header = &trace.header;
@@ -42,23 +42,23 @@ pub fn page(trace: &Trace, events_max: usize) -> String {
     )
 }
 
-/// A trace as a diagram of at most `events_max` events, as an element for a page that has
+/// The diagram of a trace, with at most `events_max` events, as an element for a page that contains
 /// [`STYLE`].
 #[must_use]
 pub fn figure(trace: &Trace, events_max: usize) -> String {
-    let story = Diagram::new(trace, events_max);
-    let lanes = Lanes { count: story.nodes.len(), story: &story };
+    let diagram = Diagram::new(trace, events_max);
+    let lanes = Lanes { count: diagram.nodes.len(), diagram: &diagram };
     let mut out = String::from("<section class=\"trace\">\n");
-    let _ = writeln!(out, "<p class=\"heading\">{}</p>\n<table>", spans(&story.heading));
+    let _ = writeln!(out, "<p class=\"heading\">{}</p>\n<table>", spans(&diagram.heading));
     lanes.head(&mut out);
-    for (index, scene) in story.scenes.iter().enumerate() {
+    for (index, item) in diagram.items.iter().enumerate() {
         if out.len() > PAGE_BYTES_MAX {
-            let rest = story.scenes.len() - index;
+            let rest = diagram.items.len() - index;
             let text = format!("… the page is full: {rest} more events are not shown …");
             lanes.row(&mut out, "gap", None, &[], "", &Text::default().with(Role::Quiet, text));
             break;
         }
-        match scene {
+        match item {
             DiagramItem::Omitted { events, unrelated: aside, up } => {
                 lanes.row(&mut out, "gap", None, up, "", &gap(*events, *aside));
             }
@@ -66,19 +66,19 @@ pub fn figure(trace: &Trace, events_max: usize) -> String {
         }
     }
     out.push_str("</table>\n");
-    if let Some(hidden) = &story.hidden {
+    if let Some(hidden) = &diagram.hidden {
         let _ = writeln!(out, "<p>{}</p>", spans(hidden));
     }
     let held = matches!(trace.ending, Some(Ending::Held | Ending::GoalReached { .. }));
     let class = if held { "ending held" } else { "ending" };
-    let _ = writeln!(out, "<p class=\"{class}\">{}</p>\n</section>", spans(&story.ending));
+    let _ = writeln!(out, "<p class=\"{class}\">{}</p>\n</section>", spans(&diagram.ending));
     out
 }
 
 /// The columns of the nodes.
 struct Lanes<'a> {
     count: usize,
-    story: &'a Diagram,
+    diagram: &'a Diagram,
 }
 
 impl Lanes<'_> {
@@ -86,20 +86,20 @@ impl Lanes<'_> {
         (1..=LANES_MAX).contains(&self.count)
     }
 
-    /// The place of a lane's lifeline, in per cent of the diagram's width.
+    /// The position of a lane's lifeline, in per cent of the diagram's width.
     fn at(&self, lane: usize) -> f32 {
         (lane as f32 + 0.5) * 100.0 / self.count as f32
     }
 
     fn head(&self, out: &mut String) {
         out.push_str("<thead><tr><th class=\"number\">#</th>");
-        if self.story.timed {
+        if self.diagram.timed {
             out.push_str("<th class=\"time\">ms</th>");
         }
         if self.are_drawn() {
             let width = 100.0 / self.count as f32;
             let _ = write!(out, "<th class=\"lanes\" style=\"min-width:{}em\">", 8 * self.count);
-            for node in &self.story.nodes {
+            for node in &self.diagram.nodes {
                 // An address contains no character that is special in HTML.
                 let _ = write!(out, "<span style=\"width:{width:.2}%\">{node}</span>");
             }
@@ -135,10 +135,10 @@ impl Lanes<'_> {
             }
         }
         let mut words = Text::default();
-        let node = moment.lane.map(|lane| self.story.nodes[lane]);
+        let node = moment.lane.map(|lane| self.diagram.nodes[lane]);
         match (&moment.arrow, node) {
             (Some((from, _)), Some(node)) => {
-                let ends = format!("{} → {node} ", self.story.nodes[*from]);
+                let ends = format!("{} → {node} ", self.diagram.nodes[*from]);
                 words = words.with(Role::Quiet, ends);
             }
             (None, Some(node)) if !matches!(moment.mark, EventMark::Start | EventMark::Crash) => {
@@ -175,7 +175,7 @@ impl Lanes<'_> {
         );
     }
 
-    /// Short arrows toward the receivers of what a node sent.
+    /// Short arrows toward the receivers of a sent message.
     fn stubs(&self, lane: usize, note: &Note) -> String {
         let mut out = String::new();
         if !self.are_drawn() {
@@ -213,7 +213,7 @@ impl Lanes<'_> {
             }
             None => write!(out, "<tr class=\"{class}\"><td class=\"number\"></td>"),
         };
-        if self.story.timed {
+        if self.diagram.timed {
             let time = moment.and_then(|moment| moment.time_ns).map(milliseconds);
             let _ = write!(out, "<td class=\"time\">{}</td>", time.unwrap_or_default());
         }

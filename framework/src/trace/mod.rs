@@ -1,13 +1,12 @@
 //! Traces: one run, event by event, as a value that every engine writes and every tool reads.
 //!
 //! A trace consists of a header, the events in order, and how the run ended. On disk it is text:
-//! one JSON document per line, header first (see [`mod@file`]). A run that kills its process leaves
-//! everything up to that event behind.
+//! one JSON document per line, header first (see [`mod@file`]). If a run kills its process, the file
+//! contains everything up to that event.
 //!
-//! A trace contains what people read (`Debug` texts of messages, timers and states) and what tools
-//! need to replay the run: which delivery delivers which sent message. It does not contain the
-//! states' bytes, so it survives changes to a student's types as long as the run itself still makes
-//! sense.
+//! A trace contains `Debug` texts of messages, timers and states for people, and for tools the ids that
+//! connect each delivery with its sent message, so that the run can be replayed. It does not contain
+//! encoded states, so it survives changes to a student's types as long as the run itself still applies.
 
 pub mod causality;
 mod compare;
@@ -54,15 +53,15 @@ pub struct Header {
     pub test: String,
     /// The test's title.
     pub title: String,
-    /// The run's seed; for a search, the seed of its workloads and probes.
+    /// The run's seed; for a search, the seed of its workloads and random walks.
     pub seed: u64,
-    /// What the network and the nodes were allowed to do.
+    /// The failures that were allowed.
     pub fault_model: FaultModel,
     /// The nodes at the start, clients first, in drawing order.
     pub nodes: Vec<Address>,
 }
 
-/// An engine: what produces runs.
+/// An engine, which produces runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Engine {
@@ -85,11 +84,11 @@ pub enum Ending {
         /// The goal's name.
         goal: String,
     },
-    /// A property broke.
+    /// A property was violated.
     Violated(Violation),
-    /// A node or the run itself failed; in words.
+    /// A node or the run itself failed.
     Failed {
-        /// What failed.
+        /// A description of the failure.
         reason: String,
     },
 }

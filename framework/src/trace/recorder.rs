@@ -1,28 +1,28 @@
-//! Recorders: take an engine's events as they happen.
+//! Recorders: receive an engine's events as they happen.
 
 use std::io;
 
 use super::{Ending, EventKind, Header, Trace, TraceEvent, file};
 
-/// Takes a run's events as they happen.
+/// Receives a run's events as they happen.
 pub trait Recorder {
-    /// The run starts.
+    /// Called when the run starts.
     fn header(&mut self, header: &Header);
 
-    /// A node is about to handle this. If the process dies now, this event killed it.
+    /// Called when a node is about to handle this event. If the process dies now, this event killed it.
     fn before(&mut self, what: &EventKind) {
         let _ = what;
     }
 
-    /// What the node printed since the last call, if the recorder can tell.
+    /// Returns the node's output since the last call, if the recorder captures it.
     fn printed(&mut self) -> String {
         String::new()
     }
 
-    /// The event has happened, with these effects.
+    /// Called when an event has happened, with its effects.
     fn event(&mut self, event: TraceEvent);
 
-    /// The run is over.
+    /// Called when the run has ended.
     fn ending(&mut self, ending: &Ending);
 }
 
@@ -33,7 +33,7 @@ pub struct MemoryRecorder {
 }
 
 impl MemoryRecorder {
-    /// A sink that has recorded nothing.
+    /// A recorder that has recorded nothing.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -64,8 +64,8 @@ impl Recorder for MemoryRecorder {
     }
 }
 
-/// Writes each event to `out` as it happens. If the run kills its process, the journal names the
-/// event that did it.
+/// Writes each event to `out` as it happens. If the run kills its process, the journal names the event
+/// that did so.
 pub struct JournalRecorder<W: io::Write, P: FnMut() -> String> {
     out: W,
     printed: P,
@@ -73,7 +73,7 @@ pub struct JournalRecorder<W: io::Write, P: FnMut() -> String> {
 }
 
 impl<W: io::Write, P: FnMut() -> String> JournalRecorder<W, P> {
-    /// A journal that writes to `out`. `printed` returns what the process printed since its last
+    /// A journal that writes to `out`. `printed` returns the output of the process since its last
     /// call.
     pub fn new(out: W, printed: P) -> Self {
         Self { out, printed, error: None }
@@ -82,7 +82,7 @@ impl<W: io::Write, P: FnMut() -> String> JournalRecorder<W, P> {
     /// Ends the journal.
     ///
     /// # Errors
-    /// The first error met in writing.
+    /// The first error in writing.
     pub fn finish(self) -> io::Result<()> {
         self.error.map_or(Ok(()), Err)
     }

@@ -1,7 +1,7 @@
 //! Anonymous grading: students get pseudonyms, the same in every run over one results folder.
 //!
 //! Names are replaced only in rendered documents. `.work` still identifies students, so that
-//! extensions and overrides reach the student they name.
+//! extensions and overrides can name them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,10 +14,10 @@ use crate::output::line;
 use crate::spec::Spec;
 use crate::store::{self, Store};
 
-/// What replaces a name.
+/// The text that replaces a name.
 const REMOVED: &str = "(name)";
 
-/// The shortest text that is removed from other texts; shorter ones occur in too many words.
+/// The shortest text that is removed from other texts; shorter ones are parts of too many words.
 const WORD_MIN: usize = 3;
 
 /// The pseudonyms of a batch's students.
@@ -27,7 +27,7 @@ pub struct Pseudonyms {
 }
 
 impl Pseudonyms {
-    /// Pseudonyms for everybody in a batch. `.work/who.csv` maps them to students.
+    /// Pseudonyms for all students of a batch. `.work/who.csv` maps them to students.
     ///
     /// # Errors
     /// If that file, or the secret that pseudonyms depend on, cannot be stored.
@@ -94,7 +94,7 @@ impl Pseudonyms {
 /// The student with this pseudonym, if there is one.
 ///
 /// # Errors
-/// When `.work/who.csv` is there and cannot be read.
+/// When `.work/who.csv` exists and cannot be read.
 pub fn who(store: &Store, name: &str) -> anyhow::Result<Option<String>> {
     let path = store.work().join("who.csv");
     if !path.exists() {
@@ -110,7 +110,7 @@ pub fn who(store: &Store, name: &str) -> anyhow::Result<Option<String>> {
     Ok(None)
 }
 
-/// A secret of this results folder. Without it, pseudonyms could be reversed by trying all
+/// A secret of this results folder. Without one, anybody could reverse pseudonyms by trying all
 /// students.
 fn secret(store: &Store) -> anyhow::Result<String> {
     let path = store.work().join("secret");

@@ -1,4 +1,4 @@
-//! A batch in progress: what is left to grade, what is known, and how it ended.
+//! A batch in progress: what remains to be graded, the results so far, and how the batch ended.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -27,7 +27,7 @@ pub(crate) struct Batch {
     progress: Progress,
     /// When the batch-wide documents were last rendered.
     rendered: Instant,
-    /// Whether they are out of date.
+    /// Whether the documents are out of date.
     stale: bool,
 }
 
@@ -59,7 +59,7 @@ impl Batch {
         &self.store
     }
 
-    /// A student's name in the results.
+    /// A student's name in the results: the id or the pseudonym.
     fn name<'n>(&'n self, id: &'n str) -> &'n str {
         self.names.as_ref().map_or(id, |names| names.of_student(id))
     }
@@ -117,12 +117,12 @@ impl Batch {
         }
     }
 
-    /// Renders everybody's state before grading begins, and starts the progress bar.
+    /// Renders the state of all students before grading begins, and starts the progress bar.
     ///
     /// # Errors
     /// When the results cannot be written.
     pub(crate) fn start(&mut self, to_do: usize, quiet: bool) -> anyhow::Result<()> {
-        let book = self.everybody();
+        let book = self.all_results();
         output::tidy(&self.store, &book)?;
         output::batch(&self.store, &book, self.lab(), &self.how(&book))?;
         self.progress = Progress::new(to_do as u64, quiet);
@@ -140,7 +140,7 @@ impl Batch {
         BatchResults::open(&self.store, &listed, &[], &self.policy, &self.overrides)
     }
 
-    fn everybody(&self) -> BatchResults {
+    fn all_results(&self) -> BatchResults {
         self.shown(BatchResults { missing: self.spec.missing.clone(), ..self.book(|_| true) })
     }
 
@@ -151,14 +151,14 @@ impl Batch {
         book
     }
 
-    /// Renders everything and returns how the batch ended: whether everybody in `only` who
+    /// Renders everything, and returns whether the batch succeeded: every student in `only` who
     /// submitted has a grade, and everything could be written.
     ///
     /// # Errors
     /// If the batch-wide documents cannot be written.
     pub(crate) fn finish(&self, only: &[String]) -> anyhow::Result<bool> {
         self.progress.finish();
-        let book = self.everybody();
+        let book = self.all_results();
         let mut all_well = true;
         for entry in book.entries() {
             if let Err(error) = output::student(&self.store, &entry, self.lab()) {
@@ -271,7 +271,7 @@ impl BatchObserver for Batch {
         self.progress.tick();
         if self.stale && self.rendered.elapsed() >= RENDERED_MAX {
             self.stale = false;
-            let book = self.everybody();
+            let book = self.all_results();
             if let Err(error) = output::batch(&self.store, &book, self.lab(), &self.how(&book)) {
                 self.progress.say(&format!("{error:#}"));
             }

@@ -1,5 +1,4 @@
-//! Batch results: every student with what is known about them; all documents are rendered from
-//! this.
+//! Batch results: the results of every student so far. All documents are rendered from them.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +31,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// The word that documents use.
+    /// The status as documents write it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -45,7 +44,7 @@ impl Status {
         }
     }
 
-    /// Whether there is a grade that may go into a gradebook.
+    /// Whether there is a grade that can go into a gradebook.
     #[must_use]
     pub fn is_final(self) -> bool {
         matches!(self, Self::Graded | Self::DoesNotCompile | Self::Refused)
@@ -57,7 +56,7 @@ impl Status {
 pub struct Attempt {
     /// The submission, without its files.
     pub submission: Submission,
-    /// What became of it.
+    /// Its status.
     pub status: Status,
     /// The key of its grading record.
     pub key: Option<Key>,
@@ -65,7 +64,7 @@ pub struct Attempt {
     pub outcome: Option<GradingRecord>,
     /// Its grade for each student, by folder name.
     pub grades: BTreeMap<String, Grade>,
-    /// Why there is none.
+    /// Why there are no grades.
     pub reason: Option<String>,
 }
 
@@ -116,7 +115,7 @@ impl<'b> Entry<'b> {
         self.attempts.get(self.counts).copied()
     }
 
-    /// What became of it.
+    /// The status of the attempt that counts.
     #[must_use]
     pub fn status(&self) -> Status {
         self.attempt().map_or(Status::NotSubmitted, |attempt| attempt.status)
@@ -135,7 +134,7 @@ impl<'b> Entry<'b> {
     }
 }
 
-/// Everybody's results.
+/// The results of all students.
 #[derive(Clone, Debug, Default)]
 pub struct BatchResults {
     /// Every attempt.

@@ -32,11 +32,11 @@ use crate::spec::{self, Spec};
 use crate::store::{self, Key, LockError, Store};
 use crate::usage::Usage;
 
-/// Everybody who submitted has a grade.
+/// Everyone who submitted has a grade.
 const ALL_GRADED: u8 = 0;
-/// Some have an infrastructure error.
+/// Some submissions have an infrastructure error.
 const SOME_NOT_GRADED: u8 = 1;
-/// The command line makes no sense.
+/// The command line is invalid.
 const BAD_USAGE: u8 = 2;
 /// Any other failure.
 const EXIT_FAILURE: u8 = 4;
@@ -77,7 +77,7 @@ struct Args {
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     only: Vec<String>,
 
-    /// Who takes the course: a CSV file, an exported Canvas gradebook, or a Moodle grading
+    /// The students in the course: a CSV file, an exported Canvas gradebook, or a Moodle grading
     /// worksheet
     #[arg(long, value_name = "CSV")]
     roster: Option<PathBuf>,
@@ -91,7 +91,7 @@ struct Args {
     overrides: Option<PathBuf>,
 
     /// Where to run the judges: local processes, GNU parallel, or a Slurm cluster whose machines
-    /// see the results and this program under the same paths
+    /// have the results and this program at the same paths
     #[arg(long, alias = "engine", value_name = "EXECUTOR", default_value = "local")]
     executor: ExecutorName,
 
@@ -99,7 +99,7 @@ struct Args {
     #[arg(long, alias = "engine-words", value_name = "ARGS", allow_hyphen_values = true)]
     executor_args: Option<String>,
 
-    /// A folder with tests or a seed that students do not get: `tests.rs`, `seed`
+    /// A folder with hidden tests or a hidden seed: `tests.rs`, `seed`
     #[arg(long, value_name = "DIR")]
     hidden: Option<PathBuf>,
 
@@ -112,7 +112,7 @@ struct Args {
     #[arg(long, alias = "unit-minutes", value_name = "MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=1_440))]
     submission_timeout: u64,
 
-    /// Keep names, addresses and student numbers out of the results; `.work/who.csv` maps them back
+    /// Replace names, email addresses and student numbers in the results; `.work/who.csv` maps pseudonyms to students
     #[arg(long)]
     anonymous: bool,
 
@@ -192,7 +192,7 @@ pub fn main() -> ExitCode {
         });
     }
     let result = match (&args.judge, &args.open, &args.lab) {
-        (Some(key), _, _) => unit(&args, key),
+        (Some(key), _, _) => grade_one(&args, key),
         (None, Some(student), _) => open::run(&Store::new(&args.out), student, args.test),
         (None, None, Some(lab)) if args.gradescope.is_some() => gradescope(&args, lab),
         (None, None, Some(lab)) if args.pack.is_some() => pack(&args, lab),
@@ -210,7 +210,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Grades one submission.
-fn unit(args: &Args, key: &str) -> anyhow::Result<u8> {
+fn grade_one(args: &Args, key: &str) -> anyhow::Result<u8> {
     let key = Key::parse(key).ok_or_else(|| Usage(format!("`{key}` is not a key")))?;
     if args.attached {
         thread::spawn(|| {
@@ -221,8 +221,8 @@ fn unit(args: &Args, key: &str) -> anyhow::Result<u8> {
     let store = Store::new(&args.out);
     let judged = judge::judge(&store, &key, None);
     if let Err(error) = &judged {
-        // For those who started this process on another machine. If it cannot be written, they
-        // report what they know.
+        // For the executor, which may run on another machine. If the file cannot be written, the
+        // executor reports how this process exited.
         let _ = store.put_infra_error(&key, &InfraError::now(format!("{error:#}")));
     }
     judged.map(|()| ALL_GRADED)
@@ -266,10 +266,10 @@ fn batch(args: &Args) -> anyhow::Result<u8> {
     let ignored_files = std::mem::take(&mut intake.ignored_files);
     let spec = take_in(args, lab, &store, intake)?;
     let (policy, overrides, to_look_at) =
-        by_hand(args, &store, &spec).map_err(|error| Usage(format!("{error:#}")))?;
+        read_policy(args, &store, &spec).map_err(|error| Usage(format!("{error:#}")))?;
     spec.write(&store)?;
     let names = if args.anonymous { Some(Pseudonyms::of(&spec, &store)?) } else { None };
-    // Once, before many processes need them at the same time.
+    // Builds them once, before many processes need them at the same time.
     judge::libraries(&workspace)?;
 
     let host = Machine::probe(&store, args.require_sandbox)?;
@@ -288,13 +288,13 @@ fn batch(args: &Args) -> anyhow::Result<u8> {
     if !keys.is_empty() {
         let jobs = args.jobs.or_else(|| thread::available_parallelism().ok());
         for key in &keys {
-            // Earlier infrastructure errors no longer apply.
+            // An earlier infrastructure error no longer applies.
             batch.store().clear_infra_error(key)?;
         }
         let work = WorkList {
-            // Processes on other machines start in other folders.
+            // Processes on other machines have other working directories.
             store: Store::new(&batch.store().root().canonicalize()?),
-            program: unit_program(args, &workspace)?,
+            program: judge_program(args, &workspace)?,
             keys,
             jobs: jobs.map_or(1, NonZeroUsize::get),
             submission_timeout: Duration::from_secs(args.submission_timeout * 60),
@@ -307,8 +307,8 @@ fn batch(args: &Args) -> anyhow::Result<u8> {
     Ok(if all_graded { ALL_GRADED } else { SOME_NOT_GRADED })
 }
 
-/// The policy, the overrides, and notes about suspicious ones.
-fn by_hand(
+/// The policy, the overrides, and remarks on suspicious overrides.
+fn read_policy(
     args: &Args,
     store: &Store,
     spec: &Spec,
@@ -325,7 +325,7 @@ fn by_hand(
         ensure!(known.contains(student), "{file}: no student `{student}` in this batch");
         anyhow::Ok(())
     };
-    // Only the grader compiled with hidden tests knows their numbers.
+    // Only the grader that was compiled with hidden tests knows their numbers.
     let suite = judge::suite(&spec.lab)?;
     let has_hidden_tests =
         args.hidden.as_ref().is_some_and(|folder| folder.join("tests.rs").exists());
@@ -356,8 +356,8 @@ fn by_hand(
     Ok((policy, overrides, notes))
 }
 
-/// The program that grades one submission: this one, or the one with hidden tests.
-fn unit_program(args: &Args, workspace: &Workspace) -> anyhow::Result<PathBuf> {
+/// The judge's program: this one, or the one with hidden tests.
+fn judge_program(args: &Args, workspace: &Workspace) -> anyhow::Result<PathBuf> {
     let hidden = args.hidden.as_deref().map(Hidden::read).transpose()?;
     let hidden = hidden.map(|hidden| hidden.grader(workspace)).transpose()?.flatten();
     Ok(hidden.map_or_else(std::env::current_exe, Ok)?)

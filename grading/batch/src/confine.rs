@@ -1,5 +1,5 @@
-//! `grade-confine`: limits itself, then becomes a submission's program. It is installed beside
-//! `grade`.
+//! `grade-confine`, the launcher: limits itself, then becomes a submission's program. It is installed
+//! next to `grade`.
 
 use std::process::ExitCode;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use faultlab_harness::report::{PartReport, Report, SCHEMA, Status, TestReport, Timing};
 use faultlab_suites::{Credit, Kind, Points};
 
-use crate::batch_results::{Attempt, BatchResults, Status as Became};
+use crate::batch_results::{Attempt, BatchResults, Status as SubmissionStatus};
 use crate::grade::{SubmissionTime, grade};
 use crate::grading_record::{GradingRecord, OutcomeTiming};
 use crate::intake::{Contents, Refusal, Student, Submission};
@@ -72,8 +72,8 @@ pub(crate) fn report(tests: &[TestReport]) -> Report {
     report
 }
 
-/// A batch with everything: one graded, one that does not compile, one rejected, one with an
-/// infrastructure error, and one without a submission.
+/// A batch with every status: one submission is graded, one does not compile, one is rejected, one has
+/// an infrastructure error, and one student did not submit.
 pub(crate) fn book() -> BatchResults {
     let mut broken = report(&[]);
     broken.compile_error = Some("error: expected `;`\n --> src/lib.rs".to_owned());
@@ -85,24 +85,24 @@ pub(crate) fn book() -> BatchResults {
     let report = report(&[test("1.1", 5, 5), test("1.2", 2, 10), test("2.1", 0, 5)]);
     BatchResults {
         attempts: vec![
-            attempt(ada, Became::Graded, files(), Some(report), None),
+            attempt(ada, SubmissionStatus::Graded, files(), Some(report), None),
             attempt(
                 bob,
-                Became::DoesNotCompile,
+                SubmissionStatus::DoesNotCompile,
                 files(),
                 Some(broken),
                 Some("error: expected `;`"),
             ),
             attempt(
                 student("eve"),
-                Became::Refused,
+                SubmissionStatus::Refused,
                 Contents::Refused(link.clone()),
                 None,
                 Some(&link.to_string()),
             ),
             attempt(
                 student("kim"),
-                Became::InfrastructureError,
+                SubmissionStatus::InfrastructureError,
                 files(),
                 None,
                 Some("the disk is full"),
@@ -119,7 +119,7 @@ fn student(id: &str) -> Student {
 
 fn attempt(
     student: Student,
-    status: Became,
+    status: SubmissionStatus,
     contents: Contents,
     report: Option<Report>,
     reason: Option<&str>,

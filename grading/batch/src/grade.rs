@@ -17,13 +17,13 @@ pub struct Grade {
     pub raw: Points,
     /// The points that the suite can give.
     pub raw_possible: Points,
-    /// The same after withdrawals, new weights and overrides.
+    /// The points after withdrawals, new weights and overrides.
     pub earned: Points,
-    /// The maximum after that.
+    /// The possible points after these.
     pub possible: Points,
     /// The final points, after lateness and rounding.
     pub points: Points,
-    /// Each step that changed something, for the student.
+    /// A sentence for the student about each step that changed something.
     pub steps: Vec<String>,
 }
 
@@ -47,11 +47,11 @@ pub struct TestGrade {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Adjustment {
-    /// The test counts for no one.
+    /// The test does not count.
     Withdrawn(String),
     /// The test has a different weight.
     Reweighted,
-    /// Somebody gave these points by hand.
+    /// The points were given by hand.
     Override(String),
 }
 
@@ -60,15 +60,15 @@ pub enum Adjustment {
 pub struct PartGrade {
     /// Its number.
     pub number: u32,
-    /// What it is about.
+    /// Its title.
     pub title: String,
-    /// What counts.
+    /// The points that count.
     pub earned: Points,
     /// What could be earned.
     pub possible: Points,
 }
 
-/// Who submitted, and when.
+/// The students who submitted, and when.
 #[derive(Clone, Copy, Debug)]
 pub struct SubmissionTime<'a> {
     /// The students' folder names in the results.
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn each_step_is_applied_in_its_turn_and_said() {
+    fn steps_are_applied_in_order_and_described() {
         let policy = r#"
             [late]
             due = "2026-11-21T11:00:00Z"
@@ -220,7 +220,7 @@ mod tests {
             reason: "only a typo".to_owned(),
         };
         let grade = grade_with(policy, &[by_hand]);
-        // 1.1 is gone, 1.2 counts double, and 2.1 was given by hand.
+        // 1.1 is withdrawn, 1.2 counts double, and the points of 2.1 are given by hand.
         assert_eq!((grade.earned, grade.possible), (Points::whole(7), Points::whole(25)));
         assert_eq!(grade.points, Points::hundredths(650));
         assert_eq!(grade.raw, Points::whole(7));

@@ -27,11 +27,11 @@ pub struct GradingRecord {
     pub report: Report,
     /// Tests that passed and failed for the same seed.
     pub flaky: Vec<TestNumber>,
-    /// Tests whose contents stay with the staff.
+    /// Tests whose contents students do not see.
     pub hidden: Vec<TestNumber>,
     /// Failure signatures of failing tests: equal for submissions that fail in the same way.
     pub shapes: BTreeMap<String, String>,
-    /// When it was graded and how long it took. Does not affect the grade.
+    /// When it was graded, and how long that took. This does not affect the grade.
     pub timing: OutcomeTiming,
 }
 
@@ -75,7 +75,7 @@ pub const HIDDEN_PART: &str = "Hidden tests";
 pub struct OutcomeTiming {
     /// When it was finished: `2026-11-23T15:04:05Z`.
     pub graded_at: String,
-    /// On which machine.
+    /// The machine's name.
     pub machine: String,
     /// Real time, in milliseconds.
     pub wall_ms: u64,
@@ -96,14 +96,14 @@ pub struct InfraError {
 }
 
 impl InfraError {
-    /// An infrastructure error that happens now.
+    /// An infrastructure error at the current time.
     #[must_use]
     pub fn now(what: String) -> Self {
         Self { what, at: moment() }
     }
 }
 
-/// This moment, as documents write it.
+/// The current time, as documents write it.
 #[must_use]
 pub fn moment() -> String {
     Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()

@@ -27,7 +27,7 @@ use crate::usage::Usage;
 pub fn run(store: &Store, student: &str, test: Option<TestNumber>) -> anyhow::Result<u8> {
     let spec = Spec::read(store)?;
     let real = anonymous::who(store, student)?.unwrap_or_else(|| student.to_owned());
-    // Under the name that was asked for, so that anonymous results stay anonymous.
+    // Shows the requested name, so that anonymous results stay anonymous.
     let name = plain(student);
     let book = BatchResults::open(store, &spec.submissions, &spec.missing, &Policy::default(), &[]);
     let entries = book.entries();
@@ -47,16 +47,16 @@ pub fn run(store: &Store, student: &str, test: Option<TestNumber>) -> anyhow::Re
         return Ok(0);
     };
     let report = &outcome.report;
-    let unit = store.submission_dir(&outcome.key);
+    let submission_dir = store.submission_dir(&outcome.key);
     writeln!(out, "{name}: {} of {} points", report.points_earned, report.points_possible)?;
     match (&attempt.report().and_then(|report| report.compile_error.as_deref()), test) {
         (Some(error), _) => writeln!(out, "it does not compile:\n{}", plain(error))?,
         (None, wanted) => match chosen(report, wanted)? {
-            Some(test) => show(test, &spec.lab, &unit, &mut out)?,
+            Some(test) => show(test, &spec.lab, &submission_dir, &mut out)?,
             None => writeln!(out, "no points were lost")?,
         },
     }
-    writeln!(out, "source files: {}", unit.join("src").display())?;
+    writeln!(out, "source files: {}", submission_dir.join("src").display())?;
     Ok(0)
 }
 
@@ -73,7 +73,12 @@ fn chosen(report: &Report, wanted: Option<TestNumber>) -> anyhow::Result<Option<
     Ok(test)
 }
 
-fn show(test: &TestReport, lab: &str, unit: &Path, out: &mut impl io::Write) -> anyhow::Result<()> {
+fn show(
+    test: &TestReport,
+    lab: &str,
+    submission_dir: &Path,
+    out: &mut impl io::Write,
+) -> anyhow::Result<()> {
     writeln!(out, "{} {}: {}", test.number, test.title, test.status.as_str())?;
     if let Some(property) = &test.property {
         writeln!(out, "what broke: {}", plain(property))?;
@@ -85,10 +90,10 @@ fn show(test: &TestReport, lab: &str, unit: &Path, out: &mut impl io::Write) -> 
         writeln!(out, "also broken: {}", plain(&also.property))?;
         writeln!(out, "{}", plain(&also.reason))?;
     }
-    let sources = quoted(&unit.join("src").display().to_string());
+    let sources = quoted(&submission_dir.join("src").display().to_string());
     let mut commands = Vec::new();
     if let Some(seed) = test.shown_seed {
-        let path = unit.join("traces").join(format!("{}-{seed}.trace", test.number));
+        let path = submission_dir.join("traces").join(format!("{}-{seed}.trace", test.number));
         if let Ok(file) = File::open(&path) {
             let trace =
                 file::read(BufReader::new(file)).with_context(|| path.display().to_string())?;

@@ -18,7 +18,7 @@ use crate::policy::Policy;
 use crate::spec::{self, Spec};
 use crate::store::{self, Key, Store};
 
-/// Gradescope's metadata of a submission, as far as it matters here.
+/// The fields of Gradescope's metadata that are used here.
 #[derive(Debug, Default, Deserialize)]
 struct Metadata {
     #[serde(default)]
@@ -39,7 +39,7 @@ struct User {
 /// submissions yet.
 ///
 /// # Errors
-/// On an infrastructure error. `results.json` then says so, if it can be written.
+/// On an infrastructure error, which `results.json` also reports if it can be written.
 pub fn grade(autograder: &Path, mut spec: Spec, policy: &Policy) -> anyhow::Result<()> {
     let files = spec::lab_files(&Workspace::of_this_program()?, &spec.lab)?;
     let metadata = fs::read(autograder.join("submission_metadata.json")).unwrap_or_default();
@@ -82,7 +82,7 @@ pub fn grade(autograder: &Path, mut spec: Spec, policy: &Policy) -> anyhow::Resu
         };
     let Some(key) = &listed.key else { return write(None, None) };
     let mut so_far = |report: &Report| {
-        // If it cannot be written now, the next test may succeed.
+        // If this fails, the results are written again after the next test.
         let _ = write(Some(judge::provisional(key, &spec, report.clone())), None);
     };
     match judge::judge(&store, key, Some(&mut so_far)) {

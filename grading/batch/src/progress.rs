@@ -1,4 +1,4 @@
-//! Batch progress: a bar on a terminal, an occasional line elsewhere.
+//! Batch progress: a bar on a terminal, or else an occasional line.
 
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -18,8 +18,8 @@ pub struct Progress {
     percents: Vec<u64>,
     started: Instant,
     last_line: Instant,
-    /// Whether more is done than the last line said.
-    unsaid: bool,
+    /// Whether there is progress since the last line.
+    has_news: bool,
     quiet: bool,
 }
 
@@ -48,12 +48,12 @@ impl Progress {
             percents: Vec::new(),
             started: now,
             last_line: now,
-            unsaid: false,
+            has_news: false,
             quiet,
         }
     }
 
-    /// One more is done. `percent` is its share of the points, if it has a grade.
+    /// Counts a finished submission. `percent` is its share of the points, if it has a grade.
     pub fn done(&mut self, percent: Option<u64>) {
         self.done += 1;
         self.percents.extend(percent);
@@ -63,7 +63,7 @@ impl Progress {
                 bar.inc(1);
             }
             None => {
-                self.unsaid = true;
+                self.has_news = true;
                 if self.done == self.total {
                     self.write_line();
                 }
@@ -71,16 +71,15 @@ impl Progress {
         }
     }
 
-    /// Called periodically: reports progress if there is no terminal and there is progress to
-    /// report.
+    /// Called periodically. Without a terminal, prints a line if there is progress.
     pub fn tick(&mut self) {
-        if self.unsaid && self.last_line.elapsed() >= LINES {
+        if self.has_news && self.last_line.elapsed() >= LINES {
             self.write_line();
         }
     }
 
     fn write_line(&mut self) {
-        self.unsaid = false;
+        self.has_news = false;
         if self.quiet {
             return;
         }

@@ -23,11 +23,11 @@ pub struct Spec {
     pub schema: String,
     /// The lab.
     pub lab: String,
-    /// What the lab is about.
+    /// The lab's title.
     pub title: String,
     /// The suite's seed.
     pub seed: u64,
-    /// Whether it stays with the staff.
+    /// Whether the seed is hidden from students.
     #[serde(default)]
     pub seed_is_hidden: bool,
     /// How many seeds to run per run test.
@@ -48,7 +48,7 @@ impl Spec {
     /// Reads the specification of a folder of results.
     ///
     /// # Errors
-    /// If nothing was ever graded there.
+    /// If the folder contains no results.
     pub fn read(store: &Store) -> anyhow::Result<Self> {
         let spec: Self = store::read_json(&path(store))
             .with_context(|| format!("{} contains no results", store.root().display()))?;
@@ -68,7 +68,7 @@ impl Spec {
             .with_context(|| path(store).display().to_string())
     }
 
-    /// What the result for these files depends on.
+    /// The inputs that the result for these files depends on.
     #[must_use]
     pub fn hashes(&self, sources: String) -> Hashes {
         Hashes {

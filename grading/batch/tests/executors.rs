@@ -1,4 +1,4 @@
-//! Executors other than local processes give the same results.
+//! All executors give the same results as local processes.
 
 mod common;
 
@@ -7,13 +7,13 @@ use std::process::Command;
 use common::{Batch, graded, grader, results};
 
 #[test]
-fn gnu_parallel_comes_to_the_same_results() {
+fn gnu_parallel_gives_the_same_results() {
     if !Command::new("parallel").arg("--version").output().is_ok_and(|out| out.status.success()) {
         assert!(
             std::env::var_os("FAULTLAB_REQUIRE_EXECUTORS").is_none(),
-            "GNU parallel is not here"
+            "GNU parallel is not installed"
         );
-        println!("SKIPPED: GNU parallel is not here");
+        println!("SKIPPED: GNU parallel is not installed");
         return;
     }
     let batch = Batch::of_lab0(&["ada", "broken", "wrong"]);
@@ -26,12 +26,12 @@ fn gnu_parallel_comes_to_the_same_results() {
     assert!(said.contains("parallel --jobs 2 --joblog "), "{said}");
     assert_eq!(results(&out), results(&local));
 
-    // One is lost, with GNU parallel itself: the same words finish it.
+    // The grader is killed, and with it GNU parallel. The same command resumes the batch.
     let lost = batch.out("lost");
     let mut child =
         grader(&batch, &lost).args(["--executor", "parallel"]).spawn().expect("it starts");
     while common::outcomes(&lost) == 0 {
-        assert!(child.try_wait().expect("it is ours").is_none(), "it ended without an outcome");
+        assert!(child.try_wait().expect("it is ours").is_none(), "it ended without a record");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     child.kill().expect("it is ours");
@@ -42,7 +42,7 @@ fn gnu_parallel_comes_to_the_same_results() {
 }
 
 #[test]
-fn slurm_comes_to_the_same_results() {
+fn slurm_gives_the_same_results() {
     let batch = Batch::of_lab0(&["ada", "bob", "broken", "wrong"]);
     let status = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/slurm.sh"))
         .arg(env!("CARGO_BIN_EXE_grade"))

@@ -1,4 +1,4 @@
-//! Infrastructure faults: whatever happens to the grader, running it again gives the same results.
+//! Infrastructure faults: running the grader again after any of them gives the same results.
 
 mod common;
 
@@ -34,12 +34,12 @@ fn an_interrupted_batch_resumes() {
         kills += u32::from(child.try_wait().expect("it is ours").is_none());
         child.kill().expect("it is ours");
         child.wait().expect("it is ours");
-        // Nothing that was known is ever lost, and nothing is half there.
+        // No grading record is ever lost or incomplete.
         let outcomes = common::outcomes(&disturbed);
-        assert!(outcomes >= finished_before, "an outcome was lost");
+        assert!(outcomes >= finished_before, "a record was lost");
         finished_before = outcomes;
     }
-    assert!(kills >= 3, "the batch was too fast to be killed in its middle");
+    assert!(kills >= 3, "the batch was too fast to be killed");
     assert_eq!(graded(&batch, &disturbed), Some(0));
     assert_eq!(results(&disturbed), results(&undisturbed));
     let left: Vec<String> = common::files(&disturbed)
@@ -68,7 +68,7 @@ fn a_second_grader_on_the_same_results_refuses() {
 }
 
 #[test]
-fn a_submission_that_changes_meanwhile_is_graded_as_it_was_taken_in() {
+fn a_submission_that_changes_during_grading_is_graded_as_it_was() {
     let batch = Batch::of_lab0(&["ada", "bob"]);
     let undisturbed = batch.out("undisturbed");
     assert_eq!(graded(&batch, &undisturbed), Some(0));
@@ -92,13 +92,13 @@ fn a_full_disk_is_an_infra_error_not_a_zero() {
     let out = batch.out("results");
     fs::create_dir_all(&out).expect("a folder");
     let Some(disk) = SmallDisk::mount(&out) else {
-        println!("no disk can be mounted here: only root may");
+        println!("SKIPPED: cannot mount a disk without root");
         return;
     };
     let ballast = out.join("ballast");
     let mut failures = 0;
     for left in [0, 16 * KIB, 48 * KIB, 96 * KIB] {
-        // The disk is full in another place each time.
+        // The disk is full at a different time in each run.
         let _ = fs::remove_file(&ballast);
         let _ = fs::write(&ballast, vec![0; DISK_BYTES - left]);
         failures += usize::from(graded(&batch, &out) != Some(0));
@@ -120,9 +120,9 @@ fn a_clock_that_jumps_changes_nothing() {
     let Some(library) = FAKE_TIME.iter().map(Path::new).find(|path| path.is_file()) else {
         assert!(
             std::env::var_os("FAULTLAB_REQUIRE_EXECUTORS").is_none(),
-            "libfaketime is not here"
+            "libfaketime is not installed"
         );
-        println!("SKIPPED: libfaketime is not here");
+        println!("SKIPPED: libfaketime is not installed");
         return;
     };
     let batch = Batch::of_lab0(&["ada", "bob", "wrong"]);
@@ -136,7 +136,7 @@ fn a_clock_that_jumps_changes_nothing() {
         .expect("it is written");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     fs::set_permissions(&compiler, mode).expect("it is ours");
-    // What measures how long something takes is left alone, as the system leaves it alone.
+    // The monotonic clock is not faked, because the system's does not jump either.
     let mut child = grader(&batch, &out)
         .env("LD_PRELOAD", library)
         .env("RUSTC", &compiler)
@@ -157,7 +157,7 @@ fn a_clock_that_jumps_changes_nothing() {
     }
     assert!(child.wait().expect("it is ours").success());
     assert_eq!(results(&out), results(&undisturbed));
-    // The clock did jump: a moment of grading is far from now.
+    // The clock did jump: the recorded time of grading is not today.
     let result = fs::read_to_string(out.join("ada/result.json")).expect("it is there");
     let now = fs::read_to_string(undisturbed.join("ada/result.json")).expect("it is there");
     let day = |text: &str| {
@@ -167,7 +167,7 @@ fn a_clock_that_jumps_changes_nothing() {
     assert!(then.is_some() && then != today, "{then:?} and {today:?}");
 }
 
-/// Where Debian has the library that fakes the time.
+/// Debian's paths of the library that fakes the time.
 const FAKE_TIME: [&str; 3] = [
     "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
@@ -175,7 +175,7 @@ const FAKE_TIME: [&str; 3] = [
 ];
 
 #[test]
-fn results_on_a_disk_that_is_read_only_are_left_as_they_are() {
+fn results_on_a_read_only_disk_are_not_changed() {
     let batch = Batch::of_lab0(&["ada", "bob"]);
     let out = batch.out("results");
     assert_eq!(graded(&batch, &out), Some(0));
@@ -186,7 +186,7 @@ fn results_on_a_disk_that_is_read_only_are_left_as_they_are() {
     };
     let path = out.display().to_string();
     if !(mount(&["--bind", &path]) && mount(&["-o", "remount,bind,ro"])) {
-        println!("SKIPPED: nothing can be mounted here: only root may");
+        println!("SKIPPED: cannot mount a disk without root");
         return;
     }
     let disk = SmallDisk { place: &out };
@@ -199,9 +199,9 @@ fn results_on_a_disk_that_is_read_only_are_left_as_they_are() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_said_at_once() {
+fn an_unwritable_folder_is_reported_at_once() {
     let batch = Batch::of_lab0(&["ada"]);
-    // A file where the folder should be stops root too.
+    // A file in place of the folder stops root too.
     let out = batch.out("results");
     fs::write(&out, "").expect("it is written");
     let output = grader(&batch, &out).output().expect("the grader runs");

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs an autograder.zip of lab 0 as Gradescope does: its files in /autograder, the program run_autograder beside
-# them, and nothing of the workspace in reach. Needs bubblewrap and unzip.
+# Runs an autograder.zip of lab 0 as Gradescope does: its files and the program run_autograder are in /autograder, and
+# the workspace is not accessible. Needs bubblewrap and unzip.
 # Usage: gradescope.sh AUTOGRADER.ZIP SUBMISSION
 set -eu
 
@@ -18,7 +18,7 @@ cat >"$folder/submission_metadata.json" <<'END'
 END
 sh -n "$folder/source/setup.sh"
 
-# The compiler is there, as setup.sh leaves it; the workspace is not.
+# The compiler is accessible, as after setup.sh; the workspace is not.
 toolchain=$(rustc --print sysroot)
 set -- --bind "$folder" /autograder --proc /proc --dev /dev --tmpfs /tmp --chdir /autograder
 for place in /usr /bin /lib /lib64 /etc; do

@@ -1,4 +1,4 @@
-//! Hidden tests and seeds: they count, and their contents stay with the staff.
+//! Hidden tests and seeds: they count, and students do not see their contents.
 
 mod common;
 
@@ -9,7 +9,7 @@ use std::process::Command;
 use common::{Batch, grader, said};
 use serde_json::Value;
 
-/// A hidden test that `wrong` fails, and everybody else passes.
+/// A hidden test that `wrong` fails and the others pass.
 const TESTS: &str = r#"
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ pub fn parts() -> Vec<Part> {
 }
 "#;
 
-/// What of a hidden test and the hidden seed must not be seen.
+/// Texts of the hidden test and seed that students must not see.
 const SECRETS: [&str; 5] = [
     "confidential",
     "a-secret-text",
@@ -84,7 +84,7 @@ fn hidden_tests_count_and_stay_hidden() {
     let feedback = fs::read_to_string(out.join("wrong/feedback.md")).expect("it is there");
     assert!(!feedback.contains("\n\n\n"), "{feedback}");
     assert!(feedback.contains("## 9.1 a hidden test\n\n0 of 7 points"), "{feedback}");
-    // What is public is still explained, and can be run again without the seed.
+    // Failures of public tests are still explained, and can be reproduced without the hidden seed.
     assert!(feedback.contains("./scripts/run-tests.sh lab0 -n 1.1 --only-seed "), "{feedback}");
 
     // The staff see everything.
@@ -96,7 +96,7 @@ fn hidden_tests_count_and_stay_hidden() {
         "{opened}"
     );
 
-    // Other hidden tests are another suite: everything is graded again.
+    // With other hidden tests, the suite is a different one, so everything is graded again.
     let folder = hidden(&batch, &TESTS.replace("points(7)", "points(8)"));
     let output = grader(&batch, &out).arg("--hidden").arg(&folder).output().expect("it runs");
     assert!(said(&output).contains(", 3 to grade"), "{}", said(&output));
@@ -105,7 +105,7 @@ fn hidden_tests_count_and_stay_hidden() {
 }
 
 #[test]
-fn hidden_tests_that_cannot_be_used_are_said_before_anything_is_graded() {
+fn unusable_hidden_tests_are_reported_before_grading() {
     let batch = Batch::of_lab0(&["ada"]);
     let out = batch.out("results");
     let with = |tests: &str| {

@@ -1,5 +1,5 @@
-//! Every hostile submission of `grading/staff/hostile`, in one batch with honest ones: each gets
-//! the grade in its row, no other grade changes, and nothing is left behind.
+//! Grades every hostile submission of `grading/staff/hostile` in one batch with honest ones: each gets
+//! the grade in its row, no other grade changes, and no process, mount or file is left behind.
 //!
 //! This takes minutes and needs a sandbox, so `.ci/run` runs it separately, and not with `--quick`.
 //! The sandbox's tests run each hostile submission alone. `cargo test --profile lab --package
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use common::{root, said};
 use serde_json::Value;
 
-/// Names of folders that play tricks on terminals, pages, tables and paths.
+/// Names of folders that attack terminals, pages, tables and paths.
 const NAMES: [&str; 4] =
     ["<script>alert(1)<", "=cmd|' 'A1", "\u{202e}live\u{1b}[31m", "summary.csv"];
 
@@ -25,7 +25,7 @@ const BATCH_MAX: Duration = Duration::from_secs(3_600);
 
 #[test]
 #[ignore = "takes three minutes, and all the memory and processor time that attacks may use"]
-fn hostile_submissions_gain_nothing_and_harm_nothing() {
+fn hostile_submissions_get_their_grades_and_affect_no_other() {
     let staff = root().join("grading/staff").canonicalize().expect("it is there");
     let place = tempfile::tempdir_in("/var/tmp").expect("a folder");
     let rows = rows(&staff.join("hostile/README.md"));
@@ -40,7 +40,7 @@ fn hostile_submissions_gain_nothing_and_harm_nothing() {
         folder
     };
     honest("honest");
-    // The same behaviour under other names, each with its own files.
+    // The same solution under hostile names, each with different files.
     for name in NAMES {
         let store = honest(name).join("store.rs");
         let text = fs::read_to_string(&store).expect("it is there");
@@ -55,7 +55,7 @@ fn hostile_submissions_gain_nothing_and_harm_nothing() {
             .status();
         assert!(applied.expect("patch runs").success(), "{name}");
     }
-    // What some of them look for.
+    // A file that some of them try to read.
     fs::write(place.path().join("roster.csv"), "student,name\nhonest,A Secret\n")
         .expect("it is written");
 
@@ -69,7 +69,7 @@ fn hostile_submissions_gain_nothing_and_harm_nothing() {
     assert_eq!(code, Some(0), "{said}");
     assert!(started.elapsed() < BATCH_MAX, "it took {:?}", started.elapsed());
 
-    // What each is worth.
+    // Each submission's grade is the one in the table.
     let honest = result(&out, "honest");
     let full = &honest["grading"]["points"];
     assert_eq!(full, &honest["points_possible"], "the honest one has all points");
@@ -89,16 +89,16 @@ fn hostile_submissions_gain_nothing_and_harm_nothing() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 
-    // Nobody else's changes: not the honest one's, nor those under odd names.
+    // The grades of the honest submission and of those with hostile names do not change.
     assert_eq!(graded(&honest), graded(&result(&alone, "honest")));
     let summary = fs::read_to_string(out.join("summary.csv")).expect("it is there");
     let count = summary.lines().filter(|line| line.contains(",graded,")).count();
     let compiled = rows.values().filter(|grade| *grade != "none").count();
     assert_eq!(count, 1 + NAMES.len() + compiled, "{summary}");
 
-    // Nothing that they say is more than text.
+    // Their output appears only as plain text.
     for file in common::files(&out) {
-        // Markdown shows what they say in blocks of code, in which HTML is text.
+        // Markdown shows their output in code blocks, in which HTML is text.
         let tricks = match Path::new(&file).extension().and_then(|end| end.to_str()) {
             Some("html") => &["\u{1b}", "\u{202e}", "A Secret", "<script>alert", "<img src=x"][..],
             Some("csv") => &["\u{1b}", "\u{202e}", "A Secret", "\n=", ",=", ",\"="],
@@ -113,14 +113,14 @@ fn hostile_submissions_gain_nothing_and_harm_nothing() {
         }
     }
 
-    // Nothing is left behind.
+    // No mount and no process is left behind.
     assert_eq!(mounts, self::mounts());
     let temporary = common::files(&place.path().join("tmp"));
     assert!(temporary.is_empty(), "{temporary:?}");
     assert_eq!(processes(&root().join("target/faultlab/builds")), Vec::<String>::new());
 }
 
-/// Grades the submissions beside a folder of results.
+/// Grades the submissions in a folder next to the results.
 fn grade(place: &Path, out: &Path, words: &[&str]) -> (Option<i32>, String) {
     let temporary = place.join("tmp");
     fs::create_dir_all(&temporary).expect("a folder");
@@ -139,7 +139,7 @@ fn grade(place: &Path, out: &Path, words: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), said(&output))
 }
 
-/// The grade of each row of the table, by the submission's name; those in `FAULTLAB_HOSTILE`, if it is set.
+/// The grades of the table's rows by submission: all rows, or those named in `FAULTLAB_HOSTILE` if it is set.
 fn rows(readme: &Path) -> BTreeMap<String, String> {
     let only = std::env::var("FAULTLAB_HOSTILE").unwrap_or_default();
     let text = fs::read_to_string(readme).expect("the table is there");
@@ -158,7 +158,7 @@ fn result(out: &Path, student: &str) -> Value {
     serde_json::from_str(&text).expect("it is JSON")
 }
 
-/// A result without what is measured in real time.
+/// A result without measurements in real time.
 fn graded(result: &Value) -> Value {
     let mut result = result.clone();
     if let Some(result) = result.as_object_mut() {
@@ -174,7 +174,7 @@ fn mounts() -> String {
     fs::read_to_string("/proc/self/mounts").unwrap_or_default()
 }
 
-/// The command lines of processes that name this folder, once those that were killed had time to go.
+/// The command lines of processes that name this folder, after killed ones have had time to exit.
 fn processes(folder: &Path) -> Vec<String> {
     let folder = folder.canonicalize().unwrap_or_else(|_| PathBuf::from(folder));
     let mut left = Vec::new();

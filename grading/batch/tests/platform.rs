@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 const METADATA: &str = r#"{"id": 1, "created_at": "2026-11-21T12:00:00.000000+00:00", "users": [{"name": "Ada", "email": "ada@example.edu"}]}"#;
 
-/// A folder laid out as Gradescope's, with the submission of this name.
+/// A folder with Gradescope's layout, with the submission of this name.
 struct Autograder {
     folder: tempfile::TempDir,
 }
@@ -59,12 +59,12 @@ impl Autograder {
 
     fn results(&self) -> Option<Value> {
         let text = fs::read_to_string(self.path().join("results/results.json")).ok()?;
-        Some(serde_json::from_str(&text).expect("what is there is whole"))
+        Some(serde_json::from_str(&text).expect("the file is complete"))
     }
 }
 
 #[test]
-fn what_gradescope_reads_is_what_the_batch_says() {
+fn gradescope_gets_the_results_of_a_batch() {
     let batch = Batch::of_lab0(&["ada", "broken", "cut", "wrong"]);
     let out = batch.out("results");
     assert_eq!(common::graded(&batch, &out), Some(0));
@@ -91,7 +91,7 @@ fn what_gradescope_reads_is_what_the_batch_says() {
 
 #[test]
 fn results_survive_a_platform_timeout() {
-    // Its second test hangs, which takes seconds to establish: time to be killed in.
+    // The second test hangs. It takes seconds to find out, so there is time to kill the grader.
     let batch = Batch::of_lab0(&["endless"]);
     let autograder = Autograder::new(&batch, "endless");
     let mut child = autograder.grader("2").spawn().expect("it starts");
@@ -100,13 +100,13 @@ fn results_survive_a_platform_timeout() {
             break results;
         }
         let ended = child.try_wait().expect("it is ours");
-        assert_eq!(ended, None, "it ended before anything was seen");
+        assert_eq!(ended, None, "it ended before there were results");
         thread::sleep(Duration::from_millis(5));
     };
     child.kill().expect("it is ours");
     child.wait().expect("it is ours");
     let results = autograder.results().expect("it is still there");
-    assert_eq!(results, first, "nothing is known of the second test yet");
+    assert_eq!(results, first, "there is no result of the second test yet");
     assert_eq!(results["score"], json!(5), "{results}");
     let output = results["output"].as_str().expect("a text");
     assert!(output.contains("These are partial results."), "{output}");

@@ -1,5 +1,5 @@
-//! `grade.sh` and `run-tests.sh` report the same: statuses, points, seeds, reasons and diagrams of
-//! every test of lab 1, whether the nodes run confined, out of process and batched, or in process.
+//! `grade.sh`, with sandboxed nodes in batched runs, and `run-tests.sh`, with nodes in process, report
+//! the same statuses, points, seeds, reasons and diagrams for every test of lab 1.
 
 mod common;
 
@@ -16,12 +16,12 @@ use faultlab_harness::supervisor::WorkerCommand;
 use faultlab_suites::{SEED, TestNumber};
 use serde_json::Value;
 
-/// Over how many seeds each run test runs.
+/// The number of seeds per run test.
 const SEEDS: u64 = 5;
 
-/// A right solution, and two that are wrong: in what clients do, and in what the server does. Then three that show
-/// how they are compiled: one that has a function by the name of the shim's, one that gives itself the name of a
-/// library that the shim calls, and one whose assertion fails in the file in which the shim is.
+/// A correct solution, one with a wrong client, and one with a wrong server. Then three whose results could depend
+/// on how they are compiled: one with a `main` like the shim's, one that takes the name of a library that the shim
+/// uses, and one with an assertion that fails in the file to which the shim is appended.
 const SUBMISSIONS: [&str; 6] =
     ["reference", "answers-everybody", "duplicates-executed", WITH_A_MAIN, TAKES_A_NAME, ASSERTS];
 
@@ -57,7 +57,7 @@ fn grade_and_run_tests_give_the_same_report() {
         let text = fs::read_to_string(path).expect("a result");
         let result: Value = serde_json::from_str(&text).expect("it is JSON");
         let graded = result["tests"].as_array().expect("it has tests");
-        let home = at_home(&workspace, &libraries, &submissions.join(name), place.path());
+        let home = in_process(&workspace, &libraries, &submissions.join(name), place.path());
         assert_eq!(graded.len(), home.len(), "{name}");
         for (graded, home) in graded.iter().zip(home) {
             let (graded, home) = (fields(graded), fields(&home));
@@ -75,19 +75,19 @@ fn grade_and_run_tests_give_the_same_report() {
     }
 }
 
-/// At the end of a crate, this takes the name of the lab's vocabulary.
-const OWN_VOCABULARY: &str = "
-extern crate lab1_api as vocabulary;
+/// Appended to a crate, this takes the name of the lab API.
+const OWN_API: &str = "
+extern crate lab1_api as api;
 extern crate self as lab1_api;
 
-pub use vocabulary::*;
+pub use api::*;
 
 pub fn submission<L>() -> faultlab::hosting::Submission {
-    panic!(\"called instead of the vocabulary's\")
+    panic!(\"called instead of the lab API's\")
 }
 ";
 
-/// The reference solution, with the patch of this name unless it is that.
+/// Writes the submission of this name: the reference solution, changed or patched.
 fn write_submission(folder: &Path, name: &str) {
     let solution = root().join("grading/staff/solutions/lab1");
     fs::create_dir_all(folder).expect("a folder");
@@ -100,7 +100,7 @@ fn write_submission(folder: &Path, name: &str) {
     let changed = match name {
         "reference" => source,
         WITH_A_MAIN => source + "\nfn main() {}\n",
-        TAKES_A_NAME => source + OWN_VOCABULARY,
+        TAKES_A_NAME => source + OWN_API,
         ASSERTS => {
             let made = "KvClient::new(server)";
             source.replace(
@@ -113,7 +113,7 @@ fn write_submission(folder: &Path, name: &str) {
     fs::write(root_file, changed).expect("it is written");
 }
 
-/// Makes the reference solution the mutant of this name.
+/// Applies the patch of this mutant to the reference solution.
 fn patch(folder: &Path, name: &str) {
     let patch = fs::File::open(root().join(format!("grading/staff/mutants/lab1/{name}.patch")));
     let patched = Command::new("patch")
@@ -124,8 +124,8 @@ fn patch(folder: &Path, name: &str) {
     assert!(patched.expect("patch runs").success(), "{name}");
 }
 
-/// The reports of all tests, the submission's nodes beside the engine.
-fn at_home(
+/// The reports of all tests with nodes in process.
+fn in_process(
     workspace: &Workspace,
     libraries: &Libraries,
     folder: &Path,
@@ -149,13 +149,13 @@ fn at_home(
         traces: scratch.to_owned(),
         reproduce: no_command,
     };
-    let result = session::run(&plan, &mut Silence, &AtomicBool::new(false));
+    let result = session::run(&plan, &mut NoObserver, &AtomicBool::new(false));
     let value = |test: &TestReport| serde_json::to_value(test).expect("a report is JSON");
     result.tests.iter().map(value).collect()
 }
 
-/// What a test's report says, without the command that runs it again, which is the caller's to say, and
-/// without the one fraction, whose last digit may change when it is read.
+/// A test's report without the command that reproduces it, which differs, and without the only fraction, whose last
+/// digit may change when it is parsed.
 fn fields(test: &Value) -> serde_json::Map<String, Value> {
     let mut fields = test.as_object().cloned().expect("it is an object");
     fields.remove("reproduce");
@@ -166,10 +166,10 @@ fn fields(test: &Value) -> serde_json::Map<String, Value> {
     fields
 }
 
-/// Nobody watches.
-struct Silence;
+/// An observer that does nothing.
+struct NoObserver;
 
-impl Observer for Silence {
+impl Observer for NoObserver {
     fn finished(&mut self, _report: &TestReport) {}
 
     fn progress(&mut self, _progress: Progress) {}

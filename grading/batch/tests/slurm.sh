@@ -1,6 +1,6 @@
 #!/bin/sh
 # Grades a small batch on a real Slurm: one node, this machine, no systemd. Needs root and Debian's slurm-wlm
-# and munge; without them it says so and ends well, unless FAULTLAB_REQUIRE_EXECUTORS is set.
+# and munge; without them it prints a note and succeeds, unless FAULTLAB_REQUIRE_EXECUTORS is set.
 # Usage: slurm.sh GRADER SUBMISSIONS LAB
 set -eu
 
@@ -10,13 +10,13 @@ lab=$3
 
 for tool in slurmctld slurmd sbatch squeue munged; do
     if ! command -v "$tool" >/dev/null || [ "$(id -u)" -ne 0 ]; then
-        echo "slurm: not tried: it needs root, and the Debian packages slurm-wlm and munge"
+        echo "slurm: skipped: it needs root, and the Debian packages slurm-wlm and munge"
         [ -z "${FAULTLAB_REQUIRE_EXECUTORS:-}" ]
         exit
     fi
 done
 
-# On a disk, not on a memory file system: results are large.
+# On a disk, not on a memory file system, because results are large.
 folder=$(mktemp -d /var/tmp/faultlab-slurm-XXXXXX)
 pids=
 finish() {
@@ -39,7 +39,7 @@ fi
 chown munge: /etc/munge/munge.key
 chmod 400 /etc/munge/munge.key
 if ! munge -n 2>/dev/null | unmunge >/dev/null 2>&1; then
-    # su keeps no process of its own between this shell and the daemon.
+    # Unlike su, setpriv leaves no process between this shell and the daemon.
     setpriv --reuid=munge --regid=munge --clear-groups munged --foreground --force >"$folder/munged.log" 2>&1 &
     pids="$pids $!"
 fi
@@ -84,7 +84,7 @@ tries=0
 until sinfo --noheader --format=%t 2>/dev/null | grep -q '^idle'; do
     tries=$((tries + 1))
     if [ $tries -gt 300 ]; then
-        echo "slurm: the node does not come up" >&2
+        echo "slurm: the node does not start" >&2
         exit 1
     fi
     sleep 0.2
@@ -93,7 +93,7 @@ done
 grade() {
     "$grader" "$lab" "$submissions" --out "$folder/results" --executor slurm --seeds 2 --jobs 2
 }
-# Once to the end; again, when there is nothing left to do; and once more after one outcome was lost.
+# Grades the batch, then again with nothing to do, and again after a grading record was lost.
 grade
 count=$(find "$folder/results/.work" -name outcome.json | wc -l)
 before=$(cat "$folder/results/summary.csv")
@@ -102,27 +102,27 @@ rm "$(find "$folder/results/.work" -name outcome.json | sort | head -n 1)"
 grade 2>&1 | grep -q ' 1 to grade'
 after=$(cat "$folder/results/summary.csv")
 [ "$before" = "$after" ]
-# The same on this machine without Slurm.
+# Grades the same batch on this machine without Slurm.
 "$grader" "$lab" "$submissions" --out "$folder/local" --seeds 2 --jobs 2
 [ "$before" = "$(cat "$folder/local/summary.csv")" ]
 
-# A task is lost, then the grader itself with its whole job, then the node. Each time the grader is run again with
-# the same words.
+# A task is lost, then the grader with its whole job, then the node. Each time, the grader is run again with the same
+# arguments.
 lost="$folder/lost"
-units() { pgrep -f -- "--judge [0-9a-f]* --out $lost" || true; }
+judges() { pgrep -f -- "--judge [0-9a-f]* --out $lost" || true; }
 start() {
     "$grader" "$lab" "$submissions" --out "$lost" --executor slurm --seeds 20 --jobs 1 >"$folder/lost.log" 2>&1 &
     running=$!
     pids="$pids $running"
     tries=0
-    until [ -n "$(units)" ]; do
+    until [ -n "$(judges)" ]; do
         tries=$((tries + 1))
         [ $tries -le 600 ] || { echo "slurm: no task starts" >&2; exit 1; }
         sleep 0.1
     done
 }
 start
-units | xargs kill -9
+judges | xargs kill -9
 code=0
 wait "$running" || code=$?
 [ $code -eq 1 ] || { echo "slurm: exit code $code after a task was lost" >&2; exit 1; }
@@ -136,15 +136,15 @@ kill -9 "$running"
 wait "$running" 2>/dev/null || true
 scancel --name=faultlab
 tries=0
-until [ -z "$(squeue --noheader)" ] && [ -z "$(units)" ]; do
+until [ -z "$(squeue --noheader)" ] && [ -z "$(judges)" ]; do
     tries=$((tries + 1))
-    [ $tries -le 600 ] || { echo "slurm: the job does not go" >&2; exit 1; }
+    [ $tries -le 600 ] || { echo "slurm: the job does not end" >&2; exit 1; }
     sleep 0.1
 done
 start
-# The node goes down under the task and comes back: Slurm puts the task into the queue again.
+# The node crashes during the task and comes back. Slurm requeues the task.
 kill -9 "$slurmd"
-units | xargs -r kill -9
+judges | xargs -r kill -9
 slurmd -D -f "$SLURM_CONF" >"$folder/slurmd.again.log" 2>&1 &
 pids="$pids $!"
 code=0
@@ -153,6 +153,6 @@ wait "$running" || code=$?
 "$grader" "$lab" "$submissions" --out "$lost" --executor slurm --seeds 20 --jobs 2
 "$grader" "$lab" "$submissions" --out "$folder/local" --seeds 20 --jobs 2
 cmp "$lost/summary.csv" "$folder/local/summary.csv"
-[ -z "$(units)" ]
-echo "slurm: $count submissions graded, resumed after outcomes, a task, the grader and a node were lost, and the same \
-points as without Slurm"
+[ -z "$(judges)" ]
+echo "slurm: $count submissions graded, resumed after losing grading records, a task, the grader and a node, with the \
+same points as without Slurm"

@@ -1,5 +1,4 @@
-//! What staff do with results: inspect, compare, override, anonymise. None of it runs a submission
-//! again.
+//! Operations of staff on results: inspect, compare, override, anonymise. None runs a submission again.
 
 mod common;
 
@@ -14,7 +13,7 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Runs the grader on a folder of results alone.
+/// Runs the grader on a folder of results, without submissions.
 fn staff(out: &Path, words: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_grade"))
         .args(words)
@@ -26,7 +25,7 @@ fn staff(out: &Path, words: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), text)
 }
 
-/// Grades again with these words, which must run nothing.
+/// Grades again with these arguments, which must not run any submission.
 fn again(batch: &Batch, out: &Path, words: &[&str]) -> String {
     let output = grader(batch, out).args(words).output().expect("it runs");
     let said = said(&output);
@@ -36,7 +35,7 @@ fn again(batch: &Batch, out: &Path, words: &[&str]) -> String {
 }
 
 #[test]
-fn a_failing_run_is_opened_with_the_usual_tools() {
+fn open_shows_a_failing_run_and_commands_for_it() {
     let batch = Batch::of_lab0(&["ada", "broken", "cut", "wrong"]);
     let out = batch.out("results");
     assert_eq!(graded(&batch, &out), Some(0));
@@ -49,7 +48,7 @@ fn a_failing_run_is_opened_with_the_usual_tools() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    // The commands that it names are those of the usual tools, and the files are there.
+    // The commands that it names call the usual tools, and their files exist.
     let line = text.lines().find(|line| line.contains("--replay")).expect("a replay is offered");
     let words: Vec<&str> = line.split_whitespace().collect();
     assert_eq!(words[..3], ["./scripts/run-tests.sh", "lab0", "--submission"], "{line}");
@@ -84,7 +83,7 @@ fn two_gradings_are_compared_with_the_reason() {
         text
     };
     assert_eq!(compared(&["--regrade-diff", &old_text]), "no grade changed\n");
-    // A student's files, and points by hand for another.
+    // One student's files change, and another gets points by hand.
     let server = batch.submissions().join("wrong/server.rs");
     fs::write(&server, read(&server).replace(" + \"!\"", "")).expect("it is written");
     let server = batch.submissions().join("bob/server.rs");
@@ -100,7 +99,7 @@ fn two_gradings_are_compared_with_the_reason() {
                     wrong: 0 -> 10, because of source (1.1: 0 -> 5, 1.2: 0 -> 5)\n\
                     fewer points for the same files: ada\n";
     assert_eq!(text, expected, "{}", said(&output));
-    // Other seeds.
+    // The seed changes.
     let seeds = batch.out("seeds");
     let mut other = grader(&batch, &seeds);
     assert!(other.args(["--seed", "5"]).output().expect("it runs").status.success());
@@ -108,7 +107,7 @@ fn two_gradings_are_compared_with_the_reason() {
     assert!(text.starts_with("ada: 9.5 -> 10, because of seed ("), "{text}");
     let changes: Value = serde_json::from_str(&read(&seeds.join("regrade.json"))).expect("JSON");
     assert_eq!(changes[0]["student"], "ada");
-    // Another suite and another toolchain, as results of earlier ones tell.
+    // The suite and the toolchain change, as recorded in earlier results.
     let earlier = new.join("ada/result.json");
     let mut result: Value = serde_json::from_str(&read(&earlier)).expect("JSON");
     for what in ["suite", "toolchain"] {
@@ -122,12 +121,12 @@ fn two_gradings_are_compared_with_the_reason() {
 }
 
 #[test]
-fn points_by_hand_and_policies_run_nothing_and_keep_the_raw_points() {
+fn overrides_and_policies_keep_the_raw_points_and_run_nothing() {
     let batch = Batch::of_lab0(&["ada+bob", "wrong"]);
     let out = batch.out("results");
     assert_eq!(graded(&batch, &out), Some(0));
     let before = read(&out.join("wrong/result.json"));
-    // An override is one student's, though a group handed in together.
+    // An override applies to one student, though the group submitted together.
     let overrides =
         "student,test,points,reason\nbob,1.1,2,\"copied, see mail\"\nwrong,1.1,1.25,a typo\n";
     fs::write(out.join("overrides.csv"), overrides).expect("it is written");
@@ -152,7 +151,7 @@ fn points_by_hand_and_policies_run_nothing_and_keep_the_raw_points() {
     for said in ["1.25 points given by hand: a typo", "withdrawn: it was unfair", "20 % less"] {
         assert!(feedback.contains(said), "{said}: {feedback}");
     }
-    // Without a policy and overrides everything is as it was.
+    // Without a policy and overrides, the results are as before.
     fs::remove_file(out.join("overrides.csv")).expect("it is there");
     again(&batch, &out, &[]);
     assert_eq!(read(&out.join("wrong/result.json")), before);
@@ -188,7 +187,7 @@ fn unknown_students_and_tests_are_usage_errors() {
 }
 
 #[test]
-fn anonymous_results_name_nobody_and_change_no_grade() {
+fn anonymous_results_contain_no_names_and_the_same_grades() {
     let batch = Batch::of_lab0(&["adalovelace", "cut", "wrong"]);
     let out = batch.out("results");
     let roster = batch.out("roster.csv");
@@ -215,7 +214,7 @@ fn anonymous_results_name_nobody_and_change_no_grade() {
             texts.push_str(&String::from_utf8_lossy(&fs::read(&file).expect("it is there")));
         }
     }
-    // What somebody else put into a student's folder is left alone, and so is the folder.
+    // Other files in a student's folder are kept, and so is the folder.
     let texts = texts.replace("/adalovelace/mine.txt", "");
     for name in ["lovelace", "Lovelace", "example.edu", "zoenever"] {
         assert!(!texts.contains(name), "{name}");
@@ -227,11 +226,11 @@ fn anonymous_results_name_nobody_and_change_no_grade() {
     let (ada, wrong) = (named("adalovelace"), named("wrong"));
     let summary = read(&out.join("summary.csv"));
     assert!(summary.contains(&format!("\n{ada},,graded,10,")), "{summary}");
-    // The override names the student as the staff do.
+    // The override names the student by the real id.
     assert!(summary.contains(&format!("\n{wrong},,graded,3,")), "{summary}");
     let (code, text) = staff(&out, &["--open", &wrong]);
     assert!(code == Some(0) && text.contains("what broke: "), "{text}");
-    // And back.
+    // Grading again without `--anonymous` restores the names.
     let back = again(&batch, &out, &["--roster", &roster]);
     assert!(back.contains("\nadalovelace,Ada Lovelace,graded,10,"), "{back}");
     assert!(!out.join(&ada).exists());

@@ -1,4 +1,4 @@
-//! Checks one file.
+//! Reads and checks one file.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use faultlab::linearizability::{
 
 use crate::trace::{self, Traced};
 
-/// How many configurations are spent on whether a violation is at least sequentially consistent.
+/// The configuration limit for checking whether a violation is sequentially consistent.
 const SEQUENTIAL_CONFIGURATIONS_MAX: u64 = 200_000;
 
 /// Settings for all files.
@@ -27,12 +27,12 @@ pub(crate) struct Settings {
     pub(crate) page: bool,
 }
 
-/// How a file is written.
+/// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileFormat {
     /// Recorded by another tool.
     Recorded(Format),
-    /// A trace written by our own engines.
+    /// A trace written by Faultlab's engines.
     Trace,
 }
 
@@ -51,12 +51,12 @@ impl FromStr for FileFormat {
 pub(crate) struct FileReport {
     pub(crate) file: PathBuf,
     pub(crate) finding: HistoryResult,
-    /// What was read, if readable.
+    /// The history's properties, if the file is readable.
     pub(crate) history: Option<HistoryFacts>,
     pub(crate) page: Option<String>,
 }
 
-/// What was read from a file, and the cost of checking it.
+/// The history's properties, and the cost of checking it.
 pub(crate) struct HistoryFacts {
     pub(crate) model: ModelName,
     pub(crate) operations: usize,
@@ -96,14 +96,14 @@ pub(crate) fn check_file(file: &Path, settings: &Settings) -> FileReport {
             return unreadable(format!("line {line}: this is not UTF-8 text"));
         }
     };
-    // A JSON line; EDN has keywords as keys.
+    // A trace starts with JSON; in EDN, keys are keywords.
     let is_trace = match settings.format {
         Some(format) => format == FileFormat::Trace,
         None => text.trim_start().starts_with("{\""),
     };
     if is_trace {
         if settings.model == Some(ModelName::Register) {
-            return unreadable("a trace is of a lab, and no lab has a register".to_owned());
+            return unreadable("a trace belongs to a lab, and no lab uses a register".to_owned());
         }
         return match trace::parse(&text) {
             Ok(Traced::Lab1(model, history)) => {

@@ -26,7 +26,7 @@ struct Arguments {
     files: Vec<PathBuf>,
 
     /// What the commands mean: register (read, write, cas) or kv (get, put, append). Guessed from
-    /// the first operation by default; a trace names its lab itself.
+    /// the first operation by default; a trace names its lab.
     #[arg(long, value_name = "register|kv")]
     model: Option<ModelName>,
 

@@ -9,15 +9,15 @@ use crate::check::{FileReport, HistoryFacts, HistoryResult};
 /// The version of the JSON document.
 const VERSION: u32 = 1;
 
-/// The drawing width: the terminal's, within reason.
+/// The drawing width: the terminal's, within limits.
 pub(crate) fn width() -> usize {
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     columns.unwrap_or(80).clamp(60, 200)
 }
 
-/// The verdict on a file, in one line; coloured where standard output shows colours.
+/// The result for a file as one line, coloured if standard output shows colours.
 pub(crate) fn line(judgement: &FileReport) -> String {
-    let (color, words) = match &judgement.finding {
+    let (color, text) = match &judgement.finding {
         HistoryResult::Linearizable { .. } => (Color::Green, "linearizable".to_owned()),
         HistoryResult::NotLinearizable { explanation, sequential } => {
             let sequential = match sequential {
@@ -34,7 +34,7 @@ pub(crate) fn line(judgement: &FileReport) -> String {
         HistoryResult::Unknown { limit } => (Color::Yellow, format!("unknown: {limit}")),
         HistoryResult::Unreadable { problem } => (Color::Yellow, problem.clone()),
     };
-    format!("{}: {}", judgement.file.display(), words.color(color))
+    format!("{}: {}", judgement.file.display(), text.color(color))
 }
 
 /// The JSON document about all files.
@@ -81,7 +81,7 @@ struct Violation<'a> {
     operations_before: usize,
     operations_dropped: usize,
     operations: Vec<Operation<'a>>,
-    /// An order that explains all but the failing one, by the operations' numbers, with the states.
+    /// An order that explains all operations but the failing one: their numbers, with the states.
     order: Vec<Step<'a>>,
 }
 

@@ -19,7 +19,7 @@ fn text(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).expect("text")
 }
 
-/// A file of our own for one test.
+/// A temporary file for one test.
 fn file(name: &str, content: &str) -> String {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::write(&path, content).expect("a temporary file");
@@ -27,7 +27,7 @@ fn file(name: &str, content: &str) -> String {
 }
 
 #[test]
-fn all_linearizable_is_zero() {
+fn all_linearizable_exits_with_zero() {
     let output = run(&["etcd/etcd_002.log", "kv/c10-ok.txt", "kv/c01-ok.txt"]);
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(
@@ -37,7 +37,7 @@ fn all_linearizable_is_zero() {
 }
 
 #[test]
-fn one_violation_is_one_with_one_line_a_file() {
+fn a_violation_exits_with_one_and_each_file_has_one_line() {
     let output = run(&["etcd/etcd_002.log", "kv/c01-bad.txt"]);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
@@ -51,7 +51,7 @@ fn one_violation_is_one_with_one_line_a_file() {
 }
 
 #[test]
-fn unreadable_files_are_two_and_say_where() {
+fn unreadable_files_exit_with_two_and_name_the_line() {
     let bad = file(
         "bad.txt",
         "{:process 0, :type :invoke, :f :get, :key \"k\"}\n{:process 0, :type :ok, :f :put, :key \"k\", :value \"\"}\n",
@@ -65,7 +65,7 @@ fn unreadable_files_are_two_and_say_where() {
         )),
         "{lines}"
     );
-    // The other file is judged all the same.
+    // The other file is still checked.
     assert!(lines.contains("kv/c01-bad.txt: not linearizable"));
 
     let output = run(&["no-such-file"]);
@@ -78,7 +78,7 @@ fn unreadable_files_are_two_and_say_where() {
 }
 
 #[test]
-fn a_limit_is_three_and_never_passes() {
+fn a_limit_exits_with_three() {
     let output = run(&["kv/c10-ok.txt", "--no-partition", "--timeout", "0"]);
     assert_eq!(output.status.code(), Some(3));
     assert_eq!(text(&output), "kv/c10-ok.txt: unknown: time limit reached\n");
@@ -88,7 +88,7 @@ fn a_limit_is_three_and_never_passes() {
 }
 
 #[test]
-fn json_is_one_document() {
+fn json_output_is_one_document() {
     let output = run(&["--json", "kv/c01-bad.txt", "kv/c01-ok.txt", "no-such-file"]);
     assert_eq!(output.status.code(), Some(2));
     let document: serde_json::Value = serde_json::from_str(&text(&output)).expect("JSON");
@@ -110,7 +110,7 @@ fn a_page_is_written() {
 }
 
 #[test]
-fn a_trace_of_lab_1_is_judged_by_the_labs_own_store() {
+fn a_trace_of_lab_1_is_checked_with_the_labs_model() {
     let header = r#"{"header":{"version":1,"engine":"simulate","lab":"lab1","test":"2.1","title":"t","seed":1,"fault_model":"unreliable-fail-stop","nodes":["client1","client2","server"]}}"#;
     let command = |client: &str, value: &str| {
         format!(

@@ -36,7 +36,7 @@ pub(crate) struct Count {
 }
 
 impl Count {
-    /// Runs the search and prints what it saw: a table, or JSON.
+    /// Runs the search and prints its statistics as a table or as JSON.
     pub(crate) fn run(&self, suite: &Suite, submission: &Submission, json: bool) -> ExitCode {
         let Some(search) = suite.count_search() else {
             eprintln!("{} has no search to count", suite.lab());

@@ -15,21 +15,21 @@ use crate::report::{columns, indented_excerpt, paragraph, style};
 /// The indentation of continuation lines.
 const INDENT: usize = 4;
 
-/// The exit codes of a replaying program. They are chosen so that a node is unlikely to exit with
-/// them: a run that exits with code 0 is not fixed.
+/// The exit codes of a replaying program. A node is unlikely to exit with one of them, and a node
+/// that exits with code 0 does not make its run count as fixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum ReplayExit {
-    /// Nothing breaks any more.
+    /// The run no longer fails.
     Fixed = 120,
-    /// It still breaks, or no longer applies.
+    /// The run still fails, or no longer applies.
     NotFixed = 121,
     /// The file is not a trace of this lab.
     NoTrace = 122,
 }
 
 impl ReplayExit {
-    /// The verdict of a program that ended with this code; `None` when it did not come to one.
+    /// The status that this exit code stands for; `None` if the program ended before it had one.
     pub(crate) fn of_code(code: i32) -> Option<Self> {
         [Self::Fixed, Self::NotFixed, Self::NoTrace]
             .into_iter()
@@ -37,7 +37,7 @@ impl ReplayExit {
     }
 }
 
-/// Replays each file's trace and prints its status, with the run if it still breaks. Exits with the
+/// Replays each file's trace and prints its status, with the run if it still fails. Exits with the
 /// worst status.
 pub(crate) fn main(suite: &Suite, submission: &Submission, files: &[String]) -> ExitCode {
     let verdicts = files.iter().map(|file| one(suite, submission, file));
@@ -66,7 +66,7 @@ fn one(suite: &Suite, submission: &Submission, path: &str) -> ReplayExit {
     if let Some(difference) = &replay.difference {
         said.push_str(&format!("\n{difference}"));
     }
-    // The name stays plain; the colour starts with the status.
+    // Only the status is coloured, not the name.
     let said = paragraph(&said, INDENT);
     let (name, said) = said.split_once(": ").unwrap_or((&name, &said));
     let mut text = format!("{name}: {}\n", style::paint(style, said));
@@ -77,7 +77,7 @@ fn one(suite: &Suite, submission: &Submission, path: &str) -> ReplayExit {
         text.push_str(&indented_excerpt(&replay.trace, columns, terminal.is_some()));
         text.push('\n');
     }
-    // If the reader has gone, nothing more is said.
+    // If standard output is closed, the text is lost.
     let _ = anstream::stdout().write_all(text.as_bytes());
     verdict
 }

@@ -42,7 +42,7 @@ pub fn main(lab: &str, submission: fn() -> Submission) -> ExitCode {
     }
 }
 
-/// The same for a custom suite.
+/// The main function of a shim, for any suite.
 #[must_use]
 pub fn with_suite(suite: Suite, submission: fn() -> Submission) -> ExitCode {
     if env::var_os(WORKER_VARIABLE).is_some() {
@@ -100,8 +100,8 @@ fn one_run(suite: &Suite, submission: &Submission, number: &str, seed: &str) -> 
 
 /// Runs one test as under `cargo test`, with this program as the worker.
 fn trial(suite: &Suite, number: TestNumber) -> Result<(), Failed> {
-    struct Nobody;
-    impl Observer for Nobody {
+    struct NoObserver;
+    impl Observer for NoObserver {
         fn finished(&mut self, _report: &TestReport) {}
         fn progress(&mut self, _progress: Progress) {}
     }
@@ -123,7 +123,7 @@ fn trial(suite: &Suite, number: TestNumber) -> Result<(), Failed> {
         traces: traces.path().to_owned(),
         reproduce: &reproduce,
     };
-    let result = session::run(&plan, &mut Nobody, &AtomicBool::new(false));
+    let result = session::run(&plan, &mut NoObserver, &AtomicBool::new(false));
     match result.tests.first() {
         Some(test) if test.status == Status::Passed => Ok(()),
         Some(test) => {

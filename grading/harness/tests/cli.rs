@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-/// What a call came to.
+/// The exit code and output of a call.
 struct Call {
     code: Option<i32>,
     out: String,
@@ -30,7 +30,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// A submission for lab 0: the worked example, with this changed in one file.
+/// A submission for lab 0: the worked example, with `from` replaced by `to` in one file.
 fn lab0_with(file: &str, from: &str, to: &str) -> TempDir {
     let folder = TempDir::new().expect("there is room for a folder");
     for entry in fs::read_dir(root().join("labs/lab0-pingpong/src")).expect("lab 0 is there") {
@@ -51,7 +51,7 @@ fn with_submission(folder: &TempDir, more: &[&str]) -> Call {
 }
 
 #[test]
-fn bad_usage_is_one_line_that_says_what_there_is() {
+fn usage_errors_take_one_line_and_list_the_alternatives() {
     let table: &[(&[&str], &[&str])] = &[
         (&["lab99"], &["no lab `lab99`", "lab0, lab1"]),
         (&["lab0", "-p", "7"], &["lab0 has no part 7", "1"]),
@@ -63,7 +63,7 @@ fn bad_usage_is_one_line_that_says_what_there_is() {
         (&["lab0", "--submission", "none.patch"], &["no patch `none.patch`"]),
         (&["lab0", "--submission", "Cargo.toml"], &["neither a folder nor a `.patch` file"]),
         (&["lab0", "--submission", "tests"], &["`tests` has no lib.rs", "labs/lab0-pingpong/src"]),
-        (&["lab0", "--breakpoints"], &["name it, as in `-n 2.4`"]),
+        (&["lab0", "--breakpoints"], &["select it, as in `-n 2.4`"]),
     ];
     for (arguments, parts) in table {
         let call = run_tests(arguments);
@@ -77,7 +77,7 @@ fn bad_usage_is_one_line_that_says_what_there_is() {
 }
 
 #[test]
-fn a_patch_that_does_not_apply_is_named() {
+fn a_patch_that_does_not_apply_is_an_error() {
     let folder = TempDir::new().expect("there is room for a folder");
     let patch = folder.path().join("wrong.patch");
     fs::write(&patch, "Nothing.\n\n--- a/store.rs\n+++ b/store.rs\n@@ -1 +1 @@\n-x\n+y\n")
@@ -88,7 +88,7 @@ fn a_patch_that_does_not_apply_is_named() {
 }
 
 #[test]
-fn the_list_says_what_each_test_asserts() {
+fn the_list_shows_what_each_test_asserts() {
     let call = run_tests(&["lab0", "--list"]);
     assert_eq!(call.code, Some(0), "{}", call.err);
     for test in faultlab_suites::lab0::suite().tests() {
@@ -99,7 +99,7 @@ fn the_list_says_what_each_test_asserts() {
 }
 
 #[test]
-fn the_worked_example_has_all_points_and_two_reports_are_the_same_bytes() {
+fn the_worked_example_gets_all_points_and_reports_are_reproducible() {
     let folder = TempDir::new().expect("there is room for a folder");
     let file = |name: &str| folder.path().join(name).to_str().expect("a path is text").to_owned();
     let (first, second, junit) = (file("first.json"), file("second.json"), file("junit.xml"));
@@ -112,7 +112,7 @@ fn the_worked_example_has_all_points_and_two_reports_are_the_same_bytes() {
         let text = fs::read_to_string(file).expect("the report was written");
         let mut report: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
         let timing = report.as_object_mut().and_then(|report| report.remove("timing"));
-        assert!(timing.is_some(), "a report has its timing apart");
+        assert!(timing.is_some(), "timing is in its own object");
         report.to_string()
     };
     let report = without_timing(&first);
@@ -145,7 +145,7 @@ fn the_worked_example_has_all_points_and_two_reports_are_the_same_bytes() {
 }
 
 #[test]
-fn a_wrong_answer_loses_points_and_reproduces() {
+fn a_wrong_answer_loses_points_and_is_reproducible() {
     let folder = lab0_with("server.rs", "Pong { text: ping.text }", "Pong { text: String::new() }");
     let json = folder.path().join("report.json");
     let json = json.to_str().expect("a path is text");
@@ -158,19 +158,19 @@ fn a_wrong_answer_loses_points_and_reproduces() {
     assert_eq!(test["status"], "failed");
     let reason = test["reason"].as_str().expect("there is a reason");
 
-    // The command that the report names breaks in the same way.
+    // The command that the report names fails in the same way.
     let command = test["reproduce"].as_str().expect("there is a command");
     let words: Vec<&str> = command.split_whitespace().skip(1).collect();
     let again = run_tests(&words);
     assert_eq!(again.code, Some(1), "{command}: {}{}", again.out, again.err);
-    // The terminal breaks long lines.
+    // The terminal report wraps long lines.
     let in_one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let (out, reason) = (in_one_line(&again.out), in_one_line(reason));
     assert!(out.contains(&reason), "{reason} is not in\n{}", again.out);
 }
 
 #[test]
-fn a_mistake_that_many_make_does_not_compile_and_has_a_hint() {
+fn common_mistakes_do_not_compile_and_have_hints() {
     let table = [
         (
             "client.rs",
@@ -180,16 +180,16 @@ fn a_mistake_that_many_make_does_not_compile_and_has_a_hint() {
         ),
         ("messages.rs", "Clone, Debug, PartialEq, Eq, Hash,", "Debug,", "lacks `Clone`"),
         ("messages.rs", "Serialize, Deserialize)]", "Serialize)]", "lacks `Deserialize`"),
-        // A slip beside it hides nothing.
+        // An unrelated error does not hide the hint.
         (
             "messages.rs",
             "#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]",
             "fn slip() { println!(\"{}\") }\n#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]",
             "lacks `Deserialize`",
         ),
-        ("server.rs", "fn on_message(", "fn on_mesage(", "a handler's name is misspelt"),
-        ("client.rs", "fn on_timer(", "fn on_timeout(", "a handler's name is misspelt"),
-        ("server.rs", "Message::Pong(_) => {}", "", "does not say what to do in every case"),
+        ("server.rs", "fn on_message(", "fn on_mesage(", "its name is misspelt"),
+        ("client.rs", "fn on_timer(", "fn on_timeout(", "its name is misspelt"),
+        ("server.rs", "Message::Pong(_) => {}", "", "does not cover every case"),
         (
             "client.rs",
             "pub struct PingClient {",
@@ -199,11 +199,16 @@ fn a_mistake_that_many_make_does_not_compile_and_has_a_hint() {
         (
             "client.rs",
             "pub struct PingClient {",
-            "pub struct PingClient {\n    patience: f64,",
-            "Count in integers",
+            "pub struct PingClient {\n    timeout: f64,",
+            "Use integers",
         ),
-        ("lib.rs", "pub struct Lab;", "pub struct Lab;\nfn f() { unsafe {} }", "without `unsafe`"),
-        ("lib.rs", "pub struct Lab;", "use rand::Rng;\npub struct Lab;", "its vocabulary"),
+        (
+            "lib.rs",
+            "pub struct Lab;",
+            "pub struct Lab;\nfn f() { unsafe {} }",
+            "must not use `unsafe`",
+        ),
+        ("lib.rs", "pub struct Lab;", "use rand::Rng;\npub struct Lab;", "the lab's API crate"),
     ];
     for (file, from, to, hint) in table {
         let folder = lab0_with(file, from, to);
@@ -218,7 +223,7 @@ fn a_mistake_that_many_make_does_not_compile_and_has_a_hint() {
 }
 
 #[test]
-fn a_saved_trace_says_fixed_after_the_fix() {
+fn saved_traces_are_fixed_after_the_fix() {
     let folder = TempDir::new().expect("there is room for a folder");
     let saved = folder.path().join("my traces");
     let saved = saved.to_str().expect("a path is text");
@@ -229,15 +234,15 @@ fn a_saved_trace_says_fixed_after_the_fix() {
     };
     let in_one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
 
-    // A run test, a search, and a search that starts where another ended.
+    // A run test, a search, and a search that starts from the goal of another.
     let failed = run(&wrong, &["-n", "3.7,3.21,3.24", "--save-traces", saved]);
     assert_eq!(failed.code, Some(1), "{}", failed.err);
     assert_eq!(failed.out.lines().filter(|line| line.contains(" Saved ")).count(), 3);
-    // The run test says which results it is about, and not only where it ended.
+    // The report of the run test also draws the operations that contradict each other.
     let lanes = "Results that no order of the commands explains:";
     assert!(failed.out.contains(lanes), "{}", failed.out);
 
-    // As it is advised to.
+    // Replays the traces with the command that the report advises.
     let script = "./scripts/run-tests.sh";
     let advised =
         failed.out.lines().find(|line| line.contains(script) && line.contains("--replay"));
@@ -256,10 +261,10 @@ fn a_saved_trace_says_fixed_after_the_fix() {
     fixed.out = in_one_line(&fixed.out);
     assert_eq!(fixed.code, Some(0), "{}{}", fixed.out, fixed.err);
     assert_eq!(fixed.out.matches(".trace: fixed").count(), 3, "{}", fixed.out);
-    // A search follows what it can; a run says where the server now does something else.
+    // A replay of a simulated run reports the first difference; one of a search does not.
     assert_eq!(fixed.out.matches("first difference: event ").count(), 1, "{}", fixed.out);
 
-    // A node that ends its process with code 0 has fixed nothing.
+    // A run does not count as fixed because a node exits its process with code 0.
     let exits = staff("mutants/lab1/exits-on-retransmission.patch");
     let folder_of_exits = TempDir::new().expect("there is room for a folder");
     let saved_exit = folder_of_exits.path().to_str().expect("a path is text");
@@ -271,7 +276,7 @@ fn a_saved_trace_says_fixed_after_the_fix() {
     let mended = run(&right, &["--save-traces", saved_exit, "--replay"]);
     assert_eq!(mended.code, Some(0), "{}{}", mended.out, mended.err);
 
-    // Under another name, no saved request is ever sent.
+    // After the message has been renamed, no saved request is sent any more.
     let renamed = TempDir::new().expect("there is room for a folder");
     for entry in fs::read_dir(&right).expect("the solution is there") {
         let file = entry.expect("the folder can be read").path();
@@ -297,7 +302,7 @@ fn a_saved_trace_says_fixed_after_the_fix() {
     );
     assert!(renamed.out.contains("no `Request` from client"), "{}", renamed.out);
 
-    fs::write(Path::new(saved).join("bad.trace"), "nonsense").expect("it can be written");
+    fs::write(Path::new(saved).join("bad.trace"), "not a trace").expect("it can be written");
     let refused = run(&right, &["--save-traces", saved, "--replay"]);
     assert_eq!(refused.code, Some(2));
     assert!(refused.err.contains("line 1"), "{}", refused.err);
@@ -309,7 +314,7 @@ struct Going {
     out: crossbeam_channel::Receiver<String>,
 }
 
-impl Going {
+impl RunningCall {
     fn start(arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_run-tests"))
             .args(arguments)
@@ -330,7 +335,7 @@ impl Going {
         Self { child, out }
     }
 
-    /// Waits for a line that says this, and gives back all lines up to it.
+    /// Waits for a line that contains this, and returns all lines up to it.
     fn wait_for(&self, what: &str) -> Vec<String> {
         let mut lines = Vec::new();
         loop {
@@ -356,7 +361,7 @@ impl Going {
 }
 
 #[test]
-fn watching_runs_again_on_every_save_and_says_what_changed() {
+fn watch_reruns_on_every_save_and_reports_changes() {
     let folder = lab0_with("server.rs", "Pong { text: ping.text }", "Pong { text: String::new() }");
     let path = folder.path().to_str().expect("a path is text");
     let going = Going::start(&["lab0", "--watch", "--submission", path]);
@@ -372,12 +377,12 @@ fn watching_runs_again_on_every_save_and_says_what_changed() {
     let changed = "better than your last run: 1.1, 1.2";
     assert!(second.iter().any(|line| line.contains(changed)), "{second:#?}");
 
-    going.interrupt();
-    assert_eq!(going.code(), Some(0));
+    running.interrupt();
+    assert_eq!(running.code(), Some(0));
 }
 
 #[test]
-fn an_interrupt_keeps_what_is_known() {
+fn an_interrupt_keeps_finished_results() {
     let folder = lab0_with(
         "client.rs",
         "fn result(&self)",

@@ -1,4 +1,4 @@
-//! A node process is compiled in one `rustc` call where that means the same as two, and in two
+//! A node process is compiled by one `rustc` call if the result is the same as with two, and by two
 //! otherwise.
 
 use std::cell::Cell;
@@ -11,7 +11,7 @@ use faultlab_harness::build::{
     Unconfined, Workspace,
 };
 
-/// A compiler whose calls are counted. The first is stopped, if so wanted.
+/// A compiler that counts its calls, and optionally stops the first.
 #[derive(Default)]
 struct Counting {
     calls: Cell<u32>,
@@ -33,8 +33,8 @@ impl Compiler for Counting {
     }
 }
 
-/// The reference solution of lab 1, its `lib.rs` changed: whether it compiles, what the compiler says if not, and in
-/// how many calls.
+/// Compiles the reference solution of lab 1 with a changed `lib.rs`. Returns the compiler's errors, if any, and the
+/// number of its calls.
 fn compiled(by: &Counting, change: impl Fn(String) -> String) -> (Result<(), String>, u32) {
     let workspace = Workspace::of_this_program().expect("the workspace is there");
     let libraries = Libraries::of(&workspace).expect("they can be built");
@@ -47,7 +47,7 @@ fn compiled(by: &Counting, change: impl Fn(String) -> String) -> (Result<(), Str
     }
     let root = folder.path().join("lib.rs");
     let source = fs::read_to_string(&root).expect("it is readable");
-    // Not compiled before.
+    // A unique comment, so that no build is cached.
     let source = format!("//! {}\n{source}", folder.path().display());
     fs::write(root, change(source)).expect("it is written");
     let sources = Source::at(folder.path()).files(&workspace, &lab).expect("they are there");
@@ -56,19 +56,19 @@ fn compiled(by: &Counting, change: impl Fn(String) -> String) -> (Result<(), Str
         fs::remove_dir_all(program.file.parent().expect("a folder")).expect("it can be removed");
     });
     let plain = |error: anyhow::Error| {
-        error.downcast_ref::<CompileError>().expect("the submission is to blame").plain.clone()
+        error.downcast_ref::<CompileError>().expect("a compile error").plain.clone()
     };
     (said.map_err(plain), by.calls.get())
 }
 
 #[test]
-fn one_call_compiles_what_means_the_same_in_one_crate() {
+fn one_call_is_enough_if_the_meaning_is_the_same() {
     assert_eq!(compiled(&Counting::default(), |source| source), (Ok(()), 1));
     let takes_a_name = |source| {
         source
-            + "extern crate lab1_api as vocabulary;\n\
+            + "extern crate lab1_api as api;\n\
                   extern crate self as lab1_api;\n\
-                  pub use vocabulary::*;\n"
+                  pub use api::*;\n"
     };
     assert_eq!(compiled(&Counting::default(), takes_a_name), (Ok(()), 1));
 }
@@ -82,7 +82,7 @@ fn a_name_clash_falls_back_to_two_crates() {
 }
 
 #[test]
-fn what_is_refused_at_home_is_refused() {
+fn errors_of_two_crates_are_errors_of_one_crate() {
     let is_private = |source: String| source.replace("pub struct Lab;", "struct Lab;");
     let (said, _) = compiled(&Counting::default(), is_private);
     assert!(said.expect_err("it is private").contains("private"));

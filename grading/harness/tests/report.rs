@@ -1,4 +1,4 @@
-//! Reports, compared to the letter.
+//! Snapshots of reports.
 
 use std::time::Duration;
 
@@ -153,7 +153,7 @@ fn plain(text: &str) -> String {
 }
 
 #[test]
-fn the_terminal_shows_a_line_a_test_then_what_failed_then_the_points() {
+fn the_terminal_report_has_tests_failures_and_points() {
     let (suite, report) = (suite(), report());
     let tests: Vec<&Test> = suite.tests().collect();
     let mut text = terminal::start(&suite, &tests, "20 seeds per run test, suite seed 1");
@@ -168,26 +168,26 @@ fn the_terminal_shows_a_line_a_test_then_what_failed_then_the_points() {
 }
 
 #[test]
-fn the_list_names_points_kind_and_credit() {
+fn the_list_shows_points_kind_and_credit() {
     let suite = suite();
     let tests: Vec<&Test> = suite.tests().collect();
     insta::assert_snapshot!(plain(&terminal::list(&suite, &tests, 20)));
 }
 
 #[test]
-fn junit_has_a_suite_a_part_and_escapes_what_it_must() {
+fn junit_has_one_suite_per_part_and_is_escaped() {
     insta::assert_snapshot!(to_junit(&report()));
 }
 
 #[test]
-fn json_is_read_back_as_it_was_and_has_plain_numbers() {
+fn json_round_trips_and_has_plain_numbers() {
     let text = to_json(&report());
     assert_eq!(serde_json::from_str::<Report>(&text).expect("it is a report"), report());
     insta::assert_snapshot!(text);
 }
 
 #[test]
-fn colours_are_only_in_what_a_terminal_sees() {
+fn only_terminals_get_colours() {
     let report = report();
     let text = terminal::summary(&report, &[], Duration::ZERO, false);
     assert!(text.contains('\u{1b}'));
@@ -196,7 +196,7 @@ fn colours_are_only_in_what_a_terminal_sees() {
 }
 
 #[test]
-fn what_else_is_broken_stands_after_what_broke() {
+fn other_violations_follow_the_first() {
     let mut report = report();
     let before = to_json(&report);
     let failed = &mut report.tests[2];
@@ -217,6 +217,6 @@ fn what_else_is_broken_stands_after_what_broke() {
     let json = to_json(&report);
     assert_eq!(serde_json::from_str::<Report>(&json).expect("it is a report"), report);
     assert!(json.contains("also_broken") && !before.contains("also_broken"));
-    // A report that was written before there was such a field is read, too.
+    // Reports without the newer field can still be read.
     serde_json::from_str::<Report>(&before).expect("it is a report");
 }

@@ -1,4 +1,4 @@
-//! Jobs: one program, what it may see, and how much it may use.
+//! Jobs: one program, what it may read, and how much it may use.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -11,8 +11,8 @@ use crate::policy::{Limits, SystemCalls};
 
 /// A program to run confined.
 ///
-/// It sees its own file, the shared libraries that any Rust program needs, and what is added here.
-/// Its environment contains only what is added here.
+/// It can read its own file, the shared libraries that any Rust program needs, and the paths that are
+/// added here. Its environment contains only the variables that are added here.
 #[derive(Clone, Debug)]
 pub struct Job {
     pub(crate) program: PathBuf,
@@ -33,11 +33,11 @@ pub struct Job {
 const MIB: u64 = 1 << 20;
 
 impl Job {
-    /// A node process: it computes, and talks on its standard input. Start it with
+    /// A node process: it computes, and communicates over its standard input, a socket. Start it with
     /// [`ForkServer::start_nodes`](crate::ForkServer::start_nodes).
     ///
     /// 512 MiB of memory, a stack of 8 MiB (as under run-tests.sh), five minutes of CPU time, no
-    /// files. It is ended when it prints 64 MiB in one exchange (the limit for one event under
+    /// files. It is killed when it prints 64 MiB in one exchange (the limit for one event under
     /// run-tests.sh), or one GiB in total.
     #[must_use]
     pub fn nodes(program: impl Into<PathBuf>) -> Self {
@@ -60,15 +60,14 @@ impl Job {
             system_calls: SystemCalls::Nodes,
             wall_max: Duration::from_secs(600),
             output_bytes_max: 64 << 10,
-            // More than anybody prints to understand their own program; then it is ended.
+            // Far more than debugging output.
             printed_max: (64 * MIB, 1024 * MIB),
         }
     }
 
-    /// A compiler: it starts processes, reads what it is given, and writes to the folders it is
-    /// given.
+    /// A compiler: it starts processes, and reads and writes the added paths.
     ///
-    /// Three GiB of memory a process, ten seconds of CPU time, 256 MiB a file, a scratch `/tmp` of 256 MiB.
+    /// Three GiB of memory per process, ten seconds of CPU time, 256 MiB per file, a scratch `/tmp` of 256 MiB.
     #[must_use]
     pub fn compiler(program: impl Into<PathBuf>) -> Self {
         Self {
@@ -138,7 +137,7 @@ impl Job {
     }
 
     /// Gives the program a temporary `/tmp` of this size, in bytes. Without bubblewrap, the first
-    /// writable folder takes its place.
+    /// writable folder serves as `/tmp`.
     #[must_use]
     pub fn scratch(mut self, bytes: u64) -> Self {
         self.scratch_bytes = Some(bytes);

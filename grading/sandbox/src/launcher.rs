@@ -1,9 +1,9 @@
 //! The launcher: a small program that limits itself as a [`Policy`] says and then becomes the
 //! confined program.
 //!
-//! It starts inside the namespaces, if there are any. Before it becomes the other program, it
-//! writes one byte to its standard output, or the reason why it failed. The program's own output
-//! comes later, so it cannot be mistaken for either.
+//! It starts inside the namespaces, if there are any. Before it becomes the other program, it writes
+//! one byte to its standard output, or the reason for a failure. The program's own output follows,
+//! so it cannot be mistaken for either.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -25,7 +25,7 @@ use crate::descriptors::close_others_on_exec;
 use crate::policy::{Files, Limits, Policy};
 use crate::{fork_server, seccomp, self_test};
 
-/// What the launcher writes when everything is applied.
+/// The byte that the launcher writes when everything is applied.
 pub(crate) const READY: u8 = 6;
 
 /// How long a program may take to become ready.
@@ -34,13 +34,13 @@ pub(crate) const START_MAX: Duration = Duration::from_secs(30);
 /// The exit code when something could not be applied.
 const REFUSED: u8 = 125;
 
-/// The first argument that makes the launcher look at its own confinement.
+/// The first argument that makes the launcher test its own confinement.
 pub(crate) const SELF_TEST: &str = "--self-test";
 
 /// The argument that makes the launcher sleep until it is killed.
 pub(crate) const PARK: &str = "--park";
 
-/// The argument that makes the launcher only tie the program's life to its parent's.
+/// The argument that makes the launcher only ensure that the program is killed when its parent ends.
 pub(crate) const DIE_WITH_PARENT: &str = "--die-with-parent";
 
 /// The argument that makes the launcher a fork server.
@@ -62,10 +62,10 @@ pub fn main() -> ExitCode {
             std::thread::park();
         }
     }
-    let trouble = if first == FORK_SERVER {
+    let error = if first == FORK_SERVER {
         match serve_forks(arguments) {
             Ok(()) => return ExitCode::SUCCESS,
-            Err(trouble) => trouble,
+            Err(error) => error,
         }
     } else {
         let launched = if first == DIE_WITH_PARENT {
@@ -73,11 +73,11 @@ pub fn main() -> ExitCode {
         } else {
             launch(&first, arguments)
         };
-        let Err(trouble) = launched;
-        trouble
+        let Err(error) = launched;
+        error
     };
-    // If standard output is closed, there is no one to tell.
-    let _ = writeln!(io::stdout(), "the program could not be confined: {trouble}");
+    // If standard output is closed, the message is lost.
+    let _ = writeln!(io::stdout(), "the program could not be confined: {error}");
     ExitCode::from(REFUSED)
 }
 
@@ -93,8 +93,8 @@ fn launch(
     let mut command = Command::new(&program);
     command.args(arguments);
     apply(&policy)?;
-    // What follows the byte is the program's own output, so everything that can fail must fail
-    // before it.
+    // The program's own output follows the byte, so everything that can fail must fail before it
+    // is written.
     rustix::fs::access(Path::new(&program), rustix::fs::Access::EXEC_OK)
         .map_err(|error| format!("{}: {error}", program.display()))?;
     let ready = io::stdout().write_all(&[READY]).and_then(|()| io::stdout().flush());
@@ -133,11 +133,11 @@ fn apply(policy: &Policy) -> Result<(), String> {
         become_user(user).map_err(|error| format!("user {user}: {error}"))?;
     }
     if policy.counts_processes {
-        // After the change of user, because the limit counts the new user's processes.
+        // Set after the change of user, because the limit counts the new user's processes.
         set(Resource::Nproc, policy.limits.processes)
             .map_err(|error| format!("the limit of processes: {error}"))?;
     }
-    // After the change of user, which resets it.
+    // Set after the change of user, which resets it.
     set_parent_process_death_signal(Some(Signal::KILL))
         .map_err(|error| format!("dying with the parent: {error}"))?;
     if let Some(system_calls) = policy.system_calls {
@@ -171,8 +171,8 @@ fn become_user(user: u32) -> io::Result<()> {
     Ok(set_thread_uid(uid)?)
 }
 
-/// Denies access to all other files, to TCP, and signals and abstract sockets to the outside. What
-/// only newer kernels can deny is denied where possible.
+/// Denies access to all other files and to TCP, and denies signals and abstract sockets to the
+/// outside. Restrictions that need a newer kernel are applied if possible.
 fn restrict_files(files: &Files) -> Result<(), String> {
     let abi = ABI::V6;
     let read = AccessFs::from_read(abi);

@@ -1,9 +1,9 @@
 //! Runs untrusted code: one program at a time, confined as well as the machine allows.
 //!
 //! ```text
-//!   Sandbox::probe            what does this machine support? (tried, not assumed)
+//!   Sandbox::probe            what does this machine support? (tested, not assumed)
 //!      |
-//!   Sandbox::start(&Job)      one program, what it may see, how much it may use
+//!   Sandbox::start(&Job)      one program, what it may read, how much it may use
 //!      |
 //!   bubblewrap or unshare     its own files, processes, network      (where available)
 //!      faultlab-confine       limits, Landlock, user, seccomp        (a program limits itself)
@@ -13,12 +13,12 @@
 //! [`ForkServer`] starts many processes of one program in one such sandbox.
 //!
 //! Two kinds of jobs are predefined: [`Job::nodes`] for a submission's binary, which only computes
-//! and talks on one socket, and [`Job::compiler`] for the compiler that built it. A machine that
-//! lacks something supports a lower [`Tier`]; [`Sandbox::require`] insists on a better one.
+//! and communicates over one socket, and [`Job::compiler`] for the compiler that built it. A machine
+//! that lacks a mechanism supports a lower [`Tier`]; [`Sandbox::require`] fails if it is too low.
 //!
 //! The launcher limits itself with safe calls and then becomes the program, so no code runs between
-//! a fork and an exec. One call, which keeps descriptors from being inherited, is `unsafe`; it has
-//! a file of its own.
+//! a fork and an exec. The only `unsafe` call keeps descriptors from being inherited; it is in its
+//! own file.
 #![cfg(target_os = "linux")]
 
 mod descriptors;

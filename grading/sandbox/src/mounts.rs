@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-/// More links than this on the way to a file are a loop.
+/// A path with more symbolic links than this is treated as a loop.
 const LINKS_MAX: u32 = 40;
 
 /// The visible part of the machine's files.
@@ -16,7 +16,7 @@ pub(crate) struct View {
     read: BTreeSet<PathBuf>,
     /// Writable real paths.
     write: BTreeSet<PathBuf>,
-    /// Symbolic links on the way to them, by real path.
+    /// Symbolic links that lead to them, by real path.
     links: BTreeMap<PathBuf, PathBuf>,
 }
 
@@ -48,11 +48,11 @@ impl View {
         let folders = places
             .filter(|place| !self.is_inside(place))
             .flat_map(|place| place.ancestors().skip(1).filter(|folder| *folder != Path::new("/")));
-        // bubblewrap would create these itself, but accessible to root only.
+        // bubblewrap would create these itself, but only root could access them.
         for folder in folders.collect::<BTreeSet<_>>() {
             arguments.extend(["--perms".into(), "0755".into(), "--dir".into(), folder.into()]);
         }
-        // Paths are sorted, so a folder comes before its contents.
+        // Paths are sorted, so folders come before their contents.
         let read = self.read.iter().map(|path| (path, "--ro-bind"));
         let write = self.write.iter().map(|path| (path, "--bind"));
         for (path, bind) in read.chain(write).collect::<BTreeSet<_>>() {
@@ -74,7 +74,7 @@ impl View {
             .any(|outer| self.read.contains(outer) || self.write.contains(outer))
     }
 
-    /// The real path, recording the links on the way.
+    /// Returns the real path, and records the links that lead to it.
     fn resolve(&mut self, path: &Path, links_left: u32) -> Option<PathBuf> {
         let mut real = PathBuf::from("/");
         let mut components = path.components();
@@ -108,7 +108,7 @@ pub(crate) fn runtime_libraries() -> BTreeSet<PathBuf> {
     let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
     let mapped = maps.lines().filter_map(|line| line.find('/').map(|start| &line[start..]));
     let libraries = mapped.filter(|path| path.contains(".so")).map(PathBuf::from);
-    // The C library finds the others by these names, which are links on some machines.
+    // The C library looks for the others under these names, which are links on some machines.
     let folders = libraries.clone().filter_map(|path| Some(path.parent()?.to_owned()));
     let folders: BTreeSet<PathBuf> = folders.collect();
     let names = ["libc.so.6", "libm.so.6", "libgcc_s.so.1", "libpthread.so.0", "libdl.so.2"];
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_on_the_way_are_seen_too() {
+    fn links_that_lead_to_a_file_are_visible() {
         let folder = tempfile::tempdir().unwrap();
         let real = folder.path().canonicalize().unwrap();
         fs::create_dir_all(real.join("versions/2")).unwrap();
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_of_links_is_no_file() {
+    fn a_loop_of_links_is_ignored() {
         let folder = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink("b", folder.path().join("a")).unwrap();
         std::os::unix::fs::symlink("a", folder.path().join("b")).unwrap();

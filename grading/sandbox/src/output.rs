@@ -1,4 +1,4 @@
-//! Captures a confined program's output: its beginning and its end, however much there is.
+//! Captures a confined program's output. Only the beginning and the end of a long output are kept.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -57,8 +57,8 @@ impl OutputReader {
         (counted_max, total_max): (u64, u64),
         flooded: impl FnOnce() + Send + 'static,
     ) -> io::Result<Self> {
-        let drain = Self { shared: Arc::default() };
-        let shared = Arc::clone(&drain.shared);
+        let reader = Self { shared: Arc::default() };
+        let shared = Arc::clone(&reader.shared);
         let half = bytes_max / 2;
         thread::Builder::new().name("output".to_owned()).spawn(move || {
             let (kept, changed) = &*shared;
@@ -82,14 +82,15 @@ impl OutputReader {
             }
             if lock().over_limit {
                 flooded();
-                // If its output were closed, the program might report that before it is killed.
+                // Keep reading: if its output were closed, the program might report that before it is
+                // killed.
                 while stream.read(&mut buffer).is_ok_and(|length| length > 0) {}
             }
             drop(stream);
             lock().ended = true;
             changed.notify_all();
         })?;
-        Ok(drain)
+        Ok(reader)
     }
 
     /// Removes the first byte, once it has arrived, if it is this one. Fails at the end of the
@@ -108,13 +109,13 @@ impl OutputReader {
         self.shared.0.lock().unwrap_or_else(PoisonError::into_inner).counted = 0;
     }
 
-    /// Whether too much arrived.
+    /// Whether a limit was exceeded.
     pub(crate) fn is_over_limit(&self) -> bool {
         self.shared.0.lock().unwrap_or_else(PoisonError::into_inner).over_limit
     }
 
-    /// What was kept, once the stream has ended or after `limit`: something that outlived the
-    /// program may hold the stream open.
+    /// Returns the captured output once the stream has ended, or after `limit`, because a process that
+    /// outlives the program may keep the stream open.
     pub(crate) fn finish(&self, limit: Duration) -> CapturedOutput {
         let mut kept = self.wait(limit, |kept| kept.ended);
         CapturedOutput {
@@ -124,7 +125,7 @@ impl OutputReader {
         }
     }
 
-    /// What was printed instead of the ready byte.
+    /// The output that was printed instead of the ready byte.
     pub(crate) fn startup_error(&self) -> String {
         self.finish(Duration::from_secs(1)).to_string().trim().to_owned()
     }
@@ -155,7 +156,7 @@ impl OutputBuffer {
         self.head.extend_from_slice(first);
         self.tail.extend(rest);
         let too_many = self.tail.len().saturating_sub(half);
-        self.tail.drain(..too_many);
+        self.tail.reader(..too_many);
         self.left_out += too_many as u64;
         self.counted += bytes.len() as u64;
         self.total += bytes.len() as u64;
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn short_outputs_are_kept_whole_and_long_ones_at_both_ends() {
+    fn long_outputs_keep_their_beginning_and_end() {
         assert_eq!(printed(b"hello", 100).to_string(), "hello");
         let long = printed(b"abcdefghijklmnop", 8);
         assert_eq!(long.to_string(), "abcd\n[... 8 bytes left out ...]\nmnop");
@@ -183,57 +184,57 @@ mod tests {
     }
 
     #[test]
-    fn too_much_is_told_once_and_not_kept() {
+    fn an_exceeded_limit_is_reported_once() {
         let (told, asked) = std::sync::mpsc::channel();
         let flooded = move || told.send(()).unwrap();
-        let drain =
+        let reader =
             OutputReader::start(io::repeat(b'x').take(3 << 20), 100, (1 << 20, u64::MAX), flooded)
                 .unwrap();
-        let printed = drain.finish(Duration::from_secs(10));
-        assert!(drain.is_over_limit());
+        let printed = reader.finish(Duration::from_secs(10));
+        assert!(reader.is_over_limit());
         assert_eq!(asked.iter().count(), 1);
         let kept = (printed.head.len() + printed.tail.len()) as u64;
         assert_eq!(kept + printed.left_out, 1 << 20);
     }
 
     #[test]
-    fn much_is_not_too_much_where_it_is_counted_anew() {
+    fn resetting_the_count_allows_more_output() {
         let (reader, mut writer) = io::pipe().unwrap();
-        let drain = OutputReader::start(reader, 100, (1_000, 4_000), || {}).unwrap();
+        let reader = OutputReader::start(reader, 100, (1_000, 4_000), || {}).unwrap();
         for round in 1..=3 {
             io::Write::write_all(&mut writer, &[b'x'; 600]).unwrap();
-            drop(drain.wait(Duration::from_secs(10), |kept| kept.counted == 600));
-            assert!(!drain.is_over_limit(), "round {round}");
-            drain.reset_count();
+            drop(reader.wait(Duration::from_secs(10), |kept| kept.counted == 600));
+            assert!(!reader.is_over_limit(), "round {round}");
+            reader.reset_count();
         }
         io::Write::write_all(&mut writer, &[b'x'; 1_200]).unwrap();
-        drop(drain.wait(Duration::from_secs(10), |kept| kept.over_limit));
-        assert!(drain.is_over_limit());
-        // Whoever prints does not find its output closed.
+        drop(reader.wait(Duration::from_secs(10), |kept| kept.over_limit));
+        assert!(reader.is_over_limit());
+        // The writer's output is not closed.
         io::Write::write_all(&mut writer, &[b'x'; 100_000]).unwrap();
     }
 
     #[test]
-    fn much_in_all_is_too_much_however_it_is_counted() {
+    fn the_total_limit_ignores_resets() {
         let (reader, mut writer) = io::pipe().unwrap();
-        let drain = OutputReader::start(reader, 100, (1_000, 1_500), || {}).unwrap();
+        let reader = OutputReader::start(reader, 100, (1_000, 1_500), || {}).unwrap();
         for flooded in [false, false, true] {
-            let before = drain.wait(Duration::ZERO, |_| true).total;
+            let before = reader.wait(Duration::ZERO, |_| true).total;
             io::Write::write_all(&mut writer, &[b'x'; 600]).unwrap();
-            drop(drain.wait(Duration::from_secs(10), |kept| kept.total == before + 600));
-            assert_eq!(drain.is_over_limit(), flooded);
-            drain.reset_count();
+            drop(reader.wait(Duration::from_secs(10), |kept| kept.total == before + 600));
+            assert_eq!(reader.is_over_limit(), flooded);
+            reader.reset_count();
         }
     }
 
     #[test]
-    fn the_first_byte_is_there_before_the_end() {
+    fn the_first_byte_is_available_before_the_end() {
         let (reader, mut writer) = io::pipe().unwrap();
-        let drain = OutputReader::start(reader, 100, NO_LIMITS, || {}).unwrap();
-        assert!(!drain.take_first(b'x', Duration::from_millis(10)));
+        let reader = OutputReader::start(reader, 100, NO_LIMITS, || {}).unwrap();
+        assert!(!reader.take_first(b'x', Duration::from_millis(10)));
         io::Write::write_all(&mut writer, b"xy").unwrap();
-        assert!(drain.take_first(b'x', Duration::from_secs(10)));
-        assert!(!drain.take_first(b'x', Duration::from_secs(10)));
-        assert_eq!(drain.finish(Duration::from_millis(10)).to_string(), "y");
+        assert!(reader.take_first(b'x', Duration::from_secs(10)));
+        assert!(!reader.take_first(b'x', Duration::from_secs(10)));
+        assert_eq!(reader.finish(Duration::from_millis(10)).to_string(), "y");
     }
 }

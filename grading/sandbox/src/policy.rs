@@ -1,4 +1,4 @@
-//! Policies: what the launcher applies to itself before it becomes the confined program.
+//! Policies: the restrictions that the launcher applies to itself before it becomes the confined program.
 
 use std::path::PathBuf;
 
@@ -25,10 +25,10 @@ pub struct Limits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SystemCalls {
-    /// Computing, talking on open descriptors, and reading the files it was given. No threads,
+    /// Computing, communicating over open descriptors, and reading the given files. No threads,
     /// processes, sockets or file writes.
     Nodes,
-    /// What a compiler and a linker need: everything but sockets and changes to the system.
+    /// Everything that a compiler and a linker need: no sockets and no changes to the system.
     Compiler,
 }
 
@@ -41,10 +41,10 @@ pub struct Files {
     pub write: Vec<PathBuf>,
 }
 
-/// What the launcher applies to itself, in this order.
+/// The restrictions that the launcher applies to itself, in this order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
-    /// Limits of resources.
+    /// Resource limits.
     pub limits: Limits,
     /// Whether processes can be counted for this program alone, because it has its own user id or
     /// user namespace.

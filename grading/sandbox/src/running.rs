@@ -1,4 +1,4 @@
-//! A running confined program, and how it ended.
+//! A running confined program, and how it exited.
 
 use std::fmt;
 use std::process::{Child, ExitStatus};
@@ -9,19 +9,19 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::output::{CapturedOutput, OutputReader};
 
-/// How a program ended.
+/// How a program exited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProgramExit {
-    /// By itself, with this code.
+    /// It exited with this code.
     Exited(i32),
-    /// By this signal.
+    /// It was terminated by this signal.
     Signalled(i32),
     /// It exceeded its time limit and was killed.
     TookTooLong,
 }
 
 impl ProgramExit {
-    /// How a process with this status ended. If `is_tree`, the process stands for a whole process
+    /// How a process with this status exited. If `is_tree`, the process represents a whole process
     /// tree and reports a signal as the code 128 + its number.
     pub(crate) fn of(status: ExitStatus, is_tree: bool) -> Self {
         use std::os::unix::process::ExitStatusExt;
@@ -58,15 +58,15 @@ impl fmt::Display for ProgramExit {
 /// The result of running a program.
 #[derive(Clone, Debug)]
 pub struct Finished {
-    /// How it ended.
+    /// How it exited.
     pub exit: ProgramExit,
-    /// What it printed, standard output and standard error together.
+    /// Its output: standard output and standard error together.
     pub printed: CapturedOutput,
-    /// How long it ran. Does not affect any grade.
+    /// How long it ran. This does not affect any grade.
     pub wall: Duration,
 }
 
-/// A running confined program. Killed, with everything it started, when dropped.
+/// A running confined program. Dropping this kills it and everything it started.
 ///
 /// It is also killed when the *thread* that started it ends.
 #[derive(Debug)]
@@ -75,19 +75,19 @@ pub struct Confined {
     pub(crate) output: OutputReader,
     pub(crate) started: Instant,
     pub(crate) wall_max: Duration,
-    /// Whether the child stands for a whole process tree and reports a signal as 128 + its number.
+    /// Whether the child represents a whole process tree and reports a signal as 128 + its number.
     pub(crate) is_tree: bool,
 }
 
-/// The intervals for checking whether a program has ended.
+/// The shortest and the longest interval for checking whether a program has exited.
 const POLL_MIN: Duration = Duration::from_micros(200);
 const POLL_MAX: Duration = Duration::from_millis(5);
 
-/// How long output may take to arrive after the end.
+/// How long output may take to arrive after the program has exited.
 pub(crate) const OUTPUT_MAX: Duration = Duration::from_secs(2);
 
 impl Confined {
-    /// Waits for the end, at most as long as the job allows, and then kills what is left.
+    /// Waits until the program exits, at most as long as the job allows, and then kills what is left.
     #[must_use]
     pub fn wait(mut self) -> Finished {
         let ended = match self.wait_for(self.wall_max) {
@@ -99,11 +99,11 @@ impl Confined {
         Finished { exit: ended, printed: self.output.finish(OUTPUT_MAX), wall }
     }
 
-    /// Waits until so long after the start.
+    /// Waits until this long after the start.
     fn wait_for(&mut self, limit: Duration) -> Option<ExitStatus> {
         let mut poll = POLL_MIN;
         loop {
-            // An error would mean that there is no such child, which is impossible.
+            // An error would mean that the child does not exist, which is impossible.
             if let Ok(Some(status)) = self.child.try_wait() {
                 return Some(status);
             }
@@ -115,9 +115,9 @@ impl Confined {
         }
     }
 
-    /// Kills the program and everything it started, and waits, so that nothing is left behind.
+    /// Kills the program and everything it started, and waits until all have exited.
     pub fn kill(&mut self) {
-        // The group is empty once all have exited; the child itself exists until it was waited for.
+        // The group is empty once all have exited; the child itself exists until it is waited for.
         if !self.is_tree
             && let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
         {

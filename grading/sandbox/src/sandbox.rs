@@ -1,4 +1,4 @@
-//! The sandbox: which mechanisms this machine supports, and how a job is started with them.
+//! The sandbox: finds out which mechanisms this machine supports, and starts jobs with them.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -22,7 +22,7 @@ use crate::running::{Confined, Finished, ProgramExit};
 use crate::self_test::Escape;
 use crate::tier::Tier;
 
-/// How this machine confines programs. It can be serialised and handed to another process on the
+/// How this machine confines programs. It can be serialised and given to another process on the
 /// same machine.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sandbox {
@@ -43,10 +43,10 @@ struct Mechanisms {
     seccomp: bool,
 }
 
-/// Where a program's namespaces come from.
+/// The program that creates the namespaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Namespaces {
-    /// bubblewrap, started by root: the program gets a user id of its own.
+    /// bubblewrap, started by root: the program gets its own user id.
     BubblewrapAsRoot,
     /// bubblewrap, with a user namespace.
     Bubblewrap,
@@ -54,7 +54,7 @@ enum Namespaces {
     UnshareAsRoot,
     /// `unshare`, with a user namespace.
     Unshare,
-    /// There are none.
+    /// No namespaces.
     None,
 }
 
@@ -64,7 +64,7 @@ impl Namespaces {
     }
 }
 
-/// What is started in a sandbox.
+/// The program that is started in a sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     /// The job's program.
@@ -90,7 +90,7 @@ const fn all_with(namespaces: Namespaces) -> Mechanisms {
 }
 
 impl Tier {
-    /// What a confined program must not be able to do in this tier.
+    /// The escapes that this tier must prevent.
     fn denies(self) -> &'static [Escape] {
         use Escape::{
             IsRoot, OpensSockets, ReadsFiles, SeesProcesses, SharesProcessNumbers, StartsProcesses,
@@ -130,7 +130,7 @@ impl Tier {
     }
 }
 
-/// Why a job did not start; never the fault of its program.
+/// Why a job did not start. This is never the program's fault.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     /// The operating system refused something.
@@ -142,7 +142,7 @@ pub enum SandboxError {
     /// The sandbox exited before the program in it, whose exit is unknown.
     #[error("the sandbox exited with everything in it")]
     Ended,
-    /// This machine confines nothing at all.
+    /// This machine does not support even the lowest tier.
     #[error("this machine cannot even limit memory: {0}")]
     NoTier(String),
 }
@@ -165,24 +165,24 @@ fn path() -> OsString {
     std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into())
 }
 
-/// The path of a system program. A program given by path is started without copying this process
-/// first, which would cost more than the start itself if the process is large.
+/// The path of a system program. Starting a program by its path does not copy this process first. If
+/// this process is large, the copy would take longer than the start itself.
 fn found_in_path(program: &str) -> PathBuf {
     let path = path();
     let mut candidates = std::env::split_paths(&path).map(|folder| folder.join(program));
     candidates.find(|candidate| candidate.is_file()).unwrap_or_else(|| program.into())
 }
 
-/// User ids for confined programs when the grader is root, outside the ranges for people and
-/// services.
+/// User ids for confined programs when the grader is root. They are outside the ranges for people
+/// and services.
 const USERS: std::ops::Range<u32> = 61_184..65_520;
 
 impl Sandbox {
-    /// Finds out how well this machine can confine a program, by running one that tries everything.
+    /// Finds out how well this machine can confine a program, by running one that attempts every escape.
     /// `launcher` is the program `faultlab-confine`.
     ///
     /// # Errors
-    /// If not even limits work, for example because the launcher is missing.
+    /// If even limits do not work, for example because the launcher is missing.
     pub fn probe(launcher: &Path) -> Result<Self, SandboxError> {
         Self::probe_below(launcher, Tier::Bubblewrap)
     }
@@ -222,14 +222,14 @@ impl Sandbox {
         Err(SandboxError::NoTier(findings.join("; ")))
     }
 
-    /// The host's tier.
+    /// The machine's tier.
     #[must_use]
     pub fn tier(&self) -> Tier {
         self.tier
     }
 
-    /// Why no better tier was reached: one line per mechanism that failed, and why processes cannot
-    /// share a sandbox, if they cannot.
+    /// Why no better tier was reached: one line per mechanism that failed, and one if processes cannot
+    /// share a sandbox.
     #[must_use]
     pub fn findings(&self) -> &[String] {
         &self.findings
@@ -258,7 +258,7 @@ impl Sandbox {
     /// Starts a job, with an empty standard input.
     ///
     /// # Errors
-    /// When the sandbox cannot be set up. That says nothing about the program.
+    /// When the sandbox cannot be set up. This is never the program's fault.
     pub fn start(&self, job: &Job) -> Result<Confined, SandboxError> {
         self.start_with(job, Stdio::null())
     }
@@ -276,9 +276,9 @@ impl Sandbox {
         self.start_as(Role::ForkServer, job, stdin)
     }
 
-    /// Whether processes of this job in one sandbox can do no more to each other than in separate
-    /// ones: they see no other processes, cannot signal or trace any, and can write nothing. And
-    /// whether that works on this machine.
+    /// Whether processes of this job are as isolated from each other in one sandbox as in separate ones:
+    /// they see no other processes, cannot signal or trace any, and cannot write. Also requires that
+    /// this works on this machine.
     pub(crate) fn is_shared_by(&self, job: &Job) -> bool {
         self.can_share
             && job.system_calls == SystemCalls::Nodes
@@ -286,7 +286,7 @@ impl Sandbox {
             && job.scratch_bytes.is_none()
     }
 
-    /// The same sandbox, shared by processes if that works here.
+    /// The same sandbox, shared by processes if that works on this machine.
     fn sharing(self) -> Self {
         if !self.mechanisms.seccomp || !self.mechanisms.namespaces.is_bubblewrap() {
             return self;
@@ -295,8 +295,8 @@ impl Sandbox {
         let job = Job::computing(&self.launcher).argument(PARK);
         match ForkServer::new(sharing.clone(), job).self_test() {
             Ok(()) => sharing,
-            Err(trouble) => {
-                let finding = format!("processes cannot share a sandbox: {trouble}");
+            Err(error) => {
+                let finding = format!("processes cannot share a sandbox: {error}");
                 Self { findings: [self.findings, vec![finding]].concat(), ..self }
             }
         }
@@ -323,13 +323,13 @@ impl Sandbox {
         command.stdin(stdin).stdout(writer.try_clone()?).stderr(writer);
         let started = Instant::now();
         let child = command.spawn()?;
-        // The command holds copies of the pipe's end.
+        // The command contains copies of the pipe's end.
         drop(command);
-        // By descriptor, since the process id may belong to another program by then.
+        // Signals use a descriptor, since the process id may belong to another program by then.
         let descriptor = Pid::from_child(&child);
         let descriptor = pidfd_open(descriptor, PidfdFlags::empty()).ok();
         let end = move || {
-            // Without such descriptors, the program finds its output closed.
+            // If the system has no such descriptors, the program finds its output closed instead.
             let _ = descriptor.map(|program| pidfd_send_signal(program, Signal::KILL));
         };
         let output = OutputReader::start(reader, job.output_bytes_max, job.printed_max, end)?;
@@ -365,7 +365,7 @@ impl Sandbox {
         let mut environment = job.environment.clone();
         let is_bubblewrap = self.mechanisms.namespaces.is_bubblewrap();
         if job.scratch_bytes.is_some() {
-            // Without a file system of its own, the scratch folder is one of the writable ones.
+            // Without its own file system, the program uses a writable folder for scratch files.
             let scratch = if is_bubblewrap { Some(Path::new("/tmp")) } else { None };
             let scratch = scratch.or(job.write.first().map(PathBuf::as_path));
             if let Some(scratch) = scratch {
@@ -440,15 +440,15 @@ impl Sandbox {
         if !is_bubblewrap {
             command.envs(&environment).current_dir(folder);
         }
-        // The sandbox program is found as the grader finds its own programs; the confined program
-        // gets another environment.
+        // The sandbox program gets the grader's search path; the confined program gets another
+        // environment.
         if is_bubblewrap || self.mechanisms.namespaces != Namespaces::None {
             command.env("PATH", path());
         }
         Ok(command)
     }
 
-    /// Runs a program that tries what it can do. An error says what should not have worked.
+    /// Runs a program that attempts every escape. The error names those that succeeded but must not.
     fn self_test(&self) -> Result<(), String> {
         let hidden = Hidden::new().map_err(|error| error.to_string())?;
         let job = Job::computing(&self.launcher).argument(SELF_TEST).argument(&hidden.0);
@@ -459,9 +459,9 @@ impl Sandbox {
         if finished.exit != ProgramExit::Exited(0) || lines.last() != Some(&"done") {
             return Err(format!("the test program {}: {}", finished.exit, printed.trim()));
         }
-        let free = |freedom: &&Escape| lines.contains(&format!("{freedom:?}").as_str());
+        let free = |escape: &&Escape| lines.contains(&format!("{escape:?}").as_str());
         let left: Vec<&str> =
-            self.tier.denies().iter().filter(free).map(|freedom| freedom.describe()).collect();
+            self.tier.denies().iter().filter(free).map(|escape| escape.describe()).collect();
         if left.is_empty() { Ok(()) } else { Err(format!("a submission {}", left.join(", "))) }
     }
 }
@@ -478,7 +478,7 @@ impl Mechanisms {
     }
 }
 
-/// Its own namespaces, no environment, no terminal, and it ends with the grader.
+/// Own namespaces, no environment, no terminal; the sandbox ends with the grader.
 const BUBBLEWRAP: [&str; 10] = [
     "--unshare-ipc",
     "--unshare-pid",
@@ -492,25 +492,25 @@ const BUBBLEWRAP: [&str; 10] = [
     "--clearenv",
 ];
 
-/// Only what the launcher needs to change its user, after which nothing is left.
+/// Only the capabilities that the launcher needs to change its user, which drops them.
 const BUBBLEWRAP_AS_ROOT: [&str; 6] =
     ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"];
 
-/// What a fork server also needs, because its processes have other users.
+/// The capability that a fork server also needs, because its processes have other users.
 const BUBBLEWRAP_KILLING: [&str; 2] = ["--cap-add", "CAP_KILL"];
 
 const BUBBLEWRAP_AS_USER: [&str; 5] = ["--unshare-user", "--uid", "65534", "--gid", "65534"];
 
-/// Compilers write to `/dev/null`, and linkers find themselves through a link in `/proc`: one with
-/// only the processes of this sandbox, which Landlock does not let them read.
+/// Compilers write to `/dev/null`, and linkers locate themselves through a link in `/proc`. This
+/// `/proc` has only the processes of the sandbox, and Landlock denies reading it.
 const BUBBLEWRAP_COMPILER: [&str; 9] =
     ["--perms", "0755", "--dir", "/dev", "--dev-bind", "/dev/null", "/dev/null", "--proc", "/proc"];
 
-/// The same for `unshare`; the whole process tree ends with it.
+/// The same for `unshare`. The whole process tree ends with it.
 const UNSHARE: [&str; 7] =
     ["--mount", "--ipc", "--net", "--uts", "--pid", "--fork", "--kill-child=SIGKILL"];
 
-/// A file that a confined program must not be able to read although its mode permits it.
+/// A file that a confined program must not be able to read, although its mode permits it.
 struct Hidden(PathBuf);
 
 impl Hidden {
@@ -519,14 +519,14 @@ impl Hidden {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("faultlab-hidden-{}-{number}", std::process::id());
         let path = std::env::temp_dir().join(name);
-        std::fs::write(&path, "nobody in a sandbox reads this")?;
+        std::fs::write(&path, "no sandboxed program can read this")?;
         Ok(Self(path))
     }
 }
 
 impl Drop for Hidden {
     fn drop(&mut self) {
-        // If the sandbox allowed writing, there is a second file.
+        // There is a second file if the sandbox allowed writing.
         for path in [self.0.clone(), self.0.with_extension("written")] {
             let _ = std::fs::remove_file(path);
         }

@@ -10,8 +10,8 @@ use seccompiler::{
 
 use crate::policy::SystemCalls;
 
-/// Installs the filter for this process and everything it becomes. `pid` is this process's own id,
-/// the only one that a node process may signal.
+/// Installs the filter for this process and the program that it becomes. `pid` is this process's own
+/// id, the only one that a node process may signal.
 pub(crate) fn apply(system_calls: SystemCalls, pid: u32) -> Result<(), Error> {
     let program = match system_calls {
         SystemCalls::Nodes => nodes(pid)?,
@@ -20,16 +20,16 @@ pub(crate) fn apply(system_calls: SystemCalls, pid: u32) -> Result<(), Error> {
     Ok(seccompiler::apply_filter(&program)?)
 }
 
-/// Why there is no filter.
+/// Why the filter could not be installed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// The filter does not compile.
     #[error("the seccomp filter is wrong: {0}")]
     Wrong(#[from] seccompiler::BackendError),
-    /// The kernel refuses the filter, or has none.
+    /// The kernel refuses the filter, or does not support filters.
     #[error("no seccomp: {0}")]
     Refused(#[from] seccompiler::Error),
-    /// The system calls of this processor are not listed here.
+    /// There is no list of system calls for this processor.
     #[error("no seccomp filter is known for this processor")]
     NoSuchProcessor,
 }
@@ -38,15 +38,14 @@ fn processor() -> Result<TargetArch, Error> {
     std::env::consts::ARCH.try_into().map_err(|_| Error::NoSuchProcessor)
 }
 
-/// Denied calls fail with this error: the program sees an error instead of a signal and can report
-/// it.
+/// Denied calls fail with this error, which the program can report, unlike a signal.
 const DENIED: SeccompAction = SeccompAction::Errno(libc::EPERM as u32);
 
-/// The allow-list for a program that computes and talks on open descriptors.
+/// The allow-list for a program that computes and communicates over open descriptors.
 fn nodes(pid: u32) -> Result<BpfProgram, Error> {
     let mut rules: BTreeMap<c_long, Vec<SeccompRule>> =
         NODES.iter().map(|&call| (call, Vec::new())).collect();
-    // Opening for reading only; which files exist is up to mounts and Landlock.
+    // Files can be opened for reading only; mounts and Landlock decide which files.
     let writing = u64::from(
         (libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC | libc::O_APPEND | libc::O_TMPFILE)
             .unsigned_abs()
@@ -58,7 +57,7 @@ fn nodes(pid: u32) -> Result<BpfProgram, Error> {
     rules.insert(libc::SYS_open, vec![read_only(1)?]);
     // `abort` signals its own process.
     rules.insert(libc::SYS_tgkill, vec![when(0, SeccompCmpOp::Eq, pid.into())?]);
-    // Limits may be read, not changed.
+    // Limits may be read but not changed.
     rules.insert(libc::SYS_prlimit64, vec![when(2, SeccompCmpOp::Eq, 0)?]);
     let commands = [libc::F_DUPFD_CLOEXEC, libc::F_GETFD, libc::F_SETFD, libc::F_GETFL];
     let commands = commands.map(|command| when(1, SeccompCmpOp::Eq, command.unsigned_abs().into()));
@@ -84,7 +83,7 @@ fn when(argument: u8, is: SeccompCmpOp, value: u64) -> Result<SeccompRule, Error
     Ok(SeccompRule::new(vec![SeccompCondition::new(argument, width, is, value)?])?)
 }
 
-/// The calls for starting a program, computing, printing and talking.
+/// The calls for starting a program, computing, printing and communicating.
 const NODES: &[c_long] = &[
     libc::SYS_brk,
     libc::SYS_clock_getres,
@@ -148,7 +147,7 @@ const NODES: &[c_long] = &[
     libc::SYS_time,
 ];
 
-/// What no compiler needs: the network, other processes' memory, and system settings.
+/// The calls that no compiler needs: the network, other processes' memory, and system settings.
 const COMPILER_DENIED: &[c_long] = &[
     libc::SYS_accept,
     libc::SYS_accept4,

@@ -1,4 +1,4 @@
-//! Tries from inside what a confined program can still do.
+//! Attempts, inside the sandbox, everything that a confined program must not be able to do.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
-/// Something a confined program may be able to do.
+/// An action that a sandbox should prevent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Escape {
     ReadsFiles,
@@ -39,18 +39,18 @@ impl Escape {
     }
 }
 
-/// Memory that the self-test must not get.
+/// An amount of memory that the self-test must not get.
 pub(crate) const TOO_MUCH_MEMORY: u64 = 64 << 30;
 
-/// A process id above this is not from a fresh process tree.
+/// Process ids above this do not occur in a fresh process tree.
 const LOW_PROCESS_NUMBER: u32 = 16;
 
-/// Tries everything and prints what succeeded, one per line.
+/// Attempts every escape and prints those that succeeded, one per line.
 pub(crate) fn run(hidden: &Path) {
     let mut free = BTreeSet::new();
-    let mut note = |freedom, succeeded: bool| {
+    let mut note = |escape, succeeded: bool| {
         if succeeded {
-            free.insert(freedom);
+            free.insert(escape);
         }
     };
     note(Escape::ReadsFiles, fs::read(hidden).is_ok());
@@ -71,10 +71,10 @@ pub(crate) fn run(hidden: &Path) {
     note(Escape::IsRoot, rustix::process::getuid().is_root());
     note(Escape::SharesProcessNumbers, std::process::id() > LOW_PROCESS_NUMBER);
     let mut text = String::new();
-    for freedom in free {
-        text += &format!("{freedom:?}\n");
+    for escape in free {
+        text += &format!("{escape:?}\n");
     }
-    // The last line tells the reader that the output is complete.
+    // The last line shows that the output is complete.
     text += "done\n";
     let _ = std::io::stdout().write_all(text.as_bytes());
 }

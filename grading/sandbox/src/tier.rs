@@ -1,4 +1,4 @@
-//! Tiers: how well a machine can confine a program, the best one last.
+//! Tiers: how well a machine can confine a program, from the weakest to the strongest.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,22 +9,22 @@ use serde::{Deserialize, Serialize};
 ///
 /// | tier | files | network | processes | memory, time, file sizes |
 /// |---|---|---|---|---|
-/// | `rlimits` | all that the grader may read | open | may be started, may outlive the run | limited |
-/// | `landlock+seccomp+rlimits` | only what is named | closed | none in nodes mode | limited |
-/// | `namespaces+seccomp` | only what is named | a network of its own, without devices | a process tree of its own, killed as one | limited |
-/// | `bubblewrap+landlock+seccomp` | a file system of its own that has only what is named, and Landlock over it | the same | the same, and no `/proc` | limited |
+/// | `rlimits` | everything that the grader may read | allowed | may be started, may outlive the run | limited |
+/// | `landlock+seccomp+rlimits` | only the given ones | denied | none for nodes | limited |
+/// | `namespaces+seccomp` | only the given ones | own network without devices | own process tree, killed as one | limited |
+/// | `bubblewrap+landlock+seccomp` | own file system with only the given ones, and Landlock | the same | the same, and no `/proc` | limited |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Tier {
     /// Limits on memory, time, files and processes only.
     #[serde(rename = "rlimits")]
     Rlimits,
-    /// Limits, Landlock over files and network, seccomp over system calls.
+    /// Limits, Landlock for files and network, seccomp for system calls.
     #[serde(rename = "landlock+seccomp+rlimits")]
     Landlock,
-    /// Namespaces and seccomp, with a view of the files cut by bubblewrap or by Landlock.
+    /// Namespaces and seccomp, with files restricted by bubblewrap or by Landlock.
     #[serde(rename = "namespaces+seccomp")]
     Namespaces,
-    /// Everything.
+    /// All mechanisms.
     #[serde(rename = "bubblewrap+landlock+seccomp")]
     Bubblewrap,
 }
@@ -74,7 +74,7 @@ impl fmt::Display for Tier {
     }
 }
 
-/// No tier has this name.
+/// There is no tier with this name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no sandbox tier `{0}`; tiers, strongest first: {all}", all = names())]
 pub struct NoSuchTier(String);
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_back_and_tiers_are_ordered() {
+    fn names_round_trip_and_tiers_are_ordered() {
         for tier in Tier::ALL {
             assert_eq!(tier.name().parse(), Ok(tier));
         }

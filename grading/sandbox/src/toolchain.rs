@@ -1,4 +1,4 @@
-//! This machine's compiler: where it is, and what it needs to see.
+//! This machine's compiler: where it is, and which files it needs.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,11 +21,11 @@ const LINKER: [&str; 9] = [
     "/usr/bin/ar",
 ];
 
-/// Makes the compiler's allocator, jemalloc, take memory in large pages. The compiler lives for a
-/// quarter of a second, and would spend a tenth of it taking small ones.
+/// Makes the compiler's allocator, jemalloc, use large pages. The compiler runs for a quarter of a
+/// second, and would spend a tenth of that on faults for small pages.
 const ALLOCATOR: &str = "thp:always,metadata_thp:always";
 
-/// An installed Rust compiler with the system's linker. It can be serialised and handed to another
+/// An installed Rust compiler with the system's linker. It can be serialised and given to another
 /// process on the same machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Toolchain {
@@ -37,7 +37,7 @@ impl Toolchain {
     /// The toolchain behind a `rustc` command, which may be rustup's proxy.
     ///
     /// # Errors
-    /// If it cannot be run, or its output is not understood.
+    /// If it cannot be run, or its output cannot be parsed.
     pub fn of(rustc: &Path) -> io::Result<Self> {
         let ask = |arguments: &[&str]| -> io::Result<String> {
             let output = Command::new(rustc).args(arguments).output()?;
@@ -57,7 +57,7 @@ impl Toolchain {
         &self.version
     }
 
-    /// A job that runs the compiler. It sees the toolchain, the system's linker, and a `PATH`;
+    /// A job that runs the compiler. It has the toolchain, the system's linker and a `PATH`;
     /// libraries, sources and the output folder must be added.
     #[must_use]
     pub fn job(&self) -> Job {

@@ -1,5 +1,5 @@
-//! What each tier of this machine stops. The attacker is this program, started again with the name
-//! of an attack.
+//! Tests what each tier of this machine prevents. The attacker is this program, started again with the
+//! name of an attack.
 
 #[path = "machine/attacks.rs"]
 mod attacks;

@@ -1,8 +1,8 @@
-//! The hostile submissions of `grading/staff/hostile`, each compiled and run in this machine's
-//! sandbox: it gets the grade in its row, and nothing is left behind.
+//! Compiles and runs each hostile submission of `grading/staff/hostile` in this machine's sandbox: it
+//! gets the grade in its row, and nothing is left behind.
 //!
-//! The batch grader's test grades them as a whole; here, each meets the sandbox and the remote
-//! nodes alone.
+//! The batch grader's test grades all of them in one batch; here, each is tested alone with the
+//! sandbox and out-of-process nodes.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ use faultlab_sandbox::{Finished, ForkServer, Job, ProgramExit, Sandbox, Tier, To
 use lab1_api::{KvCommand, KvResult};
 use libtest_mimic::{Arguments, Failed, Trial};
 
-/// What a submission in nodes mode is linked with.
+/// The shim that turns a submission into a node process.
 const SHIM: &str = "fn main() {
     let submission = lab1_api::submission::<lab1::Lab>();
     faultlab::hosting::remote::serve_stdin(&submission).unwrap();
@@ -55,7 +55,7 @@ struct Row {
     grade: String,
 }
 
-/// The rows of the table, one for each patch and no more.
+/// The rows of the table; there must be exactly one for each patch.
 fn rows(readme: &Path) -> Vec<Row> {
     let text = fs::read_to_string(readme).expect("the table is there");
     let lines = text.lines().filter(|line| line.starts_with("| `"));
@@ -71,7 +71,7 @@ fn rows(readme: &Path) -> Vec<Row> {
     rows
 }
 
-/// What all tests share.
+/// Shared by all tests.
 struct Fixture {
     sandbox: Sandbox,
     toolchain: Toolchain,
@@ -93,7 +93,7 @@ impl Fixture {
         Ok(Self { sandbox, toolchain, libraries, staff, reference: OnceLock::new() })
     }
 
-    /// Checks what a row says.
+    /// Checks that a submission gets the grade in its row.
     fn check(&self, row: &Row) -> Result<(), Failed> {
         let place = SubmissionDir::new(&self.staff, Some(&row.name))?;
         let started = Instant::now();
@@ -105,7 +105,7 @@ impl Fixture {
             return ensure(started.elapsed() < Duration::from_secs(240), "it took very long");
         }
         ensure(compiled.exit == ProgramExit::Exited(0), &compiled.printed.to_string())?;
-        let (resident, handed) = self.run(&place.program(), row.grade == "less")?;
+        let (remote, stateless) = self.run(&place.program(), row.grade == "less")?;
         let reference = self.reference.get_or_init(|| {
             let place = SubmissionDir::new(&self.staff, None).map_err(|error| error.to_string())?;
             let compiled = self.compile(&place).map_err(|error| error.to_string())?;
@@ -116,10 +116,11 @@ impl Fixture {
         });
         let reference = reference.as_ref().map_err(|error| error.clone())?;
         ensure(reference.verdict.held(), &format!("the reference solution: {reference:?}"))?;
-        let is_same = resident == *reference && handed.is_none_or(|handed| handed == *reference);
+        let is_same =
+            remote == *reference && stateless.is_none_or(|stateless| stateless == *reference);
         match row.grade.as_str() {
             "full" | "searches" => {
-                ensure(is_same, &format!("it behaves in another way: {resident:?}"))?
+                ensure(is_same, &format!("it behaves in another way: {remote:?}"))?
             }
             "less" => ensure(!is_same, "it behaves as the reference solution does")?,
             other => return Err(format!("there is no grade `{other}`").into()),
@@ -158,26 +159,26 @@ impl Fixture {
         job.wall_max(Duration::from_secs(120))
     }
 
-    /// Runs one scenario with the nodes in the sandbox; also, if asked to, with their states handed from
-    /// process to process.
-    fn run(&self, program: &Path, also_handed: bool) -> io::Result<(Outcome, Option<Outcome>)> {
+    /// Runs one scenario with the nodes in the sandbox; if requested, also with a stateless host, which moves
+    /// their states between processes.
+    fn run(&self, program: &Path, also_stateless: bool) -> io::Result<(Outcome, Option<Outcome>)> {
         let mut server = ForkServer::new(self.sandbox.clone(), Job::nodes(program));
-        let mut fleet =
+        let mut pool =
             ProcessPool::new(3, |_| server.start_nodes(EXCHANGE_MAX).map_err(io::Error::other));
         let run = || Simulation::new(scenario(), 7);
-        let resident = run().run(&mut fleet.host(0), Options::default());
-        fleet.check()?;
-        if !also_handed {
-            return Ok((resident, None));
+        let remote = run().run(&mut pool.host(0), Options::default());
+        pool.check()?;
+        if !also_stateless {
+            return Ok((remote, None));
         }
-        fleet.restart();
-        let handed = run().run(&mut fleet.stateless_host(), Options::default());
-        fleet.check()?;
-        Ok((resident, Some(handed)))
+        pool.restart();
+        let stateless = run().run(&mut pool.stateless_host(), Options::default());
+        pool.check()?;
+        Ok((remote, Some(stateless)))
     }
 }
 
-/// Two clients, each with its own key, on a network that loses, repeats and reorders.
+/// Two clients, each with its own key, on a network that loses, duplicates and reorders messages.
 fn scenario() -> Scenario {
     let server = Address::new("server1");
     let clients = ["client1", "client2"].map(|name| {
@@ -197,7 +198,7 @@ fn scenario() -> Scenario {
         .check(results_ok())
 }
 
-/// A submission written out, with a folder for what is compiled from it.
+/// A folder with a submission's sources and its compiler output.
 struct SubmissionDir {
     folder: tempfile::TempDir,
 }
@@ -243,7 +244,7 @@ impl SubmissionDir {
     }
 }
 
-/// The processes of this machine that name a program, once those that were killed had time to go.
+/// The processes of this machine that name a program, after killed ones have had time to exit.
 fn processes_of(program: &Path) -> BTreeMap<PathBuf, String> {
     let name = program.as_os_str().as_encoded_bytes();
     let mut left = BTreeMap::new();

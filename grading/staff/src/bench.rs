@@ -1,4 +1,4 @@
-//! The bench: a lab's suite, and submissions of known quality to try it on.
+//! The bench: a lab's suite, and known submissions to run it on.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,12 +20,12 @@ pub struct Bench {
     suite: Suite,
 }
 
-/// A submission of known quality.
+/// A known submission: a correct solution or a mutant.
 #[derive(Clone, Debug)]
 pub struct KnownSubmission {
     /// Its name: that of its folder or patch.
     pub name: String,
-    /// Where it is.
+    /// Its files.
     pub source: Source,
 }
 
@@ -45,7 +45,7 @@ impl Bench {
         Ok(Self { workspace, lab: found, libraries, suite })
     }
 
-    /// The folder with the lab's mutants and what is known about them.
+    /// The folder with the lab's mutants and their tables.
     #[must_use]
     pub fn mutants_folder(&self) -> PathBuf {
         self.staff().join("mutants").join(&self.lab.name)
@@ -76,7 +76,7 @@ impl Bench {
         self.workspace.root.join("grading").join("staff")
     }
 
-    /// The tests that submissions are tried on: all of them.
+    /// All tests of the suite.
     pub fn tests(&self) -> impl Iterator<Item = &Test> {
         self.suite.tests()
     }
@@ -108,9 +108,9 @@ impl Bench {
             traces: traces.path().to_owned(),
             reproduce: &|_, _| String::new(),
         };
-        let result = session::run(&plan, &mut Silence, &AtomicBool::new(false));
+        let result = session::run(&plan, &mut NoObserver, &AtomicBool::new(false));
         if result.tests.len() != self.tests().count() {
-            bail!("only {} tests came to their end", result.tests.len());
+            bail!("only {} tests were completed", result.tests.len());
         }
         Ok(result.tests)
     }
@@ -130,7 +130,7 @@ pub fn lost(reports: &[TestReport]) -> Vec<TestNumber> {
     lost.map(|report| report.number).collect()
 }
 
-/// What is in a folder, by name.
+/// The contents of a folder, sorted by name.
 fn sorted(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries =
         fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
@@ -140,9 +140,9 @@ fn sorted(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// An observer that ignores everything.
-struct Silence;
+struct NoObserver;
 
-impl Observer for Silence {
+impl Observer for NoObserver {
     fn finished(&mut self, _report: &TestReport) {}
 
     fn progress(&mut self, _progress: Progress) {}

@@ -1,7 +1,7 @@
-//! Tests the suites: correct solutions lose nothing, however they are built, and mutants, each with
+//! Tests the suites: correct solutions lose no test, however they are designed, and mutants, each with
 //! one named bug, lose exactly the expected tests.
 //!
-//! Never handed out. Run it optimised, as students run the suites:
+//! Students never get this crate. Run it optimised, as students run the suites:
 //!
 //! ```text
 //! cargo test --profile lab --package faultlab-staff

@@ -1,5 +1,5 @@
-//! The tables about a lab's mutants: the tests that each must lose, and why a test that never
-//! catches anything alone is kept.
+//! The tables about a lab's mutants: the tests that each must lose, and the reasons to keep tests that
+//! are never the only one to catch a mutant.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -25,19 +25,19 @@ impl Table {
     /// The tables in a folder.
     ///
     /// # Errors
-    /// When they cannot be read, a line has no tab, a number is none, or a name is there twice.
+    /// When they cannot be read, a line has no tab, a test number is malformed, or a name occurs twice.
     pub fn read(folder: &Path) -> Result<Self> {
         let mut table = Self::default();
         for (name, numbers) in lines(&folder.join("table.tsv"))? {
             let numbers = numbers.split_whitespace().map(str::parse);
             let numbers = numbers.collect::<Result<_, _>>().with_context(|| name.clone())?;
             if table.losses.insert(name.clone(), numbers).is_some() {
-                bail!("{name} is twice in table.tsv");
+                bail!("{name} occurs twice in table.tsv");
             }
         }
         for (number, reason) in lines(&folder.join("stays.tsv"))? {
             if table.redundant.insert(number.parse()?, reason).is_some() {
-                bail!("{number} is twice in stays.tsv");
+                bail!("{number} occurs twice in stays.tsv");
             }
         }
         Ok(table)

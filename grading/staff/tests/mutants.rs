@@ -29,7 +29,8 @@ fn trials_of(lab: &str) -> Result<Vec<Trial>> {
     let mut trials = Vec::new();
     {
         let (bench, table) = (Arc::clone(&bench), Arc::clone(&table));
-        trials.push(Trial::test(format!("{lab}::table"), move || table_is_whole(&bench, &table)));
+        trials
+            .push(Trial::test(format!("{lab}::table"), move || table_is_complete(&bench, &table)));
     }
     for solution in bench.solutions()? {
         let bench = Arc::clone(&bench);
@@ -49,7 +50,7 @@ fn trials_of(lab: &str) -> Result<Vec<Trial>> {
 
 /// The tables match the existing mutants and tests; every mutant is caught; and every test is the
 /// only one to catch some mutant, or has a reason to be kept.
-fn table_is_whole(bench: &Bench, table: &Table) -> Result<(), Failed> {
+fn table_is_complete(bench: &Bench, table: &Table) -> Result<(), Failed> {
     let mutants: BTreeSet<String> =
         bench.mutants()?.into_iter().map(|mutant| mutant.name).collect();
     let tests: BTreeSet<TestNumber> = bench.tests().map(|test| test.number()).collect();
@@ -59,20 +60,20 @@ fn table_is_whole(bench: &Bench, table: &Table) -> Result<(), Failed> {
             wrong.push(format!("there is no mutant `{name}`"));
         }
         if lost.is_empty() {
-            wrong.push(format!("`{name}` is caught by nothing"));
+            wrong.push(format!("no test catches `{name}`"));
         }
         wrong.extend(lost.difference(&tests).map(|number| format!("there is no test {number}")));
     }
     for number in table.redundant.keys().filter(|number| !tests.contains(number)) {
-        wrong.push(format!("there is no test {number} that could stay"));
+        wrong.push(format!("stays.tsv names test {number}, which does not exist"));
     }
     for &number in &tests {
         match (table.caught_only_by(number).next(), table.redundant.contains_key(&number)) {
-            (Some(mutant), true) => {
-                wrong.push(format!("{number} needs no reason to stay: it alone catches `{mutant}`"))
-            }
+            (Some(mutant), true) => wrong.push(format!(
+                "{number} needs no reason to stay: it is the only test that catches `{mutant}`"
+            )),
             (None, false) => wrong.push(format!(
-                "{number} is never the only test to catch a mutant: say in stays.tsv why it stays"
+                "{number} is never the only test that catches a mutant: add a reason to stays.tsv"
             )),
             _ => {}
         }
@@ -89,7 +90,7 @@ fn loses_exactly(
     let lost: BTreeSet<TestNumber> = lost(&reports).into_iter().collect();
     let mut wrong = Vec::new();
     for number in expected.difference(&lost) {
-        wrong.push(format!("it should lose {number}, and passes it"));
+        wrong.push(format!("it should lose {number}, but passes it"));
     }
     for number in lost.difference(expected) {
         let why = reports.iter().find(|report| report.number == *number).map(why);

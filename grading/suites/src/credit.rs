@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_that_fails_costs_its_share_or_everything() {
+    fn a_failed_seed_costs_its_share_or_all_points() {
         let ten = Points::whole(10);
         let table = [
             (Credit::AllOrNothing, 20, 20, 1_000),

@@ -32,7 +32,7 @@ pub fn suite() -> Suite {
     )
 }
 
-/// One server, and clients that ask it this often.
+/// One server, and clients that each send it `count` pings.
 fn pings(clients: usize, count: u64) -> Scenario {
     let server = Address::new("server1");
     let text = |client: Address, index: u64| format!("{client}-{index}");

@@ -6,18 +6,18 @@ use faultlab::trace::{Ending, Engine, Trace};
 
 use crate::lab1;
 
-/// Limited by counting, not by the clock, like the property itself.
+/// The limit counts configurations, not time, like that of the property itself.
 const CONFIGURATIONS_MAX: u64 = 200_000;
 
 /// More operations than this take too long to reduce interactively.
 const OPERATIONS_MAX: usize = 400;
 
-/// More lines than this are no help at a glance.
+/// More lines than this are too many to read at once.
 const LINES_MAX: usize = 30;
 
 /// The few operations of a simulated run that no order explains, as lanes at most `width` columns
-/// wide, in plain text. `None` if the run broke in another way, or if this takes too long; use
-/// `check-history.sh` on the whole history then.
+/// wide, in plain text. `None` if the run failed in another way, or if this takes too long; then use
+/// `check-history.sh` on the whole history.
 ///
 /// Runs of a search are already as short as possible and have none.
 #[must_use]

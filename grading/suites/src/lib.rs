@@ -32,8 +32,8 @@
 //! assert_eq!(suite.tests().count(), 1);
 //! ```
 //!
-//! A suite knows a lab only through the lab's API crate. Processes, terminals and files are the
-//! harness's business.
+//! A suite knows a lab only through the lab's API crate. The harness handles processes, terminals
+//! and files.
 
 mod credit;
 pub mod lab0;

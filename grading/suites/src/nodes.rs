@@ -13,7 +13,7 @@ pub trait NodeProvider {
     ///
     /// # Errors
     /// When the submission does not provide one of them.
-    fn steps(&self, roster: &[NodeDescriptor]) -> Result<Box<dyn PureSteps + '_>, NodeFailure>;
+    fn steps(&self, nodes: &[NodeDescriptor]) -> Result<Box<dyn PureSteps + '_>, NodeFailure>;
 }
 
 /// An in-process submission.
@@ -22,8 +22,8 @@ impl NodeProvider for Submission {
         Box::new(LocalHost::new(self))
     }
 
-    fn steps(&self, roster: &[NodeDescriptor]) -> Result<Box<dyn PureSteps + '_>, NodeFailure> {
-        Ok(Box::new(LocalSteps::new(self, roster.to_vec())?))
+    fn steps(&self, nodes: &[NodeDescriptor]) -> Result<Box<dyn PureSteps + '_>, NodeFailure> {
+        Ok(Box::new(LocalSteps::new(self, nodes.to_vec())?))
     }
 }
 
@@ -33,7 +33,7 @@ impl NodeProvider for SharedProcessPool<'_> {
         Box::new(SharedProcessPool::host(self))
     }
 
-    fn steps(&self, roster: &[NodeDescriptor]) -> Result<Box<dyn PureSteps + '_>, NodeFailure> {
-        Ok(Box::new(SharedProcessPool::steps(self, roster.to_vec())))
+    fn steps(&self, nodes: &[NodeDescriptor]) -> Result<Box<dyn PureSteps + '_>, NodeFailure> {
+        Ok(Box::new(SharedProcessPool::steps(self, nodes.to_vec())))
     }
 }

@@ -58,8 +58,8 @@ pub fn replay_saved(
     }
 }
 
-/// Replays a run in each of a test's searches, which permit different events. The run came from the
-/// search in which it breaks, or else from the one that follows it furthest.
+/// Replays a run in each of a test's searches, which permit different events, and returns the replay
+/// that fails, or else the one that gets furthest.
 fn follow_searched(
     plan: SearchPlan,
     saved: &Trace,
@@ -73,7 +73,7 @@ fn follow_searched(
             StageSearch::Given(search) => *search,
             StageSearch::From(make) => match found.take() {
                 Some(state) => make(state),
-                // With the current submission, the goal from which this search starts is not found.
+                // The current submission does not reach the goal from which this search starts.
                 None => continue,
             },
         };
@@ -84,8 +84,8 @@ fn follow_searched(
         if best.as_ref().is_none_or(|best| follow_progress(&replayed) > follow_progress(best)) {
             best = Some(replayed);
         }
-        let goes_on = |next: &Stage| matches!(next.search, StageSearch::From(_));
-        if stages.peek().is_some_and(goes_on)
+        let starts_from_goal = |next: &Stage| matches!(next.search, StageSearch::From(_));
+        if stages.peek().is_some_and(starts_from_goal)
             && let SearchResult::GoalFound(goal) = search.run_with(steps.as_ref()).result
         {
             found = Some(goal.state);

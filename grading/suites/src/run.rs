@@ -92,9 +92,9 @@ fn record(recorder: &mut dyn Recorder, trace: Trace) {
 mod tests {
     use super::*;
 
-    /// Every name in every scenario is that of a node which is there then.
+    /// Every scenario names only nodes that exist at that time.
     #[test]
-    fn all_scenarios_make_sense() {
+    fn all_scenarios_are_valid() {
         for suite in crate::all() {
             for test in suite.tests() {
                 for seed in 0..50 {

@@ -11,30 +11,30 @@ use serde::{Deserialize, Serialize};
 use crate::search_plan::{RequiredResult, StageSearch};
 use crate::{NodeProvider, SearchPlan};
 
-/// What one search of a test saw.
+/// The result and statistics of one search of a test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SearchSummary {
     /// The search's title.
     pub title: String,
     /// How it ended.
     pub outcome: EndCondition,
-    /// The limit that it reached, in words.
+    /// A description of the limit that it reached.
     pub limit: Option<String>,
-    /// Distinct states, the first included.
+    /// Distinct states, including the first.
     pub states: u64,
-    /// The greatest number of events from the start to a state, on the shortest way.
+    /// The greatest length of a shortest path from the start to a state, in events.
     pub depth: usize,
     /// Events tried in all states.
     pub transitions: u64,
     /// Handlers run, each distinct (state, event) once.
     pub handler_calls: u64,
-    /// An upper bound for the probability that two states were taken for one.
+    /// An upper bound for the probability that two distinct states were taken for the same one.
     pub collision_bound: f64,
-    /// What it noticed that is not wrong, in words.
+    /// Hints at behaviour that may be unintended but is not wrong.
     pub hints: Vec<String>,
 }
 
-/// How a search ended, in a word.
+/// How a search ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EndCondition {
@@ -52,11 +52,11 @@ pub enum EndCondition {
     CouldNotStart,
 }
 
-/// What the searches of a test came to.
+/// The results of a test's searches.
 pub(crate) struct SearchRun {
     /// As for a simulated run; time and message counts are zero.
     pub(crate) outcome: Outcome,
-    /// What each search saw, those that were run.
+    /// A summary of each search that was run.
     pub(crate) searches: Vec<SearchSummary>,
     /// The run behind the verdict, if it has one and it was asked for.
     pub(crate) trace: Option<Trace>,
@@ -85,7 +85,7 @@ pub(crate) fn run_searches(
         let report = match nodes.steps(&search.system().descriptors()) {
             Ok(steps) => {
                 let report = match stage.random_walks {
-                    Some(probes) => search.random_walks_with(steps.as_ref(), probes),
+                    Some(walks) => search.random_walks_with(steps.as_ref(), walks),
                     None => search.run_with(steps.as_ref()),
                 };
                 if let Some(origin) = traced {
@@ -108,7 +108,7 @@ pub(crate) fn run_searches(
             }
             break;
         }
-        // The way to a goal is no counterexample.
+        // The path to a goal is not a counterexample.
         run.trace = None;
         if let Ended::GoalFound(goal) = report.result {
             found = Some(goal.state);
@@ -127,7 +127,7 @@ pub(crate) fn run_searches(
     SearchRun { outcome, searches: run.searches, trace: run.trace }
 }
 
-/// What is known so far.
+/// The results so far.
 struct Running {
     searches: Vec<SearchSummary>,
     trace: Option<Trace>,
@@ -166,7 +166,7 @@ impl Running {
     }
 }
 
-/// A hint in words.
+/// Describes a hint.
 fn describe(hint: &Hint) -> String {
     match hint {
         Hint::NotIdempotent { node, message, .. } => format!(
@@ -197,7 +197,7 @@ fn describe(hint: &Hint) -> String {
 /// The most characters of a message or a state in a sentence.
 const SHOWN_MAX: usize = 100;
 
-/// Two texts from a little before the place on where they differ.
+/// The ends of two texts, starting shortly before the first difference.
 fn where_they_differ(first: &str, last: &str) -> (String, String) {
     let same = first.chars().zip(last.chars()).take_while(|(one, other)| one == other);
     let same: usize = same.map(|(character, _)| character.len_utf8()).sum();
@@ -210,7 +210,7 @@ fn where_they_differ(first: &str, last: &str) -> (String, String) {
     (from(first), from(last))
 }
 
-/// A text that fits into a sentence.
+/// Shortens a text so that it fits into a sentence.
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(SHOWN_MAX) {
         Some((end, _)) => format!("{}...", &text[..end]),
@@ -218,7 +218,7 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// Whether a search ended as it needs to.
+/// Compares how a search ended with the result that it must have.
 fn judge(title: &str, needs: RequiredResult, report: &Report) -> Verdict {
     let statistics = &report.statistics;
     match (&report.result, needs) {
@@ -278,7 +278,7 @@ fn judge(title: &str, needs: RequiredResult, report: &Report) -> Verdict {
     }
 }
 
-/// A failed node, as in a simulated run.
+/// The verdict for a failed handler, as in a simulated run.
 fn failure(failed: &HandlerFailure) -> Verdict {
     let property = |property: &str, seen: String| {
         Verdict::Violated(Violation {

@@ -38,7 +38,7 @@ pub(crate) struct Stage {
 
 /// What is searched.
 pub(crate) enum StageSearch {
-    /// This.
+    /// This search.
     Given(Box<Search>),
     /// A search built from the state that the previous search found.
     From(Box<dyn FnOnce(State) -> Search + Send>),
@@ -47,7 +47,7 @@ pub(crate) enum StageSearch {
 /// The result that a search must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequiredResult {
-    /// Every reachable state was seen, and no property broke. A limit is inconclusive.
+    /// Every reachable state was seen, and no property was violated. A limit is inconclusive.
     Exhaustion,
     /// A goal was found. A limit is inconclusive.
     Goal,
@@ -75,7 +75,8 @@ impl SearchPlan {
         self.stage(title, RequiredResult::Goal, StageSearch::Given(Box::new(search)))
     }
 
-    /// Adds a search that must find no violation within its limits. It does not see beyond them.
+    /// Adds a search that must find no violation within its limits. It says nothing about the runs
+    /// beyond them.
     #[must_use]
     pub fn bounded(self, title: &str, search: Search) -> Self {
         let search = StageSearch::Given(Box::new(search.allow_divergence()));
@@ -85,11 +86,11 @@ impl SearchPlan {
     /// Adds random walks, deeper than breadth-first search can go, which must find no violation.
     /// They prove nothing.
     #[must_use]
-    pub fn random_walks(self, title: &str, search: Search, probes: RandomWalks) -> Self {
+    pub fn random_walks(self, title: &str, search: Search, walks: RandomWalks) -> Self {
         let needs = RequiredResult::NoViolationWithinBounds;
         let mut plan = self.stage(title, needs, StageSearch::Given(Box::new(search)));
         if let Some(stage) = plan.stages.last_mut() {
-            stage.random_walks = Some(probes);
+            stage.random_walks = Some(walks);
         }
         plan
     }

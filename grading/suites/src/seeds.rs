@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_means_the_same_for_ever() {
+    fn seeds_do_not_change_between_versions() {
         let number = TestNumber { part: 2, place: 4 };
         let seeds: Vec<u64> = (0..3).map(|index| seed_of(SEED, number, index)).collect();
         assert_eq!(seeds, [2_445_001_755, 1_530_321_476, 2_135_117_577]);

@@ -27,7 +27,7 @@ impl Suite {
     /// Adds a part.
     ///
     /// # Panics
-    /// If there is a part of that number already, which is a bug in the suite.
+    /// If there is already a part with that number, which is a bug in the suite.
     #[must_use]
     pub fn part(mut self, part: Part) -> Self {
         let taken = self.parts.iter().any(|other| other.number == part.number);
@@ -55,7 +55,7 @@ impl Suite {
         &self.lab
     }
 
-    /// What the lab is about, in a few words.
+    /// The lab's title.
     #[must_use]
     pub fn title(&self) -> &str {
         &self.title
@@ -72,13 +72,13 @@ impl Suite {
         self.parts.iter().flat_map(|part| &part.tests)
     }
 
-    /// The test of this number.
+    /// The test with this number.
     #[must_use]
     pub fn test(&self, number: TestNumber) -> Option<&Test> {
         self.tests().find(|test| test.number() == number)
     }
 
-    /// What all tests together are worth.
+    /// The total points of all tests.
     #[must_use]
     pub fn points(&self) -> Points {
         self.parts.iter().map(Part::points).sum()
@@ -131,7 +131,7 @@ impl Part {
         self.number
     }
 
-    /// What the part is about, in a few words.
+    /// The part's title.
     #[must_use]
     pub fn title(&self) -> &str {
         &self.title
@@ -143,7 +143,7 @@ impl Part {
         &self.tests
     }
 
-    /// What the part's tests together are worth.
+    /// The total points of the part's tests.
     #[must_use]
     pub fn points(&self) -> Points {
         self.tests.iter().map(Test::points).sum()

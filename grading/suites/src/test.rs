@@ -40,7 +40,7 @@ impl SeedContext {
         self.seed
     }
 
-    /// Randomness for setting up the run, drawn from the seed in a stream of its own.
+    /// Randomness for setting up the run: a separate stream, derived from the seed.
     pub fn random(&mut self) -> &mut Random {
         &mut self.random
     }
@@ -232,7 +232,7 @@ impl TestBuilder {
     /// Finishes the test: it runs this scenario with each seed.
     ///
     /// # Panics
-    /// If it was not said what the test asserts or what it is worth.
+    /// If [`asserts`](Self::asserts) or [`points`](Self::points) was not called.
     #[must_use]
     pub fn scenario(
         self,

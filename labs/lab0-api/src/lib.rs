@@ -1,4 +1,4 @@
-//! Lab 0's API: what a client is asked, what it answers, and what a submission must provide.
+//! Lab 0's API: a client's commands and results, and what a submission must provide.
 //!
 //! The tests know a lab only through this crate. Read it; do not change it.
 
@@ -17,7 +17,7 @@ pub struct Ping {
 /// The result of a [`Ping`]: the server's answer, with the text of the ping.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Pong {
-    /// What the server repeated.
+    /// The text that the server sent back.
     pub text: String,
 }
 

@@ -85,8 +85,8 @@ mod tests {
         Pong { text: text.to_owned() }
     }
 
-    /// What the client does when it sends a ping, the first time and every other time.
-    fn asking() -> [Effect<Message, Timer>; 2] {
+    /// The effects of sending a ping, whether for the first time or again.
+    fn effects_of_sending() -> [Effect<Message, Timer>; 2] {
         [
             Effect::Send { to: Address::new("server"), message: Message::Ping(ping(TEXT)) },
             Effect::SetTimer {
@@ -97,14 +97,14 @@ mod tests {
         ]
     }
 
-    /// A client that has just been asked for a ping, and what it did.
-    fn asked() -> (PingClient, Vec<Effect<Message, Timer>>) {
+    /// A client that has just been given a ping, and the effects of that.
+    fn client_with_ping() -> (PingClient, Vec<Effect<Message, Timer>>) {
         let mut client = PingClient::new(Address::new("server"));
         let effects = act(|ctx| client.send_command(ping(TEXT), ctx));
         (client, effects)
     }
 
-    /// Runs a handler and returns what it did to the world.
+    /// Runs a handler and returns its effects.
     fn act(handler: impl FnOnce(&mut Context<PingClient>)) -> Vec<Effect<Message, Timer>> {
         let mut ctx = Context::new(Address::new("client1"));
         handler(&mut ctx);
@@ -113,34 +113,34 @@ mod tests {
 
     #[test]
     fn a_command_becomes_a_message_and_a_timer() {
-        let (client, effects) = asked();
-        assert_eq!(effects, asking());
+        let (client, effects) = client_with_ping();
+        assert_eq!(effects, effects_of_sending());
         assert_eq!(client.result(), None);
     }
 
     #[test]
     fn the_answer_becomes_the_result() {
-        let (mut client, _) = asked();
+        let (mut client, _) = client_with_ping();
         act(|ctx| client.on_message(Address::new("server"), Message::Pong(pong(TEXT)), ctx));
         assert_eq!(client.result(), Some(pong(TEXT)));
     }
 
     #[test]
     fn a_late_answer_to_another_ping_is_ignored() {
-        let (mut client, _) = asked();
+        let (mut client, _) = client_with_ping();
         act(|ctx| client.on_message(Address::new("server"), Message::Pong(pong("older")), ctx));
         assert_eq!(client.result(), None);
     }
 
     #[test]
     fn without_an_answer_the_client_asks_again() {
-        let (mut client, _) = asked();
-        assert_eq!(act(|ctx| client.on_timer(Timer::Retry(ping(TEXT)), ctx)), asking());
+        let (mut client, _) = client_with_ping();
+        assert_eq!(act(|ctx| client.on_timer(Timer::Retry(ping(TEXT)), ctx)), effects_of_sending());
     }
 
     #[test]
     fn after_the_answer_the_client_is_silent() {
-        let (mut client, _) = asked();
+        let (mut client, _) = client_with_ping();
         act(|ctx| client.on_message(Address::new("server"), Message::Pong(pong(TEXT)), ctx));
         assert_eq!(act(|ctx| client.on_timer(Timer::Retry(ping(TEXT)), ctx)), []);
     }

@@ -4,9 +4,9 @@
 //! them may lose a message, deliver it twice, or deliver it so late that the client no longer waits
 //! for it. There is nothing to fill in. Read the files in this order, then run the tests.
 //!
-//! 1. `messages.rs`: what the two nodes say to each other.
+//! 1. `messages.rs`: the messages between the two nodes.
 //! 2. `server.rs`: a node that reacts to messages.
-//! 3. `timers.rs`: what a node can be reminded of.
+//! 3. `timers.rs`: the timers that a node can set.
 //! 4. `client.rs`: a node that also reacts to timers, and that takes commands.
 //!
 //! ```text

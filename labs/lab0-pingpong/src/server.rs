@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ping_is_answered_to_whoever_sent_it() {
+    fn a_ping_is_answered_to_its_sender() {
         let client = Address::new("client1");
         let ping = Message::Ping(Ping { text: "hello".to_owned() });
 

@@ -13,10 +13,10 @@ pub struct Journal {
     last: Option<String>,
 }
 
-/// The journal's one command: write this down.
+/// The journal's only command: add this entry.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Entry {
-    /// What is written.
+    /// The text to write.
     pub text: String,
 }
 
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_execution_shows_and_only_the_last_text_stays() {
+    fn every_execution_is_visible_and_only_the_last_text_is_kept() {
         let mut journal = Journal::default();
         let write = |journal: &mut Journal, text: &str| {
             let receipt = journal.execute(Entry { text: text.to_owned() });

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a key-value store can be asked. Keys and values are text.
+/// A command of the key-value store. Keys and values are text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum KvCommand {
-    /// The value of a key. Answered with [`KvResult::Value`], or [`KvResult::KeyNotFound`] if the
-    /// key has none. Changes nothing.
+    /// Returns the value of a key. Answered with [`KvResult::Value`], or [`KvResult::KeyNotFound`] if the
+    /// key has none. It changes nothing.
     Get {
         /// The key.
         key: String,
@@ -23,12 +23,12 @@ pub enum KvCommand {
     Append {
         /// The key.
         key: String,
-        /// What is added.
+        /// The text to append.
         value: String,
     },
 }
 
-/// What a key-value store answers.
+/// A result of the key-value store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum KvResult {
     /// To a `Get`: the key's value.

@@ -1,4 +1,4 @@
-//! Lab 1's API: what the key-value store is asked and answers, and what a submission must provide.
+//! Lab 1's API: the key-value store's commands and results, and what a submission must provide.
 //!
 //! The tests know a lab only through this crate. Read it; do not change it.
 

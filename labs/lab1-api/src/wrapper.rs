@@ -35,14 +35,14 @@ pub trait AtMostOnceWrapper<A: Application>: Application {
     fn result(result: Self::Result) -> Option<A::Result>;
 }
 
-/// A command with what tells it from all others: the client that asks, and the command's sequence number.
+/// A command, and what identifies it: the client that sends it, and its sequence number.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AmoCommand<C> {
-    /// Who asks.
+    /// The client that sends the command.
     pub client: Address,
     /// The sequence number: which of the client's commands it is. A later command has a higher number.
     pub number: u64,
-    /// What is asked.
+    /// The command itself.
     pub command: C,
 }
 

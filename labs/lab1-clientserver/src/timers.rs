@@ -10,7 +10,7 @@ pub const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// A timer of lab 1.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Timer {
-    /// Perhaps it is time to ask again.
+    /// It may be time to ask again.
     Retry {
         // Part 2: a timer cannot be cancelled. How will the client know, when this one fires,
         // whether it still matters?

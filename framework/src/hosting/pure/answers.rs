@@ -1,34 +1,34 @@
-//! Answers to a batch: results of steps, in a few buffers.
+//! Answers to a batch: the outcomes of steps, in a few buffers.
 
 use std::ops::Range;
 
 use super::StepFailure;
 use crate::hosting::Output;
 
-/// The outcome of one step, as it lies in [`Answers`].
+/// The outcome of one step, borrowed from [`Answers`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step<'a> {
     /// The node's state afterwards, encoded.
     pub state: &'a [u8],
-    /// What the node did, and the result that it shows if it is a client.
+    /// The node's effects, and the result that it shows if it is a client.
     pub output: &'a Output,
 }
 
 /// The outcomes of the steps of a batch, in the same order.
 #[derive(Clone, Debug)]
 pub struct Answers {
-    /// Each but the last has as many as `each` says. They are kept for their memory.
+    /// Each but the last has `each` answers. Unused pieces are kept to reuse their memory.
     pieces: Vec<Piece>,
     used: usize,
     each: usize,
 }
 
-/// The outcomes of some steps that follow each other, written by one thread.
+/// The outcomes of some consecutive steps, written by one thread.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Piece {
     states: Vec<u8>,
     entries: Vec<Result<Entry, StepFailure>>,
-    // One for each answer; they are kept for their memory.
+    // One for each answer; unused ones are kept to reuse their memory.
     outputs: Vec<Output>,
 }
 
@@ -38,7 +38,7 @@ struct Entry {
 }
 
 impl Piece {
-    /// Adds the outcome of a step that went well.
+    /// Adds the outcome of a successful step.
     pub(super) fn push_step(&mut self, state: &[u8], output: &Output) {
         let start = self.states.len();
         self.states.extend_from_slice(state);
@@ -82,13 +82,13 @@ impl Answers {
         self.len() == 0
     }
 
-    /// Forgets everything but the memory.
+    /// Clears the answers and keeps their memory.
     pub fn clear(&mut self) {
         self.cut(1, usize::MAX);
     }
 
-    /// Clears everything but the memory, and returns this many pieces. All but the last must be
-    /// given `each` answers.
+    /// Clears the answers, keeps their memory, and returns this many pieces. All but the last must get
+    /// `each` answers.
     pub(super) fn cut(&mut self, pieces: usize, each: usize) -> &mut [Piece] {
         (self.used, self.each) = (pieces, each);
         self.pieces.resize_with(self.pieces.len().max(pieces), Piece::default);
@@ -97,7 +97,7 @@ impl Answers {
         used
     }
 
-    /// Adds the outcome of a step that went well.
+    /// Adds the outcome of a successful step.
     pub fn push_step(&mut self, state: &[u8], output: &Output) {
         self.pieces[self.used - 1].push_step(state, output);
     }

@@ -5,14 +5,14 @@ use std::ops::Range;
 use crate::Address;
 use crate::hosting::Event;
 
-/// A request: which node, in which state, and what happens to it.
+/// A request for one step: a node, its state, and an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request<'a> {
-    /// The member's index in the roster.
+    /// The node's index.
     pub node: usize,
-    /// Its encoded state.
+    /// The node's encoded state.
     pub state: &'a [u8],
-    /// What happens to it.
+    /// The event that it handles.
     pub event: Event<'a>,
 }
 
@@ -59,7 +59,7 @@ impl Batch {
         self.entries.is_empty()
     }
 
-    /// Forgets everything but the memory.
+    /// Clears the batch and keeps its memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.entries.clear();
@@ -67,7 +67,7 @@ impl Batch {
 
     /// Adds a request.
     pub fn push(&mut self, request: Request<'_>) {
-        // Requests about one state mostly follow each other; it is stored once.
+        // Requests with the same state are mostly adjacent; the state is stored once.
         let state = match self.entries.last() {
             Some(last) if self.bytes[last.state.clone()] == *request.state => last.state.clone(),
             _ => self.append(request.state),
@@ -78,7 +78,7 @@ impl Batch {
             Event::Timer { timer } => (EntryKind::Timer, self.append(timer)),
             Event::Command { command } => (EntryKind::Command, self.append(command)),
         };
-        let node = u32::try_from(request.node).expect("a roster has fewer than 2^32 members");
+        let node = u32::try_from(request.node).expect("a system has fewer than 2^32 nodes");
         self.entries.push(Entry { node, kind, state, payload });
     }
 

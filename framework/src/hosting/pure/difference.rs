@@ -3,8 +3,8 @@
 use super::{Step, StepFailure};
 use crate::hosting::{EncodedEffect, Event, Payload};
 
-/// Builds the failure of a handler that was run twice with different effects: which handler, and
-/// what differs. `show` renders encoded bytes of this node as text.
+/// Builds the failure of a handler that was run twice with different outcomes: it names the handler and
+/// the differences. `show` renders encoded bytes of this node as text.
 pub(in crate::hosting) fn not_deterministic(
     event: Event<'_>,
     [first, second]: [Step<'_>; 2],

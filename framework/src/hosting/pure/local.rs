@@ -12,7 +12,7 @@ use crate::parallel;
 /// The most pieces per thread that a batch is split into; free threads take the next one.
 const PIECES_PER_THREAD: usize = 4;
 
-/// With fewer requests than this, a separate piece is not worth it.
+/// The smallest number of requests for which a separate piece pays off.
 const PIECE_MIN: usize = 64;
 
 /// Computes steps of a submission's nodes in this process.
@@ -23,7 +23,7 @@ pub struct LocalSteps<'s> {
 }
 
 impl<'s> LocalSteps<'s> {
-    /// Steps of these members, all of kinds that the submission provides.
+    /// Steps of these nodes, whose kinds the submission must provide.
     ///
     /// # Errors
     /// When the submission has no such kind.
@@ -54,13 +54,13 @@ impl<'s> LocalSteps<'s> {
         }
     }
 
-    /// One step, its outcome in `scratch`.
+    /// Computes one step into `scratch`.
     fn step(&self, request: Request<'_>, scratch: &mut Scratch) -> Result<(), StepFailure> {
         let node = self.once(request, &mut scratch.output, &mut scratch.state)?;
         if !self.checks_contract {
             return Ok(());
         }
-        // Of the node itself: a decoded one lacks what the encoding leaves out.
+        // Checks the node itself, because a decoded one lacks fields that the encoding omits.
         if scratch.state != request.state
             && let Some(broken) =
                 node.contract_violation(&scratch.state).map_err(StepFailure::Node)?
@@ -78,7 +78,7 @@ impl<'s> LocalSteps<'s> {
         Ok(())
     }
 
-    /// The node after the step.
+    /// Computes the step once, and returns the node after it.
     fn once(
         &self,
         request: Request<'_>,
@@ -97,7 +97,7 @@ impl<'s> LocalSteps<'s> {
     }
 }
 
-/// How many requests go into each piece of so many.
+/// The number of requests in each piece of a batch of `count`.
 fn piece_len(count: usize) -> usize {
     let threads = parallel::threads();
     let most = if threads == 1 { 1 } else { threads * PIECES_PER_THREAD };

@@ -1,7 +1,7 @@
-//! Pure steps: a node's state and an event go in, its next state and its effects come out.
+//! Pure steps: functions from a node's state and an event to its next state and its effects.
 //!
-//! A search keeps no nodes alive. It names nodes by their index, requests many steps at once, and
-//! gets the same answers whether the nodes' code is in this process ([`LocalSteps`]) or in another.
+//! A search has no live nodes. It identifies nodes by their index, requests many steps at once, and gets
+//! the same answers whether the nodes' code is in process ([`LocalSteps`]) or out of process.
 
 mod answers;
 mod batch;
@@ -35,23 +35,21 @@ pub enum StepFailure {
     ContractViolation(String),
 }
 
-/// Computes steps of the nodes of one system.
-///
-/// Nodes are named by their index.
+/// Computes steps of the nodes of one system, which are identified by their index.
 pub trait PureSteps: Sync {
     /// The nodes.
     fn nodes(&self) -> &[NodeDescriptor];
 
-    /// The encoded state of a member that has just been made.
+    /// The encoded state of a newly constructed node.
     ///
     /// # Errors
     /// When there is no such kind or its constructor fails.
     fn make(&self, node: usize) -> Result<Vec<u8>, NodeFailure>;
 
-    /// Computes the steps of a batch, each on its own. `answers` is cleared first and then has one
-    /// answer per request, in the same order. A step is a failure if its state violates the
-    /// contract (see [`HostedNode::contract_violation`](super::HostedNode::contract_violation)), or
-    /// if it can have two results.
+    /// Computes the steps of a batch, independently of each other. `answers` is cleared first and then
+    /// has one answer per request, in the same order. A step is a failure if its state violates the
+    /// contract (see [`HostedNode::contract_violation`](super::HostedNode::contract_violation)), or if
+    /// it is not deterministic.
     fn run(&self, batch: &Batch, answers: &mut Answers);
 
     /// A node's answer, in this state, to a query that the lab's API defines.
@@ -60,7 +58,7 @@ pub trait PureSteps: Sync {
     /// As [`HostedNode::observe`](super::HostedNode::observe).
     fn observe(&self, node: usize, state: &[u8], question: &[u8]) -> Result<Vec<u8>, NodeFailure>;
 
-    /// Encoded bytes as the types of a member show them.
+    /// Renders encoded bytes as text, by the types of a node.
     ///
     /// # Errors
     /// As [`NodeKind::show`](super::NodeKind::show).
@@ -73,7 +71,7 @@ pub trait PureSteps: Sync {
     ) -> Result<String, NodeFailure>;
 }
 
-/// Renders encoded bytes as text, or says why that failed.
+/// The rendered text, or a note that rendering failed.
 pub(crate) fn legible(shown: Result<String, NodeFailure>) -> String {
     shown.unwrap_or_else(|failure| format!("<not readable: {failure}>"))
 }

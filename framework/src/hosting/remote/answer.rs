@@ -4,26 +4,25 @@ use super::wire::{ProtocolError, Reader, put_address, put_bytes, put_number};
 use crate::codec;
 use crate::hosting::{EncodedEffect, NodeFailure, Output};
 
-/// The longest answer, in bytes. Far above what any node of a lab does in one step.
+/// The longest answer, in bytes. Nodes of labs need far less.
 pub(super) const ANSWER_BYTES_MAX: usize = 16 << 20;
 
-/// Appends the answer to a question that has no content, or its failure.
+/// Appends an answer without content, or a failure.
 pub(super) fn put_done(bytes: &mut Vec<u8>, done: Result<(), NodeFailure>) {
     put(bytes, done, |_, ()| {});
 }
 
-/// Appends an answer that is a byte string, or its failure.
+/// Appends an answer that is a byte string, or a failure.
 pub(super) fn put_string(bytes: &mut Vec<u8>, string: Result<impl AsRef<[u8]>, NodeFailure>) {
     put(bytes, string, |bytes, string| put_bytes(bytes, string.as_ref()));
 }
 
-/// Appends what a node did in a step, or its failure.
+/// Appends a step's output, or a failure.
 pub(super) fn put_output(bytes: &mut Vec<u8>, output: Result<&Output, NodeFailure>) {
     put(bytes, output, write_output);
 }
 
-/// Appends a node's next state, what it did, and how its state violates the contract; or its
-/// failure.
+/// Appends a node's next state, the step's output and the state's contract violation, or a failure.
 pub(super) fn put_step(
     bytes: &mut Vec<u8>,
     step: Result<(&[u8], &Output, Option<&str>), NodeFailure>,
@@ -78,17 +77,17 @@ fn write_output(bytes: &mut Vec<u8>, output: &Output) {
     }
 }
 
-/// Reads whether a question failed, and how.
+/// Reads whether a request failed, and how.
 pub(super) fn read_done(from: &mut Reader<'_>) -> Result<Result<(), NodeFailure>, ProtocolError> {
     if !from.flag()? {
         return Ok(Ok(()));
     }
     let failure = from.bytes()?;
     let failure =
-        codec::decode(failure).map_err(|_| ProtocolError("a failure of no known sort"))?;
+        codec::decode(failure).map_err(|_| ProtocolError("an unknown kind of failure"))?;
     match failure {
-        // Only the engine's side decides how a process ended.
-        NodeFailure::ProcessLost { .. } => Err(ProtocolError("news of its own end")),
+        // Only the engine decides how a process exited.
+        NodeFailure::ProcessLost { .. } => Err(ProtocolError("a report of its own exit")),
         failure => Ok(Err(failure)),
     }
 }
@@ -103,21 +102,21 @@ pub(super) fn read_string<'a>(
     })
 }
 
-/// Reads a byte string and keeps it.
+/// Reads a byte string into a vector.
 pub(super) fn read_owned(
     from: &mut Reader<'_>,
 ) -> Result<Result<Vec<u8>, NodeFailure>, ProtocolError> {
     Ok(read_string(from)?.map(<[u8]>::to_vec))
 }
 
-/// Reads a text; what is not UTF-8 in it is replaced.
+/// Reads a text; invalid UTF-8 is replaced.
 pub(super) fn read_shown(
     from: &mut Reader<'_>,
 ) -> Result<Result<String, NodeFailure>, ProtocolError> {
     Ok(read_string(from)?.map(|text| String::from_utf8_lossy(text).into_owned()))
 }
 
-/// Reads what a node did in a step into `output`, which is cleared first.
+/// Reads a step's output into `output`, which is cleared first.
 pub(super) fn read_output(
     from: &mut Reader<'_>,
     output: &mut Output,
@@ -133,7 +132,7 @@ pub(super) fn read_output(
 /// A node's next state, and its contract violation.
 type Next<'a> = (&'a [u8], Option<String>);
 
-/// Reads a node's next state, and what it did into `output`, which is cleared first.
+/// Reads a node's next state, and the step's output into `output`, which is cleared first.
 pub(super) fn read_step<'a>(
     from: &mut Reader<'a>,
     output: &mut Output,
@@ -161,7 +160,7 @@ fn read_effects(from: &mut Reader<'_>, output: &mut Output) -> Result<(), Protoc
                 output.push_timer(timer, min_ns, max_ns);
             }
             2 => output.push_log(from.text()?),
-            _ => return Err(ProtocolError("an effect of no known sort")),
+            _ => return Err(ProtocolError("an unknown kind of effect")),
         }
     }
     if from.flag()? {
@@ -185,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_is_read_as_it_was_written() {
+    fn steps_round_trip() {
         let mut bytes = Vec::new();
         put_step(&mut bytes, Ok((b"state", &output(), Some("kept"))));
         put_output(&mut bytes, Err(NodeFailure::NotProvided("server".to_owned())));
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn no_bytes_make_the_reader_panic() {
+    fn the_reader_never_panics() {
         let mut bytes = Vec::new();
         put_step(&mut bytes, Ok((b"state", &output(), Some("kept"))));
         let mut read = Output::new();
@@ -228,7 +227,7 @@ mod tests {
             assert!(read_output(&mut Reader::new(&bytes), &mut read).is_err());
         }
         let mut bytes = Vec::new();
-        put_done(&mut bytes, Err(NodeFailure::ProcessLost { how: "was hit".to_owned() }));
+        put_done(&mut bytes, Err(NodeFailure::ProcessLost { how: "was killed".to_owned() }));
         assert!(read_done(&mut Reader::new(&bytes)).is_err());
     }
 }

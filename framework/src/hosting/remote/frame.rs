@@ -5,13 +5,13 @@ use std::io::{self, Read, Write};
 /// The longest frame, in bytes. A longer one is a protocol error.
 pub(super) const FRAME_BYTES_MAX: usize = 64 << 20;
 
-/// The room that is made before each read, in bytes.
+/// The free space that is reserved before each read, in bytes.
 const ROOM_BYTES: usize = 64 << 10;
 
-/// The bytes that a frame's length takes.
+/// The size of a frame's length, in bytes.
 const LENGTH_BYTES: usize = 4;
 
-/// A frame being written: starts with room for its length.
+/// A frame being written. It starts with space for its length.
 #[derive(Debug)]
 pub(super) struct FrameWriter {
     bytes: Vec<u8>,
@@ -22,17 +22,17 @@ impl FrameWriter {
         Self { bytes: vec![0; LENGTH_BYTES] }
     }
 
-    /// What the frame holds so far, to be appended to.
+    /// The frame's content so far, to be appended to.
     pub(super) fn payload(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
-    /// The size of what the frame holds so far.
+    /// The size of the frame so far.
     pub(super) fn len(&self) -> usize {
         self.bytes.len() - LENGTH_BYTES
     }
 
-    /// Takes back what was appended after the frame was `len` bytes long.
+    /// Truncates the frame to `len` bytes.
     pub(super) fn cut(&mut self, len: usize) {
         self.bytes.truncate(LENGTH_BYTES + len);
     }
@@ -49,7 +49,7 @@ impl FrameWriter {
     }
 }
 
-/// Cuts what a stream brings into frames.
+/// Splits the bytes of a stream into frames.
 #[derive(Debug, Default)]
 pub(super) struct FrameReader {
     buffer: Vec<u8>,
@@ -90,8 +90,8 @@ impl FrameReader {
         }
     }
 
-    /// Moves the remaining bytes to the front. The buffer grows with what arrives, not with what a
-    /// length claims.
+    /// Moves the remaining bytes to the front. The buffer grows with the bytes that arrive, not with the
+    /// length that a frame claims.
     fn make_room(&mut self) {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
@@ -108,7 +108,7 @@ impl FrameReader {
 mod tests {
     use super::*;
 
-    /// Gives one byte at a time.
+    /// A stream that returns one byte at a time.
     struct Dribble<'a>(&'a [u8]);
 
     impl Read for Dribble<'_> {
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_survive_any_cutting() {
+    fn frames_can_arrive_in_any_pieces() {
         let mut sent = Vec::new();
         let mut writer = FrameWriter::new();
         for payload in [&b"first"[..], b"", &[7; 200_000]] {
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_is_too_long_or_cut_short_is_an_error() {
+    fn a_frame_that_is_too_long_or_truncated_is_an_error() {
         let mut reader = FrameReader::default();
         let mut long = &u32::MAX.to_le_bytes()[..];
         let error = reader.next(&mut long, || Ok(())).unwrap_err();

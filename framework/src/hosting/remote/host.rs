@@ -1,4 +1,4 @@
-//! The nodes of one run in the processes of a pool.
+//! A host whose nodes are in the processes of a pool.
 
 use super::answer;
 use super::process_pool::ProcessPool;
@@ -11,17 +11,17 @@ use crate::hosting::{Event, Host, NodeFailure, Output, Payload};
 pub struct RemoteHost<'a, 'f> {
     pool: &'a mut ProcessPool<'f>,
     run: usize,
-    /// The kinds of the nodes that were made, by slot.
+    /// The kinds of the constructed nodes, by slot.
     kinds: Vec<String>,
 }
 
 impl<'a, 'f> RemoteHost<'a, 'f> {
-    /// The nodes of this run; those that were made already are of these kinds, by slot.
+    /// A host for this run. `kinds` are the kinds of nodes that are already constructed, by slot.
     pub(super) fn new(pool: &'a mut ProcessPool<'f>, run: usize, kinds: Vec<String>) -> Self {
         Self { pool, run, kinds }
     }
 
-    /// The kinds of the nodes that were made.
+    /// The kinds of the constructed nodes.
     pub(super) fn into_kinds(self) -> Vec<String> {
         self.kinds
     }

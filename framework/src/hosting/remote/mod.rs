@@ -1,5 +1,5 @@
-//! Nodes out of process: what the engine asks, what a node process answers, and how much of it the
-//! engine trusts.
+//! Nodes out of process: the engine sends requests, and node processes send answers, which the engine
+//! does not trust.
 //!
 //! ```text
 //!   engine                                         node process (one of several)
@@ -9,14 +9,13 @@
 //!        | <----------------------  frames of answers    |
 //! ```
 //!
-//! A frame carries many requests, about nodes of many runs. A lone exchange takes tens of
-//! microseconds; each further request in the same frame takes a fraction of one. Runs are told
-//! apart by number. Different nodes of one run live in different processes, so that only messages
-//! get from one to the other.
+//! A frame contains many requests, about nodes of many runs. An exchange with one request takes tens of
+//! microseconds; each further request in the same frame takes a fraction of one. Runs have numbers.
+//! Different nodes of one run are in different processes, so that they can communicate only by messages.
 //!
-//! A node process runs an untrusted submission, so its answers are mere claims. Every length is
+//! A node process runs an untrusted submission, so its answers are untrusted too. Every length is
 //! checked; a malformed frame or a slow answer ends the process; and no bytes can make the engine
-//! panic. A submission that lies here gains nothing: its nodes simply behave that way.
+//! panic. A submission gains nothing by false answers: they only define how its nodes behave.
 
 mod answer;
 mod frame;

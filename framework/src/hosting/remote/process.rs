@@ -1,5 +1,5 @@
-//! The engine's side of a node process: frames out and in, within limits, and how the process
-//! ended.
+//! The engine's side of a node process: exchanges frames within limits, and finds out how the process
+//! exited.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -13,7 +13,7 @@ use crate::hosting::NodeFailure;
 /// The most bytes of requests to queue for a process, far below a frame's maximum.
 const QUEUED_BYTES_MAX: usize = 4 << 20;
 
-/// How bytes get to a process and back.
+/// A connection to a process.
 pub trait Connection: Read + Write + Send {
     /// Makes reads and writes fail that take longer than this.
     ///
@@ -35,22 +35,22 @@ pub trait ProcessHandle: Send {
     /// Ends the process and everything it started, unless it exits by itself within `grace`.
     fn end(&mut self, grace: Duration) -> ProcessExit;
 
-    /// Called when all requests have been answered; per-exchange counters start over.
+    /// Called when all requests have been answered, to reset per-exchange counters.
     fn exchange_finished(&mut self) {}
 }
 
-/// How a process ended.
+/// How a process exited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProcessExit {
-    /// By itself, with this code.
+    /// It exited with this code.
     Exited(i32),
-    /// By this signal.
+    /// It was terminated by this signal.
     Signalled(i32),
-    /// It was ended because it printed more than it may per exchange.
+    /// It was killed because it printed more than allowed per exchange.
     OutputLimit,
     /// In another way; completes the sentence "the process ...".
     Other(String),
-    /// Unknown, because whatever watched it has ended; also completes that sentence. This is an
+    /// Unknown, because the program that watched it has exited; also completes that sentence. This is an
     /// infrastructure error and says nothing about the process.
     Unknown(String),
 }
@@ -108,7 +108,7 @@ impl ProcessHandle for std::process::Child {
             }
             std::thread::sleep(GRACE_POLL);
         }
-        // Killing fails only if the process has ended, and then waiting tells.
+        // Killing fails only if the process has already exited; then waiting returns its status.
         let _ = self.kill();
         let _ = self.wait();
         ProcessExit::killed_by_engine()
@@ -121,7 +121,7 @@ const EXIT_GRACE: Duration = Duration::from_secs(5);
 /// The interval for checking whether it has exited.
 const GRACE_POLL: Duration = Duration::from_millis(1);
 
-/// Why a process can no longer be asked.
+/// Why a process can no longer be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProcessFailure {
     /// It exited, or was killed.
@@ -130,7 +130,7 @@ pub enum ProcessFailure {
     /// It took too long to answer.
     #[error("gave no answer within {0:?}")]
     TimedOut(Duration),
-    /// It sent something that is not of the protocol.
+    /// It violated the protocol.
     #[error("broke the protocol: {0}")]
     ProtocolError(String),
 }
@@ -143,14 +143,14 @@ impl From<ProcessFailure> for NodeFailure {
 
 /// A node process, as the engine sees it.
 ///
-/// Its answers are mere claims. Every length is checked; reading them takes no more memory than was
-/// really sent; and they cannot make the engine panic. A failed process stays failed.
+/// Its answers are untrusted. Every length is checked; reading them takes no more memory than the
+/// process really sent; and they cannot make the engine panic. A failed process stays failed.
 pub struct Process {
     link: Box<dyn Connection>,
     handle: Box<dyn ProcessHandle>,
-    /// How long an exchange may take at most.
+    /// The longest time limit for an exchange.
     limit_max: Duration,
-    /// How long it may take now.
+    /// The current time limit for an exchange.
     limit: Duration,
     request_frame: FrameWriter,
     requests_sent: usize,
@@ -197,7 +197,7 @@ impl Process {
         self.link.set_time_limit(self.limit)
     }
 
-    /// Why the process can no longer be asked, if it cannot.
+    /// Why the process can no longer be used, if it cannot.
     #[must_use]
     pub fn failure(&self) -> Option<&ProcessFailure> {
         self.failure.as_ref()
@@ -209,12 +209,12 @@ impl Process {
         self.requests_sent += 1;
     }
 
-    /// Whether so many requests are queued that they should be sent first.
+    /// Whether so many requests are queued that they should be sent before more are added.
     pub(super) fn is_full(&self) -> bool {
         self.request_frame.len() > QUEUED_BYTES_MAX
     }
 
-    /// Sends the queued requests. Errors show when the answers are received.
+    /// Sends the queued requests. Errors are reported when the answers are received.
     pub(super) fn send(&mut self) {
         if self.request_frame.len() > 0
             && self.failure.is_none()
@@ -224,7 +224,7 @@ impl Process {
         }
     }
 
-    /// Receives the answers to all questions sent, in order. `take` reads one answer, given its index.
+    /// Receives the answers to all requests, in order. `take` reads one answer, given its index.
     pub(super) fn receive(
         &mut self,
         mut take: impl FnMut(usize, &mut Reader<'_>) -> Result<(), ProtocolError>,
@@ -249,18 +249,18 @@ impl Process {
                 }
             };
             let mut from = Reader::new(frame);
-            let mut nonsense = from.is_empty().then_some(ProtocolError("an empty frame"));
-            while !from.is_empty() && nonsense.is_none() {
+            let mut protocol_error = from.is_empty().then_some(ProtocolError("an empty frame"));
+            while !from.is_empty() && protocol_error.is_none() {
                 if received == asked {
-                    nonsense = Some(ProtocolError("more answers than there were questions"));
+                    protocol_error = Some(ProtocolError("more answers than requests"));
                 } else {
                     match take(received, &mut from) {
                         Ok(()) => received += 1,
-                        Err(what) => nonsense = Some(what),
+                        Err(what) => protocol_error = Some(what),
                     }
                 }
             }
-            if let Some(ProtocolError(what)) = nonsense {
+            if let Some(ProtocolError(what)) = protocol_error {
                 self.handle.end(Duration::ZERO);
                 self.failure = Some(ProcessFailure::ProtocolError(what.to_owned()));
             }
@@ -274,7 +274,7 @@ impl Process {
         }
     }
 
-    /// Asks one question and waits for the answer.
+    /// Sends one request and waits for the answer.
     pub(super) fn exchange<V>(
         &mut self,
         ask: NodeRequest<'_>,
@@ -291,7 +291,7 @@ impl Process {
         match (received, answer) {
             (Ok(()), Some(answer)) => Ok(answer),
             (Err(failure), _) => Err(failure),
-            (Ok(()), None) => unreachable!("one question was asked"),
+            (Ok(()), None) => unreachable!("one request was sent"),
         }
     }
 

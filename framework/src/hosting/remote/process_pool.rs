@@ -1,5 +1,5 @@
-//! A pool of node processes that share the nodes of runs, so that nodes of one run cannot share a
-//! global.
+//! A pool of node processes. The nodes of a run are in different processes, so that they cannot share
+//! a global.
 
 use std::cmp::Reverse;
 use std::io;
@@ -13,16 +13,16 @@ use super::request::{FollowUp, NodeRequest, RunSlot};
 use super::stateless_host::StatelessHost;
 use crate::hosting::{Event, NodeDescriptor, NodeFailure, Output, Payload};
 
-/// How many texts are asked for in one exchange.
+/// How many texts are requested in one exchange.
 const SHOWN_AT_ONCE: usize = 512;
 
-/// Starts the process of this number.
+/// Starts the process with this number.
 type Start<'f> = Box<dyn FnMut(usize) -> io::Result<Process> + Send + 'f>;
 
 /// Processes of one submission, started on demand.
 ///
-/// The node in slot `k` of every run lives in process `k mod n`. If `n` is at least the number of
-/// nodes of a run, no two nodes of the run share a process.
+/// With `n` processes, the node in slot `k` of every run is in process `k mod n`. If a run has at most
+/// `n` nodes, no two of them share a process.
 pub struct ProcessPool<'f> {
     start: Start<'f>,
     processes: Vec<Option<Process>>,
@@ -30,11 +30,11 @@ pub struct ProcessPool<'f> {
     last_failure: Option<ProcessFailure>,
     started: u64,
     limit: Duration,
-    /// By process: whether nodes have lived in it that are gone.
+    /// By process: whether it contained nodes that have been dropped.
     used: Vec<bool>,
-    /// By process: what the pending requests are about, in order.
+    /// By process: the nodes and kinds of its pending requests, in order.
     pending: Vec<Vec<(RunSlot, AnswerKind)>>,
-    /// By process: its pending requests, summed over every choice of the next process.
+    /// By process: the number of its pending requests, added up each time the next process was chosen.
     wait_weight: Vec<usize>,
     /// Effects of the step being read, and of the command after it.
     outputs: [Output; 2],
@@ -56,12 +56,11 @@ enum FollowUpKind {
     Command,
 }
 
-/// An answer to one of many requests. A step's output may be taken, leaving something else in its
-/// place.
+/// An answer to one of many requests. A step's output may be swapped out.
 pub(crate) enum Answered<'a> {
-    /// The node was made, or could not be.
+    /// The node was constructed, or could not be.
     Made(Result<(), NodeFailure>),
-    /// The nodes of a run in this process are gone.
+    /// The nodes of a run in this process were dropped.
     Forgotten,
     /// The node has handled an event, or failed.
     Stepped(Result<&'a mut Output, NodeFailure>, FollowUpAnswer<'a>),
@@ -73,7 +72,7 @@ pub(crate) enum FollowUpAnswer<'a> {
     Nothing,
     /// The node's state was read.
     State(Result<&'a [u8], NodeFailure>),
-    /// // The client had a result and handled its next command.
+    /// The client had a result and handled its next command.
     Command(Result<&'a mut Output, NodeFailure>),
 }
 
@@ -87,7 +86,7 @@ impl<'f> ProcessPool<'f> {
         processes_max: usize,
         start: impl FnMut(usize) -> io::Result<Process> + Send + 'f,
     ) -> Self {
-        assert!(processes_max > 0, "nodes need a process to live in");
+        assert!(processes_max > 0, "nodes need at least one process");
         let processes = (0..processes_max).map(|_| None).collect();
         Self {
             start: Box::new(start),
@@ -103,18 +102,18 @@ impl<'f> ProcessPool<'f> {
         }
     }
 
-    /// The nodes of one run. Runs are told apart by small numbers.
+    /// A host for the run with this small number.
     pub fn host(&mut self, run: usize) -> RemoteHost<'_, 'f> {
         RemoteHost::new(self, run, Vec::new())
     }
 
-    /// The nodes of one run, with their states kept here and sent to a different process for each
+    /// A host for one run that keeps the nodes' states and sends them to a different process for each
     /// step.
     pub fn stateless_host(&mut self) -> StatelessHost<'_, 'f> {
         StatelessHost::new(self)
     }
 
-    /// The already constructed nodes of one of many concurrent runs, of these kinds by slot.
+    /// A host for one of many concurrent runs, whose nodes are already constructed and of these kinds.
     pub(crate) fn host_for_run(&mut self, run: usize, kinds: Vec<String>) -> RemoteHost<'_, 'f> {
         RemoteHost::new(self, run, kinds)
     }
@@ -183,7 +182,7 @@ impl<'f> ProcessPool<'f> {
         self.ask(self.process_of(number), run_slot, AnswerKind::Step(FollowUpKind::Nothing), ask);
     }
 
-    /// These bytes, each as the types of a kind of node show them, in order.
+    /// Renders each of these byte strings as text, by the types of a kind of node, in order.
     pub(crate) fn show_all<'a>(
         &mut self,
         wanted: impl Iterator<Item = (&'a str, Payload, &'a [u8], bool)>,
@@ -231,8 +230,8 @@ impl<'f> ProcessPool<'f> {
         self.pending.iter().any(|outstanding| !outstanding.is_empty())
     }
 
-    /// Sends all queued requests, to all processes at once, and delivers the answers. Requests to a
-    /// process that fails meanwhile get none.
+    /// Sends all queued requests to all processes at once, and delivers the answers. Requests to a
+    /// process that fails get none.
     pub(crate) fn receive_all(&mut self, mut take: impl FnMut(usize, usize, Answered<'_>)) {
         for process in self.processes.iter_mut().flatten() {
             process.send();
@@ -247,9 +246,9 @@ impl<'f> ProcessPool<'f> {
         self.processes.iter().flatten().any(Process::is_full)
     }
 
-    /// The same with a single process: the one whose requests have waited longest in total, but
-    /// first one that is full. Choosing the process with the most requests would leave, at the end,
-    /// a few runs that wait for each other's processes, with few requests per exchange.
+    /// The same for a single process: one that is full, or else the one whose requests have waited
+    /// longest in total. Choosing the process with the most requests would, in the end, leave a few
+    /// runs that wait for each other's processes, with few requests per exchange.
     pub(crate) fn receive_longest_waiting(
         &mut self,
         mut take: impl FnMut(usize, usize, Answered<'_>),
@@ -274,7 +273,7 @@ impl<'f> ProcessPool<'f> {
         let asked = &mut self.pending[number];
         let [first, second] = &mut self.outputs;
         let Some(process) = &mut self.processes[number] else { return };
-        // An error stays in the process, for `failure` to report.
+        // The process keeps the error, which `failure` reports.
         let _ = process.receive(|index, from| {
             let (run_slot, sort) = asked[index];
             let answered = match sort {
@@ -309,8 +308,8 @@ impl<'f> ProcessPool<'f> {
         self.wait_weight[number] = 0;
     }
 
-    /// Queues for the next exchange: drop the nodes of this run. Returns how many processes are
-    /// asked.
+    /// Queues for the next exchange: drop the nodes of this run. Returns how many processes get the
+    /// request.
     pub(crate) fn ask_forget(&mut self, run: usize) -> usize {
         let mut asked = 0;
         for number in 0..self.processes.len() {
@@ -322,7 +321,7 @@ impl<'f> ProcessPool<'f> {
         asked
     }
 
-    /// Records that nodes which lived in these processes are gone.
+    /// Records that these processes contained nodes that have been dropped.
     pub(crate) fn mark_used(&mut self) {
         for (used, process) in self.used.iter_mut().zip(&self.processes) {
             *used |= process.is_some();
@@ -338,8 +337,8 @@ impl<'f> ProcessPool<'f> {
         self.mark_used();
     }
 
-    /// Ends failed processes, so that others start in their place, and forgets the failures.
-    /// Returns whether nodes of earlier runs had lived in one of them.
+    /// Ends failed processes, so that they are replaced, and clears the failures. Returns whether one
+    /// of them contained nodes of earlier runs.
     pub(crate) fn replace_lost(&mut self) -> bool {
         self.note_infra_error();
         let mut used = false;
@@ -353,8 +352,8 @@ impl<'f> ProcessPool<'f> {
         used
     }
 
-    /// Limits the duration of exchanges from now on, though never beyond the limit of a process's
-    /// creation.
+    /// Limits the duration of exchanges from now on, though never beyond the limit with which a
+    /// process was created.
     ///
     /// # Errors
     /// When the operating system refuses.
@@ -381,14 +380,14 @@ impl<'f> ProcessPool<'f> {
         self.last_failure = None;
     }
 
-    /// The last process failure since [`ProcessPool::restart`], even if another process has taken
-    /// its place.
+    /// The last process failure since [`ProcessPool::restart`], even if the process has been
+    /// replaced.
     #[must_use]
     pub fn last_failure(&self) -> Option<&ProcessFailure> {
         self.failure().or(self.last_failure.as_ref())
     }
 
-    /// Ends all processes, and remembers a failure.
+    /// Ends all processes and keeps the failure of one.
     pub(super) fn replace(&mut self) {
         self.note_infra_error();
         self.last_failure = self.last_failure().cloned();
@@ -403,14 +402,14 @@ impl<'f> ProcessPool<'f> {
         self.processes.iter().flatten().find_map(Process::failure)
     }
 
-    /// How many processes have been started in all.
+    /// The total number of started processes.
     #[must_use]
     pub fn started(&self) -> u64 {
         self.started
     }
 
-    /// Whether a process could not be *started*, or its exit is unknown. Those are infrastructure
-    /// errors: results obtained meanwhile say nothing about the submission.
+    /// Fails if a process could not be *started*, or its exit is unknown. Those are infrastructure
+    /// errors: results obtained in the meantime say nothing about the submission.
     ///
     /// # Errors
     /// The first such error since the last call.
@@ -437,7 +436,7 @@ impl<'f> ProcessPool<'f> {
         slot % self.processes.len()
     }
 
-    /// The process of this number, started if need be.
+    /// The process with this number, started if necessary.
     pub(super) fn process(&mut self, number: usize) -> Result<&mut Process, ProcessFailure> {
         let run_slot = &mut self.processes[number];
         if run_slot.is_none() {

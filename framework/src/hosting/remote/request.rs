@@ -4,7 +4,7 @@ use super::wire::{ProtocolError, Reader, put_address, put_bytes, put_number};
 use crate::Address;
 use crate::hosting::{Event, Payload};
 
-/// Names a resident node: the run it belongs to, and its slot there.
+/// Identifies a node that a process holds: its run, and its slot there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RunSlot {
     pub(super) run: usize,
@@ -14,15 +14,15 @@ pub(crate) struct RunSlot {
 /// A request. Each gets one answer, in the same order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NodeRequest<'a> {
-    /// Make a node and keep it.
+    /// Construct a node and keep it.
     Make { run_slot: RunSlot, kind: &'a str, address: Address, arguments: &'a [u8] },
-    /// Let a node handle an event, and go on from there.
+    /// Let a node handle an event and keep its new state.
     Step { run_slot: RunSlot, event: Event<'a>, then: FollowUp<'a> },
-    /// What is a node's state?
+    /// Return a node's state.
     State { run_slot: RunSlot },
-    /// A question of the lab's vocabulary.
+    /// Answer a query that the lab's API defines.
     Observe { run_slot: RunSlot, question: &'a [u8] },
-    /// Encoded bytes as a kind's types show them.
+    /// Render encoded bytes as text, by a kind's types.
     Show { kind: &'a str, what: Payload, bytes: &'a [u8], pretty: bool },
     /// Drop the nodes of a run.
     Forget { run: usize },
@@ -37,7 +37,7 @@ pub(super) enum NodeRequest<'a> {
         event: Event<'a>,
         checks_contract: bool,
     },
-    /// A question of the lab's vocabulary to the node of this state.
+    /// Let the node with this state answer a query that the lab's API defines.
     PureObserve { kind: &'a str, address: Address, state: &'a [u8], question: &'a [u8] },
 }
 
@@ -46,9 +46,9 @@ pub(super) enum NodeRequest<'a> {
 pub(crate) enum FollowUp<'a> {
     /// Nothing.
     Nothing,
-    /// What is its state now?
+    /// Return the node's state after the step.
     State,
-    /// // A client that shows a result now handles its next command.
+    /// If the client now shows a result, let it handle its next command.
     Command(&'a [u8]),
 }
 
@@ -57,24 +57,24 @@ impl<'a> NodeRequest<'a> {
         match *self {
             Self::Make { run_slot, kind, address, arguments } => {
                 bytes.push(0);
-                put_place(bytes, run_slot);
+                put_run_slot(bytes, run_slot);
                 put_bytes(bytes, kind.as_bytes());
                 put_address(bytes, address);
                 put_bytes(bytes, arguments);
             }
             Self::Step { run_slot, event, then } => {
                 bytes.push(1);
-                put_place(bytes, run_slot);
+                put_run_slot(bytes, run_slot);
                 put_event(bytes, event);
                 put_then(bytes, then);
             }
             Self::State { run_slot } => {
                 bytes.push(2);
-                put_place(bytes, run_slot);
+                put_run_slot(bytes, run_slot);
             }
             Self::Observe { run_slot, question } => {
                 bytes.push(3);
-                put_place(bytes, run_slot);
+                put_run_slot(bytes, run_slot);
                 put_bytes(bytes, question);
             }
             Self::Show { kind, what, bytes: shown, pretty } => {
@@ -148,12 +148,12 @@ impl<'a> NodeRequest<'a> {
                 state: from.bytes()?,
                 question: from.bytes()?,
             },
-            _ => return Err(ProtocolError("a question of no known sort")),
+            _ => return Err(ProtocolError("an unknown kind of request")),
         })
     }
 }
 
-/// Larger run or slot numbers are protocol errors, because they index tables.
+/// The maximum run or slot number. Numbers are table indices, so larger ones are protocol errors.
 const RUN_SLOT_MAX: u64 = 1 << 20;
 
 fn small(from: &mut Reader<'_>) -> Result<usize, ProtocolError> {
@@ -161,11 +161,11 @@ fn small(from: &mut Reader<'_>) -> Result<usize, ProtocolError> {
     if number < RUN_SLOT_MAX {
         Ok(number as usize)
     } else {
-        Err(ProtocolError("too high a number"))
+        Err(ProtocolError("a number that is too high"))
     }
 }
 
-fn put_place(bytes: &mut Vec<u8>, run_slot: RunSlot) {
+fn put_run_slot(bytes: &mut Vec<u8>, run_slot: RunSlot) {
     put_number(bytes, run_slot.run as u64);
     put_number(bytes, run_slot.slot as u64);
 }
@@ -190,7 +190,7 @@ fn then<'a>(from: &mut Reader<'a>) -> Result<FollowUp<'a>, ProtocolError> {
         0 => FollowUp::Nothing,
         1 => FollowUp::State,
         2 => FollowUp::Command(from.bytes()?),
-        _ => return Err(ProtocolError("nothing that can be asked after a step")),
+        _ => return Err(ProtocolError("an unknown kind of follow-up")),
     })
 }
 
@@ -219,11 +219,11 @@ fn event<'a>(from: &mut Reader<'a>) -> Result<Event<'a>, ProtocolError> {
         1 => Event::Message { from: from.address()?, message: from.bytes()? },
         2 => Event::Timer { timer: from.bytes()? },
         3 => Event::Command { command: from.bytes()? },
-        _ => return Err(ProtocolError("an event of no known sort")),
+        _ => return Err(ProtocolError("an unknown kind of event")),
     })
 }
 
-/// All payloads; one is written as its index here.
+/// All payloads. Each is written as its index here.
 const PAYLOADS: [Payload; 8] = [
     Payload::State,
     Payload::Message,
@@ -240,7 +240,7 @@ fn payload_number(what: Payload) -> u8 {
 }
 
 fn payload(number: u8) -> Result<Payload, ProtocolError> {
-    PAYLOADS.get(usize::from(number)).copied().ok_or(ProtocolError("a payload of no known sort"))
+    PAYLOADS.get(usize::from(number)).copied().ok_or(ProtocolError("an unknown kind of payload"))
 }
 
 #[cfg(test)]
@@ -248,7 +248,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn questions_are_read_as_they_were_written() {
+    fn requests_round_trip() {
         let (run_slot, address) = (RunSlot { run: 300, slot: 2 }, Address::new("client2"));
         let kind = "client";
         let asks = [

@@ -1,4 +1,4 @@
-//! The node process: holds nodes and answers the engine's requests.
+//! The node process: hosts nodes and answers the engine's requests.
 
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
@@ -16,7 +16,7 @@ const SEND_BYTES: usize = 1 << 20;
 /// Answers an engine's requests about nodes of this submission until the engine closes the stream.
 ///
 /// # Errors
-/// If the stream breaks or brings something that is not of the protocol.
+/// If the stream fails, or the engine violates the protocol.
 pub fn serve(submission: &Submission, stream: &mut (impl Read + Write)) -> io::Result<()> {
     let mut frames = FrameReader::default();
     let mut answers = FrameWriter::new();
@@ -43,11 +43,11 @@ pub fn serve(submission: &Submission, stream: &mut (impl Read + Write)) -> io::R
     Ok(())
 }
 
-/// [`serve`] on the socket that is this process's standard input. A submission that reads its
+/// Calls [`serve`] on the socket that is this process's standard input. A submission that reads its
 /// standard input finds it empty.
 ///
 /// # Errors
-/// As [`serve`], and when standard input is no socket.
+/// As [`serve`], and when standard input is not a socket.
 #[cfg(unix)]
 pub fn serve_stdin(submission: &Submission) -> io::Result<()> {
     use std::os::fd::AsFd;
@@ -66,13 +66,13 @@ pub fn main(submission: &Submission) -> ExitCode {
     match serve_stdin(submission) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("the node process has to stop: {error}");
+            eprintln!("the node process failed: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// The failure of a node that does or returns more than fits an answer.
+/// The failure of a node whose output does not fit an answer.
 fn answer_too_long() -> NodeFailure {
     NodeFailure::Codec {
         what: "answer".to_owned(),
@@ -83,7 +83,7 @@ fn answer_too_long() -> NodeFailure {
 /// The nodes of this process.
 struct Server<'s> {
     submission: &'s Submission,
-    /// By run.
+    /// The hosts, by run.
     runs: Vec<Option<LocalHost<'s>>>,
     output: Output,
 }
@@ -148,7 +148,7 @@ impl<'s> Server<'s> {
         }
     }
 
-    /// Lets a node handle an event. Whether it shows a result then; an error if it failed.
+    /// Lets a node handle an event. Returns whether it then shows a result, or an error if it failed.
     fn step(
         &mut self,
         run_slot: RunSlot,
@@ -163,7 +163,7 @@ impl<'s> Server<'s> {
         has_result
     }
 
-    /// Says what a node's state is.
+    /// Answers with a node's state.
     fn state(&mut self, run_slot: RunSlot, bytes: &mut Vec<u8>) {
         let mut state = Vec::new();
         let read = self.with(run_slot, |host| host.state(run_slot.slot, &mut state));
@@ -178,7 +178,7 @@ impl<'s> Server<'s> {
         self.runs[run_slot.run].get_or_insert_with(|| LocalHost::new(self.submission))
     }
 
-    /// Asks something of a node that was made.
+    /// Calls `ask` for a node, which must have been constructed.
     fn with<V>(
         &mut self,
         run_slot: RunSlot,
@@ -191,8 +191,8 @@ impl<'s> Server<'s> {
     }
 }
 
-/// One step of a node that exists only for it. Returns the state afterwards and, if requested, the
-/// contract violation of a new state.
+/// Computes one step of a node that is constructed only for it. Returns the next state and, if
+/// requested, its contract violation.
 fn step(
     kind: &dyn NodeKind,
     address: Address,

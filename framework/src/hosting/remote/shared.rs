@@ -1,4 +1,4 @@
-//! A process pool shared by several engines, one after the other.
+//! A process pool that several engines use, one after the other.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,28 +11,28 @@ use super::steps::RemoteSteps;
 use crate::Address;
 use crate::hosting::{Event, Host, NodeDescriptor, NodeFailure, Output, Payload};
 
-/// Concurrent runs have different numbers as long as there are fewer than this.
+/// The number of runs that can have different numbers at the same time.
 const RUNS_MAX: usize = 256;
 
-/// A process pool behind a lock: provides hosts and steps.
+/// A process pool behind a lock, which provides hosts and steps.
 pub struct SharedProcessPool<'f> {
     pool: Mutex<ProcessPool<'f>>,
     next_run: AtomicUsize,
 }
 
 impl<'f> SharedProcessPool<'f> {
-    /// Shares a fleet.
+    /// Shares a pool.
     #[must_use]
     pub fn new(pool: ProcessPool<'f>) -> Self {
         Self { pool: Mutex::new(pool), next_run: AtomicUsize::new(0) }
     }
 
-    /// The fleet itself.
+    /// Locks the pool.
     pub fn lock(&self) -> MutexGuard<'_, ProcessPool<'f>> {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A host for the nodes of one run. They are dropped with it.
+    /// A host for one run. Dropping it drops the nodes.
     #[must_use]
     pub fn host(&self) -> SharedHost<'_, 'f> {
         let run = self.next_run.fetch_add(1, Ordering::Relaxed) % RUNS_MAX;
@@ -60,7 +60,7 @@ impl<'f> SharedProcessPool<'f> {
     }
 }
 
-/// A [`RemoteHost`] of a fleet that is shared.
+/// A [`RemoteHost`] of a shared pool.
 pub struct SharedHost<'a, 'f> {
     shared: &'a SharedProcessPool<'f>,
     run: usize,

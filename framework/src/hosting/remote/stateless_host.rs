@@ -8,19 +8,19 @@ use super::wire::{ProtocolError, Reader};
 use crate::Address;
 use crate::hosting::{Event, Host, NodeFailure, Output, Payload};
 
-/// A [`Host`] that keeps each node's encoded state itself and sends it, for every step, to a
-/// different process of the pool than for the step before.
+/// A [`Host`] that keeps each node's encoded state and sends it, for every step, to a different process
+/// of the pool than for the step before.
 ///
-/// A node whose behaviour depends only on its state behaves the same here as anywhere. A node that
-/// keeps something in a global, a thread-local, a leaked box or an unserialised field does not, so
-/// the run's digest changes. Slower than [`RemoteHost`](super::RemoteHost), because states travel.
+/// A node whose behaviour depends only on its state behaves the same here as in any host. A node that
+/// keeps something in a global, a thread-local, a leaked box or an unserialised field does not, so the
+/// run's digest changes. Slower than [`RemoteHost`](super::RemoteHost), because states are transferred.
 pub struct StatelessHost<'a, 'f> {
     pool: &'a mut ProcessPool<'f>,
     nodes: Vec<Option<StoredNode>>,
     turn: usize,
 }
 
-/// A node whose state the engine keeps.
+/// A node's encoded state.
 struct StoredNode {
     kind: String,
     address: Address,
@@ -42,7 +42,7 @@ impl<'a, 'f> StatelessHost<'a, 'f> {
     }
 }
 
-/// The process whose turn it is.
+/// The process for the next step.
 struct NextProcess<'a, 'f> {
     pool: &'a mut ProcessPool<'f>,
     turn: usize,

@@ -1,4 +1,4 @@
-//! Pure steps out of process, a batch at a time.
+//! Pure steps out of process, in batches.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use crate::hosting::pure::difference;
 use crate::hosting::pure::{Answers, Batch, PureSteps, Request, StepFailure, legible};
 use crate::hosting::{Event, NodeDescriptor, NodeFailure, Output, Payload};
 
-/// A frame is sent when it has this many bytes of questions.
+/// A frame is sent when it contains this many bytes of requests.
 const FRAME_BYTES: usize = 1 << 20;
 
 /// The most process failures per batch; the remaining steps are not requested.
@@ -20,8 +20,8 @@ const FAILURES_MAX: usize = 3;
 
 /// Computes each step in the first two processes of a pool, in opposite orders.
 ///
-/// Results that differ are reported as nondeterministic: a step may depend only on the state and
-/// the event. When a process fails, the steps of its frame are requested again one by one, to find
+/// A step whose results differ is reported as nondeterministic, because it may depend only on the state
+/// and the event. When a process fails, the steps of its frame are requested again one by one, to find
 /// the step at fault.
 pub struct RemoteSteps<'a, 'f> {
     nodes: Vec<NodeDescriptor>,
@@ -33,7 +33,7 @@ impl<'a, 'f> RemoteSteps<'a, 'f> {
         Self { nodes, shared }
     }
 
-    /// One question to the first process.
+    /// Sends one request to the first process.
     fn exchange<V>(
         &self,
         ask: NodeRequest<'_>,
@@ -124,13 +124,13 @@ impl<'a, 'f> RemoteSteps<'a, 'f> {
     ) {
         for index in range {
             if *losses >= FAILURES_MAX {
-                let how = "was lost several times, and this step was not tried".to_owned();
+                let how = "failed several times, so this step was skipped".to_owned();
                 answers.push_failure(StepFailure::Node(NodeFailure::ProcessLost { how }));
                 continue;
             }
             if let Err(failure) = self.ask(pool, batch, index..index + 1, answers) {
                 pool.replace();
-                // A step that never ends is not tried twice.
+                // After a timeout, the rest is skipped at once.
                 *losses = if let ProcessFailure::TimedOut(_) = failure {
                     FAILURES_MAX
                 } else {
@@ -142,7 +142,7 @@ impl<'a, 'f> RemoteSteps<'a, 'f> {
     }
 }
 
-/// Which of the two processes is asked, and in which order.
+/// Which of the two processes gets the requests, and in which order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pass {
     First,
@@ -211,7 +211,7 @@ impl PureSteps for RemoteSteps<'_, '_> {
     }
 }
 
-/// About how many bytes an event takes in a frame.
+/// The approximate size of an event in a frame, in bytes.
 fn payload_bytes(event: Event<'_>) -> usize {
     let payload = match event {
         Event::Init => &[],

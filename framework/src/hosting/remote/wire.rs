@@ -2,7 +2,7 @@
 
 use crate::Address;
 
-/// Bytes that are not of this protocol; says why.
+/// Why some bytes violate the protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ProtocolError(pub(super) &'static str);
 
@@ -26,7 +26,7 @@ pub(super) fn put_address(bytes: &mut Vec<u8>, address: Address) {
     put_bytes(bytes, address.as_str().as_bytes());
 }
 
-/// Reads a frame from its front.
+/// Reads the content of a frame from its front.
 #[derive(Clone, Debug)]
 pub(super) struct Reader<'a> {
     bytes: &'a [u8],
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn values_round_trip() {
         let mut bytes = Vec::new();
         for number in [0, 1, 127, 128, u64::MAX] {
             put_number(&mut bytes, number);
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_beyond_the_frame_is_refused() {
+    fn a_length_beyond_the_frame_is_rejected() {
         let mut bytes = Vec::new();
         put_number(&mut bytes, u64::MAX);
         assert!(Reader::new(&bytes).bytes().is_err());

@@ -5,8 +5,8 @@ use std::fmt;
 use crate::trace::compare::{Aspect, first_difference, sent_text, short, timer_text};
 use crate::trace::{EventKind, Trace, TraceEvent};
 
-/// What is compared. States are not: a field may have been added to one, and what matters of it shows in what
-/// the node does.
+/// The aspects to compare. States are not compared: a field may have been added, and relevant differences show
+/// in the node's effects.
 const ASPECTS: [Aspect; 4] = [Aspect::What, Aspect::Sent, Aspect::Timers, Aspect::Failure];
 
 /// The first difference between a saved run and the same run now.
@@ -28,20 +28,20 @@ impl fmt::Display for Difference {
 }
 
 impl Difference {
-    /// Compares what happened and what nodes did, by their texts.
+    /// Compares events and effects by their texts.
     pub(super) fn between(then: &Trace, now: &Trace) -> Option<Self> {
         let (event, aspect) = first_difference(then, now, &ASPECTS)?;
         let (then, now) = match (then.events.get(event), now.events.get(event), aspect) {
             (Some(then), Some(now), Some(aspect)) => in_event(then, now, aspect),
-            (Some(then), _, _) => (words(&then.what), "the run ends before it".to_owned()),
-            (None, Some(now), _) => ("the run had ended".to_owned(), words(&now.what)),
+            (Some(then), _, _) => (describe(&then.what), "the run ends before it".to_owned()),
+            (None, Some(now), _) => ("the run had ended".to_owned(), describe(&now.what)),
             (None, None, _) => return None,
         };
         Some(Self { event, then, now })
     }
 }
 
-/// What is different in two events, then and now.
+/// Describes the difference between two events, then and now.
 fn in_event(then: &TraceEvent, now: &TraceEvent, aspect: Aspect) -> (String, String) {
     let node = then.what.node().map(|node| node.to_string()).unwrap_or_default();
     let did = |text: Option<String>, verb: &str, nothing: &str| match text {
@@ -67,11 +67,11 @@ fn in_event(then: &TraceEvent, now: &TraceEvent, aspect: Aspect) -> (String, Str
             let before = format!("{node} {}", failed(then, "failed", "did not fail"));
             (before, format!("it {}", failed(now, "fails", "does not")))
         }
-        _ => (words(&then.what), words(&now.what)),
+        _ => (describe(&then.what), describe(&now.what)),
     }
 }
 
-/// The first place in which two lists differ, in words.
+/// Describes the first elements in which two lists differ.
 fn first_other<T>(
     then: &[T],
     now: &[T],
@@ -84,8 +84,8 @@ fn first_other<T>(
         .unwrap_or_default()
 }
 
-/// What happened, in words.
-fn words(what: &EventKind) -> String {
+/// Describes an event.
+fn describe(what: &EventKind) -> String {
     match what {
         EventKind::Start { node, .. } => format!("{node} starts"),
         EventKind::Deliver { node, from, message, .. } => {

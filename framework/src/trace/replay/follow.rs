@@ -1,4 +1,4 @@
-//! Replays a run of a search by matching each saved event with one that can happen now.
+//! Replays a run of a search: matches each saved event with one that can happen now.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,24 +9,25 @@ use crate::trace::{Ending, EventKind, MessageId, SetTimer, TimerId, Trace, Trace
 /// The most alternatives that a message lists.
 const ALTERNATIVES_MAX: usize = 4;
 
-/// A system in which a trace can be followed: one run, steered from outside.
+/// A system in which a trace can be followed: one run whose events are chosen from outside.
 pub trait Replayable {
-    /// What happened at the start: nodes started, clients got their first commands.
+    /// Starts the run, and returns the events: nodes started, and clients got their first commands.
     fn start(&mut self) -> Vec<TraceEvent>;
 
-    /// What can happen now, in an order that depends only on the run so far. What the system does
-    /// by itself (a client driver that takes a result and gives the next command) is not listed.
+    /// The events that can happen now, in an order that depends only on the run so far. Events that the
+    /// system performs by itself (a client driver takes a result and gives the next command) are not
+    /// listed.
     fn enabled(&mut self) -> Vec<EventKind>;
 
-    /// Performs one of the events just listed by [`enabled`](Self::enabled), given by its index
-    /// there. Returns the event with its effects, and after it what the system then did by itself.
+    /// Performs the event with this index in the last list of [`enabled`](Self::enabled). Returns the
+    /// event with its effects, followed by the events that the system then performed by itself.
     fn perform(&mut self, choice: usize) -> Vec<TraceEvent>;
 
-    /// How the run has ended, if it has: with a broken property, or the failure of a node.
+    /// How the run has ended, if it has: with a violation, or the failure of a node.
     fn ending(&mut self) -> Option<Ending>;
 }
 
-/// Follows `saved` in `system`, until it breaks, ends or no longer fits.
+/// Follows `saved` in `system` until the run fails, ends or no longer applies.
 pub fn replay(saved: &Trace, system: &mut dyn Replayable) -> Replay {
     let mut follower = Follower::new(saved);
     let verdict = follower.follow(saved, system);
@@ -39,14 +40,13 @@ pub fn replay(saved: &Trace, system: &mut dyn Replayable) -> Replay {
     Replay { status: verdict, trace, changed: follower.changed, difference: None }
 }
 
-/// Messages or timers that are alike: their endpoints and their type.
+/// The endpoints and the type of a message or timer. Those with equal ones are alike.
 type Endpoints = (Address, Address, String);
 
-/// Identifies a message or timer among those that are alike: what they are, and how many came
-/// before it.
+/// Identifies a message or timer: its endpoints and type, and how many alike came before it.
 type Occurrence = (Endpoints, usize);
 
-/// The names of messages or timers by their places, in one run.
+/// The occurrences of messages or timers in one run.
 #[derive(Debug, Default)]
 struct Occurrences {
     counts: BTreeMap<Endpoints, usize>,
@@ -72,7 +72,7 @@ impl Occurrences {
             messages.learn(sent.id, (node, sent.to, kind_of(&sent.message).to_owned()));
         }
         for timer in &event.timers {
-            // Timers with different durations are different timers.
+            // Timers with different durations are not alike.
             let SetTimer { id, timer, min_ns, max_ns } = timer;
             let kind = format!("{} {min_ns} {max_ns}", kind_of(timer));
             timers.learn(*id, (node, node, kind));
@@ -89,17 +89,17 @@ impl Occurrences {
 struct Follower {
     /// The saved run's messages and timers.
     saved: (Occurrences, Occurrences),
-    /// The new run's.
+    /// The new run's messages and timers.
     new: (Occurrences, Occurrences),
-    /// Which message of the new run a message of the saved one was matched with.
+    /// The message of the new run that each message of the saved one was matched with.
     messages: BTreeMap<(Address, MessageId), MessageId>,
-    /// Which timers of the new run were matched.
+    /// The timers of the new run that were matched.
     fired: BTreeSet<(Address, TimerId)>,
     events: Vec<TraceEvent>,
     changed: usize,
 }
 
-/// Something that can happen, as a candidate for an event of the saved trace.
+/// An enabled event, as a candidate for an event of the saved trace.
 struct Candidate<'a> {
     choice: usize,
     from: Address,
@@ -148,7 +148,7 @@ impl Follower {
         self.events.extend(events);
     }
 
-    /// Which of the enabled events is the saved one; `None` if nothing needs to be done for it.
+    /// Finds the enabled event that matches the saved one; `None` if the saved one needs no event.
     fn choose(&mut self, what: &EventKind, enabled: &[EventKind]) -> Result<Option<usize>, String> {
         match what {
             EventKind::Start { .. } | EventKind::Return { .. } | EventKind::Check { .. } => {
@@ -160,8 +160,8 @@ impl Follower {
             EventKind::Fire { node, id, timer } => {
                 self.choose_timer(*node, *id, timer, enabled).map(Some)
             }
-            // Crashes, commands, losses and network changes that the system decides by itself are
-            // not listed.
+            // Crashes, commands, losses and network changes are not listed if the system performs
+            // them by itself.
             EventKind::Command { node, command, .. } => {
                 let at_node = |exact: bool| {
                     enabled.iter().position(|other| {
@@ -256,8 +256,9 @@ impl Follower {
     }
 }
 
-/// The candidate most similar to the saved text: the same text, else the same kind; among those,
-/// the one with the same occurrence number, else the first that is not matched yet, else the first.
+/// The candidate most similar to the saved text: one with the same text, or else the same kind. Among
+/// several, the one with the same occurrence number, or else the first that is not matched yet, or else
+/// the first.
 fn best<'a, 'c>(
     candidates: &'a [Candidate<'c>],
     text: &str,
@@ -300,8 +301,8 @@ mod tests {
     use crate::property::Violation;
     use crate::trace::{CopyKind, Engine, Fate, Header, SentMessage, VERSION};
 
-    /// A counter that a client asks twice to count, and a timer to ask again. The counter is wrong when
-    /// it counts a request twice.
+    /// A counter, to which a client sends two requests, and a timer for retries. A wrong counter counts a
+    /// request twice.
     #[derive(Default)]
     struct Counting {
         counts_twice: bool,
@@ -444,7 +445,7 @@ mod tests {
         let replay = replay(&saved(), &mut system);
         assert!(matches!(replay.status, ReplayStatus::Reproduced { same: true, .. }));
         assert_eq!(replay.changed, 3);
-        // The third delivery is of the first request again, by its place, not by chance.
+        // The third delivery is a copy of the first request, matched by its occurrence.
         let delivered: Vec<u64> = replay
             .trace
             .events
@@ -480,7 +481,7 @@ mod tests {
     }
 
     #[test]
-    fn another_failure_is_told_apart() {
+    fn another_failure_is_distinguished() {
         let mut saved = saved();
         saved.ending = Some(Ending::Failed { reason: "server1 panicked".to_owned() });
         let replay = replay(&saved, &mut Counting::new(true, "Count"));

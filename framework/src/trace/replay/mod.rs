@@ -1,15 +1,15 @@
 //! Replay: follows a saved trace with code that may have changed since.
 //!
-//! A trace describes events as text, so replaying means matching: an event of the trace is matched
-//! with what happens now, by exact text first, then by sender, receiver and kind of message. So a
-//! trace survives a new field in a message or a state that prints differently.
+//! A trace describes events as text, so a replay matches events of the trace with events of the new
+//! run: by exact text first, then by sender, receiver and kind of message. So a trace survives a new
+//! field in a message, and a state with a different `Debug` text.
 //!
 //! A run of a search is followed event by event (`follow`). If a message is no longer sent, the
-//! replay stops and says so; that is neither failure nor success. A simulated run has time, a
-//! network and a scenario that continue whatever the nodes do. It is rerun with the trace as its
-//! script (`script`): messages and timers that the trace knows are lost, duplicated and delayed as
-//! recorded, and the network decides about the rest as usual. So the run reaches its end, where its
-//! properties are checked, and the replay reports the first difference (`difference`).
+//! replay stops and reports that, which is neither failure nor success. A simulated run has time, a
+//! network and a scenario, which continue whatever the nodes do. It is rerun with the trace as its
+//! script (`script`): messages and timers of the trace are lost, duplicated and delayed as recorded,
+//! and the network decides about the others as usual. So the run reaches its end, where its properties
+//! are checked, and the replay reports the first difference (`difference`).
 
 mod difference;
 mod follow;
@@ -27,38 +27,38 @@ use super::{Ending, Trace};
 /// The result of a replay.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Replay {
-    /// The verdict.
+    /// Whether the saved failure still occurs.
     pub status: ReplayStatus,
     /// The new run, as far as it went.
     pub trace: Trace,
     /// How many events were matched by kind only, because their text has changed.
     pub changed: usize,
-    /// For a simulated run: the first difference from the saved run. In a search, an event that can
-    /// no longer happen ends the replay, and the status says so.
+    /// For a simulated run: the first difference from the saved run. In a search, an event that can no
+    /// longer happen ends the replay, and the status contains it.
     pub difference: Option<Difference>,
 }
 
 /// Whether a saved failure still occurs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReplayStatus {
-    /// The run breaks again.
+    /// The run fails again.
     Reproduced {
-        /// How.
+        /// How it fails.
         ending: Ending,
-        /// The index of the saved event with which it broke; `None` if it broke at the start.
+        /// The index of the saved event with which it failed; `None` if it failed at the start.
         event: Option<usize>,
-        /// Whether the same property broke, or the same kind of failure occurred.
+        /// Whether the same property was violated, or the same kind of failure occurred.
         same: bool,
     },
-    /// The run was followed to its end, and nothing broke.
+    /// The run was followed to its end and did not fail.
     Fixed {
         /// How many events happened again. In a search, all of them must.
         happened: usize,
-        /// The number of the saved trace's events; of a simulated run, of the steps that its nodes took.
+        /// The number of the saved trace's events; for a simulated run, the number of its steps.
         events: usize,
     },
-    /// The trace can no longer be followed to its end, and nothing had broken until then; or so
-    /// much of it no longer happens that a run without a failure proves nothing.
+    /// The trace can no longer be followed to its end, and the run did not fail before; or so much of
+    /// it no longer happens that a run without a failure proves nothing.
     NoLongerApplies {
         /// The index of the first event that cannot happen.
         event: usize,
@@ -109,7 +109,7 @@ fn kind_of(text: &str) -> &str {
     &text[..end]
 }
 
-/// Whether a run broke in the way in which the saved one did.
+/// Whether a run failed in the same way as the saved one.
 #[must_use]
 pub fn is_same(saved: Option<&Ending>, now: &Ending) -> bool {
     match (saved, now) {
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kinds_are_told_from_the_names_in_front() {
+    fn kinds_are_the_names_at_the_start() {
         assert_eq!(kind_of("Paxos(Vote { ballot: 3 })"), "Paxos(Vote");
         assert_eq!(kind_of("Reply(1, Ok)"), "Reply");
         assert_eq!(kind_of("Tick"), "Tick");

@@ -1,13 +1,12 @@
-//! A simulated run as a script: what its network and timers did, applied to the same run of changed
-//! code.
+//! A simulated run as a script: the recorded behaviour of its network and timers, applied to a new run
+//! of changed code.
 //!
-//! Steps are matched with steps: a delivery in the trace with the delivery of the matching message,
-//! a client's n-th command with its n-th command. What a step sends and sets is matched with what
-//! the saved step sent and set, by text, otherwise by kind. What is not found there is matched with
-//! the same text anywhere, in case the code now sends it in another step. Matched messages and
-//! timers are lost, duplicated and delayed as recorded: sent at the same time, they arrive at the
-//! same time, and never take longer than the network allows. Everything else is new and drawn at
-//! random.
+//! Steps are matched with steps: a delivery in the trace with the delivery of the matching message, a
+//! client's n-th command with its n-th command. The messages and timers of a step are matched with
+//! those of the saved step, by text, or else by kind. The others are matched with the same text in any
+//! step, in case the code now sends them in another step. Matched messages and timers are lost,
+//! duplicated and delayed as recorded: if they are sent at the same time, they arrive at the same time,
+//! but they never take longer than the network allows. All others are new and handled at random.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::iter;
@@ -16,7 +15,7 @@ use super::{Difference, Replay, ReplayStatus, is_same, kind_of};
 use crate::Address;
 use crate::trace::{Ending, EventKind, Fate, MessageId, TimerId, Trace};
 
-/// How much later pending events of the saved run take place, after its end.
+/// How long after the end of the saved run its pending events take place.
 const AFTER_THE_END_NS: u64 = 1_000_000;
 
 /// The most copies of a message that the network makes. Further copies in a modified file are
@@ -38,15 +37,15 @@ struct Sent {
     at_ns: u64,
     /// How many copies the network made of it.
     copies: usize,
-    /// How long copies were on their way, in nanoseconds, and in which event they were handled or lost.
+    /// The latencies of copies, in nanoseconds, and the events in which they were handled or lost.
     arrivals: Vec<(u64, usize)>,
-    /// The events in which it was handled, the next one last.
+    /// The remaining events in which it was handled, the next one last.
     deliveries: Vec<usize>,
     is_taken: bool,
 }
 
 impl Sent {
-    /// A copy reaches its end in this event, unless all copies have.
+    /// Records that a copy arrives in this event, unless all copies have arrived.
     fn arrives(&mut self, at_ns: u64, event: usize) -> bool {
         let is_left = self.arrivals.len() < COPIES_MAX;
         if is_left {
@@ -61,12 +60,12 @@ impl Sent {
 struct Set {
     text: String,
     at_ns: u64,
-    /// How long it ran, in nanoseconds, and in which event it fired, if it did.
+    /// The time until it fired, in nanoseconds, and the event in which it fired, if it did.
     fired: Option<(u64, usize)>,
     is_taken: bool,
 }
 
-/// What one step of the saved run did: indices of what it sent and set.
+/// The effects of one step of the saved run: indices of its messages and timers.
 #[derive(Debug, Default)]
 struct Step {
     sent: Vec<usize>,
@@ -85,12 +84,12 @@ pub(crate) struct Script {
     starts: BTreeMap<Address, usize>,
     commands: BTreeMap<Address, Vec<usize>>,
     interventions: BTreeSet<usize>,
-    /// What the new run's messages and timers are matched with.
+    /// The saved messages and timers that the new run's are matched with.
     messages: BTreeMap<MessageId, usize>,
     timers: BTreeMap<TimerId, usize>,
-    /// The saved step that the step under way is, if it is one.
+    /// The saved step that matches the current step, if there is one.
     step: Option<usize>,
-    /// The texts of what the step under way sends and sets, in order.
+    /// The texts of the current step's messages and timers, in order.
     texts: VecDeque<String>,
     /// How many of the saved steps have happened again.
     happened: usize,
@@ -197,29 +196,29 @@ impl Script {
         Some(found)
     }
 
-    /// A node starts.
+    /// Called when a node starts.
     pub(crate) fn start(&mut self, node: Address) {
         self.begin(self.starts.get(&node).copied());
     }
 
-    /// A client is given its command of this index.
+    /// Called when a client gets its command with this index.
     pub(crate) fn give(&mut self, client: Address, index: u64) {
         self.begin(self.command(client, index));
     }
 
-    /// The saved event in which a client was given its command of this index.
+    /// The saved event in which a client got its command with this index.
     pub(crate) fn command(&self, client: Address, index: u64) -> Option<usize> {
         self.commands.get(&client)?.get(usize::try_from(index).ok()?).copied()
     }
 
-    /// A copy of this message of the new run is handled.
+    /// Called when a copy of this message of the new run is handled.
     pub(crate) fn deliver(&mut self, id: MessageId) {
         let place = self.messages.get(&id).copied();
         let event = place.and_then(|place| self.sent[place].deliveries.pop());
         self.begin(event);
     }
 
-    /// This timer of the new run fires.
+    /// Called when this timer of the new run fires.
     pub(crate) fn fire(&mut self, id: TimerId) {
         let place = self.timers.get(&id);
         self.begin(place.and_then(|&place| Some(self.set[place].fired?.1)));
@@ -231,12 +230,12 @@ impl Script {
         self.texts.clear();
     }
 
-    /// The step under way sends and sets these, in this order.
+    /// Sets the texts of the current step's messages and timers, in order.
     pub(crate) fn does(&mut self, texts: impl Iterator<Item = String>) {
         self.texts.extend(texts);
     }
 
-    /// The next text is this message's. Returns when its copies arrive, or `None` if the message is
+    /// Takes the next text for this message. Returns when its copies arrive, or `None` if the message is
     /// new.
     pub(crate) fn sent(
         &mut self,
@@ -271,7 +270,7 @@ impl Script {
         Some(arrivals.collect())
     }
 
-    /// The next text is this timer's, which fires between these times. Returns when it does, or
+    /// Takes the next text for this timer, which must fire between these times. Returns when it fires, or
     /// `None` if the timer is new.
     pub(crate) fn set(
         &mut self,
@@ -298,7 +297,7 @@ impl Script {
             None => (until_the_end_ns.saturating_add(AFTER_THE_END_NS), None),
         };
         let at_ns = now_ns.saturating_add(ns);
-        // Its duration may have changed.
+        // The timer's duration may have changed.
         Some(Arrival { at_ns: at_ns.clamp(earliest_ns, latest_ns), event })
     }
 
@@ -326,7 +325,7 @@ impl Script {
     }
 }
 
-/// Whether a node handled something.
+/// Whether the event is a step of a node.
 fn is_step(what: &EventKind) -> bool {
     matches!(
         what,
@@ -337,7 +336,7 @@ fn is_step(what: &EventKind) -> bool {
     )
 }
 
-/// The first message of a kind that is no longer sent, if most deliveries were of such kinds.
+/// Finds the first message of a kind that is no longer sent, if most deliveries were of such kinds.
 fn gone(saved: &Trace, now: &Trace) -> Option<(usize, String)> {
     let sent: BTreeSet<(Address, Address, &str)> = now
         .events

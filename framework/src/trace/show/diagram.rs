@@ -1,4 +1,4 @@
-//! What a diagram shows, event by event, before it is drawn on a terminal or a page.
+//! The content of a diagram, event by event, before it is drawn on a terminal or a page.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::phrases::{ending, heading, hidden};
 use super::text::Text;
 use crate::Address;
 
-/// A diagram's content: as much of a trace as is shown.
+/// A diagram's content: the part of a trace that is shown.
 #[derive(Debug)]
 pub(in crate::trace) struct Diagram {
     /// What ran, in one line.
@@ -20,8 +20,8 @@ pub(in crate::trace) struct Diagram {
     /// Whether events have times.
     pub(in crate::trace) timed: bool,
     /// What happened.
-    pub(in crate::trace) scenes: Vec<DiagramItem>,
-    /// Nodes without a column because nothing of them is shown.
+    pub(in crate::trace) items: Vec<DiagramItem>,
+    /// Nodes without a column, because none of their events is shown.
     pub(in crate::trace) hidden: Option<Text>,
     /// How it ended, in one sentence.
     pub(in crate::trace) ending: Text,
@@ -36,7 +36,7 @@ pub(in crate::trace) enum DiagramItem {
         events: usize,
         /// How many of them did not influence how the run ended.
         unrelated: usize,
-        /// Which nodes are up at its end.
+        /// Which nodes are up at the end of the gap.
         up: Vec<bool>,
     },
     /// An event.
@@ -52,7 +52,7 @@ pub(in crate::trace) struct DiagramEvent {
     pub(in crate::trace) time_ns: Option<u64>,
     /// Its node's column.
     pub(in crate::trace) lane: Option<usize>,
-    /// What kind of event it is.
+    /// The kind of event.
     pub(in crate::trace) mark: EventMark,
     /// For a message: the sender's column and the name of the message's kind.
     pub(in crate::trace) arrow: Option<(usize, String)>,
@@ -60,28 +60,28 @@ pub(in crate::trace) struct DiagramEvent {
     pub(in crate::trace) odd: bool,
     /// What happened.
     pub(in crate::trace) head: Text,
-    /// What followed at once.
+    /// The event's effects.
     pub(in crate::trace) notes: Vec<Note>,
-    /// Which nodes are up when it happens, the node itself included when it starts or crashes.
+    /// Which nodes are up when it happens, including a node that starts or crashes in it.
     pub(in crate::trace) up: Vec<bool>,
     /// Whether its node is down afterwards.
     pub(in crate::trace) ends_lane: bool,
 }
 
-/// Something that followed from an event at once.
+/// An effect of an event.
 #[derive(Debug)]
 pub(in crate::trace) struct Note {
-    /// The columns that a message leaves for.
+    /// The columns of a sent message's receivers.
     pub(in crate::trace) stubs: Vec<usize>,
     /// Whether that message never arrives.
     pub(in crate::trace) lost: bool,
-    /// In words.
+    /// Its description.
     pub(in crate::trace) text: Text,
     /// The most lines of it that are shown.
     pub(in crate::trace) lines_max: usize,
 }
 
-/// The kinds of events, as they are marked in a diagram.
+/// The mark of an event in a diagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::trace) enum EventMark {
     Start,
@@ -93,31 +93,31 @@ pub(in crate::trace) enum EventMark {
     Crash,
     /// The network changed.
     NetworkChange,
-    /// A property was looked at.
+    /// A property was checked.
     Check,
     /// The node failed in handling the event.
     Failure,
 }
 
 impl Diagram {
-    /// The story of a trace, at most `events_max` events of it.
+    /// The diagram of a trace, with at most `events_max` events.
     pub(in crate::trace) fn new(trace: &Trace, events_max: usize) -> Self {
         let causality = Causality::new(&trace.events);
         let Excerpt { chosen, past, nodes } = Excerpt::new(trace, &causality, events_max.max(6));
-        let teller = EventFormatter::new(trace, &causality, &chosen, &nodes);
-        let mut scenes = Vec::new();
+        let formatter = EventFormatter::new(trace, &causality, &chosen, &nodes);
+        let mut items = Vec::new();
         let mut states: BTreeMap<Address, &str> = BTreeMap::new();
-        let mut up = teller.up_at_first();
+        let mut up = formatter.up_at_first();
         let mut chosen = chosen.into_iter().peekable();
         let mut gap = (0, 0);
         for (index, event) in trace.events.iter().enumerate() {
-            let lane = event.what.node().and_then(|node| teller.lanes.get(&node).copied());
+            let lane = event.what.node().and_then(|node| formatter.lanes.get(&node).copied());
             if let (EventKind::Start { .. }, Some(lane)) = (&event.what, lane) {
                 up[lane] = true;
             }
             if chosen.next_if_eq(&index).is_some() {
                 if gap.0 > 0 {
-                    scenes.push(DiagramItem::Omitted {
+                    items.push(DiagramItem::Omitted {
                         events: gap.0,
                         unrelated: gap.1,
                         up: up.clone(),
@@ -126,7 +126,7 @@ impl Diagram {
                 }
                 let before = event.what.node().and_then(|node| states.get(&node).copied());
                 let next = chosen.peek().copied().filter(|&next| next == index + 1);
-                scenes.push(DiagramItem::Moment(teller.moment(index, before, next, up.clone())));
+                items.push(DiagramItem::Moment(formatter.moment(index, before, next, up.clone())));
             } else {
                 gap = (gap.0 + 1, gap.1 + usize::from(!past[index]));
             }
@@ -138,14 +138,14 @@ impl Diagram {
             }
         }
         if gap.0 > 0 {
-            scenes.push(DiagramItem::Omitted { events: gap.0, unrelated: gap.1, up });
+            items.push(DiagramItem::Omitted { events: gap.0, unrelated: gap.1, up });
         }
         Self {
             heading: heading(trace),
-            hidden: hidden(&teller.hidden),
-            nodes: teller.nodes,
+            hidden: hidden(&formatter.hidden),
+            nodes: formatter.nodes,
             timed: trace.events.iter().any(|event| event.time_ns.is_some()),
-            scenes,
+            items,
             ending: ending(trace),
         }
     }

@@ -1,4 +1,4 @@
-//! What changed between two states, given their pretty `Debug` texts.
+//! Finds what changed between two states, given their pretty `Debug` texts.
 //!
 //! Pretty `Debug` text shows structure by indentation. It is parsed back into that structure, and
 //! only the differences are reported, each with its path of field names and keys. Text without such
@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 /// States longer than this, in bytes, are not compared.
 const STATE_BYTES_MAX: usize = 1 << 20;
 
-/// Levels of a state deeper than this are not looked into.
+/// Deeper levels of a state are not compared.
 const DEPTH_MAX: usize = 64;
 
-/// Values whose texts together are at most this long are shown whole.
+/// Values whose texts are together at most this long are shown completely.
 const SHORT_CHARS: usize = 32;
 
 /// One difference between two states. The texts are the node's own and not yet safe to show.
@@ -20,21 +20,21 @@ const SHORT_CHARS: usize = 32;
 pub(in crate::trace) enum Change {
     /// A value became another.
     Changed {
-        /// Where, such as `store.results.client1`; empty for the whole state.
+        /// The path, such as `store.results.client1`; empty for the whole state.
         path: String,
-        /// What it was.
+        /// The old value.
         old: String,
-        /// What it is.
+        /// The new value.
         new: String,
     },
-    /// Something is there that was not.
+    /// A value was added.
     Added {
         /// Where.
         path: String,
         /// What.
         new: String,
     },
-    /// Something is no longer there.
+    /// A value was removed.
     Removed {
         /// Where.
         path: String,
@@ -45,7 +45,7 @@ pub(in crate::trace) enum Change {
     TooLarge,
 }
 
-/// What changed from the state `old` to the state `new`.
+/// The changes from the state `old` to the state `new`.
 pub(in crate::trace) fn changes(old: &str, new: &str) -> Vec<Change> {
     if old == new {
         return Vec::new();
@@ -63,7 +63,7 @@ pub(in crate::trace) fn changes(old: &str, new: &str) -> Vec<Change> {
     }
 }
 
-/// A state in one line.
+/// A state on one line.
 pub(in crate::trace) fn one_line(state: &str) -> String {
     if state.len() > STATE_BYTES_MAX {
         return format!("a state of {} bytes", state.len());
@@ -74,18 +74,18 @@ pub(in crate::trace) fn one_line(state: &str) -> String {
     }
 }
 
-/// A value as its pretty `Debug` text shows it.
+/// A value, parsed from its pretty `Debug` text.
 #[derive(Debug, PartialEq, Eq)]
 enum Tree {
     /// A value on one line.
     Leaf(String),
     /// A value with others inside: `Name {`, `Some(`, `[`.
     Branch {
-        /// What stands before the bracket, without blanks.
+        /// The text before the bracket, without blanks.
         name: String,
         /// `{`, `(` or `[`.
         bracket: char,
-        /// What is inside, with field names or keys where there are any.
+        /// The values inside, with field names or keys if there are any.
         children: Vec<(Option<String>, Tree)>,
     },
 }
@@ -162,7 +162,7 @@ impl Reader<'_> {
         let after = close.strip_prefix(closing(bracket))?;
         self.next += 1;
         let tree = Tree::Branch { name, bracket, children };
-        // A map's key can itself span lines; then its value starts on the key's last line.
+        // A map's key can span lines; then its value starts on the key's last line.
         match after.strip_prefix(": ") {
             Some(content) if key.is_none() => {
                 let (_, value) = self.rest_of_value(content, depth)?;
@@ -191,7 +191,7 @@ fn closing(bracket: char) -> char {
     }
 }
 
-/// Splits `key: value`, where the key is a field's name or a map's key on one line.
+/// Splits `key: value`, where the key is a field's name or a map's one-line key.
 fn split_key(content: &str) -> (Option<String>, &str) {
     let end = if let Some(quoted) = content.strip_prefix('"') {
         let mut escaped = false;
@@ -210,7 +210,7 @@ fn split_key(content: &str) -> (Option<String>, &str) {
     }
 }
 
-/// Adds what differs between two values at `path`.
+/// Adds the differences between two values at `path`.
 fn compare(old: &Tree, new: &Tree, path: &str, changes: &mut Vec<Change>) {
     if old == new {
         return;
@@ -252,7 +252,7 @@ fn compare(old: &Tree, new: &Tree, path: &str, changes: &mut Vec<Change>) {
     compare_lists(old_children, new_children, *bracket, path, changes);
 }
 
-/// Adds what differs between the elements of two lists, sets or tuples.
+/// Adds the differences between the elements of two lists, sets or tuples.
 fn compare_lists(
     old: &[(Option<String>, Tree)],
     new: &[(Option<String>, Tree)],
@@ -281,7 +281,7 @@ fn compare_lists(
         Some(key) => format!("{key}: {}", tree.text()),
         None => tree.text(),
     };
-    // In a set, what stayed stands between what changed.
+    // In a set, unchanged elements may be between changed ones.
     let stayed = |other: &[(Option<String>, Tree)], child| bracket == '{' && other.contains(child);
     for (index, child) in old_rest.iter().enumerate() {
         if !stayed(new_rest, child) {
@@ -295,7 +295,7 @@ fn compare_lists(
     }
 }
 
-/// The children by their keys, if all have one and no two the same.
+/// The children by their keys, if all have distinct keys.
 fn by_key(children: &[(Option<String>, Tree)]) -> Option<BTreeMap<&str, &Tree>> {
     let by_key: BTreeMap<&str, &Tree> = children.iter().filter_map(keyed).collect();
     (by_key.len() == children.len()).then_some(by_key)
@@ -309,7 +309,7 @@ fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
-/// The lines between those that two texts have in common at their start and at their end.
+/// Compares two texts line by line, without the lines that they have in common at the start and the end.
 fn changed_lines(old: &str, new: &str) -> Vec<Change> {
     let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
     let start = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
@@ -343,7 +343,7 @@ mod tests {
         members: BTreeSet<u8>,
     }
 
-    fn told(old: &impl std::fmt::Debug, new: &impl std::fmt::Debug) -> Vec<String> {
+    fn described(old: &impl std::fmt::Debug, new: &impl std::fmt::Debug) -> Vec<String> {
         changes(&format!("{old:#?}"), &format!("{new:#?}"))
             .into_iter()
             .map(|change| match change {
@@ -356,16 +356,16 @@ mod tests {
     }
 
     #[test]
-    fn differences_are_told_by_their_path() {
+    fn differences_have_paths() {
         let old = Server { store: Store::default(), log: vec![1, 2] };
         let mut new = old.clone();
-        assert_eq!(told(&old, &new), [""; 0]);
+        assert_eq!(described(&old, &new), [""; 0]);
         new.store.results.insert("a: {".to_owned(), (1, "x".to_owned()));
         new.store.tagged.insert((1, 2), Some(3));
         new.store.members.extend([1, 3]);
         new.log.push(3);
         assert_eq!(
-            told(&old, &new),
+            described(&old, &new),
             [
                 r#"+ store.results."a: {": (1, "x")"#,
                 "+ store.tagged.(1, 2): Some(3)",
@@ -380,7 +380,7 @@ mod tests {
         next.store.members.insert(2);
         next.log = vec![1, 9, 3];
         assert_eq!(
-            told(&new, &next),
+            described(&new, &next),
             [
                 r#"store.results."a: {".0: 1 -> 2"#.to_owned(),
                 format!(r#"store.results."a: {{".1: "x" -> "{}""#, "y".repeat(40)),
@@ -415,7 +415,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_text_is_too_strange(old: String, new in "[ a-z:{}()\\[\\],\n\"]{0,80}") {
+        fn any_text_is_compared_without_panic(old: String, new in "[ a-z:{}()\\[\\],\n\"]{0,80}") {
             let _ = (changes(&old, &new), changes(&new, &old), one_line(&old), one_line(&new));
         }
     }

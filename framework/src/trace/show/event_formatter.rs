@@ -17,7 +17,7 @@ const LINES_MAX: usize = 8;
 /// The most messages or timers of one event that are shown.
 const EFFECTS_MAX: usize = 8;
 
-/// Tells events, knowing the whole trace.
+/// Describes events in the context of the whole trace.
 pub(super) struct EventFormatter<'a> {
     trace: &'a Trace,
     causality: &'a Causality,
@@ -60,7 +60,7 @@ impl<'a> EventFormatter<'a> {
         Self { trace, causality, nodes, hidden, lanes, arrivals }
     }
 
-    /// Which nodes are up before the first event: those that no event starts.
+    /// Which nodes are up before the first event: those that no event in the trace starts.
     pub(super) fn up_at_first(&self) -> Vec<bool> {
         let mut up = vec![true; self.nodes.len()];
         for event in &self.trace.events {
@@ -73,8 +73,8 @@ impl<'a> EventFormatter<'a> {
         up
     }
 
-    /// Event `index`. `before` is its node's state until then, `next` the event right after it if
-    /// that is shown.
+    /// Describes event `index`. `before` is its node's state before it, and `next` is the following event
+    /// if that is shown.
     pub(super) fn moment(
         &self,
         index: usize,
@@ -94,7 +94,7 @@ impl<'a> EventFormatter<'a> {
             _ => (None, String::new()),
         };
         let mut notes = Vec::new();
-        // Lines that a student prints explain what follows, so they come first.
+        // Lines that a student prints explain the rest, so they come first.
         for (verb, lines) in [
             ("log", event.logged.iter().flat_map(|line| line.lines()).collect::<Vec<_>>()),
             ("print", event.printed.lines().collect()),
@@ -134,7 +134,7 @@ impl<'a> EventFormatter<'a> {
         }
     }
 
-    /// The event itself, without what followed.
+    /// The event itself, without its effects.
     fn head(&self, index: usize) -> (EventMark, Text, bool) {
         let event = &self.trace.events[index];
         let text = Text::default();
@@ -202,7 +202,7 @@ impl<'a> EventFormatter<'a> {
         }
     }
 
-    /// What is unusual about a message's arrival time.
+    /// Describes what is unusual about a message's arrival.
     fn lateness(&self, index: usize) -> Option<String> {
         let EventKind::Deliver { node, from, copy, .. } = self.trace.events[index].what else {
             return None;
@@ -235,16 +235,16 @@ impl<'a> EventFormatter<'a> {
         Some(format!("{name}: {}", words.join("; ")).trim_end_matches(": ").to_owned())
     }
 
-    /// `#12 `, which connects an arrow with the line that says when the message was sent; empty if
-    /// the arrow itself is on that line.
+    /// `#12 `, which connects an arrow with the line on which the message was sent; empty if that is the
+    /// previous line and the arrow shows everything.
     fn number(&self, id: MessageId, index: usize) -> String {
-        let told = self.causality.origin(index).is_some_and(|origin| {
-            origin + 1 != index || !told_by_arrow(&self.trace.events[origin], id)
+        let is_shown = self.causality.origin(index).is_some_and(|origin| {
+            origin + 1 != index || !is_shown_by_arrow(&self.trace.events[origin], id)
         });
-        if told { format!("#{id} ") } else { String::new() }
+        if is_shown { format!("#{id} ") } else { String::new() }
     }
 
-    /// `sent 180ms ago in event 12`, or `sent in event 12` where there are no times.
+    /// `sent 180ms ago in event 12`, or `sent in event 12` if there are no times.
     fn since(&self, origin: usize, index: usize) -> String {
         let times = (self.trace.events[origin].time_ns, self.trace.events[index].time_ns);
         match times {
@@ -276,9 +276,9 @@ impl<'a> EventFormatter<'a> {
         for group in &groups {
             let messages: Vec<_> = group.iter().map(|&at| &event.sent[at]).collect();
             let first = messages[0];
-            // A message that arrives in the very next line is shown there.
+            // A message that arrives on the next line is shown there.
             let arrives_next = next.is_some() && self.arrivals.get(&first.id).copied() == next;
-            if arrives_next && told_by_arrow(event, first.id) {
+            if arrives_next && is_shown_by_arrow(event, first.id) {
                 continue;
             }
             shown += 1;
@@ -295,7 +295,7 @@ impl<'a> EventFormatter<'a> {
             };
             let lost = matches!(first.fate, Fate::Dropped | Fate::Cut);
             let arrives = self.arrivals.contains_key(&first.id);
-            // A message's content is shown where it arrives, or here if that is not shown.
+            // A message's content is shown at its arrival, or here if the arrival is not shown.
             let words = if arrives { variant(&first.message) } else { &first.message };
             let numbers = if lost { String::new() } else { format!("{} ", ids.join(" ")) };
             let mut text = Text::default()
@@ -315,15 +315,15 @@ impl<'a> EventFormatter<'a> {
     }
 }
 
-/// Whether the arrow of message `id`, if it follows at once, shows everything about its sending by
+/// Whether the arrow of message `id`, if it is on the next line, shows everything about its sending in
 /// `event`.
-fn told_by_arrow(event: &TraceEvent, id: MessageId) -> bool {
+fn is_shown_by_arrow(event: &TraceEvent, id: MessageId) -> bool {
     let Some(message) = event.sent.iter().find(|message| message.id == id) else { return false };
     let alike = event.sent.iter().filter(|other| other.message == message.message).count();
     alike == 1 && matches!(message.fate, Fate::Once | Fate::Open)
 }
 
-/// Says how many of `count` things are not shown.
+/// Adds a note on how many of `count` things are not shown.
 fn more(count: usize, things: &str, notes: &mut Vec<Note>) {
     if count > EFFECTS_MAX {
         let text = format!("… and {} more {things}", count - EFFECTS_MAX);

@@ -1,4 +1,4 @@
-//! Selects the events of a long trace that are worth showing.
+//! Selects the events of a long trace to show.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,23 +6,22 @@ use super::super::causality::Causality;
 use super::super::{CopyKind, Ending, EventKind, Trace, TraceEvent};
 use crate::Address;
 
-/// The events shown of a trace, and those that could have mattered.
+/// The shown events of a trace, and those that could have influenced its end.
 #[derive(Debug)]
 pub(in crate::trace) struct Excerpt {
     /// The indices of the events shown.
     pub(in crate::trace) chosen: BTreeSet<usize>,
     /// For each event, whether it could have influenced how the run ended.
     pub(in crate::trace) past: Vec<bool>,
-    /// The nodes that take part in what is shown.
+    /// The nodes of the shown events.
     pub(in crate::trace) nodes: BTreeSet<Address>,
 }
 
 impl Excerpt {
-    /// At most `events_max` events of a trace, or a few small ones more.
+    /// Selects at most `events_max` events of a trace, plus a few small ones.
     ///
-    /// First comes what the violation names: the command with a wrong result, and everything that
-    /// became of the messages that carried it. Then come the latest events that could have
-    /// influenced the end.
+    /// Events that the violation names have priority: the command with a wrong result, and the events of
+    /// the messages that contain it. Then come the latest events that could have influenced the end.
     pub(in crate::trace) fn new(trace: &Trace, causality: &Causality, events_max: usize) -> Self {
         let count = trace.events.len();
         let focus = Focus::new(trace);
@@ -35,7 +34,7 @@ impl Excerpt {
         let quota = events_max - events_max / 6;
         let about = focus.about(trace, causality, &past);
         take(&mut chosen, about.iter().rev().copied(), quota * 3 / 4);
-        // What a node did just before it handled the command explains what was wrong.
+        // A node's event before it handled the command may explain what was wrong.
         let before = about.iter().rev().filter_map(|&index| {
             let is_client = trace.events[index].what.node() == focus.client;
             let effective = |index: &usize| past[*index] && !is_start(&trace.events[*index].what);
@@ -48,8 +47,8 @@ impl Excerpt {
                 || overtaken_by(trace, causality, index) > 0
         });
         take(&mut chosen, late.filter_map(|index| causality.origin(index)), quota);
-        // A command in focus is enough, with what its client saw; without one, show the latest
-        // events of all.
+        // With a command in focus, its client's events are enough; otherwise, show the latest events
+        // of all nodes.
         let own = |&index: &usize| {
             let what = &trace.events[index].what;
             past[index]
@@ -71,7 +70,7 @@ impl Excerpt {
             is_start(what) && what.node().is_some_and(|node| nodes.contains(&node))
         });
         take(&mut chosen, starts, events_max);
-        // Saying that one small event is left out takes as much room as showing it.
+        // A note that one small event is omitted takes as much space as the event.
         for index in 1..count.saturating_sub(1) {
             let event = &trace.events[index];
             let is_small = event.sent.is_empty()
@@ -112,13 +111,13 @@ fn is_start(what: &EventKind) -> bool {
     matches!(what, EventKind::Start { .. })
 }
 
-/// The subject of a violation, as far as its text reveals it.
+/// The subject of a violation, as far as its text contains it.
 struct Focus {
     /// The events in which the run went wrong.
     ends: BTreeSet<usize>,
-    /// The client whose command it is about.
+    /// The client of the command in question.
     client: Option<Address>,
-    /// The event in which that command was given.
+    /// The event in which the client got that command.
     call: Option<usize>,
     /// That command's text.
     command: String,
@@ -152,12 +151,12 @@ impl Focus {
             .collect();
         let mut best: Option<(u8, usize, Option<usize>)> = None;
         let mut calls: BTreeMap<Address, usize> = BTreeMap::new();
-        let is_telling = |text: &str| text.chars().count() >= DISTINCTIVE_CHARS;
+        let is_distinctive = |text: &str| text.chars().count() >= DISTINCTIVE_CHARS;
         for (index, event) in trace.events.iter().enumerate() {
             match &event.what {
                 EventKind::Command { node, command, .. } if named.contains(node) => {
                     calls.insert(*node, index);
-                    if is_telling(command) && words.contains(command) {
+                    if is_distinctive(command) && words.contains(command) {
                         best = best.max(Some((2, index, None)));
                     }
                 }
@@ -166,8 +165,8 @@ impl Focus {
                     let EventKind::Command { command, .. } = &trace.events[call].what else {
                         continue;
                     };
-                    let named = is_telling(command) && words.contains(command);
-                    let score = match (named, is_telling(result)) {
+                    let named = is_distinctive(command) && words.contains(command);
+                    let score = match (named, is_distinctive(result)) {
                         (true, true) => 4,
                         (true, false) => 3,
                         (false, true) => 1,
@@ -179,12 +178,12 @@ impl Focus {
             }
         }
         let mut focus = nothing;
-        // The violation may be about a client on whose behalf an isolated node was asked; then it
-        // names the result.
+        // The violation may concern a query of an isolated node for a client; then it names only the
+        // result.
         let is_named =
             |event: &TraceEvent| event.what.node().is_some_and(|node| named.contains(&node));
         if best.is_none() && !trace.events.iter().any(is_named) {
-            best = told_result(trace, seen).map(|(call, returned)| (1, call, Some(returned)));
+            best = result_in_text(trace, seen).map(|(call, returned)| (1, call, Some(returned)));
         }
         if let Some((_, call, returned)) = best {
             focus.call = Some(call);
@@ -193,7 +192,7 @@ impl Focus {
                 focus.command.clone_from(command);
             }
             if let Some(returned) = returned {
-                // What happened later was right, or is unrelated.
+                // Later events were right, or are unrelated.
                 focus.ends = BTreeSet::from([returned]);
                 return focus;
             }
@@ -210,7 +209,7 @@ impl Focus {
         focus
     }
 
-    /// Relevant events about the command: those that send, carry or lose it, or bring an answer to
+    /// Relevant events about the command: those that send, deliver or lose it, or bring an answer to
     /// it.
     fn about(&self, trace: &Trace, causality: &Causality, past: &[bool]) -> BTreeSet<usize> {
         let mut about = BTreeSet::new();
@@ -237,10 +236,10 @@ impl Focus {
     }
 }
 
-/// The last call whose result `seen` tells, and its return.
-fn told_result(trace: &Trace, seen: &str) -> Option<(usize, usize)> {
+/// The last call whose result occurs in `seen`, and its return.
+fn result_in_text(trace: &Trace, seen: &str) -> Option<(usize, usize)> {
     let mut calls: BTreeMap<Address, usize> = BTreeMap::new();
-    let mut told = None;
+    let mut found = None;
     for (index, event) in trace.events.iter().enumerate() {
         match &event.what {
             EventKind::Command { node, .. } => {
@@ -250,16 +249,16 @@ fn told_result(trace: &Trace, seen: &str) -> Option<(usize, usize)> {
                 let bare = result.strip_prefix("Some(").and_then(|rest| rest.strip_suffix(')'));
                 let result = bare.unwrap_or(result);
                 if result.chars().count() >= DISTINCTIVE_CHARS && seen.contains(result) {
-                    told = calls.get(node).map(|&call| (call, index)).or(told);
+                    found = calls.get(node).map(|&call| (call, index)).or(found);
                 }
             }
             _ => {}
         }
     }
-    told
+    found
 }
 
-/// For each event, whether it could have had a part in one of `ends`.
+/// For each event, whether it could have influenced one of `ends`.
 fn relevant(trace: &Trace, causality: &Causality, ends: &BTreeSet<usize>) -> Vec<bool> {
     let mut past = causality.past(ends.iter().copied());
     let last = ends.last().copied().unwrap_or_default();
@@ -273,7 +272,7 @@ fn relevant(trace: &Trace, causality: &Causality, ends: &BTreeSet<usize>) -> Vec
     past
 }
 
-/// Whether a node handled an event without any visible effect: its state is unchanged and it sent
+/// Whether a node handled an event without any visible effect: its state is unchanged, and it sent
 /// nothing.
 pub(in crate::trace) fn is_without_effect(events: &[TraceEvent], index: usize) -> bool {
     let event = &events[index];

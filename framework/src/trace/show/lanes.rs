@@ -6,27 +6,27 @@ use super::phrases::gap;
 use super::text::{Role, Text, columns, wrap};
 use crate::Address;
 
-/// The minimum distance between two lifelines, so that an arrow has room for its head.
+/// The minimum distance between two lifelines, so that an arrow's head fits.
 const LANE_MIN: usize = 4;
 
-/// The maximum distance, so that the eye can follow.
+/// The maximum distance between two lifelines, for legibility.
 const LANE_MAX: usize = 13;
 
 /// The columns reserved for text.
 const WORDS_MIN: usize = 38;
 
-/// After this many lines, a diagram repeats the names below it.
+/// A diagram with more lines than this repeats the names below it.
 const FOOTER_LINES: usize = 20;
 
 /// The most lines of one message that are shown.
 const HEAD_LINES_MAX: usize = 4;
 
-/// Adds the story's lines.
-pub(super) fn draw(story: &Diagram, options: &Options, out: &mut Vec<Text>) {
-    let gutter = Gutter::new(story);
-    match Lanes::new(story, &gutter, options) {
-        Some(lanes) => lanes.draw(story, &gutter, out),
-        None => list(story, &gutter, options, out),
+/// Adds the diagram's lines.
+pub(super) fn draw(diagram: &Diagram, options: &Options, out: &mut Vec<Text>) {
+    let gutter = Gutter::new(diagram);
+    match Lanes::new(diagram, &gutter, options) {
+        Some(lanes) => lanes.draw(diagram, &gutter, out),
+        None => list(diagram, &gutter, options, out),
     }
 }
 
@@ -37,19 +37,19 @@ struct Gutter {
 }
 
 impl Gutter {
-    fn new(story: &Diagram) -> Self {
+    fn new(diagram: &Diagram) -> Self {
         let moments = || {
-            story.scenes.iter().filter_map(|scene| match scene {
+            diagram.items.iter().filter_map(|item| match item {
                 DiagramItem::Moment(moment) => Some(moment),
                 DiagramItem::Omitted { .. } => None,
             })
         };
         let number = moments().map(|moment| moment.number.to_string().len()).max().unwrap_or(1);
         let time = moments().filter_map(|moment| Some(milliseconds(moment.time_ns?).len())).max();
-        Self { number: number.max(2), time: if story.timed { time.unwrap_or(1) + 3 } else { 0 } }
+        Self { number: number.max(2), time: if diagram.timed { time.unwrap_or(1) + 3 } else { 0 } }
     }
 
-    /// The columns it takes, with the blanks after it.
+    /// Its width in columns, including the blanks after it.
     fn width(&self) -> usize {
         self.number + self.time + 2
     }
@@ -76,9 +76,9 @@ pub(in crate::trace) fn milliseconds(ns: u64) -> String {
     format!("{}.{}", ns / 1_000_000, ns / 100_000 % 10)
 }
 
-/// The characters that a diagram is made of.
+/// The characters of a diagram.
 struct Glyphs {
-    life: char,
+    lifeline: char,
     gap: char,
     line: char,
     odd_line: char,
@@ -95,7 +95,7 @@ struct Glyphs {
 }
 
 const UNICODE: Glyphs = Glyphs {
-    life: '│',
+    lifeline: '│',
     gap: '┊',
     line: '─',
     odd_line: '╌',
@@ -112,7 +112,7 @@ const UNICODE: Glyphs = Glyphs {
 };
 
 const ASCII: Glyphs = Glyphs {
-    life: '|',
+    lifeline: '|',
     gap: ':',
     line: '-',
     odd_line: '=',
@@ -150,7 +150,7 @@ fn sign(mark: EventMark, unicode: bool) -> (char, Role) {
     (if unicode { sign } else { ascii }, role)
 }
 
-/// What the signs of a diagram stand for, in one line.
+/// The legend of a diagram's signs, on one line.
 pub(super) fn legend(unicode: bool) -> String {
     let marks = [
         (EventMark::Start, "starts"),
@@ -169,15 +169,15 @@ type Cells = Vec<(char, Role)>;
 
 /// The columns of the nodes.
 struct Lanes {
-    /// Where each node's lifeline is.
+    /// The column of each node's lifeline.
     at: Vec<usize>,
-    /// Columns from one to the next.
+    /// The distance between adjacent lifelines.
     step: usize,
     /// The diagram's width.
     width: usize,
-    /// The width of the words beside it.
+    /// The width of the text next to it.
     words: usize,
-    /// Whether the names stand side by side in one line, or each in its own.
+    /// Whether the names are all on one line, or each on its own.
     level: bool,
     unicode: bool,
     glyphs: &'static Glyphs,
@@ -185,13 +185,13 @@ struct Lanes {
 
 impl Lanes {
     /// The lanes, if they fit.
-    fn new(story: &Diagram, gutter: &Gutter, options: &Options) -> Option<Self> {
-        let names: Vec<usize> = story.nodes.iter().map(|node| node.as_str().len()).collect();
+    fn new(diagram: &Diagram, gutter: &Gutter, options: &Options) -> Option<Self> {
+        let names: Vec<usize> = diagram.nodes.iter().map(|node| node.as_str().len()).collect();
         let (first, last) = (*names.first()?, *names.last()?);
         let longest = names.iter().copied().max()?;
         let words_min = WORDS_MIN.max(options.width / 2);
         let room = options.width.checked_sub(gutter.width() + words_min + 2)?;
-        // Side by side if the names fit, with half a name at either end.
+        // On one line if the names fit, with half a name at either end.
         let gaps = names.len() - 1;
         let side = room.saturating_sub(first / 2 + last.div_ceil(2)) / gaps.max(1);
         let level = first / 2 + last.div_ceil(2) <= room && (gaps == 0 || side > longest);
@@ -216,16 +216,16 @@ impl Lanes {
         })
     }
 
-    fn draw(&self, story: &Diagram, gutter: &Gutter, out: &mut Vec<Text>) {
+    fn draw(&self, diagram: &Diagram, gutter: &Gutter, out: &mut Vec<Text>) {
         let start = out.len();
-        let names = self.names(&story.nodes);
+        let names = self.names(&diagram.nodes);
         for (index, cells) in names.iter().enumerate() {
             let left = if index + 1 == names.len() { gutter.heading() } else { gutter.line(None) };
             out.push(line(left, cells, &Text::default()));
         }
-        let mut down = vec![false; story.nodes.len()];
-        for scene in &story.scenes {
-            match scene {
+        let mut down = vec![false; diagram.nodes.len()];
+        for item in &diagram.items {
+            match item {
                 DiagramItem::Omitted { events, unrelated: aside, up } => {
                     let cells = self.cells(up, self.glyphs.gap);
                     for words in wrap(&gap(*events, *aside), self.words, 2, 0) {
@@ -246,7 +246,7 @@ impl Lanes {
             if self.level {
                 out.push(line(
                     gutter.line(None),
-                    &self.cells(&up, self.glyphs.life),
+                    &self.cells(&up, self.glyphs.lifeline),
                     &Text::default(),
                 ));
             }
@@ -265,7 +265,7 @@ impl Lanes {
             if !self.level && lane > 0 {
                 let mut next = vec![(' ', Role::Plain); self.width];
                 for &earlier in &self.at[..lane] {
-                    next[earlier] = (self.glyphs.life, Role::Quiet);
+                    next[earlier] = (self.glyphs.lifeline, Role::Quiet);
                 }
                 lines.push(next);
             }
@@ -282,16 +282,16 @@ impl Lanes {
     }
 
     /// The lifelines of the nodes that are up.
-    fn cells(&self, up: &[bool], life: char) -> Cells {
+    fn cells(&self, up: &[bool], lifeline: char) -> Cells {
         let mut cells = vec![(' ', Role::Plain); self.width];
         for (&at, _) in self.at.iter().zip(up).filter(|&(_, &up)| up) {
-            cells[at] = (life, Role::Quiet);
+            cells[at] = (lifeline, Role::Quiet);
         }
         cells
     }
 
     fn moment(&self, moment: &DiagramEvent, gutter: &Gutter, out: &mut Vec<Text>) {
-        let plain = self.cells(&moment.up, self.glyphs.life);
+        let plain = self.cells(&moment.up, self.glyphs.lifeline);
         let mut after = plain.clone();
         if let (true, Some(lane)) = (moment.ends_lane, moment.lane) {
             after[self.at[lane]] = (' ', Role::Plain);
@@ -321,7 +321,7 @@ impl Lanes {
 
     /// The line of an event: its arrow and its mark.
     fn event(&self, moment: &DiagramEvent) -> Cells {
-        let mut cells = self.cells(&moment.up, self.glyphs.life);
+        let mut cells = self.cells(&moment.up, self.glyphs.lifeline);
         if moment.mark == EventMark::NetworkChange {
             let between = cells.iter_mut().filter(|(character, _)| *character == ' ');
             between.for_each(|cell| *cell = (self.glyphs.stub, Role::Quiet));
@@ -362,9 +362,9 @@ impl Lanes {
         cells
     }
 
-    /// Writes a message's name on its arrow, beside the receiver, if it fits.
+    /// Writes a message's name on its arrow, next to the receiver, if it fits.
     fn label(&self, cells: &mut Cells, label: &str, (there, here): (usize, usize), role: Role) {
-        // Between two lifelines, without the arrow's head.
+        // The space between two lifelines, without the arrow's head.
         let room = self.step - 2;
         let length = columns(label) + 2;
         if label.is_empty() || length + 1 > room || columns(label) != label.chars().count() {
@@ -382,7 +382,7 @@ impl Lanes {
         }
     }
 
-    /// The line of something that a node sent: short arrows toward its receivers.
+    /// The line of a sent message: short arrows toward its receivers.
     fn stubs(&self, plain: &Cells, lane: usize, note: &Note) -> Cells {
         let mut cells = plain.clone();
         let here = self.at[lane];
@@ -405,7 +405,7 @@ impl Lanes {
     }
 }
 
-/// One line: numbers, diagram, words.
+/// One line: numbers, diagram, text.
 fn line(mut left: Text, cells: &Cells, words: &Text) -> Text {
     for &(character, role) in cells {
         match left.spans.last_mut() {
@@ -418,12 +418,12 @@ fn line(mut left: Text, cells: &Cells, words: &Text) -> Text {
     left
 }
 
-/// The story as a list, for more nodes than fit side by side.
-fn list(story: &Diagram, gutter: &Gutter, options: &Options, out: &mut Vec<Text>) {
+/// The diagram as a list, for more nodes than fit as columns.
+fn list(diagram: &Diagram, gutter: &Gutter, options: &Options, out: &mut Vec<Text>) {
     let width = options.width - gutter.width() - 3 - if options.unicode { 0 } else { 4 };
     out.push(gutter.heading());
-    for scene in &story.scenes {
-        let moment = match scene {
+    for item in &diagram.items {
+        let moment = match item {
             DiagramItem::Omitted { events, unrelated: aside, .. } => {
                 out.push(line(gutter.line(None), &Vec::new(), &gap(*events, *aside)));
                 continue;
@@ -432,10 +432,10 @@ fn list(story: &Diagram, gutter: &Gutter, options: &Options, out: &mut Vec<Text>
         };
         let (sign, role) = sign(moment.mark, options.unicode);
         let mut head = Text::default();
-        let node = moment.lane.map(|lane| story.nodes[lane].to_string());
+        let node = moment.lane.map(|lane| diagram.nodes[lane].to_string());
         head = match (&moment.arrow, node) {
             (Some((from, _)), Some(node)) => {
-                head.with(Role::Strong, format!("{} → {node} ", story.nodes[*from]))
+                head.with(Role::Strong, format!("{} → {node} ", diagram.nodes[*from]))
             }
             (None, Some(node)) if !matches!(moment.mark, EventMark::Start | EventMark::Crash) => {
                 head.with(Role::Strong, format!("{node} "))

@@ -1,9 +1,9 @@
 //! Shows a trace on a terminal, as a space-time diagram.
 //!
-//! Each node has a column, and time runs downward. A message is an arrow from its sender's column
-//! to its receiver's, on the line where it arrives. Beside each event are its text and its effects:
-//! what was logged and printed, how the state changed, what was sent, and which timers were set.
-//! Node text is escaped and bounded, so nothing in it can disturb the terminal.
+//! Each node has a column, and time runs downward. A message is an arrow from its sender's column to
+//! its receiver's, on the line of its arrival. Next to each event are its text and its effects: logged
+//! and printed lines, state changes, sent messages, and set timers. Node text is escaped and bounded,
+//! so it cannot disturb the terminal.
 
 pub(in crate::trace) mod diagram;
 pub(in crate::trace) mod diff;
@@ -27,11 +27,11 @@ pub struct Options {
     /// Whether to use colours (ANSI escape sequences).
     pub colour: bool,
     /// Whether to draw with Unicode's line-drawing characters, or with ASCII only. A node's own text is
-    /// shown as it is in both.
+    /// not converted.
     pub unicode: bool,
-    /// The most events to show; of a longer trace, the ones left out are counted.
+    /// The most events to show. The omitted events of a longer trace are counted.
     pub events_max: usize,
-    /// Whether to start with a line that says what ran.
+    /// Whether to start with a heading that names the test and the run.
     pub heading: bool,
 }
 
@@ -42,24 +42,24 @@ impl Default for Options {
     }
 }
 
-/// The diagram of a trace, and under it how the run ended, in one sentence. Ends with a newline.
+/// The diagram of a trace, followed by a sentence on how the run ended. Ends with a newline.
 ///
-/// With more nodes than fit side by side the same is told as a list.
+/// If there are more nodes than fit as columns, the result is a list instead.
 #[must_use]
 pub fn diagram(trace: &Trace, options: &Options) -> String {
     let options = Options { width: options.width.max(40), ..options.clone() };
-    let story = Diagram::new(trace, options.events_max);
+    let content = Diagram::new(trace, options.events_max);
     let mut lines = Vec::new();
     if options.heading {
-        lines.extend(wrap(&story.heading, options.width, 3, 2));
+        lines.extend(wrap(&content.heading, options.width, 3, 2));
         lines.push(Text::default());
     }
-    lanes::draw(&story, &options, &mut lines);
+    lanes::draw(&content, &options, &mut lines);
     lines.push(Text::default());
-    if let Some(hidden) = &story.hidden {
+    if let Some(hidden) = &content.hidden {
         lines.extend(wrap(hidden, options.width, 3, 2));
     }
-    lines.extend(wrap(&story.ending, options.width, 12, 2));
+    lines.extend(wrap(&content.ending, options.width, 12, 2));
     let mut out = String::new();
     for line in lines {
         paint(&line, &options, &mut out);
@@ -67,7 +67,7 @@ pub fn diagram(trace: &Trace, options: &Options) -> String {
     out
 }
 
-/// What the signs in a diagram stand for, in one line.
+/// The legend of a diagram's signs, on one line.
 #[must_use]
 pub fn legend(unicode: bool) -> String {
     lanes::legend(unicode)
@@ -79,7 +79,7 @@ pub fn sentence(trace: &Trace) -> String {
     phrases::ending(trace).spans.into_iter().map(|(_, words)| words).collect()
 }
 
-/// Adds a line with its colours, without blanks at its end.
+/// Adds a line with its colours, without trailing blanks.
 fn paint(line: &Text, options: &Options, out: &mut String) {
     let end = line.spans.iter().rposition(|(_, words)| !words.trim_end().is_empty());
     let spans = &line.spans[..end.map_or(0, |end| end + 1)];
@@ -101,7 +101,7 @@ fn paint(line: &Text, options: &Options, out: &mut String) {
     out.push('\n');
 }
 
-/// The ANSI code of a role: the eight basic colours, which every theme of a terminal makes readable.
+/// The ANSI code of a role: one of the eight basic colours, which are readable in every terminal theme.
 fn ansi(role: Role) -> Option<&'static str> {
     match role {
         Role::Plain => None,

@@ -8,10 +8,10 @@ use super::diff::{self, Change};
 use super::text::{Role, Text, columns, safe, shorten};
 use crate::Address;
 
-/// The most changes of one state that are told.
+/// The most changes of one state that are shown.
 const CHANGES_MAX: usize = 8;
 
-/// Of two long texts that start alike, at most this much of their common start is shown.
+/// How much of the common start of two long texts is shown at most.
 const COMMON_CHARS_MAX: usize = 24;
 
 pub(super) fn set_timer(timer: &SetTimer) -> Text {
@@ -26,7 +26,7 @@ pub(super) fn set_timer(timer: &SetTimer) -> Text {
         .with(Role::Quiet, format!(" in {delay}"))
 }
 
-/// What a node's new state has that the old one had not.
+/// Adds notes on the changes of a node's state.
 pub(super) fn state_changes(before: &str, state: &str, notes: &mut Vec<Note>) {
     let changes = diff::changes(before, state);
     for change in changes.iter().take(CHANGES_MAX) {
@@ -38,8 +38,8 @@ pub(super) fn state_changes(before: &str, state: &str, notes: &mut Vec<Note>) {
     }
 }
 
-/// One change of a state: on one line if it is short, else what was and what is on lines of their
-/// own.
+/// Adds a note on one change of a state: on one line if it is short, or else with the old and the new
+/// value on separate lines.
 fn state_change(change: &Change, notes: &mut Vec<Note>) {
     let place = |path: &str| match path {
         "" => "state".to_owned(),
@@ -90,7 +90,7 @@ pub(super) fn hidden(nodes: &[Address]) -> Option<Text> {
     Some(Text::default().with(Role::Quiet, format!("Not shown: {}{more}.", names.join(", "))))
 }
 
-/// Two long texts without most of what both start with.
+/// Two long texts without most of their common start.
 fn without_common_start(old: &str, new: &str) -> (String, String) {
     let common = old.chars().zip(new.chars()).take_while(|(old, new)| old == new).count();
     if common < COMMON_CHARS_MAX
@@ -105,7 +105,7 @@ fn without_common_start(old: &str, new: &str) -> (String, String) {
     (rest(old), rest(new))
 }
 
-/// What ran.
+/// The heading: the test and the run.
 pub(super) fn heading(trace: &Trace) -> Text {
     let header = &trace.header;
     let mut text = Text::default();
@@ -126,7 +126,7 @@ pub(super) fn heading(trace: &Trace) -> Text {
     text.with(Role::Quiet, format!("{engine}; {}", header.fault_model))
 }
 
-/// How many events are not shown, and how many of them could not have had a part in the end.
+/// How many events are not shown, and how many of them could not have influenced the end.
 pub(in crate::trace) fn gap(events: usize, aside: usize) -> Text {
     let noun = if events == 1 { "event" } else { "events" };
     let words = match aside {
@@ -180,7 +180,7 @@ pub(in crate::trace) fn variant(text: &str) -> &str {
     &text[..end]
 }
 
-/// A duration in the unit in which it reads best, with three digits.
+/// A duration in a suitable unit, with three digits.
 pub(in crate::trace) fn duration(ns: u64) -> String {
     let rounded = match ns {
         0..10_000 => ns,

@@ -1,23 +1,22 @@
-//! Text that is safe to show and knows its width: escaped, shortened, wrapped, and coloured by
-//! role.
+//! Text that is safe to show and has a known width: escaped, shortened, wrapped, and coloured by role.
 
 use unicode_width::UnicodeWidthChar;
 
-/// The most characters that are kept of one text of a node.
+/// The maximum length of one text of a node, in characters.
 const SOURCE_CHARS_MAX: usize = 4_000;
 
-/// How much of a long string within a value is kept at either end.
+/// How many characters of a long string within a value are kept at either end.
 const STRING_END_CHARS: usize = 24;
 
-/// What a piece of text is, which decides its colour.
+/// The role of a piece of text, which decides its colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::trace) enum Role {
     /// Ordinary text.
     #[default]
     Plain,
-    /// Less important than what stands around it.
+    /// Less important than the text around it.
     Quiet,
-    /// More important than what stands around it.
+    /// More important than the text around it.
     Strong,
     /// A client's command or result.
     Client,
@@ -25,24 +24,24 @@ pub(in crate::trace) enum Role {
     Message,
     /// A timer.
     Timer,
-    /// New in a state.
+    /// Added to a state.
     Added,
-    /// Gone from a state.
+    /// Removed from a state.
     Removed,
     /// Something late, lost or repeated.
     Warning,
-    /// What went wrong.
+    /// A failure.
     Bad,
 }
 
-/// A line of text in roles.
+/// A line of text with roles.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::trace) struct Text {
     pub(in crate::trace) spans: Vec<(Role, String)>,
 }
 
 impl Text {
-    /// Appends our own text.
+    /// Appends trusted text.
     pub(in crate::trace) fn with(mut self, role: Role, words: impl Into<String>) -> Self {
         self.spans.push((role, words.into()));
         self
@@ -64,7 +63,7 @@ pub(in crate::trace) fn safe(text: &str) -> String {
             out.push('…');
             break;
         }
-        // Unlimited combining marks on one letter would spill over their neighbours.
+        // Too many combining marks on one letter would cover neighbouring lines.
         marks = if character.width() == Some(0) { marks + 1 } else { 0 };
         match character {
             '\t' => out.push_str("    "),
@@ -111,8 +110,7 @@ fn elide_strings(text: &str) -> String {
     out
 }
 
-/// Whether a character controls the terminal, has no picture, or changes the order of its
-/// neighbours.
+/// Whether a character controls the terminal, is invisible, or changes the order of its neighbours.
 fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(character,
@@ -121,18 +119,18 @@ fn is_hidden(character: char) -> bool {
             | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// The columns that a text takes, or a few more than that.
+/// The width of a text in columns, or a few more.
 pub(in crate::trace) fn columns(text: &str) -> usize {
     text.chars().map(width).sum()
 }
 
-/// The columns of a character. The selector that makes a character wide counts as the column it
-/// adds.
+/// The width of a character in columns. A selector that makes a character wide counts as the column
+/// that it adds.
 fn width(character: char) -> usize {
     if character == '\u{fe0f}' { 1 } else { character.width().unwrap_or(0) }
 }
 
-/// The text in at most `columns` columns, with an ellipsis where it was cut.
+/// Shortens a text to at most `limit` columns, with an ellipsis.
 pub(in crate::trace) fn shorten(text: &str, limit: usize) -> String {
     if columns(text) <= limit {
         return text.to_owned();
@@ -150,8 +148,8 @@ pub(in crate::trace) fn shorten(text: &str, limit: usize) -> String {
     out
 }
 
-/// The text in lines of at most `width` columns: broken between words where possible, at most
-/// `lines_max` of them; later lines start with `indent` blanks.
+/// Wraps a text into lines of at most `width` columns, between words where possible. There are at most
+/// `lines_max` lines, and all but the first start with `indent` blanks.
 pub(in crate::trace) fn wrap(
     text: &Text,
     width: usize,

@@ -28,8 +28,8 @@ struct Running {
     tries: u32,
     started: Instant,
     child: Child,
-    /// Which of the job slots it occupies.
-    place: usize,
+    /// The index of its job slot.
+    slot: usize,
 }
 
 impl Executor for Local {
@@ -40,12 +40,12 @@ impl Executor for Local {
         while !(waiting.is_empty() && running.is_empty()) {
             while running.len() < work.jobs.max(1) {
                 let Some((key, tries)) = waiting.pop_front() else { break };
-                let is_free = |place: &usize| running.iter().all(|one| one.place != *place);
-                let place = (0..).find(is_free).unwrap_or_default();
-                match processor::on_one(place, || start(work, &key)) {
+                let is_free = |slot: &usize| running.iter().all(|one| one.slot != *slot);
+                let slot = (0..).find(is_free).unwrap_or_default();
+                match processor::on_one(slot, || start(work, &key)) {
                     Ok(child) => {
                         let started = Instant::now();
-                        running.push(Running { key, tries: tries + 1, started, child, place });
+                        running.push(Running { key, tries: tries + 1, started, child, slot });
                     }
                     Err(error) => {
                         let what = format!("cannot start a judge: {error}");

@@ -2,7 +2,7 @@
 //!
 //! The unit of work is one submission. A judge process, `grade --judge KEY --out DIR`, reads the
 //! specification and the files from the results folder and writes a grading record there. An
-//! executor starts these processes somewhere and reports when a record appears.
+//! executor starts these processes and reports when a record appears.
 
 mod local;
 mod parallel;
@@ -19,16 +19,16 @@ pub use slurm::Slurm;
 use crate::grading_record::InfraError;
 use crate::store::{Key, Store};
 
-/// What an executor needs to know.
+/// The work of an executor.
 #[derive(Clone, Debug)]
 pub struct WorkList {
     /// The folder of results.
     pub store: Store,
     /// This program.
     pub program: PathBuf,
-    /// What to grade.
+    /// The submissions to grade.
     pub keys: Vec<Key>,
-    /// How many at a time.
+    /// How many to grade at a time.
     pub jobs: usize,
     /// The time limit per submission; exceeding it is an infrastructure error.
     pub submission_timeout: Duration,
@@ -57,8 +57,8 @@ pub trait Executor {
 
 /// Records that a submission cannot be graded now.
 fn give_up(work: &WorkList, key: &Key, what: String, observer: &mut dyn BatchObserver) {
-    // The judge itself may have recorded more. If nothing can be written, the submission simply
-    // stays ungraded.
+    // The judge may already have recorded a more precise error. If this cannot be written, the
+    // submission stays ungraded.
     if work.store.infra_error(key).is_none() {
         let _ = work.store.put_infra_error(key, &InfraError::now(what));
     }
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_survive_a_shell() {
+    fn arguments_are_quoted_for_a_shell() {
         assert_eq!(quoted("/a/b-1.txt"), "/a/b-1.txt");
         assert_eq!(quoted("it's {} $HOME"), "'it'\\''s {} $HOME'");
         assert_eq!(quoted(""), "''");

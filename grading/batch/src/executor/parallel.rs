@@ -32,7 +32,7 @@ impl Executor for Parallel {
         words.extend(["--retries".to_owned(), "2".to_owned()]);
         words.extend(self.extra_args.iter().cloned());
         words.extend(["--arg-file".to_owned(), keys.display().to_string()]);
-        // What follows is one command line for a shell on every machine.
+        // This is one argument: a command line for a shell on each machine.
         let program = work.program.display().to_string();
         let out = work.store.root().display().to_string();
         words.push(format!("{} --judge {{}} --out {}", quoted(&program), quoted(&out)));

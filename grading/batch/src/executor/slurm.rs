@@ -1,8 +1,8 @@
 //! Slurm: a job array over a shared folder, one task per submission.
 //!
 //! The grader submits the array, watches for records in the folder, and asks Slurm only whether the
-//! array still exists. A task, a machine or the grader itself may die; running the grader again
-//! submits whatever has no record.
+//! array still exists. A task, a machine or the grader itself may crash; running the grader again
+//! submits every submission that has no record.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -86,7 +86,7 @@ impl Slurm {
     }
 }
 
-/// Follows an array until every key has a record or the array is gone.
+/// Follows an array until every key has a record or the array has ended.
 fn follow(
     work: &WorkList,
     keys: &[Key],

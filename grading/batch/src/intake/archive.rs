@@ -1,7 +1,7 @@
-//! Reads a submission from a `.zip`, `.tar` or `.tar.gz`, in memory, counting every byte.
+//! Reads a submission from a `.zip`, `.tar` or `.tar.gz` in memory, with size limits.
 //!
-//! Nothing is unpacked to disk. Only the contents of Rust files are kept, and sizes claimed by the
-//! archive are never trusted.
+//! Nothing is unpacked to disk. Only the contents of Rust files are kept. Sizes that the archive
+//! claims are never trusted.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -14,7 +14,7 @@ use super::bundle::{BundleBuilder, has_extension, is_left_behind};
 use super::folder;
 use super::refusal::{ReadError, Refusal};
 
-/// What kind of archive a file is, by its name.
+/// The format of an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     Zip,
@@ -75,7 +75,7 @@ pub(super) fn read(
     };
     result.map_err(|error| match error {
         ArchiveError::Refused(refusal) => refusal.into(),
-        // If a file was opened but cannot be read, the disk is at fault, not the student.
+        // If a file was opened but cannot be read, that is the disk's fault, not the student's.
         ArchiveError::Io(error) if error.raw_os_error().is_some() => folder::failed(place, error),
         ArchiveError::Io(error) => broken(&name, &error),
         ArchiveError::Zip(error) => broken(&name, &error),
@@ -98,7 +98,7 @@ enum ArchiveError {
 
 impl From<io::Error> for ArchiveError {
     fn from(error: io::Error) -> Self {
-        // A refusal that passed through one of our readers.
+        // The error may be a refusal that one of our readers returned.
         match error.downcast::<Refusal>() {
             Ok(refusal) => Self::Refused(refusal),
             Err(error) => Self::Io(error),
@@ -122,11 +122,11 @@ fn read_zip(file: File, filler: &mut BundleBuilder<'_>) -> Result<(), ArchiveErr
         return Err(super::bundle::too_large("files and folders", limit).into());
     }
     for index in 0..archive.len() {
-        // First without decompression: skipped entries may use any method.
+        // Opened without decompression, since skipped entries may use any method.
         let entry = archive.by_index_raw(index)?;
         let name = match std::str::from_utf8(entry.name_raw()) {
             Ok(name) => name.to_owned(),
-            // An old archiver's code page. The letters do not matter, but the path does.
+            // A name in some old code page. It may be decoded wrongly, but its path is checked.
             Err(_) => entry.name()?.into_owned(),
         };
         let path = filler.entry(&name)?;
@@ -159,7 +159,7 @@ fn read_zip(file: File, filler: &mut BundleBuilder<'_>) -> Result<(), ArchiveErr
     Ok(())
 }
 
-/// Counts what is read.
+/// A reader that counts bytes.
 struct Counted<R> {
     inner: R,
     filler_bytes: u64,
@@ -201,8 +201,8 @@ fn read_tar(reader: impl Read, filler: &mut BundleBuilder<'_>) -> Result<(), Arc
     use tar::EntryType;
     let limit = filler.limits().unpacked_bytes_max;
     let mut archive = tar::Archive::new(Bounded { inner: reader, left: limit, limit });
-    // Raw: extensions with long names are read here, within limits; the library would read as much
-    // as they claim.
+    // Raw entries: headers with long names are read here, within limits. The library would read as
+    // much as they claim.
     let mut long_name = None;
     for entry in archive.entries()?.raw(true) {
         let mut entry = entry?;

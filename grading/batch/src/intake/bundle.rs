@@ -1,4 +1,4 @@
-//! Bundles: what one student submitted, as paths and the contents of Rust files.
+//! Bundles: the paths of all submitted files, and the contents of Rust files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -17,7 +17,7 @@ pub struct Bundle {
     pub others: BTreeSet<String>,
 }
 
-/// Builds a bundle; counts what comes in and rejects what is too much.
+/// Builds a bundle, and rejects it when it exceeds a limit.
 #[derive(Debug)]
 pub(super) struct BundleBuilder<'l> {
     limits: &'l Limits,
@@ -61,7 +61,7 @@ impl<'l> BundleBuilder<'l> {
     /// Adds a file. Only Rust files are read.
     ///
     /// # Errors
-    /// The outer error is the reader's.
+    /// The outer error is a failure of the reader; the inner one is a refusal.
     pub(super) fn file(
         &mut self,
         path: String,

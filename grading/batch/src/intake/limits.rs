@@ -5,7 +5,7 @@
 pub struct Limits {
     /// Files and folders of any kind.
     pub entries_max: u64,
-    /// Bytes of everything, unpacked; even a build folder submitted by mistake stays below this.
+    /// Bytes of everything, unpacked. This is enough for a build folder that is submitted by mistake.
     pub unpacked_bytes_max: u64,
     /// Bytes of one source file.
     pub file_bytes_max: u64,
@@ -13,7 +13,7 @@ pub struct Limits {
     pub sources_bytes_max: u64,
     /// Bytes of a file's path.
     pub path_bytes_max: usize,
-    /// Folders in folders.
+    /// The depth of nested folders.
     pub depth_max: usize,
 }
 

@@ -31,7 +31,7 @@ use refusal::IntakeError;
 /// One attempt of one student or group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Submission {
-    /// Who submitted it.
+    /// The students who submitted it.
     pub students: Vec<Student>,
     /// The attempt's number, counted from 1.
     pub attempt: u32,
@@ -56,7 +56,7 @@ pub enum Contents {
     Files(BTreeMap<String, String>),
     /// It was rejected and earns no points.
     Refused(Refusal),
-    /// It could not be read, through no fault of the student. To be retried.
+    /// It could not be read. This is not the student's fault, and is retried.
     Unreadable(String),
 }
 
@@ -133,7 +133,7 @@ pub fn read_one(folder: &Path, lab: &LabFiles, limits: &Limits) -> (Contents, Ve
     let mut filler = BundleBuilder::new(limits);
     let result = folder::read(folder, &mut filler).and_then(|()| {
         let bundle = filler.finish();
-        // The archive that the student uploaded, if the platform did not unpack it.
+        // The student may have uploaded an archive that the platform did not unpack.
         let archive = bundle.others.iter().find_map(|path| Some((path, Format::of(path)?.1)));
         match archive {
             Some((path, format)) if bundle.sources.is_empty() => {
@@ -147,7 +147,7 @@ pub fn read_one(folder: &Path, lab: &LabFiles, limits: &Limits) -> (Contents, Ve
     contents(result, lab)
 }
 
-/// Lists a folder of submissions, including everything that may be one.
+/// Lists a folder of submissions, with every entry that may be a submission.
 fn list(folder: &Path) -> anyhow::Result<Listing> {
     let reading = || format!("the submissions in {}", folder.display());
     if folder.is_file() {
@@ -199,14 +199,14 @@ fn list(folder: &Path) -> anyhow::Result<Listing> {
     Ok(found)
 }
 
-/// Gives every student the identity that the roster knows and a unique folder name. Returns who is
-/// on the roster but submitted nothing, and who submitted but is not on it.
+/// Looks every student up on the roster and gives each a unique folder name. Returns the students on
+/// the roster who submitted nothing, and the submitters who are not on it.
 fn assign(
     handed_in: &mut [RawSubmission],
     roster: Option<&[Student]>,
 ) -> (Vec<Student>, Vec<String>) {
     let all = roster.unwrap_or_default();
-    // Where each student stands on the roster.
+    // Each student's index in the roster.
     let mut places: Vec<Vec<Option<usize>>> = Vec::new();
     for one in handed_in.iter_mut() {
         if let [only] = one.students.as_slice() {
@@ -229,7 +229,7 @@ fn assign(
     let mut missing: Vec<(Option<usize>, Student)> =
         missing.map(|place| (Some(place), all[place].clone())).collect();
 
-    // The same person has the same folder, in every attempt.
+    // A student has the same folder for every attempt.
     let mut folders: BTreeMap<String, String> = BTreeMap::new();
     let mut taken: BTreeSet<String> = TAKEN.map(str::to_owned).into();
     let students = handed_in.iter_mut().zip(&places);
@@ -256,7 +256,7 @@ fn assign(
     (missing.into_iter().map(|(_, student)| student).collect(), strangers.into_iter().collect())
 }
 
-/// A group member's submission also counts for the others, if they submitted nothing themselves.
+/// Counts a group member's submission for the others too, if none of them submitted anything.
 fn share_with_group(
     handed_in: &mut [RawSubmission],
     places: &mut [Vec<Option<usize>>],
@@ -267,7 +267,7 @@ fn share_with_group(
     for (one, places) in handed_in.iter_mut().zip(places) {
         let [Some(place)] = places[..] else { continue };
         let group = roster[place].group.as_str();
-        // If several members submitted, none represents the others.
+        // If several members submitted, each counts only for itself.
         let members = || (0..roster.len()).filter(|other| roster[*other].group == group);
         if group.is_empty() || members().filter(|other| present.contains(other)).count() != 1 {
             continue;
@@ -358,7 +358,7 @@ fn read_bundle(folder: &Path, one: &RawSubmission, limits: &Limits) -> Result<Bu
             filler.file(path, &mut file).map_err(|error| folder::failed(&place, error))??;
         }
     }
-    // A platform's folder around the archive that the student uploaded.
+    // The platform may have put the uploaded archive into a folder.
     let bundle = filler.finish();
     let archives: Vec<&String> =
         bundle.others.iter().filter(|path| Format::of(path).is_some()).collect();
@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn the_roster_names_students_groups_and_who_is_missing() {
+    fn the_roster_identifies_students_and_groups() {
         let known = |id: &str, group: &str, number: &str| Student {
             group: group.to_owned(),
             platform_id: number.to_owned(),
@@ -430,10 +430,10 @@ mod tests {
             format!("{} | {} | {}", all.join(" "), missing.join(" "), strangers.join(" "))
         };
         assert_eq!(ids(vec![one(student("team1"))]), "ada+bob | eve | ");
-        // A platform's file has the group's name and a number.
+        // A platform's file name consists of the group's name and a number.
         let team = Student { name: "Team 1".to_owned(), ..known("Team 1_77", "", "77") };
         assert_eq!(ids(vec![one(team)]), "ada+bob | eve | ");
-        // One hands in for all; two speak for themselves.
+        // One submission counts for the group; two count only for their submitters.
         assert_eq!(ids(vec![one(known("lovelace_501", "", "501"))]), "ada+bob | eve | ");
         let each = vec![one(student("bob")), one(student("ada")), one(student("zoe"))];
         assert_eq!(ids(each), "ada bob zoe | eve | zoe");

@@ -1,5 +1,5 @@
-//! Whose submission a file or folder is: the naming schemes of Gradescope, Canvas and Moodle, and
-//! plain folders.
+//! Finds out whose submission a file or folder is, by the naming schemes of Gradescope, Canvas, Moodle
+//! and plain folders.
 
 use std::collections::{BTreeMap, BTreeSet, btree_map};
 
@@ -13,11 +13,11 @@ use super::{Listing, Student};
 /// Files and folders that form one attempt of one student or group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct RawSubmission {
-    /// Who submitted it.
+    /// The students who submitted it.
     pub students: Vec<Student>,
     /// The attempt's number, counted from 1.
     pub attempt: u32,
-    /// When, as reported by the platform.
+    /// When it was submitted, as reported by the platform.
     pub submitted: Option<String>,
     /// Whether the platform marks it as late.
     pub late: bool,
@@ -64,7 +64,7 @@ pub(super) fn group_by_student(found: Listing) -> anyhow::Result<Vec<RawSubmissi
             entry.problem.clone_from(&problem);
         }
         in_folder.insert(stem(&name).to_owned());
-        // On Gradescope a folder is a submission; elsewhere, a student's files belong together.
+        // On Gradescope each folder is a submission; elsewhere, a student's files are one submission.
         let owner = match metadata.contains_key(stem(&name)) || metadata.contains_key(&name) {
             true => format!("/{name}"),
             false => one.students.iter().map(owner).collect::<Vec<&str>>().join("+"),
@@ -104,8 +104,8 @@ fn stem(name: &str) -> &str {
     archive::without_ending(name)
 }
 
-/// Whether a learning platform names files like this; then the file is somebody's submission,
-/// whatever it is.
+/// Parses a name as a learning platform writes it. A file with such a name is a submission, whatever
+/// it contains.
 pub(super) fn of_platform(name: &str) -> Option<RawSubmission> {
     moodle(name).or_else(|| canvas(name))
 }
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn gradescope_says_who_is_who() {
+    fn gradescope_metadata_names_the_students() {
         let metadata = "---\nsubmission_42:\n  :submitters:\n  - :name: Ada Lovelace\n    :sid: '0017'\n    \
                         :email: ada@x.edu\n  - :name: Bob\n    :sid:\n    :email: bob@x.edu\n  \
                         :created_at: 2026-11-20 10:00:00.000000000 Z\n  :score: 3.0\n  :history: []\n";
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn on_gradescope_nobody_is_taken_for_somebody_else_and_nobody_is_lost() {
+    fn gradescope_students_with_equal_names_are_kept_apart() {
         let submission = |number: u32, email: &str| {
             format!("submission_{number}:\n  :submitters:\n  - :name: Ada\n    :email: {email}\n")
         };
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn canvas_puts_everything_in_the_name() {
+    fn canvas_file_names_are_parsed() {
         let found = sorted(
             &[
                 "lovelaceada_LATE_501_88001_client-1.rs",
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn moodle_and_folders_by_hand() {
+    fn moodle_and_plain_names_are_parsed() {
         let found = sorted(
             &["Ada B Lovelace_9001_assignsubmission_file_", "bob+eve.zip", "kim", "kim#2.tar.gz"],
             None,
@@ -328,7 +328,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn every_name_is_somebodys_once(
+        fn every_entry_belongs_to_one_submission(
             names in proptest::collection::btree_set(
                 "[a-z#+_0-9. é]{1,12}|[a-z]{1,4}_(LATE_)?[0-9]{1,3}_[0-9]{1,3}_[a-z.0-9-]{1,9}|[a-z ]{1,5}_[0-9]{1,3}_assignsubmission_file_[a-z.]{0,5}",
                 0..12,

@@ -26,15 +26,15 @@ pub enum Refusal {
     Text {
         /// The file.
         file: String,
-        /// What it looks like instead, or nothing.
+        /// A hint at its actual encoding, or nothing.
         hint: String,
     },
-    /// Too much of something.
+    /// A limit is exceeded.
     #[error("{what}: more than {limit}")]
     TooLarge {
-        /// What is too much.
+        /// What exceeds the limit.
         what: String,
-        /// The bound.
+        /// The limit.
         limit: u64,
     },
     /// The archive is damaged.
@@ -42,7 +42,7 @@ pub enum Refusal {
     Broken {
         /// The archive.
         archive: String,
-        /// What its reader said.
+        /// The archive reader's error.
         error: String,
     },
     /// The archive contains a path twice.
@@ -59,7 +59,7 @@ pub enum Refusal {
     /// There are several different versions of the files.
     #[error("found different versions of the lab's files in {}; submit only one", places.join(" and "))]
     Ambiguous {
-        /// Where.
+        /// The folders with different versions.
         places: Vec<String>,
     },
 }
@@ -75,27 +75,27 @@ fn beside(found_in: &Option<String>) -> String {
 /// A problem found before a submission is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum IntakeError {
-    /// The submission's fault; it is rejected.
+    /// The submission's fault: it is rejected.
     Refused(Refusal),
-    /// The grader's or the platform's fault; to be retried.
+    /// The grader's or the platform's fault: it is retried.
     Unreadable(String),
 }
 
 /// Why reading a submission stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The submission's fault; it is rejected.
+    /// The submission's fault: it is rejected.
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// A listed submission does not exist.
     #[error("{0}")]
     Absent(String),
-    /// The grader's or the machine's fault; to be retried.
+    /// The grader's or the machine's fault: it is retried.
     #[error("{path}: {error}")]
     Io {
         /// What was being read.
         path: String,
-        /// What the system said.
+        /// The system's error.
         error: std::io::Error,
     },
 }

@@ -1,5 +1,5 @@
-//! Rosters: who takes the course, from a CSV file, an exported Canvas gradebook or a Moodle grading
-//! worksheet.
+//! Rosters: the students in the course, from a CSV file, an exported Canvas gradebook or a Moodle
+//! grading worksheet.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 
-/// A student, as far as known.
+/// A student. Unknown fields are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Student {
     /// The name of the student's folder in the results, unique in the batch.
@@ -38,7 +38,7 @@ impl Student {
             || same(&self.platform_id, &other.platform_id)
     }
 
-    /// Whether this may be the same person: the logins match and nothing contradicts it.
+    /// Whether this may be the same person: the logins match, and no other field differs.
     #[must_use]
     pub fn may_be(&self, other: &Self) -> bool {
         let contradicts = |mine: &str, theirs: &str| {
@@ -49,14 +49,14 @@ impl Student {
             && !contradicts(&self.sid, &other.sid)
     }
 
-    /// What distinguishes this student from others, if no roster does.
+    /// Identifies this student if there is no roster.
     pub(super) fn person(&self) -> String {
         let Self { platform_id, email, sid, id, .. } = self;
         let names = [platform_id, email, sid, id].into_iter().find(|name| !name.is_empty());
         names.cloned().unwrap_or_default()
     }
 
-    /// Adds what the other knows and this one lacks.
+    /// Fills empty fields with the other's.
     pub(super) fn complete_from(&mut self, other: Self) {
         for (mine, theirs) in [
             (&mut self.name, other.name),
@@ -98,7 +98,7 @@ pub(super) fn group(roster: &[Student], name: &Student) -> Vec<Student> {
     roster.iter().filter(is_theirs).cloned().collect()
 }
 
-/// Column names in our own rosters, in Canvas and in Moodle.
+/// Column names in plain CSV rosters, in Canvas and in Moodle.
 const COLUMNS: [(&str, &[&str]); 6] = [
     ("id", &["student", "login", "username", "sis login id"]),
     ("name", &["name", "full name"]),
@@ -111,7 +111,7 @@ const COLUMNS: [(&str, &[&str]); 6] = [
 /// Reads a roster.
 ///
 /// # Errors
-/// When the file cannot be read, is no CSV, or has no column that identifies a student.
+/// When the file cannot be read, is not CSV, or has no column that identifies a student.
 pub fn read(path: &Path) -> anyhow::Result<Vec<Student>> {
     let text = std::fs::read(path).with_context(|| format!("the roster {}", path.display()))?;
     parse(&text).with_context(|| format!("the roster {}", path.display()))
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn people_with_one_login_at_two_places_are_two() {
+    fn equal_logins_with_different_addresses_are_two_students() {
         let roster = parse("email;name\nada@x.edu;A\nADA@y.edu;B\neve@x.edu;E\n".as_bytes());
         let roster = roster.expect("it is a roster, with semicolons");
         let ids: Vec<&str> = roster.iter().map(|student| student.id.as_str()).collect();
@@ -258,9 +258,9 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Whatever a roster holds: it is read or refused, and whoever has a name in it is there.
+        /// Any roster is read or rejected, and every student with an id in it is found.
         #[test]
-        fn any_roster_is_read_or_refused(
+        fn any_roster_is_read_or_rejected(
             text in "(student|email|name|sid)([,;](email|name|group))?\n([a-c@,;\"\u{feff}é\n\r0-9]{0,30}\n){0,6}",
             broken in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..40),
         ) {

@@ -55,8 +55,8 @@ fn root(bundle: &Bundle, lab: &LabFiles) -> Result<String, Refusal> {
     let complete = found.iter().filter(|(_, names)| names.len() == lab.names.len());
     // Prefer the lab's own folder, then the outermost.
     let rank = |folder: &str| {
-        let at_home = format!("/{folder}").ends_with(&format!("/{}/src", lab.folder));
-        (!at_home, folder.split('/').filter(|part| !part.is_empty()).count())
+        let in_lab_folder = format!("/{folder}").ends_with(&format!("/{}/src", lab.folder));
+        (!in_lab_folder, folder.split('/').filter(|part| !part.is_empty()).count())
     };
     let complete: Vec<&str> = complete.map(|(folder, _)| *folder).collect();
     let Some(best) = complete.iter().map(|folder| rank(folder)).min() else {
@@ -102,7 +102,7 @@ fn is_module(path: &str) -> bool {
         let stem = part.strip_suffix(".rs").unwrap_or(part);
         stem.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
     });
-    // Only files beside the lab's, and one folder below; other crates live elsewhere.
+    // Only files in the lab's folder and one folder below it; deeper ones belong to other crates.
     plain && !own.contains(&first) && path.split('/').count() <= 2
 }
 
@@ -168,13 +168,13 @@ mod tests {
     }
 
     #[test]
-    fn files_are_found_wherever_they_are() {
+    fn files_are_found_in_any_folder() {
         let both = Ok(vec!["client.rs".to_owned(), "lib.rs".to_owned()]);
         for folder in ["", "src/", "lab9-counting/src/", "my work/labs/lab9-counting/src/"] {
             let paths = [format!("{folder}client.rs"), format!("{folder}lib.rs")];
             assert_eq!(chosen(&[&paths[0], &paths[1]]), both, "{folder}");
         }
-        // Beside other crates that also have a `lib.rs`, and beside what Cargo would run.
+        // Other crates also have a `lib.rs`, and Cargo would compile some of the other files.
         let whole = [
             "framework/src/lib.rs",
             "labs/lab9-counting/build.rs",
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn modules_that_the_student_added_are_taken() {
+    fn additional_modules_are_selected() {
         let paths = ["src/client.rs", "src/lib.rs", "src/util.rs", "src/client/retry.rs"];
         assert_eq!(chosen(&paths).map(|files| files.len()), Ok(4));
         let selected = select(&bundle(&["client.rs", "lib.rs", "build.rs", "tests/a.rs"]), &lab());
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_is_refused() {
+    fn missing_and_ambiguous_files_are_rejected() {
         let refused = |paths: &[&str]| chosen(paths).expect_err("it is refused").to_string();
         assert_eq!(refused(&["src/client.rs"]), "missing files: lib.rs (the others are in `src`)");
         assert_eq!(refused(&[]), "missing files: client.rs, lib.rs");

@@ -9,10 +9,10 @@ use faultlab_sandbox::ProgramExit;
 
 use super::machine::Machine;
 
-/// How the output of a compiler ends that was stopped or failed silently.
+/// The last line of the compiler's output when it was stopped or failed silently.
 const STOPPED: &str = "error: the compiler";
 
-/// The program that confines others, installed beside this one.
+/// The launcher, which is installed next to this program.
 ///
 /// # Errors
 /// When it is not there.
@@ -37,8 +37,8 @@ impl Compiler for SandboxedCompiler<'_> {
         for path in &call.reads {
             job = job.read(path);
         }
-        // The sandbox has the folder only if something in it is to be read, and then under a short
-        // name.
+        // The sandbox mounts the folder only if the compiler must read something in it, and then
+        // under a short name.
         let is_short =
             call.command.get_args().last().is_some_and(|last| Path::new(last).is_relative());
         if let Some(folder) = call.command.get_current_dir().filter(|_| is_short) {

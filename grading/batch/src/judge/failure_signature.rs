@@ -1,4 +1,4 @@
-//! Failure signatures: how a run ends, without what differs between submissions.
+//! Failure signatures: how a run ends, without values that differ between submissions.
 
 use faultlab::trace::{EventKind, Trace};
 

@@ -1,8 +1,8 @@
-//! Hidden tests and seeds, which only the grader has.
+//! Hidden tests and seeds, which students do not have.
 //!
 //! A folder `--hidden DIR` may contain `tests.rs`, with a `pub fn parts() ->
 //! Vec<faultlab_suites::Part>`, and `seed`, with the suite's seed. The tests are compiled into a
-//! separate grader beside this one, which no submission can see.
+//! separate grader next to this one, which no submission can read.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -18,10 +18,10 @@ use faultlab_suites::{Part, Suite, TestNumber};
 
 use crate::store;
 
-/// What is hidden in a program compiled with it.
+/// The hidden tests and seed that are compiled into a program.
 #[derive(Clone, Copy, Debug)]
 pub struct Compiled {
-    /// Gives the hidden parts of the suite.
+    /// Returns the hidden parts of the suite.
     pub parts: fn() -> Vec<Part>,
     /// The suite's seed.
     pub seed: Option<u64>,
@@ -29,15 +29,15 @@ pub struct Compiled {
     pub hash: &'static str,
 }
 
-/// What is hidden in this program.
+/// The hidden tests and seed of this program.
 static COMPILED: OnceLock<Compiled> = OnceLock::new();
 
-/// Sets what is hidden in this process.
+/// Sets the hidden tests and seed of this process.
 pub(crate) fn set(compiled: Compiled) {
     let _ = COMPILED.set(compiled);
 }
 
-/// The seed and the hash of what is hidden in this program, if anything.
+/// The hidden seed and the hash of this program, if it has hidden tests or a hidden seed.
 pub(crate) fn compiled() -> Option<(Option<u64>, String)> {
     COMPILED.get().map(|compiled| (compiled.seed, compiled.hash.to_owned()))
 }
@@ -63,7 +63,7 @@ pub struct Hidden {
     pub tests: Option<PathBuf>,
     /// The suite's seed.
     pub seed: Option<u64>,
-    /// The hash of all that.
+    /// The hash of both.
     pub hash: String,
 }
 
@@ -71,7 +71,7 @@ impl Hidden {
     /// Reads the folder.
     ///
     /// # Errors
-    /// When it holds neither tests nor a seed, or the seed is no number.
+    /// When it contains neither tests nor a seed, or the seed is not a number.
     pub fn read(folder: &Path) -> Result<Self> {
         if !folder.is_dir() {
             bail!("{} is not a folder", folder.display());
@@ -97,14 +97,14 @@ impl Hidden {
         self.tests.as_ref().map(|_| self.program(workspace)).transpose()
     }
 
-    /// A grader with everything hidden, compiled if needed.
+    /// A grader with the hidden tests and the hidden seed, compiled if needed.
     ///
     /// # Errors
     /// When the tests do not compile.
     pub fn program(&self, workspace: &Workspace) -> Result<PathBuf> {
         let this = env::current_exe().context("cannot locate this program")?;
         let place = this.parent().context("this program is in no folder")?;
-        // A newer grader needs its hidden tests recompiled.
+        // After the grader has been rebuilt, the hidden tests must be recompiled.
         let built = fs::metadata(&this)?.modified()?;
         let program = place.join(format!("grade-hidden-{}", &self.hash[..16]));
         if fs::metadata(&program).and_then(|known| known.modified()).is_ok_and(|at| at > built) {

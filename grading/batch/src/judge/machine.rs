@@ -1,5 +1,5 @@
-//! What a machine offers a judge: its sandbox and its compiler. Probing takes a tenth of a second,
-//! as long as a tenth of a submission, so it is done once per batch and machine.
+//! What a machine offers a judge: its sandbox and its compiler. Probing them takes a tenth of a
+//! second, a tenth of the time for a submission, so it is done once per batch and machine.
 
 use std::env;
 use std::ffi::OsString;
@@ -41,7 +41,7 @@ impl Machine {
         Self::keep(store, require)
     }
 
-    /// This machine's cached properties, or else as [`Machine::probe`].
+    /// Returns this machine's cached properties, or else probes it like [`Machine::probe`].
     ///
     /// # Errors
     /// As [`Machine::probe`].
@@ -73,8 +73,8 @@ impl Machine {
     }
 }
 
-/// The cache file: a different one for each machine, each boot of it, and each user. `None` if
-/// machines cannot be told apart.
+/// The cache file: a different one for each machine, boot and user. `None` if the machine cannot be
+/// identified.
 fn path(store: &Store) -> Result<Option<PathBuf>> {
     let Ok(boot) = fs::read_to_string("/proc/sys/kernel/random/boot_id") else { return Ok(None) };
     let name = store::hash(&[

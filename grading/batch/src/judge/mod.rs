@@ -1,4 +1,4 @@
-//! The judge: grades one submission, in a process of its own.
+//! The judge: grades one submission in its own process.
 
 mod confined;
 mod failure_signature;
@@ -32,14 +32,14 @@ use crate::grading_record::{self, GradingRecord, OutcomeTiming};
 use crate::spec::Spec;
 use crate::store::{self, Key, Store};
 
-/// After this many tests that hang, the rest of a submission is not run: it would only take time.
+/// After this many tests that hang, the rest of a submission's tests are not run, to save time.
 const HANGING_TESTS_MAX: usize = 3;
 
 /// Called with the results so far after each test.
 pub type OnProgress<'a> = &'a mut dyn FnMut(&Report);
 
-/// Grades one set of files and stores the grading record. If somebody wants partial results, the
-/// parts of the suite run one after another, which takes longer.
+/// Grades one set of files and stores the grading record. With `so_far`, which receives partial
+/// results, the parts of the suite run one after another, which takes longer.
 ///
 /// # Errors
 /// On an infrastructure error.
@@ -104,7 +104,7 @@ pub fn suite(lab: &str) -> anyhow::Result<Suite> {
     Ok(hidden::add_to(suite))
 }
 
-/// The libraries that submissions are compiled against: those packed beside this program, or else
+/// The libraries that submissions are compiled against: those packed with this program, or else
 /// the workspace's.
 ///
 /// # Errors
@@ -116,7 +116,7 @@ pub fn libraries(workspace: &Workspace) -> anyhow::Result<Libraries> {
     }
 }
 
-/// The context of one judging.
+/// The context in which a submission is judged.
 struct JudgeContext<'b> {
     store: &'b Store,
     key: &'b Key,
@@ -167,15 +167,15 @@ impl JudgeContext<'_> {
         let running = Instant::now();
         let enough = AtomicBool::new(false);
         let mut watch =
-            HangLimit { spec, suite, tests: Vec::new(), endless: 0, enough: &enough, so_far };
+            HangLimit { spec, suite, tests: Vec::new(), hanging: 0, enough: &enough, so_far };
         let result = session::run(&plan, &mut watch, &enough);
         let mut tests = result.tests;
         for test in suite.tests().skip(tests.len()) {
             let reason = format!("not run: {HANGING_TESTS_MAX} earlier tests did not finish");
             tests.push(not_run(spec, test, Status::TimedOut, &reason));
         }
-        if let Some((test, trouble)) = result.infra_errors.first() {
-            bail!("test {test}: {trouble}");
+        if let Some((test, error)) = result.infra_errors.first() {
+            bail!("test {test}: {error}");
         }
         let run_ms = millis(running.elapsed());
         let timing = Timing { compile_ms, run_ms, handlers: result.handlers };
@@ -188,7 +188,7 @@ struct HangLimit<'a, 's> {
     spec: &'a Spec,
     suite: &'a Suite,
     tests: Vec<TestReport>,
-    endless: usize,
+    hanging: usize,
     enough: &'a AtomicBool,
     so_far: Option<OnProgress<'s>>,
 }
@@ -204,10 +204,10 @@ impl Observer for HangLimit<'_, '_> {
             let report_so_far = self::report(self.spec, self.suite, tests, Timing::default());
             so_far(&Report { complete: false, ..report_so_far });
         }
-        // A test that hangs in some seed ends there, whatever the seeds before gave.
+        // A test ends at the first seed that hangs, whatever its status.
         let ended = report.status == Status::TimedOut || report.seeds_run < report.seeds_planned;
-        self.endless += usize::from(ended);
-        if self.endless >= HANGING_TESTS_MAX {
+        self.hanging += usize::from(ended);
+        if self.hanging >= HANGING_TESTS_MAX {
             self.enough.store(true, Ordering::Relaxed);
         }
     }
@@ -278,7 +278,7 @@ fn not_run(spec: &Spec, test: &Test, status: Status, reason: &str) -> TestReport
     }
 }
 
-/// The command with which a student reproduces a test.
+/// The command that reproduces a test.
 fn reproduce(spec: &Spec, number: TestNumber, seed: Option<u64>) -> String {
     let mut command = format!("./scripts/run-tests.sh {} -n {number}", spec.lab);
     if let Some(seed) = seed {
@@ -313,7 +313,7 @@ fn shapes(report: &Report, traces: &Path) -> BTreeMap<String, String> {
 /// Processor time of this process and of all its finished children.
 fn cpu_ms() -> u64 {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The name in brackets may contain spaces; the fields after it are counted from the third.
+    // The process name in brackets may contain spaces, so fields are counted after it.
     let fields = stat.rsplit_once(')').map(|(_, fields)| fields).unwrap_or_default();
     let ticks: u64 = fields
         .split_whitespace()

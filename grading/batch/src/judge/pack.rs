@@ -1,5 +1,5 @@
-//! Packs a relocatable grader: programs, libraries and skeletons in one folder, where only
-//! submissions remain to be compiled.
+//! Packs a relocatable grader: one folder with programs, libraries and skeletons, where only
+//! submissions must be compiled.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::store;
 
-/// The file that lists the libraries, beside the packed program.
+/// The file that lists the libraries, next to the packed program.
 const LIST: &str = "libraries.json";
 
 /// The packed libraries, by paths relative to the folder.
@@ -22,7 +22,7 @@ struct Packed {
     files: BTreeMap<String, PathBuf>,
 }
 
-/// Packs a grader of one lab, this program or one with hidden tests, into a folder. Start it as
+/// Packs a grader of one lab into a folder: this program, or one with hidden tests. Start it as
 /// `FOLDER/target/lab/grade`, with `FAULTLAB_ROOT=FOLDER`.
 ///
 /// # Errors
@@ -69,12 +69,12 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The libraries packed beside this program, if it was packed.
+/// The libraries packed with this program, if it was packed.
 ///
 /// # Errors
 /// When the list cannot be read.
 pub fn unpacked() -> Result<Option<Libraries>> {
-    let program = env::current_exe().context("where is this program?")?;
+    let program = env::current_exe().context("cannot locate this program")?;
     let place = program.parent().context("this program is in no folder")?;
     if !place.join(LIST).is_file() {
         return Ok(None);

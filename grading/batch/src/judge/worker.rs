@@ -1,4 +1,4 @@
-//! The judge's worker: engine and suite in one process, the submission's nodes in other, sandboxed
+//! The judge's worker: engine and suite run in one process, the submission's nodes in other, sandboxed
 //! processes.
 
 use std::env;
@@ -21,8 +21,8 @@ const WORKER_FLAG: &str = "--worker";
 /// suite, so that no two nodes of one system share a process.
 const PROCESSES_MAX: usize = 32;
 
-/// The time limit for answering a frame of requests: real time, far above what one needs, and twice
-/// the processor time that a handler may take under run-tests.sh.
+/// The time limit for answering a frame of requests, in real time. It is far longer than one takes,
+/// and twice the processor time that a handler may take under run-tests.sh.
 const EXCHANGE_MAX: Duration = Duration::from_secs(2);
 
 /// A worker's instructions.
@@ -30,9 +30,9 @@ const EXCHANGE_MAX: Duration = Duration::from_secs(2);
 pub struct Instructions {
     /// The lab.
     pub lab: String,
-    /// The submission, compiled.
+    /// The compiled submission.
     pub program: PathBuf,
-    /// How this host confines it.
+    /// How this machine confines it.
     pub sandbox: Sandbox,
 }
 
@@ -40,9 +40,9 @@ impl Instructions {
     /// The command that starts a worker with these instructions.
     ///
     /// # Errors
-    /// When this program does not know where it is.
+    /// When this program cannot locate itself.
     pub fn command(&self) -> Result<WorkerCommand> {
-        let program = env::current_exe().context("where is this program?")?;
+        let program = env::current_exe().context("cannot locate this program")?;
         let arguments = vec![WORKER_FLAG.into(), serde_json::to_string(self)?.into()];
         Ok(WorkerCommand { program, arguments })
     }
@@ -51,13 +51,13 @@ impl Instructions {
 /// Serves as a judge's worker, with instructions made by `Instructions::command`.
 ///
 /// # Errors
-/// If these are not instructions.
+/// If the instructions cannot be parsed.
 pub fn serve(instructions: &str) -> Result<ExitCode> {
     let Instructions { lab, program, sandbox } = serde_json::from_str(instructions)?;
     let suite = super::suite(&lab)?;
     let mut server = ForkServer::new(sandbox, Job::nodes(&program));
-    let fleet = ProcessPool::new(PROCESSES_MAX, move |_| {
+    let pool = ProcessPool::new(PROCESSES_MAX, move |_| {
         server.start_nodes(EXCHANGE_MAX).map_err(io::Error::other)
     });
-    Ok(worker::serve_out_of_process(&suite, &SharedProcessPool::new(fleet)))
+    Ok(worker::serve_out_of_process(&suite, &SharedProcessPool::new(pool)))
 }

@@ -13,14 +13,14 @@ use crate::grading_record::HIDDEN_TITLE;
 pub struct TestFeedback<'f> {
     /// The report.
     pub test: &'f TestReport,
-    /// What it is worth.
+    /// Its points.
     pub grade: &'f TestGrade,
-    /// Whether its contents stay with the staff.
+    /// Whether its contents are hidden from students.
     pub hidden: bool,
 }
 
 impl TestFeedback<'_> {
-    /// The title; a hidden test's stays hidden.
+    /// The title, or a placeholder if the test is hidden.
     #[must_use]
     pub fn title(&self) -> &str {
         if self.hidden { HIDDEN_TITLE } else { &self.test.title }
@@ -80,12 +80,12 @@ struct Page<'f> {
     style: &'static str,
 }
 
-/// What a lab is called.
+/// A lab's names.
 #[derive(Clone, Copy, Debug)]
 pub struct Lab<'l> {
     /// Its name: `lab1`.
     pub name: &'l str,
-    /// What it is about.
+    /// Its title.
     pub title: &'l str,
 }
 

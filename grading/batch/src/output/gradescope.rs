@@ -9,8 +9,8 @@ use serde::Serialize;
 /// The document.
 #[derive(Debug, Serialize)]
 struct Results {
-    /// Without a score and without tests, Gradescope shows that the autograder failed and gives no
-    /// points, which is right for an infrastructure error.
+    /// Without a score and tests, Gradescope shows that the autograder failed and gives no points. This
+    /// is right for an infrastructure error.
     #[serde(skip_serializing_if = "Option::is_none")]
     score: Option<Points>,
     output: String,

@@ -9,7 +9,7 @@ use super::statistics::{self, Flaky, Group, Histogram, TestFigures};
 use super::text::Html;
 use crate::batch_results::{BatchResults, Entry, Status};
 
-/// The script that sorts and filters. The page allows no other.
+/// The script that sorts and filters. The page's security policy allows no other.
 const SCRIPT: &str = include_str!("../../templates/index.js");
 
 /// How many of the slowest are listed.
@@ -167,7 +167,7 @@ impl Page<'_> {
     }
 }
 
-/// Base64, as a Content-Security-Policy wants it.
+/// Base64, as a Content-Security-Policy requires it.
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_is_as_others_write_it() {
+    fn base64_matches_known_values() {
         let table =
             [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")];
         for (text, expected) in table {

@@ -1,7 +1,7 @@
 //! Rendered documents: for each student, for staff, and for other systems.
 //!
 //! All of them are derived from [`BatchResults`], so they can be rendered again at any time. Files
-//! that are already up to date are left alone.
+//! that are up to date are not written again.
 
 pub mod feedback;
 mod gradescope;
@@ -25,7 +25,7 @@ pub use text::{line, plain};
 use crate::batch_results::{BatchResults, Entry};
 use crate::store::{Store, to_json, write_changed};
 
-/// The look of all pages.
+/// The style sheet of all pages.
 const STYLE: &str = include_str!("../../templates/style.css");
 
 /// Renders one student's documents.
@@ -53,7 +53,7 @@ pub fn student(store: &Store, entry: &Entry<'_>, lab: Lab<'_>) -> anyhow::Result
     Ok(())
 }
 
-/// The compiler's output, or a note that there was none.
+/// The compiler's output, or a note that the submission compiles.
 fn build_log(report: &Report) -> String {
     match &report.compile_error {
         Some(error) => plain(error).into_owned(),
@@ -66,10 +66,10 @@ const DOCUMENTS: [&str; 6] =
     ["result.json", "feedback.html", "feedback.md", "gradescope.json", "junit.xml", "build.log"];
 
 /// Removes the documents of students who are no longer in the results, because they left the batch
-/// or were renamed. Nothing else is removed, whoever put it there.
+/// or were renamed. Other files are kept.
 ///
 /// # Errors
-/// When what was rendered cannot be listed or removed.
+/// When these documents cannot be listed or removed.
 pub fn tidy(store: &Store, book: &BatchResults) -> anyhow::Result<()> {
     let path = store.work().join("students");
     let before = fs::read_to_string(&path).unwrap_or_default();
@@ -85,7 +85,7 @@ pub fn tidy(store: &Store, book: &BatchResults) -> anyhow::Result<()> {
                 _ => {}
             }
         }
-        // The folder stays if somebody put another file into it.
+        // This fails if the folder contains other files; then it is kept.
         let _ = fs::remove_dir(&folder);
     }
     write_changed(&path, now.concat().as_bytes()).with_context(|| path.display().to_string())

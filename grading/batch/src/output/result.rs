@@ -16,14 +16,14 @@ pub const SCHEMA: &str = "faultlab-result/1";
 /// A student's result: the report of the attempt that counts, and batch grading's additions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StudentResult {
-    /// The report, as `run-tests.sh --json` writes it; its fields are beside `grading`.
+    /// The report, as `run-tests.sh --json` writes it. Its fields are at the same level as `grading`.
     #[serde(flatten)]
     pub report: Option<Report>,
-    /// What batch grading adds.
+    /// The fields that batch grading adds.
     pub grading: Grading,
 }
 
-/// What batch grading adds to a report.
+/// The fields that batch grading adds to a report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Grading {
     /// [`SCHEMA`].
@@ -40,7 +40,7 @@ pub struct Grading {
     pub reason: Option<String>,
     /// The points that count.
     pub points: Option<Points>,
-    /// How they came about.
+    /// How they were computed.
     pub grade: Option<Grade>,
     /// Which attempt counts.
     pub attempt: Option<u32>,
@@ -51,7 +51,7 @@ pub struct Grading {
     pub submitted: Option<String>,
     /// Whether the platform marks it as late.
     pub marked_late: bool,
-    /// Remarks on what was handed in.
+    /// Remarks on the submitted files.
     pub notes: Vec<String>,
     /// The inputs that the result depends on.
     pub hashes: Option<Hashes>,
@@ -60,7 +60,7 @@ pub struct Grading {
     /// Tests with different results for the same seed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flaky: Vec<TestNumber>,
-    /// When it was graded, and what that cost.
+    /// When it was graded, and how long that took.
     pub timing: Option<OutcomeTiming>,
 }
 
@@ -69,7 +69,7 @@ pub struct Grading {
 pub struct OtherAttempt {
     /// Its number.
     pub attempt: u32,
-    /// What became of it.
+    /// Its status.
     pub status: Status,
     /// Its final points.
     pub points: Option<Points>,

@@ -16,7 +16,7 @@ pub struct Histogram {
     pub width: Points,
 }
 
-/// The histogram of the points, in bins of a round width, ten to twenty of them.
+/// The histogram of the points, with ten to twenty bins of a round width.
 #[must_use]
 pub fn histogram(points: &[Points], possible: Points) -> Histogram {
     const WIDTHS: [u64; 9] = [10, 25, 50, 100, 200, 250, 500, 1_000, 2_500];
@@ -34,7 +34,7 @@ pub fn histogram(points: &[Points], possible: Points) -> Histogram {
     Histogram { bins, width: Points::hundredths(width) }
 }
 
-/// The middle value; of two, the lower.
+/// The median; the lower one if there are two.
 #[must_use]
 pub fn median(points: &[Points]) -> Option<Points> {
     let mut sorted = points.to_vec();
@@ -53,15 +53,15 @@ pub fn mean(points: &[Points]) -> Option<Points> {
 /// A test's results over the whole batch.
 #[derive(Clone, Debug)]
 pub struct TestFigures<'b> {
-    /// Any report of it, for what all have in common.
+    /// Any report of it, for the fields that are the same in all.
     pub test: &'b TestReport,
     /// How many students' submissions ran it.
     pub run: u64,
     /// How many passed it completely.
     pub passed: u64,
-    /// How many have a `todo!` there.
+    /// How many have a `todo!` where this test needs code.
     pub not_implemented: u64,
-    /// The median of what was earned.
+    /// The median of the earned points.
     pub median: Points,
 }
 
@@ -102,7 +102,7 @@ pub fn tests<'b>(entries: &[Entry<'b>]) -> Vec<TestFigures<'b>> {
 pub struct Group<'b> {
     /// The first test that each of them fails.
     pub test: &'b TestReport,
-    /// The property that breaks there, or what else happens.
+    /// The property that is violated there, or what else goes wrong.
     pub what: String,
     /// The tests in which all of them lose points.
     pub numbers: String,
@@ -163,7 +163,7 @@ fn first_failure(attempt: &Attempt) -> Option<(&TestReport, String)> {
     Some((test, what))
 }
 
-/// A reason without what differs between submissions: numbers, quoted values, places.
+/// A reason without parts that differ between submissions: numbers, quoted values, code locations.
 fn without_values(reason: &str) -> String {
     let first = reason.lines().next().unwrap_or_default();
     let first = first.split(", at ").next().unwrap_or_default();
@@ -194,9 +194,9 @@ fn without_values(reason: &str) -> String {
 pub struct Flaky<'b> {
     /// Its number.
     pub number: TestNumber,
-    /// What was seen.
+    /// What was observed.
     pub what: &'static str,
-    /// With whose submissions.
+    /// The students with whose submissions it was observed.
     pub students: Vec<&'b str>,
 }
 
@@ -228,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_histogram_has_round_bins_and_loses_nobody() {
+    fn a_histogram_has_round_bins_and_counts_everyone() {
         let points = [0, 250, 9_950, 10_000].map(Points::hundredths);
         let histogram = histogram(&points, Points::whole(100));
         assert_eq!(histogram.width, Points::whole(10));
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differed_between_repeats_is_told_by_test_and_student() {
+    fn flaky_tests_are_listed_with_their_students() {
         let mut book = crate::fixtures::book();
         assert!(flaky(&book).is_empty());
         let number = |text: &str| text.parse().expect("it is a number");

@@ -9,7 +9,7 @@ use crate::intake::Student;
 /// `summary.csv`: student, status, points per part and in total.
 ///
 /// # Errors
-/// Never in practice: writing to memory does not fail.
+/// None in practice, since writing to memory does not fail.
 pub fn summary(book: &BatchResults, parts: &[u32]) -> anyhow::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let mut header = ["student", "name", "status"].map(str::to_owned).to_vec();
@@ -96,8 +96,8 @@ pub fn fill_canvas(book: &BatchResults, exported: &[u8], column: &str) -> anyhow
     table.fill(book, &identities, grade, None)
 }
 
-/// Fills in a Moodle grading worksheet. Where there is no grade, there is no feedback either,
-/// because that would erase an existing grade.
+/// Fills in a Moodle grading worksheet. A student without a grade gets no feedback either, because
+/// that would erase an existing grade.
 ///
 /// # Errors
 /// If it is not a grading worksheet.
@@ -114,7 +114,7 @@ pub fn fill_moodle(book: &BatchResults, exported: &[u8]) -> anyhow::Result<Fille
     table.fill(book, &identities, grade, feedback)
 }
 
-/// What identifies a student in a column.
+/// The field that identifies a student in a column.
 type Field = fn(&Student) -> &String;
 
 /// An exported CSV file.
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_has_a_row_for_everybody() {
+    fn the_summary_has_a_row_for_every_student() {
         let summary = text(summary(&book(), &[1, 2]).expect("memory does not fail"));
         let expected = "\
 student,name,status,part_1,part_2,earned,possible,points,attempt,remarks
@@ -249,12 +249,12 @@ zoe,,not-submitted,,,,,,,
     }
 
     #[test]
-    fn a_canvas_grade_book_keeps_its_columns() {
+    fn a_canvas_gradebook_keeps_its_columns() {
         let exported = "\u{feff}Student,ID,SIS Login ID,Section,Lab 0 (70),Lab 1 (77),Total\r\n\
                             Points Possible,,,,10,20,\r\n\
                         \"L, Ada\",501,ada,S1,10,,99\r\n\"K, Kim\",504,kim,S1,10,5,99\r\n";
         let filled = fill_canvas(&book(), exported.as_bytes(), "lab 1").expect("it is one");
-        // Kim has no grade yet, and keeps the old one.
+        // Kim has no grade yet and keeps the old one.
         let expected = exported.replace("S1,10,,99", "S1,10,7,99");
         assert_eq!((text(filled.csv), filled.count), (expected, 1));
         assert_eq!(filled.without_row, ["bob", "eve"]);
@@ -278,9 +278,9 @@ zoe,,not-submitted,,,,,,,
     }
 
     proptest::proptest! {
-        /// Whatever an exported grade book holds, nothing but grades and feedback changes in it.
+        /// In any exported gradebook, only grades and feedback change.
         #[test]
-        fn what_is_not_a_grade_stays(
+        fn only_grades_change(
             rows in proptest::collection::vec(
                 proptest::collection::vec("[a-z ,\"\n=é]{0,6}|ada|501", 1..5), 0..5),
             broken in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60),

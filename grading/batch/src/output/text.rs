@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 
 /// Whether a character affects the text around it instead of being shown: terminal controls,
 /// writing directions, invisible joiners and tags.
-fn is_trick(letter: char) -> bool {
+fn is_invisible_control(letter: char) -> bool {
     match letter {
         '\n' | '\t' => false,
         '\u{61c}'
@@ -22,15 +22,15 @@ fn is_trick(letter: char) -> bool {
 /// The text with every such character escaped: `\u{202e}`.
 #[must_use]
 pub fn plain(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_trick) {
+    if !text.contains(is_invisible_control) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 8);
     for letter in text.chars() {
         match letter {
-            // Only the line break counts.
+            // Only line feeds count as line breaks.
             '\r' => {}
-            _ if is_trick(letter) => {
+            _ if is_invisible_control(letter) => {
                 let _ = write!(shown, "{}", letter.escape_unicode());
             }
             _ => shown.push(letter),
@@ -45,7 +45,7 @@ pub fn line(text: &str) -> String {
     plain(text).replace(['\n', '\t'], " ")
 }
 
-/// Escapes for HTML. The templates use it for everything that they show.
+/// Escapes text for HTML. The templates use it for everything that they show.
 #[derive(Clone, Copy, Debug)]
 pub struct Html;
 
@@ -85,7 +85,7 @@ pub fn markdown(text: &str) -> String {
     shown
 }
 
-/// A block of Markdown that shows the text as it is.
+/// A block of Markdown that shows the text verbatim.
 #[must_use]
 pub fn markdown_block(text: &str) -> String {
     let text = plain(text);
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_plays_tricks() {
+    fn control_characters_are_escaped() {
         let table = [
             ("Ünï çødé 日本 🦀", "Ünï çødé 日本 🦀"),
             ("\x1b[31mred\x07", "\\u{1b}[31mred\\u{7}"),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn markdown_and_spreadsheets_are_not_fooled() {
+    fn markdown_and_formulas_are_escaped() {
         assert_eq!(markdown("[x](http://y)\n# *z*"), "\\[x\\]\\(http://y\\) \\# \\*z\\*");
         assert_eq!(markdown_block("a ```` b"), "`````text\na ```` b\n`````\n");
         for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "|cmd"] {

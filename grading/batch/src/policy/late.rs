@@ -1,4 +1,4 @@
-//! Late penalties.
+//! Penalties for late submissions.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, de};
 
-/// When a submission is late, and what that costs.
+/// The deadline, and the penalty for missing it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Late {
@@ -38,7 +38,7 @@ fn everything() -> u64 {
 /// The lateness of one submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lateness {
-    /// It is in time.
+    /// It is on time.
     InTime,
     /// It is late.
     Late {
@@ -81,7 +81,7 @@ impl Late {
 }
 
 impl Lateness {
-    /// The points that remain.
+    /// The points that remain after the penalty.
     #[must_use]
     pub fn left(&self, points: Points) -> Points {
         match self {
@@ -104,7 +104,7 @@ fn moments<'de, D: Deserializer<'de>>(
     parsed.collect::<anyhow::Result<_>>().map_err(|error| de::Error::custom(format!("{error:#}")))
 }
 
-/// Reads a moment: RFC 3339, or as Gradescope writes it (`2026-11-20 10:00:00.000000000 Z`, `... +0100`).
+/// Parses a time: RFC 3339, or as Gradescope writes it (`2026-11-20 10:00:00.000000000 Z`, `... +0100`).
 fn parse_moment(text: &str) -> anyhow::Result<Timestamp> {
     let text = text.trim();
     if let Ok(moment) = text.parse() {
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn each_day_that_has_begun_costs() {
+    fn each_started_day_costs() {
         let table = [
             ("2026-11-20T23:59:00+01:00", Lateness::InTime),
             ("2026-11-20 23:09:00.000000000 Z", Lateness::InTime),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_is_exact() {
+    fn remaining_points_are_exact() {
         let left = Lateness::Late { days: 2, percent: 40 }.left(Points::hundredths(1_005));
         assert_eq!(left, Points::hundredths(603));
     }

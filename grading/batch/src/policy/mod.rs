@@ -15,7 +15,7 @@ pub use late::{Late, Lateness};
 pub use overrides::Override;
 pub use rounding::{Direction, Rounding};
 
-/// How raw points become final points. Without a policy they are the same.
+/// How raw points become final points. Without a policy, they are equal.
 ///
 /// ```
 /// let policy: faultlab_batch::policy::Policy = r#"
@@ -41,7 +41,7 @@ pub struct Policy {
     /// Which of several attempts counts.
     #[serde(default)]
     pub attempts: Attempts,
-    /// What being late costs.
+    /// The penalty for late submissions.
     #[serde(default)]
     pub late: Option<Late>,
     /// How final points are rounded.
@@ -59,7 +59,7 @@ pub enum Attempts {
     /// The last one.
     #[default]
     Last,
-    /// The one with the most final points; of equal ones, the first.
+    /// The one with the most final points; the first of equal ones.
     Best,
 }
 
@@ -67,7 +67,7 @@ pub enum Attempts {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TestPolicy {
-    /// The test was faulty, and why; it counts for no one.
+    /// Why the test was withdrawn, if it was; then it does not count.
     #[serde(default)]
     pub withdrawn: Option<String>,
     /// Its weight, instead of the suite's.
@@ -79,12 +79,12 @@ impl Policy {
     /// Checks that every test it names exists in the suite.
     ///
     /// # Errors
-    /// Names the first one that is not.
+    /// Names the first test that does not exist.
     pub fn check(&self, suite: &Suite) -> anyhow::Result<()> {
         self.tests.keys().try_for_each(|number| check_test(suite, *number))
     }
 
-    /// The students it names.
+    /// The students that it names.
     pub fn students(&self) -> impl Iterator<Item = &str> {
         let late = self.late.iter();
         late.flat_map(|late| late.extension_hours.keys().chain(late.submitted.keys()))
@@ -92,7 +92,7 @@ impl Policy {
     }
 }
 
-/// Checks that a suite has a test of this number.
+/// Checks that a suite has a test with this number.
 ///
 /// # Errors
 /// When it has none.
@@ -114,7 +114,7 @@ impl std::str::FromStr for Policy {
 /// Reads a policy.
 ///
 /// # Errors
-/// When the file cannot be read or is no policy.
+/// When the file cannot be read or is not a policy.
 pub fn read(path: &Path) -> anyhow::Result<Policy> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     text.parse().with_context(|| path.display().to_string())
@@ -123,7 +123,7 @@ pub fn read(path: &Path) -> anyhow::Result<Policy> {
 fn by_number<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<TestNumber, TestPolicy>, D::Error> {
-    // TOML's keys are texts.
+    // TOML keys are strings.
     let by_text = BTreeMap::<String, TestPolicy>::deserialize(deserializer)?;
     let parse = |(number, policy): (String, TestPolicy)| Ok((number.parse()?, policy));
     let parsed: Result<_, faultlab_suites::TestNumberError> =
@@ -150,9 +150,9 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Whatever a policy says: it is refused, or applied to any points without a panic.
+        /// Any policy is rejected, or applied to any points without a panic.
         #[test]
-        fn policies_are_refused_or_applied(
+        fn policies_are_rejected_or_applied(
             text in "(attempts|\\[late\\]|\\[rounding\\]|\\[tests|[a-z_]{1,6}|[ =\"\\.0-9\n\\[\\]{},-]){0,20}",
             grace in proptest::prelude::any::<u32>(),
             hours in proptest::prelude::any::<u32>(),

@@ -22,7 +22,7 @@ pub struct Override {
 /// Reads `overrides.csv`: `student,test,points,reason`.
 ///
 /// # Errors
-/// When it is not of that form, gives no reason, or says two things about one test.
+/// When it is malformed, lacks a reason, or has two overrides for one test and student.
 pub fn read(path: &Path) -> anyhow::Result<Vec<Override>> {
     let text = std::fs::read(path).with_context(|| path.display().to_string())?;
     parse(&text).with_context(|| path.display().to_string())
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_override_says_why() {
+    fn an_override_needs_a_reason() {
         let good = parse(b"student,test,points,reason\nada,2.3,4.5,\"our bug, see #12\"\n");
         let good = good.expect("it is well formed");
         assert_eq!(
@@ -70,7 +70,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_file_is_read_or_refused(
+        fn any_file_is_read_or_rejected(
             bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60),
             rows in "([a-c]{0,2},([0-9.]{0,4}|1\\.1),-?[0-9.e]{0,6},[a-z\"]{0,3}\n){0,4}",
         ) {

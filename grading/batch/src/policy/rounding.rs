@@ -3,13 +3,13 @@
 use faultlab_suites::Points;
 use serde::Deserialize;
 
-/// How final points are rounded; exactly, so that no grade depends on a machine's arithmetic.
+/// How final points are rounded. The arithmetic is exact, so grades are the same on every machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rounding {
-    /// To a multiple of this.
+    /// The step: points are rounded to a multiple of this.
     pub to: Points,
-    /// Which multiple.
+    /// Which multiple to round to.
     #[serde(default)]
     pub direction: Direction,
 }
@@ -18,7 +18,7 @@ pub struct Rounding {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
-    /// The nearest; the upper one from the middle.
+    /// The nearest one; the upper one of two equally near.
     #[default]
     Nearest,
     /// The one above.
@@ -28,7 +28,7 @@ pub enum Direction {
 }
 
 impl Rounding {
-    /// The rounded points. A step of 0 leaves them as they are.
+    /// The rounded points. A step of 0 does not change them.
     #[must_use]
     pub fn round(self, points: Points) -> Points {
         let step = self.to.as_hundredths();

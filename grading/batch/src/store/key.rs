@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_differs_has_another_hash() {
+    fn different_lists_have_different_hashes() {
         let texts = [&[("a", "bc")][..], &[("ab", "c")], &[("a", "b"), ("", "c")], &[]];
         let hashes: std::collections::BTreeSet<String> =
             texts.iter().map(|texts| hash(texts)).collect();
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_read_strictly() {
+    fn keys_are_parsed_strictly() {
         let hashes = Hashes {
             sources: "a".to_owned(),
             suite: "b".to_owned(),

@@ -8,7 +8,8 @@ use std::{io, process};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-/// Held while this value lives. The system releases it when the process ends, however it ends.
+/// The lock is held until this value is dropped. The system releases it when the process exits, even
+/// after a crash.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,

@@ -6,13 +6,12 @@
 //!     STUDENT/result.json  feedback.html ... rendered for each student
 //!     .work/batch.json                       what is graded, and how
 //!     .work/KEY/src/*.rs                     a submission's files
-//!     .work/KEY/outcome.json                 their grading record, kept forever
+//!     .work/KEY/outcome.json                 the grading record, kept forever
 //! ```
 //!
 //! Rendered documents and submitted files are not synced to disk one by one: the grader checks them
 //! each time it starts and rewrites them if needed. Grading records are synced, and each is named
-//! by a hash of everything it depends on. So running the grader again resumes the batch, whatever
-//! happened to it.
+//! by a hash of everything it depends on. So running the grader again always resumes the batch.
 
 mod atomic;
 mod key;
@@ -46,7 +45,7 @@ impl Store {
         Self { root: root.to_owned() }
     }
 
-    /// Creates the folder and takes its lock. Removes what an interrupted writer left behind.
+    /// Creates the folder and takes its lock. Removes unfinished files of an interrupted grader.
     ///
     /// # Errors
     /// If another grader is using it, or the folder is not writable.
@@ -63,7 +62,7 @@ impl Store {
         &self.root
     }
 
-    /// The grader's own part of the folder.
+    /// The folder's `.work`, which only the grader uses.
     #[must_use]
     pub fn work(&self) -> PathBuf {
         self.root.join(".work")
@@ -81,7 +80,7 @@ impl Store {
         self.work().join(key.as_str())
     }
 
-    /// The folder of a set of files, with the files.
+    /// The folder that contains the files of a set.
     #[must_use]
     pub fn sources(&self, key: &Key) -> PathBuf {
         self.submission_dir(key).join("src")
@@ -144,7 +143,7 @@ impl Store {
     /// Clears the infrastructure error of a set of files.
     ///
     /// # Errors
-    /// When that cannot be removed.
+    /// When its file cannot be removed.
     pub fn clear_infra_error(&self, key: &Key) -> io::Result<()> {
         match fs::remove_file(self.submission_dir(key).join("infrastructure.json")) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -179,7 +178,7 @@ pub fn to_json(value: &impl Serialize) -> Vec<u8> {
 /// Reads a JSON document.
 ///
 /// # Errors
-/// When it cannot be read or is not of that form.
+/// When it cannot be read or parsed.
 pub fn read_json<V: DeserializeOwned>(path: &Path) -> anyhow::Result<V> {
     let bytes = fs::read(path).with_context(|| path.display().to_string())?;
     serde_json::from_slice(&bytes).with_context(|| path.display().to_string())
@@ -224,7 +223,7 @@ mod tests {
     fn two_graders_do_not_share_a_folder() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::new(&folder.path().join("results"));
-        let held = store.lock().expect("nobody else is there");
+        let held = store.lock().expect("the folder is not locked");
         let second = store.lock().expect_err("it is taken").to_string();
         assert!(second.starts_with("another grader is already using these results (process "));
         drop(held);
@@ -235,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_are_kept_whole() {
+    fn sources_are_stored_and_checked() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::new(folder.path());
         let key = Key::parse(&"0".repeat(32)).expect("it is a key");

@@ -1,4 +1,4 @@
-//! Shared by the tests of whole batches.
+//! Helpers for the tests of whole batches.
 
 #![allow(dead_code)]
 
@@ -14,15 +14,15 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// A folder of submissions, and room for results.
+/// A folder of submissions, in which results can be stored too.
 pub struct Batch {
     folder: tempfile::TempDir,
 }
 
 impl Batch {
-    /// Submissions of lab 0. What one is like follows from its name: `broken` does not compile, `cut` lacks
-    /// a file, `todo` is not finished, `wrong` gives wrong answers, `flips` by the clock, and `endless` hangs when an answer is late; others are right, each
-    /// with its own name in a comment.
+    /// Submissions of lab 0. The name determines the behaviour: `broken` does not compile, `cut` lacks a file, `todo` is
+    /// unfinished, `wrong` gives wrong answers, `flips` depends on the clock, and `endless` hangs when an answer is late.
+    /// All others are correct, each with its own name in a comment.
     pub fn of_lab0(names: &[&str]) -> Self {
         let batch = Self { folder: tempfile::tempdir().expect("a folder") };
         let source = root().join("labs/lab0-pingpong/src");
@@ -94,27 +94,27 @@ pub fn grader(batch: &Batch, out: &Path) -> Command {
     command
 }
 
-/// Grades to the end; the exit code.
+/// Grades a batch and returns the exit code.
 pub fn graded(batch: &Batch, out: &Path) -> Option<i32> {
     let output = grader(batch, out).output().expect("the grader runs");
     println!("{}", String::from_utf8_lossy(&output.stderr));
     output.status.code()
 }
 
-/// What a grader said on standard error.
+/// A grader's output on standard error.
 pub fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// How many outcomes there are. Each must be whole.
+/// The number of grading records. Each must be complete.
 pub fn outcomes(out: &Path) -> usize {
     let whole = |path: PathBuf| {
         let Ok(text) = fs::read_to_string(path) else { return false };
-        let outcome: Value = serde_json::from_str(&text).expect("an outcome is whole");
+        let outcome: Value = serde_json::from_str(&text).expect("a record is complete");
         outcome["schema"] == "faultlab-outcome/1"
     };
-    let units = fs::read_dir(out.join(".work")).into_iter().flatten().flatten();
-    units.filter(|unit| whole(unit.path().join("outcome.json"))).count()
+    let submissions = fs::read_dir(out.join(".work")).into_iter().flatten().flatten();
+    submissions.filter(|one| whole(one.path().join("outcome.json"))).count()
 }
 
 /// All files below a folder.
@@ -132,7 +132,7 @@ pub fn files(folder: &Path) -> Vec<String> {
     found
 }
 
-/// What students and staff get, without what is measured in real time.
+/// The results for students and staff, without measurements in real time.
 pub fn results(out: &Path) -> BTreeMap<String, String> {
     let mut results = BTreeMap::new();
     results.insert("summary.csv".to_owned(), read(&out.join("summary.csv")));

@@ -1,4 +1,4 @@
-//! `run-tests`: what `scripts/run-tests.sh` runs.
+//! `run-tests`: the program behind `scripts/run-tests.sh`.
 
 use std::process::ExitCode;
 

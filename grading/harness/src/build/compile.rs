@@ -24,12 +24,12 @@ pub struct Program {
     pub file: PathBuf,
 }
 
-/// What a submission is compiled for.
+/// The purpose that a submission is compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
     /// For testing, with the suite and the engine linked in.
     Tests,
-    /// The same, for a debugger.
+    /// For testing in a debugger.
     Debugger,
     /// As a node process, without suite and engine.
     Nodes,
@@ -71,10 +71,10 @@ pub struct CompilerOutput {
 
 /// Runs the compiler, confined or not.
 pub trait Compiler {
-    /// Runs it to its end.
+    /// Runs the compiler and waits for it to exit.
     ///
     /// # Errors
-    /// When it cannot be run: no fault of the submission's.
+    /// When it cannot be run. This is not the submission's fault.
     fn run(&self, call: CompilerCall) -> Result<CompilerOutput>;
 }
 
@@ -100,13 +100,13 @@ impl Compiler for Unconfined {
 /// How many compiled submissions are cached.
 const KEPT_MAX: usize = 24;
 
-/// A compiled submission used this recently is kept, however many there are.
+/// A compiled submission that was used this recently is kept, even beyond [`KEPT_MAX`].
 const KEPT_AGE: Duration = Duration::from_secs(600);
 
 /// Compiles a submission, or reuses a cached build.
 ///
 /// # Errors
-/// [`CompileError`] when the submission is to blame.
+/// [`CompileError`] when the submission does not compile.
 pub fn compile(
     workspace: &Workspace,
     lab: &Lab,
@@ -133,7 +133,7 @@ pub fn compile_by(
     let folder = builds.join(format!("{}-{}", lab.name, key(lab, libraries, sources, purpose)?));
     let file = folder.join("suite");
     if file.is_file() {
-        // Its age is the time since its last use.
+        // The folder's modification time is the time of its last use.
         let _ = fs::File::open(&folder).and_then(|folder| folder.set_modified(SystemTime::now()));
         return Ok(Program { file });
     }
@@ -147,7 +147,7 @@ pub fn compile_by(
 
     let aside = aside.keep();
     if fs::rename(&aside, &folder).is_err() {
-        // Another process was faster.
+        // Another process has built it in the meantime.
         let _ = fs::remove_dir_all(&aside);
     }
     prune_builds(&builds);
@@ -190,7 +190,8 @@ impl Build<'_> {
             }
         };
         let mut shim = compiler_for(workspace, self.libraries, self.purpose);
-        // This compiles the submission's uses of libraries. Its own assertions are in its crate.
+        // This call compiles the library code that the submission uses. The submission's own
+        // assertions are compiled with its crate.
         shim.args(["-C", "debug-assertions=off"]);
         shim.args(["--crate-type", "bin", "--crate-name", "suite"]);
         shim.arg("--extern").arg(library(&crate_name, &rlib));
@@ -199,16 +200,16 @@ impl Build<'_> {
         Ok(parse_messages(self.run(shim, &shim_source)?)?)
     }
 
-    /// Tries to compile a copy of the student's crate with the shim appended. That takes an eighth
-    /// less time, though the shim's uses of libraries are then compiled with assertions. If it
-    /// fails (the crate has a `main`, or errors), [`Self::as_two_crates`] reports what is wrong
-    /// with which of the student's files. But a submission that is stopped here would be stopped
-    /// there too.
+    /// Tries to compile a copy of the student's crate with the shim appended. This is an eighth
+    /// faster, though library code that the shim uses is then compiled with assertions. If it
+    /// fails (the crate has a `main`, or errors), [`Self::as_two_crates`] runs and reports the
+    /// errors in the student's files. A compiler that was stopped at a limit here would be stopped
+    /// there too, so that is final.
     ///
-    /// Nothing may compile here that would not compile as two crates, or that would mean something
-    /// else. So whatever the shim uses of the student's crate must be public. The crate gains only
-    /// one name, which its author cannot know. And the shim refers to its libraries by such names
-    /// too, since a crate can name itself like a library.
+    /// Code must compile here only if it compiles as two crates, with the same meaning. So whatever
+    /// the shim uses of the student's crate must be public. The crate gains only one name, which
+    /// its author cannot know. The shim also refers to its libraries by such names, since a crate
+    /// can take the name of a library.
     fn as_one_crate(&self) -> Result<bool> {
         let source = self.aside.join("src");
         for (name, contents) in self.sources.contents()? {
@@ -265,8 +266,8 @@ impl Build<'_> {
     /// name for it.
     fn students_compiler(&self, folder: &Path, shown_as: Option<&Path>) -> Command {
         let mut compiler = compiler_for(self.workspace, self.libraries, self.purpose);
-        // The lab's manifest sets this too: `debug_assert!` behaves the same under run-tests.sh and
-        // in grading.
+        // The lab's manifest sets this too, so that `debug_assert!` behaves the same under
+        // run-tests.sh and in grading.
         compiler.args(["-C", "debug-assertions=on"]);
         // The lab's manifest sets this too; a submission cannot revoke it.
         compiler.args(["-F", "unsafe_code", "-F", "long_running_const_eval"]);
@@ -313,7 +314,7 @@ fn compiler_for(workspace: &Workspace, libraries: &Libraries, purpose: Purpose) 
             compiler.args(["-C", "debuginfo=0", "-C", "strip=symbols", "-C", "codegen-units=1"])
         }
     };
-    // Warnings are for the editor; only errors stand between a student and the tests.
+    // Editors show warnings; here only errors matter.
     compiler.args(["-A", "warnings"]);
     compiler.args(["--error-format=json", "--json=diagnostic-rendered-ansi"]);
     let mut dependencies = OsString::from("dependency=");
@@ -361,8 +362,7 @@ fn library(name: &str, file: &Path) -> OsString {
 const HARNESS: &str = "faultlab_harness";
 
 /// Appended to a lab's shim, this replaces the harness: the program is then a node process without
-/// a suite. It compiles, links and starts faster, the last of which happens a dozen times per
-/// submission.
+/// a suite. It compiles, links and starts faster; it is started a dozen times per submission.
 const NODES_ONLY: &str = "
 mod faultlab_harness {
     pub mod shim {
@@ -375,12 +375,12 @@ mod faultlab_harness {
 }
 ";
 
-/// A file's path, relative if it is in the workspace, so that messages name it as a person would.
+/// A file's path for messages, relative if the file is in the workspace.
 fn shown<'a>(workspace: &Workspace, file: &'a Path) -> &'a Path {
     file.strip_prefix(&workspace.root).unwrap_or(file)
 }
 
-/// One message of the compiler, per line.
+/// One message of the compiler. Each is a line of JSON.
 #[derive(Deserialize)]
 struct Line {
     message: String,
@@ -404,7 +404,7 @@ fn parse_messages(said: CompilerOutput) -> Result<(), CompileError> {
         match serde_json::from_str::<Line>(line) {
             Ok(line) => {
                 let text = line.rendered.unwrap_or_default();
-                // The summary at the end adds nothing.
+                // The summary at the end contains nothing new.
                 if line.level == "failure-note" || line.message.starts_with("aborting due to") {
                     continue;
                 }
@@ -442,7 +442,7 @@ fn parse_messages(said: CompilerOutput) -> Result<(), CompileError> {
     Err(CompileError { hints: hints(&diagnostics), rendered, plain })
 }
 
-/// A key of everything that a build depends on.
+/// A cache key that covers everything that a build depends on.
 fn key(lab: &Lab, libraries: &Libraries, sources: &Sources, purpose: Purpose) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     (&libraries.stamp, &sources.contents()?, fs::read(lab.shim())?, purpose).hash(&mut hasher);

@@ -1,4 +1,4 @@
-//! Hints: what compiler errors mean here, for common mistakes.
+//! Hints that explain compiler errors for common mistakes.
 
 /// One message of the compiler.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,7 +16,7 @@ impl Diagnostic {
         self.code.as_deref() == Some(code)
     }
 
-    /// Whether it contains this text, not as the end of a longer name.
+    /// Whether it contains this text, but not as the end of a longer name.
     fn says(&self, text: &str) -> bool {
         let in_name = |character: char| character.is_alphanumeric() || character == '_';
         self.rendered.match_indices(text).any(|(at, _)| !self.rendered[..at].ends_with(in_name))
@@ -29,11 +29,11 @@ struct CommonMistake {
     hint: Hint,
 }
 
-/// What to tell.
+/// The text of a hint.
 enum Hint {
-    /// Always the same.
+    /// A fixed text.
     Text(&'static str),
-    /// Which derives are missing.
+    /// Names the missing derives.
     Derives,
 }
 
@@ -113,7 +113,7 @@ const HANDLER_HINT: &str = "a handler is missing or its name is misspelt. The ha
 const DERIVES: [&str; 7] =
     ["Clone", "Debug", "PartialEq", "Eq", "Hash", "Serialize", "Deserialize"];
 
-/// Types to which nobody can add a derive, and which have better hints.
+/// Types of other crates: a student cannot add a derive to them, and they have better hints.
 const FOREIGN: [&str; 6] = ["HashMap", "HashSet", "f32", "f64", "Instant", "SystemTime"];
 
 /// The type that a message is about, and the derive that it lacks.
@@ -137,10 +137,10 @@ pub(super) fn lacking(message: &Diagnostic) -> Option<(&str, &'static str)> {
         }
         _ => return None,
     };
-    // `serde::Deserialize<'de>` is `Deserialize`.
+    // `serde::Deserialize<'de>` becomes `Deserialize`.
     let name = name.split('<').next()?.rsplit("::").next()?;
     let name = DERIVES.into_iter().find(|derive| *derive == name.trim_end_matches("Owned"))?;
-    // For `messages::Vote<u64>` the path is dropped; for `Vec<messages::Vote>` nothing is.
+    // Drops the path of `messages::Vote<u64>`, and nothing of `Vec<messages::Vote>`.
     let path = of.split('<').next()?.rfind("::").map_or(0, |at| at + 2);
     Some((&of[path..], name))
 }
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_type_lacks_is_one_hint() {
+    fn missing_derives_of_one_type_give_one_hint() {
         let said = [lacks("messages::Message: serde::Deserialize<'de>"), lacks("Message: Hash")];
         assert_eq!(
             hints(&said),
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_map_lacks_no_derive() {
+    fn foreign_types_have_their_own_hints() {
         let said = hints(&[lacks("HashMap<Address, u64>: Hash")]);
         assert_eq!(said.len(), 1);
         assert!(said[0].contains("BTreeMap"), "{}", said[0]);
@@ -230,14 +230,14 @@ mod tests {
         assert!(said[0].contains("Use integers"), "{}", said[0]);
     }
 
-    /// A message of this code, whose first line is all but the note below it.
+    /// A message with this code, this first line, and this note below it.
     fn said(code: &str, message: &str, note: &str) -> Diagnostic {
         let rendered = format!("error[{code}]: {message}\n{note}");
         Diagnostic { code: Some(code.to_owned()), message: message.to_owned(), rendered }
     }
 
     #[test]
-    fn what_a_comparison_or_a_print_lacks_is_known() {
+    fn missing_derives_for_comparing_and_printing_are_found() {
         for (message, of, derive) in [
             (said("E0277", "`messages::Vote` doesn't implement `Debug`", ""), "Vote", "Debug"),
             (
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_derive_cures_has_no_hint() {
+    fn errors_that_no_derive_fixes_have_no_hint() {
         for message in [
             said("E0277", "`Message` doesn't implement `std::fmt::Display`", ""),
             said("E0277", "can't compare `&u64` with `u64`", "no implementation for `&u64 == u64`"),
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_starts_or_ends_as_a_foreign_one_is_not_foreign() {
+    fn names_that_contain_a_foreign_name_are_not_foreign() {
         for name in [
             "InstantReply",
             "MyInstant",

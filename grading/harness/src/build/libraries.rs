@@ -17,7 +17,7 @@ use super::Workspace;
 /// are compiled once, and submissions are compiled against them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Libraries {
-    /// Changes whenever one of the libraries does.
+    /// Identifies this version of the libraries.
     pub stamp: String,
     /// Each library's file, by crate name.
     pub files: BTreeMap<String, PathBuf>,
@@ -46,7 +46,7 @@ impl Libraries {
     /// program's own file changes, which it does whenever one of its libraries does.
     ///
     /// # Errors
-    /// When Cargo cannot be asked or does not know the libraries.
+    /// When Cargo cannot be run or does not report the libraries.
     pub fn of(workspace: &Workspace) -> Result<Self> {
         let stamp = stamp(workspace)?;
         let kept = workspace.cache_dir().join(format!("libraries-{}.json", workspace.profile));
@@ -63,7 +63,7 @@ impl Libraries {
         Ok(libraries)
     }
 
-    /// A package of the workspace and the matching libraries that it was built with.
+    /// A package of the workspace, and the libraries that it was built with.
     ///
     /// # Errors
     /// When Cargo cannot build it.
@@ -114,7 +114,7 @@ impl Libraries {
     }
 }
 
-/// Changes whenever this program's file does.
+/// A text that changes whenever this program's file does.
 fn stamp(workspace: &Workspace) -> Result<String> {
     let program = env::current_exe()?;
     let modified = fs::metadata(&program)?.modified()?;

@@ -1,12 +1,12 @@
-//! Selects the compiler errors worth reading and drops those that follow from another.
+//! Selects the compiler errors to show, without those that merely follow from another.
 
 use super::hints::{Diagnostic, lacking};
 
 /// For each message, whether to show it.
 ///
 /// When the compiler continues after a type that it could not parse, derives from other crates
-/// could not parse it either, and their missing implementations cause more errors. Also, what one
-/// type lacks is reported once per node that uses it.
+/// cannot parse it either, and their missing implementations cause more errors. Also, the compiler
+/// reports a missing derive once for each node that uses the type.
 pub(super) fn without_follow_up_errors(diagnostics: &[Diagnostic]) -> Vec<bool> {
     let is_unread = diagnostics.iter().any(is_of_a_parser);
     let mut shown: Vec<&Diagnostic> = Vec::new();
@@ -31,7 +31,7 @@ fn is_of_a_parser(message: &Diagnostic) -> bool {
     message.code.is_none() && ["expected ", "unexpected "].iter().any(starts)
 }
 
-/// The missing derive, if that is all it reports: one fix, however many messages.
+/// The missing derive, if the message reports nothing else. One fix removes all such messages.
 fn lacked_bound(message: &Diagnostic) -> Option<&'static str> {
     let is_bound = message.message.starts_with("the trait bound ");
     lacking(message).filter(|_| is_bound).map(|(_, derive)| derive)
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_parser_could_not_read_lacks_nothing() {
+    fn a_parse_error_hides_missing_serde_derives() {
         let said = [
             message(Some("E0585"), "found a documentation comment that doesn't document anything"),
             message(None, "expected `,`"),
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_type_lacks_is_said_once() {
+    fn a_missing_derive_is_shown_once() {
         let hash = message(Some("E0277"), "the trait bound `Message: Hash` is not satisfied");
         let eq = message(Some("E0277"), "the trait bound `Message: Eq` is not satisfied");
         let unknown = message(Some("E0425"), "cannot find value `number` in this scope");
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_printed_hides_nothing() {
+    fn a_format_string_error_hides_nothing() {
         let lacks = message(Some("E0277"), "the trait bound `Message: Serialize` is not satisfied");
         let unknown = message(Some("E0599"), "no method named `inser` found for struct `Vec`");
         for slip in [
@@ -81,14 +81,14 @@ mod tests {
             let said = [message(None, slip), lacks.clone(), unknown.clone()];
             assert_eq!(without_follow_up_errors(&said), [true; 3], "{slip}");
         }
-        // Nor does what cannot be read hide other mistakes.
+        // A parse error does not hide other mistakes either.
         let compared = message(Some("E0277"), "can't compare `&u64` with `u64`");
         let said = [message(None, "expected `,`"), unknown, compared, lacks];
         assert_eq!(without_follow_up_errors(&said), [true, true, true, false]);
     }
 
     #[test]
-    fn one_mistake_made_twice_is_two_mistakes() {
+    fn a_mistake_made_twice_is_shown_twice() {
         for (code, text) in [
             ("E0599", "no method named `inser` found for struct `BTreeMap` in the current scope"),
             ("E0369", "binary operation `==` cannot be applied to type `Message`"),

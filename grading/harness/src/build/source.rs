@@ -31,7 +31,7 @@ pub struct Sources {
     _made: Option<TempDir>,
 }
 
-/// Why there is nothing to compile; printed as is.
+/// Why there is nothing to compile. The text is printed unchanged.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct SourceError(String);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// Where the labs are, and where things are kept between runs.
+/// The workspace that contains the labs and the caches.
 #[derive(Clone, Debug)]
 pub struct Workspace {
     /// The folder with the workspace's `Cargo.toml`.
@@ -20,7 +20,7 @@ pub struct Workspace {
 /// A lab in the workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lab {
-    /// Its name: `lab1`. Its crate's too.
+    /// Its name, which is also its crate's: `lab1`.
     pub name: String,
     /// Its folder.
     pub folder: PathBuf,

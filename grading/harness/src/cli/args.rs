@@ -82,7 +82,7 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub(super) jobs: Option<u16>,
 
-    /// Show more: what each test asserts, every failing seed, what each handler costs
+    /// Show more: what each test asserts, every failing seed, the cost of each handler
     #[arg(short, long)]
     pub(super) verbose: bool,
 }
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn traces_are_kept_where_they_usually_are_or_in_a_folder() {
+    fn traces_are_saved_in_the_default_folder_or_a_given_one() {
         let folder = |line: &[&str]| {
             let line = ["run-tests.sh", "lab1"].iter().chain(line);
             Args::try_parse_from(line).expect("it is usage").save_traces
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn saved_runs_are_followed_again_where_they_are() {
+    fn the_replay_command_names_the_saved_traces() {
         let command = |line: &[&str], here: &str| {
             let line = ["run-tests.sh", "lab1"].iter().chain(line);
             let args = Args::try_parse_from(line).expect("it is usage");
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_reproduced_by_what_differs_from_the_usual() {
+    fn the_reproduce_command_contains_only_non_default_options() {
         let args = |line: &[&str]| {
             Args::try_parse_from(["run-tests.sh", "lab1"].iter().chain(line)).expect("it is usage")
         };

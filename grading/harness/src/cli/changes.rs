@@ -1,4 +1,4 @@
-//! What changed since the last run of the same submission.
+//! Describes what changed since the last run of the same submission.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,12 +12,12 @@ use crate::report::{Report, Status};
 /// Results of the last runs of a lab, kept in a file.
 pub(super) struct LastRun {
     file: PathBuf,
-    /// Which submission.
+    /// The submission's name.
     submission: String,
     kept: Kept,
 }
 
-/// By submission and test. A test that was not run keeps its last result.
+/// Results by submission and test. A test that was not run keeps its last result.
 #[derive(Default, Serialize, Deserialize)]
 struct Kept(BTreeMap<String, BTreeMap<TestNumber, LastResult>>);
 

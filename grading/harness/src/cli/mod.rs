@@ -40,14 +40,14 @@ use crate::supervisor::WorkerCommand;
 const ALL_POINTS: u8 = 0;
 /// Some points were lost.
 const POINTS_LOST: u8 = 1;
-/// The command line makes no sense.
+/// The command line is invalid.
 const BAD_USAGE: u8 = 2;
 /// The submission does not compile.
 const NOT_COMPILED: u8 = 3;
 /// Any other failure.
 const EXIT_FAILURE: u8 = 4;
 
-/// The whole of `run-tests`.
+/// The main function of `run-tests`.
 #[must_use]
 pub fn main() -> ExitCode {
     let args = Args::parse();
@@ -74,7 +74,7 @@ fn print_error(what: &str) {
     let _ = writeln!(anstream::stderr(), "{} {what}", style::paint(style::RED, "error:"));
 }
 
-/// The first Ctrl-C ends the session and keeps what is known; the second ends the program.
+/// The first Ctrl-C ends the session and reports the results so far; the second ends the program.
 fn listen_for_interrupts(interrupted: &Arc<AtomicBool>) -> Result<()> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     for signal in [SIGINT, SIGTERM] {
@@ -162,7 +162,7 @@ fn run_once(
         }
     };
     let compile_time = started.elapsed();
-    screen.print(&terminal::start(suite, tests, &seeds_in_words(args)));
+    screen.print(&terminal::start(suite, tests, &describe_seeds(args)));
 
     // A temporary folder per session, so that concurrent sessions do not interfere.
     let traces = TempDir::with_prefix("faultlab-traces-")?;
@@ -243,9 +243,9 @@ fn run_once(
     screen.print(&terminal::advice(&report, again.as_deref()));
     last.write(&report);
     write_documents(args, &report)?;
-    for (number, trouble) in &result.infra_errors {
+    for (number, error) in &result.infra_errors {
         print_error(&format!(
-            "test {number}: {trouble}. This is not the submission's fault, and the points of this test say nothing"
+            "test {number}: {error}. This is not the submission's fault, and the points of this test do not count"
         ));
     }
     if !result.infra_errors.is_empty() {
@@ -350,7 +350,7 @@ fn report_of_compile_error(request: &Request<'_>, tests: &[&Test], error: &Compi
     report
 }
 
-/// The folder for a lab's saved traces: the one that was named, or else the usual one.
+/// The folder for a lab's saved traces: the given one, or else the default.
 fn traces_folder(request: &Request<'_>, named: Option<&Path>) -> PathBuf {
     match named {
         Some(folder) => folder.to_owned(),

@@ -56,7 +56,7 @@ pub(super) fn replay(
             return Ok(NOT_COMPILED);
         }
     };
-    // One process per trace, so that a node that exits its process ends no other replay.
+    // One process per trace, so that a node that exits its process does not end other replays.
     let mut worst = 0;
     for file in &files {
         let child = Command::new(&program.file)
@@ -119,14 +119,14 @@ fn wait(mut child: Child, interrupted: &AtomicBool) -> Result<ReplayEnd> {
     }
 }
 
-/// Reports how a run ended its program.
+/// Reports that the run ended its process.
 fn died(name: &str, how: &str) -> u8 {
     let said = paragraph(&format!("{name}: reproduced: {how}"), 4);
     let _ = writeln!(anstream::stdout(), "{}", style::paint(style::RED, said));
     POINTS_LOST
 }
 
-/// A sort key by which test 3.3 comes before test 3.20.
+/// A sort key that puts test 3.3 before test 3.20.
 fn numbers_first(name: &str) -> Vec<(u64, String)> {
     let is_digit = |character: char| character.is_ascii_digit();
     let pieces: Vec<char> = name.chars().collect();
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn saved_runs_come_in_the_order_of_their_tests() {
+    fn saved_traces_are_sorted_by_test_number() {
         let mut names =
             ["lab1-3.20-7.trace", "lab1-3.3-12.trace", "lab1-3.3-9.trace", "lab0-9.trace"];
         names.sort_by_cached_key(|name| numbers_first(name));

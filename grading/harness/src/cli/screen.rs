@@ -64,7 +64,7 @@ impl<'a> Screen<'a> {
     /// Clears the status line.
     pub(super) fn clear(&mut self) {
         if self.shown {
-            // Cursor movement only, so it also suits those who turn colours off.
+            // Only cursor movement, so this works without colours too.
             let _ = write!(io::stderr(), "\r\x1b[2K");
             self.shown = false;
         }

@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_numbers_are_told_in_few_words() {
+    fn consecutive_numbers_are_abbreviated() {
         let numbers = |texts: &[&str]| -> Vec<TestNumber> {
             texts.iter().map(|text| text.parse().expect("a number")).collect()
         };

@@ -1,4 +1,4 @@
-//! Report widths.
+//! The widths of reports.
 
 use std::io::{self, IsTerminal};
 
@@ -15,7 +15,7 @@ pub(crate) fn of_terminal() -> Option<usize> {
     if !out.is_terminal() {
         return None;
     }
-    // A terminal that does not know its width reports 0.
+    // A terminal of unknown width reports 0.
     let columns = rustix::termios::tcgetwinsize(&out).map_or(0, |size| usize::from(size.ws_col));
     Some(if columns == 0 { COLUMNS } else { columns.min(COLUMNS_MAX) })
 }

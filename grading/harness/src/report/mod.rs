@@ -32,14 +32,14 @@ pub struct Report {
     pub schema: String,
     /// The lab: `lab1`.
     pub lab: String,
-    /// What the lab is about.
+    /// The lab's title.
     pub title: String,
     /// The suite's seed.
     pub seed: u64,
     /// How many seeds to run per run test.
     pub seeds: u64,
-    /// Whether every test of the lab ran to its end; otherwise the points are those of the tests
-    /// listed here.
+    /// Whether every test of the lab ran to its end; otherwise the points are those of the listed
+    /// tests only.
     pub complete: bool,
     /// The compiler's output, if the submission does not compile; then no test was run.
     pub compile_error: Option<String>,
@@ -60,7 +60,7 @@ pub struct Report {
 pub struct PartReport {
     /// Its number.
     pub number: u32,
-    /// What it is about.
+    /// Its title.
     pub title: String,
     /// What was earned.
     pub points_earned: Points,
@@ -97,11 +97,11 @@ pub struct TestReport {
     pub seeds_passed: u64,
     /// The others, in order.
     pub failing_seeds: Vec<u64>,
-    /// The property that broke, if one did.
+    /// The property that was violated, if one was.
     pub property: Option<String>,
-    /// How it broke, or what else went wrong; `None` if all seeds passed.
+    /// How it was violated, or what else went wrong; `None` if all seeds passed.
     pub reason: Option<String>,
-    /// What else is broken at the end of the run that is shown, in order.
+    /// Other properties that are violated at the end of the shown run, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also_broken: Vec<AlsoBroken>,
     /// The seed of the run that `property`, `reason` and `excerpt` describe.
@@ -115,16 +115,16 @@ pub struct TestReport {
     pub reproduce: String,
 }
 
-/// A property that is broken beside the one that a test failed by.
+/// Another property that a failed test's run violates.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlsoBroken {
     /// Its name.
     pub property: String,
-    /// How it broke.
+    /// How it was violated.
     pub reason: String,
 }
 
-/// A test's status, in one word.
+/// A test's status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {

@@ -1,10 +1,10 @@
-//! Wraps sentences to a terminal's width, also when output goes to a file.
+//! Wraps sentences to a terminal's width, even when output goes to a file.
 
 use super::columns::COLUMNS;
 
 /// Wraps the text to [`COLUMNS`], assuming that it starts at column `indent` and indenting
 /// continuation lines by as much. Words are never split, so that paths can be clicked and commands
-/// copied. A line that starts with a space is not a sentence and stays as it is.
+/// copied. A line that starts with a space is not a sentence and is not wrapped.
 pub(crate) fn paragraph(text: &str, indent: usize) -> String {
     let mut lines = Vec::new();
     for line in text.trim_end().split('\n') {
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sentences_are_broken_between_words_and_diagrams_are_not() {
+    fn sentences_are_wrapped_between_words_and_diagrams_are_not() {
         let sentence = ["word"; 30].join(" ");
         let diagram = format!("  {}", "├────▶ ".repeat(20).trim_end());
         let path = "p".repeat(100);
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_fits_is_left_alone() {
+    fn a_text_that_fits_is_not_changed() {
         assert_eq!(paragraph("two  blanks stay\n", 12), "two  blanks stay");
         assert_eq!(paragraph(&"x".repeat(68), 12), "x".repeat(68));
         assert_eq!(paragraph("", 90), "");

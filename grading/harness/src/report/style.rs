@@ -1,5 +1,5 @@
-//! The colours of a terminal report. Texts are always painted; the stream that they are printed to takes the colours
-//! out where nobody sees them: in a file or a pipe, and with `NO_COLOR`.
+//! The colours of a terminal report. Texts always contain colours; the output stream removes them for a file or a
+//! pipe, and with `NO_COLOR`.
 
 use std::fmt::Display;
 
@@ -20,7 +20,7 @@ pub(crate) const CYAN: Style = |text| text.cyan().bold();
 
 /// The text in this style.
 pub(crate) fn paint(style: Style, text: impl Display) -> String {
-    // Otherwise the package looks at standard output and the environment by itself, for all streams alike.
+    // By default, the crate decides for all streams, by looking at standard output and the environment.
     colored::control::set_override(true);
     style(ColoredString::from(text.to_string())).to_string()
 }

@@ -43,7 +43,7 @@ pub fn test_line(suite: &Suite, test: &TestReport, before: Option<&TestReport>) 
         text.push_str(&format!("\n{:>STATUS_COLUMNS$} {heading}\n", ""));
     }
     text.push_str(&status_line(test));
-    // A missing piece of code is reported once, however many consecutive tests need it.
+    // Consecutive tests that need the same missing piece of code report it once.
     if test.status == Status::NotImplemented
         && before.is_none_or(|before| before.reason != test.reason)
     {
@@ -138,7 +138,7 @@ fn seeds(test: &TestReport, verbose: bool) -> String {
     format!("{failing} of {} fail: {}{not_run}", test.seeds_planned, names.join(", "))
 }
 
-/// The final lines: changes, points, and what to look at next.
+/// The final lines: changes, points, and the next test to work on.
 #[must_use]
 pub fn summary(report: &Report, changes: &[String], took: Duration, verbose: bool) -> String {
     let mut text = format!("\n{}\n", paint(DIM, "═".repeat(79)));
@@ -205,7 +205,7 @@ pub fn advice(report: &Report, again: Option<&str>) -> String {
     let what = paragraph(what, STATUS_COLUMNS + 1);
     let mut text = paint(DIM, format!("{:>STATUS_COLUMNS$} {what}\n", "Runs"));
     if let Some(command) = again {
-        // In one line, so that it can be copied.
+        // On one line, so that it can be copied.
         text.push_str(&format!("{:STATUS_COLUMNS$} {}\n", "", paint(BOLD, command)));
     }
     text
@@ -213,7 +213,7 @@ pub fn advice(report: &Report, again: Option<&str>) -> String {
 
 /// The cost of handlers, if it was measured.
 fn costs(report: &Report, verbose: bool) -> String {
-    // Unwritten code has no interesting cost.
+    // A `todo!` has no interesting cost.
     if report.tests.iter().all(|test| test.status == Status::NotImplemented) {
         return String::new();
     }

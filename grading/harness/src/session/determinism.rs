@@ -1,4 +1,4 @@
-//! Checks determinism: the same seed in fresh and in used processes.
+//! Checks determinism: runs the same seed in fresh and in used processes.
 
 use faultlab::trace::{Divergence, Trace};
 
@@ -11,7 +11,7 @@ use crate::supervisor::WorkerFailure;
 pub(super) enum Rerun {
     /// In a fresh process.
     Fresh,
-    /// In such a process, and there again after another seed.
+    /// In a fresh process, and there again after another seed.
     Used,
     /// While being recorded.
     Recorded,
@@ -60,7 +60,7 @@ pub(super) fn judge(
                    right: &Result<u64, WorkerFailure>| match (left, right) {
         (None, _) => false,
         (Some(Ok(left)), Ok(right)) => left != right,
-        // It finished before, and its process failed now.
+        // The original run finished, but the process failed this time.
         _ => true,
     };
     let fresh = fresh?;
@@ -73,8 +73,8 @@ pub(super) fn judge(
     None
 }
 
-/// The report's text about differing runs, and where they differ if known.
-pub(super) fn finding(repetition: Rerun, seed: u64, parting: Option<&str>) -> Finding {
+/// The finding for runs that differ, with the place where they differ if it is known.
+pub(super) fn finding(repetition: Rerun, seed: u64, difference: Option<&str>) -> Finding {
     let mut reason = match repetition {
         Rerun::Fresh => format!(
             "two runs of seed {seed} differ: something other than state, messages and timers influences them (the clock, randomness, hash map order, a thread)"
@@ -83,13 +83,13 @@ pub(super) fn finding(repetition: Rerun, seed: u64, parting: Option<&str>) -> Fi
             "seed {seed} runs differently in a fresh process than in one that has run before: the code keeps something outside the nodes (a global, a `static`, a file)"
         ),
     };
-    if let Some(parting) = parting {
-        reason.push_str(&format!("; the runs differ {parting}"));
+    if let Some(difference) = difference {
+        reason.push_str(&format!("; the runs differ {difference}"));
     }
     Finding::new(Status::Failed, property::DETERMINISM, reason)
 }
 
-/// Where two recorded runs first differ, in words, and the first run up to there.
+/// Describes where two recorded runs first differ, and returns the first run up to there.
 pub(super) fn first_difference(first: &Trace, second: &Trace) -> Option<(String, Trace)> {
     let divergence = Divergence::between(first, second)?;
     let mut upto = first.clone();
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_pair_that_differs_has_its_meaning() {
+    fn each_pair_of_differing_runs_has_its_own_finding() {
         let repeated = |fresh, used: [u64; 3]| {
             let mut repeated = vec![(Rerun::Fresh, Ok(fresh))];
             repeated.extend(used.map(|digest| (Rerun::Used, Ok(digest))));

@@ -18,7 +18,7 @@ pub mod property {
     pub const NO_EXIT: &str = "no handler ends its process";
     /// A message had no receiver.
     pub const KNOWN_ADDRESS: &str = "messages go to nodes that exist";
-    /// A limit was exceeded.
+    /// A handler exceeded a limit.
     pub const LIMITS: &str = "limits are kept";
     /// A value did not survive its encoding.
     pub const ENCODING: &str = "values survive their encoding";
@@ -35,11 +35,11 @@ pub mod property {
 pub struct Finding {
     /// The test's status, if this is the worst finding.
     pub status: Status,
-    /// The property that broke.
+    /// The property that was violated.
     pub property: Option<String>,
-    /// How, in the lab's terms.
+    /// How it was violated, in the lab's terms.
     pub reason: String,
-    /// What else is broken in that run, in order.
+    /// Other properties that the run violates, in order.
     pub also_broken: Vec<AlsoBroken>,
     /// Whether this is an infrastructure error, which says nothing about the submission.
     pub is_infra_error: bool,
@@ -48,11 +48,11 @@ pub struct Finding {
 impl Finding {
     pub(super) fn new(status: Status, property: &str, reason: impl Into<String>) -> Self {
         let property = Some(property.to_owned());
-        Self { property, ..Self::of_nothing(status, reason) }
+        Self { property, ..Self::without_property(status, reason) }
     }
 
     /// A finding without a property.
-    fn of_nothing(status: Status, reason: impl Into<String>) -> Self {
+    fn without_property(status: Status, reason: impl Into<String>) -> Self {
         Self {
             status,
             property: None,
@@ -64,7 +64,7 @@ impl Finding {
 
     /// An infrastructure error.
     pub(super) fn infra_error(reason: impl Into<String>) -> Self {
-        Self { is_infra_error: true, ..Self::of_nothing(Status::Inconclusive, reason) }
+        Self { is_infra_error: true, ..Self::without_property(Status::Inconclusive, reason) }
     }
 
     /// The finding for an outcome; `None` if it passed.
@@ -91,7 +91,7 @@ impl Finding {
     fn of_failure(failure: &RunFailure) -> Self {
         if failure.is_not_implemented() {
             let reason = format!("not implemented yet: {}", todo_text(failure));
-            return Self::of_nothing(Status::NotImplemented, reason);
+            return Self::without_property(Status::NotImplemented, reason);
         }
         let property = match failure {
             RunFailure::Scenario(error) => {
@@ -117,7 +117,7 @@ impl Finding {
     ) -> Self {
         let last = journal.and_then(|trace| trace.events.last());
         let during = match last {
-            Some(event) if event.failure.is_some() => doing(&event.what),
+            Some(event) if event.failure.is_some() => handler_of(&event.what),
             // The journal records each handler before it runs.
             _ => "a constructor, or code that formats or encodes a value,".to_owned(),
         };
@@ -127,13 +127,13 @@ impl Finding {
                 return Self::infra_error(format!("infrastructure error: {why}"));
             }
             WorkerFailure::Cancelled => {
-                return Self::of_nothing(Status::Inconclusive, "interrupted");
+                return Self::without_property(Status::Inconclusive, "interrupted");
             }
             WorkerFailure::OutputLimit => (Status::Failed, property::LIMITS, failure.to_string()),
             WorkerFailure::Exited(_)
             | WorkerFailure::Signalled(_)
             | WorkerFailure::ProtocolError(_) => {
-                let what = match last_words(printed) {
+                let what = match abort_cause(printed) {
                     Some("stack") => "overflowed its stack".to_owned(),
                     Some("memory") => "ran out of memory".to_owned(),
                     _ => failure.to_string(),
@@ -146,13 +146,13 @@ impl Finding {
     }
 }
 
-/// How a property broke.
+/// How a property was violated.
 fn reason_of(violation: &Violation) -> String {
     format!("expected {}, but {}", violation.expected, violation.seen)
 }
 
-/// What Rust's runtime prints on standard error when it aborts a process.
-fn last_words(printed: &str) -> Option<&'static str> {
+/// Recognises what Rust's runtime prints on standard error when it aborts a process.
+fn abort_cause(printed: &str) -> Option<&'static str> {
     if printed.contains("has overflowed its stack") {
         Some("stack")
     } else if printed.contains("memory allocation of") {
@@ -179,8 +179,8 @@ fn todo_text(failure: &RunFailure) -> String {
     }
 }
 
-/// Who was doing what: `server1's on_message`.
-fn doing(what: &EventKind) -> String {
+/// The handler that was running: `server1's on_message`.
+fn handler_of(what: &EventKind) -> String {
     match what {
         EventKind::Start { node, .. } => format!("{node}'s init"),
         EventKind::Deliver { node, from, message, .. } => {
@@ -197,7 +197,7 @@ fn doing(what: &EventKind) -> String {
     }
 }
 
-/// When, in virtual time.
+/// A time in virtual time: ` at 1.000000 s`.
 fn at(time_ns: u64) -> String {
     format!(" at {}", virtual_time(time_ns))
 }

@@ -1,9 +1,9 @@
-//! A session: runs every selected test with every seed on a few workers, until each test has its
+//! A session: runs every selected test with every seed on a few workers, and builds each test's
 //! report.
 //!
-//! Whatever a submission does to its process affects one run of one test only. A run whose process
-//! failed is repeated alone in a fresh worker before it counts, and recorded, so that the report
-//! can name the handler.
+//! A submission that breaks its process affects only one run of one test. A run whose process failed
+//! is repeated alone in a fresh worker before it counts, and recorded, so that the report can name
+//! the handler.
 
 mod determinism;
 mod finding;
@@ -31,7 +31,7 @@ pub struct Plan<'a> {
     pub tests: Vec<&'a Test>,
     /// Which runs each test consists of.
     pub seeds: Seeds,
-    /// How many workers run side by side.
+    /// How many workers run in parallel.
     pub workers: usize,
     /// The command that starts a worker.
     pub worker: WorkerCommand,
@@ -61,7 +61,7 @@ pub enum Seeds {
 }
 
 impl Plan<'_> {
-    /// The number of tests to begin next, given that `begun` have begun.
+    /// The number of tests that should have begun next, given that `begun` have begun.
     fn next_end(&self, begun: usize) -> usize {
         let rest = &self.tests[begun..];
         let part = |test: &Test| test.number().part;
@@ -187,7 +187,7 @@ pub fn run(
     result
 }
 
-/// Prefetches what it can for these tests.
+/// Prefetches as much as possible for these tests.
 fn prefetch(plan: &Plan<'_>, runs: &mut [TestRun<'_>], pool: &mut Pool, interrupted: &AtomicBool) {
     let tests: Vec<&Test> = runs.iter().map(TestRun::test).collect();
     let known = prefetch::run(plan, &tests, pool, interrupted);
@@ -212,7 +212,7 @@ fn choose<'a>(runs: &mut [TestRun<'a>], all_idle: bool) -> Option<(usize, Task)>
     None
 }
 
-/// Adds up what handlers took in several tests.
+/// Adds up the costs of handlers over several tests.
 fn costliest<'a>(costs: impl Iterator<Item = &'a HandlerCost>) -> Vec<HandlerCost> {
     let mut sums: BTreeMap<&str, HandlerCost> = BTreeMap::new();
     for cost in costs {

@@ -1,9 +1,9 @@
 //! Prefetches runs, for workers whose submission is out of process.
 //!
-//! There, a run by itself takes one exchange per event. So all runs of all tests advance together
-//! first, including the reruns that check determinism and the recordings of failing runs. The
-//! results must be exactly what each test would find by itself. Whatever fails, hangs or differs
-//! here is left to the test, which looks closely.
+//! A single run of such a submission takes one exchange per event. So all runs of all tests first
+//! advance together, including the reruns that check determinism and the recordings of failing
+//! runs. The results must be exactly those that each test would find by itself. Runs that fail,
+//! hang or differ here are left to the test, which repeats them alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -92,7 +92,7 @@ pub(super) fn compare(
 ) -> BTreeMap<RunName, Compared> {
     let mut ahead = Prefetcher { plan, pool, interrupted, deadline: Instant::now() + PREFETCH_MAX };
     let mut all = BTreeMap::new();
-    // One by one, so that if one test takes too long, earlier ones keep their answers.
+    // One by one, so that one that takes too long does not cost the answers of earlier ones.
     for comparison in comparisons {
         let answers = ahead.ask(vec![Request::Compare(comparison.clone())]);
         if let [Ok(Answer::Compared(Some(compared)))] = answers[..] {
@@ -155,7 +155,7 @@ impl Prefetcher<'_, '_> {
         self.plan.seeds.of(test).into_iter().map(|seed| RunName { test: number, seed }).collect()
     }
 
-    /// Lets a worker do this; returns nothing if it takes too long.
+    /// Gives a worker these requests; returns nothing if it takes too long.
     fn ask(&mut self, requests: Vec<Request>) -> Answers {
         let batch = Batch { requests, fresh: false, output: None, timeouts: Timeouts::SHARED };
         let Some(slot) = self.pool.idle() else { return Vec::new() };

@@ -18,7 +18,7 @@ pub struct Batch {
     pub requests: Vec<Request>,
     /// Whether the worker must be fresh.
     pub fresh: bool,
-    /// Where the worker's output goes. Only for a fresh worker, which is ended afterwards.
+    /// The file for the worker's output. Only for a fresh worker, which is ended afterwards.
     pub output: Option<PathBuf>,
     /// How long the submission's code may run without returning.
     pub timeouts: Timeouts,
@@ -27,7 +27,7 @@ pub struct Batch {
 /// The answers to a batch: one per request that was executed or failed.
 pub type Answers = Vec<Result<Answer, WorkerFailure>>;
 
-/// Several workers. Dropping the pool kills them.
+/// A pool of workers. Dropping it kills them.
 pub struct Pool {
     slots: Vec<Slot>,
     finished: Receiver<(usize, Answers)>,

@@ -27,8 +27,8 @@ pub struct WorkerCommand {
     pub arguments: Vec<OsString>,
 }
 
-/// How long the submission's code may run without returning. Real time decides nothing: a run that
-/// exceeds a limit is repeated alone before it counts, and a handler needs microseconds.
+/// How long the submission's code may run without returning. A slow machine does not change results:
+/// a run that exceeds a limit is repeated alone before it counts, and a handler needs microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     /// Processor time, which does not depend on the machine's load.
@@ -38,7 +38,7 @@ pub struct Timeouts {
 }
 
 impl Timeouts {
-    /// The timeouts for a run among others.
+    /// The timeouts for a run that shares the machine with others.
     pub const SHARED: Self = Self { cpu: Duration::from_secs(1), real: Duration::from_secs(10) };
 
     /// The timeouts for a run that is repeated alone; the processor time is the same.
@@ -54,13 +54,13 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// Why a worker has not finished its job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WorkerFailure {
-    /// Its code did not return.
+    /// The submission's code did not return.
     Hung,
-    /// It printed without end.
+    /// It printed endlessly.
     OutputLimit,
-    /// The process ended by itself, with this exit code.
+    /// The process exited with this exit code.
     Exited(i32),
-    /// The process was ended by this signal.
+    /// The process was terminated by this signal.
     Signalled(i32),
     /// It sent something that is not an answer.
     ProtocolError(String),
@@ -71,7 +71,7 @@ pub enum WorkerFailure {
 }
 
 impl WorkerFailure {
-    /// Whether it would never have ended. Each such run takes seconds, and a submission with one
+    /// Whether the run would never have ended. Each such run takes seconds, and a submission with one
     /// usually has many.
     #[must_use]
     pub fn never_ends(&self) -> bool {
@@ -130,7 +130,8 @@ impl WorkerProcess {
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(stdout)
             .stderr(stderr)
-            // Ctrl-C is for the supervisor, and what a worker starts is killed with it.
+            // A process group of its own: Ctrl-C reaches only the supervisor, and processes that the
+            // worker starts are killed with it.
             .process_group(0)
             .spawn()?;
         Ok(Self { child, stream: ours, reader: FrameReader::default() })
@@ -178,7 +179,7 @@ impl WorkerProcess {
         if !matches!(error, FrameError::Io(_)) {
             return WorkerFailure::ProtocolError(error.to_string());
         }
-        // The connection ends with the process, or because the submission closed it; give the
+        // The connection ended with the process, or because the submission closed it. Give the
         // process a moment to exit.
         let deadline = Instant::now() + Duration::from_secs(2);
         loop {

@@ -10,7 +10,7 @@ const KEPT_BYTES_MAX: u64 = 4_096;
 /// How much one event may print before its process is ended, in bytes.
 pub(super) const OUTPUT_BYTES_MAX: u64 = 64 << 20;
 
-/// The file to which standard output and standard error are appended.
+/// The file to which the worker's standard output and standard error are appended.
 pub(super) struct CapturedOutput {
     file: File,
 }
@@ -44,7 +44,7 @@ impl CapturedOutput {
     }
 }
 
-/// Whether the file exceeds what one event may print.
+/// Whether the file contains more than one event may print.
 pub(super) fn is_flooded(path: &Path) -> bool {
     path.metadata().is_ok_and(|metadata| metadata.len() > OUTPUT_BYTES_MAX)
 }

@@ -1,4 +1,4 @@
-//! Keeps the current step of a search on disk, so that it can be named if it kills the process.
+//! Keeps the current step of a search on disk, so that a report can name it if it kills the process.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
@@ -49,7 +49,7 @@ impl LastStep {
 
     fn replace(&self, bytes: &[u8]) {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        // This only helps to explain a crash; without it, the crash is still reported.
+        // Errors are ignored: the file only helps to explain a crash, which is reported anyway.
         let _ = file
             .set_len(0)
             .and_then(|()| file.seek(SeekFrom::Start(0)))

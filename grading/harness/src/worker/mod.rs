@@ -47,7 +47,7 @@ pub const EXIT_OUTPUT_LIMIT: u8 = 97;
 /// The stack of the thread that runs the submission: the same on every machine.
 pub const STACK_BYTES: usize = 8 << 20;
 
-/// The most memory that a worker takes, in bytes, where the system enforces it.
+/// The memory limit of a worker, in bytes, where the system enforces it.
 const MEMORY_BYTES_MAX: u64 = 4 << 30;
 
 /// State shared by a worker's two threads.
@@ -74,8 +74,8 @@ pub fn serve(suite: &Suite, submission: &Submission) -> ExitCode {
     serve_code(suite, Code::InProcess(submission))
 }
 
-/// The same with an out-of-process submission: a worker that a grader can trust. What happens to a
-/// node process happens to this process too, so a supervisor sees no difference.
+/// The same with an out-of-process submission: a worker that a grader can trust. When a node process
+/// fails, this process fails in the same way, so a supervisor sees no difference.
 #[must_use]
 pub fn serve_out_of_process(suite: &Suite, pool: &SharedProcessPool<'static>) -> ExitCode {
     serve_code(suite, Code::OutOfProcess(pool))
@@ -114,10 +114,10 @@ fn try_serve(suite: &Suite, code: Code<'_>) -> Result<(), FrameError> {
         entries: EntryCounter::default(),
         job: Mutex::new(None),
     });
-    let pulse = Arc::clone(&shared);
-    thread::spawn(move || send_heartbeats(&pulse));
+    let heartbeat = Arc::clone(&shared);
+    thread::spawn(move || send_heartbeats(&heartbeat));
 
-    // Threads have the stack size they ask for; the main thread's depends on the machine.
+    // A thread's stack size can be chosen; the main thread's depends on the machine.
     thread::scope(|scope| {
         let run = || {
             let mut reader = FrameReader::default();
@@ -246,31 +246,31 @@ fn open_journal(
     printed: &Path,
 ) -> io::Result<JournalRecorder<BufWriter<File>, impl FnMut() -> String + use<>>> {
     let mut file = CapturedOutput::open(printed)?;
-    // What an earlier job left behind is not part of this run.
+    // Output of an earlier job is not part of this run.
     file.take();
     Ok(JournalRecorder::new(BufWriter::new(File::create(trace)?), move || file.take()))
 }
 
-/// Sends heartbeats to the supervisor until it is gone.
+/// Sends heartbeats to the supervisor until it exits.
 fn send_heartbeats(shared: &Shared) {
-    let mut onlooker = Watchdog::new();
+    let mut watchdog = Watchdog::new();
     loop {
         thread::sleep(HEARTBEAT_INTERVAL);
-        let pulse = onlooker.look(&shared.entries);
+        let heartbeat = watchdog.look(&shared.entries);
         let job = shared.job.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(output) = job else { continue };
         if output.is_some_and(|path| captured_output::is_flooded(&path)) {
             process::exit(EXIT_OUTPUT_LIMIT.into());
         }
-        if shared.answer(&Answer::Pulse(pulse)).is_err() {
-            // The supervisor is gone, so the job is no longer needed.
+        if shared.answer(&Answer::Pulse(heartbeat)).is_err() {
+            // The supervisor has exited, so the job is no longer needed.
             process::exit(1);
         }
     }
 }
 
-/// Limits memory, so that a submission that uses it up ends only its own process, and turns off
-/// core dumps. If the system refuses, the run continues without.
+/// Limits memory, so that a submission that uses too much ends only its own process, and turns off
+/// core dumps. If the system refuses, the worker continues without limits.
 fn limit_resources() {
     for (resource, most) in [(Resource::As, MEMORY_BYTES_MAX), (Resource::Core, 0)] {
         let maximum = getrlimit(resource).maximum;

@@ -1,4 +1,4 @@
-//! A worker with an out-of-process submission shares the fate of the node processes: it exits as
+//! Makes a worker with an out-of-process submission fail as its node processes fail: it exits as
 //! they exit, and hangs as they hang. So a supervisor handles only one kind of worker.
 
 use std::io::Write;
@@ -12,8 +12,8 @@ use rustix::process::{Signal, getpid, kill_process};
 
 use super::{EXIT_OUTPUT_LIMIT, Shared};
 
-/// The time limit for a run: real time, a hundred times what a run needs. Otherwise, a submission
-/// whose every step is slow, but none too slow on its own, would take hours.
+/// The time limit for a run: real time, a hundred times what a run needs. Without it, a submission
+/// could take hours if each of its steps is slow, but none exceeds the limit for one step.
 const RUN_MAX: Duration = Duration::from_secs(120);
 
 /// Returns only if no node process has failed and the run has not taken too long.
@@ -28,13 +28,13 @@ pub(super) fn propagate_failure(pool: &SharedProcessPool<'_>, shared: &Shared, s
         ProcessFailure::Ended(ProcessExit::OutputLimit) => process::exit(EXIT_OUTPUT_LIMIT.into()),
         ProcessFailure::Ended(ProcessExit::Signalled(signal)) => {
             if let Some(signal) = Signal::from_named_raw(signal) {
-                // Rust's own handler ignores a first invalid access, to see it again.
+                // Rust's own handler returns from the first SIGSEGV, so raise it twice.
                 for _ in 0..2 {
                     let _ = kill_process(getpid(), signal);
                     thread::sleep(Duration::from_millis(10));
                 }
             }
-            // A signal that does not end a process did not end the other one either.
+            // Not reached: a signal that ended the node process ends this one too.
             process::exit(128 + signal)
         }
         ProcessFailure::TimedOut(_) => {
@@ -44,7 +44,7 @@ pub(super) fn propagate_failure(pool: &SharedProcessPool<'_>, shared: &Shared, s
                 thread::park();
             }
         }
-        // An infrastructure error: `ProcessPool::check` reports it to the caller.
+        // This is an infrastructure error, which `ProcessPool::check` reports to the caller.
         ProcessFailure::Ended(ProcessExit::Unknown(_)) => {}
         ProcessFailure::Ended(ProcessExit::Other(_)) | ProcessFailure::ProtocolError(_) => {
             // A frame that is not an answer.

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::supervisor::WorkerFailure;
 
-/// The largest accepted frame, in bytes. An outcome has a few hundred, a counterexample's text some
-/// thousand.
+/// The largest accepted frame, in bytes. An outcome has a few hundred, and a counterexample's text a
+/// few thousand.
 pub const FRAME_BYTES_MAX: usize = 16 << 20;
 
 /// A supervisor's request.
@@ -28,8 +28,8 @@ pub enum Request {
     /// Rerun a run that differed when repeated, and record two reruns, to find the first
     /// difference. Only for such a worker.
     Compare(Comparison),
-    /// End the submission's processes but the first, so that the next request uses a used process
-    /// beside fresh ones. Only for such a worker.
+    /// End all of the submission's processes but the first, so that the next request uses one used
+    /// process and several fresh ones. Only for such a worker.
     RestartProcesses,
 }
 
@@ -42,8 +42,8 @@ pub struct RunName {
     pub seed: u64,
 }
 
-/// A run that differed when repeated: rerun it in fresh processes; then in other fresh ones,
-/// followed by another run, and there again.
+/// A run that differed when repeated. It is rerun in fresh processes, and in other fresh ones twice,
+/// with another run in between.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Comparison {
     /// The run.
@@ -57,11 +57,11 @@ pub struct Comparison {
 /// The digests of a comparison's runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Compared {
-    /// In fresh processes, recorded.
+    /// The recorded rerun in fresh processes.
     pub fresh: u64,
-    /// In other fresh ones.
+    /// The first rerun in other fresh processes.
     pub second_fresh: u64,
-    /// There again, after the other run, recorded.
+    /// The recorded second rerun there, after the other run.
     pub used: u64,
 }
 
@@ -72,11 +72,11 @@ pub struct Job {
     pub test: TestNumber,
     /// The seed.
     pub seed: u64,
-    /// What is needed besides the outcome.
+    /// The output needed besides the outcome.
     pub mode: Mode,
 }
 
-/// What is needed of a run besides its outcome.
+/// The output of a run that is needed besides its outcome.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mode {
     /// Nothing.
@@ -85,10 +85,10 @@ pub enum Mode {
     Profiled,
     /// A trace, written event by event to this file.
     Recorded {
-        /// Where the trace goes.
+        /// The file for the trace.
         trace: PathBuf,
-        /// The file for the worker's standard output and error: what it gains during an event was
-        /// printed by that event.
+        /// The file for the worker's standard output and error. Output appended during an event
+        /// belongs to that event.
         printed: PathBuf,
     },
 }
@@ -101,13 +101,13 @@ pub enum Answer {
     Pulse(Heartbeat),
     /// The job is done.
     Done(Done),
-    /// The test itself is broken; not the submission's fault.
+    /// The test itself is broken. This is not the submission's fault.
     TestBroken(String),
     /// The results of a batch.
     RunBatch {
         /// In order; `None` for runs that did not finish.
         ends: Vec<Option<RunEnd>>,
-        /// The tests whose repeated runs went the same way.
+        /// The tests whose repeated runs were identical.
         deterministic: Vec<TestNumber>,
     },
     /// The digest of each recorded run, in order; `None` for runs that were not recorded.
@@ -154,16 +154,16 @@ pub struct Done {
     pub handlers: Vec<HandlerCost>,
 }
 
-/// The cost of a handler. Reports show it outside the grade.
+/// The cost of a handler. It does not affect the grade.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HandlerCost {
     /// The handler: `server on_message Request`.
     pub handler: String,
     /// How often it ran.
     pub calls: u64,
-    /// How long in all, in nanoseconds.
+    /// Its total time, in nanoseconds.
     pub total_ns: u64,
-    /// How long at most, in nanoseconds.
+    /// Its longest call, in nanoseconds.
     pub longest_ns: u64,
 }
 
@@ -176,7 +176,7 @@ pub enum FrameError {
     /// The frame is longer than [`FRAME_BYTES_MAX`].
     #[error("a frame of {0} bytes")]
     TooLong(usize),
-    /// The frame's content is not what it should be.
+    /// The frame's content cannot be decoded.
     #[error("a frame that cannot be read: {0}")]
     Content(#[from] CodecError),
 }
@@ -250,7 +250,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_survive_being_cut_anywhere() {
+    fn frames_can_arrive_in_any_pieces() {
         let pulse = |inside_ms| Answer::Pulse(Heartbeat { inside_cpu_ms: 1, inside_ms });
         let mut bytes = Vec::new();
         for number in 0..3 {
@@ -263,7 +263,7 @@ mod tests {
                 loop {
                     match reader.read::<Answer>(&mut piece) {
                         Ok(Some(answer)) => read.push(answer),
-                        Ok(None) => unreachable!("a slice never makes anybody wait"),
+                        Ok(None) => unreachable!("reading a slice never times out"),
                         Err(FrameError::Io(_)) => break,
                         Err(error) => panic!("{error}"),
                     }

@@ -18,8 +18,8 @@ use faultlab_suites::{Suite, TestNumber};
 use super::protocol::{Answer, Compared, Comparison, RunEnd, RunName};
 use crate::supervisor::WorkerFailure;
 
-/// The time limit of an exchange, in real time. A run that exceeds it is repeated, alone and with a
-/// longer timeout, before it counts. So it can be far shorter than the timeout that counts.
+/// The time limit of an exchange, in real time. A run that exceeds it is repeated alone, with a
+/// longer timeout, before it counts. So this limit can be short.
 const EXCHANGE_MAX: Duration = Duration::from_millis(300);
 
 /// After this many tests with a hanging run, no more runs are tried: each takes seconds.
@@ -28,8 +28,8 @@ const HANGING_TESTS_MAX: usize = 3;
 /// How many runs of each test are logged and repeated.
 const LOGGED: usize = 2;
 
-/// Executes these runs, which are all of simulation tests and grouped by test. Then repeats the
-/// first two runs of each test, if they finished, in fresh processes.
+/// Executes these runs of simulation tests, which are grouped by test. Then repeats the first two
+/// runs of each test, if they finished, in fresh processes.
 pub(super) fn run(
     suite: &Suite,
     pool: &mut ProcessPool<'_>,
@@ -40,7 +40,7 @@ pub(super) fn run(
         before.count() < LOGGED
     };
     let keep = |index: usize| if is_logged(index) { Logging::Log } else { Logging::Nothing };
-    let ended = side_by_side(suite, pool, names, &keep)?;
+    let ended = execute_batch(suite, pool, names, &keep)?;
     let repeatable = repeat(pool, names, &ended, &is_logged).map_err(not_run)?;
     if pool.last_failure().is_some() {
         pool.restart();
@@ -49,16 +49,16 @@ pub(super) fn run(
     Ok(Answer::RunBatch { ends, deterministic: repeatable })
 }
 
-/// Repeats the first and the last logged run of each test, each among those of all other tests in a
-/// process of its own, so that anything one run leaves behind affects the others. Returns the tests
-/// whose runs went the same way.
+/// Repeats the first and the last logged run of each test. All first runs share one process, and all
+/// last runs another, so that anything one run leaves behind affects the others. Returns the tests
+/// whose runs were identical.
 fn repeat(
     pool: &mut ProcessPool<'_>,
     names: &[RunName],
     ended: &[(Option<RunCompletion>, RunLog)],
     is_logged: &dyn Fn(usize) -> bool,
 ) -> io::Result<Vec<TestNumber>> {
-    // They may be the same run.
+    // The first and the last may be the same run.
     let mut tests: BTreeMap<TestNumber, [&RunLog; 2]> = BTreeMap::new();
     for (index, (ended, log)) in ended.iter().enumerate().filter(|(index, _)| is_logged(*index)) {
         if let Some(RunCompletion::Finished(_)) = ended {
@@ -85,7 +85,7 @@ pub(super) fn compare(
     let &Comparison { run, other, ref traces } = comparison;
     let [first, last] = traces;
     let plain = |pool: &mut ProcessPool<'_>, name| -> Result<Option<u64>, String> {
-        let ended = side_by_side(suite, pool, &[name], &|_| Logging::Nothing)?;
+        let ended = execute_batch(suite, pool, &[name], &|_| Logging::Nothing)?;
         Ok(match &ended[..] {
             [(Some(RunCompletion::Finished(outcome)), _)] => Some(outcome.digest),
             _ => None,
@@ -119,7 +119,7 @@ fn record_each(
     runs: &[(RunName, PathBuf)],
 ) -> Result<Vec<Option<u64>>, String> {
     let names: Vec<RunName> = runs.iter().map(|(name, _)| *name).collect();
-    let ended = side_by_side(suite, pool, &names, &|_| Logging::States)?;
+    let ended = execute_batch(suite, pool, &names, &|_| Logging::States)?;
     let over = ended.iter().enumerate().filter_map(|(index, (ended, log))| match ended {
         Some(RunCompletion::Finished(outcome)) => Some((index, log, outcome)),
         Some(RunCompletion::ProcessFailed(_)) | None => None,
@@ -146,7 +146,7 @@ fn record_each(
         if recorded {
             digests[index] = Some(outcome.digest);
         } else {
-            // Half a trace is not a trace.
+            // An incomplete file is not a trace.
             let _ = fs::remove_file(&runs[index].1);
         }
     }
@@ -162,7 +162,7 @@ fn write(path: &Path, sink: MemoryRecorder) -> io::Result<()> {
 }
 
 /// Executes these runs in a batch.
-fn side_by_side(
+fn execute_batch(
     suite: &Suite,
     pool: &mut ProcessPool<'_>,
     names: &[RunName],
@@ -172,15 +172,15 @@ fn side_by_side(
         let test =
             suite.test(name.test).ok_or_else(|| format!("there is no test {}", name.test))?;
         faultlab_suites::scenario_of(test, name.seed)
-            .ok_or_else(|| format!("test {} simulates nothing", name.test))
+            .ok_or_else(|| format!("test {} is not a simulation", name.test))
     });
     let scenarios: Vec<Scenario> = scenarios.collect::<Result<_, _>>()?;
     let runs: Vec<(&Scenario, u64)> =
         scenarios.iter().zip(names).map(|(scenario, name)| (scenario, name.seed)).collect();
-    let mut endless = HangTracker { names, tests: BTreeSet::new() };
+    let mut hang_tracker = HangTracker { names, tests: BTreeSet::new() };
     let limited = pool.limit_exchanges(EXCHANGE_MAX);
     let ended = limited.and_then(|()| {
-        run_batched(&runs, keep, pool, &mut |index, failure| endless.note(index, failure))
+        run_batched(&runs, keep, pool, &mut |index, failure| hang_tracker.note(index, failure))
     });
     let freed = pool.limit_exchanges(Duration::MAX);
     if pool.last_failure().is_some() {
@@ -190,7 +190,7 @@ fn side_by_side(
     ended.map_err(not_run)
 }
 
-/// The message for a submission whose processes cannot be started, or exited for unknown reasons.
+/// The message for a submission whose processes could not be started, or exited for unknown reasons.
 pub(super) fn not_run(error: io::Error) -> String {
     format!("the submission could not be run: {error}")
 }
@@ -202,7 +202,7 @@ struct HangTracker<'a> {
 }
 
 impl HangTracker<'_> {
-    /// Records the failure of a run, and returns the runs to skip: a test's report needs none after
+    /// Records the failure of a run, and returns the runs to skip: a test's report needs no runs after
     /// one that hung.
     fn note(&mut self, index: usize, failure: &remote::ProcessFailure) -> Range<usize> {
         if !to_worker_failure(failure.clone()).never_ends() {

@@ -1,4 +1,4 @@
-//! A watchdog: shows from outside whether the submission's code has returned.
+//! A watchdog: another thread sees whether the submission's code has returned.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
@@ -24,12 +24,12 @@ impl EntryCounter {
         self.count.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The code is known not to return: it was abandoned elsewhere.
+    /// Marks the code as one that does not return, because another part of the worker gave it up.
     pub(super) fn mark_stuck(&self) {
         self.stuck.store(true, Ordering::Relaxed);
     }
 
-    /// Makes the count even: no code is running, however the last job ended.
+    /// Makes the count even: no code is running after the last job, whether or not it returned.
     pub(super) fn reset(&self) {
         let odd = self.count.load(Ordering::Relaxed) % 2;
         self.count.fetch_add(odd, Ordering::Relaxed);
@@ -49,12 +49,12 @@ impl Watchdog {
         Self { seen: 0, since: Instant::now(), cpu_since_ms: cpu_ms() }
     }
 
-    /// How long the code that was running at the last observation has been running since.
-    pub(super) fn look(&mut self, crossings: &EntryCounter) -> Heartbeat {
-        if crossings.stuck.load(Ordering::Relaxed) {
+    /// How long the current call has been running, as far as earlier observations show.
+    pub(super) fn look(&mut self, entries: &EntryCounter) -> Heartbeat {
+        if entries.stuck.load(Ordering::Relaxed) {
             return Heartbeat { inside_ms: u64::MAX, inside_cpu_ms: u64::MAX };
         }
-        let count = crossings.count.load(Ordering::Relaxed);
+        let count = entries.count.load(Ordering::Relaxed);
         if count != self.seen || count.is_multiple_of(2) {
             *self = Self { seen: count, ..Self::new() };
         }
@@ -70,7 +70,7 @@ fn cpu_ms() -> u64 {
         + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
 }
 
-/// A submission's nodes, with an entry counter.
+/// A submission's nodes, instrumented with an entry counter.
 pub(super) struct InstrumentedNodes<'a> {
     pub(super) nodes: &'a (dyn NodeProvider + Sync),
     pub(super) entries: &'a EntryCounter,
@@ -85,8 +85,8 @@ impl NodeProvider for InstrumentedNodes<'_> {
         Box::new(InstrumentedHost { host: Some(self.nodes.host()), nodes: self })
     }
 
-    fn steps(&self, node_list: &[NodeDescriptor]) -> Result<Box<dyn PureSteps + '_>, NodeFailure> {
-        Ok(Box::new(InstrumentedSteps { steps: self.nodes.steps(node_list)?, nodes: self }))
+    fn steps(&self, nodes: &[NodeDescriptor]) -> Result<Box<dyn PureSteps + '_>, NodeFailure> {
+        Ok(Box::new(InstrumentedSteps { steps: self.nodes.steps(nodes)?, nodes: self }))
     }
 }
 
@@ -145,7 +145,7 @@ impl PureSteps for InstrumentedSteps<'_> {
     }
 
     fn run(&self, batch: &Batch, answers: &mut Answers) {
-        // In pieces, so that a batch of many quick steps does not look like a slow one.
+        // In pieces, so that a batch of many quick steps does not look like one slow step.
         let length = if self.nodes.last_step.is_some() { 1 } else { PIECE };
         answers.clear();
         let mut requests = batch.iter().peekable();

@@ -1,8 +1,8 @@
-//! Submissions that attack the process they run in: what happens to the test they break, and to the
-//! tests beside it.
+//! Submissions that damage the process they run in: their effect on their own test, and on the other
+//! tests.
 //!
 //! This program is its own worker: the toy lab below is linked into it. With `--out-of-process` it
-//! is a worker whose submission has its own processes, and everything must come out the same.
+//! is a worker whose submission has its own processes, and all results must be the same.
 
 mod toy;
 
@@ -40,43 +40,48 @@ fn main() -> ExitCode {
         .iter()
         .flat_map(|fault| {
             let here = Trial::test(fault.name, || affects_only_its_own_test(fault, &[]));
-            let name = format!("{} (apart)", fault.name);
-            let apart = Trial::test(name, || affects_only_its_own_test(fault, &[OUT_OF_PROCESS]));
-            // What a grader's nodes print goes to a drain of their own, not to a worker's file.
+            let name = format!("{} (out of process)", fault.name);
+            let outside = Trial::test(name, || affects_only_its_own_test(fault, &[OUT_OF_PROCESS]));
+            // Out of process, the output of nodes does not go to the worker's file.
             let prints = PRINTING.contains(&fault.name);
-            [here].into_iter().chain((!prints).then_some(apart))
+            [here].into_iter().chain((!prints).then_some(outside))
         })
         .collect();
     trials.push(Trial::test("all_faults_together_twice", || all_faults_together_twice(&[], &[])));
-    trials.push(Trial::test("all_faults_here_and_apart", || {
+    trials.push(Trial::test("all_faults_in_and_out_of_process", || {
         all_faults_together_twice(&[], &[OUT_OF_PROCESS])
     }));
-    trials.push(Trial::test("all_broken_properties_are_told", || {
-        all_broken_properties_are_told(&[])
+    trials.push(Trial::test("all_broken_properties_are_reported", || {
+        all_broken_properties_are_reported(&[])
     }));
-    trials.push(Trial::test("all_broken_properties_are_told (apart)", || {
-        all_broken_properties_are_told(&[OUT_OF_PROCESS])
+    trials.push(Trial::test("all_broken_properties_are_reported (out of process)", || {
+        all_broken_properties_are_reported(&[OUT_OF_PROCESS])
     }));
-    trials.push(Trial::test("a_mistaken_scenario_is_told", || a_mistaken_scenario_is_told(&[])));
-    trials.push(Trial::test("a_mistaken_scenario_is_told (apart)", || {
-        a_mistaken_scenario_is_told(&[OUT_OF_PROCESS])
+    trials.push(Trial::test("an_invalid_scenario_is_reported", || {
+        an_invalid_scenario_is_reported(&[])
+    }));
+    trials.push(Trial::test("an_invalid_scenario_is_reported (out of process)", || {
+        an_invalid_scenario_is_reported(&[OUT_OF_PROCESS])
     }));
     trials.push(Trial::test("infra_errors_are_reported", || infra_errors_are_reported(&[])));
-    trials.push(Trial::test("infra_errors_are_reported (apart)", || {
+    trials.push(Trial::test("infra_errors_are_reported (out of process)", || {
         infra_errors_are_reported(&[OUT_OF_PROCESS])
     }));
-    trials.push(Trial::test("parts_come_one_after_another", parts_come_one_after_another));
+    trials.push(Trial::test(
+        "parts_are_reported_one_after_another",
+        parts_are_reported_one_after_another,
+    ));
     trials.push(Trial::test("an_interrupt_keeps_what_is_known", interrupt));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
-/// The faults that show in what is printed.
+/// The faults that are visible in printed output.
 const PRINTING: [&str; 2] = ["endless_printing", "what_is_printed_is_shown"];
 
-/// The argument of a worker whose submission is in processes of its own.
+/// The argument of a worker whose submission is out of process.
 const OUT_OF_PROCESS: &str = "--out-of-process";
 
-/// Those processes: this program, again.
+/// The node processes, which run this program too.
 fn pool() -> SharedProcessPool<'static> {
     let start = |_| {
         let (ours, theirs) = UnixStream::pair()?;
@@ -89,9 +94,9 @@ fn pool() -> SharedProcessPool<'static> {
     SharedProcessPool::new(ProcessPool::new(4, start))
 }
 
-struct Nobody;
+struct NoObserver;
 
-impl Observer for Nobody {
+impl Observer for NoObserver {
     fn finished(&mut self, _report: &TestReport) {}
     fn progress(&mut self, _progress: Progress) {}
 }
@@ -99,7 +104,7 @@ impl Observer for Nobody {
 fn run(tests: &[TestNumber], arguments: &[&str], interrupted: bool) -> SessionResult {
     let traces = tempfile::tempdir().expect("there is room for a folder");
     let by_parts = arguments == [OUT_OF_PROCESS];
-    run_watched(tests, arguments, by_parts, traces.path(), &mut Nobody, interrupted)
+    run_watched(tests, arguments, by_parts, traces.path(), &mut NoObserver, interrupted)
 }
 
 fn run_watched(
@@ -139,7 +144,7 @@ fn affects_only_its_own_test(fault: &Fault, arguments: &[&str]) -> Result<(), Fa
     check("the property", broken.property.as_deref(), fault.property)?;
     let reason = broken.reason.as_deref().unwrap_or_default();
     if fault.never_ends {
-        // No seed behind one without end counts, though one may have been run meanwhile.
+        // Seeds after one that hung do not count, even if they ran in the meantime.
         check("the seeds run", broken.seeds_run, 1)?;
         let more = "; 3 more runs were skipped, and count as failed";
         check("the end of the reason", reason.ends_with(more), true)?;
@@ -170,9 +175,9 @@ fn all_faults_together_twice(one: &[&str], other: &[&str]) -> Result<(), Failed>
     let all: Vec<TestNumber> = toy::suite()
         .tests()
         .map(faultlab_suites::Test::number)
-        // What is decided by real randomness is reported with what it decided.
+        // The reason of a random fault contains random values.
         .filter(|number| !FAULTS.iter().any(|fault| fault.random && fault.number == *number))
-        // Beside the engine, garbage also goes into the journal of its run; apart it cannot.
+        // In process, garbage also goes into the run's journal; out of process, it cannot.
         .filter(|number| one == other || !is_garbage(*number))
         .filter(|number| one == other || !prints(*number))
         .collect();
@@ -188,21 +193,21 @@ fn interrupt() -> Result<(), Failed> {
     check("interrupted", result.interrupted, true)
 }
 
-/// A test that is broken in one seed of four has a share of its points, and its trouble is told beside.
+/// A test that fails by itself in one of four seeds gets its share of the points, and the error is reported.
 fn infra_errors_are_reported(arguments: &[&str]) -> Result<(), Failed> {
     let result = run(&[toy::BEFORE, toy::BROKEN], arguments, false);
     let statuses: Vec<Status> = result.tests.iter().map(|test| test.status).collect();
     check("the reports", statuses, vec![Status::Passed, Status::Partial])?;
-    let [(number, trouble)] = &result.infra_errors[..] else {
-        return Err(format!("not one trouble: {:?}", result.infra_errors).into());
+    let [(number, error)] = &result.infra_errors[..] else {
+        return Err(format!("not one error: {:?}", result.infra_errors).into());
     };
     check("the test", *number, toy::BROKEN)?;
-    check("what it is", trouble.contains("the test itself failed"), true)?;
-    check("why", trouble.contains("somebody forgot a case"), true)
+    check("what it is", error.contains("the test itself failed"), true)?;
+    check("why", error.contains("a case is missing"), true)
 }
 
-/// The first property that is broken is the test's, and the others stand beside it.
-fn all_broken_properties_are_told(arguments: &[&str]) -> Result<(), Failed> {
+/// The report names the first violated property, and lists the others separately.
+fn all_broken_properties_are_reported(arguments: &[&str]) -> Result<(), Failed> {
     let result = run(&[toy::SEVERAL], arguments, false);
     let [test] = &result.tests[..] else { return Err("not one report".into()) };
     check("the property", test.property.as_deref(), Some("results are right"))?;
@@ -211,22 +216,22 @@ fn all_broken_properties_are_told(arguments: &[&str]) -> Result<(), Failed> {
     check("how", test.also_broken[0].reason.starts_with("expected no result, as no"), true)
 }
 
-/// A scenario that makes no sense is the test's mistake in every seed, and no trait of the submission.
-fn a_mistaken_scenario_is_told(arguments: &[&str]) -> Result<(), Failed> {
+/// An invalid scenario is an error in the test for every seed, and does not count against the submission.
+fn an_invalid_scenario_is_reported(arguments: &[&str]) -> Result<(), Failed> {
     let result = run(&[toy::BEFORE, toy::MISTAKEN], arguments, false);
     let statuses: Vec<Status> = result.tests.iter().map(|test| test.status).collect();
     check("the reports", statuses, vec![Status::Passed, Status::Inconclusive])?;
-    let [(number, trouble)] = &result.infra_errors[..] else {
-        return Err(format!("not one trouble: {:?}", result.infra_errors).into());
+    let [(number, error)] = &result.infra_errors[..] else {
+        return Err(format!("not one error: {:?}", result.infra_errors).into());
     };
     check("the test", *number, toy::MISTAKEN)?;
-    check("what it is", trouble.contains("the test itself failed"), true)?;
-    check("why", trouble.contains("there is no node `server9` then"), true)
+    check("what it is", error.contains("the test itself failed"), true)?;
+    check("why", error.contains("no node `server9` exists at that time"), true)
 }
 
-/// Where the parts come one after another, no run of the second is recorded when the first test has its report;
-/// where they do not, it is.
-fn parts_come_one_after_another() -> Result<(), Failed> {
+/// If parts are reported one after another, no run of the second part is recorded when the first test has its
+/// report; otherwise it is.
+fn parts_are_reported_one_after_another() -> Result<(), Failed> {
     struct First<'a> {
         traces: &'a Path,
         recorded: Option<usize>,
@@ -246,7 +251,7 @@ fn parts_come_one_after_another() -> Result<(), Failed> {
         let result =
             run_watched(&tests, &[OUT_OF_PROCESS], by_parts, traces.path(), &mut first, false);
         check("the reports", result.tests.len(), 2)?;
-        check("traces when the first came", first.recorded, Some(recorded))?;
+        check("traces when the first report arrived", first.recorded, Some(recorded))?;
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use faultlab_harness::session::property;
 use faultlab_suites::{Part, Suite, Test, TestNumber, seed_of};
 use serde::{Deserialize, Serialize};
 
-/// What a server does to the process it runs in, when it is sent its third number.
+/// What a server does to its process when it receives its third number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Misbehaviour {
     Nothing,
@@ -41,7 +41,7 @@ pub enum Misbehaviour {
     BadEncoding,
 }
 
-/// What a fault comes to.
+/// A misbehaviour, and what the report must say about it.
 pub struct Fault {
     pub name: &'static str,
     pub number: TestNumber,
@@ -50,7 +50,7 @@ pub struct Fault {
     pub property: Option<&'static str>,
     pub reason: &'static [&'static str],
     pub excerpt: &'static [&'static str],
-    /// Whether the run would go on for ever.
+    /// Whether the run would never end.
     pub never_ends: bool,
     /// Whether the reason depends on real randomness.
     pub random: bool,
@@ -58,23 +58,23 @@ pub struct Fault {
 
 pub const BEFORE: TestNumber = TestNumber { part: 1, place: 1 };
 pub const AFTER: TestNumber = TestNumber { part: 3, place: 1 };
-/// A test that is broken itself, in the second of its seeds.
+/// A test that panics itself, with the second of its seeds.
 pub const BROKEN: TestNumber = TestNumber { part: 3, place: 2 };
-/// A test whose scenario crashes a node that is not there.
+/// A test whose scenario crashes a node that does not exist.
 pub const MISTAKEN: TestNumber = TestNumber { part: 3, place: 3 };
-/// A test of which two properties are broken in every seed.
+/// A test that violates two properties with every seed.
 pub const SEVERAL: TestNumber = TestNumber { part: 3, place: 4 };
 
 const fn fault(
     name: &'static str,
     place: u32,
-    deed: Misbehaviour,
+    misbehaviour: Misbehaviour,
     property: &'static str,
 ) -> Fault {
     Fault {
         name,
         number: TestNumber { part: 2, place },
-        misbehaviour: deed,
+        misbehaviour,
         status: Status::Failed,
         property: Some(property),
         reason: &["server"],
@@ -122,7 +122,7 @@ pub const FAULTS: &[Fault] = &[
         ..fault("all_memory", 9, Misbehaviour::Memory, property::NO_EXIT)
     },
     Fault {
-        // In an ordinary run what is printed goes nowhere, and nothing shows but the time it takes.
+        // In an ordinary run, output is discarded, so the flood only takes time.
         status: Status::Failed,
         never_ends: true,
         reason: &["server's on_message, given 3 from client1, printed endlessly"],
@@ -165,7 +165,7 @@ pub const FAULTS: &[Fault] = &[
         ..fault("a_global", 16, Misbehaviour::Global, property::DETERMINISM)
     },
     Fault {
-        // The journal of the run is garbage too.
+        // The run's journal is garbage too.
         reason: &["exited its process with code 0"],
         ..fault("garbage_to_the_supervisor", 17, Misbehaviour::Garbage, property::NO_EXIT)
     },
@@ -179,13 +179,13 @@ pub const FAULTS: &[Fault] = &[
     },
 ];
 
-/// The suite: a test before, a test a fault, a test after.
+/// The suite: one test before the faults, one test for each fault, and tests after them.
 pub fn suite() -> Suite {
-    let test = |number: String, deed| {
-        Test::run(&number, &format!("{deed:?}"))
+    let test = |number: String, misbehaviour| {
+        Test::run(&number, &format!("{misbehaviour:?}"))
             .asserts("every number comes back added up")
             .points(2)
-            .scenario(move |_| scenario(deed))
+            .scenario(move |_| scenario(misbehaviour))
     };
     let faults = FAULTS.iter().map(|fault| test(fault.number.to_string(), fault.misbehaviour));
     let broken = Test::run(&BROKEN.to_string(), "Broken")
@@ -193,7 +193,7 @@ pub fn suite() -> Suite {
         .points(2)
         .by_share_of_seeds()
         .scenario(|seed| {
-            assert_ne!(seed.seed(), seed_of(1, BROKEN, 1), "somebody forgot a case");
+            assert_ne!(seed.seed(), seed_of(1, BROKEN, 1), "a case is missing");
             scenario(Misbehaviour::Nothing)
         });
     let mistaken = Test::run(&MISTAKEN.to_string(), "Mistaken")
@@ -219,11 +219,11 @@ pub fn suite() -> Suite {
         )
 }
 
-fn scenario(deed: Misbehaviour) -> Scenario {
+fn scenario(misbehaviour: Misbehaviour) -> Scenario {
     let (server, client) = (Address::new("server"), Address::new("client1"));
     let work = Workload::<u64, u64>::of([1, 2, 3, 4]).expecting([1, 3, 6, 10]);
     Scenario::new()
-        .node(NodeSpec::node("server", server, &deed))
+        .node(NodeSpec::node("server", server, &misbehaviour))
         .node(NodeSpec::client("client", client, &server, work))
         .until_done(Duration::from_secs(10))
         .check(clients_done())
@@ -233,7 +233,7 @@ fn scenario(deed: Misbehaviour) -> Scenario {
 /// The submission.
 pub fn submission() -> Submission {
     Submission::new()
-        .with(Kind::node("server", |_address, deed| Server { misbehaviour: deed, sum: 0 }))
+        .with(Kind::node("server", |_address, misbehaviour| Server { misbehaviour, sum: 0 }))
         .with(Kind::client("client", |_address, server| Asker { server, result: None }))
 }
 
@@ -348,7 +348,7 @@ impl Server {
     }
 }
 
-#[expect(unconditional_recursion, reason = "it is what a stack overflow is made of")]
+#[expect(unconditional_recursion, reason = "to overflow the stack")]
 fn deeper(depth: u64) -> u64 {
     std::hint::black_box(deeper(std::hint::black_box(depth)) + 1)
 }

@@ -25,9 +25,9 @@ use crate::sandbox::{Sandbox, SandboxError};
 /// How long a killed process may take to exit.
 const KILLED_MAX: Duration = Duration::from_secs(10);
 
-/// Starts processes of one job. They share a sandbox if that confines each as well as one of its
-/// own would; otherwise each gets its own. The sandbox is made for the first process and ends with
-/// the last one and this value.
+/// Starts processes of one job. They share a sandbox if that confines each as well as its own sandbox
+/// would; otherwise each gets its own. A shared sandbox is created for the first process, and ends
+/// when this value is dropped and the last process has ended.
 #[derive(Debug)]
 pub struct ForkServer {
     sandbox: Sandbox,
@@ -36,7 +36,7 @@ pub struct ForkServer {
 }
 
 impl ForkServer {
-    /// For processes of this job.
+    /// A fork server for processes of this job.
     #[must_use]
     pub fn new(sandbox: Sandbox, job: Job) -> Self {
         Self { sandbox, job, inside: None }
@@ -46,7 +46,7 @@ impl ForkServer {
     /// may take longer than `exchange_max`.
     ///
     /// # Errors
-    /// When it cannot be started. That says nothing about the program.
+    /// When it cannot be started. This is never the program's fault.
     pub fn start_nodes(&mut self, exchange_max: Duration) -> Result<Process, SandboxError> {
         let (ours, theirs) = UnixStream::pair()?;
         let process = if self.sandbox.is_shared_by(&self.job) {
@@ -58,10 +58,10 @@ impl ForkServer {
         Ok(process?)
     }
 
-    /// Whether processes can be started in a shared sandbox, and be killed there.
+    /// Checks that processes can be started in a shared sandbox and killed there.
     ///
     /// # Errors
-    /// Why not.
+    /// Why they cannot.
     pub(crate) fn self_test(&mut self) -> Result<(), String> {
         let nothing = File::open("/dev/null").map_err(|error| error.to_string())?;
         let mut started = self.start(nothing.into()).map_err(|error| error.to_string())?;
@@ -76,7 +76,7 @@ impl ForkServer {
 
     /// Starts a process in the shared sandbox, with this standard input.
     fn start(&mut self, stdin: OwnedFd) -> Result<ForkedProcess, SandboxError> {
-        // A sandbox that has exited is replaced once; it worked when it was made.
+        // A sandbox that has exited is replaced once, because it worked when it was created.
         if let Some(inside) = &self.inside
             && let Ok(started) = self.start_in(inside, &stdin)
         {
@@ -95,11 +95,11 @@ impl ForkServer {
         let number = inside.next.fetch_add(1, Ordering::Relaxed);
         let (reader, writer) = io::pipe()?;
         let user = self.sandbox.user();
-        let order = ForkRequest::Start { number, user };
-        order.send(&inside.socket, &[stdin.as_fd(), writer.as_fd()])?;
+        let request = ForkRequest::Start { number, user };
+        request.send(&inside.socket, &[stdin.as_fd(), writer.as_fd()])?;
         drop(writer);
         let flooded = {
-            // The sandbox ends with the last of its processes; their output does not keep it alive.
+            // Weak, so that the thread that reads the output does not keep the sandbox alive.
             let inside = Arc::downgrade(inside);
             move || {
                 if let Some(inside) = inside.upgrade() {
@@ -114,9 +114,9 @@ impl ForkServer {
         if started.output.take_first(READY, START_MAX) {
             return Ok(started);
         }
-        let troubles =
+        let errors =
             [started.output.startup_error(), started.inside.sandbox.output.startup_error()];
-        Err(SandboxError::NotStarted(troubles.join(" ").trim().to_owned()))
+        Err(SandboxError::NotStarted(errors.join(" ").trim().to_owned()))
     }
 
     /// Runs a process to its end, with an empty standard input.
@@ -147,9 +147,9 @@ struct SharedSandbox {
     socket: OwnedFd,
     /// The number of the next process.
     next: AtomicU64,
-    /// How processes exited, by number, until somebody asks.
+    /// How processes exited, by number, until it is queried.
     reports: Mutex<Reports>,
-    /// Killed, with everything in the sandbox, when this is dropped.
+    /// Dropping this kills everything in the sandbox.
     sandbox: Confined,
 }
 
@@ -175,11 +175,11 @@ impl SharedSandbox {
     }
 
     fn kill(&self, number: u64) {
-        // If the other side is gone, so is the process.
+        // If the fork server has exited, so has the process.
         let _ = ForkRequest::Kill { number }.send(&self.socket, &[]);
     }
 
-    /// How a process exited, waiting at most this long.
+    /// Waits at most this long, and returns how a process exited.
     fn wait(&self, number: u64, at_most: Duration) -> Option<ExitState> {
         let deadline = Instant::now() + at_most;
         let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
@@ -191,7 +191,7 @@ impl SharedSandbox {
                 return Some(ExitState::Unknown);
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.hears_something(left) {
+            match self.can_receive(left) {
                 Ok(true) => {}
                 Ok(false) => return None,
                 Err(_) => {
@@ -208,8 +208,8 @@ impl SharedSandbox {
         }
     }
 
-    /// Whether there is something to receive, waiting at most this long.
-    fn hears_something(&self, at_most: Duration) -> io::Result<bool> {
+    /// Waits at most this long, and returns whether there is something to receive.
+    fn can_receive(&self, at_most: Duration) -> io::Result<bool> {
         let at_most = Timespec::try_from(at_most).map_err(io::Error::other)?;
         let mut ready = [PollFd::new(&self.socket, PollFlags::IN)];
         Ok(retry_on_intr(|| poll(&mut ready, Some(&at_most)))? > 0)
@@ -224,7 +224,7 @@ enum ExitState {
     Unknown,
 }
 
-/// A process in a shared sandbox. Killed when this is dropped.
+/// A process in a shared sandbox. Dropping this kills it.
 #[derive(Debug)]
 struct ForkedProcess {
     inside: Arc<SharedSandbox>,
@@ -246,7 +246,7 @@ impl ForkedProcess {
         }
     }
 
-    /// Kills it and waits until it is gone.
+    /// Kills it and waits until it has exited.
     fn kill(&mut self) {
         if self.end.is_none() {
             self.inside.kill(self.number);

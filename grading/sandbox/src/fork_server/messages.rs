@@ -12,7 +12,7 @@ use rustix::net::{
 };
 use serde::{Deserialize, Serialize};
 
-/// The longest packet, in bytes: far above what a message takes.
+/// The longest packet, in bytes. Messages are far shorter.
 const PACKET_BYTES_MAX: usize = 256;
 
 /// A request of the judge.
@@ -24,7 +24,7 @@ pub(super) enum ForkRequest {
     Start {
         /// Its number.
         number: u64,
-        /// The user id to run as, if it has one of its own.
+        /// The user id to run as, if it is not the sandbox's.
         user: Option<u32>,
     },
     /// Kill a process, if it has not exited.
@@ -39,7 +39,7 @@ pub(super) enum ForkRequest {
 pub(super) struct ExitReport {
     /// Its number.
     pub(super) number: u64,
-    /// How, as the operating system reports it.
+    /// How it exited, as the operating system reports it.
     status: i32,
 }
 
@@ -57,7 +57,7 @@ impl ExitReport {
         Ok(())
     }
 
-    /// The next report; `None` if the other side is gone.
+    /// The next report; `None` if the fork server has exited.
     pub(super) fn receive(socket: impl AsFd) -> io::Result<Option<Self>> {
         let mut packet = [0; PACKET_BYTES_MAX];
         let (length, _) = rustix::io::retry_on_intr(|| {
@@ -80,7 +80,7 @@ impl ForkRequest {
         Ok(())
     }
 
-    /// The next request, with its descriptors; `None` if the other side is gone.
+    /// The next request, with its descriptors; `None` if the judge has exited.
     pub(super) fn receive(socket: impl AsFd) -> io::Result<Option<(Self, Vec<OwnedFd>)>> {
         let mut packet = [0; PACKET_BYTES_MAX];
         let mut room = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
@@ -100,7 +100,7 @@ impl ForkRequest {
     }
 }
 
-/// Parses a packet. An empty one is the end of the stream.
+/// Parses a packet. An empty one means the end of the stream.
 fn read<'a, M: Deserialize<'a>>(packet: &'a [u8]) -> io::Result<Option<M>> {
     if packet.is_empty() {
         return Ok(None);

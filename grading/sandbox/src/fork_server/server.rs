@@ -1,4 +1,4 @@
-//! The side inside the sandbox: starts processes, kills them, and reports how they exited.
+//! The fork server's side: starts and kills processes in the sandbox, and reports how they exited.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -18,37 +18,38 @@ use crate::launcher::READY;
 use crate::policy::Policy;
 
 /// The running processes, by number.
-type Alive = Arc<Mutex<BTreeMap<u64, OwnedFd>>>;
+type Running = Arc<Mutex<BTreeMap<u64, OwnedFd>>>;
 
-/// Starts processes as the judge at the other end of standard input requests, until it closes that.
-/// Each is started by `launcher`, with this policy and command line.
+/// Executes the requests of the judge, who is at the other end of standard input, until it closes.
+/// `launcher` starts each process, with this policy and command line.
 ///
 /// # Errors
-/// If a request is malformed, or a process cannot be started or watched. All processes end then,
-/// since this program ends. That is an infrastructure error, and the judge must hear of it.
+/// If a request is malformed, or a process cannot be started or watched. This program then ends,
+/// and with it all processes, so that the judge notices the infrastructure error.
 pub(crate) fn serve(launcher: &Path, policy: &str, line: &[OsString]) -> Result<(), String> {
     let mut policy: Policy =
         serde_json::from_str(policy).map_err(|error| format!("the policy: {error}"))?;
     set_parent_process_death_signal(Some(Signal::KILL))
-        .map_err(|error| format!("dying with the parent: {error}"))?;
+        .map_err(|error| format!("the parent-death signal: {error}"))?;
     let judge = io::stdin().as_fd().try_clone_to_owned();
     let judge = Arc::new(judge.map_err(|error| format!("standard input: {error}"))?);
     let ready = io::stdout().write_all(&[READY]).and_then(|()| io::stdout().flush());
     ready.map_err(|error| format!("standard output: {error}"))?;
-    let alive = Alive::default();
+    let running = Running::default();
     loop {
-        let order = ForkRequest::receive(&judge).map_err(|error| format!("an order: {error}"))?;
-        let Some((order, with)) = order else { return Ok(()) };
-        match order {
+        let request =
+            ForkRequest::receive(&judge).map_err(|error| format!("a request: {error}"))?;
+        let Some((request, with)) = request else { return Ok(()) };
+        match request {
             ForkRequest::Start { number, user } => {
                 let with = <[OwnedFd; 2]>::try_from(with);
                 let [stdin, output] = with.map_err(|_| "a process needs two descriptors")?;
                 policy.user = user;
-                start(number, launcher, &policy, line, (stdin, output), (&judge, &alive))?;
+                start(number, launcher, &policy, line, (stdin, output), (&judge, &running))?;
             }
             ForkRequest::Kill { number } => {
-                if let Some(process) = lock(&alive).get(&number) {
-                    // Fails only if the process has already ended.
+                if let Some(process) = lock(&running).get(&number) {
+                    // This fails only if the process has already exited.
                     let _ = pidfd_send_signal(process, Signal::KILL);
                 }
             }
@@ -62,24 +63,24 @@ fn start(
     policy: &Policy,
     line: &[OsString],
     (stdin, output): (OwnedFd, OwnedFd),
-    (judge, alive): (&Arc<OwnedFd>, &Alive),
+    (judge, running): (&Arc<OwnedFd>, &Running),
 ) -> Result<(), String> {
     let policy = serde_json::to_string(policy).map_err(|error| error.to_string())?;
     let other = output.try_clone().map_err(|error| error.to_string())?;
     let mut command = Command::new(launcher);
     command.arg(policy).args(line).stdin(stdin).stdout(output).stderr(other);
-    // Started by this thread, which lives as long as this program: the launcher asks to die with
-    // it.
+    // The launcher asks to be killed when the thread that started it ends. This thread lives as
+    // long as this program.
     let mut child = command.spawn().map_err(|error| format!("{}: {error}", launcher.display()))?;
-    // The command holds copies of the descriptors.
+    // The command contains copies of the descriptors.
     drop(command);
     let descriptor = pidfd_open(Pid::from_child(&child), PidfdFlags::empty());
-    lock(alive).insert(number, descriptor.map_err(|error| kill(&mut child, error))?);
-    let (judge, alive) = (Arc::clone(judge), Arc::clone(alive));
+    lock(running).insert(number, descriptor.map_err(|error| kill(&mut child, error))?);
+    let (judge, running) = (Arc::clone(judge), Arc::clone(running));
     let wait = move || {
         let Ok(status) = child.wait() else { return };
-        lock(&alive).remove(&number);
-        // If the judge is gone, there is no one to tell.
+        lock(&running).remove(&number);
+        // If the judge has exited, the report is lost.
         let _ = ExitReport::new(number, status).send(&judge);
     };
     thread::Builder::new().spawn(wait).map(drop).map_err(|error| error.to_string())
@@ -92,6 +93,6 @@ fn kill(child: &mut Child, error: rustix::io::Errno) -> String {
     error.to_string()
 }
 
-fn lock(alive: &Alive) -> MutexGuard<'_, BTreeMap<u64, OwnedFd>> {
-    alive.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(running: &Running) -> MutexGuard<'_, BTreeMap<u64, OwnedFd>> {
+    running.lock().unwrap_or_else(PoisonError::into_inner)
 }

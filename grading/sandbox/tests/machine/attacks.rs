@@ -1,4 +1,4 @@
-//! Attempts to escape. Each attack reports how it went.
+//! Attempts to escape. Each attack reports whether it succeeded.
 
 use std::fs::{self, File, OpenOptions};
 use std::hint::black_box;
@@ -48,7 +48,7 @@ pub fn run(name: &str, arguments: &[&str]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Says whether something succeeded, and with which error it did not.
+/// Prints whether an attack succeeded, or the kind of its error.
 fn say<V>(result: io::Result<V>) {
     match result {
         Ok(_) => println!("succeeded"),
@@ -56,11 +56,11 @@ fn say<V>(result: io::Result<V>) {
     }
 }
 
-/// Where there is a /proc, counts the open descriptors.
+/// Counts the open descriptors, if there is a /proc.
 fn descriptors() {
     let entries = fs::read_dir("/proc/self/fd").and_then(Iterator::collect::<io::Result<Vec<_>>>);
     match entries {
-        // One of them reads the folder.
+        // One of them is open to read the folder.
         Ok(entries) => println!("{} descriptors", entries.len() - 1),
         Err(error) => println!("failed: {:?}", error.kind()),
     }
@@ -71,7 +71,7 @@ fn kill_parent() -> io::Result<()> {
     Ok(kill_process(parent, Signal::KILL)?)
 }
 
-/// Takes a MiB after the other.
+/// Allocates one MiB after another.
 fn memory() {
     let mut taken = Vec::new();
     loop {
@@ -87,17 +87,17 @@ fn depth(number: u64) -> u64 {
     black_box(depth(number + 1)) + 1
 }
 
-/// Prints so many lines of 64 KiB between two short ones.
+/// Prints `lines` lines of 64 KiB between two short ones.
 fn print(lines: usize) {
     let line = [b'x'; 1 << 16];
     println!("the beginning");
     for _ in 0..lines {
-        io::stdout().write_all(&line).expect("somebody reads");
+        io::stdout().write_all(&line).expect("the output is open");
     }
     println!("the end");
 }
 
-/// Fills a folder until there is an error, and says how far it came.
+/// Fills a folder until there is an error, and prints how many MiB were written.
 fn fill(folder: &str) {
     let block = vec![7_u8; 1 << 20];
     let mut written = 0_u64;

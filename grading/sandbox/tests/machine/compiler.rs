@@ -32,7 +32,7 @@ impl Workplace {
         fs::create_dir(folder.path().join("source")).expect("a folder in it");
         fs::create_dir(folder.path().join("output")).expect("a folder in it");
         fs::write(folder.path().join("source/main.rs"), source).expect("a file");
-        // Another submission, beside it.
+        // Another submission in the same folder.
         fs::write(folder.path().join("other.rs"), "\"their work\"").expect("a file");
         Self { folder }
     }
@@ -55,7 +55,7 @@ impl Workplace {
     }
 }
 
-/// What the compiler made of this source.
+/// Compiles this source.
 fn compile(sandbox: &Sandbox, source: &str) -> Finished {
     run(sandbox, &Workplace::new(source).job())
 }
@@ -107,7 +107,7 @@ fn endless_evaluation_ends(sandbox: &Sandbox) {
     assert_eq!(finished.exit, ProgramExit::Signalled(9), "{}", finished.printed);
     let finished = run(sandbox, &workplace.job().wall_max(Duration::from_secs(1)));
     assert_eq!(finished.exit, ProgramExit::TookTooLong, "{}", finished.printed);
-    // Where nobody allows it, the compiler itself gives up.
+    // Without that attribute, the compiler itself gives up.
     let without = source.replace("#![allow(long_running_const_eval)]", "");
     fs::write(workplace.path().join("source/main.rs"), without).expect("a file");
     let finished = run(sandbox, &workplace.job());

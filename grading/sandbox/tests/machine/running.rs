@@ -28,14 +28,14 @@ pub fn trials() -> Vec<Trial> {
         ("the stack is limited", Tier::Rlimits, the_stack_is_limited),
         ("time is limited", Tier::Rlimits, time_is_limited),
         ("output is kept at both ends", Tier::Rlimits, output_is_kept_at_both_ends),
-        ("what prints without end is ended", Tier::Rlimits, what_prints_without_end_is_ended),
-        ("the end is told", Tier::Rlimits, the_end_is_told),
+        ("endless printing is stopped", Tier::Rlimits, endless_printing_is_stopped),
+        ("the exit is reported", Tier::Rlimits, the_exit_is_reported),
         ("disks do not fill", Tier::Bubblewrap, disks_do_not_fill),
-        ("a child that hides dies too", Tier::Namespaces, a_child_that_hides_dies_too),
-        ("a killed grader leaves nothing", Tier::Rlimits, a_killed_grader_leaves_nothing),
+        ("a hidden child is killed too", Tier::Namespaces, a_hidden_child_is_killed_too),
+        ("a killed grader leaves no process", Tier::Rlimits, a_killed_grader_leaves_no_process),
         ("a shared sandbox confines each program", Tier::Landlock, a_shared_sandbox),
         ("a shared sandbox that ended is replaced", Tier::Bubblewrap, an_ended_sandbox_is_replaced),
-        ("a missing program is the grader's trouble", Tier::Rlimits, a_missing_program),
+        ("a missing program is an infrastructure error", Tier::Rlimits, a_missing_program),
     ];
     tests.iter().flat_map(|&test| in_each_tier(test)).collect()
 }
@@ -45,7 +45,7 @@ fn failed(sandbox: &Sandbox, job: &Job) {
     assert!(said.starts_with("failed: "), "{}: it {said}", sandbox.tier());
 }
 
-/// A folder with a file that everybody may read and write.
+/// A folder with a file that any user may read and write.
 fn open_to_all() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("grades");
@@ -62,7 +62,7 @@ fn files_are_closed(sandbox: &Sandbox) {
     for file in [Path::new("/etc/passwd"), Path::new("/etc/hostname"), &secret] {
         failed(sandbox, &attack("read").argument(file));
     }
-    // What is given is seen.
+    // A file that is given can be read.
     let given = attack("read").argument(&secret).read(&secret);
     assert_eq!(said(sandbox, &given), "succeeded");
     for how in ["write", "append", "remove"] {
@@ -73,7 +73,7 @@ fn files_are_closed(sandbox: &Sandbox) {
 
 fn nothing_can_be_written(sandbox: &Sandbox) {
     let folder = open_to_all();
-    // Not even where a compiler might, nor beside itself.
+    // Neither in a compiler's scratch folder nor next to the program.
     for place in [folder.path(), Path::new("/tmp"), Path::new("/"), Path::new("/dev/shm")] {
         let file = place.join(mark());
         failed(sandbox, &attack("write").argument(&file).write(folder.path()));
@@ -90,7 +90,7 @@ fn there_is_no_proc(sandbox: &Sandbox) {
 fn only_three_descriptors(sandbox: &Sandbox) {
     let folder = open_to_all();
     let secret = fs::File::open(folder.path().join("grades")).expect("it opens");
-    // As a build tool hands its own on.
+    // Makes the descriptor inheritable, as build tools do.
     rustix::io::fcntl_setfd(&secret, rustix::io::FdFlags::empty()).expect("it can be handed on");
     let said = said(sandbox, &attack("descriptors").read("/proc"));
     let sees_proc = sandbox.tier() == Tier::Rlimits;
@@ -130,9 +130,9 @@ fn memory_is_limited(sandbox: &Sandbox) {
 
 fn the_stack_is_limited(sandbox: &Sandbox) {
     let finished = run(sandbox, &attack("stack"));
-    // Where there is no /proc, Rust cannot tell a full stack from a bad address.
-    let is_told = finished.printed.to_string().contains("has overflowed its stack");
-    assert_eq!(finished.exit, ProgramExit::Signalled(if is_told { 6 } else { 11 }));
+    // Without /proc, Rust cannot distinguish a full stack from an invalid address.
+    let is_reported = finished.printed.to_string().contains("has overflowed its stack");
+    assert_eq!(finished.exit, ProgramExit::Signalled(if is_reported { 6 } else { 11 }));
 }
 
 fn time_is_limited(sandbox: &Sandbox) {
@@ -141,7 +141,7 @@ fn time_is_limited(sandbox: &Sandbox) {
     assert_eq!(run(sandbox, &waiting).exit, ProgramExit::TookTooLong);
     assert_nothing_left(&mark);
     let busy = attack("loop").limits(|limits| limits.cpu_s = 1);
-    // The soft and the hard limit are one: the kernel does not ask first.
+    // The soft and the hard limit are equal, so the kernel sends SIGKILL at once.
     assert_eq!(run(sandbox, &busy).exit, ProgramExit::Signalled(9));
     assert!(started.elapsed() < Duration::from_secs(15));
 }
@@ -155,7 +155,7 @@ fn output_is_kept_at_both_ends(sandbox: &Sandbox) {
     assert!(printed.tail.ends_with(b"the end\n"));
 }
 
-fn what_prints_without_end_is_ended(sandbox: &Sandbox) {
+fn endless_printing_is_stopped(sandbox: &Sandbox) {
     let finished = run(sandbox, &attack("flood").output_bytes_max(4_096));
     assert_eq!(finished.exit, ProgramExit::Signalled(9));
     let printed = finished.printed;
@@ -164,7 +164,7 @@ fn what_prints_without_end_is_ended(sandbox: &Sandbox) {
     assert!((64 << 20..65 << 20).contains(&in_all), "{in_all} bytes were taken");
 }
 
-fn the_end_is_told(sandbox: &Sandbox) {
+fn the_exit_is_reported(sandbox: &Sandbox) {
     let finished = run(sandbox, &attack("silent"));
     assert_eq!((finished.exit, finished.printed.head.len()), (ProgramExit::Exited(0), 0));
     let finished = run(sandbox, &attack("panic"));
@@ -177,15 +177,15 @@ fn disks_do_not_fill(sandbox: &Sandbox) {
     let job = Job::compiler(program).arguments(["--attack", "fill", "/tmp"]).scratch(16 << 20);
     let written: u64 = said(sandbox, &job).parse().expect("a number");
     assert!((8..=16).contains(&written), "{written} MiB");
-    // Nor in memory, through a root folder that is made of it.
+    // The root folder is in memory and must not fill that either.
     let program = std::env::current_exe().expect("this program has a file");
     let job = Job::compiler(program).arguments(["--attack", "fill", "/"]);
     assert_eq!(said(sandbox, &job), "0");
 }
 
-fn a_child_that_hides_dies_too(sandbox: &Sandbox) {
+fn a_hidden_child_is_killed_too(sandbox: &Sandbox) {
     let mark = mark();
-    // The compiler's job may start processes. Only the hidden child has the word with the `x`.
+    // The compiler's job may start processes. Only the hidden child has the mark with the `x`.
     let script = format!("M={mark}; setsid sh -c \"sleep 1000; : x$M\" & sleep 1; echo up");
     let job = Job::compiler("/bin/sh").arguments(["-c", &script]).variable("PATH", "/usr/bin");
     let job = ["/bin", "/usr/bin", "/lib", "/lib64", "/usr/lib"].iter().fold(job, Job::read);
@@ -205,8 +205,8 @@ fn wait_for(done: impl Fn() -> bool, otherwise: &str) {
     }
 }
 
-/// Starts a grader, a process of its own, that starts a program; kills the grader; and looks.
-fn a_killed_grader_leaves_nothing(sandbox: &Sandbox) {
+/// Starts a grader process that starts a program, kills the grader, and checks that no process is left.
+fn a_killed_grader_leaves_no_process(sandbox: &Sandbox) {
     let mark = mark();
     let mut grader = Command::new(std::env::current_exe().expect("this program has a file"))
         .args(["--grade", sandbox.tier().name(), &mark])
@@ -220,15 +220,14 @@ fn a_killed_grader_leaves_nothing(sandbox: &Sandbox) {
     assert_nothing_left(&mark);
 }
 
-/// The grader of that test.
+/// The grader of the previous test.
 pub fn grade(tier: &str, mark: &str) {
     let tier: Tier = tier.parse().expect("a tier's name");
     let sandbox = Sandbox::probe_below(Path::new(LAUNCHER), tier).expect("limits work");
     run(&sandbox, &attack("sleep").argument(mark).wall_max(Duration::from_secs(60)));
 }
 
-/// Programs that a fork server starts are confined, and their ends are told, as of those with a sandbox
-/// of their own.
+/// A fork server confines programs and reports their exits like a sandbox of their own.
 fn a_shared_sandbox(sandbox: &Sandbox) {
     let started = |job: Job, times: usize| {
         let mut server = ForkServer::new(sandbox.clone(), job);
@@ -249,8 +248,8 @@ fn a_shared_sandbox(sandbox: &Sandbox) {
     assert_nothing_left(&mark);
 }
 
-/// Kills everything in a shared sandbox: what became of the program is unknown, and it is not said to have
-/// ended; and the next one is started in another sandbox.
+/// Kills everything in a shared sandbox: the program's exit is reported as unknown, and the next program is
+/// started in another sandbox.
 fn an_ended_sandbox_is_replaced(sandbox: &Sandbox) {
     let mark = mark();
     let waiting = attack("sleep").argument(&mark).wall_max(Duration::from_secs(5));
@@ -262,7 +261,7 @@ fn an_ended_sandbox_is_replaced(sandbox: &Sandbox) {
             wait_for(|| processes(&mark).len() >= 4, "the program never started");
             for process in processes(&mark) {
                 let number = process.file_name().expect("it has a number");
-                // All end with the first.
+                // All are killed with the first.
                 let _ = Command::new("kill").arg("-9").arg(number).stderr(Stdio::null()).status();
             }
         })

@@ -1,4 +1,4 @@
-//! Shared by the tests: this machine's sandboxes, and checks that nothing is left behind.
+//! Helpers for the tests: this machine's sandboxes, and checks that nothing is left behind.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,8 +15,8 @@ pub const ATTACK: &str = "--attack";
 /// The launcher that the sandbox starts programs with.
 pub const LAUNCHER: &str = env!("CARGO_BIN_EXE_faultlab-confine");
 
-/// The sandboxes of all tiers that this host has. Where one is missing, the tests of it are skipped,
-/// and say so; with `FAULTLAB_REQUIRE_SANDBOX` set to a tier, that one must not be.
+/// The sandboxes of all tiers that this machine supports. Tests of other tiers are skipped with a message.
+/// `FAULTLAB_REQUIRE_SANDBOX` names a tier that must be supported.
 pub fn sandboxes() -> &'static [Sandbox] {
     static SANDBOXES: OnceLock<Vec<Sandbox>> = OnceLock::new();
     SANDBOXES.get_or_init(|| {
@@ -31,7 +31,10 @@ pub fn sandboxes() -> &'static [Sandbox] {
             let sandbox =
                 Sandbox::probe_below(Path::new(LAUNCHER), tier).expect("limits work everywhere");
             if sandbox.tier() != tier {
-                eprintln!("SKIPPED, this host has no tier {tier}: {:?}", sandbox.findings());
+                eprintln!(
+                    "SKIPPED: this machine does not support the tier {tier}: {:?}",
+                    sandbox.findings()
+                );
             } else if tier != sandboxes[0].tier() {
                 sandboxes.push(sandbox);
             }
@@ -40,10 +43,10 @@ pub fn sandboxes() -> &'static [Sandbox] {
     })
 }
 
-/// A test by name, with the lowest tier that it can pass in.
+/// A test: its name, the lowest tier in which it can pass, and its function.
 pub type Test = (&'static str, Tier, fn(&Sandbox));
 
-/// A test for each tier from its lowest up that this host has.
+/// The test in each supported tier, from its lowest one up.
 pub fn in_each_tier((name, lowest, test): Test) -> impl Iterator<Item = Trial> {
     let able = sandboxes().iter().filter(move |sandbox| sandbox.tier() >= lowest);
     able.map(move |sandbox| {
@@ -54,13 +57,13 @@ pub fn in_each_tier((name, lowest, test): Test) -> impl Iterator<Item = Trial> {
     })
 }
 
-/// This program, confined as nodes are, trying this.
+/// This program as an attacker, confined like a node process.
 pub fn attack(name: &str) -> Job {
     let program = std::env::current_exe().expect("this program has a file");
     Job::computing(program).argument(ATTACK).argument(name).wall_max(Duration::from_secs(20))
 }
 
-/// Runs an attack in the sandbox and returns what it said of itself.
+/// Runs an attack in the sandbox and returns its report.
 pub fn said(sandbox: &Sandbox, job: &Job) -> String {
     let finished = run(sandbox, job);
     assert_eq!(finished.exit.to_string(), "exited with code 0", "{}", finished.printed);
@@ -71,7 +74,7 @@ pub fn run(sandbox: &Sandbox, job: &Job) -> Finished {
     sandbox.run(job).expect("the sandbox works")
 }
 
-/// A word that no other process of this machine has among its arguments.
+/// A text that is among no other process's arguments on this machine.
 pub fn mark() -> String {
     use std::sync::atomic::{AtomicU32, Ordering};
     static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -79,7 +82,7 @@ pub fn mark() -> String {
     format!("mark-{}-{number}", std::process::id())
 }
 
-/// The processes of this machine that have this word among their arguments.
+/// The processes of this machine that have this text among their arguments.
 pub fn processes(mark: &str) -> Vec<PathBuf> {
     let all = fs::read_dir("/proc").expect("the tests themselves see /proc");
     let folders = all.flatten().map(|entry| entry.path()).filter(|folder| {
@@ -92,7 +95,7 @@ pub fn processes(mark: &str) -> Vec<PathBuf> {
     folders.filter(has_mark).collect()
 }
 
-/// Waits until no process has this word among its arguments.
+/// Waits until no process has this text among its arguments.
 pub fn assert_nothing_left(mark: &str) {
     let started = Instant::now();
     loop {
@@ -105,7 +108,7 @@ pub fn assert_nothing_left(mark: &str) {
     }
 }
 
-/// The host's mounts.
+/// The machine's mounts.
 pub fn mounts() -> String {
     fs::read_to_string("/proc/self/mounts").expect("the tests themselves see /proc")
 }

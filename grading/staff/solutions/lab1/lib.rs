@@ -29,7 +29,7 @@ use crate::client::KvClient;
 use crate::server::KvServer;
 use crate::store::KvStore;
 
-/// What this crate hands in: the tests make their nodes through it.
+/// The entry point for the tests: they construct their nodes through it.
 pub struct Lab;
 
 impl Lab1 for Lab {
@@ -51,7 +51,7 @@ impl Lab1 for Lab {
     }
 }
 
-/// How the tests speak to the wrapper.
+/// How the tests use the wrapper.
 impl<A: Application> AtMostOnceWrapper<A> for AtMostOnce<A> {
     fn new(application: A) -> Self {
         AtMostOnce::new(application)

@@ -1,4 +1,4 @@
-//! The server. It executes what clients ask, each command once, and tells them what came out.
+//! The server. It executes each command of its clients once, and replies with the results.
 
 use faultlab::{Address, Application, Context, Node};
 use lab1_api::AmoCommand;
@@ -9,7 +9,7 @@ use crate::messages::Message;
 use crate::store::KvStore;
 use crate::timers::Timer;
 
-/// The server, with the store that it keeps.
+/// The server, with its store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KvServer {
     store: AtMostOnce<KvStore>,

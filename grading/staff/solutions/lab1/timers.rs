@@ -1,4 +1,4 @@
-//! What a node can be reminded of, and when.
+//! The timers of this system.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ pub const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// A timer of lab 1.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Timer {
-    /// Perhaps it is time to ask again.
+    /// It may be time to ask again.
     Retry {
         /// The number of the command that this timer was set for.
         number: u64,

@@ -63,8 +63,8 @@ pub(super) fn exactly_once() -> Property {
         let history = History::in_client_order(operations.clone())
             .map_err(|error| violated("one command of a client at a time", error.to_string()))?;
         let model = model();
-        // Limited by counting, not by the clock. With a handful of clients a few thousand are
-        // enough.
+        // The limit counts configurations, not time, so that every machine gives the same result.
+        // With a handful of clients a few thousand are enough.
         let checker = Checker::new(&model).threads(1).configuration_limit(200_000);
         match checker.check(&history).verdict {
             CheckResult::Linearizable { .. } => Ok(()),
@@ -135,24 +135,25 @@ pub(super) fn appended_once() -> Property {
     })
 }
 
-/// What is wrong with an appended value, given that each append to its key took effect once and
-/// `longest` is the longest such value.
+/// Describes the appended value that was expected, if this one is impossible when each append to
+/// its key takes effect once. `longest` is the longest value of the key.
 fn not_once(whole: &str, longest: &str) -> Option<String> {
     let mut pieces: Vec<&str> = whole.split_inclusive(']').collect();
     pieces.sort_unstable();
     if let Some(twice) = pieces.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Some(format!("a value that has {:?} in it once", twice[0]));
+        return Some(format!("a value that contains {:?} once", twice[0]));
     }
     (!longest.starts_with(whole))
-        .then(|| format!("a value with which {longest:?}, another result, can begin"))
+        .then(|| format!("a prefix of {longest:?}, which is another result"))
 }
 
-/// At-least-once semantics: what was answered has been executed, once or more, and nothing else
-/// was. A late copy may undo a newer `Put`, and an appended value may occur twice.
+/// At-least-once semantics: every answered command was executed at least once, and nothing was
+/// executed that no client requested. A late copy may undo a newer `Put`, and an appended value may
+/// occur twice.
 ///
-/// On a key that is put, `Get` returns some value that was put. On a key that is appended to, every
-/// result consists of appended values only, and includes all that were acknowledged before it was
-/// requested; an append's own value is last.
+/// For a key with puts, `Get` returns a value that was put. For a key with appends only, every result
+/// consists of appended values, and includes all that were acknowledged before it was requested; an
+/// append's own value is last.
 pub(super) fn at_least_once() -> Property {
     Property::new("every answered command was executed, and nothing else", |view| {
         none_impossible(&operations(view)?)
@@ -172,21 +173,22 @@ fn none_impossible(operations: &[Operation<KvCommand, KvResult>]) -> Result<(), 
     Ok(())
 }
 
-/// What a result should have been, if no number of executions of the commands can explain it.
+/// Describes the result that was expected, if no number of executions of the commands can explain
+/// this one.
 fn never_possible(
     operation: &Operation<KvCommand, KvResult>,
     result: &KvResult,
     operations: &[Operation<KvCommand, KvResult>],
 ) -> Option<String> {
     let key = key_of(&operation.command);
-    // Who wrote to the key before this command returned, and what.
+    // The values that this command may see at its key, and the operations that write them.
     let written: Vec<(&str, &Operation<KvCommand, KvResult>)> = operations
         .iter()
         .filter(|other| Some(other.called) < operation.returned)
         .filter(|other| key_of(&other.command) == key)
         .filter_map(|other| Some((written_by(&other.command)?, other)))
         .collect();
-    // What had been acknowledged when this command was given.
+    // The values whose writes were acknowledged before this command was given.
     let acknowledged: Vec<&str> = written
         .iter()
         .filter(|(_, other)| other.returned.is_some_and(|returned| returned < operation.called))
@@ -217,7 +219,7 @@ fn never_possible(
     }
 }
 
-/// What is wrong with an appended value.
+/// Describes the appended value that was expected, if this one is impossible.
 fn not_appended(
     whole: &str,
     written: &[(&str, &Operation<KvCommand, KvResult>)],
@@ -226,10 +228,10 @@ fn not_appended(
     let pieces: BTreeSet<&str> = whole.split_inclusive(']').collect();
     let values: BTreeSet<&str> = written.iter().map(|(value, _)| *value).collect();
     if !pieces.is_subset(&values) {
-        return Some("a value made of nothing but what was appended".to_owned());
+        return Some("a value that consists of appended values only".to_owned());
     }
     let lost = acknowledged.iter().find(|value| !pieces.contains(*value))?;
-    Some(format!("a value that has {lost:?} in it, whose append was answered before"))
+    Some(format!("a value that contains {lost:?}, whose append was answered before"))
 }
 
 fn is_append(command: &KvCommand) -> bool {
@@ -262,8 +264,8 @@ fn operations(view: &dyn View) -> Result<Vec<Operation<KvCommand, KvResult>>, Ch
                 client,
                 command: codec::decode(&operation.command).map_err(unreadable)?,
                 result: result.map_err(unreadable)?,
-                // A client is given its next command at the moment in which it has a result, but
-                // after that. A result that comes at the moment of the call comes after the call.
+                // A client gets its next command in the same instant as the previous result, but
+                // after it. A result in the same instant as its own call comes after the call.
                 called: 2 * operation.call_ns + 1,
                 returned: operation
                     .return_ns
@@ -274,8 +276,8 @@ fn operations(view: &dyn View) -> Result<Vec<Operation<KvCommand, KvResult>>, Ch
     Ok(operations)
 }
 
-/// The wrapper's contract: a new command is executed, a repeated one is answered as it was the
-/// first time, and an outdated one may be answered with anything.
+/// The wrapper's contract: a new command is executed, a repeated one gets the same result as the
+/// first time, and an outdated one may get any result.
 pub(super) fn at_most_once() -> Property {
     let name = "every entry is written at most once, and answered as often as it is asked for";
     results_satisfy::<AmoCommand<Entry>, Option<Receipt>>(name, |answered| {
@@ -311,7 +313,7 @@ pub(super) fn at_most_once() -> Property {
 mod tests {
     use super::*;
 
-    /// An operation on the key `k`: by whom, what, the result, and from when to when.
+    /// An operation on the key `k`: its client, command and result, and when it was called and returned.
     fn operation(
         client: usize,
         command: KvCommand,
@@ -363,24 +365,28 @@ mod tests {
     }
 
     #[test]
-    fn what_the_key_held_is_what_was_there_before_the_operation() {
+    fn the_explanation_shows_the_value_before_the_operation() {
         let operations = [
             operation(1, append("a]"), appended("a]"), 10, 20),
             operation(2, append("b]"), appended("a]b]b]"), 30, 40),
         ];
-        let words = |prefix: &[usize]| match unexplained(&operations, 1, prefix) {
+        let explanation = |prefix: &[usize]| match unexplained(&operations, 1, prefix) {
             CheckError::Violated { seen, .. } => seen,
             other => panic!("{other:?}"),
         };
-        // Whether or not the order holds the operation by its effect, the sentence is the same.
-        assert_eq!(words(&[0]), words(&[0, 1]));
-        assert!(words(&[0, 1]).contains(r#"the key held "a]" before it"#), "{}", words(&[0, 1]));
+        // The explanation does not depend on whether the order contains the operation for its effect.
+        assert_eq!(explanation(&[0]), explanation(&[0, 1]));
+        assert!(
+            explanation(&[0, 1]).contains(r#"the key held "a]" before it"#),
+            "{}",
+            explanation(&[0, 1])
+        );
     }
 
     #[test]
     fn appends_that_took_effect_once_form_a_chain() {
         assert_eq!(not_once("a]b]", "a]b]c]"), None);
         assert!(not_once("a]a]", "a]a]c]").is_some_and(|expected| expected.contains("once")));
-        assert!(not_once("a]c]", "a]b]c]").is_some_and(|expected| expected.contains("begin")));
+        assert!(not_once("a]c]", "a]b]c]").is_some_and(|expected| expected.contains("prefix")));
     }
 }

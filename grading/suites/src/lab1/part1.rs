@@ -14,7 +14,7 @@ pub(super) fn part() -> Part {
     Part::new(1, "A key-value store")
         .test(
             Test::unit("1.1", "A key has the value that was put last")
-                .asserts("Put replaces the value of its key alone, and Get only looks")
+                .asserts("Put replaces the value of its key alone, and Get changes nothing")
                 .points(2)
                 .scenario(|_| {
                     store([
@@ -30,7 +30,7 @@ pub(super) fn part() -> Part {
         )
         .test(
             Test::unit("1.2", "Append adds to the end")
-                .asserts("Append answers with the whole new value, and Get finds it afterwards")
+                .asserts("Append returns the whole new value, and Get returns it afterwards")
                 .points(2)
                 .scenario(|_| {
                     store([
@@ -45,7 +45,9 @@ pub(super) fn part() -> Part {
         )
         .test(
             Test::unit("1.3", "A key that is not there")
-                .asserts("Get of a missing key says so, as often as it is asked; Append creates it")
+                .asserts(
+                    "Get of a missing key returns KeyNotFound every time; Append creates the key",
+                )
                 .points(2)
                 .scenario(|_| {
                     store([
@@ -60,7 +62,7 @@ pub(super) fn part() -> Part {
         )
         .test(
             Test::unit("1.4", "Keys and values are any text")
-                .asserts("empty, long, foreign and look-alike texts are kept as they are")
+                .asserts("empty, long, non-ASCII and similar texts are stored unchanged")
                 .points(2)
                 .scenario(|_| {
                     let long = "long".repeat(1_000);
@@ -84,7 +86,7 @@ pub(super) fn part() -> Part {
         )
         .test(
             Test::unit("1.5", "Many commands in any order")
-                .asserts("a thousand random commands are answered as the reference store does")
+                .asserts("a thousand random commands get the results of the reference store")
                 .points(2)
                 .over_seeds()
                 .by_share_of_seeds()

@@ -41,20 +41,20 @@ pub(super) fn part() -> Part {
         )
         .test(
             Test::run("2.2", "Clients with keys of their own")
-                .asserts("five clients at a time are each told what they asked for")
+                .asserts("five concurrent clients each get the results of their own commands")
                 .points(3)
                 .scenario(|seed| answered(five_clients(seed, Keys::Own))),
         )
         .test(
             Test::run("2.3", "Clients that share their keys")
-                .asserts("five clients at a time see each other's values")
+                .asserts("five concurrent clients see each other's values")
                 .points(3)
                 .scenario(|seed| answered(five_clients(seed, Keys::Shared))),
         )
         .test(
             Test::run("2.4", "Messages get lost")
                 .asserts(
-                    "every command is answered in the end, though two messages in five are lost",
+                    "every command is eventually answered, though two messages in five are lost",
                 )
                 .points(4)
                 .unreliable()
@@ -62,16 +62,14 @@ pub(super) fn part() -> Part {
                 .scenario(|seed| {
                     let conditions =
                         LinkConditions { drop: Rate::percent(40), ..LinkConditions::reliable() };
-                    // For any number of lost messages in a row that a patient client may see.
+                    // Even a client with long retry intervals must survive many losses in a row.
                     answered(five_clients(seed, Keys::Shared).link_conditions(conditions))
                         .until_stalled(seconds(120))
                 }),
         )
         .test(
             Test::run("2.5", "Messages come twice and out of order")
-                .asserts(
-                    "a copy, or a message that others overtook, is not taken for something new",
-                )
+                .asserts("a duplicated or overtaken message is not taken for a new one")
                 .points(3)
                 .unreliable()
                 .by_share_of_seeds()
@@ -85,7 +83,7 @@ pub(super) fn part() -> Part {
         )
         .test(
             Test::run("2.6", "A reply comes very late")
-                .asserts("a reply that was on its way for seconds is not taken for a newer one")
+                .asserts("a reply that is delayed by seconds is not taken for a newer one")
                 .points(3)
                 .unreliable()
                 .by_share_of_seeds()
@@ -100,7 +98,9 @@ pub(super) fn part() -> Part {
         )
         .test(
             Test::run("2.7", "The network is slow")
-                .asserts("a reply counts, though its request has been repeated since it was sent")
+                .asserts(
+                    "a reply is accepted even if its request has been repeated in the meantime",
+                )
                 .points(3)
                 .by_share_of_seeds()
                 .scenario(|seed| {
@@ -111,7 +111,7 @@ pub(super) fn part() -> Part {
         )
         .test(
             Test::run("2.8", "Links are cut for a while, one way or both")
-                .asserts("every waiting client has its result within a second of the repair")
+                .asserts("every waiting client gets its result within a second of the repair")
                 .points(3)
                 .by_share_of_seeds()
                 .scenario(|_| {
@@ -128,7 +128,7 @@ pub(super) fn part() -> Part {
         )
         .test(
             Test::run("2.9", "The network is split for a minute")
-                .asserts("no client gives up: all are served again once the network is whole")
+                .asserts("no client gives up: all are served again once the partition is healed")
                 .points(3)
                 .by_share_of_seeds()
                 .scenario(|seed| {
@@ -142,7 +142,7 @@ pub(super) fn part() -> Part {
         )
         .test(
             Test::run("2.10", "The server crashes")
-                .asserts("nobody has a result that no server can have given, and nobody panics")
+                .asserts("no client gets a result after the crash, and no node panics")
                 .points(3)
                 .by_share_of_seeds()
                 .scenario(|_| {
@@ -158,7 +158,7 @@ pub(super) fn part() -> Part {
         )
         .test(
             Test::run("2.11", "A client that was answered is silent")
-                .asserts("nobody sends anything while no command is waiting")
+                .asserts("no node sends anything while no command is pending")
                 .points(3)
                 .by_share_of_seeds()
                 .scenario(|seed| {
@@ -197,7 +197,7 @@ pub(super) fn part() -> Part {
         )
         .test(
             Test::run("2.14", "A result stays until the next command")
-                .asserts("a client shows its last result however often, and whenever, it is asked")
+                .asserts("a client returns its last result at any time, any number of times")
                 .points(2)
                 .by_share_of_seeds()
                 .scenario(|_| {
@@ -223,7 +223,7 @@ fn five_clients(seed: &mut SeedContext, keys: Keys) -> Scenario {
     }))
 }
 
-/// So many clients that each append to a key of their own, ten times a second, without end.
+/// `count` clients that each append to their own key, ten times a second, forever.
 fn clients_for_ever(count: usize) -> Scenario {
     server_and_clients(clients(count, |client| {
         KvWorkload::infinite(move |turn| {
@@ -233,12 +233,12 @@ fn clients_for_ever(count: usize) -> Scenario {
     }))
 }
 
-/// Everything is answered, correctly.
+/// Checks that every command is answered, and correctly.
 fn answered(scenario: Scenario) -> Scenario {
     to_the_end(scenario).check(at_least_once()).check(clients_done())
 }
 
-/// How long an answer may take once nothing is in its way.
+/// How long a reply may take on a repaired network.
 const SOON: Duration = Duration::from_secs(1);
 
 /// Every command is answered soon after it was given, or soon after `repair` if it was given
@@ -255,8 +255,10 @@ fn answered_after(repair: Duration) -> Property {
                     let command = view.show_command(&operation.command);
                     let after = |at_ns: u64| too_long(at_ns.saturating_sub(repair_ns));
                     let seen = match operation.return_ns {
-                        Some(return_ns) => format!("had it {:?} after it", after(return_ns)),
-                        None => format!("still has none {:?} after it", after(now_ns)),
+                        Some(return_ns) => {
+                            format!("got it {:?} after the repair", after(return_ns))
+                        }
+                        None => format!("still has none {:?} after the repair", after(now_ns)),
                     };
                     return Err(violated(
                         format!("a result within {SOON:?} of the repair"),
@@ -291,14 +293,14 @@ fn no_result_after(crash: Duration) -> Property {
     })
 }
 
-/// Each client still shows its last result, and does so twice.
+/// Each client still returns its last result, even when asked twice.
 fn results_stay() -> Property {
     Property::new("a client shows its result until the next command", |view| {
         for client in view.clients() {
             let last =
                 view.operations(client).last().and_then(|operation| operation.result.clone());
-            let last: Option<KvResult> = last
-                .map(|result| codec::decode(&result).expect("a result that was taken can be read"));
+            let last: Option<KvResult> =
+                last.map(|result| codec::decode(&result).expect("the engine has read this result"));
             for _ in 0..2 {
                 let shown: Option<KvResult> = observe(view, client, &())?;
                 if shown != last {

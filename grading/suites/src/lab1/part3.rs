@@ -19,7 +19,7 @@ pub(super) fn part() -> Part {
     Part::new(3, "Exactly-once semantics")
         .test(
             Test::unit("3.1", "The wrapper: a command that is repeated")
-                .asserts("it is executed once, and answered each time as it was the first time")
+                .asserts("it is executed once, and returns the same result every time")
                 .points(4)
                 .scenario(|_| {
                     wrapper([
@@ -38,7 +38,7 @@ pub(super) fn part() -> Part {
         .test(
             Test::unit("3.2", "The wrapper: clients are told apart")
                 .asserts(
-                    "nobody gets another's result, though all use the same numbers and entries",
+                    "no client gets another's result, though all use the same numbers and entries",
                 )
                 .points(4)
                 .scenario(|_| {
@@ -60,7 +60,9 @@ pub(super) fn part() -> Part {
         )
         .test(
             Test::unit("3.3", "The wrapper: a late command")
-                .asserts("a command that comes after a newer one of its client is not executed")
+                .asserts(
+                    "a command that arrives after a newer one of the same client is not executed",
+                )
                 .points(4)
                 .scenario(|_| {
                     wrapper([
@@ -103,7 +105,7 @@ pub(super) fn part() -> Part {
         )
         .test(
             Test::unit("3.5", "The wrapper forgets")
-                .asserts("it keeps no result that its client has no use for any more")
+                .asserts("it drops each result that its client no longer needs")
                 .points(4)
                 .scenario(|_| {
                     let text = |index: u64| format!("entry {index:03} of client1");
@@ -115,14 +117,13 @@ pub(super) fn part() -> Part {
                         };
                         [numbered.clone(), numbered]
                     });
-                    // The wrapper may know the last entry, and the journal's answer to it shows the
-                    // one before.
+                    // The wrapper may keep the last entry, whose receipt contains the one before.
                     given(script).check(not_retained((0..58).map(text)))
                 }),
         )
         .test(
             Test::run("3.6", "Clients with keys of their own, unreliable network")
-                .asserts("each client's results are as if it were alone and nothing ever got lost")
+                .asserts("each client's results are as if it were alone on a reliable network")
                 .points(8)
                 .unreliable()
                 .by_share_of_seeds()
@@ -169,7 +170,7 @@ pub(super) fn part() -> Part {
         )
         .test(
             Test::run("3.9", "A request comes very late")
-                .asserts("a request that was on its way for seconds has no effect on newer ones")
+                .asserts("a request that is delayed by seconds has no effect on newer ones")
                 .points(4)
                 .unreliable()
                 .by_share_of_seeds()
@@ -211,8 +212,8 @@ pub(super) fn part() -> Part {
                 }),
         )
         .test(
-            Test::run("3.11", "What is overwritten is forgotten")
-                .asserts("no node keeps a value that the store has dropped long ago")
+            Test::run("3.11", "Overwritten values are dropped")
+                .asserts("no node keeps a value that was overwritten long ago")
                 .points(3)
                 .scenario(|_| {
                     let clients = clients(3, |client| KvWorkload::of(overwriting(client)));
@@ -225,7 +226,7 @@ pub(super) fn part() -> Part {
         )
 }
 
-/// The wrapper around a journal, given these clients' entries by sequence number.
+/// The wrapper around a journal, given these entries, each with its client and sequence number.
 fn wrapper<const N: usize>(script: [(usize, u64, &str); N]) -> Scenario {
     given(script.map(|(number_of_client, number, text)| AmoCommand {
         client: client(number_of_client),
@@ -243,12 +244,12 @@ fn given(commands: impl IntoIterator<Item = AmoCommand<Entry>>) -> Scenario {
         .check(clients_done())
 }
 
-/// Everything is answered, and was executed exactly once.
+/// Checks that every command is answered, and was executed exactly once.
 fn once(scenario: Scenario) -> Scenario {
     to_the_end(scenario).check(exactly_once()).check(clients_done())
 }
 
-/// Every append is answered, and was executed exactly once.
+/// Checks that every append is answered, and was executed exactly once.
 fn appended(scenario: Scenario) -> Scenario {
     to_the_end(scenario).check(appended_once()).check(clients_done())
 }
@@ -260,13 +261,13 @@ fn overwriting(client: Address) -> Vec<KvCommand> {
     (0..34).flat_map(commands).collect()
 }
 
-/// A value that no other command has, of 200 bytes and more.
+/// A value of at least 200 bytes that no other command uses.
 fn large_value(client: Address, index: usize) -> String {
     format!("{}{}", "-".repeat(200), value(client, index))
 }
 
-/// At most four timers have fired per command, plus a hundred per second and client: enough for a
-/// fast perpetual tick, but not for a tick per command that there ever was.
+/// At most four timers have fired per command, plus a hundred per second and client. This allows
+/// one fast periodic timer per client, but not one for every past command.
 fn few_timers() -> Property {
     Property::new("timers do not pile up", |view| {
         let (Some(traffic), Some(now_ns)) = (view.traffic(), view.now_ns()) else { return Ok(()) };

@@ -11,7 +11,7 @@ use super::setup::{Keys, KvWorkload, append, client, get, put, server, value};
 use crate::{RequiredResult, SearchPlan, Test};
 
 /// The state limit of an exhaustive search with one or two clients: nine times the states of the
-/// largest correct solution (113,589; its retransmissions slow down), and 470 times those of the
+/// largest correct solution (113,589; it retransmits with backoff), and 470 times those of the
 /// reference. Infinite state spaces are detected long before.
 const STATES_MAX: u64 = 1_000_000;
 
@@ -31,8 +31,10 @@ pub(super) fn part2() -> Vec<Test> {
                     searched([own_keys(client(1), 2)]).goal(clients_done()),
                 )
             }),
-        Test::search("2.21", "Search: nobody answers for the server")
-            .asserts("no client gets a result when it and the server cannot talk to each other")
+        Test::search("2.21", "Search: no result without the server")
+            .asserts(
+                "no client gets a result when its requests or the server's replies are blocked",
+            )
             .points(2)
             .searches(|_| {
                 let alone = || searched([own_keys(client(1), 1)]).invariant(none_decided());
@@ -63,7 +65,7 @@ pub(super) fn part3() -> Vec<Test> {
             .points(3)
             .searches(|_| exactly_once("all runs", clients(2, |it| appends(it, 3, "x")))),
         Test::search("3.22", "Search: three clients, each with a key of its own")
-            .asserts("nobody gets in another's way, in any order of events")
+            .asserts("clients do not interfere with each other, in any order of events")
             .points(3)
             .searches(|_| exactly_once("all runs", clients(3, |it| appends(it, 3, it.as_str())))),
         Test::search("3.23", "Search: three clients put, get, append on one key")
@@ -78,20 +80,18 @@ pub(super) fn part3() -> Vec<Test> {
                 exactly_once("all runs", works)
             }),
         Test::search("3.24", "Search: late copies after a client has moved on")
-            .asserts(
-                "what was sent for a command that was answered long ago changes nothing any more",
-            )
+            .asserts("late copies of messages for an answered command change nothing")
             .points(3)
             .searches(|_| {
                 // First the two clients' messages interleave until one client is far ahead. From
                 // there, everything that was ever sent may arrive again.
                 let works = clients(2, |it| appends(it, 3, "x"));
-                let ahead = watched(works.clone()).goal(answered(client(1), 2));
+                let ahead = monitored(works.clone()).goal(answered(client(1), 2));
                 let rest = works.clone();
                 SearchPlan::new().reaching("client1 has two answers", ahead).then(
                     "everything from there",
                     RequiredResult::Exhaustion,
-                    move |state| watched(rest).start_from(state),
+                    move |state| monitored(rest).start_from(state),
                 )
             }),
         Test::search("3.25", "Search: endless clients, first steps, random runs")
@@ -100,10 +100,10 @@ pub(super) fn part3() -> Vec<Test> {
             )
             .points(3)
             .searches(|seed| {
-                let probes = RandomWalks { seed: seed.seed(), count: 64, depth_max: 60 };
+                let random_walks = RandomWalks { seed: seed.seed(), count: 64, depth_max: 60 };
                 SearchPlan::new()
                     .bounded("the first 8 events", endless(3).depth_max(8))
-                    .random_walks("random runs of 60 events", endless(3), probes)
+                    .random_walks("random runs of 60 events", endless(3), random_walks)
             }),
     ]
 }
@@ -132,7 +132,7 @@ pub(super) fn appending(clients: usize, appends: usize, keys: Keys) -> Search {
     unlimited(works)
 }
 
-/// What a client is asked, in order.
+/// A client, and its commands in order.
 type Asked = (Address, Vec<KvCommand>);
 
 /// Each command uses its own key, so that a late copy of one cannot change the result of another.
@@ -154,7 +154,7 @@ fn clients(count: usize, asked: impl Fn(Address) -> Asked) -> Vec<Asked> {
     (1..=count).map(client).map(asked).collect()
 }
 
-/// A search of the server and these clients, pruned where all have all their answers.
+/// A search of the server and these clients, pruned where every client has all its results.
 fn searched(works: impl IntoIterator<Item = Asked>) -> Search {
     let works: Vec<Asked> = works.into_iter().collect();
     let states_max = if works.len() < 3 { STATES_MAX } else { STATES_OF_THREE_MAX };
@@ -172,23 +172,23 @@ fn unlimited(works: impl IntoIterator<Item = Asked>) -> Search {
     Search::new(system).prune(clients_done())
 }
 
-/// All runs, with every result as if the client were alone.
+/// Explores all runs; every result must be as if the client were alone.
 fn every_result_is_right(works: impl IntoIterator<Item = Asked>) -> SearchPlan {
     SearchPlan::new().exhausting("all runs", searched(works).invariant(results_ok()))
 }
 
 /// A search that monitors whether results are those of one copy that executes each command once.
-fn watched(works: impl IntoIterator<Item = Asked>) -> Search {
+fn monitored(works: impl IntoIterator<Item = Asked>) -> Search {
     let model = Sequential::new(Specification::default());
     searched(works).monitor(Linearizable::new(oracle::EXACTLY_ONCE, model))
 }
 
-/// All runs, with results as if each command took effect exactly once.
+/// Explores all runs; results must be as if each command took effect exactly once.
 fn exactly_once(title: &str, works: impl IntoIterator<Item = Asked>) -> SearchPlan {
-    SearchPlan::new().exhausting(title, watched(works))
+    SearchPlan::new().exhausting(title, monitored(works))
 }
 
-/// A client has had this many results.
+/// Holds once a client has had this many results.
 fn answered(client: Address, results: usize) -> Property {
     Property::new(format!("{client} has {results} results"), move |view| {
         let had = view.operations(client).iter().filter(|it| it.result.is_some()).count();

@@ -39,13 +39,14 @@ pub(super) fn server_and_clients(
         .nodes(clients.into_iter().map(|(address, work)| asking(address, work)))
 }
 
-/// Runs until every client that has not crashed has all its answers: two minutes at most, and a minute at
-/// most without an answer to anybody. Who waits ten seconds before asking again has asked six times by then.
+/// Runs until every client that has not crashed has all its results, but at most for two minutes, and at most
+/// for one minute in which no client gets a result. A client that retries every ten seconds retries six times in
+/// that minute.
 pub(super) fn to_the_end(scenario: Scenario) -> Scenario {
     scenario.until_done(seconds(120)).until_stalled(seconds(60))
 }
 
-/// A client of the server, with work.
+/// A client of the server, with this workload.
 pub(super) fn asking(address: Address, work: KvWorkload) -> NodeSpec {
     NodeSpec::client("client", address, &server(), work)
 }
@@ -73,13 +74,13 @@ pub(super) fn append(key: impl Into<String>, value: impl Into<String>) -> KvComm
     KvCommand::Append { key: key.into(), value: value.into() }
 }
 
-/// A unique value that tells whose it is, and which. It ends with its only bracket, so that
-/// appended values can be separated again.
+/// A unique value, made of the client and the index. It ends with its only bracket, so that appended
+/// values can be separated again.
 pub(super) fn value(client: Address, index: usize) -> String {
     format!("{client}:{index}]")
 }
 
-/// Random commands, each with a value of its own. A key that is appended to is never put.
+/// Random commands, each with a unique value. No key has both puts and appends.
 pub(super) fn puts_and_appends(
     random: &mut Random,
     client: Address,
@@ -95,7 +96,7 @@ pub(super) fn puts_and_appends(
     (0..count).map(command).collect()
 }
 
-/// Random commands, each with a value of its own, of all kinds on all keys.
+/// Random commands of all kinds on all keys, each with a unique value.
 pub(super) fn everything(
     random: &mut Random,
     client: Address,

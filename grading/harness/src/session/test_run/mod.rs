@@ -1,4 +1,4 @@
-//! One test on its way to its report: which runs are missing, and what the others found.
+//! One test in progress: which runs are missing, and what the others found.
 
 mod prefetched;
 mod report;
@@ -41,11 +41,11 @@ enum Stage {
     Checks,
     /// Differing reruns are recorded.
     Comparing,
-    /// All is known.
+    /// Everything is known.
     Finished,
 }
 
-/// A test on its way to its report.
+/// A test in progress.
 pub(super) struct TestRun<'a> {
     plan: &'a Plan<'a>,
     test: &'a Test,
@@ -55,7 +55,7 @@ pub(super) struct TestRun<'a> {
     prefetched: BTreeSet<usize>,
     /// Seeds whose runs were recorded when they were repeated alone.
     recorded: BTreeSet<usize>,
-    /// Whether it is known if runs can be repeated.
+    /// Whether the check for determinism is done.
     determinism_known: bool,
     /// The next seed to be run.
     next: usize,
@@ -68,7 +68,7 @@ pub(super) struct TestRun<'a> {
     /// The digests of repeated runs.
     repeated: Vec<(Rerun, Result<u64, WorkerFailure>)>,
     recorded_repetitions: Vec<(Rerun, Trace)>,
-    /// The finding that runs cannot be repeated.
+    /// The finding that runs are not deterministic.
     nondeterminism: Option<Finding>,
     /// The rerun that differed.
     differing: Option<Rerun>,
@@ -130,11 +130,11 @@ impl<'a> TestRun<'a> {
         &self.handlers
     }
 
-    /// What a worker can do next for this test.
+    /// The next task for a worker, if there is one.
     pub(super) fn next(&mut self, all_idle: bool) -> Next {
         if let Some((_, failure)) = self.failed_runs.first() {
-            // Earlier seeds first, whichever failed first, so that the report does not depend on
-            // it.
+            // Runs are retried in the order of their seeds, not of their failures, so that the
+            // report does not depend on timing.
             if self.in_flight > 0 {
                 return Next::Nothing;
             }
@@ -170,8 +170,7 @@ impl<'a> TestRun<'a> {
     pub(super) fn take_in(&mut self, task: Task, answers: Answers) {
         self.in_flight -= 1;
         match task.purpose {
-            // It ran meanwhile, but after a seed that hung: the report must not show whether it
-            // ran.
+            // It ran while an earlier seed hung. The report must not depend on whether it ran.
             Purpose::Seed(index) if index >= self.end => {}
             Purpose::Seed(index) => match last(answers) {
                 Err(failure) => {
@@ -231,15 +230,15 @@ impl<'a> TestRun<'a> {
                 let index = determinism::checked(&self.ends()).map_or(0, |(index, _)| index);
                 let trace = self.read_trace(index, repetition.name());
                 self.recorded_repetitions.extend(trace.map(|trace| (repetition, trace)));
-                // Whichever came first.
+                // The answers may arrive in any order.
                 self.recorded_repetitions.sort_by_key(|(repetition, _)| *repetition);
             }
         }
-        self.go_on();
+        self.advance();
     }
 
     /// Starts the next stage once this one is complete.
-    fn go_on(&mut self) {
+    fn advance(&mut self) {
         while self.prefetched.contains(&self.next) {
             self.next += 1;
         }
@@ -294,7 +293,7 @@ impl<'a> TestRun<'a> {
         self.failed_runs.retain(|&(suspect, _)| suspect <= index);
     }
 
-    /// A failing run was recorded in a fresh worker; it must be the same as before.
+    /// Notes that a failing run was recorded in a fresh worker; it must be the same as before.
     fn note_recorded(&mut self, index: usize, done: &Done) {
         let before = self.runs[index].as_ref().and_then(|run| run.end);
         if before.is_some_and(|(digest, _)| digest != done.outcome.digest) {
@@ -304,7 +303,7 @@ impl<'a> TestRun<'a> {
         }
     }
 
-    /// All seeds have run: repeats one, and records one that failed.
+    /// Called when all seeds have run: repeats one, and records one that failed.
     fn plan_checks(&mut self) {
         self.stage = Stage::Checks;
         if let Some((index, other)) = determinism::checked(&self.ends())
@@ -335,7 +334,7 @@ impl<'a> TestRun<'a> {
                 self.trace = self.read_trace(index, "").map(|trace| (index, trace));
             }
             if self.trace.as_ref().is_none_or(|(recorded, _)| *recorded != index) {
-                // What a process prints before it fails is in the worker's own output.
+                // The worker's own output contains what a process prints before it fails.
                 let fresh = !self.plan.out_of_process || lost;
                 let recorded = self.recording(vec![], index, "");
                 let batch = if fresh { recorded } else { self.in_any_worker(recorded) };
@@ -352,7 +351,7 @@ impl<'a> TestRun<'a> {
             && finding.is_some_and(|finding| finding.status == Status::Inconclusive)
     }
 
-    /// All reruns are there: if they differ, records two that do.
+    /// Called when all reruns are done: if two differ, records both.
     fn compare(&mut self) {
         self.stage = Stage::Comparing;
         let ends = self.ends();
@@ -374,8 +373,8 @@ impl<'a> TestRun<'a> {
             return;
         }
         let before = match repetition {
-            // In a batch, no run was the first in its process, so it differs from a fresh run like
-            // one that follows others.
+            // In a batch, no run is the first in its process, so this difference is one between a
+            // fresh and a used process.
             Rerun::Fresh if !self.plan.out_of_process => vec![],
             Rerun::Fresh | Rerun::Used | Rerun::Recorded => {
                 vec![self.job(index, Mode::Plain), self.job(other, Mode::Plain)]
@@ -388,15 +387,15 @@ impl<'a> TestRun<'a> {
         }
     }
 
-    /// The recorded reruns are there: names the first event at which they differ.
+    /// Called when the reruns are recorded: names the first event at which they differ.
     fn explain(&mut self) {
         self.stage = Stage::Finished;
         let Some((index, _)) = determinism::checked(&self.ends()) else { return };
         if let Some(repetition) = self.differing
             && let [(_, first), (_, second)] = &self.recorded_repetitions[..]
-            && let Some((parting, upto)) = determinism::first_difference(first, second)
+            && let Some((difference, upto)) = determinism::first_difference(first, second)
         {
-            let finding = determinism::finding(repetition, self.seeds[index], Some(&parting));
+            let finding = determinism::finding(repetition, self.seeds[index], Some(&difference));
             self.nondeterminism = Some(finding);
             self.trace = Some((index, upto));
         }

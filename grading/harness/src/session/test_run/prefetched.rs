@@ -19,7 +19,7 @@ impl TestRun<'_> {
         for index in 0..self.seeds.len() {
             match known.end(self.test.number(), self.seeds[index]) {
                 Some(Ok(answer)) => self.note(index, answer),
-                // It hung while alone, but not for the time limit that counts.
+                // It hung even when run alone, but not for the timeout that counts.
                 Some(Err(WorkerFailure::Hung)) => {
                     self.failed_runs.push((index, WorkerFailure::Hung))
                 }
@@ -101,6 +101,6 @@ impl TestRun<'_> {
         {
             self.trace = self.read_trace(index, "").map(|trace| (index, trace));
         }
-        self.go_on();
+        self.advance();
     }
 }

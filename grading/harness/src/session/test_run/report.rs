@@ -52,7 +52,7 @@ impl TestRun<'_> {
         let mut shown_seed = shown.map(|index| self.seeds[index]);
         let mut trace = self.trace.as_ref().filter(|(index, _)| Some(*index) == shown);
         if let Some(irreproducible) = &self.nondeterminism {
-            // Nondeterministic runs prove nothing, whatever they found.
+            // Results of nondeterministic runs do not count.
             passed = 0;
             failing.clone_from(&self.seeds);
             shown_seed = determinism::checked(&self.ends()).map(|(index, _)| self.seeds[index]);

@@ -15,13 +15,13 @@ use crate::worker::protocol::{Job, Mode, Request, RunName};
 #[derive(Clone, Debug)]
 pub(in crate::session) struct Task {
     pub(in crate::session) batch: Batch,
-    /// No other task may run beside it.
+    /// Whether no other task may run at the same time.
     pub(in crate::session) exclusive: bool,
     pub(super) purpose: Purpose,
 }
 
 impl Task {
-    /// A task that other tasks may run beside.
+    /// A task that may run at the same time as others.
     pub(super) fn new(purpose: Purpose, batch: Batch) -> Self {
         Self { batch, exclusive: false, purpose }
     }
@@ -42,7 +42,7 @@ pub(super) enum Purpose {
     RecordRepetition(Rerun),
 }
 
-/// What a test needs next.
+/// A test's next task.
 pub(in crate::session) enum Next {
     Task(Task),
     /// It has an exclusive task.
@@ -59,7 +59,7 @@ impl TestRun<'_> {
         Job { test: self.test.number(), seed: self.seeds[index], mode }
     }
 
-    /// The same in any worker, fresh or used. Its output goes elsewhere.
+    /// The same batch for any worker, fresh or used, whose output is not captured.
     pub(super) fn in_any_worker(&self, batch: Batch) -> Batch {
         if let Some(printed) = &batch.output {
             // A recording opens this file. If it is missing, the recording fails and is repeated in

@@ -11,25 +11,25 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Executed<R> {
     number: u64,
-    /// What came out, until the client acknowledges it.
+    /// The result, until the client acknowledges it.
     result: Option<R>,
 }
 
-/// An application around another one, `A`. What arrives again is not executed again.
+/// An application that wraps another one, `A`, and does not execute a repeated command again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AtMostOnce<A: Application> {
     application: A,
-    /// For each client its last command: nobody waits for the result of an older one.
+    /// The last command of each client. No client waits for the result of an older one.
     last: BTreeMap<Address, Executed<A::Result>>,
 }
 
 impl<A: Application> AtMostOnce<A> {
-    /// The wrapper around this application, before any command.
+    /// Wraps this application, before any command.
     pub fn new(application: A) -> Self {
         Self { application, last: BTreeMap::new() }
     }
 
-    /// Drops the result of this command: the client has it.
+    /// Drops the result of this command, because the client has received it.
     pub fn acknowledge(&mut self, client: Address, number: u64) {
         if let Some(last) = self.last.get_mut(&client)
             && last.number == number
@@ -42,7 +42,7 @@ impl<A: Application> AtMostOnce<A> {
 impl<A: Application> Application for AtMostOnce<A> {
     type Command = AmoCommand<A::Command>;
 
-    /// `None` when the command is *outdated*: a late copy of one that its client is long done with.
+    /// `None` if the command is *outdated*: a late copy of one that its client has long finished.
     type Result = Option<A::Result>;
 
     fn execute(&mut self, command: AmoCommand<A::Command>) -> Option<A::Result> {

@@ -1,4 +1,4 @@
-//! What client and server say to each other.
+//! The messages between client and server.
 
 use lab1_api::{KvCommand, KvResult};
 use serde::{Deserialize, Serialize};
@@ -6,21 +6,21 @@ use serde::{Deserialize, Serialize};
 /// A message of lab 1.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Message {
-    /// From client to server: please execute this.
+    /// From client to server: execute this command.
     Request {
-        /// Which of the client's commands it is.
+        /// The command's sequence number.
         number: u64,
-        /// What is to be executed.
+        /// The command to execute.
         command: KvCommand,
     },
-    /// From server to client: this came out.
+    /// From server to client: this is the result.
     Reply {
         /// The number of the request.
         number: u64,
         /// The command's result.
         result: KvResult,
     },
-    /// From client to server: I have your reply, and shall not ask for it again.
+    /// From client to server: the reply has arrived and will not be requested again.
     Acknowledge {
         /// The number of the request.
         number: u64,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::messages::Message;
 use crate::timers::{FIRST_WAIT, LONGEST_WAIT, Timer};
 
-/// A client of one server, with at most one command under way.
+/// A client of one server, with at most one pending command.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KvClient {
     server: Address,
@@ -22,12 +22,12 @@ pub struct KvClient {
 }
 
 impl KvClient {
-    /// A client of the server at this address that has not been asked for anything yet.
+    /// A client of the server at this address, without a command yet.
     pub fn new(server: Address) -> Self {
         Self { server, number: 0, command: None, result: None }
     }
 
-    /// Asks for the command under way, if there is one, and sets a timer to ask again.
+    /// Sends a request for the pending command, if there is one, and sets a timer to repeat it.
     fn ask(&self, wait: Duration, ctx: &mut Context<Self>) {
         if let Some(command) = self.command.clone() {
             ctx.send(self.server, Message::Request { number: self.number, command });

@@ -1,13 +1,13 @@
-//! What a node can be reminded of, and when.
+//! The timers of this system.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How long a client waits before it asks for the second time.
+/// How long a client waits before the first retry.
 pub const FIRST_WAIT: Duration = Duration::from_millis(40);
 
-/// The longest that a client waits before it asks again.
+/// How long a client waits at most before a retry.
 pub const LONGEST_WAIT: Duration = Duration::from_millis(160);
 
 /// A timer of lab 1.

@@ -7,7 +7,7 @@ use faultlab::{Address, Application};
 use lab1_api::AmoCommand;
 use serde::{Deserialize, Serialize};
 
-/// What the wrapper answers.
+/// A result of the wrapper.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum AmoResult<R> {
     /// The application's result, now or when the command was executed.
@@ -23,16 +23,16 @@ struct Executed<R> {
     result: R,
 }
 
-/// An application around another one, `A`. What arrives again is not executed again.
+/// An application that wraps another one, `A`, and does not execute a repeated command again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AtMostOnce<A: Application> {
     application: A,
-    /// For each client its last command: nobody waits for the result of an older one.
+    /// The last command of each client. No client waits for the result of an older one.
     last: BTreeMap<Address, Executed<A::Result>>,
 }
 
 impl<A: Application> AtMostOnce<A> {
-    /// The wrapper around this application, before any command.
+    /// Wraps this application, before any command.
     pub fn new(application: A) -> Self {
         Self { application, last: BTreeMap::new() }
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::messages::Message;
 use crate::timers::{RETRY_AFTER, Timer};
 
-/// A client of one server, with at most one command under way.
+/// A client of one server, with at most one pending command.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KvClient {
     server: Address,
@@ -17,17 +17,17 @@ pub struct KvClient {
     command: Option<KvCommand>,
     /// The result of the last command.
     result: Option<KvResult>,
-    /// Whether the server ever said that a request was outdated.
+    /// Whether the server has ever replied that a request was outdated.
     outdated: bool,
 }
 
 impl KvClient {
-    /// A client of the server at this address that has not been asked for anything yet.
+    /// A client of the server at this address, without a command yet.
     pub fn new(server: Address) -> Self {
         Self { server, number: 0, command: None, result: None, outdated: false }
     }
 
-    /// Asks for the command under way, if there is one, and sets a timer to ask again.
+    /// Sends a request for the pending command, if there is one, and sets a timer to repeat it.
     fn ask(&self, ctx: &mut Context<Self>) {
         if let Some(command) = self.command.clone() {
             ctx.send(self.server, Message::Request { number: self.number, command });

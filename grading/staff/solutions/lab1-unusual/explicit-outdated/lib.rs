@@ -1,5 +1,5 @@
-//! A correct solution of lab 1, built differently: results are the application's or a plain `Outdated`,
-//! which the server also sends, and which the client takes note of without minding.
+//! A correct solution of lab 1, built differently: a result is the application's or `Outdated`. The
+//! server also sends `Outdated`, and the client records it without any effect.
 
 pub mod at_most_once;
 pub mod client;
@@ -17,7 +17,7 @@ use crate::client::KvClient;
 use crate::server::KvServer;
 use crate::store::KvStore;
 
-/// What this crate hands in: the tests make their nodes through it.
+/// The entry point for the tests: they construct their nodes through it.
 pub struct Lab;
 
 impl Lab1 for Lab {
@@ -39,7 +39,7 @@ impl Lab1 for Lab {
     }
 }
 
-/// How the tests speak to the wrapper.
+/// How the tests use the wrapper.
 impl<A: Application> AtMostOnceWrapper<A> for AtMostOnce<A> {
     fn new(application: A) -> Self {
         AtMostOnce::new(application)

@@ -14,16 +14,16 @@ struct Executed<R> {
     result: R,
 }
 
-/// An application around another one, `A`. What arrives again is not executed again.
+/// An application that wraps another one, `A`, and does not execute a repeated command again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AtMostOnce<A: Application> {
     application: A,
-    /// For each client its last command: nobody waits for the result of an older one.
+    /// The last command of each client. No client waits for the result of an older one.
     last: BTreeMap<Address, Executed<A::Result>>,
 }
 
 impl<A: Application> AtMostOnce<A> {
-    /// The wrapper around this application, before any command.
+    /// Wraps this application, before any command.
     pub fn new(application: A) -> Self {
         Self { application, last: BTreeMap::new() }
     }
@@ -32,7 +32,7 @@ impl<A: Application> AtMostOnce<A> {
 impl<A: Application> Application for AtMostOnce<A> {
     type Command = AmoCommand<A::Command>;
 
-    /// `None` when the command is *outdated*: a late copy of one that its client is long done with.
+    /// `None` if the command is *outdated*: a late copy of one that its client has long finished.
     type Result = Option<A::Result>;
 
     fn execute(&mut self, command: AmoCommand<A::Command>) -> Option<A::Result> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::messages::Message;
 use crate::timers::{RETRY_AFTER, Timer};
 
-/// What a client is doing.
+/// A client's state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum State {
     Idle,
@@ -15,7 +15,7 @@ enum State {
     Answered(KvResult),
 }
 
-/// A client of one server, with at most one command under way.
+/// A client of one server, with at most one pending command.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KvClient {
     server: Address,
@@ -25,12 +25,12 @@ pub struct KvClient {
 }
 
 impl KvClient {
-    /// A client of the server at this address that has not been asked for anything yet.
+    /// A client of the server at this address, without a command yet.
     pub fn new(server: Address) -> Self {
         Self { server, number: 0, state: State::Idle }
     }
 
-    /// While there is no answer, asks, and sets a timer to ask again.
+    /// While there is no reply, sends the request and sets a timer to repeat it.
     fn ask(&self, ctx: &mut Context<Self>) {
         if let State::Waiting(command) = &self.state {
             let (number, command) = (self.number, Some(command.clone()));

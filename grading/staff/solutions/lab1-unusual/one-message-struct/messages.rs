@@ -1,4 +1,4 @@
-//! What client and server say to each other.
+//! The messages between client and server.
 
 use lab1_api::{KvCommand, KvResult};
 use serde::{Deserialize, Serialize};
@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 /// A message of lab 1: a request has a command, a reply a result.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Message {
-    /// Which of the client's commands it is about.
+    /// The sequence number of the client's command.
     pub number: u64,
-    /// What is to be executed.
+    /// The command to execute.
     pub command: Option<KvCommand>,
-    /// What came out.
+    /// The result.
     pub result: Option<KvResult>,
 }

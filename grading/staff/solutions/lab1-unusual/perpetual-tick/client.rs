@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::messages::Message;
 use crate::timers::{TICK, Timer};
 
-/// A client of one server, with at most one command under way.
+/// A client of one server, with at most one pending command.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KvClient {
     server: Address,
@@ -20,7 +20,7 @@ pub struct KvClient {
 }
 
 impl KvClient {
-    /// A client of the server at this address that has not been asked for anything yet.
+    /// A client of the server at this address, without a command yet.
     pub fn new(server: Address) -> Self {
         Self { server, number: 0, command: None, result: None }
     }

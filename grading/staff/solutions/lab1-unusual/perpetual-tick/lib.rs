@@ -1,8 +1,8 @@
-//! A correct solution of lab 1, built differently: one perpetual tick.
+//! A correct solution of lab 1, built differently: the client has one periodic timer.
 //!
-//! The client sets one timer when it starts and the same one again whenever it fires, whether there is a
-//! command or not; so a request may be repeated right after it was first sent, and an idle client has a
-//! timer pending for ever.
+//! The client sets the timer when it starts, and again whenever it fires, whether or not there is a
+//! command. So a request may be repeated right after it was first sent, and an idle client always has a
+//! pending timer.
 
 pub mod at_most_once;
 pub mod client;
@@ -20,7 +20,7 @@ use crate::client::KvClient;
 use crate::server::KvServer;
 use crate::store::KvStore;
 
-/// What this crate hands in: the tests make their nodes through it.
+/// The entry point for the tests: they construct their nodes through it.
 pub struct Lab;
 
 impl Lab1 for Lab {
@@ -42,7 +42,7 @@ impl Lab1 for Lab {
     }
 }
 
-/// How the tests speak to the wrapper.
+/// How the tests use the wrapper.
 impl<A: Application> AtMostOnceWrapper<A> for AtMostOnce<A> {
     fn new(application: A) -> Self {
         AtMostOnce::new(application)

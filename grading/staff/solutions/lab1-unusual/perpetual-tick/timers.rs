@@ -1,4 +1,4 @@
-//! The client's clock.
+//! The client's periodic timer.
 
 use std::time::Duration;
 
@@ -7,6 +7,6 @@ use serde::{Deserialize, Serialize};
 /// The time between two ticks.
 pub const TICK: Duration = Duration::from_millis(80);
 
-/// A tick of the client's clock.
+/// The client's periodic timer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Timer;

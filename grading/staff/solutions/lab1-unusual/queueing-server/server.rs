@@ -1,4 +1,4 @@
-//! The server. It executes what clients ask, each command once, and tells them what came out.
+//! The server. It executes each command of its clients once, and replies with the results.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use crate::messages::Message;
 use crate::store::KvStore;
 use crate::timers::{Timer, WAIT_FOR_MORE};
 
-/// The server, with the store that it keeps.
+/// The server, with its store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KvServer {
     store: AtMostOnce<KvStore>,
-    /// For each client its newest request, until it is executed. While there is one, a timer is set.
+    /// The newest request of each client, until it is executed. While there is one, a timer is set.
     waiting: BTreeMap<Address, (u64, KvCommand)>,
 }
 

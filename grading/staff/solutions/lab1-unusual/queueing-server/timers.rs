@@ -1,4 +1,4 @@
-//! What a node can be reminded of, and when.
+//! The timers of this system.
 
 use std::time::Duration;
 
@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 /// How long a client waits for a reply before it asks again.
 pub const RETRY_AFTER: Duration = Duration::from_millis(100);
 
-/// How long the server lets requests wait for others.
+/// How long the server queues requests.
 pub const WAIT_FOR_MORE: Duration = Duration::from_millis(1);
 
 /// A timer of lab 1.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Timer {
-    /// Perhaps it is time to ask again.
+    /// It may be time to ask again.
     Retry {
         /// The number of the command that this timer was set for.
         number: u64,
     },
-    /// The server executes what is waiting.
+    /// The server executes the queued requests.
     ServeAll,
 }

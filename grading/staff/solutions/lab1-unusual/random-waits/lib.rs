@@ -1,5 +1,5 @@
-//! A correct solution of lab 1, built differently: the client's timer fires at any time from 60 to 140
-//! milliseconds, so that clients do not ask in step.
+//! A correct solution of lab 1, built differently: the client's timer fires after a random time from 60
+//! to 140 milliseconds, so that clients do not retry at the same time.
 
 pub mod at_most_once;
 pub mod client;
@@ -17,7 +17,7 @@ use crate::client::KvClient;
 use crate::server::KvServer;
 use crate::store::KvStore;
 
-/// What this crate hands in: the tests make their nodes through it.
+/// The entry point for the tests: they construct their nodes through it.
 pub struct Lab;
 
 impl Lab1 for Lab {
@@ -39,7 +39,7 @@ impl Lab1 for Lab {
     }
 }
 
-/// How the tests speak to the wrapper.
+/// How the tests use the wrapper.
 impl<A: Application> AtMostOnceWrapper<A> for AtMostOnce<A> {
     fn new(application: A) -> Self {
         AtMostOnce::new(application)

@@ -1,6 +1,6 @@
-//! A correct solution of lab 1, built differently: the server has a session for each client and answers
-//! repeated requests from it before they reach anything; it keeps the bare store and has no use for the
-//! wrapper, which stands by itself.
+//! A correct solution of lab 1, built differently: the server has a session for each client, from which it
+//! answers repeated requests. It keeps the store without a wrapper. The wrapper exists, but the server does
+//! not use it.
 
 pub mod at_most_once;
 pub mod client;
@@ -18,7 +18,7 @@ use crate::client::KvClient;
 use crate::server::KvServer;
 use crate::store::KvStore;
 
-/// What this crate hands in: the tests make their nodes through it.
+/// The entry point for the tests: they construct their nodes through it.
 pub struct Lab;
 
 impl Lab1 for Lab {
@@ -40,7 +40,7 @@ impl Lab1 for Lab {
     }
 }
 
-/// How the tests speak to the wrapper.
+/// How the tests use the wrapper.
 impl<A: Application> AtMostOnceWrapper<A> for AtMostOnce<A> {
     fn new(application: A) -> Self {
         AtMostOnce::new(application)

@@ -1,4 +1,4 @@
-//! What client and server say to each other.
+//! The messages between client and server.
 
 use lab1_api::{KvCommand, KvResult};
 use serde::{Deserialize, Serialize};
@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 /// A message of lab 1.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Message {
-    /// From client to server: please execute this.
+    /// From client to server: execute this command.
     Request {
-        /// Which of the client's commands it is.
+        /// The command's sequence number.
         number: u64,
-        /// What is to be executed.
+        /// The command to execute.
         command: KvCommand,
     },
-    /// From server to client: this came out.
+    /// From server to client: this is the result.
     Reply {
         /// The number of the request.
         number: u64,

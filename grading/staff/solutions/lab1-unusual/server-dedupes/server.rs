@@ -9,14 +9,14 @@ use crate::messages::Message;
 use crate::store::KvStore;
 use crate::timers::Timer;
 
-/// What the server knows of one client.
+/// The server's session for one client.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Session {
     newest: u64,
     reply: Message,
 }
 
-/// The server, with the store that it keeps.
+/// The server, with its store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KvServer {
     store: KvStore,

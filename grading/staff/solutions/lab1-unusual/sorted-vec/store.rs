@@ -11,12 +11,12 @@ pub struct KvStore {
 }
 
 impl KvStore {
-    /// Where the key is, or where it would have to go.
+    /// The index of the key, or the index at which it would have to be inserted.
     fn find(&self, key: &str) -> Result<usize, usize> {
         self.values.binary_search_by(|(other, _)| other.as_str().cmp(key))
     }
 
-    /// The value of a key, which is made if need be.
+    /// The value of a key, which is inserted if missing.
     fn value_mut(&mut self, key: String) -> &mut String {
         let index = self.find(&key).unwrap_or_else(|index| {
             self.values.insert(index, (key, String::new()));

@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 pub struct AmoResult<R> {
     /// The number of the command.
     pub number: u64,
-    /// What came out.
+    /// The result.
     pub result: R,
 }
 
-/// An application around another one, `A`. What arrives again is not executed again.
+/// An application that wraps another one, `A`, and does not execute a repeated command again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AtMostOnce<A: Application> {
     application: A,
@@ -23,7 +23,7 @@ pub struct AtMostOnce<A: Application> {
 }
 
 impl<A: Application> AtMostOnce<A> {
-    /// The wrapper around this application, before any command.
+    /// Wraps this application, before any command.
     pub fn new(application: A) -> Self {
         Self { application, results: BTreeMap::new() }
     }

@@ -1,6 +1,6 @@
-//! A correct solution of lab 1, built differently: the messages hold the wrapper's commands and results
-//! whole. The client says who it is instead of leaving that to the network, the server only passes on,
-//! and an outdated request is answered with what it finds, number and all.
+//! A correct solution of lab 1, built differently: the messages contain the wrapper's commands and results.
+//! The client sends its own address instead of relying on the network's. The server only passes commands and
+//! results on, and answers an outdated request with the newest result and its number.
 
 pub mod at_most_once;
 pub mod client;
@@ -18,7 +18,7 @@ use crate::client::KvClient;
 use crate::server::KvServer;
 use crate::store::KvStore;
 
-/// What this crate hands in: the tests make their nodes through it.
+/// The entry point for the tests: they construct their nodes through it.
 pub struct Lab;
 
 impl Lab1 for Lab {
@@ -40,7 +40,7 @@ impl Lab1 for Lab {
     }
 }
 
-/// How the tests speak to the wrapper.
+/// How the tests use the wrapper.
 impl<A: Application> AtMostOnceWrapper<A> for AtMostOnce<A> {
     fn new(application: A) -> Self {
         AtMostOnce::new(application)

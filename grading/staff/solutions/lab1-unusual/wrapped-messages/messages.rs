@@ -1,4 +1,4 @@
-//! What client and server say to each other.
+//! The messages between client and server.
 
 use lab1_api::{AmoCommand, KvCommand, KvResult};
 use serde::{Deserialize, Serialize};
