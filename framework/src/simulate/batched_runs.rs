@@ -340,8 +340,8 @@ impl ActiveRun {
             self.prefetched.resize_with(self.simulation.nodes.len(), Prefetch::default);
             match next {
                 Next::Make(slot) => {
-                    pool.ask_make(place, slot, &self.simulation.spec(slot).node);
-                    self.awaits += 1;
+                    pool.ask_make(number, slot, &self.simulation.spec(slot).node);
+                    self.pending += 1;
                     return Need::Answers;
                 }
                 Next::Step(slot) => {

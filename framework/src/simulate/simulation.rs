@@ -371,7 +371,7 @@ impl Simulation {
             self.lose(message, "its receiver has crashed");
             return false;
         }
-        if self.links.all_in_order() {
+        if self.links.are_all_normal() {
             return true;
         }
         let in_order = self.scenario.fault_model == FaultModel::ReliableInOrderFailStop;

@@ -132,7 +132,7 @@ impl<'a> Names<'a> {
                 let born =
                     Born { by: Some(entry), earliest_ns, is_client: spec.workload.is_some() };
                 if names.born.insert(spec.address(), born).is_some() {
-                    let (entry, name) = (names.words(entry), spec.address());
+                    let (entry, name) = (names.describe(entry), spec.address());
                     return Err(ScenarioError::AddressTaken {
                         entry,
                         name,

@@ -309,7 +309,7 @@ fn saved_traces_are_fixed_after_the_fix() {
 }
 
 /// A call that goes on until it is told to end.
-struct Going {
+struct RunningCall {
     child: std::process::Child,
     out: crossbeam_channel::Receiver<String>,
 }
@@ -364,15 +364,15 @@ impl RunningCall {
 fn watch_reruns_on_every_save_and_reports_changes() {
     let folder = lab0_with("server.rs", "Pong { text: ping.text }", "Pong { text: String::new() }");
     let path = folder.path().to_str().expect("a path is text");
-    let going = Going::start(&["lab0", "--watch", "--submission", path]);
-    let first = going.wait_for("for changes");
+    let running = RunningCall::start(&["lab0", "--watch", "--submission", path]);
+    let first = running.wait_for("for changes");
     assert!(first.iter().any(|line| line.contains("2 failed")), "{first:#?}");
 
     let server = folder.path().join("server.rs");
     let wrong = fs::read_to_string(&server).expect("it is there");
     let right = wrong.replace("Pong { text: String::new() }", "Pong { text: ping.text }");
     fs::write(&server, right).expect("it can be written");
-    let second = going.wait_for("for changes");
+    let second = running.wait_for("for changes");
     assert!(second.iter().any(|line| line.contains("2 passed")), "{second:#?}");
     let changed = "better than your last run: 1.1, 1.2";
     assert!(second.iter().any(|line| line.contains(changed)), "{second:#?}");
@@ -391,11 +391,11 @@ fn an_interrupt_keeps_finished_results() {
     let path = folder.path().to_str().expect("a path is text");
     let json = folder.path().join("report.json");
     let json = json.to_str().expect("a path is text");
-    let going = Going::start(&["lab0", "--submission", path, "--json", json]);
-    going.wait_for("Part 1");
-    going.interrupt();
-    going.wait_for("before the end; 1 test not run");
-    assert_eq!(going.code(), Some(1));
+    let running = RunningCall::start(&["lab0", "--submission", path, "--json", json]);
+    running.wait_for("Part 1");
+    running.interrupt();
+    running.wait_for("before the end; 1 test not run");
+    assert_eq!(running.code(), Some(1));
     let text = fs::read_to_string(json).expect("the report was written");
     let report: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
     assert_eq!(report["complete"], false);

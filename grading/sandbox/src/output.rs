@@ -156,7 +156,7 @@ impl OutputBuffer {
         self.head.extend_from_slice(first);
         self.tail.extend(rest);
         let too_many = self.tail.len().saturating_sub(half);
-        self.tail.reader(..too_many);
+        self.tail.drain(..too_many);
         self.left_out += too_many as u64;
         self.counted += bytes.len() as u64;
         self.total += bytes.len() as u64;

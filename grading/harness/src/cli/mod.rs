@@ -261,7 +261,7 @@ fn compile(request: &Request<'_>, purpose: Purpose) -> Result<build::Program> {
     build::compile(&request.workspace, &request.lab, &libraries, &sources, purpose)
 }
 
-fn seeds_in_words(args: &Args) -> String {
+fn describe_seeds(args: &Args) -> String {
     match args.only_seed {
         Some(seed) => format!("seed {seed} only"),
         None => {
