@@ -554,7 +554,7 @@ fn out_of_process_search_matches_in_process() {
         let system = at_most_once::system(2, 3, Keys::Same);
         let pool = ProcessPool::new(2, |_| start("at-most-once", 20 * SECOND));
         let pool = SharedProcessPool::new(pool);
-        let steps = pool.steps(system.nodes().to_vec());
+        let steps = pool.steps(system.descriptors());
         let search = Search::new(system);
         let search = property.into_iter().fold(search, Search::invariant);
         let remote = comparable(search.run_with(&steps));

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-
 use super::limits::Limits;
 use super::network::{LinkConditions, Network, ns};
 use crate::property::Property;

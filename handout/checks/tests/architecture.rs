@@ -1,15 +1,16 @@
-//! `ARCHITECTURE.md` explains every dependency, and no other.
+//! The architecture holds: `ARCHITECTURE.md` explains every dependency, crates and modules depend only on what is below.
 
 mod common;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 
 use common::{root, run, said, shell};
 
 #[test]
 fn every_dependency_has_its_reason() {
-    let table = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("the house in one page");
+    let table = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
     let (_, table) = table.split_once("## Why each dependency is there").expect("its last part");
     let explained: BTreeSet<String> = table
         .lines()
@@ -20,13 +21,19 @@ fn every_dependency_has_its_reason() {
         .collect();
 
     let mut used = BTreeSet::new();
-    let manifests = said(&run(&mut shell(&root(), "git ls-files '*Cargo.toml'")));
-    for manifest in manifests.lines().filter(|path| !path.starts_with("handout/tiny-lab/")) {
+    for manifest in manifests() {
         let text = fs::read_to_string(root().join(manifest)).expect("a manifest");
         used.extend(dependencies(&text));
     }
     assert!(used.len() > 20, "{used:?}");
     assert_eq!(used, explained);
+}
+
+/// The manifests of the workspace.
+fn manifests() -> Vec<String> {
+    let files = said(&run(&mut shell(&root(), "git ls-files '*Cargo.toml'")));
+    let is_ours = |path: &&str| !path.starts_with("handout/tiny-lab/");
+    files.lines().filter(is_ours).map(str::to_owned).collect()
 }
 
 /// The crates of others that a manifest names.
@@ -51,4 +58,180 @@ fn dependencies(manifest: &str) -> BTreeSet<String> {
 fn is_ours(name: &str) -> bool {
     name.starts_with("faultlab")
         || name.starts_with("lab") && name[3..].starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// The crates of the project that each crate may depend on, apart from its tests. `api` stands for the labs' API crates.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("faultlab", &[]),
+    ("faultlab-reference", &["faultlab"]),
+    ("faultlab-peers", &["faultlab"]),
+    ("api", &["faultlab"]),
+    ("lab", &["faultlab", "api"]),
+    ("faultlab-suites", &["faultlab", "api"]),
+    ("faultlab-harness", &["faultlab", "faultlab-suites", "api"]),
+    ("faultlab-check-history", &["faultlab", "faultlab-suites"]),
+    ("faultlab-sandbox", &["faultlab", "faultlab-harness"]),
+    ("faultlab-batch", &["faultlab", "faultlab-suites", "faultlab-harness", "faultlab-sandbox"]),
+    ("faultlab-staff", &["faultlab", "faultlab-suites", "faultlab-harness"]),
+    ("faultlab-handout", &["faultlab", "faultlab-suites", "api", "lab"]),
+    ("faultlab-make-handout", &[]),
+];
+
+#[test]
+fn crates_depend_only_on_crates_below_them() {
+    let mut crates = 0;
+    for path in manifests() {
+        let text = fs::read_to_string(root().join(&path)).expect("a manifest");
+        let Some((_, rest)) = text.split_once("[package]\nname = \"") else { continue };
+        let name = layer(rest.split('"').next().expect("a name"));
+        let (_, allowed) = MAY_USE
+            .iter()
+            .find(|(of, _)| *of == name)
+            .unwrap_or_else(|| panic!("{path}: add {name} to the list in this test"));
+        for used in own_dependencies(&text) {
+            let layer = layer(&used);
+            assert!(allowed.contains(&layer), "{path}: {name} must not depend on {used}");
+        }
+        crates += 1;
+    }
+    assert!(crates > 12, "{crates} crates");
+}
+
+/// The name of a crate in the list above.
+fn layer(name: &str) -> &str {
+    match name {
+        _ if name.starts_with("faultlab") => name,
+        _ if name.ends_with("-api") => "api",
+        _ => "lab",
+    }
+}
+
+/// The crates of this project that a manifest names, apart from those only for tests.
+fn own_dependencies(manifest: &str) -> Vec<String> {
+    let mut section = "";
+    let mut names = Vec::new();
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            section = line;
+        } else if section == "[dependencies]"
+            && let Some((name, _)) = line.split_once(['.', ' ', '='])
+            && is_ours(name)
+        {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
+/// What students write against: these modules name each other, since a node's handlers take a context of its type.
+const STUDENT_INTERFACE: [&str; 4] = ["application", "client", "context", "node"];
+
+#[test]
+fn the_frameworks_modules_form_no_cycle() {
+    let uses = module_uses(&root().join("framework/src"));
+    assert!(uses.len() > 10 && uses.values().map(BTreeSet::len).sum::<usize>() > 25, "{uses:?}");
+    if let Some(cycle) = cycle(&uses) {
+        panic!("modules of the framework depend on each other: {}", cycle.join(" -> "));
+    }
+    // A dependency of what is below on what is above is noticed.
+    for (below, above) in [("hosting", "simulate"), ("trace", "search"), ("codec", "hosting")] {
+        let mut uses = uses.clone();
+        uses.get_mut(below).expect("a module").insert(above.to_owned());
+        assert!(cycle(&uses).is_some(), "{below} -> {above}");
+    }
+}
+
+/// For each top-level module of a crate: the others that it names.
+fn module_uses(source: &Path) -> BTreeMap<String, BTreeSet<String>> {
+    let root = fs::read_to_string(source.join("lib.rs")).expect("the crate's root");
+    let modules: BTreeSet<String> = root
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub ").unwrap_or(line).strip_prefix("mod "))
+        .map(|rest| rest.trim_end_matches(';').to_owned())
+        .collect();
+    // What the root exports stands for the module that it comes from.
+    let mut exported = BTreeMap::new();
+    for line in root.lines().filter_map(|line| line.strip_prefix("pub use ")) {
+        let Some((module, names)) = line.split_once("::") else { continue };
+        for name in names.split(|c: char| !c.is_alphanumeric() && c != '_') {
+            exported.insert(name.to_owned(), module.to_owned());
+        }
+    }
+    let unit = |module: &str| match module {
+        _ if STUDENT_INTERFACE.contains(&module) => "interface".to_owned(),
+        _ => module.to_owned(),
+    };
+    let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for module in &modules {
+        let mut files = vec![source.join(format!("{module}.rs"))];
+        let mut folders = vec![source.join(module)];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten() {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() { folders.push(path) } else { files.push(path) }
+            }
+        }
+        let of_module = uses.entry(unit(module)).or_default();
+        for text in files.iter().filter_map(|file| fs::read_to_string(file).ok()) {
+            let code: Vec<&str> =
+                text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+            for rest in code.join("\n").split("crate::").skip(1) {
+                for name in first_names(rest) {
+                    let from = exported.get(name).map_or(name, String::as_str);
+                    if modules.contains(from) && unit(from) != unit(module) {
+                        of_module.insert(unit(from));
+                    }
+                }
+            }
+        }
+    }
+    uses
+}
+
+/// The first names of the paths that follow `crate::`: one, or each in braces.
+fn first_names(rest: &str) -> Vec<&str> {
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    let name = |text: &'_ str| text.find(|c| !is_name(c)).unwrap_or(text.len());
+    let Some(list) = rest.strip_prefix('{') else { return vec![&rest[..name(rest)]] };
+    let mut names = Vec::new();
+    let (mut depth, mut start) = (0, true);
+    for (at, c) in list.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => start = true,
+            _ if start && is_name(c) => {
+                names.push(&list[at..at + name(&list[at..])]);
+                start = false;
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+/// A cycle, if there is one: its modules in order, the first once more at the end.
+fn cycle(uses: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
+    fn visit<'a>(
+        module: &'a String,
+        uses: &'a BTreeMap<String, BTreeSet<String>>,
+        path: &mut Vec<&'a String>,
+        done: &mut BTreeSet<&'a String>,
+    ) -> Option<Vec<String>> {
+        if let Some(start) = path.iter().position(|other| *other == module) {
+            return Some(path[start..].iter().copied().chain([module]).cloned().collect());
+        }
+        if done.contains(module) {
+            return None;
+        }
+        path.push(module);
+        let found =
+            uses.get(module).into_iter().flatten().find_map(|used| visit(used, uses, path, done));
+        path.pop();
+        done.insert(module);
+        found
+    }
+    let mut done = BTreeSet::new();
+    uses.keys().find_map(|module| visit(module, uses, &mut Vec::new(), &mut done))
 }
