@@ -50,7 +50,6 @@ impl Compiler for SandboxedCompiler<'_> {
         if let (Some(how), false) = (&failed, finished.exit == ProgramExit::Exited(1)) {
             messages.push_str(&format!("\n{STOPPED} {how}\n"));
         }
-        let stopped = !matches!(finished.exit, ProgramExit::Exited(_));
-        Ok(CompilerOutput { messages: messages.into_bytes(), failed, stopped })
+        Ok(CompilerOutput { messages: messages.into_bytes(), failed })
     }
 }

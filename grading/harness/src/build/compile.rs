@@ -1,11 +1,9 @@
-//! Compiles a submission: one `rustc` call each for the student's crate and the shim, or one for
-//! both.
+//! Compiles a submission: one `rustc` call for the student's crate, and one for the shim.
 
 use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
@@ -65,8 +63,6 @@ pub struct CompilerOutput {
     pub messages: Vec<u8>,
     /// How it exited, if unsuccessfully: `exit status: 1`.
     pub failed: Option<String>,
-    /// Whether it was stopped because it exceeded a limit.
-    pub stopped: bool,
 }
 
 /// Runs the compiler, confined or not.
@@ -92,8 +88,7 @@ impl Compiler for Unconfined {
             .output()
             .context("cannot run the compiler, rustc")?;
         let failed = (!output.status.success()).then(|| output.status.to_string());
-        let stopped = output.status.code().is_none();
-        Ok(CompilerOutput { messages: output.stderr, failed, stopped })
+        Ok(CompilerOutput { messages: output.stderr, failed })
     }
 }
 
@@ -141,9 +136,7 @@ pub fn compile_by(
     // Compiled in a temporary folder and moved into place, so that a build is complete or absent.
     let aside = tempfile::Builder::new().prefix("building-").tempdir_in(&builds)?;
     let build = Build { by, workspace, lab, libraries, sources, purpose, aside: aside.path() };
-    if purpose != Purpose::Nodes || !build.as_one_crate()? {
-        build.as_two_crates()?;
-    }
+    build.compile()?;
 
     let aside = aside.keep();
     if fs::rename(&aside, &folder).is_err() {
@@ -169,7 +162,7 @@ struct Build<'b> {
 impl Build<'_> {
     /// Compiles the student's crate and then its shim, so that names of one do not affect the
     /// other.
-    fn as_two_crates(&self) -> Result<()> {
+    fn compile(&self) -> Result<()> {
         let Self { workspace, lab, sources, .. } = self;
         let crate_name = self.crate_name();
         let rlib = self.aside.join(format!("lib{crate_name}.rlib"));
@@ -185,7 +178,7 @@ impl Build<'_> {
             Purpose::Tests | Purpose::Debugger => lab.shim(),
             Purpose::Nodes => {
                 let source = self.aside.join("nodes.rs");
-                fs::write(&source, self.nodes_only("faultlab")?)?;
+                fs::write(&source, self.nodes_only()?)?;
                 source
             }
         };
@@ -198,68 +191,6 @@ impl Build<'_> {
         shim.arg("-o").arg(self.aside.join("suite"));
         shim.arg(shown(workspace, &shim_source));
         Ok(parse_messages(self.run(shim, &shim_source)?)?)
-    }
-
-    /// Tries to compile a copy of the student's crate with the shim appended. This is an eighth
-    /// faster, though library code that the shim uses is then compiled with assertions. If it
-    /// fails (the crate has a `main`, or errors), [`Self::as_two_crates`] runs and reports the
-    /// errors in the student's files. A compiler that was stopped at a limit here would be stopped
-    /// there too, so that is final.
-    ///
-    /// Code must compile here only if it compiles as two crates, with the same meaning. So whatever
-    /// the shim uses of the student's crate must be public. The crate gains only one name, which
-    /// its author cannot know. The shim also refers to its libraries by such names, since a crate
-    /// can take the name of a library.
-    fn as_one_crate(&self) -> Result<bool> {
-        let source = self.aside.join("src");
-        for (name, contents) in self.sources.contents()? {
-            let file = source.join(name);
-            fs::create_dir_all(file.parent().unwrap_or(&source))?;
-            fs::write(file, contents)?;
-        }
-        let root = source.join("lib.rs");
-        if !ends_with_an_item(&fs::read_to_string(&root).unwrap_or_default()) {
-            fs::remove_dir_all(&source)?;
-            return Ok(false);
-        }
-        let crate_name = self.crate_name();
-        let shown_as = self.sources.shown_as.map(Path::new);
-        let shown_as = shown_as.unwrap_or_else(|| shown(self.workspace, &self.sources.folder));
-        let mut compiler = self.students_compiler(&source, Some(shown_as));
-        let prefix = self.random_prefix();
-        let shim = self.nodes_only(&format!("::{prefix}faultlab"))?;
-        let mut end = format!("\nmod {prefix} {{\n{shim}\nextern crate self as {crate_name};\n");
-        for (number, path) in paths_into(&crate_name, &shim).enumerate() {
-            end.push_str(&format!("pub use {path} as {prefix}{number};\n"));
-        }
-        for (name, file) in &self.libraries.files {
-            if name != HARNESS && shim.contains(&**name) {
-                compiler.arg("--extern").arg(library(&format!("{prefix}{name}"), file));
-                end.push_str(&format!("use ::{prefix}{name} as {name};\n"));
-            }
-        }
-        end.push_str(&format!(
-            "pub fn start() -> ::std::process::ExitCode {{ main() }}\n}}\n\
-             fn main() -> ::std::process::ExitCode {{ {prefix}::start() }}\n"
-        ));
-        fs::OpenOptions::new().append(true).open(&root)?.write_all(end.as_bytes())?;
-        compiler.args(["--crate-type", "bin", "--crate-name", &crate_name]);
-        compiler.arg("-o").arg(self.aside.join("suite")).arg(root);
-        let said = self.run(compiler, &source);
-        let _ = fs::remove_dir_all(&source);
-        let said = said?;
-        let is_compiled = said.failed.is_none();
-        if said.stopped {
-            parse_messages(said)?;
-        }
-        Ok(is_compiled)
-    }
-
-    /// A prefix for names in this build, taken from its folder's random name.
-    fn random_prefix(&self) -> String {
-        let name = self.aside.file_name().unwrap_or_default().to_string_lossy();
-        let letters = name.chars().filter(char::is_ascii_alphanumeric);
-        letters.chain(['_']).collect()
     }
 
     /// The compiler for a crate with the student's code in this folder; messages may show another
@@ -281,9 +212,9 @@ impl Build<'_> {
         compiler
     }
 
-    /// The lab's shim for a node process. It refers to the framework by this name.
-    fn nodes_only(&self, framework: &str) -> Result<String> {
-        Ok(fs::read_to_string(self.lab.shim())? + &NODES_ONLY.replace("FRAMEWORK", framework))
+    /// The lab's shim for a node process.
+    fn nodes_only(&self) -> Result<String> {
+        Ok(fs::read_to_string(self.lab.shim())? + NODES_ONLY)
     }
 
     fn crate_name(&self) -> String {
@@ -327,29 +258,6 @@ fn compiler_for(workspace: &Workspace, libraries: &Libraries, purpose: Purpose) 
     compiler
 }
 
-/// Whether a source file certainly ends with an item, and not with an attribute or a comment that
-/// would apply to what is appended.
-fn ends_with_an_item(source: &str) -> bool {
-    let is_remark =
-        |line: &str| line.starts_with("//") && !line.starts_with("///") && !line.starts_with("//!");
-    let mut lines = source.lines().rev().map(str::trim);
-    let last = lines.find(|line| !line.is_empty() && !is_remark(line)).unwrap_or_default();
-    last.ends_with(['}', ';']) && !last.contains("//")
-}
-
-/// The paths in a source text that start with this crate's name.
-fn paths_into<'s>(crate_name: &'s str, source: &'s str) -> impl Iterator<Item = &'s str> {
-    let in_path = |byte: u8| byte.is_ascii_alphanumeric() || b"_:".contains(&byte);
-    let starts = source.match_indices(crate_name).map(|(start, _)| start);
-    starts
-        .filter(move |&start| start == 0 || !in_path(source.as_bytes()[start - 1]))
-        .map(move |start| {
-            let path = &source[start..];
-            &path[..path.bytes().position(|byte| !in_path(byte)).unwrap_or(path.len())]
-        })
-        .filter(move |path| path[crate_name.len()..].starts_with("::"))
-}
-
 /// The `--extern` argument for a library.
 fn library(name: &str, file: &Path) -> OsString {
     let mut library = OsString::from(name);
@@ -358,15 +266,12 @@ fn library(name: &str, file: &Path) -> OsString {
     library
 }
 
-/// The crate that a lab's shim calls.
-const HARNESS: &str = "faultlab_harness";
-
 /// Appended to a lab's shim, this replaces the harness: the program is then a node process without
 /// a suite. It compiles, links and starts faster; it is started a dozen times per submission.
 const NODES_ONLY: &str = "
 mod faultlab_harness {
     pub mod shim {
-        use FRAMEWORK::hosting::{Submission, remote};
+        use faultlab::hosting::{Submission, remote};
 
         pub fn main(_lab: &str, submission: fn() -> Submission) -> std::process::ExitCode {
             remote::main(&submission())
