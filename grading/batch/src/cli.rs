@@ -95,7 +95,7 @@ struct Args {
     #[arg(long, alias = "engine", value_name = "EXECUTOR", default_value = "local")]
     executor: ExecutorName,
 
-    /// Extra arguments for `parallel` or `sbatch`, such as `--partition=teaching`
+    /// Extra arguments for `parallel` or `sbatch`, such as `--partition=teaching`, quoted as in a shell
     #[arg(long, alias = "engine-words", value_name = "ARGS", allow_hyphen_values = true)]
     executor_args: Option<String>,
 
@@ -299,7 +299,7 @@ fn batch(args: &Args) -> anyhow::Result<u8> {
             jobs: jobs.map_or(1, NonZeroUsize::get),
             submission_timeout: Duration::from_secs(args.submission_timeout * 60),
         };
-        executor(args).run(&work, &mut batch)?;
+        executor(args)?.run(&work, &mut batch)?;
     }
     let all_graded = batch.finish(&args.only)?;
     batch.fill_in(args.canvas.as_deref().zip(args.column.as_deref()), args.moodle.as_deref())?;
@@ -363,14 +363,15 @@ fn judge_program(args: &Args, workspace: &Workspace) -> anyhow::Result<PathBuf> 
     Ok(hidden.map_or_else(std::env::current_exe, Ok)?)
 }
 
-fn executor(args: &Args) -> Box<dyn Executor> {
+fn executor(args: &Args) -> anyhow::Result<Box<dyn Executor>> {
     let words = args.executor_args.as_deref().unwrap_or_default();
-    let words = words.split_whitespace().map(str::to_owned).collect();
-    match args.executor {
+    let extra_args = shlex::split(words)
+        .ok_or_else(|| Usage(format!("--executor-args has an open quote: {words}")))?;
+    Ok(match args.executor {
         ExecutorName::Local => Box::new(Local),
-        ExecutorName::Parallel => Box::new(Parallel { extra_args: words }),
-        ExecutorName::Slurm => Box::new(Slurm { extra_args: words }),
-    }
+        ExecutorName::Parallel => Box::new(Parallel { extra_args }),
+        ExecutorName::Slurm => Box::new(Slurm { extra_args }),
+    })
 }
 
 /// Compares with other results, if requested.

@@ -8,11 +8,11 @@ use std::path::Path;
 use anyhow::{Context as _, ensure};
 use faultlab::trace::file;
 use faultlab_harness::report::{self, Report, TestReport};
+use faultlab_harness::shell::quoted;
 use faultlab_suites::{Points, TestNumber};
 
 use crate::anonymous;
 use crate::batch_results::BatchResults;
-use crate::executor::quoted;
 use crate::output::plain;
 use crate::policy::Policy;
 use crate::spec::Spec;

@@ -14,6 +14,7 @@ mod count;
 mod replayed;
 pub mod report;
 pub mod session;
+pub mod shell;
 pub mod shim;
 pub mod supervisor;
 pub mod worker;

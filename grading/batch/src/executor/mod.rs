@@ -69,25 +69,3 @@ fn give_up(work: &WorkList, key: &Key, what: String, observer: &mut dyn BatchObs
 fn list(keys: &[Key]) -> String {
     keys.iter().map(|key| format!("{}\n", key.as_str())).collect()
 }
-
-/// Quotes an argument for a shell.
-pub(crate) fn quoted(word: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+=:,@%".contains(letter);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn arguments_are_quoted_for_a_shell() {
-        assert_eq!(quoted("/a/b-1.txt"), "/a/b-1.txt");
-        assert_eq!(quoted("it's {} $HOME"), "'it'\\''s {} $HOME'");
-        assert_eq!(quoted(""), "''");
-    }
-}

@@ -10,8 +10,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use faultlab_harness::shell::quoted;
 
-use super::{BatchObserver, Executor, WorkList, list, quoted};
+use super::{BatchObserver, Executor, WorkList, list};
 use crate::store::{Key, write};
 
 /// How often the results folder is checked.

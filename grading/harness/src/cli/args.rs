@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 use faultlab_suites::{SEED, SEEDS};
 
+use crate::shell::quoted;
+
 /// Runs the tests of a lab and reports points.
 ///
 /// Exit codes: 0, all points; 1, some points lost; 2, usage error; 3, the submission does not
@@ -124,17 +126,6 @@ impl Args {
             option("submission", self.submission.as_deref()),
             option("save-traces", self.save_traces.as_ref().and_then(Option::as_deref)),
         )
-    }
-}
-
-/// Quotes an argument for a shell.
-fn quoted(word: &str) -> String {
-    let plain =
-        |character: char| character.is_ascii_alphanumeric() || "/._-+=:,@".contains(character);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
     }
 }
 
