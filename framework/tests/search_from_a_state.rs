@@ -228,7 +228,7 @@ fn a_message_that_a_state_names_twice_is_in_the_network_once() {
 }
 
 #[test]
-#[should_panic(expected = "the state has other nodes than the system")]
+#[should_panic(expected = "the state and the system have different nodes")]
 fn a_state_of_another_system_is_rejected() {
     let system = System::new().node("server", Address::new("other"), &());
     let _ = Search::new(system).start_from(states(0).swap_remove(0));

@@ -12,7 +12,7 @@ use crate::{Address, codec};
 #[derive(Clone, Default)]
 pub struct System {
     pub(super) members: Vec<NodeDescriptor>,
-    /// For each member: what it is asked, if it is a client.
+    /// For each node: its workload, if it is a client.
     pub(super) workloads: Vec<Option<Arc<dyn ErasedWorkload>>>,
     pub(super) seed: u64,
 }
@@ -28,7 +28,7 @@ impl System {
     /// arguments that the lab's API defines for this kind.
     ///
     /// # Panics
-    /// When there is a node of that address already, or the arguments cannot be encoded.
+    /// When there is already a node at that address, or the arguments cannot be encoded.
     #[must_use]
     pub fn node<A: Serialize>(self, kind: &str, address: Address, arguments: &A) -> Self {
         self.with(kind, address, arguments, None)
@@ -50,14 +50,14 @@ impl System {
         self.with(kind, address, arguments, Some(Arc::new(workload)))
     }
 
-    /// The seed of the workloads' randomness. Zero unless set.
+    /// Sets the seed of the workloads' randomness; the default is zero.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// The nodes, as [`PureSteps`](crate::hosting::pure::PureSteps) needs them.
+    /// The descriptors of the nodes, for [`PureSteps`](crate::hosting::pure::PureSteps).
     #[must_use]
     pub fn nodes(&self) -> &[NodeDescriptor] {
         &self.members

@@ -1,4 +1,4 @@
-//! How properties see a state.
+//! The view of a state for properties.
 
 use std::cell::{OnceCell, RefCell};
 
@@ -12,16 +12,16 @@ use crate::history::Operation;
 use crate::hosting::NodeFailure;
 use crate::property::{Traffic, View};
 
-/// A state, as properties see it.
+/// A state, as a view for properties.
 pub(super) struct StateView<'v, 's> {
     table: &'v NodeTable<'s>,
     restrictions: &'v Restrictions,
     row: &'v [u32],
-    /// The members that are shown.
+    /// The indices of the visible nodes.
     members: std::ops::Range<usize>,
     operations: Vec<OnceCell<Vec<Operation>>>,
-    /// What has been read, in the order of the first reads.
-    glances: RefCell<Vec<StateRead>>,
+    /// The read set, in the order of the first reads.
+    reads: RefCell<Vec<StateRead>>,
 }
 
 impl<'v, 's> StateView<'v, 's> {
@@ -38,7 +38,7 @@ impl<'v, 's> StateView<'v, 's> {
             row,
             members: 0..members,
             operations: vec![OnceCell::new(); members],
-            glances: RefCell::default(),
+            reads: RefCell::default(),
         }
     }
 
@@ -53,18 +53,18 @@ impl<'v, 's> StateView<'v, 's> {
     }
 
     fn node_index(&self, address: Address) -> usize {
-        self.table.handlers.node_at(address).expect("properties ask for nodes of the system")
+        self.table.handlers.node_at(address).expect("properties read nodes of the system")
     }
 
-    /// What has been looked at, in the order of the first looks.
+    /// The read set, in the order of the first reads.
     pub(super) fn reads(&self) -> Vec<StateRead> {
-        self.glances.borrow().clone()
+        self.reads.borrow().clone()
     }
 
     fn note_read(&self, read: StateRead) {
-        let mut glances = self.glances.borrow_mut();
-        if !glances.contains(&read) {
-            glances.push(read);
+        let mut reads = self.reads.borrow_mut();
+        if !reads.contains(&read) {
+            reads.push(read);
         }
     }
 
@@ -162,7 +162,7 @@ impl StateView<'_, '_> {
     }
 }
 
-/// How the monitor in a row is broken, if it is.
+/// How the monitor's property is violated in a row, if it is.
 pub(super) fn broken_run<'w>(
     monitor_memo: Option<&'w MonitorMemo<'_>>,
     row: &[u32],
