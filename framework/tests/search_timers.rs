@@ -57,7 +57,7 @@ fn search() -> Search {
     Search::new(System::new().node("sleeper", sleeper(), &()))
 }
 
-/// The timers never fire in this order.
+/// The property that the timers never fire in this order.
 fn never(sequence: &'static [Alarm]) -> Property {
     Property::new(format!("never {sequence:?}"), move |view| {
         let fired: Vec<Alarm> = observe(view, sleeper(), &())?;
