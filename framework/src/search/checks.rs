@@ -101,14 +101,14 @@ impl Checks {
         let known = self.holding.len();
         self.holding.resize(table.len(), 0);
         let (properties, new) = (&self.properties, &mut self.holding[known..]);
-        let members = table.handlers.steps.nodes().len();
+        let node_count = table.handlers.steps.nodes().len();
         let mut parts: Vec<_> =
             new.chunks_mut(STATES_PER_PART).zip((known..).step_by(STATES_PER_PART)).collect();
         parallel::for_each(&mut parts, |(part, first)| {
             if table.handlers.deadline.is_over() {
                 return;
             }
-            let mut row = vec![0; members];
+            let mut row = vec![0; node_count];
             for (id, held) in (*first..).zip(part.iter_mut()) {
                 let node = table.handlers.node_of(table.get(id as u32).state);
                 row[node] = id as u32;

@@ -107,7 +107,7 @@ fn pair(high: u32, low: u32) -> u64 {
 pub(super) struct Handlers<'s> {
     pub(super) steps: &'s dyn PureSteps,
     /// The index of the node at each address. Used for lookups only; never iterated.
-    members: FxHashMap<Address, usize>,
+    node_indices: FxHashMap<Address, usize>,
     /// States of nodes; the tag is the node's index.
     pub(super) states: Blobs,
     /// Messages; the tag is the sender and the receiver, see [`Handlers::ends`].
@@ -141,7 +141,12 @@ impl<'s> Handlers<'s> {
     pub(super) fn new(steps: &'s dyn PureSteps) -> Self {
         Self {
             steps,
-            members: steps.nodes().iter().zip(0..).map(|(node, at)| (node.address, at)).collect(),
+            node_indices: steps
+                .nodes()
+                .iter()
+                .zip(0..)
+                .map(|(node, at)| (node.address, at))
+                .collect(),
             states: Blobs::default(),
             messages: Blobs::default(),
             timers: Blobs::default(),
@@ -252,7 +257,7 @@ impl<'s> Handlers<'s> {
 
     /// The index of the node at this address.
     pub(super) fn node_at(&self, address: Address) -> Option<usize> {
-        self.members.get(&address).copied()
+        self.node_indices.get(&address).copied()
     }
 
     pub(super) fn address(&self, node: usize) -> Address {

@@ -181,7 +181,7 @@ impl Search {
     /// A search of all runs of a system.
     #[must_use]
     pub fn new(system: System) -> Self {
-        let restrictions = Restrictions::new(system.members.len());
+        let restrictions = Restrictions::new(system.nodes.len());
         Self {
             system,
             properties: Vec::new(),
@@ -311,11 +311,11 @@ impl Search {
     /// [`SearchResult::InvalidStart`].
     ///
     /// # Panics
-    /// If the state does not belong to this system: it has other nodes, or a message from an
+    /// If the state does not belong to this system: it has different nodes, or a message from an
     /// unknown sender.
     #[must_use]
     pub fn start_from(mut self, state: State) -> Self {
-        let addresses = self.system.members.iter().map(|node_index| node_index.address);
+        let addresses = self.system.nodes.iter().map(|node| node.address);
         let theirs = state.nodes.iter().map(|node| node.address);
         assert!(addresses.eq(theirs), "the state and the system have different nodes");
         for node in &state.nodes {
@@ -406,11 +406,11 @@ impl Search {
     }
 
     fn locally(&self, submission: &Submission, run: impl Fn(&dyn PureSteps) -> Report) -> Report {
-        match LocalSteps::new(submission, self.system.members.clone()) {
+        match LocalSteps::new(submission, self.system.nodes.clone()) {
             Ok(steps) => run(&steps),
             Err(failure) => Report {
                 result: SearchResult::Failed(Box::new(HandlerFailure {
-                    node: self.system.members[0].address,
+                    node: self.system.nodes[0].address,
                     failure: StepFailure::Node(failure),
                     path: Path::default(),
                 })),
@@ -452,7 +452,7 @@ impl Search {
     }
 
     fn node_index(&self, address: Address) -> usize {
-        let position = self.system.members.iter().position(|node| node.address == address);
+        let position = self.system.nodes.iter().position(|node| node.address == address);
         position.unwrap_or_else(|| panic!("the system has no node at {address}"))
     }
 }

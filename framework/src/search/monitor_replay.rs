@@ -16,9 +16,9 @@ use super::state_space::{Setup, StartError, StateSpace};
 /// # Errors
 /// When the path cannot be replayed, or leads to other results than those in the state.
 pub(super) fn monitor_state(setup: &Setup<'_>, start: &State) -> Result<MonitorState, StartError> {
-    let members = setup.system.nodes().len();
+    let node_count = setup.system.nodes().len();
     // The restrictions of this search did not apply to the run before it.
-    let restrictions = Restrictions::new(members);
+    let restrictions = Restrictions::new(node_count);
     let setup = Setup { properties: Vec::new(), restrictions, start: None, ..setup.clone() };
     let mut space = StateSpace::new(setup)?;
     let mut row = space.first.clone();

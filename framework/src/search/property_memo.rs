@@ -60,7 +60,7 @@ impl PropertyMemo {
     pub(super) fn note(
         &mut self,
         property: usize,
-        glances: &[StateRead],
+        read_set: &[StateRead],
         id: impl Fn(StateRead) -> u32,
         holds: bool,
     ) {
@@ -68,11 +68,11 @@ impl PropertyMemo {
             self.trees.push(Tree { nodes: vec![Node::Unknown], next: PairMap::new() });
         }
         let tree = &mut self.trees[property];
-        if tree.nodes.len() + glances.len() >= NODES_MAX {
+        if tree.nodes.len() + read_set.len() >= NODES_MAX {
             return;
         }
         let mut node = 0;
-        for &read in glances {
+        for &read in read_set {
             match tree.nodes[node as usize] {
                 Node::Unknown => tree.nodes[node as usize] = Node::Reads(read),
                 Node::Reads(known) if known == read => {}

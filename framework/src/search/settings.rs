@@ -21,11 +21,11 @@ pub(super) struct Restrictions {
 
 impl Restrictions {
     /// No restrictions.
-    pub(super) fn new(members: usize) -> Self {
+    pub(super) fn new(node_count: usize) -> Self {
         Self {
-            links: vec![vec![true; members]; members],
-            timers: vec![true; members],
-            crashed: vec![false; members],
+            links: vec![vec![true; node_count]; node_count],
+            timers: vec![true; node_count],
+            crashed: vec![false; node_count],
             only: None,
         }
     }

@@ -93,7 +93,7 @@ impl<'s> StateSpace<'s> {
         let checks = Checks::new(properties);
         assert_eq!(steps.nodes(), system.nodes(), "steps are of the nodes of the system");
         let restrictions = Arc::new(restrictions);
-        let addresses = system.members.iter().map(|node| node.address).collect();
+        let addresses = system.nodes.iter().map(|node| node.address).collect();
         let work = ClientDrivers::new(
             system.workloads.clone(),
             addresses,
@@ -107,7 +107,7 @@ impl<'s> StateSpace<'s> {
             monitor.is_some(),
         );
         let monitor_memo = monitor.map(MonitorMemo::new);
-        let width = system.members.len() + usize::from(monitor_memo.is_some());
+        let width = system.nodes.len() + usize::from(monitor_memo.is_some());
         let mut space = Self {
             table,
             monitor_memo,

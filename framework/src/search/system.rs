@@ -11,7 +11,7 @@ use crate::{Address, codec};
 /// Nodes and clients, each with its address, in the order in which they start.
 #[derive(Clone, Default)]
 pub struct System {
-    pub(super) members: Vec<NodeDescriptor>,
+    pub(super) nodes: Vec<NodeDescriptor>,
     /// For each node: its workload, if it is a client.
     pub(super) workloads: Vec<Option<Arc<dyn ErasedWorkload>>>,
     pub(super) seed: u64,
@@ -60,7 +60,7 @@ impl System {
     /// The descriptors of the nodes, for [`PureSteps`](crate::hosting::pure::PureSteps).
     #[must_use]
     pub fn nodes(&self) -> &[NodeDescriptor] {
-        &self.members
+        &self.nodes
     }
 
     fn with<A: Serialize>(
@@ -71,11 +71,11 @@ impl System {
         workload: Option<Arc<dyn ErasedWorkload>>,
     ) -> Self {
         assert!(
-            self.members.iter().all(|node| node.address != address),
+            self.nodes.iter().all(|node| node.address != address),
             "two nodes have the address {address}"
         );
         let arguments = codec::encode(arguments).expect("arguments encode");
-        self.members.push(NodeDescriptor { kind: kind.to_owned(), address, arguments });
+        self.nodes.push(NodeDescriptor { kind: kind.to_owned(), address, arguments });
         self.workloads.push(workload);
         self
     }

@@ -94,7 +94,7 @@ impl Search {
     #[must_use]
     pub fn traced_run<'s>(&'s self, steps: &'s dyn PureSteps) -> TracedRun<'s> {
         assert_eq!(steps.nodes(), self.system.nodes(), "steps are of the nodes of the system");
-        let progress = self.system.members.iter().map(|_| NodeProgress::default()).collect();
+        let progress = self.system.nodes.iter().map(|_| NodeProgress::default()).collect();
         TracedRun {
             search: self,
             steps,
@@ -129,9 +129,9 @@ impl Search {
 
     /// The header of this search's traces.
     fn header(&self, origin: &Origin) -> Header {
-        let members = || self.system.members.iter().zip(&self.system.workloads);
-        let clients = members().filter(|(_, work)| work.is_some());
-        let others = members().filter(|(_, work)| work.is_none());
+        let nodes = || self.system.nodes.iter().zip(&self.system.workloads);
+        let clients = nodes().filter(|(_, work)| work.is_some());
+        let others = nodes().filter(|(_, work)| work.is_none());
         Header {
             version: VERSION,
             engine: EngineName::Search,

@@ -18,7 +18,7 @@ pub(super) struct StateView<'v, 's> {
     restrictions: &'v Restrictions,
     row: &'v [u32],
     /// The indices of the visible nodes.
-    members: std::ops::Range<usize>,
+    visible: std::ops::Range<usize>,
     operations: Vec<OnceCell<Vec<Operation>>>,
     /// The read set, in the order of the first reads.
     reads: RefCell<Vec<StateRead>>,
@@ -31,13 +31,13 @@ impl<'v, 's> StateView<'v, 's> {
         restrictions: &'v Restrictions,
         row: &'v [u32],
     ) -> Self {
-        let members = table.handlers.steps.nodes().len();
+        let node_count = table.handlers.steps.nodes().len();
         Self {
             table,
             restrictions,
             row,
-            members: 0..members,
-            operations: vec![OnceCell::new(); members],
+            visible: 0..node_count,
+            operations: vec![OnceCell::new(); node_count],
             reads: RefCell::default(),
         }
     }
@@ -49,7 +49,7 @@ impl<'v, 's> StateView<'v, 's> {
         row: &'v [u32],
         node: usize,
     ) -> Self {
-        Self { members: node..node + 1, ..Self::new(table, restrictions, row) }
+        Self { visible: node..node + 1, ..Self::new(table, restrictions, row) }
     }
 
     fn node_index(&self, address: Address) -> usize {
@@ -102,7 +102,7 @@ impl View for StateView<'_, '_> {
     }
 
     fn nodes(&self) -> Vec<Address> {
-        self.members
+        self.visible
             .clone()
             .filter(|&node| !self.restrictions.is_crashed(node))
             .map(|node| self.table.handlers.address(node))
@@ -110,7 +110,7 @@ impl View for StateView<'_, '_> {
     }
 
     fn clients(&self) -> Vec<Address> {
-        self.members
+        self.visible
             .clone()
             .filter(|&node| self.table.drivers.is_client(node))
             .map(|node| self.table.handlers.address(node))
@@ -157,8 +157,8 @@ impl View for StateView<'_, '_> {
 
 impl StateView<'_, '_> {
     fn first_work(&self) -> Option<&dyn crate::workload::ErasedWorkload> {
-        let members = self.table.handlers.steps.nodes().len();
-        (0..members).find_map(|node| self.table.drivers.of(node)).map(AsRef::as_ref)
+        let node_count = self.table.handlers.steps.nodes().len();
+        (0..node_count).find_map(|node| self.table.drivers.of(node)).map(AsRef::as_ref)
     }
 }
 
