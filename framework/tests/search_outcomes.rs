@@ -181,12 +181,12 @@ fn search_can_start_from_a_manual_run() {
     let submission = submission();
     let steps =
         LocalSteps::new(&submission, system(2, 1, Keys::Same).nodes().to_vec()).expect("steps");
-    let mut hand = begin.manual_run(&steps).expect("nodes that start");
-    assert!(!hand.deliver(server, client1, |_| true).expect("no failure"), "nothing sent yet");
-    assert!(hand.fire(client2).is_ok());
-    assert!(hand.deliver(client2, server, |_| true).expect("no failure"));
-    assert!(!hand.deliver(client2, server, |_| true).expect("no failure"), "nothing would change");
-    let state = hand.state();
+    let mut manual = begin.manual_run(&steps).expect("nodes that start");
+    assert!(!manual.deliver(server, client1, |_| true).expect("no failure"), "nothing sent yet");
+    assert!(manual.fire(client2).is_ok());
+    assert!(manual.deliver(client2, server, |_| true).expect("no failure"));
+    assert!(!manual.deliver(client2, server, |_| true).expect("no failure"), "nothing would change");
+    let state = manual.state();
     assert_eq!(state.path.events.last().map(PathEvent::node), Some(server));
 
     // From here, client2's value comes first.

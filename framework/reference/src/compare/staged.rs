@@ -98,23 +98,23 @@ fn after_manual_run(seed: u64, case: &Case) -> Result<State, String> {
     let submission = Case::submission();
     let nodes = search.system().nodes().to_vec();
     let steps = LocalSteps::new(&submission, nodes).map_err(|failure| failure.to_string())?;
-    let mut hand = search.manual_run(&steps).map_err(|failed| failed.failure.to_string())?;
+    let mut manual = search.manual_run(&steps).map_err(|failed| failed.failure.to_string())?;
     let node = |what| case.address(draw(what, case.members.len() as u64) as usize);
     // If every node is a client, a few results need many steps.
     let steps_max = if case.members.iter().all(|member| member.1.is_some()) { 24 } else { 8 };
     for step in 0..draw(0, steps_max) {
         let turn = 4 * step;
         let stepped = if draw(1 + turn, 3) == 0 {
-            hand.fire(node(2 + turn))
+            manual.fire(node(2 + turn))
         } else {
             let wanted = draw(4 + turn, 3);
-            hand.deliver(node(2 + turn), node(3 + turn), |message| {
+            manual.deliver(node(2 + turn), node(3 + turn), |message| {
                 codec::decode(message) == Ok(wanted) || wanted == 0
             })
         };
         stepped.map_err(|failed| failed.failure.to_string())?;
     }
-    Ok(hand.state())
+    Ok(manual.state())
 }
 
 /// A state of a manual run, changed so that its path may not lead to it.
