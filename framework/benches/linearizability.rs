@@ -1,7 +1,7 @@
-//! How long the recorded histories take to check, and how much memory, on one thread.
+//! Measures the time and memory for checking the recorded histories on one thread.
 //!
-//! Each history is checked repeatedly for a while, and the fastest time counts: on a shared
-//! machine, anything slower measures the neighbours. Reading the file is not included.
+//! Each history is checked repeatedly for a while, and the fastest time counts, because slower times on a
+//! shared machine include other load. Reading the file is not included.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -26,7 +26,7 @@ fn check(history: &Recorded, partition: bool) -> Report {
     }
 }
 
-/// The fastest of several checks, and what it cost.
+/// The time of the fastest of several checks, and its report.
 fn measure(history: &Recorded, partition: bool) -> (Duration, Report) {
     let started = Instant::now();
     let mut best: Option<(Duration, Report)> = None;

@@ -1,7 +1,7 @@
 //! Counts the states of the at-most-once protocol.
 //!
-//! `count_states CLIENTSxAPPENDS:same|different [THREADS] [elsewhere]`; with `elsewhere`, the nodes
-//! run in two other processes, as in grading.
+//! `count_states CLIENTSxAPPENDS:same|different [THREADS] [elsewhere]`. With `elsewhere`, the nodes run in
+//! two other processes, as in grading.
 
 #[path = "../tests/fixtures/at_most_once.rs"]
 mod at_most_once;
@@ -19,7 +19,7 @@ use faultlab::hosting::remote::{
 };
 
 /// How long the node processes may take per batch.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -37,8 +37,8 @@ fn main() -> ExitCode {
     let search = search(clients, appends, keys).threads(threads);
     let report = if arguments.iter().any(|word| word == "elsewhere") {
         let nodes = system(clients, appends, keys).descriptors();
-        let fleet = SharedProcessPool::new(ProcessPool::new(2, |_| start()));
-        search.run_with(&fleet.steps(nodes))
+        let pool = SharedProcessPool::new(ProcessPool::new(2, |_| start()));
+        search.run_with(&pool.steps(nodes))
     } else {
         search.run(&submission())
     };
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     println!("{:?}", report.result);
     println!("{statistics:#?}");
     println!(
-        "{:.2} million states and {:.2} million events a second, {:.1} bytes a state",
+        "{:.2} million states and {:.2} million events per second, {:.1} bytes per state",
         statistics.states_per_second() / 1e6,
         statistics.transitions as f64 / statistics.elapsed.as_secs_f64() / 1e6,
         statistics.peak_bytes as f64 / statistics.states as f64,
@@ -54,14 +54,14 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Starts this program again, to hold nodes.
+/// Starts this program again, to serve nodes.
 fn start() -> io::Result<Process> {
     let (ours, theirs) = UnixStream::pair()?;
     let child = Command::new(std::env::current_exe()?)
         .arg(SERVE_NODES)
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .spawn()?;
-    Process::new(ours, child, PATIENCE)
+    Process::new(ours, child, TIME_LIMIT)
 }
 
 /// `3x4:same` as clients, appends and keys.

@@ -1,5 +1,5 @@
-//! Nodes that do not do the same again are noticed by the simulation itself, which names the first event and
-//! the handler, and how they differ.
+//! The simulation detects nondeterministic nodes, and names the first event that differs, its handler and
+//! the difference.
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -13,7 +13,7 @@ use faultlab::trace::{
 use faultlab::{Address, Context, FaultModel, Node, NodeSpec};
 use serde::{Deserialize, Serialize};
 
-/// What the node lets chance decide.
+/// The part of the node's behaviour that is random.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum Mood {
     Steady,
@@ -27,7 +27,7 @@ enum Mood {
     Panic,
 }
 
-/// What it knows of another.
+/// A node's state about another node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Peer {
     asked: u64,
@@ -40,7 +40,7 @@ struct Moody {
     peers: BTreeMap<Address, Peer>,
 }
 
-/// Something that is never the same again.
+/// A random number that no seed determines.
 fn chance() -> u64 {
     RandomState::new().hash_one(1)
 }
@@ -111,17 +111,17 @@ fn scenario(mood: Mood) -> Scenario {
 
 fn irreproducible(mood: Mood) -> Irreproducible {
     match check(40..43, |_| scenario(mood), &submission()) {
-        Ok(_) => panic!("{mood:?} is not noticed"),
+        Ok(_) => panic!("{mood:?} is not detected"),
         Err(irreproducible) => irreproducible,
     }
 }
 
-/// Where its runs first differ. What is common to all moods is asserted here.
+/// The first difference between its runs. Checks everything that all moods have in common.
 fn divergence(mood: Mood) -> Divergence {
     let irreproducible = irreproducible(mood);
     assert_eq!(irreproducible.seed, 40);
     let text = irreproducible.to_string();
-    let divergence = *irreproducible.divergence.expect("it shows");
+    let divergence = *irreproducible.divergence.expect("a text differs");
     assert!(text.ends_with(&format!("; the runs differ {divergence}")), "{text}");
     assert_eq!(divergence.node, Some(Address::new("moody")));
     assert_eq!(divergence.handler, Some("on_timer"));
@@ -133,8 +133,9 @@ fn divergence(mood: Mood) -> Divergence {
 }
 
 #[test]
-fn what_is_the_same_again_is_not_complained_of() {
-    let runs = check(0..20, |_| scenario(Mood::Steady), &submission()).expect("it is steady");
+fn deterministic_runs_pass() {
+    let runs =
+        check(0..20, |_| scenario(Mood::Steady), &submission()).expect("it is deterministic");
     let seeds: Vec<u64> = runs.iter().map(|(seed, _)| *seed).collect();
     assert_eq!(seeds, (0..20).collect::<Vec<_>>());
     assert!(runs.iter().all(|(_, outcome)| outcome.verdict.held()));
@@ -142,17 +143,17 @@ fn what_is_the_same_again_is_not_complained_of() {
 
 #[test]
 fn a_sample_of_the_seeds_is_run_twice() {
-    // The ninth seed is in the sample, and those between are not.
+    // Seeds 0 and 8 are in the sample.
     let moody_from = |first: u64| {
         let mood = move |seed| if seed >= first { Mood::Message } else { Mood::Steady };
         check(0..16, |seed| scenario(mood(seed)), &submission())
     };
-    assert_eq!(moody_from(5).expect_err("it is moody").seed, 8);
+    assert_eq!(moody_from(5).expect_err("seed 8 is in the sample").seed, 8);
     moody_from(9).expect("none of these is in the sample");
 }
 
 #[test]
-fn another_message_is_named() {
+fn a_different_message_is_named() {
     let divergence = divergence(Mood::Message);
     let Divergent::Sent { first, second } = &divergence.how else { panic!("{divergence}") };
     assert_eq!((first.len(), second.len()), (1, 1), "{divergence}");
@@ -160,7 +161,7 @@ fn another_message_is_named() {
 }
 
 #[test]
-fn another_order_of_messages_or_timers_is_named_as_such() {
+fn a_different_order_of_messages_or_timers_is_named() {
     let sends = divergence(Mood::Order);
     assert!(matches!(sends.how, Divergent::SendOrder { .. }), "{sends}");
     assert!(sends.to_string().contains("same messages, but in different orders"), "{sends}");
@@ -169,7 +170,7 @@ fn another_order_of_messages_or_timers_is_named_as_such() {
 }
 
 #[test]
-fn another_duration_of_a_timer_is_named() {
+fn a_different_timer_duration_is_named() {
     let divergence = divergence(Mood::Duration);
     let Divergent::TimerDuration { timer, first, second } = &divergence.how else {
         panic!("{divergence}")
@@ -182,7 +183,7 @@ fn another_duration_of_a_timer_is_named() {
 }
 
 #[test]
-fn the_field_of_another_state_is_named() {
+fn the_differing_field_of_a_state_is_named() {
     let divergence = divergence(Mood::State);
     let Divergent::State { field, first, second } = &divergence.how else { panic!("{divergence}") };
     assert_eq!(*field, ["peers", "peer5", "token"], "{divergence}");
@@ -191,14 +192,14 @@ fn the_field_of_another_state_is_named() {
 }
 
 #[test]
-fn other_logged_lines_and_failures_are_named() {
+fn different_log_lines_and_failures_are_named() {
     let logged = divergence(Mood::Log);
     assert!(matches!(logged.how, Divergent::Logged { .. }), "{logged}");
     let failed = divergence(Mood::Panic);
     assert!(matches!(failed.how, Divergent::Failure { .. }), "{failed}");
 }
 
-/// A trace of one start that leaves this state.
+/// A trace in which a node starts with this state.
 fn trace(state: &str) -> Trace {
     let node = Address::new("server1");
     let what = EventKind::Start { node, kind: "server".to_owned() };
@@ -218,12 +219,12 @@ fn trace(state: &str) -> Trace {
 }
 
 #[test]
-fn the_order_in_which_a_map_is_printed_is_no_difference() {
+fn the_print_order_of_a_map_is_not_a_difference() {
     let one = trace("State {\n    map: {\n        1: 2,\n        3: 4,\n    },\n}");
     let other = trace("State {\n    map: {\n        3: 4,\n        1: 2,\n    },\n}");
     assert_eq!(Divergence::between(&one, &other), None);
     let more = trace("State {\n    map: {\n        1: 2,\n        3: 5,\n    },\n}");
-    let divergence = Divergence::between(&one, &more).expect("3 is something else");
+    let divergence = Divergence::between(&one, &more).expect("the value of 3 differs");
     assert_eq!(
         divergence.to_string(),
         "at event 1 (0.000000 s), in server1's init: one run leaves the field map.3 with 4, the other with 5"
@@ -231,7 +232,7 @@ fn the_order_in_which_a_map_is_printed_is_no_difference() {
 }
 
 #[test]
-fn a_run_that_ends_early_or_goes_on_otherwise_is_told() {
+fn a_run_that_ends_early_is_a_difference() {
     let mut longer = trace("1");
     let crash = EventKind::Crash { node: Address::new("server1") };
     longer.events.push(TraceEvent::new(Some(5_000_000), crash));

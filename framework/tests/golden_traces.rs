@@ -26,12 +26,12 @@ fn trace_text(scenario: Scenario, seed: u64) -> String {
     Simulation::new(scenario, seed).run(&mut LocalHost::new(&submission), options);
     let mut text = Vec::new();
     file::write(&mut text, &sink.into_trace().expect("a recorded run has a trace")).unwrap();
-    without_places(&String::from_utf8(text).unwrap())
+    without_locations(&String::from_utf8(text).unwrap())
 }
 
-/// The text without the line and column at which the test's own server panics: they move whenever
+/// The text without the line and column of the panic in the test's server, which change whenever
 /// something is added above it.
-fn without_places(text: &str) -> String {
+fn without_locations(text: &str) -> String {
     let file = "tests/common/mod.rs";
     let mut parts = text.split(file);
     let mut out = parts.next().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! Files of recorded histories: errors name the line, and no text makes a reader panic.
+//! Files of recorded histories: errors name the line, and no text makes the reader panic.
 
 use faultlab::linearizability::formats::{self, Format, ModelName, Recorded};
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ fn jepsen(lines: &[&str]) -> String {
 }
 
 #[test]
-fn what_is_wrong_is_said_with_the_line() {
+fn errors_name_the_line_and_the_problem() {
     assert_eq!(problem(""), "line 1: the file is empty");
     assert_eq!(
         problem("hello\n"),
@@ -91,7 +91,7 @@ fn what_is_wrong_is_said_with_the_line() {
 }
 
 #[test]
-fn failed_and_lost_operations_are_told_apart() {
+fn failed_and_unknown_operations_are_distinguished() {
     let log = jepsen(&[
         "0|:invoke|:write|1",
         "1|:invoke|:write|2",
@@ -110,14 +110,14 @@ fn failed_and_lost_operations_are_told_apart() {
             format!("{:?} {:?} {:?}", operation.command, operation.result, operation.returned)
         })
         .collect();
-    // The write that failed was never executed; the two whose outcome is unknown may have been.
+    // The failed write was never executed; the two unknown operations may have been.
     assert_eq!(
         shown,
         ["write 2 None None", "cas 1 to 3 Some(not equal) Some(6)", "read None None"]
     );
 }
 
-/// Real files, to be damaged.
+/// Real files, which the tests damage.
 fn real() -> Vec<String> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/histories");
     ["etcd/etcd_002.log", "kv/c01-ok.txt"]
@@ -139,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_files_are_refused_or_read(
+    fn damaged_files_are_rejected_or_read(
         file in 0..2_usize,
         cuts in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {

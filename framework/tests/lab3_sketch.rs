@@ -1,8 +1,8 @@
-//! Lab 3, sketched on the hosting boundary, to show that the boundary supports the labs to come.
+//! A sketch of lab 3 on the hosting API, to show that it supports the later labs.
 //!
 //! A shard server owns a replicated log (a node inside a node, through `ctx.map`). The log executes
 //! an application inside an at-most-once wrapper (a lab that builds on an earlier one). The test
-//! asks every replica what its log holds (a query that the lab's API defines). The leader is fixed,
+//! queries the log of every replica (a query that the lab's API defines). The leader is fixed,
 //! so this is a log and not yet Paxos.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ use faultlab::workload::Workload;
 use faultlab::{Address, Application, Client, Context, Node, NodeSpec};
 use serde::{Deserialize, Serialize};
 
-// What lab 1 gives.
+// The part of lab 1.
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Sum(u64);
@@ -57,7 +57,7 @@ impl<A: Application> Application for AtMostOnce<A> {
     }
 }
 
-// What lab 3 adds: its vocabulary (questions about the log), and a replicated log.
+// The part of lab 3: its API (queries about the log), and a replicated log.
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum LogQuestion {
@@ -110,7 +110,7 @@ impl Log {
         self.replicas.iter().copied().filter(|&replica| replica != me).collect()
     }
 
-    /// The next chosen command that was not handed out yet.
+    /// The next chosen command that was not executed yet.
     fn next_chosen(&mut self) -> Option<Command> {
         let command = self.chosen.get(&(self.executed + 1)).cloned()?;
         self.executed += 1;
@@ -177,7 +177,7 @@ impl Node for Log {
     }
 }
 
-// What lab 4 does with it: a server that owns a log and forwards to it.
+// The part of lab 4: a server that owns a log and forwards to it.
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum Message {
@@ -341,7 +341,7 @@ fn logs_agree(replicas: Vec<Address>) -> Property {
                 }
             }
             if chosen.is_none() && slot <= 5 {
-                return Err(violated(format!("slot {slot} to be chosen"), "nobody knows of it"));
+                return Err(violated(format!("slot {slot} to be chosen"), "no replica has it"));
             }
         }
         Ok(())
@@ -349,7 +349,7 @@ fn logs_agree(replicas: Vec<Address>) -> Property {
 }
 
 #[test]
-fn a_node_inside_a_node_with_an_observable_log_runs_on_the_boundary() {
+fn a_node_inside_a_node_can_be_queried() {
     let replicas: Vec<Address> = (1..=3).map(|n| Address::numbered("server", n)).collect();
     let leader = replicas[0];
     let work = Workload::<u64, u64>::of([1, 2, 3, 4, 5]).expecting([1, 3, 6, 10, 15]);

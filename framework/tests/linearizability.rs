@@ -1,5 +1,5 @@
-//! The checker on larger histories: from a real linearizable run, damaged in known ways; with many
-//! concurrent clients; at its limits; and with impossible histories.
+//! The checker on larger histories: linearizable runs with known damage, many concurrent clients, limits,
+//! and impossible histories.
 
 use std::time::Duration;
 
@@ -117,7 +117,7 @@ fn real_runs_are_linearizable() {
     }
 }
 
-/// The reads of a run that saw something, with what they saw.
+/// The reads of a run that saw a value.
 fn reads(operations: &[Store]) -> impl Iterator<Item = usize> {
     let saw = |operation: &Store| {
         matches!(operation.command, KeyValueCommand::Get { .. })
@@ -127,12 +127,12 @@ fn reads(operations: &[Store]) -> impl Iterator<Item = usize> {
 }
 
 #[test]
-fn a_value_that_nobody_wrote_is_found() {
+fn a_value_that_was_never_written_is_found() {
     for seed in 0..30 {
         let mut operations = real_run(seed, 6, 30, 3);
         let reads: Vec<usize> = reads(&operations).collect();
         let damaged = reads[seed as usize % reads.len()];
-        operations[damaged].result = Some("nobody wrote this".to_owned());
+        operations[damaged].result = Some("never written".to_owned());
         let CheckResult::NotLinearizable(violation) = verdict(operations) else {
             panic!("seed {seed}: not found")
         };
@@ -145,7 +145,7 @@ fn a_stale_read_is_found() {
     let mut found = 0;
     for seed in 0..60 {
         let mut operations = real_run(seed, 6, 30, 2);
-        // A put by somebody who was answered, then a get that begins later and sees what was before.
+        // An answered put, then a get that starts later and sees the previous value.
         let pair = reads(&operations).find_map(|read| {
             let key = operations[read].command.key();
             let put = (0..operations.len()).find(|&put| {
@@ -166,11 +166,11 @@ fn a_stale_read_is_found() {
 }
 
 #[test]
-fn an_append_that_is_executed_twice_is_found() {
+fn a_duplicate_append_is_found() {
     let mut found = 0;
     for seed in 0..40 {
         let mut operations = real_run(seed, 6, 30, 2);
-        // From some read on, everybody sees one append twice: what a server without at-most-once does.
+        // From some read on, all clients see one append twice, as with a server without at-most-once.
         let Some(first) = reads(&operations).nth(seed as usize % 5) else { continue };
         let seen = operations[first].result.clone().expect("it saw something");
         let twice = format!("{seen}{}", seen.split_inclusive(' ').next_back().expect("a value"));
@@ -191,11 +191,11 @@ fn an_append_that_is_executed_twice_is_found() {
 }
 
 #[test]
-fn two_answers_that_changed_places_are_found() {
+fn two_swapped_results_are_found() {
     let mut found = 0;
     for seed in 0..40 {
         let mut operations = real_run(seed, 6, 30, 2);
-        // Two reads of one key, one wholly before the other, of which the first saw less.
+        // Two reads of one key, one completely before the other. The first saw less.
         let pair = reads(&operations).find_map(|early| {
             let early_end = operations[early].returned?;
             reads(&operations)
@@ -216,10 +216,10 @@ fn two_answers_that_changed_places_are_found() {
     assert!(found > 20, "{found} runs had such a pair");
 }
 
-/// What a check that each client's appends come back as a prefix cannot see: two clients append the
-/// same text, and one of the two was executed twice.
+/// A check that each client's appends form a prefix cannot see this: two clients append the same text,
+/// and one of the two was executed twice.
 #[test]
-fn equal_values_hide_no_double_execution() {
+fn equal_values_do_not_hide_a_duplicate() {
     let operations = vec![
         operation(0, append("k", "x"), String::new(), 0, 1),
         operation(1, append("k", "x"), String::new(), 2, 3),
@@ -237,7 +237,7 @@ fn equal_values_hide_no_double_execution() {
 }
 
 #[test]
-fn a_lost_write_of_a_client_that_never_heard_is_none() {
+fn an_unanswered_write_may_take_effect_or_not() {
     let lost = Operation {
         client: client(0),
         command: put("k", "x"),
@@ -257,7 +257,7 @@ fn a_lost_write_of_a_client_that_never_heard_is_none() {
     assert!(verdict([lost].into_iter().chain(reads).collect()).is_violation());
 }
 
-/// The store as the labs answer: an append answers with the whole value.
+/// The store of the labs: an append returns the whole value.
 struct TellingStore;
 
 impl Model for TellingStore {
@@ -283,7 +283,7 @@ impl Model for TellingStore {
 }
 
 #[test]
-fn fifty_clients_on_one_key_are_decided_where_answers_tell() {
+fn fifty_clients_on_one_key_are_decided_if_results_reveal_the_order() {
     for seed in 0..3 {
         let mut operations = real_run_of(&TellingStore, false, seed, 50, 12, 1);
         let check = |operations: &[Store]| {
@@ -293,7 +293,7 @@ fn fifty_clients_on_one_key_are_decided_where_answers_tell() {
         let report = check(&operations);
         assert!(report.verdict.is_linearizable(), "seed {seed}: {:?}", report.cost);
         let last = reads(&operations).last().expect("a read");
-        operations[last].result = Some("nobody wrote this".to_owned());
+        operations[last].result = Some("never written".to_owned());
         let report = check(&operations);
         let CheckResult::NotLinearizable(violation) = report.verdict else {
             panic!("seed {seed}: {:?}", report.cost)
@@ -310,19 +310,20 @@ fn fifty_clients_on_one_key_stay_within_the_memory_bound() {
         let check = |operations: &[Store]| {
             let history = History::new(operations.to_vec()).expect("a history");
             let report = Checker::new(&KeyValue).memory_limit(MEMORY).check(&history);
-            // What is looked at every 256 configurations may be over by a table that doubled.
+            // The limit is checked every 256 configurations, and a table may double in between.
             assert!(report.cost.memory_bytes <= 2 * MEMORY, "{:?}", report.cost);
             report.verdict
         };
-        // Answers that tell little leave a great deal to try; what must not be is a wrong verdict.
+        // These results reveal little, so there is much to try. The check may give up, but must not be
+        // wrong.
         assert!(!check(&operations).is_violation());
         let last = reads(&operations).last().expect("a read");
-        operations[last].result = Some("nobody wrote this".to_owned());
+        operations[last].result = Some("never written".to_owned());
         assert!(!check(&operations).is_linearizable());
     }
 }
 
-/// Fifty writes at once, and reads that saw values in an order that none of them forbids, but the last.
+/// Fifty concurrent writes, and reads of their values in an order that only the last read forbids.
 fn crowded() -> History<RegisterCommand, RegisterResult> {
     let mut operations: Vec<_> = (0..50)
         .map(|number| {
@@ -340,7 +341,7 @@ fn crowded() -> History<RegisterCommand, RegisterResult> {
 }
 
 #[test]
-fn each_limit_is_named_and_is_no_verdict() {
+fn each_limit_is_named_and_gives_unknown() {
     let history = crowded();
     let checker = Checker::new(&Register);
     let unknown = |report: faultlab::linearizability::Report| match report.verdict {
@@ -374,7 +375,7 @@ fn sequentially_consistent_but_not_linearizable() {
     assert_eq!(sequential, SequentialCheckResult::SequentiallyConsistent { order: vec![1, 0] });
 }
 
-/// Sequential consistency of each key is not that of the whole: the classic counterexample.
+/// The classic counterexample: sequential consistency of each key does not imply that of the whole.
 #[test]
 fn sequential_consistency_does_not_partition() {
     let operations = vec![
@@ -394,10 +395,10 @@ fn sequential_consistency_does_not_partition() {
     }
 }
 
-/// Clients that return and call at one instant, each on two keys, so that the keys' orders and the
-/// clients' make a circle: each key alone is fine, the whole is not.
+/// Clients return and call at one instant, each on two keys, so that the orders of the keys and of the
+/// clients form a cycle. Each key alone is linearizable, but the whole is not.
 #[test]
-fn circles_at_one_instant_are_seen() {
+fn cycles_at_one_instant_are_found() {
     let operations = vec![
         operation(0, get("y"), "1".to_owned(), 0, 10),
         operation(0, put("x", "1"), String::new(), 10, 20),
@@ -416,10 +417,10 @@ fn circles_at_one_instant_are_seen() {
     }
 }
 
-/// With answers that give the order away, a violation behind ten thousand operations is shown in a
-/// few, and the rest is one state.
+/// If results reveal the order, a violation after ten thousand operations is shown with a few of them,
+/// and one state replaces the others.
 #[test]
-fn long_histories_are_shown_from_a_late_start() {
+fn explanations_of_long_histories_start_late() {
     let mut operations = Vec::new();
     let mut list = String::new();
     for index in 0..5000_u64 {
@@ -442,7 +443,7 @@ fn long_histories_are_shown_from_a_late_start() {
             index * 10 + 9,
         ));
     }
-    // The reads saw the last 200 characters only, so let them be of a store that keeps no more.
+    // The reads saw only the last 200 characters, so use a store that keeps only these.
     let model = LastCharacters;
     let last = operations.len() - 1;
     operations[last].result = Some("4998 ".to_owned());
@@ -460,7 +461,7 @@ fn long_histories_are_shown_from_a_late_start() {
     assert!(page.len() < 8 << 20, "{} bytes", page.len());
 }
 
-/// A store whose values are the last 200 characters that were appended.
+/// A store that keeps only the last 200 characters of a value.
 struct LastCharacters;
 
 impl Model for LastCharacters {
@@ -483,7 +484,7 @@ impl Model for LastCharacters {
 }
 
 #[test]
-fn an_append_that_somebody_saw_is_not_dropped() {
+fn an_append_that_was_read_is_not_dropped() {
     let operations = vec![
         operation(0, append("k", "a"), String::new(), 0, 1),
         operation(1, append("k", "b"), String::new(), 2, 3),
@@ -497,13 +498,13 @@ fn an_append_that_somebody_saw_is_not_dropped() {
     };
     let explanation = explain(&KeyValue, &history, &violation);
     let shown: Vec<usize> = explanation.operations.iter().map(|shown| shown.number).collect();
-    // The read in the middle says nothing that matters; the appends are what the last read saw.
+    // The read in the middle does not matter; the last read saw the appends.
     assert_eq!(shown, [0, 1, 3, 4]);
     assert_eq!(explanation.expected, [r#""abc""#]);
 }
 
 #[test]
-fn impossible_histories_are_refused_by_name() {
+fn impossible_histories_are_rejected() {
     let read = |number, called, returned| {
         operation(number, RegisterCommand::Read, RegisterResult::Value(None), called, returned)
     };
@@ -534,7 +535,7 @@ fn impossible_histories_are_refused_by_name() {
 
 #[test]
 #[should_panic(expected = "the model says that write 1 only observes, but it changes the state")]
-fn a_model_that_lies_about_reads_is_caught() {
+fn a_model_with_wrong_observers_is_detected() {
     struct Liar;
     impl Model for Liar {
         type Command = RegisterCommand;

@@ -1,4 +1,4 @@
-//! The checker against brute force: every order of every small history, tried one by one.
+//! Compares the checker with brute force, which tries every order of small histories.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -15,14 +15,14 @@ use serde::{Deserialize, Serialize};
 
 type Operations<M> = Vec<Operation<<M as Model>::Command, <M as Model>::Result>>;
 
-/// What must come before what.
+/// The order that operations must respect.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Order {
     RealTime,
     EachClient,
 }
 
-/// Whether there is an order of the operations that the model could have answered so: tries them all.
+/// Whether the model gives the recorded results in some order of the operations. Tries all orders.
 fn brute_force<M: Model>(model: &M, operations: &Operations<M>, order: Order) -> bool {
     fn go<M: Model>(
         model: &M,
@@ -62,7 +62,7 @@ fn is_before<C, R>(operations: &[Operation<C, R>], a: usize, b: usize, order: Or
     if a == b {
         return false;
     }
-    // The list has each client's operations in its order, which decides where the times are equal.
+    // At equal times, the list has each client's operations in their order.
     let times = |at: usize| {
         let operation = &operations[at];
         (operation.called, operation.returned.unwrap_or(u64::MAX), at)
@@ -73,7 +73,7 @@ fn is_before<C, R>(operations: &[Operation<C, R>], a: usize, b: usize, order: Or
     (a.client == b.client && client_order) || (order == Order::RealTime && returned < b.called)
 }
 
-/// The operation at whose return a history stops being linearizable, by cutting everywhere.
+/// The operation at whose return a history stops being linearizable. Tries every cut.
 fn first_failing<M: Model>(model: &M, operations: &Operations<M>) -> Option<usize> {
     let mut returns: Vec<usize> =
         (0..operations.len()).filter(|&at| operations[at].returned.is_some()).collect();
@@ -86,14 +86,15 @@ fn first_failing<M: Model>(model: &M, operations: &Operations<M>) -> Option<usiz
     })
 }
 
-/// In which order operations return; what returns at one time has an order too.
+/// The order in which operations return, including those that return at the same time.
 fn return_order<C, R>(operations: &[Operation<C, R>], at: usize) -> impl Ord + use<C, R> {
     let operation = &operations[at];
     (operation.returned, operation.called, operation.client, at)
 }
 
-/// What is called by the last of these returns; what did not return by then is unanswered. Whoever
-/// called again at that very time has returned before, whatever the answer was.
+/// The operations called by the last of these returns. Those that did not return by then are unanswered.
+/// If a client called again at exactly that time, its previous operation has returned with an unknown
+/// result.
 fn cut<C: Clone, R: Clone>(operations: &[Operation<C, R>], over: &[usize]) -> Vec<Operation<C, R>> {
     let end = over.last().and_then(|&last| operations[last].returned).unwrap_or(0);
     let mut clients = BTreeSet::new();
@@ -103,17 +104,17 @@ fn cut<C: Clone, R: Clone>(operations: &[Operation<C, R>], over: &[usize]) -> Ve
         .sort_by_key(|&at| (operations[at].called, operations[at].returned.unwrap_or(u64::MAX)));
     for &at in &in_order {
         let operation = operations[at].clone();
-        // A client that waits asks nothing more.
+        // A waiting client makes no further calls.
         if operation.called > end || clients.contains(&operation.client) {
             continue;
         }
-        let went_on = operation.returned == Some(end)
+        let called_again = operation.returned == Some(end)
             && in_order.iter().skip_while(|&&earlier| earlier != at).skip(1).any(|&later| {
                 operations[later].client == operation.client && operations[later].called == end
             });
         if over.contains(&at) {
             kept.push(operation);
-        } else if went_on {
+        } else if called_again {
             kept.push(Operation { result: None, ..operation });
         } else {
             clients.insert(operation.client);
@@ -123,15 +124,16 @@ fn cut<C: Clone, R: Clone>(operations: &[Operation<C, R>], over: &[usize]) -> Ve
     kept
 }
 
-/// Asserts that an order answers as recorded, has all that was answered, and respects real time.
+/// Asserts that an order gives the recorded results, contains all answered operations, and respects real
+/// time.
 fn assert_explains<M: Model>(model: &M, operations: &Operations<M>, order: &[usize], by: Order) {
     let mut state = model.init();
-    for (place, &at) in order.iter().enumerate() {
+    for (position, &at) in order.iter().enumerate() {
         let result = model.step(&mut state, &operations[at].command);
         if let Some(recorded) = &operations[at].result {
-            assert_eq!(*recorded, result, "place {place} of {order:?}");
+            assert_eq!(*recorded, result, "position {position} of {order:?}");
         }
-        for &later in &order[place + 1..] {
+        for &later in &order[position + 1..] {
             assert!(!is_before(operations, later, at, by), "{later} is before {at}: {order:?}");
         }
     }
@@ -143,11 +145,11 @@ fn assert_explains<M: Model>(model: &M, operations: &Operations<M>, order: &[usi
     assert!(answered.into_iter().all(|at| order.contains(&at)), "{order:?} is not all");
 }
 
-/// Everything that can be asked of a checker about a small history, against brute force.
+/// Compares all answers of the checker about a small history with brute force.
 fn compare<M: Model>(model: &M, operations: &Operations<M>) -> Result<(), TestCaseError> {
     let history = History::in_client_order(operations.clone()).expect("a history");
     if let Ok(by_times) = History::new(operations.clone()) {
-        assert_eq!(by_times, history, "where the times tell the order, it is the client's");
+        assert_eq!(by_times, history, "the times give the client's order");
     }
     let expected = brute_force(model, operations, Order::RealTime);
     for partition in [false, true] {
@@ -161,7 +163,7 @@ fn compare<M: Model>(model: &M, operations: &Operations<M>) -> Result<(), TestCa
                 prop_assert!(!expected, "partition {}: {:?}", partition, violation);
                 let failing = first_failing(model, operations).expect("it fails somewhere");
                 if partition {
-                    // Of failures at one time any key's may be named.
+                    // If several keys fail at the same time, any of them may be named.
                     let returned = |at: usize| operations[at].returned;
                     prop_assert_eq!(returned(violation.operation), returned(failing));
                 } else {
@@ -183,8 +185,8 @@ fn compare<M: Model>(model: &M, operations: &Operations<M>) -> Result<(), TestCa
     Ok(())
 }
 
-/// How a random operation comes about: who, pauses before and during it, when between call and return
-/// it takes effect (of 8), what the answer is in the end.
+/// A random operation: its client, the pauses before and during it, when it takes effect between its call
+/// and its return (in eighths), and its result.
 #[derive(Clone, Debug)]
 struct Draw<C> {
     client: usize,
@@ -197,13 +199,13 @@ struct Draw<C> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
-    /// What the model answers.
+    /// The model's result.
     Right,
-    /// Another one.
+    /// Another result.
     Wrong(u8),
-    /// There was one, but nobody knows it.
+    /// An unknown result.
     Forgotten,
-    /// There was none (nor is there anything more of this client).
+    /// No return, and no further operations of this client.
     None,
 }
 
@@ -215,7 +217,7 @@ fn draws<C: Clone + std::fmt::Debug>(
     draws_at(0..3_u64, 0..5_u64, command, wrong_weight, length)
 }
 
-/// Draws in which clients do much at one instant.
+/// Operations of which many happen at one instant.
 fn crowded<C: Clone + std::fmt::Debug>(
     command: impl Strategy<Value = C>,
     wrong_weight: u32,
@@ -252,8 +254,8 @@ fn draws_at<C: Clone + std::fmt::Debug>(
     prop::collection::vec(draw, length)
 }
 
-/// The operations of a run that was linearizable before some answers were changed. `wrong` makes a
-/// result from a number.
+/// The operations of a run that was linearizable before some results were changed. `wrong` makes a result
+/// from a number.
 fn operations<M: Model>(
     model: &M,
     draws: &[Draw<M::Command>],
@@ -325,7 +327,7 @@ fn wrong_key_value(_: &KeyValueCommand, seed: u8) -> String {
     ["", "a", "b", "ab", "ba", "aa"][usize::from(seed) % 6].to_owned()
 }
 
-/// The register without a word about which commands only read: nothing may depend on that.
+/// The register without observers. The result must be the same.
 struct Plain(Register);
 
 impl Model for Plain {
@@ -346,9 +348,9 @@ fn config(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
-/// Found by the tests below: what a client went on from at the very time of another's return.
+/// A regression test: a client called again at exactly the time of another client's return.
 #[test]
-fn a_client_that_goes_on_at_the_time_of_another_return() {
+fn a_client_that_calls_again_at_the_time_of_another_return() {
     let draw = |client, pause, length, command, answer| Draw {
         client,
         pause,
@@ -371,7 +373,7 @@ fn a_client_that_goes_on_at_the_time_of_another_return() {
             draw(2, 0, 0, write(1), Answer::Right),
             draw(0, 0, 4, cas, Answer::Wrong(84)),
         ],
-        // A client's operations between two that are shown are left out, all at the same time.
+        // All of a client's operations between two shown ones are left out, all at the same time.
         vec![
             draw(1, 0, 0, read.clone(), Answer::Right),
             Draw {
@@ -433,13 +435,13 @@ proptest! {
         compare(&KeyValue, &operations)?;
     }
 
-    /// How operations of different clients are mixed in the list tells nothing.
+    /// The interleaving of different clients in the list does not matter.
     #[test]
     fn the_order_of_the_list_does_not_matter(
         draws in draws(register_command(), 2, 1..16),
         seed in any::<u64>(),
     ) {
-        shuffling_tells_nothing(&operations(&Register, &draws, wrong_register), seed)?;
+        shuffling_does_not_matter(&operations(&Register, &draws, wrong_register), seed)?;
     }
 
     #[test]
@@ -447,13 +449,13 @@ proptest! {
         draws in crowded(register_command(), 2, 1..16),
         seed in any::<u64>(),
     ) {
-        shuffling_tells_nothing(&operations(&Register, &draws, wrong_register), seed)?;
+        shuffling_does_not_matter(&operations(&Register, &draws, wrong_register), seed)?;
     }
 
-    /// The verdict does not depend on the number of threads, nor does what it names.
+    /// The result, and the operations it names, do not depend on the number of threads.
     #[test]
     fn threads_do_not_matter(draws in draws(key_value_command(), 1, 1..40), repeat in 20..40_u64) {
-        // Many copies, one after another, so that threads are worth it.
+        // Many copies, one after another, so that the checker uses threads.
         let once = operations(&KeyValue, &draws, wrong_key_value);
         let mut operations = Vec::new();
         for copy in 0..repeat {
@@ -469,8 +471,8 @@ proptest! {
         prop_assert_eq!(verdict(1), verdict(3));
     }
 
-    /// A reduction never makes a violation of its own: whatever of the dropped operations is put back,
-    /// the history still fails, and what is shown fails at the same operation, for the same reason.
+    /// A reduction never creates a violation: with any of the dropped operations restored, the history still
+    /// fails, and the explanation fails at the same operation for the same reason.
     #[test]
     fn reductions_are_sound(
         draws in draws(register_command(), 2, 4..20),
@@ -499,7 +501,7 @@ proptest! {
     }
 }
 
-/// All results that an operation could have returned, given everything up to its return: tries every order.
+/// All results that an operation could have returned, given everything up to its return. Tries all orders.
 fn possible_results<M: Model>(
     model: &M,
     operations: &Operations<M>,
@@ -547,9 +549,10 @@ fn possible_results<M: Model>(
         .collect();
     over.sort_by_key(|&at| return_order(operations, at));
     let client = operations[failing].client;
-    let place = operations[..failing].iter().filter(|one| one.client == client).count();
+    let position = operations[..failing].iter().filter(|one| one.client == client).count();
     let cut = cut(operations, &over);
-    let failing = (0..cut.len()).filter(|&at| cut[at].client == client).nth(place).expect("kept");
+    let failing =
+        (0..cut.len()).filter(|&at| cut[at].client == client).nth(position).expect("kept");
     let before: Vec<Vec<usize>> = (0..cut.len())
         .map(|at| {
             let all = 0..cut.len();
@@ -562,7 +565,7 @@ fn possible_results<M: Model>(
     possible
 }
 
-/// A sum, which each command returns: whatever one leaves out of a history shows in all that follows.
+/// A sum that each command returns. A missing operation changes all later results.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Sum(u64);
 
@@ -576,7 +579,7 @@ impl Application for Sum {
     }
 }
 
-/// Operations of one client that adds these amounts, each after a pause, for so long.
+/// Operations of one client, from pauses, durations and amounts.
 fn sums(steps: impl IntoIterator<Item = (u64, u64, u64)>) -> Operations<Sequential<Sum>> {
     let (mut time, mut sum) = (0, Sum::default());
     let operation = |(pause, length, amount)| {
@@ -593,10 +596,10 @@ fn sums(steps: impl IntoIterator<Item = (u64, u64, u64)>) -> Operations<Sequenti
     steps.into_iter().map(operation).collect()
 }
 
-/// Found by the tests below: the explanation started behind the call of the operation that fails, and said that
-/// it could only have returned what the sum was from then on.
+/// A regression test: the explanation started after the call of the failing operation, so it missed earlier
+/// possible results.
 #[test]
-fn an_explanation_starts_before_the_call_of_what_fails() {
+fn an_explanation_starts_before_the_call_of_the_failing_operation() {
     let mut operations = sums((0..100).map(|at| (0, 1, u64::from(at < 75))));
     operations.push(Operation {
         client: Address::new("reader"),
@@ -615,10 +618,10 @@ fn an_explanation_starts_before_the_call_of_what_fails() {
     assert!(explanation.expected_is_all);
     let values: Vec<String> = (61..=75).map(|value| value.to_string()).collect();
     assert_eq!(explanation.expected, values);
-    check_possible(&model, &operations).expect("what brute force says");
+    check_possible(&model, &operations).expect("as brute force says");
 }
 
-/// What an explanation says that the failing operation could have returned is just what it could have.
+/// The possible results in an explanation are exactly those that brute force finds.
 fn check_possible<M: Model>(model: &M, operations: &Operations<M>) -> Result<bool, TestCaseError> {
     let history = History::in_client_order(operations.clone()).expect("a history");
     let CheckResult::NotLinearizable(violation) = Checker::new(model).check(&history).verdict
@@ -627,15 +630,15 @@ fn check_possible<M: Model>(model: &M, operations: &Operations<M>) -> Result<boo
     };
     let explanation = explain(model, &history, &violation);
     let named: BTreeSet<String> = explanation.expected.iter().cloned().collect();
-    // Operations on other keys may fail for reasons of their own.
+    // Operations on other keys may fail independently.
     let failing = &operations[violation.operation];
     let on_key = |one: &Operation<M::Command, M::Result>| {
         violation.key.is_none() || model.key(&one.command) == violation.key
     };
-    let place = operations[..violation.operation].iter().filter(|one| on_key(one)).count();
+    let position = operations[..violation.operation].iter().filter(|one| on_key(one)).count();
     assert!(on_key(failing));
     let on_key: Operations<M> = operations.iter().filter(|one| on_key(one)).cloned().collect();
-    let possible = possible_results(model, &on_key, place);
+    let possible = possible_results(model, &on_key, position);
     if explanation.expected_is_all {
         prop_assert_eq!(&named, &possible, "{} of {:?}", explanation.sentence(), operations);
     } else {
@@ -645,31 +648,31 @@ fn check_possible<M: Model>(model: &M, operations: &Operations<M>) -> Result<boo
     Ok(true)
 }
 
-/// Numbers in an order that the seed says; those of one client stay in their order.
+/// A random order of the operations that keeps each client's order.
 fn shuffled<C, R>(operations: &[Operation<C, R>], seed: u64) -> Vec<usize> {
     let key = |at: usize| (at as u64 + 1).wrapping_mul(seed | 1).rotate_left(17);
     let mut places: Vec<usize> = (0..operations.len()).collect();
     places.sort_by_key(|&at| key(at));
-    // Each client takes the places that its operations have, in its own order.
+    // The positions of each client's operations, in the client's order.
     let mut order = vec![0; operations.len()];
     let clients: BTreeSet<Address> = operations.iter().map(|one| one.client).collect();
     for client in clients {
         let of_client = |at: &usize| operations[*at].client == client;
         let mine: Vec<usize> = (0..operations.len()).filter(of_client).collect();
-        let held = (0..operations.len()).filter(|&place| of_client(&places[place]));
-        for (place, at) in held.zip(mine) {
-            order[place] = at;
+        let held = (0..operations.len()).filter(|&position| of_client(&places[position]));
+        for (position, at) in held.zip(mine) {
+            order[position] = at;
         }
     }
     order
 }
 
-/// The verdict, the operation that it names and the explanation are the same for any mixture.
-fn shuffling_tells_nothing(
+/// The result, the operation it names and the explanation are the same for any interleaving.
+fn shuffling_does_not_matter(
     operations: &Operations<Register>,
     seed: u64,
 ) -> Result<(), TestCaseError> {
-    let told = |order: &[usize], by_times: bool| {
+    let checked = |order: &[usize], by_times: bool| {
         let list: Vec<_> = order.iter().map(|&at| operations[at].clone()).collect();
         let history = match by_times {
             true => History::new(list).ok()?,
@@ -687,12 +690,12 @@ fn shuffling_tells_nothing(
         })
     };
     let straight: Vec<usize> = (0..operations.len()).collect();
-    let expected = told(&straight, false).expect("a history");
-    prop_assert_eq!(&told(&shuffled(operations, seed), false).expect("a history"), &expected);
-    // Where the times tell each client's order, any order of the list will do.
+    let expected = checked(&straight, false).expect("a history");
+    prop_assert_eq!(&checked(&shuffled(operations, seed), false).expect("a history"), &expected);
+    // If the times give each client's order, the list may be in any order.
     let mut any_order = straight;
     any_order.sort_by_key(|&at| (at as u64 + 1).wrapping_mul(seed | 1).rotate_left(17));
-    if let Some(by_times) = told(&any_order, true) {
+    if let Some(by_times) = checked(&any_order, true) {
         prop_assert_eq!(&by_times, &expected);
     }
     Ok(())
@@ -702,19 +705,19 @@ proptest! {
     #![proptest_config(config(2000))]
 
     #[test]
-    fn what_could_have_been_returned_is_named(draws in draws(register_command(), 2, 8..15)) {
+    fn possible_results_are_named(draws in draws(register_command(), 2, 8..15)) {
         check_possible(&Register, &operations(&Register, &draws, wrong_register))?;
     }
 
     #[test]
-    fn what_could_have_been_returned_at_one_instant_is_named(
+    fn possible_results_at_one_instant_are_named(
         draws in crowded(register_command(), 2, 8..15),
     ) {
         check_possible(&Register, &operations(&Register, &draws, wrong_register))?;
     }
 
     #[test]
-    fn what_a_store_could_have_returned_is_named(draws in draws(key_value_command(), 2, 8..15)) {
+    fn possible_results_of_a_store_are_named(draws in draws(key_value_command(), 2, 8..15)) {
         check_possible(&KeyValue, &operations(&KeyValue, &draws, wrong_key_value))?;
     }
 }
@@ -722,10 +725,9 @@ proptest! {
 proptest! {
     #![proptest_config(config(300))]
 
-    /// Long enough that the explanation starts late. The operation that fails is under way for long, and may
-    /// touch others.
+    /// Long enough that the explanation starts late. The failing operation takes long, and may touch others.
     #[test]
-    fn what_could_have_been_returned_in_a_long_history_is_named(
+    fn possible_results_in_a_long_history_are_named(
         steps in prop::collection::vec((0..2_u64, 0..2_u64), 40..110),
         adding in 0..100_usize,
         called in 0..100_usize,
@@ -787,29 +789,29 @@ fn check_reduction<M: Model>(
         Checker::new(model).partition(false).check(&history).verdict
     };
 
-    // What is shown fails, at the operation that is marked.
+    // The explanation fails at the marked operation.
     match verdict(shown.clone()) {
         CheckResult::NotLinearizable(again) => {
             prop_assert_eq!(again.operation, explanation.failing)
         }
         other => prop_assert!(false, "{:?}", other),
     }
-    // Before it returned, the order that is shown explains everything.
+    // The shown order explains everything before its return.
     let mut others = shown.clone();
     let failing = &mut others[explanation.failing];
     failing.result = None;
     let client = failing.client;
-    // If its client went on, it has returned, whatever the answer was.
+    // If its client called again, it has returned, with an unknown result.
     if others[explanation.failing + 1..].iter().all(|other| other.client != client) {
         others[explanation.failing].returned = None;
     }
     let order: Vec<usize> = explanation.order.iter().map(|placed| placed.operation).collect();
     assert_explains(model, &others, &order, Order::RealTime);
-    // Had it returned what it could have, all would be well.
+    // With any of the possible results, the history would be linearizable.
     for expected in &explanation.expected {
         let mut right = shown.clone();
         let mut state = model.init();
-        // The result that prints so is found among the states that there are.
+        // Find the result with this text in all reachable states.
         let mut found = None;
         for step in 0..=order.len() {
             let result = model.step(&mut state.clone(), &right[explanation.failing].command);
@@ -829,7 +831,7 @@ fn check_reduction<M: Model>(
             );
         }
     }
-    // With any of the dropped operations put back, it still fails.
+    // With any of the dropped operations restored, it still fails.
     let end = return_order(&operations, violation.operation);
     let mut number = 0;
     let mut with_some_back = Vec::new();

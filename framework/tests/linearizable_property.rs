@@ -1,5 +1,5 @@
-//! The property `linearizable` of simulated runs: clients that do several things at one instant are not
-//! wrong for it, and in a search the property says what to use instead.
+//! The property `linearizable` of simulated runs: clients may perform several operations at one instant, and
+//! in a search the property says what to use instead.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use faultlab::workload::Workload;
 use faultlab::{Address, Application, Client, Context, Node, NodeSpec, System};
 use serde::{Deserialize, Serialize};
 
-/// What is right: each command returns the sum of all so far.
+/// The model: each command returns the sum so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Sum(u64);
 
@@ -26,7 +26,7 @@ impl Application for Sum {
     }
 }
 
-/// A client that keeps the sum itself and answers at once; from the command of this number on it is wrong.
+/// A client that computes the sum itself and answers immediately. It is wrong from a given command on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Knowing {
     sum: u64,

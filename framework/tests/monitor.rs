@@ -1,5 +1,5 @@
-//! The monitor agrees with the checker, adds no states to a search where it should not, and misses
-//! nothing whatever the order of exploration.
+//! The monitor agrees with the checker, adds no states to a search where it should not, and finds
+//! violations in any order of exploration.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use faultlab::{Address, Application};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// A list to append to; each append answers with the whole list.
+/// A list. Each append returns the whole list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Appends {
     list: Vec<(usize, usize)>,
@@ -31,16 +31,16 @@ fn client(number: usize) -> Address {
     Address::numbered("client", number + 1)
 }
 
-/// What there is to know about a run of lab 1's protocol with appends to one key: which client's
-/// appends were executed, in order, and how many answers each client has.
+/// A state of lab 1's protocol with appends to one key: the clients of the executed appends, in order, and
+/// how many answers each client has.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct AppendRun {
     executed: Vec<usize>,
     answered: Vec<usize>,
 }
 
-/// Explores all runs of `clients` with `appends` each; gives the number of states without and with
-/// the monitor.
+/// Explores all runs of `clients` with `appends` each. Returns the number of states without and with the
+/// monitor.
 fn count_append_runs(clients: usize, appends: usize) -> (usize, usize) {
     let mut monitor = Monitor::new(Sequential::new(Appends { list: Vec::new() }));
     let mut start = Monitor::<Sequential<Appends>>::INITIAL;
@@ -100,21 +100,21 @@ fn appends_to_one_key_cost_a_search_no_states() {
     }
 }
 
-/// A store of two replicas that answers writes before the backup has them, and reads from the
-/// backup: what a state of it holds is never wrong by itself.
+/// A store of two replicas that answers writes before the backup has them, and reads from the backup. No
+/// single state is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Replicated {
     primary: i64,
     backup: Option<i64>,
-    // How many of its three writes the writer has been answered; how many reads the reader.
+    // How many of its three writes the writer has completed, and how many reads the reader has.
     written: i64,
     reads: usize,
     writing: bool,
     reading: bool,
 }
 
-/// Explores all runs, visiting a state once for each monitor state if `monitored`. The order in
-/// which steps are tried is a permutation. Gives the first violation, if one is met.
+/// Explores all runs. `order` is the permutation in which steps are tried. Returns the first violation, if
+/// there is one.
 fn explore_replicated(stale: bool, order: &[usize; 5]) -> Option<MonitorError> {
     let mut monitor = Monitor::new(Register);
     let (writer, reader) = (client(0), client(1));
@@ -179,7 +179,7 @@ fn explore_replicated(stale: bool, order: &[usize; 5]) -> Option<MonitorError> {
 }
 
 #[test]
-fn stale_reads_are_caught_whatever_the_order_of_exploration() {
+fn stale_reads_are_found_in_any_order_of_exploration() {
     let mut orders = 0;
     for code in 0..5_usize.pow(5) {
         let order = [0, 1, 2, 3, 4].map(|place| code / 5_usize.pow(place) % 5);
@@ -189,14 +189,14 @@ fn stale_reads_are_caught_whatever_the_order_of_exploration() {
         orders += 1;
         let error = explore_replicated(true, &order).expect("a stale read is in there");
         assert!(matches!(error, MonitorError::NotLinearizable { .. }), "{error}");
-        // Where the backup has the write before the writer hears of it, nothing is wrong.
+        // If the backup has the write before the writer gets its answer, all reads are right.
         assert_eq!(explore_replicated(false, &order), None);
     }
     assert_eq!(orders, 120);
 }
 
 #[test]
-fn impossible_events_are_refused_by_name() {
+fn impossible_events_are_rejected() {
     let mut monitor = Monitor::new(Register);
     let initial = Monitor::<Register>::INITIAL;
     let (call, answer) = (
@@ -227,7 +227,7 @@ fn too_many_configurations_are_undecided_not_passed() {
     assert_eq!(monitor.next(state, answer), Err(MonitorError::TooMany(1000)));
 }
 
-/// One event of a random run: whose turn it is, and what it asks or is told.
+/// One turn of a random run: the client, and its command or result.
 type Turn = (usize, RegisterCommand, RegisterResult);
 
 fn turns() -> impl Strategy<Value = Vec<Turn>> {
@@ -254,8 +254,8 @@ fn result_of(seed: u8) -> RegisterResult {
     }
 }
 
-/// Feeds turns to the monitor and to a recorder: a client calls and is answered in turn. Reads are
-/// answered with values, writes with `Done`, so that violations are not all trivial.
+/// Feeds turns to the monitor and to a recorder: a client calls and gets a result in alternation. Reads
+/// return values and writes return `Done`, so that not all violations are trivial.
 fn feed(turns: &[Turn]) -> (Option<usize>, History<RegisterCommand, RegisterResult>) {
     let mut monitor = Monitor::new(Register);
     let mut state = Monitor::<Register>::INITIAL;
@@ -268,7 +268,7 @@ fn feed(turns: &[Turn]) -> (Option<usize>, History<RegisterCommand, RegisterResu
         let event = match asked {
             None => {
                 order.push(address);
-                recorder.call(address, command.clone()).expect("no call under way");
+                recorder.call(address, command.clone()).expect("no pending call");
                 monitor.call(address, command.clone())
             }
             Some(asked) => {
@@ -281,14 +281,14 @@ fn feed(turns: &[Turn]) -> (Option<usize>, History<RegisterCommand, RegisterResu
                     (_, RegisterResult::NotEqual) => RegisterResult::NotEqual,
                     _ => RegisterResult::Done,
                 };
-                recorder.answer(address, result.clone()).expect("a call under way");
+                recorder.answer(address, result.clone()).expect("a pending call");
                 monitor.answer(address, result)
             }
         };
         match monitor.next(state, event) {
             Ok(next) => state = next,
             Err(_) => {
-                // The last operation of this client is the one that was answered.
+                // The failing operation is the last one of this client.
                 failed = order.iter().rposition(|&of| of == address);
                 break;
             }
@@ -300,7 +300,7 @@ fn feed(turns: &[Turn]) -> (Option<usize>, History<RegisterCommand, RegisterResu
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// The monitor stops at the very answer at which the history stops being linearizable.
+    /// The monitor stops at exactly the answer at which the history stops being linearizable.
     #[test]
     fn the_monitor_agrees_with_the_checker(turns in turns()) {
         let (failed, history) = feed(&turns);

@@ -1,4 +1,4 @@
-//! The checker's verdicts on histories that others recorded, against the known ones.
+//! Compares the checker's results on recorded histories with the known ones.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use faultlab::linearizability::formats::{self, Recorded};
 use faultlab::linearizability::models::{KeyValue, Register};
 use faultlab::linearizability::{CheckResult, Checker, Report};
 
-/// The recorded histories by file, with what is known about them.
+/// The recorded histories: the file, whether it is linearizable, and the history.
 fn recorded() -> Vec<(String, bool, Recorded)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/histories");
     let read = |file: &str| std::fs::read_to_string(folder.join(file)).expect("a test file");

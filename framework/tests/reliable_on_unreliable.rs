@@ -1,6 +1,6 @@
 //! The reliable in-order model, implemented on top of the unreliable one.
 //!
-//! [`InOrder`] wraps any node. It numbers what the inner node sends to each receiver, keeps each
+//! [`InOrder`] wraps any node. It numbers the inner node's messages to each receiver, keeps each
 //! message until it is acknowledged, retransmits it, and hands incoming messages to the inner node
 //! in order, once each. So an inner node that needs a reliable in-order network works on an
 //! unreliable one.
@@ -27,7 +27,7 @@ enum Timer<T> {
     Retransmit,
 }
 
-/// What one node keeps about another.
+/// A node's state about another node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Peer<M> {
     sent: u64,
@@ -55,7 +55,7 @@ impl<N: Node> InOrder<N> {
         Self { inner, peers: BTreeMap::new() }
     }
 
-    /// Lets the inner node act, and numbers what it sends.
+    /// Runs a handler of the inner node, and numbers the messages it sends.
     fn act(&mut self, ctx: &mut Context<Self>, act: impl FnOnce(&mut N, &mut Context<N>)) {
         let mut inner = Context::new(ctx.address());
         act(&mut self.inner, &mut inner);
@@ -136,7 +136,7 @@ impl<N: Client> Client for InOrder<N> {
     }
 }
 
-/// Sends a burst of numbers, without any care for the network, and waits for all echoes in order.
+/// Sends a burst of numbers, assuming a reliable network, and waits for all echoes in order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Burst {
     peer: Address,

@@ -1,5 +1,5 @@
-//! Out-of-process nodes: the same runs as in process, byte for byte, and no harm from a process
-//! that dies, loops or lies.
+//! Out-of-process nodes: the runs are the same as in process, byte for byte, and processes that exit, loop
+//! or send wrong bytes do no harm.
 #![cfg(unix)]
 
 #[path = "fixtures/at_most_once.rs"]
@@ -37,10 +37,10 @@ use faultlab::{FaultModel, NodeSpec, codec};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Set for this same program when it is started to hold nodes.
+/// The environment variable that makes this test program serve nodes.
 const SERVES: &str = "FAULTLAB_TEST_SERVES";
 
-/// No test: what the processes run that the tests start.
+/// Not a test: the node processes that the tests start run this function.
 #[test]
 fn node_server_entry_point() {
     let submission = match std::env::var(SERVES).as_deref() {
@@ -48,15 +48,15 @@ fn node_server_entry_point() {
         Ok("at-most-once") => at_most_once::submission(),
         _ => return,
     };
-    remote::serve_stdin(&submission).expect("the judge speaks the protocol");
+    remote::serve_stdin(&submission).expect("the engine speaks the protocol");
 }
 
-/// Starts this program again, with only that function, to serve this submission.
+/// Starts this program again to serve this submission, with only that function.
 fn start(submission: &str, limit: Duration) -> io::Result<Process> {
     start_as(submission, limit, |child| child)
 }
 
-/// The same, with somebody else to watch over it.
+/// The same with another process handle.
 fn start_as<L: ProcessHandle + 'static>(
     submission: &str,
     limit: Duration,
@@ -82,7 +82,7 @@ fn scenario(fault: Fault, clients: usize) -> Scenario {
     let scenario = scenario.nodes((1..=clients).map(|number| client_node(number, 10)));
     let scenario = scenario.network(Network::unreliable()).until_done(60 * SECOND);
     let scenario = scenario.check(clients_done()).check(max_state_bytes(10_000));
-    // Only a client that is alone knows which sums to expect.
+    // A client knows which sums to expect only if it is the only one.
     if clients == 1 { scenario.check(results_ok()) } else { scenario }
 }
 
@@ -92,7 +92,7 @@ fn local(scenario: &Scenario, seed: u64) -> Outcome {
         .run(&mut LocalHost::new(&submission), Options::default())
 }
 
-/// Runs in lockstep; after one that was too slow, nothing more.
+/// Batched runs. After one that times out, the rest is skipped.
 fn run_all(
     runs: &[(&Scenario, u64)],
     pool: &mut ProcessPool<'_>,
@@ -105,7 +105,7 @@ fn run_all(
     Ok(ended.into_iter().map(|(ended, _)| ended).collect())
 }
 
-/// The outcomes and logs of runs that come to their end.
+/// The outcomes and logs of runs, all of which must finish.
 fn logged(
     scenario: &Scenario,
     seeds: Range<u64>,
@@ -121,7 +121,7 @@ fn logged(
     ended.expect("processes can be started").into_iter().map(over).collect()
 }
 
-fn side_by_side(
+fn run_seeds(
     scenario: &Scenario,
     seeds: u64,
     pool: &mut ProcessPool<'_>,
@@ -131,7 +131,7 @@ fn side_by_side(
 }
 
 fn assert_same_as_local(scenario: &Scenario, seeds: u64, pool: &mut ProcessPool<'_>) {
-    let remote = side_by_side(scenario, seeds, pool);
+    let remote = run_seeds(scenario, seeds, pool);
     for (seed, outcome) in (0..seeds).zip(remote) {
         assert_eq!(outcome, Some(RunCompletion::Finished(local(scenario, seed))), "seed {seed}");
     }
@@ -140,10 +140,10 @@ fn assert_same_as_local(scenario: &Scenario, seeds: u64, pool: &mut ProcessPool<
 #[test]
 fn batched_runs_match_in_process_runs() {
     let mut pool = pool(4);
-    // More runs than advance side by side, and more nodes than processes.
+    // More runs than advance together, and more nodes than processes.
     assert_same_as_local(&scenario(Fault::None, 1), 300, &mut pool);
     assert_same_as_local(&scenario(Fault::None, 5), 20, &mut pool);
-    assert_eq!(pool.started(), 4, "the processes serve run after run");
+    assert_eq!(pool.started(), 4, "the processes are reused");
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn batched_runs_match_in_process_runs_under_interventions() {
     }
 }
 
-/// A scenario in which much happens. Its last check tells all states, so that an outcome has them.
+/// A random scenario with many kinds of events. Its last check puts all states into the outcome.
 fn anything(number: u64) -> Scenario {
     let mut drawn = number << 32;
     let mut below = |limit: u64| {
@@ -170,14 +170,14 @@ fn anything(number: u64) -> Scenario {
     };
     let ms = Duration::from_millis;
     let states = || {
-        Property::new("nothing is hidden", |view| {
+        Property::new("the outcome has all states", |view| {
             let nodes = view.nodes();
             let states: Vec<_> = nodes.into_iter().map(|node| view.state(node)).collect();
             Err(violated("nothing", format!("{states:?}")))
         })
     };
     let looked_at = || {
-        Property::new("every node can be looked at", |view| {
+        Property::new("every node can be queried", |view| {
             let nodes = view.nodes();
             nodes.into_iter().try_for_each(|node| match view.state(node) {
                 Ok(_) => Ok(()),
@@ -199,7 +199,7 @@ fn anything(number: u64) -> Scenario {
     let late = some_client(9);
     let fault = if below(4) == 0 { Fault::PanicsAt(5) } else { Fault::None };
     let mut scenario = Scenario::new().node(server_node(fault)).nodes(nodes);
-    // Where messages take long, many steps are certain at a time.
+    // With slow messages, many steps are certain at a time.
     let slow = LinkConditions {
         latency: Latency::between(ms(30), ms(60)),
         ..LinkConditions::unreliable()
@@ -275,7 +275,7 @@ fn a_recorded_run_has_the_same_trace() {
 }
 
 #[test]
-fn a_run_that_is_recorded_from_its_log_has_the_same_trace() {
+fn a_trace_recorded_from_a_log_is_the_same() {
     let submission = submission();
     let mut pool = pool(3);
     for fault in [Fault::None, Fault::PrintsAndLogs, Fault::PanicsAt(3), Fault::SendsToNobody] {
@@ -303,7 +303,7 @@ fn a_run_that_is_recorded_from_its_log_has_the_same_trace() {
         for (seed, ((outcome, _), trace)) in (0..).zip(runs.iter().zip(traces)) {
             let (expected, mut expected_trace) = here(seed);
             assert_eq!(*outcome, expected, "{fault:?}, seed {seed}");
-            // What a node prints stays in its process.
+            // A node's output stays in its process.
             for event in expected_trace.iter_mut().flat_map(|trace| &mut trace.events) {
                 event.printed.clear();
             }
@@ -333,14 +333,14 @@ fn rerunning_a_log_detects_hidden_state() {
 #[test]
 fn the_stateless_host_detects_hidden_state() {
     let mut pool = pool(2);
-    let mut handed = |scenario: &Scenario| {
+    let mut stateless = |scenario: &Scenario| {
         Simulation::new(scenario.clone(), 4).run(&mut pool.stateless_host(), Options::default())
     };
-    let honest = scenario(Fault::None, 3);
-    assert_eq!(handed(&honest), local(&honest, 4));
+    let correct = scenario(Fault::None, 3);
+    assert_eq!(stateless(&correct), local(&correct, 4));
     let global = scenario(Fault::KeepsAGlobal, 3);
-    assert_eq!(local(&global, 4), local(&global, 4), "run twice in one process, it looks well");
-    assert_ne!(handed(&global).digest, local(&global, 4).digest);
+    assert_eq!(local(&global, 4), local(&global, 4), "runs in one process agree");
+    assert_ne!(stateless(&global).digest, local(&global, 4).digest);
 }
 
 #[test]
@@ -349,10 +349,11 @@ fn a_process_exit_affects_only_its_own_run() {
         (Fault::Exits(7), ProcessExit::Exited(0)),
         (Fault::OverflowsAt(7), ProcessExit::Signalled(6)),
     ] {
-        // The last command is never reached by a run that ends before.
+        // The fault is after the last command of a run that ends earlier.
         let fatal = scenario(fault, 1);
         let harmless = scenario(Fault::None, 1);
-        // More than are run side by side where one was lost, so that it is looked for in two steps.
+        // More runs than are repeated together after a process was lost, so that it takes two steps to find
+        // the one that ended it.
         let is_fatal = |seed| seed == 5 || seed == 21;
         let runs: Vec<_> =
             (0..24).map(|seed| (if is_fatal(seed) { &fatal } else { &harmless }, seed)).collect();
@@ -374,10 +375,10 @@ fn an_infinite_loop_costs_one_run_and_bounded_time() {
     let start_time = Instant::now();
     let limit = SECOND / 4;
     let mut pool = ProcessPool::new(2, |_| start("adder", limit));
-    let ended = side_by_side(&endless, 5, &mut pool);
+    let ended = run_seeds(&endless, 5, &mut pool);
     assert!(start_time.elapsed() < 10 * SECOND);
     assert_eq!(ended[0], Some(RunCompletion::ProcessFailed(ProcessFailure::TimedOut(limit))));
-    assert_eq!(&ended[1..], [None, None, None, None], "nothing is tried that costs time again");
+    assert_eq!(&ended[1..], [None, None, None, None], "no other run is started");
 }
 
 #[test]
@@ -408,15 +409,15 @@ fn an_unknown_exit_is_an_infra_error() {
     impl ProcessHandle for Unwatched {
         fn end(&mut self, grace: Duration) -> ProcessExit {
             self.0.end(grace);
-            ProcessExit::Unknown("is gone with what watched over it".to_owned())
+            ProcessExit::Unknown("the sandbox is gone".to_owned())
         }
     }
     let mut pool = ProcessPool::new(2, |_| start_as("adder", SECOND, Unwatched));
     let scenario = scenario(Fault::Exits(2), 1);
     let error = run_all(&[(&scenario, 1)], &mut pool).unwrap_err();
-    assert_eq!(error.to_string(), "is gone with what watched over it");
+    assert_eq!(error.to_string(), "the sandbox is gone");
     assert_eq!(pool.failure(), None);
-    assert!(pool.check().is_ok(), "it is told once");
+    assert!(pool.check().is_ok(), "the error is returned once");
 }
 
 #[test]
@@ -440,14 +441,14 @@ fn exchange_finished_is_called_after_the_last_answer() {
     assert_eq!(answered.load(Ordering::Relaxed), 1);
 }
 
-/// What is done to the judge's stream by somebody who is not a submission's process at all.
+/// Connects the engine to a script instead of a node process. Returns the answer and the process failure.
 fn against(
     script: impl FnOnce(UnixStream) + Send + 'static,
 ) -> (Result<(), NodeFailure>, ProcessFailure) {
-    struct Nobody;
-    impl ProcessHandle for Nobody {
+    struct NoProcess;
+    impl ProcessHandle for NoProcess {
         fn end(&mut self, _: Duration) -> ProcessExit {
-            ProcessExit::Other("was never alive".to_owned())
+            ProcessExit::Other("was never started".to_owned())
         }
     }
     let mut script = Some(script);
@@ -455,17 +456,17 @@ fn against(
         let (ours, theirs) = UnixStream::pair()?;
         let script = script.take().expect("one process is started");
         std::thread::spawn(move || script(theirs));
-        Process::new(ours, Nobody, SECOND / 2)
+        Process::new(ours, NoProcess, SECOND / 2)
     });
     let asked = pool.host(0).make(0, "server", server(), &[]);
     (asked, pool.failure().expect("the process is lost").clone())
 }
 
-fn read_question(stream: &mut UnixStream) {
+fn read_request(stream: &mut UnixStream) {
     let mut length = [0; 4];
     stream.read_exact(&mut length).unwrap();
-    let mut question = vec![0; u32::from_le_bytes(length) as usize];
-    stream.read_exact(&mut question).unwrap();
+    let mut request = vec![0; u32::from_le_bytes(length) as usize];
+    stream.read_exact(&mut request).unwrap();
 }
 
 #[test]
@@ -479,7 +480,7 @@ fn protocol_errors_end_the_process() {
     ];
     for (what, bytes) in scripts {
         let (asked, failure) = against(move |mut stream| {
-            read_question(&mut stream);
+            read_request(&mut stream);
             stream.write_all(bytes).unwrap();
         });
         assert_eq!(failure, ProcessFailure::ProtocolError(what.to_owned()));
@@ -491,7 +492,7 @@ fn protocol_errors_end_the_process() {
 fn slow_answers_time_out() {
     let started = Instant::now();
     let (_, silent) = against(|mut stream| {
-        read_question(&mut stream);
+        read_request(&mut stream);
         std::thread::sleep(3 * SECOND);
     });
     assert_eq!(silent, ProcessFailure::TimedOut(SECOND / 2));
@@ -508,7 +509,7 @@ fn slow_answers_time_out() {
 #[test]
 fn a_closed_stream_is_the_end_of_the_process() {
     let (asked, failure) = against(drop);
-    assert_eq!(failure, ProcessFailure::Ended(ProcessExit::Other("was never alive".to_owned())));
+    assert_eq!(failure, ProcessFailure::Ended(ProcessExit::Other("was never started".to_owned())));
     assert_eq!(asked, Err(failure.into()));
 }
 
@@ -516,13 +517,13 @@ fn a_closed_stream_is_the_end_of_the_process() {
 fn all_hosts_give_the_same_answers() {
     let submission = submission();
     let mut pool = pool(1);
-    let mut other_fleet = ProcessPool::new(1, |_| start("adder", 20 * SECOND));
-    let shared = shared_fleet(20 * SECOND);
+    let mut other_pool = ProcessPool::new(1, |_| start("adder", 20 * SECOND));
+    let shared = shared_pool(20 * SECOND);
     let hosts: [&mut dyn Host; 4] = [
         &mut shared.host(),
         &mut LocalHost::new(&submission),
         &mut pool.host(0),
-        &mut other_fleet.stateless_host(),
+        &mut other_pool.stateless_host(),
     ];
     let answers = hosts.map(|host| {
         let arguments = codec::encode(&Fault::None).expect("a fault encodes");
@@ -542,7 +543,7 @@ fn all_hosts_give_the_same_answers() {
     assert_eq!(answers[0].0, Ok(()));
 }
 
-/// A search without what differs from run to run.
+/// A report without the parts that differ from run to run.
 fn comparable(report: Report) -> (search::SearchResult, Statistics) {
     let statistics = Statistics { elapsed: Duration::ZERO, peak_bytes: 0, ..report.statistics };
     (report.result, statistics)
@@ -563,15 +564,15 @@ fn out_of_process_search_matches_in_process() {
     }
 }
 
-/// Steps of the adder's server in this state, for each of these commands of one client.
+/// The results of steps of the adder's server in its initial state, for each of these commands of a client.
 fn server_steps(
     pool: &SharedProcessPool<'_>,
     fault: Fault,
     numbers: Range<u64>,
 ) -> Vec<Result<(), StepFailure>> {
     let arguments = codec::encode(&fault).expect("a fault encodes");
-    let member = NodeDescriptor { kind: "server".to_owned(), address: server(), arguments };
-    let steps = pool.steps(vec![member]);
+    let node = NodeDescriptor { kind: "server".to_owned(), address: server(), arguments };
+    let steps = pool.steps(vec![node]);
     let state = steps.make(0).expect("a server is made");
     let mut batch = Batch::new();
     for number in numbers {
@@ -585,16 +586,16 @@ fn server_steps(
     (0..answers.len()).map(|index| answers.get(index).map(|_| ()).map_err(Clone::clone)).collect()
 }
 
-fn shared_fleet(limit: Duration) -> SharedProcessPool<'static> {
+fn shared_pool(limit: Duration) -> SharedProcessPool<'static> {
     SharedProcessPool::new(ProcessPool::new(2, move |_| start("adder", limit)))
 }
 
 #[test]
 fn the_step_that_ends_its_process_is_known() {
-    let pool = shared_fleet(20 * SECOND);
+    let pool = shared_pool(20 * SECOND);
     let outcomes = server_steps(&pool, Fault::Exits(70), 1..101);
     let failed: Vec<usize> = (0..100).filter(|&index| outcomes[index].is_err()).collect();
-    assert_eq!(failed, [69], "number 70 and no other");
+    assert_eq!(failed, [69], "only number 70");
     let failure = outcomes[69].clone().unwrap_err().to_string();
     assert_eq!(failure, "the process running the node exited with code 0");
     assert_eq!(pool.failure(), Some(ProcessFailure::Ended(ProcessExit::Exited(0))));
@@ -603,7 +604,7 @@ fn the_step_that_ends_its_process_is_known() {
 
 #[test]
 fn an_endless_step_costs_bounded_time() {
-    let pool = shared_fleet(SECOND / 4);
+    let pool = shared_pool(SECOND / 4);
     let started = Instant::now();
     let outcomes = server_steps(&pool, Fault::LoopsAt(5), 1..101);
     assert!(started.elapsed() < 5 * SECOND, "{:?}", started.elapsed());
@@ -614,11 +615,11 @@ fn an_endless_step_costs_bounded_time() {
 
 #[test]
 fn two_processes_that_disagree_are_not_deterministic() {
-    let pool = shared_fleet(20 * SECOND);
+    let pool = shared_pool(20 * SECOND);
     let outcomes = server_steps(&pool, Fault::CountsInAGlobal, 1..101);
-    let telling = |outcome: &Result<(), StepFailure>| {
+    let is_detected = |outcome: &Result<(), StepFailure>| {
         matches!(outcome, Err(StepFailure::NotDeterministic { .. }))
     };
-    let told = outcomes.iter().filter(|outcome| telling(outcome)).count();
-    assert_eq!(told, 100, "forwards and backwards, no step sees the same global");
+    let detected = outcomes.iter().filter(|outcome| is_detected(outcome)).count();
+    assert_eq!(detected, 100, "forwards and backwards, no step sees the same global");
 }

@@ -1,5 +1,5 @@
-//! Replaying saved simulated runs: unchanged code repeats the run, and for changed code the replay
-//! says whether it still breaks and where it first differs.
+//! Replays of saved simulated runs: unchanged code repeats the run, and for changed code the replay says
+//! whether the run still fails and where it first differs.
 
 mod common;
 
@@ -24,7 +24,7 @@ fn recorded(scenario: Scenario, seed: u64) -> Trace {
         Options { recorder: Some(&mut sink), origin: Origin::default(), ..Options::default() };
     let nodes = submission();
     Simulation::new(scenario, seed).run(&mut LocalHost::new(&nodes), options);
-    // As it comes back from a file.
+    // Through a file.
     file::read(&written(&sink.into_trace().expect("a recorded run has a trace"))[..]).unwrap()
 }
 
@@ -32,7 +32,7 @@ fn again(scenario: Scenario, saved: &Trace) -> Replay {
     simulate::replay(scenario, saved, &mut LocalHost::new(&submission()))
 }
 
-/// One client alone, so that it is known what each result should be.
+/// A single client, which knows the expected results.
 fn base(fault: Fault) -> Scenario {
     crowd(fault, 1).check(results_ok())
 }
@@ -46,13 +46,13 @@ fn crowd(fault: Fault, clients: usize) -> Scenario {
         .check(clients_done())
 }
 
-/// A client that is given a command at the times at which others' timers fire.
+/// A client that gets its commands at the times at which timers of others fire.
 fn at_a_rate(number: usize) -> NodeSpec {
     let work = Workload::<u64, u64>::of([1, 2, 3, 4, 5]).every(50 * MS);
     NodeSpec::client("client", client(number), &server(), work)
 }
 
-/// Runs in which all that can happen in a simulation happens.
+/// Scenarios that together contain every kind of event of a simulation.
 fn scenarios() -> Vec<Scenario> {
     let held = |scenario: Scenario| {
         scenario
@@ -90,7 +90,7 @@ fn scenarios() -> Vec<Scenario> {
 }
 
 #[test]
-fn on_the_same_code_a_run_is_the_same() {
+fn unchanged_code_repeats_the_run() {
     for (number, scenario) in scenarios().into_iter().enumerate() {
         for seed in 0..20 {
             let saved = recorded(scenario.clone(), seed);
@@ -112,37 +112,37 @@ fn on_the_same_code_a_run_is_the_same() {
     }
 }
 
-/// The first run of a wrong server that breaks.
+/// The first failing run of a server with this fault.
 fn broken(fault: Fault) -> Trace {
     (0..100)
         .map(|seed| recorded(base(fault), seed))
         .find(|trace| !matches!(trace.ending, Some(Ending::Held)))
-        .expect("the fault shows in a hundred runs")
+        .expect("one of a hundred runs fails")
 }
 
 #[test]
-fn after_the_fix_the_same_network_breaks_nothing() {
+fn fixed_code_passes_on_the_same_network() {
     let saved = broken(Fault::ExecutesDuplicates);
     let replay = again(base(Fault::None), &saved);
     let ReplayStatus::Fixed { happened, events } = replay.status else {
         panic!("{}", replay.status)
     };
-    // The sums are other ones, and nothing else: all arrives when it did.
+    // Only the sums differ; everything arrives at the same time.
     assert_eq!(happened, events);
-    let difference = replay.difference.expect("a sum is another");
+    let difference = replay.difference.expect("a sum differs");
     let (then, now) = (&saved.events[difference.event], &replay.trace.events[difference.event]);
     assert_ne!(then.sent, now.sent);
     assert_eq!(then.time_ns, now.time_ns);
     assert!(difference.then.starts_with("server1 sent Sum {"), "{difference}");
     assert!(difference.now.starts_with("it sends Sum {"), "{difference}");
-    // The first copy was right, too.
+    // The first copy was handled correctly in both runs.
     let duplicate = matches!(then.what, EventKind::Deliver { node, .. } if node == server());
     assert!(duplicate, "{:?}", then.what);
 }
 
-/// In the saved run everybody waits for five seconds; without the cut each command is given much earlier.
+/// In the saved run all clients wait for five seconds; without the cut, they get their commands much earlier.
 #[test]
-fn nothing_is_on_its_way_for_longer_than_the_network_allows() {
+fn no_message_takes_longer_than_the_network_allows() {
     let slow = crowd(Fault::ExecutesDuplicates, 3)
         .at(10 * MS, Intervention::Isolate(server()))
         .at(5_000 * MS, Intervention::Heal);
@@ -164,7 +164,7 @@ fn nothing_is_on_its_way_for_longer_than_the_network_allows() {
 }
 
 #[test]
-fn a_panic_that_is_gone_lets_the_run_go_on() {
+fn without_the_panic_the_run_continues() {
     let saved = broken(Fault::PanicsAt(3));
     let replay = again(base(Fault::None), &saved);
     let ReplayStatus::Fixed { happened, events } = replay.status else {
@@ -177,7 +177,7 @@ fn a_panic_that_is_gone_lets_the_run_go_on() {
 }
 
 #[test]
-fn another_failure_is_told_apart() {
+fn another_failure_is_distinguished() {
     let saved = broken(Fault::ExecutesDuplicates);
     let replay = again(base(Fault::PanicsAt(2)), &saved);
     let ReplayStatus::Reproduced { event: None, same: false, .. } = replay.status else {
@@ -210,7 +210,8 @@ fn a_removed_message_no_longer_applies() {
     assert!(reason.starts_with("no `Plus` from client"), "{reason}");
 }
 
-/// A change to a trace file, as an editor, a script or a bad disk makes it. Places are parts of 2^16 of the file.
+/// A change to a trace file, as by an editor, a script or a bad disk. Positions are fractions of the file,
+/// in units of 2^-16.
 #[derive(Clone, Debug)]
 enum Change {
     Byte { at: u16, to: u8 },
@@ -248,7 +249,7 @@ fn changed(text: Vec<u8>, change: &Change) -> Vec<u8> {
             return text;
         }
         Change::Number { at, to } => {
-            // The next number from there on.
+            // The next number from there.
             let is_digit = |at: &usize| text[*at].is_ascii_digit();
             let Some(start) = (place(at, text.len())..text.len()).find(is_digit) else {
                 return text;
@@ -272,7 +273,7 @@ fn changed(text: Vec<u8>, change: &Change) -> Vec<u8> {
     lines.concat()
 }
 
-/// Follows what is in a file, and shows what came of it; says whether it is a trace.
+/// Replays a file's contents and shows the result. Returns whether it is a trace.
 fn followed(scenario: Scenario, text: &[u8]) -> bool {
     let Ok(saved) = file::read(text) else { return false };
     let replay = again(scenario, &saved);
@@ -283,12 +284,12 @@ fn followed(scenario: Scenario, text: &[u8]) -> bool {
 
 fn written(trace: &Trace) -> Vec<u8> {
     let mut text = Vec::new();
-    file::write(&mut text, trace).expect("memory takes everything");
+    file::write(&mut text, trace).expect("writing to memory does not fail");
     text
 }
 
 #[test]
-fn a_time_at_the_end_of_all_times_and_too_many_copies_are_survived() {
+fn the_maximum_time_and_too_many_copies_do_not_panic() {
     for scenario in [base(Fault::None), crowd(Fault::None, 3)] {
         let saved = recorded(scenario.clone(), 1);
         let mut late = saved.clone();
@@ -308,7 +309,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn a_changed_file_is_refused_or_followed_and_never_panics(
+    fn a_changed_file_never_panics(
         number in 0..scenarios().len(),
         seed in 0..20_u64,
         changes in prop::collection::vec(change(), 1..4),

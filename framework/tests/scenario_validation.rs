@@ -1,5 +1,5 @@
-//! A scenario that names a node which is not there is its author's mistake, and is found before any node is
-//! made.
+//! A scenario that refers to an unknown node is a mistake of its author, and is rejected before any node is
+//! created.
 
 mod common;
 
@@ -34,7 +34,7 @@ fn scenario() -> Scenario {
     Scenario::new().node(server_node(Fault::None)).node(client_node(1, 3)).until_done(seconds(20))
 }
 
-/// Every way to name these nodes in one intervention.
+/// Every way to refer to this node in an intervention.
 fn naming(node: Address) -> Vec<Intervention> {
     let (from, to) = (server(), node);
     vec![
@@ -52,7 +52,7 @@ fn naming(node: Address) -> Vec<Intervention> {
     ]
 }
 
-/// Every way to name this node in a network.
+/// Every way to refer to this node in a network.
 fn networks(node: Address) -> Vec<Network> {
     let conditions = LinkConditions::reliable();
     vec![
@@ -64,7 +64,7 @@ fn networks(node: Address) -> Vec<Network> {
 }
 
 fn unknown(scenario: &Scenario, name: Address, known: &[Address]) -> String {
-    let error = scenario.validate().expect_err("the name is unknown");
+    let error = scenario.validate().expect_err("the node is unknown");
     match &error {
         ScenarioError::UnknownNode { name: of, known: there, .. } => {
             assert_eq!((*of, &there[..]), (name, known), "{error}");
@@ -75,7 +75,7 @@ fn unknown(scenario: &Scenario, name: Address, known: &[Address]) -> String {
 }
 
 #[test]
-fn whatever_names_a_node_that_is_never_there_is_refused() {
+fn unknown_nodes_are_rejected_everywhere() {
     let known = [client(1), server()];
     for intervention in naming(ghost()) {
         unknown(&scenario().at(Duration::ZERO, intervention.clone()), ghost(), &known);
@@ -97,7 +97,7 @@ fn whatever_names_a_node_that_is_never_there_is_refused() {
 }
 
 #[test]
-fn the_message_says_which_entry_and_which_names_there_are() {
+fn errors_name_the_entry_and_the_known_nodes() {
     let text = |scenario: &Scenario| scenario.validate().expect_err("a mistake").to_string();
     assert_eq!(
         text(&scenario().at(seconds(1), Intervention::Crash(ghost()))),
@@ -120,7 +120,7 @@ fn the_message_says_which_entry_and_which_names_there_are() {
 }
 
 #[test]
-fn a_node_is_there_from_its_start_on() {
+fn a_node_exists_from_its_start_on() {
     for intervention in naming(second()) {
         let before = scenario().at(seconds(1), intervention.clone()).at(seconds(2), start());
         unknown(&before, second(), &[client(1), server()]);
@@ -134,20 +134,20 @@ fn a_node_is_there_from_its_start_on() {
         let same = scenario().at(seconds(2), start()).at(seconds(2), intervention);
         same.validate().expect("it has started");
     }
-    // A crashed node is still there, and so is one whose crash comes again.
+    // A crashed node still exists, and may crash again.
     let crash = Intervention::Crash(server());
     let twice = scenario().at(seconds(1), crash.clone()).at(seconds(2), crash);
     twice.validate().expect("it is there");
 }
 
 #[test]
-fn where_the_order_cannot_be_known_the_node_is_taken_to_be_there() {
+fn if_the_order_is_unknown_the_node_counts_as_started() {
     for intervention in naming(second()) {
         let timed = |time| {
             let scenario = scenario().when_answered(client(1), 2, start());
             scenario.at(time, intervention.clone())
         };
-        timed(seconds(1)).validate().expect("two results may be there after a second");
+        timed(seconds(1)).validate().expect("there may be two results after a second");
         unknown(&timed(Duration::ZERO), second(), &[client(1), server()]);
         let answered = |results| {
             let scenario = scenario().when_answered(client(1), 2, start());
@@ -159,7 +159,7 @@ fn where_the_order_cannot_be_known_the_node_is_taken_to_be_there() {
         let started = scenario().at(seconds(5), start());
         let answered = started.when_answered(client(1), 1, intervention.clone());
         answered.validate().expect("the result may come late");
-        // The second client can have no result before it is there.
+        // The second client has no results before it starts.
         let late = Intervention::Start(client_node(2, 1));
         let late = scenario().at(seconds(5), late).when_answered(client(2), 1, start());
         unknown(
@@ -167,25 +167,29 @@ fn where_the_order_cannot_be_known_the_node_is_taken_to_be_there() {
             second(),
             &[client(1), server()],
         );
-        late.at(seconds(6), intervention.clone()).validate().expect("it may be there");
+        late.at(seconds(6), intervention.clone()).validate().expect("it may have started");
     }
-    // A client that only its own results start is never there.
+    // A client that is started only by its own results never starts.
     let circle = scenario().when_answered(client(2), 1, Intervention::Start(client_node(2, 1)));
     unknown(&circle, client(2), &[client(1), server()]);
 }
 
 #[test]
-fn a_network_may_say_how_a_node_is_reached_that_starts_later() {
+fn a_network_may_refer_to_a_node_that_starts_later() {
     for network in networks(second()) {
         let later = scenario().network(network.clone()).at(seconds(2), start());
-        later.validate().expect("the setting holds from the start of the node on");
+        later.validate().expect("the conditions apply once the node starts");
         let change = Intervention::LinkConditions(network);
-        scenario().at(seconds(1), change).at(seconds(2), start()).validate().expect("as well");
+        scenario()
+            .at(seconds(1), change)
+            .at(seconds(2), start())
+            .validate()
+            .expect("the conditions apply once the node starts");
     }
 }
 
 #[test]
-fn two_starts_at_one_address_are_refused() {
+fn two_starts_at_one_address_are_rejected() {
     let twice = scenario().at(seconds(1), start()).when_answered(client(1), 1, start());
     assert!(matches!(twice.validate(), Err(ScenarioError::AddressTaken { .. })));
     let taken = scenario().at(seconds(1), Intervention::Start(server_node(Fault::None)));
@@ -193,9 +197,9 @@ fn two_starts_at_one_address_are_refused() {
 }
 
 #[test]
-fn a_run_of_such_a_scenario_ends_before_any_node_is_made() {
+fn a_run_of_an_invalid_scenario_creates_no_nodes() {
     let submission = submission();
-    // The server would panic when it is first asked.
+    // The server would panic at the first request.
     let scenario = Scenario::new()
         .node(server_node(Fault::PanicsAt(1)))
         .node(client_node(1, 3))

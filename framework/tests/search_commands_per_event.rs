@@ -10,8 +10,8 @@ use faultlab::workload::Workload;
 use faultlab::{Address, Client, Context, Node, System, codec};
 use serde::{Deserialize, Serialize};
 
-/// Answers each command immediately with its number, except the command `wrong_at`, which it
-/// answers with 0. Its timer does nothing.
+/// Answers each command immediately with its number, except the command `wrong_at`, which it answers with
+/// 0. Its timer does nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Eager {
     wrong_at: u64,
@@ -56,7 +56,7 @@ fn search(commands: Option<u64>, wrong_at: u64) -> Search {
     Search::new(System::new().client("client", client(), &wrong_at, work))
 }
 
-/// Every answer is the number of its command.
+/// The property that every result is the number of its command.
 fn answers_are_right() -> Property {
     Property::new("answers are right", |view| {
         for (expected, operation) in (1..).zip(view.operations(client())) {
@@ -106,7 +106,7 @@ fn an_infinite_workload_reaches_the_command_limit() {
     assert_eq!(search(Some(1_001), 0).run(&submission).result, limit(1_000));
     let few = || search(None, 0).commands_per_event_max(7);
     assert_eq!(few().run(&submission).result, limit(7));
-    // A limit that the caller set does not hide it.
+    // Another limit does not hide it.
     assert_eq!(few().depth_max(0).run(&submission).result, limit(7));
     assert_eq!(few().states_max(1).run(&submission).result, limit(7));
     let probes = faultlab::search::RandomWalks { seed: 1, count: 3, depth_max: 5 };
@@ -120,7 +120,7 @@ fn an_infinite_workload_reaches_the_command_limit() {
 }
 
 #[test]
-fn the_state_at_the_limit_is_judged_and_not_followed() {
+fn the_state_at_the_limit_is_checked_but_not_expanded() {
     let answers = Property::new("seven answers", |view| {
         match view.operations(client()).iter().filter(|it| it.result.is_some()).count() {
             7 => Ok(()),

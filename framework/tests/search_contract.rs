@@ -1,5 +1,5 @@
-//! What a search notices about nodes themselves: contract violations, and messages that are not
-//! idempotent. The same for any number of threads.
+//! Checks of the nodes themselves in a search: contract violations, and messages that are not idempotent.
+//! The results are the same for any number of threads.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,20 +10,20 @@ use faultlab::search::{Hint, Report, Search, SearchResult};
 use faultlab::{Address, Context, Node, System};
 use serde::{Deserialize, Serialize};
 
-/// What is wrong with an [`Adder`].
+/// The fault of an [`Adder`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum Fault {
-    /// Nothing: it takes each amount once.
+    /// None: it adds each amount once.
     None,
-    /// It takes an amount each time that it arrives, up to a limit.
+    /// It adds an amount each time it arrives, up to a limit.
     Again,
-    /// From a sum on, something is not part of its encoding.
+    /// From a sum on, part of the state is missing from its encoding.
     Forgets,
-    /// From a sum on, it adds what no one sent.
+    /// From a sum on, it adds a random amount.
     Random,
 }
 
-/// Adds up what it is sent.
+/// Adds the amounts it receives.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Adder {
     fault: Fault,
@@ -111,22 +111,22 @@ fn idempotent_messages_give_no_hint() {
     let report = report(Fault::None, 4, 1);
     assert_eq!(report.result, SearchResult::Exhausted);
     assert_eq!(report.hints, []);
-    // Each subset of four amounts.
+    // The subsets of four amounts.
     assert_eq!(report.statistics.states, 16);
 }
 
-/// Enough amounts that the handlers of one depth are shared out: 10 of them, up to 252 states at once.
+/// Enough amounts that the handlers of one depth are distributed to threads: with 10, up to 252 states.
 #[test]
 fn unencoded_state_is_reported_at_its_first_event() {
     let one = report(Fault::Forgets, 10, 1);
     let SearchResult::Failed(failed) = &one.result else { panic!("{:?}", one.result) };
     let StepFailure::ContractViolation(_) = &failed.failure else { panic!("{:?}", failed.failure) };
-    // The amount of ten, alone.
+    // The amount of ten alone.
     assert_eq!((failed.node.as_str(), failed.path.len()), ("adder", 1));
     for threads in [2, 3] {
         assert_eq!(report(Fault::Forgets, 10, threads).result, one.result, "{threads} threads");
     }
-    // Without it, several amounts have to come together: one, two, three, and four.
+    // Without it, it takes several amounts: one, two, three, and four.
     let several = report(Fault::Forgets, 4, 2);
     let SearchResult::Failed(failed) = &several.result else { panic!("{:?}", several.result) };
     assert_eq!(failed.path.len(), 4);
@@ -142,7 +142,7 @@ fn a_random_handler_is_reported() {
         };
         assert_eq!(handler, "on_message with 10 from sender");
         assert_ne!(first, second);
-        // Only what differs, decoded.
+        // Only the parts that differ, decoded.
         for outcome in [first, second] {
             assert!(outcome.starts_with("the state Adder { fault: Random, "), "{outcome}");
             assert!(!outcome.contains("messages"), "{outcome}");

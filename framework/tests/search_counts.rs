@@ -11,7 +11,7 @@ fn closed_form(clients: u32, appends: u64, keys: Keys) -> u64 {
     match keys {
         Keys::Different => (appends + 1).pow(2 * clients) - 1,
         Keys::Same => {
-            // Each client has had some answers, and at most one more of its appends was executed.
+            // Each client has some results, and at most one more of its appends was executed.
             let choices: Vec<(u64, u64)> = (0..=appends)
                 .flat_map(|answered| [(answered, answered), (answered, answered + 1)])
                 .filter(|&(_, executed)| executed <= appends)
@@ -37,7 +37,7 @@ fn closed_form(clients: u32, appends: u64, keys: Keys) -> u64 {
     }
 }
 
-/// In how many orders these many commands of several clients can be executed.
+/// The number of orders in which these numbers of commands of several clients can be executed.
 fn interleavings(executed: impl Iterator<Item = u64>) -> u64 {
     let mut total = 0;
     let mut orders = 1;

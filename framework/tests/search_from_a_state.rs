@@ -1,5 +1,5 @@
-//! Searches with a monitor that start from a state: the monitor knows the run that led there,
-//! whichever search found the state.
+//! Searches with a monitor that start from a state: the monitor knows the run that led there, whichever
+//! search found the state.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use faultlab::workload::Workload;
 use faultlab::{Address, Application, Client, Context, Node, System, codec};
 use serde::{Deserialize, Serialize};
 
-/// A server that holds a number, or a client that requests it and takes the answer.
+/// A server that stores a total, or a client that requests it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum Role {
     Server { total: u64 },
     Client { server: Address, asked: u64, answered: Option<u64> },
 }
 
-/// A request or an answer: the command's number and the total.
+/// A request or a reply: the command's number and the total.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum Message {
     Add(u64),
@@ -33,7 +33,7 @@ impl Node for Role {
     fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
         match (self, message) {
             (Self::Server { total }, Message::Add(number)) => {
-                // Exactly once, for a single client: any number but the next is a duplicate.
+                // This is exactly-once for a single client: any number but the next is a duplicate.
                 *total = (*total).max(number);
                 ctx.send(from, Message::Total(number, *total));
             }
@@ -106,8 +106,7 @@ fn search() -> Search {
     Search::new(system)
 }
 
-/// The same, with a monitor. `offset` is where the model starts to count; with 0 the system is
-/// correct.
+/// The same with a monitor. `offset` is the model's initial total; with 0 the system is correct.
 fn watched(offset: u64) -> Search {
     let model = Sequential::new(Counter(offset));
     search().monitor(Linearizable::new("totals are right", model))
@@ -127,18 +126,18 @@ fn found(outcome: SearchResult) -> State {
     }
 }
 
-/// States in which the client has this many answers, one for each way to find them.
+/// States in which the client has this many answers, one for each way to obtain one.
 fn states(answers: usize) -> Vec<State> {
     let submission = submission();
     let goal = || search().goal(has_answers(answers));
     let probes = RandomWalks { seed: 5, count: 20, depth_max: 30 };
     let begin = search();
     let steps = LocalSteps::new(&submission, begin.system().descriptors()).expect("it starts");
-    let mut hand = begin.manual_run(&steps).expect("nodes that start");
+    let mut manual = begin.manual_run(&steps).expect("nodes that start");
     for number in 1..=answers as u64 {
         let is = |message: Message| move |bytes: &[u8]| codec::decode(bytes) == Ok(message.clone());
-        let asked = hand.deliver(client(), server(), is(Message::Add(number)));
-        let answered = hand.deliver(server(), client(), is(Message::Total(number, number)));
+        let asked = manual.deliver(client(), server(), is(Message::Add(number)));
+        let answered = manual.deliver(server(), client(), is(Message::Total(number, number)));
         assert_eq!((asked, answered), (Ok(true), Ok(true)));
     }
     vec![
@@ -146,8 +145,8 @@ fn states(answers: usize) -> Vec<State> {
         found(watched(0).goal(has_answers(answers)).run(&submission).result),
         found(goal().random_walks(&submission, probes).result),
         found(watched(0).goal(has_answers(answers)).random_walks(&submission, probes).result),
-        hand.state(),
-        hand.state().dropping_all(),
+        manual.state(),
+        manual.state().dropping_all(),
     ]
 }
 
@@ -161,8 +160,7 @@ fn a_monitor_replays_the_run_to_the_start_state() {
                 .start_from(state.clone())
                 .random_walks(&submission(), RandomWalks { seed: 1, count: 5, depth_max: 10 });
             assert_eq!(right.result, SearchResult::LimitReached(Limit::RandomWalks(5)));
-            // For this model the first answer is wrong; from then on, the state itself violates the
-            // property.
+            // For this model the first answer is wrong, so every later state violates the property.
             let wrong = watched(1).start_from(state.clone()).run(&submission());
             let emptied = index == 5;
             match wrong.result {
@@ -215,7 +213,7 @@ fn a_state_with_an_unreplayable_path_is_rejected() {
 }
 
 #[test]
-fn a_message_that_a_state_names_twice_is_in_the_network_once() {
+fn a_message_listed_twice_in_a_state_is_in_flight_once() {
     let once = states(1).swap_remove(0);
     let mut twice = once.clone();
     for node in &mut twice.nodes {
@@ -228,7 +226,7 @@ fn a_message_that_a_state_names_twice_is_in_the_network_once() {
 }
 
 #[test]
-#[should_panic(expected = "the state has other nodes than the system")]
+#[should_panic(expected = "the state and the system have different nodes")]
 fn a_state_of_another_system_is_rejected() {
     let system = System::new().node("server", Address::new("other"), &());
     let _ = Search::new(system).start_from(states(0).swap_remove(0));
@@ -247,7 +245,7 @@ fn all_invariants_violated_in_a_state_are_reported() {
         .invariant(never("second", 2))
         .invariant(never("third", 1).of_each_client());
     let SearchResult::Violated(found) = search.run(&submission()).result else {
-        panic!("it breaks")
+        panic!("it is violated")
     };
     assert_eq!(found.property, "first");
     let others: Vec<_> = found.also_violated.iter().map(|other| other.property.as_str()).collect();
@@ -256,7 +254,7 @@ fn all_invariants_violated_in_a_state_are_reported() {
     // reported too.
     let search = watched(1).invariant(never("first", 1));
     let SearchResult::Violated(found) = search.run(&submission()).result else {
-        panic!("it breaks")
+        panic!("it is violated")
     };
     assert_eq!(found.property, "totals are right");
     assert_eq!(found.also_violated.len(), 1);

@@ -46,8 +46,8 @@ fn on_correct_appends_the_monitor_adds_no_states() {
     }
 }
 
-/// A register on two copies: writes go to the first, which answers before the second has heard of them,
-/// and reads go to the second.
+/// A register with two copies. Writes go to the first, which answers before the second has them, and
+/// reads go to the second.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Copy {
     other: Option<Address>,
@@ -142,7 +142,7 @@ fn copies() -> Submission {
         .with(Kind::client("asker", |_, copy| Asker { copy, number: 0, result: None }))
 }
 
-/// A writer at the first copy, and a reader at the copy that `read_from` names.
+/// A writer at the first copy, and a reader at the copy `read_from`.
 fn reading_from(read_from: &str) -> Search {
     let (first, second) = (Address::new("copy1"), Address::new("copy2"));
     let writes = Workload::<Command, u64>::of([Command::Write(7)]);
@@ -164,12 +164,12 @@ fn a_stale_read_is_found_and_named() {
     assert_eq!(violation.property, "reads are fresh");
     assert_eq!(violation.expected, "reader's Read to return 7");
     assert_eq!(violation.seen, "it returned 0");
-    // The shortest: the write and its answer, a read and its answer, and again.
+    // The shortest path: a write and its answer, a read and its answer, and another read and its answer.
     assert_eq!(found.path().len(), 6);
 }
 
 #[test]
-fn reading_where_it_is_written_is_linearizable() {
+fn reading_from_the_written_copy_is_linearizable() {
     assert_eq!(reading_from("copy1").run(&copies()).result, SearchResult::Exhausted);
 }
 

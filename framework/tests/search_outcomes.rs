@@ -1,4 +1,4 @@
-//! How searches end; nothing depends on the number of threads.
+//! Search results, which do not depend on the number of threads.
 
 #[path = "fixtures/at_most_once.rs"]
 mod at_most_once;
@@ -11,7 +11,7 @@ use faultlab::property::{Property, clients_done, none_decided, results_ok, viola
 use faultlab::search::{Limit, PathEvent, Search, SearchResult, Statistics};
 use faultlab::{Address, codec};
 
-/// "No two clients have each had two results": false in the middle of the space.
+/// The property that no two clients have two results each. It is violated in the middle of the state space.
 fn not_two_each() -> Property {
     Property::new("no two clients have two results each", |view| {
         let clients = view.clients();
@@ -37,7 +37,7 @@ fn a_goal_is_found_by_a_shortest_path() {
 }
 
 #[test]
-fn a_violation_comes_with_its_path_and_its_words() {
+fn a_violation_has_a_path_and_a_description() {
     let report = Search::new(system(2, 2, Keys::Same)).invariant(none_decided()).run(&submission());
     let SearchResult::Violated(found) = report.result else { panic!("{:?}", report.result) };
     let violation = found.violation().expect("it is a violation");
@@ -55,7 +55,7 @@ fn a_violation_comes_with_its_path_and_its_words() {
     assert_eq!(reply, at_most_once::Message::Reply { sequence: 1, result: "c".to_owned() });
 }
 
-/// A search's report by some threads, without what may differ.
+/// The report of a search with this many threads, without the parts that may differ.
 fn by_threads(
     search: impl Fn() -> Search,
     threads: usize,
@@ -67,7 +67,7 @@ fn by_threads(
 }
 
 #[test]
-fn the_number_of_threads_changes_nothing() {
+fn results_do_not_depend_on_the_number_of_threads() {
     for property in [None, Some(not_two_each())] {
         let search = || {
             let search = search(3, 2, Keys::Same);
@@ -89,10 +89,10 @@ fn the_number_of_threads_changes_nothing() {
     }
 }
 
-/// Three clients with three commands: depths with many more states than fit in a round, so that a
+/// Three clients with three commands. Some depths have many more states than fit in a round, so that one
 /// round is inserted while the next one, or the first of the next depth, is completed.
 #[test]
-fn rounds_that_overlap_change_nothing() {
+fn overlapping_rounds_change_no_result() {
     let halfway = || search(3, 3, Keys::Same).states_max(250_000);
     let one = by_threads(halfway, 1);
     assert_eq!(one.0, SearchResult::LimitReached(Limit::States(250_000)));
@@ -118,7 +118,7 @@ fn rounds_that_overlap_change_nothing() {
 }
 
 #[test]
-fn limits_are_not_verdicts() {
+fn a_limit_is_not_exhaustion() {
     let limited = |search: Search| search.run(&submission());
     let deep = limited(search(2, 3, Keys::Same).depth_max(4));
     assert_eq!(deep.result, SearchResult::LimitReached(Limit::Depth(4)));
@@ -151,7 +151,7 @@ fn search_can_start_from_a_found_state() {
     assert_eq!(both.path().len(), 8);
     assert_eq!(both.path().events[..4], found.path().events);
 
-    // With all messages lost, what is left to client2 is its timer.
+    // With all messages lost, client2 has only its timer.
     let third = Search::new(system(2, 2, Keys::Different))
         .start_from(found.state.clone().dropping_all())
         .stop_timers(client2)
@@ -181,12 +181,15 @@ fn search_can_start_from_a_manual_run() {
     let submission = submission();
     let steps =
         LocalSteps::new(&submission, system(2, 1, Keys::Same).descriptors()).expect("steps");
-    let mut hand = begin.manual_run(&steps).expect("nodes that start");
-    assert!(!hand.deliver(server, client1, |_| true).expect("no failure"), "nothing sent yet");
-    assert!(hand.fire(client2).is_ok());
-    assert!(hand.deliver(client2, server, |_| true).expect("no failure"));
-    assert!(!hand.deliver(client2, server, |_| true).expect("no failure"), "nothing would change");
-    let state = hand.state();
+    let mut manual = begin.manual_run(&steps).expect("nodes that start");
+    assert!(!manual.deliver(server, client1, |_| true).expect("no failure"), "nothing sent yet");
+    assert!(manual.fire(client2).is_ok());
+    assert!(manual.deliver(client2, server, |_| true).expect("no failure"));
+    assert!(
+        !manual.deliver(client2, server, |_| true).expect("no failure"),
+        "nothing would change"
+    );
+    let state = manual.state();
     assert_eq!(state.path.events.last().map(PathEvent::node), Some(server));
 
     // From here, client2's value comes first.
@@ -200,9 +203,9 @@ fn search_can_start_from_a_manual_run() {
     assert_eq!((first.as_str(), second.as_str()), ("cb", "c"));
 }
 
-/// A client that numbers what it must not: it sends again under a new number whenever its timer fires; and
-/// a server that keeps every copy that it gets.
-mod without_end {
+/// A client that retransmits with a new number whenever its timer fires, and a server that keeps every copy
+/// it receives.
+mod divergence {
     use std::time::Duration;
 
     use faultlab::hosting::{Kind, Submission};
@@ -214,7 +217,7 @@ mod without_end {
     struct Sender {
         to: Address,
         number: u64,
-        /// The numbers begin again behind this one.
+        /// The number after which numbers start over.
         last: u64,
     }
 
@@ -255,8 +258,7 @@ mod without_end {
         }
     }
 
-    /// The report of a sender whose numbers begin again behind `last`, and a keeper of all that it gets, or
-    /// of nothing.
+    /// The report of a sender whose numbers start over after `last`, and a keeper of all messages or of none.
     fn report(last: u64, keeps_all: bool, change: impl FnOnce(Search) -> Search) -> Report {
         let submission = Submission::new()
             .with(Kind::node("sender", |_, (to, last)| Sender { to, number: 0, last }))
@@ -268,7 +270,7 @@ mod without_end {
         change(Search::new(system)).run(&submission)
     }
 
-    fn endless(report: &Report) -> Option<(Address, Option<&str>, &str)> {
+    fn hint(report: &Report) -> Option<(Address, Option<&str>, &str)> {
         report.hints.iter().find_map(|hint| match hint {
             Hint::Diverges { node, message, last, .. } => {
                 Some((*node, message.as_deref(), last.as_str()))
@@ -282,7 +284,7 @@ mod without_end {
         let report = report(u64::MAX, false, |search| search);
         assert_eq!(report.result, SearchResult::LimitReached(Limit::Diverges(1_000)));
         assert!(report.statistics.states < 10_000, "{}", report.statistics.states);
-        let (node, message, last) = endless(&report).expect("it says which node");
+        let (node, message, last) = hint(&report).expect("the hint names the node");
         assert_eq!((node.as_str(), message), ("sender", None));
         assert!(last.starts_with("Sender { to: keeper, number: "), "{last}");
     }
@@ -291,7 +293,7 @@ mod without_end {
     fn unbounded_duplicate_storage_is_reported_with_its_message() {
         let report = report(1, true, |search| search);
         assert_eq!(report.result, SearchResult::LimitReached(Limit::Diverges(1_000)));
-        let (node, message, _) = endless(&report).expect("it says which node");
+        let (node, message, _) = hint(&report).expect("the hint names the node");
         assert_eq!((node.as_str(), message), ("keeper", Some("0")));
     }
 
@@ -316,7 +318,7 @@ mod without_end {
     }
 
     #[test]
-    fn timers_that_multiply_are_named_before_there_are_thousands() {
+    fn multiplying_timers_are_reported_early() {
         let submission = Submission::new().with(Kind::node("node", |_, ()| Doubling));
         let report =
             Search::new(System::new().node("node", Address::new("node"), &())).run(&submission);
@@ -333,9 +335,9 @@ mod without_end {
         for last in [171, 700] {
             let report = report(last, false, |search| search);
             assert_eq!(report.result, SearchResult::Exhausted, "{last} numbers");
-            // Every number, and each once more with all messages in flight.
+            // Each number, and each again with all messages in flight.
             assert_eq!(report.statistics.depth as u64, 2 * (last - 1));
-            assert_eq!(endless(&report), None);
+            assert_eq!(hint(&report), None);
         }
     }
 

@@ -1,4 +1,5 @@
-//! Paxos, right and wrong: two different decisions are found by a shortest run, or shown impossible.
+//! Paxos, correct and incorrect: the search finds two different decisions by a shortest path, or shows that
+//! there are none.
 
 #[path = "fixtures/paxos.rs"]
 mod paxos;
@@ -18,9 +19,9 @@ fn one_accept_is_not_enough() {
         found.violation().expect("a violation").seen,
         "proposer1 decided 1 and proposer2 decided 2"
     );
-    let probed = search(1, 1)
+    let walked = search(1, 1)
         .random_walks(&submission(), RandomWalks { seed: 1, count: 1_000, depth_max: 100 });
-    assert_eq!(probed.result.path().expect("probes find it too").len(), 12);
+    assert_eq!(walked.result.path().expect("random walks find it too").len(), 12);
 }
 
 #[test]

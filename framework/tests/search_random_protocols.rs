@@ -11,7 +11,7 @@ use faultlab::workload::Workload;
 use faultlab::{Address, Client, Context, Node, System};
 use serde::{Deserialize, Serialize};
 
-/// A node whose handlers are drawn from a seed: each (state, event) has its own reaction.
+/// A node with random handlers from a seed: each (state, event) has its own reaction.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Drawn {
     seed: u64,
@@ -23,7 +23,7 @@ struct Drawn {
 impl Drawn {
     fn react(&mut self, event: u64, ctx: &mut Context<Self>) {
         let drawn = mix(self.seed ^ mix(event ^ mix(self.state)));
-        // Most events change nothing, so that spaces stay small.
+        // Most events change nothing, so that state spaces stay small.
         if !drawn.is_multiple_of(3) {
             return;
         }
@@ -81,15 +81,15 @@ fn submission(nodes: u64) -> Submission {
     Submission::new().with(Kind::node("node", make)).with(Kind::client("client", make))
 }
 
-/// Remembers the order of the last calls and returns, and dislikes one of them.
+/// A monitor that stores the order of the last calls and returns, and rejects one order.
 struct LastThree {
-    disliked: Option<[u8; 3]>,
+    rejected: Option<[u8; 3]>,
 }
 
 impl LastThree {
     fn after(&self, state: &[u8], entry: u8) -> Result<Vec<u8>, CheckError> {
         let mut last = [state[1], state[2], entry];
-        if self.disliked == Some(last) {
+        if self.rejected == Some(last) {
             return Err(violated("another order", format!("{last:?}")));
         }
         last[0] %= 2;
@@ -120,7 +120,7 @@ impl Monitor for LastThree {
     }
 }
 
-/// Holds of a state if the states of two nodes together are as drawn.
+/// Holds if two nodes have these states.
 fn states_are(name: &str, nodes: [u64; 2], states: [u64; 2]) -> Property {
     let addresses = nodes.map(|node| Address::numbered("node", node as usize));
     Property::new(name, move |view| {
@@ -136,7 +136,7 @@ fn states_are(name: &str, nodes: [u64; 2], states: [u64; 2]) -> Property {
     })
 }
 
-/// Holds of a state in which all clients have a result.
+/// Holds if all clients have a result.
 fn all_have_one() -> Property {
     Property::new("every client has a result", |view| {
         for client in view.clients() {
@@ -149,7 +149,7 @@ fn all_have_one() -> Property {
     .of_each_client()
 }
 
-/// The search that this seed draws.
+/// The random search of this seed.
 fn drawn(seed: u64) -> (Submission, Search) {
     let draw = |what: u64, below: u64| mix(seed ^ mix(what)) % below;
     let nodes = 2 + draw(1, 3);
@@ -176,23 +176,23 @@ fn drawn(seed: u64) -> (Submission, Search) {
         _ => {}
     }
     match draw(7, 3) {
-        0 => search = search.monitor(LastThree { disliked: None }),
+        0 => search = search.monitor(LastThree { rejected: None }),
         1 => {
-            let disliked = [draw(8, 2), 10 + draw(9, 2), draw(30, 5)].map(|entry| entry as u8);
-            search = search.monitor(LastThree { disliked: Some(disliked) });
+            let rejected = [draw(8, 2), 10 + draw(9, 2), draw(30, 5)].map(|entry| entry as u8);
+            search = search.monitor(LastThree { rejected: Some(rejected) });
         }
         _ => {}
     }
     (submission(nodes), search)
 }
 
-/// What must be the same.
-fn essence(report: &Report) -> (&SearchResult, u64, usize) {
+/// The parts of a report that must be the same.
+fn comparable(report: &Report) -> (&SearchResult, u64, usize) {
     (&report.result, report.statistics.states, report.statistics.depth)
 }
 
 #[test]
-fn leaving_out_orders_changes_nothing_else() {
+fn sleep_sets_change_only_the_number_of_events() {
     let (mut exhausted, mut found, mut states, mut tried, mut all) = (0, 0, 0, 0, 0);
     for seed in 0..300 {
         let (submission, search) = drawn(seed);
@@ -200,9 +200,9 @@ fn leaving_out_orders_changes_nothing_else() {
         let full = drawn(seed).1.all_orders().run(&submission);
         let exact = drawn(seed).1.all_orders().exact().run(&submission);
         let exact_reduced = drawn(seed).1.exact().run(&submission);
-        assert_eq!(essence(&reduced), essence(&full), "seed {seed}");
-        assert_eq!(essence(&exact), essence(&full), "seed {seed}");
-        assert_eq!(essence(&exact_reduced), essence(&full), "seed {seed}");
+        assert_eq!(comparable(&reduced), comparable(&full), "seed {seed}");
+        assert_eq!(comparable(&exact), comparable(&full), "seed {seed}");
+        assert_eq!(comparable(&exact_reduced), comparable(&full), "seed {seed}");
         assert!(reduced.statistics.tried <= full.statistics.tried, "seed {seed}");
         match reduced.result {
             SearchResult::Exhausted => exhausted += 1,
@@ -215,7 +215,7 @@ fn leaving_out_orders_changes_nothing_else() {
         tried += reduced.statistics.tried;
         all += full.statistics.tried;
     }
-    // The protocols are worth something as a test.
+    // Check that the protocols are varied enough to be a good test.
     println!("{exhausted} exhausted, {found} found, {states} states, {tried} of {all} tried");
     assert!(exhausted > 80 && found > 20 && states > 100_000, "{exhausted} {found} {states}");
     assert!(tried * 4 < all * 3, "{tried} of {all}");

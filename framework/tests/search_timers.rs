@@ -57,7 +57,7 @@ fn search() -> Search {
     Search::new(System::new().node("sleeper", sleeper(), &()))
 }
 
-/// The timers never fire in this order.
+/// The property that the timers never fire in this order.
 fn never(sequence: &'static [Alarm]) -> Property {
     Property::new(format!("never {sequence:?}"), move |view| {
         let fired: Vec<Alarm> = observe(view, sleeper(), &())?;
@@ -145,10 +145,10 @@ fn manual_runs_choose_timers_by_duration() {
     let begin = search();
     let steps = LocalSteps::new(&submission, begin.system().descriptors()).expect("it starts");
     for (ms, then) in [(5, 20), (20, 5)] {
-        let mut hand = begin.manual_run(&steps).expect("nodes that start");
-        let fired = hand.fire_timer(sleeper(), |timer| timer.min_ns == ms * 1_000_000);
+        let mut manual = begin.manual_run(&steps).expect("nodes that start");
+        let fired = manual.fire_timer(sleeper(), |timer| timer.min_ns == ms * 1_000_000);
         assert_eq!(fired, Ok(true));
-        let state = hand.state();
+        let state = manual.state();
         let left: BTreeSet<u64> =
             state.nodes[0].timers.iter().map(|timer| timer.min_ns / 1_000_000).collect();
         assert_eq!(left, BTreeSet::from([7, then]));

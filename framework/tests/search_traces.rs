@@ -1,5 +1,4 @@
-//! From a search to a trace, and from a saved trace back into the system after the code has
-//! changed.
+//! Traces of searches, and replays of saved traces after the code has changed.
 
 mod common;
 
@@ -27,7 +26,7 @@ fn steps<'s>(search: &Search, submission: &'s Submission) -> LocalSteps<'s> {
     LocalSteps::new(submission, search.system().descriptors()).expect("all kinds are there")
 }
 
-/// What a search found, as a trace.
+/// The finding of a search, as a trace.
 fn traced(search: &Search, submission: &Submission) -> Trace {
     let origin = Origin {
         lab: "sums".to_owned(),
@@ -39,10 +38,10 @@ fn traced(search: &Search, submission: &Submission) -> Trace {
     search.trace(&steps(search, submission), &origin, &outcome).expect("it has a trace")
 }
 
-/// The trace as it comes back from a file, followed in another system.
+/// Saves the trace to a file, reads it, and replays it in another system.
 fn again(saved: &Trace, search: &Search, submission: &Submission) -> Replay {
     let mut bytes = Vec::new();
-    file::write(&mut bytes, saved).expect("memory takes everything");
+    file::write(&mut bytes, saved).expect("writing to memory does not fail");
     let saved = file::read(&bytes[..]).expect("a trace");
     replay(&saved, &mut search.traced_run(&steps(search, submission)))
 }
@@ -57,14 +56,14 @@ fn a_violation_is_shown() {
 fn a_panic_is_shown() {
     let trace = traced(&search(Fault::PanicsAt(2)), &submission());
     let text = diagram(&trace, &Options::default());
-    // Where it panicked moves whenever that file changes.
+    // The location of the panic changes with that file.
     let lines: Vec<&str> = text.lines().filter(|line| !line.contains("common/mod.rs")).collect();
     assert_eq!(text.lines().count(), lines.len() + 2);
     insta::assert_snapshot!(lines.join("\n"));
 }
 
 #[test]
-fn what_nodes_print_stands_beside_the_event() {
+fn output_is_shown_with_its_event() {
     let search = search(Fault::PrintsAndLogs).goal(clients_done());
     let submission = submission();
     let outcome = search.run(&submission).result;
@@ -72,7 +71,7 @@ fn what_nodes_print_stands_beside_the_event() {
     let mut handled = 0;
     let printed = || {
         handled += 1;
-        // Asked before and after each step: what was there before belongs to nobody.
+        // Called before and after each step. Output from before the step is not part of any step.
         if handled % 2 == 0 { format!("step {}", handled / 2) } else { "noise".to_owned() }
     };
     let walk = search.traced_run(&steps).capturing(printed);
@@ -103,7 +102,7 @@ fn the_same_code_reproduces_the_same_run() {
 }
 
 #[test]
-fn fixed_code_says_so() {
+fn fixed_code_is_reported_as_fixed() {
     let saved = traced(&search(Fault::ExecutesDuplicates), &submission());
     let replay = again(&saved, &search(Fault::None), &submission());
     assert_eq!(
@@ -111,12 +110,12 @@ fn fixed_code_says_so() {
         ReplayStatus::Fixed { happened: saved.events.len(), events: saved.events.len() }
     );
     assert_eq!(replay.trace.ending, Some(Ending::Held));
-    // The last sum is right now, and was matched all the same.
+    // The last sum is right now, and was still matched.
     assert_eq!(replay.changed, 1);
 }
 
 #[test]
-fn another_failure_on_the_way_is_told() {
+fn an_earlier_failure_is_reported() {
     let saved = traced(&search(Fault::ExecutesDuplicates), &submission());
     let replay = again(&saved, &search(Fault::PanicsAt(1)), &submission());
     assert!(
@@ -136,7 +135,7 @@ fn renamed_messages_no_longer_apply() {
     assert_eq!(
         replay.status.to_string(),
         "no longer applies at event 4: server1 should get Add { number: 1, amount: 1 }, but no \
-         `Add` from client1 is under way to it; there is Plus(1)"
+         `Add` from client1 is in flight to it; there is Plus(1)"
     );
 }
 

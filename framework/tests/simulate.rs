@@ -1,4 +1,4 @@
-//! The simulator: the same seed is the same run, and every fault does what it says.
+//! The simulator: the same seed gives the same run, and every fault has its documented effect.
 
 mod common;
 
@@ -88,14 +88,14 @@ fn late_copies_are_frequent_on_the_unreliable_network() {
 }
 
 #[test]
-fn executing_duplicates_is_caught_by_nearly_every_seed() {
+fn nearly_every_seed_catches_executed_duplicates() {
     let scenario = unreliable(Fault::ExecutesDuplicates, 20);
     let caught = (0..100).filter(|&seed| !run(&scenario, seed).verdict.held()).count();
     assert!(caught >= 99, "{caught} of 100 seeds catch it");
 }
 
 #[test]
-fn a_wrong_result_is_told_in_the_labs_terms() {
+fn a_wrong_result_is_described_by_its_command() {
     let scenario = unreliable(Fault::ExecutesDuplicates, 20);
     let text = violation(&run(&scenario, 3));
     assert!(text.starts_with("results are right: expected client1's command "), "{text}");
@@ -119,12 +119,12 @@ fn rates_are_met() {
     assert!((share(Fate::Dropped) - 0.5).abs() < 0.05, "{}", share(Fate::Dropped));
     assert!((share(Fate::Twice) - 0.125).abs() < 0.04, "{}", share(Fate::Twice));
     for pair in trace.events.windows(2) {
-        assert!(pair[0].time_ns <= pair[1].time_ns, "time never goes back");
+        assert!(pair[0].time_ns <= pair[1].time_ns, "time never decreases");
     }
 }
 
 #[test]
-fn the_most_specific_conditions_count() {
+fn the_most_specific_conditions_apply() {
     let lossy = LinkConditions { drop: Rate::percent(100), ..LinkConditions::reliable() };
     let (c, s) = (client(1), server());
     let fine = LinkConditions::reliable();
@@ -219,7 +219,7 @@ fn the_next_messages_can_be_dropped() {
 }
 
 #[test]
-fn a_run_that_has_stalled_ends_early_and_one_that_goes_on_does_not() {
+fn only_a_stalled_run_ends_early() {
     let scenario = |crash| {
         unreliable(Fault::None, 50).when_answered(client(1), 5, crash).until_done(60 * SECOND)
     };
@@ -232,17 +232,17 @@ fn a_run_that_has_stalled_ends_early_and_one_that_goes_on_does_not() {
     assert!(end_ns <= last_ns + 4_000_000_000, "{end_ns} after {last_ns}");
     assert!(end_ns > last_ns + 3_000_000_000, "{end_ns} after {last_ns}");
     assert!(violation(&outcome).contains("client1 has no result for command "));
-    let (_, patient) = record(&stuck, 1);
-    assert!(patient.events.starts_with(&trace.events[..trace.events.len() - 1]));
-    assert!(patient.events.len() > 2 * trace.events.len());
+    let (_, full) = record(&stuck, 1);
+    assert!(full.events.starts_with(&trace.events[..trace.events.len() - 1]));
+    assert!(full.events.len() > 2 * trace.events.len());
 
-    // Something that is still to be done to the run may set it going again.
+    // A run with further interventions does not count as stalled.
     let (c, s) = (client(1), server());
-    let mended = unreliable(Fault::None, 50)
+    let repaired = unreliable(Fault::None, 50)
         .at(millis(20), Intervention::Cut { from: c, to: s })
         .at(20 * SECOND, Intervention::Heal)
         .until_stalled(4 * SECOND);
-    assert!(run(&mended, 1).verdict.held());
+    assert!(run(&repaired, 1).verdict.held());
 }
 
 #[test]
@@ -411,7 +411,7 @@ fn logged_lines_and_states_are_in_the_trace() {
 
 #[test]
 #[should_panic(expected = "two nodes have the address server1")]
-fn two_nodes_of_one_name_are_refused() {
+fn two_nodes_with_one_address_are_rejected() {
     let _ = Scenario::new().node(server_node(Fault::None)).node(server_node(Fault::None));
 }
 
@@ -430,19 +430,19 @@ fn sending_to_an_unknown_address_fails() {
     assert_eq!(to, Address::new("server9"));
 }
 
-/// A property that is violated, undecided or held.
+/// A property with a fixed result.
 fn always(name: &str, broken: Option<CheckError>) -> Property {
     Property::new(name, move |_| broken.clone().map_or(Ok(()), Err))
 }
 
 #[test]
-fn all_properties_that_do_not_hold_at_the_end_are_told() {
+fn all_violated_properties_are_reported() {
     let wrong = |name: &str| always(name, Some(violated(format!("{name} to hold"), "it does not")));
-    let undecided = always("nobody knows", Some(CheckError::Undecided("too much".to_owned())));
+    let undecided = always("unknown", Some(CheckError::Undecided("too much".to_owned())));
     let failure = NodeFailure::NotProvided("such an answer".to_owned());
-    let failed = always("a look", Some(CheckError::Node(server(), failure)));
+    let failed = always("a query", Some(CheckError::Node(server(), failure)));
     let base = || unreliable(Fault::None, 3);
-    let told = |scenario: &Scenario| {
+    let checked = |scenario: &Scenario| {
         let outcome = run(scenario, 1);
         let names = outcome.also_violated.iter().map(|one| one.property.clone());
         (outcome.verdict.clone(), names.collect::<Vec<_>>().join(", "))
@@ -453,29 +453,29 @@ fn all_properties_that_do_not_hold_at_the_end_are_told() {
     };
 
     let held = base().check(always("fine", None));
-    assert_eq!(told(&held), (Verdict::Held, String::new()));
+    assert_eq!(checked(&held), (Verdict::Held, String::new()));
     let several = base()
         .check(wrong("first"))
         .check(always("fine", None))
         .check(wrong("second"))
         .check(undecided.clone())
         .check(wrong("third"));
-    let (verdict, also) = told(&several);
+    let (verdict, also) = checked(&several);
     assert_eq!((property(verdict), also.as_str()), ("first".to_owned(), "second, third"));
-    let (verdict, also) = told(&base().check(undecided).check(wrong("second")));
+    let (verdict, also) = checked(&base().check(undecided).check(wrong("second")));
     assert!(matches!(verdict, Verdict::Undecided { .. }));
     assert_eq!(also, "second");
-    // A node that failed is not looked at again.
+    // A failed node is not queried again.
     let (verdict, also) =
-        told(&base().check(wrong("first")).check(failed.clone()).check(wrong("x")));
+        checked(&base().check(wrong("first")).check(failed.clone()).check(wrong("x")));
     assert_eq!((property(verdict), also.as_str()), ("first".to_owned(), ""));
-    let (verdict, _) = told(&base().check(failed).check(wrong("first")));
+    let (verdict, _) = checked(&base().check(failed).check(wrong("first")));
     assert!(matches!(verdict, Verdict::Failed(_)));
-    // A check on the way ends the run.
+    // A violated check during the run ends it.
     let on_the_way = base().at(millis(1), Intervention::Check(wrong("early"))).check(wrong("late"));
-    let (verdict, also) = told(&on_the_way);
+    let (verdict, also) = checked(&on_the_way);
     assert_eq!((property(verdict), also.as_str()), ("early".to_owned(), ""));
-    // The run is the same, and its trace ends with the check that decides.
+    // The run is the same, and its trace ends with the deciding check.
     let (outcome, trace) = record(&several, 1);
     assert_eq!(outcome.digest, run(&base(), 1).digest);
     assert_eq!(outcome, run(&several, 1));

@@ -1,7 +1,7 @@
-//! The memory of a simulation grows with its nodes and with what they do, and not with the square of the
-//! nodes: counted in bytes that are allocated, not by a clock.
+//! The memory of a simulation grows with its nodes and their events, not with the square of the number of
+//! nodes. The test counts allocated bytes.
 
-// Counting allocations takes an allocator.
+// Counting allocations needs a custom allocator.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -13,7 +13,7 @@ use faultlab::simulate::{Intervention, Options, Scenario, Simulation};
 use faultlab::{Address, Context, FaultModel, Node, NodeSpec};
 use serde::{Deserialize, Serialize};
 
-/// The system's allocator, which counts.
+/// The system's allocator, with counters.
 struct Counting;
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
@@ -23,13 +23,13 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let live = LIVE.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
         PEAK.fetch_max(live, Ordering::Relaxed);
-        // SAFETY: what is promised to us is promised to the system's allocator.
+        // SAFETY: the caller upholds the contract of `alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: as above.
+        // SAFETY: the caller upholds the contract of `dealloc`.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -37,7 +37,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// A node of a ring: it starts a token, and hands on what it gets.
+/// A node of a ring: it sends a token, and forwards the tokens it receives.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Neighbour {
     next: Address,
@@ -58,7 +58,7 @@ impl Node for Neighbour {
     }
 }
 
-/// The most bytes that a run of a ring of so many nodes has at one time.
+/// The peak memory of a run with a ring of this many nodes, in bytes.
 fn peak(nodes: usize, fault_model: FaultModel) -> usize {
     let submission =
         Submission::new().with(Kind::node("neighbour", |_, next: Address| Neighbour { next }));
@@ -79,7 +79,7 @@ fn peak(nodes: usize, fault_model: FaultModel) -> usize {
     PEAK.load(Ordering::Relaxed) - before
 }
 
-/// One test, as others would be counted with it.
+/// The only test in this file, because the allocations of others would be counted too.
 #[test]
 fn a_ring_of_8000_nodes_stays_below_24_mebibytes() {
     for fault_model in [FaultModel::default(), FaultModel::ReliableInOrderFailStop] {

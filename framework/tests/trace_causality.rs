@@ -8,7 +8,7 @@ use faultlab::trace::{Engine, EventKind, Trace, TraceEvent};
 use handmade::Builder;
 use proptest::prelude::*;
 
-/// Two clients that talk to two servers at the same time, their events mixed.
+/// Two clients that talk to two servers at the same time, with interleaved events.
 fn mixed() -> Trace {
     let mut trace =
         Builder::new(Engine::Search, "Mixed", &["client1", "client2", "server1", "server2"]);
@@ -23,7 +23,7 @@ fn mixed() -> Trace {
 }
 
 #[test]
-fn the_past_is_what_messages_and_nodes_tie() {
+fn events_are_ordered_by_messages_and_nodes() {
     let trace = mixed();
     let causality = Causality::new(&trace.events);
     let past = causality.past([trace.events.len() - 1]);
@@ -43,13 +43,13 @@ fn consequences_follow_their_causes() {
 }
 
 #[test]
-fn what_has_times_keeps_its_order() {
+fn events_with_times_keep_their_order() {
     let trace = handmade::late_duplicate();
     assert_eq!(readable(&trace), trace);
 }
 
-/// A run of `nodes` nodes in which each step picks what happens next: calls, returns, deliveries of
-/// anything ever sent, changes of the network.
+/// A run of `nodes` nodes with random events: calls, returns, deliveries of any sent message, and changes of
+/// the network.
 fn any_run(nodes: usize, steps: &[(u8, usize, usize)]) -> Trace {
     let names: Vec<String> = (0..nodes).map(|number| format!("node{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -77,7 +77,7 @@ fn is_history(event: &TraceEvent) -> bool {
     matches!(event.what, EventKind::Command { .. } | EventKind::Return { .. })
 }
 
-fn is_world(event: &TraceEvent) -> bool {
+fn is_intervention(event: &TraceEvent) -> bool {
     matches!(event.what, EventKind::Network { .. } | EventKind::Check { .. })
 }
 
@@ -85,30 +85,30 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_readable_order_means_the_same(
+    fn the_readable_order_keeps_causality(
         nodes in 1..6_usize,
         steps in prop::collection::vec((any::<u8>(), 0..100_usize, 0..100_usize), 0..60),
     ) {
         let trace = any_run(nodes, &steps);
         let events = &trace.events;
         let order = readable_order(events);
-        let mut place = vec![usize::MAX; events.len()];
+        let mut position = vec![usize::MAX; events.len()];
         for (at, &index) in order.iter().enumerate() {
-            place[index] = at;
+            position[index] = at;
         }
-        prop_assert!(place.iter().all(|&at| at != usize::MAX));
+        prop_assert!(position.iter().all(|&at| at != usize::MAX));
         prop_assert_eq!(order.last().copied(), events.len().checked_sub(1));
         let causality = Causality::new(events);
         for later in 0..events.len() {
             for cause in causality.earlier(later).into_iter().chain(causality.origin(later)) {
-                prop_assert!(place[cause] < place[later]);
+                prop_assert!(position[cause] < position[later]);
             }
             for earlier in 0..later {
                 let tied = is_history(&events[earlier]) && is_history(&events[later])
-                    || is_world(&events[earlier])
-                    || is_world(&events[later])
+                    || is_intervention(&events[earlier])
+                    || is_intervention(&events[later])
                     || later + 1 == events.len();
-                prop_assert!(!tied || place[earlier] < place[later], "{earlier} {later} {order:?}");
+                prop_assert!(!tied || position[earlier] < position[later], "{earlier} {later} {order:?}");
             }
         }
     }

@@ -114,7 +114,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
-    fn nothing_leaves_its_line(
+    fn no_text_leaves_its_line(
         nodes in 1..14_usize,
         texts in prop::collection::vec(prop_oneof![
             any::<String>(),
@@ -128,7 +128,7 @@ proptest! {
         let text = diagram(&trace, &options);
         for line in text.lines() {
             let used = unicode_width::UnicodeWidthStr::width(line);
-            // In ASCII an ellipsis of three points stands for each one in a node's text.
+            // In ASCII, each ellipsis of one column becomes three dots.
             let dots = if unicode { 0 } else { 2 * line.matches("...").count() + line.matches("->").count() };
             prop_assert!(used <= width.max(40) + dots, "{used} columns: {line:?}");
             prop_assert!(!line.chars().any(char::is_control), "{line:?}");
@@ -139,9 +139,10 @@ proptest! {
     }
 }
 
-/// A node that stands alone is asked for others; the violation names one of those, and the result that was wrong.
+/// Commands to one node are for several clients. The violation names one of these clients, and the wrong
+/// result.
 #[test]
-fn a_result_is_found_where_the_violation_does_not_name_the_node() {
+fn a_result_is_found_if_the_violation_does_not_name_the_node() {
     let node = Address::new("wrapper");
     let mut events =
         vec![TraceEvent::new(Some(0), EventKind::Start { node, kind: "node".to_owned() })];

@@ -1,4 +1,4 @@
-//! Trace files: what is written is read back, and everything else is rejected with a clear message.
+//! Trace files: written traces are read back, and everything else is rejected with a clear message.
 
 mod handmade;
 
@@ -23,16 +23,16 @@ fn all() -> [Trace; 6] {
 
 fn written(trace: &Trace) -> Vec<u8> {
     let mut bytes = Vec::new();
-    write(&mut bytes, trace).expect("memory takes everything");
+    write(&mut bytes, trace).expect("writing to memory does not fail");
     bytes
 }
 
-fn refused(bytes: &[u8]) -> String {
+fn rejected(bytes: &[u8]) -> String {
     read(bytes).expect_err("this is not a trace").to_string()
 }
 
 #[test]
-fn what_is_written_is_read() {
+fn a_written_trace_is_read_back() {
     for trace in all() {
         assert_eq!(read(&written(&trace)[..]).expect("a trace"), trace);
     }
@@ -44,8 +44,8 @@ fn the_format_stays_as_it_is() {
     insta::assert_snapshot!(text);
 }
 
-/// A file that version 1 of the simulator wrote. It stays as it is, and stays readable, whatever
-/// becomes of the simulator and of the format.
+/// A file that version 1 of the simulator wrote. It must stay readable, however the simulator and the
+/// format change.
 #[test]
 fn a_file_of_version_1_is_read() {
     let trace = read(&include_bytes!("saved/version-1.jsonl")[..]).expect("a trace");
@@ -55,7 +55,7 @@ fn a_file_of_version_1_is_read() {
 }
 
 #[test]
-fn other_systems_line_ends_and_marks_do_not_matter() {
+fn line_endings_and_byte_order_marks_do_not_matter() {
     let trace = handmade::partition();
     let text = String::from_utf8(written(&trace)).expect("text");
     let windows = format!("\u{feff}{}\r\n\r\n", text.replace('\n', "\r\n"));
@@ -82,11 +82,11 @@ fn a_file_that_is_cut_short_keeps_its_events() {
 }
 
 #[test]
-fn a_journal_names_what_killed_the_run() {
+fn a_journal_names_the_event_that_killed_the_run() {
     let trace = handmade::panic();
     let mut bytes = written(&Trace { ending: None, ..trace.clone() });
     let what = EventKind::Crash { node: handmade::address("client1") };
-    write_line(&mut bytes, &Line::Before(what.clone())).expect("memory takes everything");
+    write_line(&mut bytes, &Line::Before(what.clone())).expect("writing to memory does not fail");
     let read = read(&bytes[..]).expect("a trace");
     let failure = NodeFailure::ProcessLost { how: "ended while handling this".to_owned() };
     let last = TraceEvent { failure: Some(failure), ..TraceEvent::new(None, what) };
@@ -101,33 +101,33 @@ fn errors_say_where_and_what_to_do() {
     let header = lines[0];
     let join = |lines: &[&str]| format!("{}\n", lines.join("\n")).into_bytes();
     let messages = [
-        refused(b""),
-        refused(b"\n\r\n"),
-        refused(b"PK\x03\x04\xff\n"),
-        refused(&join(&["{\"seed\": 1}"])),
-        refused(&join(&[lines[1], header])),
-        refused(&join(&[header, header])),
-        refused(&join(&[header, "{\"event\": {\"what\": {\"dance\\u001b[31m\": {}}}}", lines[1]])),
-        refused(&join(&[header, &lines[1][..40], lines[2]])),
-        refused(&join(&[header, lines[lines.len() - 1], lines[1]])),
-        refused(&join(&[&header.replace("client1", "a name that is far too long")])),
-        refused(&join(&[&header.replace("\"version\":1", "\"version\":2")])),
-        refused(b"{\"header\": {\"version\": 7, \"engines\": [\"warp\"]}}\n"),
-        refused(format!("{header}\n{}\n", "[".repeat(100_000)).as_bytes()),
+        rejected(b""),
+        rejected(b"\n\r\n"),
+        rejected(b"PK\x03\x04\xff\n"),
+        rejected(&join(&["{\"seed\": 1}"])),
+        rejected(&join(&[lines[1], header])),
+        rejected(&join(&[header, header])),
+        rejected(&join(&[header, "{\"event\": {\"what\": {\"dance\\u001b[31m\": {}}}}", lines[1]])),
+        rejected(&join(&[header, &lines[1][..40], lines[2]])),
+        rejected(&join(&[header, lines[lines.len() - 1], lines[1]])),
+        rejected(&join(&[&header.replace("client1", "a name that is far too long")])),
+        rejected(&join(&[&header.replace("\"version\":1", "\"version\":2")])),
+        rejected(b"{\"header\": {\"version\": 7, \"engines\": [\"warp\"]}}\n"),
+        rejected(format!("{header}\n{}\n", "[".repeat(100_000)).as_bytes()),
     ];
     insta::assert_snapshot!(messages.join("\n"));
 }
 
 #[test]
-fn a_line_without_end_is_refused() {
+fn an_endless_line_is_rejected() {
     let endless = BufReader::new(io::repeat(b' ').take(LINE_BYTES_MAX as u64 * 2));
     let error = read(endless).expect_err("this is not a trace");
     assert!(matches!(error, TraceFileError::BadLine { line: 1, .. }), "{error}");
     assert!(error.to_string().contains("more than 67108864 bytes"), "{error}");
 }
 
-/// Reads and, if that worked, shows: neither may panic.
-fn survive(bytes: &[u8]) {
+/// Reads bytes and shows the trace. Neither may panic.
+fn read_and_show(bytes: &[u8]) {
     match read(bytes) {
         Ok(trace) => drop(diagram(&trace, &Options::default())),
         Err(error) => assert!(!error.to_string().contains(char::is_control), "{error:?}"),
@@ -138,17 +138,17 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
-    fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-        survive(&bytes);
+    fn any_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        read_and_show(&bytes);
     }
 
     #[test]
-    fn any_lines_are_survived(lines in prop::collection::vec("[\\[\\]{}:,\"a-z0-9\\\\]{0,60}", 0..8)) {
-        survive(lines.join("\n").as_bytes());
+    fn any_lines_do_not_panic(lines in prop::collection::vec("[\\[\\]{}:,\"a-z0-9\\\\]{0,60}", 0..8)) {
+        read_and_show(lines.join("\n").as_bytes());
     }
 
     #[test]
-    fn a_trace_with_bytes_changed_is_survived(
+    fn changed_bytes_do_not_panic(
         which in 0..6_usize,
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3_u8), 1..6),
     ) {
@@ -161,11 +161,11 @@ proptest! {
                 _ => drop(bytes.remove(at)),
             }
         }
-        survive(&bytes);
+        read_and_show(&bytes);
     }
 
     #[test]
-    fn a_trace_with_lines_changed_is_survived(
+    fn changed_lines_do_not_panic(
         which in 0..6_usize,
         moves in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0..3_u8), 1..8),
     ) {
@@ -174,13 +174,13 @@ proptest! {
         for (from, to, how) in moves {
             let (from, to) = (from.index(lines.len()), to.index(lines.len()));
             match how {
-                // The header stays, so that most of these are traces, if strange ones.
+                // The header stays, so that most of these are valid traces.
                 _ if from == 0 || to == 0 => {}
                 0 => lines.swap(from, to),
                 1 => lines.insert(to, lines[from]),
                 _ => drop(lines.remove(from)),
             }
         }
-        survive(lines.join("\n").as_bytes());
+        read_and_show(lines.join("\n").as_bytes());
     }
 }

@@ -5,18 +5,18 @@ mod handmade;
 use faultlab::trace::html::{PAGE_BYTES_MAX, STYLE, figure, page};
 use proptest::prelude::*;
 
-/// Whether every element is closed where it should be, and only our own elements are there.
+/// Checks that every element is closed in the right place, and that there are only our own elements.
 fn is_well_formed(html: &str) -> Result<(), String> {
     let known = ["section", "p", "table", "thead", "tr", "th", "td", "span", "b", "i"];
     let mut open = Vec::new();
     for part in html.split('<').skip(1) {
         let (tag, text) = part.split_once('>').ok_or_else(|| format!("not closed: {part}"))?;
         if text.contains('>') {
-            return Err(format!("a stray bracket in {text}"));
+            return Err(format!("an unescaped bracket in {text}"));
         }
         let name = tag.trim_start_matches('/').split(' ').next().unwrap_or_default();
         if !known.contains(&name) {
-            return Err(format!("a strange element: {tag}"));
+            return Err(format!("an unknown element: {tag}"));
         }
         match tag.strip_prefix('/') {
             None => open.push(name),
@@ -24,11 +24,11 @@ fn is_well_formed(html: &str) -> Result<(), String> {
             Some(_) => return Err(format!("{tag} closes {:?}", open.last())),
         }
     }
-    if open.is_empty() { Ok(()) } else { Err(format!("left open: {open:?}")) }
+    if open.is_empty() { Ok(()) } else { Err(format!("not closed: {open:?}")) }
 }
 
 #[test]
-fn a_page_holds_everything() {
+fn a_page_is_self_contained() {
     let html = page(&handmade::crash(), 60);
     assert!(html.starts_with("<!doctype html>"));
     assert!(html.contains("<title>3.2 Nobody decides alone</title>"));
@@ -46,7 +46,7 @@ fn a_crash_as_html() {
 }
 
 #[test]
-fn what_a_node_says_is_text() {
+fn text_of_nodes_is_escaped() {
     let bad = "<script>alert('1')</script>\" onload=\"x\"&amp;";
     let mut trace = handmade::strange(2, &[bad.to_owned(), bad.to_owned()]);
     trace.header.lab = bad.to_owned();
@@ -58,7 +58,7 @@ fn what_a_node_says_is_text() {
 }
 
 #[test]
-fn a_page_has_an_end() {
+fn the_size_of_a_page_is_limited() {
     let texts: Vec<String> = (0..120).map(|_| "&\"<>".repeat(250)).collect();
     let html = page(&handmade::strange(3, &texts), 100_000);
     assert!(html.len() > PAGE_BYTES_MAX && html.len() < PAGE_BYTES_MAX * 5 / 4, "{}", html.len());
@@ -67,7 +67,7 @@ fn a_page_has_an_end() {
 }
 
 #[test]
-fn a_crowd_has_no_columns() {
+fn many_nodes_have_no_columns() {
     let names: Vec<String> = (0..100).map(|_| "x".to_owned()).collect();
     let html = figure(&handmade::strange(40, &names), 300);
     assert!(!html.contains("class=\"lanes\""));
@@ -78,7 +78,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
-    fn nothing_breaks_the_page(
+    fn no_text_breaks_the_page(
         nodes in 1..30_usize,
         texts in prop::collection::vec(prop_oneof![any::<String>(), "[a-z<>&\"'/= ]{0,60}"], 1..12),
     ) {

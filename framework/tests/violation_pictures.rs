@@ -1,4 +1,4 @@
-//! Violations as drawn in the terminal and on a page.
+//! Violations, drawn in the terminal and on a page.
 
 use faultlab::Address;
 use faultlab::linearizability::formats::{self, Recorded};
@@ -23,7 +23,7 @@ fn a_stale_read_in_eighty_columns() {
     let text = explanation.to_text(80, false);
     assert!(text.lines().all(|line| line.chars().count() <= 80));
     insta::assert_snapshot!(format!("{}\n{text}", explanation.sentence()));
-    // Colour is colour only.
+    // Colours change nothing else.
     let colored = explanation.to_text(80, true);
     let mut plain = colored.clone();
     for escape in ["\x1b[31;1m", "\x1b[2m", "\x1b[0m"] {
@@ -48,7 +48,7 @@ fn a_lost_append_between_many_keys() {
     ));
 }
 
-/// A history of one put and then gets; with `wrong`, the last one sees what nobody put.
+/// A history of one put and then gets. With `wrong`, the last get sees a value that was never put.
 fn long(operations: usize, text: &str, wrong: bool) -> History<KeyValueCommand, String> {
     let key = text.to_owned();
     let mut made = Vec::new();
@@ -82,7 +82,7 @@ fn page_of(history: &History<KeyValueCommand, String>, title: &str) -> String {
 }
 
 #[test]
-fn whatever_a_history_says_is_escaped() {
+fn text_of_a_history_is_escaped() {
     let evil = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&{{data}}";
     for wrong in [false, true] {
         let page = page_of(&long(3, evil, wrong), evil);
@@ -118,8 +118,8 @@ fn a_very_long_history_is_shown_around_its_failure() {
     assert!(page.len() < 8 << 20, "{} bytes", page.len());
 }
 
-/// A client that goes on at the instant of an answer, or does several things at one instant, has them drawn
-/// one after the other.
+/// If a client calls again at the instant of a return, or performs several operations at one instant, they
+/// are drawn one after the other.
 #[test]
 fn operations_of_one_client_that_touch_do_not_cover_each_other() {
     let key = || "k".to_owned();

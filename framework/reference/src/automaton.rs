@@ -1,4 +1,4 @@
-//! What watches a run: a deterministic automaton over the clients' calls and returns.
+//! The reference's monitor: a deterministic automaton over the clients' calls and returns.
 
 use std::fmt::Debug;
 
@@ -9,11 +9,11 @@ use faultlab::Address;
 pub struct Entry {
     /// The client.
     pub client: Address,
-    /// What happened.
+    /// The call or return.
     pub what: Saying,
 }
 
-/// What was said between a client and whoever uses it.
+/// A command or result of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Saying {
     /// The client was given this command.
@@ -24,13 +24,13 @@ pub enum Saying {
 
 /// An automaton.
 pub trait Automaton {
-    /// Its state, one more part of a global state.
+    /// Its state, which is part of the global state.
     type State: Clone + Debug + Ord;
 
     /// The state before the first call.
     fn start(&self) -> Self::State;
 
-    /// The state after a call or a return; `None` when the run is not as it must be.
+    /// The state after a call or a return; `None` if the automaton rejects it.
     fn after(&self, state: &Self::State, entry: Entry) -> Option<Self::State>;
 }
 
@@ -46,7 +46,7 @@ impl<A: Automaton> Automaton for &A {
     }
 }
 
-/// No automaton at all is one that likes every run.
+/// No automaton accepts every run.
 impl<A: Automaton> Automaton for Option<A> {
     type State = Option<A::State>;
 

@@ -1,4 +1,4 @@
-//! Linearizability by brute force: all orders are tried.
+//! Linearizability by brute force: tries all orders.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -7,31 +7,32 @@ use faultlab::Address;
 
 use crate::automaton::{Automaton, Entry, Saying};
 
-/// A sequential service: the state and the answer after a command.
+/// A sequential service: maps a state and a command to the next state and the result.
 pub type Step = fn(u64, u64) -> (u64, u64);
 
-/// One command, with the moments at which it was called and returned.
+/// A command with the times of its call and return.
 #[derive(Clone, Copy, Debug)]
 pub struct Operation {
     /// The client.
     pub client: Address,
-    /// What was asked.
+    /// The command.
     pub command: u64,
-    /// When.
+    /// The time of the call.
     pub called: u64,
-    /// What was answered, and when.
+    /// The result and the time of the return.
     pub returned: Option<(u64, u64)>,
 }
 
-/// Whether some order of the operations explains all answers: an operation that returned before another
-/// was called comes first, a client's operations stay in order, and one without an answer may be left out.
+/// Whether some order of the operations explains all results. An operation that returned before another
+/// was called comes first, each client's operations stay in order, and those without a result may be left
+/// out.
 #[must_use]
 pub fn is_linearizable(step: Step, operations: &[Operation]) -> bool {
     let all: Vec<usize> = (0..operations.len()).collect();
-    goes_on(step, operations, &all, 0)
+    extends(step, operations, &all, 0)
 }
 
-fn goes_on(step: Step, operations: &[Operation], left: &[usize], state: u64) -> bool {
+fn extends(step: Step, operations: &[Operation], left: &[usize], state: u64) -> bool {
     if left.iter().all(|&index| operations[index].returned.is_none()) {
         return true;
     }
@@ -47,11 +48,11 @@ fn goes_on(step: Step, operations: &[Operation], left: &[usize], state: u64) -> 
         let (after, answer) = step(state, operation.command);
         !is_late
             && operation.returned.is_none_or(|(returned, _)| returned == answer)
-            && goes_on(step, operations, &rest, after)
+            && extends(step, operations, &rest, after)
     })
 }
 
-/// Remembers all that was said, and dislikes what is not linearizable.
+/// An automaton that stores the whole history, and rejects it if it is not linearizable.
 pub struct FullHistory {
     step: Step,
     known: RefCell<BTreeMap<Vec<Entry>, bool>>,
@@ -84,7 +85,7 @@ impl Automaton for FullHistory {
     }
 }
 
-/// The operations of a history; the moments are places in it.
+/// The operations of a history. The times are indices into it.
 #[must_use]
 pub fn operations(history: &[Entry]) -> Vec<Operation> {
     let mut operations: Vec<Operation> = Vec::new();

@@ -1,4 +1,4 @@
-//! Claims about states, each of them written twice: as a property for the search, and for the reference.
+//! Claims about states. Each is implemented twice: as a property for the search, and for the reference.
 
 use faultlab::property::{CheckError, Property, View, violated};
 use faultlab::search::Search;
@@ -7,8 +7,8 @@ use faultlab::{Address, codec};
 use crate::automaton::Automaton;
 use crate::world::{Global, Plain, World};
 
-/// The name under which a run that an automaton does not like is reported.
-pub const RUN: &str = "runs are as they must be";
+/// The property name for runs that the automaton rejects.
+pub const RUN: &str = "the automaton accepts the run";
 
 /// A claim about a state.
 #[derive(Clone, Debug)]
@@ -19,29 +19,29 @@ pub enum Claim {
     EveryClientHasAResult,
     /// Every client has all its results.
     ClientsAreDone,
-    /// No node that has not crashed is in this state.
+    /// No running node is in this state.
     NoNodeIsIn(u64),
     /// No client has had this result.
     NoResultIs(u64),
 }
 
-/// What a claim is for.
+/// The role of a claim in a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// It must hold in every state.
     Invariant,
     /// The search ends where it holds.
     Goal,
-    /// The search does not go on from where it holds.
+    /// The search does not expand states where it holds.
     Prune,
 }
 
-/// What becomes of a state.
+/// The reference's verdict on a state.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
-    /// It is followed.
+    /// It is expanded.
     Open,
-    /// It is not followed.
+    /// It is not expanded.
     Pruned,
     /// The goal of this name holds.
     Goal(String),
@@ -54,7 +54,7 @@ pub enum Verdict {
 pub struct Claims(pub Vec<(Role, Claim)>);
 
 impl Claims {
-    /// Judges a state: the run first, then invariants, then goals, then prunes.
+    /// Checks a state: first the run, then invariants, goals and prunes.
     pub fn judge<N: Plain, A: Automaton>(
         &self,
         world: &World<N, A>,
@@ -91,7 +91,7 @@ impl Claims {
         broken.map(|(_, claim)| claim.name()).collect()
     }
 
-    /// The search with these claims as its properties.
+    /// Adds these claims to a search as properties.
     #[must_use]
     pub fn given_to<N: Plain>(&self, search: Search) -> Search {
         self.0.iter().fold(search, |search, (role, claim)| {
@@ -106,7 +106,7 @@ impl Claims {
 }
 
 impl Claim {
-    /// The claim in words.
+    /// The claim's name.
     #[must_use]
     pub fn name(&self) -> String {
         format!("{self:?}")

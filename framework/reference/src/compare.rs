@@ -1,4 +1,4 @@
-//! The comparisons, one a file: each takes a seed and says whether engine and reference agree.
+//! The comparisons, one per file. Each takes a seed and returns whether engine and reference agree.
 
 mod agreement;
 mod protocols;
@@ -12,20 +12,20 @@ use std::panic::catch_unwind;
 
 pub use agreement::Seen;
 
-/// What is compared.
+/// A kind of comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Kind {
-    /// Random protocols, searched.
+    /// Searches of random protocols.
     Protocols,
-    /// Random protocols of one or two nodes with many timers, searched.
+    /// Searches of random protocols with one or two nodes and many timers.
     Timers,
-    /// Searches that start from states found before.
+    /// Searches that start from states that were found before.
     Staged,
-    /// Random services with faults, watched for linearizability.
+    /// Linearizability of random services with faults.
     Services,
     /// Simulated runs, followed in the reference.
     Runs,
-    /// What searches and probes found, saved as a trace, read and followed again.
+    /// Findings of searches and random walks, saved as traces, read and replayed.
     Saved,
 }
 
@@ -34,10 +34,10 @@ impl Kind {
     pub const ALL: [Self; 6] =
         [Self::Protocols, Self::Timers, Self::Staged, Self::Services, Self::Runs, Self::Saved];
 
-    /// Compares what this seed draws.
+    /// Runs the comparison for this seed.
     ///
     /// # Errors
-    /// The difference, in words.
+    /// A description of the difference.
     pub fn compare(self, seed: u64) -> Result<Seen, String> {
         let compare = match self {
             Self::Protocols => protocols::compare,
@@ -47,7 +47,7 @@ impl Kind {
             Self::Runs => runs::compare,
             Self::Saved => saved::compare,
         };
-        // An engine that panics is one that differs.
+        // A panic of an engine is a difference.
         catch_unwind(|| compare(seed)).unwrap_or_else(|payload| {
             let text = payload.downcast_ref::<String>().cloned();
             let text =

@@ -1,4 +1,4 @@
-//! The reference explorer: all states of a world, breadth-first, each one held in full.
+//! The reference explorer: explores all states of a world breadth-first, and stores each in full.
 
 use std::collections::BTreeSet;
 
@@ -6,28 +6,28 @@ use crate::automaton::Automaton;
 use crate::claim::{Claims, Verdict};
 use crate::world::{Global, GlobalOf, Plain, TooManyCommands, World};
 
-/// How far to go.
+/// The limits of an exploration.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// States this far from the start are judged and not followed.
+    /// States at this depth are checked but not expanded.
     pub depth_max: Option<usize>,
-    /// With more states than this, the explorer takes back the level that it is at, and says what it
-    /// would have said had that been the depth limit.
+    /// With more states than this, the explorer drops the current level, and returns the result for a depth
+    /// limit at that level.
     pub states_max: usize,
 }
 
-/// What was seen.
+/// The result of an exploration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exploration {
     /// How it ended.
     pub end: End,
     /// Distinct states.
     pub states: usize,
-    /// The greatest number of events to a state, on the shortest way.
+    /// The greatest length of a shortest path to a state, in events.
     pub depth: usize,
-    /// Events possible in the states that were followed.
+    /// Events possible in the expanded states.
     pub transitions: usize,
-    /// The depth limit that was kept.
+    /// The depth limit that was applied.
     pub depth_max: Option<usize>,
 }
 
@@ -36,16 +36,15 @@ pub struct Exploration {
 pub enum End {
     /// All states were seen, and nothing was found.
     Exhausted,
-    /// Some states at the depth limit were not followed, and nothing was found.
+    /// Some states at the depth limit were not expanded, and nothing was found.
     DepthLimit,
-    /// An event in a state that is this far from the start leads to too many commands. Nothing was found
-    /// in the states that are at most as far.
+    /// An event in a state at this depth leads to too many commands. Nothing was found up to this depth.
     CommandLimit(usize),
-    /// What was found in the states that are this far from the start; nothing was before.
+    /// The findings at this depth. There are none at smaller depths.
     Found(usize, BTreeSet<Verdict>),
 }
 
-/// Explores a world from a state; `None` when even the first level has too many states.
+/// Explores a world from a state. Returns `None` if even the first level has too many states.
 pub fn explore<N: Plain, A: Automaton>(
     world: &World<N, A>,
     start: &GlobalOf<N, A>,
@@ -108,7 +107,7 @@ pub fn explore<N: Plain, A: Automaton>(
     Some(done)
 }
 
-/// The new states at one depth: those to follow, and what was found in the others.
+/// The new states at one depth: those to expand, and the findings in the others.
 struct Level<N, S> {
     open: Vec<Global<N, S>>,
     found: BTreeSet<Verdict>,

@@ -1,22 +1,21 @@
-//! A reference for the engines: plain code that says what they must say, and never becomes fast.
+//! A reference for the engines: a simple and slow implementation with which their results are compared.
 //!
-//! The search keeps numbers in place of states, leaves out orders, remembers what handlers did, and
-//! shares its work between threads. The reference explorer does none of this. It holds every state in
-//! full in an ordered map, goes breadth-first, and calls the handlers each time. It shares nothing with
-//! the search but the traits of nodes and clients, so a mistake would have to be made twice to stay
-//! unseen.
+//! The search stores numbers instead of states, skips orders, memoises handlers, and uses several threads.
+//! The reference explorer does none of this. It stores every state in full in an ordered set, explores
+//! breadth-first, and calls the handlers each time. It shares only the traits of nodes and clients with the
+//! search, so a bug stays undetected only if both implementations have it.
 //!
 //! | | |
 //! |---|---|
-//! | [`world`], [`timers`] | what can happen in a system: the rules of the search, once more |
+//! | [`world`], [`timers`] | the possible events of a system: a second implementation of the search's rules |
 //! | [`explorer`] | all states of a world, level by level |
-//! | [`automaton`], [`brute`] | what watches a run; linearizability by trying all orders |
+//! | [`automaton`], [`brute`] | monitors; linearizability by trying all orders |
 //! | [`claim`] | properties, for the search and for the reference |
 //! | [`protocol`], [`service`] | random systems drawn from a seed |
 //! | [`terms`] | states and paths of the search in the reference's terms |
-//! | [`compare`] | one comparison a file |
+//! | [`compare`] | the comparisons, one per file |
 //!
-//! The binary `check-engines` runs the comparisons for as many seeds as wanted.
+//! The binary `check-engines` runs the comparisons for any number of seeds.
 
 pub mod automaton;
 pub mod brute;

@@ -1,4 +1,4 @@
-//! Compares the engines with the reference, for as many seeds as wanted.
+//! Compares the engines with the reference, for any number of seeds.
 
 mod mutants;
 
@@ -9,17 +9,17 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use faultlab_reference::compare::{Kind, Seen};
 
-/// Compares the engines with a plain reference explorer, on systems that are drawn from seeds.
+/// Compares the engines with a simple reference explorer, on random systems.
 ///
-/// Exit code: 0 no difference; 1 a difference, or a mutant that was not noticed; 2 bad usage.
+/// Exit code: 0 no difference; 1 a difference, or an undetected mutant; 2 bad usage.
 #[derive(Debug, Parser)]
 #[command(name = "check-engines", version)]
 struct Arguments {
-    /// What to compare; without this, everything. May be given several times.
+    /// The kind of comparison; all by default. May be given several times.
     #[arg(long = "kind", value_name = "KIND", value_enum)]
     kinds: Vec<Choice>,
 
-    /// How many seeds of each kind.
+    /// The number of seeds of each kind.
     #[arg(long, value_name = "N", default_value = "1000")]
     seeds: u64,
 
@@ -27,12 +27,12 @@ struct Arguments {
     #[arg(long, value_name = "SEED", default_value = "0")]
     first: u64,
 
-    /// Goes on after a difference, and prints all of them.
+    /// Continues after a difference, and prints all differences.
     #[arg(long)]
     keep_going: bool,
 
-    /// Tries the mutants instead: engines with one rule broken each, all of which must be noticed. With a
-    /// text, only those that have it in their name.
+    /// Tests the mutants instead: engines in which one rule is broken. All must be detected. With TEXT, tests
+    /// only those whose name contains it.
     #[arg(long, value_name = "TEXT", num_args = 0..=1, default_missing_value = "",
           conflicts_with_all = ["kinds", "seeds", "first", "keep_going"])]
     mutants: Option<String>,
@@ -100,7 +100,7 @@ fn run(arguments: &Arguments) -> io::Result<bool> {
     Ok(all_agree)
 }
 
-/// Compares all seeds of a kind, and prints one line about them.
+/// Compares all seeds of a kind, and prints a summary line.
 fn compare(kind: Kind, arguments: &Arguments) -> io::Result<bool> {
     let started = Instant::now();
     let mut progress = Progress::new();
@@ -121,7 +121,7 @@ fn compare(kind: Kind, arguments: &Arguments) -> io::Result<bool> {
                 writeln!(out, "  {difference}")?;
                 writeln!(
                     out,
-                    "  again: ./scripts/check-engines.sh --kind {kind} --first {seed} --seeds 1"
+                    "  rerun: ./scripts/check-engines.sh --kind {kind} --first {seed} --seeds 1"
                 )?;
                 differences += 1;
                 if !arguments.keep_going {
@@ -142,7 +142,7 @@ fn compare(kind: Kind, arguments: &Arguments) -> io::Result<bool> {
     Ok(differences == 0)
 }
 
-/// A line on a terminal that says how far it is, once it takes longer than a second.
+/// A progress line on a terminal, shown after one second.
 struct Progress {
     due: Instant,
     is_wanted: bool,

@@ -1,7 +1,7 @@
-//! Mutants: engines with one rule broken each, and the kind of comparison that must notice it.
+//! Mutants: engines in which one rule is broken, and the kind of comparison that must detect it.
 //!
-//! Each is a patch in `mutants`, and a line of `mutants/table.tsv`. The workspace is copied as far as it is
-//! needed; there, one patch after the other is applied, built, compared and taken back.
+//! Each is a patch in `mutants`, and a line of `mutants/table.tsv`. The necessary part of the workspace is
+//! copied. Each patch is applied to the copy, built, compared and reverted.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,17 +19,17 @@ struct Mutant {
     rule: String,
 }
 
-/// Tries all mutants whose name has this in it. Whether each was noticed.
+/// Tests all mutants whose name contains `only`. Returns whether all were detected.
 pub fn run(only: &str) -> anyhow::Result<bool> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let patches = root.join("framework/reference/mutants");
     let mutants: Vec<Mutant> =
         table(&patches)?.into_iter().filter(|mutant| mutant.name.contains(only)).collect();
-    ensure!(!mutants.is_empty(), "no mutant has `{only}` in its name");
-    let folder = tempfile::tempdir().context("cannot make a folder for copies")?;
+    ensure!(!mutants.is_empty(), "the name of no mutant contains `{only}`");
+    let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
     copy_workspace(&root, folder.path())?;
 
-    build(folder.path())?.context("the engines as they are do not compile")?;
+    build(folder.path())?.context("the unchanged engines do not compile")?;
     let mut most: BTreeMap<&str, u64> = BTreeMap::new();
     for mutant in &mutants {
         let seeds = most.entry(&mutant.kind).or_default();
@@ -37,7 +37,7 @@ pub fn run(only: &str) -> anyhow::Result<bool> {
     }
     for (kind, seeds) in most {
         if let Some(difference) = compare(folder.path(), kind, seeds)? {
-            bail!("the engines as they are differ already: {difference}");
+            bail!("the unchanged engines differ from the reference: {difference}");
         }
     }
 
@@ -45,14 +45,15 @@ pub fn run(only: &str) -> anyhow::Result<bool> {
     for Mutant { name, kind, seeds, rule } in &mutants {
         let patch = patches.join(format!("{name}.patch"));
         apply(folder.path(), &patch, false)?;
-        let noticed = match build(folder.path())? {
+        let detected = match build(folder.path())? {
             Ok(()) => compare(folder.path(), kind, *seeds)?,
             Err(error) => bail!("{name} does not compile: {error}"),
         };
         apply(folder.path(), &patch, true)?;
-        all &= noticed.is_some();
-        let noticed = noticed.unwrap_or_else(|| format!("NOT NOTICED in {seeds} seeds of {kind}"));
-        writeln!(io::stdout().lock(), "{name:<26} {noticed:<28} {rule}")?;
+        all &= detected.is_some();
+        let detected =
+            detected.unwrap_or_else(|| format!("NOT DETECTED in {seeds} seeds of {kind}"));
+        writeln!(io::stdout().lock(), "{name:<26} {detected:<28} {rule}")?;
     }
     Ok(all)
 }
@@ -66,29 +67,30 @@ fn table(patches: &Path) -> anyhow::Result<Vec<Mutant>> {
         let [name, kind, seeds, rule] = fields[..] else {
             bail!("a line of {path:?} does not have four fields: {line}");
         };
-        let seeds = seeds.parse().with_context(|| format!("`{seeds}` in {path:?} is no number"))?;
+        let seeds =
+            seeds.parse().with_context(|| format!("`{seeds}` in {path:?} is not a number"))?;
         let [name, kind, rule] = [name, kind, rule].map(str::to_owned);
         mutants.push(Mutant { name, kind, seeds, rule });
     }
     Ok(mutants)
 }
 
-/// Copies the framework and the reference as a workspace of their own.
+/// Copies the framework and the reference as a separate workspace.
 fn copy_workspace(root: &Path, to: &Path) -> anyhow::Result<()> {
     let manifest = fs::read_to_string(root.join("Cargo.toml"))?;
     let members = "members = [\"framework\", \"framework/reference\"]\n";
     let mut short = String::new();
-    let mut is_left_out = false;
+    let mut is_skipped = false;
     for line in manifest.lines() {
         if line.starts_with("members = [") {
             short.push_str(members);
         }
-        is_left_out |= line.starts_with("members = [") || line.starts_with("default-members = [");
-        if !is_left_out {
+        is_skipped |= line.starts_with("members = [") || line.starts_with("default-members = [");
+        if !is_skipped {
             short.push_str(line);
             short.push('\n');
         }
-        is_left_out &= line != "]";
+        is_skipped &= line != "]";
     }
     fs::write(to.join("Cargo.toml"), short)?;
     fs::copy(root.join("Cargo.lock"), to.join("Cargo.lock"))?;
@@ -111,7 +113,7 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Applies a patch, or takes it back. A patch that applies only by guessing has to be looked at.
+/// Applies or reverts a patch, without fuzz.
 fn apply(folder: &Path, patch: &Path, back: bool) -> anyhow::Result<()> {
     let mut command = Command::new("patch");
     command.args(["-s", "-p1", "-F0", "-i"]).arg(patch.canonicalize()?).current_dir(folder);
@@ -124,7 +126,7 @@ fn apply(folder: &Path, patch: &Path, back: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds `check-engines` in a copy of the workspace; the inner error is what the compiler says.
+/// Builds `check-engines` in a copy of the workspace. The inner error is the compiler's output.
 fn build(folder: &Path) -> anyhow::Result<anyhow::Result<()>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
@@ -139,7 +141,7 @@ fn build(folder: &Path) -> anyhow::Result<anyhow::Result<()>> {
     Ok(Err(anyhow::anyhow!("{}", String::from_utf8_lossy(&output.stderr))))
 }
 
-/// Compares; the first line about the difference, if there is one.
+/// Runs the comparison. Returns the first line about a difference, if there is one.
 fn compare(folder: &Path, kind: &str, seeds: u64) -> anyhow::Result<Option<String>> {
     let output = Command::new(folder.join("target/debug/check-engines"))
         .args(["--kind", kind, "--seeds", &seeds.to_string()])

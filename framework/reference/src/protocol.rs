@@ -1,4 +1,4 @@
-//! Random small protocols: each handler's reaction is drawn from a seed.
+//! Random small protocols: a seed determines each handler's reaction.
 
 mod call_order;
 mod case;
@@ -14,24 +14,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::world::Plain;
 
-/// How a node of a protocol is made.
+/// The constructor arguments of a node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Nature {
-    /// Fixes all reactions.
+    /// Determines all reactions.
     pub seed: u64,
-    /// How many nodes there are to send to.
+    /// The number of nodes to send to.
     pub nodes: u64,
     /// One of this many events changes something.
     pub one_in: u64,
     /// One of this many reactions sets a timer; zero for none.
     pub timer_one_in: u64,
-    /// The number of values that timers have. The fewer, the more timers of one value.
+    /// The number of timer values. With fewer values, more timers are equal.
     pub timer_values: u64,
-    /// The most messages that a reaction sends.
+    /// The maximum number of messages that a reaction sends.
     pub sends: u64,
     /// One of this many reactions has a result.
     pub result_one_in: u64,
-    /// Whether it answers commands at once, but for one in this many; zero for never.
+    /// It answers commands immediately, except for one of this many; zero for never.
     pub prompt: u64,
 }
 
@@ -43,7 +43,7 @@ pub struct Drawn {
     result: Option<u64>,
 }
 
-/// The durations of timers, in milliseconds: some equal, some bound to each other, some not.
+/// The durations of timers, in milliseconds. Some are equal, and some pairs must fire in order.
 const DURATIONS: [(u64, u64); 8] = [(1, 1), (2, 2), (1, 3), (2, 4), (3, 3), (3, 5), (1, 1), (5, 8)];
 
 /// The number of states that a node can be in.
@@ -65,7 +65,7 @@ impl Drawn {
         self.state = (self.state + (drawn >> 8) % 2) % STATES;
         for part in 0..(drawn >> 16) % (sends + 1) {
             let to = (drawn >> (20 + 4 * part)) % (8 * nodes + 1);
-            // Now and then to an address at which there is no node.
+            // Sometimes to an address without a node.
             let to = if to == 8 * nodes { nodes } else { to % nodes };
             ctx.send(Address::numbered("node", to as usize), (drawn >> (32 + part)) % 3);
         }

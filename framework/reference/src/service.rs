@@ -14,26 +14,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::world::Plain;
 
-/// What a service does wrong.
+/// The fault of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Fault {
-    /// Nothing.
+    /// None.
     None,
-    /// The server executes a request each time that it arrives.
+    /// The server executes a request each time it arrives.
     ExecutesAgain,
-    /// The server answers a request that it has executed with its last answer to anybody.
+    /// The server answers an already executed request with its last answer to any client.
     AnswersWithTheLast,
-    /// The server answers every third request and forgets what it did.
+    /// The server answers every third request without keeping its effect.
     Forgets,
     /// The server answers reads with the value before the last change.
     ReadsThePast,
-    /// The second server is told of changes after they were answered, and is asked for reads.
+    /// Reads go to a second server, which receives changes only after they were answered.
     ReadsACopy,
-    /// The client takes any answer.
+    /// The client accepts any answer.
     TakesAnyAnswer,
-    /// The client answers a read at once with the last value that it was told.
+    /// The client answers a read immediately with the last value it received.
     RemembersReads,
-    /// The server takes requests of one number by two clients for the same one.
+    /// The server treats requests of two clients with the same number as one.
     MixesUpClients,
 }
 
@@ -55,9 +55,9 @@ impl Fault {
 /// A node of a service.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Role {
-    /// Keeps the value.
+    /// A server, which stores the value.
     Server(Server),
-    /// Asks for it.
+    /// A client.
     Asker(Asker),
 }
 
@@ -79,7 +79,7 @@ pub struct Server {
 pub struct Asker {
     fault: Fault,
     servers: [Address; 2],
-    /// Whether it asks again when there is no answer.
+    /// Whether it retransmits if there is no answer.
     retries: bool,
     number: u64,
     command: u64,
@@ -87,10 +87,10 @@ pub struct Asker {
     result: Option<u64>,
 }
 
-/// How a node of a service is made.
+/// The constructor arguments of a node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Made {
-    /// A server, with the one that it tells of changes.
+    /// A server, with the server to which it forwards changes.
     Server(Fault, Option<Address>),
     /// A client, with the servers for changes and for reads.
     Asker(Fault, [Address; 2], bool),
@@ -123,7 +123,7 @@ impl Role {
     }
 }
 
-/// What a message says. On its way it is a number.
+/// The content of a message, which is sent as a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Message {
     Ask { number: u64, command: u64 },

@@ -1,4 +1,4 @@
-//! The search's terms in those of the reference: what an event of a path is, what a state is.
+//! Translates states and paths of the search into those of the reference.
 
 use faultlab::codec;
 use faultlab::search::{FoundState, NodeState, PathEvent, PendingTimer, Sent, State};
@@ -32,10 +32,10 @@ pub fn is_event<N: Plain, A: Automaton>(
     }
 }
 
-/// Follows a path: the state after each event.
+/// Follows a path. Returns the state after each event.
 ///
 /// # Errors
-/// In words, when an event may not happen where the path has it.
+/// If an event is not possible at its position in the path.
 pub fn follow<N: Plain, A: Automaton>(
     world: &World<N, A>,
     start: &GlobalOf<N, A>,
@@ -63,11 +63,11 @@ pub fn follow<N: Plain, A: Automaton>(
     Ok(states)
 }
 
-/// Checks that a path goes through states that are followed, and ends in one of this verdict that is the
-/// state that was found: that state.
+/// Checks that a path leads through expanded states to the found state, and that it has this verdict.
+/// Returns that state.
 ///
 /// # Errors
-/// In words, when it does not.
+/// If a check fails.
 pub fn check_path<N: Plain, A: Automaton>(
     world: &World<N, A>,
     start: &GlobalOf<N, A>,
@@ -81,7 +81,7 @@ pub fn check_path<N: Plain, A: Automaton>(
         std::iter::once(start).chain(&states[..last]).map(|state| claims.judge(world, state))
     });
     if let Some(other) = before.into_iter().flatten().find(|verdict| *verdict != Verdict::Open) {
-        return Err(format!("the path goes on from a state that is {other:?}"));
+        return Err(format!("the path continues from a state that is {other:?}"));
     }
     let here = claims.judge(world, last);
     if here != *verdict {
@@ -89,15 +89,15 @@ pub fn check_path<N: Plain, A: Automaton>(
     }
     let nodes = nodes_of(world, &found.state)?;
     if nodes != last.locals {
-        return Err(format!("the path ends in {:?}, the state is {nodes:?}", last.locals));
+        return Err(format!("the path ends in {:?}, but the state is {nodes:?}", last.locals));
     }
     Ok(last.clone())
 }
 
-/// Checks that what was found names all invariants that do not hold in the state where its path ends.
+/// Checks that a finding lists all invariants that are violated in the last state of its path.
 ///
 /// # Errors
-/// In words, when it does not.
+/// If it does not.
 pub fn check_also_violated<N: Plain, A: Automaton>(
     world: &World<N, A>,
     last: &GlobalOf<N, A>,
@@ -113,13 +113,13 @@ pub fn check_also_violated<N: Plain, A: Automaton>(
     if also_violated == expected {
         return Ok(());
     }
-    Err(format!("it is said that {also_violated:?} do not hold, too, and {expected:?} do not"))
+    Err(format!("the finding also lists {also_violated:?}, but the reference has {expected:?}"))
 }
 
 /// The nodes of a state.
 ///
 /// # Errors
-/// In words, when it is not a state of this world.
+/// If it is not a state of this world.
 pub fn nodes_of<N: Plain, A: Automaton>(
     world: &World<N, A>,
     state: &State,
@@ -152,15 +152,15 @@ fn local_of<N: Plain, A: Automaton>(
     })
 }
 
-/// The state with these nodes, and the automaton as it is after the path that led there from the start.
+/// The state with these nodes, and with the automaton's state after its path from the start.
 ///
 /// # Errors
-/// In words, when it is not a state of this world.
+/// If it is not a state of this world.
 pub fn global_of<N: Plain, A: Automaton>(
     world: &World<N, A>,
     state: &State,
 ) -> Result<GlobalOf<N, A>, String> {
-    // What led there was not bound by the rules of what follows.
+    // The rules do not apply to the path before the state.
     let start = world.start().map_err(|_| "too many commands at the start".to_owned())?;
     let unbound = world.without_rules();
     let states = follow(&unbound, &start, &state.path.events)?;

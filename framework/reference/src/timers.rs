@@ -1,11 +1,11 @@
-//! Pending timers: a list in the order in which they were set, and when two lists mean the same.
+//! Pending timers: a list in the order in which they were set, and the equivalence of such lists.
 
 use std::cmp::Ordering;
 
 /// A pending timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timer {
-    /// What the node is reminded of.
+    /// The timer's value.
     pub value: u64,
     /// Its shortest duration, in nanoseconds.
     pub min_ns: u64,
@@ -14,7 +14,7 @@ pub struct Timer {
 }
 
 impl Timer {
-    /// Whether it matters which of two timers was set first: one of them must then fire first.
+    /// Whether the order in which two timers were set matters, because one of them must then fire first.
     fn is_bound_to(&self, other: &Self) -> bool {
         self == other || self.max_ns <= other.min_ns || other.max_ns <= self.min_ns
     }
@@ -22,10 +22,9 @@ impl Timer {
 
 /// The pending timers of a node.
 ///
-/// Two lists mean the same if one becomes the other by exchanging neighbours that are not bound to
-/// each other. That is so exactly if, for each two timers that are bound to each other (a timer is
-/// bound to itself), both lists are the same once all other timers are left out. So these shortened
-/// lists are what is compared.
+/// Two lists are equivalent if one becomes the other by swapping neighbours that are not bound to each
+/// other. That is the case exactly if, for any two timers that are bound to each other (a timer is bound to
+/// itself), both lists are equal after all other timers are removed. So these shortened lists are compared.
 #[derive(Clone, Debug, Default)]
 pub struct Timers {
     list: Vec<Timer>,
@@ -49,13 +48,13 @@ impl Timers {
         Self { list, meaning }
     }
 
-    /// The timers, in an order in which they may have been set.
+    /// The timers, in a possible order in which they were set.
     #[must_use]
     pub fn list(&self) -> &[Timer] {
         &self.list
     }
 
-    /// The timers that may fire next. Of equal timers the first one does, so each is named once.
+    /// The timers that may fire next. Of equal timers only the first may, so each is listed once.
     #[must_use]
     pub fn may_fire(&self) -> Vec<Timer> {
         let mut first = Vec::new();
@@ -69,7 +68,7 @@ impl Timers {
         first
     }
 
-    /// The timers after one more was set.
+    /// The timers after setting another one.
     #[must_use]
     pub fn with(&self, timer: Timer) -> Self {
         let mut list = self.list.clone();
@@ -77,12 +76,12 @@ impl Timers {
         Self::new(list)
     }
 
-    /// The timers after this one fired; `None` when it is not pending.
+    /// The timers after this one fired; `None` if it is not pending.
     #[must_use]
     pub fn without(&self, timer: Timer) -> Option<Self> {
-        let place = self.list.iter().position(|it| *it == timer)?;
+        let index = self.list.iter().position(|it| *it == timer)?;
         let mut list = self.list.clone();
-        list.remove(place);
+        list.remove(index);
         Some(Self::new(list))
     }
 }
@@ -113,15 +112,15 @@ mod tests {
 
     use super::*;
 
-    /// All lists that exchanging neighbours leads to.
+    /// All lists that are reachable by swapping neighbours.
     fn all_equivalent(list: Vec<Timer>) -> BTreeSet<Vec<Timer>> {
         let mut seen = BTreeSet::from([list.clone()]);
         let mut open = vec![list];
         while let Some(list) = open.pop() {
-            for place in 1..list.len() {
-                if !list[place - 1].is_bound_to(&list[place]) {
+            for index in 1..list.len() {
+                if !list[index - 1].is_bound_to(&list[index]) {
                     let mut next = list.clone();
-                    next.swap(place - 1, place);
+                    next.swap(index - 1, index);
                     if seen.insert(next.clone()) {
                         open.push(next);
                     }
@@ -132,10 +131,10 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_equal_exactly_if_exchanging_neighbours_leads_from_one_to_the_other() {
+    fn lists_are_equal_exactly_if_swapping_neighbours_makes_them_the_same() {
         let timer = |value, min_ns, max_ns| Timer { value, min_ns, max_ns };
         let kinds = [timer(0, 1, 1), timer(0, 2, 4), timer(1, 1, 3), timer(1, 3, 5)];
-        let number = |index: usize| (0..5).map(|place| kinds[index >> (2 * place) & 3]).collect();
+        let number = |code: usize| (0..5).map(|digit| kinds[code >> (2 * digit) & 3]).collect();
         for one in (0..1024).step_by(7) {
             let list: Vec<Timer> = number(one);
             let equivalent = all_equivalent(list.clone());

@@ -1,4 +1,4 @@
-//! A system, and what can happen in it: the rules of the search, written down once more.
+//! A system and its possible events: a second implementation of the search's rules.
 //!
 //! Messages, timers, commands and results are plain numbers here.
 
@@ -11,14 +11,14 @@ use serde::de::DeserializeOwned;
 use crate::automaton::{Automaton, Entry, Saying};
 use crate::timers::{Timer, Timers};
 
-/// The most commands that one event may lead to, unless a search is told otherwise.
+/// The default limit on commands per event.
 pub const COMMANDS_PER_EVENT_MAX: usize = 1_000;
 
-/// A node as the reference needs it.
+/// The requirements of the reference on nodes.
 pub trait Plain:
     Node<Message = u64, Timer = u64> + Client<Command = u64, Result = u64> + Ord + DeserializeOwned
 {
-    /// The part of its state that claims are about.
+    /// The part of its state that claims refer to.
     fn observed(&self) -> u64;
 }
 
@@ -26,11 +26,11 @@ pub trait Plain:
 pub struct World<N, A> {
     /// The nodes, in the order in which they start.
     pub members: Vec<Member<N>>,
-    /// What may not happen.
+    /// The restrictions.
     pub rules: Rules,
-    /// What watches the run.
+    /// The automaton.
     pub automaton: A,
-    /// The most commands that one event may lead to.
+    /// The limit on commands per event.
     pub commands_per_event_max: usize,
 }
 
@@ -39,21 +39,21 @@ pub struct World<N, A> {
 pub struct Member<N> {
     /// Its address.
     pub address: Address,
-    /// The node as it is made.
+    /// The node before it starts.
     pub node: N,
-    /// What it is asked, if it is a client.
+    /// Its commands, if it is a client.
     pub commands: Option<Vec<u64>>,
 }
 
-/// What may not happen. Nodes are named by their places among the members.
+/// The restrictions. Nodes are given by their index.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
-    /// Links, as sender and receiver, that deliver nothing.
+    /// Blocked links, as sender and receiver.
     pub cut: BTreeSet<(usize, usize)>,
     /// Nodes from which nothing is delivered.
-    pub mute: BTreeSet<usize>,
+    pub blocked_sends: BTreeSet<usize>,
     /// Nodes to which nothing is delivered.
-    pub deaf: BTreeSet<usize>,
+    pub blocked_receives: BTreeSet<usize>,
     /// Nodes whose timers do not fire.
     pub stopped: BTreeSet<usize>,
     /// Nodes that have crashed.
@@ -65,26 +65,26 @@ pub struct Rules {
 pub struct Global<N, S> {
     /// The nodes.
     pub locals: Vec<Local<N>>,
-    /// The automaton's state; `None` once the run is not as it must be.
+    /// The automaton's state; `None` once it has rejected the run.
     pub watched: Option<S>,
 }
 
-/// A node with all that is its own.
+/// A node with its timers, results and inbox.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Local<N> {
     /// The node.
     pub node: N,
     /// Its pending timers.
     pub timers: Timers,
-    /// The results that were taken from it.
+    /// Its results so far.
     pub results: Vec<u64>,
     /// Whether it has a command and no result yet.
     pub is_waiting: bool,
-    /// The messages that were sent to it, each with its sender. They stay.
+    /// The messages sent to it, each with its sender. They are never removed.
     pub inbox: BTreeSet<(usize, u64)>,
 }
 
-/// Something that may happen.
+/// An event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Event {
     /// A message is delivered.
@@ -105,11 +105,11 @@ pub enum Event {
     },
 }
 
-/// One event led to more commands than one event may lead to.
+/// One event led to more commands than the limit allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooManyCommands;
 
-/// What a node handles.
+/// The input of a handler.
 enum Input {
     Start,
     Message(Address, u64),
@@ -121,7 +121,7 @@ enum Input {
 pub type GlobalOf<N, A> = Global<N, <A as Automaton>::State>;
 
 impl<N: Plain, A: Automaton> World<N, A> {
-    /// The same world, in which everything may happen.
+    /// The same world without restrictions.
     #[must_use]
     pub fn without_rules(&self) -> World<N, &A> {
         let members = self.members.clone();
@@ -133,7 +133,7 @@ impl<N: Plain, A: Automaton> World<N, A> {
         }
     }
 
-    /// The place of the node at this address.
+    /// The index of the node with this address.
     #[must_use]
     pub fn place(&self, address: Address) -> Option<usize> {
         self.members.iter().position(|member| member.address == address)
@@ -159,7 +159,7 @@ impl<N: Plain, A: Automaton> World<N, A> {
         Ok(global)
     }
 
-    /// All that may happen next.
+    /// The possible next events.
     #[must_use]
     pub fn possible(&self, global: &GlobalOf<N, A>) -> Vec<Event> {
         let mut events = Vec::new();
@@ -170,8 +170,8 @@ impl<N: Plain, A: Automaton> World<N, A> {
             }
             for &(from, message) in &local.inbox {
                 let is_lost = rules.cut.contains(&(from, node))
-                    || rules.mute.contains(&from)
-                    || rules.deaf.contains(&node);
+                    || rules.blocked_sends.contains(&from)
+                    || rules.blocked_receives.contains(&node);
                 if !is_lost {
                     events.push(Event::Deliver { to: node, from, message });
                 }
@@ -184,7 +184,7 @@ impl<N: Plain, A: Automaton> World<N, A> {
         events
     }
 
-    /// The state after an event that may happen, with the calls and returns that were part of it.
+    /// The state after a possible event, with the calls and returns that were part of it.
     ///
     /// # Errors
     /// When a client answers too many commands at once.
@@ -210,8 +210,8 @@ impl<N: Plain, A: Automaton> World<N, A> {
         Ok((next, entries))
     }
 
-    /// A node handles something. If it is a client and has a result then, the result is taken, and it is
-    /// given its next command at once.
+    /// A node handles an input. If it is a client and then has a result, the result is taken, and it gets its
+    /// next command immediately.
     fn happen(
         &self,
         global: &mut GlobalOf<N, A>,
@@ -246,7 +246,7 @@ impl<N: Plain, A: Automaton> World<N, A> {
         Ok(entries)
     }
 
-    /// One call of a handler, and its effects.
+    /// Calls a handler and applies its effects.
     fn handle(&self, global: &mut GlobalOf<N, A>, at: usize, input: Input) {
         let mut ctx = Context::new(self.members[at].address);
         let node = &mut global.locals[at].node;

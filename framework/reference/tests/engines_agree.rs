@@ -1,8 +1,8 @@
-//! Some hundred seeds of each kind of comparison. `check-engines` goes through as many as wanted.
+//! Some hundred seeds of each kind of comparison. `check-engines` runs any number.
 
 use faultlab_reference::compare::Kind;
 
-/// What must have been seen, so that the seeds are worth something as a test.
+/// The minimum statistics that make the seeds a good test.
 struct Worth {
     states: usize,
     exhausted: usize,
@@ -26,31 +26,31 @@ fn agree(kind: Kind, seeds: u64, worth: &Worth) {
 }
 
 #[test]
-fn random_protocols_are_searched_as_the_reference_explores_them() {
+fn searches_of_random_protocols_agree() {
     agree(Kind::Protocols, 150, &Worth { states: 20_000, exhausted: 40, found: 20 });
 }
 
 #[test]
-fn many_timers_fire_as_their_durations_allow() {
+fn searches_with_many_timers_agree() {
     agree(Kind::Timers, 150, &Worth { states: 15_000, exhausted: 40, found: 20 });
 }
 
 #[test]
-fn search_can_start_from_a_found_state() {
+fn searches_from_found_states_agree() {
     agree(Kind::Staged, 250, &Worth { states: 5_000, exhausted: 30, found: 25 });
 }
 
 #[test]
-fn linearizability_is_what_trying_all_orders_says() {
+fn linearizability_agrees_with_brute_force() {
     agree(Kind::Services, 150, &Worth { states: 25_000, exhausted: 40, found: 50 });
 }
 
 #[test]
-fn simulated_runs_are_paths() {
+fn simulated_runs_agree() {
     agree(Kind::Runs, 300, &Worth { states: 30_000, exhausted: 0, found: 300 });
 }
 
 #[test]
-fn what_was_found_comes_back_from_a_file() {
+fn saved_findings_are_reproduced() {
     agree(Kind::Saved, 200, &Worth { states: 1_500, exhausted: 0, found: 30 });
 }

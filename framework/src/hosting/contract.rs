@@ -25,7 +25,7 @@ pub(super) fn violation_of<N: Node + DeserializeOwned>(node: &N, bytes: &[u8]) -
         Ok(copy) => Ok(seen(&copy, node)),
         Err(error) => Err(error),
     };
-    match judge(bytes, hash_of(node), &clone, read_back) {
+    match first_violation(bytes, hash_of(node), &clone, read_back) {
         Ok(broken) => broken,
         Err(error) => Some(format!("the state does not survive its encoding: {error}")),
     }
@@ -94,7 +94,7 @@ impl Hasher for OptimizedHasher {
     }
 }
 
-fn judge(
+fn first_violation(
     bytes: &[u8],
     hash: u64,
     clone: &CopyCheck,

@@ -7,12 +7,12 @@ pub use super::search::Cost;
 /// Whether a history is linearizable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CheckResult {
-    /// It is: the model, given the commands in this order, answers every client as recorded.
+    /// It is: the model, executing the commands in this order, gives the recorded results.
     Linearizable {
         /// Numbers of operations, from zero. Unanswered operations that are not in it took no effect.
         order: Vec<usize>,
     },
-    /// It is not: no order of the operations agrees with the answers and with real time.
+    /// It is not: no order of the operations agrees with the results and with real time.
     NotLinearizable(Violation),
     /// Unknown: the check hit a limit first. This never counts as passed.
     Unknown(Limit),
@@ -34,26 +34,26 @@ impl CheckResult {
 
 /// Where a history stops being linearizable.
 ///
-/// Everything that happened before the failing operation returned can be explained. Its return
-/// cannot: no order of the operations lets it return what it did.
+/// Everything before the return of the failing operation can be explained. That return cannot: no order
+/// of the operations gives the operation its result.
 ///
-/// To find that exact return, pending calls must count as unanswered, which can be harder to decide
-/// than the whole. If that hits a limit, the operation named is one that cannot be placed given all
-/// results, including later ones. The result is no less certain.
+/// To find that exact return, operations that were pending then must count as unanswered, which can be
+/// harder to decide than the whole history. If that reaches a limit, the operation named here is one that
+/// cannot be placed given all results, including later ones. The violation is no less certain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// The operation that cannot be placed, by its number from zero.
     pub operation: usize,
-    /// The key that the operations concerned have in common, if the history was checked by key.
+    /// The key of these operations, if the history was checked by key.
     pub key: Option<String>,
-    /// An order of operations that explains everything on that key before the failing return: the
-    /// longest prefix of the history that is linearizable.
+    /// An order of operations that explains everything on that key before the failing return. That is the
+    /// longest linearizable prefix of the history.
     pub prefix: Vec<usize>,
 }
 
-/// Whether a history is sequentially consistent: the same, with each client's own order in the
-/// place of real time (Lamport, "How to make a multiprocessor computer that correctly executes
-/// multiprocess programs", 1979). Every linearizable history is.
+/// Whether a history is sequentially consistent: the same as linearizable, but with each client's
+/// program order instead of real time (Lamport, "How to make a multiprocessor computer that correctly
+/// executes multiprocess programs", 1979). Every linearizable history is sequentially consistent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SequentialCheckResult {
     /// It is, in this order of operations (by their numbers from zero).
@@ -61,20 +61,20 @@ pub enum SequentialCheckResult {
         /// Numbers of operations, from zero.
         order: Vec<usize>,
     },
-    /// No order agrees with the answers and with the order in which each client asked.
+    /// No order agrees with the results and with each client's program order.
     NotSequentiallyConsistent,
-    /// Nobody knows: the check ran into a limit first.
+    /// Unknown: the check hit a limit first.
     Unknown(Limit),
 }
 
-/// Which limit ended a check.
+/// The limit that ended a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// The time given was over.
+    /// The time limit.
     Time,
-    /// The memory given was used up.
+    /// The memory limit.
     Memory,
-    /// The number of configurations given was visited.
+    /// The limit on configurations.
     Configurations,
 }
 

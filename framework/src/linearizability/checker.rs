@@ -14,11 +14,11 @@ use super::problem::items;
 use super::search::{Bounds, Cost, PartResult, search};
 use super::sequential;
 
-/// Memory that a check may use unless told otherwise: 1 GiB.
+/// The default memory limit: 1 GiB.
 const MEMORY_BYTES_MAX: usize = 1 << 30;
-/// The number of configurations that each key gets first when sequential consistency is decided.
+/// The first limit on configurations for each key, when sequential consistency is decided.
 const KEY_CONFIGURATIONS_FIRST: u64 = 10_000;
-/// With fewer operations than this, a check finishes before a second thread has started.
+/// With fewer operations than this, a check finishes before a second thread would have started.
 const OPERATIONS_PER_THREAD_MIN: usize = 500;
 
 /// Whether a history is linearizable with respect to a model, with the settings of [`Checker::new`].
@@ -29,7 +29,7 @@ pub fn check<M: Model>(model: &M, history: &History<M::Command, M::Result>) -> C
     Checker::new(model).check(history).verdict
 }
 
-/// Decides histories against a model, within limits.
+/// Checks histories against a model, within limits.
 ///
 /// ```
 /// use std::time::Duration;
@@ -57,12 +57,12 @@ pub struct Checker<'m, M: Model> {
     threads: Option<usize>,
 }
 
-/// A verdict, and what it cost.
+/// A check's result and its cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// What was found out.
+    /// The result.
     pub verdict: CheckResult,
-    /// What it cost, over all the parts of the history.
+    /// The cost, summed over all parts of the history.
     pub cost: Cost,
 }
 
@@ -75,8 +75,8 @@ impl<M: Model> Clone for Checker<'_, M> {
 impl<M: Model> Copy for Checker<'_, M> {}
 
 impl<'m, M: Model> Checker<'m, M> {
-    /// A checker without a time limit and with 1 GiB of memory. It partitions by key where the
-    /// model names keys, and uses all processors where that pays.
+    /// A checker without a time limit and with 1 GiB of memory. It checks keys separately if the model
+    /// defines them, and uses all processors if that is faster.
     #[must_use]
     pub fn new(model: &'m M) -> Self {
         Self {
@@ -96,7 +96,7 @@ impl<'m, M: Model> Checker<'m, M> {
         self
     }
 
-    /// Gives up when the searches need more memory than this, in bytes. Threads share it evenly.
+    /// Gives up when the searches need more memory than this, in bytes. Threads share it equally.
     #[must_use]
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.memory_bytes_max = bytes;
@@ -111,14 +111,14 @@ impl<'m, M: Model> Checker<'m, M> {
         self
     }
 
-    /// Whether to check separately the keys that the model names.
+    /// Whether to check the model's keys separately.
     #[must_use]
     pub fn partition(mut self, partition: bool) -> Self {
         self.partition = partition;
         self
     }
 
-    /// Checks keys on at most this many threads. The verdict does not depend on it.
+    /// Checks keys on at most this many threads. The result does not depend on it.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads.max(1));
@@ -128,8 +128,8 @@ impl<'m, M: Model> Checker<'m, M> {
     /// Decides whether the history is linearizable.
     ///
     /// # Panics
-    /// When the model says that an operation only observes ([`Model::only_observes`]), and it is
-    /// seen to change the state.
+    /// If the model says that an operation only observes ([`Model::only_observes`]), but the operation
+    /// changes the state.
     pub fn check(&self, history: &History<M::Command, M::Result>) -> Report {
         let started = Instant::now();
         let deadline = self.time_limit.and_then(|limit| started.checked_add(limit));
@@ -163,8 +163,8 @@ impl<'m, M: Model> Checker<'m, M> {
         } else if let Some(order) = merge(history, &orders) {
             CheckResult::Linearizable { order }
         } else {
-            // Each key has an order, but the orders chosen contradict what clients did at one
-            // instant (see `merge`). Only the whole can tell.
+            // Each key has an order, but the chosen orders contradict the order of the operations at one
+            // instant (see `merge`). Only a check of the whole history can decide.
             let whole = Self { partition: false, ..*self };
             let report = whole.check(history);
             cost = cost.plus(report.cost);
@@ -175,9 +175,9 @@ impl<'m, M: Model> Checker<'m, M> {
 
     /// Decides whether the history is sequentially consistent.
     ///
-    /// Unlike linearizability, sequential consistency of each key does not imply that of the whole.
-    /// So the search covers the whole history and hits its limits far sooner. (If a single key
-    /// fails, the whole fails too; that is tried first.)
+    /// Unlike linearizability, sequential consistency of each key does not imply that of the whole
+    /// history. So the search covers the whole history, and reaches its limits far sooner. (If a single
+    /// key fails, the whole history fails too; that is tried first.)
     ///
     /// # Panics
     /// As [`Checker::check`].
@@ -194,7 +194,7 @@ impl<'m, M: Model> Checker<'m, M> {
         };
         let mut cost = Cost::default();
         let parts = self.parts(history);
-        // Where one key fails that is often soon found, while another may keep a search busy.
+        // If a key fails, a short search often finds it, while the search of another key may be long.
         for configurations_max in [KEY_CONFIGURATIONS_FIRST, self.configurations_max] {
             let bounds = Bounds {
                 configurations_max: configurations_max.min(self.configurations_max),
@@ -216,7 +216,7 @@ impl<'m, M: Model> Checker<'m, M> {
     }
 
     fn threads_available(&self) -> usize {
-        // Asking how many processors there are takes longer than most checks.
+        // Reading the number of processors takes longer than most checks.
         self.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from))
     }
 
@@ -232,11 +232,11 @@ impl<'m, M: Model> Checker<'m, M> {
                 parts.entry(key).or_default().push(number);
             }
         }
-        // A command that touches everything ties all the keys together.
+        // A command without a key may touch all keys, so they cannot be checked separately.
         if !self.partition || parts.contains_key(&None) {
             parts = BTreeMap::from([(None, (0..history.operations().len()).collect())]);
         }
-        // In an order of their own, so that the order in which they were given tells nothing.
+        // Sorted, so that the result does not depend on the order in which they were given.
         for members in parts.values_mut() {
             history.sort_by_time(members);
         }
@@ -244,7 +244,7 @@ impl<'m, M: Model> Checker<'m, M> {
     }
 
     /// Searches all parts, several at a time. A part is abandoned when another is known to fail
-    /// earlier, so the earliest failure is reported, whatever the threads do.
+    /// earlier, so the earliest failure is reported, however the threads are scheduled.
     fn decide(
         &self,
         history: &History<M::Command, M::Result>,
@@ -305,18 +305,18 @@ impl<'m, M: Model> Checker<'m, M> {
     }
 }
 
-/// One order of all operations, from an order for each key.
+/// Merges one order of operations per key into one order of all operations.
 ///
-/// Each operation gets an instant between its call and its return, and they are sorted by it. That
-/// works except in one case: when several clients return and call again at exactly the same time,
-/// the orders of the keys and of the clients at that instant can form a cycle. Then there is no
-/// such order (`None`), at least with these choices for the keys.
+/// Each operation gets an instant between its call and its return, and they are sorted by it. That works
+/// except in one case: if operations of several clients return, and the clients call again, at exactly
+/// the same time, the orders of the keys and of the clients at that instant can form a cycle. Then there
+/// is no such order (`None`) for these orders of the keys.
 fn merge<C, R>(history: &History<C, R>, orders: &[Vec<usize>]) -> Option<Vec<usize>> {
     let operations = history.operations();
     if let [order] = orders {
         return Some(order.clone());
     }
-    // What a client did just before, where the one returned at the time the other was called.
+    // The client's previous operation, if it returned at the time of this call.
     let mut before = vec![None; operations.len()];
     let mut by_client: Vec<usize> = (0..operations.len()).collect();
     history.sort_by_client(&mut by_client);
@@ -340,7 +340,7 @@ fn merge<C, R>(history: &History<C, R>, orders: &[Vec<usize>]) -> Option<Vec<usi
     let total = orders.iter().map(Vec::len).sum();
     let mut placed = vec![false; operations.len()];
     let mut next = vec![0; orders.len()];
-    // The parts by the instant of their next operation.
+    // The parts, by the instant of their next operation.
     let mut waiting: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
     for (part, instants) in instants.iter().enumerate() {
         if let Some(&instant) = instants.first() {

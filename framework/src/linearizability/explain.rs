@@ -12,36 +12,35 @@ use super::model::Model;
 use super::problem::items;
 use super::reduce::{Reduced, reduce};
 
-/// Longer texts are cut in the middle, so that what is shown has a bounded size.
+/// Longer texts are cut in the middle, so that the size of an explanation is bounded.
 const TEXT_LENGTH_MAX: usize = 400;
 
-/// Why a history is not linearizable, for a person to read.
+/// Why a history is not linearizable, as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
-    /// The operations that show the violation, the failing one among them, in the order of their
-    /// calls.
+    /// The operations that show the violation, including the failing one, in the order of their calls.
     pub operations: Vec<ShownOperation>,
     /// An order that explains all results before the failing one, as indices into `operations`. It
     /// contains the failing operation if others saw its effect.
     pub order: Vec<Placed>,
-    /// The place of the failing operation in `operations`.
+    /// The index of the failing operation in `operations`.
     pub failing: usize,
-    /// What the failing operation could have returned: the first few, or what was found within the bounds
-    /// of an explanation.
+    /// Results that the failing operation could have returned: the first few of those found within the
+    /// limits of an explanation.
     pub expected: Vec<String>,
     /// Whether it is known that the failing operation could have returned nothing else.
     pub expected_is_all: bool,
-    /// What it would return at its place in that order, or after it.
+    /// What it would return at its position in that order, or after the last one.
     pub actual_here: String,
     /// The state before the first operation shown.
     pub initial: String,
     /// How many earlier operations were replaced by the state that all of them lead to.
     pub before: usize,
-    /// How many operations were dropped because the violation does not depend on them.
+    /// How many operations were left out because the violation does not depend on them.
     pub dropped: usize,
-    /// How many operations the history has.
+    /// The number of operations in the history.
     pub total: usize,
-    /// The key that the violation is on, where keys were checked apart.
+    /// The key that the violation is on, if keys were checked separately.
     pub key: Option<String>,
 }
 
@@ -50,34 +49,34 @@ pub struct Explanation {
 pub struct ShownOperation {
     /// Its number in the history, from zero.
     pub number: usize,
-    /// Who asked.
+    /// The client.
     pub client: Address,
-    /// What was asked.
+    /// The command.
     pub command: String,
-    /// The answer; `None` if the operation was pending when the failing one returned.
+    /// The result; `None` if the operation was pending when the failing one returned.
     pub result: Option<String>,
-    /// When the call was made.
+    /// The time of the call.
     pub called: u64,
-    /// When the answer came.
+    /// The time of the return.
     pub returned: Option<u64>,
 }
 
 /// A step of the order in an [`Explanation`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placed {
-    /// The operation's place in [`Explanation::operations`].
+    /// The operation's index in [`Explanation::operations`].
     pub operation: usize,
     /// The model's state after it.
     pub state: String,
 }
 
-/// Explains a violation: reduces it to the operations that show it, and finds the states between.
+/// Explains a violation: reduces it to the operations that show it, and computes the states between
+/// them.
 ///
-/// The failing operation and the history must be those of the violation that a check of this
-/// history found.
+/// The violation must be one that a check of this history found.
 ///
 /// # Panics
-/// When they are not, and the violation's numbers are not those of operations.
+/// If it is not, and the violation's numbers are not those of operations.
 pub fn explain<M: Model>(
     model: &M,
     history: &History<M::Command, M::Result>,
@@ -96,17 +95,17 @@ pub fn explain<M: Model>(
         .position(|&number| number == violation.operation)
         .expect("the failing operation is in the history");
     let reduced = reduce(model, &items, failing).unwrap_or_else(|| {
-        // Too large to reduce: as it was found.
+        // Too large to reduce.
         unreduced(model, operations, &members, violation, failing)
     });
 
     let mut kept = reduced.kept.clone();
     kept.sort_by_key(|&item| (items[item].called, item));
-    let mut places = vec![None; items.len()];
+    let mut index_of = vec![None; items.len()];
     let mut has_returned = vec![true; items.len()];
     let mut answer_counts = vec![true; items.len()];
-    for (place, &item) in kept.iter().enumerate() {
-        places[item] = Some(place);
+    for (index, &item) in kept.iter().enumerate() {
+        index_of[item] = Some(index);
     }
     for &item in &reduced.unanswered {
         (has_returned[item], answer_counts[item]) = (false, false);
@@ -114,7 +113,7 @@ pub fn explain<M: Model>(
     for &item in &reduced.answers_open {
         answer_counts[item] = false;
     }
-    let place = |item: usize| places[item].expect("what is placed is kept");
+    let index = |item: usize| index_of[item].expect("what is placed is kept");
     let shown = kept.iter().map(|&item| {
         let Operation { client, command, result, called, returned } = &operations[members[item]];
         ShownOperation {
@@ -135,7 +134,7 @@ pub fn explain<M: Model>(
         if item == failing {
             here = Some(text(&result));
         }
-        order.push(Placed { operation: place(item), state: text(&state) });
+        order.push(Placed { operation: index(item), state: text(&state) });
     }
     let here = here.unwrap_or_else(|| text(&model.step(&mut state, items[failing].command)));
     let mut expected: Vec<String> = reduced.possible.iter().map(text).collect();
@@ -144,7 +143,7 @@ pub fn explain<M: Model>(
     Explanation {
         operations: shown,
         order,
-        failing: place(failing),
+        failing: index(failing),
         expected,
         expected_is_all: reduced.possible_is_all,
         actual_here: here,
@@ -190,11 +189,11 @@ fn unreduced<M: Model>(
     }
 }
 
-/// A value as it prints, cut to a bounded length.
+/// A value's `Debug` output, cut to a bounded length.
 pub(super) fn text(value: &(impl Debug + ?Sized)) -> String {
-    // What is written by hand may print anything; a terminal must not obey it.
-    let obedient = |character: char| if character.is_control() { '\u{fffd}' } else { character };
-    clip(&format!("{value:?}").chars().map(obedient).collect::<String>(), TEXT_LENGTH_MAX)
+    // A hand-written `Debug` may print control characters, which must not reach a terminal.
+    let printable = |character: char| if character.is_control() { '\u{fffd}' } else { character };
+    clip(&format!("{value:?}").chars().map(printable).collect::<String>(), TEXT_LENGTH_MAX)
 }
 
 impl Explanation {

@@ -1,55 +1,55 @@
-//! Histories: what clients called, what was returned, and when.
+//! Histories: the operations of clients, with their results and times.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Display};
 
 use crate::Address;
 
-/// One operation of a client: a call, and the answer where there was one.
+/// One operation of a client: a call, and its result if it has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation<C, R> {
-    /// Who asked.
+    /// The client.
     pub client: Address,
-    /// What was asked.
+    /// The command.
     pub command: C,
-    /// The answer. `None` if unknown; then any result fits.
+    /// The result. `None` if unknown; then any result fits.
     pub result: Option<R>,
-    /// When the call was made, in any unit that only increases.
+    /// The time of the call, in any unit.
     pub called: u64,
-    /// When the answer came; `None` if never. The operation may have taken effect at any time after
-    /// its call, or not at all.
+    /// The time of the return; `None` if it never returned. Then the operation may have taken effect at any
+    /// time after its call, or not at all.
     pub returned: Option<u64>,
 }
 
 /// The operations of a run, checked for consistency: each client has one operation at a time.
 ///
-/// One operation is before another if it returned at an earlier time than the other was called, or
-/// if one client performed the first and then the second. If two clients' operations only touch
-/// (one returns at exactly the time at which the other is called), they count as concurrent,
-/// because their order is unknown.
+/// One operation is before another if it returned before the other was called, or if the same client
+/// performed the one and then the other. If an operation of one client returns at exactly the time at
+/// which an operation of another client is called, they count as concurrent, because their order is
+/// unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History<C, R> {
     operations: Vec<Operation<C, R>>,
-    /// By operation: how many operations of its client come before it.
-    places: Vec<usize>,
+    /// For each operation, the number of earlier operations of its client.
+    ordinals: Vec<usize>,
 }
 
 /// Why a list of operations is not a [`History`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HistoryError {
-    /// An operation that ends before it begins.
+    /// An operation returned before its call.
     #[error("{operation} returned before it was called: swap the times")]
     ReturnBeforeCall {
         /// The operation.
         operation: Box<Named>,
     },
-    /// An operation with a result, but without the time at which it came.
+    /// An operation has a result but no return time.
     #[error("{operation} has a result but no return time: add the time, or remove the result")]
     ResultWithoutReturn {
         /// The operation.
         operation: Box<Named>,
     },
-    /// Two operations of one client at the same time.
+    /// Two operations of one client overlap.
     #[error(
         "{second} was called while {first} of the same client was pending: a client has one operation at a time; give the clients different names"
     )]
@@ -59,7 +59,7 @@ pub enum HistoryError {
         /// The operation that was called before the first one returned.
         second: Box<Named>,
     },
-    /// Two operations of one client that take no time, at one time: their order is unknown.
+    /// Two operations of one client start and end at the same time, so their order is unknown.
     #[error(
         "{first} and {second} of the same client both start and end at time {time}, so their order is unknown; is one a duplicate?"
     )]
@@ -68,10 +68,10 @@ pub enum HistoryError {
         first: Box<Named>,
         /// The other.
         second: Box<Named>,
-        /// When both were.
+        /// The time of both.
         time: u64,
     },
-    /// Operations of one client that are not given in the client's order.
+    /// The operations of one client are not given in the client's order.
     #[error(
         "{second} was called before {first}, which comes before it in the list: give the operations of each client in the order in which the client did them"
     )]
@@ -81,7 +81,7 @@ pub enum HistoryError {
         /// The operation that was called before that one.
         second: Box<Named>,
     },
-    /// An answer to a client that has not asked.
+    /// A client got an answer without a pending call.
     #[error("{client} got the answer {result} without a pending call")]
     AnswerWithoutCall {
         /// The client.
@@ -91,18 +91,18 @@ pub enum HistoryError {
     },
 }
 
-/// An operation in a message: its number, its client, its command and its times.
+/// An operation in an error message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
     /// The operation's number in the list, counting from one.
     pub number: usize,
-    /// Who asked.
+    /// The client.
     pub client: Address,
-    /// What was asked, as it prints.
+    /// The command as text.
     pub command: String,
-    /// When the call was made.
+    /// The time of the call.
     pub called: u64,
-    /// When the answer came, if it did.
+    /// The time of the return, if it returned.
     pub returned: Option<u64>,
 }
 
@@ -118,15 +118,15 @@ impl Display for Named {
 }
 
 impl<C: Debug, R> History<C, R> {
-    /// The history of these operations, in any order.
+    /// The history of these operations, which may be in any order.
     ///
-    /// The times alone say in which order each client did its operations. Where the list says it, use
-    /// [`History::in_client_order`], which accepts more.
+    /// The order of each client's operations is taken from their times. If the list is in that order, use
+    /// [`History::in_client_order`], which accepts more histories.
     ///
     /// # Errors
-    /// When an operation returns before its call, has a result but no return time, or overlaps with
-    /// another of the same client; and when two operations of one client take no time at one time.
-    /// The error names the operations.
+    /// If an operation returns before its call, has a result but no return time, or overlaps with another
+    /// of the same client; or if two operations of one client start and end at the same time. The error
+    /// names the operations.
     pub fn new(operations: Vec<Operation<C, R>>) -> Result<Self, HistoryError> {
         check_each(&operations)?;
         let mut order: Vec<usize> = (0..operations.len()).collect();
@@ -154,20 +154,19 @@ impl<C: Debug, R> History<C, R> {
                 });
             }
         }
-        let places = places(&operations, order);
-        Ok(Self { operations, places })
+        let ordinals = ordinals(&operations, order);
+        Ok(Self { operations, ordinals })
     }
 
-    /// The history of these operations, where each client's operations stand in the order in which the
-    /// client did them. The operations of different clients may be mixed in any way.
+    /// The history of these operations, where the operations of each client are in the order in which it
+    /// performed them. The operations of different clients may be interleaved in any way.
     ///
-    /// So a client may do several things at one instant, as it does in a simulation when it knows the
-    /// answers: the list says which was first.
+    /// So a client may perform several operations at one instant, as a simulated client does if it knows
+    /// the results: their order is the order of the list.
     ///
     /// # Errors
-    /// When an operation returns before its call, has a result but no return time, or was called before
-    /// the operation of the same client that stands before it in the list had returned. The error names
-    /// the operations.
+    /// If an operation returns before its call, has a result but no return time, or was called before the
+    /// previous operation of the same client in the list returned. The error names the operations.
     pub fn in_client_order(operations: Vec<Operation<C, R>>) -> Result<Self, HistoryError> {
         check_each(&operations)?;
         let mut latest: BTreeMap<Address, usize> = BTreeMap::new();
@@ -187,12 +186,12 @@ impl<C: Debug, R> History<C, R> {
                 });
             }
         }
-        let places = places(&operations, 0..operations.len());
-        Ok(Self { operations, places })
+        let ordinals = ordinals(&operations, 0..operations.len());
+        Ok(Self { operations, ordinals })
     }
 }
 
-/// Checks what an operation must be by itself.
+/// Checks each operation alone.
 fn check_each<C: Debug, R>(operations: &[Operation<C, R>]) -> Result<(), HistoryError> {
     for (at, operation) in operations.iter().enumerate() {
         if operation.returned.is_some_and(|returned| returned < operation.called) {
@@ -205,22 +204,23 @@ fn check_each<C: Debug, R>(operations: &[Operation<C, R>]) -> Result<(), History
     Ok(())
 }
 
-/// By operation: how many of its client come before it, when each client did its own in this order.
-fn places<C, R>(
+/// For each operation, the number of earlier operations of its client, if each client performed its
+/// operations in this order.
+fn ordinals<C, R>(
     operations: &[Operation<C, R>],
     order: impl IntoIterator<Item = usize>,
 ) -> Vec<usize> {
-    let mut places = vec![0; operations.len()];
+    let mut ordinals = vec![0; operations.len()];
     let mut counts: BTreeMap<Address, usize> = BTreeMap::new();
     for at in order {
         let count = counts.entry(operations[at].client).or_default();
-        places[at] = *count;
+        ordinals[at] = *count;
         *count += 1;
     }
-    places
+    ordinals
 }
 
-/// An operation of a list, for a message.
+/// An operation of a list, for an error message.
 fn named<C: Debug, R>(operations: &[Operation<C, R>], at: usize) -> Box<Named> {
     let Operation { client, command, called, returned, .. } = &operations[at];
     let command = format!("{command:?}");
@@ -240,31 +240,31 @@ impl<C, R> History<C, R> {
         &self.operations
     }
 
-    /// Sorts numbers of operations by time. At equal times it depends on the clients' names and on each
-    /// client's own order alone, and not on the list. An operation comes after all that its client did
-    /// before.
+    /// Sorts numbers of operations by time. At equal times, the order depends only on the clients' addresses
+    /// and on each client's order, not on the list. An operation comes after all earlier ones of its client.
     pub(super) fn sort_by_time(&self, numbers: &mut [usize]) {
         numbers.sort_unstable_by_key(|&number| self.time_key(number));
     }
 
-    /// Sorts numbers of operations by client, and those of one client in its order.
+    /// Sorts numbers of operations by client, and those of each client in its order.
     pub(super) fn sort_by_client(&self, numbers: &mut [usize]) {
-        numbers
-            .sort_unstable_by_key(|&number| (self.operations[number].client, self.places[number]));
+        numbers.sort_unstable_by_key(|&number| {
+            (self.operations[number].client, self.ordinals[number])
+        });
     }
 
     fn time_key(&self, number: usize) -> (u64, u64, Address, usize) {
         let Operation { client, called, returned, .. } = &self.operations[number];
-        (*called, returned.unwrap_or(u64::MAX), *client, self.places[number])
+        (*called, returned.unwrap_or(u64::MAX), *client, self.ordinals[number])
     }
 
-    /// Whether these numbers are sorted as [`History::sort_by_time`] sorts.
+    /// Whether these numbers are in the order of [`History::sort_by_time`].
     pub(super) fn is_sorted_by_time(&self, numbers: &[usize]) -> bool {
         numbers.is_sorted_by_key(|&number| self.time_key(number))
     }
 }
 
-/// Records a history as it happens: calls and answers in the order in which they are made.
+/// Records a history as it happens: calls and answers, in their order.
 ///
 /// Times are the numbers of the events, from zero.
 ///
@@ -285,22 +285,22 @@ impl<C, R> History<C, R> {
 #[derive(Clone, Debug)]
 pub struct Recorder<C, R> {
     operations: Vec<Operation<C, R>>,
-    // Who waits for an answer, and to which operation.
+    // The clients with a pending call, and the number of its operation.
     waiting: BTreeMap<Address, usize>,
     events: u64,
 }
 
 impl<C: Debug, R: Debug> Recorder<C, R> {
-    /// Nothing has happened yet.
+    /// A recorder of an empty history.
     #[must_use]
     pub fn new() -> Self {
         Self { operations: Vec::new(), waiting: BTreeMap::new(), events: 0 }
     }
 
-    /// A client asks.
+    /// Records that a client calls a command.
     ///
     /// # Errors
-    /// When its last call is still under way.
+    /// If its last call is still pending.
     pub fn call(&mut self, client: Address, command: C) -> Result<(), HistoryError> {
         let called = self.events;
         if let Some(&first) = self.waiting.get(&client) {
@@ -323,10 +323,10 @@ impl<C: Debug, R: Debug> Recorder<C, R> {
         Ok(())
     }
 
-    /// A client is answered.
+    /// Records that a client gets a result.
     ///
     /// # Errors
-    /// When it has not asked.
+    /// If it has no pending call.
     pub fn answer(&mut self, client: Address, result: R) -> Result<(), HistoryError> {
         let Some(at) = self.waiting.remove(&client) else {
             let result = format!("{result:?}");
@@ -338,18 +338,18 @@ impl<C: Debug, R: Debug> Recorder<C, R> {
         Ok(())
     }
 
-    /// The command that a client waits for.
+    /// The command of a client's pending call.
     #[must_use]
     pub fn under_way(&self, client: Address) -> Option<&C> {
         self.waiting.get(&client).map(|&at| &self.operations[at].command)
     }
 
-    /// What was recorded; calls without an answer stay unanswered.
+    /// The recorded history. Pending calls stay unanswered.
     #[must_use]
     pub fn finish(self) -> History<C, R> {
-        // The checks of `History::in_client_order` hold by construction.
-        let places = places(&self.operations, 0..self.operations.len());
-        History { operations: self.operations, places }
+        // By construction, this satisfies the checks of `History::in_client_order`.
+        let ordinals = ordinals(&self.operations, 0..self.operations.len());
+        History { operations: self.operations, ordinals }
     }
 }
 

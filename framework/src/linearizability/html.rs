@@ -21,17 +21,17 @@ const TEXT_LENGTH_MAX: usize = 100;
 /// Limit on the total size of state texts, before they are cut.
 const STATE_BYTES_MAX: usize = 1 << 26;
 
-/// A history and its check result as an HTML page: every operation on its client's lane and, for a
-/// violation, the operations that show it with the states between them. If it is known whether the
-/// history is sequentially consistent, the page says so.
+/// A history and its check result as an HTML page: every operation on its client's lane, and for a
+/// violation, the operations that show it and the states between them. With a result about sequential
+/// consistency, the page includes it.
 ///
-/// The page is one file without links, so it opens offline. It draws only what is in view, so
-/// 10,000 operations scroll like ten. It contains at most 20,000 operations (those nearest to the
-/// failing one) and cuts long texts, so it never exceeds 16 MiB. It follows the system's light or
-/// dark mode.
+/// The page is one file without links, so it works offline. It draws only the visible operations, so
+/// 10,000 operations scroll as fast as ten. It contains at most 20,000 operations (those nearest to the
+/// failing one) and cuts long texts, so it never exceeds 16 MiB. It follows the system's light or dark
+/// mode.
 ///
 /// # Panics
-/// When the verdict is that on another history, and its numbers are not those of operations.
+/// If the check result is that of another history, and its numbers are not those of operations.
 pub fn page<M: Model>(
     model: &M,
     history: &History<M::Command, M::Result>,
@@ -76,7 +76,7 @@ pub fn page<M: Model>(
     }
     let plain = explanation.as_ref().map_or(String::new(), |why| why.to_text(100, false));
     let data = Data { why: explanation.as_ref().map(Picture::of), history: whole };
-    // Inside a script element only `<` could end it.
+    // In a script element, only `<` could end the element.
     let json = serde_json::to_string(&data).expect("texts and numbers").replace('<', "\\u003c");
     let why = explanation.as_ref().map_or(String::new(), why);
     fill(&[
@@ -91,15 +91,15 @@ pub fn page<M: Model>(
     ])
 }
 
-/// The template with its places filled in; what is filled in is not looked at again.
+/// The template with these values inserted. Placeholders in the values are not replaced.
 fn fill(values: &[(&str, String)]) -> String {
     let mut page = String::new();
     let mut rest = TEMPLATE;
     while let Some((before, after)) = rest.split_once("{{") {
         page.push_str(before);
-        let (name, behind) = after.split_once("}}").expect("a place ends");
+        let (name, behind) = after.split_once("}}").expect("a placeholder ends");
         let value = values.iter().find(|(of, _)| *of == name);
-        page.push_str(&value.expect("every place has a value").1);
+        page.push_str(&value.expect("every placeholder has a value").1);
         rest = behind;
     }
     page.push_str(rest);
@@ -134,7 +134,7 @@ fn why(explanation: &Explanation) -> String {
     html
 }
 
-/// A text as HTML shows it.
+/// Escapes a text for HTML.
 fn escape(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
     for character in text.chars() {
@@ -150,7 +150,7 @@ fn escape(text: &str) -> String {
     html
 }
 
-/// What the page's script draws.
+/// The data for the page's script.
 #[derive(Serialize)]
 struct Data {
     why: Option<Picture>,
@@ -165,7 +165,7 @@ struct Picture {
 }
 
 /// An operation: lane, column of its call, column of its return (-1: none), command, result, flags (1:
-/// failing, 2: about another key), times, place in the order, state after, number in the history.
+/// failing, 2: on another key), times, position in the order, state after it, number in the history.
 #[derive(Serialize)]
 struct Drawn(
     usize,
@@ -184,7 +184,7 @@ struct Drawn(
 const FAILING: u8 = 1;
 const OTHER_KEY: u8 = 2;
 
-/// Lanes and columns of operations: one lane a client, one column for each distinct call or return.
+/// Lanes and columns of operations: one lane per client, one column per distinct call or return.
 struct Grid {
     clients: Vec<Address>,
     columns: Vec<(u64, bool)>,
@@ -205,7 +205,7 @@ impl Grid {
         grid
     }
 
-    fn place(&self, client: Address, called: u64, returned: Option<u64>) -> (usize, usize, i64) {
+    fn cell(&self, client: Address, called: u64, returned: Option<u64>) -> (usize, usize, i64) {
         let column = |event| self.columns.binary_search(&event).unwrap_or_default();
         let lane = self.clients.binary_search(&client).unwrap_or_default();
         (lane, column((called, false)), returned.map_or(-1, |at| column((at, true)) as i64))
@@ -224,7 +224,7 @@ impl Picture {
         let grid =
             Grid::of(operations.iter().map(|shown| (shown.client, shown.called, shown.returned)));
         let drawn = operations.iter().enumerate().map(|(at, shown)| {
-            let (lane, call, end) = grid.place(shown.client, shown.called, shown.returned);
+            let (lane, call, end) = grid.cell(shown.client, shown.called, shown.returned);
             let order = explanation.order.iter().position(|placed| placed.operation == at);
             let state = order.map(|order| explanation.order[order].state.clone());
             let flags = if at == explanation.failing { FAILING } else { 0 };
@@ -236,7 +236,7 @@ impl Picture {
     }
 }
 
-/// The whole history, or as much of it as a page holds.
+/// The whole history, or the part of it that fits the limit of a page.
 fn whole<M: Model>(
     model: &M,
     history: &History<M::Command, M::Result>,
@@ -257,7 +257,7 @@ fn whole<M: Model>(
     if let CheckResult::Linearizable { order } = verdict {
         let mut state = model.init();
         let mut bytes = 0;
-        for (place, &number) in order.iter().enumerate() {
+        for (position, &number) in order.iter().enumerate() {
             model.step(&mut state, &operations[number].command);
             let mut after = None;
             if bytes < STATE_BYTES_MAX {
@@ -265,7 +265,7 @@ fn whole<M: Model>(
                 bytes += whole.len();
                 after = Some(clip(&whole, TEXT_LENGTH_MAX));
             }
-            placed[number] = Some((place, after));
+            placed[number] = Some((position, after));
         }
     }
     let grid = Grid::of(numbers.iter().map(|&number| {
@@ -274,12 +274,12 @@ fn whole<M: Model>(
     }));
     let drawn = numbers.iter().map(|&number| {
         let operation = &operations[number];
-        let (lane, call, end) = grid.place(operation.client, operation.called, operation.returned);
+        let (lane, call, end) = grid.cell(operation.client, operation.called, operation.returned);
         let mut flags = if around == Some(number) { FAILING } else { 0 };
         if key.is_some() && model.key(&operation.command).as_deref() != key {
             flags |= OTHER_KEY;
         }
-        let (place, state) = placed[number].take().unzip();
+        let (position, state) = placed[number].take().unzip();
         Drawn(
             lane,
             call,
@@ -289,7 +289,7 @@ fn whole<M: Model>(
             flags,
             operation.called,
             operation.returned,
-            place,
+            position,
             state.flatten(),
             number,
         )

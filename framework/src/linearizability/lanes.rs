@@ -7,9 +7,9 @@ use crate::Address;
 
 use super::explain::{Explanation, ShownOperation};
 
-/// A label on a bar is cut to this length.
+/// The maximum length of a label on a bar.
 const LABEL_LENGTH_MAX: usize = 30;
-/// Narrower than this nothing can be drawn.
+/// The minimum width of a drawing.
 const WIDTH_MIN: usize = 40;
 
 const RED: &str = "\x1b[31;1m";
@@ -17,9 +17,9 @@ const DIM: &str = "\x1b[2m";
 const RESET: &str = "\x1b[0m";
 
 impl Explanation {
-    /// The violation as text: a lane for each client, then the order that explains the rest, with the
-    /// state after each step. Lines are at most `width` characters (but at least 40); with `color`,
-    /// what failed is red.
+    /// The violation as text: a lane for each client, then the order that explains the other operations,
+    /// with the state after each step. Lines have at most `width` characters (but a `width` below 40 counts
+    /// as 40). With `color`, the failing operation is red.
     #[must_use]
     pub fn to_text(&self, width: usize, color: bool) -> String {
         let width = width.max(WIDTH_MIN);
@@ -33,7 +33,7 @@ impl Explanation {
         text
     }
 
-    /// What was left out.
+    /// How many operations are shown, and which were left out.
     pub(super) fn context(&self) -> String {
         let shown = self.operations.len();
         let mut words = match shown == self.total {
@@ -56,8 +56,8 @@ impl Explanation {
         words
     }
 
-    /// The operations in the order that is shown, each with the state after it; the failing one with
-    /// what it returns there, at its place or last.
+    /// The operations in the explanation's order, each with the state after it. The failing one, in its
+    /// position or at the end, is shown with what it would return there.
     pub(super) fn steps(&self) -> impl Iterator<Item = (usize, String)> {
         let here = format!("here it returns {}", self.actual_here);
         let placed = self.order.iter().any(|placed| placed.operation == self.failing);
@@ -130,7 +130,7 @@ impl Explanation {
                 *width = (*width).max(cell.chars().count());
             }
         }
-        // The command, the result and the state share what the others leave.
+        // The command, the result and the state share the remaining width.
         let rest = width.saturating_sub(widths[0] + widths[1] + 4 * 2 + 4).max(12);
         shrink(&mut widths[2..], rest);
         let mut line = |cells: [&str; 5], style: &str| {
@@ -151,7 +151,7 @@ impl Explanation {
     }
 }
 
-/// Makes columns fit into a width together, the widest first.
+/// Shrinks columns, the widest first, until their total fits.
 fn shrink(widths: &mut [usize], total: usize) {
     while widths.iter().sum::<usize>() > total {
         match widths.iter_mut().max() {
@@ -161,7 +161,7 @@ fn shrink(widths: &mut [usize], total: usize) {
     }
 }
 
-/// A text cut to a width, with a mark where it was cut: in the middle, as ends matter.
+/// Cuts a text in the middle to fit a width, and marks the cut.
 pub(super) fn clip(text: &str, width: usize) -> String {
     let length = text.chars().count();
     if length <= width {
@@ -175,7 +175,7 @@ pub(super) fn clip(text: &str, width: usize) -> String {
     text.chars().take(head).chain(['…']).chain(text.chars().skip(length - tail)).collect()
 }
 
-/// Words in lines of at most this width.
+/// Wraps a text into lines of at most this width.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
@@ -194,20 +194,19 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 
 struct Lane {
     client: Address,
-    // What stands at each place, and whether it belongs to the failing operation.
+    // The character in each column, and whether it belongs to the failing operation.
     cells: Vec<(char, bool)>,
 }
 
-/// Where something stands among the events: at which time, in which turn of that time, and whether it is a
-/// return.
+/// The position of a call or return in time: the time, the turn at that time, and whether it is a return.
 type Moment = (u64, usize, bool);
 
-/// The call and the return of each operation, as moments whose order is the order in which they are drawn.
+/// The call and the return of each operation, as moments. Their order is the order of the drawing.
 ///
-/// What a client does at one instant takes turns there, so that each operation starts where the one before
-/// ends. All else that happens at that instant is drawn as under way together: calls first, returns last.
+/// Operations of one client at one instant take turns, so that each starts where the previous one ends.
+/// All other events of an instant are drawn as concurrent: calls first, returns last.
 fn moments(operations: &[ShownOperation]) -> Vec<(Moment, Option<Moment>)> {
-    // By client: which operation was the last, and the turn in which it was called.
+    // For each client, its latest operation and the turn of its call.
     let mut latest: BTreeMap<Address, (usize, usize)> = BTreeMap::new();
     let mut turns = vec![0; operations.len()];
     let mut goes_on = vec![false; operations.len()];
@@ -241,7 +240,7 @@ fn moments(operations: &[ShownOperation]) -> Vec<(Moment, Option<Moment>)> {
 struct Drawing {
     lanes: Vec<Lane>,
     width: usize,
-    // Places inside a label, where a line should not be broken.
+    // For each column, whether it is inside a label, where a line should not be broken.
     in_label: Vec<bool>,
 }
 
@@ -256,7 +255,7 @@ impl Drawing {
         };
         let labels: Vec<String> = (0..operations.len()).map(label).collect();
 
-        // Where each call and each return stands: far enough to the right for labels.
+        // The column of each call and each return: far enough apart for labels.
         let moments = moments(operations);
         let mut events: Vec<Moment> =
             moments.iter().flat_map(|&(call, end)| [Some(call), end]).flatten().collect();
@@ -315,7 +314,7 @@ impl Drawing {
         Self { lanes, width, in_label }
     }
 
-    /// Cuts the drawing into pieces of at most this width, between labels where that is possible.
+    /// Cuts the drawing into pieces of at most this width, between labels if possible.
     fn bands(&self, width: usize) -> Vec<(usize, usize)> {
         let mut bands = Vec::new();
         let mut start = 0;

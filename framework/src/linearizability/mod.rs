@@ -1,13 +1,13 @@
 //! Linearizability: could every operation of a recorded history have taken effect at one instant
 //! between its call and its return?
 //!
-//! - A [`History`] says what clients called, what was returned, and when. A [`Recorder`] builds
+//! - A [`History`] is the operations of clients, with their results and times. A [`Recorder`] builds
 //!   one; [`formats`] reads those that other tools recorded.
 //! - A [`Model`] defines correct behaviour: any [`Application`](crate::Application), wrapped as
 //!   [`Sequential`], or one of [`models`].
-//! - [`check`], or a [`Checker`] with limits, decides: [`CheckResult`]. [`explain`] reduces a
-//!   violation to a few operations, and [`page`] shows it in a browser.
-//! - A [`Monitor`] decides online, one call or answer at a time. Searches use it.
+//! - [`check`], or a [`Checker`] with limits, returns a [`CheckResult`]. [`explain`] reduces a violation
+//!   to a few operations, and [`page`] shows it in a browser.
+//! - A [`Monitor`] checks online, one call or answer at a time. Searches use it.
 //! - [`linearizable`] is the property for run tests.
 //!
 //! ```
@@ -15,7 +15,7 @@
 //! use faultlab::linearizability::models::{Register, RegisterCommand, RegisterResult};
 //! use faultlab::linearizability::{Checker, Recorder, CheckResult, explain};
 //!
-//! // Alice writes and is told that it is done. Then Bob reads, and sees nothing.
+//! // Alice's write returns. After that, Bob reads and does not see the value.
 //! let (alice, bob) = (Address::new("alice"), Address::new("bob"));
 //! let mut recorder = Recorder::new();
 //! recorder.call(alice, RegisterCommand::Write(1))?;

@@ -1,19 +1,19 @@
-//! Models: what a correct, sequential service would answer.
+//! Models: sequential specifications of a service.
 
 use std::fmt::Debug;
 use std::hash::Hash;
 
 use crate::Application;
 
-/// A sequential specification: a deterministic state machine that results are judged against.
+/// A sequential specification: a deterministic state machine that defines the correct results.
 ///
 /// Most users have one already: any [`Application`] becomes a model through [`Sequential`].
 pub trait Model: Sync {
-    /// What can be asked.
+    /// The commands.
     type Command: Clone + Debug + Eq + Hash + Send + Sync;
-    /// What is answered.
+    /// The results.
     type Result: Clone + Debug + Eq + Hash + Send + Sync;
-    /// What is remembered between commands.
+    /// The state between commands.
     type State: Clone + Debug + Eq + Hash + Send;
 
     /// The state before the first command.
@@ -24,21 +24,20 @@ pub trait Model: Sync {
 
     /// The part of the state that a command touches, if it touches only one.
     ///
-    /// Commands with different keys must not read or change anything in common. Then a history is
-    /// linearizable exactly if the operations on each key are (*locality*: Herlihy and Wing,
-    /// "Linearizability", 1990, theorem 1; *P-compositionality*: Horn and Kroening, 2015), and the
-    /// keys are checked separately, which is much faster. `None`: the command may touch everything,
-    /// so nothing can be checked separately.
+    /// Commands with different keys must not read or change common state. Then a history is linearizable
+    /// exactly if the operations on each key are (*locality*: Herlihy and Wing, "Linearizability", 1990,
+    /// theorem 1; *P-compositionality*: Horn and Kroening, 2015), and the keys are checked separately, which
+    /// is much faster. `None`: the command may touch the whole state, so no keys can be checked separately.
     fn key(&self, command: &Self::Command) -> Option<String> {
         let _ = command;
         None
     }
 
-    /// Whether a command with this result has left the state unchanged, whatever the state.
+    /// Whether a command with this result leaves every state unchanged.
     ///
-    /// True for a read, and for a compare-and-set that failed. Such an operation is placed as soon
-    /// as its result fits, without trying alternatives. `false` is always safe; a wrong `true` is
-    /// detected where it matters (see the panics of [`Checker::check`]).
+    /// This is true for a read, and for a compare-and-set that failed. Such an operation is placed as soon
+    /// as its result fits, without trying alternatives. `false` is always safe; a wrong `true` is detected
+    /// if it matters (see the panics of [`Checker::check`]).
     ///
     /// [`Checker::check`]: super::Checker::check
     fn only_observes(&self, command: &Self::Command, result: &Self::Result) -> bool {
@@ -46,15 +45,14 @@ pub trait Model: Sync {
         false
     }
 
-    /// Roughly how much memory a state owns beyond its own size, in bytes; it counts toward the
-    /// limit.
+    /// An estimate of the heap memory that a state owns, in bytes. It counts toward the memory limit.
     fn heap_bytes(&self, state: &Self::State) -> usize {
         let _ = state;
         0
     }
 }
 
-/// An [`Application`] as a [`Model`]: it starts as given, and executes one command after another.
+/// An [`Application`] as a [`Model`].
 ///
 /// ```
 /// use faultlab::Address;
@@ -69,7 +67,7 @@ pub trait Model: Sync {
 /// #     fn execute(&mut self, amount: u64) -> u64 { self.total += amount; self.total }
 /// # }
 ///
-/// // Two clients add one each, one after the other, and are told the same total.
+/// // Two clients add one each, one after the other, and get the same total.
 /// let operation = |client, called| Operation {
 ///     client: Address::new(client),
 ///     command: 1,
@@ -90,20 +88,21 @@ pub struct Sequential<A: Application> {
 }
 
 impl<A: Application> Sequential<A> {
-    /// The model that starts in this state, with one part and no command known to be a read.
+    /// The model with this initial state. Without [`Sequential::with_key`] and [`Sequential::with_observers`],
+    /// it has no keys, and no command counts as a read.
     #[must_use]
     pub fn new(initial: A) -> Self {
         Self { initial, key: |_| None, only_observes: |_, _| false }
     }
 
-    /// Says which part of the state a command touches: see [`Model::key`].
+    /// Sets [`Model::key`].
     #[must_use]
     pub fn with_key(mut self, key: fn(&A::Command) -> Option<String>) -> Self {
         self.key = key;
         self
     }
 
-    /// Says which commands only read: see [`Model::only_observes`].
+    /// Sets [`Model::only_observes`].
     #[must_use]
     pub fn with_observers(mut self, only_observes: fn(&A::Command, &A::Result) -> bool) -> Self {
         self.only_observes = only_observes;
@@ -133,7 +132,7 @@ impl<A: Application> Model for Sequential<A> {
     }
 
     fn heap_bytes(&self, state: &A) -> usize {
-        // What a state holds takes about twice its encoding: pointers, capacities, tree nodes.
+        // A state takes about twice the size of its encoding: pointers, capacities, tree nodes.
         crate::codec::encode(state).map_or(0, |bytes| 2 * bytes.len())
     }
 }

@@ -10,20 +10,20 @@ use super::table::{Interner, StepMemo};
 
 /// Reads calls and answers one by one, and reports as soon as they stop being linearizable.
 ///
-/// The automaton's state is what still matters of the past: which commands are pending, and which
+/// The automaton's state is the relevant part of the past: which commands are pending, and which
 /// *configurations* are possible. A configuration is a state of the model together with the pending
-/// commands that have already taken effect in it, and the answers that they must give.
+/// commands that have already taken effect in it, and the results that they must have.
 ///
-/// - **Lazy.** A command takes effect only when an answer requires it, so calls are free.
-/// - **Canonical.** A configuration is dropped if another one can still become it when pending
-///   commands take effect. What remains is the unique smallest set that represents everything
-///   possible. So two pasts that permit the same futures usually give the same state. Where results
-///   reveal the order of execution, as with appends to one key, there is one configuration, and it
-///   is a function of what the service and the clients know anyway: a model checker that stores the
-///   monitor's state with its own visits no more states than without it.
-/// - **Memoised.** States, events and transitions are numbers; a transition is computed once.
+/// - **Lazy.** A command takes effect only when an answer requires it, so calls cost nothing.
+/// - **Canonical.** A configuration is dropped if another one can still turn into it when pending
+///   commands take effect. The rest is the unique smallest set that represents everything possible. So
+///   two pasts that permit the same futures usually lead to the same state. If results reveal the order
+///   of execution, as with appends to one key, there is one configuration, and it is a function of the
+///   states of the service and the clients. Then a model checker that adds the monitor's state to its
+///   own visits no more states than without it.
+/// - **Memoised.** States and events are numbers, and each transition is computed once.
 ///
-/// These numbers are valid only for the monitor that issued them.
+/// The numbers are valid only for the monitor that issued them.
 ///
 /// ```
 /// use faultlab::Address;
@@ -56,7 +56,7 @@ pub struct Monitor<M: Model> {
     pub(super) model_states: Interner<M::State>,
     steps: StepMemo,
     pub(super) states: Interner<State>,
-    // (state, event) to the next state; `REFUSED` for an error, which is worked out again when asked.
+    // (state, event) to the next state; `REFUSED` for an error, which is computed again each time.
     transitions: StepMemo,
     configurations_max: usize,
 }
@@ -64,43 +64,43 @@ pub struct Monitor<M: Model> {
 /// A state of a [`Monitor`], by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MonitorState(
-    /// The number: small, counted from zero in the order in which states are met.
+    /// The number, counted from zero in the order in which states are first reached.
     pub u32,
 );
 
 /// A call or an answer, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MonitorEvent(
-    /// The number: small, counted from zero in the order in which events are met.
+    /// The number, counted from zero in the order in which events are first seen.
     pub u32,
 );
 
-/// Why a [`Monitor`] does not go on.
+/// Why a [`Monitor`] rejects an event.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MonitorError {
     /// No order of the operations explains this answer.
     #[error("not linearizable: {client}'s {command} returned {result}, but it could only have returned {}", expected.join(" or "))]
     NotLinearizable {
-        /// Who was answered.
+        /// The client.
         client: Address,
-        /// The command that was answered.
+        /// Its command.
         command: String,
-        /// What the answer was.
+        /// The result.
         result: String,
-        /// What the answer could have been, sorted.
+        /// The possible results, sorted.
         expected: Vec<String>,
     },
-    /// A client asks while it waits.
+    /// A client calls while its last call is pending.
     #[error(
         "{client} calls {command} while its last call is pending: a client has one operation at a time"
     )]
     CallUnderWay {
         /// The client.
         client: Address,
-        /// What it asks.
+        /// The command.
         command: String,
     },
-    /// A client is answered that has not asked.
+    /// A client got an answer without a pending call.
     #[error("{client} got the answer {result} without a pending call")]
     NoCall {
         /// The client.
@@ -108,28 +108,28 @@ pub enum MonitorError {
         /// The answer.
         result: String,
     },
-    /// More configurations are possible than the monitor may look at: undecided.
+    /// Undecided: there are more possible configurations than the monitor may consider.
     #[error("undecided: more than {0} possible configurations; use fewer clients")]
     TooMany(usize),
 }
 
-/// What happened, in numbers: of the client, and of its command or result.
+/// An event, as the numbers of the client and of its command or result.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Event {
     Call(u32, u32),
     Answer(u32, u32),
 }
 
-/// A state of the automaton, in numbers.
+/// A state of the automaton, as numbers.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct State {
-    // The commands under way, by client.
+    // The pending commands, by client.
     pub(super) calls: Vec<(u32, u32)>,
     pub(super) configurations: BTreeSet<Configuration>,
 }
 
-/// A state of the model, and for each call under way the result that it will have to answer with,
-/// or `PENDING` where it has not taken effect.
+/// A state of the model, and for each pending call the result that it must have, or `PENDING` if it
+/// has not taken effect.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Configuration {
     pub(super) model_state: u32,
@@ -139,14 +139,14 @@ pub(super) struct Configuration {
 pub(super) const PENDING: u32 = u32::MAX;
 const REFUSED: u32 = u32::MAX;
 
-/// The most configurations that a transition considers by default.
+/// The default limit on the configurations that a transition considers.
 const CONFIGURATIONS_MAX: usize = 100_000;
 
 impl<M: Model> Monitor<M> {
     /// The state before the first call.
     pub const INITIAL: MonitorState = MonitorState(0);
 
-    /// A monitor against this model.
+    /// A monitor for this model.
     #[must_use]
     pub fn new(model: M) -> Self {
         let mut model_states = Interner::new();
@@ -168,20 +168,20 @@ impl<M: Model> Monitor<M> {
         }
     }
 
-    /// Refuses a transition that needs to look at more configurations than this.
+    /// Rejects a transition that would consider more configurations than this.
     #[must_use]
     pub fn configuration_limit(mut self, configurations: usize) -> Self {
         self.configurations_max = configurations;
         self
     }
 
-    /// The event that a client asks.
+    /// The event that a client calls a command.
     pub fn call(&mut self, client: Address, command: M::Command) -> MonitorEvent {
         let event = Event::Call(self.clients.intern(client), self.commands.intern(command));
         MonitorEvent(self.events.intern(event))
     }
 
-    /// The event that a client is answered.
+    /// The event that a client gets a result.
     pub fn answer(&mut self, client: Address, result: M::Result) -> MonitorEvent {
         let event = Event::Answer(self.clients.intern(client), self.results.intern(result));
         MonitorEvent(self.events.intern(event))
@@ -190,11 +190,11 @@ impl<M: Model> Monitor<M> {
     /// The state after an event.
     ///
     /// # Errors
-    /// When the history up to here is not linearizable, the event is impossible, or the limit of
-    /// configurations is reached. The same every time.
+    /// If the history up to here is not linearizable, the event is impossible, or the limit on
+    /// configurations is reached. The error is the same every time.
     ///
     /// # Panics
-    /// When the state or the event is of another monitor.
+    /// If the state or the event belongs to another monitor.
     pub fn next(
         &mut self,
         state: MonitorState,
@@ -219,13 +219,13 @@ impl<M: Model> Monitor<M> {
         number
     }
 
-    /// How many states have been met.
+    /// The number of states reached so far.
     #[must_use]
     pub fn states(&self) -> usize {
         self.states.len()
     }
 
-    /// How many configurations a state consists of: the size of what it remembers.
+    /// The number of configurations of a state.
     #[must_use]
     pub fn configurations(&self, state: MonitorState) -> usize {
         self.states.value(state.0).configurations.len()
@@ -243,10 +243,10 @@ impl<M: Model> Monitor<M> {
                 client: *self.clients.value(client),
                 command: format!("{:?}", self.commands.value(command)),
             }),
-            Err(place) => {
-                next.calls.insert(place, (client, command));
+            Err(index) => {
+                next.calls.insert(index, (client, command));
                 let opened = next.configurations.into_iter().map(|mut configuration| {
-                    configuration.results.insert(place, PENDING);
+                    configuration.results.insert(index, PENDING);
                     configuration
                 });
                 next.configurations = opened.collect();
@@ -262,26 +262,27 @@ impl<M: Model> Monitor<M> {
         result: u32,
     ) -> Result<State, MonitorError> {
         let State { mut calls, configurations } = self.states.value(state.0).clone();
-        let Ok(place) = calls.binary_search_by_key(&client, |&(client, _)| client) else {
+        let Ok(index) = calls.binary_search_by_key(&client, |&(client, _)| client) else {
             return Err(MonitorError::NoCall {
                 client: *self.clients.value(client),
                 result: format!("{:?}", self.results.value(result)),
             });
         };
-        // Everything that is possible by now, given effect in every order; of it, what answers so.
+        // Explore all configurations in which pending calls have taken effect, in every order, and keep those
+        // with this answer.
         let mut fitting = BTreeSet::new();
         let mut expected = BTreeSet::new();
         let mut seen: BTreeSet<Configuration> = configurations;
         let mut open: Vec<Configuration> = seen.iter().cloned().collect();
         while let Some(configuration) = open.pop() {
-            if configuration.results[place] != PENDING {
-                expected.insert(configuration.results[place]);
-                if configuration.results[place] == result {
+            if configuration.results[index] != PENDING {
+                expected.insert(configuration.results[index]);
+                if configuration.results[index] == result {
                     let mut fits = configuration;
-                    fits.results.remove(place);
+                    fits.results.remove(index);
                     fitting.insert(fits);
                 }
-                // What takes effect after the answered command can as well do so later.
+                // Calls that would take effect after the answered one can do so later.
                 continue;
             }
             for call in 0..calls.len() {
@@ -294,7 +295,7 @@ impl<M: Model> Monitor<M> {
                 return Err(MonitorError::TooMany(self.configurations_max));
             }
         }
-        let (_, command) = calls.remove(place);
+        let (_, command) = calls.remove(index);
         if fitting.is_empty() {
             let show = |&result: &u32| format!("{:?}", self.results.value(result));
             let mut expected: Vec<String> = expected.iter().map(show).collect();
@@ -312,7 +313,7 @@ impl<M: Model> Monitor<M> {
         Ok(State { calls, configurations: smallest })
     }
 
-    /// The configuration after a call under way takes effect, unless it has.
+    /// The configuration after a pending call takes effect, unless it already has.
     fn give_effect(
         &mut self,
         configuration: &Configuration,
@@ -329,7 +330,7 @@ impl<M: Model> Monitor<M> {
         Some(Configuration { model_state, results })
     }
 
-    /// Whether the one configuration becomes the other when calls under way take effect.
+    /// Whether the one configuration can become the other when pending calls take effect.
     fn turns_into(
         &mut self,
         earlier: &Configuration,

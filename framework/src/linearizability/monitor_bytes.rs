@@ -1,4 +1,4 @@
-//! A monitor's state as canonical bytes that every monitor of the same model understands.
+//! The canonical encoding of a monitor's state, which is the same for all monitors of a model.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +13,14 @@ use crate::{Address, Value};
 /// A state by its contents: `C` commands, `S` states of the model, `R` results.
 #[derive(Serialize, Deserialize)]
 struct Contents<C, S, R> {
-    /// What each client has asked and not been answered.
+    /// The pending command of each client.
     calls: BTreeMap<Address, C>,
     /// The configurations, in the order of their encodings.
     configurations: Vec<PlainConfiguration<S, R>>,
 }
 
-/// A configuration by its contents: the model's state, and what each call under way that has taken
-/// effect will have to answer, in the order of the clients.
+/// A configuration by its contents: the model's state, and for each pending call that has taken effect
+/// its result, in the order of the clients.
 #[derive(Serialize, Deserialize)]
 struct PlainConfiguration<S, R> {
     model_state: S,
@@ -31,23 +31,23 @@ impl<M> Monitor<M>
 where
     M: Model<Command: Value, Result: Value, State: Serialize + DeserializeOwned>,
 {
-    /// The state's canonical encoding: the same for every monitor of this model, whatever it has met.
+    /// The state's canonical encoding, which is the same for every monitor of this model.
     ///
     /// # Panics
-    /// When the state is of another monitor, or one of the model's values cannot be encoded.
+    /// If the state belongs to another monitor, or one of the model's values cannot be encoded.
     #[must_use]
     pub fn encode(&self, state: MonitorState) -> Vec<u8> {
         let State { calls, configurations } = self.states.value(state.0);
-        let by_client = |place: usize| *self.clients.value(calls[place].0);
-        let mut places: Vec<usize> = (0..calls.len()).collect();
-        places.sort_by_key(|&place| by_client(place));
+        let by_client = |index: usize| *self.clients.value(calls[index].0);
+        let mut order: Vec<usize> = (0..calls.len()).collect();
+        order.sort_by_key(|&index| by_client(index));
         let mut configurations: Vec<_> = configurations
             .iter()
             .map(|configuration| PlainConfiguration {
                 model_state: self.model_states.value(configuration.model_state).clone(),
-                results: places
+                results: order
                     .iter()
-                    .map(|&place| configuration.results[place])
+                    .map(|&index| configuration.results[index])
                     .map(|result| (result != PENDING).then(|| self.results.value(result).clone()))
                     .collect(),
             })
@@ -55,25 +55,25 @@ where
         configurations.sort_by_cached_key(|configuration| {
             codec::encode(configuration).expect("a model's values encode")
         });
-        let calls = places
+        let calls = order
             .iter()
-            .map(|&place| (by_client(place), self.commands.value(calls[place].1).clone()))
+            .map(|&index| (by_client(index), self.commands.value(calls[index].1).clone()))
             .collect();
         codec::encode(&Contents { calls, configurations }).expect("a model's values encode")
     }
 
-    /// The state that has this encoding.
+    /// The state with this encoding.
     ///
     /// # Errors
-    /// When the bytes are no encoding of a state of this model.
+    /// If the bytes do not encode a state of this model.
     pub fn decode(&mut self, bytes: &[u8]) -> Result<MonitorState, CodecError> {
         let contents: Contents<M::Command, M::State, M::Result> = codec::decode(bytes)?;
         let mut calls: Vec<(u32, u32, usize)> = contents
             .calls
             .into_iter()
             .enumerate()
-            .map(|(place, (client, command))| {
-                (self.clients.intern(client), self.commands.intern(command), place)
+            .map(|(index, (client, command))| {
+                (self.clients.intern(client), self.commands.intern(command), index)
             })
             .collect();
         calls.sort_unstable();
@@ -88,7 +88,7 @@ where
                 .collect();
             configurations.insert(Configuration {
                 model_state: self.model_states.intern(model_state),
-                results: calls.iter().map(|&(_, _, place)| results[place]).collect(),
+                results: calls.iter().map(|&(_, _, index)| results[index]).collect(),
             });
         }
         let calls = calls.into_iter().map(|(client, command, _)| (client, command)).collect();

@@ -4,13 +4,13 @@ use super::model::Model;
 use super::problem::Item;
 use super::search::{Bounds, Cost, PartResult, search};
 
-/// Everything up to and including one return; operations pending then are unanswered.
+/// The part of a history up to and including one return. Operations pending then are unanswered.
 ///
-/// Returns at the same time are cut one by one. If a client called again at that very time, its
-/// return came before that call, which may have come before any other return of that time. So the
-/// operation it continued from has returned too, though its answer does not count yet. Without this
-/// rule, a later cut could be linearizable although an earlier one is not, and there would be no
-/// first failing return.
+/// Returns at the same time are cut one by one. If a client called again at exactly that time, its
+/// return came before that call, which may have come before any other return of that time. So its
+/// previous operation has returned too, but its result does not count yet. Without this rule, a later
+/// cut could be linearizable although an earlier one is not, and there would be no first failing
+/// return.
 pub(super) struct Cut<'a, M: Model> {
     pub(super) items: Vec<Item<'a, M>>,
     /// The number of each item before the cut.
@@ -51,7 +51,7 @@ impl<'a, M: Model> Cut<'a, M> {
         cut
     }
 
-    /// Items of the cut as items before it.
+    /// Translates items of the cut to items of the whole history.
     pub(super) fn before(&self, items: Vec<usize>) -> Vec<usize> {
         items.into_iter().map(|item| self.numbers[item]).collect()
     }
@@ -65,13 +65,13 @@ pub(super) fn returns<M: Model>(items: &[Item<'_, M>]) -> Vec<usize> {
     returns
 }
 
-/// Finds the return at which a history stops being linearizable, and an order that explains
-/// everything before it.
+/// Finds the return at which a history stops being linearizable, and an order that explains everything
+/// before it.
 ///
-/// The search that found the violation knew all results, so a pending operation may have been ruled
-/// out by a result that it got only later. So the failure lies at `failing`, the return that the
-/// search could not pass, or after it. It is found by cutting: a cut before it is linearizable, a
-/// cut after it is not.
+/// The search that found the violation knew all results, so it may have excluded a pending operation
+/// because of a result that came later. So the history fails at `failing`, the return that the search
+/// could not pass, or after it. This function cuts at different returns: a cut before the failing
+/// return is linearizable, a cut after it is not.
 pub(super) fn shortest_failing<'a, M: Model>(
     model: &'a M,
     initial: &M::State,
@@ -83,12 +83,13 @@ pub(super) fn shortest_failing<'a, M: Model>(
     let returns = returns(items);
     let mut cost = Cost::default();
     let position = returns.iter().position(|&item| item == failing).unwrap_or(0);
-    // How many returns are known to be explained, with the order, and how many are not.
+    // The largest number of returns known to be explained, with the order, and the smallest number known
+    // not to be.
     let (mut explained, mut order) = (position, prefix);
     let mut unexplained = returns.len();
     let mut stride = 1;
     while explained + 1 < unexplained {
-        // Most often the failure is at the return itself; so try near it first.
+        // Most often the failure is at or near this return, so start there.
         let try_at = if explained + stride < unexplained {
             explained + stride
         } else {
@@ -106,8 +107,8 @@ pub(super) fn shortest_failing<'a, M: Model>(
                 unexplained = try_at;
                 stride = 1;
             }
-            // Not sure where. If nothing is known but what the search with all results found, then
-            // that is where: given what was answered later, this operation cannot be placed.
+            // Undecided. If no cut was decided, the answer is that of the search with all results: given
+            // the later results, this operation cannot be placed.
             PartResult::Superseded | PartResult::Unknown(_) => {
                 if explained == position {
                     unexplained = position + 1;

@@ -1,4 +1,4 @@
-//! The problem: a history, or the part of it on one key, laid out as flat arrays of integers.
+//! The problem: a history, or its part on one key, as flat arrays of integers.
 
 use std::collections::BTreeMap;
 
@@ -7,22 +7,22 @@ use super::model::Model;
 use super::table::Interner;
 use crate::Address;
 
-/// A result that nobody recorded, so every result fits.
+/// A result that was not recorded, so every result fits.
 pub(super) const ANY: u32 = u32::MAX;
-/// A result that no operation of the problem recorded.
+/// A result that no operation of the problem has.
 pub(super) const UNSEEN: u32 = u32::MAX - 1;
 /// No operation.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// What the search needs to know of an operation before the layout: [`items`] reads it from a history.
+/// An operation, before it is laid out in a [`Problem`]. [`items`] reads it from a history.
 #[derive(Debug)]
 pub(super) struct Item<'a, M: Model> {
     pub(super) command: &'a M::Command,
     pub(super) result: Option<&'a M::Result>,
     pub(super) called: u64,
     pub(super) returned: Option<u64>,
-    /// The item of the same client that returned at the very time at which this one was called. Its number
-    /// is lower.
+    /// The item of the same client that returned at exactly the time at which this one was called. Its
+    /// number is lower.
     pub(super) after: Option<usize>,
 }
 
@@ -35,15 +35,15 @@ impl<M: Model> Clone for Item<'_, M> {
 impl<M: Model> Copy for Item<'_, M> {}
 
 /// The operations with these numbers as items. The numbers must be in the order of
-/// [`History::sort_by_time`]: then an item comes after all that it waits for.
+/// [`History::sort_by_time`], so that an item comes after all that it waits for.
 pub(super) fn items<'a, M: Model>(
     history: &'a History<M::Command, M::Result>,
     members: &[usize],
 ) -> Vec<Item<'a, M>> {
     assert!(history.is_sorted_by_time(members), "items are made in the order of time");
     let operations = history.operations();
-    // What each client did last. Of several operations at one instant each waits for the one before, so
-    // they are a chain in the client's order.
+    // Each client's latest operation. Of several operations at one instant, each waits for the previous
+    // one, so they form a chain in the client's order.
     let mut latest: BTreeMap<Address, usize> = BTreeMap::new();
     let item = |(item, &member): (usize, &usize)| {
         let Operation { client, command, result, called, returned } = &operations[member];
@@ -60,7 +60,7 @@ pub(super) fn items<'a, M: Model>(
     members.iter().enumerate().map(item).collect()
 }
 
-/// An operation that was answered, so that it must be placed.
+/// An answered operation, which must be placed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Answered {
     /// The number of the item.
@@ -68,35 +68,35 @@ pub(super) struct Answered {
     pub(super) command: u32,
     /// The recorded result, or [`ANY`].
     pub(super) result: u32,
-    /// Operations that are under way together have different slots.
+    /// The operation's slot. Operations that are pending at the same time have different slots.
     pub(super) slot: u32,
-    /// The operation that had the slot before.
+    /// The previous operation in the slot.
     pub(super) slot_before: u32,
-    /// The answered operation that has to be placed before this one, beside those that returned.
+    /// An answered operation that must be placed before this one, in addition to those that returned.
     pub(super) after: u32,
-    /// Where its return is in [`Problem::returns`].
+    /// The index of its return in [`Problem::returns`].
     pub(super) return_at: u32,
     pub(super) only_observes: bool,
 }
 
-/// Unanswered operations that are one as good as the other: the same command, and nothing to wait
-/// for. Whatever order places some of them, the ones called first would do.
+/// Interchangeable unanswered operations: they have the same command and wait for nothing. If an order
+/// places some of them, it may as well place the ones called first.
 #[derive(Clone, Debug)]
 pub(super) struct Group {
     pub(super) command: u32,
-    /// The answered operation that has to be placed before (then the group has one member).
+    /// An answered operation that must be placed before. If there is one, the group has one member.
     pub(super) after: u32,
-    /// The members' items, in the order of their calls.
+    /// The members, in the order of their calls.
     pub(super) items: Vec<u32>,
 }
 
-/// How many members a [`Group`] can have: a row keeps the number that are placed in one byte.
+/// The maximum number of members of a [`Group`]: a row stores the number of placed ones in one byte.
 const GROUP_LENGTH_MAX: usize = 255;
 
-/// A history in the layout that the search runs on.
+/// A history in the layout for the search.
 ///
-/// Time is cut at the returns. At return `p`, every operation with an earlier return is placed; of
-/// those under way some are, which takes one bit for each slot to say.
+/// Time is divided at the returns. At return `p`, every operation with an earlier return is placed. For
+/// the pending operations, one bit per slot says whether they are placed.
 pub(super) struct Problem<'a, M: Model> {
     pub(super) commands: Interner<&'a M::Command>,
     pub(super) results: Interner<&'a M::Result>,
@@ -106,11 +106,11 @@ pub(super) struct Problem<'a, M: Model> {
     pub(super) returns: Vec<u32>,
     /// The answered operations in the order of their calls.
     pub(super) calls: Vec<u32>,
-    /// How many answered operations are called before each return (and, last, in all).
+    /// The number of answered operations called before each return, and then the total.
     pub(super) calls_before: Vec<u32>,
     /// The groups of the unanswered operations in the order of their calls.
     pub(super) optional_calls: Vec<u32>,
-    /// How many unanswered operations are called before each return (and, last, in all).
+    /// The number of unanswered operations called before each return, and then the total.
     pub(super) optional_calls_before: Vec<u32>,
     pub(super) slots: usize,
 }
@@ -119,7 +119,7 @@ impl<'a, M: Model> Problem<'a, M> {
     pub(super) fn new(model: &M, items: &[Item<'a, M>]) -> Self {
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         enum Kind {
-            // Calls go first, so that operations that touch are concurrent.
+            // Calls come before returns of the same time, so that operations that touch are concurrent.
             Call,
             Return,
         }
@@ -166,7 +166,7 @@ impl<'a, M: Model> Problem<'a, M> {
                         result: item.result.map_or(ANY, |result| problem.results.intern(result)),
                         slot,
                         slot_before: last_in_slot[slot as usize],
-                        // Items are numbers until all of them have been seen.
+                        // The number of an item, until all items have been laid out.
                         after: item.after.map_or(NONE, |after| after as u32),
                         return_at: NONE,
                         only_observes: observes,
@@ -216,7 +216,7 @@ impl<'a, M: Model> Problem<'a, M> {
         problem
     }
 
-    /// Whether a client called again at the very time at which this answered operation returned.
+    /// Whether the client called again at exactly the time at which this answered operation returned.
     pub(super) fn is_waited_for(&self, answered: u32) -> bool {
         self.answered.iter().any(|operation| operation.after == answered)
             || self.groups.iter().any(|group| group.after == answered)

@@ -10,25 +10,26 @@ use super::model::Sequential;
 use crate::property::{CheckError, Property, View, violated};
 use crate::{Application, codec};
 
-/// Bounds that no clock decides, so that a grade is the same on every machine: some seconds' work.
+/// Bounds that do not depend on the clock, so that a grade is the same on every machine. They allow a
+/// few seconds of work.
 const CONFIGURATIONS_MAX: u64 = 4_000_000;
 const MEMORY_BYTES_MAX: usize = 1 << 29;
-/// Whether a violation is at least sequentially consistent is told if it is found out this soon.
+/// The limit on configurations for deciding whether a violation is sequentially consistent.
 const SEQUENTIAL_CONFIGURATIONS_MAX: u64 = 200_000;
-/// Why a state of a search cannot say whether results are linearizable.
+/// Why the property cannot be checked in a state of a search.
 const NO_TIMES: &str = "a state of a search does not have the times of calls and returns, so it cannot tell whether results are linearizable; watch the runs of the search with Search::monitor(Linearizable::new(..)) instead";
-/// The width of what is drawn.
+/// The width of the drawing.
 const WIDTH: usize = 78;
 
-/// It must hold that all clients' results are linearizable with respect to the model: they are what a
-/// single copy would have answered, executing each command at one instant between its call and its
-/// return. Commands without a result may have been executed or not.
+/// The property that all clients' results are linearizable with respect to the model: they are the
+/// results of a single copy that executes each command at one instant between its call and its return.
+/// Commands without a result may have been executed or not.
 ///
-/// The model is the reference application, never the one under test. What the property says when it
-/// is broken is the few operations that show it, drawn as lanes.
+/// The model is the reference application, never the one under test. The description of a violation
+/// draws the few operations that show it, as lanes.
 ///
-/// This property is for runs that have times. A state of a search has none, so there it is undecided; use
-/// [`Search::monitor`](crate::search::Search::monitor) with
+/// This property needs the times of calls and returns. A state of a search has none, so there it is
+/// undecided; use [`Search::monitor`](crate::search::Search::monitor) with
 /// [`Linearizable`](crate::search::Linearizable) instead.
 #[must_use]
 pub fn linearizable<A: Application>(model: Sequential<A>) -> Property {
@@ -63,7 +64,7 @@ pub fn linearizable<A: Application>(model: Sequential<A>) -> Property {
     })
 }
 
-/// What the clients of a run asked and were told.
+/// The history of a run's clients.
 fn history_of<A: Application>(
     view: &dyn View,
 ) -> Result<History<A::Command, A::Result>, CheckError> {

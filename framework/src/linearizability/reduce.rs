@@ -1,19 +1,19 @@
-//! Reduction: the few operations of a violation that show it.
+//! Reduction: reduces a violation to the few operations that show it.
 //!
-//! Three steps, and why none of them can make a violation of its own:
+//! It has three steps. None of them can turn a linearizable history into a violation:
 //!
-//! 1. *Cut.* What is called after the failing answer is left out, and what was under way then counts
-//!    as unanswered: it may have taken effect, or not. That only allows more.
-//! 2. *Start later.* Where every explanation of what came before some return leads to one state,
-//!    with nothing under way placed, the operations before it are replaced by that state. But all of
-//!    them must have returned before the failing operation was called: otherwise that one could have
-//!    taken effect among them if it had returned something else, and its possible results are asked for.
-//! 3. *Drop.* An operation is dropped only if the rest fails **whether or not it took effect**: with
-//!    it as an unanswered operation in the place of the answered one there is no explanation either.
-//!    (Operations dropped before stay in that question.) So an append that somebody saw is never
-//!    dropped to make the one who saw it look wrong. What is left must also tell the same story: the
-//!    failing operation is still the first to fail, could still have returned what it could before,
-//!    and if what it returned was right at an earlier time, it still was.
+//! 1. *Cut.* Operations called after the failing return are left out, and those pending then count as
+//!    unanswered: they may have taken effect or not. That only allows more orders.
+//! 2. *Start later.* If every explanation of the operations before some return leads to the same state,
+//!    with no pending operation placed, then these operations are replaced by that state. All of them
+//!    must have returned before the failing operation was called. Otherwise the failing operation could
+//!    have taken effect among them with another result, and the list of its possible results would be
+//!    wrong.
+//! 3. *Drop.* An operation is dropped only if the rest fails **whether or not it took effect**: there
+//!    is no explanation even if it is replaced by an unanswered one. (Operations dropped earlier stay
+//!    in that check as unanswered.) So an append is never dropped if another operation saw its effect.
+//!    The explanation must also stay the same: the failing operation is still the first to fail, could
+//!    still have returned the same results, and if its result was stale, it still is.
 
 use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
@@ -23,46 +23,47 @@ use super::prefix::{Cut, returns};
 use super::problem::Item;
 use super::search::{Bounds, PartResult, search, survey};
 
-/// With more operations than this, operations are not tried one by one if the reduction can start
-/// later.
+/// With more operations than this, the reduction starts later if it can, instead of trying to drop
+/// operations one by one.
 const OPERATIONS_MAX: usize = 120;
 /// If more operations than this are left, a later start is tried.
 const SHOWN_MAX: usize = 16;
-/// So many results are remembered when it comes to what the failing operation could have returned.
+/// The maximum number of possible results of the failing operation that are stored.
 const ANSWERS_MAX: usize = 16;
-/// So many results are tried for that; most that lie far back are impossible, and need not be remembered.
+/// The maximum number of results that are tried for that. Most from far back are impossible, and are not
+/// stored.
 const ANSWERS_TRIED_MAX: usize = 256;
-/// Configurations for one question. One that needs more has no answer, and nothing is dropped then.
+/// The limit on configurations for one trial. A trial that needs more is undecided, and drops nothing.
 const CONFIGURATIONS_PER_TRIAL: u64 = 3_000;
-/// Configurations for all questions about one start.
+/// The limit on configurations for all trials from one start.
 const CONFIGURATIONS_FOR_TRIALS: u64 = 60_000;
-/// Configurations to see the violation again.
+/// The limit on configurations for finding the violation again.
 const CONFIGURATIONS_MAX: u64 = 2_000_000;
 const MEMORY_BYTES_MAX: usize = 1 << 28;
 
-/// A violation, reduced.
+/// A reduced violation.
 pub(super) struct Reduced<M: Model> {
-    /// The state that the operations start from.
+    /// The state before the first operation.
     pub(super) initial: M::State,
     /// How many answered operations led to it.
     pub(super) before: usize,
-    /// The items that are left, by their numbers, in the order of their calls.
+    /// The numbers of the remaining items, in the order of their calls.
     pub(super) kept: Vec<usize>,
-    /// The items that were under way or unanswered when the failing one returned.
+    /// The items that were pending or unanswered when the failing one returned.
     pub(super) unanswered: Vec<usize>,
-    /// The items that returned with the failing one, so that their answers do not count yet.
+    /// The items that returned at the same time as the failing one, so that their results do not count yet.
     pub(super) answers_open: Vec<usize>,
-    /// How many operations were dropped because nothing depends on them.
+    /// How many operations were dropped because the violation does not depend on them.
     pub(super) dropped: usize,
-    /// An order that explains everything that is left before the failing item returned.
+    /// An order that explains the remaining items before the failing one returned.
     pub(super) order: Vec<usize>,
-    /// What the failing item could have returned, within a bound.
+    /// The possible results of the failing item that were found within the limits.
     pub(super) possible: Vec<M::Result>,
-    /// Whether it is known that it could have returned nothing else.
+    /// Whether these are known to be all.
     pub(super) possible_is_all: bool,
 }
 
-/// Bounds of a search that no clock decides, so that a reduction is the same on every machine.
+/// Bounds that do not depend on the clock, so that a reduction is the same on every machine.
 fn bounds(configurations_max: u64, failing_return: &AtomicU64) -> Bounds<'_> {
     Bounds {
         deadline: None,
@@ -74,7 +75,7 @@ fn bounds(configurations_max: u64, failing_return: &AtomicU64) -> Bounds<'_> {
 
 /// Reduces a violation: `failing` is the item at whose return `items` stop being linearizable.
 ///
-/// `None` when that cannot be shown again within the bounds of a reduction.
+/// Returns `None` if the violation cannot be found again within the bounds of a reduction.
 pub(super) fn reduce<'a, M: Model>(
     model: &'a M,
     items: &[Item<'a, M>],
@@ -88,7 +89,7 @@ pub(super) fn reduce<'a, M: Model>(
     let PartResult::Violation { .. } = seen.outcome else { return None };
 
     let failing = cut.numbers.iter().position(|&number| number == failing)?;
-    // From the beginning if that can be shown in few operations; else from a later start.
+    // Start at the beginning if that leaves few operations, and later otherwise.
     let mut best: Option<Reduced<M>> = None;
     let mut latest = None;
     let cut_returns = returns(&cut.items);
@@ -101,7 +102,7 @@ pub(super) fn reduce<'a, M: Model>(
     let starts = std::iter::once((0, model.init())).chain(waypoints);
     let mut starts = starts.collect::<Vec<_>>().into_iter().peekable();
     for length_max in [OPERATIONS_MAX, OPERATIONS_MAX / 4, SHOWN_MAX, 0] {
-        // The earliest start that leaves so few operations, or the latest there is.
+        // The earliest start that leaves at most `length_max` operations, or the latest one.
         while let Some((start, state)) = starts.next() {
             let is_last = starts.peek().is_none();
             if cut.items.len() - start <= length_max || is_last {
@@ -123,7 +124,7 @@ pub(super) fn reduce<'a, M: Model>(
     best
 }
 
-/// Reduces what is left of a cut behind its first returns, all of which lead to one state.
+/// Reduces the part of a cut after its first `start` returns, which lead to the state `initial`.
 fn reduce_from<'a, M: Model>(
     model: &'a M,
     cut: &Cut<'a, M>,
@@ -151,7 +152,7 @@ fn reduce_from<'a, M: Model>(
     };
     reduction.find_answers(states);
     let whole = reduction.kept.len();
-    reduction.drop_what_can_be();
+    reduction.drop_operations();
     let order = reduction.explanation(&reduction.kept)?;
     let Reduction { initial, kept, answers, answers_are_all, .. } = reduction;
     let is_known = |(_, could): &(M::Result, Option<bool>)| could.is_some();
@@ -185,21 +186,22 @@ struct Reduction<'r, 'a, M: Model> {
     kept: Vec<usize>,
     // Dropped operations that may have changed the state.
     ghosts: Vec<usize>,
-    // What the failing operation returns in some state, and whether it could have, if that is known.
+    // Results that the failing operation has in some state, and whether it could have returned them here, if
+    // known.
     answers: Vec<(M::Result, Option<bool>)>,
-    // Whether there is no other result that it returns in some state.
+    // Whether these are all results that it has in some state.
     answers_are_all: bool,
     stale: bool,
     configurations: u64,
 }
 
 impl<'a, M: Model> Reduction<'_, 'a, M> {
-    /// Drops runs of operations, long ones first, until no single one can go.
-    fn drop_what_can_be(&mut self) {
+    /// Drops runs of operations, long ones first, until no single one can be dropped.
+    fn drop_operations(&mut self) {
         let mut length = self.kept.len().div_ceil(2);
         while length > 0 {
             let mut dropped_any = false;
-            // From the front: what lies far back matters least.
+            // From the front, because the oldest operations matter least.
             let mut at = 0;
             while at < self.kept.len() && self.configurations < CONFIGURATIONS_FOR_TRIALS {
                 let end = (at + length).min(self.kept.len());
@@ -220,7 +222,7 @@ impl<'a, M: Model> Reduction<'_, 'a, M> {
         }
     }
 
-    /// Drops the operations from the one place to the other, if that is sound.
+    /// Drops the operations from index `at` to `end`, if that is sound.
     fn drop_run(&mut self, at: usize, end: usize) -> bool {
         let run: Vec<usize> =
             self.kept[at..end].iter().copied().filter(|&item| item != self.failing).collect();
@@ -236,7 +238,7 @@ impl<'a, M: Model> Reduction<'_, 'a, M> {
         ghosts.extend(run.iter().copied().filter(|&item| !self.only_observes(item)));
         let sound = self.fails(&rest, &ghosts)
             && self.explanation(&rest).is_some()
-            && self.tell_the_same(&rest);
+            && self.explains_the_same(&rest);
         if !sound {
             return false;
         }
@@ -244,7 +246,7 @@ impl<'a, M: Model> Reduction<'_, 'a, M> {
         true
     }
 
-    /// Whether there is no explanation of these operations, even if each ghost may have taken effect.
+    /// Whether these operations have no explanation, even if each ghost may have taken effect.
     fn fails(&mut self, kept: &[usize], ghosts: &[usize]) -> bool {
         let mut items = self.select(kept);
         items.extend(ghosts.iter().map(|&ghost| Item {
@@ -256,14 +258,14 @@ impl<'a, M: Model> Reduction<'_, 'a, M> {
         matches!(self.search(&items), PartResult::Violation { .. })
     }
 
-    /// An order of these operations that explains everything before the failing one returned. That
-    /// one may be in it: then others saw its effect.
+    /// An order of these operations that explains everything before the failing one returned. It contains
+    /// the failing one if others saw its effect.
     fn explanation(&self, kept: &[usize]) -> Option<Vec<usize>> {
         let never = AtomicU64::new(u64::MAX);
         let mut items = self.select(kept);
         if let Some(failing) = kept.iter().position(|&number| number == self.failing) {
             items[failing].result = None;
-            // Where its client went on at the instant of its return, it must come before what follows.
+            // If its client called again at the instant of its return, it must come before that call.
             if items.iter().all(|item| item.after != Some(failing)) {
                 items[failing].returned = None;
             }
@@ -277,8 +279,8 @@ impl<'a, M: Model> Reduction<'_, 'a, M> {
         }
     }
 
-    /// Whether there is an explanation if the failing operation had returned this. `None` when the
-    /// question needs more than it may.
+    /// Whether there would be an explanation if the failing operation had this result. `None` if undecided
+    /// within the limits.
     fn could_return(&mut self, kept: &[usize], result: &M::Result) -> Option<bool> {
         let mut items = self.select(kept);
         for (item, &number) in items.iter_mut().zip(kept) {
@@ -293,7 +295,8 @@ impl<'a, M: Model> Reduction<'_, 'a, M> {
         }
     }
 
-    /// Whether the failing result is right at some earlier time: it is stale, and not just wrong.
+    /// Whether the failing operation's result was right at an earlier time, that is, stale and not just
+    /// wrong.
     fn is_stale(&mut self, kept: &[usize]) -> bool {
         let mut items = self.select(kept);
         for (item, &number) in items.iter_mut().zip(kept) {
@@ -304,20 +307,20 @@ impl<'a, M: Model> Reduction<'_, 'a, M> {
         matches!(self.search(&items), PartResult::Linearizable(_))
     }
 
-    /// Finds out what the failing operation could have returned, of what it does in these states.
+    /// Finds out which of the results that the failing operation has in these states it could have returned.
     fn find_answers(&mut self, states: &[M::State]) {
         let kept = self.kept.clone();
         let mut tried: HashSet<M::Result> = HashSet::new();
-        // The states met last are those near the failure.
+        // The states found last are near the failure.
         for state in states.iter().rev() {
             let result = self.model.step(&mut state.clone(), self.items[self.failing].command);
             if tried.contains(&result) {
                 continue;
             }
-            // Half of what may be asked is for dropping operations.
-            let is_dear = self.configurations > CONFIGURATIONS_FOR_TRIALS / 2;
+            // Half of the configurations are reserved for dropping operations.
+            let is_half_used = self.configurations > CONFIGURATIONS_FOR_TRIALS / 2;
             let is_more = self.answers.len() >= ANSWERS_MAX;
-            if tried.len() == ANSWERS_TRIED_MAX || (is_more && is_dear) {
+            if tried.len() == ANSWERS_TRIED_MAX || (is_more && is_half_used) {
                 self.answers_are_all = false;
                 break;
             }
@@ -334,14 +337,14 @@ impl<'a, M: Model> Reduction<'_, 'a, M> {
         self.stale = self.is_stale(&kept);
     }
 
-    /// Whether these operations tell the same about the failing one: what it could have returned, and
-    /// that what it did return was once right, if it was.
-    fn tell_the_same(&mut self, kept: &[usize]) -> bool {
+    /// Whether these operations give the same explanation: the same possible results of the failing one, and
+    /// a stale result if it was stale.
+    fn explains_the_same(&mut self, kept: &[usize]) -> bool {
         if self.stale && !self.is_stale(kept) {
             return false;
         }
         let answers = std::mem::take(&mut self.answers);
-        // Of what is not known, nothing is told.
+        // Undecided results are ignored.
         let same = answers
             .iter()
             .all(|(result, could)| could.is_none() || self.could_return(kept, result) == *could);
@@ -354,19 +357,20 @@ impl<'a, M: Model> Reduction<'_, 'a, M> {
         result.is_some_and(|result| self.model.only_observes(command, result))
     }
 
-    /// These items, with what they wait for renumbered.
+    /// These items, renumbered.
     fn select(&self, kept: &[usize]) -> Vec<Item<'a, M>> {
         let mut numbers = vec![None; self.items.len()];
         for (number, &item) in kept.iter().enumerate() {
             numbers[item] = Some(number);
         }
-        // A client's operations at one time are a row; where one is left out, the next waits for the one before.
+        // A client's operations at one instant form a chain. If one is left out, the next waits for the
+        // previous one.
         let after = |item: usize| {
             let called = self.items[item].called;
-            let row = std::iter::successors(self.items[item].after, |&before| {
+            let chain = std::iter::successors(self.items[item].after, |&before| {
                 self.items[before].after.filter(|_| self.items[before].called == called)
             });
-            row.filter_map(|before| numbers[before]).next()
+            chain.filter_map(|before| numbers[before]).next()
         };
         kept.iter().map(|&item| Item { after: after(item), ..self.items[item] }).collect()
     }

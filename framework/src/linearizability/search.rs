@@ -1,4 +1,4 @@
-//! The search: is there an order of the operations that the model could have produced?
+//! The search for an order of the operations in which the model gives the recorded results.
 //!
 //! Wing and Gong's search ("Testing and verifying concurrent objects", 1993) with Lowe's
 //! memoisation ("Testing for linearizability", 2017): depth-first, placing one operation at a time,
@@ -6,11 +6,10 @@
 //!
 //! A configuration consists of the first return whose operation is not placed, one bit per pending
 //! operation, the model's state, and the number of unanswered operations placed. It is stored
-//! exactly, as a row of a few integers, so two configurations are never confused. Operations are
-//! found through the bits; there are no linked lists to cut and restore.
+//! exactly, as a row of a few integers, so two configurations are never confused. The bits identify the
+//! operations, so there are no linked lists to unlink and relink.
 //!
-//! Five prunings lose no answer, because what they skip could achieve nothing that is not tried
-//! anyway:
+//! Five prunings do not change the answer, because everything that they skip is also reached without it:
 //!
 //! - an operation that only observes ([`Model::only_observes`]) is placed as soon as it fits;
 //! - an unanswered operation that would not change the state is not placed;
@@ -33,14 +32,15 @@ pub(super) struct Bounds<'a> {
     pub(super) deadline: Option<Instant>,
     pub(super) memory_bytes_max: usize,
     pub(super) configurations_max: u64,
-    /// The earliest return that another part is known to fail at: later ones do not matter.
+    /// The earliest return at which another part is known to fail. Later ones do not matter.
     pub(super) failing_return: &'a AtomicU64,
 }
 
 /// How a search ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum PartResult {
-    /// These items in this order answer as recorded; the rest, unanswered, took no effect.
+    /// In this order, these items have their recorded results. The others are unanswered and took no
+    /// effect.
     Linearizable(Vec<usize>),
     /// There is no order.
     Violation {
@@ -48,24 +48,24 @@ pub(super) enum PartResult {
         failing: usize,
         /// The items in an order that explains everything before that return.
         prefix: Vec<usize>,
-        /// Whether what is under way at that return played no part: then the history fails there
-        /// already, and not only with the results that came later.
+        /// Whether the later results of the operations pending at that return had no influence. Then the
+        /// history fails at that return, and not only because of later results.
         certain: bool,
     },
     /// Another part fails at an earlier return, up to which this one is linearizable.
     Superseded,
-    /// The search ended before it was sure.
+    /// The search reached a limit.
     Unknown(Limit),
 }
 
-/// What a search cost.
+/// The cost of a search.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
-    /// Configurations visited: sets of placed operations with the state that they lead to.
+    /// The number of configurations visited: sets of placed operations with the state that they lead to.
     pub configurations: u64,
     /// Distinct states of the model.
     pub states: u64,
-    /// Peak memory, in bytes: tables exactly, what states own as the model estimates it.
+    /// Peak memory, in bytes. The heap memory of states is the model's estimate.
     pub memory_bytes: usize,
 }
 
@@ -81,20 +81,20 @@ impl Cost {
     }
 }
 
-/// How many configurations pass between two looks at the clock and the other parts.
-const CONFIGURATIONS_PER_LOOK: u64 = 256;
-/// One new state in this many is asked for the memory that it owns.
+/// The limits and the other parts are checked once per this many configurations.
+const CONFIGURATIONS_PER_CHECK: u64 = 256;
+/// The memory of one new state in this many is estimated.
 const STATES_PER_ESTIMATE: usize = 32;
 
-/// A placement that fits: which operation, and the state after it.
+/// An operation that can be placed next, and the state after it.
 #[derive(Clone, Copy)]
 struct Candidate {
     // An answered operation, or a group with `GROUP_BIT`.
     placed: u32,
     next_state: u32,
-    // The smaller, the sooner it is tried.
+    // Candidates with smaller values are tried first.
     wanted: u64,
-    // The row it leads to, where that is in the set already; else `NONE`.
+    // The row it leads to, if that is already in the set; otherwise `NONE`.
     row: u32,
 }
 
@@ -104,7 +104,7 @@ struct Frame {
     row: u32,
     // The operation whose placement led here; `NONE` in the first frame.
     placed: u32,
-    // The candidates not yet tried, in the common list: from here to the next frame's start.
+    // The start of this frame's untried candidates in the common list. They end where the next frame's start.
     candidates: usize,
     position: u32,
 }
@@ -151,7 +151,7 @@ impl<'a, M: Model> ModelSteps<'a, M> {
     }
 }
 
-/// Decides one problem, from a state of the model on.
+/// Decides a problem, from an initial state of the model.
 pub(super) fn search<'a, M: Model>(
     model: &'a M,
     initial: M::State,
@@ -164,17 +164,17 @@ pub(super) fn search<'a, M: Model>(
     (outcome, search.cost())
 }
 
-/// What a search that finds a violation can tell beside.
+/// A search result with additional findings about a violation.
 pub(super) struct Survey<M: Model> {
     pub(super) outcome: PartResult,
-    /// The returns before which the past no longer matters, as a count of returns, with the state
-    /// that every explanation of them leads to and none of the operations under way placed.
+    /// Returns before which the past no longer matters, as a count of returns, with a state: every
+    /// explanation of these returns leads to that state with no pending operation placed.
     pub(super) waypoints: Vec<(usize, M::State)>,
     /// The states in which operations were placed.
     pub(super) states: Vec<M::State>,
 }
 
-/// Decides one problem and tells what it saw on the way.
+/// Decides a problem, and returns additional findings.
 pub(super) fn survey<'a, M: Model>(
     model: &'a M,
     initial: M::State,
@@ -197,11 +197,11 @@ pub(super) fn survey<'a, M: Model>(
     Survey { outcome, waypoints, states }
 }
 
-/// How the search came to a position for the first time on each of its paths.
+/// How the paths of the search first reached a position.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Arrivals {
     None,
-    /// Always in this state, with nothing placed of what was under way.
+    /// Always in this state, with no pending operation placed.
     One(u32),
     Many,
 }
@@ -212,16 +212,16 @@ struct Search<'p, 'a, M: Model> {
     seen: RowSet,
     frames: Vec<Frame>,
     candidates: Vec<Candidate>,
-    // What holds at the position of the last frame:
-    // the operation in each slot, the slots in use, the unanswered calls made, by group.
+    // At the position of the last frame: the operation in each slot, the slots in use, and the number of
+    // unanswered calls by group.
     operation_in_slot: Vec<u32>,
     in_use: Vec<u32>,
     called_in_group: Vec<u8>,
-    // Operations that change the state and were once not placed because of their result.
+    // Operations that change the state, and that were once not placed because of their result.
     refused: Vec<bool>,
-    // The operations under way that only observe, and not this state.
+    // The pending operations that only observe, and that do not fit this state.
     observers: Vec<u32>,
-    // The row that is being looked at or made: state, position, a bit a slot, a byte a group.
+    // The current row: state, position, one bit per slot, one byte per group.
     row: Vec<u32>,
     slot_words: usize,
     memory_bytes: usize,
@@ -264,10 +264,10 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
         self.gather();
         let mut furthest = 0;
         let mut furthest_order: Option<Vec<usize>> = None;
-        let mut looks = 0;
+        let mut checks = 0;
         while let Some(frame) = self.frames.last() {
             if self.candidates.len() == frame.candidates {
-                // Nothing more to try here. On the way back from the furthest point, note it.
+                // Nothing more to try here. When backtracking from the furthest point, note its order.
                 if frame.position == furthest && furthest_order.is_none() {
                     furthest_order = Some(self.order());
                 }
@@ -306,9 +306,9 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
                 furthest = next_position;
                 furthest_order = None;
             }
-            looks += 1;
-            if looks % CONFIGURATIONS_PER_LOOK == 0
-                && let Some(ended) = self.look(items, bounds, furthest)
+            checks += 1;
+            if checks % CONFIGURATIONS_PER_CHECK == 0
+                && let Some(ended) = self.check_bounds(items, bounds, furthest)
             {
                 return ended;
             }
@@ -318,9 +318,9 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
         PartResult::Violation { failing, prefix, certain: self.is_certain(furthest) }
     }
 
-    /// Whether the results that operations under way at this return got later played no part: none was
-    /// refused for its result, and those that only observed could not have done anything else, nor kept
-    /// a call of the same moment waiting.
+    /// Whether the later results of the operations pending at this return had no influence: none was
+    /// refused because of its result, those that only observed could not have changed the state, and none
+    /// made a later call of its client wait.
     fn is_certain(&mut self, position: u32) -> bool {
         let problem = self.problem;
         let called = problem.calls_before[position as usize] as usize;
@@ -332,7 +332,7 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
             if problem.is_waited_for(number) {
                 return false;
             }
-            // Where it changes none of the states that were met, it leads to no others.
+            // If it changes none of the states found, it cannot lead to others.
             let states = 0..self.space.states.len() as u32;
             !self.refused[number as usize]
                 && (!operation.only_observes
@@ -342,8 +342,8 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
         })
     }
 
-    /// Whether it is time to stop.
-    fn look(
+    /// The result, if a bound is reached.
+    fn check_bounds(
         &mut self,
         items: &[Item<'a, M>],
         bounds: &Bounds<'_>,
@@ -367,7 +367,7 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
         None
     }
 
-    /// Makes the row after a placement, from the row before; gives its position.
+    /// Computes the row after a placement, and returns its position.
     fn make_row(&mut self, from: u32, position: u32, candidate: Candidate) -> u32 {
         self.row.copy_from_slice(self.seen.row(from));
         self.row[0] = candidate.next_state;
@@ -392,10 +392,10 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
         position
     }
 
-    /// Notes, for a survey, that the row goes from one position to another.
+    /// Notes for a survey that the current row moved from one position to another.
     fn arrive(&mut self, from: u32, to: u32) {
         let Some(arrivals) = &mut self.arrivals else { return };
-        // The positions between were passed with their operations placed before.
+        // At the positions between, operations had been placed before their returns.
         for skipped in from + 1..to {
             arrivals[skipped as usize] = Arrivals::Many;
         }
@@ -406,13 +406,13 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
             Arrivals::None if nothing_placed && groups.iter().all(|&word| word == 0) => {
                 Arrivals::One(self.row[0])
             }
-            // Spending more unanswered operations on the same state is no other past.
+            // The same state with more unanswered operations placed is equivalent.
             Arrivals::One(state) if nothing_placed && state == self.row[0] => Arrivals::One(state),
             _ => Arrivals::Many,
         };
     }
 
-    /// Lists what can be placed in the last frame, the best last.
+    /// Lists the candidates of the last frame, the best last.
     fn gather(&mut self) {
         let problem = self.problem;
         let frame = self.frames.last().expect("there is a frame");
@@ -467,7 +467,7 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
                 }
                 let placed = group as u32 | GROUP_BIT;
                 let mut candidate = Candidate { placed, next_state, wanted: 0, row: NONE };
-                // Into the set at once, so that a way here that spends more is covered by this one.
+                // Insert it now, so that it covers paths to this state that place more unanswered operations.
                 self.make_row(row, position, candidate);
                 if let Some(new) = self.seen.insert(&self.row) {
                     candidate.row = new;
@@ -478,8 +478,8 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
         if self.candidates.len() - start < 2 {
             return;
         }
-        // First what leads to a state that somebody under way has observed, the one who returns first
-        // before all; then what returns first; unanswered operations last.
+        // First the candidates that lead to a state that a pending operation observed, by the observer's
+        // return; then the others by their return; unanswered operations last.
         for at in start..self.candidates.len() {
             let Candidate { placed, next_state, .. } = self.candidates[at];
             let mut wanted = u32::MAX;
@@ -501,7 +501,7 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
         });
     }
 
-    /// Whether an answered operation (`NONE`: there is nothing to wait for) is placed.
+    /// Whether an answered operation is placed. `NONE` counts as placed.
     fn is_placed(&self, operation: u32, row: u32, position: u32) -> bool {
         if operation == NONE {
             return true;
@@ -517,7 +517,7 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
         word.to_le_bytes()[group % 4]
     }
 
-    /// Makes the calls before this return.
+    /// Applies the calls before this return.
     fn enter(&mut self, position: u32) {
         for &called in self.calls_at(position) {
             let slot = self.problem.answered[called as usize].slot as usize;
@@ -529,7 +529,7 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
         }
     }
 
-    /// Takes the calls before this return back.
+    /// Reverts the calls before this return.
     fn undo_enter(&mut self, position: u32) {
         for &called in self.calls_at(position).iter().rev() {
             let operation = &self.problem.answered[called as usize];
@@ -542,7 +542,7 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
         }
     }
 
-    /// Goes past a return: its slot is free.
+    /// Passes a return, which frees its slot.
     fn leave_behind(&mut self, position: u32) {
         let slot = self.returning_slot(position);
         self.in_use[slot / 32] &= !(1 << (slot % 32));
@@ -581,7 +581,7 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
         pairs.map(|(before, frame)| self.item(frame.placed, before.row)).collect()
     }
 
-    /// The item that a placement in this row means.
+    /// The item of a placement in this row.
     fn item(&self, placed: u32, row: u32) -> usize {
         if placed & GROUP_BIT == 0 {
             return self.problem.answered[placed as usize].item as usize;
@@ -607,7 +607,7 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
     }
 }
 
-/// The part of a list that belongs to one return, by the counts before each return.
+/// The part of a list that belongs to one return, given the counts before each return.
 fn between<'a>(list: &'a [u32], before: &[u32], position: u32) -> &'a [u32] {
     let position = position as usize;
     let start = if position == 0 { 0 } else { before[position - 1] as usize };

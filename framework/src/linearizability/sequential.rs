@@ -12,8 +12,8 @@ use super::problem::{ANY, UNSEEN};
 use super::search::{Bounds, Cost};
 use super::table::{Interner, RowSet, StepMemo};
 
-/// How many configurations pass between two looks at the clock.
-const CONFIGURATIONS_PER_LOOK: u64 = 256;
+/// The limits are checked once per this many configurations.
+const CONFIGURATIONS_PER_CHECK: u64 = 256;
 
 struct Step {
     number: usize,
@@ -27,13 +27,13 @@ struct Step {
 struct Frame {
     row: u32,
     placed: Option<usize>,
-    // Which clients can go on, and to which state; the best last.
+    // The clients whose next operation can be placed, and the state after it; the best last.
     candidates: Vec<(usize, u32)>,
 }
 
 /// Decides whether these operations of a history are sequentially consistent.
 ///
-/// A configuration is how far each client is, and the model's state.
+/// A configuration is the number of operations placed per client, and the model's state.
 pub(super) fn search<M: Model>(
     model: &M,
     history: &History<M::Command, M::Result>,
@@ -95,7 +95,7 @@ pub(super) fn search<M: Model>(
                 );
                 return (vec![(client, next)], memo.bytes() + heap_bytes);
             }
-            // What nobody was answered and changes nothing need not have happened.
+            // An unanswered operation that changes nothing need not be placed.
             if step.answered || next != state {
                 candidates.push((client, next));
             }
@@ -111,7 +111,7 @@ pub(super) fn search<M: Model>(
     let (candidates, mut bytes) = gather(&row, &mut states);
     let mut frames = vec![Frame { row: first, placed: None, candidates }];
     let mut placed = 0;
-    let mut looks = 0;
+    let mut checks = 0;
     let verdict = loop {
         if placed == must_be_placed {
             let order = frames.iter().filter_map(|frame| frame.placed).collect();
@@ -135,8 +135,8 @@ pub(super) fn search<M: Model>(
         let candidates;
         (candidates, bytes) = gather(&row, &mut states);
         frames.push(Frame { row: id, placed: Some(step.number), candidates });
-        looks += 1;
-        if looks % CONFIGURATIONS_PER_LOOK == 0 {
+        checks += 1;
+        if checks % CONFIGURATIONS_PER_CHECK == 0 {
             cost.memory_bytes = bytes + states.bytes() + seen.bytes();
             if cost.memory_bytes > bounds.memory_bytes_max {
                 break SequentialCheckResult::Unknown(Limit::Memory);

@@ -1,13 +1,13 @@
-//! Interning: equal values share a small number, so that a search compares and copies integers.
+//! Interning: equal values get the same small number, so that a search compares and copies integers.
 
 use std::hash::{Hash, Hasher};
 
 use rustc_hash::FxHasher;
 
-/// An open-addressing table from hashes to ids. The caller decides what an id stands for.
+/// An open-addressing table from hashes to ids. The caller defines the meaning of an id.
 ///
-/// A slot is `hash << 32 | id + 1`. So most different entries are told apart without looking at
-/// what they stand for, and the table grows without rehashing.
+/// A slot is `hash << 32 | id + 1`. So most different entries are distinguished by their hashes alone,
+/// and the table grows without rehashing.
 #[derive(Default)]
 pub(super) struct IdTable {
     slots: Vec<u64>,
@@ -35,7 +35,7 @@ impl IdTable {
         }
     }
 
-    /// Adds an id that is not there yet.
+    /// Adds an id that is not in the table.
     pub(super) fn insert(&mut self, hash: u32, id: u32) {
         if (self.length + 1) * 4 > self.slots.len() * 3 {
             self.grow();
@@ -68,14 +68,14 @@ fn place(slots: &mut [u64], slot: u64) {
     slots[at] = slot;
 }
 
-/// The hash of a value: the same in every run and on every machine of one word size.
+/// The hash of a value. It is the same in every run and on all machines with the same word size.
 pub(super) fn hash_of<T: Hash + ?Sized>(value: &T) -> u32 {
     let mut hasher = FxHasher::default();
     value.hash(&mut hasher);
     mix(hasher.finish())
 }
 
-/// Spreads what differs anywhere in a word over all the bits of the hash.
+/// Mixes all bits of a word into the hash.
 pub(super) fn mix(word: u64) -> u32 {
     let product = u128::from(word ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93_u128;
     let folded = (product >> 64) as u64 ^ product as u64;
@@ -93,7 +93,7 @@ impl<T: Eq + Hash> Interner<T> {
         Self { values: Vec::new(), table: IdTable::default() }
     }
 
-    /// The number of a value, new or known.
+    /// The number of a value, which may be new.
     pub(super) fn intern(&mut self, value: T) -> u32 {
         let hash = hash_of(&value);
         match self.table.find(hash, |id| self.values[id as usize] == value) {
@@ -107,7 +107,7 @@ impl<T: Eq + Hash> Interner<T> {
         }
     }
 
-    /// The number of a value that may never have been seen.
+    /// The number of a value, if it is known.
     pub(super) fn find(&self, value: &T) -> Option<u32> {
         self.table.find(hash_of(value), |id| self.values[id as usize] == *value)
     }
@@ -120,16 +120,16 @@ impl<T: Eq + Hash> Interner<T> {
         self.values.len()
     }
 
-    /// The memory in use, without what the values own on the heap.
+    /// The memory in use, without the heap memory of the values.
     pub(super) fn bytes(&self) -> usize {
         self.table.bytes() + self.values.capacity() * size_of::<T>()
     }
 }
 
-/// What steps were seen to do: (state, command) to (next state, result), all of them ids.
+/// A memo of steps: (state, command) to (next state, result), all of them ids.
 #[derive(Default)]
 pub(super) struct StepMemo {
-    // (state + 1, command, next state, result); zero first: free.
+    // (state + 1, command, next state, result). A slot is free if its first word is zero.
     slots: Vec<[u32; 4]>,
     length: usize,
 }
@@ -187,11 +187,11 @@ impl StepMemo {
 /// A set of rows of one length, stored exactly, where the last words of a row may be counters.
 ///
 /// A row is *covered* when the set contains a row with the same key and no larger counter: whatever
-/// can follow the new row could already follow the old one. Only uncovered rows are added.
+/// can follow the new row can also follow the old one. Only uncovered rows are added.
 pub(super) struct RowSet {
     key_words: usize,
     counter_words: usize,
-    // Key, counters (four to a word), and, where there are counters, the next row with this key.
+    // Key, counters (four per word), and, if there are counters, the next row with this key.
     rows: Vec<u32>,
     table: IdTable,
     length: usize,
@@ -200,12 +200,12 @@ pub(super) struct RowSet {
 const NO_ROW: u32 = u32::MAX;
 
 impl RowSet {
-    /// An empty set of rows with this many key words and, behind them, words of four counters.
+    /// An empty set of rows with this many words of key, followed by words of four counters each.
     pub(super) fn new(key_words: usize, counter_words: usize) -> Self {
         Self { key_words, counter_words, rows: Vec::new(), table: IdTable::default(), length: 0 }
     }
 
-    /// Adds a row and gives its number, unless it is covered.
+    /// Adds a row and returns its number, unless it is covered.
     pub(super) fn insert(&mut self, row: &[u32]) -> Option<u32> {
         debug_assert_eq!(row.len(), self.key_words + self.counter_words);
         let key = &row[..self.key_words];
@@ -230,7 +230,7 @@ impl RowSet {
         let id = u32::try_from(self.length).expect("fewer than 2^32 rows");
         self.rows.extend_from_slice(row);
         if self.counter_words > 0 {
-            // The new row goes second in its chain, so that the table can stay as it is.
+            // The new row becomes the second of its chain, so that the table does not change.
             let next = first.map_or(NO_ROW, |first| self.next(first));
             self.rows.push(next);
             if let Some(first) = first {
@@ -288,7 +288,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_values_share_a_number() {
+    fn equal_values_get_the_same_number() {
         let mut interner = Interner::new();
         let numbers: Vec<u32> = (0..1000).map(|value| interner.intern(value % 300)).collect();
         assert_eq!(interner.len(), 300);

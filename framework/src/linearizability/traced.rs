@@ -6,11 +6,11 @@ use super::history::{History, Recorder};
 use crate::Value;
 use crate::trace::{EventKind, Trace};
 
-/// The history in a trace, in the order in which it happened.
+/// The history in a trace, in the order of its events.
 ///
 /// # Errors
-/// In words: names the event whose command or result is not of these types or comes out of turn; or says that
-/// no client was given a command.
+/// A message that names the event whose command or result is not of these types or comes out of turn, or
+/// that says that no client was given a command.
 pub fn history_of<C: Value + Debug, R: Value + Debug>(
     trace: &Trace,
 ) -> Result<History<C, R>, String> {

@@ -4,19 +4,19 @@
 //! A round takes the next rows of the frontier through four phases:
 //!
 //! 1. *Expand.* Each thread takes some of the rows and writes the fingerprints of their successors,
-//!    using tables that do not change meanwhile.
-//! 2. *Complete.* Compute what the tables lacked, in row order. Handlers run and effects are looked
-//!    up on all threads, but one thread assigns ids. Then the threads expand the rows that were
-//!    waiting for it.
-//! 3. *Insert.* The visited set is sharded. Any free thread takes the next shard and inserts that
-//!    shard's fingerprints, in row order, so the first of several equal successors always counts as
-//!    the new one.
+//!    using tables that do not change in this phase.
+//! 2. *Complete.* The misses in the tables are computed, in row order. Handlers run and effects are
+//!    looked up on all threads, but one thread assigns ids. Then the threads expand the rows that
+//!    had misses.
+//! 3. *Insert.* The visited set is sharded. Any free thread takes the next shard and inserts its
+//!    fingerprints, in row order, so that the first of several equal successors always counts as the
+//!    new one.
 //! 4. *Collect.* Each thread builds and checks its new rows.
 //!
-//! Completing needs exclusive access to the tables but not to the visited set; inserting is the
+//! Completing needs exclusive access to the tables but not to the visited set; inserting needs the
 //! opposite. So a round is inserted while the next one is completed, even with a single thread.
-//! Parts are joined in order, rounds have a fixed size, and only one thread at a time assigns ids.
-//! Nothing reported depends on the number of threads or their timing.
+//! Parts are joined in order, rounds have a fixed size, and only one thread at a time assigns ids. So
+//! no result depends on the number of threads or their timing.
 
 use std::time::Instant;
 
@@ -35,23 +35,23 @@ use super::state_space::StateSpace;
 use super::visited::Visited;
 use crate::parallel;
 
-/// A breadth-first search under way.
+/// A breadth-first search in progress.
 pub(super) struct BreadthFirst<'e, 's> {
     space: &'e mut StateSpace<'s>,
     limits: &'e Limits,
     all_orders: bool,
     started: Instant,
     visited: Visited,
-    /// In an exact search, the rows in the place of the fingerprints in `visited`.
+    /// In an exact search, the rows, instead of fingerprints in `visited`.
     exact: Option<ExactRows>,
-    /// The rows at the current depth, and at the next; see [`Self::frontier`].
+    /// The rows at the current and at the next depth; see [`Self::frontier`].
     frontiers: [Frontier; 2],
-    /// The depth from which rows are taken, and how many have been taken there.
+    /// The depth from which rows are taken, and the number of rows taken there.
     depth: usize,
     taken: u64,
     /// The round that is expanded and completed.
     round: Round,
-    /// The previous round, completed but not inserted yet; empty if there is none.
+    /// The previous round, which is completed but not inserted yet; empty if there is none.
     before: Round,
     memo: Vec<PropertyMemo>,
     predecessors: PredecessorLog,
@@ -89,7 +89,7 @@ impl<'e, 's> BreadthFirst<'e, 's> {
         }
     }
 
-    /// Searches.
+    /// Runs the search to its end.
     pub(super) fn run(mut self) -> (SearchResult, Statistics) {
         let outcome = self.search();
         self.note_memory();
@@ -111,7 +111,7 @@ impl<'e, 's> BreadthFirst<'e, 's> {
             Some(rows) => rows.insert(&first),
             None => self.visited.insert(self.space.expander().fingerprint(&first)),
         };
-        match self.space.judge(&first) {
+        match self.space.check_row(&first) {
             Ok(StateStatus::Expand) => {
                 let awake = [0];
                 self.frontier(0).push_all(&[first.as_slice(), &awake].concat());
@@ -122,15 +122,15 @@ impl<'e, 's> BreadthFirst<'e, 's> {
         loop {
             if self.frontier(self.depth).len() == 0 {
                 // All rows of this depth are taken. Do not wait for the last round's successors if
-                // there is a full round to go on with.
+                // there is a full round at the next depth.
                 if self.frontier(self.depth + 1).len() < ROUND as u64
                     && let Some(outcome) = self.finish()
                 {
                     return outcome;
                 }
                 if self.frontier(self.depth + 1).len() == 0 {
-                    // If the deadline cut the round short, rows without successors may still have
-                    // some.
+                    // If the deadline cut the round short, rows may have successors that were not
+                    // computed.
                     let cut = self.space.table.handlers.deadline.has_passed();
                     return self
                         .space
@@ -163,8 +163,8 @@ impl<'e, 's> BreadthFirst<'e, 's> {
             let found = self.finish();
             return Some(found.unwrap_or_else(|| self.space.result_without_finding(Some(limit))));
         }
-        let place = (self.depth, self.taken);
-        self.round.begin(place, rows, self.space.width);
+        let position = (self.depth, self.taken);
+        self.round.begin(position, rows, self.space.width);
         self.taken += self.round.len() as u64;
         self.round.expand(self.space.expander());
         if self.exact.is_some() {
@@ -183,10 +183,10 @@ impl<'e, 's> BreadthFirst<'e, 's> {
         outcome
     }
 
-    /// Looks, when a look is due, whether a node in these rows is in a new state again and again: how often in a
-    /// row.
+    /// If a check is due, checks whether a node in these rows diverges. Returns how many times in a row it reached
+    /// a new state.
     fn times_in_a_row(&mut self, rows: &[u32]) -> Option<usize> {
-        // A search with a depth limit ends in any state space.
+        // A search with a depth limit ends even in an infinite state space.
         if self.limits.depth.is_some() || self.limits.allow_divergence {
             return None;
         }
@@ -260,10 +260,10 @@ impl<'e, 's> BreadthFirst<'e, 's> {
         self.exact.as_ref().map_or_else(|| self.visited.len(), ExactRows::len)
     }
 
-    /// The limit that the search has met, if any.
+    /// The limit that the search has reached, if any.
     fn limit_reached(&mut self) -> Option<Limit> {
         self.note_memory();
-        // A client that answers without end has no end of states, and they are large.
+        // A client that answers endlessly has infinitely many states, and they are large.
         if let Some(limit) = self.space.table.drivers.limit_met() {
             return Some(limit);
         }

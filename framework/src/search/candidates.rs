@@ -10,17 +10,17 @@ use super::visited::{self, SHARDS, Shard};
 /// The fingerprints of a round's successors, and which of them are new.
 #[derive(Default)]
 pub(super) struct Candidates {
-    /// The fingerprints, those of one shard after those of the other.
+    /// The fingerprints, grouped by shard.
     fingerprints: Vec<u64>,
-    /// Where each of them was before.
+    /// The original position of each.
     positions: Vec<u32>,
-    /// How many belong to each shard.
+    /// The number of fingerprints in each shard.
     counts: Vec<usize>,
-    /// For each position, whether it is new. Each is written by one thread, and read when that is done.
+    /// For each position, whether it is new. Each is written by one thread, and read afterwards.
     is_new: Vec<AtomicBool>,
 }
 
-/// A shard, and the candidates that belong there.
+/// A shard, and the candidates for it.
 pub(super) struct ShardCandidates<'c> {
     shard: &'c mut Shard,
     fingerprints: &'c [u64],
@@ -30,7 +30,7 @@ pub(super) struct ShardCandidates<'c> {
 }
 
 impl ShardCandidates<'_> {
-    /// Adds the candidates to the shard, and notes which are new.
+    /// Adds the candidates to the shard, and records which are new.
     pub(super) fn insert(&mut self) {
         let new = self.shard.insert_all(self.fingerprints, self.positions);
         for &position in &self.positions[..new] {
@@ -40,7 +40,7 @@ impl ShardCandidates<'_> {
 }
 
 impl Candidates {
-    /// Partitions these fingerprints, given in several pieces. None of them is marked as new yet.
+    /// Partitions these fingerprints, which are given in several pieces. None is marked as new yet.
     pub(super) fn partition<'f>(&mut self, pieces: impl Iterator<Item = &'f [u64]> + Clone) {
         let all = pieces.flatten().map(|&fingerprint| visited::stored(fingerprint));
         self.counts.clear();
@@ -48,25 +48,25 @@ impl Candidates {
         for fingerprint in all.clone() {
             self.counts[visited::shard_of(fingerprint)] += 1;
         }
-        let mut places = [0; SHARDS];
+        let mut ends = [0; SHARDS];
         let mut total = 0;
-        for (place, count) in places.iter_mut().zip(&self.counts) {
-            *place = total;
+        for (end, count) in ends.iter_mut().zip(&self.counts) {
+            *end = total;
             total += count;
         }
         self.fingerprints.resize(total, 0);
         self.positions.resize(total, 0);
         for (position, fingerprint) in all.enumerate() {
-            let place = &mut places[visited::shard_of(fingerprint)];
-            self.fingerprints[*place] = fingerprint;
-            self.positions[*place] = position as u32;
-            *place += 1;
+            let end = &mut ends[visited::shard_of(fingerprint)];
+            self.fingerprints[*end] = fingerprint;
+            self.positions[*end] = position as u32;
+            *end += 1;
         }
         self.is_new.clear();
         self.is_new.resize_with(total, AtomicBool::default);
     }
 
-    /// Forgets all candidates, and keeps the memory.
+    /// Removes all candidates, and keeps the memory.
     pub(super) fn clear(&mut self) {
         self.fingerprints.clear();
         self.positions.clear();
@@ -74,7 +74,7 @@ impl Candidates {
         self.is_new.clear();
     }
 
-    /// Hands the candidates to their shards. `work` must call [`ShardCandidates::insert`] for each.
+    /// Inserts the candidates into their shards. `work` must call [`ShardCandidates::insert`] for each.
     pub(super) fn insert<R>(
         &mut self,
         shards: &mut [Shard],
@@ -97,7 +97,7 @@ impl Candidates {
         work(&mut claims)
     }
 
-    /// Notes that the candidate at a position is new.
+    /// Records that the candidate at a position is new.
     pub(super) fn mark(&mut self, position: usize) {
         *self.is_new[position].get_mut() = true;
     }
@@ -121,7 +121,7 @@ mod tests {
     use crate::search::visited::Visited;
 
     #[test]
-    fn the_first_of_equals_is_new() {
+    fn the_first_of_equal_candidates_is_new() {
         let mut visited = Visited::new();
         let mut candidates = Candidates::default();
         for round in 0..3 {

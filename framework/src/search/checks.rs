@@ -1,5 +1,5 @@
 //! Checks states against invariants, goals and prunes. Results are memoised: per interned node for
-//! properties of one client or node, otherwise by what the property read.
+//! properties of one client or node, or else by the property's read set.
 
 use super::node_table::NodeTable;
 use super::property_memo::{PropertyMemo, StateRead};
@@ -8,17 +8,17 @@ use super::view::StateView;
 use crate::parallel;
 use crate::property::{CheckError, Property, Scope};
 
-/// How many interned nodes a thread checks before it takes more.
+/// How many interned nodes a thread checks at a time.
 const STATES_PER_PART: usize = 64;
 
-/// What a property is for.
+/// The role of a property in a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Role {
     /// It must hold in every state.
     Invariant,
-    /// The search ends where it holds.
+    /// The search ends in a state in which it holds.
     Goal,
-    /// The search does not go on from where it holds.
+    /// The search does not expand states in which it holds.
     Prune,
 }
 
@@ -27,19 +27,19 @@ pub(super) struct Checks {
     properties: Vec<(Role, Property)>,
     /// For each interned node: one bit per property that is memoised by node and holds there.
     holding: Vec<u64>,
-    /// The bits of the properties that are looked up by site.
+    /// The bits of the properties that are memoised per interned node.
     by_node: u64,
     invariants: u64,
     goals: u64,
     prunes: u64,
 }
 
-/// What became of a state.
+/// The result of checking a state.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum StateStatus {
-    /// Go on from it.
+    /// It is to be expanded.
     Expand,
-    /// Do not go on from it.
+    /// It is not to be expanded.
     Pruned,
     /// The goal at this index holds.
     Goal(usize),
@@ -75,12 +75,12 @@ impl Checks {
         checks
     }
 
-    /// The prunes, if all of them are looked up by site.
+    /// The bits of the prunes, if all of them are memoised per interned node.
     pub(super) fn prunes_by_node(&self) -> Option<u64> {
         (self.prunes & !self.by_node == 0).then_some(self.prunes)
     }
 
-    /// The bits of the properties that hold at a site.
+    /// The bits of the properties that hold in an interned node.
     pub(super) fn held(&self, interned: u32) -> u64 {
         self.holding[interned as usize]
     }
@@ -89,8 +89,7 @@ impl Checks {
         self.properties[index].1.name()
     }
 
-    /// Checks all node states interned since the last call, or some of them if the deadline passes
-    /// meanwhile.
+    /// Checks all nodes interned since the last call, or some of them if the deadline passes.
     pub(super) fn evaluate_new_states(
         &mut self,
         table: &NodeTable<'_>,
@@ -102,14 +101,14 @@ impl Checks {
         let known = self.holding.len();
         self.holding.resize(table.len(), 0);
         let (properties, new) = (&self.properties, &mut self.holding[known..]);
-        let members = table.handlers.steps.nodes().len();
+        let node_count = table.handlers.steps.nodes().len();
         let mut parts: Vec<_> =
             new.chunks_mut(STATES_PER_PART).zip((known..).step_by(STATES_PER_PART)).collect();
         parallel::for_each(&mut parts, |(part, first)| {
             if table.handlers.deadline.is_over() {
                 return;
             }
-            let mut row = vec![0; members];
+            let mut row = vec![0; node_count];
             for (id, held) in (*first..).zip(part.iter_mut()) {
                 let node = table.handlers.node_of(table.get(id as u32).state);
                 row[node] = id as u32;
@@ -159,7 +158,7 @@ impl Checks {
             let checked = match (known, role) {
                 (Some(true), Role::Invariant) | (Some(false), Role::Goal | Role::Prune) => continue,
                 (Some(true), Role::Goal | Role::Prune) => Ok(()),
-                // Known not to hold, but the message is needed.
+                // It does not hold, but the message is needed.
                 (Some(false), Role::Invariant) | (None, _) => {
                     let mut view = StateView::new(table, restrictions, nodes);
                     let checked = property.check(&mut view);

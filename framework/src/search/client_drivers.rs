@@ -1,4 +1,4 @@
-//! Client drivers: each gives its client a command, takes the result, and gives the next.
+//! Client drivers: each gives its client a command, takes the result, and gives the next command.
 
 use std::sync::Arc;
 
@@ -13,25 +13,25 @@ use crate::workload::ErasedWorkload;
 /// workload in one step.
 pub(super) const COMMANDS_PER_EVENT_MAX: usize = 1_000;
 
-/// A driver's results so far: the last one, and those before it.
+/// A driver's results so far, as a list: the last one, and the list before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Results {
-    /// The results before, or [`NONE`].
+    /// The results before it, or [`NONE`].
     pub(super) before: u32,
     /// The last result.
     pub(super) last: u32,
-    /// How many there are with the last.
+    /// The number of results, including the last.
     pub(super) count: u32,
 }
 
-/// The miss when a driver's next actions were looked up.
+/// A miss in looking up a driver's next actions.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum DriverMiss {
-    /// Results that it has then.
+    /// The results that it then has.
     Results(Results),
     /// The command at this index.
     Command(usize),
-    /// The client driver asks to exceed the limit of commands per event; the answer is no.
+    /// The client driver has reached the limit of commands per event.
     Limit,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct ClientDrivers {
     workloads: Vec<Option<Arc<dyn ErasedWorkload>>>,
     addresses: Vec<Address>,
     seed: u64,
-    /// For each member: the ids of the commands given so far.
+    /// For each node: the ids of the commands given so far.
     commands: Vec<Vec<u32>>,
     results: Records<Results>,
     commands_per_event_max: usize,
@@ -50,7 +50,7 @@ pub(super) struct ClientDrivers {
     stopped: Vec<bool>,
 }
 
-/// The state of a driver that has no results and waits for none.
+/// The state of a driver that has no results and does not wait for one.
 pub(super) const IDLE: u32 = 0;
 
 impl ClientDrivers {
@@ -81,7 +81,7 @@ impl ClientDrivers {
         Some(Limit::CommandsPerEvent { client, commands })
     }
 
-    /// Whether a member is a client with a worker.
+    /// Whether a node is a client.
     pub(super) fn is_client(&self, node: usize) -> bool {
         self.workloads[node].is_some()
     }
@@ -90,17 +90,17 @@ impl ClientDrivers {
         self.workloads[node].as_ref()
     }
 
-    /// Whether a worker waits for a result.
+    /// Whether a driver waits for a result.
     pub(super) fn is_waiting(driver: u32) -> bool {
         driver & 1 == 1
     }
 
-    /// How many results a worker has.
+    /// The number of results that a driver has.
     pub(super) fn count(&self, driver: u32) -> usize {
         self.last(driver).map_or(0, |results| results.count as usize)
     }
 
-    /// Whether a worker has had all results.
+    /// Whether a driver has all its results.
     pub(super) fn is_done(&self, node: usize, driver: u32) -> bool {
         let count = self.count(driver) as u64;
         self.workloads[node]
@@ -108,7 +108,7 @@ impl ClientDrivers {
             .is_none_or(|work| work.count().is_some_and(|all| count >= all))
     }
 
-    /// The ids of a worker's results, in order.
+    /// The ids of a driver's results, in order.
     pub(super) fn results(&self, driver: u32) -> Vec<u32> {
         let mut ids = Vec::new();
         let mut results = self.last(driver);
@@ -120,7 +120,7 @@ impl ClientDrivers {
         ids
     }
 
-    /// The state of a worker with these results.
+    /// The state of a driver with these results.
     pub(super) fn with_results(&mut self, results: &[u32], waiting: bool) -> u32 {
         let mut before = NONE;
         for (count, &last) in (1..).zip(results) {
@@ -148,18 +148,17 @@ impl ClientDrivers {
         Some(known[index])
     }
 
-    /// The encoded commands that a worker has given, the one it waits for included, if they were
-    /// given in this search.
+    /// The id of a client's command at `index`, if it has been given in this search.
     pub(super) fn command_known(&self, node: usize, index: usize) -> Option<u32> {
         self.commands[node].get(index).copied()
     }
 
-    /// The client driver takes a result if it waits for one and returns the next command, if there
-    /// is one. `calls`, a list that starts with the node, receives what a monitor needs. This
-    /// function only looks things up.
+    /// Lets a client driver take a result, if it waits for one, and returns its next command, if there
+    /// is one. `calls`, a list that starts with the node, receives the calls and returns for a monitor.
+    /// This function only looks up known values.
     ///
     /// # Errors
-    /// When something has not been met before; see [`Self::fill`].
+    /// A miss; see [`Self::fill`].
     pub(super) fn advance(
         &self,
         node: usize,
@@ -224,7 +223,7 @@ pub(super) const CALL: u32 = 0;
 /// The low bit of an entry in a list of calls: a result was taken.
 pub(super) const RETURN: u32 = 1;
 
-/// A worker's state from its last results' id.
+/// A driver's state, from the id of its results.
 fn driver(results: u32, waiting: bool) -> u32 {
     let results = if results == NONE { 0 } else { results + 1 };
     assert!(results < 1 << 31, "fewer than 2^31 lists of results");

@@ -3,12 +3,12 @@
 //! One round of a search can take long: it calls thousands of handlers and checks thousands of
 //! states, all in code that this crate does not control. So a round is divided into pieces, and the
 //! search checks the deadline between them. Once the deadline has passed, the rest of the round is
-//! skipped, and the round counts only for what it found.
+//! skipped, and only the findings of the completed pieces count.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// The time at which a search has to stop.
+/// The time at which a search must stop.
 #[derive(Debug, Default)]
 pub(super) struct Deadline {
     at: Option<Instant>,
@@ -18,7 +18,7 @@ pub(super) struct Deadline {
 }
 
 impl Deadline {
-    /// Starts the deadline of a search with this time limit; without a limit there is no deadline.
+    /// Starts the deadline of a search with this time limit. Without a limit, there is no deadline.
     pub(super) fn after(limit: Option<Duration>) -> Self {
         let at = limit.and_then(|limit| Instant::now().checked_add(limit));
         let piece = limit.unwrap_or_default() / 100;

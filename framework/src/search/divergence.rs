@@ -3,16 +3,16 @@
 //! A message stays in the network and may be delivered any number of times; a timer that is set
 //! again may fire any number of times. A node that counts its retransmissions, or stores every copy
 //! that it receives, therefore has infinitely many states, and no search can exhaust them.
-//! Breadth-first search would take long to notice: it makes one such step per level, together with
-//! everything else that is possible. This module instead follows a single node in a straight line:
-//! it delivers the same message again and again, or fires the oldest timer again and again. After
-//! [`REPEATS`] new states in a row, the search stops and reports it. That does not prove that the
-//! space is infinite: a counter that wraps around after a million looks the same. So a small space
-//! is exhausted before the first check ([`STATES`], [`WORK`]).
+//! Breadth-first search would take long to detect this: it takes one such step per level, together
+//! with every other possible step. This module instead follows a single node: it delivers the same
+//! message again and again, or fires the oldest timer again and again. After [`REPEATS`] new states in
+//! a row, the search stops and reports it. That does not prove that the space is infinite: a counter
+//! that wraps around after a million looks the same. So a small space is exhausted before the first
+//! check ([`STATES`], [`WORK`]).
 //!
 //! All steps taken here are steps that the search itself would take from a state that it was about
-//! to expand, so a report describes what really happens. Nothing is stored in the search's tables:
-//! counts and paths are those of a search without the check.
+//! to expand, so a report describes real behaviour. Nothing is stored in the search's tables, so counts
+//! and paths are those of a search without the check.
 
 use std::collections::HashSet;
 
@@ -30,33 +30,33 @@ use crate::hosting::{EncodedEffect, Event, Payload};
 /// How many times in a row a node must reach a new state to count as diverging.
 const REPEATS: usize = 1_000;
 
-/// Or as often as it takes to have this many timers pending: to compare more of them takes long.
+/// A node with this many pending timers also counts as diverging, because comparing more timers takes long.
 const TIMERS: usize = 200;
 
 /// How many of the next rows are examined.
 const ROWS: usize = 64;
 
-/// Most nodes converge within this many repetitions; of the others, a few are followed further.
+/// Most nodes converge within this many repetitions. A few of the others are followed further.
 const REPEATS_FIRST: usize = 8;
 
-/// How many that is.
+/// How many candidates are followed further.
 const CANDIDATES_MAX: usize = 4;
 
-/// Checks are due when a search has seen this many states, and whenever that has doubled.
+/// A check is due when a search has seen this many states, and each time their number has doubled.
 const STATES: u64 = 1 << 14;
 
-/// And when its [`work`] comes to this, and whenever that has doubled: a node that grows by itself has few states,
-/// but large ones, or ever more that can happen in each, or ever more timers.
+/// A check is also due when its [`work`] reaches this, and each time it has doubled. A node that grows by itself
+/// may have few states that are large, or have ever more possible events or timers.
 const WORK: u64 = 1 << 20;
 
-/// How much a search has done besides finding states: events, the bytes of the nodes' states, and, because lists
-/// of timers are put in order again and again, sixteen for each entry of a list.
+/// A measure of a search's work besides finding states: the number of events, plus the bytes of the nodes' states,
+/// plus sixteen for each entry of a list of timers, because the lists are normalised repeatedly.
 pub(super) fn work(space: &StateSpace<'_>, events: u64) -> u64 {
     let handlers = &space.table.handlers;
     events + handlers.states.bytes_len() as u64 + 16 * handlers.lists.entries() as u64
 }
 
-/// When the next look is due.
+/// When the next check is due.
 pub(super) struct CheckSchedule {
     states: u64,
     work: u64,
@@ -80,7 +80,7 @@ impl CheckSchedule {
     }
 }
 
-/// A node on its own, with an event that repeats.
+/// A single node, with an event that repeats.
 struct RepeatedEvent {
     node: usize,
     state: Vec<u8>,
@@ -88,7 +88,7 @@ struct RepeatedEvent {
     timers: Vec<(Vec<u8>, Pending)>,
     /// The message that is delivered, with its sender; `None` when its oldest timer fires.
     message: Option<(Address, Vec<u8>)>,
-    /// Whether a result ends it: then the client driver would give another command.
+    /// Whether a result ends the repetition, because the client driver would then give another command.
     is_waiting: bool,
     first: Vec<u8>,
     /// Used for membership tests only; never iterated.
@@ -115,7 +115,7 @@ pub(super) fn find_divergence(space: &StateSpace<'_>, rows: &[u32], stride: usiz
         steps.run(&batch, &mut answers);
         let mut index = 0;
         candidates.retain_mut(|candidate| {
-            let goes_on = answers.get(index).is_ok_and(|step| {
+            let continues = answers.get(index).is_ok_and(|step| {
                 let gave_result = candidate.is_waiting && step.output.result().is_some();
                 !gave_result
                     && candidate.follow(step.state, step.output.effects(), |span| {
@@ -123,7 +123,7 @@ pub(super) fn find_divergence(space: &StateSpace<'_>, rows: &[u32], stride: usiz
                     })
             });
             index += 1;
-            goes_on
+            continues
         });
         if let Some(candidate) =
             candidates.iter().find(|candidate| candidate.timers.len() >= TIMERS)
@@ -137,13 +137,13 @@ pub(super) fn find_divergence(space: &StateSpace<'_>, rows: &[u32], stride: usiz
 /// The candidates: for some rows, each message for each node, and each node's oldest timer.
 fn candidates(space: &StateSpace<'_>, rows: &[u32], stride: usize) -> Vec<RepeatedEvent> {
     let count = rows.len() / stride;
-    let apart = count.div_ceil(ROWS).max(1);
-    let mut looked_at = HashSet::new();
+    let distance = count.div_ceil(ROWS).max(1);
+    let mut examined = HashSet::new();
     let mut candidates = Vec::new();
     let mut events = Vec::new();
-    for row in rows.chunks_exact(stride).step_by(apart) {
+    for row in rows.chunks_exact(stride).step_by(distance) {
         for &interned in space.nodes(&row[..space.width]) {
-            if !looked_at.insert(interned) {
+            if !examined.insert(interned) {
                 continue;
             }
             space.table.events(interned, &mut events);
@@ -153,7 +153,7 @@ fn candidates(space: &StateSpace<'_>, rows: &[u32], stride: usize) -> Vec<Repeat
                 if is_known_to_converge(&space.table.handlers, interned, event) {
                     continue;
                 }
-                // Timers are listed with the oldest first.
+                // The oldest timer is the first in the list.
                 if matches!(event, NodeEvent::Fire(_)) && std::mem::replace(&mut has_fired, true) {
                     continue;
                 }
@@ -164,8 +164,8 @@ fn candidates(space: &StateSpace<'_>, rows: &[u32], stride: usize) -> Vec<Repeat
     candidates
 }
 
-/// Whether the search's tables show that a message, delivered repeatedly, soon changes nothing
-/// more. Usually they do, and no handler has to be called.
+/// Whether the search's tables show that a message soon changes nothing when it is delivered
+/// repeatedly. Usually they do, so that no handler must be called.
 fn is_known_to_converge(handlers: &Handlers<'_>, interned: InternedNode, event: NodeEvent) -> bool {
     let mut state = interned.state;
     for _ in 0..REPEATS_FIRST {
@@ -212,7 +212,7 @@ impl RepeatedEvent {
         let event = match (&self.message, self.timers.first()) {
             (Some((from, message)), _) => Event::Message { from: *from, message },
             (None, Some((timer, _))) => Event::Timer { timer },
-            (None, None) => unreachable!("a track without timers has ended"),
+            (None, None) => unreachable!("a repetition without timers has ended"),
         };
         Request { node: self.node, state: &self.state, event }
     }
@@ -241,7 +241,7 @@ impl RepeatedEvent {
         self.seen.insert(now) && (self.message.is_some() || !self.timers.is_empty())
     }
 
-    /// State and timers as one value. Equivalent timer lists are equal.
+    /// State and timers as one value, in which equivalent timer lists are equal.
     fn identity(&self) -> Vec<u8> {
         let mut texts: Vec<&[u8]> = self.timers.iter().map(|(timer, _)| timer.as_slice()).collect();
         texts.sort_unstable();

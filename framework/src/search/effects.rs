@@ -1,9 +1,9 @@
 //! Effects of events on an interned node.
 //!
-//! Nearly everything an event does has been computed before, for another interned node: the
-//! handler's step, the timers and messages after it, often the resulting node. So all threads first
-//! look effects up, which changes nothing. One thread then computes the misses, in a fixed order,
-//! so that ids do not depend on the threads.
+//! Nearly all parts of an event's effect have been computed before, for another interned node: the
+//! handler's step, the timers and messages after it, and often the resulting node. So all threads
+//! first look effects up, which changes nothing. Then one thread computes the misses, in a fixed
+//! order, so that ids do not depend on the threads.
 
 use super::client_drivers::DriverMiss;
 use super::handlers::{Cause, Known, NodeEvent};
@@ -12,11 +12,11 @@ use super::list_cache::ListKey;
 use super::node_table::{InternedNode, NodeStep, NodeTable};
 use crate::parallel;
 
-/// The most nodes whose effects are looked up before the misses are computed: it bounds the memory
-/// for [`Lookups`].
+/// The most nodes whose effects are looked up before the misses are computed. This bounds the memory
+/// of [`Lookups`].
 const NODES_AT_ONCE: usize = 1 << 12;
 
-/// Sites whose effects one thread looks up before it takes others.
+/// How many nodes' effects a thread looks up at a time.
 const SITES_PER_PART: usize = 1 << 7;
 
 /// The first calls and returns of an event are computed in batches together with those of other
@@ -35,7 +35,7 @@ struct Progress {
     next: Option<Cause>,
 }
 
-/// What one event at a site leads to.
+/// The effect of one event on an interned node.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Effect {
     /// It changes nothing at this node and sends nothing.
@@ -46,18 +46,18 @@ pub(super) enum Effect {
     Unknown,
 }
 
-/// The first miss when an effect was looked up.
+/// The first miss in looking up an effect.
 #[derive(Clone, Copy, Debug)]
 enum Miss {
-    /// What a handler does in a state.
+    /// A handler's step in a state.
     Handler(u32, Cause),
     /// A list.
     List(ListKey),
-    /// Something about a client driver.
+    /// A miss of a client driver.
     Driver(usize, DriverMiss),
     /// The list of calls and returns.
     Calls,
-    /// Only the site afterwards: this one, with what else the step is.
+    /// Only the interned node after the step; the rest of the step is known.
     Interned { interned: InternedNode, sends: u32, calls: u32 },
 }
 
@@ -70,7 +70,7 @@ impl From<ListKey> for Miss {
 /// The results of looking up the effects of some nodes.
 #[derive(Default)]
 pub(super) struct Lookups {
-    /// For each site, how many events there are in `effects`, and whether those are all its events.
+    /// For each node, the number of its events in `effects`, and whether these are all its events.
     nodes: Vec<(u32, bool)>,
     effects: Vec<(NodeEvent, Result<Effect, Miss>)>,
     events: Vec<NodeEvent>,
@@ -78,7 +78,7 @@ pub(super) struct Lookups {
     calls: Vec<u32>,
 }
 
-/// Some sites, and what one thread found out about them.
+/// Some nodes, and one thread's lookups for them.
 struct Part<'p> {
     nodes: &'p [u32],
     lookups: Lookups,
@@ -108,7 +108,7 @@ impl NodeTable<'_> {
         }
     }
 
-    /// Computes the steps of nodes. Those that need a handler call first are added to `later`.
+    /// Computes the steps of nodes. Nodes that need a handler call first are added to `later`.
     fn open(&mut self, nodes: &[u32], later: &mut Vec<u32>) {
         let mut spare = std::mem::take(&mut self.lookups);
         let mut parts: Vec<Part<'_>> = nodes
@@ -133,8 +133,8 @@ impl NodeTable<'_> {
         self.lookups = spare;
     }
 
-    /// Looks up what the events of a node do or, if some handlers have not been called, which ones
-    /// are missing.
+    /// Looks up the effects of a node's events or, if some handlers have not been called, finds out which
+    /// ones are missing.
     fn look_up_node(&self, id: u32, lookups: &mut Lookups) {
         let Lookups { nodes, effects, events, known, calls } = lookups;
         let before = effects.len();
@@ -186,8 +186,8 @@ impl NodeTable<'_> {
         is_all
     }
 
-    /// Computes what an event does to a node state: its handler, then the commands that the client
-    /// answers before the event ends.
+    /// Computes the effect of an event on an interned node: of its handler, and then of the commands that
+    /// the client answers within the event.
     pub(super) fn effect(&mut self, id: u32, event: NodeEvent) -> Effect {
         let mut calls = Vec::new();
         let mut progress = None;
@@ -199,8 +199,8 @@ impl NodeTable<'_> {
             match miss {
                 Miss::Handler(state, cause) => {
                     self.handlers.want(state, cause);
-                    // As long as there are few, take one command at a time, in a batch with other
-                    // events.
+                    // As long as there are few calls, take one command at a time, in a batch with
+                    // other events.
                     if calls.len() < BATCHED_CALLS_MAX || self.handlers.deadline.is_over() {
                         return Effect::Unknown;
                     }
@@ -220,8 +220,8 @@ impl NodeTable<'_> {
         }
     }
 
-    /// Looks up what an event does to a node state, as far as it is already known. `known` is the
-    /// effect of its handler; `calls` is a buffer for the calls and returns.
+    /// Looks up the effect of an event on an interned node, as far as it is known. `known` is the
+    /// handler's effect; `calls` is a buffer for the calls and returns.
     fn look_up(
         &self,
         id: u32,
@@ -232,9 +232,9 @@ impl NodeTable<'_> {
         self.follow_event(id, event, Some(known), &mut None, calls)
     }
 
-    /// Follows an event from where the last lookup missed. `known` is the effect of its handler, if
-    /// that has been looked up. `calls` receives the client with its calls and returns; between two
-    /// steps of the event they stay as they are.
+    /// Follows an event from the point of the last miss. `known` is the handler's effect, if that has been
+    /// looked up. `calls` receives the client with its calls and returns, and must not be changed between
+    /// two calls for the same event.
     fn follow_event(
         &self,
         id: u32,

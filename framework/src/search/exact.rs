@@ -4,7 +4,7 @@ use hashbrown::HashTable;
 
 use super::intern::hash_of;
 
-/// Rows, each compared in full.
+/// A set of full rows.
 pub(super) struct ExactRows {
     width: usize,
     rows: Vec<u32>,
@@ -17,10 +17,10 @@ impl ExactRows {
         Self { width, rows: Vec::new(), ids: HashTable::new() }
     }
 
-    /// Adds a row; whether it is new.
+    /// Adds a row, and returns whether it is new.
     ///
     /// # Panics
-    /// With 2^32 rows: far beyond any memory this runs in.
+    /// With 2^32 rows, far more than fit any memory.
     pub(super) fn insert(&mut self, row: &[u32]) -> bool {
         let (width, rows) = (self.width, &self.rows);
         let at = |id: u32| &rows[id as usize * width..][..width];

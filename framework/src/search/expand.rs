@@ -1,4 +1,4 @@
-//! Expanding rows: computes the fingerprints of all successors, from tables only.
+//! Expands rows: computes the fingerprints of all successors, from tables only.
 
 use super::handlers::NONE;
 use super::intern::Lists;
@@ -14,48 +14,49 @@ fn node_word(interned: u32) -> u64 {
     mix(u64::from(interned))
 }
 
-/// The part of a fingerprint that a monitor's state has.
+/// The monitor's part of a fingerprint.
 #[inline]
 fn monitor_word(state: u32) -> u64 {
     mix(u64::from(state) | 1 << 40)
 }
 
-/// What a successor came from.
+/// The row and the step that lead to a successor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Origin {
     /// The row's position in its round.
     pub(super) row: u32,
     /// The step's position among all steps of that row.
     pub(super) step: u32,
-    /// The node, and where the step is among those of all sites: what the other two stand for.
+    /// The node.
     pub(super) node: u32,
-    pub(super) place: u32,
+    /// The index of the step in the table. See [`NodeTable::step_at`].
+    pub(super) step_at: u32,
 }
 
-/// The successors of some rows, and what was missing to compute all of them.
+/// The successors of some rows, and the misses among them.
 #[derive(Default)]
 pub(super) struct Expansion {
     pub(super) fingerprints: Vec<u64>,
     pub(super) origins: Vec<Origin>,
     /// Steps whose handler failed, with the failure.
     pub(super) failures: Vec<(Origin, u32)>,
-    /// Rows with something missing. They have no successors here.
+    /// Rows with a miss. They have no successors here.
     pub(super) incomplete: Vec<u32>,
     pub(super) missing: Missing,
-    /// All events of the complete rows, those that change nothing included.
+    /// The number of events in the complete rows, including those that change nothing.
     pub(super) transitions: u64,
-    /// Of these, how many were not skipped because another order covers them.
+    /// The number of these events that were not skipped by sleep sets.
     pub(super) tried: u64,
 }
 
-/// What has to be worked out before some rows can be expanded.
+/// The misses that must be computed before some rows can be expanded.
 #[derive(Default)]
 pub(super) struct Missing {
-    /// Sites whose steps are not known.
+    /// Nodes whose steps are not known.
     pub(super) nodes: Vec<u32>,
-    /// Sites and messages for them.
+    /// Nodes, and messages for them.
     pub(super) arrivals: Vec<(u32, u32)>,
-    /// A monitor's states and calls.
+    /// States of a monitor, and calls.
     pub(super) calls: Vec<(u32, u32)>,
 }
 
@@ -66,7 +67,7 @@ impl Missing {
         self.calls.clear();
     }
 
-    /// Moves everything from `other` here.
+    /// Moves all misses of `other` here.
     pub(super) fn append(&mut self, other: &mut Self) {
         self.nodes.append(&mut other.nodes);
         self.arrivals.append(&mut other.arrivals);
@@ -98,18 +99,18 @@ impl Expansion {
         let (mut left, mut right) = (self.origins.len(), later.origins.len());
         self.origins.resize(left + right, Origin::default());
         self.fingerprints.resize(left + right, 0);
-        // From the back, so that nothing is overwritten before it was moved.
-        for place in (0..left + right).rev() {
+        // From the back, so that nothing is overwritten before it is moved.
+        for index in (0..left + right).rev() {
             let from_later =
                 left == 0 || right > 0 && later.origins[right - 1].row > self.origins[left - 1].row;
             if from_later {
                 right -= 1;
-                self.origins[place] = later.origins[right];
-                self.fingerprints[place] = later.fingerprints[right];
+                self.origins[index] = later.origins[right];
+                self.fingerprints[index] = later.fingerprints[right];
             } else {
                 left -= 1;
-                self.origins[place] = self.origins[left];
-                self.fingerprints[place] = self.fingerprints[left];
+                self.origins[index] = self.origins[left];
+                self.fingerprints[index] = self.fingerprints[left];
             }
         }
     }
@@ -122,12 +123,12 @@ impl Expansion {
     }
 }
 
-/// Reads the tables that rows are made of.
+/// Expands rows by reading the tables.
 #[derive(Clone, Copy)]
 pub(super) struct Expander<'t, 's> {
     pub(super) table: &'t NodeTable<'s>,
     pub(super) monitor_memo: Option<&'t MonitorMemo<'s>>,
-    /// Whether successors are compared in full later.
+    /// Whether full successors are compared later.
     pub(super) exact: bool,
 }
 
@@ -170,7 +171,7 @@ impl Expander<'_, '_> {
                     row: index,
                     step: ordinal + offset,
                     node: node as u32,
-                    place: first + offset,
+                    step_at: first + offset,
                 };
                 if step.interned == NONE {
                     out.failures.push((origin, step.sends));
@@ -180,8 +181,8 @@ impl Expander<'_, '_> {
                 let Some(fingerprint) = self.elsewhere(row, step, own, &mut out.missing) else {
                     continue;
                 };
-                // If row and successor have equal fingerprints, nothing has changed. The
-                // differences add up to zero otherwise only with the probability of a collision.
+                // If row and successor have equal fingerprints, nothing has changed. Otherwise,
+                // the differences add up to zero only with the probability of a collision.
                 if fingerprint != base || self.exact {
                     out.fingerprints.push(fingerprint);
                     out.origins.push(origin);
@@ -200,7 +201,7 @@ impl Expander<'_, '_> {
         }
     }
 
-    /// How a step changes the fingerprint elsewhere: at the receivers of its messages, and in the
+    /// How a step changes the fingerprint at other nodes, which receive its messages, and in the
     /// monitor.
     #[inline]
     fn elsewhere(
@@ -244,12 +245,12 @@ impl Expander<'_, '_> {
         complete.then_some(fingerprint)
     }
 
-    /// The node that a successor came from, and the step there.
+    /// The node and its step that lead to a successor.
     pub(super) fn step_from(&self, origin: Origin) -> (usize, NodeStep) {
-        (origin.node as usize, self.table.step_at(origin.place))
+        (origin.node as usize, self.table.step_at(origin.step_at))
     }
 
-    /// The node and the step there that an ordinal stands for.
+    /// The node and its step with this ordinal.
     pub(super) fn step_of(&self, row: &[u32], ordinal: u32) -> (usize, NodeStep) {
         let mut rest = ordinal as usize;
         for (node, &interned) in row[..self.nodes(row)].iter().enumerate() {
@@ -262,7 +263,7 @@ impl Expander<'_, '_> {
         panic!("step {ordinal} of a state that has fewer");
     }
 
-    /// Appends the row that follows `row` by a step of a node. Everything it needs has been worked out.
+    /// Appends the successor of `row` by a step of a node. The tables must contain everything that it needs.
     pub(super) fn successor(
         &self,
         row: &[u32],

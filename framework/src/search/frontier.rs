@@ -1,20 +1,20 @@
-//! The frontier: rows waiting to be expanded, in order.
+//! The frontier: rows that wait to be expanded, in order.
 
 use std::collections::VecDeque;
 
-/// The states expanded in one round. Fixed, so that nothing depends on the number of threads.
+/// The number of states expanded in one round. Fixed, so that no result depends on the number of threads.
 pub(super) const ROUND: usize = 1 << 14;
 
-/// Rows in pieces of [`ROUND`], so that the memory of expanded rows is free at once.
+/// Rows in pieces of [`ROUND`], so that the memory of expanded rows is freed at once.
 pub(super) struct Frontier {
     width: usize,
     pieces: VecDeque<Vec<u32>>,
     rows: u64,
-    /// Empty pieces, kept so that memory just freed is not allocated again.
+    /// Empty pieces, kept so that freed memory is reused.
     spare: Vec<Vec<u32>>,
 }
 
-/// The most empty pieces that are kept.
+/// The maximum number of empty pieces that are kept.
 const SPARE_MAX: usize = 4;
 
 impl Frontier {
@@ -39,14 +39,14 @@ impl Frontier {
         }
     }
 
-    /// Takes up to [`ROUND`] rows from the start.
+    /// Removes and returns up to [`ROUND`] rows from the start.
     pub(super) fn pop_round(&mut self) -> Option<Vec<u32>> {
         let piece = self.pieces.pop_front()?;
         self.rows -= (piece.len() / self.width) as u64;
         Some(piece)
     }
 
-    /// Takes back a piece that is no longer needed, for its memory.
+    /// Takes back a piece that is no longer needed, to reuse its memory.
     pub(super) fn recycle(&mut self, mut piece: Vec<u32>) {
         if self.spare.len() < SPARE_MAX {
             piece.clear();

@@ -13,29 +13,29 @@ use crate::hosting::pure::{Answers, Batch, PureSteps, Request, Step, StepFailure
 use crate::hosting::{EncodedEffect, Event};
 use crate::{Address, parallel};
 
-/// The most requests in one batch; it bounds the memory for answers.
+/// The most requests in one batch. This bounds the memory for answers.
 const BATCH: usize = 1 << 14;
 
-/// The size of the first batch when there is a deadline: the cost of a handler is not known yet.
+/// The size of the first batch when there is a deadline, since the cost of a handler is not known yet.
 const BATCH_BEFORE_DEADLINE: usize = 1 << 6;
 
-/// Answers that one thread looks up before it takes others.
+/// How many answers a thread looks up at a time.
 const STEPS_PER_PART: usize = 1 << 8;
 
-/// What stands for "none" where an id could stand.
+/// Represents "none" in place of an id.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// The input of a handler, by ids. Together with the node's state it determines what the handler
-/// does; the durations of a timer do not matter here.
+/// The input of a handler, by ids. Together with the node's state, it determines the handler's step. The
+/// durations of a timer do not matter here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Cause {
     /// The node starts.
     Init,
-    /// The message of this id is delivered.
+    /// The message with this id is delivered.
     Deliver(u32),
-    /// The timer of this id (of its encoding) fires.
+    /// The timer with this id (of its encoding) fires.
     Fire(u32),
-    /// The command of this id is given.
+    /// The command with this id is given.
     Command(u32),
 }
 
@@ -70,12 +70,11 @@ pub(super) enum NodeEvent {
     /// Delivers the message with this id.
     Deliver(u32),
     /// Fires the pending timer with this id (of a [`Pending`] record). Timers of equal value with
-    /// different durations are different timers: which of them fires determines which remain
-    /// pending.
+    /// different durations are different timers, because it matters which of them remain pending.
     Fire(u32),
 }
 
-/// What a handler did, by ids.
+/// The step of a handler, by ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Handled {
     /// The node's state afterwards.
@@ -88,43 +87,43 @@ pub(super) struct Handled {
     pub(super) result: u32,
 }
 
-/// What is known of a (state, cause).
+/// What is known about a (state, cause).
 #[derive(Clone, Copy)]
 pub(super) enum Known {
     /// It has been handled.
     Handled(Handled),
     /// The handler failed; the failure's index.
     Failed(u32),
-    /// It has not been asked for, or is not answered yet.
+    /// It has not been requested or answered yet.
     Unknown,
 }
 
-/// Two ids as one.
+/// Packs two ids into one number.
 fn pair(high: u32, low: u32) -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }
 
-/// The values that handlers take and leave, and what each handler did with them.
+/// All inputs and outputs of handlers, and the memo of their steps.
 pub(super) struct Handlers<'s> {
     pub(super) steps: &'s dyn PureSteps,
-    /// The node at each address. The iteration order is never used.
-    members: FxHashMap<Address, usize>,
-    /// States of nodes; the tag is the member.
+    /// The index of the node at each address. Used for lookups only; never iterated.
+    node_indices: FxHashMap<Address, usize>,
+    /// States of nodes; the tag is the node's index.
     pub(super) states: Blobs,
     /// Messages; the tag is the sender and the receiver, see [`Handlers::ends`].
     pub(super) messages: Blobs,
-    /// Timers; the tag is the member.
+    /// Timers; the tag is the node's index.
     pub(super) timers: Blobs,
     pub(super) commands: Blobs,
     pub(super) results: Blobs,
     pub(super) pending: Records<Pending>,
     pub(super) lists: Lists,
     pub(super) failures: Vec<StepFailure>,
-    /// How many messages were sent to addresses without a node.
+    /// The number of messages that were sent to addresses without a node.
     pub(super) undeliverable: u64,
-    /// How many steps were asked for and answered.
+    /// The number of steps that were requested and answered.
     pub(super) calls: u64,
-    /// From a state and a cause to where it is in `handled`.
+    /// From a state and a cause to the index in `handled`.
     known: PairMap,
     handled: Vec<Handled>,
     wanted: Vec<(u32, Cause)>,
@@ -135,14 +134,19 @@ pub(super) struct Handlers<'s> {
     batch_len: usize,
 }
 
-/// The highest values of `known` do not name a `Handled`.
+/// Values of `known` from here on are failures, not indices in `handled`.
 const FAILED: u32 = 1 << 31;
 
 impl<'s> Handlers<'s> {
     pub(super) fn new(steps: &'s dyn PureSteps) -> Self {
         Self {
             steps,
-            members: steps.nodes().iter().zip(0..).map(|(node, at)| (node.address, at)).collect(),
+            node_indices: steps
+                .nodes()
+                .iter()
+                .zip(0..)
+                .map(|(node, at)| (node.address, at))
+                .collect(),
             states: Blobs::default(),
             messages: Blobs::default(),
             timers: Blobs::default(),
@@ -163,7 +167,7 @@ impl<'s> Handlers<'s> {
         }
     }
 
-    /// What the handler does in this state, if that is known.
+    /// The handler's step in this state, if it is known.
     #[inline]
     pub(super) fn look_up(&self, state: u32, cause: Cause) -> Known {
         match self.known.get(state, cause.packed()) {
@@ -181,13 +185,13 @@ impl<'s> Handlers<'s> {
         }
     }
 
-    /// What the handler did in this state, if it has been asked for.
+    /// The handler's step in this state, if it has been requested and succeeded.
     pub(super) fn peek(&self, state: u32, cause: Cause) -> Option<Handled> {
         let index = self.known.get(state, cause.packed())?;
         (index < FAILED).then(|| self.handled[index as usize])
     }
 
-    /// Requests everything that was recorded, or some of it if the deadline passes meanwhile.
+    /// Requests all wanted steps, or some of them if the deadline passes.
     pub(super) fn run_wanted(&mut self) {
         let wanted = std::mem::take(&mut self.wanted);
         let (mut batch, mut answers) =
@@ -235,7 +239,7 @@ impl<'s> Handlers<'s> {
         if self.deadline.is_too_long(Duration::ZERO).is_some() { self.batch_len } else { BATCH }
     }
 
-    /// The member whose state this is.
+    /// The index of the node whose state this is.
     pub(super) fn node_of(&self, state: u32) -> usize {
         self.states.tag(state) as usize
     }
@@ -251,16 +255,16 @@ impl<'s> Handlers<'s> {
         self.messages.intern(pair(from as u32, to as u32), bytes)
     }
 
-    /// The member at this address.
+    /// The index of the node at this address.
     pub(super) fn node_at(&self, address: Address) -> Option<usize> {
-        self.members.get(&address).copied()
+        self.node_indices.get(&address).copied()
     }
 
     pub(super) fn address(&self, node: usize) -> Address {
         self.steps.nodes()[node].address
     }
 
-    /// All steps that were requested and answered: state, cause and effect, in no particular order.
+    /// All known steps: state, cause and effect, in no particular order.
     pub(super) fn all_known(&self) -> impl Iterator<Item = (u32, Cause, Handled)> {
         self.known.iter().filter(|&(_, _, index)| index < FAILED).map(|(state, cause, index)| {
             (state, Cause::unpacked(cause), self.handled[index as usize])
@@ -277,7 +281,7 @@ impl<'s> Handlers<'s> {
         }
     }
 
-    /// What happens to a node, as the boundary says it.
+    /// The event for a host.
     pub(super) fn event(&self, cause: Cause) -> Event<'_> {
         match cause {
             Cause::Init => Event::Init,
@@ -290,7 +294,7 @@ impl<'s> Handlers<'s> {
         }
     }
 
-    /// An event that a search chooses, with its contents.
+    /// An event that a search chooses, by content.
     ///
     /// # Panics
     /// For the start of a node, which a search does not choose.
@@ -316,7 +320,7 @@ impl<'s> Handlers<'s> {
         Request { node: node as usize, state, event: self.event(cause) }
     }
 
-    /// Looks up steps whose parts all have ids, on all threads; `None` for the others.
+    /// Looks up steps whose parts all have ids, on all threads. Returns `None` for the others.
     fn look_up_steps(
         &self,
         wanted: &[(u32, Cause)],
@@ -335,7 +339,7 @@ impl<'s> Handlers<'s> {
         });
     }
 
-    /// A step by ids, if all its parts have one, and all that it sends is for nodes of this system.
+    /// A step by ids, if all its parts have ids and all its messages are for nodes of this system.
     fn look_up_step(&self, node: usize, step: Step<'_>) -> Option<Handled> {
         let (mut sent, mut set) = (Vec::new(), Vec::new());
         for effect in step.output.effects() {
@@ -366,7 +370,7 @@ impl<'s> Handlers<'s> {
         })
     }
 
-    /// Gives ids to all of a step, and keeps it: its index in `handled`.
+    /// Interns all parts of a step, stores the step, and returns its index in `handled`.
     fn store(&mut self, node: usize, step: Step<'_>) -> u32 {
         let state = self.states.intern(node as u64, step.state);
         let (mut sent, mut set) = (Vec::new(), Vec::new());
@@ -397,7 +401,7 @@ impl<'s> Handlers<'s> {
         self.keep(handled)
     }
 
-    /// Keeps a step: its index in `handled`.
+    /// Stores a step, and returns its index in `handled`.
     fn keep(&mut self, handled: Handled) -> u32 {
         self.handled.push(handled);
         let index = (self.handled.len() - 1) as u32;

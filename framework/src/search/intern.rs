@@ -4,12 +4,12 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
-/// Hashes for lookups only; no order is ever derived from them.
+/// Hashes a value for lookups. No order is ever derived from a hash.
 pub(super) fn hash_of(value: impl std::hash::Hash) -> u64 {
     FixedState::with_seed(0).hash_one(value)
 }
 
-/// Byte strings, each with a tag: two are the same when both tag and bytes are.
+/// Byte strings with tags. Two are the same if both tags and bytes are equal.
 #[derive(Default)]
 pub(super) struct Blobs {
     bytes: Vec<u8>,
@@ -17,19 +17,19 @@ pub(super) struct Blobs {
     ids: HashTable<u32>,
 }
 
-/// Where a byte string ends in the buffer; it starts where the one before ends.
+/// The end of a byte string in the buffer. It starts at the end of the previous one.
 struct Blob {
     tag: u64,
     end: usize,
 }
 
 impl Blobs {
-    /// The id of this tag and these bytes, if they have one.
+    /// The id of these bytes with this tag, if they have one.
     pub(super) fn find(&self, tag: u64, bytes: &[u8]) -> Option<u32> {
         self.ids.find(hash_of((tag, bytes)), |&id| self.get(id) == (tag, bytes)).copied()
     }
 
-    /// The id of this tag and these bytes, new or not.
+    /// The id of these bytes with this tag, which are added if they are new.
     pub(super) fn intern(&mut self, tag: u64, bytes: &[u8]) -> u32 {
         let hash = hash_of((tag, bytes));
         if let Some(&id) = self.ids.find(hash, |&id| self.get(id) == (tag, bytes)) {
@@ -43,7 +43,7 @@ impl Blobs {
         id
     }
 
-    /// The tag and the bytes of this id.
+    /// The tag and the bytes with this id.
     pub(super) fn get(&self, id: u32) -> (u64, &[u8]) {
         blob(&self.bytes, &self.entries, id)
     }
@@ -100,7 +100,7 @@ impl Lists {
         self.ids.find(hash_of(list), |&id| self.get(id) == list).copied()
     }
 
-    /// The id of this list, new or not.
+    /// The id of this list, which is added if it is new.
     pub(super) fn intern(&mut self, list: &[u32]) -> u32 {
         let hash = hash_of(list);
         if let Some(&id) = self.ids.find(hash, |&id| self.get(id) == list) {
@@ -118,19 +118,19 @@ impl Lists {
         list_of(&self.items, &self.ends, id)
     }
 
-    /// The entries of all lists together.
+    /// The total number of entries in all lists.
     pub(super) fn entries(&self) -> usize {
         self.items.len()
     }
 
-    /// Where a list is among the items of all lists, and how long it is.
-    pub(super) fn place(&self, id: u32) -> (usize, usize) {
+    /// The position of a list among the items of all lists, and its length.
+    pub(super) fn position(&self, id: u32) -> (usize, usize) {
         let index = id as usize;
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
         (start, self.ends[index] - start)
     }
 
-    /// The items of a list at this place.
+    /// The items of a list at this position.
     #[inline]
     pub(super) fn at(&self, start: usize, len: usize) -> &[u32] {
         &self.items[start..start + len]
@@ -194,7 +194,7 @@ impl<R: Copy + Eq + std::hash::Hash> Records<R> {
 /// The next id of a table with this many entries.
 ///
 /// # Panics
-/// When there are 2^32 - 1: far beyond any memory this runs in.
+/// With 2^32 - 1 entries, far more than fit any memory.
 fn next_id(len: usize) -> u32 {
     u32::try_from(len).ok().filter(|&id| id != u32::MAX).expect("fewer than 2^32 - 1 values")
 }

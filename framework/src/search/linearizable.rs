@@ -1,4 +1,4 @@
-//! Linearizability as a property of every run of a search.
+//! Linearizability as a monitor, which checks every run of a search.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -10,19 +10,19 @@ use crate::linearizability::{self, Model, MonitorError};
 use crate::property::{CheckError, violated};
 use crate::{Address, Value, codec};
 
-/// Checks that the clients' results are linearizable with respect to a model: whatever the order of
-/// events, they must be those of a single copy that executes each command at one instant between
-/// its call and its return.
+/// Checks that the clients' results are linearizable with respect to a model: in every order of events,
+/// they must be those of a single copy that executes each command at one instant between its call and
+/// its return.
 ///
-/// No single state shows this. The monitor remembers exactly what still matters of the calls and
-/// answers so far.
+/// No single state shows this. The monitor's state contains exactly what is still relevant of the calls
+/// and returns so far.
 pub struct Linearizable<M: Model> {
     name: String,
     monitor: Mutex<linearizability::Monitor<M>>,
 }
 
 impl<M: Model> Linearizable<M> {
-    /// The property that the clients' results are linearizable, under a name of the lab's.
+    /// The property that the clients' results are linearizable, with the lab's name for it.
     #[must_use]
     pub fn new(name: impl Into<String>, model: M) -> Self {
         Self { name: name.into(), monitor: Mutex::new(linearizability::Monitor::new(model)) }
@@ -68,12 +68,12 @@ where
 
 impl<M: Model> Linearizable<M> {
     fn lock(&self) -> std::sync::MutexGuard<'_, linearizability::Monitor<M>> {
-        // A monitor only ever grows tables, so one that a panic interrupted is still sound.
+        // A monitor only adds to its tables, so it is still consistent after a panic.
         self.monitor.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The state after an event, as bytes both ways.
+/// Decodes the state, applies an event, and encodes the new state.
 fn after<M>(
     monitor: &mut linearizability::Monitor<M>,
     state: &[u8],

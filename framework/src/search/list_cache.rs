@@ -1,17 +1,17 @@
-//! Derived lists: what timers, sent messages and inboxes become, keyed by the ids of their inputs.
+//! Derived lists of timers, sent messages and inboxes, memoised by the ids of their inputs.
 //!
-//! The same few lists are combined again and again, so each is computed once. Looking one up
-//! changes nothing, so threads can do it concurrently.
+//! The same few lists are combined again and again, so each combination is computed once. Lookups change
+//! nothing, so threads can look lists up concurrently.
 
 use super::handlers::Handlers;
 use super::intern::Lists;
 use super::pairs::PairMap;
 use super::timers;
 
-/// Set in a message-list id that stands for a single message instead.
+/// Set in the id of a message list that is a single message.
 pub(super) const SINGLE: u32 = 1 << 31;
 
-/// The lists worked out so far.
+/// The lists computed so far.
 #[derive(Default)]
 pub(super) struct ListCache {
     fired: PairMap,
@@ -22,28 +22,28 @@ pub(super) struct ListCache {
     routed: Vec<RoutedMessages>,
 }
 
-/// A list that is made of others.
+/// The key of a list that is derived from others.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ListKey {
     /// The pending timers after one of them fired: the first that equals this [`timers::Pending`]
     /// record.
     Fired(u32, u32),
-    /// These timers after those were set.
+    /// These timers, and those set after them.
     Set(u32, u32),
     /// These messages followed by those, without duplicates.
     Joined(u32, u32),
-    /// This inbox with these messages too.
+    /// This inbox with these messages added.
     Inbox(u32, u32),
     /// The destinations of this node's messages: see [`RoutedMessages`].
     Route(u32, u32),
 }
 
-/// Where the messages of one list go.
+/// The messages of one list, by receiver.
 #[derive(Clone, Copy)]
 pub(super) struct RoutedMessages {
-    /// The list of those to the sender itself.
+    /// The list of messages to the sender itself.
     pub(super) own: u32,
-    /// The list of the others, as pairs of a receiver and its messages.
+    /// The list of the other messages, as pairs of a receiver and its messages.
     pub(super) others: u32,
 }
 
@@ -65,7 +65,7 @@ impl ListCache {
         known.ok_or(key)
     }
 
-    /// Where a member's messages go, if it has been worked out.
+    /// A node's messages by receiver, if computed.
     #[inline]
     pub(super) fn routed(&self, node: usize, messages: u32) -> Result<RoutedMessages, ListKey> {
         if messages == Lists::EMPTY {
@@ -74,7 +74,7 @@ impl ListCache {
         self.get(ListKey::Route(node as u32, messages)).map(|known| self.routed[known as usize])
     }
 
-    /// Works out what a recipe gives.
+    /// Computes the list for a key.
     pub(super) fn compute(&mut self, key: ListKey, handlers: &mut Handlers<'_>) {
         match key {
             ListKey::Fired(timers, fired) => {
@@ -121,14 +121,14 @@ impl ListCache {
 pub(super) fn union(lists: &mut Lists, inbox: u32, messages: u32) -> u32 {
     let mut all = lists.get(inbox).to_vec();
     for &message in lists.get(messages) {
-        if let Err(place) = all.binary_search(&message) {
-            all.insert(place, message);
+        if let Err(position) = all.binary_search(&message) {
+            all.insert(position, message);
         }
     }
     lists.intern(&all)
 }
 
-/// The normal form of these timers, as a list.
+/// The list of these timers in normal form.
 pub(super) fn normalised(handlers: &mut Handlers<'_>, mut ids: Vec<u32>) -> u32 {
     if ids.len() > 1 {
         let mut timers: Vec<_> = ids.iter().map(|&id| handlers.pending.get(id)).collect();
@@ -141,8 +141,8 @@ pub(super) fn normalised(handlers: &mut Handlers<'_>, mut ids: Vec<u32>) -> u32 
 
 fn without_timer(handlers: &mut Handlers<'_>, list: u32, fired: u32) -> u32 {
     let mut ids = handlers.lists.get(list).to_vec();
-    let place = ids.iter().position(|&id| id == fired).expect("only a pending timer fires");
-    ids.remove(place);
+    let position = ids.iter().position(|&id| id == fired).expect("only a pending timer fires");
+    ids.remove(position);
     normalised(handlers, ids)
 }
 

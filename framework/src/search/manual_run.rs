@@ -1,4 +1,4 @@
-//! Manual runs: a hand-picked path from which a search can start.
+//! Manual runs: a run whose events the caller picks, as the start of a search.
 
 use super::Search;
 use super::path::{Path, PathEvent};
@@ -8,9 +8,9 @@ use super::state_space::{Setup, StartError, StateSpace};
 use crate::Address;
 use crate::hosting::pure::PureSteps;
 
-/// A run that the caller steers through a system, step by step.
+/// A run of a system whose events the caller picks, one by one.
 ///
-/// Properties are not checked along the way: the path is given, not tested.
+/// Properties are not checked during the run.
 pub struct ManualRun<'s> {
     space: StateSpace<'s>,
     row: Vec<u32>,
@@ -24,7 +24,7 @@ impl Search {
     /// When a node fails as it starts.
     ///
     /// # Panics
-    /// When `steps` has other nodes.
+    /// When `steps` are of other nodes.
     pub fn manual_run<'s>(
         &'s self,
         steps: &'s dyn PureSteps,
@@ -68,15 +68,15 @@ impl ManualRun<'_> {
         self.take(|event| matches!(event, PathEvent::Fire { node: at, .. } if *at == node))
     }
 
-    /// The state reached: what a later search can [start from](Search::start_from).
+    /// The current state, from which a search can [start](Search::start_from).
     #[must_use]
     pub fn state(&self) -> State {
         self.space.state_of(&self.row, self.path.clone())
     }
 
-    /// Fires the first pending timer of a node that `chosen` matches, in the order in which the
-    /// timers may fire. Returns whether one matched. Two timers of equal value can be pending with
-    /// different durations; `chosen` sees both.
+    /// Fires the first pending timer of a node that `chosen` matches, in the order in which the timers
+    /// may fire. Returns whether one matched. If two timers of equal value are pending with different
+    /// durations, `chosen` sees both.
     ///
     /// # Errors
     /// When the handler fails.

@@ -1,9 +1,8 @@
-//! Minimising: finds a short path to the same end.
+//! Minimising: finds a short path with the same ending.
 //!
-//! First it removes events, many at a time and then one by one, as long as the rest ends the same
-//! way. Then it searches breadth-first for a shorter path, twice: once with only the path's events,
-//! in any order and number, and once with any event. Both searches stop at a fixed number of
-//! states.
+//! First it removes events, many at a time and then one by one, as long as the rest has the same
+//! ending. Then it searches breadth-first for a shorter path, twice: once with only the path's events,
+//! in any order and number, and once with all events. Both searches stop at a fixed number of states.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,10 +17,10 @@ use super::state_space::{Setup, StateSpace};
 use crate::hosting::NodeFailure;
 use crate::hosting::pure::{PureSteps, StepFailure};
 
-/// The states that each of the two searches for a shorter path may see.
+/// The state limit of each of the two searches for a shorter path.
 const STATES_MAX: u64 = 300_000;
 
-/// The result with the shortest path that can be found. A result without a path is unchanged.
+/// Minimises the path of a result. A result without a path is not changed.
 pub(super) fn minimised(
     search: &Search,
     steps: &dyn PureSteps,
@@ -53,11 +52,11 @@ pub(super) fn minimised(
     best
 }
 
-/// What a shorter path has to end in.
+/// The ending that a shorter path must have.
 enum Target {
     /// A goal or a violation of this property.
     Property(String),
-    /// A failure like this one.
+    /// A failure similar to this one.
     Failure(StepFailure),
 }
 
@@ -88,7 +87,7 @@ impl Target {
     }
 }
 
-/// Whether two failures are of one kind, and panics at one place.
+/// Whether two failures are of the same kind and, if they are panics, have the same location.
 fn is_like(one: &StepFailure, other: &StepFailure) -> bool {
     match (one, other) {
         (
@@ -102,7 +101,7 @@ fn is_like(one: &StepFailure, other: &StepFailure) -> bool {
     }
 }
 
-/// Tables for searching toward the target alone; with `only`, no other events are possible.
+/// Tables for a search for only the target. With `only`, no other events are possible.
 fn space<'s>(
     search: &'s Search,
     steps: &'s dyn PureSteps,
@@ -125,8 +124,8 @@ fn space<'s>(
     StateSpace::new(setup).map_err(|_| ())
 }
 
-/// Tries to drop as many events as possible at once. Returns the result and the remaining events if
-/// any could be dropped.
+/// Tries to remove as many events as possible at once. Returns the result and the remaining events if
+/// any could be removed.
 fn without_some(
     space: &mut StateSpace<'_>,
     target: &Target,

@@ -2,7 +2,7 @@
 //!
 //! A simulation follows one run. A search follows *all* of them: it explores every state that a
 //! system can reach, whatever the network does. It either shows that a property holds in all of
-//! them, or finds a shortest run that breaks it.
+//! them, or finds a shortest run that violates it.
 //!
 //! ```
 //! use faultlab::property::{CheckError, Property, observe, violated};
@@ -11,7 +11,7 @@
 //! use faultlab::{Address, Context, Node, System};
 //! use serde::{Deserialize, Serialize};
 //!
-//! // A counter adds up what it is sent. A message can arrive twice: did its author think of that?
+//! // A counter adds up the numbers that it receives. A message can arrive twice: did its author think of that?
 //! #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 //! enum Role {
 //!     Counter { count: u64 },
@@ -67,25 +67,25 @@
 //!
 //! # What can happen
 //!
-//! - **Messages** that were sent are a set, and stay in it: each can be delivered now, later, again,
-//!   or never. That is all that an unreliable network can do. It holds for messages that a node sends to itself,
-//!   too, although a simulation never loses or repeats these.
+//! - **Messages** stay in the network, which is a set: each can be delivered now, later, again, or
+//!   never. An unreliable network cannot do more. This also holds for messages that a node sends to
+//!   itself, although a simulation never loses or duplicates these.
 //! - **Timers** fire in any order that their durations allow: one that was set later cannot fire
-//!   before one whose longest duration is at most its own shortest. Two timers of one value that were set for
+//!   before one whose longest duration is at most its own shortest. Two timers of equal value with
 //!   different durations are two timers.
-//! - **Crashes** are nodes to which nothing is delivered any more ([`Search::crash`]); since a message
-//!   may always be late, every run with a crash is also a beginning of a run without.
+//! - **Crashed** nodes get no more messages, and their timers do not fire ([`Search::crash`]). Since a
+//!   message may always be late, every run with a crash is also the beginning of a run without one.
 //! - **Clients** get their next command as soon as they have the result of the previous one. So one
 //!   event can lead to many commands ([`Search::commands_per_event_max`]).
 //!
 //! # What a result means
 //!
-//! A [`SearchResult`] is one of six, and none can be mistaken for another. *Exhausted* is a proof
-//! for this system: this many nodes, these commands. It says nothing about larger systems or other
-//! commands. *Limit reached* means that nothing was found so far; it proves nothing beyond the
-//! depth that was completed. *Invalid start* means that the search was set up inconsistently. A
-//! goal that was found is reachable, not inevitable: a search knows what can happen, not what must
-//! eventually happen (liveness). Random walks ([`Search::random_walks`]) go deep and prove nothing.
+//! A [`SearchResult`] is one of six. *Exhausted* is a proof for this system: this many nodes, these
+//! commands. It says nothing about larger systems or other commands. *Limit reached* means that nothing
+//! was found so far; it proves nothing beyond the depth that was completed. *Invalid start* means that
+//! the search has inconsistent settings. A goal that was found is reachable, not inevitable: a search
+//! finds what can happen, not what must eventually happen (liveness). Random walks
+//! ([`Search::random_walks`]) go deep and prove nothing.
 //!
 //! Two states count as one if their 64-bit fingerprints are equal. The report bounds the
 //! probability of such a collision (`collision_bound`); [`Search::exact`] compares full states
@@ -93,18 +93,18 @@
 //!
 //! # Why it is fast
 //!
-//! 1. Each node is interned together with everything that is its own (state, timers, results,
-//!    pending messages). A global state is one number per node.
+//! 1. Each node is interned together with everything that belongs to it (state, timers, results,
+//!    inbox). A global state is one number per node.
 //! 2. The effect of an event on an interned node is computed once. Handlers run once per distinct
 //!    (state, event), in batches. Each run is done twice and compared, which catches
 //!    nondeterministic handlers. After that, a transition is a few lookups.
 //! 3. A state's fingerprint is a sum over its nodes, so a transition changes it by a difference.
-//! 4. The visited set is a table of 8-byte fingerprints. Many lookups are in flight at once, so
-//!    that memory accesses overlap. The predecessor log takes two more bytes per state.
+//! 4. The visited set is a table of 8-byte fingerprints. Many lookups run at once, so that memory
+//!    accesses overlap. The predecessor log takes two more bytes per state.
 //! 5. Events at different nodes commute, so only one of two orders is explored. No state is lost;
-//!    `sleep.rs` has the argument.
-//! 6. Threads work in rounds and join their results in order, so counts, results and paths do not
-//!    depend on the number of threads.
+//!    `sleep.rs` contains the proof.
+//! 6. Threads work in rounds, and their results are joined in order, so counts, results and paths do
+//!    not depend on the number of threads.
 
 mod breadth_first;
 mod candidates;
@@ -179,7 +179,7 @@ pub struct Search {
 }
 
 impl Search {
-    /// A search of all that can happen in a system.
+    /// A search of all runs of a system.
     #[must_use]
     pub fn new(system: System) -> Self {
         let restrictions = Restrictions::new(system.nodes().len());
@@ -202,29 +202,29 @@ impl Search {
         &self.system
     }
 
-    /// The property must hold in every state.
+    /// Adds a property that must hold in every state.
     #[must_use]
     pub fn invariant(mut self, property: Property) -> Self {
         self.properties.push((Role::Invariant, property));
         self
     }
 
-    /// The search ends, with success, in a state in which this holds.
+    /// Adds a goal: the search ends successfully in a state in which this holds.
     #[must_use]
     pub fn goal(mut self, property: Property) -> Self {
         self.properties.push((Role::Goal, property));
         self
     }
 
-    /// The search does not expand states in which this holds. The state itself is checked and
-    /// counted.
+    /// Adds a prune: the search does not expand states in which this holds. Such a state itself is
+    /// checked and counted.
     #[must_use]
     pub fn prune(mut self, property: Property) -> Self {
         self.properties.push((Role::Prune, property));
         self
     }
 
-    /// Every run must satisfy this monitor.
+    /// Adds a monitor that every run must satisfy.
     #[must_use]
     pub fn monitor(mut self, monitor: impl Monitor + 'static) -> Self {
         self.monitor = Some(Box::new(monitor));
@@ -238,7 +238,7 @@ impl Search {
         self
     }
 
-    /// Does not expand states this many events from the start.
+    /// Does not expand states at this depth.
     #[must_use]
     pub fn depth_max(mut self, depth: usize) -> Self {
         self.limits.depth = Some(depth);
@@ -259,23 +259,23 @@ impl Search {
         self
     }
 
-    /// Stops when the tables use this much memory, or slightly more.
+    /// Stops when the tables use this many bytes of memory, or slightly more.
     #[must_use]
     pub fn memory_max(mut self, bytes: usize) -> Self {
         self.limits.memory_bytes = Some(bytes);
         self
     }
 
-    /// Gives each client at most this many commands in one event, 1,000 unless set. A client that answers without
-    /// waiting for a message gets its next command at once, and could go on for ever within one event. A search
-    /// in which a client meets this limit judges the state that it is in then, and ends with
+    /// Gives each client at most this many commands in one event; the default is 1,000. A client that answers without
+    /// waiting for a message gets its next command at once, and could continue forever within one event. A search in
+    /// which a client reaches this limit checks the state that is then reached, and ends with
     /// [`Limit::CommandsPerEvent`] unless it has found something.
     ///
     /// # Panics
     /// If `commands` is zero.
     #[must_use]
     pub fn commands_per_event_max(mut self, commands: usize) -> Self {
-        assert!(commands > 0, "a client must be given a command to be asked anything");
+        assert!(commands > 0, "a client needs at least one command per event");
         self.limits.commands_per_event = commands;
         self
     }
@@ -289,9 +289,8 @@ impl Search {
         self
     }
 
-    /// Explores events at different nodes in all orders, even if one of two orders is known to lead
-    /// to the same state. It finds the same states by the same paths, more slowly; use it to verify
-    /// that.
+    /// Explores events at different nodes in all orders, without sleep sets. This finds the same states
+    /// by the same paths, more slowly; use it to verify that.
     #[must_use]
     pub fn all_orders(mut self) -> Self {
         self.all_orders = true;
@@ -308,18 +307,18 @@ impl Search {
 
     /// Starts from this state instead of freshly started nodes.
     ///
-    /// A monitor also counts the calls and returns of the run that led to the state: the search
-    /// finds them by replaying the state's path. If that is not possible, the search ends with
+    /// A monitor also observes the calls and returns of the run that led to the state, because the search
+    /// replays the state's path. If that is not possible, the search ends with
     /// [`SearchResult::InvalidStart`].
     ///
     /// # Panics
-    /// If the state does not belong to this system: it has other nodes, or a message from an
+    /// If the state does not belong to this system: it has different nodes, or a message from an
     /// unknown sender.
     #[must_use]
     pub fn start_from(mut self, state: State) -> Self {
         let addresses = self.system.nodes().iter().map(NodeSpec::address);
         let theirs = state.nodes.iter().map(|node| node.address);
-        assert!(addresses.eq(theirs), "the state has other nodes than the system");
+        assert!(addresses.eq(theirs), "the state and the system have different nodes");
         for node in &state.nodes {
             for sent in &node.inbox {
                 self.node_index(sent.from);
@@ -332,7 +331,7 @@ impl Search {
     /// Blocks the link: messages from `from` to `to` are not delivered.
     ///
     /// # Panics
-    /// If the system has no such node; so do all methods here that take an address.
+    /// If the system has no such node. This holds for all methods with an address.
     #[must_use]
     pub fn block_link(mut self, from: Address, to: Address) -> Self {
         let (from, to) = (self.node_index(from), self.node_index(to));
@@ -364,7 +363,7 @@ impl Search {
         self
     }
 
-    /// The node has crashed: nothing is delivered to it and none of its timers fires.
+    /// Crashes a node: no message is delivered to it, and none of its timers fires.
     #[must_use]
     pub fn crash(mut self, node: Address) -> Self {
         let node = self.node_index(node);
@@ -378,10 +377,10 @@ impl Search {
         self.locally(submission, |steps| self.run_with(steps))
     }
 
-    /// Searches breadth-first, with the nodes wherever `steps` computes them.
+    /// Searches breadth-first; `steps` computes the nodes' steps.
     ///
     /// # Panics
-    /// If `steps` has other nodes.
+    /// If `steps` are of other nodes.
     #[must_use]
     pub fn run_with(&self, steps: &dyn PureSteps) -> Report {
         self.report(steps, |space| {
@@ -391,19 +390,19 @@ impl Search {
         })
     }
 
-    /// Takes random walks, with the nodes in process. A path to whatever is found is minimised.
+    /// Takes random walks, with the nodes in process. If one finds something, its path is minimised.
     #[must_use]
-    pub fn random_walks(&self, submission: &Submission, probes: RandomWalks) -> Report {
-        self.locally(submission, |steps| self.random_walks_with(steps, probes))
+    pub fn random_walks(&self, submission: &Submission, walks: RandomWalks) -> Report {
+        self.locally(submission, |steps| self.random_walks_with(steps, walks))
     }
 
-    /// Takes random walks, with the nodes wherever `steps` computes them.
+    /// Takes random walks; `steps` computes the nodes' steps.
     ///
     /// # Panics
-    /// If `steps` has other nodes.
+    /// If `steps` are of other nodes.
     #[must_use]
-    pub fn random_walks_with(&self, steps: &dyn PureSteps, probes: RandomWalks) -> Report {
-        let report = self.report(steps, |space| random_walk::run(space, probes, &self.limits));
+    pub fn random_walks_with(&self, steps: &dyn PureSteps, walks: RandomWalks) -> Report {
+        let report = self.report(steps, |space| random_walk::run(space, walks, &self.limits));
         Report { result: minimise::minimised(self, steps, report.result), ..report }
     }
 
@@ -440,7 +439,7 @@ impl Search {
         Report { result: outcome, statistics: Statistics::default(), hints: Vec::new() }
     }
 
-    /// Returns what the tables of this search are built from.
+    /// The inputs for the tables of this search.
     fn setup<'s>(&'s self, steps: &'s dyn PureSteps) -> Setup<'s> {
         Setup {
             system: &self.system,

@@ -7,31 +7,30 @@ use super::pairs::PairMap;
 use crate::Address;
 use crate::property::CheckError;
 
-/// A property of runs that no single state shows, such as which call returned before another was
-/// made.
+/// A property of runs that no single state shows, such as which call returned before another began.
 ///
-/// A monitor is a deterministic automaton whose state is bytes. States that must be distinguished
-/// have different bytes; states that need not be should have the same, since every needless
-/// distinction enlarges the search. The search stores the monitor's state as one more part of a
-/// global state. So two runs that differ in what the monitor must remember are different states.
+/// A monitor is a deterministic automaton whose state is bytes. States that must be distinguished have
+/// different bytes. Other states should have the same bytes, since every needless distinction enlarges
+/// the search. The monitor's state is one more part of a global state. So runs that lead to different
+/// states of the monitor lead to different global states.
 pub trait Monitor: Send + Sync {
-    /// The property's name, in words that complete the sentence "it must hold that ...".
+    /// The property's name, which completes the sentence "it must hold that ...".
     fn name(&self) -> &str;
 
     /// The state before the first call.
     fn start(&self) -> Vec<u8>;
 
-    /// The state after a client was given a command.
+    /// The state after a client got a command.
     ///
     /// # Errors
-    /// When the property is broken.
+    /// When the property is violated.
     fn on_call(&self, state: &[u8], client: Address, command: &[u8])
     -> Result<Vec<u8>, CheckError>;
 
     /// The state after a client's result was taken.
     ///
     /// # Errors
-    /// When the property is broken.
+    /// When the property is violated.
     fn on_return(
         &self,
         state: &[u8],
@@ -40,7 +39,7 @@ pub trait Monitor: Send + Sync {
     ) -> Result<Vec<u8>, CheckError>;
 }
 
-/// A monitor's state, or how its property was violated; a violated property stays violated.
+/// A monitor's state, or how its property was violated. A violated property stays violated.
 pub(super) type MonitorState = Result<Vec<u8>, CheckError>;
 
 /// A monitor and all states it has reached so far.
@@ -51,11 +50,11 @@ pub(super) struct MonitorMemo<'m> {
     known: PairMap,
 }
 
-/// States from here on are broken properties.
+/// Ids from here on are violations.
 const BROKEN: u32 = 1 << 31;
 
 impl<'m> MonitorMemo<'m> {
-    /// A watch; its first state has the id 0.
+    /// A memo for this monitor. Its first state has the id 0.
     pub(super) fn new(monitor: &'m dyn Monitor) -> Self {
         let mut states = Blobs::default();
         states.intern(0, &monitor.start());
@@ -91,18 +90,18 @@ impl<'m> MonitorMemo<'m> {
         }
     }
 
-    /// The number of states that are not broken.
+    /// The number of states that are not violations.
     pub(super) fn len(&self) -> usize {
         self.states.len()
     }
 
-    /// How the property broke, if this state is one in which it is.
+    /// How the property was violated, if this state is a violation.
     #[inline]
     pub(super) fn broken(&self, id: u32) -> Option<&CheckError> {
         if id < BROKEN { None } else { self.error.get((id - BROKEN) as usize) }
     }
 
-    /// The state after these calls, if it has been worked out.
+    /// The state after these calls, if it is known.
     #[inline]
     pub(super) fn after(&self, state: u32, calls: u32) -> Option<u32> {
         self.known.get(state, calls)

@@ -1,9 +1,8 @@
 //! Recovers a monitor's state in a run that it did not observe.
 //!
-//! A state contains its nodes, but not the order in which the clients called and returned on the
-//! way there. A search with a monitor that starts from such a state therefore first replays the
-//! path to it, from the start of the nodes, while the monitor observes. The search that found the
-//! state need not have had a monitor.
+//! A state contains its nodes, but not the order of the calls and returns that led to it. So a search
+//! with a monitor that starts from such a state first replays the path to it, from the start of the
+//! nodes, while the monitor observes. The search that found the state need not have had a monitor.
 
 use super::handlers::NodeEvent;
 use super::monitor::MonitorState;
@@ -15,11 +14,11 @@ use super::state_space::{Setup, StartError, StateSpace};
 /// Returns the monitor's state after the run that led to `start`.
 ///
 /// # Errors
-/// When the path cannot be replayed, or produces other calls and returns than the state holds.
+/// When the path cannot be replayed, or leads to other results than those in the state.
 pub(super) fn monitor_state(setup: &Setup<'_>, start: &State) -> Result<MonitorState, StartError> {
-    let members = setup.system.nodes().len();
+    let node_count = setup.system.nodes().len();
     // The restrictions of this search did not apply to the run before it.
-    let restrictions = Restrictions::new(members);
+    let restrictions = Restrictions::new(node_count);
     let setup = Setup { properties: Vec::new(), restrictions, start: None, ..setup.clone() };
     let mut space = StateSpace::new(setup)?;
     let mut row = space.first.clone();

@@ -1,4 +1,4 @@
-//! Interned nodes, and what can happen to them.
+//! Interned nodes, and their steps.
 //!
 //! An interned node is one number for a node's state, its pending timers, its client driver's
 //! results, and the messages in the network addressed to it. A global state is one such number per
@@ -17,26 +17,26 @@ use super::pairs::PairMap;
 use super::settings::Restrictions;
 use super::timers::{self, Pending};
 
-/// What makes up a site, by ids.
+/// The parts of an interned node, by ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct InternedNode {
-    /// The node's state. It says which node this is.
+    /// The node's state, which identifies the node.
     pub(super) state: u32,
     /// The list of pending timers.
     pub(super) timers: u32,
-    /// The worker: see [`ClientDrivers`].
+    /// The client driver's state: see [`ClientDrivers`].
     pub(super) driver: u32,
     /// The list of messages for this node, in the order of their ids.
     pub(super) inbox: u32,
 }
 
-/// One event at a site that changes something, and what it does.
+/// The effect of an event that changes something at an interned node.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NodeStep {
-    /// The node's site afterwards, or [`NONE`] when the handler failed.
+    /// The interned node afterwards, or [`NONE`] if the handler failed.
     pub(super) interned: u32,
-    /// The list of what it sends to others, as pairs of a receiver and its messages; when the
-    /// handler failed, the failure's index.
+    /// The list of messages to others, as pairs of a receiver and its messages, or the failure's index
+    /// if the handler failed.
     pub(super) sends: u32,
     /// The list of calls and returns, for a monitor.
     pub(super) calls: u32,
@@ -49,22 +49,22 @@ impl NodeStep {
     }
 }
 
-/// Where the steps and the messages of a site are.
+/// The positions of an interned node's steps and messages.
 #[derive(Clone, Copy)]
 struct Span {
-    /// The first step, or [`NONE`] when the steps have not been worked out.
+    /// The first step, or [`NONE`] if the steps have not been computed.
     start: u32,
     len: u16,
-    /// How many more events change nothing.
+    /// The number of other events, which change nothing.
     no_ops: u16,
     has_calls: bool,
-    /// Whether the steps are being worked out.
+    /// Whether the steps are being computed.
     in_progress: bool,
     inbox_start: u32,
     inbox_len: u32,
 }
 
-/// All sites met so far.
+/// All interned nodes so far.
 pub(super) struct NodeTable<'s> {
     pub(super) handlers: Handlers<'s>,
     pub(super) drivers: ClientDrivers,
@@ -73,10 +73,10 @@ pub(super) struct NodeTable<'s> {
     nodes: Records<InternedNode>,
     spans: Vec<Span>,
     steps: Vec<NodeStep>,
-    /// From a node and messages to the node after they have been sent to it.
+    /// From a node and messages to the node after these have been sent to it.
     arrivals: PairMap,
     pub(super) list_cache: ListCache,
-    /// Buffers for the effects of sites that are worked out.
+    /// Buffers for computing the effects of nodes.
     pub(super) lookups: Vec<Lookups>,
     pub(super) scratch: Vec<NodeStep>,
 }
@@ -103,11 +103,11 @@ impl<'s> NodeTable<'s> {
         }
     }
 
-    /// The id of a site.
+    /// The id of a node, which is added if it is new.
     pub(super) fn intern(&mut self, interned: InternedNode) -> u32 {
         let (id, new) = self.nodes.intern(interned);
         if new {
-            let (start, len) = self.handlers.lists.place(interned.inbox);
+            let (start, len) = self.handlers.lists.position(interned.inbox);
             self.spans.push(Span {
                 start: NONE,
                 len: 0,
@@ -121,7 +121,7 @@ impl<'s> NodeTable<'s> {
         id
     }
 
-    /// The id of a site that has been met.
+    /// The id of a node, if it has one.
     pub(super) fn find(&self, interned: InternedNode) -> Option<u32> {
         self.nodes.find(interned)
     }
@@ -134,13 +134,13 @@ impl<'s> NodeTable<'s> {
         self.nodes.len()
     }
 
-    /// Whether the steps of a site are known.
+    /// Whether the steps of a node are known.
     #[inline]
     pub(super) fn is_open(&self, id: u32) -> bool {
         self.spans[id as usize].start != NONE
     }
 
-    /// The events at a site that change something, in order. Empty when it is not open.
+    /// The steps of a node that change something, in order. Empty if they are not known.
     #[inline]
     pub(super) fn steps(&self, id: u32) -> &[NodeStep] {
         let span = self.spans[id as usize];
@@ -148,30 +148,30 @@ impl<'s> NodeTable<'s> {
         self.steps.get(start..start + usize::from(span.len)).unwrap_or(&[])
     }
 
-    /// The index of an open node's first step among all steps; the others follow.
+    /// The index of an open node's first step among all steps. The others follow it.
     #[inline]
     pub(super) fn first_step(&self, id: u32) -> u32 {
         self.spans[id as usize].start
     }
 
-    /// The step at this place among those of all sites.
+    /// The step at this index among all steps.
     #[inline]
-    pub(super) fn step_at(&self, place: u32) -> NodeStep {
-        self.steps[place as usize]
+    pub(super) fn step_at(&self, index: u32) -> NodeStep {
+        self.steps[index as usize]
     }
 
-    /// How many events at an open site change nothing.
+    /// The number of events at an open node that change nothing.
     #[inline]
     pub(super) fn quiet(&self, id: u32) -> u64 {
         u64::from(self.spans[id as usize].no_ops)
     }
 
-    /// Whether some event at an open site is a call or a return that a monitor sees.
+    /// Whether some step of an open node contains calls or returns.
     pub(super) fn has_calls(&self, id: u32) -> bool {
         self.spans[id as usize].has_calls
     }
 
-    /// The pairs of a receiver and a list of messages behind [`NodeStep::sends`].
+    /// The pairs of a receiver and a list of messages of [`NodeStep::sends`].
     #[inline]
     pub(super) fn sends(&self, list: u32) -> &[u32] {
         self.handlers.lists.get(list)
@@ -180,7 +180,7 @@ impl<'s> NodeTable<'s> {
     /// The node after these messages have been sent to it, if known.
     #[inline]
     pub(super) fn arrival(&self, interned: u32, messages: u32) -> Option<u32> {
-        // Mostly the messages have been sent before, and there they are.
+        // Usually, the inbox already contains the messages.
         let span = self.spans[interned as usize];
         let inbox = self.handlers.lists.at(span.inbox_start as usize, span.inbox_len as usize);
         let all_there = if messages & SINGLE != 0 {
@@ -191,7 +191,7 @@ impl<'s> NodeTable<'s> {
         if all_there { Some(interned) } else { self.arrivals.get(interned, messages) }
     }
 
-    /// Computes the steps of `open` and the arrivals of `arrivals`.
+    /// Computes the steps of the nodes `open`, and `arrivals`.
     pub(super) fn resolve(&mut self, open: &[u32], arrivals: &[(u32, u32)]) {
         for &(interned, messages) in arrivals {
             self.resolve_arrival(interned, messages);
@@ -203,7 +203,7 @@ impl<'s> NodeTable<'s> {
         self.open_all(open);
     }
 
-    /// The site after these messages have been sent to it.
+    /// Computes the node after these messages have been sent to it.
     pub(super) fn resolve_arrival(&mut self, interned: u32, messages: u32) -> u32 {
         if let Some(known) = self.arrival(interned, messages) {
             return known;
@@ -218,7 +218,7 @@ impl<'s> NodeTable<'s> {
         after
     }
 
-    /// The events possible in a node state, in the order in which searches try them.
+    /// The possible events at a node, in the order in which searches explore them.
     pub(super) fn events(&self, id: u32, events: &mut Vec<NodeEvent>) {
         events.clear();
         let interned = self.get(id);
@@ -249,9 +249,9 @@ impl<'s> NodeTable<'s> {
         ids.iter().map(|&id| self.handlers.pending.get(id)).collect()
     }
 
-    /// Notes the steps of a site, and how many more events change nothing.
+    /// Stores the steps of a node, and the number of other events, which change nothing.
     pub(super) fn note_steps(&mut self, id: u32, steps: &[NodeStep], quiet: u16) {
-        let start = u32::try_from(self.steps.len()).expect("fewer than 2^32 steps of sites");
+        let start = u32::try_from(self.steps.len()).expect("fewer than 2^32 steps of nodes");
         let len = u16::try_from(steps.len()).expect("fewer than 2^16 events at a node");
         self.steps.extend_from_slice(steps);
         let has_calls = steps.iter().any(|step| step.calls != Lists::EMPTY);
@@ -271,7 +271,7 @@ impl<'s> NodeTable<'s> {
     }
 }
 
-/// Whether an inbox, which is in order, has this message.
+/// Whether a sorted inbox contains this message.
 #[inline]
 fn holds(inbox: &[u32], message: u32) -> bool {
     if inbox.len() <= 16 { inbox.contains(&message) } else { inbox.binary_search(&message).is_ok() }

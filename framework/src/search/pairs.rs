@@ -1,9 +1,9 @@
-//! A hash map from two ids to a third; every memo in the search has a pair of ids as its key.
+//! A hash map from two ids to a third. Every memo in the search has a pair of ids as its key.
 //!
-//! It uses open addressing, and each entry is contiguous in memory. In a large search nearly every
-//! lookup misses the cache; this way it misses only once.
+//! It uses open addressing, and each entry is contiguous in memory. In a large search, nearly every
+//! lookup misses the processor's cache, but this way it misses only once.
 
-/// Two ids and the third; a free place has [`FREE`] for the first.
+/// Two ids and the third. The first is [`FREE`] if the entry is free.
 #[derive(Clone, Copy)]
 struct Entry {
     one: u32,
@@ -27,44 +27,44 @@ impl PairMap {
     /// The value of a pair.
     #[inline]
     pub(super) fn get(&self, one: u32, other: u32) -> Option<u32> {
-        let entry = self.entries[self.place(one, other)];
+        let entry = self.entries[self.index(one, other)];
         (entry.one != FREE).then_some(entry.value)
     }
 
-    /// Gives a pair a value, in the place of any that it had.
+    /// Sets the value of a pair, replacing any previous one.
     pub(super) fn insert(&mut self, one: u32, other: u32, value: u32) {
         debug_assert!(one != FREE, "not an id");
         if self.count >= self.entries.len() / 4 * 3 {
             let larger = free(self.entries.len() + self.entries.len() / 2);
             for entry in std::mem::replace(&mut self.entries, larger) {
                 if entry.one != FREE {
-                    let place = self.place(entry.one, entry.other);
-                    self.entries[place] = entry;
+                    let index = self.index(entry.one, entry.other);
+                    self.entries[index] = entry;
                 }
             }
         }
-        let place = self.place(one, other);
-        self.count += usize::from(self.entries[place].one == FREE);
-        self.entries[place] = Entry { one, other, value };
+        let index = self.index(one, other);
+        self.count += usize::from(self.entries[index].one == FREE);
+        self.entries[index] = Entry { one, other, value };
     }
 
-    /// All pairs and their values, in an order that means nothing.
+    /// All pairs and their values, in no particular order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, u32, u32)> {
         let used = self.entries.iter().filter(|entry| entry.one != FREE);
         used.map(|entry| (entry.one, entry.other, entry.value))
     }
 
-    /// Where this pair is, or the free place where it would be.
+    /// The index of this pair, or the free index for it.
     #[inline]
-    fn place(&self, one: u32, other: u32) -> usize {
+    fn index(&self, one: u32, other: u32) -> usize {
         let hash = hash(u64::from(one) << 32 | u64::from(other));
-        let mut place = ((u128::from(hash) * self.entries.len() as u128) >> 64) as usize;
+        let mut index = ((u128::from(hash) * self.entries.len() as u128) >> 64) as usize;
         loop {
-            let entry = &self.entries[place];
+            let entry = &self.entries[index];
             if entry.one == FREE || entry.one == one && entry.other == other {
-                return place;
+                return index;
             }
-            place = if place + 1 == self.entries.len() { 0 } else { place + 1 };
+            index = if index + 1 == self.entries.len() { 0 } else { index + 1 };
         }
     }
 
@@ -79,7 +79,7 @@ impl Default for PairMap {
     }
 }
 
-/// One multiplication, both halves of the product folded: a look-up waits for it.
+/// One multiplication, with both halves of the product folded. It must be fast, because lookups wait for it.
 #[inline]
 fn hash(pair: u64) -> u64 {
     let product = u128::from(pair ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93_u128;

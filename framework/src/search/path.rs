@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Address;
 
-/// Events in order. Starting the nodes is not part of it; what a client driver does at once with a
-/// result belongs to the event that brought the result.
+/// Events in order. The start of the nodes is not part of a path. A result and the next command belong to
+/// the event that brought the result.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Path {
     /// The events.
@@ -18,9 +18,9 @@ pub struct Path {
 pub enum PathEvent {
     /// A message is delivered.
     Deliver {
-        /// The node that gets it.
+        /// The receiver.
         node: Address,
-        /// The node that sent it.
+        /// The sender.
         from: Address,
         /// The encoded message.
         message: Vec<u8>,
@@ -45,7 +45,7 @@ impl Path {
         self.events.len()
     }
 
-    /// Whether nothing happens.
+    /// Whether there are no events.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.events.is_empty()

@@ -1,14 +1,14 @@
 //! The predecessor log: how each state was first reached, in about two bytes per state.
 //!
 //! States are numbered in the order in which breadth-first search finds them, and expanded in that
-//! order. So for each expanded state it is enough to log how many new states it led to, and by
-//! which of its steps. To find a state's ancestors, the counts of each level are read from the last
+//! order. So for each expanded state, it is enough to log the number of new states that it led to, and
+//! the steps that did so. To find a state's ancestors, the counts of each level are read from the last
 //! level to the first.
 
-/// The bytes in one piece of the log, so that it grows without being copied.
+/// The size of one piece of the log, in bytes. The log consists of pieces, so that it grows without being copied.
 const PIECE: usize = 1 << 20;
 
-/// The log, and where its levels are.
+/// The log, and the positions of its levels.
 #[derive(Default)]
 pub(super) struct PredecessorLog {
     pieces: Vec<Vec<u8>>,
@@ -18,7 +18,7 @@ pub(super) struct PredecessorLog {
 
 /// The expansion of the states at one depth.
 struct Level {
-    /// Where the log of these expansions starts.
+    /// The start of these expansions in the log.
     start: usize,
     /// How many states of the next level are numbered before its first one: always zero, counted
     /// within each level.
@@ -26,12 +26,12 @@ struct Level {
 }
 
 impl PredecessorLog {
-    /// The expansion of the states at the next depth begins.
+    /// Begins the expansion of the states at the next depth.
     pub(super) fn begin_level(&mut self) {
         self.levels.push(Level { start: self.length, expanded: 0 });
     }
 
-    /// Appends what was written for the next `expanded` states; see [`note`].
+    /// Appends the entries of the next `expanded` states; see [`note`].
     pub(super) fn append(&mut self, bytes: &[u8], expanded: u64) {
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -101,7 +101,7 @@ impl PredecessorLog {
     }
 }
 
-/// Writes down that a state led to new states by these steps.
+/// Appends the entry of a state that led to new states by these steps.
 pub(super) fn note(bytes: &mut Vec<u8>, steps: &[u32]) {
     write(bytes, steps.len() as u32);
     for &step in steps {

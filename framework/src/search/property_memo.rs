@@ -1,21 +1,21 @@
-//! Memoises properties that look at several nodes at once.
+//! Memoises properties that read several nodes at once.
 //!
-//! A property is a function of what it reads, and it usually reads little: the states of two
-//! proposers, or the results of three clients. The memo is a tree: which part of the state the
-//! property reads first; then, for each value seen there, which part it reads next; and so on to
-//! its answer. Following it needs only ids.
+//! A property is a function of its read set, which is usually small: the states of two proposers, or
+//! the results of three clients. The memo is a tree: the part of the state that the property reads
+//! first; for each value of that part, the part that it reads next; and so on to its answer. Lookups
+//! need only ids.
 
 use super::pairs::PairMap;
 
-/// The most nodes in a tree. A property that reads everything is not worth more.
+/// The most nodes in a tree. More would not pay off for a property that reads everything.
 const NODES_MAX: usize = 1 << 20;
 
-/// A part of a state that a property has looked at.
+/// A part of a state that a property reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StateRead {
-    /// A member's state.
+    /// The state of the node with this index.
     State(usize),
-    /// What a member's worker has got so far.
+    /// The client driver of the node with this index.
     Driver(usize),
 }
 
@@ -24,7 +24,7 @@ enum Node {
     /// Not known yet.
     Unknown,
     /// The property reads this next.
-    Looks(StateRead),
+    Reads(StateRead),
     /// The property's answer.
     Holds(bool),
 }
@@ -32,18 +32,18 @@ enum Node {
 /// The tree of one property.
 struct Tree {
     nodes: Vec<Node>,
-    /// From a node and the id of what was seen there to the next node.
+    /// From a tree node and the id that was read there to the next tree node.
     next: PairMap,
 }
 
-/// One thread's trees, by the properties' positions.
+/// One thread's trees, by the properties' indices.
 #[derive(Default)]
 pub(super) struct PropertyMemo {
     trees: Vec<Tree>,
 }
 
 impl PropertyMemo {
-    /// Whether a property holds, if its reads are known. `id` gives the id of a part.
+    /// Whether a property holds, if that is known. `id` returns the id of a part.
     pub(super) fn get(&self, property: usize, id: impl Fn(StateRead) -> u32) -> Option<bool> {
         let tree = self.trees.get(property)?;
         let mut node = 0;
@@ -51,16 +51,16 @@ impl PropertyMemo {
             match tree.nodes[node as usize] {
                 Node::Unknown => return None,
                 Node::Holds(holds) => return Some(holds),
-                Node::Looks(read) => node = tree.next.get(node, id(read))?,
+                Node::Reads(read) => node = tree.next.get(node, id(read))?,
             }
         }
     }
 
-    /// Records what a property answered after reading these parts, in this order.
+    /// Records a property's answer after reading these parts, in this order.
     pub(super) fn note(
         &mut self,
         property: usize,
-        glances: &[StateRead],
+        read_set: &[StateRead],
         id: impl Fn(StateRead) -> u32,
         holds: bool,
     ) {
@@ -68,15 +68,15 @@ impl PropertyMemo {
             self.trees.push(Tree { nodes: vec![Node::Unknown], next: PairMap::new() });
         }
         let tree = &mut self.trees[property];
-        if tree.nodes.len() + glances.len() >= NODES_MAX {
+        if tree.nodes.len() + read_set.len() >= NODES_MAX {
             return;
         }
         let mut node = 0;
-        for &read in glances {
+        for &read in read_set {
             match tree.nodes[node as usize] {
-                Node::Unknown => tree.nodes[node as usize] = Node::Looks(read),
-                Node::Looks(known) if known == read => {}
-                // Not the same read as last time: such a property is not a function.
+                Node::Unknown => tree.nodes[node as usize] = Node::Reads(read),
+                Node::Reads(known) if known == read => {}
+                // The reads differ from last time, so the property is not a function of its reads.
                 _ => return,
             }
             node = tree.next.get(node, id(read)).unwrap_or_else(|| {
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_found_by_what_was_looked_at() {
+    fn answers_are_found_by_the_read_set() {
         let mut memo = PropertyMemo::default();
         let row = |first, second| {
             move |read| match read {

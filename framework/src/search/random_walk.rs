@@ -13,37 +13,37 @@ use super::state_space::{Ending, StateSpace};
 use super::visited::Visited;
 use crate::random::{Random, Stream, mix};
 
-/// The most events drawn for one step, in the hope of an unseen state. Events that change nothing
-/// do not count.
+/// The most events drawn for one step in order to find an unseen state. Events that change nothing do
+/// not count.
 const DRAWS: u32 = 4;
 
-/// How many walks advance together: the handlers they need next are called in one batch.
+/// How many walks advance together. The handlers that they need next are called in one batch.
 const WALKS_AT_ONCE: u64 = 64;
 
 /// Settings of random walks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RandomWalks {
-    /// Fixes what is drawn.
+    /// The seed.
     pub seed: u64,
-    /// How many runs.
+    /// The number of walks.
     pub count: u64,
-    /// The most events in a run. Events that change nothing do not count.
+    /// The most events in a walk. Events that change nothing do not count.
     pub depth_max: usize,
 }
 
-/// Takes random walks through a system, many at a time. Each starts at the first row and takes
-/// random events, preferring new states, until it is pruned, no event is left, or it is deep
-/// enough. Only drawn events are computed: most of what could happen in a walk never does.
+/// Takes random walks through a system, many at a time. Each starts at the first row and takes random
+/// events, preferring new states, until it is pruned, no event is left, or it reaches the maximum
+/// depth. Only drawn events are computed, since most possible events are never drawn.
 pub(super) fn run(
     space: &mut StateSpace<'_>,
-    probes: RandomWalks,
+    walks: RandomWalks,
     limits: &Limits,
 ) -> (SearchResult, Statistics) {
     let started = Instant::now();
     space.table.handlers.deadline = Deadline::after(limits.time);
     let mut visited = Visited::new();
     let mut statistics = Statistics::default();
-    let outcome = search(space, probes, limits, &mut visited, &mut statistics);
+    let outcome = search(space, walks, limits, &mut visited, &mut statistics);
     let tables = space.statistics();
     let statistics = Statistics {
         states: visited.len() as u64,
@@ -59,47 +59,47 @@ pub(super) fn run(
 
 fn search(
     space: &mut StateSpace<'_>,
-    probes: RandomWalks,
+    walks: RandomWalks,
     limits: &Limits,
     visited: &mut Visited,
     statistics: &mut Statistics,
 ) -> SearchResult {
     let first = space.first.clone();
     visited.insert(space.expander().fingerprint(&first));
-    match space.judge(&first) {
+    match space.check_row(&first) {
         Ok(StateStatus::Expand) => {}
         Ok(_) => return space.result_without_finding(None),
         Err(ending) => return space.outcome_at(ending, space.path_of(&[])),
     }
     let mut memo = PropertyMemo::default();
     let mut begun = 0;
-    while begun < probes.count {
-        let numbers = begun..probes.count.min(begun + WALKS_AT_ONCE);
+    while begun < walks.count {
+        let numbers = begun..walks.count.min(begun + WALKS_AT_ONCE);
         begun = numbers.end;
-        let mut under_way: Vec<RandomWalk> =
-            numbers.map(|number| RandomWalk::new(space, probes, number)).collect();
+        let mut in_progress: Vec<RandomWalk> =
+            numbers.map(|number| RandomWalk::new(space, walks, number)).collect();
         loop {
-            under_way.retain(|probe| !probe.is_over && probe.taken.len() < probes.depth_max);
-            if under_way.is_empty() {
+            in_progress.retain(|walk| !walk.is_over && walk.taken.len() < walks.depth_max);
+            if in_progress.is_empty() {
                 break;
             }
             if let Some(limit) = limit_reached(space, limits, visited) {
                 return space.result_without_finding(Some(limit));
             }
-            for probe in &mut under_way {
+            for walk in &mut in_progress {
                 if space.table.handlers.deadline.is_over() {
                     break;
                 }
-                let went = probe.go_on(space, visited, &mut memo, statistics);
-                statistics.depth = statistics.depth.max(probe.taken.len());
+                let went = walk.advance(space, visited, &mut memo, statistics);
+                statistics.depth = statistics.depth.max(walk.taken.len());
                 if let Err(ending) = went {
-                    return space.outcome_at(ending, space.path_of(&probe.taken));
+                    return space.outcome_at(ending, space.path_of(&walk.taken));
                 }
             }
             space.table.handlers.run_wanted();
         }
     }
-    space.result_without_finding(Some(Limit::RandomWalks(probes.count)))
+    space.result_without_finding(Some(Limit::RandomWalks(walks.count)))
 }
 
 fn limit_reached(space: &StateSpace<'_>, limits: &Limits, visited: &Visited) -> Option<Limit> {
@@ -117,28 +117,28 @@ fn limit_reached(space: &StateSpace<'_>, limits: &Limits, visited: &Visited) -> 
     time.filter(|_| space.table.handlers.deadline.is_over()).map(Limit::Time)
 }
 
-/// A run under way.
+/// A walk in progress.
 struct RandomWalk {
     random: Random,
     row: Vec<u32>,
-    /// The events that it took: where, and what.
+    /// The events that it took, with their nodes.
     taken: Vec<(usize, NodeEvent)>,
-    /// What may happen next and has not been drawn.
+    /// The possible next events that have not been drawn.
     left: Vec<(usize, NodeEvent)>,
-    /// The event drawn, if a handler must be called before its effect is known.
+    /// The drawn event, if a handler must be called before its effect is known.
     drawn: Option<(usize, NodeEvent)>,
-    /// The last event drawn for this step that changes something, and the row after it.
+    /// The last drawn event of this step that changes something, and the row after it.
     seen: Option<((usize, NodeEvent), Vec<u32>)>,
-    /// How many events were drawn for this step that change something.
+    /// The number of drawn events of this step that change something.
     draws: u32,
     /// Whether the walk has ended.
     is_over: bool,
 }
 
 impl RandomWalk {
-    fn new(space: &StateSpace<'_>, probes: RandomWalks, number: u64) -> Self {
-        let mut probe = Self {
-            random: Random::new(mix(probes.seed ^ mix(number)), Stream::RandomWalk),
+    fn new(space: &StateSpace<'_>, walks: RandomWalks, number: u64) -> Self {
+        let mut walk = Self {
+            random: Random::new(mix(walks.seed ^ mix(number)), Stream::RandomWalk),
             row: space.first.clone(),
             taken: Vec::new(),
             left: Vec::new(),
@@ -147,12 +147,12 @@ impl RandomWalk {
             draws: 0,
             is_over: false,
         };
-        probe.look_around(space);
-        probe
+        walk.collect_events(space);
+        walk
     }
 
-    /// Notes all that may happen next.
-    fn look_around(&mut self, space: &StateSpace<'_>) {
+    /// Collects the possible next events.
+    fn collect_events(&mut self, space: &StateSpace<'_>) {
         self.left.clear();
         let mut events = Vec::new();
         for (node, &interned) in space.nodes(&self.row).iter().enumerate() {
@@ -165,7 +165,7 @@ impl RandomWalk {
 
     /// Draws events until one is taken, none is left, or a handler must be called. An error ends
     /// the search.
-    fn go_on(
+    fn advance(
         &mut self,
         space: &mut StateSpace<'_>,
         visited: &mut Visited,
@@ -203,17 +203,17 @@ impl RandomWalk {
         self.take(space, memo, statistics, false)
     }
 
-    /// One of the events that may happen next and have not been drawn.
+    /// Draws one of the remaining events.
     fn draw(&mut self) -> Option<(usize, NodeEvent)> {
         if self.left.is_empty() {
             return None;
         }
-        let place = self.random.below(self.left.len() as u64) as usize;
-        Some(self.left.swap_remove(place))
+        let index = self.random.below(self.left.len() as u64) as usize;
+        Some(self.left.swap_remove(index))
     }
 
-    /// Takes the last event drawn, if there is one. `new` says whether it leads to an unseen state.
-    /// An error ends the search.
+    /// Takes the last drawn event, if there is one. `new` is whether it leads to an unseen state. An
+    /// error ends the search.
     fn take(
         &mut self,
         space: &StateSpace<'_>,
@@ -228,12 +228,12 @@ impl RandomWalk {
         statistics.transitions += 1;
         self.taken.push(event);
         self.row = row;
-        match space.judge_with(&self.row, memo) {
+        match space.check_row_with(&self.row, memo) {
             Ok(verdict) => self.is_over = verdict != StateStatus::Expand,
             Err(ending) if new => return Err(ending),
             Err(_) => self.is_over = true,
         }
-        self.look_around(space);
+        self.collect_events(space);
         Ok(())
     }
 }

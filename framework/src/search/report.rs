@@ -11,24 +11,24 @@ use crate::Address;
 use crate::hosting::pure::StepFailure;
 use crate::property::{CheckError, Violation};
 
-/// How a search ended, and what it cost.
+/// How a search ended, and its statistics.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// How it ended.
     pub result: SearchResult,
-    /// How much it saw.
+    /// Its statistics.
     pub statistics: Statistics,
-    /// Observations that are not errors but may deserve attention.
+    /// Hints at behaviour that may be unintended but is not wrong.
     pub hints: Vec<Hint>,
 }
 
-/// How a search ended. None of these can be mistaken for another.
+/// How a search ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SearchResult {
     /// Every reachable state was seen, and every property holds in all of them.
     Exhausted,
-    /// Nothing was searched: the search was set up inconsistently. This is an error of the search's
-    /// author and says nothing about the nodes.
+    /// Nothing was searched, because the search has inconsistent settings. This is a mistake of its author
+    /// and says nothing about the nodes.
     InvalidStart(String),
     /// A goal holds in a state.
     GoalFound(Box<FoundState>),
@@ -36,12 +36,12 @@ pub enum SearchResult {
     Violated(Box<FoundState>),
     /// A node's code failed.
     Failed(Box<HandlerFailure>),
-    /// The search hit a limit without finding anything. What lies beyond is unknown.
+    /// The search reached a limit without finding anything. Nothing is known about the rest.
     LimitReached(Limit),
 }
 
 impl SearchResult {
-    /// The events that led to what was found, if something was.
+    /// The events that led to the finding, if there is one.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match self {
@@ -52,12 +52,12 @@ impl SearchResult {
     }
 }
 
-/// A state that ended a search, and how it was reached.
+/// A state that ended a search.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FoundState {
     /// The property's name.
     pub property: String,
-    /// Why it does not hold; for a goal, nothing.
+    /// Why it does not hold; `None` for a goal.
     pub error: Option<CheckError>,
     /// The other invariants violated in this state, in the order in which they were added.
     pub also_violated: Vec<Violation>,
@@ -72,22 +72,22 @@ impl FoundState {
         &self.state.path
     }
 
-    /// The violation in words, if it is one.
+    /// The violation, if it is one.
     #[must_use]
     pub fn violation(&self) -> Option<Violation> {
         Some(Violation::of(self.property.clone(), self.error.clone()?))
     }
 }
 
-/// A handler that failed, and how that was reached.
+/// A handler that failed, and the path to the failure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HandlerFailure {
     /// The node.
     pub node: Address,
-    /// What went wrong.
+    /// The failure.
     pub failure: StepFailure,
-    /// The events that led there. The last one is the one whose handler failed, unless the node
-    /// failed as it started: then there are none.
+    /// The events that led there. The handler of the last one failed. There are none if a node failed as it
+    /// started.
     pub path: Path,
 }
 
@@ -95,15 +95,15 @@ pub struct HandlerFailure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Limit {
-    /// States at this depth were seen and not followed.
+    /// States at this depth were seen but not expanded.
     Depth(usize),
     /// This many states were seen.
     States(u64),
-    /// This much time had passed.
+    /// This much time passed.
     Time(Duration),
     /// This much memory was in use, in bytes.
     Memory(usize),
-    /// This many random probes were run.
+    /// This many random walks were taken.
     #[serde(rename = "probes")]
     RandomWalks(u64),
     /// A client answered this many commands in one event. The search did not explore what its next
@@ -128,7 +128,7 @@ impl fmt::Display for Limit {
             Self::States(states) => write!(f, "the limit of {states} states"),
             Self::Time(time) => write!(f, "the time limit of {time:?}"),
             Self::Memory(bytes) => write!(f, "the memory limit of {} MiB", bytes >> 20),
-            Self::RandomWalks(probes) => write!(f, "the limit of {probes} random walks"),
+            Self::RandomWalks(walks) => write!(f, "the limit of {walks} random walks"),
             Self::CommandsPerEvent { client, commands } => {
                 write!(f, "the limit of {commands} commands that {client} answers in one event")
             }
@@ -139,17 +139,17 @@ impl fmt::Display for Limit {
     }
 }
 
-/// How much a search saw.
+/// Statistics of a search.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Statistics {
-    /// Distinct states, the first one included.
+    /// Distinct states, including the first.
     pub states: u64,
-    /// The greatest number of events from the start to a state, on the shortest way.
+    /// The greatest length of a shortest path from the start to a state, in events.
     pub depth: usize,
     /// Events possible in the expanded states, including those that change nothing.
     pub transitions: u64,
-    /// Of these, the ones explored: they change something, and no other order of the same events
-    /// was explored instead.
+    /// The number of these that were explored: they change something, and were not skipped by sleep
+    /// sets.
     pub tried: u64,
     /// Handlers that were run, each distinct (state, event) counted once.
     pub handler_calls: u64,
@@ -159,17 +159,17 @@ pub struct Statistics {
     pub messages: u64,
     /// Distinct states of the monitor; zero without one.
     pub monitor_states: u64,
-    /// The most memory that the search's tables held, in bytes.
+    /// The peak memory of the search's tables, in bytes.
     pub peak_bytes: usize,
-    /// An upper bound for the probability that two states were taken for one because their 64-bit
-    /// fingerprints are equal. Zero when full states were compared.
+    /// An upper bound for the probability that two distinct states have equal 64-bit fingerprints, and
+    /// were taken for the same one. Zero if full states were compared.
     pub collision_bound: f64,
-    /// How long it took. Affects no result.
+    /// How long it took. This affects no result.
     pub elapsed: Duration,
 }
 
 impl Statistics {
-    /// Distinct states a second.
+    /// Distinct states per second.
     #[must_use]
     pub fn states_per_second(&self) -> f64 {
         self.states as f64 / self.elapsed.as_secs_f64().max(1e-9)
@@ -183,7 +183,7 @@ pub(super) fn collision_bound(states: u64) -> f64 {
     (states * (states - 1.0) / 2.0 / 2_f64.powi(64)).clamp(0.0, 1.0)
 }
 
-/// Something that is not an error but may deserve attention.
+/// Behaviour that may be unintended but is not wrong.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hint {
@@ -191,7 +191,7 @@ pub enum Hint {
     NotIdempotent {
         /// The node.
         node: Address,
-        /// The message, as its type shows it.
+        /// The message as text.
         message: String,
         /// The state after one delivery.
         once: String,
@@ -203,22 +203,22 @@ pub enum Hint {
     Diverges {
         /// The node.
         node: Address,
-        /// The message that was delivered each time, as its type shows it; `None` when it was the node's
-        /// oldest timer that fired.
+        /// The message that was delivered each time, as text; `None` if the node's oldest timer fired
+        /// instead.
         message: Option<String>,
-        /// How many times.
+        /// How many times in a row.
         times: usize,
-        /// The state before.
+        /// The state before the repetitions.
         first: String,
-        /// The state after all of them.
+        /// The state after them.
         last: String,
-        /// How many timers were pending then.
+        /// How many timers were pending after them.
         timers: usize,
     },
     /// Messages were sent to an address without a node.
     #[serde(rename = "sent-to-nobody")]
     Undeliverable {
-        /// In how many distinct handler calls.
+        /// The number of distinct handler calls that did so.
         calls: u64,
     },
 }

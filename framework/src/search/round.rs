@@ -1,7 +1,7 @@
 //! A round: some rows of the frontier, from expansion to checking.
 //!
-//! Each phase splits the rows into parts, a few per thread. Parts are joined in order, so nothing
-//! depends on how many there are.
+//! Each phase splits the rows into parts, a few per thread. Parts are joined in order, so no result
+//! depends on their number.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -15,10 +15,10 @@ use super::sleep;
 use super::state_space::{Ending, StateSpace};
 use crate::parallel;
 
-/// With fewer than twice this many rows, a round is not split.
+/// The minimum number of rows in a part of a round that is split.
 const ROWS_PER_PART_MIN: usize = 1 << 9;
 
-/// Parts per thread: threads that have finished theirs take over what others have left.
+/// Parts per thread. Threads that have finished theirs take the remaining ones.
 const PARTS_PER_THREAD: usize = 4;
 
 /// Rows of one depth, with intermediate results.
@@ -28,9 +28,9 @@ pub(super) struct Round {
     pub(super) depth: usize,
     /// The first row's number among the states at this depth.
     pub(super) first: u64,
-    /// The rows, each followed by the nodes that are asleep.
+    /// The rows, each followed by its sleep set.
     rows: Vec<u32>,
-    /// The numbers in a row, without the nodes asleep.
+    /// The length of a row, without the sleep set.
     width: usize,
     parts: Vec<Part>,
     /// How many parts are in use.
@@ -38,7 +38,7 @@ pub(super) struct Round {
     candidates: Candidates,
 }
 
-/// A range of a round's rows, and what one thread found out about them.
+/// A range of a round's rows, and one thread's results for them.
 #[derive(Default)]
 pub(super) struct Part {
     /// The first row's position in its round.
@@ -47,14 +47,14 @@ pub(super) struct Part {
     pub(super) len: usize,
     pub(super) expansion: Expansion,
     later: Expansion,
-    /// The new rows that the search goes on from.
+    /// The new rows to expand.
     pub(super) rows: Vec<u32>,
-    /// Their lineage.
+    /// Their entries in the predecessor log.
     pub(super) log: Vec<u8>,
     pub(super) ending: Option<(Origin, Ending)>,
 }
 
-/// A part, and what its thread needs to judge the new rows.
+/// A part, and what its thread needs to check the new rows.
 struct Collector<'p> {
     part: &'p mut Part,
     /// For each of the part's successors, whether it is new.
@@ -62,7 +62,7 @@ struct Collector<'p> {
 }
 
 impl Round {
-    /// Begins with other rows, for as many threads as they are worth.
+    /// Begins a round with new rows, split for the available threads.
     pub(super) fn begin(&mut self, (depth, first): (usize, u64), rows: Vec<u32>, width: usize) {
         (self.depth, self.first, self.rows, self.width) = (depth, first, rows, width);
         let count = self.len();
@@ -77,7 +77,7 @@ impl Round {
         }
     }
 
-    /// Ends it, and keeps its memory but for that of the rows.
+    /// Ends the round, returns the rows' buffer, and keeps the other memory.
     pub(super) fn end(&mut self) -> Vec<u32> {
         self.used = 0;
         self.candidates.clear();
@@ -97,7 +97,7 @@ impl Round {
         &mut self.candidates
     }
 
-    /// Expands the rows as far as the tables go, each thread a part.
+    /// Expands the rows as far as the tables allow, one part per thread at a time.
     pub(super) fn expand(&mut self, expander: Expander<'_, '_>) {
         let (rows, width) = (&self.rows, self.width);
         parallel::for_each(&mut self.parts[..self.used], |part| {
@@ -109,9 +109,8 @@ impl Round {
         });
     }
 
-    /// Computes what was missing, in the order of the rows; expands the rows that needed it; and
-    /// distributes all successors for the visited set. If the deadline passes meanwhile, some rows
-    /// stay without successors.
+    /// Computes the misses in the order of the rows, expands the rows that had them, and partitions all
+    /// successors for the visited set. If the deadline passes, some rows remain without successors.
     pub(super) fn complete(&mut self, space: &mut StateSpace<'_>) {
         let (rows, width) = (&self.rows, self.width);
         let parts = &mut self.parts[..self.used];
@@ -140,7 +139,7 @@ impl Round {
         self.candidates.partition(fingerprints);
     }
 
-    /// Determines which successors are new by comparing full rows, on one thread.
+    /// Finds the new successors by comparing full rows, on one thread.
     pub(super) fn insert_exact(&mut self, expander: Expander<'_, '_>, seen: &mut ExactRows) {
         let mut next = Vec::new();
         let origins = self.parts[..self.used].iter().flat_map(|part| &part.expansion.origins);
@@ -154,8 +153,8 @@ impl Round {
         }
     }
 
-    /// Builds and checks the new rows, each thread those of its part, or some of them if the
-    /// deadline passes meanwhile.
+    /// Builds and checks the new rows, one part per thread at a time, or some of them if the deadline
+    /// passes.
     pub(super) fn collect(
         &mut self,
         space: &StateSpace<'_>,
@@ -189,7 +188,7 @@ impl Round {
 }
 
 impl Part {
-    /// Notes an ending, if no earlier one is known.
+    /// Records an ending, unless there is an earlier one.
     fn note(&mut self, origin: Origin, ending: Ending) {
         if self.ending.as_ref().is_none_or(|(first, _)| origin < *first) {
             self.ending = Some((origin, ending));
@@ -198,7 +197,7 @@ impl Part {
 }
 
 impl Collector<'_> {
-    /// Builds and judges the new rows.
+    /// Builds and checks the new rows.
     fn collect(
         &mut self,
         space: &StateSpace<'_>,
@@ -234,7 +233,7 @@ impl Collector<'_> {
                 let step = expander.step_from(origin);
                 expander.successor(row, step, &mut part.rows);
                 let next = &part.rows[before..];
-                match space.judge_with(next, memo) {
+                match space.check_row_with(next, memo) {
                     Ok(StateStatus::Expand) => {
                         steps.push(origin.step);
                         let kept_awake = *kept_awake.get_or_insert_with(|| {
@@ -259,7 +258,7 @@ impl Collector<'_> {
     }
 }
 
-/// The row at a position, and the nodes that are asleep in it.
+/// The row at an index, and its sleep set.
 fn row_at(rows: &[u32], width: usize, index: usize) -> (&[u32], u32) {
     let (row, asleep) = rows[index * (width + 1)..][..=width].split_at(width);
     (row, asleep[0])

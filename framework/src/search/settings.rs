@@ -8,24 +8,24 @@ use super::client_drivers::COMMANDS_PER_EVENT_MAX;
 use super::path::PathEvent;
 use crate::Address;
 
-/// Which events are possible. Indices are those of the system's nodes.
+/// The events that a search may take. Indices are those of the system's nodes.
 #[derive(Clone, Debug)]
 pub(super) struct Restrictions {
-    /// For each sender, for each receiver: whether messages are delivered.
+    /// By sender and receiver: whether messages are delivered.
     links: Vec<Vec<bool>>,
     timers: Vec<bool>,
     crashed: Vec<bool>,
-    /// The only events that are possible, when not all are.
+    /// The only allowed events, if not all are allowed.
     only: Option<Arc<BTreeSet<PathEvent>>>,
 }
 
 impl Restrictions {
-    /// Everything is possible.
-    pub(super) fn new(members: usize) -> Self {
+    /// No restrictions.
+    pub(super) fn new(node_count: usize) -> Self {
         Self {
-            links: vec![vec![true; members]; members],
-            timers: vec![true; members],
-            crashed: vec![false; members],
+            links: vec![vec![true; node_count]; node_count],
+            timers: vec![true; node_count],
+            crashed: vec![false; node_count],
             only: None,
         }
     }
@@ -58,12 +58,12 @@ impl Restrictions {
         self.timers[node] = on;
     }
 
-    /// Allows these events only; with `None`, all.
+    /// Allows only these events, or all if `None`.
     pub(super) fn allow_only(&mut self, events: Option<Arc<BTreeSet<PathEvent>>>) {
         self.only = events;
     }
 
-    /// Whether single events are disallowed.
+    /// Whether only some events are allowed.
     pub(super) fn is_selective(&self) -> bool {
         self.only.is_some()
     }
@@ -73,7 +73,7 @@ impl Restrictions {
         self.only.as_ref().is_none_or(|only| only.contains(event))
     }
 
-    /// Describes what is not possible, except crashes.
+    /// Describes all restrictions except crashes.
     pub(super) fn describe(&self, addresses: &[Address]) -> Vec<String> {
         let mut words = Vec::new();
         for (from, links) in self.links.iter().enumerate() {
@@ -92,14 +92,14 @@ impl Restrictions {
     }
 }
 
-/// How far a search goes. Without limits, until the space is exhausted.
+/// The limits of a search. Without limits, it ends when the space is exhausted.
 #[derive(Clone, Debug)]
 pub(super) struct Limits {
     pub(super) depth: Option<usize>,
     pub(super) states: Option<u64>,
     pub(super) time: Option<Duration>,
     pub(super) memory_bytes: Option<usize>,
-    /// Whether the search continues after it has detected a node that seems to diverge.
+    /// Whether the search continues even if a node seems to diverge.
     pub(super) allow_divergence: bool,
     /// The most commands that a client gets in one event.
     pub(super) commands_per_event: usize,

@@ -1,18 +1,18 @@
-//! Sleep sets: events that need not be explored because another order of the same events is.
+//! Sleep sets: nodes whose events are skipped because another order of the same events is explored.
 //!
 //! Events at different nodes commute. The effect of an event at its own node depends only on that
-//! interned node, and elsewhere it only adds messages to sets. So if `e` at one node and `b` at
-//! another are both possible in a state, `e` then `b` and `b` then `e` lead to the same state. To
-//! find that state, one of the two orders is enough.
+//! interned node, and at other nodes it only adds messages to sets. So if `e` at one node and `b` at
+//! another are both possible in a state, `e` then `b` and `b` then `e` lead to the same state. To find
+//! that state, one of the two orders is enough.
 //!
-//! Each state carries a set of nodes that are *asleep*; events of sleeping nodes are skipped. When
-//! event `b` at node `j` finds a state, these nodes sleep in it:
+//! Each state has a set of nodes that are *asleep*. Events of sleeping nodes are skipped. When event
+//! `b` at node `j` finds a state, these nodes sleep in it:
 //!
 //! - the nodes before `j`, and those already asleep: their events were possible before `b` and are
 //!   explored before it (or were skipped for the same reason);
-//! - but not `j` itself; not a node to which `b` sent something new; not, if `b` was a call or
-//!   return seen by a monitor, a node with calls and returns of its own (they do not commute); and
-//!   not a node whose event before `b` could lead to a state that the search does not expand.
+//! - but not `j` itself; not a node to which `b` sent a new message; not, if `b` was a call or return
+//!   seen by a monitor, a node whose events are also calls or returns (they do not commute); and not a
+//!   node whose event before `b` could lead to a state that the search does not expand.
 //!
 //! This skips transitions but never a state (sleep sets: Godefroid, *Partial-Order Methods for the
 //! Verification of Concurrent Systems*, 1996, chapter 5). Each state keeps only the sleep set of
@@ -32,7 +32,7 @@ use super::checks::Checks;
 use super::intern::Lists;
 use super::node_table::{NodeStep, NodeTable};
 
-/// The nodes that can sleep: one bit each. Nodes beyond these are always awake.
+/// The number of nodes that can sleep, one bit each. Other nodes are always awake.
 const NODES: usize = u32::BITS as usize;
 
 /// Whether a node is in the set.
@@ -41,8 +41,9 @@ pub(super) fn contains(asleep: u32, node: usize) -> bool {
     node < NODES && asleep >> node & 1 == 1
 }
 
-/// The nodes that sleep in `next`, which was reached from `row` by `step` at `node`. Both exclude
-/// the monitor. `kept_awake` are nodes that must stay awake because of prunes, from [`kept_awake`].
+/// The nodes that sleep in `next`, which was reached from `row` by `step` at `node`. Both rows are
+/// without the monitor. `kept_awake` are the nodes that must stay awake because of prunes, from
+/// [`kept_awake`].
 pub(super) fn after(
     table: &NodeTable<'_>,
     row: &[u32],
@@ -65,8 +66,8 @@ pub(super) fn after(
     after
 }
 
-/// The nodes where a single event could stop the search: those where only this node keeps a prune
-/// from holding.
+/// The nodes at which a single event could make a prune hold, because all other nodes already
+/// satisfy it.
 pub(super) fn kept_awake(checks: &Checks, row: &[u32]) -> u32 {
     let Some(prunes) = checks.prunes_by_node() else { return u32::MAX };
     if prunes == 0 {

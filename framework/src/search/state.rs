@@ -21,13 +21,13 @@ pub struct NodeState {
     pub address: Address,
     /// Its encoded state.
     pub state: Vec<u8>,
-    /// Its pending timers, in the order in which they count as set.
+    /// Its pending timers, in the order in which they were set or an equivalent one.
     pub timers: Vec<PendingTimer>,
     /// The encoded results that its client driver has received; none if the node is not a client.
     pub results: Vec<Vec<u8>>,
     /// Whether its client driver is waiting for a result.
     pub is_waiting: bool,
-    /// The messages in the network that are for it.
+    /// The messages in the network that are addressed to it.
     pub inbox: Vec<Sent>,
 }
 
@@ -45,15 +45,15 @@ pub struct PendingTimer {
 /// A message in the network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sent {
-    /// Who sent it.
+    /// The sender.
     pub from: Address,
     /// The encoded message.
     pub message: Vec<u8>,
 }
 
 impl State {
-    /// The same state without the messages that match `drops`: they are lost for good. `drops` gets
-    /// the sender, the receiver and the encoded message.
+    /// The same state without the messages that match `drops`, which are lost. `drops` gets the sender,
+    /// the receiver and the encoded message.
     #[must_use]
     pub fn dropping(mut self, drops: impl Fn(Address, Address, &[u8]) -> bool) -> Self {
         for node in &mut self.nodes {
@@ -63,7 +63,7 @@ impl State {
         self
     }
 
-    /// The same state with an empty network: every message in flight is lost.
+    /// The same state with an empty network: all messages are lost.
     #[must_use]
     pub fn dropping_all(self) -> Self {
         self.dropping(|_, _, _| true)

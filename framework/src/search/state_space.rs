@@ -32,29 +32,29 @@ pub(super) struct StateSpace<'s> {
     pub(super) monitor_memo: Option<MonitorMemo<'s>>,
     pub(super) checks: Checks,
     pub(super) restrictions: Arc<Restrictions>,
-    /// The numbers in a row.
+    /// The length of a row.
     pub(super) width: usize,
     /// The path that led to the first row.
     before: Path,
     pub(super) first: Vec<u32>,
-    /// Whether full rows are compared, and no fingerprints.
+    /// Whether full rows are compared instead of fingerprints.
     pub(super) exact: bool,
     /// The divergence that was detected, if any.
     pub(super) divergence: Option<Hint>,
 }
 
-/// A row that ends a search, or the event that does.
+/// Why a search ends.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Ending {
-    /// A goal or a broken property in this row.
+    /// This row satisfies a goal or violates an invariant.
     Row(Vec<u32>, StateStatus),
-    /// The monitor's property is broken after this row.
+    /// The monitor's property is violated in this row.
     Run(Vec<u32>),
     /// A handler failed.
     Failure(u32),
 }
 
-/// What the tables are built from.
+/// The inputs for the tables.
 #[derive(Clone)]
 pub(super) struct Setup<'s> {
     pub(super) system: &'s System,
@@ -62,7 +62,7 @@ pub(super) struct Setup<'s> {
     pub(super) monitor: Option<&'s dyn Monitor>,
     pub(super) properties: Vec<(Role, Property)>,
     pub(super) restrictions: Restrictions,
-    /// The state of the first row; without one, the nodes start.
+    /// The state of the first row; `None` if the nodes start.
     pub(super) start: Option<&'s State>,
     /// The most commands that a client gets in one event.
     pub(super) commands_per_event: usize,
@@ -132,7 +132,7 @@ impl<'s> StateSpace<'s> {
         Expander { table: &self.table, monitor_memo: self.monitor_memo.as_ref(), exact: self.exact }
     }
 
-    /// Computes what is missing, or some of it if the deadline passes meanwhile.
+    /// Computes misses, or some of them if the deadline passes.
     pub(super) fn resolve(&mut self, missing: &Missing) {
         self.table.resolve(&missing.nodes, &missing.arrivals);
         if let Some(monitor_memo) = &mut self.monitor_memo {
@@ -143,18 +143,18 @@ impl<'s> StateSpace<'s> {
         self.checks.evaluate_new_states(&self.table, &self.restrictions);
     }
 
-    /// The part of a row that stands for nodes.
+    /// The nodes' part of a row.
     pub(super) fn nodes<'r>(&self, row: &'r [u32]) -> &'r [u32] {
         &row[..self.width - usize::from(self.monitor_memo.is_some())]
     }
 
-    /// Judges a row: the monitor first, then the properties of states.
-    pub(super) fn judge(&self, row: &[u32]) -> Result<StateStatus, Ending> {
-        self.judge_with(row, &mut PropertyMemo::default())
+    /// Checks a row: the monitor first, then the properties of states.
+    pub(super) fn check_row(&self, row: &[u32]) -> Result<StateStatus, Ending> {
+        self.check_row_with(row, &mut PropertyMemo::default())
     }
 
-    /// Judges a row, with what has been found out about properties before.
-    pub(super) fn judge_with(
+    /// Checks a row, with a memo of properties.
+    pub(super) fn check_row_with(
         &self,
         row: &[u32],
         memo: &mut PropertyMemo,
@@ -234,7 +234,7 @@ impl<'s> StateSpace<'s> {
             .map_err(|failure| self.table.handlers.failures[failure as usize].clone())
     }
 
-    /// Computes the steps of all nodes of a row; returns how many there are.
+    /// Computes the steps of all nodes of a row, and returns their number.
     pub(super) fn open(&mut self, row: &[u32]) -> u32 {
         self.table.resolve(&row[..self.nodes(row).len()], &[]);
         self.nodes(row).iter().map(|&interned| self.table.steps(interned).len() as u32).sum()
@@ -250,7 +250,7 @@ impl<'s> StateSpace<'s> {
     }
 
     /// Performs these events from the first row on, skipping those that are impossible or change
-    /// nothing. If the search would end there, returns the result and the events that were used.
+    /// nothing. If the search would end on this path, returns the result and the performed events.
     pub(super) fn follow(
         &mut self,
         events: &[PathEvent],
@@ -269,7 +269,7 @@ impl<'s> StateSpace<'s> {
             ordinals.push(ordinal);
             let ending = match taken {
                 Err(failure) => Err(Ending::Failure(failure)),
-                Ok(()) => self.judge(&next),
+                Ok(()) => self.check_row(&next),
             };
             match ending {
                 Ok(StateStatus::Expand) => row = next,
@@ -280,8 +280,7 @@ impl<'s> StateSpace<'s> {
         None
     }
 
-    /// The ordinal of this event among the steps of an open row, if it is possible and changes
-    /// something.
+    /// The ordinal of this event among the steps of an open row, if it is possible and changes something.
     fn ordinal_of(&mut self, row: &[u32], event: &PathEvent) -> Option<u32> {
         let node = self.table.handlers.node_at(event.node())?;
         let mut ordinal: usize =
@@ -298,7 +297,7 @@ impl<'s> StateSpace<'s> {
         None
     }
 
-    /// What a step changes in a row.
+    /// Applies a step to a row.
     ///
     /// # Errors
     /// The index of the failure, when the handler fails.
@@ -326,7 +325,7 @@ impl<'s> StateSpace<'s> {
         Ok(())
     }
 
-    /// The step that an event at a site is; `None` when it changes nothing.
+    /// The step of an event at an interned node; `None` if it changes nothing.
     fn effect(&mut self, interned: u32, event: NodeEvent) -> Option<NodeStep> {
         loop {
             match self.table.effect(interned, event) {
@@ -351,7 +350,7 @@ impl<'s> StateSpace<'s> {
                     handlers.message(from, node_index, &sent.message)
                 })
                 .collect();
-            // The network is a set: a state made by hand may name a message twice.
+            // The network is a set, but a state that was constructed by hand may contain a message twice.
             inbox.sort_unstable();
             inbox.dedup();
             inboxes.push(handlers.lists.intern(&inbox));
@@ -390,10 +389,11 @@ impl<'s> StateSpace<'s> {
     /// When there is no monitor.
     pub(super) fn monitor_state(&self, row: &[u32]) -> MonitorState {
         let monitor_memo = self.monitor_memo.as_ref().expect("a monitor");
-        monitor_memo.monitor_state(*row.last().expect("a row with a monitor ends in its state"))
+        monitor_memo
+            .monitor_state(*row.last().expect("the last part of a row is the monitor's state"))
     }
 
-    /// A row as a value, reached by `path`.
+    /// The state of a row that was reached by `path`.
     pub(super) fn state_of(&self, row: &[u32], path: Path) -> State {
         let handlers = &self.table.handlers;
         let nodes = self
@@ -428,7 +428,7 @@ impl<'s> StateSpace<'s> {
         State { nodes, path }
     }
 
-    /// The path behind steps from the first row, given by their ordinals.
+    /// The path of these steps from the first row, given by their ordinals.
     pub(super) fn path(&mut self, ordinals: &[u32]) -> Path {
         let mut path = self.before.clone();
         let mut row = self.first.clone();
@@ -454,20 +454,20 @@ impl<'s> StateSpace<'s> {
         path
     }
 
-    /// The node and the event behind a step of an expanded row.
+    /// The node and the event of a step of an expanded row.
     pub(super) fn event_of(&mut self, row: &[u32], ordinal: u32) -> (usize, NodeEvent) {
         let (node, _) = self.expander().step_of(row, ordinal);
         let before: usize =
             row[..node].iter().map(|&interned| self.table.steps(interned).len()).sum();
-        let mut place = ordinal as usize - before;
+        let mut remaining = ordinal as usize - before;
         let mut events = Vec::new();
         self.table.events(row[node], &mut events);
         for event in events {
             if matches!(self.table.effect(row[node], event), Effect::Change(_)) {
-                if place == 0 {
+                if remaining == 0 {
                     return (node, event);
                 }
-                place -= 1;
+                remaining -= 1;
             }
         }
         panic!("step {ordinal} of a state that has fewer");
@@ -479,7 +479,7 @@ impl<'s> StateSpace<'s> {
         self.outcome_at(ending, path)
     }
 
-    /// The outcome that an ending at the end of this path is.
+    /// The search result for an ending at the end of this path.
     pub(super) fn outcome_at(&self, ending: Ending, path: Path) -> SearchResult {
         match ending {
             Ending::Failure(failure) => SearchResult::Failed(Box::new(HandlerFailure {
@@ -488,7 +488,7 @@ impl<'s> StateSpace<'s> {
                 path,
             })),
             Ending::Run(row) => {
-                let monitor_memo = self.monitor_memo.as_ref().expect("a monitor that is broken");
+                let monitor_memo = self.monitor_memo.as_ref().expect("a violation of a monitor");
                 SearchResult::Violated(Box::new(FoundState {
                     property: monitor_memo.name().to_owned(),
                     error: broken_run(Some(monitor_memo), &row).cloned(),
@@ -541,7 +541,7 @@ impl<'s> StateSpace<'s> {
         }
     }
 
-    /// The part of the statistics that the tables know.
+    /// The statistics of the tables.
     pub(super) fn statistics(&self) -> Statistics {
         Statistics {
             handler_calls: self.table.handlers.calls,
@@ -555,8 +555,8 @@ impl<'s> StateSpace<'s> {
         }
     }
 
-    /// Hints: the first message, in the order of nodes and messages, whose second delivery in a row
-    /// changes the state again.
+    /// Hints at the first message, in the order of nodes and messages, whose second delivery in a row changes
+    /// the state again, and at undeliverable messages.
     pub(super) fn hints(&self) -> Vec<Hint> {
         let handlers = &self.table.handlers;
         let mut hints: Vec<Hint> = self.divergence.iter().cloned().collect();

@@ -2,10 +2,10 @@
 //!
 //! A node's pending timers are listed in the order in which they were set. A timer set later cannot
 //! fire before one whose longest duration is at most its own shortest. Without a clock, durations
-//! say nothing more. Two timers that do not constrain each other may be listed in either order; one
+//! imply nothing else. Two timers that do not constrain each other may be listed in either order; one
 //! of the equivalent lists is the normal form.
 
-/// A timer with its bounds; `id` names its encoding.
+/// A timer with its bounds; `id` identifies its encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Pending {
     pub(super) id: u32,
@@ -73,7 +73,7 @@ mod tests {
         let (mut first, mut second) = (timers, other_way);
         normalise(&mut first);
         normalise(&mut second);
-        assert_ne!(first, second, "set in the other order they bind each other");
+        assert_ne!(first, second, "set in the other order, they constrain each other");
     }
 
     #[test]
@@ -84,7 +84,7 @@ mod tests {
         normalise(&mut first);
         normalise(&mut second);
         assert_eq!(first, second);
-        // Two equal timers lead to one successor, whichever fires.
+        // Two equal timers lead to the same successor, whichever fires.
         assert!(may_fire(&[a, a], 0) && !may_fire(&[a, a], 1));
     }
 }

@@ -1,7 +1,7 @@
-//! Traced runs: one run of a searched system, step by step, with everything a person wants to see.
+//! Traced runs: one run of a searched system, step by step, with all texts for a trace.
 //!
-//! A search keeps numbers. A traced run executes the same steps once more and keeps the texts. It
-//! turns a path found by a search into a [`Trace`], and it replays a saved trace ([`Replayable`]).
+//! A search keeps only ids. A traced run executes the same steps again and keeps the texts. It turns a
+//! path found by a search into a [`Trace`], and it replays a saved trace ([`Replayable`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,22 +30,22 @@ pub struct TracedRun<'s> {
     search: &'s Search,
     steps: &'s dyn PureSteps,
     printed: Box<dyn FnMut() -> String + 's>,
-    /// The tables that judge states, once the nodes have started.
+    /// The tables for checking states, once the nodes have started.
     space: Option<StateSpace<'s>>,
     row: Vec<u32>,
-    places: Vec<NodeProgress>,
+    progress: Vec<NodeProgress>,
     /// The messages sent so far, by sender, receiver and encoding.
     messages: BTreeMap<(Address, Address, Vec<u8>), MessageId>,
     delivered: BTreeSet<MessageId>,
     timers_set: TimerId,
     choices: Vec<Choice>,
-    /// How many events lead to the state that the search started from.
+    /// The number of events that lead to the state from which the search started.
     before: usize,
     performed: usize,
     ending: Option<Ending>,
 }
 
-/// A node on its way.
+/// A node during the run.
 #[derive(Default)]
 struct NodeProgress {
     state: Vec<u8>,
@@ -54,7 +54,7 @@ struct NodeProgress {
     inbox: Vec<(usize, Vec<u8>)>,
     results: usize,
     is_waiting: bool,
-    /// Whether the client has reached the limit of commands per event; then it gets no more.
+    /// Whether the client has reached the limit of commands per event and gets no more commands.
     is_stopped: bool,
 }
 
@@ -66,14 +66,14 @@ struct PendingTimerBytes {
     max_ns: u64,
 }
 
-/// An event that a search chooses: at which node, and what.
+/// An event that a search chooses, with its node.
 #[derive(Clone)]
 struct Choice {
     node: usize,
     input: Input,
 }
 
-/// What happens to a node.
+/// The input of a node's step.
 #[derive(Clone)]
 enum Input {
     Start,
@@ -81,16 +81,16 @@ enum Input {
         from: usize,
         message: Vec<u8>,
     },
-    /// The timer at this place among the pending ones.
+    /// The timer at this index among the pending ones.
     Timer(usize),
     Command(Vec<u8>),
 }
 
 impl Search {
-    /// A traced run of this search's system, not started yet.
+    /// A traced run of this search's system, which has not started yet.
     ///
     /// # Panics
-    /// When `steps` has another roster.
+    /// When `steps` are of other nodes.
     #[must_use]
     pub fn traced_run<'s>(&'s self, steps: &'s dyn PureSteps) -> TracedRun<'s> {
         assert_eq!(
@@ -98,14 +98,14 @@ impl Search {
             self.system.descriptors(),
             "steps are of the nodes of the system"
         );
-        let places = self.system.nodes().iter().map(|_| NodeProgress::default()).collect();
+        let progress = self.system.nodes().iter().map(|_| NodeProgress::default()).collect();
         TracedRun {
             search: self,
             steps,
             printed: Box::new(String::new),
             space: None,
             row: Vec::new(),
-            places,
+            progress,
             messages: BTreeMap::new(),
             delivered: BTreeSet::new(),
             timers_set: 0,
@@ -116,11 +116,11 @@ impl Search {
         }
     }
 
-    /// The run behind what a search found: a goal, a violation or a failure. `None` for other
+    /// The run that leads to a search's finding: a goal, a violation or a failure. `None` for other
     /// results. Output of the nodes is not captured; see [`TracedRun::trace`] for that.
     ///
     /// # Panics
-    /// When `steps` has another roster.
+    /// When `steps` are of other nodes.
     #[must_use]
     pub fn trace(
         &self,
@@ -150,17 +150,17 @@ impl Search {
 }
 
 impl<'s> TracedRun<'s> {
-    /// Captures what the nodes print beside the events: `printed` returns what was printed since
-    /// its last call. Without this, nothing is captured. Steps that check the contract run a
-    /// handler twice, so their output appears twice.
+    /// Captures the nodes' output with each event: `printed` returns the output since its last call.
+    /// Without this, no output is captured. Steps that check the contract run a handler twice, so their
+    /// output appears twice.
     #[must_use]
     pub fn capturing(mut self, printed: impl FnMut() -> String + 's) -> Self {
         self.printed = Box::new(printed);
         self
     }
 
-    /// The run behind what this search found: a goal, a violation or a failure. `None` for other
-    /// outcomes, which have none.
+    /// The run that leads to the search's finding: a goal, a violation or a failure. `None` for other
+    /// results.
     #[must_use]
     pub fn trace(self, origin: &Origin, outcome: &SearchResult) -> Option<Trace> {
         let (path, ending) = match outcome {
@@ -197,11 +197,11 @@ impl<'s> TracedRun<'s> {
                 Input::Message { from: self.node_at(*from)?, message: message.clone() }
             }
             PathEvent::Fire { timer, min_ns, max_ns, .. } => {
-                let pending = &self.places[node].timers;
+                let pending = &self.progress[node].timers;
                 let is_it = |pending: &PendingTimerBytes| {
                     (&pending.timer, pending.min_ns, pending.max_ns) == (timer, *min_ns, *max_ns)
                 };
-                let fires = |&place: &usize| is_it(&pending[place]) && self.may_fire(node, place);
+                let fires = |&index: &usize| is_it(&pending[index]) && self.may_fire(node, index);
                 Input::Timer((0..pending.len()).find(fires)?)
             }
         };
@@ -216,18 +216,18 @@ impl<'s> TracedRun<'s> {
         self.steps.nodes()[node].address
     }
 
-    /// Whether the timer at `place` may fire before those set earlier.
-    fn may_fire(&self, node: usize, place: usize) -> bool {
-        let timers = &self.places[node].timers;
+    /// Whether the timer at `index` may fire before those set earlier.
+    fn may_fire(&self, node: usize, index: usize) -> bool {
+        let timers = &self.progress[node].timers;
         let pending = |timer: &PendingTimerBytes| {
             let same = |other: &PendingTimerBytes| other.timer == timer.timer;
             let id = timers.iter().position(same).unwrap_or_default() as u32;
             Pending { id, min_ns: timer.min_ns, max_ns: timer.max_ns }
         };
-        timers::may_fire(&timers.iter().map(pending).collect::<Vec<_>>(), place)
+        timers::may_fire(&timers.iter().map(pending).collect::<Vec<_>>(), index)
     }
 
-    /// Performs an event, and what the client driver then does at once.
+    /// Performs an event, and the actions of the client driver that belong to it.
     fn take(&mut self, choice: Choice) -> Vec<TraceEvent> {
         let event = self.node_event(&choice);
         let mut events = self.perform_step(choice.node, choice.input);
@@ -236,7 +236,7 @@ impl<'s> TracedRun<'s> {
             && let (Some(space), Some(event)) = (&mut self.space, event)
         {
             match space.step(&mut self.row, choice.node, event) {
-                Ok(()) => self.judge(),
+                Ok(()) => self.check_state(),
                 Err(failure) => self.fail(choice.node, &failure),
             }
         }
@@ -246,16 +246,16 @@ impl<'s> TracedRun<'s> {
         events
     }
 
-    /// The event in the engine's numbers.
+    /// The event by ids.
     fn node_event(&mut self, choice: &Choice) -> Option<NodeEvent> {
         let handlers = &mut self.space.as_mut()?.table.handlers;
         Some(match &choice.input {
             Input::Message { from, message } => {
                 NodeEvent::Deliver(handlers.message(*from, choice.node, message))
             }
-            Input::Timer(place) => {
+            Input::Timer(index) => {
                 let PendingTimerBytes { timer, min_ns, max_ns, .. } =
-                    &self.places[choice.node].timers[*place];
+                    &self.progress[choice.node].timers[*index];
                 let id = handlers.timers.intern(choice.node as u64, timer);
                 let pending = Pending { id, min_ns: *min_ns, max_ns: *max_ns };
                 NodeEvent::Fire(handlers.pending.intern(pending).0)
@@ -264,8 +264,8 @@ impl<'s> TracedRun<'s> {
         })
     }
 
-    /// Checks the state, starting with the one that the search started from.
-    fn judge(&mut self) {
+    /// Checks the state, unless it comes before the state from which the search started.
+    fn check_state(&mut self) {
         let Some(space) = &self.space else { return };
         if self.performed < self.before {
             return;
@@ -273,7 +273,7 @@ impl<'s> TracedRun<'s> {
         let violated = |property: &str, broken: &CheckError| {
             Ending::Violated(Violation::of(property.to_owned(), broken.clone()))
         };
-        self.ending = match space.judge(&self.row) {
+        self.ending = match space.check_row(&self.row) {
             Err(Found::Row(_, StateStatus::Broken(index, broken))) => {
                 Some(violated(space.checks.name(index), &broken))
             }
@@ -293,7 +293,7 @@ impl<'s> TracedRun<'s> {
         self.ending = Some(Ending::Failed { reason });
     }
 
-    /// The search's restrictions, as network events: there is no other kind for them.
+    /// The search's restrictions as network events, since there is no other kind for them.
     fn restrictions(&self) -> Vec<TraceEvent> {
         let addresses: Vec<Address> =
             self.steps.nodes().iter().map(|node_index| node_index.address).collect();
@@ -309,7 +309,7 @@ impl<'s> TracedRun<'s> {
         crashed.chain(changes).map(|what| TraceEvent::new(None, what)).collect()
     }
 
-    /// A node's step, and what its worker does at once: takes a result, gives the next command.
+    /// Performs a node's step; its client driver then takes a result and gives the next command.
     fn perform_step(&mut self, node_index: usize, mut input: Input) -> Vec<TraceEvent> {
         let search = self.search;
         let node = self.address(node_index);
@@ -319,29 +319,29 @@ impl<'s> TracedRun<'s> {
             let (event, result) = self.handle(node_index, &input);
             events.push(event);
             let Some(work) = &search.system.nodes()[node_index].workload else { break };
-            let place = &mut self.places[node_index];
-            if place.is_waiting {
+            let progress = &mut self.progress[node_index];
+            if progress.is_waiting {
                 let Some(result) = result else { break };
-                place.is_waiting = false;
-                place.results += 1;
+                progress.is_waiting = false;
+                progress.results += 1;
                 let shown = work.show_result(&result);
                 let what = EventKind::Return { node, result: shown.text, value: shown.value };
                 events.push(TraceEvent::new(None, what));
             }
-            let next = place.results as u64;
+            let next = progress.results as u64;
             let is_done = work.count().is_some_and(|count| next >= count);
-            place.is_stopped |= !is_done && commands == search.limits.commands_per_event;
-            if is_done || place.is_stopped {
+            progress.is_stopped |= !is_done && commands == search.limits.commands_per_event;
+            if is_done || progress.is_stopped {
                 break;
             }
             commands += 1;
-            place.is_waiting = true;
+            progress.is_waiting = true;
             input = Input::Command(work.command(WORKLOAD_SEED, node, next));
         }
         events
     }
 
-    /// One handler call: the event with its effects, and the result that the client shows.
+    /// Calls one handler. Returns the event with its effects, and the result that the client shows.
     fn handle(&mut self, node_index: usize, input: &Input) -> (TraceEvent, Option<Vec<u8>>) {
         let node = self.address(node_index);
         let what = self.what(node_index, input);
@@ -351,8 +351,8 @@ impl<'s> TracedRun<'s> {
             Input::Message { from, message } => {
                 Event::Message { from: self.address(*from), message }
             }
-            Input::Timer(place) => {
-                fired = self.places[node_index].timers.remove(*place).timer;
+            Input::Timer(index) => {
+                fired = self.progress[node_index].timers.remove(*index).timer;
                 Event::Timer { timer: &fired }
             }
             Input::Command(command) => Event::Command { command },
@@ -361,7 +361,7 @@ impl<'s> TracedRun<'s> {
         if let EventKind::Deliver { id, .. } = event.what {
             self.delivered.insert(id);
         }
-        let mut state = std::mem::take(&mut self.places[node_index].state);
+        let mut state = std::mem::take(&mut self.progress[node_index].state);
         if matches!(input, Input::Start) {
             match self.steps.make(node_index) {
                 Ok(made) => state = made,
@@ -384,7 +384,7 @@ impl<'s> TracedRun<'s> {
                 if let StepFailure::Node(failure) = failure {
                     event.failure = Some(failure.clone());
                 }
-                self.places[node_index].state = state;
+                self.progress[node_index].state = state;
                 return (event, None);
             }
         };
@@ -402,7 +402,7 @@ impl<'s> TracedRun<'s> {
                     let id = *self.messages.entry(key).or_insert(next);
                     let receiver = self.steps.nodes().iter().position(|other| other.address == to);
                     if let Some(receiver) = receiver.filter(|_| id == next) {
-                        self.places[receiver].inbox.push((node_index, bytes.to_vec()));
+                        self.progress[receiver].inbox.push((node_index, bytes.to_vec()));
                     }
                     let message = show(Payload::Message, bytes, false);
                     event.sent.push(SentMessage { id, to, message, fate: Fate::Open });
@@ -414,16 +414,16 @@ impl<'s> TracedRun<'s> {
                     let text = show(Payload::Timer, &timer, false);
                     event.timers.push(SetTimer { id, timer: text, min_ns, max_ns });
                     let pending = PendingTimerBytes { id, timer, min_ns, max_ns };
-                    self.places[node_index].timers.push(pending);
+                    self.progress[node_index].timers.push(pending);
                 }
                 EncodedEffect::Log { line } => event.logged.push(step.output.text(line)),
             }
         }
-        self.places[node_index].state = step.state.to_vec();
+        self.progress[node_index].state = step.state.to_vec();
         (event, step.output.result().map(<[u8]>::to_vec))
     }
 
-    /// An event in a trace's terms, before it happens.
+    /// The trace event for an input, before it happens.
     fn what(&self, node_index: usize, input: &Input) -> EventKind {
         let node = self.address(node_index);
         let show = |node_index, what, bytes: &[u8]| {
@@ -446,8 +446,8 @@ impl<'s> TracedRun<'s> {
                     copy: if again { CopyKind::Duplicate } else { CopyKind::Original },
                 }
             }
-            Input::Timer(place) => {
-                let timer = &self.places[node_index].timers[*place];
+            Input::Timer(index) => {
+                let timer = &self.progress[node_index].timers[*index];
                 EventKind::Fire {
                     node,
                     id: timer.id,
@@ -468,7 +468,7 @@ impl<'s> TracedRun<'s> {
 impl Replayable for TracedRun<'_> {
     fn start(&mut self) -> Vec<TraceEvent> {
         let mut events = Vec::new();
-        for node in 0..self.places.len() {
+        for node in 0..self.progress.len() {
             events.extend(self.perform_step(node, Input::Start));
             if self.ending.is_some() {
                 return events;
@@ -482,7 +482,7 @@ impl Replayable for TracedRun<'_> {
                 self.space = Some(space);
                 if self.before == 0 {
                     events.extend(self.restrictions());
-                    self.judge();
+                    self.check_state();
                 }
             }
             Err(error) => self.ending = Some(Ending::Failed { reason: error.to_string() }),
@@ -495,17 +495,17 @@ impl Replayable for TracedRun<'_> {
         if self.ending.is_some() {
             return Vec::new();
         }
-        // What leads to the state that the search started from was not bound by its settings.
+        // The search's restrictions do not apply to the events before its start state.
         let bound = self.performed >= self.before;
         let restrictions = &self.search.restrictions;
-        for (node, place) in self.places.iter().enumerate() {
-            for (from, message) in &place.inbox {
+        for (node, progress) in self.progress.iter().enumerate() {
+            for (from, message) in &progress.inbox {
                 if !bound || restrictions.delivers(*from, node) {
                     let input = Input::Message { from: *from, message: message.clone() };
                     self.choices.push(Choice { node, input });
                 }
             }
-            for timer in 0..place.timers.len() {
+            for timer in 0..progress.timers.len() {
                 if (!bound || restrictions.fires(node)) && self.may_fire(node, timer) {
                     self.choices.push(Choice { node, input: Input::Timer(timer) });
                 }

@@ -1,4 +1,4 @@
-//! How properties see a state.
+//! The view of a state for properties.
 
 use std::cell::{OnceCell, RefCell};
 
@@ -12,16 +12,16 @@ use crate::history::Operation;
 use crate::hosting::NodeFailure;
 use crate::property::{Traffic, View};
 
-/// A state, as properties see it.
+/// A state, as a view for properties.
 pub(super) struct StateView<'v, 's> {
     table: &'v NodeTable<'s>,
     restrictions: &'v Restrictions,
     row: &'v [u32],
-    /// The members that are shown.
-    members: std::ops::Range<usize>,
+    /// The indices of the visible nodes.
+    visible: std::ops::Range<usize>,
     operations: Vec<OnceCell<Vec<Operation>>>,
-    /// What has been read, in the order of the first reads.
-    glances: RefCell<Vec<StateRead>>,
+    /// The read set, in the order of the first reads.
+    reads: RefCell<Vec<StateRead>>,
 }
 
 impl<'v, 's> StateView<'v, 's> {
@@ -31,14 +31,14 @@ impl<'v, 's> StateView<'v, 's> {
         restrictions: &'v Restrictions,
         row: &'v [u32],
     ) -> Self {
-        let members = table.handlers.steps.nodes().len();
+        let node_count = table.handlers.steps.nodes().len();
         Self {
             table,
             restrictions,
             row,
-            members: 0..members,
-            operations: vec![OnceCell::new(); members],
-            glances: RefCell::default(),
+            visible: 0..node_count,
+            operations: vec![OnceCell::new(); node_count],
+            reads: RefCell::default(),
         }
     }
 
@@ -49,22 +49,22 @@ impl<'v, 's> StateView<'v, 's> {
         row: &'v [u32],
         node: usize,
     ) -> Self {
-        Self { members: node..node + 1, ..Self::new(table, restrictions, row) }
+        Self { visible: node..node + 1, ..Self::new(table, restrictions, row) }
     }
 
     fn node_index(&self, address: Address) -> usize {
-        self.table.handlers.node_at(address).expect("properties ask for nodes of the system")
+        self.table.handlers.node_at(address).expect("properties read nodes of the system")
     }
 
-    /// What has been looked at, in the order of the first looks.
+    /// The read set, in the order of the first reads.
     pub(super) fn reads(&self) -> Vec<StateRead> {
-        self.glances.borrow().clone()
+        self.reads.borrow().clone()
     }
 
     fn note_read(&self, read: StateRead) {
-        let mut glances = self.glances.borrow_mut();
-        if !glances.contains(&read) {
-            glances.push(read);
+        let mut reads = self.reads.borrow_mut();
+        if !reads.contains(&read) {
+            reads.push(read);
         }
     }
 
@@ -102,7 +102,7 @@ impl View for StateView<'_, '_> {
     }
 
     fn nodes(&self) -> Vec<Address> {
-        self.members
+        self.visible
             .clone()
             .filter(|&node| !self.restrictions.is_crashed(node))
             .map(|node| self.table.handlers.address(node))
@@ -110,7 +110,7 @@ impl View for StateView<'_, '_> {
     }
 
     fn clients(&self) -> Vec<Address> {
-        self.members
+        self.visible
             .clone()
             .filter(|&node| self.table.drivers.is_client(node))
             .map(|node| self.table.handlers.address(node))
@@ -157,12 +157,12 @@ impl View for StateView<'_, '_> {
 
 impl StateView<'_, '_> {
     fn first_work(&self) -> Option<&dyn crate::workload::ErasedWorkload> {
-        let members = self.table.handlers.steps.nodes().len();
-        (0..members).find_map(|node| self.table.drivers.of(node)).map(AsRef::as_ref)
+        let node_count = self.table.handlers.steps.nodes().len();
+        (0..node_count).find_map(|node| self.table.drivers.of(node)).map(AsRef::as_ref)
     }
 }
 
-/// How the monitor in a row is broken, if it is.
+/// How the monitor's property is violated in a row, if it is.
 pub(super) fn broken_run<'w>(
     monitor_memo: Option<&'w MonitorMemo<'_>>,
     row: &[u32],

@@ -2,32 +2,32 @@
 //!
 //! An open-addressing table of 64-bit fingerprints, in buckets of one cache line. The fingerprint's
 //! high bits select a shard. Each shard grows on its own: it doubles while it is small, then grows
-//! by half. So growing needs only a fraction of the total memory on top, and the table stays about
-//! 70 % full. (Growing by a quarter would save 1.4 bytes per state but take a fifth longer, because
-//! each fingerprint is moved four times instead of twice.) One thread at a time owns a shard.
+//! by half. So growing needs only a fraction of additional memory, and the table stays about 70 % full.
+//! (Growing by a quarter would save 1.4 bytes per state but take a fifth longer, because each
+//! fingerprint is moved four times instead of twice.) One thread at a time owns a shard.
 
-/// Fingerprints in a bucket: one cache line of 64 bytes.
+/// The number of fingerprints in a bucket, which is one cache line of 64 bytes.
 const BUCKET: usize = 8;
 
-/// Shards in a set. A power of two.
+/// The number of shards in a set, a power of two.
 pub(super) const SHARDS: usize = 64;
 
-/// The high bits of a fingerprint that name its shard.
+/// The number of high bits of a fingerprint that select its shard.
 const SHARD_BITS: u32 = SHARDS.trailing_zeros();
 
-/// Below this many buckets a shard is small: it doubles.
+/// A shard with fewer buckets than this is small and doubles.
 const BUCKETS_SMALL: usize = 1 << 11;
 
-/// How many lookups are in flight at once. Their first loads do not depend on each other, so the
-/// processor waits for memory once for many of them.
+/// How many lookups run at once. Their first loads do not depend on each other, so the processor waits
+/// for memory only once.
 const WINDOW: usize = 16;
 
-/// The buckets of one cache line. A zero is a free place.
+/// A bucket of one cache line. A zero is a free slot.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 struct Bucket([u64; BUCKET]);
 
-/// The fingerprints whose high bits are the same.
+/// The fingerprints with the same high bits.
 pub(super) struct Shard {
     buckets: Vec<Bucket>,
     count: usize,
@@ -35,28 +35,28 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    /// A shard with room for a few.
+    /// A shard with few buckets.
     fn new(buckets: usize) -> Self {
         Self { buckets: vec![Bucket([0; BUCKET]); buckets], count: 0, count_max: limit(buckets) }
     }
 
-    /// Where a fingerprint's search starts. In the order of fingerprints, so that growing reads and
-    /// writes memory in order.
+    /// The bucket in which the search for a fingerprint starts. The buckets are in the order of
+    /// fingerprints, so that growing reads and writes memory sequentially.
     fn home(&self, fingerprint: u64) -> usize {
         let wide = u128::from(fingerprint << SHARD_BITS) * self.buckets.len() as u128;
         (wide >> 64) as usize
     }
 
-    /// Adds a fingerprint; whether it is new. There must be room.
+    /// Adds a fingerprint, and returns whether it is new. There must be a free slot.
     fn insert(&mut self, fingerprint: u64) -> bool {
         let mut home = self.home(fingerprint);
         loop {
             let bucket = &mut self.buckets[home].0;
-            if bucket.iter().fold(false, |found, &place| found | (place == fingerprint)) {
+            if bucket.iter().fold(false, |found, &entry| found | (entry == fingerprint)) {
                 return false;
             }
-            // A bucket fills from its start, and nothing is ever taken out.
-            let filled = bucket.iter().filter(|&&place| place != 0).count();
+            // A bucket fills from its start, and fingerprints are never removed.
+            let filled = bucket.iter().filter(|&&entry| entry != 0).count();
             if filled < BUCKET {
                 bucket[filled] = fingerprint;
                 self.count += 1;
@@ -66,14 +66,15 @@ impl Shard {
         }
     }
 
-    /// Adds fingerprints of this shard, in order. The positions of the new ones are moved to the
-    /// front of `positions`; returns how many there are.
+    /// Adds fingerprints of this shard, in order. Moves the positions of the new ones to the front of
+    /// `positions`, and returns their number.
     pub(super) fn insert_all(&mut self, fingerprints: &[u64], positions: &mut [u32]) -> usize {
         let mut new = 0;
         let mut at = 0;
         for window in fingerprints.chunks(WINDOW) {
             self.reserve(window.len());
-            // Touch all buckets before the first is searched. The sum makes the loads count as used.
+            // Touch all buckets before the first is searched. The sum keeps the loads from being
+            // optimised away.
             let mut touched = 0_u64;
             for &fingerprint in window {
                 touched = touched.wrapping_add(self.buckets[self.home(fingerprint)].0[0]);
@@ -88,7 +89,7 @@ impl Shard {
         new
     }
 
-    /// Makes room for this many more, which must be few.
+    /// Reserves space for this many more fingerprints, which must be few.
     fn reserve(&mut self, more: usize) {
         if self.count + more <= self.count_max {
             return;
@@ -97,7 +98,7 @@ impl Shard {
         let more = if buckets < BUCKETS_SMALL { buckets } else { buckets / 2 };
         let mut larger = Self::new(buckets + more);
         for bucket in &self.buckets {
-            for &fingerprint in bucket.0.iter().filter(|&&place| place != 0) {
+            for &fingerprint in bucket.0.iter().filter(|&&entry| entry != 0) {
                 larger.insert(fingerprint);
             }
         }
@@ -105,7 +106,7 @@ impl Shard {
     }
 }
 
-/// How many fingerprints this many buckets may hold: 85 in 100.
+/// The maximum number of fingerprints in this many buckets: 85 per cent.
 fn limit(buckets: usize) -> usize {
     buckets * BUCKET * 85 / 100
 }
@@ -118,12 +119,12 @@ pub(super) struct Visited {
 impl Visited {
     /// An empty set.
     pub(super) fn new() -> Self {
-        // Sizes start spread over one step of growth, so that shards grow at different times.
+        // Initial sizes differ by up to one step of growth, so that shards grow at different times.
         let spread = |shard: usize| 16 + 8 * shard / SHARDS;
         Self { shards: (0..SHARDS).map(|shard| Shard::new(spread(shard))).collect() }
     }
 
-    /// Adds one fingerprint; whether it is new.
+    /// Adds one fingerprint, and returns whether it is new.
     pub(super) fn insert(&mut self, fingerprint: u64) -> bool {
         let fingerprint = stored(fingerprint);
         let shard = &mut self.shards[shard_of(fingerprint)];
@@ -131,7 +132,7 @@ impl Visited {
         shard.insert(fingerprint)
     }
 
-    /// All shards, to be shared out among threads.
+    /// All shards, to be distributed to threads.
     pub(super) fn shards(&mut self) -> &mut [Shard] {
         &mut self.shards
     }
@@ -151,7 +152,7 @@ pub(super) fn shard_of(fingerprint: u64) -> usize {
     (fingerprint >> (64 - SHARD_BITS)) as usize
 }
 
-/// A fingerprint as it is stored: zero stands for a free place.
+/// The stored form of a fingerprint, which is never zero, because zero is a free slot.
 pub(super) fn stored(fingerprint: u64) -> u64 {
     if fingerprint == 0 { 1 << 63 } else { fingerprint }
 }
@@ -166,7 +167,7 @@ mod tests {
         let mut visited = Visited::new();
         let fingerprints: Vec<u64> = (0..100_000).map(mix).chain([0, 1 << 63, u64::MAX]).collect();
         for (index, &fingerprint) in fingerprints.iter().enumerate() {
-            // Zero shares its place with one other value.
+            // Zero is stored as another value.
             assert_eq!(visited.insert(fingerprint), fingerprint != 1 << 63, "{index}");
         }
         assert!(fingerprints.iter().all(|&fingerprint| !visited.insert(fingerprint)));

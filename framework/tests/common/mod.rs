@@ -1,7 +1,7 @@
-//! A small system for the engines' tests: a client that retries until it is answered, and a server
-//! that adds. The server can be given any one of many faults.
+//! A small system for the engines' tests: a client that retries until it gets a reply, and a server
+//! that adds. The server can have one of many faults.
 
-// Each test file uses a part of it.
+// Each test file uses only a part of it.
 #![allow(dead_code)]
 
 use std::convert::identity;
@@ -76,7 +76,7 @@ impl Client for Adder {
     }
 }
 
-/// A client that answers every third command itself, at once, and counts what it handles.
+/// A client that answers every third command itself, immediately, and counts the events it handles.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Hasty(Adder, u64);
 
@@ -112,7 +112,7 @@ impl Client for Hasty {
     }
 }
 
-/// How the server goes wrong.
+/// The server's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Fault {
     None,
@@ -174,7 +174,7 @@ impl Node for Counter {
             Fault::CountsInAGlobal => {
                 use std::sync::atomic::{AtomicU64, Ordering};
                 static COUNT: AtomicU64 = AtomicU64::new(0);
-                // One process counts 0, 1, 2, ... 99, and the other one does, backwards.
+                // One process counts from 0 to 99 forwards, the other one backwards.
                 self.sum += COUNT.fetch_add(1, Ordering::Relaxed);
             }
             Fault::OverflowsAt(at) if at == number => self.sum = depth(at),
@@ -194,7 +194,7 @@ impl Node for Counter {
     }
 }
 
-/// Calls itself until the stack is full.
+/// Recurses until the stack overflows.
 #[allow(unconditional_recursion, clippy::only_used_in_recursion)]
 fn depth(number: u64) -> u64 {
     std::hint::black_box(depth(number + 1)) + 1
@@ -230,7 +230,7 @@ pub fn server_node(fault: Fault) -> NodeSpec {
     NodeSpec::node("server", server(), &fault)
 }
 
-/// A client that adds 1, 2, 3, ... and, alone, expects the sums of that.
+/// A client that adds 1, 2, 3, ..., and expects the sums that are right if it is the only client.
 pub fn client_node(number: usize, commands: u64) -> NodeSpec {
     let sums = (1..=commands).map(|last| last * (last + 1) / 2);
     let work = Workload::<u64, u64>::of(1..=commands).expecting(sums);

@@ -1,4 +1,4 @@
-//! Handwritten traces, for testing what reads and shows traces.
+//! Handwritten traces, for testing code that reads and shows traces.
 #![allow(dead_code, reason = "each test uses some of them")]
 
 use faultlab::hosting::NodeFailure;
@@ -9,7 +9,7 @@ use faultlab::trace::{
 };
 use faultlab::{Address, FaultModel};
 
-/// Builds a trace event by event; what follows from an event is added to the last one.
+/// Builds a trace event by event. Effects are added to the last event.
 pub(crate) struct Builder {
     trace: Trace,
     next_id: u64,
@@ -240,7 +240,7 @@ pub(crate) fn late_duplicate() -> Trace {
     )
 }
 
-/// A primary is cut off, goes on alone, and the partition heals.
+/// A primary is partitioned away and continues alone, and the partition heals.
 pub(crate) fn partition() -> Trace {
     let nodes = ["client1", "client2", "primary", "backup"];
     let mut trace = Builder::new(Engine::Simulate, "A partition heals", &nodes);
@@ -307,7 +307,7 @@ pub(crate) fn panic() -> Trace {
     })
 }
 
-/// Three hundred pings, then a pong too many.
+/// Three hundred pings, then one pong too many.
 pub(crate) fn long() -> Trace {
     let mut trace =
         Builder::new(Engine::Simulate, "Many pings", &["client1", "client2", "server1"]);
@@ -334,7 +334,7 @@ pub(crate) fn long() -> Trace {
     trace.violated("pings are served once", "150 pings to be served", "server1 has served 151")
 }
 
-/// A ballot among more servers than fit side by side.
+/// A ballot among more servers than there are columns.
 pub(crate) fn crowd() -> Trace {
     let names: Vec<String> = (1..=12).map(|number| format!("server{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -355,7 +355,7 @@ pub(crate) fn crowd() -> Trace {
     trace.violated("a majority promises", "7 promises", "one was enough")
 }
 
-/// A run in which nodes say and print anything.
+/// A run in which nodes send and print arbitrary text.
 pub(crate) fn strange(nodes: usize, texts: &[String]) -> Trace {
     let names: Vec<String> = (0..nodes).map(|number| format!("node{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -368,8 +368,7 @@ pub(crate) fn strange(nodes: usize, texts: &[String]) -> Trace {
     trace.violated(&texts[0], &texts[0], &texts[0])
 }
 
-/// Three clients share a server that executes duplicates. The result that is wrong comes in the middle of
-/// the run, which goes on for long.
+/// Three clients share a server that executes duplicates. The wrong result is in the middle of a long run.
 pub(crate) fn crowded() -> Trace {
     let names = ["client1", "client2", "client3", "server1"];
     let mut trace = Builder::new(Engine::Simulate, "Clients that share a key", &names);

@@ -56,7 +56,7 @@ pub fn grade(autograder: &Path, mut spec: Spec, policy: &Policy) -> anyhow::Resu
         contents,
     };
 
-    let folder = tempfile::tempdir().context("no room for the build")?;
+    let folder = tempfile::tempdir().context("cannot create a temporary folder for the build")?;
     let store = Store::new(folder.path());
     let mut key = None;
     if let Contents::Files(files) = &mut submission.contents {

@@ -32,7 +32,7 @@ fn root() -> PathBuf {
 
 /// A submission for lab 0: the worked example, with `from` replaced by `to` in one file.
 fn lab0_with(file: &str, from: &str, to: &str) -> TempDir {
-    let folder = TempDir::new().expect("there is room for a folder");
+    let folder = TempDir::new().expect("a temporary folder can be created");
     for entry in fs::read_dir(root().join("labs/lab0-pingpong/src")).expect("lab 0 is there") {
         let path = entry.expect("it can be listed").path();
         let name = path.file_name().expect("a file has a name");
@@ -78,7 +78,7 @@ fn usage_errors_take_one_line_and_list_the_alternatives() {
 
 #[test]
 fn a_patch_that_does_not_apply_is_an_error() {
-    let folder = TempDir::new().expect("there is room for a folder");
+    let folder = TempDir::new().expect("a temporary folder can be created");
     let patch = folder.path().join("wrong.patch");
     fs::write(&patch, "Nothing.\n\n--- a/store.rs\n+++ b/store.rs\n@@ -1 +1 @@\n-x\n+y\n")
         .expect("it can be written");
@@ -100,7 +100,7 @@ fn the_list_shows_what_each_test_asserts() {
 
 #[test]
 fn the_worked_example_gets_all_points_and_reports_are_reproducible() {
-    let folder = TempDir::new().expect("there is room for a folder");
+    let folder = TempDir::new().expect("a temporary folder can be created");
     let file = |name: &str| folder.path().join(name).to_str().expect("a path is text").to_owned();
     let (first, second, junit) = (file("first.json"), file("second.json"), file("junit.xml"));
     let call = run_tests(&["lab0", "--json", &first, "--junit", &junit]);
@@ -224,7 +224,7 @@ fn common_mistakes_do_not_compile_and_have_hints() {
 
 #[test]
 fn saved_traces_are_fixed_after_the_fix() {
-    let folder = TempDir::new().expect("there is room for a folder");
+    let folder = TempDir::new().expect("a temporary folder can be created");
     let saved = folder.path().join("my traces");
     let saved = saved.to_str().expect("a path is text");
     let staff = |path: &str| root().join("grading/staff").join(path).display().to_string();
@@ -266,7 +266,7 @@ fn saved_traces_are_fixed_after_the_fix() {
 
     // A run does not count as fixed because a node exits its process with code 0.
     let exits = staff("mutants/lab1/exits-on-retransmission.patch");
-    let folder_of_exits = TempDir::new().expect("there is room for a folder");
+    let folder_of_exits = TempDir::new().expect("a temporary folder can be created");
     let saved_exit = folder_of_exits.path().to_str().expect("a path is text");
     run(&exits, &["-n", "3.6", "--save-traces", saved_exit]);
     let again = run(&exits, &["--save-traces", saved_exit, "--replay"]);
@@ -277,7 +277,7 @@ fn saved_traces_are_fixed_after_the_fix() {
     assert_eq!(mended.code, Some(0), "{}{}", mended.out, mended.err);
 
     // After the message has been renamed, no saved request is sent any more.
-    let renamed = TempDir::new().expect("there is room for a folder");
+    let renamed = TempDir::new().expect("a temporary folder can be created");
     for entry in fs::read_dir(&right).expect("the solution is there") {
         let file = entry.expect("the folder can be read").path();
         let text = fs::read_to_string(&file).expect("it is text");

@@ -1,7 +1,7 @@
 //! Model checkers compared: Faultlab, Stateright and AnySystem, breadth-first.
 //!
-//! Each row is a process of its own, so that peak memory is measured per row. Run all rows, or
-//! those whose names contain a word: `cargo bench -p faultlab-peers --bench search -- paxos`.
+//! Each row runs in a separate process, so that peak memory is measured per row. Run all rows, or those
+//! whose names contain a word: `cargo bench -p faultlab-peers --bench search -- paxos`.
 
 use std::num::NonZeroUsize;
 use std::process::Command;
@@ -20,10 +20,10 @@ mod paxos;
 
 use at_most_once::Keys;
 
-/// Set in the process of one row: the row's name.
+/// The environment variable with the name of the row that this process runs.
 const ONE: &str = "FAULTLAB_PEERS_ROW";
 
-/// What a row does: the number of states, and what was looked at for them.
+/// Runs a row, and returns the number of states and a note.
 type Run = Box<dyn Fn() -> (u64, String)>;
 
 fn faultlab(threads: usize, search: fn() -> Search, submission: fn() -> Submission) -> Run {
@@ -68,27 +68,27 @@ where
     })
 }
 
-/// Inserts random numbers into an open-addressing table of 1 GiB: the hardware's limit for anything
-/// that remembers the states it has seen.
+/// Inserts random numbers into an open-addressing table of 1 GiB. This is the hardware's limit for every
+/// search with a visited set.
 fn bare_inserts() -> Run {
     Box::new(|| {
         let mut table = vec![0_u64; 1 << 27];
         let inserts = 80_000_000;
         for number in 0..inserts {
             let fingerprint = mix(number) | 1;
-            let mut place = (fingerprint >> 37) as usize;
-            while table[place] != 0 && table[place] != fingerprint {
-                place = (place + 1) & (table.len() - 1);
+            let mut slot = (fingerprint >> 37) as usize;
+            while table[slot] != 0 && table[slot] != fingerprint {
+                slot = (slot + 1) & (table.len() - 1);
             }
-            table[place] = fingerprint;
+            table[slot] = fingerprint;
         }
         std::hint::black_box(&table);
         (inserts, "inserts into a table of 1 GiB, one by one".to_owned())
     })
 }
 
-/// The same inserts sixteen at a time: all places are read before the first is searched, so that the
-/// memory works on many at once.
+/// The same inserts, sixteen at a time. All slots are read before the first is searched, so that the
+/// memory accesses overlap.
 fn bare_inserts_in_batches() -> Run {
     Box::new(|| {
         let mut table = vec![0_u64; 1 << 27];
@@ -99,11 +99,11 @@ fn bare_inserts_in_batches() -> Run {
                 batch.iter().map(|&it| table[(it >> 37) as usize]).fold(0, u64::wrapping_add);
             std::hint::black_box(touched);
             for fingerprint in batch {
-                let mut place = (fingerprint >> 37) as usize;
-                while table[place] != 0 && table[place] != fingerprint {
-                    place = (place + 1) & (table.len() - 1);
+                let mut slot = (fingerprint >> 37) as usize;
+                while table[slot] != 0 && table[slot] != fingerprint {
+                    slot = (slot + 1) & (table.len() - 1);
                 }
-                table[place] = fingerprint;
+                table[slot] = fingerprint;
             }
         }
         std::hint::black_box(&table);
@@ -215,7 +215,7 @@ fn main() {
     for (name, _) in rows() {
         if words.is_empty() || words.iter().any(|word| name.contains(word.as_str())) {
             let status = Command::new(&program).env(ONE, name).status();
-            assert!(status.is_ok_and(|status| status.success()), "{name} ends well");
+            assert!(status.is_ok_and(|status| status.success()), "{name} succeeds");
         }
     }
 }
@@ -230,7 +230,7 @@ fn print_row(name: &str, states: u64, elapsed: Duration, note: &str) {
     );
 }
 
-/// The most memory that this process has held, where the system tells.
+/// The peak memory of this process, on Linux.
 fn peak_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
@@ -238,7 +238,7 @@ fn peak_bytes() -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
-/// The processor time of this process, where the system tells, in ticks of a hundredth.
+/// The processor time of this process, on Linux. Assumes 100 ticks per second.
 fn cpu_seconds() -> Option<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 const MESSAGES: u64 = 200_000;
 const REPEATS: usize = 5;
 
-/// A message of the same content everywhere: a number and a short text.
+/// The message, which is the same for all tools: a number and a short text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Ping {
     number: u64,
@@ -63,9 +63,9 @@ fn faultlab(senders: usize) {
     assert_eq!(outcome.delivered, MESSAGES);
 }
 
-/// turmoil moves messages once a tick (a millisecond of virtual time) of all hosts. With no latency a
-/// message arrives in the next tick; a window of messages is under way at a time, so that the cost of
-/// a tick is shared by many, which is the fastest that it can be driven.
+/// turmoil moves messages once per tick of all hosts (a millisecond of virtual time). Without latency, a
+/// message arrives in the next tick. A window of messages is in flight at a time, so that many messages
+/// share the cost of a tick. This is the fastest way to use it.
 fn turmoil(senders: usize, window: u64) {
     use turmoil::net::UdpSocket;
     let mut simulation = turmoil::Builder::new()
@@ -157,8 +157,8 @@ fn main() {
             |name, run: &mut dyn FnMut()| Row { name, units: MESSAGES, time: median(REPEATS, run) };
         let rows = [
             row("faultlab", &mut || faultlab(senders)),
-            row("turmoil, one message under way", &mut || turmoil(senders, 1)),
-            row("turmoil, 100 messages under way", &mut || turmoil(senders, 100)),
+            row("turmoil, one message in flight", &mut || turmoil(senders, 1)),
+            row("turmoil, 100 messages in flight", &mut || turmoil(senders, 100)),
             row("anysystem", &mut || anysystem(senders)),
         ];
         print_table(title, "messages", &rows);

@@ -1,4 +1,4 @@
-//! Ping-pong for AnySystem's model checker: clients ping a server until they have had all answers.
+//! Ping-pong for AnySystem's model checker: clients ping a server until they have all answers.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -76,7 +76,7 @@ impl Process for Client {
     }
 }
 
-/// Searches breadth-first for so long; the number of states looked at.
+/// Searches breadth-first for this time. Returns the number of states.
 #[must_use]
 pub fn states(clients: usize, pings: u64, time: Duration) -> u64 {
     let mut system = System::new(1);
@@ -97,7 +97,7 @@ pub fn states(clients: usize, pings: u64, time: Duration) -> u64 {
         counter.set(counter.get() + 1);
         if started.elapsed() < time { Ok(()) } else { Err("time is up".to_owned()) }
     }));
-    // An error says that the time was up, and nothing else.
+    // The only possible error is that the time is up.
     let _ = ModelChecker::new(&system).run::<Bfs>(config);
     seen.get()
 }

@@ -1,4 +1,4 @@
-//! What the benchmarks beside other tools share: repeating, and a table in Markdown.
+//! Helpers for comparisons with other tools: repeated measurements, and a Markdown table.
 
 pub mod anysystem_ping;
 pub mod stateright_append;
@@ -21,9 +21,9 @@ pub fn median(repeats: usize, mut work: impl FnMut()) -> Duration {
     times[times.len() / 2]
 }
 
-/// A row of a table: what ran, how much of it, how long it took.
+/// A row of a table.
 pub struct Row {
-    /// What ran.
+    /// The tool.
     pub name: &'static str,
     /// How many units of work it did.
     pub units: u64,

@@ -1,8 +1,8 @@
 //! The at-most-once protocol for Stateright's actors, without history in the state.
 //!
-//! Timers of one length fire in the order in which they were set. Stateright's timers have no order,
-//! so each client keeps its pending timers in a queue, and one timer is set while the queue is not
-//! empty. The states are then the same.
+//! Timers with equal durations fire in the order in which they were set. Stateright's timers have no
+//! order, so each client keeps its pending timers in a queue, and sets one timer while the queue is not
+//! empty. So both have the same states.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
@@ -25,16 +25,16 @@ pub enum Message {
 pub enum State {
     /// The server's.
     Server {
-        /// What has been appended.
+        /// The appended values.
         value: String,
-        /// The last answer to each client.
+        /// The last reply to each client.
         answered: BTreeMap<Id, (u64, String)>,
     },
     /// A client's.
     Client {
         /// The number of the last command.
         sequence: u64,
-        /// Whether it waits for an answer.
+        /// Whether it waits for a reply.
         waiting: bool,
         /// All results.
         results: Vec<String>,
@@ -147,7 +147,7 @@ impl Actor for Node {
     }
 }
 
-/// The model: clients that append to one key, pruned where all are done.
+/// The model: clients that append to one key, pruned when all are done.
 #[must_use]
 pub fn model(clients: usize, appends: usize) -> Plain<Node> {
     let values = |client: usize| {

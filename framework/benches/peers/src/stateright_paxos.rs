@@ -17,9 +17,9 @@ pub type Vote = (u64, u64);
 /// The messages of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Message {
-    /// A ballot begins.
+    /// A proposer starts a ballot.
     Prepare(u64),
-    /// An acceptor promises, and says what it accepted before.
+    /// An acceptor promises, with its last vote.
     Promise(u64, Option<Vote>),
     /// A value is proposed.
     Accept(u64, u64),
@@ -43,7 +43,7 @@ pub enum State {
         promises: BTreeMap<Id, Option<Vote>>,
         /// The value proposed.
         value: Option<u64>,
-        /// Who has accepted.
+        /// The acceptors that have accepted.
         accepted: BTreeSet<Id>,
         /// The decision.
         decided: Option<u64>,
@@ -143,7 +143,7 @@ impl Actor for Node {
     }
 }
 
-/// The model; `accepts` decide, two of which are right.
+/// The model, in which this many accepts make a decision; two are correct.
 #[must_use]
 pub fn model(accepts: usize) -> Plain<Node> {
     let model = ActorModel::new((), ())

@@ -1,15 +1,15 @@
-//! An actor model of Stateright whose states are those that Faultlab counts.
+//! A Stateright actor model with the same states as in Faultlab.
 //!
-//! Stateright keeps the message that was delivered last in the state of a duplicating network, which
-//! makes four states out of one here. It is taken out, to Stateright's advantage; and nothing happens
-//! any more in a state that is pruned.
+//! Stateright's state of a duplicating network includes the message that was delivered last, which makes
+//! four states of one here. This model removes it, to Stateright's advantage. A pruned state has no
+//! actions.
 
 use std::sync::Arc;
 
 use stateright::actor::{Actor, ActorModel, ActorModelAction, ActorModelState, Network};
 use stateright::{Model, Property};
 
-/// Decides something about a state.
+/// A predicate on states.
 type Predicate<A> = fn(&ActorModelState<A>) -> bool;
 
 /// The model.
@@ -20,7 +20,7 @@ pub struct Plain<A: Actor<Msg: Ord, Timer: Ord>> {
 }
 
 impl<A: Actor<Msg: Ord, Timer: Ord>> Plain<A> {
-    /// A model that is pruned where `is_pruned` says so, and in which `holds` must hold.
+    /// A model that is pruned where `is_pruned` holds, and in which `holds` must always hold.
     #[must_use]
     pub fn new(model: ActorModel<A>, is_pruned: Predicate<A>, holds: Predicate<A>) -> Self {
         Self { model: Arc::new(model), is_pruned, holds }

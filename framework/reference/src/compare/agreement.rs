@@ -1,4 +1,4 @@
-//! Whether what a search says is what the reference says.
+//! Compares a search with the reference.
 
 use std::num::NonZeroUsize;
 
@@ -11,18 +11,18 @@ use crate::explorer::{End, Exploration};
 use crate::terms::{check_also_violated, check_path};
 use crate::world::{GlobalOf, Plain, World};
 
-/// What a comparison that found no difference has seen.
+/// Statistics of a comparison without a difference.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// The states of the reference.
+    /// The number of states of the reference.
     pub states: usize,
     /// Whether all reachable states were seen.
     pub exhausted: bool,
-    /// Whether something was found: a goal, or a property that is broken.
+    /// Whether a goal or a violation was found.
     pub found: bool,
 }
 
-/// Where a search starts and what it looks for.
+/// The start and the claims of a search.
 pub(super) struct Question<'q, N: Plain, A: Automaton> {
     pub(super) world: &'q World<N, A>,
     pub(super) start: &'q GlobalOf<N, A>,
@@ -32,7 +32,7 @@ pub(super) struct Question<'q, N: Plain, A: Automaton> {
 }
 
 impl<N: Plain, A: Automaton> Question<'_, N, A> {
-    /// Searches in all ways that must not make a difference, and compares each with the reference.
+    /// Searches with all settings that must give the same result, and compares each with the reference.
     pub(super) fn compare(
         &self,
         exploration: &Exploration,
@@ -41,26 +41,26 @@ impl<N: Plain, A: Automaton> Question<'_, N, A> {
     ) -> Result<Seen, String> {
         let search = || match exploration.depth_max {
             Some(depth) => search().depth_max(depth),
-            // A search that is wrong may find no end.
+            // A wrong search might not end.
             None => search().allow_divergence().states_max(4 * exploration.states as u64 + 1_000),
         };
         let two = NonZeroUsize::MIN.saturating_add(1);
         let ways: [(&str, Search); 5] = [
             ("as usual", search()),
             ("with all orders", search().all_orders()),
-            ("exactly", search().exact()),
-            ("exactly with all orders", search().exact().all_orders()),
+            ("with exact states", search().exact()),
+            ("with exact states and all orders", search().exact().all_orders()),
             ("with two threads", search().threads(two)),
         ];
         let mut first: Option<Report> = None;
         for (way, search) in ways {
             let report = search.run(submission);
-            let told = |difference| format!("searched {way}: {difference}");
-            self.check(exploration, &report).map_err(told)?;
+            let at = |difference| format!("searched {way}: {difference}");
+            self.check(exploration, &report).map_err(at)?;
             let first = first.get_or_insert_with(|| report.clone());
             if first.result != report.result {
                 let (one, other) = (&first.result, &report.result);
-                return Err(told(format!("the outcome is {other:?}, and as usual it is {one:?}")));
+                return Err(at(format!("the result is {other:?}, but as usual it is {one:?}")));
             }
         }
         self.compare_cut_short(exploration, submission, search())?;
@@ -71,7 +71,7 @@ impl<N: Plain, A: Automaton> Question<'_, N, A> {
         })
     }
 
-    /// A search that may not see all states does not say that it has.
+    /// Checks that a search with a limit does not claim to have seen all states.
     fn compare_cut_short(
         &self,
         exploration: &Exploration,
@@ -86,13 +86,13 @@ impl<N: Plain, A: Automaton> Question<'_, N, A> {
         let is_all = report.statistics.states == exploration.states as u64;
         match report.result {
             SearchResult::LimitReached(Limit::States(states)) if states == half => Ok(()),
-            // Limits are looked at between rounds.
+            // Limits are checked between rounds.
             SearchResult::Exhausted if is_all => Ok(()),
             outcome => Err(format!("with at most {half} states: {outcome:?}")),
         }
     }
 
-    /// Compares a report with what the reference says.
+    /// Compares a report with the reference.
     fn check(&self, exploration: &Exploration, report: &Report) -> Result<(), String> {
         let differs = |why: &str| {
             let Exploration { end, states, depth, transitions, .. } = exploration;
@@ -107,7 +107,7 @@ impl<N: Plain, A: Automaton> Question<'_, N, A> {
             (End::Exhausted, SearchResult::Exhausted) => {}
             (End::DepthLimit, SearchResult::LimitReached(Limit::Depth(depth)))
                 if Some(*depth) == exploration.depth_max => {}
-            // How a search goes on from there is its own business: it must not be exhausted.
+            // How a search continues from there is not specified, except that it must not be exhausted.
             (End::CommandLimit(_), SearchResult::LimitReached(Limit::CommandsPerEvent { .. })) => {
                 return Ok(());
             }
@@ -129,22 +129,22 @@ impl<N: Plain, A: Automaton> Question<'_, N, A> {
                     return differs("something else was found");
                 }
                 let Some(path) = found.path().events.get(self.before..) else {
-                    return differs("the path lacks what led to the start");
+                    return differs("the path lacks the events before the start");
                 };
                 if path.len() != *depth {
-                    return differs("the path has another length");
+                    return differs("the path has a different length");
                 }
                 let (world, start, claims) = (self.world, self.start, self.claims);
                 let checked = check_path(world, start, claims, path, (&verdict, found))
                     .and_then(|last| check_also_violated(world, &last, claims, found));
                 return checked.or_else(|wrong| differs(&wrong));
             }
-            _ => return differs("another outcome"),
+            _ => return differs("a different result"),
         }
         let statistics = &report.statistics;
         let counts = (exploration.states as u64, exploration.depth, exploration.transitions as u64);
         if counts != (statistics.states, statistics.depth, statistics.transitions) {
-            return differs("other counts");
+            return differs("different counts");
         }
         Ok(())
     }

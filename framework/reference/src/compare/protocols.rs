@@ -1,4 +1,4 @@
-//! Random protocols: the search sees the states that the reference sees, and finds what it finds.
+//! Random protocols: the search must see the same states and find the same as the reference.
 
 use faultlab::search::{Limit, SearchResult};
 
@@ -6,7 +6,7 @@ use super::agreement::{Question, Seen};
 use crate::explorer::{Bounds, explore};
 use crate::protocol::{Case, Size};
 
-/// Compares a protocol. Most have few nodes; now and then one has many, or long chains of commands.
+/// Compares a protocol. Most have few nodes; some have many, or long chains of commands.
 pub(super) fn compare(seed: u64) -> Result<Seen, String> {
     let size = match seed % 16 {
         7 => Size::Chains,
@@ -34,7 +34,7 @@ fn compare_case(case: &Case) -> Result<Seen, String> {
     question.compare(&exploration, &submission, || case.search())
 }
 
-/// A client is given too many commands as it starts.
+/// A protocol in which a client reaches the command limit when it starts.
 fn compare_limit_at_start(case: &Case) -> Result<Seen, String> {
     let report = case.search().depth_max(3).states_max(500).run(&Case::submission());
     match report.result {

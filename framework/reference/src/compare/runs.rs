@@ -1,4 +1,4 @@
-//! Simulated runs: each step is possible in the reference, and leads to the same states.
+//! Simulated runs: each step must be possible in the reference, and lead to the same states.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,13 +17,13 @@ use crate::service::Service;
 use crate::timers::Timer;
 use crate::world::{Event, GlobalOf, Member, Plain, World};
 
-/// The most steps of a run. Some protocols send more and more.
+/// The maximum number of steps of a run. Some protocols send ever more messages.
 const STEPS_MAX: u64 = 200;
 
-/// What watches the runs here: nothing.
+/// The automaton of these runs: none.
 type Unwatched = Option<CallOrder>;
 
-/// Compares some runs of a protocol or of a service.
+/// Compares some runs of a protocol or a service.
 pub(super) fn compare(seed: u64) -> Result<Seen, String> {
     let mut seen = Seen { found: true, ..Seen::default() };
     for run in 0..4 {
@@ -46,7 +46,7 @@ pub(super) fn compare(seed: u64) -> Result<Seen, String> {
     Ok(seen)
 }
 
-/// The scenario of a protocol: half a second of it.
+/// The scenario of a protocol, 60 ms long.
 fn scenario(case: &Case) -> Scenario {
     case.nodes()
         .map(|(address, nature, work)| match work {
@@ -58,10 +58,10 @@ fn scenario(case: &Case) -> Scenario {
         .limits(Limits { steps_max: STEPS_MAX, ..Limits::default() })
 }
 
-/// The scenario with a network that is drawn, and with what is done to it.
+/// Adds a random network and random interventions to a scenario.
 fn drawn<N, A>(scenario: Scenario, world: &World<N, A>, seed: u64) -> Scenario {
     let draw = |what: u64, below: u64| mix(seed ^ mix(what)) % below;
-    // Not at the times of messages: between a result and the next command a client may crash.
+    // Not at the times of messages, because a client could crash between a result and the next command.
     let ms = |ms| Duration::from_millis(ms) + Duration::from_micros(137);
     let network: Network = network(draw(1, 4));
     let model = [FaultModel::UnreliableFailStop, FaultModel::ReliableInOrderFailStop];
@@ -88,7 +88,7 @@ fn recorded(scenario: Scenario, seed: u64, submission: &Submission) -> Option<Tr
     sink.into_trace()
 }
 
-/// Follows a run: how many of its steps were followed.
+/// Follows a run. Returns the number of its steps.
 fn follow<N: Plain, A: Automaton>(
     world: &World<N, A>,
     trace: &Option<Trace>,
@@ -110,7 +110,7 @@ fn follow<N: Plain, A: Automaton>(
         }
         follower.take(event).map_err(|wrong| format!("step {steps}: {wrong}"))?;
     }
-    // The last step of a run that failed is not all there, and neither is that of a node that crashed.
+    // The last step of a failed run, or of a crashed node, is incomplete.
     let crashed = |node| trace.events.iter().any(|event| event.what == EventKind::Crash { node });
     if !matches!(trace.ending, Some(Ending::Failed { .. })) {
         for Member { address, .. } in &world.members {
@@ -125,16 +125,16 @@ fn follow<N: Plain, A: Automaton>(
 struct Follower<'w, N: Plain, A: Automaton> {
     world: &'w World<N, A>,
     global: GlobalOf<N, A>,
-    /// For each node, the calls and returns of its last step, as the reference has them and as the run
-    /// has them. In the run, other nodes may handle something at the same instant in between.
+    /// For each node, the calls and returns of its last step, in the reference and in the run. In the run,
+    /// other nodes may handle events at the same instant in between.
     said: BTreeMap<Address, (Vec<Entry>, Vec<Entry>)>,
     timers: BTreeMap<TimerId, Timer>,
-    /// Each node's state as the run showed it last.
+    /// Each node's last state in the run.
     texts: BTreeMap<Address, String>,
 }
 
 impl<N: Plain, A: Automaton> Follower<'_, N, A> {
-    /// Takes in an event of the run.
+    /// Applies an event of the run.
     fn take(&mut self, event: &TraceEvent) -> Result<(), String> {
         match &event.what {
             EventKind::Deliver { node, from, message, .. } => {
@@ -170,7 +170,7 @@ impl<N: Plain, A: Automaton> Follower<'_, N, A> {
 
     fn step(&mut self, event: Event) -> Result<(), String> {
         if !self.world.possible(&self.global).contains(&event) {
-            return Err(format!("{event:?} cannot happen"));
+            return Err(format!("{event:?} is not possible"));
         }
         let after = self.world.after(&self.global, event);
         let (next, entries) = after.map_err(|_| "too many commands".to_owned())?;
@@ -186,12 +186,12 @@ impl<N: Plain, A: Automaton> Follower<'_, N, A> {
         }
     }
 
-    /// Compares a node's state after its last step, and what was said in that.
+    /// Compares a node's state after its last step, and the step's calls and returns.
     fn compare(&self, node: Address) -> Result<(), String> {
         if let Some((expected, said)) = self.said.get(&node)
             && expected != said
         {
-            return Err(format!("the reference says {expected:?}, the run {said:?}"));
+            return Err(format!("the reference has {expected:?}, the run {said:?}"));
         }
         let expected = format!("{:#?}", self.global.locals[self.place(node)?].node);
         let text = self.texts.get(&node).map_or("", String::as_str);

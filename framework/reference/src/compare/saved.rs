@@ -1,4 +1,4 @@
-//! Saved paths: what was found comes back from a file, and a probe's path is as short as can be.
+//! Saved paths: a finding survives saving and replaying, and the path of a random walk is minimal.
 
 use faultlab::Address;
 use faultlab::hosting::Submission;
@@ -15,7 +15,7 @@ use crate::explorer::{Bounds, End, explore};
 use crate::protocol::{Case, Size};
 use crate::terms::{check_also_violated, check_path};
 
-/// Searches and probes what a seed draws, and compares what comes back of what is found.
+/// Runs a search and random walks for a seed, and checks their findings.
 pub(super) fn compare(seed: u64) -> Result<Seen, String> {
     let size = [Size::Few, Size::Few, Size::Timers][(seed % 3) as usize];
     let mut case = Case::drawn(mix(seed ^ 0x5a), size);
@@ -25,18 +25,18 @@ pub(super) fn compare(seed: u64) -> Result<Seen, String> {
     let depth_max = case.depth_max.unwrap_or(9);
     let search = case.search().depth_max(depth_max).states_max(3_000);
     let outcome = search.run(&submission).result;
-    seen.found |= comes_back(&search, &submission, &outcome)?;
+    seen.found |= check_replay(&search, &submission, &outcome)?;
 
-    let probes = RandomWalks { seed, count: 20, depth_max: 12 };
+    let walks = RandomWalks { seed, count: 20, depth_max: 12 };
     let search = case.search();
-    let outcome = search.random_walks(&submission, probes).result;
-    seen.found |= comes_back(&search, &submission, &outcome)?;
-    seen.states = is_short(&case, &outcome, probes.depth_max)?;
+    let outcome = search.random_walks(&submission, walks).result;
+    seen.found |= check_replay(&search, &submission, &outcome)?;
+    seen.states = check_length(&case, &outcome, walks.depth_max)?;
     Ok(seen)
 }
 
-/// Writes what was found as a trace, reads it, and follows it again. Whether something was found.
-fn comes_back(
+/// Saves a finding as a trace, reads it and replays it. Returns whether there is a finding.
+fn check_replay(
     search: &Search,
     submission: &Submission,
     outcome: &SearchResult,
@@ -52,7 +52,7 @@ fn comes_back(
     file::write(&mut text, &trace).map_err(|error| error.to_string())?;
     let saved = file::read(&text[..]).map_err(|error| error.to_string())?;
     if saved != trace {
-        return Err("the trace is another one after it was written and read".to_owned());
+        return Err("the trace is different after it was written and read".to_owned());
     }
     let again = replay(&saved, &mut search.traced_run(&steps));
     let difference = difference(&saved, &again.trace);
@@ -60,7 +60,7 @@ fn comes_back(
         (SearchResult::Violated(_), Replayed::Reproduced { same, ending, .. }) => {
             *same && Some(ending) == saved.ending.as_ref() && difference.is_none()
         }
-        // A goal is no failure: all of it happens again, and nothing breaks.
+        // A goal is not a failure, so the whole run repeats and nothing fails.
         (SearchResult::GoalFound(_), Replayed::Fixed { happened, events }) => {
             happened == events && difference.is_none() && again.trace.ending == Some(Ending::Held)
         }
@@ -72,19 +72,21 @@ fn comes_back(
     Err(format!("{}, {}\n  of {outcome:?}", again.status, difference.unwrap_or_default()))
 }
 
-/// Compares the path of a probe with the shortest one that the reference knows. How many states it saw.
-fn is_short(case: &Case, outcome: &SearchResult, depth_max: usize) -> Result<usize, String> {
+/// Compares the path of random walks with the shortest path of the reference. Returns the number of the
+/// reference's states.
+fn check_length(case: &Case, outcome: &SearchResult, depth_max: usize) -> Result<usize, String> {
     let (verdict, found) = match outcome {
         SearchResult::GoalFound(found) => (Verdict::Goal(found.property.clone()), found),
         SearchResult::Violated(found) => (Verdict::Violated(found.property.clone()), found),
         _ => return Ok(0),
     };
-    let wrong = |why: &str| Err(format!("a probe: {why}\n  search: {outcome:?}"));
+    let wrong = |why: &str| Err(format!("random walks: {why}\n  search: {outcome:?}"));
     let path = &found.path().events;
     if path.len() > depth_max {
-        return wrong("the path is longer than a probe");
+        return wrong("the path is longer than a random walk");
     }
-    // A shorter path is looked for with this property alone, and may pass where others end the search.
+    // The reference searches for a shorter path with this property alone, which may pass through states
+    // where others would end the search.
     let of_it = |(role, claim): &&_| *role == Role::Prune || claim_is(claim, &found.property);
     let claims = Claims(case.claims.0.iter().filter(of_it).cloned().collect());
     let automaton = case.automaton.filter(|_| found.property == RUN);
@@ -108,20 +110,21 @@ fn is_short(case: &Case, outcome: &SearchResult, depth_max: usize) -> Result<usi
 fn claim_is(claim: &crate::claim::Claim, name: &str) -> bool {
     claim.name() == name
 }
-/// Where two traces differ, in words. Each node must do the same in both, in the same order: a trace is
-/// written in an order that is good to read, and names messages in that order.
+/// The first difference between two traces. Each node's events must be the same in both, in the same
+/// order. The global order may differ, because a trace is written in a readable order, and numbers messages
+/// in that order.
 fn difference(saved: &Trace, again: &Trace) -> Option<String> {
     saved.header.nodes.iter().find_map(|&node| {
-        let (then, now) = (doings(saved, node), doings(again, node));
+        let (then, now) = (events_of(saved, node), events_of(again, node));
         let same = then.iter().zip(&now).take_while(|(then, now)| then == now).count();
         (then != now).then(|| format!("{node}: {:?}\n  became {:?}", then.get(same), now.get(same)))
     })
 }
 
-/// What a node did: what happened to it, what it sent, the timers that it set, and its states.
-fn doings(trace: &Trace, node: Address) -> Vec<String> {
+/// A node's events, with the messages sent, the timers set, and the states.
+fn events_of(trace: &Trace, node: Address) -> Vec<String> {
     let of_node = trace.events.iter().filter(|event| event.what.node() == Some(node));
-    let doing = |event: &TraceEvent| {
+    let describe = |event: &TraceEvent| {
         let what = match &event.what {
             EventKind::Deliver { from, message, copy, .. } => {
                 format!("{message} of {from}, {copy:?}")
@@ -133,5 +136,5 @@ fn doings(trace: &Trace, node: Address) -> Vec<String> {
         let set = event.timers.iter().map(|timer| (&timer.timer, timer.min_ns, timer.max_ns));
         format!("{what}: {sent:?} {:?} {:?}", set.collect::<Vec<_>>(), event.state)
     };
-    of_node.map(doing).collect()
+    of_node.map(describe).collect()
 }

@@ -1,4 +1,4 @@
-//! Services with faults: the monitor of linearizability says what trying all orders says.
+//! Services with faults: the linearizability monitor must agree with brute force.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +18,7 @@ use crate::claim::{Claims, RUN, Verdict};
 use crate::explorer::{Bounds, End, explore};
 use crate::service::{Service, Store, step};
 
-/// Compares a service in a search, and in some simulated runs.
+/// Compares a service in a search and in some simulated runs.
 pub(super) fn compare(seed: u64) -> Result<Seen, String> {
     for run in 0..4 {
         compare_run(seed, run)?;
@@ -66,7 +66,7 @@ fn compare_search(seed: u64) -> Result<Seen, String> {
     })
 }
 
-/// A network that a seed draws, often one on which much happens at one instant.
+/// A random network. On many of them, many events happen at one instant.
 pub(super) fn network(seed: u64) -> Network {
     match seed % 4 {
         0 => Network::reliable(),
@@ -86,7 +86,7 @@ fn compare_run(seed: u64, run: u64) -> Result<(), String> {
     let service = Service::drawn(seed, 7, true);
     let by_brute_force = Arc::new(Mutex::new(None));
     let noted = Arc::clone(&by_brute_force);
-    let look = Property::new("operations can be read", move |view| {
+    let record = Property::new("operations can be read", move |view| {
         let operations = operations(view)?;
         let verdict = (is_linearizable(step, &operations), operations);
         *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(verdict);
@@ -95,7 +95,7 @@ fn compare_run(seed: u64, run: u64) -> Result<(), String> {
     let scenario = service
         .scenario()
         .network(network(mix(seed) ^ run))
-        .check(look)
+        .check(record)
         .check(linearizable(Sequential::new(Store::default())));
     let submission = Service::submission();
     let outcome = Simulation::new(scenario, mix(seed ^ mix(run)))
@@ -104,7 +104,7 @@ fn compare_run(seed: u64, run: u64) -> Result<(), String> {
     let agree = match (&expected, &outcome.verdict) {
         (Some((is_linearizable, _)), simulate::Verdict::Held) => *is_linearizable,
         (Some((is_linearizable, _)), simulate::Verdict::Violated(violation)) => {
-            // Whatever else the property says of possible operations is wrong.
+            // Any other violation would be wrong for possible operations.
             !is_linearizable && violation.expected.starts_with("results that one copy")
         }
         _ => false,
@@ -118,7 +118,7 @@ fn compare_run(seed: u64, run: u64) -> Result<(), String> {
     ))
 }
 
-/// What the clients of a run asked and were told.
+/// The operations of a run's clients.
 fn operations(view: &mut dyn View) -> Result<Vec<Operation>, CheckError> {
     let number = |bytes: &[u8]| {
         codec::decode::<u64>(bytes)

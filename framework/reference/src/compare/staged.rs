@@ -1,4 +1,4 @@
-//! Searches in stages: from states that an earlier search, a hand or a probe has led to.
+//! Searches in stages: from states that an earlier search, a manual run or a random walk has reached.
 
 use faultlab::codec;
 use faultlab::hosting::pure::LocalSteps;
@@ -12,7 +12,7 @@ use crate::protocol::{CallOrder, Case, REMAINDERS, Size};
 use crate::terms::{follow, global_of, nodes_of};
 use crate::world::Global;
 
-/// Takes a protocol to a state in one of several ways, and searches on from there.
+/// Reaches a state of a protocol in one of several ways, and searches from there.
 pub(super) fn compare(seed: u64) -> Result<Seen, String> {
     let draw = |what: u64, below: u64| mix(seed ^ mix(what)) % below;
     let size = [Size::Timers, Size::Few, Size::Clients][draw(1, 3) as usize];
@@ -22,18 +22,18 @@ pub(super) fn compare(seed: u64) -> Result<Seen, String> {
         case.automaton = None;
     }
     let Some(state) = first_stage(seed, &case)? else { return Ok(Seen::default()) };
-    led_there(&case, &state)?;
+    check_path_of(&case, &state)?;
 
-    // What is watched, claimed and possible later has nothing to do with what was.
+    // The automaton, claims and rules of the second stage are independent of the first stage.
     case.draw_rules(mix(seed ^ 11));
     case.draw_claims(mix(seed ^ 12));
     case.draw_automaton(mix(seed ^ 13));
     if size == Size::Clients {
-        // Calls and returns on the way to the state count as much as those after it. Most claims would end the
-        // search before there are any.
+        // Calls and returns before the state matter as much as those after it. Most claims would end the search
+        // before there are any.
         case.claims = Claims::default();
-        let disliked = draw(7, u64::from(REMAINDERS)) as u8;
-        case.automaton = Some(CallOrder::WholeRun { disliked });
+        let rejected = draw(7, u64::from(REMAINDERS)) as u8;
+        case.automaton = Some(CallOrder::WholeRun { rejected });
     }
     let drops = |to: u64, message: u64| {
         draw(5, 3) == 0 && mix(seed ^ to ^ (message << 8)).is_multiple_of(2)
@@ -51,10 +51,10 @@ pub(super) fn compare(seed: u64) -> Result<Seen, String> {
     }
     let start = global_of(&world, &state)?;
     if start.watched.is_none() {
-        // It broke before; what a search says of that is not asked here.
+        // The first stage already violates it. That is not compared here.
         return Ok(Seen::default());
     }
-    // Clients that often have results have many states, and a few events are enough for another order.
+    // Clients that often have results have many states, and a few events suffice for another order.
     let depth_max = if size == Size::Clients { 1 + draw(6, 3) } else { 2 + draw(6, 5) };
     let bounds = Bounds { depth_max: Some(depth_max as usize), states_max: 500 };
     let Some(exploration) = explore(&world, &start, &case.claims, bounds) else {
@@ -67,7 +67,7 @@ pub(super) fn compare(seed: u64) -> Result<Seen, String> {
         .map_err(|difference| format!("after {before} events, {difference}"))
 }
 
-/// The state that the first stage leads to, if it leads to one.
+/// The state that the first stage reaches, if it reaches one.
 fn first_stage(seed: u64, case: &Case) -> Result<Option<State>, String> {
     let draw = |what: u64, below: u64| mix(seed ^ mix(20 + what)) % below;
     let submission = Case::submission();
@@ -79,11 +79,11 @@ fn first_stage(seed: u64, case: &Case) -> Result<Option<State>, String> {
     let outcome = match draw(4, 4) {
         0 => with_goal.search().depth_max(8).states_max(500).run(&submission).result,
         1 => {
-            let probes = RandomWalks { seed, count: 5, depth_max: 10 };
-            with_goal.search().random_walks(&submission, probes).result
+            let walks = RandomWalks { seed, count: 5, depth_max: 10 };
+            with_goal.search().random_walks(&submission, walks).result
         }
-        2 => return by_hand(seed, case).map(Some),
-        _ => return made_by_hand(seed, case).map(Some),
+        2 => return after_manual_run(seed, case).map(Some),
+        _ => return changed_by_hand(seed, case).map(Some),
     };
     Ok(match outcome {
         SearchResult::GoalFound(found) => Some(found.state),
@@ -91,37 +91,37 @@ fn first_stage(seed: u64, case: &Case) -> Result<Option<State>, String> {
     })
 }
 
-/// Some steps by hand.
-fn by_hand(seed: u64, case: &Case) -> Result<State, String> {
+/// The state after some steps of a manual run.
+fn after_manual_run(seed: u64, case: &Case) -> Result<State, String> {
     let draw = |what: u64, below: u64| mix(seed ^ mix(40 + what)) % below;
     let search = case.search();
     let submission = Case::submission();
     let nodes = search.system().descriptors();
     let steps = LocalSteps::new(&submission, nodes).map_err(|failure| failure.to_string())?;
-    let mut hand = search.manual_run(&steps).map_err(|failed| failed.failure.to_string())?;
+    let mut manual = search.manual_run(&steps).map_err(|failed| failed.failure.to_string())?;
     let node = |what| case.address(draw(what, case.members.len() as u64) as usize);
-    // Where every node is a client, many steps are needed for a few results.
+    // If every node is a client, a few results need many steps.
     let steps_max = if case.members.iter().all(|member| member.1.is_some()) { 24 } else { 8 };
     for step in 0..draw(0, steps_max) {
         let turn = 4 * step;
         let stepped = if draw(1 + turn, 3) == 0 {
-            hand.fire(node(2 + turn))
+            manual.fire(node(2 + turn))
         } else {
             let wanted = draw(4 + turn, 3);
-            hand.deliver(node(2 + turn), node(3 + turn), |message| {
+            manual.deliver(node(2 + turn), node(3 + turn), |message| {
                 codec::decode(message) == Ok(wanted) || wanted == 0
             })
         };
         stepped.map_err(|failed| failed.failure.to_string())?;
     }
-    Ok(hand.state())
+    Ok(manual.state())
 }
 
-/// A state that nobody led to: the one at the start, changed.
-fn made_by_hand(seed: u64, case: &Case) -> Result<State, String> {
-    let mut state = by_hand(seed, case)?;
+/// A state of a manual run, changed so that its path may not lead to it.
+fn changed_by_hand(seed: u64, case: &Case) -> Result<State, String> {
+    let mut state = after_manual_run(seed, case)?;
     for node in &mut state.nodes {
-        // Timers in another order that means the same, or something else: both are states.
+        // Timers in another order, whether equivalent or not: both are valid states.
         if mix(seed ^ 61).is_multiple_of(2) {
             node.timers.reverse();
         }
@@ -134,8 +134,8 @@ fn made_by_hand(seed: u64, case: &Case) -> Result<State, String> {
     Ok(state)
 }
 
-/// The path of a state leads to it, unless the state was made by hand.
-fn led_there(case: &Case, state: &State) -> Result<(), String> {
+/// Checks that the path of a state leads to it, except for changes by [`changed_by_hand`].
+fn check_path_of(case: &Case, state: &State) -> Result<(), String> {
     let world = case.world();
     let start = world.start().map_err(|_| "too many commands at the start".to_owned())?;
     let events: &[PathEvent] = &state.path.events;
@@ -143,7 +143,7 @@ fn led_there(case: &Case, state: &State) -> Result<(), String> {
     let last: &Global<_, _> = states.last().unwrap_or(&start);
     let nodes = nodes_of(&world, state)?;
     let mut expected = last.locals.clone();
-    // The order of timers may have been changed by hand.
+    // `changed_by_hand` may have changed the order of timers.
     for (expected, node) in expected.iter_mut().zip(&nodes) {
         let mut sorted = [expected.timers.list().to_vec(), node.timers.list().to_vec()];
         sorted.iter_mut().for_each(|list| list.sort_unstable());
@@ -152,7 +152,9 @@ fn led_there(case: &Case, state: &State) -> Result<(), String> {
         }
     }
     if nodes != expected {
-        return Err(format!("the first stage has {nodes:?}, its path leads to {expected:?}"));
+        return Err(format!(
+            "the first stage ends in {nodes:?}, but its path leads to {expected:?}"
+        ));
     }
     Ok(())
 }

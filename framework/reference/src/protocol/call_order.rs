@@ -1,4 +1,4 @@
-//! Automata that dislike some orders of calls and returns.
+//! Automata that reject some orders of calls and returns.
 
 use faultlab::property::{CheckError, violated};
 use faultlab::search::Monitor;
@@ -8,22 +8,23 @@ use super::number_of;
 use crate::automaton::{Automaton, Entry, Saying};
 use crate::claim::RUN;
 
-/// What is remembered of the calls and returns of a run, and what is disliked.
+/// An automaton that stores part of a run's calls and returns, and rejects some of them.
 #[derive(Clone, Copy, Debug)]
 pub enum CallOrder {
-    /// Remembers the last two, and the parity of the one before.
+    /// Stores the last two, and the parity of the one before.
     LastThree {
-        /// The three that may not follow each other.
-        disliked: Option<[u8; 3]>,
+        /// The sequence of three that is rejected.
+        rejected: Option<[u8; 3]>,
     },
-    /// Remembers a sum over all of them, in which their order counts.
+    /// Stores a sum over all of them that depends on their order.
     WholeRun {
-        /// The remainder by [`REMAINDERS`] that the sum may not have.
-        disliked: u8,
+        /// The remainder of the sum by [`REMAINDERS`] that is rejected.
+        rejected: u8,
     },
 }
 
-/// The number of remainders of [`CallOrder::WholeRun`]. Few, so that some runs are disliked, and many, so that most are not.
+/// The number of remainders of [`CallOrder::WholeRun`], chosen so that some runs are rejected, but most are
+/// not.
 pub const REMAINDERS: u8 = 23;
 
 impl Automaton for CallOrder {
@@ -40,19 +41,19 @@ impl Automaton for CallOrder {
             Saying::Return(result) => 10 + client + (result % 2) as u8,
         };
         match *self {
-            Self::LastThree { disliked } => {
+            Self::LastThree { rejected } => {
                 let last = [state[1], state[2], said];
-                (disliked != Some(last)).then_some([last[0] % 2, last[1], last[2]])
+                (rejected != Some(last)).then_some([last[0] % 2, last[1], last[2]])
             }
-            Self::WholeRun { disliked } => {
+            Self::WholeRun { rejected } => {
                 let sum = state[0].wrapping_mul(3).wrapping_add(said + 1);
-                (sum % REMAINDERS != disliked).then_some([sum, 0, 0])
+                (sum % REMAINDERS != rejected).then_some([sum, 0, 0])
             }
         }
     }
 }
 
-/// The same as a monitor of a search.
+/// The same automaton as a monitor of a search.
 impl Monitor for CallOrder {
     fn name(&self) -> &str {
         RUN

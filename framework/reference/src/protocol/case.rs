@@ -1,4 +1,4 @@
-//! What a seed draws: a system, what may not happen in it, what is claimed of it, and how far to go.
+//! Random cases: a system with its restrictions, claims and limits.
 
 use faultlab::hosting::{Kind, Submission};
 use faultlab::random::mix;
@@ -10,14 +10,14 @@ use super::{CallOrder, Drawn, Nature};
 use crate::claim::{Claim, Claims, Role};
 use crate::world::{COMMANDS_PER_EVENT_MAX, Member, Rules, World};
 
-/// What kind of protocols are drawn.
+/// A kind of protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
-    /// Two to four nodes that do all that nodes can do.
+    /// Two to four nodes that use all features.
     Few,
     /// One or two nodes with many timers.
     Timers,
-    /// More nodes than a search can let sleep.
+    /// More nodes than a sleep set can contain.
     Many,
     /// Two or three clients that often have results at the same time.
     Clients,
@@ -25,30 +25,30 @@ pub enum Size {
     Chains,
 }
 
-/// A drawn system with all that belongs to its search.
+/// A random system with the settings of its search.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// The nodes: how each is made, and what it is asked, if it is a client.
+    /// The nodes: each one's arguments, and its commands if it is a client.
     pub members: Vec<(Nature, Option<Vec<u64>>)>,
-    /// What may not happen.
+    /// The restrictions.
     pub rules: Rules,
-    /// What is claimed.
+    /// The claims.
     pub claims: Claims,
-    /// What watches the run, if something does.
+    /// The automaton, if there is one.
     pub automaton: Option<CallOrder>,
-    /// How far to go.
+    /// The depth limit.
     pub depth_max: Option<usize>,
-    /// The most commands that one event may lead to.
+    /// The limit on commands per event.
     pub commands_per_event_max: usize,
 }
 
 /// The address of a node.
-fn address(place: usize) -> Address {
-    Address::numbered("node", place)
+fn address(index: usize) -> Address {
+    Address::numbered("node", index)
 }
 
 impl Case {
-    /// What this seed draws.
+    /// The case of this seed.
     #[must_use]
     pub fn drawn(seed: u64, size: Size) -> Self {
         let draw = |what: u64, below: u64| mix(seed ^ mix(what)) % below;
@@ -58,8 +58,8 @@ impl Case {
             Size::Timers => 1 + draw(1, 2),
             Size::Many => 33 + draw(1, 4),
         };
-        let nature = |place: u64| Nature {
-            seed: mix(seed ^ mix(100 + place)),
+        let nature = |index: u64| Nature {
+            seed: mix(seed ^ mix(100 + index)),
             nodes,
             one_in: match size {
                 Size::Few => 2 + draw(40, 2),
@@ -79,28 +79,28 @@ impl Case {
             sends: if size == Size::Timers { draw(43, 2) } else { 2 },
             result_one_in: if size == Size::Clients { 1 + draw(44, 2) } else { 4 },
             prompt: match size {
-                Size::Chains => [0, 100, 129, 255, 300, 500][draw(200 + place, 6) as usize],
-                _ => [0, 0, 2, 3][draw(200 + place, 4) as usize],
+                Size::Chains => [0, 100, 129, 255, 300, 500][draw(200 + index, 6) as usize],
+                _ => [0, 0, 2, 3][draw(200 + index, 4) as usize],
             },
         };
-        let commands = |place: u64| {
+        let commands = |index: u64| {
             let count = match size {
-                Size::Few => draw(20 + place, 4),
-                Size::Clients => 2 + draw(20 + place, 3),
-                Size::Timers => draw(20 + place, 2),
+                Size::Few => draw(20 + index, 4),
+                Size::Clients => 2 + draw(20 + index, 3),
+                Size::Timers => draw(20 + index, 2),
                 Size::Many => 1,
-                Size::Chains => 100 + draw(20 + place, 500),
+                Size::Chains => 100 + draw(20 + index, 500),
             };
             let is_client = match size {
-                Size::Few | Size::Timers => draw(300 + place, 2) == 0,
+                Size::Few | Size::Timers => draw(300 + index, 2) == 0,
                 Size::Clients => true,
-                Size::Many => draw(300 + place, 12) == 0,
-                Size::Chains => place == 0 || draw(300 + place, 2) == 0,
+                Size::Many => draw(300 + index, 12) == 0,
+                Size::Chains => index == 0 || draw(300 + index, 2) == 0,
             };
             is_client.then(|| (0..count).collect())
         };
         let mut members: Vec<(Nature, Option<Vec<u64>>)> =
-            (0..nodes).map(|place| (nature(place), commands(place))).collect();
+            (0..nodes).map(|index| (nature(index), commands(index))).collect();
         let depth_max = match size {
             Size::Few => (draw(50, 5) > 0).then(|| 3 + draw(51, 10) as usize),
             Size::Timers => Some(3 + draw(51, 8) as usize),
@@ -108,7 +108,7 @@ impl Case {
             Size::Many => Some(1 + draw(51, 2) as usize),
             Size::Chains => Some(2 + draw(51, 4) as usize),
         };
-        // Some clients are asked just as much as one event may lead to, or a little more.
+        // Some clients have just as many commands as one event may lead to, or a few more.
         let commands_per_event_max = match size {
             Size::Chains => [50, 128, 129, 300, COMMANDS_PER_EVENT_MAX][draw(60, 5) as usize],
             _ => COMMANDS_PER_EVENT_MAX,
@@ -118,7 +118,7 @@ impl Case {
             let at_the_start = draw(63, 2) == 0;
             let (nature, commands): &mut (Nature, _) = &mut members[0];
             nature.prompt = 1 << 20;
-            // The last of so many numbers is the command that is not answered at once.
+            // This is the command that is not answered immediately.
             let first = (!at_the_start).then_some((1 << 20) - 1);
             *commands = Some(first.into_iter().chain(0..count).collect());
         }
@@ -134,14 +134,14 @@ impl Case {
         case.draw_claims(mix(seed ^ 2));
         case.draw_automaton(mix(seed ^ 3));
         if size == Size::Clients {
-            // Every order of calls and returns counts, and nothing else ends the search.
-            case.automaton = case.automaton.or(Some(CallOrder::LastThree { disliked: None }));
+            // The order of calls and returns matters, and nothing else ends the search.
+            case.automaton = case.automaton.or(Some(CallOrder::LastThree { rejected: None }));
             case.claims = Claims::default();
         }
         case
     }
 
-    /// Draws what may not happen.
+    /// Draws random restrictions.
     pub fn draw_rules(&mut self, seed: u64) {
         let draw = |what: u64, below: u64| mix(seed ^ mix(what)) % below;
         let node = |what: u64| draw(what, self.members.len() as u64) as usize;
@@ -150,8 +150,8 @@ impl Case {
             self.rules.cut.insert((node(2), node(3)));
         }
         for (what, nodes) in [
-            (10, &mut self.rules.mute),
-            (20, &mut self.rules.deaf),
+            (10, &mut self.rules.blocked_sends),
+            (20, &mut self.rules.blocked_receives),
             (30, &mut self.rules.stopped),
             (40, &mut self.rules.crashed),
         ] {
@@ -161,7 +161,7 @@ impl Case {
         }
     }
 
-    /// Draws what is claimed.
+    /// Draws random claims.
     pub fn draw_claims(&mut self, seed: u64) {
         let draw = |what: u64, below: u64| mix(seed ^ mix(what)) % below;
         let nodes = self.members.len() as u64;
@@ -199,30 +199,30 @@ impl Case {
         self.claims = Claims(claims);
     }
 
-    /// Draws what watches the run.
+    /// Draws a random automaton.
     pub fn draw_automaton(&mut self, seed: u64) {
         let draw = |what: u64, below: u64| mix(seed ^ mix(what)) % below;
         let (one, other) = (draw(1, 3), draw(2, 3));
         let (answered, answered_other) = (10 + one + draw(3, 2), 10 + other + draw(5, 2));
-        let disliked = match draw(6, 4) {
+        let rejected = match draw(6, 4) {
             0 => [one, answered, one],
             1 => [answered, one, other],
             2 => [one, other, answered],
             _ => [answered, answered_other, one],
         };
-        let disliked = disliked.map(|entry| entry as u8);
+        let rejected = rejected.map(|entry| entry as u8);
         self.automaton = match draw(4, 3) {
             0 => None,
-            1 => Some(CallOrder::LastThree { disliked: None }),
-            _ => Some(CallOrder::LastThree { disliked: Some(disliked) }),
+            1 => Some(CallOrder::LastThree { rejected: None }),
+            _ => Some(CallOrder::LastThree { rejected: Some(rejected) }),
         };
     }
 
     /// The world for the reference.
     #[must_use]
     pub fn world(&self) -> World<Drawn, Option<CallOrder>> {
-        let members = self.members.iter().enumerate().map(|(place, (nature, commands))| Member {
-            address: address(place),
+        let members = self.members.iter().enumerate().map(|(index, (nature, commands))| Member {
+            address: address(index),
             node: Drawn::new(nature.clone()),
             commands: commands.clone(),
         });
@@ -241,16 +241,16 @@ impl Case {
         Submission::new().with(Kind::node("node", make)).with(Kind::client("client", make))
     }
 
-    /// The address of the node at this place.
+    /// The address of the node with this index.
     #[must_use]
-    pub fn address(&self, place: usize) -> Address {
-        address(place)
+    pub fn address(&self, index: usize) -> Address {
+        address(index)
     }
 
-    /// The nodes for the engines: address, how it is made, and its work, if it is a client.
+    /// The nodes for the engines: address, arguments, and workload if it is a client.
     pub fn nodes(&self) -> impl Iterator<Item = (Address, &Nature, Option<Workload<u64, u64>>)> {
-        self.members.iter().enumerate().map(|(place, (nature, commands))| {
-            (address(place), nature, commands.clone().map(Workload::of))
+        self.members.iter().enumerate().map(|(index, (nature, commands))| {
+            (address(index), nature, commands.clone().map(Workload::of))
         })
     }
 
@@ -263,7 +263,7 @@ impl Case {
         })
     }
 
-    /// The search, but for its depth.
+    /// The search, without a depth limit.
     #[must_use]
     pub fn search(&self) -> Search {
         let search = Search::new(self.system()).commands_per_event_max(self.commands_per_event_max);
@@ -285,8 +285,12 @@ pub(crate) fn with_rules(
     for &(from, to) in &rules.cut {
         search = search.block_link(address(from), address(to));
     }
-    search = rules.mute.iter().fold(search, |search, &node| search.block_sends(address(node)));
-    search = rules.deaf.iter().fold(search, |search, &node| search.block_receives(address(node)));
+    search =
+        rules.blocked_sends.iter().fold(search, |search, &node| search.block_sends(address(node)));
+    search = rules
+        .blocked_receives
+        .iter()
+        .fold(search, |search, &node| search.block_receives(address(node)));
     search = rules.stopped.iter().fold(search, |search, &node| search.stop_timers(address(node)));
     rules.crashed.iter().fold(search, |search, &node| search.crash(address(node)))
 }

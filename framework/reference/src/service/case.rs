@@ -1,4 +1,4 @@
-//! What a seed draws: a service, its clients, and what they ask.
+//! Random cases: a service, its clients and their commands.
 
 use std::time::Duration;
 
@@ -15,16 +15,16 @@ use crate::world::{COMMANDS_PER_EVENT_MAX, Member, Rules, World};
 /// A service with its clients.
 #[derive(Clone, Debug)]
 pub struct Service {
-    /// What it does wrong.
+    /// Its fault.
     pub fault: Fault,
-    /// What each client is asked.
+    /// The commands of each client.
     pub commands: Vec<Vec<u64>>,
-    /// Whether clients ask again when there is no answer.
+    /// Whether clients retransmit if there is no answer.
     pub retries: bool,
 }
 
 impl Service {
-    /// What this seed draws, with at most so many commands in all.
+    /// The service of this seed, with at most this many commands in total.
     #[must_use]
     pub fn drawn(seed: u64, commands_max: usize, retries: bool) -> Self {
         let draw = |what: u64, below: u64| mix(seed ^ mix(what)) % below;
@@ -45,7 +45,7 @@ impl Service {
         Self { fault, commands, retries }
     }
 
-    /// The nodes, servers first: kind, address, how it is made, and what it is asked.
+    /// The nodes, servers first: kind, address, arguments and commands.
     fn nodes(&self) -> Vec<(&'static str, Address, Made, Option<Vec<u64>>)> {
         let copy = (self.fault == Fault::ReadsACopy).then(|| Address::new("server1"));
         let first = Address::new("server0");
@@ -81,7 +81,7 @@ impl Service {
         }
     }
 
-    /// The search, with nothing to find.
+    /// The search, without properties.
     #[must_use]
     pub fn search(&self) -> Search {
         let mut system = System::new();

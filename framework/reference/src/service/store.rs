@@ -1,4 +1,4 @@
-//! What a service should answer: one copy of a number.
+//! The model of a service: one copy of a number.
 
 use faultlab::Application;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// The command that reads.
 pub const READ: u64 = 0;
 
-/// Commands up to this one append a digit; those above write what they are above it.
+/// Commands up to this one append a digit. Those above write the difference.
 const APPEND_MAX: u64 = 9;
 
 /// A number.
@@ -24,7 +24,7 @@ impl Application for Store {
     }
 }
 
-/// The number after a command, and the answer.
+/// The number after a command, and the result.
 #[must_use]
 pub fn step(value: u64, command: u64) -> (u64, u64) {
     match command {

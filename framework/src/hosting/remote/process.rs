@@ -72,7 +72,7 @@ impl fmt::Display for ProcessExit {
                 };
                 write!(f, "was killed by signal {signal}{meaning}")
             }
-            Self::OutputLimit => f.write_str("printed without end"),
+            Self::OutputLimit => f.write_str("printed endlessly"),
             Self::Other(how) | Self::Unknown(how) => f.write_str(how),
         }
     }

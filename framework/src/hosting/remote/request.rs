@@ -94,13 +94,13 @@ impl<'a> NodeRequest<'a> {
                 put_address(bytes, address);
                 put_bytes(bytes, arguments);
             }
-            Self::PureStep { kind, address, state, event, checks_contract: promises } => {
+            Self::PureStep { kind, address, state, event, checks_contract } => {
                 bytes.push(7);
                 put_bytes(bytes, kind.as_bytes());
                 put_address(bytes, address);
                 put_bytes(bytes, state);
                 put_event(bytes, event);
-                bytes.push(u8::from(promises));
+                bytes.push(u8::from(checks_contract));
             }
             Self::PureObserve { kind, address, state, question } => {
                 bytes.push(8);

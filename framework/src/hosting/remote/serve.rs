@@ -128,11 +128,11 @@ impl<'s> Server<'s> {
                 });
                 answer::put_string(bytes, made);
             }
-            NodeRequest::PureStep { kind, address, state, event, checks_contract: promises } => {
+            NodeRequest::PureStep { kind, address, state, event, checks_contract } => {
                 let kind = self.submission.kind(kind);
                 let output = &mut self.output;
-                let stepped =
-                    kind.and_then(|kind| step(kind, address, state, event, promises, output));
+                let stepped = kind
+                    .and_then(|kind| step(kind, address, state, event, checks_contract, output));
                 let stepped = stepped
                     .as_ref()
                     .map(|(next, broken)| (next.as_slice(), &*output, broken.as_deref()));
@@ -198,13 +198,14 @@ fn step(
     address: Address,
     state: &[u8],
     event: Event<'_>,
-    promises: bool,
+    checks_contract: bool,
     output: &mut Output,
 ) -> Result<(Vec<u8>, Option<String>), NodeFailure> {
     let mut node = kind.restore(address, state)?;
     node.step(event, output)?;
     let mut next = Vec::with_capacity(state.len() + 16);
     node.state(&mut next)?;
-    let broken = if promises && next != state { node.contract_violation(&next)? } else { None };
+    let broken =
+        if checks_contract && next != state { node.contract_violation(&next)? } else { None };
     Ok((next, broken))
 }

@@ -63,14 +63,8 @@ impl<'a, 'f> RemoteSteps<'a, 'f> {
         for index in indices {
             let Request { node, state, event } = batch.get(index);
             let NodeDescriptor { ref kind, address, .. } = self.nodes[node];
-            let promises = pass == Pass::First;
-            process.queue(NodeRequest::PureStep {
-                kind,
-                address,
-                state,
-                event,
-                checks_contract: promises,
-            });
+            let checks_contract = pass == Pass::First;
+            process.queue(NodeRequest::PureStep { kind, address, state, event, checks_contract });
         }
         process.send();
         let (mut answers, mut output) = (Answers::new(), Output::new());

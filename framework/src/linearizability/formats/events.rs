@@ -1,4 +1,4 @@
-//! Events: the lines of a file, paired into calls and answers.
+//! Events: the lines of a file, and the pairs of calls and answers among them.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,16 @@ use crate::Address;
 use super::FormatError;
 use super::value::{self, Value, excerpt, shown};
 
-/// What happened to an operation.
+/// The type of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// It was called.
+    /// The operation was called.
     Invoke,
-    /// It was answered.
+    /// It was executed, and this is the result.
     Ok,
-    /// It was answered: it did not take effect.
+    /// It was not executed.
     Fail,
-    /// Nobody knows what became of it.
+    /// It is unknown whether it was executed.
     Info,
 }
 
@@ -31,16 +31,16 @@ pub(super) struct Event {
     pub(super) value: Value,
 }
 
-/// A call with its answer, and when they were: the numbers of the events.
+/// A call and its answer, with their times, which are the numbers of their events.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
     pub(super) invocation: Event,
     pub(super) called: u64,
-    /// What `:ok` or `:fail` said; nothing where it was `:info` or nothing at all.
+    /// The `:ok` or `:fail`; `None` if it was `:info` or missing.
     pub(super) answer: Option<(Event, u64)>,
 }
 
-/// Reads a log of Jepsen.
+/// Reads a Jepsen log.
 pub(super) fn from_jepsen(text: &str) -> Result<Vec<Event>, FormatError> {
     const MARK: &str = "jepsen.util - ";
     let mut events = Vec::new();
@@ -50,7 +50,7 @@ pub(super) fn from_jepsen(text: &str) -> Result<Vec<Event>, FormatError> {
             continue;
         }
         let Some(start) = line.find(MARK) else {
-            // Other parts of Jepsen log too, and say nothing about operations.
+            // Lines of other parts of Jepsen, which are not about operations.
             if line.contains(" jepsen.") {
                 continue;
             }
@@ -82,7 +82,7 @@ pub(super) fn from_jepsen(text: &str) -> Result<Vec<Event>, FormatError> {
     Ok(events)
 }
 
-/// Reads EDN maps, one a line.
+/// Reads EDN maps, one per line.
 pub(super) fn from_edn(text: &str) -> Result<Vec<Event>, FormatError> {
     let mut events = Vec::new();
     for (at, line) in text.lines().enumerate() {
@@ -117,7 +117,7 @@ pub(super) fn from_edn(text: &str) -> Result<Vec<Event>, FormatError> {
 /// Finds the answer to each call.
 pub(super) fn pair(events: Vec<Event>) -> Result<Vec<Call>, FormatError> {
     let mut calls: Vec<Call> = Vec::new();
-    // The call that each process waits for, or gave up.
+    // Each process's last call without an answer, and whether it ended in `:info`.
     let mut open: BTreeMap<Address, (usize, bool)> = BTreeMap::new();
     for (time, event) in (0..).zip(events) {
         let waiting = open.get(&event.process).copied();
@@ -136,7 +136,7 @@ pub(super) fn pair(events: Vec<Event>) -> Result<Vec<Call>, FormatError> {
             continue;
         }
         let Some((call, false)) = waiting else {
-            // A second `:info` about the same call says nothing new.
+            // Repeated `:info` about the same call is ignored.
             if event.kind == Kind::Info && waiting.is_some() {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! Converts calls and answers to operations on a key-value store.
+//! Converts calls and answers into operations on a key-value store.
 
 use crate::linearizability::history::{History, Operation};
 use crate::linearizability::models::KeyValueCommand;

@@ -6,7 +6,7 @@
 //! let error = formats::parse("{:process 1, :type :ok, :f :get, :key \"k\"}", None, None);
 //! assert_eq!(
 //!     error.unwrap_err().to_string(),
-//!     "line 1: process1 is answered, but has no call under way"
+//!     "line 1: process1 is answered, but has no pending call"
 //! );
 //! ```
 
@@ -21,17 +21,17 @@ use std::str::FromStr;
 use super::history::History;
 use super::models::{KeyValueCommand, RegisterCommand, RegisterResult};
 
-/// How a file is written.
+/// A file format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// A log of Jepsen: `INFO  jepsen.util - PROCESS`, the type, the function and the value, with
-    /// tabs between them.
+    /// A Jepsen log: `INFO  jepsen.util - PROCESS`, the type, the function and the value, separated by
+    /// tabs.
     Jepsen,
-    /// One EDN map a line, with `:process`, `:type`, `:f`, `:value` and perhaps `:key`.
+    /// One EDN map per line, with `:process`, `:type`, `:f`, `:value` and optionally `:key`.
     Edn,
 }
 
-/// What a file's operations mean.
+/// The model that a file's operations are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModelName {
     /// One register: `:read`, `:write`, `:cas`.
@@ -49,21 +49,21 @@ pub enum Recorded {
     KeyValue(History<KeyValueCommand, String>),
 }
 
-/// Why a file is not a history.
+/// Why a file could not be read as a history.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {problem}")]
 pub struct FormatError {
     /// The line, counting from one.
     pub line: usize,
-    /// What is wrong with it, and what would be right.
+    /// What is wrong with it, and how to fix it.
     pub problem: String,
 }
 
-/// Reads a history. Format and model are guessed where they are not given.
+/// Reads a history. If the format or the model is not given, it is guessed.
 ///
 /// # Errors
-/// When a line cannot be read, a call and its answer do not fit, the text does not tell its format
-/// or model, or there is no operation in it. Never panics, whatever the text.
+/// If a line cannot be read, a call and its answer do not match, the format or model cannot be guessed,
+/// or there are no operations. Never panics, whatever the text.
 pub fn parse(
     text: &str,
     format: Option<Format>,
@@ -91,7 +91,7 @@ pub fn parse(
 }
 
 impl Recorded {
-    /// How many operations it has.
+    /// The number of its operations.
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
@@ -114,7 +114,7 @@ impl FormatError {
 }
 
 impl Format {
-    /// The format that the first line with something on it looks like.
+    /// The format of the first line that is not empty.
     fn guess(text: &str) -> Result<Self, FormatError> {
         let mut lines = text.lines().enumerate();
         let Some((at, line)) = lines.find(|(_, line)| !line.trim().is_empty()) else {

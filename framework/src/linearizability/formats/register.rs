@@ -1,4 +1,4 @@
-//! Converts calls and answers to operations on a register.
+//! Converts calls and answers into operations on a register.
 
 use crate::linearizability::history::{History, Operation};
 use crate::linearizability::models::{RegisterCommand, RegisterResult};
@@ -22,8 +22,8 @@ pub(super) fn history(
             returned: None,
         };
         if let Some((answer, returned)) = &call.answer {
-            // A compare-and-set that fails has found another value. Anything else that fails was
-            // never executed.
+            // A failed compare-and-set found another value. Any other failed operation was never
+            // executed.
             let compared = matches!(operation.command, RegisterCommand::CompareAndSet(..));
             if answer.kind == Kind::Fail && !compared {
                 continue;

@@ -1,4 +1,4 @@
-//! EDN values, as far as histories use them.
+//! EDN values: the subset that histories use.
 
 use std::fmt;
 
@@ -8,17 +8,17 @@ pub(super) enum Value {
     Nil,
     Integer(i64),
     Text(String),
-    /// A keyword (without its colon), or any other bare word.
+    /// A keyword (without its colon), or any other unquoted word.
     Word(String),
     /// A vector, list or set.
     Sequence(Vec<Value>),
     Map(Vec<(Value, Value)>),
 }
 
-/// Deeper nesting than this is refused, so that no text can exhaust the stack.
+/// Values that nest deeper are rejected, so that no text can exhaust the stack.
 const DEPTH_MAX: usize = 32;
 
-/// Reads the value that a text consists of.
+/// Parses a text that consists of one value.
 pub(super) fn read(text: &str) -> Result<Value, String> {
     let mut reader = Reader { rest: text };
     let value = reader.value(0)?;
@@ -53,7 +53,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn skip_space(&mut self) {
-        // Commas are space in EDN.
+        // Commas are whitespace in EDN.
         self.rest = self.rest.trim_start_matches(|c: char| c.is_whitespace() || c == ',');
     }
 
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_read_as_edn_writes_them() {
+    fn values_are_read_and_printed_as_edn() {
         for text in
             ["nil", "-12", r#""a \"b\" \\ \n""#, ":timed-out", "[3 [4]]", "{:f :get, :key \"0\"}"]
         {
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn errors_name_the_problem() {
         let problem = |text: &str| read(text).expect_err("not a value");
         assert_eq!(problem(""), "a value is missing");
         assert_eq!(problem("[1 2"), "`]` is missing");

@@ -8,36 +8,36 @@ use rustc_hash::FxHasher;
 
 use crate::linearizability::Model;
 
-/// A store that starts empty; a key that is not there reads as the empty text.
+/// A store that starts empty. A missing key reads as the empty string.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KeyValue;
 
-/// What a [`KeyValue`] can be asked. A get answers the value, the others answer nothing: `""`.
+/// The commands of a [`KeyValue`] store. A get returns the value; the others return `""`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum KeyValueCommand {
-    /// The value?
+    /// Returns the value.
     Get {
-        /// Of what.
+        /// The key.
         key: String,
     },
     /// Replaces the value.
     Put {
-        /// Of what.
+        /// The key.
         key: String,
-        /// By what.
+        /// The new value.
         value: String,
     },
-    /// Puts a text behind the value.
+    /// Appends a string to the value.
     Append {
-        /// Of what.
+        /// The key.
         key: String,
-        /// Which text.
+        /// The string.
         value: String,
     },
 }
 
 impl KeyValueCommand {
-    /// The key that the command is about.
+    /// The command's key.
     #[must_use]
     pub fn key(&self) -> &str {
         match self {
@@ -76,32 +76,32 @@ impl Model for KeyValue {
     }
 
     fn heap_bytes(&self, state: &KeyValueState) -> usize {
-        // A state shares all texts with the one before it, but the one that was written.
+        // A state shares all texts with the previous one, except for the one that was written.
         let texts: usize = state.values.iter().map(|(_, value)| value.text.len()).sum();
         let mean = texts / state.values.len().max(1);
         mean + state.values.capacity() * size_of::<(Text, Text)>()
     }
 }
 
-/// What a [`KeyValue`] store holds.
+/// The state of a [`KeyValue`] store.
 ///
-/// A search makes one of these for each step it tries, so texts are shared and carry their hash. A
+/// A search creates one for each step that it tries, so texts are shared and stored with their hash. A
 /// copy costs two reference counts per key, and comparing or hashing never reads a text twice.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct KeyValueState {
-    // By key. An empty text is not kept, so that states that read alike are alike.
+    // Sorted by key. Empty values are not stored, so that states that read the same are equal.
     values: Vec<(Text, Text)>,
 }
 
 impl KeyValueState {
-    /// The value of a key; of one that is not there, the empty text.
+    /// The value of a key; the empty string for a missing key.
     #[must_use]
     pub fn get(&self, key: &str) -> &str {
-        self.place(key).map_or("", |at| &self.values[at].1.text)
+        self.find(key).map_or("", |at| &self.values[at].1.text)
     }
 
     fn set(&mut self, key: &str, value: &str) {
-        match (self.place(key), value.is_empty()) {
+        match (self.find(key), value.is_empty()) {
             (Ok(at), true) => {
                 self.values.remove(at);
             }
@@ -111,7 +111,7 @@ impl KeyValueState {
         }
     }
 
-    fn place(&self, key: &str) -> Result<usize, usize> {
+    fn find(&self, key: &str) -> Result<usize, usize> {
         self.values.binary_search_by(|(of, _)| (*of.text).cmp(key))
     }
 }
@@ -152,7 +152,7 @@ impl fmt::Debug for KeyValueState {
     }
 }
 
-// As for the register: short, because lanes and messages show it.
+// Lanes and messages show the `Debug` output, so it is short.
 impl fmt::Debug for KeyValueCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

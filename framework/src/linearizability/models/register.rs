@@ -1,39 +1,39 @@
-//! A register: one value that is read, written, and compared and set.
+//! A register: one value, with read, write, and compare-and-set.
 
 use std::fmt;
 
 use crate::linearizability::Model;
 
-/// One register that starts without a value.
+/// A register that starts without a value.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Register;
 
-/// What a [`Register`] can be asked.
+/// The commands of a [`Register`].
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum RegisterCommand {
-    /// The value?
+    /// Returns the value.
     Read,
     /// Sets the value.
     Write(i64),
-    /// Sets the value to the second, if it is the first.
+    /// Sets the value to the second argument, if it is the first.
     CompareAndSet(i64, i64),
 }
 
-/// What a [`Register`] answers.
+/// The results of a [`Register`].
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum RegisterResult {
-    /// The value, or that there is none yet.
+    /// The value; `None` if there is none yet.
     Value(Option<i64>),
-    /// The value is set.
+    /// The value was set.
     Done,
-    /// The value was not the one to compare with, and stays.
+    /// The value was another one, and is unchanged.
     NotEqual,
 }
 
 impl Model for Register {
     type Command = RegisterCommand;
     type Result = RegisterResult;
-    // A read answers with the state, and it prints alike.
+    // The state is the result of a read.
     type State = RegisterResult;
 
     fn init(&self) -> RegisterResult {
@@ -62,7 +62,7 @@ impl Model for Register {
     }
 }
 
-// Lanes and messages show commands and results as `Debug` prints them, so it prints them short.
+// Lanes and messages show the `Debug` output, so it is short.
 
 impl fmt::Debug for RegisterCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -210,9 +210,9 @@ impl Follower {
                 let others = candidates.iter().map(|candidate| candidate.text);
                 let name = kind_of(message);
                 match alternatives(others) {
-                    None => format!("no message from {from} is under way to {node}: {message}"),
+                    None => format!("no message from {from} is in flight to {node}: {message}"),
                     Some(others) => format!(
-                        "{node} should get {message}, but no `{name}` from {from} is under way to \
+                        "{node} should get {message}, but no `{name}` from {from} is in flight to \
                          it; there is {others}"
                     ),
                 }
@@ -464,7 +464,7 @@ mod tests {
         assert_eq!(
             replay.status.to_string(),
             "no longer applies at event 2: server1 should get Count { number: 1 }, but no `Count` \
-             from client1 is under way to it; there is Add { number: 1 }, Add { number: 2 }"
+             from client1 is in flight to it; there is Add { number: 1 }, Add { number: 2 }"
         );
         assert_eq!(replay.trace.events.len(), 1);
     }

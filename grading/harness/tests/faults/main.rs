@@ -102,7 +102,7 @@ impl Observer for NoObserver {
 }
 
 fn run(tests: &[TestNumber], arguments: &[&str], interrupted: bool) -> SessionResult {
-    let traces = tempfile::tempdir().expect("there is room for a folder");
+    let traces = tempfile::tempdir().expect("a temporary folder can be created");
     let by_parts = arguments == [OUT_OF_PROCESS];
     run_watched(tests, arguments, by_parts, traces.path(), &mut NoObserver, interrupted)
 }
