@@ -117,10 +117,10 @@ fn failed_and_unknown_operations_are_distinguished() {
     );
 }
 
-/// Real files, which the tests damage.
-fn real() -> Vec<String> {
+/// Correct files, which the tests damage.
+fn correct() -> Vec<String> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/histories");
-    ["etcd/etcd_002.log", "kv/c01-ok.txt"]
+    ["register/register_00.log", "kv/c01-ok.txt"]
         .map(|file| std::fs::read_to_string(folder.join(file)).expect("a test file"))
         .to_vec()
 }
@@ -143,7 +143,7 @@ proptest! {
         file in 0..2_usize,
         cuts in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
-        let mut bytes = real()[file].clone().into_bytes();
+        let mut bytes = correct()[file].clone().into_bytes();
         for (at, byte) in cuts {
             if bytes.is_empty() {
                 break;

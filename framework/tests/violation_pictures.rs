@@ -5,7 +5,7 @@ use faultlab::linearizability::formats::{self, Recorded};
 use faultlab::linearizability::models::{KeyValue, KeyValueCommand, Register};
 use faultlab::linearizability::{CheckResult, Checker, History, Operation, explain, page};
 
-fn recorded(file: &str) -> Recorded {
+fn generated(file: &str) -> Recorded {
     let path =
         std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/histories").join(file);
     let text = std::fs::read_to_string(path).expect("a test file");
@@ -14,7 +14,7 @@ fn recorded(file: &str) -> Recorded {
 
 #[test]
 fn a_stale_read_in_eighty_columns() {
-    let Recorded::Register(history) = recorded("etcd/etcd_016.log") else { panic!() };
+    let Recorded::Register(history) = generated("register/register_15.log") else { panic!() };
     let CheckResult::NotLinearizable(violation) = Checker::new(&Register).check(&history).verdict
     else {
         panic!("not found")
@@ -35,7 +35,7 @@ fn a_stale_read_in_eighty_columns() {
 
 #[test]
 fn a_lost_append_between_many_keys() {
-    let Recorded::KeyValue(history) = recorded("kv/c10-bad.txt") else { panic!() };
+    let Recorded::KeyValue(history) = generated("kv/c10-bad.txt") else { panic!() };
     let CheckResult::NotLinearizable(violation) = Checker::new(&KeyValue).check(&history).verdict
     else {
         panic!("not found")
