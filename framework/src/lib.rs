@@ -215,6 +215,6 @@ pub use address::{ADDRESS_LENGTH_MAX, Address, AddressError};
 pub use application::Application;
 pub use client::Client;
 pub use context::{Context, Delay, Effect};
-pub use fault_model::FaultModel;
+pub use fault_model::{FaultModel, NetworkModel, NodeModel, UnknownFaultModel};
 pub use node::{Node, Value};
 pub use system::{NodeSpec, System};

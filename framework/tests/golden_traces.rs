@@ -104,7 +104,7 @@ fn partitioned_and_crashed() {
 fn reliable_in_order() {
     check(
         "reliable_in_order.jsonl",
-        base(Fault::None).fault_model(FaultModel::ReliableInOrderFailStop),
+        base(Fault::None).fault_model(FaultModel::RELIABLE_IN_ORDER_FAIL_STOP),
         15,
     );
 }

@@ -214,7 +214,7 @@ fn sequence_numbers_and_retransmission_make_the_network_reliable_and_in_order() 
     let wrapped = Submission::new()
         .with(Kind::client("burst", |_, peer: Address| InOrder::new(burst(peer))))
         .with(Kind::node("echo", |_, (): ()| InOrder::new(Echo)));
-    assert!(comes_back_in_order(&bare, FaultModel::ReliableInOrderFailStop));
-    assert!(!comes_back_in_order(&bare, FaultModel::UnreliableFailStop));
-    assert!(comes_back_in_order(&wrapped, FaultModel::UnreliableFailStop));
+    assert!(comes_back_in_order(&bare, FaultModel::RELIABLE_IN_ORDER_FAIL_STOP));
+    assert!(!comes_back_in_order(&bare, FaultModel::UNRELIABLE_FAIL_STOP));
+    assert!(comes_back_in_order(&wrapped, FaultModel::UNRELIABLE_FAIL_STOP));
 }

@@ -210,7 +210,7 @@ fn anything(number: u64) -> Scenario {
         _ => scenario.network(Network::unreliable()),
     };
     if below(3) == 0 {
-        scenario = scenario.fault_model(FaultModel::ReliableInOrderFailStop);
+        scenario = scenario.fault_model(FaultModel::RELIABLE_IN_ORDER_FAIL_STOP);
     }
     for _ in 0..below(6) {
         let one = client(1 + below(clients as u64) as usize);

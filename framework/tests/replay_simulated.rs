@@ -64,7 +64,7 @@ fn scenarios() -> Vec<Scenario> {
             .when_answered(client(1), 4, Intervention::Heal)
     };
     let three = |fault| crowd(fault, 3);
-    let in_order = FaultModel::ReliableInOrderFailStop;
+    let in_order = FaultModel::RELIABLE_IN_ORDER_FAIL_STOP;
     vec![
         base(Fault::None),
         base(Fault::ExecutesDuplicates),

@@ -293,7 +293,7 @@ fn a_reliable_network_delivers_once_and_in_order() {
     };
     let scenario = unreliable(Fault::ExecutesDuplicates, 10)
         .link_conditions(hostile)
-        .fault_model(FaultModel::ReliableInOrderFailStop)
+        .fault_model(FaultModel::RELIABLE_IN_ORDER_FAIL_STOP)
         .at(millis(100), Intervention::Isolate(server()))
         .at(3 * SECOND, Intervention::Heal);
     for seed in 0..20 {

@@ -82,7 +82,7 @@ fn peak(nodes: usize, fault_model: FaultModel) -> usize {
 /// The only test in this file, because the allocations of others would be counted too.
 #[test]
 fn a_ring_of_8000_nodes_stays_below_24_mebibytes() {
-    for fault_model in [FaultModel::default(), FaultModel::ReliableInOrderFailStop] {
+    for fault_model in [FaultModel::default(), FaultModel::RELIABLE_IN_ORDER_FAIL_STOP] {
         let (small, large) = (peak(2_000, fault_model), peak(8_000, fault_model));
         assert!(large < 24 << 20, "{large} bytes");
         assert!(large < 5 * small, "{large} bytes for four times the nodes of {small} bytes");

@@ -143,7 +143,7 @@ impl Search {
             test: origin.test.clone(),
             title: origin.title.clone(),
             seed: WORKLOAD_SEED,
-            fault_model: FaultModel::UnreliableFailStop,
+            fault_model: FaultModel::UNRELIABLE_FAIL_STOP,
             nodes: clients.chain(others).map(NodeSpec::address).collect(),
         }
     }

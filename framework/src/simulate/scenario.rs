@@ -179,7 +179,7 @@ impl Scenario {
         }
     }
 
-    /// Sets the fault model. In [`FaultModel::ReliableInOrderFailStop`] the network's loss and
+    /// Sets the fault model. In [`FaultModel::RELIABLE_IN_ORDER_FAIL_STOP`] the network's loss and
     /// duplication rates are ignored, latencies apply, and a cut link delays messages instead of
     /// losing them.
     #[must_use]

@@ -21,7 +21,7 @@ use crate::property::{CheckError, Property, Traffic, Violation};
 use crate::random::{Random, Stream};
 use crate::trace::replay::{Arrival, Script};
 use crate::trace::{Fate, MessageId, TimerId, Trace};
-use crate::{Address, FaultModel, NodeSpec};
+use crate::{Address, NodeSpec};
 
 /// A run in progress.
 pub struct Simulation {
@@ -374,9 +374,9 @@ impl Simulation {
         if self.links.are_all_normal() {
             return true;
         }
-        let in_order = self.scenario.fault_model == FaultModel::ReliableInOrderFailStop;
+        let may_lose = self.scenario.fault_model.may_lose();
         let cut = self.links.is_cut(from, to);
-        if self.links.is_held(from, to) || (cut && in_order) {
+        if self.links.is_held(from, to) || (cut && !may_lose) {
             self.links.hold_message(from, to, message);
             return false;
         }
@@ -768,7 +768,7 @@ impl Simulation {
             );
             self.arrive(slot, receiver, id, bytes, &[latency_ns]);
             Fate::Once
-        } else if self.scenario.fault_model == FaultModel::ReliableInOrderFailStop {
+        } else if !self.scenario.fault_model.may_reorder() {
             self.send_in_order(slot, receiver, id, bytes);
             Fate::Once
         } else if self.links.is_cut(from, to) {
@@ -801,7 +801,7 @@ impl Simulation {
         mut arrivals: Vec<Arrival>,
     ) -> Fate {
         let (from, to) = (self.address(slot), self.address(receiver));
-        let in_order = self.scenario.fault_model == FaultModel::ReliableInOrderFailStop;
+        let in_order = !self.scenario.fault_model.may_reorder();
         if slot == receiver || in_order {
             // A message that was lost then but cannot be lost now is treated as new.
             let Some(first) = arrivals.first_mut() else {

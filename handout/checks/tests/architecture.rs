@@ -29,6 +29,26 @@ fn every_dependency_has_its_reason() {
     assert_eq!(used, explained);
 }
 
+#[test]
+fn the_paths_in_the_documents_exist() {
+    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"] {
+        let text = fs::read_to_string(root().join(document)).expect("a document");
+        let quoted = text.split('`').skip(1).step_by(2);
+        let is_path = |word: &&str| {
+            let first = word.split('/').next().unwrap_or_default();
+            word.contains('/')
+                && !word.contains(|c: char| c.is_whitespace() || "*<>{}".contains(c))
+                && !word.contains("labN")
+                && ["framework", "grading", "handout", "labs", "scripts"].contains(&first)
+        };
+        let paths: Vec<&str> = quoted.filter(is_path).collect();
+        assert!(paths.len() > 2, "{document} names {paths:?}");
+        for path in paths {
+            assert!(root().join(path).exists(), "{document} names {path}");
+        }
+    }
+}
+
 /// The manifests of the workspace.
 fn manifests() -> Vec<String> {
     let files = said(&run(&mut shell(&root(), "git ls-files '*Cargo.toml'")));

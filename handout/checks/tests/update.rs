@@ -219,7 +219,7 @@ fn without_a_name_in_git_it_is_committed_all_the_same_and_a_lock_is_named() {
     };
     let locked = nameless();
     assert_eq!(locked.status.code(), Some(1), "{}", said(&locked));
-    for words in ["index.lock", "All files are in place", "again: it goes on from here"] {
+    for words in ["index.lock", "All files are in place", "again: it continues from here"] {
         assert!(said(&locked).contains(words), "{}", said(&locked));
     }
     fs::remove_file(student.join(".git/index.lock")).expect("it is ours");

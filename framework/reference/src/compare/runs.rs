@@ -64,7 +64,7 @@ fn drawn<N, A>(scenario: Scenario, world: &World<N, A>, seed: u64) -> Scenario {
     // Not at the times of messages, because a client could crash between a result and the next command.
     let ms = |ms| Duration::from_millis(ms) + Duration::from_micros(137);
     let network: Network = network(draw(1, 4));
-    let model = [FaultModel::UnreliableFailStop, FaultModel::ReliableInOrderFailStop];
+    let model = [FaultModel::UNRELIABLE_FAIL_STOP, FaultModel::RELIABLE_IN_ORDER_FAIL_STOP];
     let one = |what| world.members[draw(what, world.members.len() as u64) as usize].address;
     let (some, other) = (one(2), one(3));
     let scenario = match draw(4, 5) {

@@ -33,7 +33,7 @@ pub(super) fn part() -> Part {
                     let commands: Vec<_> = commands.collect();
                     let results = oracle::results(&commands);
                     server_and_clients([(client(1), KvWorkload::of(commands).expecting(results))])
-                        .fault_model(FaultModel::ReliableInOrderFailStop)
+                        .fault_model(FaultModel::RELIABLE_IN_ORDER_FAIL_STOP)
                         .until_done(seconds(30))
                         .check(results_ok())
                         .check(clients_done())
