@@ -69,7 +69,7 @@ fn is_plain(character: char) -> bool {
     character.is_ascii_alphanumeric() || "._+/-".contains(character)
 }
 
-/// A student writes in the `src` of a lab, but not in that of its vocabulary.
+/// A student writes in the `src` of a lab, but not in that of its API crate.
 fn is_students(path: &str) -> bool {
     let mut parts = path.split('/');
     let lab = (parts.next(), parts.next(), parts.next());

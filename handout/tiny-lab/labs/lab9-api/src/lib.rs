@@ -1,4 +1,4 @@
-//! The vocabulary of lab 9: what a client is asked. It is answered with a number.
+//! The API of lab 9: what a client is asked. The answer is a number.
 
 use serde::{Deserialize, Serialize};
 
