@@ -4,10 +4,12 @@
 //! copied. Each patch is applied to the copy, built, compared and reverted.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
@@ -141,20 +143,37 @@ fn build(folder: &Path) -> anyhow::Result<anyhow::Result<()>> {
     Ok(Err(anyhow::anyhow!("{}", String::from_utf8_lossy(&output.stderr))))
 }
 
-/// Runs the comparison. Returns the first line about a difference, if there is one.
+/// Compares; returns the first line about the difference, if there is one. Engines that do not finish in
+/// time differ, too: a broken rule can make a search endless.
 fn compare(folder: &Path, kind: &str, seeds: u64) -> anyhow::Result<Option<String>> {
-    let output = Command::new(folder.join("target/debug/check-engines"))
+    let time_max = Duration::from_secs(60 + seeds);
+    let printed = folder.join("printed");
+    let mut child = Command::new(folder.join("target/debug/check-engines"))
         .args(["--kind", kind, "--seeds", &seeds.to_string()])
         .env("RUST_BACKTRACE", "0")
-        .output()
+        .stdout(File::create(&printed)?)
+        .stderr(Stdio::null())
+        .spawn()
         .context("cannot run check-engines")?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    match output.status.code() {
+    let started = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if started.elapsed() > time_max {
+            child.kill()?;
+            child.wait()?;
+            return Ok(Some(format!("{kind}, no end in {} s", time_max.as_secs())));
+        }
+        thread::sleep(Duration::from_millis(50));
+    };
+    let printed = fs::read_to_string(printed)?;
+    match status.code() {
         Some(0) => Ok(None),
         Some(1) => {
-            let line = said.lines().find_map(|line| line.strip_prefix("difference: "));
+            let line = printed.lines().find_map(|line| line.strip_prefix("difference: "));
             Ok(Some(line.unwrap_or("a difference").to_owned()))
         }
-        _ => bail!("check-engines ended with {}: {said}", output.status),
+        _ => bail!("check-engines failed ({status}): {printed}"),
     }
 }
