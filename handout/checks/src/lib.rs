@@ -39,5 +39,5 @@ chapters! {
     instructors_mutants: "../../instructors/src/mutants.md",
     instructors_labs: "../../instructors/src/labs.md",
     instructors_course: "../../instructors/src/course.md",
-    instructors_promises: "../../instructors/src/guarantees.md",
+    instructors_guarantees: "../../instructors/src/guarantees.md",
 }
