@@ -143,8 +143,8 @@ fn build(folder: &Path) -> anyhow::Result<anyhow::Result<()>> {
     Ok(Err(anyhow::anyhow!("{}", String::from_utf8_lossy(&output.stderr))))
 }
 
-/// Compares; returns the first line about the difference, if there is one. Engines that do not finish in
-/// time differ, too: a broken rule can make a search endless.
+/// Runs the comparison. Returns the first line about a difference, if there is one. Engines that do not finish
+/// in time are an error, because that is inconclusive.
 fn compare(folder: &Path, kind: &str, seeds: u64) -> anyhow::Result<Option<String>> {
     let time_max = Duration::from_secs(60 + seeds);
     let printed = folder.join("printed");
@@ -163,7 +163,10 @@ fn compare(folder: &Path, kind: &str, seeds: u64) -> anyhow::Result<Option<Strin
         if started.elapsed() > time_max {
             child.kill()?;
             child.wait()?;
-            return Ok(Some(format!("{kind}, no end in {} s", time_max.as_secs())));
+            bail!(
+                "{seeds} seeds of {kind} took longer than {} s, which is no verdict",
+                time_max.as_secs()
+            );
         }
         thread::sleep(Duration::from_millis(50));
     };
