@@ -47,6 +47,12 @@ impl NodeSpec {
     pub fn address(&self) -> Address {
         self.node.address
     }
+
+    /// What the node is made of, as a [`Host`](crate::hosting::Host) needs it.
+    #[must_use]
+    pub fn descriptor(&self) -> &NodeDescriptor {
+        &self.node
+    }
 }
 
 impl fmt::Debug for NodeSpec {

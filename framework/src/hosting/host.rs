@@ -79,7 +79,8 @@ impl<'s> LocalHost<'s> {
     }
 
     /// Whether a node was constructed in this slot.
-    pub(super) fn has(&self, slot: usize) -> bool {
+    #[must_use]
+    pub fn has(&self, slot: usize) -> bool {
         matches!(self.slots.get(slot), Some(Some(_)))
     }
 

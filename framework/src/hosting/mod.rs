@@ -21,10 +21,10 @@ mod guarded;
 mod host;
 mod kind;
 mod node_descriptor;
+mod node_provider;
 mod output;
 mod panics;
 pub mod pure;
-pub mod remote;
 mod submission;
 
 pub use event::{Event, Payload};
@@ -32,5 +32,6 @@ pub use failure::NodeFailure;
 pub use host::{Host, LocalHost};
 pub use kind::{HostedNode, Kind, NodeKind};
 pub use node_descriptor::NodeDescriptor;
+pub use node_provider::NodeProvider;
 pub use output::{EncodedEffect, Output, Span};
 pub use submission::Submission;

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use super::outcome::{Outcome, RunFailure, Verdict};
 use super::simulation::{Next, RecorderNotes, SideEvent, Simulation, Task};
-use super::view::SimulationView;
 use crate::NodeSpec;
 use crate::hosting::{EncodedEffect, Host, NodeFailure, Output, Payload};
 use crate::trace::{
@@ -92,16 +91,16 @@ impl Simulation {
                     }
                 }
                 Next::Check => {
-                    let property = self.property().clone();
                     // A trace ends with the first failed check.
                     if let Some(recording) = &mut recording
                         && !self.is_broken()
                     {
                         recording.record_side_events(self, host);
-                        let what = EventKind::Check { property: property.name().to_owned() };
+                        let property = self.property().name().to_owned();
+                        let what = EventKind::Check { property };
                         recording.recorder.event(TraceEvent::new(Some(self.now_ns), what));
                     }
-                    let checked = property.check(&mut SimulationView::new(self, host));
+                    let checked = self.check_property(host);
                     self.checked(checked);
                 }
             }

@@ -14,14 +14,15 @@ use crate::hosting::Event;
 /// would take longer than the prefetching saves.
 const LOOKAHEAD_MAX: usize = 32;
 
-/// A step that is certain to be taken.
-pub(super) struct LookaheadStep<'a> {
+/// A step that a run is certain to take; see [`Simulation::for_each_certain_step`].
+#[derive(Clone, Copy, Debug)]
+pub struct LookaheadStep<'a> {
     /// The node's slot.
-    pub(super) slot: usize,
+    pub slot: usize,
     /// The event that it will handle.
-    pub(super) event: Event<'a>,
+    pub event: Event<'a>,
     /// The client's next command, if the step may bring it the result of the current one.
-    pub(super) command: Option<&'a [u8]>,
+    pub command: Option<&'a [u8]>,
 }
 
 /// The nodes with events before the examined one.
@@ -61,11 +62,13 @@ impl Busy {
 }
 
 impl Simulation {
-    /// Reports the next step of each node that is certain to take one.
+    /// While there is a current step ([`Next::Step`](super::Next::Step)): reports the next step of each
+    /// other node that is certain to take one.
     ///
-    /// The current step is not among them. A step is not certain, and is skipped, if its node may take
-    /// another one first, or if the run may end before it, other than by a failure.
-    pub(super) fn for_each_certain_step(&mut self, take: &mut dyn FnMut(LookaheadStep<'_>)) {
+    /// A step is not certain, and is skipped, if its node may take another one first, or if the run may end
+    /// before it, other than by a failure. [`advance`](Self::advance) returns each reported step later, unless
+    /// the run fails before. A step that is reported again is the same step.
+    pub fn for_each_certain_step(&mut self, take: &mut dyn FnMut(LookaheadStep<'_>)) {
         // A client's result may trigger an intervention, after which no step is certain.
         if !self.triggers.is_empty() {
             return;
@@ -129,9 +132,9 @@ impl Simulation {
         }
     }
 
-    /// The command that the client gets at once, as its next event, if the current step brings it a
-    /// result.
-    pub(super) fn command_after_this(&mut self) -> Option<&[u8]> {
+    /// The command that the node of the current step gets at once, as its next event, if this step brings it
+    /// the result of the current one. `None` if there is no such command, or if it is not certain.
+    pub fn command_after_this(&mut self) -> Option<&[u8]> {
         let Some(Task::Handle(message)) = self.current else { return None };
         if !self.triggers.is_empty() || !self.ready_tasks.is_empty() {
             return None;

@@ -5,7 +5,6 @@
 //! milliseconds, and the same seed gives the same run, byte for byte, on every machine. [`check`] runs several
 //! seeds, some of them twice, to detect nondeterministic nodes.
 
-mod batched_runs;
 mod buffer_pool;
 mod check;
 mod digest;
@@ -13,7 +12,6 @@ mod drive;
 mod event_queue;
 mod limits;
 mod links;
-mod log;
 mod lookahead;
 mod network;
 mod outcome;
@@ -25,11 +23,10 @@ mod simulation;
 mod validate;
 mod view;
 
-pub use batched_runs::{Logging, RunCompletion, run_batched};
 pub use check::{Irreproducible, check, run_twice};
 pub use drive::{HandlerTime, HandlerTimes, Options, Origin};
 pub use limits::Limits;
-pub use log::{RunLog, record_from_logs, rerun};
+pub use lookahead::LookaheadStep;
 pub use network::{Latency, LinkConditions, Network, Rate};
 pub use outcome::{Outcome, RunFailure, Verdict};
 pub use replay::replay;

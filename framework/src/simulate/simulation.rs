@@ -16,7 +16,8 @@ use super::network::{Arrivals, Network};
 use super::outcome::{Outcome, RunFailure, Verdict};
 use super::scenario::{Intervention, Scenario, When};
 use super::simulated_node::SimulatedNode;
-use crate::hosting::{EncodedEffect, Event, NodeFailure, Output, Span};
+use super::view::SimulationView;
+use crate::hosting::{EncodedEffect, Event, Host, NodeFailure, Output, Span};
 use crate::property::{CheckError, Property, Traffic, Violation};
 use crate::random::{Random, Stream};
 use crate::trace::replay::{Arrival, Script};
@@ -88,7 +89,7 @@ pub enum Next {
     Make(usize),
     /// Let the node in this slot handle [`Simulation::event`] and call [`Simulation::stepped`].
     Step(usize),
-    /// Check [`Simulation::property`] and call [`Simulation::checked`].
+    /// Call [`Simulation::check_property`], and [`Simulation::checked`] with its result.
     Check,
     /// Nothing: the run has finished.
     Finished,
@@ -525,6 +526,11 @@ impl Simulation {
         }
     }
 
+    /// The nodes so far, by slot.
+    pub fn specs(&self) -> impl ExactSizeIterator<Item = &NodeSpec> {
+        self.nodes.iter().map(|node| &node.spec)
+    }
+
     /// The node to construct in a slot.
     #[must_use]
     pub fn spec(&self, slot: usize) -> &NodeSpec {
@@ -553,6 +559,17 @@ impl Simulation {
                 panic!("there is no current step")
             }
         }
+    }
+
+    /// Checks the property of [`Next::Check`], with the nodes in `host`.
+    ///
+    /// # Errors
+    /// When the property does not hold, or cannot be decided.
+    ///
+    /// # Panics
+    /// As [`Simulation::property`].
+    pub fn check_property(&self, host: &mut dyn Host) -> Result<(), CheckError> {
+        self.property().check(&mut SimulationView::new(self, host))
     }
 
     /// The property to check for [`Next::Check`].

@@ -16,8 +16,9 @@ use std::env;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
-use faultlab::hosting::{Submission, remote};
+use faultlab::hosting::Submission;
 use faultlab::simulate::Options;
+use faultlab_remote::SERVE_NODES;
 use faultlab_suites::{SEED, SEEDS, Suite, TestNumber};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -30,8 +31,8 @@ use crate::worker::{self, WORKER_VARIABLE};
 /// The main function of a shim, for the public suite of a lab.
 #[must_use]
 pub fn main(lab: &str, submission: fn() -> Submission) -> ExitCode {
-    if env::args_os().nth(1).is_some_and(|argument| argument == remote::SERVE_NODES) {
-        return remote::main(&submission());
+    if env::args_os().nth(1).is_some_and(|argument| argument == SERVE_NODES) {
+        return faultlab_remote::main(&submission());
     }
     match faultlab_suites::all().into_iter().find(|suite| suite.lab() == lab) {
         Some(suite) => with_suite(suite, submission),

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use faultlab::hosting::remote::SERVE_NODES;
+use faultlab_remote::SERVE_NODES;
 
 use crate::policy::{Limits, SystemCalls};
 

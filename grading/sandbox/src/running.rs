@@ -4,7 +4,7 @@ use std::fmt;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
-use faultlab::hosting::remote::{ProcessExit, ProcessHandle};
+use faultlab_remote::{ProcessExit, ProcessHandle};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::output::{CapturedOutput, OutputReader};

@@ -13,12 +13,12 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use faultlab::hosting::remote::ProcessPool;
 use faultlab::property::{clients_done, results_ok};
 use faultlab::simulate::{Network, Options, Outcome, Scenario, Simulation};
 use faultlab::workload::Workload;
 use faultlab::{Address, NodeSpec};
 use faultlab_harness::build::{Libraries, Workspace};
+use faultlab_remote::ProcessPool;
 use faultlab_sandbox::{Finished, ForkServer, Job, ProgramExit, Sandbox, Tier, Toolchain};
 use lab1_api::{KvCommand, KvResult};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -26,7 +26,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 /// The shim that turns a submission into a node process.
 const SHIM: &str = "fn main() {
     let submission = lab1_api::submission::<lab1::Lab>();
-    faultlab::hosting::remote::serve_stdin(&submission).unwrap();
+    faultlab_remote::serve_stdin(&submission).unwrap();
 }";
 
 /// How long one exchange may take.

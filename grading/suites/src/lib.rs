@@ -39,7 +39,6 @@ mod credit;
 pub mod lab0;
 pub mod lab1;
 mod lanes;
-mod nodes;
 mod number;
 mod points;
 mod replay;
@@ -52,7 +51,6 @@ mod test;
 
 pub use credit::Credit;
 pub use lanes::lanes;
-pub use nodes::NodeProvider;
 pub use number::{TestNumber, TestNumberError};
 pub use points::Points;
 pub use replay::{ReplayError, replay_saved};

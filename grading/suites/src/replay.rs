@@ -1,12 +1,13 @@
 //! Replays a saved trace with the current submission.
 
+use faultlab::hosting::NodeProvider;
 use faultlab::search::{SearchResult, State};
 use faultlab::simulate;
 use faultlab::trace::replay::{Replay, ReplayStatus, replay};
 use faultlab::trace::{Engine, Trace};
 
 use crate::search_plan::{SearchPlan, Stage, StageSearch};
-use crate::{Body, NodeProvider, SeedContext, Suite};
+use crate::{Body, SeedContext, Suite};
 
 /// Why a saved trace cannot be replayed at all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

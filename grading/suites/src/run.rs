@@ -1,11 +1,11 @@
 //! Runs one test with one seed, wherever the nodes are.
 
-use faultlab::hosting::Host;
+use faultlab::hosting::{Host, NodeProvider};
 use faultlab::simulate::{Options, Origin, Outcome, Scenario, Simulation};
 use faultlab::trace::{Recorder, Trace};
 
 use crate::run_search::{SearchSummary, run_searches};
-use crate::{Body, NodeProvider, SeedContext, Suite, Test};
+use crate::{Body, SeedContext, Suite, Test};
 
 /// The result of a test with one seed.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,5 +1,6 @@
 //! Runs a search test, wherever the nodes' steps are computed.
 
+use faultlab::hosting::NodeProvider;
 use faultlab::hosting::pure::StepFailure;
 use faultlab::property::Violation;
 use faultlab::random::mix;
@@ -8,8 +9,8 @@ use faultlab::simulate::{Origin, Outcome, RunFailure, ScenarioError, Verdict};
 use faultlab::trace::Trace;
 use serde::{Deserialize, Serialize};
 
+use crate::SearchPlan;
 use crate::search_plan::{RequiredResult, StageSearch};
-use crate::{NodeProvider, SearchPlan};
 
 /// The result and statistics of one search of a test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

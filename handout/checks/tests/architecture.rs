@@ -4,7 +4,7 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use common::{root, run, said, shell};
 
@@ -87,11 +87,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("faultlab-peers", &["faultlab"]),
     ("api", &["faultlab"]),
     ("lab", &["faultlab", "api"]),
+    ("faultlab-remote", &["faultlab"]),
     ("faultlab-suites", &["faultlab", "api"]),
-    ("faultlab-harness", &["faultlab", "faultlab-suites", "api"]),
+    ("faultlab-harness", &["faultlab", "faultlab-remote", "faultlab-suites", "api"]),
     ("faultlab-check-history", &["faultlab", "faultlab-suites"]),
-    ("faultlab-sandbox", &["faultlab", "faultlab-harness"]),
-    ("faultlab-batch", &["faultlab", "faultlab-suites", "faultlab-harness", "faultlab-sandbox"]),
+    ("faultlab-sandbox", &["faultlab-remote"]),
+    (
+        "faultlab-batch",
+        &["faultlab", "faultlab-remote", "faultlab-suites", "faultlab-harness", "faultlab-sandbox"],
+    ),
     ("faultlab-staff", &["faultlab", "faultlab-suites", "faultlab-harness"]),
     ("faultlab-handout", &["faultlab", "faultlab-suites", "api", "lab"]),
     ("faultlab-make-handout", &[]),
@@ -133,7 +137,8 @@ fn own_dependencies(manifest: &str) -> Vec<String> {
     for line in manifest.lines() {
         if line.starts_with('[') {
             section = line;
-        } else if section == "[dependencies]"
+        } else if section.ends_with("dependencies]")
+            && !section.contains("dev-")
             && let Some((name, _)) = line.split_once(['.', ' ', '='])
             && is_ours(name)
         {
@@ -141,6 +146,36 @@ fn own_dependencies(manifest: &str) -> Vec<String> {
         }
     }
     names
+}
+
+/// Nodes out of process are `grading/remote`; the engines only compute.
+#[test]
+fn the_framework_starts_no_process() {
+    let mut files = 0;
+    for (path, text) in sources(&root().join("framework/src")) {
+        for word in ["std::process", "std::os::", "std::net", "io::pipe", "rustix"] {
+            assert!(!text.contains(word), "{}: {word}", path.display());
+        }
+        files += 1;
+    }
+    assert!(files > 50, "{files} files");
+}
+
+/// All files below a folder, with their text.
+fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut folders = vec![folder.to_owned()];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten() {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if let Ok(text) = fs::read_to_string(&path) {
+                files.push((path, text));
+            }
+        }
+    }
+    files
 }
 
 /// What students write against: these modules name each other, since a node's handlers take a context of its type.
@@ -183,16 +218,11 @@ fn module_uses(source: &Path) -> BTreeMap<String, BTreeSet<String>> {
     };
     let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for module in &modules {
-        let mut files = vec![source.join(format!("{module}.rs"))];
-        let mut folders = vec![source.join(module)];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).into_iter().flatten() {
-                let path = entry.expect("an entry").path();
-                if path.is_dir() { folders.push(path) } else { files.push(path) }
-            }
-        }
+        let mut texts: Vec<String> =
+            sources(&source.join(module)).into_iter().map(|(_, text)| text).collect();
+        texts.extend(fs::read_to_string(source.join(format!("{module}.rs"))));
         let of_module = uses.entry(unit(module)).or_default();
-        for text in files.iter().filter_map(|file| fs::read_to_string(file).ok()) {
+        for text in texts {
             let code: Vec<&str> =
                 text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
             for rest in code.join("\n").split("crate::").skip(1) {

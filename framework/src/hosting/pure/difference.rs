@@ -1,28 +1,25 @@
 //! Describes how two runs of one handler differ.
 
-use super::{Step, StepFailure};
+use super::Step;
 use crate::hosting::{EncodedEffect, Event, Payload};
 
-/// Builds the failure of a handler that was run twice with different outcomes: it names the handler and
-/// the differences. `show` renders encoded bytes of this node as text.
-pub(in crate::hosting) fn not_deterministic(
-    event: Event<'_>,
+/// The parts of two steps that differ, as text. `show` renders encoded bytes of their node as text.
+pub(super) fn differing_parts(
     [first, second]: [Step<'_>; 2],
-    mut show: impl FnMut(Payload, &[u8]) -> String,
-) -> StepFailure {
+    show: &mut impl FnMut(Payload, &[u8]) -> String,
+) -> [String; 2] {
     let mut differing = [Vec::new(), Vec::new()];
-    for (first, second) in parts(first, &mut show).into_iter().zip(parts(second, &mut show)) {
+    for (first, second) in parts(first, show).into_iter().zip(parts(second, show)) {
         if first != second {
             differing[0].push(first);
             differing[1].push(second);
         }
     }
-    let [first, second] = differing.map(|parts| parts.join(", "));
-    StepFailure::NotDeterministic { handler: handler(event, &mut show), first, second }
+    differing.map(|parts| parts.join(", "))
 }
 
 /// Names the handler that an event calls, with its argument.
-fn handler(event: Event<'_>, show: &mut impl FnMut(Payload, &[u8]) -> String) -> String {
+pub(super) fn handler(event: Event<'_>, show: &mut impl FnMut(Payload, &[u8]) -> String) -> String {
     match event {
         Event::Init => "init".to_owned(),
         Event::Message { from, message } => {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::answers::Piece;
-use super::{Answers, Batch, PureSteps, Request, Step, StepFailure, difference, legible};
+use super::{Answers, Batch, PureSteps, Request, Step, StepFailure};
 use crate::hosting::{
     HostedNode, NodeDescriptor, NodeFailure, NodeKind, Output, Payload, Submission,
 };
@@ -72,8 +72,8 @@ impl<'s> LocalSteps<'s> {
         if scratch.state != scratch.second_state || scratch.output != scratch.second_output {
             let first = Step { state: &scratch.state, output: &scratch.output };
             let second = Step { state: &scratch.second_state, output: &scratch.second_output };
-            let show = |what, bytes: &[u8]| legible(self.show(request.node, what, bytes, false));
-            return Err(difference::not_deterministic(request.event, [first, second], show));
+            let show = |what, bytes: &[u8]| self.show(request.node, what, bytes, false);
+            return Err(StepFailure::not_deterministic(request.event, [first, second], show));
         }
         Ok(())
     }

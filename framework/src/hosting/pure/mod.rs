@@ -5,14 +5,14 @@
 
 mod answers;
 mod batch;
-pub(super) mod difference;
+mod difference;
 mod local;
 
 pub use answers::{Answers, Step};
 pub use batch::{Batch, Request};
 pub use local::LocalSteps;
 
-use super::{NodeDescriptor, NodeFailure, Payload};
+use super::{Event, NodeDescriptor, NodeFailure, Payload};
 
 /// Why a search cannot continue from a step.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, thiserror::Error)]
@@ -33,6 +33,23 @@ pub enum StepFailure {
     /// The state violates the contract of [`Node`](crate::Node).
     #[error("{0}")]
     ContractViolation(String),
+}
+
+impl StepFailure {
+    /// The failure of a handler that was run twice from one state, with the two different outcomes
+    /// `first` and `second`. It names the handler and the differences. `show` renders encoded bytes as text,
+    /// by the types of this node.
+    #[must_use]
+    pub fn not_deterministic(
+        event: Event<'_>,
+        [first, second]: [Step<'_>; 2],
+        mut show: impl FnMut(Payload, &[u8]) -> Result<String, NodeFailure>,
+    ) -> Self {
+        let mut show = |what, bytes: &[u8]| legible(show(what, bytes));
+        let handler = difference::handler(event, &mut show);
+        let [first, second] = difference::differing_parts([first, second], &mut show);
+        Self::NotDeterministic { handler, first, second }
+    }
 }
 
 /// Computes steps of the nodes of one system, which are identified by their index.

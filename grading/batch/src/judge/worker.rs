@@ -8,9 +8,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use faultlab::hosting::remote::{ProcessPool, SharedProcessPool};
 use faultlab_harness::supervisor::WorkerCommand;
 use faultlab_harness::worker;
+use faultlab_remote::{ProcessPool, SharedProcessPool};
 use faultlab_sandbox::{ForkServer, Job, Sandbox};
 use serde::{Deserialize, Serialize};
 

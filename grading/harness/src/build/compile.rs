@@ -271,10 +271,10 @@ fn library(name: &str, file: &Path) -> OsString {
 const NODES_ONLY: &str = "
 mod faultlab_harness {
     pub mod shim {
-        use faultlab::hosting::{Submission, remote};
+        use faultlab::hosting::Submission;
 
         pub fn main(_lab: &str, submission: fn() -> Submission) -> std::process::ExitCode {
-            remote::main(&submission())
+            faultlab_remote::main(&submission())
         }
     }
 }

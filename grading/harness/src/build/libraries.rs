@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Workspace;
 
-/// The libraries that this program itself was built with: engine, suites, lab APIs and serde. They
+/// The libraries that this program itself was built with: engine, remote nodes, suites, lab APIs and serde. They
 /// are compiled once, and submissions are compiled against them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Libraries {
@@ -104,7 +104,8 @@ impl Libraries {
             name == "serde" || name.starts_with("faultlab") || name.ends_with("_api")
         };
         files.retain(|name, _| wanted(name));
-        for name in ["serde", "faultlab", "faultlab_suites", "faultlab_harness"] {
+        for name in ["serde", "faultlab", "faultlab_remote", "faultlab_suites", "faultlab_harness"]
+        {
             if !files.contains_key(name) {
                 bail!("cargo does not say where the library `{name}` is");
             }

@@ -24,9 +24,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use faultlab::hosting::Submission;
-use faultlab::hosting::remote::SharedProcessPool;
 use faultlab::simulate::{HandlerTimes, Options};
 use faultlab::trace::JournalRecorder;
+use faultlab_remote::SharedProcessPool;
 use faultlab_suites::Suite;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use faultlab::hosting::remote::{ProcessExit, ProcessFailure, SharedProcessPool};
+use faultlab_remote::{ProcessExit, ProcessFailure, SharedProcessPool};
 use rustix::process::{Signal, getpid, kill_process};
 
 use super::{EXIT_OUTPUT_LIMIT, Shared};

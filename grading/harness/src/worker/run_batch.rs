@@ -7,12 +7,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use faultlab::hosting::remote::{self, ProcessExit, ProcessPool};
-use faultlab::simulate::{
-    Logging, Options, Outcome, RunCompletion, RunLog, Scenario, record_from_logs, rerun,
-    run_batched,
-};
+use faultlab::simulate::{Options, Outcome, Scenario};
 use faultlab::trace::{MemoryRecorder, file};
+use faultlab_remote::{
+    Logging, ProcessExit, ProcessFailure, ProcessPool, RunCompletion, RunLog, record_from_logs,
+    rerun, run_batched,
+};
 use faultlab_suites::{Suite, TestNumber};
 
 use super::protocol::{Answer, Compared, Comparison, RunEnd, RunName};
@@ -204,7 +204,7 @@ struct HangTracker<'a> {
 impl HangTracker<'_> {
     /// Records the failure of a run, and returns the runs to skip: a test's report needs no runs after
     /// one that hung.
-    fn note(&mut self, index: usize, failure: &remote::ProcessFailure) -> Range<usize> {
+    fn note(&mut self, index: usize, failure: &ProcessFailure) -> Range<usize> {
         if !to_worker_failure(failure.clone()).never_ends() {
             return 0..0;
         }
@@ -227,20 +227,18 @@ fn end(ended: RunCompletion) -> RunEnd {
 }
 
 /// A process failure as a worker failure.
-fn to_worker_failure(failure: remote::ProcessFailure) -> WorkerFailure {
+fn to_worker_failure(failure: ProcessFailure) -> WorkerFailure {
     match failure {
-        remote::ProcessFailure::TimedOut(_) => WorkerFailure::Hung,
-        remote::ProcessFailure::Ended(ProcessExit::Exited(code)) => WorkerFailure::Exited(code),
-        remote::ProcessFailure::Ended(ProcessExit::Signalled(signal)) => {
-            WorkerFailure::Signalled(signal)
-        }
-        remote::ProcessFailure::Ended(ProcessExit::OutputLimit) => WorkerFailure::OutputLimit,
-        remote::ProcessFailure::Ended(death @ ProcessExit::Other(_)) => {
+        ProcessFailure::TimedOut(_) => WorkerFailure::Hung,
+        ProcessFailure::Ended(ProcessExit::Exited(code)) => WorkerFailure::Exited(code),
+        ProcessFailure::Ended(ProcessExit::Signalled(signal)) => WorkerFailure::Signalled(signal),
+        ProcessFailure::Ended(ProcessExit::OutputLimit) => WorkerFailure::OutputLimit,
+        ProcessFailure::Ended(death @ ProcessExit::Other(_)) => {
             WorkerFailure::ProtocolError(death.to_string())
         }
-        remote::ProcessFailure::Ended(death @ ProcessExit::Unknown(_)) => {
+        ProcessFailure::Ended(death @ ProcessExit::Unknown(_)) => {
             WorkerFailure::Unavailable(death.to_string())
         }
-        remote::ProcessFailure::ProtocolError(what) => WorkerFailure::ProtocolError(what),
+        ProcessFailure::ProtocolError(what) => WorkerFailure::ProtocolError(what),
     }
 }

@@ -5,8 +5,7 @@ use std::time::Instant;
 
 use faultlab::Address;
 use faultlab::hosting::pure::{Answers, Batch, PureSteps};
-use faultlab::hosting::{Event, Host, NodeDescriptor, NodeFailure, Output, Payload};
-use faultlab_suites::NodeProvider;
+use faultlab::hosting::{Event, Host, NodeDescriptor, NodeFailure, NodeProvider, Output, Payload};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::last_step::LastStep;

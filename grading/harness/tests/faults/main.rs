@@ -7,18 +7,16 @@
 mod toy;
 
 use std::env;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use faultlab::hosting::remote::{self, Process, ProcessPool, SharedProcessPool};
 use faultlab_harness::report::{Status, TestReport};
 use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds, SessionResult};
 use faultlab_harness::supervisor::WorkerCommand;
 use faultlab_harness::worker::{self, WORKER_VARIABLE};
+use faultlab_remote::{Process, ProcessPool, SERVE_NODES, SharedProcessPool};
 use faultlab_suites::TestNumber;
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -26,9 +24,8 @@ use toy::{FAULTS, Fault};
 
 fn main() -> ExitCode {
     let argument = env::args().nth(1);
-    if argument.as_deref() == Some(remote::SERVE_NODES) {
-        let served = remote::serve_stdin(&toy::submission());
-        return if served.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    if argument.as_deref() == Some(SERVE_NODES) {
+        return faultlab_remote::main(&toy::submission());
     }
     if env::var_os(WORKER_VARIABLE).is_some() {
         return match argument.as_deref() {
@@ -84,12 +81,8 @@ const OUT_OF_PROCESS: &str = "--out-of-process";
 /// The node processes, which run this program too.
 fn pool() -> SharedProcessPool<'static> {
     let start = |_| {
-        let (ours, theirs) = UnixStream::pair()?;
-        let child = Command::new(env::current_exe()?)
-            .arg(remote::SERVE_NODES)
-            .stdin(Stdio::from(OwnedFd::from(theirs)))
-            .spawn()?;
-        Process::new(ours, child, Duration::from_secs(6))
+        let mut program = Command::new(env::current_exe()?);
+        Process::spawn(program.arg(SERVE_NODES), Duration::from_secs(6))
     };
     SharedProcessPool::new(ProcessPool::new(4, start))
 }

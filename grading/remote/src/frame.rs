@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 
 /// The longest frame, in bytes. A longer one is a protocol error.
-pub(super) const FRAME_BYTES_MAX: usize = 64 << 20;
+pub(crate) const FRAME_BYTES_MAX: usize = 64 << 20;
 
 /// The free space that is reserved before each read, in bytes.
 const ROOM_BYTES: usize = 64 << 10;
@@ -13,32 +13,32 @@ const LENGTH_BYTES: usize = 4;
 
 /// A frame being written. It starts with space for its length.
 #[derive(Debug)]
-pub(super) struct FrameWriter {
+pub(crate) struct FrameWriter {
     bytes: Vec<u8>,
 }
 
 impl FrameWriter {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { bytes: vec![0; LENGTH_BYTES] }
     }
 
     /// The frame's content so far, to be appended to.
-    pub(super) fn payload(&mut self) -> &mut Vec<u8> {
+    pub(crate) fn payload(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
     /// The size of the frame so far.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.bytes.len() - LENGTH_BYTES
     }
 
     /// Truncates the frame to `len` bytes.
-    pub(super) fn cut(&mut self, len: usize) {
+    pub(crate) fn cut(&mut self, len: usize) {
         self.bytes.truncate(LENGTH_BYTES + len);
     }
 
     /// Writes the frame out and starts the next one.
-    pub(super) fn send(&mut self, stream: &mut (impl Write + ?Sized)) -> io::Result<()> {
+    pub(crate) fn send(&mut self, stream: &mut (impl Write + ?Sized)) -> io::Result<()> {
         let length = self.len();
         let fits = u32::try_from(length).ok().filter(|_| length <= FRAME_BYTES_MAX);
         let length = fits.ok_or_else(|| io::Error::other("the frame is too long"))?;
@@ -51,7 +51,7 @@ impl FrameWriter {
 
 /// Splits the bytes of a stream into frames.
 #[derive(Debug, Default)]
-pub(super) struct FrameReader {
+pub(crate) struct FrameReader {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -60,7 +60,7 @@ pub(super) struct FrameReader {
 impl FrameReader {
     /// The next frame's payload; `None` if the stream ends between frames. `keep_waiting` is called
     /// after each read that did not complete the frame.
-    pub(super) fn next(
+    pub(crate) fn next(
         &mut self,
         stream: &mut (impl Read + ?Sized),
         mut keep_waiting: impl FnMut() -> io::Result<()>,

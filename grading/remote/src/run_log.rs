@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 
-use super::outcome::Outcome;
-use crate::hosting::remote::{Answered, ProcessPool};
-use crate::hosting::{Event, Host, NodeFailure, Output, Payload};
-use crate::{Address, NodeSpec};
+use faultlab::Address;
+use faultlab::hosting::{Event, Host, NodeDescriptor, NodeFailure, Output, Payload};
+use faultlab::simulate::Outcome;
+
+use crate::process_pool::{Answered, ProcessPool};
 
 /// The log of a run.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +21,7 @@ pub struct RunLog {
 
 #[derive(Clone, Debug)]
 struct NodeLog {
-    spec: NodeSpec,
+    descriptor: NodeDescriptor,
     made: Result<(), NodeFailure>,
     steps: Vec<Step>,
 }
@@ -63,16 +64,22 @@ impl OwnedEvent {
 }
 
 impl RunLog {
-    pub(super) fn made(&mut self, slot: usize, spec: &NodeSpec, made: &Result<(), NodeFailure>) {
+    pub(crate) fn made(
+        &mut self,
+        slot: usize,
+        descriptor: &NodeDescriptor,
+        made: &Result<(), NodeFailure>,
+    ) {
         debug_assert_eq!(
             slot,
             self.nodes.len(),
             "nodes are constructed in the order of their slots"
         );
-        self.nodes.push(NodeLog { spec: spec.clone(), made: made.clone(), steps: Vec::new() });
+        let (descriptor, made) = (descriptor.clone(), made.clone());
+        self.nodes.push(NodeLog { descriptor, made, steps: Vec::new() });
     }
 
-    pub(super) fn stepped(
+    pub(crate) fn stepped(
         &mut self,
         slot: usize,
         event: Event<'_>,
@@ -85,9 +92,9 @@ impl RunLog {
 }
 
 /// A host that also logs the nodes' answers to queries.
-pub(super) struct RecordingHost<'a> {
-    pub(super) host: &'a mut dyn Host,
-    pub(super) log: &'a mut RunLog,
+pub(crate) struct RecordingHost<'a> {
+    pub(crate) host: &'a mut dyn Host,
+    pub(crate) log: &'a mut RunLog,
 }
 
 impl Host for RecordingHost<'_> {
@@ -155,7 +162,7 @@ pub fn rerun(logs: &[(usize, &RunLog)], pool: &mut ProcessPool<'_>) -> io::Resul
         for (run, &(process, log)) in logs.iter().enumerate() {
             for (slot, node) in log.nodes.iter().enumerate() {
                 if round == 0 {
-                    pool.ask_make_in(process, run, slot, &node.spec.node);
+                    pool.ask_make_in(process, run, slot, &node.descriptor);
                 } else if let Some(step) = node.steps.get(round - 1).filter(|_| same[run]) {
                     pool.ask_step_in(process, run, slot, step.event.event());
                 } else {
@@ -306,7 +313,7 @@ impl Host for LogHost<'_> {
         bytes: &[u8],
         pretty: bool,
     ) -> Result<String, NodeFailure> {
-        let kind = self.log.nodes[slot].spec.node.kind.clone();
+        let kind = self.log.nodes[slot].descriptor.kind.clone();
         let text = self.texts.texts.entry((kind, what, bytes.to_vec(), pretty)).or_insert(None);
         text.clone().unwrap_or_else(|| Ok(String::new()))
     }

@@ -1,19 +1,20 @@
 //! The stateless host: the engine keeps each node's state and sends it to a different process for
 //! each step.
 
-use super::answer;
-use super::process_pool::ProcessPool;
-use super::request::NodeRequest;
-use super::wire::{ProtocolError, Reader};
-use crate::Address;
-use crate::hosting::{Event, Host, NodeFailure, Output, Payload};
+use faultlab::Address;
+use faultlab::hosting::{Event, Host, NodeFailure, Output, Payload};
+
+use crate::answer;
+use crate::process_pool::ProcessPool;
+use crate::request::NodeRequest;
+use crate::wire::{ProtocolError, Reader};
 
 /// A [`Host`] that keeps each node's encoded state and sends it, for every step, to a different process
 /// of the pool than for the step before.
 ///
 /// A node whose behaviour depends only on its state behaves the same here as in any host. A node that
 /// keeps something in a global, a thread-local, a leaked box or an unserialised field does not, so the
-/// run's digest changes. Slower than [`RemoteHost`](super::RemoteHost), because states are transferred.
+/// run's digest changes. Slower than [`RemoteHost`](crate::RemoteHost), because states are transferred.
 pub struct StatelessHost<'a, 'f> {
     pool: &'a mut ProcessPool<'f>,
     nodes: Vec<Option<StoredNode>>,
@@ -28,7 +29,7 @@ struct StoredNode {
 }
 
 impl<'a, 'f> StatelessHost<'a, 'f> {
-    pub(super) fn new(pool: &'a mut ProcessPool<'f>) -> Self {
+    pub(crate) fn new(pool: &'a mut ProcessPool<'f>) -> Self {
         Self { pool, nodes: Vec::new(), turn: 0 }
     }
 

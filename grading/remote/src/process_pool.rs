@@ -6,12 +6,13 @@ use std::io;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::answer;
-use super::host::RemoteHost;
-use super::process::{Process, ProcessExit, ProcessFailure};
-use super::request::{FollowUp, NodeRequest, RunSlot};
-use super::stateless_host::StatelessHost;
-use crate::hosting::{Event, NodeDescriptor, NodeFailure, Output, Payload};
+use faultlab::hosting::{Event, NodeDescriptor, NodeFailure, Output, Payload};
+
+use crate::answer;
+use crate::host::RemoteHost;
+use crate::process::{Process, ProcessExit, ProcessFailure};
+use crate::request::{FollowUp, NodeRequest, RunSlot};
+use crate::stateless_host::StatelessHost;
 
 /// How many texts are requested in one exchange.
 const SHOWN_AT_ONCE: usize = 512;
@@ -388,7 +389,7 @@ impl<'f> ProcessPool<'f> {
     }
 
     /// Ends all processes and keeps the failure of one.
-    pub(super) fn replace(&mut self) {
+    pub(crate) fn replace(&mut self) {
         self.note_infra_error();
         self.last_failure = self.last_failure().cloned();
         self.processes.fill_with(|| None);
@@ -432,12 +433,12 @@ impl<'f> ProcessPool<'f> {
     }
 
     /// The number of the process for this slot.
-    pub(super) fn process_of(&self, slot: usize) -> usize {
+    pub(crate) fn process_of(&self, slot: usize) -> usize {
         slot % self.processes.len()
     }
 
     /// The process with this number, started if necessary.
-    pub(super) fn process(&mut self, number: usize) -> Result<&mut Process, ProcessFailure> {
+    pub(crate) fn process(&mut self, number: usize) -> Result<&mut Process, ProcessFailure> {
         let run_slot = &mut self.processes[number];
         if run_slot.is_none() {
             let started = (self.start)(number).and_then(|mut process| {

@@ -4,12 +4,14 @@ use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::host::RemoteHost;
-use super::process::ProcessFailure;
-use super::process_pool::ProcessPool;
-use super::steps::RemoteSteps;
-use crate::Address;
-use crate::hosting::{Event, Host, NodeDescriptor, NodeFailure, Output, Payload};
+use faultlab::Address;
+use faultlab::hosting::pure::PureSteps;
+use faultlab::hosting::{Event, Host, NodeDescriptor, NodeFailure, NodeProvider, Output, Payload};
+
+use crate::host::RemoteHost;
+use crate::process::ProcessFailure;
+use crate::process_pool::ProcessPool;
+use crate::steps::RemoteSteps;
 
 /// The number of runs that can have different numbers at the same time.
 const RUNS_MAX: usize = 256;
@@ -57,6 +59,17 @@ impl<'f> SharedProcessPool<'f> {
     /// The first such error since the last call.
     pub fn check(&self) -> io::Result<()> {
         self.lock().check()
+    }
+}
+
+/// The nodes run in the processes of the pool.
+impl NodeProvider for SharedProcessPool<'_> {
+    fn host(&self) -> Box<dyn Host + '_> {
+        Box::new(SharedProcessPool::host(self))
+    }
+
+    fn steps(&self, nodes: &[NodeDescriptor]) -> Result<Box<dyn PureSteps + '_>, NodeFailure> {
+        Ok(Box::new(SharedProcessPool::steps(self, nodes.to_vec())))
     }
 }
 

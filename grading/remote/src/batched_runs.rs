@@ -10,15 +10,14 @@ use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::ops::Range;
 
-use super::log::{RecordingHost, RunLog};
-use super::lookahead::LookaheadStep;
-use super::outcome::{Outcome, RunFailure};
-use super::scenario::Scenario;
-use super::simulation::{Next, Simulation};
-use super::view::SimulationView;
-use crate::Address;
-use crate::hosting::remote::{Answered, FollowUp, FollowUpAnswer, ProcessFailure, ProcessPool};
-use crate::hosting::{Host, NodeFailure, Output, Payload};
+use faultlab::Address;
+use faultlab::hosting::{Host, NodeFailure, Output, Payload};
+use faultlab::simulate::{LookaheadStep, Next, Outcome, RunFailure, Scenario, Simulation};
+
+use crate::process::ProcessFailure;
+use crate::process_pool::{Answered, FollowUpAnswer, ProcessPool};
+use crate::request::FollowUp;
+use crate::run_log::{RecordingHost, RunLog};
 
 /// The most runs that advance together: all runs of a lab's suite.
 const RUNS_AT_ONCE: usize = 1024;
@@ -337,10 +336,10 @@ impl ActiveRun {
             }
             let next = self.simulation.advance();
             self.next = Some(next);
-            self.prefetched.resize_with(self.simulation.nodes.len(), Prefetch::default);
+            self.prefetched.resize_with(self.simulation.specs().len(), Prefetch::default);
             match next {
                 Next::Make(slot) => {
-                    pool.ask_make(number, slot, &self.simulation.spec(slot).node);
+                    pool.ask_make(number, slot, self.simulation.spec(slot).descriptor());
                     self.pending += 1;
                     return Need::Answers;
                 }
@@ -401,7 +400,7 @@ impl ActiveRun {
             Answered::Forgotten => AnswerUse::Kept,
             Answered::Made(made) => {
                 if self.keep != Logging::Nothing {
-                    self.log.made(slot, self.simulation.spec(slot), &made);
+                    self.log.made(slot, self.simulation.spec(slot).descriptor(), &made);
                 }
                 self.simulation.made(made);
                 AnswerUse::Needed
@@ -470,9 +469,8 @@ impl ActiveRun {
             self.simulation.fail(RunFailure::UnknownAddress { from, to, message });
             return;
         }
-        let property = self.simulation.property().clone();
         let mut host = RecordingHost { host: &mut host, log: &mut self.log };
-        let checked = property.check(&mut SimulationView::new(&self.simulation, &mut host));
+        let checked = self.simulation.check_property(&mut host);
         if pool.failure().is_none() {
             self.simulation.checked(checked);
         }
@@ -480,7 +478,7 @@ impl ActiveRun {
 
     /// The kinds of the nodes, by slot.
     fn kinds(&self) -> Vec<String> {
-        self.simulation.nodes.iter().map(|node| node.spec.node.kind.clone()).collect()
+        self.simulation.specs().map(|spec| spec.descriptor().kind.clone()).collect()
     }
 }
 

@@ -1,11 +1,12 @@
 //! A host whose nodes are in the processes of a pool.
 
-use super::answer;
-use super::process_pool::ProcessPool;
-use super::request::{FollowUp, NodeRequest, RunSlot};
-use super::wire::{ProtocolError, Reader};
-use crate::Address;
-use crate::hosting::{Event, Host, NodeFailure, Output, Payload};
+use faultlab::Address;
+use faultlab::hosting::{Event, Host, NodeFailure, Output, Payload};
+
+use crate::answer;
+use crate::process_pool::ProcessPool;
+use crate::request::{FollowUp, NodeRequest, RunSlot};
+use crate::wire::{ProtocolError, Reader};
 
 /// A [`Host`] whose nodes are in other processes. Each call is an exchange.
 pub struct RemoteHost<'a, 'f> {
@@ -17,12 +18,12 @@ pub struct RemoteHost<'a, 'f> {
 
 impl<'a, 'f> RemoteHost<'a, 'f> {
     /// A host for this run. `kinds` are the kinds of nodes that are already constructed, by slot.
-    pub(super) fn new(pool: &'a mut ProcessPool<'f>, run: usize, kinds: Vec<String>) -> Self {
+    pub(crate) fn new(pool: &'a mut ProcessPool<'f>, run: usize, kinds: Vec<String>) -> Self {
         Self { pool, run, kinds }
     }
 
     /// The kinds of the constructed nodes.
-    pub(super) fn into_kinds(self) -> Vec<String> {
+    pub(crate) fn into_kinds(self) -> Vec<String> {
         self.kinds
     }
 

@@ -2,15 +2,15 @@
 
 use std::ops::Range;
 
-use super::answer;
-use super::process::ProcessFailure;
-use super::process_pool::ProcessPool;
-use super::request::NodeRequest;
-use super::shared::SharedProcessPool;
-use super::wire::{ProtocolError, Reader};
-use crate::hosting::pure::difference;
-use crate::hosting::pure::{Answers, Batch, PureSteps, Request, StepFailure, legible};
-use crate::hosting::{Event, NodeDescriptor, NodeFailure, Output, Payload};
+use faultlab::hosting::pure::{Answers, Batch, PureSteps, Request, StepFailure};
+use faultlab::hosting::{Event, NodeDescriptor, NodeFailure, Output, Payload};
+
+use crate::answer;
+use crate::process::ProcessFailure;
+use crate::process_pool::ProcessPool;
+use crate::request::NodeRequest;
+use crate::shared::SharedProcessPool;
+use crate::wire::{ProtocolError, Reader};
 
 /// A frame is sent when it contains this many bytes of requests.
 const FRAME_BYTES: usize = 1 << 20;
@@ -29,7 +29,7 @@ pub struct RemoteSteps<'a, 'f> {
 }
 
 impl<'a, 'f> RemoteSteps<'a, 'f> {
-    pub(super) fn new(shared: &'a SharedProcessPool<'f>, nodes: Vec<NodeDescriptor>) -> Self {
+    pub(crate) fn new(shared: &'a SharedProcessPool<'f>, nodes: Vec<NodeDescriptor>) -> Self {
         Self { nodes, shared }
     }
 
@@ -98,7 +98,7 @@ impl<'a, 'f> RemoteSteps<'a, 'f> {
                 (Ok(one), Ok(other)) => {
                     let kind = &self.nodes[node].kind;
                     let show = |what, bytes: &[u8]| shown(pool, kind, what, bytes);
-                    answers.push_failure(difference::not_deterministic(event, [one, other], show));
+                    answers.push_failure(StepFailure::not_deterministic(event, [one, other], show));
                 }
                 // Contract violations are checked in the first process only.
                 (Err(failure), _) | (_, Err(failure)) => answers.push_failure(failure.clone()),
@@ -144,14 +144,14 @@ enum Pass {
 }
 
 /// Renders encoded bytes as text for an error message.
-fn shown(pool: &mut ProcessPool<'_>, kind: &str, what: Payload, bytes: &[u8]) -> String {
+fn shown(
+    pool: &mut ProcessPool<'_>,
+    kind: &str,
+    what: Payload,
+    bytes: &[u8],
+) -> Result<String, NodeFailure> {
     let ask = NodeRequest::Show { kind, what, bytes, pretty: false };
-    let shown = pool
-        .process(0)
-        .and_then(|process| process.exchange(ask, answer::read_shown))
-        .map_err(NodeFailure::from)
-        .and_then(|shown| shown);
-    legible(shown)
+    pool.process(0)?.exchange(ask, answer::read_shown)?
 }
 
 impl PureSteps for RemoteSteps<'_, '_> {

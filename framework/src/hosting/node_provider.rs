@@ -1,8 +1,7 @@
-//! Where a test's nodes run: in process or out of process.
+//! Where nodes run: in the engine's process, or in others.
 
-use faultlab::hosting::pure::{LocalSteps, PureSteps};
-use faultlab::hosting::remote::SharedProcessPool;
-use faultlab::hosting::{Host, LocalHost, NodeDescriptor, NodeFailure, Submission};
+use super::pure::{LocalSteps, PureSteps};
+use super::{Host, LocalHost, NodeDescriptor, NodeFailure, Submission};
 
 /// Provides a submission's nodes to engines: live nodes for a run, and steps of them for a search.
 pub trait NodeProvider {
@@ -16,7 +15,7 @@ pub trait NodeProvider {
     fn steps(&self, nodes: &[NodeDescriptor]) -> Result<Box<dyn PureSteps + '_>, NodeFailure>;
 }
 
-/// An in-process submission.
+/// The nodes run in this process.
 impl NodeProvider for Submission {
     fn host(&self) -> Box<dyn Host + '_> {
         Box::new(LocalHost::new(self))
@@ -24,16 +23,5 @@ impl NodeProvider for Submission {
 
     fn steps(&self, nodes: &[NodeDescriptor]) -> Result<Box<dyn PureSteps + '_>, NodeFailure> {
         Ok(Box::new(LocalSteps::new(self, nodes.to_vec())?))
-    }
-}
-
-/// An out-of-process submission.
-impl NodeProvider for SharedProcessPool<'_> {
-    fn host(&self) -> Box<dyn Host + '_> {
-        Box::new(SharedProcessPool::host(self))
-    }
-
-    fn steps(&self, nodes: &[NodeDescriptor]) -> Result<Box<dyn PureSteps + '_>, NodeFailure> {
-        Ok(Box::new(SharedProcessPool::steps(self, nodes.to_vec())))
     }
 }

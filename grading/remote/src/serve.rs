@@ -1,14 +1,17 @@
 //! The node process: hosts nodes and answers the engine's requests.
 
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
-use super::answer::{self, ANSWER_BYTES_MAX};
-use super::frame::{FrameReader, FrameWriter};
-use super::request::{FollowUp, NodeRequest, RunSlot};
-use super::wire::{ProtocolError, Reader};
-use crate::Address;
-use crate::hosting::{Event, Host, LocalHost, NodeFailure, NodeKind, Output, Submission};
+use faultlab::Address;
+use faultlab::hosting::{Event, Host, LocalHost, NodeFailure, NodeKind, Output, Submission};
+
+use crate::answer::{self, ANSWER_BYTES_MAX};
+use crate::frame::{FrameReader, FrameWriter};
+use crate::request::{FollowUp, NodeRequest, RunSlot};
+use crate::wire::{ProtocolError, Reader};
 
 /// Answers are sent once there are this many bytes of them.
 const SEND_BYTES: usize = 1 << 20;
@@ -48,11 +51,7 @@ pub fn serve(submission: &Submission, stream: &mut (impl Read + Write)) -> io::R
 ///
 /// # Errors
 /// As [`serve`], and when standard input is not a socket.
-#[cfg(unix)]
 pub fn serve_stdin(submission: &Submission) -> io::Result<()> {
-    use std::os::fd::AsFd;
-    use std::os::unix::net::UnixStream;
-
     let socket = io::stdin().as_fd().try_clone_to_owned()?;
     let (nothing, _) = io::pipe()?;
     rustix::stdio::dup2_stdin(nothing)?;
@@ -60,7 +59,6 @@ pub fn serve_stdin(submission: &Submission) -> io::Result<()> {
 }
 
 /// The main function of a node process: [`serve_stdin`] until the engine closes the stream.
-#[cfg(unix)]
 #[must_use]
 pub fn main(submission: &Submission) -> ExitCode {
     match serve_stdin(submission) {

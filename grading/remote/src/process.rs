@@ -3,12 +3,17 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use super::frame::{FrameReader, FrameWriter};
-use super::request::NodeRequest;
-use super::wire::{ProtocolError, Reader};
-use crate::hosting::NodeFailure;
+use faultlab::hosting::NodeFailure;
+
+use crate::frame::{FrameReader, FrameWriter};
+use crate::request::NodeRequest;
+use crate::wire::{ProtocolError, Reader};
 
 /// The most bytes of requests to queue for a process, far below a frame's maximum.
 const QUEUED_BYTES_MAX: usize = 4 << 20;
@@ -22,8 +27,7 @@ pub trait Connection: Read + Write + Send {
     fn set_time_limit(&self, limit: Duration) -> io::Result<()>;
 }
 
-#[cfg(unix)]
-impl Connection for std::os::unix::net::UnixStream {
+impl Connection for UnixStream {
     fn set_time_limit(&self, limit: Duration) -> io::Result<()> {
         self.set_read_timeout(Some(limit))?;
         self.set_write_timeout(Some(limit))
@@ -78,10 +82,9 @@ impl fmt::Display for ProcessExit {
     }
 }
 
-impl From<std::process::ExitStatus> for ProcessExit {
-    fn from(status: std::process::ExitStatus) -> Self {
-        #[cfg(unix)]
-        if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+impl From<ExitStatus> for ProcessExit {
+    fn from(status: ExitStatus) -> Self {
+        if let Some(signal) = status.signal() {
             return Self::Signalled(signal);
         }
         status.code().map_or_else(|| Self::Other("ended".to_owned()), Self::Exited)
@@ -96,7 +99,7 @@ impl ProcessExit {
     }
 }
 
-impl ProcessHandle for std::process::Child {
+impl ProcessHandle for Child {
     fn end(&mut self, grace: Duration) -> ProcessExit {
         let start = Instant::now();
         loop {
@@ -168,7 +171,7 @@ impl fmt::Debug for Process {
 }
 
 impl Process {
-    /// A process that [serves](super::serve) at the other end of `link`. No exchange may take
+    /// A process that [serves](crate::serve) at the other end of `link`. No exchange may take
     /// longer than about `limit` (at most twice that, if it answers one byte at a time).
     ///
     /// # Errors
@@ -191,8 +194,19 @@ impl Process {
         })
     }
 
+    /// Starts a program that [serves](crate::serve_stdin) on its standard input, without a sandbox. Its
+    /// exchanges are limited as in [`Process::new`].
+    ///
+    /// # Errors
+    /// When the operating system refuses.
+    pub fn spawn(program: &mut Command, limit: Duration) -> io::Result<Self> {
+        let (ours, theirs) = UnixStream::pair()?;
+        let child = program.stdin(Stdio::from(OwnedFd::from(theirs))).spawn()?;
+        Self::new(ours, child, limit)
+    }
+
     /// Limits the duration of exchanges from now on, though never beyond the limit at creation.
-    pub(super) fn limit(&mut self, limit: Duration) -> io::Result<()> {
+    pub(crate) fn limit(&mut self, limit: Duration) -> io::Result<()> {
         self.limit = limit.min(self.limit_max);
         self.link.set_time_limit(self.limit)
     }
@@ -204,18 +218,18 @@ impl Process {
     }
 
     /// Queues a request for the next [`Process::send`].
-    pub(super) fn queue(&mut self, ask: NodeRequest<'_>) {
+    pub(crate) fn queue(&mut self, ask: NodeRequest<'_>) {
         ask.write(self.request_frame.payload());
         self.requests_sent += 1;
     }
 
     /// Whether so many requests are queued that they should be sent before more are added.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.request_frame.len() > QUEUED_BYTES_MAX
     }
 
     /// Sends the queued requests. Errors are reported when the answers are received.
-    pub(super) fn send(&mut self) {
+    pub(crate) fn send(&mut self) {
         if self.request_frame.len() > 0
             && self.failure.is_none()
             && let Err(error) = self.request_frame.send(&mut self.link)
@@ -225,7 +239,7 @@ impl Process {
     }
 
     /// Receives the answers to all requests, in order. `take` reads one answer, given its index.
-    pub(super) fn receive(
+    pub(crate) fn receive(
         &mut self,
         mut take: impl FnMut(usize, &mut Reader<'_>) -> Result<(), ProtocolError>,
     ) -> Result<(), ProcessFailure> {
@@ -275,7 +289,7 @@ impl Process {
     }
 
     /// Sends one request and waits for the answer.
-    pub(super) fn exchange<V>(
+    pub(crate) fn exchange<V>(
         &mut self,
         ask: NodeRequest<'_>,
         mut read: impl FnMut(&mut Reader<'_>) -> Result<V, ProtocolError>,

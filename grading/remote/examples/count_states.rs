@@ -3,20 +3,16 @@
 //! `count_states CLIENTSxAPPENDS:same|different [THREADS] [elsewhere]`. With `elsewhere`, the nodes run in
 //! two other processes, as in grading.
 
-#[path = "../tests/fixtures/at_most_once.rs"]
+#[path = "../../../framework/tests/fixtures/at_most_once.rs"]
 mod at_most_once;
 
 use std::io;
 use std::num::NonZeroUsize;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use at_most_once::{Keys, search, submission, system};
-use faultlab::hosting::remote::{
-    Process, ProcessPool, SERVE_NODES, SharedProcessPool, serve_stdin,
-};
+use faultlab_remote::{Process, ProcessPool, SERVE_NODES, SharedProcessPool};
 
 /// How long the node processes may take per batch.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
@@ -24,10 +20,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(60);
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.first().is_some_and(|first| first == SERVE_NODES) {
-        return match serve_stdin(&submission()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
-        };
+        return faultlab_remote::main(&submission());
     }
     let Some((clients, appends, keys)) = arguments.first().and_then(|text| size(text)) else {
         eprintln!("usage: count_states CLIENTSxAPPENDS:same|different [THREADS] [elsewhere]");
@@ -56,12 +49,7 @@ fn main() -> ExitCode {
 
 /// Starts this program again, to serve nodes.
 fn start() -> io::Result<Process> {
-    let (ours, theirs) = UnixStream::pair()?;
-    let child = Command::new(std::env::current_exe()?)
-        .arg(SERVE_NODES)
-        .stdin(Stdio::from(OwnedFd::from(theirs)))
-        .spawn()?;
-    Process::new(ours, child, TIME_LIMIT)
+    Process::spawn(Command::new(std::env::current_exe()?).arg(SERVE_NODES), TIME_LIMIT)
 }
 
 /// `3x4:same` as clients, appends and keys.

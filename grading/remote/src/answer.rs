@@ -1,29 +1,30 @@
 //! Answers of a node process. They are untrusted, so every part is checked.
 
-use super::wire::{ProtocolError, Reader, put_address, put_bytes, put_number};
-use crate::codec;
-use crate::hosting::{EncodedEffect, NodeFailure, Output};
+use faultlab::codec;
+use faultlab::hosting::{EncodedEffect, NodeFailure, Output};
+
+use crate::wire::{ProtocolError, Reader, put_address, put_bytes, put_number};
 
 /// The longest answer, in bytes. Nodes of labs need far less.
-pub(super) const ANSWER_BYTES_MAX: usize = 16 << 20;
+pub(crate) const ANSWER_BYTES_MAX: usize = 16 << 20;
 
 /// Appends an answer without content, or a failure.
-pub(super) fn put_done(bytes: &mut Vec<u8>, done: Result<(), NodeFailure>) {
+pub(crate) fn put_done(bytes: &mut Vec<u8>, done: Result<(), NodeFailure>) {
     put(bytes, done, |_, ()| {});
 }
 
 /// Appends an answer that is a byte string, or a failure.
-pub(super) fn put_string(bytes: &mut Vec<u8>, string: Result<impl AsRef<[u8]>, NodeFailure>) {
+pub(crate) fn put_string(bytes: &mut Vec<u8>, string: Result<impl AsRef<[u8]>, NodeFailure>) {
     put(bytes, string, |bytes, string| put_bytes(bytes, string.as_ref()));
 }
 
 /// Appends a step's output, or a failure.
-pub(super) fn put_output(bytes: &mut Vec<u8>, output: Result<&Output, NodeFailure>) {
+pub(crate) fn put_output(bytes: &mut Vec<u8>, output: Result<&Output, NodeFailure>) {
     put(bytes, output, write_output);
 }
 
 /// Appends a node's next state, the step's output and the state's contract violation, or a failure.
-pub(super) fn put_step(
+pub(crate) fn put_step(
     bytes: &mut Vec<u8>,
     step: Result<(&[u8], &Output, Option<&str>), NodeFailure>,
 ) {
@@ -78,7 +79,7 @@ fn write_output(bytes: &mut Vec<u8>, output: &Output) {
 }
 
 /// Reads whether a request failed, and how.
-pub(super) fn read_done(from: &mut Reader<'_>) -> Result<Result<(), NodeFailure>, ProtocolError> {
+pub(crate) fn read_done(from: &mut Reader<'_>) -> Result<Result<(), NodeFailure>, ProtocolError> {
     if !from.flag()? {
         return Ok(Ok(()));
     }
@@ -93,7 +94,7 @@ pub(super) fn read_done(from: &mut Reader<'_>) -> Result<Result<(), NodeFailure>
 }
 
 /// Reads a byte string.
-pub(super) fn read_string<'a>(
+pub(crate) fn read_string<'a>(
     from: &mut Reader<'a>,
 ) -> Result<Result<&'a [u8], NodeFailure>, ProtocolError> {
     Ok(match read_done(from)? {
@@ -103,21 +104,21 @@ pub(super) fn read_string<'a>(
 }
 
 /// Reads a byte string into a vector.
-pub(super) fn read_owned(
+pub(crate) fn read_owned(
     from: &mut Reader<'_>,
 ) -> Result<Result<Vec<u8>, NodeFailure>, ProtocolError> {
     Ok(read_string(from)?.map(<[u8]>::to_vec))
 }
 
 /// Reads a text; invalid UTF-8 is replaced.
-pub(super) fn read_shown(
+pub(crate) fn read_shown(
     from: &mut Reader<'_>,
 ) -> Result<Result<String, NodeFailure>, ProtocolError> {
     Ok(read_string(from)?.map(|text| String::from_utf8_lossy(text).into_owned()))
 }
 
 /// Reads a step's output into `output`, which is cleared first.
-pub(super) fn read_output(
+pub(crate) fn read_output(
     from: &mut Reader<'_>,
     output: &mut Output,
 ) -> Result<Result<(), NodeFailure>, ProtocolError> {
@@ -133,7 +134,7 @@ pub(super) fn read_output(
 type Next<'a> = (&'a [u8], Option<String>);
 
 /// Reads a node's next state, and the step's output into `output`, which is cleared first.
-pub(super) fn read_step<'a>(
+pub(crate) fn read_step<'a>(
     from: &mut Reader<'a>,
     output: &mut Output,
 ) -> Result<Result<Next<'a>, NodeFailure>, ProtocolError> {
@@ -172,7 +173,7 @@ fn read_effects(from: &mut Reader<'_>, output: &mut Output) -> Result<(), Protoc
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Address;
+    use faultlab::Address;
 
     fn output() -> Output {
         let mut output = Output::new();

@@ -9,6 +9,11 @@
 //!        | <----------------------  frames of answers    |
 //! ```
 //!
+//! The engines do no I/O. This crate provides the nodes through their interfaces: a simulation says what
+//! it needs next and takes in the results ([`Simulation`](faultlab::simulate::Simulation)), a
+//! [`Host`](faultlab::hosting::Host) holds the nodes of one run, and
+//! [`PureSteps`](faultlab::hosting::pure::PureSteps) computes the steps of a search.
+//!
 //! A frame contains many requests, about nodes of many runs. An exchange with one request takes tens of
 //! microseconds; each further request in the same frame takes a fraction of one. Runs have numbers.
 //! Different nodes of one run are in different processes, so that they can communicate only by messages.
@@ -18,11 +23,13 @@
 //! panic. A submission gains nothing by false answers: they only define how its nodes behave.
 
 mod answer;
+mod batched_runs;
 mod frame;
 mod host;
 mod process;
 mod process_pool;
 mod request;
+mod run_log;
 mod serve;
 mod shared;
 mod stateless_host;
@@ -33,14 +40,12 @@ mod wire;
 /// standard input and does nothing else.
 pub const SERVE_NODES: &str = "--serve-nodes";
 
+pub use batched_runs::{Logging, RunCompletion, run_batched};
 pub use host::RemoteHost;
 pub use process::{Connection, Process, ProcessExit, ProcessFailure, ProcessHandle};
 pub use process_pool::ProcessPool;
-pub(crate) use process_pool::{Answered, FollowUpAnswer};
-pub(crate) use request::FollowUp;
-pub use serve::serve;
-#[cfg(unix)]
-pub use serve::{main, serve_stdin};
+pub use run_log::{RunLog, record_from_logs, rerun};
+pub use serve::{main, serve, serve_stdin};
 pub use shared::{SharedHost, SharedProcessPool};
 pub use stateless_host::StatelessHost;
 pub use steps::RemoteSteps;

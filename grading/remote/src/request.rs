@@ -1,19 +1,20 @@
 //! Requests to a node process.
 
-use super::wire::{ProtocolError, Reader, put_address, put_bytes, put_number};
-use crate::Address;
-use crate::hosting::{Event, Payload};
+use faultlab::Address;
+use faultlab::hosting::{Event, Payload};
+
+use crate::wire::{ProtocolError, Reader, put_address, put_bytes, put_number};
 
 /// Identifies a node that a process holds: its run, and its slot there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RunSlot {
-    pub(super) run: usize,
-    pub(super) slot: usize,
+    pub(crate) run: usize,
+    pub(crate) slot: usize,
 }
 
 /// A request. Each gets one answer, in the same order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NodeRequest<'a> {
+pub(crate) enum NodeRequest<'a> {
     /// Construct a node and keep it.
     Make { run_slot: RunSlot, kind: &'a str, address: Address, arguments: &'a [u8] },
     /// Let a node handle an event and keep its new state.
@@ -53,7 +54,7 @@ pub(crate) enum FollowUp<'a> {
 }
 
 impl<'a> NodeRequest<'a> {
-    pub(super) fn write(&self, bytes: &mut Vec<u8>) {
+    pub(crate) fn write(&self, bytes: &mut Vec<u8>) {
         match *self {
             Self::Make { run_slot, kind, address, arguments } => {
                 bytes.push(0);
@@ -112,7 +113,7 @@ impl<'a> NodeRequest<'a> {
         }
     }
 
-    pub(super) fn read(from: &mut Reader<'a>) -> Result<Self, ProtocolError> {
+    pub(crate) fn read(from: &mut Reader<'a>) -> Result<Self, ProtocolError> {
         Ok(match from.byte()? {
             0 => Self::Make {
                 run_slot: run_slot(from)?,

@@ -1,13 +1,13 @@
 //! Numbers, strings and byte strings in a frame, with every length checked on reading.
 
-use crate::Address;
+use faultlab::Address;
 
 /// Why some bytes violate the protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ProtocolError(pub(super) &'static str);
+pub(crate) struct ProtocolError(pub(crate) &'static str);
 
 /// Appends a number: LEB128.
-pub(super) fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         bytes.push(number as u8 | 0x80);
         number >>= 7;
@@ -16,40 +16,40 @@ pub(super) fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
 }
 
 /// Appends a byte string: its length, then the bytes.
-pub(super) fn put_bytes(bytes: &mut Vec<u8>, string: &[u8]) {
+pub(crate) fn put_bytes(bytes: &mut Vec<u8>, string: &[u8]) {
     put_number(bytes, string.len() as u64);
     bytes.extend_from_slice(string);
 }
 
 /// Appends an address: its name, as a byte string.
-pub(super) fn put_address(bytes: &mut Vec<u8>, address: Address) {
+pub(crate) fn put_address(bytes: &mut Vec<u8>, address: Address) {
     put_bytes(bytes, address.as_str().as_bytes());
 }
 
 /// Reads the content of a frame from its front.
 #[derive(Clone, Debug)]
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes }
     }
 
     /// Whether nothing is left.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    pub(super) fn byte(&mut self) -> Result<u8, ProtocolError> {
+    pub(crate) fn byte(&mut self) -> Result<u8, ProtocolError> {
         let (&first, rest) =
             self.bytes.split_first().ok_or(ProtocolError("a frame that is cut short"))?;
         self.bytes = rest;
         Ok(first)
     }
 
-    pub(super) fn flag(&mut self) -> Result<bool, ProtocolError> {
+    pub(crate) fn flag(&mut self) -> Result<bool, ProtocolError> {
         match self.byte()? {
             0 => Ok(false),
             1 => Ok(true),
@@ -57,7 +57,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn number(&mut self) -> Result<u64, ProtocolError> {
+    pub(crate) fn number(&mut self) -> Result<u64, ProtocolError> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -73,7 +73,7 @@ impl<'a> Reader<'a> {
         Err(ProtocolError("a number of more than 64 bits"))
     }
 
-    pub(super) fn bytes(&mut self) -> Result<&'a [u8], ProtocolError> {
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], ProtocolError> {
         let cut_short = ProtocolError("a byte string that is cut short");
         let length = usize::try_from(self.number()?).map_err(|_| cut_short.clone())?;
         let (string, rest) = self.bytes.split_at_checked(length).ok_or(cut_short)?;
@@ -81,11 +81,11 @@ impl<'a> Reader<'a> {
         Ok(string)
     }
 
-    pub(super) fn text(&mut self) -> Result<&'a str, ProtocolError> {
+    pub(crate) fn text(&mut self) -> Result<&'a str, ProtocolError> {
         std::str::from_utf8(self.bytes()?).map_err(|_| ProtocolError("a text that is not UTF-8"))
     }
 
-    pub(super) fn address(&mut self) -> Result<Address, ProtocolError> {
+    pub(crate) fn address(&mut self) -> Result<Address, ProtocolError> {
         self.text()?.parse().map_err(|_| ProtocolError("an address that no node can have"))
     }
 }

@@ -1,0 +1,139 @@
+//! Batched runs are the same as runs in process, byte for byte.
+
+use std::time::Duration;
+
+use faultlab::property::{CheckError, Property, violated};
+use faultlab::random::mix;
+use faultlab::simulate::{Intervention, Latency, LinkConditions, Network, Scenario};
+use faultlab::workload::Workload;
+use faultlab::{FaultModel, NodeSpec};
+use faultlab_remote::{ProcessPool, RunCompletion};
+
+use crate::common::{Fault, client, server, server_node};
+use crate::support::{local, pool, run_all, run_seeds, scenario};
+
+fn assert_same_as_local(scenario: &Scenario, seeds: u64, pool: &mut ProcessPool<'_>) {
+    let remote = run_seeds(scenario, seeds, pool);
+    for (seed, outcome) in (0..seeds).zip(remote) {
+        assert_eq!(outcome, Some(RunCompletion::Finished(local(scenario, seed))), "seed {seed}");
+    }
+}
+
+pub(super) fn batched_runs_match_in_process_runs() {
+    let mut pool = pool(4);
+    // More runs than advance together, and more nodes than processes.
+    assert_same_as_local(&scenario(Fault::None, 1), 300, &mut pool);
+    assert_same_as_local(&scenario(Fault::None, 5), 20, &mut pool);
+    assert_eq!(pool.started(), 4, "the processes are reused");
+}
+
+pub(super) fn batched_runs_match_in_process_runs_under_interventions() {
+    let scenarios: Vec<Scenario> = (0..600).map(anything).collect();
+    let runs: Vec<_> = scenarios.iter().zip(0..).collect();
+    let mut pool = pool(7);
+    let ended = run_all(&runs, &mut pool).expect("processes can be started");
+    for (&(scenario, seed), ended) in runs.iter().zip(ended) {
+        assert_eq!(
+            ended,
+            Some(RunCompletion::Finished(local(scenario, seed))),
+            "{seed}: {scenario:#?}"
+        );
+    }
+}
+
+/// A random scenario with many kinds of events. Its last check puts all states into the outcome.
+fn anything(number: u64) -> Scenario {
+    let mut drawn = number << 32;
+    let mut below = |limit: u64| {
+        drawn += 1;
+        mix(drawn) % limit
+    };
+    let ms = Duration::from_millis;
+    let states = || {
+        Property::new("the outcome has all states", |view| {
+            let nodes = view.nodes();
+            let states: Vec<_> = nodes.into_iter().map(|node| view.state(node)).collect();
+            Err(violated("nothing", format!("{states:?}")))
+        })
+    };
+    let looked_at = || {
+        Property::new("every node can be queried", |view| {
+            let nodes = view.nodes();
+            nodes.into_iter().try_for_each(|node| match view.state(node) {
+                Ok(_) => Ok(()),
+                Err(failure) => Err(CheckError::Node(node, failure)),
+            })
+        })
+    };
+    let clients = 1 + below(5) as usize;
+    let mut some_client = |number: usize| {
+        let kind = if below(3) == 0 { "client" } else { "hasty-client" };
+        let work = match below(12) {
+            0 => Workload::<u64, u64>::infinite(|turn| turn.index),
+            _ => Workload::of(0..below(12)),
+        };
+        let work = if below(4) == 0 { work.every(ms(1 + below(30))) } else { work };
+        NodeSpec::client(kind, client(number), &server(), work)
+    };
+    let nodes: Vec<NodeSpec> = (1..=clients).map(&mut some_client).collect();
+    let late = some_client(9);
+    let fault = if below(4) == 0 { Fault::PanicsAt(5) } else { Fault::None };
+    let mut scenario = Scenario::new().node(server_node(fault)).nodes(nodes);
+    // With slow messages, many steps are certain at a time.
+    let slow = LinkConditions {
+        latency: Latency::between(ms(30), ms(60)),
+        ..LinkConditions::unreliable()
+    };
+    scenario = match below(4) {
+        0 | 1 => scenario.link_conditions(slow),
+        2 => scenario.network(Network::reliable().sender(server(), LinkConditions::unreliable())),
+        _ => scenario.network(Network::unreliable()),
+    };
+    if below(3) == 0 {
+        scenario = scenario.fault_model(FaultModel::RELIABLE_IN_ORDER_FAIL_STOP);
+    }
+    for _ in 0..below(6) {
+        let one = client(1 + below(clients as u64) as usize);
+        let (from, to) = if below(2) == 0 { (one, server()) } else { (server(), one) };
+        let what = match below(10) {
+            0 => Intervention::Cut { from, to },
+            1 => Intervention::Hold { from, to },
+            2 => Intervention::Repair { from, to },
+            3 => Intervention::Isolate(one),
+            4 => Intervention::Heal,
+            5 => Intervention::DropNext { from, to, count: 3 },
+            6 => Intervention::Crash(one),
+            7 => Intervention::Start(late.clone()),
+            8 => Intervention::LinkConditions(Network::unreliable()),
+            _ => Intervention::Check(looked_at()),
+        };
+        scenario = match below(3) {
+            0 => scenario.when_answered(one, below(6), what),
+            _ => scenario.at(ms(below(400)), what),
+        };
+    }
+    scenario = match below(3) {
+        0 => scenario.until(ms(below(2_000))),
+        _ => scenario.until_done(ms(3_000)).observe_for(ms(below(2) * 40)),
+    };
+    if below(2) == 0 {
+        scenario = scenario.until_stalled(ms(5 + below(400)));
+    }
+    scenario.check(states())
+}
+
+pub(super) fn out_of_process_failures_match_in_process_failures() {
+    let mut pool = pool(2);
+    let faults = [
+        Fault::ExecutesDuplicates,
+        Fault::PanicsAt(3),
+        Fault::NotWritten,
+        Fault::Floods,
+        Fault::SendsToNobody,
+        Fault::PrintsAndLogs,
+    ];
+    for fault in faults {
+        assert_same_as_local(&scenario(fault, 1), 10, &mut pool);
+    }
+    assert_eq!(pool.started(), 2, "none of these ends a process");
+}
