@@ -6,12 +6,9 @@ use std::time::{Duration, Instant};
 
 use faultlab::linearizability::formats::{self, Format, ModelName, Recorded};
 use faultlab::linearizability::models::{KeyValue, Register};
-use faultlab::linearizability::{
-    CheckResult, Checker, Cost, Explanation, History, Limit, Model, SequentialCheckResult, explain,
-    page,
-};
-
-use crate::trace::{self, Traced};
+use faultlab::linearizability::{CheckResult, Cost, Explanation, Limit, SequentialCheckResult};
+use faultlab::trace;
+use faultlab_suites::{CheckLimits, CheckableHistory, ModelledHistory, Suite};
 
 /// The configuration limit for checking whether a violation is sequentially consistent.
 const SEQUENTIAL_CONFIGURATIONS_MAX: u64 = 200_000;
@@ -101,66 +98,88 @@ pub(crate) fn check_file(file: &Path, settings: &Settings) -> FileReport {
         Some(format) => format == FileFormat::Trace,
         None => text.trim_start().starts_with("{\""),
     };
-    if is_trace {
-        if settings.model == Some(ModelName::Register) {
-            return unreadable("a trace belongs to a lab, and no lab uses a register".to_owned());
-        }
-        return match trace::parse(&text) {
-            Ok(Traced::Lab1(model, history)) => {
-                judge_history(file, &model, ModelName::KeyValue, &history, settings)
-            }
-            Err(problem) => unreadable(problem),
-        };
+    let read = if is_trace { read_trace(&text, settings) } else { read_recorded(&text, settings) };
+    match read {
+        Ok((model, history)) => judge_history(file, model, history.as_ref(), settings),
+        Err(problem) => unreadable(problem),
     }
+}
+
+/// A history and the name of its model, or why the file is not one.
+type Read = Result<(ModelName, Box<dyn CheckableHistory>), String>;
+
+/// Reads a trace of a lab. The lab's suite says how.
+fn read_trace(text: &str, settings: &Settings) -> Read {
+    let trace = trace::file::read(text.as_bytes()).map_err(|error| error.to_string())?;
+    let lab = trace.header.lab.as_str();
+    if lab.is_empty() {
+        let problem = "the trace does not name a lab, so the meaning of its commands is unknown";
+        return Err(problem.to_owned());
+    }
+    let suites = faultlab_suites::all();
+    let model = suites.iter().find(|suite| suite.lab() == lab).and_then(Suite::history_model);
+    let Some(model) = model else {
+        let with_model = suites.iter().filter(|suite| suite.history_model().is_some());
+        let labs: Vec<&str> = with_model.map(Suite::lab).collect();
+        return Err(format!("there is no model for `{lab}`, only for {}", labs.join(", ")));
+    };
+    if let Some(asked) = settings.model.filter(|asked| *asked != model.name()) {
+        return Err(format!("the model of {lab} is {}, not {asked}", model.name()));
+    }
+    Ok((model.name(), model.read(&trace)?))
+}
+
+/// Reads a history that another tool recorded.
+fn read_recorded(text: &str, settings: &Settings) -> Read {
     let format = match settings.format {
         Some(FileFormat::Recorded(format)) => Some(format),
         Some(FileFormat::Trace) | None => None,
     };
-    match formats::parse(&text, format, settings.model) {
+    match formats::parse(text, format, settings.model) {
         Ok(Recorded::Register(history)) => {
-            judge_history(file, &Register, ModelName::Register, &history, settings)
+            Ok((ModelName::Register, Box::new(ModelledHistory { model: Register, history })))
         }
         Ok(Recorded::KeyValue(history)) => {
-            judge_history(file, &KeyValue, ModelName::KeyValue, &history, settings)
+            Ok((ModelName::KeyValue, Box::new(ModelledHistory { model: KeyValue, history })))
         }
-        Err(error) => unreadable(error.to_string()),
+        Err(error) => Err(error.to_string()),
     }
 }
 
-fn judge_history<M: Model>(
+fn judge_history(
     file: &Path,
-    model: &M,
-    name: ModelName,
-    history: &History<M::Command, M::Result>,
+    model: ModelName,
+    history: &dyn CheckableHistory,
     settings: &Settings,
 ) -> FileReport {
     let started = Instant::now();
-    let checker = Checker::new(model)
-        .time_limit(settings.timeout)
-        .memory_limit(settings.memory_bytes_max)
-        .partition(settings.partition);
-    let report = checker.check(history);
+    let limits = CheckLimits {
+        time: Some(settings.timeout),
+        memory_bytes: Some(settings.memory_bytes_max),
+        whole: !settings.partition,
+        ..CheckLimits::default()
+    };
+    let report = history.check(limits);
     let duration = started.elapsed();
     let sequential = report.verdict.is_violation().then(|| {
-        let checker = checker.configuration_limit(SEQUENTIAL_CONFIGURATIONS_MAX);
-        checker.check_sequential(history).0
+        let configurations = Some(SEQUENTIAL_CONFIGURATIONS_MAX);
+        history.check_sequential(CheckLimits { configurations, ..limits })
     });
     let title = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
-    let page =
-        settings.page.then(|| page(model, history, &report.verdict, sequential.as_ref(), &title));
+    let page = settings.page.then(|| history.page(&report.verdict, sequential.as_ref(), &title));
     let finding = match report.verdict {
         CheckResult::Linearizable { order } => HistoryResult::Linearizable { order },
         CheckResult::Unknown(limit) => HistoryResult::Unknown { limit },
         CheckResult::NotLinearizable(violation) => {
-            let explanation = Box::new(explain(model, history, &violation));
+            let explanation = Box::new(history.explain(&violation));
             HistoryResult::NotLinearizable { explanation, sequential }
         }
     };
-    let operations = history.operations().len();
+    let operations = history.operations();
     FileReport {
         file: file.to_owned(),
         finding,
-        history: Some(HistoryFacts { model: name, operations, cost: report.cost, duration }),
+        history: Some(HistoryFacts { model, operations, cost: report.cost, duration }),
         page,
     }
 }

@@ -2,7 +2,6 @@
 
 mod check;
 mod report;
-mod trace;
 
 use std::io::{self, Write};
 use std::path::PathBuf;

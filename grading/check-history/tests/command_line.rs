@@ -148,5 +148,10 @@ fn a_trace_of_lab_1_is_checked_with_the_labs_model() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output).contains("event 4: not a result of this lab"), "{}", text(&output));
     let other = file("other.jsonl", &trace("7").replace("lab1", "lab9"));
-    assert!(text(&run(&[&other])).contains("there is no model for `lab9`"));
+    assert!(text(&run(&[&other])).contains("there is no model for `lab9`, only for lab1"));
+    // The lab's suite says which model it has.
+    assert_eq!(run(&[&right, "--model", "kv"]).status.code(), Some(0));
+    let output = run(&[&right, "--model", "register"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(text(&output), format!("{right}: the model of lab1 is kv, not register\n"));
 }

@@ -1,10 +1,10 @@
 //! Draws why the results of a run's clients are inconsistent, one lane per client, beside the run's
 //! excerpt.
 
-use faultlab::linearizability::{CheckResult, Checker, Model, explain, history_of};
+use faultlab::linearizability::CheckResult;
 use faultlab::trace::{Ending, Engine, Trace};
 
-use crate::lab1;
+use crate::CheckLimits;
 
 /// The limit counts configurations, not time, like that of the property itself.
 const CONFIGURATIONS_MAX: u64 = 200_000;
@@ -23,28 +23,23 @@ const LINES_MAX: usize = 30;
 #[must_use]
 pub fn lanes(trace: &Trace, width: usize) -> Option<String> {
     let Some(Ending::Violated(violation)) = &trace.ending else { return None };
-    if trace.header.engine != Engine::Simulate || violation.property != lab1::EXACTLY_ONCE {
+    if trace.header.engine != Engine::Simulate {
         return None;
     }
-    match trace.header.lab.as_str() {
-        "lab1" => drawn(&lab1::model(), trace, width),
-        _ => None,
-    }
-}
-
-fn drawn<M: Model>(model: &M, trace: &Trace, width: usize) -> Option<String>
-where
-    M::Command: faultlab::Value + std::fmt::Debug,
-    M::Result: faultlab::Value + std::fmt::Debug,
-{
-    let history = history_of::<M::Command, M::Result>(trace).ok()?;
-    if history.operations().len() > OPERATIONS_MAX {
+    let suite = crate::all().into_iter().find(|suite| suite.lab() == trace.header.lab)?;
+    let model = suite.history_model().filter(|model| model.property() == violation.property)?;
+    let history = model.read(trace).ok()?;
+    if history.operations() > OPERATIONS_MAX {
         return None;
     }
-    let checker = Checker::new(model).threads(1).configuration_limit(CONFIGURATIONS_MAX);
-    let CheckResult::NotLinearizable(violation) = checker.check(&history).verdict else {
+    let limits = CheckLimits {
+        configurations: Some(CONFIGURATIONS_MAX),
+        threads: Some(1),
+        ..CheckLimits::default()
+    };
+    let CheckResult::NotLinearizable(violation) = history.check(limits).verdict else {
         return None;
     };
-    let text = explain(model, &history, &violation).to_text(width, false);
+    let text = history.explain(&violation).to_text(width, false);
     (text.lines().count() <= LINES_MAX).then_some(text)
 }

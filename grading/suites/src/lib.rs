@@ -36,6 +36,8 @@
 //! and files.
 
 mod credit;
+mod history_model;
+pub mod key_value;
 pub mod lab0;
 pub mod lab1;
 mod lanes;
@@ -50,6 +52,7 @@ mod suite;
 mod test;
 
 pub use credit::Credit;
+pub use history_model::{CheckLimits, CheckableHistory, HistoryModel, ModelledHistory};
 pub use lanes::lanes;
 pub use number::{TestNumber, TestNumberError};
 pub use points::Points;

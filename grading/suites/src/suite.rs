@@ -2,7 +2,7 @@
 
 use faultlab::search::Search;
 
-use crate::{Points, Test, TestNumber};
+use crate::{HistoryModel, Points, Test, TestNumber};
 
 /// All tests of a lab.
 #[derive(Clone, Debug)]
@@ -11,6 +11,7 @@ pub struct Suite {
     title: String,
     parts: Vec<Part>,
     count: Option<CountSearch>,
+    history_model: Option<HistoryModel>,
 }
 
 /// Builds the search whose states are counted from its specification, which each lab defines. An error says what
@@ -21,7 +22,13 @@ impl Suite {
     /// A suite without parts yet, for a lab such as `lab1`.
     #[must_use]
     pub fn new(lab: &str, title: &str) -> Self {
-        Self { lab: lab.to_owned(), title: title.to_owned(), parts: Vec::new(), count: None }
+        Self {
+            lab: lab.to_owned(),
+            title: title.to_owned(),
+            parts: Vec::new(),
+            count: None,
+            history_model: None,
+        }
     }
 
     /// Adds a part.
@@ -47,6 +54,19 @@ impl Suite {
     #[must_use]
     pub fn count_search(&self) -> Option<CountSearch> {
         self.count
+    }
+
+    /// Sets how the lab's runs are checked for linearizability.
+    #[must_use]
+    pub fn checking_histories(mut self, model: HistoryModel) -> Self {
+        self.history_model = Some(model);
+        self
+    }
+
+    /// How the lab's runs are checked for linearizability, if they can be.
+    #[must_use]
+    pub fn history_model(&self) -> Option<&HistoryModel> {
+        self.history_model.as_ref()
     }
 
     /// The lab: `lab1`.

@@ -8,9 +8,9 @@ mod part3;
 mod searches;
 mod setup;
 
-use crate::Suite;
+use lab1_api::KvCommand;
 
-pub use oracle::{EXACTLY_ONCE, Specification, model};
+use crate::{Suite, key_value};
 
 /// The suite of lab 1.
 #[must_use]
@@ -20,4 +20,5 @@ pub fn suite() -> Suite {
         .part(part2::part().tests(searches::part2()))
         .part(part3::part().tests(searches::part3()))
         .counting(count::search)
+        .checking_histories(key_value::history_model::<KvCommand>())
 }

@@ -6,9 +6,8 @@ use faultlab::{Address, NodeSpec};
 use lab1_api::KvCommand;
 use lab1_api::KvResult::{self, Appended, KeyNotFound, PutDone, Value};
 
-use super::oracle;
 use super::setup::{KvWorkload, append, client, everything, get, put};
-use crate::{Part, Test};
+use crate::{Part, Test, key_value};
 
 pub(super) fn part() -> Part {
     Part::new(1, "A key-value store")
@@ -93,7 +92,7 @@ pub(super) fn part() -> Part {
                 .scenario(|seed| {
                     let keys: Vec<String> = (0..200).map(|key| format!("key{key}")).collect();
                     let commands = everything(seed.random(), client(1), 1_000, &keys);
-                    let results = oracle::results(&commands);
+                    let results = key_value::results(&commands);
                     store(commands.into_iter().zip(results))
                 }),
         )

@@ -8,13 +8,13 @@ use faultlab::property::{
 };
 use faultlab::simulate::{Intervention, Latency, LinkConditions, Network, Rate, Scenario};
 use faultlab::{FaultModel, codec};
-use lab1_api::KvResult;
+use lab1_api::{KvCommand, KvResult};
 
-use super::oracle::{self, at_least_once};
 use super::setup::{
     Keys, KvWorkload, append, asking, client, clients, get, ms, put, puts_and_appends, seconds,
     server, server_and_clients, sometimes_slow, to_the_end, value,
 };
+use crate::key_value::{self, at_least_once};
 use crate::{Part, SeedContext, Test};
 
 pub(super) fn part() -> Part {
@@ -31,7 +31,7 @@ pub(super) fn part() -> Part {
                         _ => put(format!("key{index}"), value(client(1), index)),
                     });
                     let commands: Vec<_> = commands.collect();
-                    let results = oracle::results(&commands);
+                    let results = key_value::results(&commands);
                     server_and_clients([(client(1), KvWorkload::of(commands).expecting(results))])
                         .fault_model(FaultModel::RELIABLE_IN_ORDER_FAIL_STOP)
                         .until_done(seconds(30))
@@ -122,7 +122,7 @@ pub(super) fn part() -> Part {
                         .at(ms(500), Intervention::Isolate(client(3)))
                         .at(repair, Intervention::Heal)
                         .until(repair + seconds(2))
-                        .check(at_least_once())
+                        .check(at_least_once::<KvCommand>())
                         .check(answered_after(repair))
                 }),
         )
@@ -153,7 +153,7 @@ pub(super) fn part() -> Part {
                         .at(seconds(1), Intervention::Start(asking(client(3), newcomer)))
                         .until(seconds(75))
                         .check(no_result_after(crash))
-                        .check(at_least_once())
+                        .check(at_least_once::<KvCommand>())
                 }),
         )
         .test(
@@ -235,7 +235,7 @@ fn clients_for_ever(count: usize) -> Scenario {
 
 /// Checks that every command is answered, and correctly.
 fn answered(scenario: Scenario) -> Scenario {
-    to_the_end(scenario).check(at_least_once()).check(clients_done())
+    to_the_end(scenario).check(at_least_once::<KvCommand>()).check(clients_done())
 }
 
 /// How long a reply may take on a repaired network.

@@ -8,11 +8,12 @@ use faultlab::workload::Workload;
 use faultlab::{Address, NodeSpec};
 use lab1_api::{AmoCommand, Entry, KvCommand, Receipt};
 
-use super::oracle::{self, appended_once, at_most_once, exactly_once};
+use super::oracle::at_most_once;
 use super::setup::{
     KvWorkload, append, client, clients, everything, get, ms, put, seconds, server,
     server_and_clients, sometimes_slow, to_the_end, value,
 };
+use crate::key_value::{self, appended_once, exactly_once};
 use crate::{Part, Test};
 
 pub(super) fn part() -> Part {
@@ -131,7 +132,7 @@ pub(super) fn part() -> Part {
                     let work = |client: Address| {
                         let keys = [format!("{client}-a"), format!("{client}-b")];
                         let commands = everything(seed.random(), client, 40, &keys);
-                        let results = oracle::results(&commands);
+                        let results = key_value::results(&commands);
                         KvWorkload::of(commands).expecting(results)
                     };
                     to_the_end(server_and_clients(clients(3, work)).network(Network::unreliable()))
@@ -246,12 +247,12 @@ fn given(commands: impl IntoIterator<Item = AmoCommand<Entry>>) -> Scenario {
 
 /// Checks that every command is answered, and was executed exactly once.
 fn once(scenario: Scenario) -> Scenario {
-    to_the_end(scenario).check(exactly_once()).check(clients_done())
+    to_the_end(scenario).check(exactly_once::<KvCommand>()).check(clients_done())
 }
 
 /// Checks that every append is answered, and was executed exactly once.
 fn appended(scenario: Scenario) -> Scenario {
-    to_the_end(scenario).check(appended_once()).check(clients_done())
+    to_the_end(scenario).check(appended_once::<KvCommand>()).check(clients_done())
 }
 
 /// A client's puts to two keys of its own, with large values, and a get of each.

@@ -6,8 +6,8 @@ use faultlab::search::{Linearizable, RandomWalks, Search};
 use faultlab::{Address, System};
 use lab1_api::KvCommand;
 
-use super::oracle::{self, Specification};
 use super::setup::{Keys, KvWorkload, append, client, get, put, server, value};
+use crate::key_value::{self, EXACTLY_ONCE, Specification};
 use crate::{RequiredResult, SearchPlan, Test};
 
 /// The state limit of an exhaustive search with one or two clients: nine times the states of the
@@ -116,8 +116,8 @@ fn endless(clients: usize) -> Search {
             KvWorkload::infinite(|turn| append("x", value(turn.client, turn.index as usize)));
         system = system.client("client", address, &server(), work);
     }
-    let model = Sequential::new(Specification::default());
-    Search::new(system).monitor(Linearizable::new(oracle::EXACTLY_ONCE, model))
+    let model = Sequential::new(Specification::<KvCommand>::default());
+    Search::new(system).monitor(Linearizable::new(EXACTLY_ONCE, model))
 }
 
 /// Clients that append distinct values, without bounds.
@@ -165,7 +165,7 @@ fn searched(works: impl IntoIterator<Item = Asked>) -> Search {
 fn unlimited(works: impl IntoIterator<Item = Asked>) -> Search {
     let mut system = System::new().node("server", server(), &());
     for (address, commands) in works {
-        let alone = oracle::results(&commands);
+        let alone = key_value::results(&commands);
         let work = KvWorkload::of(commands).expecting(alone);
         system = system.client("client", address, &server(), work);
     }
@@ -179,8 +179,8 @@ fn every_result_is_right(works: impl IntoIterator<Item = Asked>) -> SearchPlan {
 
 /// A search that monitors whether results are those of one copy that executes each command once.
 fn monitored(works: impl IntoIterator<Item = Asked>) -> Search {
-    let model = Sequential::new(Specification::default());
-    searched(works).monitor(Linearizable::new(oracle::EXACTLY_ONCE, model))
+    let model = Sequential::new(Specification::<KvCommand>::default());
+    searched(works).monitor(Linearizable::new(EXACTLY_ONCE, model))
 }
 
 /// Explores all runs; results must be as if each command took effect exactly once.
