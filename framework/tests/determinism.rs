@@ -202,7 +202,7 @@ fn different_log_lines_and_failures_are_named() {
 /// A trace in which a node starts with this state.
 fn trace(state: &str) -> Trace {
     let node = Address::new("server1");
-    let what = EventKind::Start { node, kind: "server".to_owned() };
+    let what = EventKind::start(node, "server");
     let mut event = TraceEvent::new(Some(0), what);
     event.state = Some(state.to_owned());
     let header = Header {
@@ -212,7 +212,7 @@ fn trace(state: &str) -> Trace {
         test: String::new(),
         title: String::new(),
         seed: 1,
-        fault_model: FaultModel::default(),
+        fault_model: FaultModel::default().into(),
         nodes: vec![node],
     };
     Trace { header, events: vec![event], ending: None }
@@ -234,7 +234,7 @@ fn the_print_order_of_a_map_is_not_a_difference() {
 #[test]
 fn a_run_that_ends_early_is_a_difference() {
     let mut longer = trace("1");
-    let crash = EventKind::Crash { node: Address::new("server1") };
+    let crash = EventKind::crash(Address::new("server1"));
     longer.events.push(TraceEvent::new(Some(5_000_000), crash));
     let divergence = Divergence::between(&longer, &trace("1")).expect("one is longer");
     assert_eq!(

@@ -144,8 +144,7 @@ proptest! {
 #[test]
 fn a_result_is_found_if_the_violation_does_not_name_the_node() {
     let node = Address::new("wrapper");
-    let mut events =
-        vec![TraceEvent::new(Some(0), EventKind::Start { node, kind: "node".to_owned() })];
+    let mut events = vec![TraceEvent::new(Some(0), EventKind::start(node, "node"))];
     for position in 1..=20 {
         let value = serde_json::Value::Null;
         let command = format!("Numbered {{ client: client1, number: {} }}", position / 2);

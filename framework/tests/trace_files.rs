@@ -7,11 +7,12 @@ use std::io::{self, BufReader, Read};
 use faultlab::hosting::NodeFailure;
 use faultlab::trace::file::{LINE_BYTES_MAX, Line, TraceFileError, read, write, write_line};
 use faultlab::trace::show::{Options, diagram};
-use faultlab::trace::{EventKind, Trace, TraceEvent};
+use faultlab::trace::{EventKind, SentMessage, Trace, TraceEvent, VERSION};
 use proptest::prelude::*;
 
-fn all() -> [Trace; 6] {
+fn all() -> [Trace; 7] {
     [
+        handmade::faults(),
         handmade::late_duplicate(),
         handmade::partition(),
         handmade::crash(),
@@ -44,14 +45,69 @@ fn the_format_stays_as_it_is() {
     insta::assert_snapshot!(text);
 }
 
-/// A file that version 1 of the simulator wrote. It must stay readable, however the simulator and the
-/// format change.
+/// A file that a simulator wrote when the format had version 1. It must stay readable, however the
+/// simulator and the format change.
 #[test]
 fn a_file_of_version_1_is_read() {
     let trace = read(&include_bytes!("saved/version-1.jsonl")[..]).expect("a trace");
-    assert_eq!((trace.header.version, trace.events.len()), (1, 52));
+    // Reading has converted it.
+    assert_eq!((trace.header.version, trace.events.len()), (VERSION, 52));
+    assert!(trace.events.iter().all(is_of_version_1));
     let options = Options { events_max: 20, ..Options::default() };
     insta::assert_snapshot!(diagram(&trace, &options));
+}
+
+/// Whether an event contains nothing that version 1 did not know.
+fn is_of_version_1(event: &TraceEvent) -> bool {
+    let plain = match &event.what {
+        EventKind::Restart { .. } | EventKind::Inject { .. } | EventKind::Reconnect { .. } => false,
+        EventKind::Deliver { provenance, .. } | EventKind::Lose { provenance, .. } => {
+            provenance.is_plain()
+        }
+        EventKind::Start { incarnation, .. }
+        | EventKind::Fire { incarnation, .. }
+        | EventKind::Crash { incarnation, .. } => incarnation.is_first(),
+        _ => true,
+    };
+    let sent = |sent: &SentMessage| sent.misbehaviour.is_none();
+    plain
+        && event.sent.iter().all(sent)
+        && event.stored.is_empty()
+        && event.interrupted_after.is_none()
+}
+
+/// A later program of this version may add members, which this one skips.
+#[test]
+fn unknown_members_are_skipped() {
+    for trace in all() {
+        let text = String::from_utf8(written(&trace)).expect("text");
+        let mut extended = String::new();
+        for line in text.lines() {
+            let mut line: serde_json::Value = serde_json::from_str(line).expect("a document");
+            extend(&mut line, false);
+            extended += &format!("{line}\n");
+        }
+        assert!(extended.contains("tomorrow"));
+        assert_eq!(read(extended.as_bytes()).expect("a trace"), trace);
+    }
+}
+
+/// Adds a member to every object that may have more of them.
+fn extend(value: &mut serde_json::Value, may_grow: bool) {
+    match value {
+        serde_json::Value::Object(members) => {
+            // These objects have one member, whose name says what they are.
+            let alone = ["what", "by", "forged_by", "ending", "failure"];
+            for (name, member) in members.iter_mut().filter(|(name, _)| *name != "value") {
+                extend(member, !alone.contains(&name.as_str()));
+            }
+            if may_grow {
+                members.insert("tomorrow".to_owned(), serde_json::json!({"a": [1, {}]}));
+            }
+        }
+        serde_json::Value::Array(values) => values.iter_mut().for_each(|value| extend(value, true)),
+        _ => {}
+    }
 }
 
 #[test]
@@ -85,7 +141,7 @@ fn a_file_that_is_cut_short_keeps_its_events() {
 fn a_journal_names_the_event_that_killed_the_run() {
     let trace = handmade::panic();
     let mut bytes = written(&Trace { ending: None, ..trace.clone() });
-    let what = EventKind::Crash { node: handmade::address("client1") };
+    let what = EventKind::crash(handmade::address("client1"));
     write_line(&mut bytes, &Line::Before(what.clone())).expect("writing to memory does not fail");
     let read = read(&bytes[..]).expect("a trace");
     let failure = NodeFailure::ProcessLost { how: "ended while handling this".to_owned() };
@@ -111,7 +167,9 @@ fn errors_say_where_and_what_to_do() {
         rejected(&join(&[header, &lines[1][..40], lines[2]])),
         rejected(&join(&[header, lines[lines.len() - 1], lines[1]])),
         rejected(&join(&[&header.replace("client1", "a name that is far too long")])),
-        rejected(&join(&[&header.replace("\"version\":1", "\"version\":2")])),
+        rejected(&join(&[&header.replace("\"version\":2", "\"version\":3")])),
+        rejected(&join(&[&header.replace("\"version\":2", "\"version\":0")])),
+        rejected(&join(&[header, &lines[1].replace("\"kind\"", "\"incarnation\":0,\"kind\"")])),
         rejected(b"{\"header\": {\"version\": 7, \"engines\": [\"warp\"]}}\n"),
         rejected(format!("{header}\n{}\n", "[".repeat(100_000)).as_bytes()),
     ];
@@ -149,7 +207,7 @@ proptest! {
 
     #[test]
     fn changed_bytes_do_not_panic(
-        which in 0..6_usize,
+        which in 0..7_usize,
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3_u8), 1..6),
     ) {
         let mut bytes = written(&all()[which]);
@@ -166,7 +224,7 @@ proptest! {
 
     #[test]
     fn changed_lines_do_not_panic(
-        which in 0..6_usize,
+        which in 0..7_usize,
         moves in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0..3_u8), 1..8),
     ) {
         let text = String::from_utf8(written(&all()[which])).expect("text");

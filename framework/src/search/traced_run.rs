@@ -143,7 +143,7 @@ impl Search {
             test: origin.test.clone(),
             title: origin.title.clone(),
             seed: WORKLOAD_SEED,
-            fault_model: FaultModel::UNRELIABLE_FAIL_STOP,
+            fault_model: FaultModel::UNRELIABLE_FAIL_STOP.into(),
             nodes: clients.chain(others).map(NodeSpec::address).collect(),
         }
     }
@@ -299,7 +299,7 @@ impl<'s> TracedRun<'s> {
             self.steps.nodes().iter().map(|node_index| node_index.address).collect();
         let crashed = (0..addresses.len())
             .filter(|&node_index| self.search.restrictions.is_crashed(node_index))
-            .map(|node_index| EventKind::Crash { node: addresses[node_index] });
+            .map(|node_index| EventKind::crash(addresses[node_index]));
         let changes = self
             .search
             .restrictions
@@ -405,7 +405,7 @@ impl<'s> TracedRun<'s> {
                         self.progress[receiver].inbox.push((node_index, bytes.to_vec()));
                     }
                     let message = show(Payload::Message, bytes, false);
-                    event.sent.push(SentMessage { id, to, message, fate: Fate::Open });
+                    event.sent.push(SentMessage::new(id, to, message, Fate::Open));
                 }
                 EncodedEffect::SetTimer { timer, min_ns, max_ns } => {
                     self.timers_set += 1;
@@ -430,29 +430,19 @@ impl<'s> TracedRun<'s> {
             legible(self.steps.show(node_index, what, bytes, false))
         };
         match input {
-            Input::Start => {
-                EventKind::Start { node, kind: self.steps.nodes()[node_index].kind.clone() }
-            }
+            Input::Start => EventKind::start(node, self.steps.nodes()[node_index].kind.clone()),
             Input::Message { from, message } => {
                 let sender = self.address(*from);
                 let key = (sender, node, message.clone());
                 let id = self.messages.get(&key).copied().unwrap_or_default();
                 let again = self.delivered.contains(&id);
-                EventKind::Deliver {
-                    node,
-                    from: sender,
-                    id,
-                    message: show(*from, Payload::Message, message),
-                    copy: if again { CopyKind::Duplicate } else { CopyKind::Original },
-                }
+                let copy = if again { CopyKind::Duplicate } else { CopyKind::Original };
+                let text = show(*from, Payload::Message, message);
+                EventKind::deliver((sender, node), id, text, copy)
             }
             Input::Timer(index) => {
                 let timer = &self.progress[node_index].timers[*index];
-                EventKind::Fire {
-                    node,
-                    id: timer.id,
-                    timer: show(node_index, Payload::Timer, &timer.timer),
-                }
+                EventKind::fire(node, timer.id, show(node_index, Payload::Timer, &timer.timer))
             }
             Input::Command(command) => {
                 let work = self.search.system.nodes()[node_index].workload.as_ref();

@@ -8,8 +8,8 @@ use super::simulation::{Next, RecorderNotes, SideEvent, Simulation, Task};
 use crate::NodeSpec;
 use crate::hosting::{EncodedEffect, Host, NodeFailure, Output, Payload};
 use crate::trace::{
-    CopyKind, Ending, Engine, EventKind, Header, Recorder, SentMessage, SetTimer, TraceEvent,
-    VERSION,
+    CopyKind, Ending, Engine, EventKind, Header, Provenance, Recorder, SentMessage, SetTimer,
+    TraceEvent, VERSION,
 };
 
 /// Options of a run.
@@ -139,7 +139,7 @@ impl Simulation {
             test: origin.test.clone(),
             title: origin.title.clone(),
             seed: self.seed,
-            fault_model: self.scenario.fault_model,
+            fault_model: self.scenario.fault_model.into(),
             nodes: clients.chain(others).map(NodeSpec::address).collect(),
         }
     }
@@ -162,25 +162,21 @@ impl Simulation {
     fn what(&self, slot: usize, host: &mut dyn Host) -> EventKind {
         let node = self.spec(slot).address();
         match *self.task() {
-            Task::Init { .. } => EventKind::Start { node, kind: self.spec(slot).node.kind.clone() },
+            Task::Init { .. } => EventKind::start(node, self.spec(slot).node.kind.clone()),
             Task::Handle(message) => {
                 let crate::hosting::Event::Message { from, message: bytes } = self.event() else {
                     unreachable!("a message is handled")
                 };
                 let duplicate = self.is_duplicate(message);
-                EventKind::Deliver {
-                    node,
-                    from,
-                    id: message.id,
-                    message: show(host, slot, Payload::Message, bytes),
-                    copy: if duplicate { CopyKind::Duplicate } else { CopyKind::Original },
-                }
+                let copy = if duplicate { CopyKind::Duplicate } else { CopyKind::Original };
+                let text = show(host, slot, Payload::Message, bytes);
+                EventKind::deliver((from, node), message.id, text, copy)
             }
             Task::Fire { id, .. } => {
                 let crate::hosting::Event::Timer { timer } = self.event() else {
                     unreachable!("a timer is handled")
                 };
-                EventKind::Fire { node, id, timer: show(host, slot, Payload::Timer, timer) }
+                EventKind::fire(node, id, show(host, slot, Payload::Timer, timer))
             }
             Task::Command { slot } => {
                 let client = self.nodes[slot].client.as_ref().expect("a client");
@@ -257,7 +253,7 @@ impl Recording<'_> {
         let notes = simulation.notes.as_ref().expect("a recorded run keeps notes");
         for &(id, to, span, fate) in &notes.sent {
             let message = show(host, slot, Payload::Message, output.get(span));
-            event.sent.push(SentMessage { id, to, message, fate });
+            event.sent.push(SentMessage::new(id, to, message, fate));
         }
         for &(id, span, min_ns, max_ns) in &notes.timers {
             let timer = show(host, slot, Payload::Timer, output.get(span));
@@ -304,6 +300,7 @@ impl Recording<'_> {
                     id: message.id,
                     message: show(host, message.from, Payload::Message, &bytes),
                     reason: reason.to_owned(),
+                    provenance: Provenance::default(),
                 },
                 SideEvent::Returned { slot, result } => {
                     let client = simulation.nodes[slot].client.as_ref().expect("a client");
@@ -314,7 +311,7 @@ impl Recording<'_> {
                         value: shown.value,
                     }
                 }
-                SideEvent::Crashed(node) => EventKind::Crash { node },
+                SideEvent::Crashed(node) => EventKind::crash(node),
                 SideEvent::Network(change) => EventKind::Network { change },
             };
             self.recorder.event(TraceEvent::new(Some(time_ns), what));

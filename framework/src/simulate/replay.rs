@@ -5,7 +5,7 @@ use super::drive::{Options, Origin};
 use super::scenario::Scenario;
 use super::simulation::Simulation;
 use crate::hosting::Host;
-use crate::trace::replay::Replay;
+use crate::trace::replay::{Replay, ReplayStatus, unsupported};
 use crate::trace::{MemoryRecorder, Trace};
 
 /// Repeats `scenario` as in `saved`, with nodes whose code may have changed since.
@@ -13,7 +13,8 @@ use crate::trace::{MemoryRecorder, Trace};
 /// A message of the saved run is lost, duplicated and delayed as recorded, and a timer fires after the
 /// recorded time, as far as its duration allows. Additional messages and timers of changed code are
 /// handled at random, from the saved run's seed. With unchanged code, the new run equals the saved one,
-/// event by event.
+/// event by event. A saved run with an event that the simulator cannot perform is not followed at all
+/// ([`ReplayStatus::Unsupported`]).
 ///
 /// ```
 /// # use faultlab::simulate::{Scenario, replay};
@@ -24,6 +25,11 @@ use crate::trace::{MemoryRecorder, Trace};
 /// }
 /// ```
 pub fn replay(scenario: Scenario, saved: &Trace, host: &mut dyn Host) -> Replay {
+    if let Some((event, reason)) = unsupported(saved) {
+        let trace = Trace { header: saved.header.clone(), events: Vec::new(), ending: None };
+        let status = ReplayStatus::Unsupported { event, reason };
+        return Replay { status, trace, changed: 0, difference: None };
+    }
     let mut sink = MemoryRecorder::new();
     let mut simulation = Simulation::following(scenario, saved);
     let origin = Origin::default();

@@ -74,7 +74,7 @@ impl Intervention {
     /// The intervention as a trace event.
     pub(super) fn recorded(&self) -> EventKind {
         match self {
-            Self::Crash(node) => EventKind::Crash { node: *node },
+            Self::Crash(node) => EventKind::crash(*node),
             Self::Check(property) => EventKind::Check { property: property.name().to_owned() },
             _ => EventKind::Network { change: self.to_string() },
         }

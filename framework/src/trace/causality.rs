@@ -16,7 +16,8 @@ use crate::Address;
 pub struct Causality {
     /// For each event: the previous one at its node.
     earlier: Vec<Option<usize>>,
-    /// For each event: the one that sent its message, or set its timer.
+    /// For each event: the one that sent or injected its message, or set its timer; for an injected
+    /// message that repeats another one, the one that sent that.
     origin: Vec<Option<usize>>,
 }
 
@@ -35,12 +36,16 @@ impl Causality {
         for (index, event) in events.iter().enumerate() {
             origin.push(match &event.what {
                 EventKind::Deliver { id, .. } | EventKind::Lose { id, .. } => sent.get(id).copied(),
+                EventKind::Inject { replays: Some(id), .. } => sent.get(id).copied(),
                 EventKind::Fire { node, id, .. } => set.get(&(*node, *id)).copied(),
                 _ => None,
             });
             // A lost message reaches no node, so it is not ordered with a node's events.
             let node = event.what.node().filter(|_| !matches!(event.what, EventKind::Lose { .. }));
             earlier.push(node.and_then(|node| last.insert(node, index)));
+            if let EventKind::Inject { id, .. } = event.what {
+                sent.entry(id).or_insert(index);
+            }
             for message in &event.sent {
                 sent.entry(message.id).or_insert(index);
             }
@@ -53,7 +58,8 @@ impl Causality {
         Self { earlier, origin }
     }
 
-    /// The event that sent the message of event `index`, or set its timer.
+    /// The event that sent or injected the message of event `index`, or set its timer. For an injected
+    /// message that repeats another one, the event that sent that.
     #[must_use]
     pub fn origin(&self, index: usize) -> Option<usize> {
         self.origin.get(index).copied().flatten()
@@ -82,7 +88,8 @@ impl Causality {
 /// An equivalent order of a search's events that is easier to read: consequences of an event follow it
 /// directly where possible. Returns the events' indices in their new order.
 ///
-/// Only events at different nodes that no message connects are swapped, since those commute. A result
+/// Only events at different nodes that no message connects are swapped, since those commute. A
+/// forged message connects the events that injected and delivered it. A result
 /// and the next command stay with the event that brought the result. Calls and returns keep their
 /// relative order, because it matters which call returned before another began. Events that affect the
 /// whole network keep their position between the events before and after them. The event that ended

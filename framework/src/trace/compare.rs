@@ -8,7 +8,10 @@ use std::fmt;
 
 use super::show::phrases::duration;
 use super::show::text::safe;
-use super::{EventKind, Fate, SentMessage, SetTimer, Trace, TraceEvent};
+use super::{
+    EventKind, Fate, Provenance, SentMessage, SetTimer, StorageOperation, StorageWrite, StoredItem,
+    Trace, TraceEvent,
+};
 use crate::Address;
 
 /// The longest text of a message, command or result that is not shortened, in characters.
@@ -19,7 +22,8 @@ const CHARACTERS_MAX: usize = 100;
 pub(in crate::trace) enum Aspect {
     /// When it happens.
     Time,
-    /// What happens. The ids of messages and timers are ignored.
+    /// What happens, and whether the node crashes within the handler. The ids of messages, timers and
+    /// writes are ignored.
     What,
     /// The sent messages with their receivers, in order.
     Sent,
@@ -27,6 +31,8 @@ pub(in crate::trace) enum Aspect {
     Fates,
     /// The timers that are set, with their durations, in order.
     Timers,
+    /// The writes to stable storage, in order.
+    Stored,
     /// The node's failure.
     Failure,
     /// The lines that the node logs.
@@ -40,11 +46,12 @@ pub(in crate::trace) enum Aspect {
 
 impl Aspect {
     /// All aspects, the most informative first.
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Time,
         Self::What,
         Self::Sent,
         Self::Timers,
+        Self::Stored,
         Self::Failure,
         Self::State,
         Self::Logged,
@@ -57,13 +64,20 @@ impl Aspect {
         let timer = |set: &SetTimer| (set.timer.clone(), set.min_ns, set.max_ns);
         match self {
             Self::Time => first.time_ns != second.time_ns,
-            Self::What => without_id(&first.what) != without_id(&second.what),
+            Self::What => {
+                without_ids(&first.what) != without_ids(&second.what)
+                    || first.interrupted_after != second.interrupted_after
+            }
             Self::Sent => !first.sent.iter().map(message).eq(second.sent.iter().map(message)),
             Self::Fates => {
                 let fate = |sent: &SentMessage| sent.fate;
                 !first.sent.iter().map(fate).eq(second.sent.iter().map(fate))
             }
             Self::Timers => !first.timers.iter().map(timer).eq(second.timers.iter().map(timer)),
+            Self::Stored => {
+                let write = |write: &StorageWrite| StorageWrite { id: 0, ..write.clone() };
+                !first.stored.iter().map(write).eq(second.stored.iter().map(write))
+            }
             Self::Failure => first.failure != second.failure,
             Self::Logged => first.logged != second.logged,
             Self::Printed => first.printed != second.printed,
@@ -155,6 +169,13 @@ pub enum Divergent {
         /// Its duration in the second.
         second: String,
     },
+    /// A handler writes something different to stable storage.
+    Stored {
+        /// Its writes in the first run, from the first difference on.
+        first: Vec<String>,
+        /// Its writes in the second run.
+        second: Vec<String>,
+    },
     /// A handler fails in one run only, or fails differently.
     Failure {
         /// The failure in the first run.
@@ -204,7 +225,10 @@ impl Divergence {
         let (left, right) = (first.events.get(event), second.events.get(event));
         let time_ns = left.or(right).and_then(|event| event.time_ns);
         let name = |event: Option<&TraceEvent>| match event {
-            Some(event) => name(&event.what),
+            Some(event) => match event.interrupted_after {
+                Some(effects) => format!("{}, {}", name(&event.what), interrupted(effects)),
+                None => name(&event.what),
+            },
             None => "nothing more".to_owned(),
         };
         let (Some(one), Some(other), Some(aspect)) = (left, right, aspect) else {
@@ -225,6 +249,12 @@ impl Divergence {
             Aspect::Sent => sent(one, other),
             Aspect::Fates => fate(one, other),
             Aspect::Timers => timers(one, other),
+            Aspect::Stored => {
+                let texts =
+                    |event: &TraceEvent| event.stored.iter().map(write_text).collect::<Vec<_>>();
+                let (first, second) = from_first_other(texts(one), texts(other));
+                Divergent::Stored { first, second }
+            }
             Aspect::Failure => {
                 let text = |event: &TraceEvent| event.failure.as_ref().map(ToString::to_string);
                 Divergent::Failure { first: text(one), second: text(other) }
@@ -300,6 +330,9 @@ impl fmt::Display for Divergent {
             ),
             Self::TimerDuration { timer, first, second } => {
                 write!(f, "one run sets the timer {timer} for {first}, the other for {second}")
+            }
+            Self::Stored { first, second } => {
+                write!(f, "one run {}, the other {}", list(first), list(second))
             }
             Self::Failure { first, second } => {
                 let text = |failure: &Option<String>| match failure {
@@ -466,9 +499,12 @@ fn handler(what: &EventKind) -> Option<&'static str> {
         EventKind::Deliver { .. } => Some("on_message"),
         EventKind::Fire { .. } => Some("on_timer"),
         EventKind::Command { .. } => Some("send_command"),
+        EventKind::Restart { .. } => Some("restore"),
         EventKind::Lose { .. }
         | EventKind::Return { .. }
         | EventKind::Crash { .. }
+        | EventKind::Inject { .. }
+        | EventKind::Reconnect { .. }
         | EventKind::Network { .. }
         | EventKind::Check { .. } => None,
     }
@@ -478,13 +514,15 @@ fn handler(what: &EventKind) -> Option<&'static str> {
 fn describe_handler(what: &EventKind) -> String {
     match what {
         EventKind::Start { node, .. } => format!("{node}'s init"),
-        EventKind::Deliver { node, from, message, .. } => {
-            format!("{node}'s on_message, given {} from {from}", short(message))
+        EventKind::Deliver { node, from, message, provenance, .. } => {
+            let provenance = describe_provenance(provenance);
+            format!("{node}'s on_message, given {}{provenance} from {from}", short(message))
         }
         EventKind::Fire { node, timer, .. } => format!("{node}'s on_timer, given {}", short(timer)),
         EventKind::Command { node, command, .. } => {
             format!("{node}'s send_command, given {}", short(command))
         }
+        EventKind::Restart { node, .. } => format!("{node}'s restore"),
         other => name(other),
     }
 }
@@ -493,8 +531,9 @@ fn describe_handler(what: &EventKind) -> String {
 fn name(what: &EventKind) -> String {
     match what {
         EventKind::Start { node, .. } => format!("the start of {node}"),
-        EventKind::Deliver { node, message, .. } => {
-            format!("{} arriving at {node}", short(message))
+        EventKind::Deliver { node, message, provenance, .. } => {
+            let provenance = describe_provenance(provenance);
+            format!("{}{provenance} arriving at {node}", short(message))
         }
         EventKind::Lose { node, message, .. } => format!("{} to {node} being lost", short(message)),
         EventKind::Fire { node, timer, .. } => format!("{node}'s timer {}", short(timer)),
@@ -502,7 +541,24 @@ fn name(what: &EventKind) -> String {
             format!("{node} being given {}", short(command))
         }
         EventKind::Return { node, result, .. } => format!("{node} having {}", short(result)),
-        EventKind::Crash { node } => format!("the crash of {node}"),
+        EventKind::Crash { node, .. } => format!("the crash of {node}"),
+        EventKind::Restart { node, incarnation, storage, .. } => {
+            let item = |item: &StoredItem| {
+                let fate = format!("{:?}", item.fate).to_lowercase();
+                format!("{} {fate}", short(&item.value))
+            };
+            let items: Vec<String> = storage.iter().map(item).collect();
+            let storage = match items.len() {
+                0 => "an empty storage".to_owned(),
+                _ => short(&items.join(", ")),
+            };
+            format!("the restart of {node} as incarnation {incarnation} with {storage}")
+        }
+        EventKind::Inject { by, from, to, message, replays, .. } => {
+            let verb = if replays.is_some() { "repeating" } else { "forging" };
+            format!("{by} {verb} {} from {from} to {to}", short(message))
+        }
+        EventKind::Reconnect { node, peer } => format!("{node} being connected to {peer} again"),
         EventKind::Network { change } => change.clone(),
         EventKind::Check { property } => format!("the check of \"{property}\""),
     }
@@ -523,18 +579,54 @@ fn timer_time(set: &SetTimer) -> String {
     if min == max { min } else { format!("{min} to {max}") }
 }
 
+/// A write to stable storage.
+pub(in crate::trace) fn write_text(write: &StorageWrite) -> String {
+    let key = safe(&write.key);
+    let of_key = if key.is_empty() { String::new() } else { format!(" {key}") };
+    match write.operation {
+        StorageOperation::Save => format!("saves{of_key} {}", short(&write.value)),
+        StorageOperation::Append if key.is_empty() => format!("appends {}", short(&write.value)),
+        StorageOperation::Append => format!("appends {} to {key}", short(&write.value)),
+        StorageOperation::Sync => format!("syncs{of_key}"),
+    }
+}
+
+/// Where a handler was interrupted.
+pub(in crate::trace) fn interrupted(effects: u32) -> String {
+    let noun = if effects == 1 { "effect" } else { "effects" };
+    format!("interrupted by a crash after {effects} {noun}")
+}
+
+/// What is not plain about a message, in brackets after a space; empty if everything is.
+pub(in crate::trace) fn describe_provenance(provenance: &Provenance) -> String {
+    let Provenance { incarnation, sent_as, forged_by } = provenance;
+    let mut words = Vec::new();
+    words.extend(forged_by.map(|forger| format!("forged by {forger}")));
+    words.extend(sent_as.as_ref().map(|sent_as| format!("sent as {}", short(sent_as))));
+    if !incarnation.is_first() {
+        words.push(format!("of incarnation {incarnation}"));
+    }
+    if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) }
+}
+
 /// A virtual time.
 fn seconds(time_ns: u64) -> String {
     format!("{}.{:06} s", time_ns / 1_000_000_000, time_ns % 1_000_000_000 / 1_000)
 }
 
-/// An event without the ids of messages and timers.
-fn without_id(what: &EventKind) -> EventKind {
+/// An event without the ids of messages, timers and writes.
+fn without_ids(what: &EventKind) -> EventKind {
     let mut what = what.clone();
-    if let EventKind::Deliver { id, .. } | EventKind::Lose { id, .. } | EventKind::Fire { id, .. } =
-        &mut what
-    {
-        *id = 0;
+    match &mut what {
+        EventKind::Deliver { id, .. } | EventKind::Lose { id, .. } | EventKind::Fire { id, .. } => {
+            *id = 0;
+        }
+        EventKind::Inject { id, replays, .. } => {
+            *id = 0;
+            *replays = replays.map(|_| 0);
+        }
+        EventKind::Restart { storage, .. } => storage.iter_mut().for_each(|item| item.id = 0),
+        _ => {}
     }
     what
 }

@@ -51,6 +51,11 @@ pub enum TraceFileError {
          record the trace again"
     )]
     TooNew(u64),
+    /// There is no such version.
+    #[error(
+        "the trace has format version {0}, but versions start at 1: undo the change, or record the trace again"
+    )]
+    NoSuchVersion(u64),
 }
 
 /// Writes one line.
@@ -182,19 +187,35 @@ impl<R: BufRead> Lines<R> {
 /// Parses one line. An error has no line number yet.
 fn parse(text: &[u8]) -> Result<Line, TraceFileError> {
     match serde_json::from_slice::<Line>(text) {
-        Ok(Line::Header(header)) if header.version > VERSION => {
-            Err(TraceFileError::TooNew(u64::from(header.version)))
+        Ok(Line::Header(header)) => {
+            check_version(u64::from(header.version))?;
+            Ok(Line::Header(converted(header)))
         }
         Ok(line) => Ok(line),
         Err(error) => {
             // A newer header may be completely different, but it always has a version.
-            let version = serde_json::from_slice::<AnyHeader>(text).map(|line| line.header.version);
-            match version {
-                Ok(version) if version > u64::from(VERSION) => Err(TraceFileError::TooNew(version)),
-                _ => Err(TraceFileError::BadLine { line: 0, problem: problem(text, &error) }),
+            if let Ok(line) = serde_json::from_slice::<AnyHeader>(text) {
+                check_version(line.header.version)?;
             }
+            Err(TraceFileError::BadLine { line: 0, problem: problem(text, &error) })
         }
     }
+}
+
+fn check_version(version: u64) -> Result<(), TraceFileError> {
+    match version {
+        0 => Err(TraceFileError::NoSuchVersion(version)),
+        _ if version > u64::from(VERSION) => Err(TraceFileError::TooNew(version)),
+        _ => Ok(()),
+    }
+}
+
+/// The header of an earlier version as one of this version.
+///
+/// Version 1 had no restarts, so that all its incarnations are the first, which is what a reader
+/// assumes. Its messages arrived as their senders sent them. So only the number changes.
+fn converted(header: Header) -> Header {
+    Header { version: VERSION, ..header }
 }
 
 /// The part of a header that all versions share.

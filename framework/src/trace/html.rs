@@ -115,7 +115,9 @@ impl Lanes<'_> {
                 self.arrow(&mut diagram, *from, lane, label, moment);
             }
             let class = match moment.mark {
-                EventMark::Start => "start",
+                EventMark::Start | EventMark::Restart => "start",
+                EventMark::Injection => "forge",
+                EventMark::Reconnection => "timer",
                 EventMark::Message if moment.odd => "late",
                 EventMark::Message => "",
                 EventMark::Timer => "timer",
@@ -141,7 +143,7 @@ impl Lanes<'_> {
                 let ends = format!("{} → {node} ", self.diagram.nodes[*from]);
                 words = words.with(Role::Quiet, ends);
             }
-            (None, Some(node)) if !matches!(moment.mark, EventMark::Start | EventMark::Crash) => {
+            (None, Some(node)) if !moment.mark.names_its_node() => {
                 words = words.with(Role::Quiet, format!("{node} "));
             }
             _ => {}

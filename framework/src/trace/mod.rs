@@ -18,7 +18,11 @@ pub mod replay;
 pub mod show;
 
 pub use compare::{Divergence, Divergent};
-pub use event::{CopyKind, EventKind, Fate, MessageId, SentMessage, SetTimer, TimerId, TraceEvent};
+pub use event::{
+    CopyKind, EventKind, Fate, Forger, Incarnation, MessageId, Misbehaviour, Provenance,
+    SentMessage, SetTimer, StorageFate, StorageOperation, StorageWrite, StoredItem, TimerId,
+    TraceEvent, WriteId,
+};
 pub use recorder::{JournalRecorder, MemoryRecorder, Recorder};
 
 use serde::{Deserialize, Serialize};
@@ -27,7 +31,7 @@ use crate::property::Violation;
 use crate::{Address, FaultModel};
 
 /// The version of the format that this library writes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A recorded run.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +47,7 @@ pub struct Trace {
 /// What ran, and how to run it again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
-    /// The format's version, [`VERSION`].
+    /// The format's version, [`VERSION`]. Reading a file of an earlier version converts it.
     pub version: u32,
     /// The engine that produced the run.
     pub engine: Engine,
@@ -55,10 +59,19 @@ pub struct Header {
     pub title: String,
     /// The run's seed; for a search, the seed of its workloads and random walks.
     pub seed: u64,
-    /// The failures that were allowed.
-    pub fault_model: FaultModel,
+    /// The failures that were allowed: the [name](FaultModel::name) of a fault model. A trace of a
+    /// model that this library does not know can still be read.
+    pub fault_model: String,
     /// The nodes at the start, clients first, in drawing order.
     pub nodes: Vec<Address>,
+}
+
+impl Header {
+    /// The fault model, if this library knows it.
+    #[must_use]
+    pub fn known_fault_model(&self) -> Option<FaultModel> {
+        self.fault_model.parse().ok()
+    }
 }
 
 /// An engine, which produces runs.

@@ -4,10 +4,15 @@
 use faultlab::hosting::NodeFailure;
 use faultlab::property::Violation;
 use faultlab::trace::{
-    CopyKind, Ending, Engine, EventKind, Fate, Header, SentMessage, SetTimer, Trace, TraceEvent,
-    VERSION,
+    CopyKind, Ending, Engine, EventKind, Fate, Header, Provenance, SentMessage, SetTimer, Trace,
+    TraceEvent, VERSION, file,
 };
 use faultlab::{Address, FaultModel};
+
+/// A run with faults of every kind that the format knows.
+pub(crate) fn faults() -> Trace {
+    file::read(&include_bytes!("../saved/version-2.jsonl")[..]).expect("a trace")
+}
 
 /// Builds a trace event by event. Effects are added to the last event.
 pub(crate) struct Builder {
@@ -30,7 +35,7 @@ impl Builder {
             test: "3.2".to_owned(),
             title: title.to_owned(),
             seed: 42,
-            fault_model: FaultModel::default(),
+            fault_model: FaultModel::default().into(),
             nodes: nodes.iter().map(|name| address(name)).collect(),
         };
         let now_ns = (engine != Engine::Search).then_some(0);
@@ -53,7 +58,7 @@ impl Builder {
     }
 
     pub(crate) fn start(&mut self, node: &str, kind: &str, state: &str) -> &mut Self {
-        self.event(EventKind::Start { node: address(node), kind: kind.to_owned() }).state(state)
+        self.event(EventKind::start(address(node), kind)).state(state)
     }
 
     pub(crate) fn call(&mut self, node: &str, command: &str) -> &mut Self {
@@ -85,20 +90,28 @@ impl Builder {
                 |event| matches!(event.what, EventKind::Deliver { id: other, .. } if other == id),
             );
         let copy = if before { CopyKind::Duplicate } else { CopyKind::Original };
-        self.event(EventKind::Deliver { node, from, id, message, copy })
+        self.event(EventKind::deliver((from, node), id, message, copy))
     }
 
     pub(crate) fn lose(&mut self, id: u64, reason: &str) -> &mut Self {
         let (from, node, message) = self.sending(id);
-        self.event(EventKind::Lose { node, from, id, message, reason: reason.to_owned() })
+        let provenance = Provenance::default();
+        self.event(EventKind::Lose {
+            node,
+            from,
+            id,
+            message,
+            reason: reason.to_owned(),
+            provenance,
+        })
     }
 
     pub(crate) fn fire(&mut self, node: &str, id: u64, timer: &str) -> &mut Self {
-        self.event(EventKind::Fire { node: address(node), id, timer: timer.to_owned() })
+        self.event(EventKind::fire(address(node), id, timer.to_owned()))
     }
 
     pub(crate) fn crash(&mut self, node: &str) -> &mut Self {
-        self.event(EventKind::Crash { node: address(node) })
+        self.event(EventKind::crash(address(node)))
     }
 
     pub(crate) fn network(&mut self, change: &str) -> &mut Self {
@@ -113,7 +126,7 @@ impl Builder {
     pub(crate) fn send_as(&mut self, to: &str, message: &str, fate: Fate) -> &mut Self {
         let id = self.next_id;
         self.next_id += 1;
-        let sent = SentMessage { id, to: address(to), message: message.to_owned(), fate };
+        let sent = SentMessage::new(id, address(to), message.to_owned(), fate);
         self.last().sent.push(sent);
         self
     }

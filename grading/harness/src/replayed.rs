@@ -61,6 +61,9 @@ fn one(suite: &Suite, submission: &Submission, path: &str) -> ReplayExit {
         replay::ReplayStatus::Fixed { .. } => (style::GREEN, ReplayExit::Fixed),
         replay::ReplayStatus::Reproduced { .. } => (style::RED, ReplayExit::NotFixed),
         replay::ReplayStatus::NoLongerApplies { .. } => (style::YELLOW, ReplayExit::NotFixed),
+        replay::ReplayStatus::Unsupported { .. } => {
+            return refused(path, &replay.status.to_string());
+        }
     };
     let mut said = format!("{name}: {}", replay.status);
     if let Some(difference) = &replay.difference {

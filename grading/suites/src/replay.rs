@@ -101,6 +101,8 @@ fn follow_progress(replay: &Replay) -> (u8, usize) {
         ReplayStatus::Reproduced { same: true, .. } => (3, 0),
         ReplayStatus::Fixed { happened, .. } => (2, *happened),
         ReplayStatus::Reproduced { same: false, .. } => (1, 0),
-        ReplayStatus::NoLongerApplies { event, .. } => (0, *event),
+        ReplayStatus::NoLongerApplies { event, .. } | ReplayStatus::Unsupported { event, .. } => {
+            (0, *event)
+        }
     }
 }

@@ -111,7 +111,7 @@ fn follow<N: Plain, A: Automaton>(
         follower.take(event).map_err(|wrong| format!("step {steps}: {wrong}"))?;
     }
     // The last step of a failed run, or of a crashed node, is incomplete.
-    let crashed = |node| trace.events.iter().any(|event| event.what == EventKind::Crash { node });
+    let crashed = |node| trace.events.iter().any(|event| event.what == EventKind::crash(node));
     if !matches!(trace.ending, Some(Ending::Failed { .. })) {
         for Member { address, .. } in &world.members {
             if !crashed(*address) {

@@ -2,12 +2,16 @@
 
 use std::fmt;
 
-use crate::trace::compare::{Aspect, first_difference, sent_text, short, timer_text};
+use crate::trace::compare::{
+    Aspect, describe_provenance, first_difference, interrupted, sent_text, short, timer_text,
+    write_text,
+};
 use crate::trace::{EventKind, Trace, TraceEvent};
 
 /// The aspects to compare. States are not compared: a field may have been added, and relevant differences show
 /// in the node's effects.
-const ASPECTS: [Aspect; 4] = [Aspect::What, Aspect::Sent, Aspect::Timers, Aspect::Failure];
+const ASPECTS: [Aspect; 5] =
+    [Aspect::What, Aspect::Sent, Aspect::Timers, Aspect::Stored, Aspect::Failure];
 
 /// The first difference between a saved run and the same run now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +63,13 @@ fn in_event(then: &TraceEvent, now: &TraceEvent, aspect: Aspect) -> (String, Str
             let then = did(then, "set the timer", "set no other timer");
             (format!("{node} {then}"), did(now, "it sets", "it sets none"))
         }
+        Aspect::Stored => {
+            let (then, now) = first_other(&then.stored, &now.stored, write_text);
+            let text = |write: Option<String>| {
+                write.unwrap_or_else(|| "writes nothing more to stable storage".to_owned())
+            };
+            (format!("{node} {}", text(then)), format!("it {}", text(now)))
+        }
         Aspect::Failure => {
             let failed = |event: &TraceEvent, verb: &str, not: &str| match &event.failure {
                 Some(failure) => format!("{verb}: {failure}"),
@@ -67,7 +78,13 @@ fn in_event(then: &TraceEvent, now: &TraceEvent, aspect: Aspect) -> (String, Str
             let before = format!("{node} {}", failed(then, "failed", "did not fail"));
             (before, format!("it {}", failed(now, "fails", "does not")))
         }
-        _ => (describe(&then.what), describe(&now.what)),
+        _ => {
+            let text = |event: &TraceEvent| match event.interrupted_after {
+                Some(effects) => format!("{}, {}", describe(&event.what), interrupted(effects)),
+                None => describe(&event.what),
+            };
+            (text(then), text(now))
+        }
     }
 }
 
@@ -85,11 +102,11 @@ fn first_other<T>(
 }
 
 /// Describes an event.
-fn describe(what: &EventKind) -> String {
+pub(super) fn describe(what: &EventKind) -> String {
     match what {
         EventKind::Start { node, .. } => format!("{node} starts"),
-        EventKind::Deliver { node, from, message, .. } => {
-            format!("{node} gets {} from {from}", short(message))
+        EventKind::Deliver { node, from, message, provenance, .. } => {
+            format!("{node} gets {}{} from {from}", short(message), describe_provenance(provenance))
         }
         EventKind::Lose { node, from, message, .. } => {
             format!("{} from {from} to {node} is lost", short(message))
@@ -97,7 +114,15 @@ fn describe(what: &EventKind) -> String {
         EventKind::Fire { node, timer, .. } => format!("{node}'s timer {} fires", short(timer)),
         EventKind::Command { node, command, .. } => format!("{node} is given {}", short(command)),
         EventKind::Return { node, result, .. } => format!("{node} returns {}", short(result)),
-        EventKind::Crash { node } => format!("{node} crashes"),
+        EventKind::Crash { node, .. } => format!("{node} crashes"),
+        EventKind::Restart { node, incarnation, .. } => {
+            format!("{node} restarts as incarnation {incarnation}")
+        }
+        EventKind::Inject { by, from, to, message, replays, .. } => {
+            let verb = if replays.is_some() { "repeats" } else { "forges" };
+            format!("{by} {verb} {} from {from} to {to}", short(message))
+        }
+        EventKind::Reconnect { node, peer } => format!("{node} is connected to {peer} again"),
         EventKind::Network { change } => change.clone(),
         EventKind::Check { property } => format!("it is checked that {property}"),
     }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::difference::describe;
+use super::unsupported::unsupported;
 use super::{Replay, ReplayStatus, is_same, kind_of};
 use crate::Address;
 use crate::trace::{Ending, EventKind, MessageId, SetTimer, TimerId, Trace, TraceEvent};
@@ -34,7 +36,7 @@ pub fn replay(saved: &Trace, system: &mut dyn Replayable) -> Replay {
     let ending = match &verdict {
         ReplayStatus::Reproduced { ending, .. } => Some(ending.clone()),
         ReplayStatus::Fixed { .. } => Some(Ending::Held),
-        ReplayStatus::NoLongerApplies { .. } => None,
+        ReplayStatus::NoLongerApplies { .. } | ReplayStatus::Unsupported { .. } => None,
     };
     let trace = Trace { header: saved.header.clone(), events: follower.events, ending };
     Replay { status: verdict, trace, changed: follower.changed, difference: None }
@@ -117,6 +119,9 @@ impl Follower {
     }
 
     fn follow(&mut self, saved: &Trace, system: &mut dyn Replayable) -> ReplayStatus {
+        if let Some((event, reason)) = unsupported(saved) {
+            return ReplayStatus::Unsupported { event, reason };
+        }
         let started = system.start();
         self.learn(started);
         if let Some(ending) = system.ending() {
@@ -157,11 +162,11 @@ impl Follower {
             EventKind::Deliver { node, from, id, message, .. } => {
                 self.choose_delivery((*node, *from, *id), message, enabled).map(Some)
             }
-            EventKind::Fire { node, id, timer } => {
+            EventKind::Fire { node, id, timer, .. } => {
                 self.choose_timer(*node, *id, timer, enabled).map(Some)
             }
             // Crashes, commands, losses and network changes are not listed if the system performs
-            // them by itself.
+            // them by itself. Nothing performs the last three by itself.
             EventKind::Command { node, command, .. } => {
                 let at_node = |exact: bool| {
                     enabled.iter().position(|other| {
@@ -177,6 +182,12 @@ impl Follower {
             })),
             EventKind::Crash { .. } | EventKind::Network { .. } => {
                 Ok(enabled.iter().position(|other| other == what))
+            }
+            EventKind::Restart { .. } | EventKind::Inject { .. } | EventKind::Reconnect { .. } => {
+                let place = enabled.iter().position(|other| other == what);
+                place
+                    .map(Some)
+                    .ok_or_else(|| format!("{}, which cannot happen now", describe(what)))
             }
         }
     }
@@ -233,7 +244,7 @@ impl Follower {
             .iter()
             .enumerate()
             .filter_map(|(choice, what)| match what {
-                EventKind::Fire { node: other, id, timer } if *other == node => {
+                EventKind::Fire { node: other, id, timer, .. } if *other == node => {
                     Some(Candidate { choice, from: node, id: *id, text: timer })
                 }
                 _ => None,
@@ -323,7 +334,7 @@ mod tests {
             for number in 1..=2 {
                 let field = if self.with_field { ", urgent: true" } else { "" };
                 let message = format!("{} {{ number: {number}{field} }}", self.request);
-                let sent = SentMessage { id: number, to: server(), message, fate: Fate::Open };
+                let sent = SentMessage::new(number, server(), message, Fate::Open);
                 event.sent.push(sent.clone());
                 if !self.network.contains(&sent) {
                     self.network.push(sent);
@@ -342,7 +353,7 @@ mod tests {
 
     impl Replayable for Counting {
         fn start(&mut self) -> Vec<TraceEvent> {
-            let what = EventKind::Start { node: client(), kind: "client".to_owned() };
+            let what = EventKind::start(client(), "client");
             let mut event = TraceEvent::new(None, what);
             self.ask(&mut event);
             let timer = SetTimer { id: 1, timer: "Retry".to_owned(), min_ns: 1, max_ns: 1 };
@@ -352,18 +363,11 @@ mod tests {
         }
 
         fn enabled(&mut self) -> Vec<EventKind> {
-            let deliveries = self.network.iter().map(|sent| EventKind::Deliver {
-                node: sent.to,
-                from: client(),
-                id: sent.id,
-                message: sent.message.clone(),
-                copy: CopyKind::Original,
+            let deliveries = self.network.iter().map(|sent| {
+                let ends = (client(), sent.to);
+                EventKind::deliver(ends, sent.id, sent.message.clone(), CopyKind::Original)
             });
-            let timer = self.timer_set.then(|| EventKind::Fire {
-                node: client(),
-                id: 1,
-                timer: "Retry".to_owned(),
-            });
+            let timer = self.timer_set.then(|| EventKind::fire(client(), 1, "Retry".to_owned()));
             deliveries.chain(timer).collect()
         }
 
@@ -410,7 +414,7 @@ mod tests {
             test: String::new(),
             title: String::new(),
             seed: 0,
-            fault_model: FaultModel::default(),
+            fault_model: FaultModel::default().into(),
             nodes: vec![client(), server()],
         };
         Trace { header, events, ending: system.ending() }
@@ -472,7 +476,7 @@ mod tests {
     #[test]
     fn a_timer_that_is_not_set_no_longer_applies() {
         let mut saved = saved();
-        saved.events[2].what = EventKind::Fire { node: server(), id: 9, timer: "Tick".to_owned() };
+        saved.events[2].what = EventKind::fire(server(), 9, "Tick".to_owned());
         let replay = replay(&saved, &mut Counting::new(true, "Count"));
         assert_eq!(
             replay.status.to_string(),

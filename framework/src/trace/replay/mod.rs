@@ -14,10 +14,12 @@
 mod difference;
 mod follow;
 mod script;
+mod unsupported;
 
 pub use difference::Difference;
 pub use follow::{Replayable, replay};
 pub(crate) use script::{Arrival, Script};
+pub(crate) use unsupported::unsupported;
 
 use std::fmt;
 
@@ -65,6 +67,14 @@ pub enum ReplayStatus {
         /// Why it cannot, and what could happen in its place.
         reason: String,
     },
+    /// The saved run contains something that the engines cannot perform, so it was not followed at
+    /// all.
+    Unsupported {
+        /// The index of the first such event.
+        event: usize,
+        /// What it is, and why it cannot be performed.
+        reason: String,
+    },
 }
 
 impl fmt::Display for ReplayStatus {
@@ -92,6 +102,9 @@ impl fmt::Display for ReplayStatus {
             }
             Self::NoLongerApplies { event, reason } => {
                 write!(f, "no longer applies at event {}: {reason}", event + 1)
+            }
+            Self::Unsupported { event, reason } => {
+                write!(f, "cannot be replayed, because of event {}: {reason}", event + 1)
             }
         }
     }

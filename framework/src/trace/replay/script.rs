@@ -146,6 +146,9 @@ impl Script {
                 }
                 EventKind::Return { .. }
                 | EventKind::Crash { .. }
+                | EventKind::Restart { .. }
+                | EventKind::Inject { .. }
+                | EventKind::Reconnect { .. }
                 | EventKind::Network { .. }
                 | EventKind::Check { .. } => {}
             }
@@ -165,7 +168,7 @@ impl Script {
                     copies: match message.fate {
                         Fate::Once | Fate::Open => 1,
                         Fate::Twice => 2,
-                        Fate::Dropped | Fate::Cut => 0,
+                        Fate::Dropped | Fate::Cut | Fate::Withheld => 0,
                     },
                     arrivals: Vec::new(),
                     deliveries: Vec::new(),

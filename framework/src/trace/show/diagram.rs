@@ -56,13 +56,13 @@ pub(in crate::trace) struct DiagramEvent {
     pub(in crate::trace) mark: EventMark,
     /// For a message: the sender's column and the name of the message's kind.
     pub(in crate::trace) arrow: Option<(usize, String)>,
-    /// Whether this message is a copy or late.
+    /// Whether this message is a copy, late, corrupted, forged or from an earlier incarnation.
     pub(in crate::trace) odd: bool,
     /// What happened.
     pub(in crate::trace) head: Text,
     /// The event's effects.
     pub(in crate::trace) notes: Vec<Note>,
-    /// Which nodes are up when it happens, including a node that starts or crashes in it.
+    /// Which nodes are up when it happens, including a node that starts, restarts or crashes in it.
     pub(in crate::trace) up: Vec<bool>,
     /// Whether its node is down afterwards.
     pub(in crate::trace) ends_lane: bool,
@@ -91,12 +91,27 @@ pub(in crate::trace) enum EventMark {
     Call,
     Return,
     Crash,
-    /// The network changed.
+    Restart,
+    /// A Byzantine node forged a message.
+    Injection,
+    /// A node is connected to another one again.
+    Reconnection,
+    /// The network changed, or forged a message.
     NetworkChange,
     /// A property was checked.
     Check,
     /// The node failed in handling the event.
     Failure,
+}
+
+impl EventMark {
+    /// Whether the words of such an event name its node.
+    pub(in crate::trace) fn names_its_node(self) -> bool {
+        matches!(
+            self,
+            Self::Start | Self::Crash | Self::Restart | Self::Injection | Self::Reconnection
+        )
+    }
 }
 
 impl Diagram {
@@ -112,7 +127,9 @@ impl Diagram {
         let mut gap = (0, 0);
         for (index, event) in trace.events.iter().enumerate() {
             let lane = event.what.node().and_then(|node| formatter.lanes.get(&node).copied());
-            if let (EventKind::Start { .. }, Some(lane)) = (&event.what, lane) {
+            if let (EventKind::Start { .. } | EventKind::Restart { .. }, Some(lane)) =
+                (&event.what, lane)
+            {
                 up[lane] = true;
             }
             if chosen.next_if_eq(&index).is_some() {

@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::causality::Causality;
-use super::super::{CopyKind, EventKind, Fate, MessageId, Trace, TraceEvent};
+use super::super::compare::interrupted;
+use super::super::{
+    CopyKind, EventKind, Fate, Forger, Incarnation, MessageId, Provenance, SentMessage, Trace,
+    TraceEvent,
+};
 use super::diagram::{DiagramEvent, EventMark, Note};
 use super::diff;
 use super::excerpt::{is_without_effect, overtaken_by};
-use super::phrases::{duration, set_timer, state_changes, variant};
+use super::phrases::{duration, found, set_timer, state_changes, variant, write};
 use super::text::{Role, Text, safe};
 use crate::Address;
 
@@ -26,6 +30,8 @@ pub(super) struct EventFormatter<'a> {
     pub(super) lanes: BTreeMap<Address, usize>,
     /// For each message: the first event shown in which it arrives or is lost.
     arrivals: BTreeMap<MessageId, usize>,
+    /// For each node that restarts: the events in which it does, and the incarnations that begin.
+    restarts: BTreeMap<Address, Vec<(usize, Incarnation)>>,
 }
 
 impl<'a> EventFormatter<'a> {
@@ -57,14 +63,28 @@ impl<'a> EventFormatter<'a> {
                 });
             }
         }
-        Self { trace, causality, nodes, hidden, lanes, arrivals }
+        let mut restarts: BTreeMap<Address, Vec<(usize, Incarnation)>> = BTreeMap::new();
+        for (index, event) in trace.events.iter().enumerate() {
+            if let EventKind::Restart { node, incarnation, .. } = event.what {
+                restarts.entry(node).or_default().push((index, incarnation));
+            }
+        }
+        Self { trace, causality, nodes, hidden, lanes, arrivals, restarts }
+    }
+
+    /// The incarnation of a node at event `index`.
+    fn incarnation(&self, node: Address, index: usize) -> Incarnation {
+        let restarts = self.restarts.get(&node).map_or(&[][..], Vec::as_slice);
+        let before = restarts.iter().rev().find(|(restart, _)| *restart <= index);
+        before.map_or(Incarnation::FIRST, |(_, incarnation)| *incarnation)
     }
 
     /// Which nodes are up before the first event: those that no event in the trace starts.
     pub(super) fn up_at_first(&self) -> Vec<bool> {
         let mut up = vec![true; self.nodes.len()];
         for event in &self.trace.events {
-            if let EventKind::Start { node, .. } = event.what
+            // In a part of a run, the first event of a node may be its restart.
+            if let EventKind::Start { node, .. } | EventKind::Restart { node, .. } = event.what
                 && let Some(&lane) = self.lanes.get(&node)
             {
                 up[lane] = false;
@@ -111,11 +131,26 @@ impl<'a> EventFormatter<'a> {
         if let (Some(before), Some(state)) = (before, &event.state) {
             state_changes(before, state, &mut notes);
         }
+        if let EventKind::Restart { storage, .. } = &event.what {
+            let items = storage.iter().take(EFFECTS_MAX);
+            notes.extend(items.map(|item| Note::plain(found(item), 2)));
+            more(storage.len(), "records and entries", &mut notes);
+        }
+        // Writes that precede all messages come before them.
+        let (first, later): (Vec<_>, Vec<_>) =
+            event.stored.iter().take(EFFECTS_MAX).partition(|stored| stored.sent_before == 0);
+        notes.extend(first.into_iter().map(|stored| Note::plain(write(stored, &event.sent), 2)));
         self.sent(event, next, &mut notes);
+        notes.extend(later.into_iter().map(|stored| Note::plain(write(stored, &event.sent), 2)));
+        more(event.stored.len(), "writes", &mut notes);
         for timer in event.timers.iter().take(EFFECTS_MAX) {
             notes.push(Note::plain(set_timer(timer), 2));
         }
         more(event.timers.len(), "timers", &mut notes);
+        if let Some(effects) = event.interrupted_after {
+            let text = Text::default().with(Role::Warning, interrupted(effects));
+            notes.push(Note::plain(text, 2));
+        }
         if let Some(failure) = &event.failure {
             let text = Text::default().with_untrusted(Role::Bad, &failure.to_string());
             notes.push(Note::plain(text, 6));
@@ -139,45 +174,74 @@ impl<'a> EventFormatter<'a> {
         let event = &self.trace.events[index];
         let text = Text::default();
         match &event.what {
-            EventKind::Start { node, kind } => {
+            EventKind::Start { node, kind, .. } => {
                 let text = text.with(Role::Strong, node.to_string()).with(Role::Quiet, " starts");
-                let kind = if kind.is_empty() { String::new() } else { format!(" as {kind}") };
-                let text = text.with_untrusted(Role::Quiet, &kind);
-                let text = match &event.state {
-                    Some(state) => text
-                        .with(Role::Quiet, ": ")
-                        .with_untrusted(Role::Quiet, &diff::one_line(state)),
-                    None => text,
-                };
-                (EventMark::Start, text, false)
+                (EventMark::Start, started(text, kind, event), false)
             }
-            EventKind::Deliver { id, message, .. } => {
+            EventKind::Restart { node, kind, incarnation, .. } => {
+                let words = format!(" restarts, incarnation {incarnation},");
+                let text = text.with(Role::Strong, node.to_string()).with(Role::Warning, words);
+                (EventMark::Restart, started(text, kind, event), false)
+            }
+            EventKind::Deliver { node, from, id, message, provenance, .. } => {
                 let text = text
                     .with(Role::Quiet, self.number(*id, index))
                     .with_untrusted(Role::Message, message);
-                match self.lateness(index) {
-                    Some(lateness) => (
-                        EventMark::Message,
-                        text.with(Role::Warning, format!(" ({lateness})")),
-                        true,
-                    ),
-                    None => (EventMark::Message, text, false),
-                }
+                let mut unusual = self.provenance((*from, *node), provenance, index);
+                unusual.extend(self.lateness(index));
+                let odd = !unusual.is_empty();
+                (EventMark::Message, with_warnings(text, &unusual), odd)
             }
-            EventKind::Lose { id, message, reason, .. } => {
+            EventKind::Lose { node, from, id, message, reason, provenance } => {
                 let text = text
                     .with(Role::Quiet, self.number(*id, index))
-                    .with_untrusted(Role::Message, message)
-                    .with(Role::Warning, " lost: ");
+                    .with_untrusted(Role::Message, message);
+                let unusual = self.provenance((*from, *node), provenance, index);
+                let text = with_warnings(text, &unusual).with(Role::Warning, " lost: ");
                 (EventMark::Lost, text.with_untrusted(Role::Warning, reason), false)
             }
-            EventKind::Fire { timer, .. } => {
+            EventKind::Fire { node, timer, incarnation, .. } => {
                 let text = text.with(Role::Timer, "timer ").with_untrusted(Role::Timer, timer);
                 let text = match self.causality.origin(index) {
                     Some(set) => text.with(Role::Quiet, format!(" (set in event {})", set + 1)),
                     None => text,
                 };
-                (EventMark::Timer, text, false)
+                let died = *incarnation != self.incarnation(*node, index);
+                let text = if died {
+                    let words = format!(" (of incarnation {incarnation}, which has ended)");
+                    text.with(Role::Warning, words)
+                } else {
+                    text
+                };
+                (EventMark::Timer, text, died)
+            }
+            EventKind::Inject { by, id, from, to, message, replays } => {
+                let text = match by {
+                    Forger::Network => text.with(Role::Strong, "network:"),
+                    Forger::Node(node) => text.with(Role::Strong, node.to_string()),
+                };
+                let verb = if replays.is_some() { "repeats" } else { "forges" };
+                let text = text
+                    .with(Role::Warning, format!(" {verb} #{id} "))
+                    .with_untrusted(Role::Message, message)
+                    .with(Role::Warning, format!(" from {from} to {to}"));
+                let text = match (replays, self.causality.origin(index)) {
+                    (Some(_), Some(sent)) => {
+                        text.with(Role::Quiet, format!(" (sent in event {})", sent + 1))
+                    }
+                    (Some(sent), None) => text.with(Role::Quiet, format!(" (sent as #{sent})")),
+                    (None, _) => text,
+                };
+                let mark = match by {
+                    Forger::Network => EventMark::NetworkChange,
+                    Forger::Node(_) => EventMark::Injection,
+                };
+                (mark, text, false)
+            }
+            EventKind::Reconnect { node, peer } => {
+                let text = text.with(Role::Strong, node.to_string());
+                let words = format!(" is connected to {peer} again");
+                (EventMark::Reconnection, text.with(Role::Quiet, words), false)
             }
             EventKind::Command { command, .. } => {
                 let text = text.with(Role::Quiet, "calls ");
@@ -187,9 +251,17 @@ impl<'a> EventFormatter<'a> {
                 let text = text.with(Role::Quiet, "returns ");
                 (EventMark::Return, text.with_untrusted(Role::Client, result), false)
             }
-            EventKind::Crash { node } => {
+            EventKind::Crash { node, incarnation } => {
                 let text = text.with(Role::Strong, node.to_string());
-                (EventMark::Crash, text.with(Role::Warning, " crashes, for good"), false)
+                let model = self.trace.header.known_fault_model();
+                let words = if model.is_some_and(|model| !model.may_restart()) {
+                    " crashes, for good".to_owned()
+                } else if incarnation.is_first() {
+                    " crashes".to_owned()
+                } else {
+                    format!(" crashes, incarnation {incarnation}")
+                };
+                (EventMark::Crash, text.with(Role::Warning, words), false)
             }
             EventKind::Network { change } => {
                 let text = text.with(Role::Strong, "network: ");
@@ -202,15 +274,47 @@ impl<'a> EventFormatter<'a> {
         }
     }
 
+    /// Describes what is not plain about where a message comes from, and between which incarnations it
+    /// went.
+    fn provenance(
+        &self,
+        (from, to): (Address, Address),
+        provenance: &Provenance,
+        index: usize,
+    ) -> Vec<String> {
+        let mut words = Vec::new();
+        if let Some(forger) = provenance.forged_by {
+            words.push(format!("forged by {forger}: {from} did not send it"));
+        }
+        if let Some(sent_as) = &provenance.sent_as {
+            words.push(format!("corrupted: sent as {}", safe(sent_as)));
+        }
+        let is_forged = provenance.forged_by.is_some();
+        if !is_forged && provenance.incarnation != self.incarnation(from, index) {
+            let incarnation = provenance.incarnation;
+            words.push(format!("sent by {from}'s incarnation {incarnation}, before its restart"));
+        }
+        let receiver = self.causality.origin(index).map(|origin| self.incarnation(to, origin));
+        let is_handled = matches!(self.trace.events[index].what, EventKind::Deliver { .. });
+        let has_restarted = receiver.is_some_and(|then| then != self.incarnation(to, index));
+        if is_handled && from != to && has_restarted {
+            words.push(format!("sent before {to} restarted"));
+        }
+        words
+    }
+
     /// Describes what is unusual about a message's arrival.
     fn lateness(&self, index: usize) -> Option<String> {
-        let EventKind::Deliver { node, from, copy, .. } = self.trace.events[index].what else {
+        let EventKind::Deliver { node, from, copy, ref provenance, .. } =
+            self.trace.events[index].what
+        else {
             return None;
         };
+        let is_forged = provenance.forged_by.is_some();
         let origin = self.causality.origin(index);
         let since = origin.map(|origin| self.since(origin, index));
         let overtaken = overtaken_by(self.trace, self.causality, index);
-        let client = origin.and_then(|origin| {
+        let client = origin.filter(|_| !is_forged).and_then(|origin| {
             self.trace.events[origin + 1..index].iter().find_map(|event| match event.what {
                 EventKind::Return { node: client, .. } if client == node || client == from => {
                     Some(client)
@@ -247,12 +351,14 @@ impl<'a> EventFormatter<'a> {
     /// `sent 180ms ago in event 12`, or `sent in event 12` if there are no times.
     fn since(&self, origin: usize, index: usize) -> String {
         let times = (self.trace.events[origin].time_ns, self.trace.events[index].time_ns);
+        let injected = matches!(self.trace.events[origin].what, EventKind::Inject { .. });
+        let verb = if injected { "injected" } else { "sent" };
         match times {
             (Some(then), Some(now)) => {
                 let ago = duration(now.saturating_sub(then));
-                format!("sent {ago} ago in event {}", origin + 1)
+                format!("{verb} {ago} ago in event {}", origin + 1)
             }
-            _ => format!("sent in event {}", origin + 1),
+            _ => format!("{verb} in event {}", origin + 1),
         }
     }
 
@@ -264,6 +370,7 @@ impl<'a> EventFormatter<'a> {
                 let other = &event.sent[group[0]];
                 other.message == message.message
                     && other.fate == message.fate
+                    && other.misbehaviour == message.misbehaviour
                     && self.arrivals.contains_key(&other.id)
                         == self.arrivals.contains_key(&message.id)
             };
@@ -293,21 +400,23 @@ impl<'a> EventFormatter<'a> {
                 0..=8 => String::new(),
                 count => format!(" and {} more", count - 8),
             };
-            let lost = matches!(first.fate, Fate::Dropped | Fate::Cut);
+            let lost = matches!(first.fate, Fate::Dropped | Fate::Cut | Fate::Withheld);
             let arrives = self.arrivals.contains_key(&first.id);
             // A message's content is shown at its arrival, or here if the arrival is not shown.
             let words = if arrives { variant(&first.message) } else { &first.message };
             let numbers = if lost { String::new() } else { format!("{} ", ids.join(" ")) };
+            let verb = if first.fate == Fate::Withheld { "withholds" } else { "sends" };
             let mut text = Text::default()
-                .with(Role::Quiet, format!("sends {numbers}"))
+                .with(Role::Quiet, format!("{verb} {numbers}"))
                 .with_untrusted(Role::Message, words)
                 .with(Role::Quiet, format!(" to {}{others}", to.join(", ")));
             text = match first.fate {
-                Fate::Once | Fate::Open => text,
+                Fate::Once | Fate::Open | Fate::Withheld => text,
                 Fate::Twice => text.with(Role::Warning, " (will arrive twice)"),
                 Fate::Dropped => text.with(Role::Warning, " (lost)"),
                 Fate::Cut => text.with(Role::Warning, " (lost: the link is cut)"),
             };
+            text = misbehaviour(text, first);
             let lanes = messages.iter().filter_map(|message| self.lanes.get(&message.to).copied());
             notes.push(Note { stubs: lanes.collect(), lost, text, lines_max: 3 });
         }
@@ -320,7 +429,45 @@ impl<'a> EventFormatter<'a> {
 fn is_shown_by_arrow(event: &TraceEvent, id: MessageId) -> bool {
     let Some(message) = event.sent.iter().find(|message| message.id == id) else { return false };
     let alike = event.sent.iter().filter(|other| other.message == message.message).count();
-    alike == 1 && matches!(message.fate, Fate::Once | Fate::Open)
+    let is_plain = message.misbehaviour.is_none();
+    alike == 1 && is_plain && matches!(message.fate, Fate::Once | Fate::Open)
+}
+
+/// Adds what a node starts as.
+fn started(text: Text, kind: &str, event: &TraceEvent) -> Text {
+    let kind = if kind.is_empty() { String::new() } else { format!(" as {kind}") };
+    let text = text.with_untrusted(Role::Quiet, &kind);
+    match &event.state {
+        Some(state) => {
+            text.with(Role::Quiet, ": ").with_untrusted(Role::Quiet, &diff::one_line(state))
+        }
+        None => text,
+    }
+}
+
+/// Adds what is unusual, in brackets.
+fn with_warnings(text: Text, unusual: &[String]) -> Text {
+    if unusual.is_empty() {
+        return text;
+    }
+    text.with(Role::Warning, format!(" ({})", unusual.join("; ")))
+}
+
+/// Adds what a Byzantine behaviour did to a message.
+fn misbehaviour(text: Text, sent: &SentMessage) -> Text {
+    let Some(misbehaviour) = &sent.misbehaviour else { return text };
+    let text = text
+        .with(Role::Warning, " (Byzantine, ")
+        .with_untrusted(Role::Warning, &misbehaviour.behaviour);
+    let text = match misbehaviour.claims {
+        Some(claims) => text.with(Role::Warning, format!("; as if from {claims}")),
+        None => text,
+    };
+    let text = match &misbehaviour.instead_of {
+        Some(own) => text.with(Role::Warning, "; instead of ").with_untrusted(Role::Warning, own),
+        None => text,
+    };
+    text.with(Role::Warning, ")")
 }
 
 /// Adds a note on how many of `count` things are not shown.

@@ -51,10 +51,7 @@ impl Excerpt {
         // of all nodes.
         let own = |&index: &usize| {
             let what = &trace.events[index].what;
-            past[index]
-                && (about.is_empty()
-                    || what.node() == focus.client
-                    || matches!(what, EventKind::Network { .. } | EventKind::Crash { .. }))
+            past[index] && (about.is_empty() || what.node() == focus.client || is_fault(what))
         };
         let places = if about.is_empty() { quota } else { quota / 2 };
         take(&mut chosen, (0..count).rev().filter(own), places);
@@ -75,6 +72,7 @@ impl Excerpt {
             let event = &trace.events[index];
             let is_small = event.sent.is_empty()
                 && event.timers.is_empty()
+                && event.stored.is_empty()
                 && event.state.is_none()
                 && event.logged.is_empty()
                 && event.printed.is_empty();
@@ -109,6 +107,17 @@ fn ends_of(what: &EventKind) -> impl Iterator<Item = Address> {
 
 fn is_start(what: &EventKind) -> bool {
     matches!(what, EventKind::Start { .. })
+}
+
+/// Whether the event is a fault or its repair, which explains much of what follows.
+fn is_fault(what: &EventKind) -> bool {
+    matches!(
+        what,
+        EventKind::Network { .. }
+            | EventKind::Crash { .. }
+            | EventKind::Restart { .. }
+            | EventKind::Reconnect { .. }
+    )
 }
 
 /// The subject of a violation, as far as its text contains it.
@@ -218,9 +227,13 @@ impl Focus {
         }
         for (index, event) in trace.events.iter().enumerate().filter(|&(index, _)| past[index]) {
             let carries = match &event.what {
-                EventKind::Deliver { message, .. } | EventKind::Lose { message, .. } => {
+                EventKind::Deliver { message, provenance, .. }
+                | EventKind::Lose { message, provenance, .. } => {
+                    let sent_as = provenance.sent_as.as_ref();
                     message.contains(&self.command)
+                        || sent_as.is_some_and(|sent_as| sent_as.contains(&self.command))
                 }
+                EventKind::Inject { message, .. } => message.contains(&self.command),
                 _ => false,
             };
             let sends = || event.sent.iter().any(|sent| sent.message.contains(&self.command));
@@ -263,7 +276,7 @@ fn relevant(trace: &Trace, causality: &Causality, ends: &BTreeSet<usize>) -> Vec
     let mut past = causality.past(ends.iter().copied());
     let last = ends.last().copied().unwrap_or_default();
     for (index, event) in trace.events.iter().enumerate() {
-        if matches!(event.what, EventKind::Network { .. } | EventKind::Crash { .. }) {
+        if is_fault(&event.what) {
             past[index] = index <= last;
         } else if !ends.contains(&index) && is_without_effect(&trace.events, index) {
             past[index] = false;
@@ -282,6 +295,8 @@ pub(in crate::trace) fn is_without_effect(events: &[TraceEvent], index: usize) -
     matches!(event.what, EventKind::Deliver { .. } | EventKind::Fire { .. })
         && event.sent.is_empty()
         && event.timers.is_empty()
+        && event.stored.is_empty()
+        && event.interrupted_after.is_none()
         && event.state.is_none()
         && event.failure.is_none()
         && !brought_a_result
@@ -290,7 +305,12 @@ pub(in crate::trace) fn is_without_effect(events: &[TraceEvent], index: usize) -
 /// How many messages from the same sender to the same receiver overtook the message of event
 /// `index`.
 pub(in crate::trace) fn overtaken_by(trace: &Trace, causality: &Causality, index: usize) -> usize {
-    let EventKind::Deliver { node, from, .. } = trace.events[index].what else { return 0 };
+    let EventKind::Deliver { node, from, ref provenance, .. } = trace.events[index].what else {
+        return 0;
+    };
+    if provenance.forged_by.is_some() {
+        return 0;
+    }
     let Some(origin) = causality.origin(index) else { return 0 };
     (origin + 1..index)
         .filter(|&other| {

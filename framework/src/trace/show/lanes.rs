@@ -137,7 +137,9 @@ impl Glyphs {
 /// The sign of an event at its node, and its colour.
 fn sign(mark: EventMark, unicode: bool) -> (char, Role) {
     let (sign, ascii, role) = match mark {
-        EventMark::Start => ('○', 'o', Role::Strong),
+        EventMark::Start | EventMark::Restart => ('○', 'o', Role::Strong),
+        EventMark::Injection => ('▲', '^', Role::Warning),
+        EventMark::Reconnection => ('◌', '=', Role::Quiet),
         EventMark::Message => ('●', '*', Role::Message),
         EventMark::Lost => ('✗', 'x', Role::Warning),
         EventMark::Timer => ('◔', 'T', Role::Timer),
@@ -437,7 +439,7 @@ fn list(diagram: &Diagram, gutter: &Gutter, options: &Options, out: &mut Vec<Tex
             (Some((from, _)), Some(node)) => {
                 head.with(Role::Strong, format!("{} → {node} ", diagram.nodes[*from]))
             }
-            (None, Some(node)) if !matches!(moment.mark, EventMark::Start | EventMark::Crash) => {
+            (None, Some(node)) if !moment.mark.names_its_node() => {
                 head.with(Role::Strong, format!("{node} "))
             }
             _ => head,

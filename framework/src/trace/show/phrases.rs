@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::super::{Ending, Engine, SetTimer, Trace};
+use super::super::{
+    Ending, Engine, SentMessage, SetTimer, StorageFate, StorageOperation, StorageWrite, StoredItem,
+    Trace,
+};
 use super::diagram::Note;
 use super::diff::{self, Change};
 use super::text::{Role, Text, columns, safe, shorten};
@@ -24,6 +27,52 @@ pub(super) fn set_timer(timer: &SetTimer) -> Text {
         .with(Role::Quiet, "sets timer ")
         .with_untrusted(Role::Timer, &timer.timer)
         .with(Role::Quiet, format!(" in {delay}"))
+}
+
+/// A write to stable storage, in an event that sent these messages.
+pub(super) fn write(write: &StorageWrite, sent: &[SentMessage]) -> Text {
+    let verb = match write.operation {
+        StorageOperation::Save => "saves ",
+        StorageOperation::Append if write.key.is_empty() => "appends ",
+        StorageOperation::Append => "appends to ",
+        StorageOperation::Sync => "syncs",
+    };
+    let text = Text::default().with(Role::Strong, verb);
+    let text = match (write.operation, write.key.as_str()) {
+        (StorageOperation::Sync, "") => text,
+        (StorageOperation::Sync, key) => {
+            text.with(Role::Strong, " ").with_untrusted(Role::Strong, key)
+        }
+        (_, key) => stored_value(text, key, &write.value, write.bytes),
+    };
+    let before = usize::try_from(write.sent_before).unwrap_or(usize::MAX);
+    match before.checked_sub(1).and_then(|last| sent.get(last)) {
+        Some(last) => text.with(Role::Quiet, format!(", after sending #{}", last.id)),
+        None => text,
+    }
+}
+
+/// A record or log entry that a restarted node finds, or does not find.
+pub(super) fn found(item: &StoredItem) -> Text {
+    let (verb, role, fate) = match item.fate {
+        StorageFate::Kept => ("finds ", Role::Strong, ""),
+        StorageFate::Torn => ("finds ", Role::Warning, ", torn"),
+        StorageFate::Corrupted => ("finds ", Role::Warning, ", corrupted"),
+        StorageFate::Unsynced => ("misses ", Role::Warning, ", which was not synced"),
+        StorageFate::Lost => ("misses ", Role::Warning, ", which the storage lost"),
+    };
+    let text = Text::default().with(role, verb);
+    stored_value(text, &item.key, &item.value, item.bytes).with(role, fate)
+}
+
+/// `key: value (12 bytes)`.
+fn stored_value(text: Text, key: &str, value: &str, bytes: u64) -> Text {
+    let text = match key {
+        "" => text,
+        key => text.with_untrusted(Role::Plain, key).with(Role::Plain, ": "),
+    };
+    let noun = if bytes == 1 { "byte" } else { "bytes" };
+    text.with_untrusted(Role::Added, value).with(Role::Quiet, format!(" ({bytes} {noun})"))
 }
 
 /// Adds notes on the changes of a node's state.
@@ -123,7 +172,10 @@ pub(super) fn heading(trace: &Trace) -> Text {
         Engine::Search => "found by search".to_owned(),
         Engine::Deploy => "run in real time".to_owned(),
     };
-    text.with(Role::Quiet, format!("{engine}; {}", header.fault_model))
+    match header.known_fault_model() {
+        Some(model) => text.with(Role::Quiet, format!("{engine}; {model}")),
+        None => text.with_untrusted(Role::Quiet, &format!("{engine}; {}", header.fault_model)),
+    }
 }
 
 /// How many events are not shown, and how many of them could not have influenced the end.

@@ -20,7 +20,10 @@ pub fn failure_signature(trace: &Trace) -> String {
                 EventKind::Fire { node, .. } => format!("timer {node}"),
                 EventKind::Command { node, .. } => format!("command {node}"),
                 EventKind::Return { node, .. } => format!("result {node}"),
-                EventKind::Crash { node } => format!("crash {node}"),
+                EventKind::Crash { node, .. } => format!("crash {node}"),
+                EventKind::Restart { node, .. } => format!("restart {node}"),
+                EventKind::Inject { from, to, .. } => format!("inject {from} -> {to}"),
+                EventKind::Reconnect { node, peer } => format!("reconnect {node} {peer}"),
                 EventKind::Network { .. } => "network".to_owned(),
                 EventKind::Check { property } => format!("check {property}"),
             };

@@ -192,8 +192,12 @@ fn handler_of(what: &EventKind) -> String {
         }
         EventKind::Return { node, .. }
         | EventKind::Lose { node, .. }
-        | EventKind::Crash { node } => node.to_string(),
-        EventKind::Network { .. } | EventKind::Check { .. } => "a node".to_owned(),
+        | EventKind::Crash { node, .. }
+        | EventKind::Reconnect { node, .. } => node.to_string(),
+        EventKind::Restart { node, .. } => format!("{node}'s restore"),
+        EventKind::Inject { .. } | EventKind::Network { .. } | EventKind::Check { .. } => {
+            "a node".to_owned()
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use faultlab::hosting::Payload;
 use faultlab::hosting::pure::{PureSteps, Request};
-use faultlab::trace::{Engine, EventKind, Header, VERSION, file};
+use faultlab::trace::{CopyKind, Engine, EventKind, Header, VERSION, file};
 use faultlab::{FaultModel, hosting};
 
 /// A file with a trace that contains only the current step.
@@ -31,7 +31,7 @@ impl LastStep {
             test: String::new(),
             title: String::new(),
             seed: 0,
-            fault_model: FaultModel::default(),
+            fault_model: FaultModel::default().into(),
             nodes: steps.nodes().iter().map(|node| node.address).collect(),
         };
         let mut bytes = Vec::new();
@@ -66,17 +66,12 @@ fn what(steps: &dyn PureSteps, request: &Request<'_>) -> EventKind {
         shown.unwrap_or_else(|failure| format!("<{failure}>"))
     };
     match request.event {
-        hosting::Event::Init => EventKind::Start { node, kind: node_index.kind.clone() },
-        hosting::Event::Message { from, message } => EventKind::Deliver {
-            node,
-            from,
-            id: 0,
-            message: show(Payload::Message, message),
-            copy: faultlab::trace::CopyKind::Original,
-        },
-        hosting::Event::Timer { timer } => {
-            EventKind::Fire { node, id: 0, timer: show(Payload::Timer, timer) }
+        hosting::Event::Init => EventKind::start(node, node_index.kind.clone()),
+        hosting::Event::Message { from, message } => {
+            let text = show(Payload::Message, message);
+            EventKind::deliver((from, node), 0, text, CopyKind::Original)
         }
+        hosting::Event::Timer { timer } => EventKind::fire(node, 0, show(Payload::Timer, timer)),
         hosting::Event::Command { command } => EventKind::Command {
             node,
             command: show(Payload::Command, command),
