@@ -13,8 +13,9 @@ use std::ops::Range;
 use faultlab::Address;
 use faultlab::hosting::{Host, NodeFailure, Output, Payload};
 use faultlab::simulate::{LookaheadStep, Next, Outcome, RunFailure, Scenario, Simulation};
+use serde::{Deserialize, Serialize};
 
-use crate::process::ProcessFailure;
+use crate::exit::ProcessFailure;
 use crate::process_pool::{Answered, FollowUpAnswer, ProcessPool};
 use crate::request::FollowUp;
 use crate::run_log::{RecordingHost, RunLog};
@@ -26,7 +27,7 @@ const RUNS_AT_ONCE: usize = 1024;
 const RUNS_AT_ONCE_AFTER_FAILURE: usize = 16;
 
 /// How a batched run ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RunCompletion {
     /// It finished, with the same outcome as [`Simulation::run`] in process.
     Finished(Outcome),
@@ -111,7 +112,7 @@ impl RunQueue<'_> {
             pool.forget(0..width);
             pool.replace_lost();
             // Confirming a timeout would take as long again, so this is left to the caller.
-            let is_slow = matches!(failure, ProcessFailure::TimedOut(_));
+            let is_slow = matches!(failure, ProcessFailure::TimedOut);
             match suspects[..] {
                 [index] if width == 1 && used && !is_slow => waiting.push_front(index),
                 [index] if width == 1 => {

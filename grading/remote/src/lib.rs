@@ -24,6 +24,7 @@
 
 mod answer;
 mod batched_runs;
+mod exit;
 mod frame;
 mod host;
 mod process;
@@ -41,8 +42,9 @@ mod wire;
 pub const SERVE_NODES: &str = "--serve-nodes";
 
 pub use batched_runs::{Logging, RunCompletion, run_batched};
+pub use exit::{ProcessExit, ProcessFailure};
 pub use host::RemoteHost;
-pub use process::{Connection, Process, ProcessExit, ProcessFailure, ProcessHandle};
+pub use process::{Connection, Process, ProcessHandle};
 pub use process_pool::ProcessPool;
 pub use run_log::{RunLog, record_from_logs, rerun};
 pub use serve::{main, serve, serve_stdin};

@@ -5,12 +5,10 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use faultlab::hosting::NodeFailure;
-
+use crate::exit::{ProcessExit, ProcessFailure};
 use crate::frame::{FrameReader, FrameWriter};
 use crate::request::NodeRequest;
 use crate::wire::{ProtocolError, Reader};
@@ -36,67 +34,12 @@ impl Connection for UnixStream {
 
 /// A process that can be ended.
 pub trait ProcessHandle: Send {
-    /// Ends the process and everything it started, unless it exits by itself within `grace`.
+    /// Ends the process and everything it started, unless it exits by itself within `grace`. Returns
+    /// [`ProcessExit::Killed`] if it did not, or how it exited.
     fn end(&mut self, grace: Duration) -> ProcessExit;
 
     /// Called when all requests have been answered, to reset per-exchange counters.
     fn exchange_finished(&mut self) {}
-}
-
-/// How a process exited.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProcessExit {
-    /// It exited with this code.
-    Exited(i32),
-    /// It was terminated by this signal.
-    Signalled(i32),
-    /// It was killed because it printed more than allowed per exchange.
-    OutputLimit,
-    /// In another way; completes the sentence "the process ...".
-    Other(String),
-    /// Unknown, because the program that watched it has exited; also completes that sentence. This is an
-    /// infrastructure error and says nothing about the process.
-    Unknown(String),
-}
-
-impl fmt::Display for ProcessExit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exited(code) => write!(f, "exited with code {code}"),
-            Self::Signalled(signal) => {
-                let meaning = match signal {
-                    4 => " (illegal instruction)",
-                    6 => " (aborted: a stack overflow, or out of memory?)",
-                    9 => " (killed: out of memory or time?)",
-                    11 => " (invalid memory access: a stack overflow?)",
-                    24 => " (used too much CPU time)",
-                    25 => " (wrote too large a file)",
-                    31 => " (made a forbidden system call)",
-                    _ => "",
-                };
-                write!(f, "was killed by signal {signal}{meaning}")
-            }
-            Self::OutputLimit => f.write_str("printed endlessly"),
-            Self::Other(how) | Self::Unknown(how) => f.write_str(how),
-        }
-    }
-}
-
-impl From<ExitStatus> for ProcessExit {
-    fn from(status: ExitStatus) -> Self {
-        if let Some(signal) = status.signal() {
-            return Self::Signalled(signal);
-        }
-        status.code().map_or_else(|| Self::Other("ended".to_owned()), Self::Exited)
-    }
-}
-
-impl ProcessExit {
-    /// Ended by the engine.
-    #[must_use]
-    pub fn killed_by_engine() -> Self {
-        Self::Other("stopped talking and was ended".to_owned())
-    }
 }
 
 impl ProcessHandle for Child {
@@ -114,7 +57,7 @@ impl ProcessHandle for Child {
         // Killing fails only if the process has already exited; then waiting returns its status.
         let _ = self.kill();
         let _ = self.wait();
-        ProcessExit::killed_by_engine()
+        ProcessExit::Killed
     }
 }
 
@@ -123,26 +66,6 @@ const EXIT_GRACE: Duration = Duration::from_secs(5);
 
 /// The interval for checking whether it has exited.
 const GRACE_POLL: Duration = Duration::from_millis(1);
-
-/// Why a process can no longer be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ProcessFailure {
-    /// It exited, or was killed.
-    #[error("{0}")]
-    Ended(ProcessExit),
-    /// It took too long to answer.
-    #[error("gave no answer within {0:?}")]
-    TimedOut(Duration),
-    /// It violated the protocol.
-    #[error("broke the protocol: {0}")]
-    ProtocolError(String),
-}
-
-impl From<ProcessFailure> for NodeFailure {
-    fn from(failure: ProcessFailure) -> Self {
-        Self::ProcessLost { how: failure.to_string() }
-    }
-}
 
 /// A node process, as the engine sees it.
 ///
@@ -311,17 +234,22 @@ impl Process {
 
     /// Records the failure and ends the process.
     fn mark_failed(&mut self, error: &io::Error) {
-        let (grace, failure): (_, fn(&Self, ProcessExit) -> ProcessFailure) = match error.kind() {
+        self.failure = Some(match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-                (Duration::ZERO, |process, _| ProcessFailure::TimedOut(process.limit))
+                self.handle.end(Duration::ZERO);
+                ProcessFailure::TimedOut
             }
-            io::ErrorKind::InvalidData => (Duration::ZERO, |_, _| {
+            io::ErrorKind::InvalidData => {
+                self.handle.end(Duration::ZERO);
                 ProcessFailure::ProtocolError("a frame that is too long".to_owned())
-            }),
-            _ => (EXIT_GRACE, |_, ended| ProcessFailure::Ended(ended)),
-        };
-        let ended = self.handle.end(grace);
-        self.failure = Some(failure(self, ended));
+            }
+            _ => match self.handle.end(EXIT_GRACE) {
+                ProcessExit::Killed => {
+                    ProcessFailure::ProtocolError("it closed the connection".to_owned())
+                }
+                exit => ProcessFailure::Ended(exit),
+            },
+        });
     }
 }
 

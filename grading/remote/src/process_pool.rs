@@ -9,8 +9,9 @@ use std::time::Duration;
 use faultlab::hosting::{Event, NodeDescriptor, NodeFailure, Output, Payload};
 
 use crate::answer;
+use crate::exit::{ProcessExit, ProcessFailure};
 use crate::host::RemoteHost;
-use crate::process::{Process, ProcessExit, ProcessFailure};
+use crate::process::Process;
 use crate::request::{FollowUp, NodeRequest, RunSlot};
 use crate::stateless_host::StatelessHost;
 
@@ -452,9 +453,7 @@ impl<'f> ProcessPool<'f> {
                     *run_slot = Some(process);
                 }
                 Err(error) => {
-                    let failure = ProcessFailure::Ended(ProcessExit::Other(format!(
-                        "could not be started: {error}"
-                    )));
+                    let failure = ProcessFailure::NotStarted(error.to_string());
                     self.infra_error.get_or_insert(error);
                     return Err(failure);
                 }

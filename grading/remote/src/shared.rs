@@ -8,8 +8,8 @@ use faultlab::Address;
 use faultlab::hosting::pure::PureSteps;
 use faultlab::hosting::{Event, Host, NodeDescriptor, NodeFailure, NodeProvider, Output, Payload};
 
+use crate::exit::ProcessFailure;
 use crate::host::RemoteHost;
-use crate::process::ProcessFailure;
 use crate::process_pool::ProcessPool;
 use crate::steps::RemoteSteps;
 

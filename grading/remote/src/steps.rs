@@ -6,7 +6,7 @@ use faultlab::hosting::pure::{Answers, Batch, PureSteps, Request, StepFailure};
 use faultlab::hosting::{Event, NodeDescriptor, NodeFailure, Output, Payload};
 
 use crate::answer;
-use crate::process::ProcessFailure;
+use crate::exit::ProcessFailure;
 use crate::process_pool::ProcessPool;
 use crate::request::NodeRequest;
 use crate::shared::SharedProcessPool;
@@ -125,11 +125,8 @@ impl<'a, 'f> RemoteSteps<'a, 'f> {
             if let Err(failure) = self.ask(pool, batch, index..index + 1, answers) {
                 pool.replace();
                 // After a timeout, the rest is skipped at once.
-                *losses = if let ProcessFailure::TimedOut(_) = failure {
-                    FAILURES_MAX
-                } else {
-                    *losses + 1
-                };
+                *losses =
+                    if let ProcessFailure::TimedOut = failure { FAILURES_MAX } else { *losses + 1 };
                 answers.push_failure(StepFailure::Node(failure.into()));
             }
         }

@@ -40,7 +40,7 @@ pub use job::Job;
 pub use launcher::main as launcher_main;
 pub use output::CapturedOutput;
 pub use policy::{Limits, SystemCalls};
-pub use running::{Confined, Finished, ProgramExit};
+pub use running::{Confined, Finished};
 pub use sandbox::{Sandbox, SandboxError, TierTooLow};
 pub use tier::{NoSuchTier, Tier};
 pub use toolchain::Toolchain;

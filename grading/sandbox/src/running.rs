@@ -1,6 +1,5 @@
-//! A running confined program, and how it exited.
+//! A running confined program, and how it ended.
 
-use std::fmt;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
@@ -9,57 +8,21 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::output::{CapturedOutput, OutputReader};
 
-/// How a program exited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProgramExit {
-    /// It exited with this code.
-    Exited(i32),
-    /// It was terminated by this signal.
-    Signalled(i32),
-    /// It exceeded its time limit and was killed.
-    TookTooLong,
-}
-
-impl ProgramExit {
-    /// How a process with this status exited. If `is_tree`, the process represents a whole process
-    /// tree and reports a signal as the code 128 + its number.
-    pub(crate) fn of(status: ExitStatus, is_tree: bool) -> Self {
-        use std::os::unix::process::ExitStatusExt;
-
-        match (status.signal(), status.code()) {
-            (Some(signal), _) => Self::Signalled(signal),
-            (None, Some(code)) if is_tree && (129..=192).contains(&code) => {
-                Self::Signalled(code - 128)
-            }
-            (None, code) => Self::Exited(code.unwrap_or(-1)),
-        }
-    }
-
-    /// The same as a [`ProcessExit`].
-    pub(crate) fn process_exit(self) -> ProcessExit {
-        match self {
-            Self::Exited(code) => ProcessExit::Exited(code),
-            Self::Signalled(signal) => ProcessExit::Signalled(signal),
-            Self::TookTooLong => ProcessExit::killed_by_engine(),
-        }
-    }
-}
-
-impl fmt::Display for ProgramExit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exited(code) => ProcessExit::Exited(*code).fmt(f),
-            Self::Signalled(signal) => ProcessExit::Signalled(*signal).fmt(f),
-            Self::TookTooLong => f.write_str("took too long and was killed"),
-        }
+/// How a program ended whose process had this status. If `is_tree`, the process is a sandbox program
+/// (bubblewrap or unshare) that has waited for the confined one. All that it can pass on is its own status,
+/// and bubblewrap reports a signal as the code 128 + its number, as shells do.
+fn exit_of(status: ExitStatus, is_tree: bool) -> ProcessExit {
+    match status.code() {
+        Some(code @ 129..=192) if is_tree => ProcessExit::Signalled(code - 128),
+        _ => status.into(),
     }
 }
 
 /// The result of running a program.
 #[derive(Clone, Debug)]
 pub struct Finished {
-    /// How it exited.
-    pub exit: ProgramExit,
+    /// How it ended.
+    pub exit: ProcessExit,
     /// Its output: standard output and standard error together.
     pub printed: CapturedOutput,
     /// How long it ran. This does not affect any grade.
@@ -75,7 +38,7 @@ pub struct Confined {
     pub(crate) output: OutputReader,
     pub(crate) started: Instant,
     pub(crate) wall_max: Duration,
-    /// Whether the child represents a whole process tree and reports a signal as 128 + its number.
+    /// Whether the child is a sandbox program, which represents a whole process tree; see [`exit_of`].
     pub(crate) is_tree: bool,
 }
 
@@ -90,22 +53,19 @@ impl Confined {
     /// Waits until the program exits, at most as long as the job allows, and then kills what is left.
     #[must_use]
     pub fn wait(mut self) -> Finished {
-        let ended = match self.wait_for(self.wall_max) {
-            Some(status) => ProgramExit::of(status, self.is_tree),
-            None => ProgramExit::TookTooLong,
-        };
+        let exit = self.wait_for(self.wall_max).unwrap_or(ProcessExit::Killed);
         let wall = self.started.elapsed();
         self.kill();
-        Finished { exit: ended, printed: self.output.finish(OUTPUT_MAX), wall }
+        Finished { exit, printed: self.output.finish(OUTPUT_MAX), wall }
     }
 
-    /// Waits until this long after the start.
-    fn wait_for(&mut self, limit: Duration) -> Option<ExitStatus> {
+    /// Waits until this long after the start. Returns how the program ended, if it has.
+    fn wait_for(&mut self, limit: Duration) -> Option<ProcessExit> {
         let mut poll = POLL_MIN;
         loop {
             // An error would mean that the child does not exist, which is impossible.
             if let Ok(Some(status)) = self.child.try_wait() {
-                return Some(status);
+                return Some(exit_of(status, self.is_tree));
             }
             if self.started.elapsed() >= limit {
                 return None;
@@ -136,14 +96,12 @@ impl Drop for Confined {
 
 impl ProcessHandle for Confined {
     fn end(&mut self, grace: Duration) -> ProcessExit {
-        let status = self.wait_for(self.started.elapsed() + grace);
+        let exit = self.wait_for(self.started.elapsed() + grace);
         self.kill();
         if self.output.is_over_limit() {
             return ProcessExit::OutputLimit;
         }
-        status
-            .map_or(ProgramExit::TookTooLong, |status| ProgramExit::of(status, self.is_tree))
-            .process_exit()
+        exit.unwrap_or(ProcessExit::Killed)
     }
 
     fn exchange_finished(&mut self) {

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use faultlab_remote::ProcessExit;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +19,7 @@ use crate::launcher::{DIE_WITH_PARENT, FORK_SERVER, PARK, READY, SELF_TEST, STAR
 use crate::mounts::{View, runtime_libraries};
 use crate::output::OutputReader;
 use crate::policy::{Files, Policy, SystemCalls};
-use crate::running::{Confined, Finished, ProgramExit};
+use crate::running::{Confined, Finished};
 use crate::self_test::Escape;
 use crate::tier::Tier;
 
@@ -456,7 +457,7 @@ impl Sandbox {
             self.run(&job.wall_max(Duration::from_secs(20))).map_err(|error| error.to_string())?;
         let printed = finished.printed.to_string();
         let lines: Vec<&str> = printed.lines().collect();
-        if finished.exit != ProgramExit::Exited(0) || lines.last() != Some(&"done") {
+        if finished.exit != ProcessExit::Exited(0) || lines.last() != Some(&"done") {
             return Err(format!("the test program {}: {}", finished.exit, printed.trim()));
         }
         let free = |escape: &&Escape| lines.contains(&format!("{escape:?}").as_str());

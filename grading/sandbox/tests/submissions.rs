@@ -18,8 +18,8 @@ use faultlab::simulate::{Network, Options, Outcome, Scenario, Simulation};
 use faultlab::workload::Workload;
 use faultlab::{Address, NodeSpec};
 use faultlab_harness::build::{Libraries, Workspace};
-use faultlab_remote::ProcessPool;
-use faultlab_sandbox::{Finished, ForkServer, Job, ProgramExit, Sandbox, Tier, Toolchain};
+use faultlab_remote::{ProcessExit, ProcessPool};
+use faultlab_sandbox::{Finished, ForkServer, Job, Sandbox, Tier, Toolchain};
 use lab1_api::{KvCommand, KvResult};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -100,16 +100,16 @@ impl Fixture {
         let compiled = self.compile(&place)?;
         if row.grade == "none" {
             let printed = compiled.printed.to_string();
-            ensure(compiled.exit != ProgramExit::Exited(0), "it compiles")?;
+            ensure(compiled.exit != ProcessExit::Exited(0), "it compiles")?;
             ensure(!printed.contains("root:x:0"), &format!("it read a file: {printed}"))?;
             return ensure(started.elapsed() < Duration::from_secs(240), "it took very long");
         }
-        ensure(compiled.exit == ProgramExit::Exited(0), &compiled.printed.to_string())?;
+        ensure(compiled.exit == ProcessExit::Exited(0), &compiled.printed.to_string())?;
         let (remote, stateless) = self.run(&place.program(), row.grade == "less")?;
         let reference = self.reference.get_or_init(|| {
             let place = SubmissionDir::new(&self.staff, None).map_err(|error| error.to_string())?;
             let compiled = self.compile(&place).map_err(|error| error.to_string())?;
-            if compiled.exit != ProgramExit::Exited(0) {
+            if compiled.exit != ProcessExit::Exited(0) {
                 return Err(compiled.printed.to_string());
             }
             Ok(self.run(&place.program(), false).map_err(|error| error.to_string())?.0)
@@ -138,7 +138,7 @@ impl Fixture {
         let job = job.arguments(strict).argument("-o").argument(&library);
         let job = job.argument(place.source().join("lib.rs")).limits(|limits| limits.cpu_s = 10);
         let compiled = self.sandbox.run(&job).map_err(io::Error::other)?;
-        if compiled.exit != ProgramExit::Exited(0) {
+        if compiled.exit != ProcessExit::Exited(0) {
             return Ok(compiled);
         }
         let job = self.rustc(place).arguments(["--crate-type", "bin", "--crate-name", "nodes"]);

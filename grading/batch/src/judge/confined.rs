@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use faultlab_harness::build::{Compiler, CompilerCall, CompilerOutput};
-use faultlab_sandbox::ProgramExit;
+use faultlab_remote::ProcessExit;
 
 use super::machine::Machine;
 
@@ -45,9 +45,9 @@ impl Compiler for SandboxedCompiler<'_> {
             job = job.folder(folder);
         }
         let finished = self.0.sandbox.run(&job)?;
-        let failed = (finished.exit != ProgramExit::Exited(0)).then(|| finished.exit.to_string());
+        let failed = (finished.exit != ProcessExit::Exited(0)).then(|| finished.exit.to_string());
         let mut messages = finished.printed.to_string();
-        if let (Some(how), false) = (&failed, finished.exit == ProgramExit::Exited(1)) {
+        if let (Some(how), false) = (&failed, finished.exit == ProcessExit::Exited(1)) {
             messages.push_str(&format!("\n{STOPPED} {how}\n"));
         }
         Ok(CompilerOutput { messages: messages.into_bytes(), failed })

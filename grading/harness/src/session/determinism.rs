@@ -100,6 +100,8 @@ pub(super) fn first_difference(first: &Trace, second: &Trace) -> Option<(String,
 
 #[cfg(test)]
 mod tests {
+    use faultlab_remote::{ProcessExit, ProcessFailure};
+
     use super::*;
 
     #[test]
@@ -116,7 +118,7 @@ mod tests {
         assert_eq!(judge(1, &[(Rerun::Fresh, Ok(1))]), None);
         assert_eq!(judge(2, &[(Rerun::Fresh, Ok(1))]), Some(Ok(Rerun::Used)));
         let mut lost = repeated(1, [1, 9, 1]);
-        lost[0].1 = Err(WorkerFailure::Exited(0));
+        lost[0].1 = Err(ProcessFailure::Ended(ProcessExit::Exited(0)).into());
         assert_eq!(judge(1, &lost), Some(Ok(Rerun::Fresh)));
         lost[0].1 = Err(WorkerFailure::Unavailable("no disk".to_owned()));
         assert!(matches!(judge(1, &lost), Some(Err(_))));

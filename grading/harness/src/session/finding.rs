@@ -4,6 +4,7 @@ use faultlab::hosting::NodeFailure;
 use faultlab::property::Violation;
 use faultlab::simulate::{Outcome, RunFailure, Verdict};
 use faultlab::trace::{EventKind, Trace};
+use faultlab_remote::{ProcessExit, ProcessFailure};
 
 use crate::report::{AlsoBroken, Status};
 use crate::supervisor::WorkerFailure;
@@ -122,17 +123,19 @@ impl Finding {
             _ => "a constructor, or code that formats or encodes a value,".to_owned(),
         };
         let (status, property, what) = match failure {
-            WorkerFailure::Hung => (Status::TimedOut, property::RETURNS, failure.to_string()),
+            WorkerFailure::Process(ProcessFailure::TimedOut) => {
+                (Status::TimedOut, property::RETURNS, failure.to_string())
+            }
             WorkerFailure::Unavailable(why) => {
                 return Self::infra_error(format!("infrastructure error: {why}"));
             }
             WorkerFailure::Cancelled => {
                 return Self::without_property(Status::Inconclusive, "interrupted");
             }
-            WorkerFailure::OutputLimit => (Status::Failed, property::LIMITS, failure.to_string()),
-            WorkerFailure::Exited(_)
-            | WorkerFailure::Signalled(_)
-            | WorkerFailure::ProtocolError(_) => {
+            WorkerFailure::Process(ProcessFailure::Ended(ProcessExit::OutputLimit)) => {
+                (Status::Failed, property::LIMITS, failure.to_string())
+            }
+            WorkerFailure::Process(_) => {
                 let what = match abort_cause(printed) {
                     Some("stack") => "overflowed its stack".to_owned(),
                     Some("memory") => "ran out of memory".to_owned(),
@@ -237,6 +240,8 @@ mod tests {
         let failure = WorkerFailure::Unavailable("no such file".to_owned());
         let finding = Finding::of_worker_failure(&failure, None, "");
         assert_eq!((finding.status, finding.is_infra_error), (Status::Inconclusive, true));
-        assert!(!Finding::of_worker_failure(&WorkerFailure::Hung, None, "").is_infra_error);
+        assert!(
+            !Finding::of_worker_failure(&ProcessFailure::TimedOut.into(), None, "").is_infra_error
+        );
     }
 }

@@ -10,11 +10,12 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use faultlab_remote::RunCompletion;
 use faultlab_suites::{Body, Test, TestNumber};
 
 use super::{POLL_INTERVAL, Plan};
 use crate::supervisor::{Answers, Batch, Pool, Timeouts, WorkerFailure};
-use crate::worker::protocol::{Answer, Compared, Comparison, Job, Mode, Request, RunEnd, RunName};
+use crate::worker::protocol::{Answer, Compared, Comparison, Job, Mode, Request, RunName};
 
 /// The time limit for prefetching. A slower submission is run without it.
 const PREFETCH_MAX: Duration = Duration::from_secs(300);
@@ -42,7 +43,7 @@ impl Prefetched {
     }
 
     fn has_hangs(&self) -> bool {
-        self.ends.values().any(|end| matches!(end, Err(WorkerFailure::Hung)))
+        self.ends.values().any(|end| matches!(end, Err(failure) if failure.is_hang()))
     }
 }
 
@@ -120,8 +121,8 @@ impl Prefetcher<'_, '_> {
         known.deterministic.extend(repeatable);
         for (name, end) in names.into_iter().zip(ends) {
             let end = match end {
-                Some(RunEnd::Finished(outcome)) => Ok(Answer::of_outcome(outcome.clone())),
-                Some(RunEnd::ProcessFailed(failure)) => Err(failure.clone()),
+                Some(RunCompletion::Finished(outcome)) => Ok(Answer::of_outcome(outcome.clone())),
+                Some(RunCompletion::ProcessFailed(failure)) => Err(failure.clone().into()),
                 None => continue,
             };
             known.ends.insert(name, end);
@@ -140,7 +141,8 @@ impl Prefetcher<'_, '_> {
             let answers = self.ask(vec![plain(name)]);
             match answers.into_iter().next() {
                 Some(Ok(answer)) => drop(known.ends.insert(name, Ok(answer))),
-                Some(Err(WorkerFailure::Hung | WorkerFailure::Cancelled)) | None => return,
+                Some(Err(WorkerFailure::Cancelled)) | None => return,
+                Some(Err(failure)) if failure.is_hang() => return,
                 Some(Err(_)) => {}
             }
         }

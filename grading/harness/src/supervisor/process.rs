@@ -6,17 +6,17 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use faultlab_remote::{ProcessExit, ProcessFailure, ProcessHandle};
 use rustix::process::{Pid, Signal, kill_process_group};
-use serde::{Deserialize, Serialize};
 
+use crate::worker::WORKER_VARIABLE;
 use crate::worker::protocol::{self, Answer, FrameError, FrameReader, Request};
-use crate::worker::{EXIT_OUTPUT_LIMIT, WORKER_VARIABLE};
 
 /// How to start a worker.
 #[derive(Clone, Debug)]
@@ -48,22 +48,17 @@ impl Timeouts {
 /// How long a worker may stay silent; it sends twenty heartbeats per second.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long a worker whose connection ended has to exit.
+const EXIT_GRACE: Duration = Duration::from_secs(2);
+
 /// How often a supervisor polls while waiting.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Why a worker has not finished its job.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WorkerFailure {
-    /// The submission's code did not return.
-    Hung,
-    /// It printed endlessly.
-    OutputLimit,
-    /// The process exited with this exit code.
-    Exited(i32),
-    /// The process was terminated by this signal.
-    Signalled(i32),
-    /// It sent something that is not an answer.
-    ProtocolError(String),
+    /// The process of the submission's code failed: the worker itself, or one of its node processes.
+    Process(ProcessFailure),
     /// It could not be started, or is frozen; not the submission's fault.
     Unavailable(String),
     /// The answer is no longer needed.
@@ -71,21 +66,40 @@ pub enum WorkerFailure {
 }
 
 impl WorkerFailure {
-    /// Whether the run would never have ended. Each such run takes seconds, and a submission with one
-    /// usually has many.
+    /// Whether the submission's code did not return.
+    #[must_use]
+    pub fn is_hang(&self) -> bool {
+        *self == Self::Process(ProcessFailure::TimedOut)
+    }
+
+    /// Whether the run would never have ended; see [`ProcessFailure::never_ends`].
     #[must_use]
     pub fn never_ends(&self) -> bool {
-        matches!(self, Self::Hung | Self::OutputLimit)
+        matches!(self, Self::Process(failure) if failure.never_ends())
+    }
+}
+
+impl From<ProcessFailure> for WorkerFailure {
+    fn from(failure: ProcessFailure) -> Self {
+        match failure {
+            ProcessFailure::NotStarted(_) | ProcessFailure::Ended(ProcessExit::Unknown(_)) => {
+                Self::Unavailable(failure.to_string())
+            }
+            ProcessFailure::Ended(_)
+            | ProcessFailure::TimedOut
+            | ProcessFailure::ProtocolError(_) => Self::Process(failure),
+        }
     }
 }
 
 impl fmt::Display for WorkerFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Hung => f.write_str("did not return"),
-            Self::OutputLimit => f.write_str("printed endlessly"),
-            Self::Exited(code) => write!(f, "exited its process with code {code}"),
-            Self::Signalled(signal) => {
+            Self::Process(ProcessFailure::TimedOut) => f.write_str("did not return"),
+            Self::Process(ProcessFailure::Ended(ProcessExit::Exited(code))) => {
+                write!(f, "exited its process with code {code}")
+            }
+            Self::Process(ProcessFailure::Ended(ProcessExit::Signalled(signal))) => {
                 let guess = match Signal::from_named_raw(*signal) {
                     Some(Signal::ABORT) => ": out of stack or memory, or `abort` was called",
                     Some(Signal::SEGV | Signal::BUS) => ": out of stack?",
@@ -94,9 +108,10 @@ impl fmt::Display for WorkerFailure {
                 };
                 write!(f, "terminated its process with signal {signal}{guess}")
             }
-            Self::ProtocolError(what) => {
+            Self::Process(ProcessFailure::ProtocolError(what)) => {
                 write!(f, "corrupted the protocol of its process ({what})")
             }
+            Self::Process(other) => other.fmt(f),
             Self::Unavailable(why) => write!(f, "could not be run: {why}"),
             Self::Cancelled => f.write_str("was cancelled"),
         }
@@ -155,9 +170,10 @@ impl WorkerProcess {
                     if u128::from(pulse.inside_cpu_ms) > timeouts.cpu.as_millis()
                         || u128::from(pulse.inside_ms) > timeouts.real.as_millis()
                     {
-                        return Err(WorkerFailure::Hung);
+                        return Err(ProcessFailure::TimedOut.into());
                     }
                 }
+                Ok(Some(Answer::ProcessFailed(failure))) => return Err(failure.into()),
                 Ok(Some(answer)) => return Ok(answer),
                 Ok(None) if last_sign.elapsed() > HEARTBEAT_TIMEOUT => {
                     let seconds = HEARTBEAT_TIMEOUT.as_secs();
@@ -176,30 +192,16 @@ impl WorkerProcess {
 
     /// Why a worker's connection broke.
     fn failure(&mut self, error: FrameError) -> WorkerFailure {
-        if !matches!(error, FrameError::Io(_)) {
-            return WorkerFailure::ProtocolError(error.to_string());
-        }
-        // The connection ended with the process, or because the submission closed it. Give the
-        // process a moment to exit.
-        let deadline = Instant::now() + Duration::from_secs(2);
-        loop {
-            match self.child.try_wait() {
-                Ok(Some(status)) => {
-                    return match (status.code(), status.signal()) {
-                        (Some(code), _) if code == i32::from(EXIT_OUTPUT_LIMIT) => {
-                            WorkerFailure::OutputLimit
-                        }
-                        (Some(code), _) => WorkerFailure::Exited(code),
-                        (None, signal) => WorkerFailure::Signalled(signal.unwrap_or(0)),
-                    };
-                }
-                Ok(None) if Instant::now() < deadline => {
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-                Ok(None) => return WorkerFailure::ProtocolError(error.to_string()),
-                Err(error) => return WorkerFailure::Unavailable(error.to_string()),
-            }
-        }
+        let protocol_error = ProcessFailure::ProtocolError(error.to_string());
+        let failure = match error {
+            // The connection ended with the process, or because the submission closed it.
+            FrameError::Io(_) => match self.child.end(EXIT_GRACE) {
+                ProcessExit::Killed => protocol_error,
+                exit => ProcessFailure::Ended(exit),
+            },
+            FrameError::TooLong(_) | FrameError::Content(_) => protocol_error,
+        };
+        failure.into()
     }
 }
 

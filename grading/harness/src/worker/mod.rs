@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use faultlab::hosting::Submission;
 use faultlab::simulate::{HandlerTimes, Options};
 use faultlab::trace::JournalRecorder;
-use faultlab_remote::SharedProcessPool;
+use faultlab_remote::{ProcessExit, ProcessFailure, SharedProcessPool};
 use faultlab_suites::Suite;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -40,9 +40,6 @@ pub const WORKER_VARIABLE: &str = "FAULTLAB_WORKER";
 
 /// The interval between a worker's heartbeats.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(50);
-
-/// The exit code of a worker whose code printed endlessly.
-pub const EXIT_OUTPUT_LIMIT: u8 = 97;
 
 /// The stack of the thread that runs the submission: the same on every machine.
 pub const STACK_BYTES: usize = 8 << 20;
@@ -63,6 +60,13 @@ impl Shared {
         protocol::write(&mut *self.stream.lock().unwrap_or_else(PoisonError::into_inner), answer)
     }
 
+    /// Reports that the submission's process failed, and ends this one: its run cannot go on.
+    fn fail(&self, failure: ProcessFailure) -> ! {
+        // If the supervisor has exited, nobody needs the answer.
+        let _ = self.answer(&Answer::ProcessFailed(failure));
+        process::exit(0)
+    }
+
     fn set_job(&self, job: Option<Option<PathBuf>>) {
         *self.job.lock().unwrap_or_else(PoisonError::into_inner) = job;
     }
@@ -75,7 +79,7 @@ pub fn serve(suite: &Suite, submission: &Submission) -> ExitCode {
 }
 
 /// The same with an out-of-process submission: a worker that a grader can trust. When a node process
-/// fails, this process fails in the same way, so a supervisor sees no difference.
+/// fails, the worker reports how, and a supervisor sees no difference.
 #[must_use]
 pub fn serve_out_of_process(suite: &Suite, pool: &SharedProcessPool<'static>) -> ExitCode {
     serve_code(suite, Code::OutOfProcess(pool))
@@ -196,7 +200,7 @@ fn perform(suite: &Suite, code: Code<'_>, shared: &Shared, job: &Job) -> Result<
     let started = Instant::now();
     let returned = || match code {
         Code::InProcess(_) => {}
-        Code::OutOfProcess(pool) => out_of_process::propagate_failure(pool, shared, started),
+        Code::OutOfProcess(pool) => out_of_process::report_failure(pool, shared, started),
     };
     let mut nodes = InstrumentedNodes {
         nodes: match code {
@@ -260,7 +264,7 @@ fn send_heartbeats(shared: &Shared) {
         let job = shared.job.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(output) = job else { continue };
         if output.is_some_and(|path| captured_output::is_flooded(&path)) {
-            process::exit(EXIT_OUTPUT_LIMIT.into());
+            shared.fail(ProcessFailure::Ended(ProcessExit::OutputLimit));
         }
         if shared.answer(&Answer::Pulse(heartbeat)).is_err() {
             // The supervisor has exited, so the job is no longer needed.

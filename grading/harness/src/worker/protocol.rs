@@ -5,11 +5,10 @@ use std::path::PathBuf;
 
 use faultlab::codec::{self, CodecError};
 use faultlab::simulate::Outcome;
+use faultlab_remote::{ProcessFailure, RunCompletion};
 use faultlab_suites::{SearchSummary, TestNumber};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-
-use crate::supervisor::WorkerFailure;
 
 /// The largest accepted frame, in bytes. An outcome has a few hundred, and a counterexample's text a
 /// few thousand.
@@ -101,12 +100,14 @@ pub enum Answer {
     Pulse(Heartbeat),
     /// The job is done.
     Done(Done),
+    /// The process of the submission's code failed, so the job cannot be done. The worker ends.
+    ProcessFailed(ProcessFailure),
     /// The test itself is broken. This is not the submission's fault.
     TestBroken(String),
     /// The results of a batch.
     RunBatch {
         /// In order; `None` for runs that did not finish.
-        ends: Vec<Option<RunEnd>>,
+        ends: Vec<Option<RunCompletion>>,
         /// The tests whose repeated runs were identical.
         deterministic: Vec<TestNumber>,
     },
@@ -123,15 +124,6 @@ impl Answer {
     pub(crate) fn of_outcome(outcome: Outcome) -> Self {
         Self::Done(Done { outcome, searches: Vec::new(), handlers: Vec::new() })
     }
-}
-
-/// The result of a run in a batch.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RunEnd {
-    /// It finished.
-    Finished(Outcome),
-    /// A process of the submission failed while it ran alone.
-    ProcessFailed(WorkerFailure),
 }
 
 /// A job's progress.

@@ -10,13 +10,12 @@ use std::time::Duration;
 use faultlab::simulate::{Options, Outcome, Scenario};
 use faultlab::trace::{MemoryRecorder, file};
 use faultlab_remote::{
-    Logging, ProcessExit, ProcessFailure, ProcessPool, RunCompletion, RunLog, record_from_logs,
-    rerun, run_batched,
+    Logging, ProcessFailure, ProcessPool, RunCompletion, RunLog, record_from_logs, rerun,
+    run_batched,
 };
 use faultlab_suites::{Suite, TestNumber};
 
-use super::protocol::{Answer, Compared, Comparison, RunEnd, RunName};
-use crate::supervisor::WorkerFailure;
+use super::protocol::{Answer, Compared, Comparison, RunName};
 
 /// The time limit of an exchange, in real time. A run that exceeds it is repeated alone, with a
 /// longer timeout, before it counts. So this limit can be short.
@@ -45,7 +44,7 @@ pub(super) fn run(
     if pool.last_failure().is_some() {
         pool.restart();
     }
-    let ends = ended.into_iter().map(|(ended, _)| ended.map(end)).collect();
+    let ends = ended.into_iter().map(|(ended, _)| ended).collect();
     Ok(Answer::RunBatch { ends, deterministic: repeatable })
 }
 
@@ -205,7 +204,7 @@ impl HangTracker<'_> {
     /// Records the failure of a run, and returns the runs to skip: a test's report needs no runs after
     /// one that hung.
     fn note(&mut self, index: usize, failure: &ProcessFailure) -> Range<usize> {
-        if !to_worker_failure(failure.clone()).never_ends() {
+        if !failure.never_ends() {
             return 0..0;
         }
         let number = self.names[index].test;
@@ -215,30 +214,5 @@ impl HangTracker<'_> {
         }
         let behind = self.names[index..].iter().take_while(|name| name.test == number);
         index + 1..index + behind.count()
-    }
-}
-
-/// A run's result in this protocol's types.
-fn end(ended: RunCompletion) -> RunEnd {
-    match ended {
-        RunCompletion::Finished(outcome) => RunEnd::Finished(outcome),
-        RunCompletion::ProcessFailed(failure) => RunEnd::ProcessFailed(to_worker_failure(failure)),
-    }
-}
-
-/// A process failure as a worker failure.
-fn to_worker_failure(failure: ProcessFailure) -> WorkerFailure {
-    match failure {
-        ProcessFailure::TimedOut(_) => WorkerFailure::Hung,
-        ProcessFailure::Ended(ProcessExit::Exited(code)) => WorkerFailure::Exited(code),
-        ProcessFailure::Ended(ProcessExit::Signalled(signal)) => WorkerFailure::Signalled(signal),
-        ProcessFailure::Ended(ProcessExit::OutputLimit) => WorkerFailure::OutputLimit,
-        ProcessFailure::Ended(death @ ProcessExit::Other(_)) => {
-            WorkerFailure::ProtocolError(death.to_string())
-        }
-        ProcessFailure::Ended(death @ ProcessExit::Unknown(_)) => {
-            WorkerFailure::Unavailable(death.to_string())
-        }
-        ProcessFailure::ProtocolError(what) => WorkerFailure::ProtocolError(what),
     }
 }

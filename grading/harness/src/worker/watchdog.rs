@@ -1,6 +1,6 @@
 //! A watchdog: another thread sees whether the submission's code has returned.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use faultlab::Address;
@@ -15,17 +15,11 @@ use super::protocol::Heartbeat;
 #[derive(Debug, Default)]
 pub(super) struct EntryCounter {
     count: AtomicU64,
-    stuck: AtomicBool,
 }
 
 impl EntryCounter {
     fn toggle(&self) {
         self.count.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Marks the code as one that does not return, because another part of the worker gave it up.
-    pub(super) fn mark_stuck(&self) {
-        self.stuck.store(true, Ordering::Relaxed);
     }
 
     /// Makes the count even: no code is running after the last job, whether or not it returned.
@@ -50,9 +44,6 @@ impl Watchdog {
 
     /// How long the current call has been running, as far as earlier observations show.
     pub(super) fn look(&mut self, entries: &EntryCounter) -> Heartbeat {
-        if entries.stuck.load(Ordering::Relaxed) {
-            return Heartbeat { inside_ms: u64::MAX, inside_cpu_ms: u64::MAX };
-        }
         let count = entries.count.load(Ordering::Relaxed);
         if count != self.seen || count.is_multiple_of(2) {
             *self = Self { seen: count, ..Self::new() };

@@ -10,22 +10,34 @@ use faultlab_remote::{Process, ProcessExit, ProcessFailure, ProcessHandle, Proce
 use crate::common::server;
 use crate::support::SECOND;
 
+/// A script in place of a process. It ends like this.
+#[derive(Clone)]
+struct NoProcess(ProcessExit);
+
+impl ProcessHandle for NoProcess {
+    fn end(&mut self, _: Duration) -> ProcessExit {
+        self.0.clone()
+    }
+}
+
 /// Connects the engine to a script instead of a node process. Returns the answer and the process failure.
 fn against(
     script: impl FnOnce(UnixStream) + Send + 'static,
 ) -> (Result<(), NodeFailure>, ProcessFailure) {
-    struct NoProcess;
-    impl ProcessHandle for NoProcess {
-        fn end(&mut self, _: Duration) -> ProcessExit {
-            ProcessExit::Other("was never started".to_owned())
-        }
-    }
+    against_process(NoProcess(ProcessExit::Exited(3)), script)
+}
+
+/// The same with another end of the process.
+fn against_process(
+    process: NoProcess,
+    script: impl FnOnce(UnixStream) + Send + 'static,
+) -> (Result<(), NodeFailure>, ProcessFailure) {
     let mut script = Some(script);
     let mut pool = ProcessPool::new(1, move |_| {
         let (ours, theirs) = UnixStream::pair()?;
         let script = script.take().expect("one process is started");
         std::thread::spawn(move || script(theirs));
-        Process::new(ours, NoProcess, SECOND / 2)
+        Process::new(ours, process.clone(), SECOND / 2)
     });
     let asked = pool.host(0).make(0, "server", server(), &[]);
     (asked, pool.failure().expect("the process is lost").clone())
@@ -62,19 +74,21 @@ pub(super) fn slow_answers_time_out() {
         read_request(&mut stream);
         std::thread::sleep(3 * SECOND);
     });
-    assert_eq!(silent, ProcessFailure::TimedOut(SECOND / 2));
+    assert_eq!(silent, ProcessFailure::TimedOut);
     let (_, dribbling) = against(|mut stream| {
         let mut bytes = [60, 0, 0, 0].into_iter().chain(std::iter::repeat(0));
         while stream.write_all(&[bytes.next().unwrap()]).is_ok() {
             std::thread::sleep(SECOND / 10);
         }
     });
-    assert_eq!(dribbling, ProcessFailure::TimedOut(SECOND / 2));
+    assert_eq!(dribbling, ProcessFailure::TimedOut);
     assert!(started.elapsed() < 3 * SECOND, "{:?}", started.elapsed());
 }
 
 pub(super) fn a_closed_stream_is_the_end_of_the_process() {
     let (asked, failure) = against(drop);
-    assert_eq!(failure, ProcessFailure::Ended(ProcessExit::Other("was never started".to_owned())));
+    assert_eq!(failure, ProcessFailure::Ended(ProcessExit::Exited(3)));
     assert_eq!(asked, Err(failure.into()));
+    let (_, alive) = against_process(NoProcess(ProcessExit::Killed), drop);
+    assert_eq!(alive, ProcessFailure::ProtocolError("it closed the connection".to_owned()));
 }

@@ -72,8 +72,8 @@ pub(super) fn run_all(
 ) -> io::Result<Vec<Option<RunCompletion>>> {
     let ended =
         run_batched(runs, &|_| Logging::Nothing, pool, &mut |index, failure| match failure {
-            ProcessFailure::TimedOut(_) => index + 1..runs.len(),
-            ProcessFailure::Ended(_) | ProcessFailure::ProtocolError(_) => 0..0,
+            ProcessFailure::TimedOut => index + 1..runs.len(),
+            _ => 0..0,
         })?;
     Ok(ended.into_iter().map(|(ended, _)| ended).collect())
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use super::messages::{ExitReport, ForkRequest};
 use crate::job::Job;
 use crate::launcher::{READY, START_MAX};
 use crate::output::OutputReader;
-use crate::running::{Confined, Finished, OUTPUT_MAX, ProgramExit};
+use crate::running::{Confined, Finished, OUTPUT_MAX};
 use crate::sandbox::{Sandbox, SandboxError};
 
 /// How long a killed process may take to exit.
@@ -67,10 +67,10 @@ impl ForkServer {
         let mut started = self.start(nothing.into()).map_err(|error| error.to_string())?;
         let alive = started.wait(Duration::ZERO);
         started.kill();
-        match (alive, started.wait(Duration::ZERO).map(|status| ProgramExit::of(status, false))) {
-            (None, Some(ProgramExit::Signalled(9))) => Ok(()),
-            (Some(status), _) => Err(format!("a process of it {}", ProgramExit::of(status, false))),
-            (None, ended) => Err(format!("a process of it was killed, and {ended:?}")),
+        match (alive, started.wait(Duration::ZERO)) {
+            (None, Some(ProcessExit::Signalled(9))) => Ok(()),
+            (Some(exit), _) => Err(format!("a process of it {exit}")),
+            (None, exit) => Err(format!("a process of it was killed, and {exit:?}")),
         }
     }
 
@@ -110,7 +110,7 @@ impl ForkServer {
         let Job { output_bytes_max, printed_max, .. } = self.job;
         let output = OutputReader::start(reader, output_bytes_max, printed_max, flooded)
             .inspect_err(|_| inside.kill(number))?;
-        let started = ForkedProcess { inside: Arc::clone(inside), number, output, end: None };
+        let started = ForkedProcess { inside: Arc::clone(inside), number, output, exit: None };
         if started.output.take_first(READY, START_MAX) {
             return Ok(started);
         }
@@ -129,15 +129,12 @@ impl ForkServer {
         }
         let start = Instant::now();
         let mut started = self.start(File::open("/dev/null")?.into())?;
-        let status = started.wait(self.job.wall_max);
-        let wall = start.elapsed();
-        started.kill();
-        let ended = match (status, &started.end) {
-            (Some(status), _) => ProgramExit::of(status, false),
-            (None, Some(ExitState::Unknown)) => return Err(SandboxError::Ended),
-            (None, _) => ProgramExit::TookTooLong,
+        let exit = match started.finish(self.job.wall_max) {
+            ProcessExit::Unknown(_) => return Err(SandboxError::Ended),
+            exit => exit,
         };
-        Ok(Finished { exit: ended, printed: started.output.finish(OUTPUT_MAX), wall })
+        let wall = start.elapsed();
+        Ok(Finished { exit, printed: started.output.finish(OUTPUT_MAX), wall })
     }
 }
 
@@ -155,7 +152,7 @@ struct SharedSandbox {
 
 #[derive(Debug, Default)]
 struct Reports {
-    ended: BTreeMap<u64, ExitStatus>,
+    ended: BTreeMap<u64, ProcessExit>,
     /// Whether there will be no more reports.
     is_over: bool,
 }
@@ -179,16 +176,17 @@ impl SharedSandbox {
         let _ = ForkRequest::Kill { number }.send(&self.socket, &[]);
     }
 
-    /// Waits at most this long, and returns how a process exited.
-    fn wait(&self, number: u64, at_most: Duration) -> Option<ExitState> {
+    /// Waits at most this long, and returns how a process ended, if it has. If the sandbox has ended, with
+    /// everything in it, that is unknown.
+    fn wait(&self, number: u64, at_most: Duration) -> Option<ProcessExit> {
         let deadline = Instant::now() + at_most;
         let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if let Some(status) = reports.ended.remove(&number) {
-                return Some(ExitState::Status(status));
+            if let Some(exit) = reports.ended.remove(&number) {
+                return Some(exit);
             }
             if reports.is_over {
-                return Some(ExitState::Unknown);
+                return Some(ProcessExit::Unknown(SandboxError::Ended.to_string()));
             }
             let left = deadline.saturating_duration_since(Instant::now());
             match self.can_receive(left) {
@@ -201,7 +199,7 @@ impl SharedSandbox {
             }
             match ExitReport::receive(&self.socket) {
                 Ok(Some(report)) => {
-                    reports.ended.insert(report.number, report.status());
+                    reports.ended.insert(report.number, report.exit);
                 }
                 Ok(None) | Err(_) => reports.is_over = true,
             }
@@ -216,39 +214,39 @@ impl SharedSandbox {
     }
 }
 
-/// How a process in a shared sandbox exited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ExitState {
-    Status(ExitStatus),
-    /// Unknown: the sandbox has exited with everything in it.
-    Unknown,
-}
-
 /// A process in a shared sandbox. Dropping this kills it.
 #[derive(Debug)]
 struct ForkedProcess {
     inside: Arc<SharedSandbox>,
     number: u64,
     output: OutputReader,
-    /// How it exited, once known.
-    end: Option<ExitState>,
+    /// How it ended, once it has.
+    exit: Option<ProcessExit>,
 }
 
 impl ForkedProcess {
-    /// Waits at most this long. Returns how it exited, if known.
-    fn wait(&mut self, at_most: Duration) -> Option<ExitStatus> {
-        if self.end.is_none() {
-            self.end = self.inside.wait(self.number, at_most);
+    /// Waits at most this long. Returns how it ended, if it has.
+    fn wait(&mut self, at_most: Duration) -> Option<ProcessExit> {
+        if self.exit.is_none() {
+            self.exit = self.inside.wait(self.number, at_most);
         }
-        match self.end {
-            Some(ExitState::Status(status)) => Some(status),
-            Some(ExitState::Unknown) | None => None,
+        self.exit.clone()
+    }
+
+    /// Waits at most this long, and then kills it. Returns how it ended.
+    fn finish(&mut self, at_most: Duration) -> ProcessExit {
+        let exit = self.wait(at_most);
+        self.kill();
+        match (exit, &self.exit) {
+            (Some(exit), _) => exit,
+            (None, Some(unknown @ ProcessExit::Unknown(_))) => unknown.clone(),
+            (None, _) => ProcessExit::Killed,
         }
     }
 
     /// Kills it and waits until it has exited.
     fn kill(&mut self) {
-        if self.end.is_none() {
+        if self.exit.is_none() {
             self.inside.kill(self.number);
             self.wait(KILLED_MAX);
         }
@@ -263,16 +261,8 @@ impl Drop for ForkedProcess {
 
 impl ProcessHandle for ForkedProcess {
     fn end(&mut self, grace: Duration) -> ProcessExit {
-        let status = self.wait(grace);
-        self.kill();
-        match (status, self.end) {
-            _ if self.output.is_over_limit() => ProcessExit::OutputLimit,
-            (Some(status), _) => ProgramExit::of(status, false).process_exit(),
-            (None, Some(ExitState::Unknown)) => {
-                ProcessExit::Unknown(SandboxError::Ended.to_string())
-            }
-            (None, _) => ProcessExit::killed_by_engine(),
-        }
+        let exit = self.finish(grace);
+        if self.output.is_over_limit() { ProcessExit::OutputLimit } else { exit }
     }
 
     fn exchange_finished(&mut self) {

@@ -2,9 +2,8 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
 
+use faultlab_remote::ProcessExit;
 use rustix::io::IoSlice;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -34,26 +33,18 @@ pub(super) enum ForkRequest {
     },
 }
 
-/// A process has exited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A process has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ExitReport {
     /// Its number.
     pub(super) number: u64,
-    /// How it exited, as the operating system reports it.
-    status: i32,
+    /// How it ended.
+    pub(super) exit: ProcessExit,
 }
 
 impl ExitReport {
-    pub(super) fn new(number: u64, status: ExitStatus) -> Self {
-        Self { number, status: status.into_raw() }
-    }
-
-    pub(super) fn status(self) -> ExitStatus {
-        ExitStatus::from_raw(self.status)
-    }
-
-    pub(super) fn send(self, socket: impl AsFd) -> io::Result<()> {
-        send(socket, &serde_json::to_vec(&self)?, SendFlags::NOSIGNAL)?;
+    pub(super) fn send(&self, socket: impl AsFd) -> io::Result<()> {
+        send(socket, &serde_json::to_vec(self)?, SendFlags::NOSIGNAL)?;
         Ok(())
     }
 

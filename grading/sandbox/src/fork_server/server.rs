@@ -81,7 +81,7 @@ fn start(
         let Ok(status) = child.wait() else { return };
         lock(&running).remove(&number);
         // If the judge has exited, the report is lost.
-        let _ = ExitReport::new(number, status).send(&judge);
+        let _ = ExitReport { number, exit: status.into() }.send(&judge);
     };
     thread::Builder::new().spawn(wait).map(drop).map_err(|error| error.to_string())
 }

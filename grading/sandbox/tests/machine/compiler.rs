@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use faultlab_sandbox::{Finished, Job, ProgramExit, Sandbox, Tier, Toolchain};
+use faultlab_remote::ProcessExit;
+use faultlab_sandbox::{Finished, Job, Sandbox, Tier, Toolchain};
 use libtest_mimic::Trial;
 
 use crate::support::{Test, in_each_tier, run};
@@ -63,7 +64,7 @@ fn compile(sandbox: &Sandbox, source: &str) -> Finished {
 fn a_program_compiles(sandbox: &Sandbox) {
     let workplace = Workplace::new(r#"fn main() { println!("hello from {}", line!()) }"#);
     let finished = run(sandbox, &workplace.job());
-    assert_eq!(finished.exit, ProgramExit::Exited(0), "{}", finished.printed);
+    assert_eq!(finished.exit, ProcessExit::Exited(0), "{}", finished.printed);
     let ran = run(sandbox, &Job::computing(workplace.path().join("output/program")));
     assert_eq!(ran.printed.to_string(), "hello from 1\n");
 }
@@ -83,7 +84,7 @@ fn the_compiler_reads_nothing_else(sandbox: &Sandbox) {
         fs::write(workplace.path().join("source/main.rs"), &source).expect("a file");
         let finished = run(sandbox, &workplace.job());
         let printed = finished.printed.to_string();
-        assert_eq!(finished.exit, ProgramExit::Exited(1), "{source}: {printed}");
+        assert_eq!(finished.exit, ProcessExit::Exited(1), "{source}: {printed}");
         assert!(printed.contains("couldn't read"), "{source}: {printed}");
         assert!(!printed.contains("root:") && !printed.contains("their work"), "{printed}");
     }
@@ -91,7 +92,7 @@ fn the_compiler_reads_nothing_else(sandbox: &Sandbox) {
 
 fn the_compiler_has_no_environment(sandbox: &Sandbox) {
     let finished = compile(sandbox, r#"fn main() { println!("{}", env!("HOME")) }"#);
-    assert_eq!(finished.exit, ProgramExit::Exited(1));
+    assert_eq!(finished.exit, ProcessExit::Exited(1));
     let printed = finished.printed.to_string();
     assert!(printed.contains("`HOME` not defined"), "{printed}");
 }
@@ -104,14 +105,14 @@ fn endless_evaluation_ends(sandbox: &Sandbox) {
     let started = Instant::now();
     let workplace = Workplace::new(source);
     let finished = run(sandbox, &workplace.job().limits(|limits| limits.cpu_s = 1));
-    assert_eq!(finished.exit, ProgramExit::Signalled(9), "{}", finished.printed);
+    assert_eq!(finished.exit, ProcessExit::Signalled(9), "{}", finished.printed);
     let finished = run(sandbox, &workplace.job().wall_max(Duration::from_secs(1)));
-    assert_eq!(finished.exit, ProgramExit::TookTooLong, "{}", finished.printed);
+    assert_eq!(finished.exit, ProcessExit::Killed, "{}", finished.printed);
     // Without that attribute, the compiler itself gives up.
     let without = source.replace("#![allow(long_running_const_eval)]", "");
     fs::write(workplace.path().join("source/main.rs"), without).expect("a file");
     let finished = run(sandbox, &workplace.job());
-    assert_eq!(finished.exit, ProgramExit::Exited(1), "{}", finished.printed);
+    assert_eq!(finished.exit, ProcessExit::Exited(1), "{}", finished.printed);
     assert!(started.elapsed() < Duration::from_secs(60));
 }
 
@@ -125,7 +126,7 @@ fn macros_do_not_explode(sandbox: &Sandbox) {
         limits.memory_bytes = 768 << 20;
     });
     let finished = run(sandbox, &job);
-    assert_ne!(finished.exit, ProgramExit::Exited(0));
+    assert_ne!(finished.exit, ProcessExit::Exited(0));
     assert!(started.elapsed() < Duration::from_secs(30));
 }
 
@@ -134,6 +135,6 @@ fn huge_statics_do_not_fit(sandbox: &Sandbox) {
         fn main() { println!(\"{}\", HUGE[std::env::args().count()]) }";
     let started = Instant::now();
     let finished = compile(sandbox, source);
-    assert_ne!(finished.exit, ProgramExit::Exited(0));
+    assert_ne!(finished.exit, ProcessExit::Exited(0));
     assert!(started.elapsed() < Duration::from_secs(60));
 }

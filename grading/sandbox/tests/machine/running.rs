@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use faultlab_sandbox::{ForkServer, Job, ProgramExit, Sandbox, SandboxError, Tier};
+use faultlab_remote::ProcessExit;
+use faultlab_sandbox::{ForkServer, Job, Sandbox, SandboxError, Tier};
 use libtest_mimic::Trial;
 
 use crate::support::{
@@ -122,7 +123,7 @@ fn the_parent_cannot_be_killed(sandbox: &Sandbox) {
 fn memory_is_limited(sandbox: &Sandbox) {
     let job = attack("memory").limits(|limits| limits.memory_bytes = 256 << 20);
     let finished = run(sandbox, &job);
-    assert_eq!(finished.exit, ProgramExit::Signalled(6), "{}", finished.printed);
+    assert_eq!(finished.exit, ProcessExit::Signalled(6), "{}", finished.printed);
     let printed = finished.printed.to_string();
     assert!(printed.contains("memory allocation of 1048576 bytes failed"), "{printed}");
     assert!(!printed.contains("256 MiB"), "{printed}");
@@ -132,17 +133,17 @@ fn the_stack_is_limited(sandbox: &Sandbox) {
     let finished = run(sandbox, &attack("stack"));
     // Without /proc, Rust cannot distinguish a full stack from an invalid address.
     let is_reported = finished.printed.to_string().contains("has overflowed its stack");
-    assert_eq!(finished.exit, ProgramExit::Signalled(if is_reported { 6 } else { 11 }));
+    assert_eq!(finished.exit, ProcessExit::Signalled(if is_reported { 6 } else { 11 }));
 }
 
 fn time_is_limited(sandbox: &Sandbox) {
     let (started, mark) = (Instant::now(), mark());
     let waiting = attack("sleep").argument(&mark).wall_max(Duration::from_millis(300));
-    assert_eq!(run(sandbox, &waiting).exit, ProgramExit::TookTooLong);
+    assert_eq!(run(sandbox, &waiting).exit, ProcessExit::Killed);
     assert_nothing_left(&mark);
     let busy = attack("loop").limits(|limits| limits.cpu_s = 1);
     // The soft and the hard limit are equal, so the kernel sends SIGKILL at once.
-    assert_eq!(run(sandbox, &busy).exit, ProgramExit::Signalled(9));
+    assert_eq!(run(sandbox, &busy).exit, ProcessExit::Signalled(9));
     assert!(started.elapsed() < Duration::from_secs(15));
 }
 
@@ -157,7 +158,7 @@ fn output_is_kept_at_both_ends(sandbox: &Sandbox) {
 
 fn endless_printing_is_stopped(sandbox: &Sandbox) {
     let finished = run(sandbox, &attack("flood").output_bytes_max(4_096));
-    assert_eq!(finished.exit, ProgramExit::Signalled(9));
+    assert_eq!(finished.exit, ProcessExit::Signalled(9));
     let printed = finished.printed;
     assert!(printed.head.starts_with(b"the beginning\n"));
     let in_all = printed.left_out + 4_096;
@@ -166,9 +167,9 @@ fn endless_printing_is_stopped(sandbox: &Sandbox) {
 
 fn the_exit_is_reported(sandbox: &Sandbox) {
     let finished = run(sandbox, &attack("silent"));
-    assert_eq!((finished.exit, finished.printed.head.len()), (ProgramExit::Exited(0), 0));
+    assert_eq!((finished.exit, finished.printed.head.len()), (ProcessExit::Exited(0), 0));
     let finished = run(sandbox, &attack("panic"));
-    assert_eq!(finished.exit, ProgramExit::Exited(101));
+    assert_eq!(finished.exit, ProcessExit::Exited(101));
     assert!(finished.printed.to_string().contains("on purpose"));
 }
 
@@ -236,15 +237,15 @@ fn a_shared_sandbox(sandbox: &Sandbox) {
     };
     for how in ["kill-parent", "thread", "fork", "listen", "memory-file"] {
         let finished = started(attack(how), 3);
-        assert_eq!(finished.exit, ProgramExit::Exited(0));
+        assert_eq!(finished.exit, ProcessExit::Exited(0));
         let printed = finished.printed.to_string();
         assert!(printed.starts_with("failed: "), "{how}: {printed}");
     }
-    assert_eq!(started(attack("panic"), 2).exit, ProgramExit::Exited(101));
-    assert!(matches!(started(attack("stack"), 2).exit, ProgramExit::Signalled(6 | 11)));
+    assert_eq!(started(attack("panic"), 2).exit, ProcessExit::Exited(101));
+    assert!(matches!(started(attack("stack"), 2).exit, ProcessExit::Signalled(6 | 11)));
     let mark = mark();
     let waiting = attack("sleep").argument(&mark).wall_max(Duration::from_millis(300));
-    assert_eq!(started(waiting, 2).exit, ProgramExit::TookTooLong);
+    assert_eq!(started(waiting, 2).exit, ProcessExit::Killed);
     assert_nothing_left(&mark);
 }
 
@@ -269,7 +270,7 @@ fn an_ended_sandbox_is_replaced(sandbox: &Sandbox) {
     let error = server.run().expect_err("its exit is unknown");
     assert!(matches!(error, SandboxError::Ended), "{error}");
     killer.join().expect("it kills");
-    assert_eq!(server.run().expect("another sandbox").exit, ProgramExit::TookTooLong);
+    assert_eq!(server.run().expect("another sandbox").exit, ProcessExit::Killed);
     drop(server);
     assert_nothing_left(&mark);
 }

@@ -138,13 +138,13 @@ impl<'a> TestRun<'a> {
             if self.in_flight > 0 {
                 return Next::Nothing;
             }
-            if *failure == WorkerFailure::Hung && !all_idle {
+            if failure.is_hang() && !all_idle {
                 return Next::Exclusive;
             }
             let (index, failure) = self.failed_runs.remove(0);
             let batch = Batch { timeouts: Timeouts::RETRY, ..self.recording(vec![], index, "") };
             let task = Task::new(Purpose::Retry(index), batch);
-            return self.start(Task { exclusive: failure == WorkerFailure::Hung, ..task });
+            return self.start(Task { exclusive: failure.is_hang(), ..task });
         }
         if let Some(task) = self.tasks.pop_front() {
             return self.start(task);
@@ -266,6 +266,7 @@ impl<'a> TestRun<'a> {
                 searches: Vec::new(),
             },
             Answer::Pulse(_)
+            | Answer::ProcessFailed(_)
             | Answer::RunBatch { .. }
             | Answer::Recorded(_)
             | Answer::Compared(_)

@@ -9,7 +9,6 @@ use super::{SeedRun, TestRun};
 use crate::session::determinism::{self, Rerun};
 use crate::session::finding::Finding;
 use crate::session::prefetch::Prefetched;
-use crate::supervisor::WorkerFailure;
 use crate::worker::protocol::{Compared, Comparison, RunName};
 
 impl TestRun<'_> {
@@ -20,8 +19,8 @@ impl TestRun<'_> {
             match known.end(self.test.number(), self.seeds[index]) {
                 Some(Ok(answer)) => self.note(index, answer),
                 // It hung even when run alone, but not for the timeout that counts.
-                Some(Err(WorkerFailure::Hung)) => {
-                    self.failed_runs.push((index, WorkerFailure::Hung))
+                Some(Err(failure)) if failure.is_hang() => {
+                    self.failed_runs.push((index, failure.clone()));
                 }
                 Some(Err(failure)) => {
                     let finding = Some(Finding::of_worker_failure(failure, None, ""));
