@@ -21,40 +21,36 @@ case $# in
 *) usage ;;
 esac
 
-# The lab's folder is the one that has tests/suite.rs.
-sources=
-for suite in "$root"/labs/"$lab"-*/tests/suite.rs; do
-    [ -f "$suite" ] && sources=$(dirname -- "$(dirname -- "$suite")")/src
-done
-if [ -z "$sources" ]; then
-    echo "There is no lab \`$lab\`. Available labs:" >&2
-    for suite in "$root"/labs/*/tests/suite.rs; do
-        basename -- "$(dirname -- "$(dirname -- "$suite")")" | sed 's/-.*//; s/^/  /' >&2
-    done
-    exit 2
-fi
-
 work=$(mktemp -d "${TMPDIR:-/tmp}/faultlab-submit.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
+# The files to submit, each with its path in the archive. A lab that builds on other labs brings these along.
+tab=$(printf '\t')
+"$root/scripts/run-tests.sh" "$lab" --files-to-submit >"$work/files"
 # Copy first, so that the tested files are the submitted ones even if a file is saved in between.
-mkdir "$work/src"
-(cd "$sources" && find . -type f -name '*.rs' ! -path '*/.*/*' ! -name '.*' | sort) >"$work/list"
-while IFS= read -r file; do
-    mkdir -p "$work/src/$(dirname -- "$file")"
-    cp "$sources/$file" "$work/src/$file"
-done <"$work/list"
+mkdir "$work/submission"
+while IFS=$tab read -r path file; do
+    mkdir -p "$work/submission/$(dirname -- "$path")"
+    cp "$file" "$work/submission/$path"
+done <"$work/files"
 
 status=0
-"$root/scripts/run-tests.sh" "$lab" --submission "$work/src" >"$work/report" 2>&1 || status=$?
+"$root/scripts/run-tests.sh" "$lab" --submission "$work/submission" --json "$work/report.json" \
+    >"$work/report" 2>&1 || status=$?
 case $status in
 0 | 1) ;;
 3)
     cat "$work/report" >&2
     echo >&2
-    echo "No archive was made: code that does not compile earns no points." >&2
-    exit 3
+    untested=$(sed -n "s/^ *\"reason\": \"\(.*, which $lab builds on, does not compile\)\".*/\1/p" "$work/report.json" | head -n 1)
+    if [ -n "$untested" ]; then
+        echo "$untested, so nothing was tested." >&2
+        echo "You can submit anyway: where a student's own does not compile, grading uses its reference solution." >&2
+    else
+        echo "No archive was made: code that does not compile earns no points." >&2
+        exit 3
+    fi
     ;;
 *)
     cat "$work/report" >&2
@@ -63,11 +59,11 @@ case $status in
 esac
 
 # COPYFILE_DISABLE keeps macOS from adding metadata files.
-COPYFILE_DISABLE=1 tar -cf - -C "$work" src | gzip -n >"$work/archive"
+(cd "$work/submission" && COPYFILE_DISABLE=1 tar -cf - -- *) | gzip -n >"$work/archive"
 mv "$work/archive" "$archive"
 
 sed -n '/^ *Summary /,$p' "$work/report" | grep -E '^ *(Summary|Part|lab[0-9])' || :
 echo
 echo "Archive to submit: $archive"
-sed 's,^\./,  src/,' "$work/list"
-[ "$status" -eq 0 ] || echo "Some points are missing; ./scripts/run-tests.sh $lab says why. You can submit anyway."
+cut -f 1 "$work/files" | sed 's/^/  /'
+[ "$status" -ne 1 ] || echo "Some points are missing; ./scripts/run-tests.sh $lab says why. You can submit anyway."

@@ -71,7 +71,10 @@ impl Pseudonyms {
             words.sort_by_key(|word| std::cmp::Reverse(word.len()));
             let texts = submission.notes.iter_mut().chain(&mut attempt.reason);
             let steps = attempt.grades.values_mut().flat_map(|grade| &mut grade.steps);
-            for text in texts.chain(steps) {
+            let report =
+                attempt.outcome.iter_mut().flat_map(|outcome| &mut outcome.report.base_labs);
+            let base_labs = report.flat_map(|base| &mut base.compile_error);
+            for text in texts.chain(steps).chain(base_labs) {
                 for word in &words {
                     *text = text.replace(word, REMOVED);
                 }

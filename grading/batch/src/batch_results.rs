@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use faultlab_harness::report::Report;
+use faultlab_harness::report::{BaseLab, Report};
 use faultlab_suites::Points;
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +88,20 @@ impl Attempt {
             (Some(grade), _) => Some(grade.points),
             (None, status) => status.is_final().then_some(Points::ZERO),
         }
+    }
+
+    /// Remarks for the student: on the submitted files, and on the labs that the submission was built
+    /// on.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let base_labs = self.base_labs().iter().map(|base| format!("built on {}", base.describe()));
+        self.submission.notes.iter().cloned().chain(base_labs).collect()
+    }
+
+    /// The labs that the submission was built on.
+    #[must_use]
+    pub fn base_labs(&self) -> &[BaseLab] {
+        self.report().map_or(&[], |report| &report.base_labs)
     }
 
     /// The report, if the compiler ran.

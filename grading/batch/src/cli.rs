@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use clap::{Parser, ValueEnum};
-use faultlab_harness::build::Workspace;
+use faultlab_harness::build::{BaseLabOrigin, Workspace};
 use faultlab_sandbox::Tier;
 use faultlab_suites::{SEED, SEEDS, TestNumber};
 
@@ -72,6 +72,12 @@ struct Args {
     /// How many seeds to run per run test
     #[arg(long, value_name = "K", default_value_t = SEEDS, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     seeds: u64,
+
+    /// For a lab that builds on other labs: whose versions of these to use. `own`: the student's, and
+    /// the reference solution where that is absent or does not compile; `reference`: the reference
+    /// solutions
+    #[arg(long, value_name = "WHOSE", default_value = "own", hide_possible_values = true)]
+    base_lab: BaseLabOrigin,
 
     /// Grade only these students
     #[arg(long, value_name = "ID", value_delimiter = ',')]
@@ -240,14 +246,13 @@ fn gradescope(args: &Args, lab: &str) -> anyhow::Result<u8> {
 /// Packs this grader.
 fn pack(args: &Args, lab: &str) -> anyhow::Result<u8> {
     let workspace = Workspace::of_this_program()?;
-    spec::lab_files(&workspace, lab).map_err(|error| Usage(error.to_string()))?;
-    let lab = workspace.lab(lab).context("no such lab")?;
+    let (lab, _) = spec::lab(&workspace, lab).map_err(|error| Usage(error.to_string()))?;
     let folder = args.pack.as_deref().unwrap_or(Path::new("pack"));
     let program = match args.hidden.as_deref().map(Hidden::read).transpose()? {
         Some(hidden) => hidden.program(&workspace)?,
         None => std::env::current_exe().context("cannot locate this program")?,
     };
-    judge::pack::pack(folder, &program, &lab, &judge::libraries(&workspace)?)?;
+    judge::pack::pack(folder, &program, &workspace, &lab, &judge::libraries(&workspace)?)?;
     Ok(ALL_GRADED)
 }
 
@@ -419,6 +424,8 @@ fn new_spec(args: &Args, lab: &str) -> anyhow::Result<Spec> {
         seed: args.seed.or(hidden_seed).unwrap_or(SEED),
         seed_is_hidden: hidden_seed.is_some(),
         seeds: args.seeds,
+        base_lab: args.base_lab,
+        base_labs: spec::base_labs_hash(&Workspace::of_this_program()?, lab, args.base_lab)?,
         require_sandbox: args.require_sandbox,
         suite: suite_hash,
         toolchain: spec::toolchain()?,

@@ -109,6 +109,7 @@ fn why(before: Option<&StudentResult>, after: Option<&StudentResult>) -> Vec<&'s
         ("suite", &old.suite, &new.suite),
         ("toolchain", &old.toolchain, &new.toolchain),
         ("seed", &old.seeds, &new.seeds),
+        ("base labs", &old.base_labs, &new.base_labs),
     ]
     .into_iter()
     .filter(|(_, old, new)| old != new)

@@ -61,6 +61,7 @@ pub(crate) fn report(tests: &[TestReport]) -> Report {
         seed: 1,
         seeds: 20,
         complete: true,
+        base_labs: Vec::new(),
         compile_error: None,
         points_earned: Points::ZERO,
         points_possible: Points::ZERO,
@@ -154,6 +155,7 @@ pub(crate) fn outcome(report: Report) -> GradingRecord {
         suite: "u".to_owned(),
         toolchain: "t".to_owned(),
         seeds: "1/20".to_owned(),
+        base_labs: String::new(),
     };
     GradingRecord {
         schema: crate::grading_record::SCHEMA.to_owned(),

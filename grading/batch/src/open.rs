@@ -7,7 +7,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 use faultlab::trace::file;
-use faultlab_harness::report::{self, Report, TestReport};
+use faultlab_harness::build::BaseLabOrigin;
+use faultlab_harness::report::{self, BaseLab, Report, TestReport};
 use faultlab_harness::shell::quoted;
 use faultlab_suites::{Points, TestNumber};
 
@@ -47,12 +48,16 @@ pub fn run(store: &Store, student: &str, test: Option<TestNumber>) -> anyhow::Re
         return Ok(0);
     };
     let report = &outcome.report;
+    let base_labs = report.base_labs.iter().map(BaseLab::describe);
     let submission_dir = store.submission_dir(&outcome.key);
     writeln!(out, "{name}: {} of {} points", report.points_earned, report.points_possible)?;
+    for base in base_labs {
+        writeln!(out, "built on {base}")?;
+    }
     match (&attempt.report().and_then(|report| report.compile_error.as_deref()), test) {
         (Some(error), _) => writeln!(out, "it does not compile:\n{}", plain(error))?,
         (None, wanted) => match chosen(report, wanted)? {
-            Some(test) => show(test, &spec.lab, &submission_dir, &mut out)?,
+            Some(test) => show(test, &spec.lab, &report.base_labs, &submission_dir, &mut out)?,
             None => writeln!(out, "no points were lost")?,
         },
     }
@@ -76,6 +81,7 @@ fn chosen(report: &Report, wanted: Option<TestNumber>) -> anyhow::Result<Option<
 fn show(
     test: &TestReport,
     lab: &str,
+    base_labs: &[BaseLab],
     submission_dir: &Path,
     out: &mut impl io::Write,
 ) -> anyhow::Result<()> {
@@ -91,6 +97,9 @@ fn show(
         writeln!(out, "{}", plain(&also.reason))?;
     }
     let sources = quoted(&submission_dir.join("src").display().to_string());
+    // The student's own base labs are in the folder of source files.
+    let is_reference = |base: &BaseLab| base.used == BaseLabOrigin::Reference;
+    let base_lab = if base_labs.iter().any(is_reference) { " --base-lab reference" } else { "" };
     let mut commands = Vec::new();
     if let Some(seed) = test.shown_seed {
         let path = submission_dir.join("traces").join(format!("{}-{seed}.trace", test.number));
@@ -100,11 +109,11 @@ fn show(
             writeln!(out, "\n{}", plain(&report::excerpt(&trace)))?;
             let path = quoted(&path.display().to_string());
             commands.push(format!(
-                "./scripts/run-tests.sh {lab} --submission {sources} --replay {path}"
+                "./scripts/run-tests.sh {lab} --submission {sources}{base_lab} --replay {path}"
             ));
         }
     }
-    commands.push(format!("{} --submission {sources}", test.reproduce));
+    commands.push(format!("{} --submission {sources}{base_lab}", test.reproduce));
     writeln!(out, "\nThese commands run the student's code without a sandbox:")?;
     for command in commands {
         writeln!(out, "  {command}")?;

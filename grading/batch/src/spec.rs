@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, bail};
-use faultlab_harness::build::Workspace;
+use faultlab_harness::build::{BaseLabOrigin, Lab, Workspace, student_files};
 use faultlab_sandbox::Tier;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,12 @@ pub struct Spec {
     pub seed_is_hidden: bool,
     /// How many seeds to run per run test.
     pub seeds: u64,
+    /// Whose versions of the labs that this one builds on are wanted.
+    #[serde(default)]
+    pub base_lab: BaseLabOrigin,
+    /// The hash of this choice and of these labs' reference solutions; empty if there are no such labs.
+    #[serde(default)]
+    pub base_labs: String,
     /// The lowest acceptable sandbox tier.
     pub require_sandbox: Option<Tier>,
     /// The hash of the suite, the hidden tests and the engines.
@@ -76,6 +82,7 @@ impl Spec {
             suite: self.suite.clone(),
             toolchain: store::hash(&[("toolchain", &self.toolchain)]),
             seeds: format!("{} {}/{}", self.lab, self.seed, self.seeds),
+            base_labs: self.base_labs.clone(),
         }
     }
 }
@@ -104,15 +111,37 @@ pub fn toolchain() -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// A lab, and those that it builds on, for each of which there is a reference solution.
+///
+/// # Errors
+/// When there is no such lab, or no such solution.
+pub fn lab(workspace: &Workspace, lab: &str) -> anyhow::Result<(Lab, Vec<Lab>)> {
+    let labs = workspace.labs()?;
+    let Some(lab) = labs.iter().find(|known| known.name == lab) else {
+        let known: Vec<String> = labs.into_iter().map(|lab| lab.name).collect();
+        bail!("there is no lab `{lab}`; there are {}", known.join(", "));
+    };
+    let base_labs = workspace.base_labs(lab)?;
+    for base in base_labs.iter().map(|base| &base.name) {
+        let solution = workspace.reference_solution(base);
+        if !solution.join("lib.rs").is_file() {
+            bail!(
+                "{} builds on {base}, so grading needs the reference solution of {base} in {}, for submissions \
+                 whose own {base} is absent or does not compile",
+                lab.name,
+                solution.display()
+            );
+        }
+    }
+    Ok((lab.clone(), base_labs))
+}
+
 /// The files that students of a lab submit.
 ///
 /// # Errors
 /// When there is no such lab.
-pub fn lab_files(workspace: &Workspace, lab: &str) -> anyhow::Result<LabFiles> {
-    let Some(lab) = workspace.lab(lab) else {
-        let known: Vec<String> = workspace.labs().into_iter().map(|lab| lab.name).collect();
-        bail!("there is no lab `{lab}`; there are {}", known.join(", "));
-    };
+pub fn lab_files(workspace: &Workspace, name: &str) -> anyhow::Result<LabFiles> {
+    let (lab, base_labs) = lab(workspace, name)?;
     let mut names = BTreeSet::new();
     for entry in std::fs::read_dir(lab.source())? {
         let name = entry?.file_name().to_string_lossy().into_owned();
@@ -120,6 +149,33 @@ pub fn lab_files(workspace: &Workspace, lab: &str) -> anyhow::Result<LabFiles> {
             names.insert(name);
         }
     }
-    let folder = lab.folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(LabFiles { folder, names })
+    let builds_on = base_labs.iter().map(Lab::folder_name).collect();
+    Ok(LabFiles { folder: lab.folder_name(), names, builds_on })
+}
+
+/// The hash of everything about the labs that a lab builds on that influences results, except the
+/// submissions; empty if there are none.
+///
+/// # Errors
+/// When there is no such lab, or a reference solution cannot be read.
+pub fn base_labs_hash(
+    workspace: &Workspace,
+    name: &str,
+    wanted: BaseLabOrigin,
+) -> anyhow::Result<String> {
+    let (_, base_labs) = lab(workspace, name)?;
+    if base_labs.is_empty() {
+        return Ok(String::new());
+    }
+    let mut texts = vec![("wanted".to_owned(), wanted.as_str().to_owned())];
+    for base in base_labs {
+        let solution = workspace.reference_solution(&base.name);
+        for file in student_files(&solution)? {
+            let text = std::fs::read_to_string(solution.join(&file))?;
+            texts.push((format!("{}/{}", base.name, file.display()), text));
+        }
+    }
+    let texts: Vec<(&str, &str)> =
+        texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    Ok(store::hash(&texts))
 }

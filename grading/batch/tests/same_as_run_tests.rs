@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
 
 use common::{root, said};
-use faultlab_harness::build::{self, Libraries, Purpose, Source, Workspace};
+use faultlab_harness::build::{self, BaseLabRule, Libraries, Purpose, Source, Workspace};
 use faultlab_harness::report::TestReport;
 use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds};
 use faultlab_harness::supervisor::WorkerCommand;
@@ -131,8 +131,10 @@ fn in_process(
     folder: &Path,
     scratch: &Path,
 ) -> Vec<Value> {
-    let lab = workspace.lab("lab1").expect("lab 1 is there");
-    let sources = Source::at(folder).files(workspace, &lab).expect("they are there");
+    let lab = workspace.lab("lab1").expect("it can be read").expect("lab 1 is there");
+    let source = Source::at(folder);
+    let rule = BaseLabRule::at_home(None, &source);
+    let sources = source.files(workspace, &lab, rule).expect("they are there");
     let program =
         build::compile(workspace, &lab, libraries, &sources, Purpose::Tests).expect("it compiles");
     let mut suites = faultlab_suites::all().into_iter();

@@ -81,6 +81,7 @@ fn report() -> Report {
         seed: 1,
         seeds: 20,
         complete: true,
+        base_labs: Vec::new(),
         compile_error: None,
         points_earned: Points::ZERO,
         points_possible: Points::ZERO,

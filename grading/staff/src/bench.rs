@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
-use faultlab_harness::build::{self, Lab, Libraries, Program, Purpose, Source, Workspace};
+use faultlab_harness::build::{
+    self, BaseLabOrigin, BaseLabRule, Lab, Libraries, Program, Purpose, Source, Workspace,
+};
 use faultlab_harness::report::{Status, TestReport};
 use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds};
 use faultlab_harness::supervisor::WorkerCommand;
@@ -36,7 +38,7 @@ impl Bench {
     /// When there is no such lab, or the libraries cannot be built.
     pub fn new(lab: &str) -> Result<Self> {
         let workspace = Workspace::of_this_program()?;
-        let found = workspace.lab(lab).with_context(|| format!("there is no lab `{lab}`"))?;
+        let found = workspace.lab(lab)?.with_context(|| format!("there is no lab `{lab}`"))?;
         let suite = faultlab_suites::all()
             .into_iter()
             .find(|suite| suite.lab() == lab)
@@ -81,12 +83,14 @@ impl Bench {
         self.suite.tests()
     }
 
-    /// Compiles a submission together with the suite.
+    /// Compiles a submission together with the suite. `base_labs` says whose versions of the labs
+    /// that the lab builds on are used, if it is not the usual ones.
     ///
     /// # Errors
     /// When there is no submission, or it does not compile (a [`CompileError`](build::CompileError)).
-    pub fn compile(&self, source: &Source) -> Result<Program> {
-        let sources = source.files(&self.workspace, &self.lab)?;
+    pub fn compile(&self, source: &Source, base_labs: Option<BaseLabOrigin>) -> Result<Program> {
+        let rule = BaseLabRule::at_home(base_labs, source);
+        let sources = source.files(&self.workspace, &self.lab, rule)?;
         build::compile(&self.workspace, &self.lab, &self.libraries, &sources, Purpose::Tests)
     }
 
@@ -95,7 +99,8 @@ impl Bench {
     /// # Errors
     /// When the submission does not compile.
     pub fn run(&self, subject: &KnownSubmission) -> Result<Vec<TestReport>> {
-        let program = self.compile(&subject.source)?;
+        // Known submissions of a lab are made for the reference solutions of those below it.
+        let program = self.compile(&subject.source, Some(BaseLabOrigin::Reference))?;
         let traces = tempfile::tempdir()?;
         let plan = Plan {
             suite: &self.suite,

@@ -86,10 +86,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("faultlab-reference", &["faultlab"]),
     ("faultlab-peers", &["faultlab"]),
     ("api", &["faultlab"]),
-    ("lab", &["faultlab", "api"]),
+    // A lab may build on earlier labs.
+    ("lab", &["faultlab", "api", "lab"]),
     ("faultlab-remote", &["faultlab"]),
     ("faultlab-suites", &["faultlab", "api"]),
-    ("faultlab-harness", &["faultlab", "faultlab-remote", "faultlab-suites", "api"]),
+    ("faultlab-harness", &["faultlab", "faultlab-remote", "faultlab-suites"]),
     ("faultlab-check-history", &["faultlab", "faultlab-suites"]),
     ("faultlab-sandbox", &["faultlab-remote"]),
     (

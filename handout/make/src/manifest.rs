@@ -5,12 +5,12 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, TableLike};
+use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, TableLike, Value};
 
 /// Fits all manifests in `out`, which were copied from `course`.
 pub(super) fn fit(course: &Path, out: &Path) -> Result<()> {
     let root = out.join("Cargo.toml");
-    let (there, gone) = edit(&root, |manifest| fit_workspace(manifest, out))?;
+    let (there, gone) = edit(&root, |manifest| fit_workspace(manifest, course, out))?;
     for member in there {
         let folder = out.join(member);
         edit(&folder.join("Cargo.toml"), |manifest| fit_crate(manifest, &folder))?;
@@ -42,17 +42,30 @@ fn edit<T>(path: &Path, change: impl FnOnce(&mut DocumentMut) -> Result<T>) -> R
 }
 
 /// Leaves the members and dependencies that are there. What `cargo test` takes by default are the labs. Returns
-/// the members that are there, and those that were taken out.
-fn fit_workspace(manifest: &mut DocumentMut, out: &Path) -> Result<(Vec<String>, Vec<String>)> {
+/// the members that are there, and those that were taken out. Each member is named, so that a copy of a lab that
+/// a student puts aside is none.
+fn fit_workspace(
+    manifest: &mut DocumentMut,
+    course: &Path,
+    out: &Path,
+) -> Result<(Vec<String>, Vec<String>)> {
     let workspace = manifest["workspace"].as_table_mut().context("no workspace")?;
     let members = workspace["members"].as_array_mut().context("no members")?;
-    let (there, gone): (Vec<String>, Vec<String>) = members
-        .iter()
-        .filter_map(|member| member.as_str().map(str::to_owned))
-        .partition(|path| out.join(path).exists());
-    members.retain(|member| {
-        member.as_str().is_some_and(|path| there.iter().any(|there| there == path))
-    });
+    let mut named = Vec::new();
+    for member in members.iter().filter_map(|member| member.as_str()) {
+        match member.strip_suffix("/*") {
+            Some(folder) => named.extend(crates_in(course, folder)?),
+            None => named.push(member.to_owned()),
+        }
+    }
+    let (there, gone): (Vec<String>, Vec<String>) =
+        named.into_iter().partition(|path| out.join(path).exists());
+    members.clear();
+    for member in &there {
+        members.push_formatted(Value::from(member).decorated("\n    ", ""));
+    }
+    members.set_trailing_comma(true);
+    members.set_trailing("\n");
 
     let labs: Array = there.iter().filter(|path| path.starts_with("labs/")).collect();
     workspace.insert("default-members", labs.into());
@@ -65,6 +78,21 @@ fn fit_workspace(manifest: &mut DocumentMut, out: &Path) -> Result<(Vec<String>,
         remove(dependencies, |_, dependency| !is_there(dependency));
     }
     Ok((there, gone))
+}
+
+/// The crates in a folder of the course, by name.
+fn crates_in(course: &Path, folder: &str) -> Result<Vec<String>> {
+    let mut crates = Vec::new();
+    for entry in fs::read_dir(course.join(folder)).with_context(|| folder.to_owned())? {
+        let path = entry?.path();
+        if let Some(name) = path.file_name().and_then(|name| name.to_str())
+            && path.join("Cargo.toml").is_file()
+        {
+            crates.push(format!("{folder}/{name}"));
+        }
+    }
+    crates.sort();
+    Ok(crates)
 }
 
 /// Leaves the profiles' settings but those for members that are `gone`: Cargo warns of these each time.

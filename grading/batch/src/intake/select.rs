@@ -11,13 +11,16 @@ pub struct LabFiles {
     pub folder: String,
     /// The names of the files in its `src`, all of which are required.
     pub names: BTreeSet<String>,
+    /// The folders of the crates that it builds on, which may be submitted with it.
+    pub builds_on: Vec<String>,
 }
 
 /// The files that are graded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selected {
     /// Contents by path inside the lab's `src`: the lab's files, and modules that the student
-    /// added.
+    /// added. Files of a lab that it builds on have the name of its folder before them:
+    /// `lab1-clientserver/src/lib.rs`.
     pub files: BTreeMap<String, String>,
     /// Ignored files and other remarks, for the student.
     pub notes: Vec<String>,
@@ -29,6 +32,16 @@ pub struct Selected {
 /// If some are missing, are not text, or exist in several different versions.
 pub fn select(bundle: &Bundle, lab: &LabFiles) -> Result<Selected, Refusal> {
     let root = root(bundle, lab)?;
+    let mut base_labs = Vec::new();
+    let mut unusable = Vec::new();
+    for name in &lab.builds_on {
+        let Some(root) = base_lab_root(bundle, name)? else { continue };
+        match base_lab_files(bundle, name, &root) {
+            Ok(files) => base_labs.push((root, files)),
+            // It is as if it was absent: the lab can be graded with the reference solution.
+            Err(refusal) => unusable.push(format!("{name} cannot be used: {refusal}")),
+        }
+    }
     let mut files = BTreeMap::new();
     let mut ignored = Vec::new();
     for (path, bytes) in &bundle.sources {
@@ -36,11 +49,62 @@ pub fn select(bundle: &Bundle, lab: &LabFiles) -> Result<Selected, Refusal> {
             Some(file) => {
                 files.insert(file.to_owned(), text(path, bytes)?);
             }
+            None if base_labs.iter().any(|(root, _)| is_file_of(root, path)) => {}
             None => ignored.push(path.as_str()),
         }
     }
-    let notes = notes(&files, &ignored, bundle, lab);
+    let mut notes = notes(&files, &ignored, bundle, lab);
+    notes.extend(unusable);
+    files.extend(base_labs.into_iter().flat_map(|(_, files)| files));
     Ok(Selected { files, notes })
+}
+
+/// The one `src` of a lab that this one builds on, if it was submitted.
+fn base_lab_root(bundle: &Bundle, name: &str) -> Result<Option<String>, Refusal> {
+    let roots = bundle.sources.keys().filter_map(|path| path.strip_suffix("/lib.rs"));
+    let place = format!("/{name}/src");
+    let depth = |root: &str| root.split('/').count();
+    let mut roots: Vec<&str> = roots.filter(|root| format!("/{root}").ends_with(&place)).collect();
+    // Prefer the outermost, as for the lab itself.
+    roots.sort_by_key(|root| depth(root));
+    let Some(first) = roots.first() else { return Ok(None) };
+    roots.retain(|root| depth(root) == depth(first));
+    one_of(bundle, &roots).map(|root| Some(root.to_owned()))
+}
+
+/// The files of a lab that this one builds on.
+fn base_lab_files(
+    bundle: &Bundle,
+    name: &str,
+    root: &str,
+) -> Result<BTreeMap<String, String>, Refusal> {
+    let mut files = BTreeMap::new();
+    for (path, bytes) in &bundle.sources {
+        if let Some(file) = inside(root, path).filter(|file| is_module(file)) {
+            files.insert(format!("{name}/src/{file}"), text(path, bytes)?);
+        }
+    }
+    Ok(files)
+}
+
+fn is_file_of(root: &str, path: &str) -> bool {
+    inside(root, path).is_some_and(is_module)
+}
+
+/// The first of these folders, if all have the same contents.
+fn one_of<'r>(bundle: &Bundle, roots: &[&'r str]) -> Result<&'r str, Refusal> {
+    let contents = |folder: &str| -> BTreeMap<&str, &[u8]> {
+        let sources = bundle.sources.iter();
+        sources
+            .filter_map(|(path, bytes)| Some((inside(folder, path)?, bytes.as_slice())))
+            .collect()
+    };
+    let first = contents(roots[0]);
+    if roots.iter().any(|folder| contents(folder) != first) {
+        let places = roots.iter().map(|folder| format!("`{folder}`")).collect();
+        return Err(Refusal::Ambiguous { places });
+    }
+    Ok(roots[0])
 }
 
 /// The one folder with the lab's files.
@@ -48,7 +112,9 @@ fn root(bundle: &Bundle, lab: &LabFiles) -> Result<String, Refusal> {
     let mut found: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for path in bundle.sources.keys() {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-        if lab.names.contains(name) {
+        // Every lab has a lib.rs.
+        let is_other = folder.split('/').any(|part| lab.builds_on.iter().any(|base| base == part));
+        if lab.names.contains(name) && !is_other {
             found.entry(folder).or_default().insert(name);
         }
     }
@@ -73,19 +139,7 @@ fn root(bundle: &Bundle, lab: &LabFiles) -> Result<String, Refusal> {
         return Err(Refusal::Missing { missing, found_in: folder });
     };
     let best: Vec<&str> = complete.into_iter().filter(|folder| rank(folder) == best).collect();
-    let contents = |folder: &str| -> BTreeMap<&str, &[u8]> {
-        let sources = bundle.sources.iter();
-        sources
-            .filter_map(|(path, bytes)| Some((inside(folder, path)?, bytes.as_slice())))
-            .collect()
-    };
-    let first = contents(best[0]);
-    if best.iter().any(|folder| contents(folder) != first) {
-        return Err(Refusal::Ambiguous {
-            places: best.iter().map(|folder| format!("`{folder}`")).collect(),
-        });
-    }
-    Ok(best[0].to_owned())
+    one_of(bundle, &best).map(str::to_owned)
 }
 
 /// The path inside `root`, if it is inside.
@@ -154,6 +208,7 @@ mod tests {
     fn lab() -> LabFiles {
         LabFiles {
             folder: "lab9-counting".to_owned(),
+            builds_on: Vec::new(),
             names: ["lib.rs", "client.rs"].map(str::to_owned).into(),
         }
     }
@@ -198,6 +253,40 @@ mod tests {
             notes,
             ["ignored (only the lab's source files are graded): build.rs, tests/a.rs"]
         );
+    }
+
+    #[test]
+    fn labs_that_it_builds_on_come_along() {
+        let lab = LabFiles { builds_on: vec!["lab8-base".to_owned()], ..lab() };
+        let select = |paths: &[&str]| select(&bundle(paths), &lab);
+        let names = |paths: &[&str]| -> Vec<String> {
+            select(paths).expect("it is complete").files.into_keys().collect()
+        };
+        let both = ["client.rs", "lab8-base/src/lib.rs", "lab8-base/src/store/map.rs", "lib.rs"];
+        for place in ["", "my labs/"] {
+            for own in ["lab9-counting/src", "src"] {
+                let paths = [
+                    format!("{place}{own}/client.rs"),
+                    format!("{place}{own}/lib.rs"),
+                    format!("{place}lab8-base/src/lib.rs"),
+                    format!("{place}lab8-base/src/store/map.rs"),
+                ];
+                assert_eq!(names(&paths.each_ref().map(String::as_str)), both, "{place}{own}");
+            }
+        }
+        // It is not needed, nor are all of its files.
+        assert_eq!(names(&["client.rs", "lib.rs"]), ["client.rs", "lib.rs"]);
+        let alone = ["lab8-base/src/lib.rs", "lab8-base/src/client.rs"];
+        let refused = select(&alone).expect_err("the lab itself is absent").to_string();
+        assert_eq!(refused, "missing files: client.rs, lib.rs");
+        // What cannot be read is absent, and said.
+        let mut broken = bundle(&["client.rs", "lib.rs", "lab8-base/src/lib.rs"]);
+        broken.sources.insert("lab8-base/src/lib.rs".to_owned(), b"\xfc".to_vec());
+        let broken = super::select(&broken, &lab).expect("the lab itself is complete");
+        assert_eq!(broken.files.len(), 2);
+        assert!(broken.notes.iter().any(|note| note.starts_with("lab8-base cannot be used: ")));
+        let twice = ["client.rs", "lib.rs", "a/lab8-base/src/lib.rs", "b/lab8-base/src/lib.rs"];
+        assert!(matches!(select(&twice), Ok(_)), "they are equal");
     }
 
     #[test]

@@ -16,8 +16,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 use faultlab::trace::file;
-use faultlab_harness::build::{self, CompileError, Lab, Libraries, Purpose, Source, Workspace};
-use faultlab_harness::report::{PartReport, Report, Status, TestReport, Timing};
+use faultlab_harness::build::{
+    self, BaseLabRule, CompileError, Lab, Libraries, Purpose, Source, Workspace,
+};
+use faultlab_harness::report::{BaseLab, PartReport, Report, Status, TestReport, Timing};
 use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds, property};
 use faultlab_suites::{Points, SEED, SEEDS, Suite, Test, TestNumber};
 
@@ -51,7 +53,7 @@ pub fn judge(store: &Store, key: &Key, so_far: Option<OnProgress<'_>>) -> anyhow
     anyhow::ensure!(Key::of(&hashes) == *key, "{} is not a key of this batch", key.as_str());
 
     let workspace = Workspace::of_this_program()?;
-    let lab = workspace.lab(&spec.lab).ok_or_else(|| anyhow!("no lab named {}", spec.lab))?;
+    let lab = workspace.lab(&spec.lab)?.ok_or_else(|| anyhow!("no lab named {}", spec.lab))?;
     let suite = suite(&spec.lab)?;
     let host = Machine::of(store, spec.require_sandbox)?;
     let bench = JudgeContext { store, key, spec: &spec, suite: &suite, host: &host };
@@ -135,7 +137,8 @@ impl JudgeContext<'_> {
         let Self { store, key, spec, suite, host } = *self;
         let compiling = Instant::now();
         let libraries = libraries(workspace)?;
-        let sources = Source::Folder(store.sources(key)).files(workspace, lab)?;
+        let rule = BaseLabRule::in_grading(spec.base_lab);
+        let sources = Source::Folder(store.sources(key)).files(workspace, lab, rule)?;
         let compiler = SandboxedCompiler(host);
         let program =
             build::compile_by(&compiler, workspace, lab, &libraries, &sources, Purpose::Nodes);
@@ -152,7 +155,8 @@ impl JudgeContext<'_> {
         fs::create_dir_all(&traces).with_context(|| traces.display().to_string())?;
         let reproduce = |number, seed| reproduce(spec, number, seed);
         let sandbox = host.sandbox.clone();
-        let instructions = Instructions { lab: spec.lab.clone(), program: program.file, sandbox };
+        let instructions =
+            Instructions { lab: spec.lab.clone(), program: program.file.clone(), sandbox };
         let plan = Plan {
             suite,
             tests: suite.tests().collect(),
@@ -166,8 +170,15 @@ impl JudgeContext<'_> {
         };
         let running = Instant::now();
         let enough = AtomicBool::new(false);
-        let mut watch =
-            HangLimit { spec, suite, tests: Vec::new(), hanging: 0, enough: &enough, so_far };
+        let mut watch = HangLimit {
+            spec,
+            suite,
+            base_labs: &program.base_labs,
+            tests: Vec::new(),
+            hanging: 0,
+            enough: &enough,
+            so_far,
+        };
         let result = session::run(&plan, &mut watch, &enough);
         let mut tests = result.tests;
         for test in suite.tests().skip(tests.len()) {
@@ -179,7 +190,7 @@ impl JudgeContext<'_> {
         }
         let run_ms = millis(running.elapsed());
         let timing = Timing { compile_ms, run_ms, handlers: result.handlers };
-        Ok((report(spec, suite, tests, timing), result.recovered))
+        Ok((report(spec, suite, &program.base_labs, tests, timing), result.recovered))
     }
 }
 
@@ -187,6 +198,7 @@ impl JudgeContext<'_> {
 struct HangLimit<'a, 's> {
     spec: &'a Spec,
     suite: &'a Suite,
+    base_labs: &'a [BaseLab],
     tests: Vec<TestReport>,
     hanging: usize,
     enough: &'a AtomicBool,
@@ -201,7 +213,8 @@ impl Observer for HangLimit<'_, '_> {
             let left =
                 left.map(|test| not_run(self.spec, test, Status::Inconclusive, "not run yet"));
             let tests = self.tests.iter().cloned().chain(left).collect();
-            let report_so_far = self::report(self.spec, self.suite, tests, Timing::default());
+            let report_so_far =
+                self::report(self.spec, self.suite, self.base_labs, tests, Timing::default());
             so_far(&Report { complete: false, ..report_so_far });
         }
         // A test ends at the first seed that hangs, whatever its status.
@@ -215,7 +228,13 @@ impl Observer for HangLimit<'_, '_> {
     fn progress(&mut self, _progress: Progress) {}
 }
 
-fn report(spec: &Spec, suite: &Suite, tests: Vec<TestReport>, timing: Timing) -> Report {
+fn report(
+    spec: &Spec,
+    suite: &Suite,
+    base_labs: &[BaseLab],
+    tests: Vec<TestReport>,
+    timing: Timing,
+) -> Report {
     let parts = suite.parts().iter().map(|part| PartReport {
         number: part.number(),
         title: part.title().to_owned(),
@@ -229,6 +248,7 @@ fn report(spec: &Spec, suite: &Suite, tests: Vec<TestReport>, timing: Timing) ->
         seed: spec.seed,
         seeds: spec.seeds,
         complete: true,
+        base_labs: base_labs.to_vec(),
         compile_error: None,
         points_earned: Points::ZERO,
         points_possible: Points::ZERO,
@@ -249,7 +269,7 @@ fn does_not_compile(spec: &Spec, suite: &Suite, error: &CompileError) -> Report 
     for hint in &error.hints {
         text.push_str(&format!("hint: {hint}\n"));
     }
-    let report = report(spec, suite, tests.collect(), Timing::default());
+    let report = report(spec, suite, &error.linked, tests.collect(), Timing::default());
     Report { compile_error: Some(text), ..report }
 }
 

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use faultlab_harness::build::{Lab, Libraries};
+use faultlab_harness::build::{Lab, Libraries, Workspace, student_files};
 use serde::{Deserialize, Serialize};
 
 use crate::store;
@@ -23,11 +23,18 @@ struct Packed {
 }
 
 /// Packs a grader of one lab into a folder: this program, or one with hidden tests. Start it as
-/// `FOLDER/target/lab/grade`, with `FAULTLAB_ROOT=FOLDER`.
+/// `FOLDER/target/lab/grade`, with `FAULTLAB_ROOT=FOLDER`. The labs that it builds on are packed
+/// too, with their reference solutions.
 ///
 /// # Errors
 /// When something cannot be copied.
-pub fn pack(folder: &Path, program: &Path, lab: &Lab, libraries: &Libraries) -> Result<()> {
+pub fn pack(
+    folder: &Path,
+    program: &Path,
+    workspace: &Workspace,
+    lab: &Lab,
+    libraries: &Libraries,
+) -> Result<()> {
     let place = folder.join("target/lab");
     let deps = place.join("deps");
     fs::create_dir_all(&deps).with_context(|| deps.display().to_string())?;
@@ -47,19 +54,33 @@ pub fn pack(folder: &Path, program: &Path, lab: &Lab, libraries: &Libraries) -> 
         packed.files.insert(name.clone(), PathBuf::from(file_name));
     }
     store::write(&place.join(LIST), &store::to_json(&packed))?;
-    let lab_folder = folder.join("labs").join(lab.folder.file_name().unwrap_or_default());
-    for part in [lab.source(), lab.shim()] {
-        let to = lab_folder.join(part.strip_prefix(&lab.folder).unwrap_or(&part));
-        if part.is_dir() {
-            fs::create_dir_all(&to)?;
-            for entry in fs::read_dir(&part)? {
-                let entry = entry?;
-                copy(&entry.path(), &to.join(entry.file_name()))?;
-            }
-        } else {
-            fs::create_dir_all(to.parent().unwrap_or(&to))?;
-            copy(&part, &to)?;
-        }
+    pack_lab(folder, lab)?;
+    for base in workspace.base_labs(lab)? {
+        pack_lab(folder, &base)?;
+        let solution = workspace.reference_solution(&base.name);
+        let to = folder.join(solution.strip_prefix(&workspace.root)?);
+        copy_sources(&solution, &to)?;
+    }
+    Ok(())
+}
+
+/// Packs what grading reads of a lab: its manifest, the names of its files, and its shim.
+fn pack_lab(folder: &Path, lab: &Lab) -> Result<()> {
+    let to = folder.join("labs").join(lab.folder_name());
+    copy_sources(&lab.source(), &to.join("src"))?;
+    for file in [lab.shim(), lab.folder.join("Cargo.toml")] {
+        let to = to.join(file.strip_prefix(&lab.folder)?);
+        fs::create_dir_all(to.parent().unwrap_or(&to))?;
+        copy(&file, &to)?;
+    }
+    Ok(())
+}
+
+fn copy_sources(from: &Path, to: &Path) -> Result<()> {
+    for file in student_files(from)? {
+        let to = to.join(&file);
+        fs::create_dir_all(to.parent().unwrap_or(&to))?;
+        copy(&from.join(&file), &to)?;
     }
     Ok(())
 }

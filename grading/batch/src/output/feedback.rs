@@ -5,7 +5,7 @@ use faultlab_harness::report::TestReport;
 use faultlab_suites::Points;
 
 use super::text::{Html, markdown, markdown_block};
-use crate::batch_results::{Entry, Status};
+use crate::batch_results::{Attempt, Entry, Status};
 use crate::grade::{Adjustment, TestGrade};
 use crate::grading_record::HIDDEN_TITLE;
 
@@ -72,7 +72,8 @@ struct Page<'f> {
     status: Status,
     points: Option<Points>,
     possible: Option<Points>,
-    notes: &'f [String],
+    notes: Vec<String>,
+    base_lab_errors: Vec<(&'f str, &'f str)>,
     steps: &'f [String],
     reason: Option<&'f str>,
     lost: Vec<TestFeedback<'f>>,
@@ -100,7 +101,8 @@ pub fn html(entry: &Entry<'_>, lab: Lab<'_>) -> String {
         status: entry.status(),
         points: entry.points(),
         possible: entry.grade().map(|grade| grade.possible),
-        notes: entry.attempt().map_or(&[], |attempt| &attempt.submission.notes),
+        notes: entry.attempt().map(Attempt::notes).unwrap_or_default(),
+        base_lab_errors: broken_base_labs(entry).collect(),
         steps: entry.grade().map_or(&[], |grade| &grade.steps),
         reason: entry.attempt().and_then(|attempt| attempt.reason.as_deref()),
         lost,
@@ -116,7 +118,7 @@ pub fn markdown_page(entry: &Entry<'_>, lab: Lab<'_>) -> String {
     let mut text = format!("# {}: {}\n\n", lab.name, markdown(lab.title));
     text.push_str(&format!("**{}**\n", short(entry)));
     let attempt = entry.attempt();
-    let notes = attempt.map_or(&[][..], |attempt| &attempt.submission.notes);
+    let notes = attempt.map(Attempt::notes).unwrap_or_default();
     let steps = entry.grade().map_or(&[][..], |grade| &grade.steps);
     for (index, remark) in notes.iter().chain(steps).enumerate() {
         let before = if index == 0 { "\n" } else { "" };
@@ -130,6 +132,7 @@ pub fn markdown_page(entry: &Entry<'_>, lab: Lab<'_>) -> String {
         }
         (_, Some(reason)) => text.push_str(&format!("\n{}\n", markdown(reason))),
     }
+    text.push_str(&base_lab_errors(entry));
     if let Some(grade) = entry.grade().filter(|grade| !grade.parts.is_empty()) {
         text.push_str("\n| part | points | of |\n|---|---:|---:|\n");
         for part in &grade.parts {
@@ -144,6 +147,20 @@ pub fn markdown_page(entry: &Entry<'_>, lab: Lab<'_>) -> String {
         test_markdown(shown, &mut text);
     }
     text
+}
+
+/// The student's own base labs that do not compile, each with the compiler's output.
+fn broken_base_labs<'e>(entry: &Entry<'e>) -> impl Iterator<Item = (&'e str, &'e str)> {
+    let base_labs = entry.attempt().map_or(&[][..], Attempt::base_labs);
+    base_labs.iter().filter_map(|base| Some((base.lab.as_str(), base.compile_error.as_deref()?)))
+}
+
+/// The same as text.
+pub(super) fn base_lab_errors(entry: &Entry<'_>) -> String {
+    let text = |(lab, error): (&str, &str)| {
+        format!("\nThe compiler says about {lab}:\n\n{}", markdown_block(error))
+    };
+    broken_base_labs(entry).map(text).collect()
 }
 
 pub(super) fn test_markdown(shown: &TestFeedback<'_>, text: &mut String) {

@@ -53,12 +53,19 @@ pub fn student(store: &Store, entry: &Entry<'_>, lab: Lab<'_>) -> anyhow::Result
     Ok(())
 }
 
-/// The compiler's output, or a note that the submission compiles.
+/// The compiler's output, or a note that the submission compiles. Before it, what was used of the labs
+/// that it builds on.
 fn build_log(report: &Report) -> String {
-    match &report.compile_error {
-        Some(error) => plain(error).into_owned(),
-        None => "it compiles\n".to_owned(),
+    let mut log = String::new();
+    for base in &report.base_labs {
+        log.push_str(&format!("built on {}\n", base.describe()));
+        log.push_str(&plain(base.compile_error.as_deref().unwrap_or_default()));
     }
+    match &report.compile_error {
+        Some(error) => log.push_str(&plain(error)),
+        None => log.push_str("it compiles\n"),
+    }
+    log
 }
 
 /// The names of a student's documents.

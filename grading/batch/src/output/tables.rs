@@ -1,9 +1,10 @@
 //! CSV tables: the summary, a gradebook, and filled-in Canvas and Moodle gradebooks.
 
 use anyhow::{Context as _, anyhow, bail};
+use faultlab_harness::build::BaseLabOrigin;
 
 use super::text::cell;
-use crate::batch_results::{BatchResults, Entry};
+use crate::batch_results::{Attempt, BatchResults, Entry};
 use crate::intake::Student;
 
 /// `summary.csv`: student, status, points per part and in total.
@@ -42,8 +43,13 @@ fn remarks(entry: &Entry<'_>) -> String {
     let reason = entry.attempt().and_then(|attempt| attempt.reason.as_deref()).unwrap_or_default();
     let reason = reason.lines().next().unwrap_or_default();
     let steps = entry.grade().map(|grade| grade.steps.join("; ")).unwrap_or_default();
-    let both: Vec<&str> = [reason, &steps].into_iter().filter(|text| !text.is_empty()).collect();
-    both.join("; ")
+    let mut remarks: Vec<String> = vec![reason.to_owned(), steps];
+    // That the student's own was used goes without saying.
+    let base_labs = entry.attempt().map_or(&[][..], Attempt::base_labs).iter();
+    let replaced = base_labs.filter(|base| base.used == BaseLabOrigin::Reference);
+    remarks.extend(replaced.map(|base| format!("built on {}", base.describe())));
+    remarks.retain(|text| !text.is_empty());
+    remarks.join("; ")
 }
 
 /// A gradebook with one row per student, ready to be joined with another by name, email or student

@@ -17,6 +17,10 @@ pub struct Hashes {
     pub toolchain: String,
     /// The suite's seed, and the number of seeds per run test.
     pub seeds: String,
+    /// For a lab that builds on others: whose versions of these are wanted, and their reference
+    /// solutions.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub base_labs: String,
 }
 
 /// Identifies the result of a submission: the hash of everything that it depends on.
@@ -27,8 +31,12 @@ impl Key {
     /// The key of these hashes.
     #[must_use]
     pub fn of(hashes: &Hashes) -> Self {
-        let Hashes { sources, suite, toolchain, seeds } = hashes;
-        Self(hash(&[("", &format!("{sources}\n{suite}\n{toolchain}\n{seeds}"))])[..32].to_owned())
+        let Hashes { sources, suite, toolchain, seeds, base_labs } = hashes;
+        let mut text = format!("{sources}\n{suite}\n{toolchain}\n{seeds}");
+        if !base_labs.is_empty() {
+            let _ = write!(text, "\n{base_labs}");
+        }
+        Self(hash(&[("", &text)])[..32].to_owned())
     }
 
     /// The key as a text, 32 hexadecimal digits.
@@ -89,7 +97,10 @@ mod tests {
             suite: "b".to_owned(),
             toolchain: "c".to_owned(),
             seeds: "1/20".to_owned(),
+            base_labs: String::new(),
         };
+        let other = Hashes { base_labs: "own".to_owned(), ..hashes.clone() };
+        assert_ne!(Key::of(&hashes), Key::of(&other));
         let key = Key::of(&hashes);
         assert_eq!(Key::parse(key.as_str()), Some(key));
         assert_eq!(Key::parse("../../../etc/passwd"), None);

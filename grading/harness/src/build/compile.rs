@@ -1,4 +1,5 @@
-//! Compiles a submission: one `rustc` call for the student's crate, and one for the shim.
+//! Compiles a submission: one `rustc` call for each base lab whose files have changed, one for the
+//! student's crate, and one for the shim.
 
 use std::env;
 use std::ffi::OsString;
@@ -8,18 +9,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+use super::base_labs::Selection;
 use super::hints::{Diagnostic, hints};
 use super::root_errors::without_follow_up_errors;
-use super::{Lab, Libraries, Sources, Workspace};
+use super::{BaseLab, Lab, Libraries, Sources, SubmissionSources, Workspace};
 
 /// A compiled submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     /// The program's file.
     pub file: PathBuf,
+    /// The base labs that are linked in.
+    pub base_labs: Vec<BaseLab>,
 }
 
 /// The purpose that a submission is compiled for.
@@ -43,6 +47,10 @@ pub struct CompileError {
     pub plain: String,
     /// Hints about its causes.
     pub hints: Vec<String>,
+    /// The base lab that does not compile, if it is not the submission's own crate.
+    pub base_lab: Option<String>,
+    /// The base labs that the submission was compiled against.
+    pub linked: Vec<BaseLab>,
 }
 
 /// One call of the compiler.
@@ -106,7 +114,7 @@ pub fn compile(
     workspace: &Workspace,
     lab: &Lab,
     libraries: &Libraries,
-    sources: &Sources,
+    sources: &SubmissionSources,
     purpose: Purpose,
 ) -> Result<Program> {
     compile_by(&Unconfined, workspace, lab, libraries, sources, purpose)
@@ -121,76 +129,184 @@ pub fn compile_by(
     workspace: &Workspace,
     lab: &Lab,
     libraries: &Libraries,
-    sources: &Sources,
+    sources: &SubmissionSources,
     purpose: Purpose,
 ) -> Result<Program> {
-    let builds = workspace.cache_dir().join("builds");
-    let folder = builds.join(format!("{}-{}", lab.name, key(lab, libraries, sources, purpose)?));
-    let file = folder.join("suite");
-    if file.is_file() {
-        // The folder's modification time is the time of its last use.
-        let _ = fs::File::open(&folder).and_then(|folder| folder.set_modified(SystemTime::now()));
-        return Ok(Program { file });
+    let build = Build { by, workspace, libraries, purpose };
+    let (base_labs, used) = build.base_labs(lab, sources)?;
+    let base_labs = needed_by(lab, &base_labs);
+    let key = build.key(lab, &sources.top, &base_labs)?;
+    let made = build
+        .cached(lab, &key, "suite", |folder| build.program(lab, &sources.top, &base_labs, folder));
+    match made {
+        Ok(file) => Ok(Program { file, base_labs: used }),
+        Err(error) => Err(match error.downcast::<CompileError>() {
+            Ok(error) => CompileError { linked: used, ..error }.into(),
+            Err(other) => other,
+        }),
     }
-    fs::create_dir_all(&builds)?;
-    // Compiled in a temporary folder and moved into place, so that a build is complete or absent.
-    let aside = tempfile::Builder::new().prefix("building-").tempdir_in(&builds)?;
-    let build = Build { by, workspace, lab, libraries, sources, purpose, aside: aside.path() };
-    build.compile()?;
-
-    let aside = aside.keep();
-    if fs::rename(&aside, &folder).is_err() {
-        // Another process has built it in the meantime.
-        let _ = fs::remove_dir_all(&aside);
-    }
-    prune_builds(&builds);
-    Ok(Program { file })
 }
 
-/// A submission being compiled.
+/// A compiled base lab.
+struct BaseCrate {
+    lab: Lab,
+    /// Changes when anything does that it is compiled from.
+    key: String,
+    file: PathBuf,
+}
+
+/// How crates are compiled.
 struct Build<'b> {
     by: &'b dyn Compiler,
     workspace: &'b Workspace,
-    lab: &'b Lab,
     libraries: &'b Libraries,
-    sources: &'b Sources,
     purpose: Purpose,
-    /// The output folder.
-    aside: &'b Path,
 }
 
 impl Build<'_> {
+    /// Compiles the base labs, in order. In grading, the reference solution replaces a student's own
+    /// that does not compile.
+    fn base_labs(
+        &self,
+        top: &Lab,
+        sources: &SubmissionSources,
+    ) -> Result<(Vec<BaseCrate>, Vec<BaseLab>)> {
+        let mut selection = Selection::new(&sources.base_labs, sources.rule)?;
+        'again: loop {
+            let mut compiled = Vec::new();
+            for (index, base) in sources.base_labs.iter().enumerate() {
+                let error = match self.base_lab(&base.lab, selection.sources(index)?, &compiled) {
+                    Ok(base) => {
+                        compiled.push(base);
+                        continue;
+                    }
+                    Err(error) => error.downcast::<CompileError>()?,
+                };
+                let name = &base.lab.name;
+                if selection.is_reference(index) {
+                    bail!("the reference solution of {name} does not compile:\n{}", error.plain);
+                }
+                if !sources.rule.in_grading {
+                    return Err(error.of_base_lab(name, top, base.reference.is_some()).into());
+                }
+                // Those that were compiled are cached.
+                selection.replace(index, &error)?;
+                continue 'again;
+            }
+            return Ok((compiled, selection.into_used()));
+        }
+    }
+
+    /// Compiles one base lab, or reuses it. `below` are those that are compiled already.
+    fn base_lab(&self, lab: &Lab, sources: &Sources, below: &[BaseCrate]) -> Result<BaseCrate> {
+        let below = needed_by(lab, below);
+        let key = self.key(lab, sources, &below)?;
+        let library = library_name(lab);
+        let file = self.cached(lab, &key, &library, |folder| {
+            self.students_crate(lab, sources, &below, folder).map(drop)
+        })?;
+        Ok(BaseCrate { lab: lab.clone(), key, file })
+    }
+
+    /// A cached file of a build, which `make` makes in the folder that it is given.
+    fn cached(
+        &self,
+        lab: &Lab,
+        key: &str,
+        file: &str,
+        make: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<PathBuf> {
+        let builds = self.workspace.cache_dir().join("builds");
+        let folder = builds.join(format!("{}-{key}", lab.name));
+        let file = folder.join(file);
+        if file.is_file() {
+            // The folder's modification time is the time of its last use.
+            let _ =
+                fs::File::open(&folder).and_then(|folder| folder.set_modified(SystemTime::now()));
+            return Ok(file);
+        }
+        fs::create_dir_all(&builds)?;
+        // Compiled in a temporary folder and moved into place, so that a build is complete or absent.
+        let aside = tempfile::Builder::new().prefix("building-").tempdir_in(&builds)?;
+        make(aside.path())?;
+
+        let aside = aside.keep();
+        if fs::rename(&aside, &folder).is_err() {
+            // Another process has built it in the meantime.
+            let _ = fs::remove_dir_all(&aside);
+        }
+        prune_builds(&builds);
+        Ok(file)
+    }
+
+    /// A cache key that covers everything that a crate, or a program of it, depends on.
+    fn key(&self, lab: &Lab, sources: &Sources, base_labs: &[&BaseCrate]) -> Result<String> {
+        let mut hasher = DefaultHasher::new();
+        let shim = fs::read(lab.shim())?;
+        (&self.libraries.stamp, &sources.contents()?, shim, self.purpose).hash(&mut hasher);
+        // Messages name the folder, so it is part of the key.
+        (&sources.shown_as, sources.shown_as.is_none().then_some(&sources.folder))
+            .hash(&mut hasher);
+        for base in base_labs {
+            (&base.lab.name, &base.key).hash(&mut hasher);
+        }
+        Ok(format!("{:016x}", hasher.finish()))
+    }
+
     /// Compiles the student's crate and then its shim, so that names of one do not affect the
     /// other.
-    fn compile(&self) -> Result<()> {
-        let Self { workspace, lab, sources, .. } = self;
-        let crate_name = self.crate_name();
-        let rlib = self.aside.join(format!("lib{crate_name}.rlib"));
-        let mut compiler = self.students_compiler(&sources.folder, sources.shown_as.map(Path::new));
-        // Only link-time optimisation would read the bitcode.
-        compiler.args(["-C", "embed-bitcode=no"]);
-        compiler.args(["--crate-type", "rlib", "--crate-name", &crate_name]);
-        compiler.arg("-o").arg(&rlib);
-        compiler.arg(shown(workspace, &sources.folder.join("lib.rs")));
-        parse_messages(self.run(compiler, &sources.folder)?)?;
-
+    fn program(
+        &self,
+        lab: &Lab,
+        sources: &Sources,
+        base_labs: &[&BaseCrate],
+        folder: &Path,
+    ) -> Result<()> {
+        let rlib = self.students_crate(lab, sources, base_labs, folder)?;
         let shim_source = match self.purpose {
             Purpose::Tests | Purpose::Debugger => lab.shim(),
             Purpose::Nodes => {
-                let source = self.aside.join("nodes.rs");
-                fs::write(&source, self.nodes_only()?)?;
+                let source = folder.join("nodes.rs");
+                fs::write(&source, nodes_only(lab)?)?;
                 source
             }
         };
-        let mut shim = compiler_for(workspace, self.libraries, self.purpose);
+        let mut shim = compiler_for(self.workspace, self.libraries, self.purpose);
         // This call compiles the library code that the submission uses. The submission's own
         // assertions are compiled with its crate.
         shim.args(["-C", "debug-assertions=off"]);
         shim.args(["--crate-type", "bin", "--crate-name", "suite"]);
-        shim.arg("--extern").arg(library(&crate_name, &rlib));
-        shim.arg("-o").arg(self.aside.join("suite"));
-        shim.arg(shown(workspace, &shim_source));
-        Ok(parse_messages(self.run(shim, &shim_source)?)?)
+        shim.arg("--extern").arg(library(&crate_name(lab), &rlib));
+        // The shim names the lab only. Its base labs are found where they are needed.
+        find_base_labs(&mut shim, base_labs);
+        shim.arg("-o").arg(folder.join("suite"));
+        shim.arg(shown(self.workspace, &shim_source));
+        Ok(parse_messages(self.run(shim, &shim_source, base_labs, folder)?)?)
+    }
+
+    /// Compiles the student's crate of a lab into a folder; returns the library. As with Cargo, the
+    /// crate can name the labs among its dependencies.
+    fn students_crate(
+        &self,
+        lab: &Lab,
+        sources: &Sources,
+        base_labs: &[&BaseCrate],
+        folder: &Path,
+    ) -> Result<PathBuf> {
+        let rlib = folder.join(library_name(lab));
+        let shown_as = sources.shown_as.as_deref().map(Path::new);
+        let mut compiler = self.students_compiler(&sources.folder, shown_as);
+        // Only link-time optimisation would read the bitcode.
+        compiler.args(["-C", "embed-bitcode=no"]);
+        compiler.args(["--crate-type", "rlib", "--crate-name", &crate_name(lab)]);
+        for base in base_labs.iter().filter(|base| lab.builds_on.contains(&base.lab.name)) {
+            compiler.arg("--extern").arg(library(&crate_name(&base.lab), &base.file));
+        }
+        find_base_labs(&mut compiler, base_labs);
+        compiler.arg("-o").arg(&rlib);
+        compiler.arg(shown(self.workspace, &sources.folder.join("lib.rs")));
+        parse_messages(self.run(compiler, &sources.folder, base_labs, folder)?)?;
+        Ok(rlib)
     }
 
     /// The compiler for a crate with the student's code in this folder; messages may show another
@@ -212,21 +328,77 @@ impl Build<'_> {
         compiler
     }
 
-    /// The lab's shim for a node process.
-    fn nodes_only(&self) -> Result<String> {
-        Ok(fs::read_to_string(self.lab.shim())? + NODES_ONLY)
-    }
-
-    fn crate_name(&self) -> String {
-        self.lab.name.replace('-', "_")
-    }
-
-    /// Runs a compiler that reads this file.
-    fn run(&self, command: Command, source: &Path) -> Result<CompilerOutput> {
+    /// Runs a compiler that reads this file or folder and these base labs, and writes to a folder.
+    fn run(
+        &self,
+        command: Command,
+        source: &Path,
+        base_labs: &[&BaseCrate],
+        writes: &Path,
+    ) -> Result<CompilerOutput> {
         let mut reads: Vec<PathBuf> = self.libraries.files.values().cloned().collect();
         reads.push(self.libraries.dependencies.clone());
+        reads.extend(base_labs.iter().map(|base| base.folder().to_owned()));
         reads.push(source.to_owned());
-        self.by.run(CompilerCall { command, reads, writes: self.aside.to_owned() })
+        self.by.run(CompilerCall { command, reads, writes: writes.to_owned() })
+    }
+}
+
+impl BaseCrate {
+    fn folder(&self) -> &Path {
+        self.file.parent().unwrap_or(&self.file)
+    }
+}
+
+/// The crates that a lab builds on, directly or not, in order.
+fn needed_by<'c>(lab: &Lab, compiled: &'c [BaseCrate]) -> Vec<&'c BaseCrate> {
+    let mut names: Vec<&String> = lab.builds_on.iter().collect();
+    let mut needed = Vec::new();
+    for base in compiled.iter().rev() {
+        if names.contains(&&base.lab.name) {
+            names.extend(&base.lab.builds_on);
+            needed.push(base);
+        }
+    }
+    needed.reverse();
+    needed
+}
+
+impl CompileError {
+    /// The error of a base lab at home, with what to do about it.
+    fn of_base_lab(mut self, base: &str, top: &Lab, has_reference: bool) -> Self {
+        let mut hint = format!(
+            "this is {base}, which {} builds on. `./scripts/run-tests.sh {base}` tests it alone",
+            top.name
+        );
+        if has_reference {
+            hint.push_str("; `--base-lab reference` uses its reference solution instead");
+        }
+        self.hints.push(hint + ".");
+        self.base_lab = Some(base.to_owned());
+        self
+    }
+}
+
+/// The lab's shim for a node process.
+fn nodes_only(lab: &Lab) -> Result<String> {
+    Ok(fs::read_to_string(lab.shim())? + NODES_ONLY)
+}
+
+fn crate_name(lab: &Lab) -> String {
+    lab.name.replace('-', "_")
+}
+
+fn library_name(lab: &Lab) -> String {
+    format!("lib{}.rlib", crate_name(lab))
+}
+
+/// Tells the compiler where base labs are that a crate depends on indirectly.
+fn find_base_labs(compiler: &mut Command, base_labs: &[&BaseCrate]) {
+    for base in base_labs {
+        let mut dependency = OsString::from("dependency=");
+        dependency.push(base.folder());
+        compiler.arg("-L").arg(dependency);
     }
 }
 
@@ -344,16 +516,8 @@ fn parse_messages(said: CompilerOutput) -> Result<(), CompileError> {
         rendered = format!("the compiler failed: {failed}\n");
     }
     let plain = anstream::adapter::strip_str(&rendered).to_string();
-    Err(CompileError { hints: hints(&diagnostics), rendered, plain })
-}
-
-/// A cache key that covers everything that a build depends on.
-fn key(lab: &Lab, libraries: &Libraries, sources: &Sources, purpose: Purpose) -> Result<String> {
-    let mut hasher = DefaultHasher::new();
-    (&libraries.stamp, &sources.contents()?, fs::read(lab.shim())?, purpose).hash(&mut hasher);
-    // Messages name the folder, so it is part of the key.
-    (sources.shown_as, sources.shown_as.is_none().then_some(&sources.folder)).hash(&mut hasher);
-    Ok(format!("{:016x}", hasher.finish()))
+    let hints = hints(&diagnostics);
+    Err(CompileError { rendered, plain, hints, base_lab: None, linked: Vec::new() })
 }
 
 /// Removes the least recently used builds beyond a maximum.

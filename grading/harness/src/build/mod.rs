@@ -1,6 +1,7 @@
 //! Builds submissions: compiles the student's crate and its shim against prebuilt, optimised
-//! libraries, in half a second.
+//! libraries, in half a second. Before it, the crates of the labs that it builds on.
 
+mod base_labs;
 mod compile;
 mod hints;
 mod libraries;
@@ -8,11 +9,12 @@ mod root_errors;
 mod source;
 mod workspace;
 
+pub use base_labs::{BaseLab, BaseLabOrigin, BaseLabRule};
 pub use compile::{
     CompileError, Compiler, CompilerCall, CompilerOutput, Program, Purpose, Unconfined, compile,
     compile_by,
 };
 pub use hints::{Diagnostic, hints};
 pub use libraries::Libraries;
-pub use source::{Source, SourceError, Sources};
+pub use source::{Source, SourceError, Sources, SubmissionSources, student_files};
 pub use workspace::{Lab, Workspace};

@@ -1,32 +1,56 @@
-//! A submission's source files, wherever they come from.
+//! A submission's source files, wherever they come from: those of the lab, and those of the labs that it
+//! builds on.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
-use super::{Lab, Workspace};
+use super::{BaseLabOrigin, BaseLabRule, Lab, Workspace};
 
 /// Where a submission comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The lab's own `src/`.
     Lab,
-    /// A folder with the same layout.
+    /// A folder with the same layout. Base labs may be in it or beside it, in folders with their own
+    /// names.
     Folder(PathBuf),
     /// A patch on the reference solution.
     Patch(PathBuf),
 }
 
-/// A submission's files, ready to be compiled.
+/// The source files of a submission, ready to be compiled.
+#[derive(Debug)]
+pub struct SubmissionSources {
+    /// The labs that it builds on, in the order in which they are compiled.
+    pub base_labs: Vec<BaseLabSources>,
+    /// How these are chosen.
+    pub rule: BaseLabRule,
+    /// The lab itself.
+    pub top: Sources,
+}
+
+/// The versions of a base lab.
+#[derive(Debug)]
+pub struct BaseLabSources {
+    /// The lab.
+    pub lab: Lab,
+    /// The student's own.
+    pub own: Option<Sources>,
+    /// The reference solution.
+    pub reference: Option<Sources>,
+}
+
+/// The source files of one crate.
 #[derive(Debug)]
 pub struct Sources {
     /// The folder.
     pub folder: PathBuf,
     /// The name of the folder in messages, if not its own.
-    pub shown_as: Option<&'static str>,
+    pub shown_as: Option<String>,
     /// The temporary folder, if one was made for this; it is removed with this value.
     _made: Option<TempDir>,
 }
@@ -35,6 +59,12 @@ pub struct Sources {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct SourceError(String);
+
+impl SourceError {
+    pub(super) fn new(text: String) -> Self {
+        Self(text)
+    }
+}
 
 impl Source {
     /// The submission that a path names: a folder, or a patch.
@@ -51,40 +81,92 @@ impl Source {
     ///
     /// # Errors
     /// If there are none, or the patch does not apply; in one line.
-    pub fn files(&self, workspace: &Workspace, lab: &Lab) -> Result<Sources> {
-        match self {
-            Self::Lab => Ok(Sources { folder: lab.source(), shown_as: None, _made: None }),
+    pub fn files(
+        &self,
+        workspace: &Workspace,
+        lab: &Lab,
+        rule: BaseLabRule,
+    ) -> Result<SubmissionSources> {
+        let base_labs = workspace.base_labs(lab)?;
+        let top = match self {
+            Self::Lab => Sources::of(lab.source(), None),
             Self::Folder(folder) => {
-                let folder = submission_folder(folder, lab)?;
-                Ok(Sources { folder, shown_as: Some("src"), _made: None })
+                let (folder, name) = submission_folder(folder, lab)?;
+                // With several crates, messages say which one they are about.
+                let src = if base_labs.is_empty() { "src".to_owned() } else { name };
+                Sources::of(folder, Some(src))
             }
             Self::Patch(patch) => {
                 let made = TempDir::with_prefix("faultlab-")?;
                 let folder = made.path().canonicalize()?;
                 apply(workspace, lab, patch, &folder)?;
-                Ok(Sources { folder, shown_as: Some("src"), _made: Some(made) })
+                Sources { folder, shown_as: Some("src".to_owned()), _made: Some(made) }
+            }
+        };
+        let base_labs = base_labs.into_iter().map(|base| BaseLabSources {
+            own: self.own_base_lab(&base, lab, &top, rule),
+            reference: Some(workspace.reference_solution(&base.name))
+                .filter(|folder| folder.join("lib.rs").is_file())
+                .map(|folder| {
+                    Sources::of(folder, Some(format!("the reference solution of {}", base.name)))
+                }),
+            lab: base,
+        });
+        Ok(SubmissionSources { base_labs: base_labs.collect(), rule, top })
+    }
+
+    /// The student's own version of a base lab.
+    fn own_base_lab(
+        &self,
+        base: &Lab,
+        lab: &Lab,
+        top: &Sources,
+        rule: BaseLabRule,
+    ) -> Option<Sources> {
+        if let Self::Folder(folder) = self {
+            let name = base.folder_name();
+            let mut places = vec![folder.join(&name), folder.join("labs").join(&name)];
+            // The folder may be the lab's own, with other labs beside it.
+            let mut above = top.folder.as_path();
+            if above.ends_with("src") {
+                above = above.parent().unwrap_or(above);
+            }
+            if above.ends_with(lab.folder_name()) {
+                places.extend(above.parent().map(|above| above.join(&name)));
+            }
+            let found = places.into_iter().map(|place| place.join("src"));
+            let found = found.filter_map(|src| src.canonicalize().ok());
+            let mut found = found.filter(|src| src.join("lib.rs").is_file());
+            if let Some(src) = found.next() {
+                return Some(Sources::of(src, Some(format!("{name}/src"))));
             }
         }
+        let at_home = Sources::of(base.source(), None);
+        (!rule.in_grading && at_home.folder.join("lib.rs").is_file()).then_some(at_home)
     }
 }
 
-fn submission_folder(folder: &Path, lab: &Lab) -> Result<PathBuf, SourceError> {
+/// The folder with the lab's files in a submission's folder, and its name for messages.
+fn submission_folder(folder: &Path, lab: &Lab) -> Result<(PathBuf, String), SourceError> {
     let shown = folder.display();
-    let layout = lab.folder.file_name().map(Path::new).unwrap_or(&lab.folder).join("src");
-    let layout = layout.display();
+    let name = lab.folder_name();
+    let layout = format!("{name}/src");
     let Ok(found) = folder.canonicalize() else {
         return Err(SourceError(format!("no folder `{shown}`")));
     };
     if !found.is_dir() {
         return Err(SourceError(format!("`{shown}` is neither a folder nor a `.patch` file")));
     }
-    // Both a whole crate and its `src` are accepted.
-    let candidates = [found.clone(), found.join("src")];
-    candidates.into_iter().find(|folder| folder.join("lib.rs").is_file()).ok_or_else(|| {
-        SourceError(format!(
+    // A whole crate, its `src`, and a folder with several crates are accepted.
+    let crates = [found.join(&name), found.join("labs").join(&name)];
+    let mut candidates = crates.map(|lab| lab.join("src")).to_vec();
+    candidates.extend([found.clone(), found.join("src")]);
+    match candidates.into_iter().find(|folder| folder.join("lib.rs").is_file()) {
+        Some(folder) => Ok((folder, layout)),
+        None => Err(SourceError(format!(
             "`{shown}` has no lib.rs; a submission has the layout of labs/{layout}"
-        ))
-    })
+        ))),
+    }
 }
 
 /// Applies a patch to a copy of the reference solution.
@@ -93,7 +175,7 @@ fn apply(workspace: &Workspace, lab: &Lab, patch: &Path, folder: &Path) -> Resul
     let Ok(patch) = patch.canonicalize() else {
         return Err(SourceError(format!("no patch `{shown}`")).into());
     };
-    let solution = workspace.root.join("grading/staff/solutions").join(&lab.name);
+    let solution = workspace.reference_solution(&lab.name);
     if !solution.is_dir() {
         let name = &lab.name;
         return Err(
@@ -122,18 +204,12 @@ fn apply(workspace: &Workspace, lab: &Lab, patch: &Path, folder: &Path) -> Resul
     Ok(())
 }
 
-/// Copies the `.rs` files of a folder and the folders in it.
+/// Copies the source files of a folder.
 fn copy_sources(from: &Path, to: &Path) -> Result<()> {
-    for entry in fs::read_dir(from)? {
-        let path = entry?.path();
-        let Some(name) = path.file_name() else { continue };
-        if path.is_dir() {
-            let inner = to.join(name);
-            fs::create_dir_all(&inner)?;
-            copy_sources(&path, &inner)?;
-        } else if is_source(&path) {
-            fs::copy(&path, to.join(name))?;
-        }
+    for path in student_files(from)? {
+        let copy = to.join(&path);
+        fs::create_dir_all(copy.parent().unwrap_or(to))?;
+        fs::copy(from.join(&path), copy)?;
     }
     Ok(())
 }
@@ -142,28 +218,56 @@ fn is_source(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "rs")
 }
 
+impl SubmissionSources {
+    /// The folders that a student may change, for the labs that are used.
+    #[must_use]
+    pub fn folders(&self) -> Vec<PathBuf> {
+        let wanted = |base: &BaseLabSources| match self.rule.wanted {
+            BaseLabOrigin::Own => base.own.as_ref().map(|own| own.folder.clone()),
+            BaseLabOrigin::Reference => None,
+        };
+        let base_labs = self.base_labs.iter().filter_map(wanted);
+        std::iter::once(self.top.folder.clone()).chain(base_labs).collect()
+    }
+}
+
 impl Sources {
-    /// Each `.rs` file's path and contents, in order: the input of a build.
+    fn of(folder: PathBuf, shown_as: Option<String>) -> Self {
+        Self { folder, shown_as, _made: None }
+    }
+
+    /// Each source file's path and contents, in order: the input of a build.
     ///
     /// # Errors
     /// When a file cannot be read.
     pub fn contents(&self) -> Result<Vec<(PathBuf, Vec<u8>)>> {
-        let mut contents = Vec::new();
-        collect(&self.folder, &self.folder, &mut contents)?;
-        contents.sort();
-        Ok(contents)
+        let files = student_files(&self.folder)?.into_iter();
+        files.map(|path| Ok((path.clone(), fs::read(self.folder.join(path))?))).collect()
     }
 }
 
-fn collect(root: &Path, folder: &Path, contents: &mut Vec<(PathBuf, Vec<u8>)>) -> Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            collect(root, &path, contents)?;
-        } else if is_source(&path) {
-            let place = path.strip_prefix(root).unwrap_or(&path).to_owned();
-            contents.push((place, fs::read(&path)?));
+/// The student's files in a lab's `src`, as paths in it, in order: all `.rs` files but hidden ones.
+///
+/// # Errors
+/// When a folder cannot be read.
+pub fn student_files(src: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = vec![src.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+            let path = entry?.path();
+            let is_hidden =
+                path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+            if is_hidden {
+                continue;
+            }
+            if path.is_dir() {
+                folders.push(path);
+            } else if is_source(&path) {
+                found.push(path.strip_prefix(src).unwrap_or(&path).to_owned());
+            }
         }
     }
-    Ok(())
+    found.sort();
+    Ok(found)
 }

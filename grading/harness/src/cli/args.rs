@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 use faultlab_suites::{SEED, SEEDS};
 
+use crate::build::BaseLabOrigin;
 use crate::shell::quoted;
 
 /// Runs the tests of a lab and reports points.
@@ -46,13 +47,23 @@ pub(super) struct Args {
     pub(super) only_seed: Option<u64>,
 
     /// Test the `.rs` files in this folder instead of the lab's `src/`, or the reference solution
-    /// with this `.patch` file applied
+    /// with this `.patch` file applied. Labs that the lab builds on are taken from folders of their
+    /// names in it or beside it, or else from your own
     #[arg(long, value_name = "DIR")]
     pub(super) submission: Option<PathBuf>,
+
+    /// For a lab that builds on other labs: whether to use your own versions of these, or their
+    /// reference solutions, which only instructors have [default: `own`; for a `.patch`, `reference`]
+    #[arg(long, value_name = "WHOSE", hide_possible_values = true)]
+    pub(super) base_lab: Option<BaseLabOrigin>,
 
     /// List the tests and what they assert
     #[arg(long)]
     pub(super) list: bool,
+
+    /// List the files that belong into an archive, each with its path there, for `submit.sh`
+    #[arg(long, hide = true, conflicts_with = "submission")]
+    pub(super) files_to_submit: bool,
 
     /// Write the report as JSON
     #[arg(long, value_name = "FILE")]
@@ -107,7 +118,13 @@ impl Args {
             command
                 .push_str(&format!(" --submission {}", quoted(&submission.display().to_string())));
         }
+        command.push_str(&self.base_lab_option());
         command
+    }
+
+    fn base_lab_option(&self) -> String {
+        let given = self.base_lab.map(|whose| format!(" --base-lab {}", whose.as_str()));
+        given.unwrap_or_default()
     }
 
     /// The command that replays saved runs, to be given in the workspace's `root`, which may not be
@@ -121,9 +138,10 @@ impl Args {
             None => String::new(),
         };
         format!(
-            "./scripts/run-tests.sh {}{}{} --replay",
+            "./scripts/run-tests.sh {}{}{}{} --replay",
             self.lab,
             option("submission", self.submission.as_deref()),
+            self.base_lab_option(),
             option("save-traces", self.save_traces.as_ref().and_then(Option::as_deref)),
         )
     }
@@ -188,6 +206,10 @@ mod tests {
         assert_eq!(
             args(&["--seed", "7", "--submission", "my work"]).reproduce("2.4", Some(99)),
             "./scripts/run-tests.sh lab1 -n 2.4 --only-seed 99 --submission 'my work'"
+        );
+        assert_eq!(
+            args(&["--base-lab", "reference"]).reproduce("2.4", None),
+            "./scripts/run-tests.sh lab1 -n 2.4 --base-lab reference"
         );
     }
 }

@@ -6,6 +6,7 @@ mod changes;
 mod saved;
 mod screen;
 mod selection;
+mod submitted;
 mod watch;
 
 use std::env;
@@ -28,7 +29,10 @@ use self::args::Args;
 use self::changes::LastRun;
 use self::screen::Screen;
 use self::watch::FileWatcher;
-use crate::build::{self, CompileError, Lab, Libraries, Purpose, Source, SourceError, Workspace};
+use crate::build::{
+    self, BaseLabRule, CompileError, Lab, Libraries, Purpose, Source, SourceError,
+    SubmissionSources, Workspace,
+};
 use crate::report::{
     self, PartReport, Report, SCHEMA, Status, TestReport, Timing, columns, indented_excerpt, style,
     terminal, to_json, to_junit,
@@ -107,10 +111,13 @@ fn run(args: &Args, interrupted: &AtomicBool) -> Result<u8> {
         return Ok(ALL_POINTS);
     }
     let lab = workspace
-        .lab(&args.lab)
+        .lab(&args.lab)?
         .ok_or_else(|| Usage(format!("no folder labs/{}-... with a tests/suite.rs", args.lab)))?;
     let source = args.submission.as_deref().map_or(Source::Lab, Source::at);
     let request = Request { args, workspace, suite: suite.clone(), lab, source };
+    if args.files_to_submit {
+        return submitted::list(&request);
+    }
     if let Some(files) = &args.replay {
         let folder = args.save_traces.clone().flatten();
         let folder = traces_folder(&request, folder.as_deref());
@@ -128,10 +135,11 @@ fn run(args: &Args, interrupted: &AtomicBool) -> Result<u8> {
 /// The suite of a lab.
 fn find_suite(lab: &str, workspace: &Workspace) -> Result<Suite> {
     let mut suites = faultlab_suites::all();
+    let labs = workspace.labs()?;
     let known: Vec<String> = suites
         .iter()
         .map(|suite| suite.lab().to_owned())
-        .filter(|name| workspace.lab(name).is_some())
+        .filter(|name| labs.iter().any(|lab| lab.name == *name))
         .collect();
     suites.retain(|suite| suite.lab() == lab && known.iter().any(|name| name == lab));
     suites.pop().ok_or_else(|| Usage(format!("no lab `{lab}`; labs: {}", known.join(", "))).into())
@@ -163,6 +171,7 @@ fn run_once(
     };
     let compile_time = started.elapsed();
     screen.print(&terminal::start(suite, tests, &describe_seeds(args)));
+    screen.print(&terminal::base_labs(&program.base_labs));
 
     // A temporary folder per session, so that concurrent sessions do not interfere.
     let traces = TempDir::with_prefix("faultlab-traces-")?;
@@ -188,6 +197,7 @@ fn run_once(
 
     let complete = !result.interrupted && tests.len() == suite.tests().count();
     let mut report = empty_report(request, complete);
+    report.base_labs = program.base_labs;
     report.tests = result.tests;
     report.parts = parts_of(suite, &report.tests);
     report.timing = Timing {
@@ -255,9 +265,15 @@ fn run_once(
     Ok(if all { ALL_POINTS } else { POINTS_LOST })
 }
 
+/// The source files that are tested.
+fn sources(request: &Request<'_>) -> Result<SubmissionSources> {
+    let rule = BaseLabRule::at_home(request.args.base_lab, &request.source);
+    request.source.files(&request.workspace, &request.lab, rule)
+}
+
 fn compile(request: &Request<'_>, purpose: Purpose) -> Result<build::Program> {
     let libraries = Libraries::of(&request.workspace)?;
-    let sources = request.source.files(&request.workspace, &request.lab)?;
+    let sources = sources(request)?;
     build::compile(&request.workspace, &request.lab, &libraries, &sources, purpose)
 }
 
@@ -294,6 +310,7 @@ fn empty_report(request: &Request<'_>, complete: bool) -> Report {
         seed: args.seed,
         seeds: args.seeds,
         complete,
+        base_labs: Vec::new(),
         compile_error: None,
         points_earned: Points::ZERO,
         points_possible: Points::ZERO,
@@ -319,6 +336,11 @@ fn report_of_compile_error(request: &Request<'_>, tests: &[&Test], error: &Compi
     let Request { args, suite, .. } = request;
     let mut report = empty_report(request, tests.len() == suite.tests().count());
     report.compile_error = Some(error.plain.clone());
+    report.base_labs.clone_from(&error.linked);
+    let reason = match &error.base_lab {
+        Some(base) => format!("{base}, which {} builds on, does not compile", suite.lab()),
+        None => "the submission does not compile".to_owned(),
+    };
     let count = report.seeds;
     report.tests = tests
         .iter()
@@ -337,7 +359,7 @@ fn report_of_compile_error(request: &Request<'_>, tests: &[&Test], error: &Compi
             seeds_passed: 0,
             failing_seeds: Vec::new(),
             property: Some(property::COMPILES.to_owned()),
-            reason: Some("the submission does not compile".to_owned()),
+            reason: Some(reason.clone()),
             also_broken: Vec::new(),
             shown_seed: None,
             excerpt: None,

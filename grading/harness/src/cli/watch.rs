@@ -10,7 +10,7 @@ use std::{fs, io};
 use anyhow::Result;
 use faultlab_suites::Test;
 
-use super::{ALL_POINTS, Request, run_once};
+use super::{ALL_POINTS, Request, run_once, sources};
 use crate::build::Source;
 
 /// How often files are checked.
@@ -61,11 +61,11 @@ impl FileWatcher {
 
 /// Runs, waits for a save, and runs again, until Ctrl-C.
 pub(super) fn run(request: &Request<'_>, tests: &[&Test], interrupted: &AtomicBool) -> Result<u8> {
-    let place = match &request.source {
-        Source::Lab => request.lab.source(),
-        Source::Folder(path) | Source::Patch(path) => path.clone(),
-    };
-    let mut watch = FileWatcher::new(vec![place]);
+    let mut places = sources(request)?.folders();
+    if let Source::Folder(path) | Source::Patch(path) = &request.source {
+        places[0].clone_from(path);
+    }
+    let mut watch = FileWatcher::new(places);
     loop {
         watch.note();
         if io::IsTerminal::is_terminal(&io::stdout()) {

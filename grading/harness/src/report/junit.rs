@@ -32,11 +32,29 @@ fn write(xml: &mut Writer<Vec<u8>>, report: &Report) -> io::Result<()> {
                     .with_attributes([("name", name.as_str())])
                     .with_attributes(counts(&tests).iter().map(|(name, n)| (*name, n.as_str())))
                     .write_inner_content(|xml| {
+                        if !report.base_labs.is_empty() {
+                            base_labs(xml, report)?;
+                        }
                         tests.iter().try_for_each(|test| case(xml, report, test))
                     })?;
             }
             Ok(())
         })?;
+    Ok(())
+}
+
+/// Which versions of other labs the lab builds on, as properties.
+fn base_labs(xml: &mut Writer<Vec<u8>>, report: &Report) -> io::Result<()> {
+    xml.create_element("properties").write_inner_content(|xml| {
+        for base in &report.base_labs {
+            let name = format!("base-lab.{}", base.lab);
+            let value = readable(&base.describe());
+            xml.create_element("property")
+                .with_attributes([("name", name.as_str()), ("value", value.as_str())])
+                .write_empty()?;
+        }
+        Ok(())
+    })?;
     Ok(())
 }
 

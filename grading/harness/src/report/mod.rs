@@ -11,6 +11,7 @@ pub mod terminal;
 use faultlab_suites::{Credit, Kind, Points, SearchSummary, TestNumber};
 use serde::{Deserialize, Serialize};
 
+pub use crate::build::BaseLab;
 pub use crate::worker::protocol::HandlerCost;
 
 pub use excerpt::excerpt;
@@ -41,6 +42,9 @@ pub struct Report {
     /// Whether every test of the lab ran to its end; otherwise the points are those of the listed
     /// tests only.
     pub complete: bool,
+    /// The labs that this lab builds on, and whose version of them was used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub base_labs: Vec<BaseLab>,
     /// The compiler's output, if the submission does not compile; then no test was run.
     pub compile_error: Option<String>,
     /// What was earned.

@@ -8,7 +8,7 @@ use super::columns::COLUMNS;
 use super::excerpt::indented;
 use super::paragraph::paragraph;
 use super::style::{BOLD, CYAN, DIM, GREEN, PLAIN, RED, Style, YELLOW, paint, status};
-use super::{AlsoBroken, Report, Status, TestReport};
+use super::{AlsoBroken, BaseLab, Report, Status, TestReport};
 use crate::build::CompileError;
 
 /// The width of the status column.
@@ -29,6 +29,13 @@ pub fn start(suite: &Suite, tests: &[&Test], seeds: &str) -> String {
     let count = number_of(tests.len() as u64, "test");
     let what = format!("{count} of {} \"{}\", {seeds}", suite.lab(), suite.title());
     line(GREEN, "Starting", &paragraph(&what, STATUS_COLUMNS + 1))
+}
+
+/// The lines below it: which versions of other labs the lab builds on.
+#[must_use]
+pub fn base_labs(used: &[BaseLab]) -> String {
+    let describe = |base: &BaseLab| paragraph(&base.describe(), STATUS_COLUMNS + 1);
+    used.iter().map(|base| line(GREEN, "Building on", &describe(base))).collect()
 }
 
 /// The line of a finished test, preceded by its part's heading if it is the first of the part.

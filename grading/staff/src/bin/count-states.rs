@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use faultlab_harness::build::{CompileError, Source, SourceError};
+use faultlab_harness::build::{BaseLabOrigin, CompileError, Source, SourceError};
 use faultlab_harness::report::terminal;
 use faultlab_staff::Bench;
 
@@ -36,6 +36,10 @@ struct Args {
     /// Search this solution (a folder, or a patch of the reference solution) instead of the lab's folder
     #[arg(long, value_name = "DIR")]
     submission: Option<PathBuf>,
+
+    /// Whose versions of the labs that this lab builds on to use [default: `own`; for a patch, `reference`]
+    #[arg(long, value_name = "WHOSE", hide_possible_values = true)]
+    base_lab: Option<BaseLabOrigin>,
 
     /// Compare full states instead of 64-bit fingerprints (more memory, slower)
     #[arg(long)]
@@ -80,7 +84,7 @@ fn run(args: &Args) -> Result<u8> {
     }
     let bench = Bench::new(&args.lab)?;
     let source = args.submission.as_deref().map_or(Source::Lab, Source::at);
-    let program = bench.compile(&source)?;
+    let program = bench.compile(&source, args.base_lab)?;
     let output = Command::new(&program.file)
         .args(["--count", &args.search, &args.jobs.to_string()])
         .args(args.exact.then_some("exact"))

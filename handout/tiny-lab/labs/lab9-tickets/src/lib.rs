@@ -17,7 +17,7 @@ pub enum Message {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Retry(u64);
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Server {
     given: u64,
 }
@@ -39,6 +39,12 @@ pub struct Drawer {
     server: Address,
     last: u64,
     waiting: bool,
+}
+
+impl Drawer {
+    pub fn new(server: Address) -> Self {
+        Self { server, last: 0, waiting: false }
+    }
 }
 
 impl Node for Drawer {
@@ -79,8 +85,7 @@ impl Client for Drawer {
 
 /// What this crate hands in.
 pub fn submission() -> Submission {
-    let client = |server| Drawer { server, last: 0, waiting: false };
     Submission::new()
-        .with(Kind::node("server", |_address, ()| Server { given: 0 }))
-        .with(Kind::client("client", move |_address, server: Address| client(server)))
+        .with(Kind::node("server", |_address, ()| Server::default()))
+        .with(Kind::client("client", |_address, server: Address| Drawer::new(server)))
 }
