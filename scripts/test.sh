@@ -8,8 +8,12 @@ cd "$root"
 # Every package except the benchmarks against other tools, the unfinished labs, and two that take minutes and are
 # steps of .ci/run: the suites against all mutants (cargo test --profile lab --package faultlab-staff), and all commands
 # of the books (cargo test --package faultlab-make-handout).
-set -- --workspace --exclude faultlab-peers --exclude lab1 --exclude faultlab-staff \
-    --exclude faultlab-make-handout "$@"
+set -- --workspace --exclude faultlab-peers --exclude faultlab-staff --exclude faultlab-make-handout "$@"
+# A lab is unfinished if its skeleton says `todo!`. The name of its crate is the beginning of its folder's name.
+unfinished=$(grep -l 'todo!(' labs/*/src/*.rs | cut -d / -f 2 | cut -d - -f 1 | sort -u)
+for lab in $unfinished; do
+    set -- --exclude "$lab" "$@"
+done
 
 # Random inputs are the same in every run of this script. Plain `cargo test` draws new ones; add a test for each
 # failure that it finds.
@@ -24,4 +28,6 @@ else
     cargo test "$@"
 fi
 # The skeletons must compile without warnings.
-RUSTFLAGS="-D warnings" cargo check --quiet -p lab1
+for lab in $unfinished; do
+    RUSTFLAGS="-D warnings" cargo check --quiet --package "$lab"
+done

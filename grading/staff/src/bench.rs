@@ -47,6 +47,16 @@ impl Bench {
         Ok(Self { workspace, lab: found, libraries, suite })
     }
 
+    /// The labs that have mutants, by name.
+    ///
+    /// # Errors
+    /// When the folder of mutants cannot be read.
+    pub fn labs_with_mutants() -> Result<Vec<String>> {
+        let folder = Workspace::of_this_program()?.root.join("grading/staff/mutants");
+        let name = |folder: PathBuf| Some(folder.file_name()?.to_string_lossy().into_owned());
+        Ok(sorted(&folder)?.into_iter().filter_map(name).collect())
+    }
+
     /// The folder with the lab's mutants and their tables.
     #[must_use]
     pub fn mutants_folder(&self) -> PathBuf {

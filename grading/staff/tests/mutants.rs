@@ -11,14 +11,11 @@ use faultlab_staff::{Bench, KnownSubmission, Table, lost};
 use faultlab_suites::TestNumber;
 use libtest_mimic::{Arguments, Failed, Trial};
 
-/// The labs that have mutants.
-const LABS: [&str; 1] = ["lab1"];
-
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();
-    for lab in LABS {
-        trials.extend(trials_of(lab)?);
+    for lab in Bench::labs_with_mutants()? {
+        trials.extend(trials_of(&lab)?);
     }
     Ok(libtest_mimic::run(&arguments, trials).exit_code())
 }

@@ -286,7 +286,8 @@ mod tests {
         assert_eq!(broken.files.len(), 2);
         assert!(broken.notes.iter().any(|note| note.starts_with("lab8-base cannot be used: ")));
         let twice = ["client.rs", "lib.rs", "a/lab8-base/src/lib.rs", "b/lab8-base/src/lib.rs"];
-        assert!(matches!(select(&twice), Ok(_)), "they are equal");
+        let refused = select(&twice).expect_err("they differ").to_string();
+        assert!(refused.contains("in `a/lab8-base/src` and `b/lab8-base/src`"), "{refused}");
     }
 
     #[test]

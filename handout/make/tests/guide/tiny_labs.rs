@@ -140,15 +140,17 @@ fn lab10_is_graded(copy: &Path) {
     let text = said(&submitted);
     assert_eq!(text.lines().rev().take(2).collect::<Vec<_>>(), [files[1], files[0]], "{text}");
 
-    // Who handed everything in, whose lab 9 does not compile, who handed in lab 10 alone, and whose lab 9
-    // is wrong.
+    // Who handed everything in, whose lab 9 does not compile, who handed in lab 10 alone, whose lab 9 is
+    // wrong, and whose lab 9 reads what the compiler of a submission cannot see.
     let line = "mkdir submissions submissions/alone
         cp lab10.tar.gz submissions/whole.tar.gz
         mv broken.tar.gz submissions/broken.tar.gz
         cp -R labs/lab10-office/src submissions/alone/src
         mkdir submissions/mutant
         cp -R labs/lab10-office labs/lab9-tickets submissions/mutant/
-        sed -i 's/self.given += 1;/self.given = 1;/' submissions/mutant/lab9-tickets/src/lib.rs";
+        sed -i 's/self.given += 1;/self.given = 1;/' submissions/mutant/lab9-tickets/src/lib.rs
+        cp -R submissions/mutant submissions/spy
+        echo 'pub const SECRET: &str = include_str!(\"/etc/passwd\");' >>submissions/spy/lab9-tickets/src/lib.rs";
     let laid_out = run(&mut shell(copy, line));
     assert!(laid_out.status.success(), "{}", said(&laid_out));
 
@@ -161,6 +163,7 @@ fn lab10_is_graded(copy: &Path) {
         ("broken", 10.0, "reference", Some(broken)),
         ("alone", 10.0, "reference", Some(absent)),
         ("mutant", 0.0, "own", None),
+        ("spy", 10.0, "reference", Some(broken)),
     ] {
         let result = result(&own, student);
         assert_eq!(result["points_earned"].as_f64(), Some(points), "{student}: {result}");
