@@ -66,7 +66,7 @@ pub struct BaseLab {
     pub lab: String,
     /// Whose version was used.
     pub used: BaseLabOrigin,
-    /// Why the reference solution was used, if it was.
+    /// Why the reference solution was used, if that is not simply what was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The compiler's output for the student's own version, if it does not compile.
@@ -110,11 +110,14 @@ impl<'s> Selection<'s> {
             let reason = match (rule.wanted, &base.own) {
                 (BaseLabOrigin::Own, Some(_)) => continue,
                 (BaseLabOrigin::Own, None) => {
-                    format!("the submission contains no {}", base.lab.folder_name())
+                    Some(format!("the submission contains no {}", base.lab.folder_name()))
                 }
-                (BaseLabOrigin::Reference, _) => "`--base-lab reference` was given".to_owned(),
+                // Students do not know what the grader was asked for.
+                (BaseLabOrigin::Reference, _) => {
+                    rule.in_grading.then(|| "all submissions are graded with it".to_owned())
+                }
             };
-            this.use_reference(index, &reason)?;
+            this.use_reference(index, reason.as_deref())?;
         }
         Ok(this)
     }
@@ -132,14 +135,15 @@ impl<'s> Selection<'s> {
     /// Replaces a student's own base lab that does not compile.
     pub(super) fn replace(&mut self, index: usize, error: &CompileError) -> Result<()> {
         let lab = &self.available[index].lab.name;
-        self.use_reference(index, &format!("the submission's {lab} does not compile"))?;
+        let reason = format!("the submission's {lab} does not compile");
+        self.use_reference(index, Some(&reason))?;
         self.used[index].compile_error = Some(error.plain.clone());
         Ok(())
     }
 
     /// Uses the reference solution of a base lab, and of those that it builds on: a reference solution
     /// may need more of these than a student's version offers.
-    fn use_reference(&mut self, index: usize, reason: &str) -> Result<()> {
+    fn use_reference(&mut self, index: usize, reason: Option<&str>) -> Result<()> {
         let lab = &self.available[index].lab;
         if self.used[index].used == BaseLabOrigin::Reference {
             return Ok(());
@@ -148,11 +152,11 @@ impl<'s> Selection<'s> {
             return Err(no_reference(&lab.name).into());
         }
         self.used[index].used = BaseLabOrigin::Reference;
-        self.used[index].reason = Some(reason.to_owned());
+        self.used[index].reason = reason.map(str::to_owned);
         let below = format!("the reference solution of {} builds on it", lab.name);
         for other in 0..self.available.len() {
             if lab.builds_on.contains(&self.available[other].lab.name) {
-                self.use_reference(other, &below)?;
+                self.use_reference(other, reason.is_some().then_some(below.as_str()))?;
             }
         }
         Ok(())
