@@ -217,4 +217,5 @@ pub use client::Client;
 pub use context::{Context, Delay, Effect};
 pub use fault_model::{FaultModel, NetworkModel, NodeModel, UnknownFaultModel};
 pub use node::{Node, Value};
+pub use search::Explorer;
 pub use system::{NodeSpec, System};

@@ -7,7 +7,7 @@ use faultlab::hosting::pure::LocalSteps;
 use faultlab::hosting::{Kind, Submission};
 use faultlab::linearizability::Sequential;
 use faultlab::property::{Property, violated};
-use faultlab::search::{Limit, Linearizable, RandomWalks, Search, SearchResult, State};
+use faultlab::search::{Explorer, Limit, Linearizable, RandomWalks, Search, SearchResult, State};
 use faultlab::workload::Workload;
 use faultlab::{Address, Application, Client, Context, Node, System, codec};
 use serde::{Deserialize, Serialize};
@@ -133,11 +133,11 @@ fn states(answers: usize) -> Vec<State> {
     let probes = RandomWalks { seed: 5, count: 20, depth_max: 30 };
     let begin = search();
     let steps = LocalSteps::new(&submission, begin.system().descriptors()).expect("it starts");
-    let mut manual = begin.manual_run(&steps).expect("nodes that start");
+    let mut explorer = Explorer::new(&begin, &steps).expect("nodes that start");
     for number in 1..=answers as u64 {
         let is = |message: Message| move |bytes: &[u8]| codec::decode(bytes) == Ok(message.clone());
-        let asked = manual.deliver(client(), server(), is(Message::Add(number)));
-        let answered = manual.deliver(server(), client(), is(Message::Total(number, number)));
+        let asked = explorer.deliver(client(), server(), is(Message::Add(number)));
+        let answered = explorer.deliver(server(), client(), is(Message::Total(number, number)));
         assert_eq!((asked, answered), (Ok(true), Ok(true)));
     }
     vec![
@@ -145,8 +145,8 @@ fn states(answers: usize) -> Vec<State> {
         found(watched(0).goal(has_answers(answers)).run(&submission).result),
         found(goal().random_walks(&submission, probes).result),
         found(watched(0).goal(has_answers(answers)).random_walks(&submission, probes).result),
-        manual.state(),
-        manual.state().dropping_all(),
+        explorer.state(),
+        explorer.state().dropping_all(),
     ]
 }
 

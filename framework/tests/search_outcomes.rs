@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use at_most_once::{Keys, search, submission, system};
 use faultlab::hosting::pure::LocalSteps;
 use faultlab::property::{Property, clients_done, none_decided, results_ok, violated};
-use faultlab::search::{Limit, PathEvent, Search, SearchResult, Statistics};
+use faultlab::search::{Explorer, Limit, PathEvent, Search, SearchResult, Statistics};
 use faultlab::{Address, codec};
 
 /// The property that no two clients have two results each. It is violated in the middle of the state space.
@@ -174,22 +174,22 @@ fn partitioned_nodes_make_no_progress() {
 }
 
 #[test]
-fn search_can_start_from_a_manual_run() {
+fn search_can_start_where_an_explorer_stands() {
     let (client1, client2, server) =
         (Address::new("client1"), Address::new("client2"), Address::new("server"));
     let begin = Search::new(system(2, 1, Keys::Same));
     let submission = submission();
     let steps =
         LocalSteps::new(&submission, system(2, 1, Keys::Same).descriptors()).expect("steps");
-    let mut manual = begin.manual_run(&steps).expect("nodes that start");
-    assert!(!manual.deliver(server, client1, |_| true).expect("no failure"), "nothing sent yet");
-    assert!(manual.fire(client2).is_ok());
-    assert!(manual.deliver(client2, server, |_| true).expect("no failure"));
+    let mut explorer = Explorer::new(&begin, &steps).expect("nodes that start");
+    assert!(!explorer.deliver(server, client1, |_| true).expect("no failure"), "nothing sent yet");
+    assert!(explorer.fire(client2).is_ok());
+    assert!(explorer.deliver(client2, server, |_| true).expect("no failure"));
     assert!(
-        !manual.deliver(client2, server, |_| true).expect("no failure"),
+        !explorer.deliver(client2, server, |_| true).expect("no failure"),
         "nothing would change"
     );
-    let state = manual.state();
+    let state = explorer.state();
     assert_eq!(state.path.events.last().map(PathEvent::node), Some(server));
 
     // From here, client2's value comes first.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use faultlab::hosting::pure::LocalSteps;
 use faultlab::hosting::{Kind, LocalHost, Submission};
 use faultlab::property::{Property, observe, violated};
-use faultlab::search::{PathEvent, RandomWalks, Search, SearchResult};
+use faultlab::search::{Explorer, PathEvent, RandomWalks, Search, SearchResult};
 use faultlab::simulate::{Origin, Scenario, Simulation};
 use faultlab::trace::replay::{ReplayStatus, replay};
 use faultlab::{Address, Context, Node, NodeSpec, System};
@@ -140,15 +140,15 @@ fn random_walks_and_minimisation_distinguish_timers_by_duration() {
 }
 
 #[test]
-fn manual_runs_choose_timers_by_duration() {
+fn explorers_choose_timers_by_duration() {
     let submission = submission();
     let begin = search();
     let steps = LocalSteps::new(&submission, begin.system().descriptors()).expect("it starts");
     for (ms, then) in [(5, 20), (20, 5)] {
-        let mut manual = begin.manual_run(&steps).expect("nodes that start");
-        let fired = manual.fire_timer(sleeper(), |timer| timer.min_ns == ms * 1_000_000);
+        let mut explorer = Explorer::new(&begin, &steps).expect("nodes that start");
+        let fired = explorer.fire_timer(sleeper(), |timer| timer.min_ns == ms * 1_000_000);
         assert_eq!(fired, Ok(true));
-        let state = manual.state();
+        let state = explorer.state();
         let left: BTreeSet<u64> =
             state.nodes[0].timers.iter().map(|timer| timer.min_ns / 1_000_000).collect();
         assert_eq!(left, BTreeSet::from([7, then]));

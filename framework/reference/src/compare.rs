@@ -1,6 +1,7 @@
 //! The comparisons, one per file. Each takes a seed and returns whether engine and reference agree.
 
 mod agreement;
+mod explored;
 mod protocols;
 mod runs;
 mod saved;
@@ -27,12 +28,21 @@ pub enum Kind {
     Runs,
     /// Findings of searches and random walks, saved as traces, read and replayed.
     Saved,
+    /// Random explorations with actions from outside, and returns to earlier states.
+    Explored,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Protocols, Self::Timers, Self::Staged, Self::Services, Self::Runs, Self::Saved];
+    pub const ALL: [Self; 7] = [
+        Self::Protocols,
+        Self::Timers,
+        Self::Staged,
+        Self::Services,
+        Self::Runs,
+        Self::Saved,
+        Self::Explored,
+    ];
 
     /// Runs the comparison for this seed.
     ///
@@ -46,6 +56,7 @@ impl Kind {
             Self::Services => services::compare,
             Self::Runs => runs::compare,
             Self::Saved => saved::compare,
+            Self::Explored => explored::compare,
         };
         // A panic of an engine is a difference.
         catch_unwind(|| compare(seed)).unwrap_or_else(|payload| {
@@ -66,6 +77,7 @@ impl fmt::Display for Kind {
             Self::Services => "services",
             Self::Runs => "runs",
             Self::Saved => "saved",
+            Self::Explored => "explored",
         })
     }
 }

@@ -46,7 +46,7 @@ pub struct Member<N> {
 }
 
 /// The restrictions. Nodes are given by their index.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
     /// Blocked links, as sender and receiver.
     pub cut: BTreeSet<(usize, usize)>,
@@ -208,6 +208,35 @@ impl<N: Plain, A: Automaton> World<N, A> {
         };
         let entries = self.happen(&mut next, at, input)?;
         Ok((next, entries))
+    }
+
+    /// Whether a client can be given a command from outside: it has all its results, and has not crashed.
+    #[must_use]
+    pub fn can_be_given(&self, global: &GlobalOf<N, A>, client: usize) -> bool {
+        let Some(commands) = &self.members[client].commands else { return false };
+        let local = &global.locals[client];
+        !local.is_waiting
+            && local.results.len() >= commands.len()
+            && !self.rules.crashed.contains(&client)
+    }
+
+    /// The state after a client was given a command from outside, which must be possible.
+    ///
+    /// # Errors
+    /// When a client answers too many commands at once.
+    pub fn given(
+        &self,
+        global: &GlobalOf<N, A>,
+        client: usize,
+        command: u64,
+    ) -> Result<GlobalOf<N, A>, TooManyCommands> {
+        let mut next = global.clone();
+        next.locals[client].is_waiting = true;
+        let call = Entry { client: self.members[client].address, what: Saying::Call(command) };
+        let watched = next.watched.take();
+        next.watched = watched.and_then(|state| self.automaton.after(&state, call));
+        self.happen(&mut next, client, Input::Command(command))?;
+        Ok(next)
     }
 
     /// A node handles an input. If it is a client and then has a result, the result is taken, and it gets its

@@ -51,6 +51,11 @@ fn simulated_runs_agree() {
 }
 
 #[test]
+fn explorations_agree() {
+    agree(Kind::Explored, 150, &Worth { states: 4_000, exhausted: 0, found: 60 });
+}
+
+#[test]
 fn saved_findings_are_reproduced() {
     agree(Kind::Saved, 200, &Worth { states: 1_500, exhausted: 0, found: 30 });
 }

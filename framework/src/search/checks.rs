@@ -13,7 +13,7 @@ const STATES_PER_PART: usize = 64;
 
 /// The role of a property in a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Role {
+pub enum Role {
     /// It must hold in every state.
     Invariant,
     /// The search ends in a state in which it holds.
@@ -45,6 +45,22 @@ pub(super) enum StateStatus {
     Goal(usize),
     /// The property at this index does not hold, or could not be decided.
     Broken(usize, CheckError),
+}
+
+impl StateStatus {
+    /// The status of a state by the answer of the property at `index`, if the properties after it do not
+    /// matter.
+    #[inline]
+    pub(super) fn of(role: Role, index: usize, checked: Result<(), CheckError>) -> Option<Self> {
+        match (role, checked) {
+            (Role::Invariant, Ok(())) => None,
+            (Role::Invariant, Err(broken)) => Some(Self::Broken(index, broken)),
+            (Role::Goal, Ok(())) => Some(Self::Goal(index)),
+            (Role::Prune, Ok(())) => Some(Self::Pruned),
+            (_, Err(broken @ CheckError::Node(..))) => Some(Self::Broken(index, broken)),
+            (_, Err(_)) => None,
+        }
+    }
 }
 
 impl Checks {
@@ -168,15 +184,8 @@ impl Checks {
                     checked
                 }
             };
-            match (role, checked) {
-                (Role::Invariant, Ok(())) => {}
-                (Role::Invariant, Err(broken)) => return StateStatus::Broken(index, broken),
-                (Role::Goal, Ok(())) => return StateStatus::Goal(index),
-                (Role::Prune, Ok(())) => return StateStatus::Pruned,
-                (_, Err(broken @ CheckError::Node(..))) => {
-                    return StateStatus::Broken(index, broken);
-                }
-                (_, Err(_)) => {}
+            if let Some(status) = StateStatus::of(*role, index, checked) {
+                return status;
             }
         }
         StateStatus::Expand

@@ -13,15 +13,19 @@ use crate::workload::ErasedWorkload;
 /// workload in one step.
 pub(super) const COMMANDS_PER_EVENT_MAX: usize = 1_000;
 
-/// A driver's results so far, as a list: the last one, and the list before it.
+/// A driver's results so far, as a list: the last one, and the list before it. If the driver waits for the
+/// result of a command that was given from outside, the last entry is that command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Results {
     /// The results before it, or [`NONE`].
     pub(super) before: u32,
-    /// The last result.
+    /// The last result, or [`NONE`] while the driver waits for it.
     pub(super) last: u32,
     /// The number of results, including the last.
     pub(super) count: u32,
+    /// The command of the last result if it was given from outside, or [`NONE`] if it is one of the
+    /// workload.
+    pub(super) outside: u32,
 }
 
 /// A miss in looking up a driver's next actions.
@@ -103,39 +107,73 @@ impl ClientDrivers {
     /// Whether a driver has all its results.
     pub(super) fn is_done(&self, node: usize, driver: u32) -> bool {
         let count = self.count(driver) as u64;
-        self.workloads[node]
-            .as_ref()
-            .is_none_or(|work| work.count().is_some_and(|all| count >= all))
+        let all = |work: &Arc<dyn ErasedWorkload>| work.count().is_some_and(|all| count >= all);
+        !Self::is_waiting(driver) && self.workloads[node].as_ref().is_none_or(all)
+    }
+
+    /// Whether a node is a client that has all results of its workload, so that it can be given a command from
+    /// outside.
+    pub(super) fn is_idle(&self, node: usize, driver: u32) -> bool {
+        self.is_client(node) && self.is_done(node, driver)
     }
 
     /// The ids of a driver's results, in order.
     pub(super) fn results(&self, driver: u32) -> Vec<u32> {
-        let mut ids = Vec::new();
-        let mut results = self.last(driver);
-        while let Some(Results { before, last, .. }) = results {
-            ids.push(last);
-            results = (before != NONE).then(|| self.results.get(before));
-        }
+        let entries = self.entries(driver).map(|entry| entry.last);
+        let mut ids: Vec<u32> = entries.filter(|&last| last != NONE).collect();
         ids.reverse();
         ids
     }
 
-    /// The state of a driver with these results.
-    pub(super) fn with_results(&mut self, results: &[u32], waiting: bool) -> u32 {
+    /// The entries of a driver's list, the last one first.
+    fn entries(&self, driver: u32) -> impl Iterator<Item = Results> {
+        let before =
+            |entry: &Results| (entry.before != NONE).then(|| self.results.get(entry.before));
+        std::iter::successors(self.last(driver), before)
+    }
+
+    /// The state of a driver with these results. `outside` are the commands that the client was given
+    /// from outside, after those of its workload.
+    pub(super) fn with_results(
+        &mut self,
+        node: usize,
+        results: &[u32],
+        waiting: bool,
+        outside: &[u32],
+    ) -> u32 {
+        let of_workload = self.workloads[node].as_ref().and_then(|work| work.count());
+        let outside = |index: usize| {
+            let index = (index as u64).checked_sub(of_workload?)?;
+            outside.get(usize::try_from(index).ok()?).copied()
+        };
         let mut before = NONE;
-        for (count, &last) in (1..).zip(results) {
-            before = self.results.intern(Results { before, last, count }).0;
+        for (index, &last) in results.iter().enumerate() {
+            let (count, outside) = (index as u32 + 1, outside(index).unwrap_or(NONE));
+            before = self.results.intern(Results { before, last, count, outside }).0;
+        }
+        let count = results.len() as u32;
+        if waiting && let Some(outside) = outside(results.len()) {
+            before = self.results.intern(Results { before, last: NONE, count, outside }).0;
         }
         driver(before, waiting)
     }
 
-    /// The id of a client's command at `index`, if it has one.
-    pub(super) fn command(
+    /// Interns the first `given` commands of a client, or all that its workload has.
+    pub(super) fn intern_commands(
         &mut self,
         node: usize,
-        index: usize,
+        given: usize,
         handlers: &mut Handlers<'_>,
-    ) -> Option<u32> {
+    ) {
+        let all = self.workloads[node].as_ref().and_then(|work| work.count());
+        let given = all.map_or(given, |all| given.min(usize::try_from(all).unwrap_or(given)));
+        if let Some(last) = given.checked_sub(1) {
+            self.command(node, last, handlers);
+        }
+    }
+
+    /// The id of a client's command at `index`, if it has one.
+    fn command(&mut self, node: usize, index: usize, handlers: &mut Handlers<'_>) -> Option<u32> {
         let work = self.workloads[node].as_ref()?;
         if work.count().is_some_and(|count| index as u64 >= count) {
             return None;
@@ -151,6 +189,29 @@ impl ClientDrivers {
     /// The id of a client's command at `index`, if it has been given in this search.
     pub(super) fn command_known(&self, node: usize, index: usize) -> Option<u32> {
         self.commands[node].get(index).copied()
+    }
+
+    /// The id of the command at `index` that a driver in this state has given, if it is known.
+    pub(super) fn given(&self, node: usize, driver: u32, index: usize) -> Option<u32> {
+        let is_it = |entry: &Results| {
+            let of_entry = entry.count as usize - usize::from(entry.last != NONE);
+            of_entry == index && entry.outside != NONE
+        };
+        let outside = || self.entries(driver).find(is_it).map(|entry| entry.outside);
+        self.command_known(node, index).or_else(outside)
+    }
+
+    /// The state of a driver that has nothing left to do, after its client was given this command from
+    /// outside.
+    ///
+    /// # Errors
+    /// A miss; see [`Self::fill`].
+    pub(super) fn give(&self, state: u32, command: u32) -> Result<u32, DriverMiss> {
+        let before = if state >> 1 == 0 { NONE } else { (state >> 1) - 1 };
+        let count = self.count(state) as u32;
+        let results = Results { before, last: NONE, count, outside: command };
+        let id = self.results.find(results).ok_or(DriverMiss::Results(results))?;
+        Ok(driver(id, true))
     }
 
     /// Lets a client driver take a result, if it waits for one, and returns its next command, if there
@@ -171,10 +232,18 @@ impl ClientDrivers {
             if result == NONE {
                 return Ok(None);
             }
-            let before = *state >> 1;
-            let before = if before == 0 { NONE } else { before - 1 };
-            let count = self.count(*state) as u32 + 1;
-            let results = Results { before, last: result, count };
+            let results = match self.last(*state) {
+                None => Results { before: NONE, last: result, count: 1, outside: NONE },
+                Some(given @ Results { last: NONE, count, .. }) => {
+                    Results { last: result, count: count + 1, ..given }
+                }
+                Some(Results { count, .. }) => Results {
+                    before: (*state >> 1) - 1,
+                    last: result,
+                    count: count + 1,
+                    outside: NONE,
+                },
+            };
             let id = self.results.find(results).ok_or(DriverMiss::Results(results))?;
             *state = driver(id, false);
             calls.push(result << 1 | RETURN);

@@ -5,7 +5,7 @@
 //! first look effects up, which changes nothing. Then one thread computes the misses, in a fixed
 //! order, so that ids do not depend on the threads.
 
-use super::client_drivers::DriverMiss;
+use super::client_drivers::{CALL, DriverMiss};
 use super::handlers::{Cause, Known, NodeEvent};
 use super::intern::Lists;
 use super::list_cache::ListKey;
@@ -251,9 +251,19 @@ impl NodeTable<'_> {
                 calls.clear();
                 calls.push(node as u32);
                 let mut interned = before;
-                if let NodeEvent::Fire(pending) = event {
-                    interned.timers =
-                        self.list_cache.get(ListKey::Fired(interned.timers, pending))?;
+                match event {
+                    NodeEvent::Start | NodeEvent::Deliver(_) => {}
+                    NodeEvent::Fire(pending) => {
+                        interned.timers =
+                            self.list_cache.get(ListKey::Fired(interned.timers, pending))?;
+                    }
+                    NodeEvent::Command(command) => {
+                        interned.driver = self
+                            .drivers
+                            .give(interned.driver, command)
+                            .map_err(|miss| Miss::Driver(node, miss))?;
+                        calls.push(command << 1 | CALL);
+                    }
                 }
                 Progress { interned, sent: Lists::EMPTY, next: Some(self.handlers.cause(event)) }
             }
@@ -264,7 +274,10 @@ impl NodeTable<'_> {
                 known.take().unwrap_or_else(|| self.handlers.look_up(now.interned.state, cause));
             let handled = match known {
                 Known::Handled(handled) => handled,
-                Known::Failed(failure) => return Ok(Effect::Change(NodeStep::failing(failure))),
+                Known::Failed(failure) => {
+                    let calls = self.calls_list(calls)?;
+                    return Ok(Effect::Change(NodeStep::failing(failure, calls)));
+                }
                 Known::Unknown => return Err(Miss::Handler(now.interned.state, cause)),
             };
             now.interned.state = handled.state;
@@ -280,11 +293,7 @@ impl NodeTable<'_> {
             now.next = next.map(Cause::Command);
         }
         *progress = Some(now);
-        let calls_list = if self.with_calls && calls.len() > 1 {
-            self.handlers.lists.find(calls).ok_or(Miss::Calls)?
-        } else {
-            Lists::EMPTY
-        };
+        let calls_list = self.calls_list(calls)?;
         let Progress { mut interned, sent, .. } = now;
         let routed = self.list_cache.routed(node, sent)?;
         interned.inbox = self.list_cache.get(ListKey::Inbox(interned.inbox, routed.own))?;
@@ -295,6 +304,15 @@ impl NodeTable<'_> {
         match self.find(interned) {
             Some(interned) => Ok(Effect::Change(NodeStep { interned, sends, calls: calls_list })),
             None => Err(Miss::Interned { interned, sends, calls: calls_list }),
+        }
+    }
+
+    /// The list of these calls and returns, which follow their client.
+    fn calls_list(&self, calls: &[u32]) -> Result<u32, Miss> {
+        if self.with_calls && calls.len() > 1 {
+            self.handlers.lists.find(calls).ok_or(Miss::Calls)
+        } else {
+            Ok(Lists::EMPTY)
         }
     }
 }

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use super::deadline::Deadline;
 use super::intern::{Blobs, Lists, Records};
 use super::pairs::PairMap;
-use super::path::PathEvent;
+use super::path::{Action, PathEvent};
 use super::timers::Pending;
 use crate::hosting::pure::{Answers, Batch, PureSteps, Request, Step, StepFailure};
 use crate::hosting::{EncodedEffect, Event};
@@ -72,6 +72,9 @@ pub(super) enum NodeEvent {
     /// Fires the pending timer with this id (of a [`Pending`] record). Timers of equal value with
     /// different durations are different timers, because it matters which of them remain pending.
     Fire(u32),
+    /// Gives a client the command with this id, after those of its workload. A search does not choose
+    /// this event either: it is an action from outside.
+    Command(u32),
 }
 
 /// The step of a handler, by ids.
@@ -255,6 +258,11 @@ impl<'s> Handlers<'s> {
         self.messages.intern(pair(from as u32, to as u32), bytes)
     }
 
+    /// The id of a message, if it has one.
+    pub(super) fn find_message(&self, from: usize, to: usize, bytes: &[u8]) -> Option<u32> {
+        self.messages.find(pair(from as u32, to as u32), bytes)
+    }
+
     /// The index of the node at this address.
     pub(super) fn node_at(&self, address: Address) -> Option<usize> {
         self.node_indices.get(&address).copied()
@@ -278,6 +286,7 @@ impl<'s> Handlers<'s> {
             NodeEvent::Start => Cause::Init,
             NodeEvent::Deliver(message) => Cause::Deliver(message),
             NodeEvent::Fire(pending) => Cause::Fire(self.pending.get(pending).id),
+            NodeEvent::Command(command) => Cause::Command(command),
         }
     }
 
@@ -294,10 +303,10 @@ impl<'s> Handlers<'s> {
         }
     }
 
-    /// An event that a search chooses, by content.
+    /// An event of a path, by content.
     ///
     /// # Panics
-    /// For the start of a node, which a search does not choose.
+    /// For the start of a node, which is not part of a path.
     pub(super) fn path_event(&self, node_index: usize, event: NodeEvent) -> PathEvent {
         let node = self.address(node_index);
         match event {
@@ -311,7 +320,11 @@ impl<'s> Handlers<'s> {
                 let timer = self.timers.bytes(id).to_vec();
                 PathEvent::Fire { node, timer, min_ns, max_ns }
             }
-            NodeEvent::Start => panic!("not an event that a search chooses"),
+            NodeEvent::Command(command) => {
+                let command = self.commands.bytes(command).to_vec();
+                PathEvent::Outside(Action::Command { client: node, command })
+            }
+            NodeEvent::Start => panic!("the start of a node is not part of a path"),
         }
     }
 

@@ -115,18 +115,19 @@ mod divergence;
 mod effects;
 mod exact;
 mod expand;
+mod explorer;
 mod frontier;
 mod handlers;
 mod intern;
 mod linearizable;
 mod list_cache;
-mod manual_run;
 mod minimise;
 mod monitor;
 mod monitor_replay;
 mod node_table;
 mod pairs;
 mod path;
+mod position;
 mod predecessors;
 mod property_memo;
 mod random_walk;
@@ -137,17 +138,24 @@ mod sleep;
 mod state;
 mod state_space;
 mod timers;
+mod trace_formatter;
 mod traced_run;
 mod view;
 mod visited;
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
+pub use checks::Role;
+pub use explorer::{
+    ClientDescription, Description, Explorer, ExplorerError, MessageDescription, NodeDescription,
+    Obstacle, OperationDescription, PropertyCheck, Snapshot, TimerDescription,
+};
 pub use linearizable::Linearizable;
-pub use manual_run::ManualRun;
 pub use monitor::Monitor;
-pub use path::{Path, PathEvent};
+pub use path::{Action, Path, PathEvent};
 pub use random_walk::RandomWalks;
 pub use report::{FoundState, HandlerFailure, Hint, Limit, Report, SearchResult, Statistics};
 pub use state::{NodeState, PendingTimer, Sent, State};
@@ -158,7 +166,6 @@ use crate::hosting::pure::{LocalSteps, PureSteps, StepFailure};
 use crate::property::Property;
 use crate::{Address, NodeSpec, System, parallel};
 use breadth_first::BreadthFirst;
-use checks::Role;
 use settings::{Limits, Restrictions};
 use state_space::{Setup, StartError, StateSpace};
 
@@ -166,10 +173,11 @@ use state_space::{Setup, StartError, StateSpace};
 const WORKLOAD_SEED: u64 = 0;
 
 /// A configured search.
+#[derive(Clone)]
 pub struct Search {
     system: System,
     properties: Vec<(Role, Property)>,
-    monitor: Option<Box<dyn Monitor>>,
+    monitor: Option<Arc<dyn Monitor>>,
     restrictions: Restrictions,
     limits: Limits,
     threads: NonZeroUsize,
@@ -227,7 +235,7 @@ impl Search {
     /// Adds a monitor that every run must satisfy.
     #[must_use]
     pub fn monitor(mut self, monitor: impl Monitor + 'static) -> Self {
-        self.monitor = Some(Box::new(monitor));
+        self.monitor = Some(Arc::new(monitor));
         self
     }
 
@@ -307,6 +315,9 @@ impl Search {
 
     /// Starts from this state instead of freshly started nodes.
     ///
+    /// Nodes that crashed on the state's path by an [`Action`] stay crashed, and links that were cut on it and
+    /// not restored stay blocked. Restrictions of the search that found the state are not part of it.
+    ///
     /// A monitor also observes the calls and returns of the run that led to the state, because the search
     /// replays the state's path. If that is not possible, the search ends with
     /// [`SearchResult::InvalidStart`].
@@ -323,6 +334,22 @@ impl Search {
             for sent in &node.inbox {
                 self.node_index(sent.from);
             }
+        }
+        let mut cut = BTreeSet::new();
+        for action in state.path.actions() {
+            match *action {
+                Action::Crash { node } => {
+                    let node = self.node_index(node);
+                    self.restrictions.crash(node);
+                }
+                Action::Cut { from, to } => drop(cut.insert((from, to))),
+                Action::Restore { from, to } => drop(cut.remove(&(from, to))),
+                Action::Command { .. } | Action::Drop { .. } => {}
+            }
+        }
+        for (from, to) in cut {
+            let (from, to) = (self.node_index(from), self.node_index(to));
+            self.restrictions.set_link(from, to, false);
         }
         self.start = Some(state);
         self
@@ -449,6 +476,7 @@ impl Search {
             restrictions: self.restrictions.clone(),
             start: self.start.as_ref(),
             commands_per_event: self.limits.commands_per_event,
+            with_calls: false,
         }
     }
 

@@ -4,9 +4,8 @@
 //! with a monitor that starts from such a state first replays the path to it, from the start of the
 //! nodes, while the monitor observes. The search that found the state need not have had a monitor.
 
-use super::handlers::NodeEvent;
 use super::monitor::MonitorState;
-use super::path::PathEvent;
+use super::position::Position;
 use super::settings::Restrictions;
 use super::state::State;
 use super::state_space::{Setup, StartError, StateSpace};
@@ -16,20 +15,21 @@ use super::state_space::{Setup, StartError, StateSpace};
 /// # Errors
 /// When the path cannot be replayed, or leads to other results than those in the state.
 pub(super) fn monitor_state(setup: &Setup<'_>, start: &State) -> Result<MonitorState, StartError> {
-    let node_count = setup.system.nodes().len();
     // The restrictions of this search did not apply to the run before it.
-    let restrictions = Restrictions::new(node_count);
+    let restrictions = Restrictions::new(setup.system.nodes().len());
     let setup = Setup { properties: Vec::new(), restrictions, start: None, ..setup.clone() };
     let mut space = StateSpace::new(setup)?;
-    let mut row = space.first.clone();
+    let mut position = Position::first(&space);
     for (index, event) in start.path.events.iter().enumerate() {
         let unknown = |why: String| StartError::UnknownCalls(format!("event {} {why}", index + 1));
-        let (node, event) = find(&space, &row, event)
+        let followed = position
+            .follow(&mut space, event)
             .ok_or_else(|| unknown("of its path is not possible in this system".to_owned()))?;
-        let stepped = space.step(&mut row, node, event);
-        stepped.map_err(|failure| unknown(format!("of its path fails: {failure}")))?;
+        if let Some(failure) = followed.failure {
+            return Err(unknown(format!("of its path fails: {failure}")));
+        }
     }
-    let reached = space.state_of(&row, start.path.clone());
+    let reached = space.state_of(&position.row, start.path.clone());
     for (reached, given) in reached.nodes.iter().zip(&start.nodes) {
         if (&reached.results, reached.is_waiting) != (&given.results, given.is_waiting) {
             let reason =
@@ -37,14 +37,5 @@ pub(super) fn monitor_state(setup: &Setup<'_>, start: &State) -> Result<MonitorS
             return Err(StartError::UnknownCalls(reason));
         }
     }
-    Ok(space.monitor_state(&row))
-}
-
-/// Finds the event of a path and its node, if the event is possible in this row.
-fn find(space: &StateSpace<'_>, row: &[u32], event: &PathEvent) -> Option<(usize, NodeEvent)> {
-    let node = space.table.handlers.node_at(event.node())?;
-    let mut possible = Vec::new();
-    space.table.events(row[node], &mut possible);
-    let is_it = |local: &NodeEvent| space.table.handlers.path_event(node, *local) == *event;
-    Some((node, possible.into_iter().find(is_it)?))
+    Ok(space.monitor_state(&position.row))
 }

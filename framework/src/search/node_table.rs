@@ -38,14 +38,20 @@ pub(super) struct NodeStep {
     /// The list of messages to others, as pairs of a receiver and its messages, or the failure's index
     /// if the handler failed.
     pub(super) sends: u32,
-    /// The list of calls and returns, for a monitor.
+    /// The list of calls and returns, for a monitor and for traces; up to the failure if the handler
+    /// failed.
     pub(super) calls: u32,
 }
 
 impl NodeStep {
     /// The step of a handler that failed.
-    pub(super) fn failing(failure: u32) -> Self {
-        Self { interned: NONE, sends: failure, calls: Lists::EMPTY }
+    pub(super) fn failing(failure: u32, calls: u32) -> Self {
+        Self { interned: NONE, sends: failure, calls }
+    }
+
+    /// The failure's index, if the handler failed.
+    pub(super) fn failure(&self) -> Option<u32> {
+        (self.interned == NONE).then_some(self.sends)
     }
 }
 
@@ -220,16 +226,26 @@ impl<'s> NodeTable<'s> {
 
     /// The possible events at a node, in the order in which searches explore them.
     pub(super) fn events(&self, id: u32, events: &mut Vec<NodeEvent>) {
+        self.events_under(&self.restrictions, id, events);
+    }
+
+    /// The possible events at a node under these restrictions.
+    pub(super) fn events_under(
+        &self,
+        restrictions: &Restrictions,
+        id: u32,
+        events: &mut Vec<NodeEvent>,
+    ) {
         events.clear();
         let interned = self.get(id);
         let node = self.handlers.node_of(interned.state);
         for &message in self.handlers.lists.get(interned.inbox) {
             let (from, to) = self.handlers.ends(message);
-            if self.restrictions.delivers(from, to) {
+            if restrictions.delivers(from, to) {
                 events.push(NodeEvent::Deliver(message));
             }
         }
-        if self.restrictions.fires(node) {
+        if restrictions.fires(node) {
             let timers = self.timers_of(interned.timers);
             for (index, &pending) in self.handlers.lists.get(interned.timers).iter().enumerate() {
                 if timers::may_fire(&timers, index) {
@@ -237,9 +253,8 @@ impl<'s> NodeTable<'s> {
                 }
             }
         }
-        if self.restrictions.is_selective() {
-            events
-                .retain(|&event| self.restrictions.allows(&self.handlers.path_event(node, event)));
+        if restrictions.is_selective() {
+            events.retain(|&event| restrictions.allows(&self.handlers.path_event(node, event)));
         }
     }
 
@@ -254,7 +269,8 @@ impl<'s> NodeTable<'s> {
         let start = u32::try_from(self.steps.len()).expect("fewer than 2^32 steps of nodes");
         let len = u16::try_from(steps.len()).expect("fewer than 2^16 events at a node");
         self.steps.extend_from_slice(steps);
-        let has_calls = steps.iter().any(|step| step.calls != Lists::EMPTY);
+        let has_calls =
+            steps.iter().any(|step| step.calls != Lists::EMPTY && step.failure().is_none());
         self.spans[id as usize] =
             Span { start, len, no_ops: quiet, has_calls, ..self.spans[id as usize] };
     }

@@ -36,6 +36,69 @@ pub enum PathEvent {
         /// The longest duration, in nanoseconds.
         max_ns: u64,
     },
+    /// Something is done to the system from outside.
+    Outside(Action),
+}
+
+/// Something that is done to a system from outside. A search does not choose actions; an
+/// [`Explorer`](super::Explorer) performs them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// A client that has all results of its workload gets one more command. Its client driver takes the
+    /// result as it takes those of the workload.
+    Command {
+        /// The client.
+        client: Address,
+        /// The encoded command.
+        command: Vec<u8>,
+    },
+    /// A node crashes. From now on it gets no message and no command, and none of its timers fires. The
+    /// messages that it sent remain in the network.
+    Crash {
+        /// The node.
+        node: Address,
+    },
+    /// A message is removed from the network and never delivered (again). If its sender sends an equal
+    /// message later, that is a new one.
+    Drop {
+        /// The sender.
+        from: Address,
+        /// The receiver.
+        to: Address,
+        /// The encoded message.
+        message: Vec<u8>,
+    },
+    /// No message from one node to another is delivered until the link is restored. Messages stay in the
+    /// network meanwhile.
+    Cut {
+        /// The sender.
+        from: Address,
+        /// The receiver.
+        to: Address,
+    },
+    /// Messages from one node to another are delivered again, including those that were sent while the
+    /// link was cut.
+    Restore {
+        /// The sender.
+        from: Address,
+        /// The receiver.
+        to: Address,
+    },
+}
+
+impl Action {
+    /// The node that it concerns: the client, the crashed node, or the receiver of the message or link.
+    #[must_use]
+    pub fn node(&self) -> Address {
+        match *self {
+            Self::Command { client: node, .. }
+            | Self::Crash { node }
+            | Self::Drop { to: node, .. }
+            | Self::Cut { to: node, .. }
+            | Self::Restore { to: node, .. } => node,
+        }
+    }
 }
 
 impl Path {
@@ -50,14 +113,23 @@ impl Path {
     pub fn is_empty(&self) -> bool {
         self.events.is_empty()
     }
+
+    /// The actions from outside, in order.
+    pub fn actions(&self) -> impl Iterator<Item = &Action> {
+        self.events.iter().filter_map(|event| match event {
+            PathEvent::Outside(action) => Some(action),
+            PathEvent::Deliver { .. } | PathEvent::Fire { .. } => None,
+        })
+    }
 }
 
 impl PathEvent {
-    /// The node at which it happens.
+    /// The node at which it happens, or that an action concerns.
     #[must_use]
     pub fn node(&self) -> Address {
-        match *self {
-            Self::Deliver { node, .. } | Self::Fire { node, .. } => node,
+        match self {
+            Self::Deliver { node, .. } | Self::Fire { node, .. } => *node,
+            Self::Outside(action) => action.node(),
         }
     }
 }

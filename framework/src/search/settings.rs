@@ -9,7 +9,7 @@ use super::path::PathEvent;
 use crate::Address;
 
 /// The events that a search may take. Indices are those of the system's nodes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Restrictions {
     /// By sender and receiver: whether messages are delivered.
     links: Vec<Vec<bool>>,
@@ -73,13 +73,19 @@ impl Restrictions {
         self.only.as_ref().is_none_or(|only| only.contains(event))
     }
 
-    /// Describes all restrictions except crashes.
-    pub(super) fn describe(&self, addresses: &[Address]) -> Vec<String> {
+    /// The links on which no message is delivered, as sender and receiver.
+    pub(super) fn blocked_links(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.links.iter().enumerate().flat_map(|(from, links)| {
+            let blocked = links.iter().enumerate().filter(|&(_, &on)| !on);
+            blocked.map(move |(to, _)| (from, to))
+        })
+    }
+
+    /// Describes all restrictions that `before` lacks, except crashes.
+    pub(super) fn describe(&self, before: &Self, addresses: &[Address]) -> Vec<String> {
         let mut words = Vec::new();
-        for (from, links) in self.links.iter().enumerate() {
-            for (to, _) in links.iter().enumerate().filter(|&(_, &on)| !on) {
-                words.push(format!("no message from {} to {}", addresses[from], addresses[to]));
-            }
+        for (from, to) in self.blocked_links().filter(|&(from, to)| before.links[from][to]) {
+            words.push(link_is_cut(addresses[from], addresses[to]));
         }
         for (node, _) in self.timers.iter().enumerate().filter(|&(_, &on)| !on) {
             words.push(format!("no timer of {} fires", addresses[node]));
@@ -90,6 +96,16 @@ impl Restrictions {
     pub(super) fn crash(&mut self, node: usize) {
         self.crashed[node] = true;
     }
+}
+
+/// Describes a link on which no message is delivered.
+pub(super) fn link_is_cut(from: Address, to: Address) -> String {
+    format!("no message from {from} to {to}")
+}
+
+/// Describes a link on which messages are delivered again.
+pub(super) fn link_is_restored(from: Address, to: Address) -> String {
+    format!("messages from {from} to {to} again")
 }
 
 /// The limits of a search. Without limits, it ends when the space is exhausted.

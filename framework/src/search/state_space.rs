@@ -8,13 +8,13 @@ use super::checks::{Checks, Role, StateStatus};
 use super::client_drivers::{ClientDrivers, IDLE};
 use super::effects::Effect;
 use super::expand::{Expander, Missing};
-use super::handlers::{Cause, Handlers, NodeEvent};
+use super::handlers::{Cause, Handlers, NONE, NodeEvent};
 use super::intern::Lists;
 use super::list_cache;
 use super::monitor::{Monitor, MonitorMemo, MonitorState};
 use super::monitor_replay;
 use super::node_table::{InternedNode, NodeStep, NodeTable};
-use super::path::{Path, PathEvent};
+use super::path::{Action, Path, PathEvent};
 use super::property_memo::PropertyMemo;
 use super::report::{FoundState, HandlerFailure, Hint, Limit, SearchResult, Statistics};
 use super::settings::Restrictions;
@@ -24,7 +24,7 @@ use super::view::broken_run;
 use crate::hosting::Payload;
 use crate::hosting::pure::{PureSteps, StepFailure, legible};
 use crate::property::{Property, Violation};
-use crate::{NodeSpec, System};
+use crate::{Address, NodeSpec, System};
 
 /// The tables of a search.
 pub(super) struct StateSpace<'s> {
@@ -37,6 +37,8 @@ pub(super) struct StateSpace<'s> {
     /// The path that led to the first row.
     before: Path,
     pub(super) first: Vec<u32>,
+    /// How the nodes started, in their order, up to one that failed; empty if the first row was given.
+    pub(super) starts: Vec<Performed>,
     /// Whether full rows are compared instead of fingerprints.
     pub(super) exact: bool,
     /// The divergence that was detected, if any.
@@ -54,6 +56,18 @@ pub(super) enum Ending {
     Failure(u32),
 }
 
+/// An event at a node that has been performed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Performed {
+    pub(super) node: usize,
+    /// The interned node before it, or [`NONE`] at the start of a node.
+    pub(super) before: u32,
+    pub(super) event: NodeEvent,
+    /// The list of calls and returns that belong to the event, if the tables [record](Setup::with_calls)
+    /// them.
+    pub(super) calls: u32,
+}
+
 /// The inputs for the tables.
 #[derive(Clone)]
 pub(super) struct Setup<'s> {
@@ -66,6 +80,8 @@ pub(super) struct Setup<'s> {
     pub(super) start: Option<&'s State>,
     /// The most commands that a client gets in one event.
     pub(super) commands_per_event: usize,
+    /// Whether steps come with their calls and returns, even without a monitor.
+    pub(super) with_calls: bool,
 }
 
 /// Why there is no first row.
@@ -85,12 +101,32 @@ impl<'s> StateSpace<'s> {
     /// # Errors
     /// When a node fails at start, or the monitor's first state cannot be determined.
     pub(super) fn new(setup: Setup<'s>) -> Result<Self, StartError> {
-        let monitor_state = match (setup.monitor, setup.start) {
+        let start = setup.start;
+        let monitor_state = match (setup.monitor, start) {
             (Some(_), Some(start)) => Some(monitor_replay::monitor_state(&setup, start)?),
             _ => None,
         };
-        let Setup { system, steps, monitor, properties, restrictions, start, commands_per_event } =
-            setup;
+        let mut space = Self::without_first_row(setup);
+        match start {
+            Some(state) => space.first = space.row_of(state, monitor_state),
+            None => space.start().map_err(StartError::Failed)?,
+        }
+        space.checks.evaluate_new_states(&space.table, &space.restrictions);
+        Ok(space)
+    }
+
+    /// Creates the tables only.
+    pub(super) fn without_first_row(setup: Setup<'s>) -> Self {
+        let Setup {
+            system,
+            steps,
+            monitor,
+            properties,
+            restrictions,
+            start,
+            commands_per_event,
+            with_calls,
+        } = setup;
         let checks = Checks::new(properties);
         assert_eq!(steps.nodes(), system.descriptors(), "steps are of the nodes of the system");
         let restrictions = Arc::new(restrictions);
@@ -105,11 +141,11 @@ impl<'s> StateSpace<'s> {
             Handlers::new(steps),
             work,
             Arc::clone(&restrictions),
-            monitor.is_some(),
+            with_calls || monitor.is_some(),
         );
         let monitor_memo = monitor.map(MonitorMemo::new);
         let width = system.nodes().len() + usize::from(monitor_memo.is_some());
-        let mut space = Self {
+        Self {
             table,
             monitor_memo,
             checks,
@@ -117,15 +153,10 @@ impl<'s> StateSpace<'s> {
             width,
             before: start.map(|state| state.path.clone()).unwrap_or_default(),
             first: Vec::new(),
+            starts: Vec::new(),
             exact: false,
             divergence: None,
-        };
-        space.first = match start {
-            Some(state) => space.row_of(state, monitor_state),
-            None => space.start().map_err(StartError::Failed)?,
-        };
-        space.checks.evaluate_new_states(&space.table, &space.restrictions);
-        Ok(space)
+        }
     }
 
     pub(super) fn expander(&self) -> Expander<'_, 's> {
@@ -168,35 +199,38 @@ impl<'s> StateSpace<'s> {
         }
     }
 
-    /// The row of freshly started nodes whose client drivers have given their first commands.
-    fn start(&mut self) -> Result<Vec<u32>, Box<HandlerFailure>> {
+    /// Starts the nodes. In the first row, they have started and their client drivers have given their
+    /// first commands.
+    pub(super) fn start(&mut self) -> Result<(), Box<HandlerFailure>> {
         let mut row = Vec::new();
         let mut sends = Vec::new();
         let mut monitor_state = 0;
-        for node_index in 0..self.table.handlers.steps.nodes().len() {
+        for node in 0..self.table.handlers.steps.nodes().len() {
+            let address = self.table.handlers.address(node);
             let failed = |failure| {
-                Box::new(HandlerFailure {
-                    node: self.table.handlers.address(node_index),
-                    failure,
-                    path: Path::default(),
-                })
+                Box::new(HandlerFailure { node: address, failure, path: Path::default() })
             };
-            let made = self.table.handlers.steps.make(node_index);
-            let made = made.map_err(|failure| failed(StepFailure::Node(failure)))?;
-            let state = self.table.handlers.states.intern(node_index as u64, &made);
+            let mut start =
+                Performed { node, before: NONE, event: NodeEvent::Start, calls: Lists::EMPTY };
+            let made = match self.table.handlers.steps.make(node) {
+                Ok(made) => made,
+                Err(failure) => {
+                    self.starts.push(start);
+                    return Err(failed(StepFailure::Node(failure)));
+                }
+            };
+            let state = self.table.handlers.states.intern(node as u64, &made);
             let interned =
                 InternedNode { state, timers: Lists::EMPTY, driver: IDLE, inbox: Lists::EMPTY };
             let interned = self.table.intern(interned);
-            match self.effect(interned, NodeEvent::Start) {
+            let step = self.effect(interned, NodeEvent::Start);
+            start.calls = step.map_or(Lists::EMPTY, |step| step.calls);
+            self.starts.push(start);
+            if let Some(failure) = step.and_then(|step| step.failure()) {
+                return Err(failed(self.table.handlers.failures[failure as usize].clone()));
+            }
+            match step {
                 None => row.push(interned),
-                Some(step) if step.interned == super::handlers::NONE => {
-                    let failure = self.table.handlers.failures[step.sends as usize].clone();
-                    return Err(Box::new(HandlerFailure {
-                        node: self.table.handlers.address(node_index),
-                        failure,
-                        path: Path::default(),
-                    }));
-                }
                 Some(step) => {
                     row.push(step.interned);
                     sends.extend_from_slice(self.table.sends(step.sends));
@@ -216,22 +250,63 @@ impl<'s> StateSpace<'s> {
         if self.monitor_memo.is_some() {
             row.push(monitor_state);
         }
-        Ok(row)
+        self.first = row;
+        Ok(())
     }
 
-    /// Performs an event in a row.
-    ///
-    /// # Errors
-    /// When the handler fails.
-    pub(super) fn step(
+    /// Performs an event in a row. If its handler fails, the row stays as it is, and the failure is
+    /// returned.
+    pub(super) fn perform(
         &mut self,
         row: &mut [u32],
         node: usize,
         event: NodeEvent,
-    ) -> Result<(), StepFailure> {
-        let Some(step) = self.effect(row[node], event) else { return Ok(()) };
-        self.apply(row, node, step)
-            .map_err(|failure| self.table.handlers.failures[failure as usize].clone())
+    ) -> (Performed, Result<(), StepFailure>) {
+        let before = row[node];
+        let Some(step) = self.effect(before, event) else {
+            return (Performed { node, before, event, calls: Lists::EMPTY }, Ok(()));
+        };
+        let applied = self.apply(row, node, step);
+        let failure = |index: u32| self.table.handlers.failures[index as usize].clone();
+        (Performed { node, before, event, calls: step.calls }, applied.map_err(failure))
+    }
+
+    /// Finds an event of a path, with its node, if it is possible in a row, whatever the restrictions are.
+    /// `None` also for actions that are not events of a node.
+    pub(super) fn find(&mut self, row: &[u32], event: &PathEvent) -> Option<(usize, NodeEvent)> {
+        let node = self.table.handlers.node_at(event.node())?;
+        if let PathEvent::Outside(action) = event {
+            let Action::Command { command, .. } = action else { return None };
+            let is_idle = self.table.drivers.is_idle(node, self.table.get(row[node]).driver);
+            let command = self.table.handlers.commands.intern(node as u64, command);
+            return is_idle.then_some((node, NodeEvent::Command(command)));
+        }
+        let mut possible = Vec::new();
+        let restrictions = Restrictions::new(self.table.handlers.steps.nodes().len());
+        self.table.events_under(&restrictions, row[node], &mut possible);
+        let is_it = |local: &NodeEvent| self.table.handlers.path_event(node, *local) == *event;
+        Some((node, possible.into_iter().find(is_it)?))
+    }
+
+    /// Removes a message from the inbox of a row's node. Returns whether it was there.
+    pub(super) fn remove_message(
+        &mut self,
+        row: &mut [u32],
+        (from, to): (Address, Address),
+        message: &[u8],
+    ) -> bool {
+        let handlers = &self.table.handlers;
+        let (Some(from), Some(to)) = (handlers.node_at(from), handlers.node_at(to)) else {
+            return false;
+        };
+        let Some(id) = handlers.find_message(from, to, message) else { return false };
+        let mut interned = self.table.get(row[to]);
+        let mut inbox = handlers.lists.get(interned.inbox).to_vec();
+        let Some(position) = inbox.iter().position(|&it| it == id) else { return false };
+        inbox.remove(position);
+        interned.inbox = self.table.handlers.lists.intern(&inbox);
+        row[to] = self.table.intern(interned);
+        true
     }
 
     /// Computes the steps of all nodes of a row, and returns their number.
@@ -307,8 +382,8 @@ impl<'s> StateSpace<'s> {
         node: usize,
         step: NodeStep,
     ) -> Result<(), u32> {
-        if step.interned == super::handlers::NONE {
-            return Err(step.sends);
+        if let Some(failure) = step.failure() {
+            return Err(failure);
         }
         row[node] = step.interned;
         let sends = self.table.sends(step.sends).to_vec();
@@ -370,10 +445,19 @@ impl<'s> StateSpace<'s> {
             let results: Vec<u32> =
                 node.results.iter().map(|result| handlers.results.intern(0, result)).collect();
             let given = results.len() + usize::from(node.is_waiting);
-            if let Some(last) = given.checked_sub(1) {
-                self.table.drivers.command(node_index, last, handlers);
-            }
-            let driver = self.table.drivers.with_results(&results, node.is_waiting);
+            self.table.drivers.intern_commands(node_index, given, handlers);
+            let outside: Vec<u32> = state
+                .path
+                .actions()
+                .filter_map(|action| match action {
+                    Action::Command { client, command } if *client == node.address => {
+                        Some(handlers.commands.intern(node_index as u64, command))
+                    }
+                    _ => None,
+                })
+                .collect();
+            let drivers = &mut self.table.drivers;
+            let driver = drivers.with_results(node_index, &results, node.is_waiting, &outside);
             let timers = list_cache::normalised(&mut self.table.handlers, timers);
             row.push(self.table.intern(InternedNode { state: id, timers, driver, inbox }));
         }
@@ -436,7 +520,7 @@ impl<'s> StateSpace<'s> {
             let (node, event) = self.event_of(&row, ordinal);
             path.events.push(self.table.handlers.path_event(node, event));
             let (node, step) = self.expander().step_of(&row, ordinal);
-            if step.interned != super::handlers::NONE {
+            if step.failure().is_none() {
                 let mut next = Vec::new();
                 self.expander().successor(&row, (node, step), &mut next);
                 row = next;

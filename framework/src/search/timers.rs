@@ -15,7 +15,7 @@ pub(super) struct Pending {
 
 impl Pending {
     /// Whether this timer, set before `later`, must fire before it.
-    fn precedes(&self, later: &Self) -> bool {
+    pub(super) fn precedes(&self, later: &Self) -> bool {
         self.max_ns <= later.min_ns
     }
 

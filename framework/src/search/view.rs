@@ -84,7 +84,7 @@ impl<'v, 's> StateView<'v, 's> {
             .map(|index| Operation {
                 client,
                 command: work
-                    .command_known(node, index)
+                    .given(node, driver, index)
                     .map(|command| handlers.commands.bytes(command).to_vec())
                     .unwrap_or_default(),
                 expected: commands.expected(index as u64).map(<[u8]>::to_vec),

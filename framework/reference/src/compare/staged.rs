@@ -1,9 +1,9 @@
-//! Searches in stages: from states that an earlier search, a manual run or a random walk has reached.
+//! Searches in stages: from states that an earlier search, an explorer or a random walk has reached.
 
 use faultlab::codec;
 use faultlab::hosting::pure::LocalSteps;
 use faultlab::random::mix;
-use faultlab::search::{PathEvent, RandomWalks, SearchResult, State};
+use faultlab::search::{Explorer, PathEvent, RandomWalks, SearchResult, State};
 
 use super::agreement::{Question, Seen};
 use crate::claim::{Claim, Claims, Role};
@@ -82,7 +82,7 @@ fn first_stage(seed: u64, case: &Case) -> Result<Option<State>, String> {
             let walks = RandomWalks { seed, count: 5, depth_max: 10 };
             with_goal.search().random_walks(&submission, walks).result
         }
-        2 => return after_manual_run(seed, case).map(Some),
+        2 => return after_picked_events(seed, case).map(Some),
         _ => return changed_by_hand(seed, case).map(Some),
     };
     Ok(match outcome {
@@ -91,35 +91,35 @@ fn first_stage(seed: u64, case: &Case) -> Result<Option<State>, String> {
     })
 }
 
-/// The state after some steps of a manual run.
-fn after_manual_run(seed: u64, case: &Case) -> Result<State, String> {
+/// The state after some events that an explorer was told to perform.
+fn after_picked_events(seed: u64, case: &Case) -> Result<State, String> {
     let draw = |what: u64, below: u64| mix(seed ^ mix(40 + what)) % below;
     let search = case.search();
     let submission = Case::submission();
     let nodes = search.system().descriptors();
     let steps = LocalSteps::new(&submission, nodes).map_err(|failure| failure.to_string())?;
-    let mut manual = search.manual_run(&steps).map_err(|failed| failed.failure.to_string())?;
+    let mut explorer = Explorer::new(&search, &steps).map_err(|error| error.to_string())?;
     let node = |what| case.address(draw(what, case.members.len() as u64) as usize);
     // If every node is a client, a few results need many steps.
     let steps_max = if case.members.iter().all(|member| member.1.is_some()) { 24 } else { 8 };
     for step in 0..draw(0, steps_max) {
         let turn = 4 * step;
         let stepped = if draw(1 + turn, 3) == 0 {
-            manual.fire(node(2 + turn))
+            explorer.fire(node(2 + turn))
         } else {
             let wanted = draw(4 + turn, 3);
-            manual.deliver(node(2 + turn), node(3 + turn), |message| {
+            explorer.deliver(node(2 + turn), node(3 + turn), |message| {
                 codec::decode(message) == Ok(wanted) || wanted == 0
             })
         };
-        stepped.map_err(|failed| failed.failure.to_string())?;
+        stepped.map_err(|error| error.to_string())?;
     }
-    Ok(manual.state())
+    Ok(explorer.state())
 }
 
-/// A state of a manual run, changed so that its path may not lead to it.
+/// A state of an explorer, changed so that its path may not lead to it.
 fn changed_by_hand(seed: u64, case: &Case) -> Result<State, String> {
-    let mut state = after_manual_run(seed, case)?;
+    let mut state = after_picked_events(seed, case)?;
     for node in &mut state.nodes {
         // Timers in another order, whether equivalent or not: both are valid states.
         if mix(seed ^ 61).is_multiple_of(2) {

@@ -1,0 +1,79 @@
+//! A position in the state space: one state, and the restrictions that hold in it.
+//!
+//! A search never needs one, because its restrictions do not change. A run that is followed event by event, with
+//! actions from outside, is a sequence of positions.
+
+use std::sync::Arc;
+
+use super::handlers::NodeEvent;
+use super::path::{Action, PathEvent};
+use super::settings::Restrictions;
+use super::state_space::{Performed, StateSpace};
+use crate::hosting::pure::StepFailure;
+
+/// A state, and the restrictions that hold in it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Position {
+    pub(super) row: Vec<u32>,
+    pub(super) restrictions: Arc<Restrictions>,
+}
+
+/// What an event of a path did.
+pub(super) struct Followed {
+    /// The step of a node, unless the event was an action that calls no handler.
+    pub(super) performed: Option<Performed>,
+    /// The failure of the handler. The position is unchanged then.
+    pub(super) failure: Option<StepFailure>,
+}
+
+impl Position {
+    /// The first row of a state space.
+    pub(super) fn first(space: &StateSpace<'_>) -> Self {
+        Self { row: space.first.clone(), restrictions: Arc::clone(&space.restrictions) }
+    }
+
+    /// Performs an event of a path, even if the restrictions do not allow it. Returns `None` if it is not
+    /// possible.
+    pub(super) fn follow(
+        &mut self,
+        space: &mut StateSpace<'_>,
+        event: &PathEvent,
+    ) -> Option<Followed> {
+        let handlers = &space.table.handlers;
+        let action = match event {
+            PathEvent::Outside(action) if !matches!(action, Action::Command { .. }) => action,
+            _ => {
+                let (node, event) = space.find(&self.row, event)?;
+                return Some(self.perform(space, node, event));
+            }
+        };
+        match action {
+            Action::Crash { node } => {
+                let node = handlers.node_at(*node)?;
+                Arc::make_mut(&mut self.restrictions).crash(node);
+            }
+            Action::Cut { from, to } | Action::Restore { from, to } => {
+                let (from, to) = (handlers.node_at(*from)?, handlers.node_at(*to)?);
+                let on = matches!(action, Action::Restore { .. });
+                Arc::make_mut(&mut self.restrictions).set_link(from, to, on);
+            }
+            Action::Drop { from, to, message } => {
+                let ends = (*from, *to);
+                space.remove_message(&mut self.row, ends, message).then_some(())?;
+            }
+            Action::Command { .. } => {}
+        }
+        Some(Followed { performed: None, failure: None })
+    }
+
+    /// Performs an event at a node, which must be possible.
+    pub(super) fn perform(
+        &mut self,
+        space: &mut StateSpace<'_>,
+        node: usize,
+        event: NodeEvent,
+    ) -> Followed {
+        let (performed, outcome) = space.perform(&mut self.row, node, event);
+        Followed { performed: Some(performed), failure: outcome.err() }
+    }
+}

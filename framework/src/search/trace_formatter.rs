@@ -1,0 +1,302 @@
+//! Formats the events of a run as trace events.
+//!
+//! The tables keep ids only. So for each event that was performed, the formatter calls its handlers again and
+//! keeps what they print, log and send as text. Which handlers these are, and what the client driver did
+//! between them, it takes from the tables.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::client_drivers::CALL;
+use super::handlers::{Handlers, NodeEvent};
+use super::path::Action;
+use super::settings::{link_is_cut, link_is_restored};
+use super::state_space::{Performed, StateSpace};
+use crate::hosting::pure::{Answers, Batch, PureSteps, Request, StepFailure, legible};
+use crate::hosting::{EncodedEffect, Event, Output, Payload};
+use crate::trace::{
+    CopyKind, EventKind, Fate, MessageId, Provenance, SentMessage, SetTimer, TimerId, TraceEvent,
+};
+use crate::{Address, System};
+
+/// Formats the events of one run, in their order.
+pub(super) struct TraceFormatter<'s> {
+    system: &'s System,
+    steps: &'s dyn PureSteps,
+    printed: Box<dyn FnMut() -> String + 's>,
+    /// The messages sent so far, by sender, receiver and encoding.
+    messages: BTreeMap<(Address, Address, Vec<u8>), MessageId>,
+    delivered: BTreeSet<MessageId>,
+    timers_set: TimerId,
+    /// For each node: the pending timers, in the order in which they were set.
+    pending: Vec<Vec<NumberedTimer>>,
+}
+
+/// A pending timer with its number in the trace.
+struct NumberedTimer {
+    id: TimerId,
+    timer: Vec<u8>,
+    min_ns: u64,
+    max_ns: u64,
+}
+
+impl<'s> TraceFormatter<'s> {
+    pub(super) fn new(system: &'s System, steps: &'s dyn PureSteps) -> Self {
+        Self {
+            system,
+            steps,
+            printed: Box::new(String::new),
+            messages: BTreeMap::new(),
+            delivered: BTreeSet::new(),
+            timers_set: 0,
+            pending: system.nodes().iter().map(|_| Vec::new()).collect(),
+        }
+    }
+
+    /// Sets the function that returns the nodes' output since its last call.
+    pub(super) fn set_printed(&mut self, printed: impl FnMut() -> String + 's) {
+        self.printed = Box::new(printed);
+    }
+
+    /// The addresses of the nodes.
+    pub(super) fn addresses(&self) -> Vec<Address> {
+        self.system.nodes().iter().map(crate::NodeSpec::address).collect()
+    }
+
+    fn address(&self, node: usize) -> Address {
+        self.system.nodes()[node].address()
+    }
+
+    fn show(&self, node: usize, what: Payload, bytes: &[u8], pretty: bool) -> String {
+        legible(self.steps.show(node, what, bytes, pretty))
+    }
+
+    /// The events of a performed event: that of the node, and those of its client driver that belong to it. Also
+    /// returns the failure of a handler, if one failed.
+    pub(super) fn events(
+        &mut self,
+        space: &StateSpace<'_>,
+        performed: &Performed,
+    ) -> (Vec<TraceEvent>, Option<StepFailure>) {
+        let Performed { node, before, event, calls } = *performed;
+        let handlers = &space.table.handlers;
+        let what = self.what(handlers, node, event);
+        let mut events = vec![TraceEvent::new(None, what)];
+        let mut state = match event {
+            NodeEvent::Start => match self.steps.make(node) {
+                Ok(state) => state,
+                Err(failure) => {
+                    events[0].failure = Some(failure.clone());
+                    return (events, Some(StepFailure::Node(failure)));
+                }
+            },
+            NodeEvent::Deliver(_) | NodeEvent::Fire(_) | NodeEvent::Command(_) => {
+                handlers.states.bytes(space.table.get(before).state).to_vec()
+            }
+        };
+        self.note(handlers, node, event);
+        let first = handlers.event(handlers.cause(event));
+        if let Err(failure) = self.handle(node, &mut state, first, &mut events[0]) {
+            return (events, Some(failure));
+        }
+        let client = self.address(node);
+        let mut calls = handlers.lists.get(calls).iter().skip(1).copied();
+        if matches!(event, NodeEvent::Command(_)) {
+            // This is the event itself.
+            calls.next();
+        }
+        for call in calls {
+            let id = call >> 1;
+            if call & 1 != CALL {
+                let what = self.taken(client, node, handlers.results.bytes(id));
+                events.push(TraceEvent::new(None, what));
+                continue;
+            }
+            let command = NodeEvent::Command(id);
+            let mut event = TraceEvent::new(None, self.what(handlers, node, command));
+            let given = handlers.event(handlers.cause(command));
+            let handled = self.handle(node, &mut state, given, &mut event);
+            events.push(event);
+            if let Err(failure) = handled {
+                return (events, Some(failure));
+            }
+        }
+        (events, None)
+    }
+
+    /// The event of an action that calls no handler.
+    pub(super) fn action(&self, action: &Action) -> Option<TraceEvent> {
+        let what = match action {
+            Action::Command { .. } => return None,
+            Action::Crash { node } => EventKind::crash(*node),
+            Action::Cut { from, to } => EventKind::Network { change: link_is_cut(*from, *to) },
+            Action::Restore { from, to } => {
+                EventKind::Network { change: link_is_restored(*from, *to) }
+            }
+            Action::Drop { from, to, message } => {
+                let sender = self.addresses().iter().position(|address| address == from)?;
+                EventKind::Lose {
+                    node: *to,
+                    from: *from,
+                    id: self.message_id(*from, *to, message),
+                    message: self.show(sender, Payload::Message, message, false),
+                    reason: "it was dropped".to_owned(),
+                    provenance: Provenance::default(),
+                }
+            }
+        };
+        Some(TraceEvent::new(None, what))
+    }
+
+    /// The number by which a message or timer of a possible event is ordered: messages come before timers, and
+    /// each in the order in which they were sent or set.
+    pub(super) fn order(
+        &self,
+        handlers: &Handlers<'_>,
+        node: usize,
+        event: NodeEvent,
+    ) -> (u8, u64) {
+        match event {
+            NodeEvent::Deliver(message) => {
+                let from = self.address(handlers.ends(message).0);
+                let bytes = handlers.messages.bytes(message);
+                (0, self.message_id(from, self.address(node), bytes))
+            }
+            NodeEvent::Fire(pending) => {
+                (1, self.position_of(handlers, node, pending).map_or(0, |index| index as u64))
+            }
+            NodeEvent::Start | NodeEvent::Command(_) => (2, 0),
+        }
+    }
+
+    /// The trace's kind of an event, before it happens.
+    pub(super) fn what(
+        &self,
+        handlers: &Handlers<'_>,
+        node_index: usize,
+        event: NodeEvent,
+    ) -> EventKind {
+        let node = self.address(node_index);
+        match event {
+            NodeEvent::Start => EventKind::start(node, self.steps.nodes()[node_index].kind.clone()),
+            NodeEvent::Deliver(message) => {
+                let sender = handlers.ends(message).0;
+                let from = self.address(sender);
+                let bytes = handlers.messages.bytes(message);
+                let id = self.message_id(from, node, bytes);
+                let again = self.delivered.contains(&id);
+                let copy = if again { CopyKind::Duplicate } else { CopyKind::Original };
+                let text = self.show(sender, Payload::Message, bytes, false);
+                EventKind::deliver((from, node), id, text, copy)
+            }
+            NodeEvent::Fire(pending) => {
+                let index = self.position_of(handlers, node_index, pending);
+                let timer = handlers.timers.bytes(handlers.pending.get(pending).id);
+                let id = index.map_or(0, |index| self.pending[node_index][index].id);
+                EventKind::fire(node, id, self.show(node_index, Payload::Timer, timer, false))
+            }
+            NodeEvent::Command(command) => {
+                let work = self.system.nodes()[node_index].workload.as_ref();
+                let shown = work.map(|work| work.show_command(handlers.commands.bytes(command)));
+                let (command, value) =
+                    shown.map_or_else(Default::default, |shown| (shown.text, shown.value));
+                EventKind::Command { node, command, value }
+            }
+        }
+    }
+
+    /// A client driver takes a result.
+    fn taken(&self, node: Address, node_index: usize, result: &[u8]) -> EventKind {
+        let work = self.system.nodes()[node_index].workload.as_ref();
+        let shown = work.map(|work| work.show_result(result));
+        let (result, value) =
+            shown.map_or_else(Default::default, |shown| (shown.text, shown.value));
+        EventKind::Return { node, result, value }
+    }
+
+    /// Records that an event happens.
+    fn note(&mut self, handlers: &Handlers<'_>, node: usize, event: NodeEvent) {
+        match event {
+            NodeEvent::Deliver(message) => {
+                let from = self.address(handlers.ends(message).0);
+                let bytes = handlers.messages.bytes(message);
+                let id = self.message_id(from, self.address(node), bytes);
+                self.delivered.insert(id);
+            }
+            NodeEvent::Fire(pending) => {
+                if let Some(index) = self.position_of(handlers, node, pending) {
+                    self.pending[node].remove(index);
+                }
+            }
+            NodeEvent::Start | NodeEvent::Command(_) => {}
+        }
+    }
+
+    /// Calls a handler, and adds its effects to the event. `state` becomes the state after it.
+    fn handle(
+        &mut self,
+        node: usize,
+        state: &mut Vec<u8>,
+        request: Event<'_>,
+        event: &mut TraceEvent,
+    ) -> Result<(), StepFailure> {
+        let (mut batch, mut answers) = (Batch::new(), Answers::new());
+        batch.push(Request { node, state, event: request });
+        drop((self.printed)());
+        self.steps.run(&batch, &mut answers);
+        event.printed = (self.printed)();
+        let step = match answers.get(0) {
+            Ok(step) => step,
+            Err(failure) => {
+                if let StepFailure::Node(failure) = failure {
+                    event.failure = Some(failure.clone());
+                }
+                return Err(failure.clone());
+            }
+        };
+        if matches!(request, Event::Init) || step.state != *state {
+            event.state = Some(self.show(node, Payload::State, step.state, true));
+        }
+        self.add_effects(node, step.output, event);
+        *state = step.state.to_vec();
+        Ok(())
+    }
+
+    fn add_effects(&mut self, node_index: usize, output: &Output, event: &mut TraceEvent) {
+        let node = self.address(node_index);
+        for effect in output.effects() {
+            match *effect {
+                EncodedEffect::Send { to, message } => {
+                    let bytes = output.get(message);
+                    let next = self.messages.len() as MessageId + 1;
+                    let id = *self.messages.entry((node, to, bytes.to_vec())).or_insert(next);
+                    let message = self.show(node_index, Payload::Message, bytes, false);
+                    event.sent.push(SentMessage::new(id, to, message, Fate::Open));
+                }
+                EncodedEffect::SetTimer { timer, min_ns, max_ns } => {
+                    self.timers_set += 1;
+                    let id = self.timers_set;
+                    let timer = output.get(timer).to_vec();
+                    let text = self.show(node_index, Payload::Timer, &timer, false);
+                    event.timers.push(SetTimer { id, timer: text, min_ns, max_ns });
+                    self.pending[node_index].push(NumberedTimer { id, timer, min_ns, max_ns });
+                }
+                EncodedEffect::Log { line } => event.logged.push(output.text(line)),
+            }
+        }
+    }
+
+    /// The number of a message in the trace, or zero if it was not sent.
+    fn message_id(&self, from: Address, to: Address, message: &[u8]) -> MessageId {
+        self.messages.get(&(from, to, message.to_vec())).copied().unwrap_or_default()
+    }
+
+    /// The index of a pending timer among those of its node. Of several equal ones, it is the one that was set
+    /// first.
+    fn position_of(&self, handlers: &Handlers<'_>, node: usize, pending: u32) -> Option<usize> {
+        let pending = handlers.pending.get(pending);
+        let timer = handlers.timers.bytes(pending.id);
+        self.pending[node].iter().position(|it| {
+            (it.timer.as_slice(), it.min_ns, it.max_ns) == (timer, pending.min_ns, pending.max_ns)
+        })
+    }
+}
