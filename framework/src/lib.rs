@@ -183,6 +183,7 @@
 //! | [`Node`], [`Client`], [`Application`], [`Context`], [`Address`], [`Value`] | what students implement and use |
 //! | [`FaultModel`], [`simulate`] | failures, and seeded runs in which they occur |
 //! | [`search`] | a model checker: every run of a small system |
+//! | [`Explorer`] | one run of a small system, whose events a caller picks |
 //! | [`workload`], [`history`], [`property`] | the clients' commands, their results, and what must hold for them |
 //! | [`linearizability`] | checks whether a history could come from a single copy |
 //! | [`trace`] | recorded runs, to show and to replay |
