@@ -196,6 +196,7 @@
 mod address;
 mod application;
 mod client;
+mod client_driver;
 pub mod codec;
 mod context;
 mod fault_model;

@@ -1,4 +1,4 @@
-//! Client drivers: each gives its client a command, takes the result, and gives the next command.
+//! The client drivers of a search, interned: how far each is in its closed loop, and the results that it has.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use super::handlers::{Handlers, NONE};
 use super::intern::Records;
 use super::report::Limit;
 use crate::Address;
+use crate::client_driver::ClosedLoop;
 use crate::workload::ErasedWorkload;
 
 /// The most commands that a client gets in one event unless a search sets another limit. Without a
@@ -106,9 +107,13 @@ impl ClientDrivers {
 
     /// Whether a driver has all its results.
     pub(super) fn is_done(&self, node: usize, driver: u32) -> bool {
-        let count = self.count(driver) as u64;
-        let all = |work: &Arc<dyn ErasedWorkload>| work.count().is_some_and(|all| count >= all);
-        !Self::is_waiting(driver) && self.workloads[node].as_ref().is_none_or(all)
+        let progress = self.progress(driver);
+        self.workloads[node].as_ref().is_none_or(|work| progress.is_done(work.count()))
+    }
+
+    /// How far a driver is in its closed loop.
+    fn progress(&self, driver: u32) -> ClosedLoop {
+        ClosedLoop { answered: self.count(driver) as u64, is_waiting: Self::is_waiting(driver) }
     }
 
     /// Whether a node is a client that has all results of its workload, so that it can be given a command from
@@ -228,7 +233,8 @@ impl ClientDrivers {
         calls: &mut Vec<u32>,
     ) -> Result<Option<u32>, DriverMiss> {
         let Some(work) = &self.workloads[node] else { return Ok(None) };
-        if Self::is_waiting(*state) {
+        let mut progress = self.progress(*state);
+        if let Some(after) = progress.after_result() {
             if result == NONE {
                 return Ok(None);
             }
@@ -247,11 +253,10 @@ impl ClientDrivers {
             let id = self.results.find(results).ok_or(DriverMiss::Results(results))?;
             *state = driver(id, false);
             calls.push(result << 1 | RETURN);
+            progress = after;
         }
-        let index = self.count(*state);
-        if work.count().is_some_and(|count| index as u64 >= count) {
-            return Ok(None);
-        }
+        let Some(index) = progress.next(work.count()) else { return Ok(None) };
+        let index = index as usize;
         // Every command issued in this event has been answered in it.
         let given = (calls.len() - 1) / 2;
         if self.stopped[node] && index > 0 && calls.len() == 1 {

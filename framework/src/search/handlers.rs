@@ -40,7 +40,11 @@ pub(super) enum Cause {
 }
 
 impl Cause {
-    /// The cause in 32 bits, two of them for its kind.
+    /// How many bits of a packed cause are its kind. They leave room for more kinds than there are, such as
+    /// a restart, and for 2^28 ids of each, more than fit in memory.
+    const KIND_BITS: u32 = 4;
+
+    /// The cause in 32 bits.
     fn packed(self) -> u32 {
         let (kind, id) = match self {
             Self::Init => (0, 0),
@@ -48,16 +52,20 @@ impl Cause {
             Self::Fire(id) => (2, id),
             Self::Command(id) => (3, id),
         };
-        assert!(id < 1 << 30, "fewer than 2^30 messages, timers and commands");
-        id << 2 | kind
+        assert!(id >> (u32::BITS - Self::KIND_BITS) == 0, "fewer than 2^28 messages");
+        id << Self::KIND_BITS | kind
     }
 
+    /// # Panics
+    /// If the number is not a packed cause.
     fn unpacked(packed: u32) -> Self {
-        match (packed & 3, packed >> 2) {
-            (0, _) => Self::Init,
-            (1, id) => Self::Deliver(id),
-            (2, id) => Self::Fire(id),
-            (_, id) => Self::Command(id),
+        let id = packed >> Self::KIND_BITS;
+        match packed & ((1 << Self::KIND_BITS) - 1) {
+            0 => Self::Init,
+            1 => Self::Deliver(id),
+            2 => Self::Fire(id),
+            3 => Self::Command(id),
+            kind => panic!("a cause of unknown kind {kind}"),
         }
     }
 }

@@ -22,13 +22,19 @@ use super::timers::{self, Pending};
 pub(super) struct InternedNode {
     /// The node's state, which identifies the node.
     pub(super) state: u32,
-    /// The list of pending timers.
+    /// The list of pending timers of the node's current incarnation. The timers of a node die with it.
     pub(super) timers: u32,
     /// The client driver's state: see [`ClientDrivers`].
     pub(super) driver: u32,
     /// The list of messages for this node, in the order of their ids.
     pub(super) inbox: u32,
+    /// What outlives a crash of the node: the number of its incarnation, and what is in its stable storage. It is
+    /// the same for all nodes, [`FIRST_INCARNATION`], as long as no fault model lets nodes restart.
+    pub(super) durable: u32,
 }
+
+/// The [`InternedNode::durable`] of a node that has not crashed before and has stored nothing.
+pub(super) const FIRST_INCARNATION: u32 = 0;
 
 /// The effect of an event that changes something at an interned node.
 #[derive(Clone, Copy, Debug)]

@@ -13,7 +13,7 @@ use super::intern::Lists;
 use super::list_cache;
 use super::monitor::{Monitor, MonitorMemo, MonitorState};
 use super::monitor_replay;
-use super::node_table::{InternedNode, NodeStep, NodeTable};
+use super::node_table::{FIRST_INCARNATION, InternedNode, NodeStep, NodeTable};
 use super::path::{Action, Path, PathEvent};
 use super::property_memo::PropertyMemo;
 use super::report::{FoundState, HandlerFailure, Hint, Limit, SearchResult, Statistics};
@@ -220,9 +220,13 @@ impl<'s> StateSpace<'s> {
                 }
             };
             let state = self.table.handlers.states.intern(node as u64, &made);
-            let interned =
-                InternedNode { state, timers: Lists::EMPTY, driver: IDLE, inbox: Lists::EMPTY };
-            let interned = self.table.intern(interned);
+            let interned = self.table.intern(InternedNode {
+                state,
+                timers: Lists::EMPTY,
+                driver: IDLE,
+                inbox: Lists::EMPTY,
+                durable: FIRST_INCARNATION,
+            });
             let step = self.effect(interned, NodeEvent::Start);
             start.calls = step.map_or(Lists::EMPTY, |step| step.calls);
             self.starts.push(start);
@@ -459,7 +463,8 @@ impl<'s> StateSpace<'s> {
             let drivers = &mut self.table.drivers;
             let driver = drivers.with_results(node_index, &results, node.is_waiting, &outside);
             let timers = list_cache::normalised(&mut self.table.handlers, timers);
-            row.push(self.table.intern(InternedNode { state: id, timers, driver, inbox }));
+            let durable = FIRST_INCARNATION;
+            row.push(self.table.intern(InternedNode { state: id, timers, driver, inbox, durable }));
         }
         if let (Some(monitor_memo), Some(monitor_state)) = (&mut self.monitor_memo, monitor_state) {
             row.push(monitor_memo.intern(monitor_state));

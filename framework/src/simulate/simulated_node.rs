@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::network::ns;
 use super::per_sender::PerSender;
+use crate::client_driver::ClosedLoop;
 use crate::history::Operation;
 use crate::workload::ErasedWorkload;
 use crate::{Address, NodeSpec};
@@ -54,11 +55,11 @@ impl SimulatedNode {
     }
 }
 
-/// Drives a client in a closed loop: gives a command, takes the result, gives the next.
+/// Drives a client in a [closed loop](ClosedLoop), with the times of its commands and results.
 pub(super) struct ClientDriver {
     pub(super) workload: Arc<dyn ErasedWorkload>,
     pub(super) operations: Vec<Operation>,
-    pub(super) answered: u64,
+    progress: ClosedLoop,
     next_allowed_ns: u64,
     /// A command that was prefetched, and its index.
     prepared: Option<(u64, Vec<u8>)>,
@@ -69,18 +70,23 @@ impl ClientDriver {
         Self {
             workload: work,
             operations: Vec::new(),
-            answered: 0,
+            progress: ClosedLoop::default(),
             next_allowed_ns: 0,
             prepared: None,
         }
     }
 
     pub(super) fn is_done(&self) -> bool {
-        self.workload.count().is_some_and(|count| self.answered >= count)
+        self.progress.is_done(self.workload.count())
     }
 
     pub(super) fn is_waiting(&self) -> bool {
-        self.operations.len() as u64 > self.answered
+        self.progress.is_waiting
+    }
+
+    /// The number of results that it has taken.
+    pub(super) fn answered(&self) -> u64 {
+        self.progress.answered
     }
 
     /// When the next command may be given.
@@ -90,9 +96,8 @@ impl ClientDriver {
 
     /// The command that the client gets at once if its result arrives at this time.
     pub(super) fn command_after(&mut self, seed: u64, now_ns: u64) -> Option<&[u8]> {
-        let index = self.answered + 1;
-        let is_last = self.workload.count().is_some_and(|count| index >= count);
-        if !self.is_waiting() || is_last || self.next_allowed_ns > now_ns {
+        let index = self.progress.after_result()?.next(self.workload.count())?;
+        if self.next_allowed_ns > now_ns {
             return None;
         }
         if self.prepared.as_ref().is_none_or(|(prepared, _)| *prepared != index) {
@@ -104,7 +109,8 @@ impl ClientDriver {
 
     /// Records that the next command is given now.
     pub(super) fn call(&mut self, seed: u64, client: Address, now_ns: u64) {
-        let index = self.answered;
+        let index = self.progress.answered;
+        self.progress = self.progress.after_command();
         let prepared = self.prepared.take().filter(|(prepared, _)| *prepared == index);
         let command = prepared.map(|(_, command)| command);
         self.operations.push(Operation {
@@ -123,6 +129,6 @@ impl ClientDriver {
         let operation = self.operations.last_mut().expect("a command is pending");
         operation.result = Some(result.to_vec());
         operation.return_ns = Some(now_ns);
-        self.answered += 1;
+        self.progress = self.progress.after_result().expect("a command is pending");
     }
 }

@@ -213,7 +213,7 @@ impl Simulation {
             Task::Fire { id, .. } => script.fire(id),
             Task::Command { slot } => {
                 let node = &self.nodes[slot];
-                let answered = node.client.as_ref().map_or(0, |client| client.answered);
+                let answered = node.client.as_ref().map_or(0, |client| client.answered());
                 script.give(node.address(), answered);
             }
             Task::Make { .. } | Task::Check(_) | Task::Intervene { .. } => {}
@@ -508,7 +508,7 @@ impl Simulation {
     fn schedule_command(&mut self, slot: usize) -> Option<Task> {
         let client = self.nodes[slot].client.as_ref().filter(|client| !client.is_done())?;
         let at_ns = client.next_command_ns();
-        let (address, answered) = (self.address(slot), client.answered);
+        let (address, answered) = (self.address(slot), client.answered());
         let saved = self.script.as_ref().and_then(|script| script.command(address, answered));
         // Events that the saved run has at this time come first.
         if at_ns <= self.now_ns && self.script.is_none() {
@@ -913,7 +913,7 @@ impl Simulation {
         }
         client.take(result, now_ns);
         self.last_progress_ns = now_ns;
-        let answered = client.answered;
+        let answered = client.answered();
         let is_done = client.is_done();
         self.may_be_done |= is_done;
         self.clients_left -= usize::from(is_done);
