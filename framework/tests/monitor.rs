@@ -262,12 +262,13 @@ fn feed(turns: &[Turn]) -> (Option<usize>, History<RegisterCommand, RegisterResu
     let mut recorder = Recorder::new();
     let mut failed = None;
     let mut order = Vec::new();
+    let mut pending = BTreeMap::new();
     for (number, command, result) in turns {
         let address = client(*number);
-        let asked = recorder.under_way(address).cloned();
-        let event = match asked {
+        let event = match pending.remove(&address) {
             None => {
                 order.push(address);
+                pending.insert(address, command.clone());
                 recorder.call(address, command.clone()).expect("no pending call");
                 monitor.call(address, command.clone())
             }

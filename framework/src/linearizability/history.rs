@@ -338,12 +338,6 @@ impl<C: Debug, R: Debug> Recorder<C, R> {
         Ok(())
     }
 
-    /// The command of a client's pending call.
-    #[must_use]
-    pub fn under_way(&self, client: Address) -> Option<&C> {
-        self.waiting.get(&client).map(|&at| &self.operations[at].command)
-    }
-
     /// The recorded history. Pending calls stay unanswered.
     #[must_use]
     pub fn finish(self) -> History<C, R> {

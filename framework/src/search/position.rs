@@ -43,7 +43,8 @@ impl Position {
         let action = match event {
             PathEvent::Outside(action) if !matches!(action, Action::Command { .. }) => action,
             _ => {
-                let (node, event) = space.find(&self.row, event)?;
+                let anything = Restrictions::new(handlers.steps.nodes().len());
+                let (node, event) = space.find(&anything, &self.row, event)?;
                 return Some(self.perform(space, node, event));
             }
         };

@@ -62,10 +62,4 @@ impl State {
         }
         self
     }
-
-    /// The same state with an empty network: all messages are lost.
-    #[must_use]
-    pub fn dropping_all(self) -> Self {
-        self.dropping(|_, _, _| true)
-    }
 }

