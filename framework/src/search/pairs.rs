@@ -2,6 +2,9 @@
 //!
 //! It uses open addressing, and each entry is contiguous in memory. In a large search, nearly every
 //! lookup misses the processor's cache, but this way it misses only once.
+//!
+//! With a `hashbrown` table in its place, a search of three clients with four commands (59 million states) took
+//! 43.6 s of processor time instead of 40.3 s, and one of 1.2 million states as long as before.
 
 /// Two ids and the third. The first is [`FREE`] if the entry is free.
 #[derive(Clone, Copy)]
