@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
 use std::{env, fs};
 
 /// The course's repository.
@@ -26,17 +25,6 @@ pub fn empty_folder(name: &str) -> PathBuf {
 /// Where the made handout compiles to. Kept from run to run, so that dependencies are compiled once.
 pub fn target() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("target")
-}
-
-/// The handout, made once for each program of tests.
-pub fn handout(name: &str) -> &'static Path {
-    static HANDOUT: OnceLock<PathBuf> = OnceLock::new();
-    HANDOUT.get_or_init(|| {
-        let out = empty_folder(name);
-        let made = run(maker().arg("--out").arg(&out));
-        assert!(made.status.success(), "{}", said(&made));
-        out
-    })
 }
 
 /// The program that makes handouts.

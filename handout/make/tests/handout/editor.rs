@@ -1,19 +1,19 @@
 //! A made handout in an editor, and with Cargo alone: everything is checked without a word, and the tests are
 //! those of the suite, by number and title.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
-use common::{handout, root, run, said, shell};
+use super::common::{root, run, said, shell};
+use super::handout;
 
 /// A title that each list of tests has.
 const TITLE: &str = "2.4 Messages get lost";
 
 #[test]
 fn an_editor_and_cargo_need_no_set_up() {
-    let out = handout("handout-editor");
+    let handout = handout();
+    let out = handout.made.folder.as_path();
     checks_without_a_word(out);
     cargo_test_shows_what_is_missing_and_what_passes(out);
     nextest_runs_all(out);

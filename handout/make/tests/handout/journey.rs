@@ -3,19 +3,19 @@
 //!
 //! With `FAULTLAB_BLESS=1` the shown texts in `handout/src/out` are written anew.
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::{Block, blocks, handout, root, run, said, shell, target};
+use super::common::{Block, blocks, root, run, said, shell, target};
+use super::handout;
 
 #[test]
 fn the_book_is_followed() {
-    let out = handout("handout-journey");
+    let handout = handout();
+    let out = handout.made.folder.as_path();
     // Libraries built by an earlier run of this test are kept; what that run's reports said is forgotten.
     for lab in ["lab0", "lab1"] {
         let _ = fs::remove_file(target().join(format!("faultlab/last-run-{lab}.json")));
@@ -86,7 +86,7 @@ fn the_book_is_followed() {
 
 /// What a table or a sentence tells to type works as well as what stands in a block.
 fn commands_in_sentences_work(out: &Path, blocks: &[Block]) {
-    let commands = common::commands_in_sentences(&root().join("handout/src"));
+    let commands = super::common::commands_in_sentences(&root().join("handout/src"));
     assert!(commands.len() >= 10, "only {commands:?}");
     let nextest = run(&mut shell(out, "cargo nextest --version")).status.success();
     for command in commands {
@@ -119,7 +119,7 @@ fn watch(out: &Path, commands: &str, at: &str) {
         .arg("-c")
         .arg(format!("exec {commands}"))
         .current_dir(out)
-        .env("CARGO_TARGET_DIR", common::target())
+        .env("CARGO_TARGET_DIR", super::common::target())
         .env("NO_COLOR", "1")
         .stdin(Stdio::null())
         .stdout(file.try_clone().expect("a log"))
@@ -170,7 +170,7 @@ fn mistaken(source: &Path) {
 }
 
 fn read_all(folder: &Path) -> Vec<(PathBuf, String)> {
-    common::files_below(folder)
+    super::common::files_below(folder)
         .into_iter()
         .map(|file| folder.join(file))
         .map(|path| (path.clone(), fs::read_to_string(path).expect("a text")))

@@ -1,14 +1,13 @@
 //! A made handout holds nothing that only staff may have: shown by what is in its files, not by their
 //! names.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
-use common::{files_below, handout, plain, root};
+use super::common::{files_below, plain, root};
+use super::handout;
 
 /// So many tokens of code in a row are no accident. (The suites' own reference store shares about forty
 /// with the solution of part 1: there are not many ways to write `insert`.)
@@ -44,7 +43,8 @@ fn no_code_of_the_staff_is_in_it() {
     }
     assert!(known.len() > 1_000, "skeleton and solution do not differ");
 
-    let out = handout("handout-contents");
+    let handout = handout();
+    let out = handout.made.folder.as_path();
     for file in files_below(out) {
         if let Some(text) = text_of(&out.join(&file))
             && let Some((piece, from)) = find(&text, &known)
@@ -75,7 +75,8 @@ fn no_mutant_is_described_in_it() {
         }
     }
     assert!(known.len() > 100, "there are no mutants in {}", folder.display());
-    let out = handout("handout-contents");
+    let handout = handout();
+    let out = handout.made.folder.as_path();
     for file in files_below(out) {
         let Some(text) = text_of(&out.join(&file)) else { continue };
         for piece in words(&text).windows(WORDS) {
@@ -88,7 +89,8 @@ fn no_mutant_is_described_in_it() {
 
 #[test]
 fn its_files_are_what_students_need() {
-    let out = handout("handout-contents");
+    let handout = handout();
+    let out = handout.made.folder.as_path();
     let files = files_below(out);
     let has = |path: &str| files.iter().any(|file| file == Path::new(path));
     for needed in [
@@ -120,7 +122,8 @@ fn its_files_are_what_students_need() {
 
 #[test]
 fn it_names_no_place_on_this_machine() {
-    let out = handout("handout-contents");
+    let handout = handout();
+    let out = handout.made.folder.as_path();
     let root = root();
     let places = [root.to_string_lossy(), out.to_string_lossy()];
     for file in files_below(out) {
@@ -134,9 +137,7 @@ fn it_names_no_place_on_this_machine() {
 
 #[test]
 fn it_is_a_repository_with_one_commit_and_nothing_left_over() {
-    let out = handout("handout-contents");
-    let log = common::run(&mut common::shell(out, "git log --format=%s && git status --porcelain"));
-    assert_eq!(common::said(&log), "The handout\n");
+    assert_eq!(handout().made.git, "The handout\n");
 }
 
 /// The text of a file that is one.
