@@ -26,6 +26,11 @@ impl<'de> Decoder<'de> {
         }
     }
 
+    /// What is left.
+    pub(super) fn rest(&self) -> &'de [u8] {
+        self.bytes
+    }
+
     fn byte(&mut self) -> Result<u8, CodecError> {
         let (&first, rest) = self.bytes.split_first().ok_or(CodecError::CutShort)?;
         self.bytes = rest;

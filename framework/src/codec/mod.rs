@@ -26,8 +26,8 @@ mod error;
 
 pub use error::CodecError;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize, Serializer};
 
 /// The canonical encoding of a value.
 ///
@@ -61,6 +61,29 @@ pub fn decode<V: DeserializeOwned>(bytes: &[u8]) -> Result<V, CodecError> {
     let value = V::deserialize(&mut decoder)?;
     decoder.finish()?;
     Ok(value)
+}
+
+/// Decodes a value from the front of `bytes`, and leaves what follows it. The value may borrow from the bytes.
+///
+/// # Errors
+/// As [`decode`], apart from trailing bytes.
+pub fn decode_from<'de, V: Deserialize<'de>>(bytes: &mut &'de [u8]) -> Result<V, CodecError> {
+    let mut decoder = decode::Decoder::new(bytes);
+    let value = V::deserialize(&mut decoder)?;
+    *bytes = decoder.rest();
+    Ok(value)
+}
+
+/// For `#[serde(serialize_with)]` on a byte string: the same encoding as that of a sequence of bytes, but
+/// copied at once.
+///
+/// # Errors
+/// When the serializer fails.
+pub fn serialize_bytes<S: Serializer>(
+    bytes: &impl AsRef<[u8]>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes.as_ref())
 }
 
 #[cfg(test)]

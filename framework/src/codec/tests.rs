@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{CodecError, decode, encode};
+use super::{CodecError, decode, decode_from, encode, encode_into, serialize_bytes};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Sample {
@@ -82,4 +82,23 @@ fn malformed_bytes_have_their_own_errors() {
     assert_eq!(decode::<Sample>(&deep), Err(CodecError::TooDeep(128)));
     // A list that claims 2^60 elements must not reserve memory for them.
     assert!(decode::<Vec<u64>>(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f]).is_err());
+}
+
+#[test]
+fn values_can_follow_each_other() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Borrowed<'a> {
+        text: &'a str,
+        #[serde(serialize_with = "serialize_bytes")]
+        bytes: &'a [u8],
+    }
+    let (first, second) = (Borrowed { text: "one", bytes: &[1, 2, 200] }, 7_u64);
+    let mut bytes = Vec::new();
+    encode_into(&first, &mut bytes).unwrap();
+    assert_eq!(bytes, encode(&("one", vec![1_u8, 2, 200])).unwrap(), "as a sequence");
+    encode_into(&second, &mut bytes).unwrap();
+    let mut rest = &bytes[..];
+    assert_eq!(decode_from::<Borrowed<'_>>(&mut rest).unwrap(), first);
+    assert_eq!(decode_from::<u64>(&mut rest).unwrap(), second);
+    assert_eq!(decode_from::<u64>(&mut rest), Err(CodecError::CutShort));
 }

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Address;
+use crate::codec::serialize_bytes;
 
 /// One event for a node, with its payload in canonical encoding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event<'a> {
     /// The node starts.
     Init,
@@ -14,22 +17,25 @@ pub enum Event<'a> {
         /// The sender.
         from: Address,
         /// The encoded message.
+        #[serde(serialize_with = "serialize_bytes")]
         message: &'a [u8],
     },
     /// A timer fires.
     Timer {
         /// The encoded timer.
+        #[serde(serialize_with = "serialize_bytes")]
         timer: &'a [u8],
     },
     /// A client gets its next command.
     Command {
         /// The encoded command.
+        #[serde(serialize_with = "serialize_bytes")]
         command: &'a [u8],
     },
 }
 
 /// The kind of value that some encoded bytes represent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Payload {
     /// A node's state.
     State,

@@ -1,133 +1,186 @@
 //! Answers of a node process. They are untrusted, so every part is checked.
 
-use faultlab::codec;
+use faultlab::Address;
+use faultlab::codec::{self, CodecError, serialize_bytes};
 use faultlab::hosting::{EncodedEffect, NodeFailure, Output};
-
-use crate::wire::{ProtocolError, Reader, put_address, put_bytes, put_number};
+use serde::{Deserialize, Serialize};
 
 /// The longest answer, in bytes. Nodes of labs need far less.
 pub(crate) const ANSWER_BYTES_MAX: usize = 16 << 20;
 
+/// Why some bytes violate the protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ProtocolError(pub(crate) String);
+
+impl From<CodecError> for ProtocolError {
+    fn from(error: CodecError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<&str> for ProtocolError {
+    fn from(what: &str) -> Self {
+        Self(what.to_owned())
+    }
+}
+
+/// A byte string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Bytes<'a>(#[serde(serialize_with = "serialize_bytes")] &'a [u8]);
+
+/// A node's next state, and what its step did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct PureStep<'a> {
+    #[serde(borrow)]
+    state: Bytes<'a>,
+    #[serde(borrow)]
+    output: StepOutput<'a>,
+    /// The state's contract violation.
+    broken: Option<&'a str>,
+}
+
+/// What a step did, as an [`Output`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct StepOutput<'a> {
+    #[serde(borrow)]
+    effects: Vec<StepEffect<'a>>,
+    #[serde(borrow)]
+    result: Option<Bytes<'a>>,
+}
+
+/// An [`EncodedEffect`] with its payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum StepEffect<'a> {
+    Send {
+        to: Address,
+        #[serde(borrow)]
+        message: Bytes<'a>,
+    },
+    SetTimer {
+        #[serde(borrow)]
+        timer: Bytes<'a>,
+        min_ns: u64,
+        max_ns: u64,
+    },
+    Log {
+        line: &'a str,
+    },
+}
+
+impl<'a> StepOutput<'a> {
+    fn of(output: &'a Output) -> Self {
+        let effects = output.effects().iter().map(|effect| match *effect {
+            EncodedEffect::Send { to, message } => {
+                StepEffect::Send { to, message: Bytes(output.get(message)) }
+            }
+            EncodedEffect::SetTimer { timer, min_ns, max_ns } => {
+                StepEffect::SetTimer { timer: Bytes(output.get(timer)), min_ns, max_ns }
+            }
+            EncodedEffect::Log { line } => {
+                let line = std::str::from_utf8(output.get(line)).expect("a logged line is text");
+                StepEffect::Log { line }
+            }
+        });
+        Self { effects: effects.collect(), result: output.result().map(Bytes) }
+    }
+
+    /// Appends all of it to an output.
+    fn fill(&self, output: &mut Output) -> Result<(), ProtocolError> {
+        for effect in &self.effects {
+            match *effect {
+                StepEffect::Send { to, message: Bytes(message) } => output.push_send(to, message),
+                StepEffect::SetTimer { timer: Bytes(timer), min_ns, max_ns } => {
+                    if min_ns == 0 || min_ns > max_ns {
+                        return Err("a timer that no node can set".into());
+                    }
+                    output.push_timer(timer, min_ns, max_ns);
+                }
+                StepEffect::Log { line } => output.push_log(line),
+            }
+        }
+        output.set_result(self.result.map(|Bytes(result)| result));
+        Ok(())
+    }
+}
+
 /// Appends an answer without content, or a failure.
-pub(crate) fn put_done(bytes: &mut Vec<u8>, done: Result<(), NodeFailure>) {
-    put(bytes, done, |_, ()| {});
+pub(crate) fn put_done(frame: &mut Vec<u8>, done: Result<(), NodeFailure>) {
+    put(frame, &done);
 }
 
 /// Appends an answer that is a byte string, or a failure.
-pub(crate) fn put_string(bytes: &mut Vec<u8>, string: Result<impl AsRef<[u8]>, NodeFailure>) {
-    put(bytes, string, |bytes, string| put_bytes(bytes, string.as_ref()));
+pub(crate) fn put_string(frame: &mut Vec<u8>, string: Result<impl AsRef<[u8]>, NodeFailure>) {
+    put(frame, &string.as_ref().map(|string| Bytes(string.as_ref())));
 }
 
 /// Appends a step's output, or a failure.
-pub(crate) fn put_output(bytes: &mut Vec<u8>, output: Result<&Output, NodeFailure>) {
-    put(bytes, output, write_output);
+pub(crate) fn put_output(frame: &mut Vec<u8>, output: Result<&Output, NodeFailure>) {
+    put(frame, &output.map(StepOutput::of));
 }
 
 /// Appends a node's next state, the step's output and the state's contract violation, or a failure.
 pub(crate) fn put_step(
-    bytes: &mut Vec<u8>,
+    frame: &mut Vec<u8>,
     step: Result<(&[u8], &Output, Option<&str>), NodeFailure>,
 ) {
-    put(bytes, step, |bytes, (state, output, broken)| {
-        put_bytes(bytes, state);
-        write_output(bytes, output);
-        bytes.push(u8::from(broken.is_some()));
-        if let Some(broken) = broken {
-            put_bytes(bytes, broken.as_bytes());
-        }
-    });
+    put(
+        frame,
+        &step.map(|(state, output, broken)| PureStep {
+            state: Bytes(state),
+            output: StepOutput::of(output),
+            broken,
+        }),
+    );
 }
 
-fn put<V>(bytes: &mut Vec<u8>, answer: Result<V, NodeFailure>, write: impl Fn(&mut Vec<u8>, V)) {
-    match answer {
-        Ok(value) => {
-            bytes.push(0);
-            write(bytes, value);
-        }
-        Err(failure) => {
-            bytes.push(1);
-            put_bytes(bytes, &codec::encode(&failure).expect("a failure encodes"));
-        }
-    }
+fn put(frame: &mut Vec<u8>, answer: &impl Serialize) {
+    codec::encode_into(answer, frame).expect("an answer encodes");
 }
 
-fn write_output(bytes: &mut Vec<u8>, output: &Output) {
-    put_number(bytes, output.effects().len() as u64);
-    for effect in output.effects() {
-        match *effect {
-            EncodedEffect::Send { to, message } => {
-                bytes.push(0);
-                put_address(bytes, to);
-                put_bytes(bytes, output.get(message));
-            }
-            EncodedEffect::SetTimer { timer, min_ns, max_ns } => {
-                bytes.push(1);
-                put_bytes(bytes, output.get(timer));
-                put_number(bytes, min_ns);
-                put_number(bytes, max_ns);
-            }
-            EncodedEffect::Log { line } => {
-                bytes.push(2);
-                put_bytes(bytes, output.get(line));
-            }
-        }
-    }
-    bytes.push(u8::from(output.result().is_some()));
-    if let Some(result) = output.result() {
-        put_bytes(bytes, result);
+/// Reads an answer from the front of a frame.
+fn read<'a, V: Deserialize<'a>>(
+    frame: &mut &'a [u8],
+) -> Result<Result<V, NodeFailure>, ProtocolError> {
+    match codec::decode_from(frame)? {
+        // Only the engine decides how a process ended.
+        Err(NodeFailure::ProcessLost { .. }) => Err("a report of its own exit".into()),
+        answer => Ok(answer),
     }
 }
 
 /// Reads whether a request failed, and how.
-pub(crate) fn read_done(from: &mut Reader<'_>) -> Result<Result<(), NodeFailure>, ProtocolError> {
-    if !from.flag()? {
-        return Ok(Ok(()));
-    }
-    let failure = from.bytes()?;
-    let failure =
-        codec::decode(failure).map_err(|_| ProtocolError("an unknown kind of failure"))?;
-    match failure {
-        // Only the engine decides how a process exited.
-        NodeFailure::ProcessLost { .. } => Err(ProtocolError("a report of its own exit")),
-        failure => Ok(Err(failure)),
-    }
+pub(crate) fn read_done(frame: &mut &[u8]) -> Result<Result<(), NodeFailure>, ProtocolError> {
+    read(frame)
 }
 
 /// Reads a byte string.
 pub(crate) fn read_string<'a>(
-    from: &mut Reader<'a>,
+    frame: &mut &'a [u8],
 ) -> Result<Result<&'a [u8], NodeFailure>, ProtocolError> {
-    Ok(match read_done(from)? {
-        Ok(()) => Ok(from.bytes()?),
-        Err(failure) => Err(failure),
-    })
+    Ok(read(frame)?.map(|Bytes(string)| string))
 }
 
 /// Reads a byte string into a vector.
-pub(crate) fn read_owned(
-    from: &mut Reader<'_>,
-) -> Result<Result<Vec<u8>, NodeFailure>, ProtocolError> {
-    Ok(read_string(from)?.map(<[u8]>::to_vec))
+pub(crate) fn read_owned(frame: &mut &[u8]) -> Result<Result<Vec<u8>, NodeFailure>, ProtocolError> {
+    Ok(read_string(frame)?.map(<[u8]>::to_vec))
 }
 
 /// Reads a text; invalid UTF-8 is replaced.
-pub(crate) fn read_shown(
-    from: &mut Reader<'_>,
-) -> Result<Result<String, NodeFailure>, ProtocolError> {
-    Ok(read_string(from)?.map(|text| String::from_utf8_lossy(text).into_owned()))
+pub(crate) fn read_shown(frame: &mut &[u8]) -> Result<Result<String, NodeFailure>, ProtocolError> {
+    Ok(read_string(frame)?.map(|text| String::from_utf8_lossy(text).into_owned()))
 }
 
 /// Reads a step's output into `output`, which is cleared first.
 pub(crate) fn read_output(
-    from: &mut Reader<'_>,
+    frame: &mut &[u8],
     output: &mut Output,
 ) -> Result<Result<(), NodeFailure>, ProtocolError> {
     output.clear();
-    let done = read_done(from)?;
-    if done.is_ok() {
-        read_effects(from, output)?;
+    match read::<StepOutput<'_>>(frame)? {
+        Ok(step) => step.fill(output).map(Ok),
+        Err(failure) => Ok(Err(failure)),
     }
-    Ok(done)
 }
 
 /// A node's next state, and its contract violation.
@@ -135,45 +188,22 @@ type Next<'a> = (&'a [u8], Option<String>);
 
 /// Reads a node's next state, and the step's output into `output`, which is cleared first.
 pub(crate) fn read_step<'a>(
-    from: &mut Reader<'a>,
+    frame: &mut &'a [u8],
     output: &mut Output,
 ) -> Result<Result<Next<'a>, NodeFailure>, ProtocolError> {
     output.clear();
-    if let Err(failure) = read_done(from)? {
-        return Ok(Err(failure));
-    }
-    let state = from.bytes()?;
-    read_effects(from, output)?;
-    let broken = if from.flag()? { Some(from.text()?.to_owned()) } else { None };
-    Ok(Ok((state, broken)))
-}
-
-fn read_effects(from: &mut Reader<'_>, output: &mut Output) -> Result<(), ProtocolError> {
-    for _ in 0..from.number()? {
-        match from.byte()? {
-            0 => output.push_send(from.address()?, from.bytes()?),
-            1 => {
-                let timer = from.bytes()?;
-                let (min_ns, max_ns) = (from.number()?, from.number()?);
-                if min_ns == 0 || min_ns > max_ns {
-                    return Err(ProtocolError("a timer that no node can set"));
-                }
-                output.push_timer(timer, min_ns, max_ns);
-            }
-            2 => output.push_log(from.text()?),
-            _ => return Err(ProtocolError("an unknown kind of effect")),
+    match read::<PureStep<'a>>(frame)? {
+        Ok(PureStep { state: Bytes(state), output: step, broken }) => {
+            step.fill(output)?;
+            Ok(Ok((state, broken.map(str::to_owned))))
         }
+        Err(failure) => Ok(Err(failure)),
     }
-    if from.flag()? {
-        output.set_result(Some(from.bytes()?));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use faultlab::Address;
 
     fn output() -> Output {
         let mut output = Output::new();
@@ -189,7 +219,7 @@ mod tests {
         let mut bytes = Vec::new();
         put_step(&mut bytes, Ok((b"state", &output(), Some("kept"))));
         put_output(&mut bytes, Err(NodeFailure::NotProvided("server".to_owned())));
-        let (mut from, mut read) = (Reader::new(&bytes), Output::new());
+        let (mut from, mut read) = (&bytes[..], Output::new());
         assert_eq!(
             read_step(&mut from, &mut read),
             Ok(Ok((&b"state"[..], Some("kept".to_owned()))))
@@ -206,13 +236,13 @@ mod tests {
         put_step(&mut bytes, Ok((b"state", &output(), Some("kept"))));
         let mut read = Output::new();
         for end in 0..bytes.len() {
-            assert!(read_step(&mut Reader::new(&bytes[..end]), &mut read).is_err());
+            assert!(read_step(&mut &bytes[..end], &mut read).is_err());
         }
         for at in 0..bytes.len() {
             for value in 0..=255 {
                 let mut changed = bytes.clone();
                 changed[at] = value;
-                let _ = read_step(&mut Reader::new(&changed), &mut read);
+                let _ = read_step(&mut &changed[..], &mut read);
             }
         }
     }
@@ -225,10 +255,10 @@ mod tests {
             output.push_timer(b"t", min_ns, max_ns);
             let mut bytes = Vec::new();
             put_output(&mut bytes, Ok(&output));
-            assert!(read_output(&mut Reader::new(&bytes), &mut read).is_err());
+            assert!(read_output(&mut &bytes[..], &mut read).is_err());
         }
         let mut bytes = Vec::new();
         put_done(&mut bytes, Err(NodeFailure::ProcessLost { how: "was killed".to_owned() }));
-        assert!(read_done(&mut Reader::new(&bytes)).is_err());
+        assert!(read_done(&mut &bytes[..]).is_err());
     }
 }

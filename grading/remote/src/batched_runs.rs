@@ -15,8 +15,9 @@ use faultlab::hosting::{Host, NodeFailure, Output, Payload};
 use faultlab::simulate::{LookaheadStep, Next, Outcome, RunFailure, Scenario, Simulation};
 use serde::{Deserialize, Serialize};
 
+use crate::exchange::{Answered, FollowUpAnswer};
 use crate::exit::ProcessFailure;
-use crate::process_pool::{Answered, FollowUpAnswer, ProcessPool};
+use crate::process_pool::ProcessPool;
 use crate::request::FollowUp;
 use crate::run_log::{RecordingHost, RunLog};
 
@@ -111,10 +112,9 @@ impl RunQueue<'_> {
             // Dropping nodes may make a process fail too, which is not the next run's fault.
             pool.forget(0..width);
             pool.replace_lost();
-            // Confirming a timeout would take as long again, so this is left to the caller.
-            let is_slow = matches!(failure, ProcessFailure::TimedOut);
             match suspects[..] {
-                [index] if width == 1 && used && !is_slow => waiting.push_front(index),
+                // Whether a timeout is confirmed is left to the caller.
+                [index] if width == 1 && used && failure.is_quick() => waiting.push_front(index),
                 [index] if width == 1 => {
                     self.dropped.extend((self.lost)(index, &failure));
                     self.ended[index].0 = Some(RunCompletion::ProcessFailed(failure));

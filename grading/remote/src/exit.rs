@@ -81,6 +81,12 @@ impl ProcessFailure {
     pub fn never_ends(&self) -> bool {
         matches!(self, Self::TimedOut | Self::Ended(ProcessExit::OutputLimit))
     }
+
+    /// Whether it is worthwhile to repeat what failed just to see it fail again, or to go on with more of the
+    /// same. After a timeout it is not, because that takes as long each time.
+    pub(crate) fn is_quick(&self) -> bool {
+        *self != Self::TimedOut
+    }
 }
 
 impl From<ProcessFailure> for NodeFailure {

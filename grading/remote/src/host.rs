@@ -3,10 +3,9 @@
 use faultlab::Address;
 use faultlab::hosting::{Event, Host, NodeFailure, Output, Payload};
 
-use crate::answer;
+use crate::answer::{self, ProtocolError};
 use crate::process_pool::ProcessPool;
 use crate::request::{FollowUp, NodeRequest, RunSlot};
-use crate::wire::{ProtocolError, Reader};
 
 /// A [`Host`] whose nodes are in other processes. Each call is an exchange.
 pub struct RemoteHost<'a, 'f> {
@@ -31,7 +30,7 @@ impl<'a, 'f> RemoteHost<'a, 'f> {
         &mut self,
         slot: usize,
         ask: NodeRequest<'_>,
-        read: impl FnMut(&mut Reader<'_>) -> Result<Result<V, NodeFailure>, ProtocolError>,
+        read: impl FnMut(&mut &[u8]) -> Result<Result<V, NodeFailure>, ProtocolError>,
     ) -> Result<V, NodeFailure> {
         let number = self.pool.process_of(slot);
         self.pool.process(number)?.exchange(ask, read)?

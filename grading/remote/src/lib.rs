@@ -24,18 +24,19 @@
 
 mod answer;
 mod batched_runs;
+mod exchange;
 mod exit;
 mod frame;
 mod host;
 mod process;
 mod process_pool;
+mod render;
 mod request;
 mod run_log;
 mod serve;
 mod shared;
 mod stateless_host;
 mod steps;
-mod wire;
 
 /// The argument that makes a submission's binary a node process: it [serves](serve_stdin) on its
 /// standard input and does nothing else.
@@ -43,6 +44,7 @@ pub const SERVE_NODES: &str = "--serve-nodes";
 
 pub use batched_runs::{Logging, RunCompletion, run_batched};
 pub use exit::{ProcessExit, ProcessFailure};
+pub use frame::{FRAME_BYTES_MAX, FrameError, FrameReader, FrameWriter};
 pub use host::RemoteHost;
 pub use process::{Connection, Process, ProcessHandle};
 pub use process_pool::ProcessPool;

@@ -8,10 +8,10 @@ use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::answer::ProtocolError;
 use crate::exit::{ProcessExit, ProcessFailure};
-use crate::frame::{FrameReader, FrameWriter};
+use crate::frame::{FrameError, FrameReader, FrameWriter};
 use crate::request::NodeRequest;
-use crate::wire::{ProtocolError, Reader};
 
 /// The most bytes of requests to queue for a process, far below a frame's maximum.
 const QUEUED_BYTES_MAX: usize = 4 << 20;
@@ -110,7 +110,7 @@ impl Process {
             handle: Box::new(handle),
             limit_max: limit,
             limit,
-            request_frame: FrameWriter::new(),
+            request_frame: FrameWriter::default(),
             requests_sent: 0,
             answers: FrameReader::default(),
             failure: None,
@@ -164,7 +164,7 @@ impl Process {
     /// Receives the answers to all requests, in order. `take` reads one answer, given its index.
     pub(crate) fn receive(
         &mut self,
-        mut take: impl FnMut(usize, &mut Reader<'_>) -> Result<(), ProtocolError>,
+        mut take: impl FnMut(usize, &mut &[u8]) -> Result<(), ProtocolError>,
     ) -> Result<(), ProcessFailure> {
         let asked = std::mem::take(&mut self.requests_sent);
         let deadline = Instant::now() + self.limit;
@@ -174,10 +174,10 @@ impl Process {
                 true => Ok(()),
                 false => Err(io::ErrorKind::TimedOut.into()),
             };
-            let frame = match self.answers.next(&mut self.link, in_time) {
+            let mut frame = match self.answers.next(&mut self.link, in_time) {
                 Ok(Some(frame)) => frame,
                 Ok(None) => {
-                    self.mark_failed(&io::ErrorKind::UnexpectedEof.into());
+                    self.mark_failed(&FrameError::Io(io::ErrorKind::UnexpectedEof.into()));
                     break;
                 }
                 Err(error) => {
@@ -185,13 +185,12 @@ impl Process {
                     break;
                 }
             };
-            let mut from = Reader::new(frame);
-            let mut protocol_error = from.is_empty().then_some(ProtocolError("an empty frame"));
-            while !from.is_empty() && protocol_error.is_none() {
+            let mut protocol_error = frame.is_empty().then(|| "an empty frame".into());
+            while !frame.is_empty() && protocol_error.is_none() {
                 if received == asked {
-                    protocol_error = Some(ProtocolError("more answers than requests"));
+                    protocol_error = Some("more answers than requests".into());
                 } else {
-                    match take(received, &mut from) {
+                    match take(received, &mut frame) {
                         Ok(()) => received += 1,
                         Err(what) => protocol_error = Some(what),
                     }
@@ -199,7 +198,7 @@ impl Process {
             }
             if let Some(ProtocolError(what)) = protocol_error {
                 self.handle.end(Duration::ZERO);
-                self.failure = Some(ProcessFailure::ProtocolError(what.to_owned()));
+                self.failure = Some(ProcessFailure::ProtocolError(what));
             }
         }
         match &self.failure {
@@ -215,7 +214,7 @@ impl Process {
     pub(crate) fn exchange<V>(
         &mut self,
         ask: NodeRequest<'_>,
-        mut read: impl FnMut(&mut Reader<'_>) -> Result<V, ProtocolError>,
+        mut read: impl FnMut(&mut &[u8]) -> Result<V, ProtocolError>,
     ) -> Result<V, ProcessFailure> {
         debug_assert_eq!(self.requests_sent, 0, "answers are outstanding");
         self.queue(ask);
@@ -233,22 +232,26 @@ impl Process {
     }
 
     /// Records the failure and ends the process.
-    fn mark_failed(&mut self, error: &io::Error) {
-        self.failure = Some(match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+    fn mark_failed(&mut self, error: &FrameError) {
+        let is_timeout = matches!(error, FrameError::Io(error) if matches!(
+            error.kind(),
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+        ));
+        self.failure = Some(match error {
+            _ if is_timeout => {
                 self.handle.end(Duration::ZERO);
                 ProcessFailure::TimedOut
             }
-            io::ErrorKind::InvalidData => {
-                self.handle.end(Duration::ZERO);
-                ProcessFailure::ProtocolError("a frame that is too long".to_owned())
-            }
-            _ => match self.handle.end(EXIT_GRACE) {
+            FrameError::Io(_) => match self.handle.end(EXIT_GRACE) {
                 ProcessExit::Killed => {
                     ProcessFailure::ProtocolError("it closed the connection".to_owned())
                 }
                 exit => ProcessFailure::Ended(exit),
             },
+            FrameError::TooLong(_) | FrameError::Content(_) => {
+                self.handle.end(Duration::ZERO);
+                ProcessFailure::ProtocolError(error.to_string())
+            }
         });
     }
 }

@@ -8,7 +8,9 @@ use faultlab::Address;
 use faultlab::hosting::{Event, Host, NodeDescriptor, NodeFailure, Output, Payload};
 use faultlab::simulate::Outcome;
 
-use crate::process_pool::{Answered, ProcessPool};
+use crate::exchange::Answered;
+use crate::process_pool::ProcessPool;
+use crate::render::show_all;
 
 /// The log of a run.
 #[derive(Clone, Debug, Default)]
@@ -247,7 +249,7 @@ impl RenderedTexts {
             .texts
             .keys()
             .map(|(kind, what, bytes, pretty)| (kind.as_str(), *what, bytes.as_slice(), *pretty));
-        let shown = pool.show_all(wanted);
+        let shown = show_all(pool, wanted);
         for (text, shown) in self.texts.values_mut().zip(shown) {
             *text = Some(shown);
         }

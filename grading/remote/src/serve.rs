@@ -9,9 +9,8 @@ use faultlab::Address;
 use faultlab::hosting::{Event, Host, LocalHost, NodeFailure, NodeKind, Output, Submission};
 
 use crate::answer::{self, ANSWER_BYTES_MAX};
-use crate::frame::{FrameReader, FrameWriter};
+use crate::frame::{FrameError, FrameReader, FrameWriter};
 use crate::request::{FollowUp, NodeRequest, RunSlot};
-use crate::wire::{ProtocolError, Reader};
 
 /// Answers are sent once there are this many bytes of them.
 const SEND_BYTES: usize = 1 << 20;
@@ -20,15 +19,14 @@ const SEND_BYTES: usize = 1 << 20;
 ///
 /// # Errors
 /// If the stream fails, or the engine violates the protocol.
-pub fn serve(submission: &Submission, stream: &mut (impl Read + Write)) -> io::Result<()> {
+pub fn serve(submission: &Submission, stream: &mut (impl Read + Write)) -> Result<(), FrameError> {
     let mut frames = FrameReader::default();
-    let mut answers = FrameWriter::new();
+    let mut answers = FrameWriter::default();
     let mut server = Server { submission, runs: Vec::new(), output: Output::new() };
     while let Some(frame) = frames.next(stream, || Ok(()))? {
-        let mut asks = Reader::new(frame);
+        let mut asks = frame;
         while !asks.is_empty() {
-            let ask = NodeRequest::read(&mut asks)
-                .map_err(|ProtocolError(what)| io::Error::other(what))?;
+            let ask = NodeRequest::read(&mut asks)?;
             let start = answers.len();
             server.answer(ask, answers.payload());
             if answers.len() - start > ANSWER_BYTES_MAX {
@@ -51,10 +49,10 @@ pub fn serve(submission: &Submission, stream: &mut (impl Read + Write)) -> io::R
 ///
 /// # Errors
 /// As [`serve`], and when standard input is not a socket.
-pub fn serve_stdin(submission: &Submission) -> io::Result<()> {
+pub fn serve_stdin(submission: &Submission) -> Result<(), FrameError> {
     let socket = io::stdin().as_fd().try_clone_to_owned()?;
     let (nothing, _) = io::pipe()?;
-    rustix::stdio::dup2_stdin(nothing)?;
+    rustix::stdio::dup2_stdin(nothing).map_err(io::Error::from)?;
     serve(submission, &mut UnixStream::from(socket))
 }
 

@@ -4,10 +4,9 @@
 use faultlab::Address;
 use faultlab::hosting::{Event, Host, NodeFailure, Output, Payload};
 
-use crate::answer;
+use crate::answer::{self, ProtocolError};
 use crate::process_pool::ProcessPool;
 use crate::request::NodeRequest;
-use crate::wire::{ProtocolError, Reader};
 
 /// A [`Host`] that keeps each node's encoded state and sends it, for every step, to a different process
 /// of the pool than for the step before.
@@ -53,7 +52,7 @@ impl NextProcess<'_, '_> {
     fn exchange<V>(
         self,
         ask: NodeRequest<'_>,
-        read: impl FnMut(&mut Reader<'_>) -> Result<Result<V, NodeFailure>, ProtocolError>,
+        read: impl FnMut(&mut &[u8]) -> Result<Result<V, NodeFailure>, ProtocolError>,
     ) -> Result<V, NodeFailure> {
         let number = self.pool.process_of(self.turn);
         self.pool.process(number)?.exchange(ask, read)?

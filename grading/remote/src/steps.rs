@@ -5,12 +5,11 @@ use std::ops::Range;
 use faultlab::hosting::pure::{Answers, Batch, PureSteps, Request, StepFailure};
 use faultlab::hosting::{Event, NodeDescriptor, NodeFailure, Output, Payload};
 
-use crate::answer;
+use crate::answer::{self, ProtocolError};
 use crate::exit::ProcessFailure;
 use crate::process_pool::ProcessPool;
 use crate::request::NodeRequest;
 use crate::shared::SharedProcessPool;
-use crate::wire::{ProtocolError, Reader};
 
 /// A frame is sent when it contains this many bytes of requests.
 const FRAME_BYTES: usize = 1 << 20;
@@ -37,7 +36,7 @@ impl<'a, 'f> RemoteSteps<'a, 'f> {
     fn exchange<V>(
         &self,
         ask: NodeRequest<'_>,
-        read: impl FnMut(&mut Reader<'_>) -> Result<Result<V, NodeFailure>, ProtocolError>,
+        read: impl FnMut(&mut &[u8]) -> Result<Result<V, NodeFailure>, ProtocolError>,
     ) -> Result<V, NodeFailure> {
         let mut pool = self.shared.lock();
         let answer = pool.process(0).map_err(NodeFailure::from)?.exchange(ask, read);
@@ -124,9 +123,7 @@ impl<'a, 'f> RemoteSteps<'a, 'f> {
             }
             if let Err(failure) = self.ask(pool, batch, index..index + 1, answers) {
                 pool.replace();
-                // After a timeout, the rest is skipped at once.
-                *losses =
-                    if let ProcessFailure::TimedOut = failure { FAILURES_MAX } else { *losses + 1 };
+                *losses = if failure.is_quick() { *losses + 1 } else { FAILURES_MAX };
                 answers.push_failure(StepFailure::Node(failure.into()));
             }
         }

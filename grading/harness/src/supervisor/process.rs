@@ -12,11 +12,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use faultlab_remote::{ProcessExit, ProcessFailure, ProcessHandle};
+use faultlab_remote::{FrameError, FrameReader, ProcessExit, ProcessFailure, ProcessHandle};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::worker::WORKER_VARIABLE;
-use crate::worker::protocol::{self, Answer, FrameError, FrameReader, Request};
+use crate::worker::protocol::{self, Answer, Request};
 
 /// How to start a worker.
 #[derive(Clone, Debug)]
@@ -122,7 +122,7 @@ impl fmt::Display for WorkerFailure {
 pub(super) struct WorkerProcess {
     child: Child,
     stream: UnixStream,
-    reader: FrameReader,
+    frames: FrameReader,
 }
 
 impl WorkerProcess {
@@ -149,7 +149,7 @@ impl WorkerProcess {
             // worker starts are killed with it.
             .process_group(0)
             .spawn()?;
-        Ok(Self { child, stream: ours, reader: FrameReader::default() })
+        Ok(Self { child, stream: ours, frames: FrameReader::default() })
     }
 
     /// Executes a request. After an error, the worker must not be used again.
@@ -164,7 +164,7 @@ impl WorkerProcess {
         }
         let mut last_sign = Instant::now();
         loop {
-            match self.reader.read::<Answer>(&mut self.stream) {
+            match protocol::read::<Answer>(&mut self.frames, &mut self.stream) {
                 Ok(Some(Answer::Pulse(pulse))) => {
                     last_sign = Instant::now();
                     if u128::from(pulse.inside_cpu_ms) > timeouts.cpu.as_millis()

@@ -26,13 +26,13 @@ use std::time::{Duration, Instant};
 use faultlab::hosting::Submission;
 use faultlab::simulate::{HandlerTimes, Options};
 use faultlab::trace::JournalRecorder;
-use faultlab_remote::{ProcessExit, ProcessFailure, SharedProcessPool};
+use faultlab_remote::{FrameError, FrameReader, ProcessExit, ProcessFailure, SharedProcessPool};
 use faultlab_suites::Suite;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use self::captured_output::CapturedOutput;
 use self::last_step::LastStep;
-use self::protocol::{Answer, Done, FrameError, FrameReader, HandlerCost, Job, Mode, Request};
+use self::protocol::{Answer, Done, HandlerCost, Job, Mode, Request};
 use self::watchdog::{EntryCounter, InstrumentedNodes, Watchdog};
 
 /// Set in the environment of a process that is to be a worker.
@@ -124,9 +124,9 @@ fn try_serve(suite: &Suite, code: Code<'_>) -> Result<(), FrameError> {
     // A thread's stack size can be chosen; the main thread's depends on the machine.
     thread::scope(|scope| {
         let run = || {
-            let mut reader = FrameReader::default();
+            let mut frames = FrameReader::default();
             loop {
-                let request = match reader.read::<Request>(&mut requests) {
+                let request = match protocol::read::<Request>(&mut frames, &mut requests) {
                     Ok(Some(request)) => request,
                     Ok(None) => continue,
                     Err(FrameError::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {

@@ -3,16 +3,12 @@
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
-use faultlab::codec::{self, CodecError};
+use faultlab::codec;
 use faultlab::simulate::Outcome;
-use faultlab_remote::{ProcessFailure, RunCompletion};
+use faultlab_remote::{FrameError, FrameReader, FrameWriter, ProcessFailure, RunCompletion};
 use faultlab_suites::{SearchSummary, TestNumber};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-
-/// The largest accepted frame, in bytes. An outcome has a few hundred, and a counterexample's text a
-/// few thousand.
-pub const FRAME_BYTES_MAX: usize = 16 << 20;
 
 /// A supervisor's request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,81 +155,33 @@ pub struct HandlerCost {
     pub longest_ns: u64,
 }
 
-/// Why a frame could not be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum FrameError {
-    /// The stream failed or ended.
-    #[error("the connection broke: {0}")]
-    Io(#[from] io::Error),
-    /// The frame is longer than [`FRAME_BYTES_MAX`].
-    #[error("a frame of {0} bytes")]
-    TooLong(usize),
-    /// The frame's content cannot be decoded.
-    #[error("a frame that cannot be read: {0}")]
-    Content(#[from] CodecError),
-}
-
 /// Writes a frame.
 ///
 /// # Errors
 /// When the stream fails or the value is too long.
 pub fn write<V: Serialize>(stream: &mut impl Write, value: &V) -> Result<(), FrameError> {
-    let mut frame = vec![0; 4];
-    codec::encode_into(value, &mut frame)?;
-    let length = frame.len() - 4;
-    let header = u32::try_from(length).ok().filter(|_| length <= FRAME_BYTES_MAX);
-    frame[..4].copy_from_slice(&header.ok_or(FrameError::TooLong(length))?.to_le_bytes());
-    Ok(stream.write_all(&frame)?)
+    let mut frame = FrameWriter::default();
+    codec::encode_into(value, frame.payload())?;
+    frame.send(stream)
 }
 
-/// Reassembles frames from the pieces in which a stream delivers them.
-#[derive(Debug, Default)]
-pub struct FrameReader {
-    bytes: Vec<u8>,
-}
-
-impl FrameReader {
-    /// The next value, if all of it arrives within the stream's time limit.
-    ///
-    /// # Errors
-    /// When the stream fails or ends, or delivers something that is not a frame.
-    pub fn read<V: DeserializeOwned>(
-        &mut self,
-        stream: &mut impl Read,
-    ) -> Result<Option<V>, FrameError> {
-        loop {
-            if let Some(value) = self.take()? {
-                return Ok(Some(value));
-            }
-            let mut piece = [0; 4096];
-            match stream.read(&mut piece) {
-                Ok(0) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
-                Ok(length) => self.bytes.extend_from_slice(&piece[..length]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
-                    ) =>
-                {
-                    return Ok(None);
-                }
-                Err(error) => return Err(error.into()),
-            }
+/// The next value, if all of it arrives within the stream's time limit.
+///
+/// # Errors
+/// When the stream fails or ends, or delivers something that is not a frame.
+pub fn read<V: DeserializeOwned>(
+    frames: &mut FrameReader,
+    stream: &mut impl Read,
+) -> Result<Option<V>, FrameError> {
+    match frames.next(stream, || Ok(())) {
+        Ok(Some(frame)) => Ok(Some(codec::decode(frame)?)),
+        Ok(None) => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+        Err(FrameError::Io(error))
+            if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) =>
+        {
+            Ok(None)
         }
-    }
-
-    /// Removes a complete frame from the front, if there is one.
-    fn take<V: DeserializeOwned>(&mut self) -> Result<Option<V>, FrameError> {
-        let Some((header, rest)) = self.bytes.split_first_chunk::<4>() else { return Ok(None) };
-        let length = u32::from_le_bytes(*header) as usize;
-        if length > FRAME_BYTES_MAX {
-            return Err(FrameError::TooLong(length));
-        }
-        let Some(content) = rest.get(..length) else { return Ok(None) };
-        let value = codec::decode(content)?;
-        self.bytes.drain(..4 + length);
-        Ok(Some(value))
+        Err(error) => Err(error),
     }
 }
 
@@ -250,24 +198,24 @@ mod tests {
         }
         for cut in 0..bytes.len() {
             let mut reader = FrameReader::default();
-            let mut read = Vec::new();
+            let mut values = Vec::new();
             for mut piece in [&bytes[..cut], &bytes[cut..]] {
                 loop {
-                    match reader.read::<Answer>(&mut piece) {
-                        Ok(Some(answer)) => read.push(answer),
+                    match read::<Answer>(&mut reader, &mut piece) {
+                        Ok(Some(answer)) => values.push(answer),
                         Ok(None) => unreachable!("reading a slice never times out"),
                         Err(FrameError::Io(_)) => break,
                         Err(error) => panic!("{error}"),
                     }
                 }
             }
-            assert_eq!(read, [pulse(0), pulse(1_000), pulse(2_000)]);
+            assert_eq!(values, [pulse(0), pulse(1_000), pulse(2_000)]);
         }
     }
 
     #[test]
     fn malformed_frames_are_errors() {
-        let read = |bytes: &[u8]| FrameReader::default().read::<Answer>(&mut &bytes[..]);
+        let read = |bytes: &[u8]| read::<Answer>(&mut FrameReader::default(), &mut &bytes[..]);
         assert!(matches!(read(b"hello, supervisor"), Err(FrameError::TooLong(_))));
         assert!(matches!(read(&[1, 0, 0, 0, 99]), Err(FrameError::Content(_))));
         assert!(matches!(read(&[1, 0]), Err(FrameError::Io(_))));

@@ -41,9 +41,7 @@ pub(super) fn run(
     let keep = |index: usize| if is_logged(index) { Logging::Log } else { Logging::Nothing };
     let ended = execute_batch(suite, pool, names, &keep)?;
     let repeatable = repeat(pool, names, &ended, &is_logged).map_err(not_run)?;
-    if pool.last_failure().is_some() {
-        pool.restart();
-    }
+    pool.restart_if_failed();
     let ends = ended.into_iter().map(|(ended, _)| ended).collect();
     Ok(Answer::RunBatch { ends, deterministic: repeatable })
 }
@@ -137,9 +135,7 @@ fn record_each(
         }
         Some(outcome)
     });
-    if pool.last_failure().is_some() {
-        pool.restart();
-    }
+    pool.restart_if_failed();
     let mut digests = vec![None; runs.len()];
     for (&(index, _, outcome), recorded) in over.iter().zip(recorded) {
         if recorded {
@@ -182,9 +178,7 @@ fn execute_batch(
         run_batched(&runs, keep, pool, &mut |index, failure| hang_tracker.note(index, failure))
     });
     let freed = pool.limit_exchanges(Duration::MAX);
-    if pool.last_failure().is_some() {
-        pool.restart();
-    }
+    pool.restart_if_failed();
     let ended = freed.and(ended);
     ended.map_err(not_run)
 }

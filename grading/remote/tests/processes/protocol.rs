@@ -52,11 +52,11 @@ fn read_request(stream: &mut UnixStream) {
 
 pub(super) fn protocol_errors_end_the_process() {
     let scripts: [(&str, &[u8]); 5] = [
-        ("a frame that is too long", &[0xff, 0xff, 0xff, 0xff]),
+        ("a frame of 4294967295 bytes", &[0xff, 0xff, 0xff, 0xff]),
         ("an empty frame", &[0, 0, 0, 0]),
-        ("a flag that is neither 0 nor 1", &[1, 0, 0, 0, 7]),
+        ("invalid value: integer `7`, expected `Ok` or `Err`", &[1, 0, 0, 0, 7]),
         ("more answers than requests", &[2, 0, 0, 0, 0, 0]),
-        ("a byte string that is cut short", &[3, 0, 0, 0, 1, 0xff, 0x7f]),
+        ("the bytes end in the middle of a value", &[3, 0, 0, 0, 1, 1, 9]),
     ];
     for (what, bytes) in scripts {
         let (asked, failure) = against(move |mut stream| {
