@@ -89,7 +89,8 @@ pub(crate) fn student_and_next(name: &str) -> (PathBuf, PathBuf) {
         ],
     );
     let begin = format!(
-        "git init --quiet && git config user.name Ada && git config user.email ada@example.org && \
+        "git init --quiet --template= && git config maintenance.auto false && \
+         git config user.name Ada && git config user.email ada@example.org && \
          git add --all && {GIT} commit --quiet --message handout"
     );
     assert!(run(&mut shell(&student, &begin)).status.success());
