@@ -94,7 +94,7 @@ impl fmt::Debug for Process {
 }
 
 impl Process {
-    /// A process that [serves](crate::serve) at the other end of `link`. No exchange may take
+    /// A process that [serves](crate::serve()) at the other end of `link`. No exchange may take
     /// longer than about `limit` (at most twice that, if it answers one byte at a time).
     ///
     /// # Errors

@@ -44,11 +44,11 @@ pub fn serve(submission: &Submission, stream: &mut (impl Read + Write)) -> Resul
     Ok(())
 }
 
-/// Calls [`serve`] on the socket that is this process's standard input. A submission that reads its
+/// Calls [`serve()`] on the socket that is this process's standard input. A submission that reads its
 /// standard input finds it empty.
 ///
 /// # Errors
-/// As [`serve`], and when standard input is not a socket.
+/// As [`serve()`], and when standard input is not a socket.
 pub fn serve_stdin(submission: &Submission) -> Result<(), FrameError> {
     let socket = io::stdin().as_fd().try_clone_to_owned()?;
     let (nothing, _) = io::pipe()?;
