@@ -1,6 +1,6 @@
 #[derive(Clone, Debug)]
 pub enum Message {
-    Request { number: u64, text: String },
+    Request { sequence: u64, text: String },
 }
 
 pub fn ask(text: String) -> Message {

@@ -41,7 +41,7 @@ pub struct AmoCommand<C> {
     /// The client that sends the command.
     pub client: Address,
     /// The sequence number: which of the client's commands it is. A later command has a higher number.
-    pub number: u64,
+    pub sequence: u64,
     /// The command itself.
     pub command: C,
 }

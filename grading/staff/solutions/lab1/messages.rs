@@ -9,14 +9,14 @@ pub enum Message {
     /// From client to server: execute this command.
     Request {
         /// The command's sequence number.
-        number: u64,
+        sequence: u64,
         /// The command to execute.
         command: KvCommand,
     },
     /// From server to client: this is the result.
     Reply {
-        /// The number of the request.
-        number: u64,
+        /// The sequence number of the request.
+        sequence: u64,
         /// The command's result.
         result: KvResult,
     },

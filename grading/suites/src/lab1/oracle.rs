@@ -52,13 +52,13 @@ pub(super) fn at_most_once() -> Property {
         let mut journal = Journal::default();
         let mut newest: BTreeMap<Address, (u64, Receipt)> = BTreeMap::new();
         for (numbered, result) in answered.iter().flat_map(|(_, pairs)| pairs) {
-            let AmoCommand { client, number, command } = numbered;
-            let is_new = newest.get(client).is_none_or(|(newest, _)| newest < number);
+            let AmoCommand { client, sequence, command } = numbered;
+            let is_new = newest.get(client).is_none_or(|(newest, _)| newest < sequence);
             if is_new {
-                newest.insert(*client, (*number, journal.execute(command.clone())));
+                newest.insert(*client, (*sequence, journal.execute(command.clone())));
             }
             let (newest, receipt) = &newest[client];
-            if newest == number && result.as_ref() != Some(receipt) {
+            if newest == sequence && result.as_ref() != Some(receipt) {
                 let copy = if is_new { "" } else { ", asked for again," };
                 let seen = match result {
                     Some(receipt) => format!("{receipt:?}"),
@@ -66,7 +66,7 @@ pub(super) fn at_most_once() -> Property {
                 };
                 return Err(violated(
                     format!(
-                        "{client}'s command {number}{copy} to give {receipt:?}, since all before \
+                        "{client}'s command {sequence}{copy} to give {receipt:?}, since all before \
                          it were executed once"
                     ),
                     format!("it gave {seen}"),

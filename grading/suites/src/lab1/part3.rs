@@ -113,7 +113,7 @@ pub(super) fn part() -> Part {
                     let script = (0..60).flat_map(move |index| {
                         let numbered = AmoCommand {
                             client: client(1),
-                            number: index,
+                            sequence: index,
                             command: Entry { text: text(index) },
                         };
                         [numbered.clone(), numbered]
@@ -229,9 +229,9 @@ pub(super) fn part() -> Part {
 
 /// The wrapper around a journal, given these entries, each with its client and sequence number.
 fn wrapper<const N: usize>(script: [(usize, u64, &str); N]) -> Scenario {
-    given(script.map(|(number_of_client, number, text)| AmoCommand {
-        client: client(number_of_client),
-        number,
+    given(script.map(|(number, sequence, text)| AmoCommand {
+        client: client(number),
+        sequence,
         command: Entry { text: text.to_owned() },
     }))
 }

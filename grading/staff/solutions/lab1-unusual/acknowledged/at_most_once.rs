@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// The last command that was executed for a client.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Executed<R> {
-    number: u64,
+    sequence: u64,
     /// The result, until the client acknowledges it.
     result: Option<R>,
 }
@@ -30,9 +30,9 @@ impl<A: Application> AtMostOnce<A> {
     }
 
     /// Drops the result of this command, because the client has received it.
-    pub fn acknowledge(&mut self, client: Address, number: u64) {
+    pub fn acknowledge(&mut self, client: Address, sequence: u64) {
         if let Some(last) = self.last.get_mut(&client)
-            && last.number == number
+            && last.sequence == sequence
         {
             last.result = None;
         }
@@ -46,16 +46,16 @@ impl<A: Application> Application for AtMostOnce<A> {
     type Result = Option<A::Result>;
 
     fn execute(&mut self, command: AmoCommand<A::Command>) -> Option<A::Result> {
-        let AmoCommand { client, number, command } = command;
+        let AmoCommand { client, sequence, command } = command;
         if let Some(last) = self.last.get(&client) {
-            match number.cmp(&last.number) {
+            match sequence.cmp(&last.sequence) {
                 Ordering::Less => return None,
                 Ordering::Equal => return last.result.clone(),
                 Ordering::Greater => {}
             }
         }
         let result = self.application.execute(command);
-        self.last.insert(client, Executed { number, result: Some(result.clone()) });
+        self.last.insert(client, Executed { sequence, result: Some(result.clone()) });
         Some(result)
     }
 }

@@ -28,13 +28,13 @@ impl Node for KvServer {
 
     fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
         match message {
-            Message::Request { number, command } => {
-                let command = AmoCommand { client: from, number, command };
+            Message::Request { sequence, command } => {
+                let command = AmoCommand { client: from, sequence, command };
                 if let Some(result) = self.store.execute(command) {
-                    ctx.send(from, Message::Reply { number, result });
+                    ctx.send(from, Message::Reply { sequence, result });
                 }
             }
-            Message::Acknowledge { number } => self.store.acknowledge(from, number),
+            Message::Acknowledge { sequence } => self.store.acknowledge(from, sequence),
             Message::Reply { .. } => {}
         }
     }

@@ -13,8 +13,8 @@ use crate::timers::{FIRST_WAIT, LONGEST_WAIT, Timer};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KvClient {
     server: Address,
-    /// The number of the last command.
-    number: u64,
+    /// The sequence number of the last command.
+    sequence: u64,
     /// The last command, until it has its result.
     command: Option<KvCommand>,
     /// The result of the last command.
@@ -24,14 +24,14 @@ pub struct KvClient {
 impl KvClient {
     /// A client of the server at this address, without a command yet.
     pub fn new(server: Address) -> Self {
-        Self { server, number: 0, command: None, result: None }
+        Self { server, sequence: 0, command: None, result: None }
     }
 
     /// Sends a request for the pending command, if there is one, and sets a timer to repeat it.
     fn ask(&self, wait: Duration, ctx: &mut Context<Self>) {
         if let Some(command) = self.command.clone() {
-            ctx.send(self.server, Message::Request { number: self.number, command });
-            ctx.set_timer(Timer { number: self.number, waited: wait }, wait);
+            ctx.send(self.server, Message::Request { sequence: self.sequence, command });
+            ctx.set_timer(Timer { sequence: self.sequence, waited: wait }, wait);
         }
     }
 }
@@ -41,7 +41,7 @@ impl Client for KvClient {
     type Result = KvResult;
 
     fn send_command(&mut self, command: KvCommand, ctx: &mut Context<Self>) {
-        self.number += 1;
+        self.sequence += 1;
         self.command = Some(command);
         self.result = None;
         self.ask(FIRST_WAIT, ctx);
@@ -57,8 +57,8 @@ impl Node for KvClient {
     type Timer = Timer;
 
     fn on_message(&mut self, _: Address, message: Message, _: &mut Context<Self>) {
-        if let Message::Reply { number, result } = message
-            && number == self.number
+        if let Message::Reply { sequence, result } = message
+            && sequence == self.sequence
         {
             self.command = None;
             self.result = Some(result);
@@ -66,7 +66,7 @@ impl Node for KvClient {
     }
 
     fn on_timer(&mut self, timer: Timer, ctx: &mut Context<Self>) {
-        if timer.number == self.number {
+        if timer.sequence == self.sequence {
             self.ask(LONGEST_WAIT.min(timer.waited * 2), ctx);
         }
     }

@@ -13,8 +13,8 @@ pub const LONGEST_WAIT: Duration = Duration::from_millis(160);
 /// A timer of lab 1.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Timer {
-    /// The number of the command that this timer was set for.
-    pub number: u64,
+    /// The sequence number of the command that this timer was set for.
+    pub sequence: u64,
     /// How long the client waited.
     pub waited: Duration,
 }

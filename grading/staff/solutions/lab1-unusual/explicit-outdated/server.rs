@@ -27,10 +27,10 @@ impl Node for KvServer {
     type Timer = Timer;
 
     fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
-        if let Message::Request { number, command } = message {
-            let reply = match self.store.execute(AmoCommand { client: from, number, command }) {
-                AmoResult::Executed(result) => Message::Reply { number, result },
-                AmoResult::Outdated => Message::Outdated { number },
+        if let Message::Request { sequence, command } = message {
+            let reply = match self.store.execute(AmoCommand { client: from, sequence, command }) {
+                AmoResult::Executed(result) => Message::Reply { sequence, result },
+                AmoResult::Outdated => Message::Outdated { sequence },
             };
             ctx.send(from, reply);
         }

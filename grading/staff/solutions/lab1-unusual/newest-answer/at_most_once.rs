@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// The last command that was executed for a client.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Executed<R> {
-    number: u64,
+    sequence: u64,
     result: R,
 }
 
@@ -35,14 +35,14 @@ impl<A: Application> Application for AtMostOnce<A> {
     type Result = A::Result;
 
     fn execute(&mut self, command: AmoCommand<A::Command>) -> A::Result {
-        let AmoCommand { client, number, command } = command;
+        let AmoCommand { client, sequence, command } = command;
         if let Some(last) = self.last.get(&client)
-            && number <= last.number
+            && sequence <= last.sequence
         {
             return last.result.clone();
         }
         let result = self.application.execute(command);
-        self.last.insert(client, Executed { number, result: result.clone() });
+        self.last.insert(client, Executed { sequence, result: result.clone() });
         result
     }
 }

@@ -1,5 +1,5 @@
 //! A correct solution of lab 1, built differently: an outdated request is answered with the newest
-//! result, under the outdated number. Its client has moved on and ignores the reply.
+//! result, under the outdated sequence number. Its client has moved on and ignores the reply.
 
 pub mod at_most_once;
 pub mod client;

@@ -27,9 +27,9 @@ impl Node for KvServer {
     type Timer = Timer;
 
     fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
-        if let Message::Request { number, command } = message {
-            let result = self.store.execute(AmoCommand { client: from, number, command });
-            ctx.send(from, Message::Reply { number, result });
+        if let Message::Request { sequence, command } = message {
+            let result = self.store.execute(AmoCommand { client: from, sequence, command });
+            ctx.send(from, Message::Reply { sequence, result });
         }
     }
 }

@@ -20,22 +20,22 @@ enum State {
 pub struct KvClient {
     server: Address,
     /// How many commands were started.
-    number: u64,
+    sequence: u64,
     state: State,
 }
 
 impl KvClient {
     /// A client of the server at this address, without a command yet.
     pub fn new(server: Address) -> Self {
-        Self { server, number: 0, state: State::Idle }
+        Self { server, sequence: 0, state: State::Idle }
     }
 
     /// While there is no reply, sends the request and sets a timer to repeat it.
     fn ask(&self, ctx: &mut Context<Self>) {
         if let State::Waiting(command) = &self.state {
-            let (number, command) = (self.number, Some(command.clone()));
-            ctx.send(self.server, Message { number, command, result: None });
-            ctx.set_timer(Timer::Retry { number }, RETRY_AFTER);
+            let (sequence, command) = (self.sequence, Some(command.clone()));
+            ctx.send(self.server, Message { sequence, command, result: None });
+            ctx.set_timer(Timer::Retry { sequence }, RETRY_AFTER);
         }
     }
 }
@@ -45,7 +45,7 @@ impl Client for KvClient {
     type Result = KvResult;
 
     fn send_command(&mut self, command: KvCommand, ctx: &mut Context<Self>) {
-        self.number += 1;
+        self.sequence += 1;
         self.state = State::Waiting(command);
         self.ask(ctx);
     }
@@ -64,13 +64,15 @@ impl Node for KvClient {
 
     fn on_message(&mut self, _: Address, message: Message, _: &mut Context<Self>) {
         match message.result {
-            Some(result) if message.number == self.number => self.state = State::Answered(result),
+            Some(result) if message.sequence == self.sequence => {
+                self.state = State::Answered(result)
+            }
             _ => {}
         }
     }
 
     fn on_timer(&mut self, timer: Timer, ctx: &mut Context<Self>) {
-        if timer == (Timer::Retry { number: self.number }) {
+        if timer == (Timer::Retry { sequence: self.sequence }) {
             self.ask(ctx);
         }
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Message {
     /// The sequence number of the client's command.
-    pub number: u64,
+    pub sequence: u64,
     /// The command to execute.
     pub command: Option<KvCommand>,
     /// The result.

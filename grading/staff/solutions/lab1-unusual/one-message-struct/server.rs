@@ -27,11 +27,11 @@ impl Node for KvServer {
     type Timer = Timer;
 
     fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
-        let number = message.number;
+        let sequence = message.sequence;
         if let Some(command) = message.command {
-            let result = self.store.execute(AmoCommand { client: from, number, command });
+            let result = self.store.execute(AmoCommand { client: from, sequence, command });
             if result.is_some() {
-                ctx.send(from, Message { number, command: None, result });
+                ctx.send(from, Message { sequence, command: None, result });
             }
         }
     }

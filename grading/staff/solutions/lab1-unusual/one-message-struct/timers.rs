@@ -12,7 +12,7 @@ pub const RETRY_AFTER: Duration = Duration::from_millis(100);
 pub enum Timer {
     /// It may be time to ask again.
     Retry {
-        /// The number of the command that this timer was set for.
-        number: u64,
+        /// The sequence number of the command that this timer was set for.
+        sequence: u64,
     },
 }

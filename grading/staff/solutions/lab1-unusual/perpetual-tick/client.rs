@@ -11,8 +11,8 @@ use crate::timers::{TICK, Timer};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KvClient {
     server: Address,
-    /// The number of the last command.
-    number: u64,
+    /// The sequence number of the last command.
+    sequence: u64,
     /// The last command, until it has its result.
     command: Option<KvCommand>,
     /// The result of the last command.
@@ -22,13 +22,13 @@ pub struct KvClient {
 impl KvClient {
     /// A client of the server at this address, without a command yet.
     pub fn new(server: Address) -> Self {
-        Self { server, number: 0, command: None, result: None }
+        Self { server, sequence: 0, command: None, result: None }
     }
 
-    /// Asks for the command under way, if there is one.
+    /// Asks for the outstanding command, if there is one.
     fn ask(&self, ctx: &mut Context<Self>) {
         if let Some(command) = self.command.clone() {
-            ctx.send(self.server, Message::Request { number: self.number, command });
+            ctx.send(self.server, Message::Request { sequence: self.sequence, command });
         }
     }
 }
@@ -38,7 +38,7 @@ impl Client for KvClient {
     type Result = KvResult;
 
     fn send_command(&mut self, command: KvCommand, ctx: &mut Context<Self>) {
-        self.number += 1;
+        self.sequence += 1;
         self.command = Some(command);
         self.result = None;
         self.ask(ctx);
@@ -58,8 +58,8 @@ impl Node for KvClient {
     }
 
     fn on_message(&mut self, _: Address, message: Message, _: &mut Context<Self>) {
-        if let Message::Reply { number, result } = message
-            && number == self.number
+        if let Message::Reply { sequence, result } = message
+            && sequence == self.sequence
         {
             self.command = None;
             self.result = Some(result);

@@ -31,19 +31,19 @@ impl Node for KvServer {
     type Timer = Timer;
 
     fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
-        let Message::Request { number, command } = message else { return };
+        let Message::Request { sequence, command } = message else { return };
         if self.waiting.is_empty() {
             ctx.set_timer(Timer::ServeAll, WAIT_FOR_MORE);
         }
-        if self.waiting.get(&from).is_none_or(|(newest, _)| *newest < number) {
-            self.waiting.insert(from, (number, command));
+        if self.waiting.get(&from).is_none_or(|(newest, _)| *newest < sequence) {
+            self.waiting.insert(from, (sequence, command));
         }
     }
 
     fn on_timer(&mut self, _: Timer, ctx: &mut Context<Self>) {
-        for (client, (number, command)) in std::mem::take(&mut self.waiting) {
-            if let Some(result) = self.store.execute(AmoCommand { client, number, command }) {
-                ctx.send(client, Message::Reply { number, result });
+        for (client, (sequence, command)) in std::mem::take(&mut self.waiting) {
+            if let Some(result) = self.store.execute(AmoCommand { client, sequence, command }) {
+                ctx.send(client, Message::Reply { sequence, result });
             }
         }
     }

@@ -15,8 +15,8 @@ pub const WAIT_FOR_MORE: Duration = Duration::from_millis(1);
 pub enum Timer {
     /// It may be time to ask again.
     Retry {
-        /// The number of the command that this timer was set for.
-        number: u64,
+        /// The sequence number of the command that this timer was set for.
+        sequence: u64,
     },
     /// The server executes the queued requests.
     ServeAll,

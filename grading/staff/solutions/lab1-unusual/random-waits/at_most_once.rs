@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// The last command that was executed for a client.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Executed<R> {
-    number: u64,
+    sequence: u64,
     result: R,
 }
 
@@ -36,16 +36,16 @@ impl<A: Application> Application for AtMostOnce<A> {
     type Result = Option<A::Result>;
 
     fn execute(&mut self, command: AmoCommand<A::Command>) -> Option<A::Result> {
-        let AmoCommand { client, number, command } = command;
+        let AmoCommand { client, sequence, command } = command;
         if let Some(last) = self.last.get(&client) {
-            match number.cmp(&last.number) {
+            match sequence.cmp(&last.sequence) {
                 Ordering::Less => return None,
                 Ordering::Equal => return Some(last.result.clone()),
                 Ordering::Greater => {}
             }
         }
         let result = self.application.execute(command);
-        self.last.insert(client, Executed { number, result: result.clone() });
+        self.last.insert(client, Executed { sequence, result: result.clone() });
         Some(result)
     }
 }

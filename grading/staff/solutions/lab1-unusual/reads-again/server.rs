@@ -27,13 +27,13 @@ impl Node for KvServer {
     type Timer = Timer;
 
     fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
-        let Message::Request { number, command } = message else { return };
+        let Message::Request { sequence, command } = message else { return };
         let result = match command {
             KvCommand::Get { .. } => Some(self.store.look(command)),
-            _ => self.store.execute(AmoCommand { client: from, number, command }),
+            _ => self.store.execute(AmoCommand { client: from, sequence, command }),
         };
         if let Some(result) = result {
-            ctx.send(from, Message::Reply { number, result });
+            ctx.send(from, Message::Reply { sequence, result });
         }
     }
 }

@@ -11,8 +11,8 @@ use crate::timers::{RETRY_AFTER, Timer};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KvClient {
     server: Address,
-    /// The number of the last command.
-    number: u64,
+    /// The sequence number of the last command.
+    sequence: u64,
     /// The last command, until it has its result.
     command: Option<KvCommand>,
     /// The result of the last command.
@@ -22,14 +22,14 @@ pub struct KvClient {
 impl KvClient {
     /// A client of the server at this address, without a command yet.
     pub fn new(server: Address) -> Self {
-        Self { server, number: 0, command: None, result: None }
+        Self { server, sequence: 0, command: None, result: None }
     }
 
     /// Sends a request for the pending command, if there is one, and sets a timer to repeat it.
     fn ask(&self, ctx: &mut Context<Self>) {
         if let Some(command) = self.command.clone() {
-            ctx.send(self.server, Message::Request { number: self.number, command });
-            ctx.set_timer(Timer::Retry { number: self.number }, RETRY_AFTER);
+            ctx.send(self.server, Message::Request { sequence: self.sequence, command });
+            ctx.set_timer(Timer::Retry { sequence: self.sequence }, RETRY_AFTER);
         }
     }
 }
@@ -39,7 +39,7 @@ impl Client for KvClient {
     type Result = KvResult;
 
     fn send_command(&mut self, command: KvCommand, ctx: &mut Context<Self>) {
-        self.number += 1;
+        self.sequence += 1;
         self.command = Some(command);
         self.result = None;
         self.ask(ctx);
@@ -55,8 +55,8 @@ impl Node for KvClient {
     type Timer = Timer;
 
     fn on_message(&mut self, _: Address, message: Message, _: &mut Context<Self>) {
-        if let Message::Reply { number, result } = message
-            && number == self.number
+        if let Message::Reply { sequence, result } = message
+            && sequence == self.sequence
         {
             self.command = None;
             self.result = Some(result);
@@ -64,8 +64,8 @@ impl Node for KvClient {
     }
 
     fn on_timer(&mut self, timer: Timer, ctx: &mut Context<Self>) {
-        let Timer::Retry { number } = timer;
-        if number == self.number {
+        let Timer::Retry { sequence } = timer;
+        if sequence == self.sequence {
             self.ask(ctx);
         }
     }

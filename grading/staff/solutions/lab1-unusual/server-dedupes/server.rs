@@ -35,13 +35,13 @@ impl Node for KvServer {
     type Timer = Timer;
 
     fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
-        let Message::Request { number, command } = message else { return };
-        if self.sessions.get(&from).is_none_or(|session| session.newest < number) {
-            let reply = Message::Reply { number, result: self.store.execute(command) };
-            self.sessions.insert(from, Session { newest: number, reply });
+        let Message::Request { sequence, command } = message else { return };
+        if self.sessions.get(&from).is_none_or(|session| session.newest < sequence) {
+            let reply = Message::Reply { sequence, result: self.store.execute(command) };
+            self.sessions.insert(from, Session { newest: sequence, reply });
         }
         let session = &self.sessions[&from];
-        if session.newest == number {
+        if session.newest == sequence {
             ctx.send(from, session.reply.clone());
         }
     }

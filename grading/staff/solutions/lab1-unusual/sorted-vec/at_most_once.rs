@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Executed<R> {
     client: Address,
-    number: u64,
+    sequence: u64,
     result: R,
 }
 
@@ -36,17 +36,17 @@ impl<A: Application> Application for AtMostOnce<A> {
     type Result = Option<A::Result>;
 
     fn execute(&mut self, command: AmoCommand<A::Command>) -> Option<A::Result> {
-        let AmoCommand { client, number, command } = command;
+        let AmoCommand { client, sequence, command } = command;
         let place = self.last.binary_search_by(|executed| executed.client.cmp(&client));
         if let Ok(index) = place {
-            match number.cmp(&self.last[index].number) {
+            match sequence.cmp(&self.last[index].sequence) {
                 Ordering::Less => return None,
                 Ordering::Equal => return Some(self.last[index].result.clone()),
                 Ordering::Greater => {}
             }
         }
         let result = self.application.execute(command);
-        let executed = Executed { client, number, result: result.clone() };
+        let executed = Executed { client, sequence, result: result.clone() };
         match place {
             Ok(index) => self.last[index] = executed,
             Err(index) => self.last.insert(index, executed),

@@ -6,11 +6,11 @@ use faultlab::{Address, Application};
 use lab1_api::AmoCommand;
 use serde::{Deserialize, Serialize};
 
-/// A result, and the number of the command that it belongs to.
+/// A result, and the sequence number of the command that it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AmoResult<R> {
-    /// The number of the command.
-    pub number: u64,
+    /// The sequence number of the command.
+    pub sequence: u64,
     /// The result.
     pub result: R,
 }
@@ -34,10 +34,10 @@ impl<A: Application> Application for AtMostOnce<A> {
     type Result = AmoResult<A::Result>;
 
     fn execute(&mut self, command: AmoCommand<A::Command>) -> AmoResult<A::Result> {
-        let AmoCommand { client, number, command } = command;
-        if self.results.get(&client).is_none_or(|newest| newest.number < number) {
+        let AmoCommand { client, sequence, command } = command;
+        if self.results.get(&client).is_none_or(|newest| newest.sequence < sequence) {
             let result = self.application.execute(command);
-            self.results.insert(client, AmoResult { number, result });
+            self.results.insert(client, AmoResult { sequence, result });
         }
         self.results[&client].clone()
     }

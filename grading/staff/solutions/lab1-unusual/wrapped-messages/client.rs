@@ -29,12 +29,12 @@ impl Client for KvClient {
     type Result = KvResult;
 
     fn send_command(&mut self, command: KvCommand, ctx: &mut Context<Self>) {
-        let number = self.asked.as_ref().map_or(1, |asked| asked.number + 1);
-        let asked = AmoCommand { client: ctx.address(), number, command };
+        let sequence = self.asked.as_ref().map_or(1, |asked| asked.sequence + 1);
+        let asked = AmoCommand { client: ctx.address(), sequence, command };
         self.asked = Some(asked.clone());
         self.result = None;
         ctx.send(self.server, Message::Request(asked));
-        ctx.set_timer(Timer::Retry { number }, RETRY_AFTER);
+        ctx.set_timer(Timer::Retry { sequence }, RETRY_AFTER);
     }
 
     fn result(&self) -> Option<KvResult> {
@@ -48,20 +48,20 @@ impl Node for KvClient {
 
     fn on_message(&mut self, _: Address, message: Message, _: &mut Context<Self>) {
         if let (Message::Reply(reply), Some(asked)) = (message, &self.asked)
-            && reply.number == asked.number
+            && reply.sequence == asked.sequence
         {
             self.result = Some(reply.result);
         }
     }
 
     fn on_timer(&mut self, timer: Timer, ctx: &mut Context<Self>) {
-        let Timer::Retry { number } = timer;
+        let Timer::Retry { sequence } = timer;
         if let Some(asked) = &self.asked
             && self.result.is_none()
-            && number == asked.number
+            && sequence == asked.sequence
         {
             ctx.send(self.server, Message::Request(asked.clone()));
-            ctx.set_timer(Timer::Retry { number }, RETRY_AFTER);
+            ctx.set_timer(Timer::Retry { sequence }, RETRY_AFTER);
         }
     }
 }
