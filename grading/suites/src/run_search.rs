@@ -271,9 +271,8 @@ fn judge(title: &str, needs: RequiredResult, report: &Report) -> Verdict {
             property: title.to_owned(),
             reason: format!(
                 "the search reached {limit} after {} states, {} events deep, without exhausting the state space. \
-                 If a node's state keeps changing (a number that grows with every retransmission, say), the space is \
-                 infinite",
-                statistics.states, statistics.depth,
+                 The nodes had {} different states, and sent {} different messages",
+                statistics.states, statistics.depth, statistics.node_states, statistics.messages,
             ),
         },
     }

@@ -1,6 +1,6 @@
 //! At-least-once semantics: every answered command was executed, perhaps several times.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use faultlab::linearizability::Operation;
 use faultlab::property::{CheckError, Property, violated};
@@ -13,8 +13,9 @@ use super::{StoreAction, StoreCommand, StoreResult};
 /// occur twice.
 ///
 /// For a key with puts, a get returns a value that was put. For a key with appends only, every result
-/// consists of appended values, and includes all that were acknowledged before it was requested; an
-/// append's own value is last. Every appended value must end with its only `]`.
+/// consists of appended values, and includes all that were acknowledged before it was requested: a value as
+/// often as its appends were acknowledged. An append's own value is last. Every appended value must end with
+/// its only `]`; several commands may have equal values.
 #[must_use]
 pub fn at_least_once<C: StoreCommand>() -> Property {
     Property::new("every answered command was executed, and nothing else", |view| {
@@ -67,7 +68,7 @@ fn never_possible<C: StoreCommand>(
         (StoreAction::Get, Some(StoreResult::KeyNotFound)) => (!acknowledged.is_empty())
             .then(|| format!("a value, since the key {key:?} has been written")),
         (StoreAction::Get, Some(StoreResult::Value(whole))) if appended => {
-            not_appended(whole, &values, &acknowledged)
+            not_appended(whole, &values, &acknowledged, None)
         }
         (StoreAction::Get, Some(StoreResult::Value(whole))) => {
             (!values.contains(whole)).then(|| format!("a value that was put at the key {key:?}"))
@@ -75,7 +76,7 @@ fn never_possible<C: StoreCommand>(
         (StoreAction::Get, _) => Some("Value or KeyNotFound for a Get".to_owned()),
         (StoreAction::Append(value), Some(StoreResult::Appended(whole))) => {
             if whole.ends_with(value) {
-                not_appended(whole, &values, &acknowledged)
+                not_appended(whole, &values, &acknowledged, Some(value))
             } else {
                 Some(format!("the whole new value, which ends with {value:?}"))
             }
@@ -85,14 +86,39 @@ fn never_possible<C: StoreCommand>(
 }
 
 /// Describes the appended value that was expected, if this one is impossible. `values` may have been
-/// appended; `acknowledged` must have been.
-fn not_appended(whole: &str, values: &BTreeSet<&str>, acknowledged: &[&str]) -> Option<String> {
-    let pieces: BTreeSet<&str> = whole.split_inclusive(']').collect();
-    if !pieces.is_subset(values) {
+/// appended; each of `acknowledged` and `own`, the value of the append itself, must have been.
+fn not_appended(
+    whole: &str,
+    values: &BTreeSet<&str>,
+    acknowledged: &[&str],
+    own: Option<&str>,
+) -> Option<String> {
+    let pieces = counted(whole.split_inclusive(']'));
+    if !pieces.keys().all(|piece| values.contains(piece)) {
         return Some("a value that consists of appended values only".to_owned());
     }
-    let lost = acknowledged.iter().find(|value| !pieces.contains(*value))?;
-    Some(format!("a value that contains {lost:?}, whose append was answered before"))
+    let appended = counted(acknowledged.iter().copied().chain(own));
+    let (lost, times) = appended
+        .into_iter()
+        .find(|(value, times)| pieces.get(value).is_none_or(|there| there < times))?;
+    Some(if own == Some(lost) {
+        format!("a value that contains {lost:?} {times} times, since it was appended that often")
+    } else if times == 1 {
+        format!("a value that contains {lost:?}, whose append was answered before")
+    } else {
+        format!(
+            "a value that contains {lost:?} {times} times, since that many appends of it were answered before"
+        )
+    })
+}
+
+/// How often each value occurs.
+fn counted<'v>(values: impl Iterator<Item = &'v str>) -> BTreeMap<&'v str, usize> {
+    let mut counts = BTreeMap::new();
+    for value in values {
+        *counts.entry(value).or_default() += 1;
+    }
+    counts
 }
 
 #[cfg(test)]
@@ -118,6 +144,22 @@ mod tests {
             assert!(history(appended(impossible)).is_err(), "{impossible}");
         }
         assert!(history(KvResult::PutDone).is_err());
+    }
+
+    #[test]
+    fn equal_appends_are_counted() {
+        let history = |third: &str| {
+            none_impossible::<KvCommand>(&[
+                operation(1, append("a]"), appended("a]"), 10, 20),
+                operation(2, append("a]"), appended("a]a]"), 30, 40),
+                operation(1, append("a]"), appended(third), 50, 60),
+            ])
+        };
+        assert_eq!(history("a]a]a]"), Ok(()));
+        assert_eq!(history("a]a]a]a]"), Ok(()));
+        for impossible in ["a]", "a]a]"] {
+            assert!(history(impossible).is_err(), "{impossible}");
+        }
     }
 
     #[test]

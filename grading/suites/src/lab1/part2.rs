@@ -30,7 +30,9 @@ pub(super) fn part() -> Part {
                         2 => get("key"),
                         _ => put(format!("key{index}"), value(client(1), index)),
                     });
-                    let commands: Vec<_> = commands.collect();
+                    // Equal commands are different requests: the last put of "a" takes effect too.
+                    let again = [put("key", "a"), put("key", "b"), put("key", "a"), get("key")];
+                    let commands: Vec<_> = commands.chain(again).collect();
                     let results = key_value::results(&commands);
                     server_and_clients([(client(1), KvWorkload::of(commands).expecting(results))])
                         .fault_model(FaultModel::RELIABLE_IN_ORDER_FAIL_STOP)

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use faultlab::property::{Property, clients_done, max_wait, not_retained, results_ok, violated};
+use faultlab::property::{
+    Property, clients_done, max_state_bytes, max_wait, not_retained, results_ok, violated,
+};
 use faultlab::simulate::{Intervention, Latency, LinkConditions, Network, Rate, Scenario};
 use faultlab::workload::Workload;
 use faultlab::{Address, NodeSpec};
@@ -10,7 +12,7 @@ use lab1_api::{AmoCommand, Entry, KvCommand, Receipt};
 
 use super::oracle::at_most_once;
 use super::setup::{
-    KvWorkload, append, client, clients, everything, get, ms, put, seconds, server,
+    KvWorkload, append, client, clients, everything, get, ms, often_same, put, seconds, server,
     server_and_clients, sometimes_slow, to_the_end, value,
 };
 use crate::key_value::{self, appended_once, exactly_once};
@@ -66,7 +68,7 @@ pub(super) fn part() -> Part {
                 )
                 .points(4)
                 .scenario(|_| {
-                    wrapper([
+                    let recent = [
                         (1, 1, "a"),
                         (1, 2, "b"),
                         (1, 1, "a"),
@@ -78,7 +80,13 @@ pub(super) fn part() -> Part {
                         (2, 2, "y"),
                         (2, 1, "x"),
                         (1, 4, "d"),
-                    ])
+                    ];
+                    // A copy may be late by any number of commands.
+                    let late = (1..=160_u64).flat_map(|newest| {
+                        let copies = [0, 5, 20, 150].map(|late| newest.saturating_sub(late));
+                        copies.into_iter().filter(|&copy| copy > 0).map(|copy| (3, copy, "z"))
+                    });
+                    wrapper(recent.into_iter().chain(late))
                 }),
         )
         .test(
@@ -106,11 +114,14 @@ pub(super) fn part() -> Part {
         )
         .test(
             Test::unit("3.5", "The wrapper forgets")
-                .asserts("it drops each result that its client no longer needs")
+                .asserts(
+                    "it drops what its client no longer needs, and a thousand commands take no more memory \
+                     than one",
+                )
                 .points(4)
                 .scenario(|_| {
-                    let text = |index: u64| format!("entry {index:03} of client1");
-                    let script = (0..60).flat_map(move |index| {
+                    let text = |index: u64| format!("entry {index:04} of client1");
+                    let script = (0..1_000).flat_map(move |index| {
                         let numbered = AmoCommand {
                             client: client(1),
                             sequence: index,
@@ -119,7 +130,9 @@ pub(super) fn part() -> Part {
                         [numbered.clone(), numbered]
                     });
                     // The wrapper may keep the last entry, whose receipt contains the one before.
-                    given(script).check(not_retained((0..58).map(text)))
+                    given(script)
+                        .check(not_retained((0..998).map(text)))
+                        .check(max_state_bytes(STATE_BYTES))
                 }),
         )
         .test(
@@ -148,9 +161,11 @@ pub(super) fn part() -> Part {
                 .by_share_of_seeds()
                 .scenario(|seed| {
                     let work = |client| {
-                        KvWorkload::of((0..25).map(|index| match seed.random().below(3) {
+                        let random = seed.random();
+                        KvWorkload::of((0..25).map(|index| match random.below(4) {
                             0 => get("all"),
-                            _ => append("all", value(client, index)),
+                            1 => put("all", often_same(random, client, index)),
+                            _ => append("all", often_same(random, client, index)),
                         }))
                     };
                     once(server_and_clients(clients(4, work)).network(Network::unreliable()))
@@ -178,10 +193,15 @@ pub(super) fn part() -> Part {
                 .scenario(|_| {
                     let late = sometimes_slow(30, seconds(5));
                     let network = Network::reliable().receiver(server(), late);
+                    // A late put undoes a newer one; a late append shows twice.
                     let work = |client: Address| {
-                        KvWorkload::of((0..60).map(|index| append("all", value(client, index))))
+                        KvWorkload::of((0..60).map(|index| match index % 4 {
+                            0 => put("all", value(client, index)),
+                            1 | 3 => get("all"),
+                            _ => append("all", value(client, index)),
+                        }))
                     };
-                    appended(server_and_clients(clients(2, work)).network(network))
+                    once(server_and_clients(clients(2, work)).network(network))
                 }),
         )
         .test(
@@ -192,8 +212,9 @@ pub(super) fn part() -> Part {
                 .by_share_of_seeds()
                 .scenario(|_| {
                     let work = |client: Address| {
+                        // Long rows of equal commands: a timer must know which request it is for.
                         KvWorkload::infinite(move |turn| {
-                            put(format!("{client}"), value(client, turn.index as usize))
+                            put(format!("{client}"), value(client, turn.index as usize / 50))
                         })
                     };
                     let conditions = LinkConditions {
@@ -214,22 +235,33 @@ pub(super) fn part() -> Part {
         )
         .test(
             Test::run("3.11", "Overwritten values are dropped")
-                .asserts("no node keeps a value that was overwritten long ago")
+                .asserts(
+                    "no node keeps a value that was overwritten long ago, or anything of every command",
+                )
                 .points(3)
                 .scenario(|_| {
-                    let clients = clients(3, |client| KvWorkload::of(overwriting(client)));
-                    let dropped: Vec<String> = clients
+                    let overwriting = clients(2, |client| KvWorkload::of(overwriting(client)));
+                    let dropped: Vec<String> = overwriting
                         .iter()
                         .flat_map(|(client, _)| (0..30).map(|index| large_value(*client, index)))
                         .collect();
-                    once(server_and_clients(clients)).check(not_retained(dropped))
+                    // Long enough that a few bytes for each command show.
+                    let tireless = (0..1_000).map(|index| put("short", value(client(3), index)));
+                    let clients = overwriting.into_iter().chain([(client(3), KvWorkload::of(tireless))]);
+                    once(server_and_clients(clients))
+                        .check(not_retained(dropped))
+                        .check(max_state_bytes(STATE_BYTES))
                 }),
         )
 }
 
+/// The most encoded bytes of a node's state, where a right solution keeps a few values of sixty bytes. A list with
+/// the numbers of a thousand commands is larger.
+const STATE_BYTES: usize = 1_000;
+
 /// The wrapper around a journal, given these entries, each with its client and sequence number.
-fn wrapper<const N: usize>(script: [(usize, u64, &str); N]) -> Scenario {
-    given(script.map(|(number, sequence, text)| AmoCommand {
+fn wrapper<'t>(script: impl IntoIterator<Item = (usize, u64, &'t str)>) -> Scenario {
+    given(script.into_iter().map(|(number, sequence, text)| AmoCommand {
         client: client(number),
         sequence,
         command: Entry { text: text.to_owned() },
@@ -262,9 +294,9 @@ fn overwriting(client: Address) -> Vec<KvCommand> {
     (0..34).flat_map(commands).collect()
 }
 
-/// A value of at least 200 bytes that no other command uses.
+/// A value of at least 60 bytes that no other command uses.
 fn large_value(client: Address, index: usize) -> String {
-    format!("{}{}", "-".repeat(200), value(client, index))
+    format!("{}{}", "-".repeat(60), value(client, index))
 }
 
 /// At most four timers have fired per command, plus a hundred per second and client. This allows

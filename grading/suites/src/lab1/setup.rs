@@ -80,7 +80,16 @@ pub(super) fn value(client: Address, index: usize) -> String {
     format!("{client}:{index}]")
 }
 
-/// Random commands, each with a unique value. No key has both puts and appends.
+/// The value of one write in four. All clients write it, so that many commands are equal: a command's content
+/// does not say which request it is.
+const SAME: &str = "same]";
+
+/// The value of a client's write: unique, or one that all clients write.
+pub(super) fn often_same(random: &mut Random, client: Address, index: usize) -> String {
+    if random.below(4) == 0 { SAME.to_owned() } else { value(client, index) }
+}
+
+/// Random commands, some of them equal. No key has both puts and appends.
 pub(super) fn puts_and_appends(
     random: &mut Random,
     client: Address,
@@ -89,14 +98,14 @@ pub(super) fn puts_and_appends(
 ) -> Vec<KvCommand> {
     let command = |index: usize| match random.below(4) {
         0 => get(format!("{keys}-put")),
-        1 => put(format!("{keys}-put"), value(client, index)),
+        1 => put(format!("{keys}-put"), often_same(random, client, index)),
         2 => get(format!("{keys}-append")),
-        _ => append(format!("{keys}-append"), value(client, index)),
+        _ => append(format!("{keys}-append"), often_same(random, client, index)),
     };
     (0..count).map(command).collect()
 }
 
-/// Random commands of all kinds on all keys, each with a unique value.
+/// Random commands of all kinds on all keys, some of them equal.
 pub(super) fn everything(
     random: &mut Random,
     client: Address,
@@ -107,8 +116,8 @@ pub(super) fn everything(
         let key = random.pick(keys).as_str();
         match random.below(5) {
             0 | 1 => get(key),
-            2 => put(key, value(client, index)),
-            _ => append(key, value(client, index)),
+            2 => put(key, often_same(random, client, index)),
+            _ => append(key, often_same(random, client, index)),
         }
     };
     (0..count).map(command).collect()
