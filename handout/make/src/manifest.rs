@@ -211,7 +211,7 @@ mod tests {
         let read = |path| fs::read_to_string(out.join(path)).expect("read");
         assert_eq!(
             read("Cargo.toml"),
-            "[workspace]\nmembers = [\"labs/a\"]\ndefault-members = [\"labs/a\"]\n\
+            "[workspace]\nmembers = [\n    \"labs/a\",\n]\ndefault-members = [\"labs/a\"]\n\
              [workspace.dependencies]\na = { path = \"labs/a\" }\nserde = \"1\"\n\
              [profile.dev.package.a]\nopt-level = 1\n\
              [profile.dev.package.serde_json]\nopt-level = 3\n\

@@ -17,16 +17,14 @@ pub struct Timer(usize, lab9::Retry);
 
 /// A ticket server for each desk.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Office {
-    desks: Vec<Server>,
-}
+pub struct Office(Vec<Server>);
 
 impl Node for Office {
     type Message = Message;
     type Timer = Timer;
 
     fn on_message(&mut self, from: Address, Message(desk, message): Message, ctx: &mut Context<Self>) {
-        let Some(server) = self.desks.get_mut(desk) else { return };
+        let Some(server) = self.0.get_mut(desk) else { return };
         ctx.forward(
             |message| Message(desk, message),
             |timer| Timer(desk, timer),
@@ -90,9 +88,7 @@ impl Client for Visitor {
 /// What this crate hands in.
 pub fn submission() -> Submission {
     Submission::new()
-        .with(Kind::node("office", |_address, desks: usize| Office {
-            desks: vec![Server::default(); desks],
-        }))
+        .with(Kind::node("office", |_, desks: usize| Office(vec![Server::default(); desks])))
         .with(Kind::client("client", |_address, (office, desks): (Address, usize)| Visitor {
             drawers: vec![Drawer::new(office); desks],
             at: 0,
