@@ -119,6 +119,14 @@ impl System {
         &self.nodes
     }
 
+    /// The addresses in the order in which a diagram shows the nodes: clients first.
+    #[must_use]
+    pub fn drawing_order(&self) -> Vec<Address> {
+        let clients = self.nodes.iter().filter(|spec| spec.workload.is_some());
+        let others = self.nodes.iter().filter(|spec| spec.workload.is_none());
+        clients.chain(others).map(NodeSpec::address).collect()
+    }
+
     /// What each node is made of, as [`PureSteps`](crate::hosting::pure::PureSteps) needs it.
     #[must_use]
     pub fn descriptors(&self) -> Vec<NodeDescriptor> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use faultlab::hosting::{Kind, Submission};
 use faultlab::simulate::{Irreproducible, Scenario, check};
 use faultlab::trace::{
-    Divergence, Divergent, Engine, EventKind, Header, Trace, TraceEvent, VERSION,
+    Divergence, Divergent, Engine, EventKind, Header, Origin, Trace, TraceEvent,
 };
 use faultlab::{Address, Context, FaultModel, Node, NodeSpec};
 use serde::{Deserialize, Serialize};
@@ -205,16 +205,8 @@ fn trace(state: &str) -> Trace {
     let what = EventKind::start(node, "server");
     let mut event = TraceEvent::new(Some(0), what);
     event.state = Some(state.to_owned());
-    let header = Header {
-        version: VERSION,
-        engine: Engine::Simulate,
-        lab: String::new(),
-        test: String::new(),
-        title: String::new(),
-        seed: 1,
-        fault_model: FaultModel::default().into(),
-        nodes: vec![node],
-    };
+    let origin = Origin::default();
+    let header = Header::new(Engine::Simulate, &origin, 1, FaultModel::default(), vec![node]);
     Trace { header, events: vec![event], ending: None }
 }
 

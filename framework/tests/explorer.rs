@@ -10,10 +10,9 @@ use faultlab::property::{clients_done, results_ok};
 use faultlab::search::{
     Action, Explorer, ExplorerError, Linearizable, Obstacle, PathEvent, Role, Search, SearchResult,
 };
-use faultlab::simulate::Origin;
 use faultlab::trace::causality::readable;
 use faultlab::trace::replay::{ReplayStatus, replay};
-use faultlab::trace::{Ending, EventKind, Trace, file};
+use faultlab::trace::{Ending, EventKind, Origin, Trace, file};
 use faultlab::{Address, Application, System, codec};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};

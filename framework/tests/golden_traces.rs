@@ -13,8 +13,8 @@ use common::{Fault, client, client_node, server, server_node, submission};
 use faultlab::FaultModel;
 use faultlab::hosting::LocalHost;
 use faultlab::property::{clients_done, results_ok};
-use faultlab::simulate::{Intervention, Network, Options, Origin, Scenario, Simulation};
-use faultlab::trace::{MemoryRecorder, file};
+use faultlab::simulate::{Intervention, Network, Options, Scenario, Simulation};
+use faultlab::trace::{MemoryRecorder, Origin, file};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -8,10 +8,9 @@ use faultlab::hosting::Submission;
 use faultlab::hosting::pure::LocalSteps;
 use faultlab::property::{Property, clients_done, results_ok, violated};
 use faultlab::search::{Search, SearchResult};
-use faultlab::simulate::Origin;
 use faultlab::trace::replay::{Replay, ReplayStatus, replay};
 use faultlab::trace::show::{Options, diagram};
-use faultlab::trace::{Ending, Trace, file};
+use faultlab::trace::{Ending, Origin, Trace, file};
 use faultlab::workload::Workload;
 
 /// A client that adds 1 and 2, and a server with a fault.

@@ -1,15 +1,15 @@
 //! Any trace that can be written is read back as it was, and can be shown.
 
-use faultlab::Address;
 use faultlab::trace::causality::readable;
 use faultlab::trace::file::{read, write};
 use faultlab::trace::html::figure;
 use faultlab::trace::show::{Options, diagram};
 use faultlab::trace::{
     CopyKind, Divergence, Engine, EventKind, Fate, Forger, Header, Incarnation, Misbehaviour,
-    Provenance, SentMessage, SetTimer, StorageFate, StorageOperation, StorageWrite, StoredItem,
-    Trace, TraceEvent, VERSION,
+    Origin, Provenance, SentMessage, SetTimer, StorageFate, StorageOperation, StorageWrite,
+    StoredItem, Trace, TraceEvent,
 };
+use faultlab::{Address, FaultModel};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -160,16 +160,10 @@ proptest! {
         nodes in vec(address(), 0..4),
         fault_model in text(),
     ) {
-        let header = Header {
-            version: VERSION,
-            engine: Engine::Deploy,
-            lab: String::new(),
-            test: String::new(),
-            title: "any run".to_owned(),
-            seed: u64::MAX,
-            fault_model,
-            nodes,
-        };
+        let origin = Origin { title: "any run".to_owned(), ..Origin::default() };
+        let known = FaultModel::default();
+        let header = Header::new(Engine::Deploy, &origin, u64::MAX, known, nodes);
+        let header = Header { fault_model, ..header };
         let trace = Trace { header, events, ending: None };
         let mut bytes = Vec::new();
         write(&mut bytes, &trace).expect("writing to memory does not fail");

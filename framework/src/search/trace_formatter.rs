@@ -4,18 +4,17 @@
 //! keeps what they print, log and send as text. Which handlers these are, and what the client driver did
 //! between them, it takes from the tables.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::client_drivers::CALL;
 use super::handlers::{Handlers, NodeEvent};
 use super::path::Action;
 use super::settings::{link_is_cut, link_is_restored};
 use super::state_space::{Performed, StateSpace};
-use crate::hosting::pure::{Answers, Batch, PureSteps, Request, StepFailure, legible};
-use crate::hosting::{EncodedEffect, Event, Output, Payload};
-use crate::trace::{
-    CopyKind, EventKind, Fate, MessageId, Provenance, SentMessage, SetTimer, TimerId, TraceEvent,
-};
+use crate::hosting::Event;
+use crate::hosting::pure::{Answers, Batch, PureSteps, Request, StepFailure};
+use crate::trace::builder::{Arriving, EventBuilder, Numbers};
+use crate::trace::{EventKind, Fate, MessageId, TimerId, TraceEvent};
 use crate::{Address, System};
 
 /// Formats the events of one run, in their order.
@@ -23,9 +22,14 @@ pub(super) struct TraceFormatter<'s> {
     system: &'s System,
     steps: &'s dyn PureSteps,
     printed: Box<dyn FnMut() -> String + 's>,
+    builder: EventBuilder,
+    numbering: Numbering,
+}
+
+/// The numbers of a run's messages and timers.
+struct Numbering {
     /// The messages sent so far, by sender, receiver and encoding.
     messages: BTreeMap<(Address, Address, Vec<u8>), MessageId>,
-    delivered: BTreeSet<MessageId>,
     timers_set: TimerId,
     /// For each node: the pending timers, in the order in which they were set.
     pending: Vec<Vec<NumberedTimer>>,
@@ -39,16 +43,42 @@ struct NumberedTimer {
     max_ns: u64,
 }
 
+/// The numbers of what one node sends and sets.
+struct NumberingOf<'n> {
+    numbering: &'n mut Numbering,
+    node: (usize, Address),
+}
+
+impl Numbers for NumberingOf<'_> {
+    /// The network is a set: an equal message keeps its number.
+    fn sent(&mut self, to: Address, message: &[u8]) -> Option<(MessageId, Fate)> {
+        let messages = &mut self.numbering.messages;
+        let next = messages.len() as MessageId + 1;
+        let id = *messages.entry((self.node.1, to, message.to_vec())).or_insert(next);
+        Some((id, Fate::Open))
+    }
+
+    fn set(&mut self, timer: &[u8], min_ns: u64, max_ns: u64) -> Option<TimerId> {
+        self.numbering.timers_set += 1;
+        let id = self.numbering.timers_set;
+        let timer = NumberedTimer { id, timer: timer.to_vec(), min_ns, max_ns };
+        self.numbering.pending[self.node.0].push(timer);
+        Some(id)
+    }
+}
+
 impl<'s> TraceFormatter<'s> {
     pub(super) fn new(system: &'s System, steps: &'s dyn PureSteps) -> Self {
         Self {
             system,
             steps,
             printed: Box::new(String::new),
-            messages: BTreeMap::new(),
-            delivered: BTreeSet::new(),
-            timers_set: 0,
-            pending: system.nodes().iter().map(|_| Vec::new()).collect(),
+            builder: EventBuilder::default(),
+            numbering: Numbering {
+                messages: BTreeMap::new(),
+                timers_set: 0,
+                pending: system.nodes().iter().map(|_| Vec::new()).collect(),
+            },
         }
     }
 
@@ -64,10 +94,6 @@ impl<'s> TraceFormatter<'s> {
 
     fn address(&self, node: usize) -> Address {
         self.system.nodes()[node].address()
-    }
-
-    fn show(&self, node: usize, what: Payload, bytes: &[u8], pretty: bool) -> String {
-        legible(self.steps.show(node, what, bytes, pretty))
     }
 
     /// The events of a performed event: that of the node, and those of its client driver that belong to it. Also
@@ -98,7 +124,6 @@ impl<'s> TraceFormatter<'s> {
         if let Err(failure) = self.handle(node, &mut state, first, &mut events[0]) {
             return (events, Some(failure));
         }
-        let client = self.address(node);
         let mut calls = handlers.lists.get(calls).iter().skip(1).copied();
         if matches!(event, NodeEvent::Command(_)) {
             // This is the event itself.
@@ -107,7 +132,8 @@ impl<'s> TraceFormatter<'s> {
         for call in calls {
             let id = call >> 1;
             if call & 1 != CALL {
-                let what = self.taken(client, node, handlers.results.bytes(id));
+                let client = &self.system.nodes()[node];
+                let what = EventBuilder::result(client, handlers.results.bytes(id));
                 events.push(TraceEvent::new(None, what));
                 continue;
             }
@@ -134,14 +160,9 @@ impl<'s> TraceFormatter<'s> {
             }
             Action::Drop { from, to, message } => {
                 let sender = self.addresses().iter().position(|address| address == from)?;
-                EventKind::Lose {
-                    node: *to,
-                    from: *from,
-                    id: self.message_id(*from, *to, message),
-                    message: self.show(sender, Payload::Message, message, false),
-                    reason: "it was dropped".to_owned(),
-                    provenance: Provenance::default(),
-                }
+                let id = self.message_id(*from, *to, message);
+                let lost = Arriving { from: (sender, *from), to: *to, id, bytes: message };
+                EventBuilder::lose(&mut &*self.steps, lost, "it was dropped")
             }
         };
         Some(TraceEvent::new(None, what))
@@ -177,40 +198,26 @@ impl<'s> TraceFormatter<'s> {
     ) -> EventKind {
         let node = self.address(node_index);
         match event {
-            NodeEvent::Start => EventKind::start(node, self.steps.nodes()[node_index].kind.clone()),
+            NodeEvent::Start => EventBuilder::start(&self.system.nodes()[node_index]),
             NodeEvent::Deliver(message) => {
                 let sender = handlers.ends(message).0;
                 let from = self.address(sender);
                 let bytes = handlers.messages.bytes(message);
                 let id = self.message_id(from, node, bytes);
-                let again = self.delivered.contains(&id);
-                let copy = if again { CopyKind::Duplicate } else { CopyKind::Original };
-                let text = self.show(sender, Payload::Message, bytes, false);
-                EventKind::deliver((from, node), id, text, copy)
+                let arriving = Arriving { from: (sender, from), to: node, id, bytes };
+                self.builder.deliver(&mut &*self.steps, arriving)
             }
             NodeEvent::Fire(pending) => {
                 let index = self.position_of(handlers, node_index, pending);
                 let timer = handlers.timers.bytes(handlers.pending.get(pending).id);
-                let id = index.map_or(0, |index| self.pending[node_index][index].id);
-                EventKind::fire(node, id, self.show(node_index, Payload::Timer, timer, false))
+                let id = index.map_or(0, |index| self.numbering.pending[node_index][index].id);
+                EventBuilder::fire(&mut &*self.steps, (node_index, node), id, timer)
             }
             NodeEvent::Command(command) => {
-                let work = self.system.nodes()[node_index].workload.as_ref();
-                let shown = work.map(|work| work.show_command(handlers.commands.bytes(command)));
-                let (command, value) =
-                    shown.map_or_else(Default::default, |shown| (shown.text, shown.value));
-                EventKind::Command { node, command, value }
+                let client = &self.system.nodes()[node_index];
+                EventBuilder::command(client, handlers.commands.bytes(command))
             }
         }
-    }
-
-    /// A client driver takes a result.
-    fn taken(&self, node: Address, node_index: usize, result: &[u8]) -> EventKind {
-        let work = self.system.nodes()[node_index].workload.as_ref();
-        let shown = work.map(|work| work.show_result(result));
-        let (result, value) =
-            shown.map_or_else(Default::default, |shown| (shown.text, shown.value));
-        EventKind::Return { node, result, value }
     }
 
     /// Records that an event happens.
@@ -220,11 +227,11 @@ impl<'s> TraceFormatter<'s> {
                 let from = self.address(handlers.ends(message).0);
                 let bytes = handlers.messages.bytes(message);
                 let id = self.message_id(from, self.address(node), bytes);
-                self.delivered.insert(id);
+                self.builder.delivered(id);
             }
             NodeEvent::Fire(pending) => {
                 if let Some(index) = self.position_of(handlers, node, pending) {
-                    self.pending[node].remove(index);
+                    self.numbering.pending[node].remove(index);
                 }
             }
             NodeEvent::Start | NodeEvent::Command(_) => {}
@@ -253,41 +260,18 @@ impl<'s> TraceFormatter<'s> {
                 return Err(failure.clone());
             }
         };
-        if matches!(request, Event::Init) || step.state != *state {
-            event.state = Some(self.show(node, Payload::State, step.state, true));
-        }
-        self.add_effects(node, step.output, event);
+        let texts = &mut &*self.steps;
+        self.builder.add_state(event, texts, node, Ok(step.state));
+        let at = (node, self.system.nodes()[node].address());
+        let mut numbers = NumberingOf { numbering: &mut self.numbering, node: at };
+        EventBuilder::add_effects(event, texts, node, step.output, &mut numbers);
         *state = step.state.to_vec();
         Ok(())
     }
 
-    fn add_effects(&mut self, node_index: usize, output: &Output, event: &mut TraceEvent) {
-        let node = self.address(node_index);
-        for effect in output.effects() {
-            match *effect {
-                EncodedEffect::Send { to, message } => {
-                    let bytes = output.get(message);
-                    let next = self.messages.len() as MessageId + 1;
-                    let id = *self.messages.entry((node, to, bytes.to_vec())).or_insert(next);
-                    let message = self.show(node_index, Payload::Message, bytes, false);
-                    event.sent.push(SentMessage::new(id, to, message, Fate::Open));
-                }
-                EncodedEffect::SetTimer { timer, min_ns, max_ns } => {
-                    self.timers_set += 1;
-                    let id = self.timers_set;
-                    let timer = output.get(timer).to_vec();
-                    let text = self.show(node_index, Payload::Timer, &timer, false);
-                    event.timers.push(SetTimer { id, timer: text, min_ns, max_ns });
-                    self.pending[node_index].push(NumberedTimer { id, timer, min_ns, max_ns });
-                }
-                EncodedEffect::Log { line } => event.logged.push(output.text(line)),
-            }
-        }
-    }
-
     /// The number of a message in the trace, or zero if it was not sent.
     fn message_id(&self, from: Address, to: Address, message: &[u8]) -> MessageId {
-        self.messages.get(&(from, to, message.to_vec())).copied().unwrap_or_default()
+        self.numbering.messages.get(&(from, to, message.to_vec())).copied().unwrap_or_default()
     }
 
     /// The index of a pending timer among those of its node. Of several equal ones, it is the one that was set
@@ -295,7 +279,7 @@ impl<'s> TraceFormatter<'s> {
     fn position_of(&self, handlers: &Handlers<'_>, node: usize, pending: u32) -> Option<usize> {
         let pending = handlers.pending.get(pending);
         let timer = handlers.timers.bytes(pending.id);
-        self.pending[node].iter().position(|it| {
+        self.numbering.pending[node].iter().position(|it| {
             (it.timer.as_slice(), it.min_ns, it.max_ns) == (timer, pending.min_ns, pending.max_ns)
         })
     }

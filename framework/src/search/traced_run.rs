@@ -10,12 +10,11 @@ use super::position::Followed;
 use super::report::SearchResult;
 use super::trace_formatter::TraceFormatter;
 use super::{Search, WORKLOAD_SEED};
+use crate::FaultModel;
 use crate::hosting::pure::PureSteps;
-use crate::simulate::Origin;
 use crate::trace::causality::readable;
 use crate::trace::replay::Replayable;
-use crate::trace::{Ending, Engine as EngineName, EventKind, Header, Trace, TraceEvent, VERSION};
-use crate::{FaultModel, NodeSpec};
+use crate::trace::{Ending, Engine, EventKind, Header, Origin, Trace, TraceEvent};
 
 /// One run of the system of a search.
 pub struct TracedRun<'s> {
@@ -81,19 +80,13 @@ impl Search {
 
     /// The header of this search's traces.
     pub(super) fn header(&self, origin: &Origin) -> Header {
-        let nodes = self.system.nodes();
-        let clients = nodes.iter().filter(|spec| spec.workload.is_some());
-        let others = nodes.iter().filter(|spec| spec.workload.is_none());
-        Header {
-            version: VERSION,
-            engine: EngineName::Search,
-            lab: origin.lab.clone(),
-            test: origin.test.clone(),
-            title: origin.title.clone(),
-            seed: WORKLOAD_SEED,
-            fault_model: FaultModel::UNRELIABLE_FAIL_STOP.into(),
-            nodes: clients.chain(others).map(NodeSpec::address).collect(),
-        }
+        Header::new(
+            Engine::Search,
+            origin,
+            WORKLOAD_SEED,
+            FaultModel::UNRELIABLE_FAIL_STOP,
+            self.system.drawing_order(),
+        )
     }
 }
 

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::outcome::{Outcome, RunFailure, Verdict};
+use super::scenario::Scenario;
 use super::simulation::{Next, RecorderNotes, SideEvent, Simulation, Task};
-use crate::NodeSpec;
-use crate::hosting::{EncodedEffect, Host, NodeFailure, Output, Payload};
+use crate::Address;
+use crate::hosting::{EncodedEffect, Event, Host, NodeFailure, Output, Payload};
+use crate::trace::builder::{Arriving, EventBuilder, Numbers, text};
 use crate::trace::{
-    CopyKind, Ending, Engine, EventKind, Header, Provenance, Recorder, SentMessage, SetTimer,
-    TraceEvent, VERSION,
+    Ending, Engine, EventKind, Fate, Header, MessageId, Origin, Recorder, TimerId, TraceEvent,
 };
 
 /// Options of a run.
@@ -21,17 +22,6 @@ pub struct Options<'a> {
     pub origin: Origin,
     /// Measures how long each handler takes in real time. This does not affect the outcome.
     pub handler_times: Option<&'a mut HandlerTimes>,
-}
-
-/// The test that a run belongs to; empty for a run outside a suite.
-#[derive(Clone, Debug, Default)]
-pub struct Origin {
-    /// The lab, such as `lab1`.
-    pub lab: String,
-    /// The test's number, such as `2.4`.
-    pub test: String,
-    /// The test's title.
-    pub title: String,
 }
 
 /// Real time spent in handlers, by kind of node and handler. Virtual time hides a slow handler;
@@ -65,7 +55,7 @@ impl Simulation {
         let mut recording = options.recorder.take().map(|recorder| {
             self.notes = Some(RecorderNotes::default());
             recorder.header(&self.header(&options.origin));
-            Recording { recorder, states: Vec::new() }
+            Recording { recorder, builder: EventBuilder::default() }
         });
         loop {
             match self.advance() {
@@ -122,71 +112,49 @@ impl Simulation {
         host: &mut dyn Host,
     ) {
         if let Err((to, message)) = self.stepped(stepped, output) {
-            let message = show(host, slot, Payload::Message, output.get(message));
+            let message = text(host, slot, Payload::Message, output.get(message));
             let from = self.spec(slot).address();
             self.fail(RunFailure::UnknownAddress { from, to, message });
         }
     }
 
     fn header(&self, origin: &Origin) -> Header {
-        let specs = self.scenario.system.nodes();
-        let clients = specs.iter().filter(|spec| spec.workload.is_some());
-        let others = specs.iter().filter(|spec| spec.workload.is_none());
-        Header {
-            version: VERSION,
-            engine: Engine::Simulate,
-            lab: origin.lab.clone(),
-            test: origin.test.clone(),
-            title: origin.title.clone(),
-            seed: self.seed,
-            fault_model: self.scenario.fault_model.into(),
-            nodes: clients.chain(others).map(NodeSpec::address).collect(),
-        }
+        let Scenario { fault_model, system, .. } = &self.scenario;
+        Header::new(
+            Engine::Simulate,
+            origin,
+            self.seed,
+            fault_model.clone(),
+            system.drawing_order(),
+        )
     }
 
     /// A name such as `server on_message Request` for the handler of the current step.
     fn handler_name(&self, slot: usize, host: &mut dyn Host) -> String {
         let variant = match self.event() {
-            crate::hosting::Event::Message { message, .. } => {
-                first_word(&show(host, slot, Payload::Message, message))
+            Event::Message { message, .. } => {
+                first_word(&text(host, slot, Payload::Message, message))
             }
-            crate::hosting::Event::Timer { timer } => {
-                first_word(&show(host, slot, Payload::Timer, timer))
-            }
-            _ => String::new(),
+            Event::Timer { timer } => first_word(&text(host, slot, Payload::Timer, timer)),
+            Event::Init | Event::Command { .. } => String::new(),
         };
         format!("{} {} {variant}", self.spec(slot).node.kind, self.handler()).trim_end().to_owned()
     }
 
     /// The current step as a trace event.
-    fn what(&self, slot: usize, host: &mut dyn Host) -> EventKind {
-        let node = self.spec(slot).address();
-        match *self.task() {
-            Task::Init { .. } => EventKind::start(node, self.spec(slot).node.kind.clone()),
-            Task::Handle(message) => {
-                let crate::hosting::Event::Message { from, message: bytes } = self.event() else {
-                    unreachable!("a message is handled")
-                };
-                let duplicate = self.is_duplicate(message);
-                let copy = if duplicate { CopyKind::Duplicate } else { CopyKind::Original };
-                let text = show(host, slot, Payload::Message, bytes);
-                EventKind::deliver((from, node), message.id, text, copy)
+    fn what(&self, builder: &EventBuilder, slot: usize, host: &mut dyn Host) -> EventKind {
+        let spec = self.spec(slot);
+        let node = spec.address();
+        match (*self.task(), self.event()) {
+            (Task::Handle(message), Event::Message { from, message: bytes }) => {
+                let from = (message.from, from);
+                builder.deliver(host, Arriving { from, to: node, id: message.id, bytes })
             }
-            Task::Fire { id, .. } => {
-                let crate::hosting::Event::Timer { timer } = self.event() else {
-                    unreachable!("a timer is handled")
-                };
-                EventKind::fire(node, id, show(host, slot, Payload::Timer, timer))
+            (Task::Fire { id, .. }, Event::Timer { timer }) => {
+                EventBuilder::fire(host, (slot, node), id, timer)
             }
-            Task::Command { slot } => {
-                let client = self.nodes[slot].client.as_ref().expect("a client");
-                let operation = client.operations.last().expect("a command was noted");
-                let shown = client.workload.show_command(&operation.command);
-                EventKind::Command { node, command: shown.text, value: shown.value }
-            }
-            Task::Make { .. } | Task::Check(_) | Task::Intervene { .. } => {
-                unreachable!("there is no current step")
-            }
+            (_, Event::Command { command }) => EventBuilder::command(spec, command),
+            _ => EventBuilder::start(spec),
         }
     }
 }
@@ -203,8 +171,23 @@ impl HandlerTimes {
 /// A run being recorded.
 struct Recording<'a> {
     recorder: &'a mut dyn Recorder,
-    /// Each node's state as last recorded, encoded, by slot.
-    states: Vec<Vec<u8>>,
+    builder: EventBuilder,
+}
+
+/// The numbers that a simulation gave to what a step sent and set, in order.
+struct Noted<'n> {
+    sent: std::slice::Iter<'n, (MessageId, Fate)>,
+    timers: std::slice::Iter<'n, TimerId>,
+}
+
+impl Numbers for Noted<'_> {
+    fn sent(&mut self, _: Address, _: &[u8]) -> Option<(MessageId, Fate)> {
+        self.sent.next().copied()
+    }
+
+    fn set(&mut self, _: &[u8], _: u64, _: u64) -> Option<TimerId> {
+        self.timers.next().copied()
+    }
 }
 
 impl Recording<'_> {
@@ -216,7 +199,7 @@ impl Recording<'_> {
         host: &mut dyn Host,
         output: &mut Output,
     ) {
-        let what = simulation.what(slot, host);
+        let what = simulation.what(&self.builder, slot, host);
         self.recorder.before(&what);
         simulation.tell_script();
         let stepped = host.step(slot, simulation.event(), output);
@@ -227,7 +210,7 @@ impl Recording<'_> {
                     EncodedEffect::SetTimer { timer, .. } => (Payload::Timer, output.get(timer)),
                     EncodedEffect::Log { .. } => return None,
                 };
-                Some(show(host, slot, what, bytes))
+                Some(text(host, slot, what, bytes))
             }));
         }
         let mut event = TraceEvent::new(Some(simulation.now_ns), what);
@@ -235,81 +218,33 @@ impl Recording<'_> {
         event.failure = stepped.as_ref().err().cloned();
         let failed = event.failure.is_some();
         simulation.take_in(slot, stepped, output, host);
+        if let EventKind::Deliver { id, .. } = event.what {
+            self.builder.delivered(id);
+        }
         if !failed {
-            self.effects(&mut event, simulation, slot, host, output);
-            event.state = self.changed_state(slot, host);
+            let notes = simulation.notes.as_ref().expect("a recorded run keeps notes");
+            let mut numbers = Noted { sent: notes.sent.iter(), timers: notes.timers.iter() };
+            EventBuilder::add_effects(&mut event, host, slot, output, &mut numbers);
+            let mut state = Vec::new();
+            let read = host.state(slot, &mut state).map(|()| state.as_slice());
+            self.builder.add_state(&mut event, host, slot, read);
         }
         self.recorder.event(event);
-    }
-
-    fn effects(
-        &self,
-        event: &mut TraceEvent,
-        simulation: &Simulation,
-        slot: usize,
-        host: &mut dyn Host,
-        output: &Output,
-    ) {
-        let notes = simulation.notes.as_ref().expect("a recorded run keeps notes");
-        for &(id, to, span, fate) in &notes.sent {
-            let message = show(host, slot, Payload::Message, output.get(span));
-            event.sent.push(SentMessage::new(id, to, message, fate));
-        }
-        for &(id, span, min_ns, max_ns) in &notes.timers {
-            let timer = show(host, slot, Payload::Timer, output.get(span));
-            event.timers.push(SetTimer { id, timer, min_ns, max_ns });
-        }
-        for effect in output.effects() {
-            if let EncodedEffect::Log { line } = *effect {
-                event.logged.push(output.text(line));
-            }
-        }
-    }
-
-    /// The node's state, if it differs from the last recorded one.
-    fn changed_state(&mut self, slot: usize, host: &mut dyn Host) -> Option<String> {
-        if self.states.len() <= slot {
-            self.states.resize_with(slot + 1, Vec::new);
-        }
-        let mut state = Vec::new();
-        if let Err(failure) = host.state(slot, &mut state) {
-            return Some(format!("<{failure}>"));
-        }
-        // A state without fields has no bytes, but is still shown once.
-        let first = self.states[slot].is_empty();
-        if !first && self.states[slot] == state {
-            return None;
-        }
-        let text = match host.show(slot, Payload::State, &state, true) {
-            Ok(text) => text,
-            Err(failure) => format!("<{failure}>"),
-        };
-        self.states[slot] = state;
-        Some(text)
     }
 
     /// Records events that are not steps.
     fn record_side_events(&mut self, simulation: &mut Simulation, host: &mut dyn Host) {
         let notes = simulation.notes.as_mut().expect("a recorded run keeps notes");
         for (time_ns, happening) in std::mem::take(&mut notes.happened) {
-            let address = |slot: usize| simulation.spec(slot).address();
             let what = match happening {
-                SideEvent::Lost { message, bytes, reason } => EventKind::Lose {
-                    node: address(message.to),
-                    from: address(message.from),
-                    id: message.id,
-                    message: show(host, message.from, Payload::Message, &bytes),
-                    reason: reason.to_owned(),
-                    provenance: Provenance::default(),
-                },
+                SideEvent::Lost { message, bytes, reason } => {
+                    let address = |slot: usize| simulation.spec(slot).address();
+                    let from = (message.from, address(message.from));
+                    let (to, id) = (address(message.to), message.id);
+                    EventBuilder::lose(host, Arriving { from, to, id, bytes: &bytes }, reason)
+                }
                 SideEvent::Returned { slot, result } => {
-                    let client = simulation.nodes[slot].client.as_ref().expect("a client");
-                    let shown = client.workload.show_result(&result);
-                    EventKind::Return {
-                        node: address(slot),
-                        result: shown.text,
-                        value: shown.value,
-                    }
+                    EventBuilder::result(simulation.spec(slot), &result)
                 }
                 SideEvent::Crashed(node) => EventKind::crash(node),
                 SideEvent::Network(change) => EventKind::Network { change },
@@ -329,11 +264,6 @@ fn ending(verdict: &Verdict) -> Ending {
         }
         Verdict::Failed(failure) => Ending::Failed { reason: failure.to_string() },
     }
-}
-
-/// Renders encoded bytes as text, or returns why they cannot be rendered.
-fn show(host: &mut dyn Host, slot: usize, what: Payload, bytes: &[u8]) -> String {
-    host.show(slot, what, bytes, false).unwrap_or_else(|failure| format!("<{failure}>"))
 }
 
 /// The name that a `Debug` text starts with.

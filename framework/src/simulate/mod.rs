@@ -24,7 +24,7 @@ mod validate;
 mod view;
 
 pub use check::{Irreproducible, check, run_twice};
-pub use drive::{HandlerTime, HandlerTimes, Options, Origin};
+pub use drive::{HandlerTime, HandlerTimes, Options};
 pub use limits::Limits;
 pub use lookahead::LookaheadStep;
 pub use network::{Latency, LinkConditions, Network, Rate};

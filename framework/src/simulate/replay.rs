@@ -1,7 +1,7 @@
 //! Replays a saved run: the same scenario and seed, with the network and timers behaving as
 //! recorded.
 
-use super::drive::{Options, Origin};
+use super::drive::Options;
 use super::scenario::Scenario;
 use super::simulation::Simulation;
 use crate::hosting::Host;
@@ -32,8 +32,7 @@ pub fn replay(scenario: Scenario, saved: &Trace, host: &mut dyn Host) -> Replay 
     }
     let mut sink = MemoryRecorder::new();
     let mut simulation = Simulation::following(scenario, saved);
-    let origin = Origin::default();
-    simulation.drive(host, Options { recorder: Some(&mut sink), origin, ..Options::default() });
+    simulation.drive(host, Options { recorder: Some(&mut sink), ..Options::default() });
     let script = simulation.script.take().expect("it follows a saved run");
     script.replay(sink.into_trace().expect("a recorded run has a trace"))
 }

@@ -120,9 +120,9 @@ pub(super) enum Checked {
 #[derive(Debug, Default)]
 pub(super) struct RecorderNotes {
     /// The messages that the last step sent, with their fates.
-    pub(super) sent: Vec<(MessageId, Address, Span, Fate)>,
+    pub(super) sent: Vec<(MessageId, Fate)>,
     /// The timers that the last step set.
-    pub(super) timers: Vec<(TimerId, Span, u64, u64)>,
+    pub(super) timers: Vec<TimerId>,
     /// Events that are not steps, in order, each with its time.
     pub(super) happened: Vec<(u64, SideEvent)>,
 }
@@ -594,11 +594,6 @@ impl Simulation {
         self.current.as_ref().expect("there is a current task")
     }
 
-    /// Whether the current message has been handled before.
-    pub(super) fn is_duplicate(&self, message: InFlight) -> bool {
-        self.buffers.is_duplicate(message.message)
-    }
-
     /// Takes in the result of [`Next::Make`].
     pub fn made(&mut self, made: Result<(), NodeFailure>) {
         let Some(Task::Make { slot }) = self.current else { return };
@@ -729,7 +724,7 @@ impl Simulation {
                         return Ok(());
                     }
                     let receiver = self.slot_of(to).ok_or((to, message))?;
-                    self.send(slot, receiver, message, output.get(message));
+                    self.send(slot, receiver, output.get(message));
                 }
                 EncodedEffect::SetTimer { timer, min_ns, max_ns } => {
                     timers += 1;
@@ -737,7 +732,7 @@ impl Simulation {
                         self.too_much(slot, "set too many timers in one step", timers - 1);
                         return Ok(());
                     }
-                    self.set_timer(slot, timer, output.get(timer), min_ns, max_ns);
+                    self.set_timer(slot, output.get(timer), min_ns, max_ns);
                 }
                 EncodedEffect::Log { .. } => {}
             }
@@ -745,7 +740,7 @@ impl Simulation {
         Ok(())
     }
 
-    fn send(&mut self, slot: usize, receiver: usize, span: Span, bytes: &[u8]) {
+    fn send(&mut self, slot: usize, receiver: usize, bytes: &[u8]) {
         let (from, to) = (self.address(slot), self.address(receiver));
         self.messages_ever += 1;
         let id = self.messages_ever;
@@ -764,7 +759,7 @@ impl Simulation {
             None => self.send_by_chance(slot, receiver, id, bytes),
         };
         if let Some(notes) = &mut self.notes {
-            notes.sent.push((id, to, span, fate));
+            notes.sent.push((id, fate));
         }
     }
 
@@ -873,7 +868,7 @@ impl Simulation {
         self.queue.schedule(at_ns, ScheduledEvent::Arrival(arrival));
     }
 
-    fn set_timer(&mut self, slot: usize, span: Span, bytes: &[u8], min_ns: u64, max_ns: u64) {
+    fn set_timer(&mut self, slot: usize, bytes: &[u8], min_ns: u64, max_ns: u64) {
         self.timers_ever += 1;
         let id = self.timers_ever;
         self.digest.word(min_ns ^ max_ns.rotate_left(32));
@@ -899,7 +894,7 @@ impl Simulation {
             }
         }
         if let Some(notes) = &mut self.notes {
-            notes.timers.push((id, span, min_ns, max_ns));
+            notes.timers.push(id);
         }
     }
 

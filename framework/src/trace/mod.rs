@@ -8,10 +8,12 @@
 //! connect each delivery with its sent message, so that the run can be replayed. It does not contain
 //! encoded states, so it survives changes to a student's types as long as the run itself still applies.
 
+pub(crate) mod builder;
 pub mod causality;
 mod compare;
 mod event;
 pub mod file;
+mod header;
 pub mod html;
 mod recorder;
 pub mod replay;
@@ -23,12 +25,12 @@ pub use event::{
     SentMessage, SetTimer, StorageFate, StorageOperation, StorageWrite, StoredItem, TimerId,
     TraceEvent, WriteId,
 };
+pub use header::{Engine, Header, Origin};
 pub use recorder::{JournalRecorder, MemoryRecorder, Recorder};
 
 use serde::{Deserialize, Serialize};
 
 use crate::property::Violation;
-use crate::{Address, FaultModel};
 
 /// The version of the format that this library writes.
 pub const VERSION: u32 = 2;
@@ -42,48 +44,6 @@ pub struct Trace {
     pub events: Vec<TraceEvent>,
     /// How it ended; `None` if the run was cut off, for example because its process died.
     pub ending: Option<Ending>,
-}
-
-/// What ran, and how to run it again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Header {
-    /// The format's version, [`VERSION`]. Reading a file of an earlier version converts it.
-    pub version: u32,
-    /// The engine that produced the run.
-    pub engine: Engine,
-    /// The lab, such as `lab1`; empty for a run outside a lab.
-    pub lab: String,
-    /// The test's number, such as `2.4`; empty for a run outside a suite.
-    pub test: String,
-    /// The test's title.
-    pub title: String,
-    /// The run's seed; for a search, the seed of its workloads and random walks.
-    pub seed: u64,
-    /// The failures that were allowed: the [name](FaultModel::name) of a fault model. A trace of a
-    /// model that this library does not know can still be read.
-    pub fault_model: String,
-    /// The nodes at the start, clients first, in drawing order.
-    pub nodes: Vec<Address>,
-}
-
-impl Header {
-    /// The fault model, if this library knows it.
-    #[must_use]
-    pub fn known_fault_model(&self) -> Option<FaultModel> {
-        self.fault_model.parse().ok()
-    }
-}
-
-/// An engine, which produces runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Engine {
-    /// A seeded run in virtual time.
-    Simulate,
-    /// A path found by the model checker.
-    Search,
-    /// A run in real time.
-    Deploy,
 }
 
 /// How a run ended.

@@ -4,8 +4,8 @@
 use faultlab::hosting::NodeFailure;
 use faultlab::property::Violation;
 use faultlab::trace::{
-    CopyKind, Ending, Engine, EventKind, Fate, Header, Provenance, SentMessage, SetTimer, Trace,
-    TraceEvent, VERSION, file,
+    CopyKind, Ending, Engine, EventKind, Fate, Header, Origin, Provenance, SentMessage, SetTimer,
+    Trace, TraceEvent, file,
 };
 use faultlab::{Address, FaultModel};
 
@@ -28,16 +28,10 @@ pub(crate) fn address(name: &str) -> Address {
 
 impl Builder {
     pub(crate) fn new(engine: Engine, title: &str, nodes: &[&str]) -> Self {
-        let header = Header {
-            version: VERSION,
-            engine,
-            lab: "lab1".to_owned(),
-            test: "3.2".to_owned(),
-            title: title.to_owned(),
-            seed: 42,
-            fault_model: FaultModel::default().into(),
-            nodes: nodes.iter().map(|name| address(name)).collect(),
-        };
+        let origin =
+            Origin { lab: "lab1".to_owned(), test: "3.2".to_owned(), title: title.to_owned() };
+        let nodes = nodes.iter().map(|name| address(name)).collect();
+        let header = Header::new(engine, &origin, 42, FaultModel::default(), nodes);
         let now_ns = (engine != Engine::Search).then_some(0);
         let trace = Trace { header, events: Vec::new(), ending: None };
         Self { trace, next_id: 1, next_timer: 1, now_ns }

@@ -1,8 +1,8 @@
 //! Runs one test with one seed, wherever the nodes are.
 
 use faultlab::hosting::{Host, NodeProvider};
-use faultlab::simulate::{Options, Origin, Outcome, Scenario, Simulation};
-use faultlab::trace::{Recorder, Trace};
+use faultlab::simulate::{Options, Outcome, Scenario, Simulation};
+use faultlab::trace::{Origin, Recorder, Trace};
 
 use crate::run_search::{SearchSummary, run_searches};
 use crate::{Body, SeedContext, Suite, Test};

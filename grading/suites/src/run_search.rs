@@ -5,8 +5,8 @@ use faultlab::hosting::pure::StepFailure;
 use faultlab::property::Violation;
 use faultlab::random::mix;
 use faultlab::search::{HandlerFailure, Hint, Limit, Report, SearchResult as Ended, State};
-use faultlab::simulate::{Origin, Outcome, RunFailure, ScenarioError, Verdict};
-use faultlab::trace::Trace;
+use faultlab::simulate::{Outcome, RunFailure, ScenarioError, Verdict};
+use faultlab::trace::{Origin, Trace};
 use serde::{Deserialize, Serialize};
 
 use crate::SearchPlan;

@@ -5,10 +5,10 @@ use std::time::Duration;
 use faultlab::hosting::{LocalHost, Submission};
 use faultlab::property::{Property, clients_done, not_retained, results_ok, silent_for, violated};
 use faultlab::simulate::{
-    Intervention, Latency, LinkConditions, Network, Options, Origin, Scenario, Simulation,
+    Intervention, Latency, LinkConditions, Network, Options, Scenario, Simulation,
 };
 use faultlab::trace::show::{self, diagram};
-use faultlab::trace::{MemoryRecorder, Trace, file};
+use faultlab::trace::{MemoryRecorder, Origin, Trace, file};
 use faultlab::workload::Workload;
 use faultlab::{Address, NodeSpec};
 use lab0_api::{Ping, Pong};

@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 use faultlab::hosting::pure::LocalSteps;
 use faultlab::random::mix;
 use faultlab::search::{Action, Explorer, Obstacle, PathEvent, Role, Snapshot};
-use faultlab::simulate::Origin;
-use faultlab::trace::EventKind;
+use faultlab::trace::{EventKind, Origin};
 use faultlab::{Address, codec};
 
 use super::agreement::Seen;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use faultlab::hosting::{LocalHost, Submission};
 use faultlab::random::mix;
-use faultlab::simulate::{Intervention, Limits, Network, Options, Origin, Scenario, Simulation};
-use faultlab::trace::{Ending, EventKind, MemoryRecorder, TimerId, Trace, TraceEvent};
+use faultlab::simulate::{Intervention, Limits, Network, Options, Scenario, Simulation};
+use faultlab::trace::{Ending, EventKind, MemoryRecorder, Origin, TimerId, Trace, TraceEvent};
 use faultlab::{Address, FaultModel, NodeSpec};
 
 use super::agreement::Seen;

@@ -5,9 +5,8 @@ use faultlab::hosting::Submission;
 use faultlab::hosting::pure::LocalSteps;
 use faultlab::random::mix;
 use faultlab::search::{RandomWalks, Search, SearchResult};
-use faultlab::simulate::Origin;
 use faultlab::trace::replay::{ReplayStatus as Replayed, replay};
-use faultlab::trace::{Ending, EventKind, Trace, TraceEvent, file};
+use faultlab::trace::{Ending, EventKind, Origin, Trace, TraceEvent, file};
 
 use super::agreement::Seen;
 use crate::claim::{Claims, RUN, Role, Verdict};

@@ -32,8 +32,7 @@ use crate::Address;
 use crate::hosting::Payload;
 use crate::hosting::pure::{PureSteps, legible};
 use crate::property::{CheckError, Property, Violation};
-use crate::simulate::Origin;
-use crate::trace::{Ending, Trace};
+use crate::trace::{Ending, Origin, Trace};
 
 /// Distinguishes the snapshots of different explorers.
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);

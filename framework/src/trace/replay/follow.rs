@@ -1,12 +1,10 @@
 //! Replays a run of a search: matches each saved event with one that can happen now.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::difference::describe;
+use super::matching::{Match, Matching, kind_of};
 use super::unsupported::unsupported;
-use super::{Replay, ReplayStatus, is_same, kind_of};
-use crate::Address;
-use crate::trace::{Ending, EventKind, MessageId, SetTimer, TimerId, Trace, TraceEvent};
+use super::{Replay, ReplayStatus, is_same};
+use crate::trace::{Ending, EventKind, Trace, TraceEvent};
 
 /// The most alternatives that a message lists.
 const ALTERNATIVES_MAX: usize = 4;
@@ -42,80 +40,18 @@ pub fn replay(saved: &Trace, system: &mut dyn Replayable) -> Replay {
     Replay { status: verdict, trace, changed: follower.changed, difference: None }
 }
 
-/// The endpoints and the type of a message or timer. Those with equal ones are alike.
-type Endpoints = (Address, Address, String);
-
-/// Identifies a message or timer: its endpoints and type, and how many alike came before it.
-type Occurrence = (Endpoints, usize);
-
-/// The occurrences of messages or timers in one run.
-#[derive(Debug, Default)]
-struct Occurrences {
-    counts: BTreeMap<Endpoints, usize>,
-    places: BTreeMap<(Address, u64), Occurrence>,
-}
-
-impl Occurrences {
-    /// Records that a message or timer of this kind was sent or set. A known id keeps its
-    /// occurrence.
-    fn learn(&mut self, id: u64, kind: Endpoints) {
-        let from = kind.0;
-        if self.places.contains_key(&(from, id)) {
-            return;
-        }
-        let count = self.counts.entry(kind.clone()).or_default();
-        self.places.insert((from, id), (kind, *count));
-        *count += 1;
-    }
-
-    fn learn_event(messages: &mut Self, timers: &mut Self, event: &TraceEvent) {
-        let Some(node) = event.what.node() else { return };
-        for sent in &event.sent {
-            messages.learn(sent.id, (node, sent.to, kind_of(&sent.message).to_owned()));
-        }
-        for timer in &event.timers {
-            // Timers with different durations are not alike.
-            let SetTimer { id, timer, min_ns, max_ns } = timer;
-            let kind = format!("{} {min_ns} {max_ns}", kind_of(timer));
-            timers.learn(*id, (node, node, kind));
-        }
-    }
-
-    fn of(&self, from: Address, id: u64) -> Option<&Occurrence> {
-        self.places.get(&(from, id))
-    }
-}
-
-/// Matches saved events with possible ones.
-#[derive(Debug, Default)]
+/// A run that follows a saved one.
+#[derive(Debug)]
 struct Follower {
-    /// The saved run's messages and timers.
-    saved: (Occurrences, Occurrences),
-    /// The new run's messages and timers.
-    new: (Occurrences, Occurrences),
-    /// The message of the new run that each message of the saved one was matched with.
-    messages: BTreeMap<(Address, MessageId), MessageId>,
-    /// The timers of the new run that were matched.
-    fired: BTreeSet<(Address, TimerId)>,
+    matching: Matching,
     events: Vec<TraceEvent>,
     changed: usize,
 }
 
-/// An enabled event, as a candidate for an event of the saved trace.
-struct Candidate<'a> {
-    choice: usize,
-    from: Address,
-    id: u64,
-    text: &'a str,
-}
-
 impl Follower {
     fn new(saved: &Trace) -> Self {
-        let mut follower = Self::default();
-        for event in &saved.events {
-            Occurrences::learn_event(&mut follower.saved.0, &mut follower.saved.1, event);
-        }
-        follower
+        let matching = Matching::new(&saved.events);
+        Self { matching, events: Vec::new(), changed: 0 }
     }
 
     fn follow(&mut self, saved: &Trace, system: &mut dyn Replayable) -> ReplayStatus {
@@ -147,9 +83,7 @@ impl Follower {
     }
 
     fn learn(&mut self, events: Vec<TraceEvent>) {
-        for event in &events {
-            Occurrences::learn_event(&mut self.new.0, &mut self.new.1, event);
-        }
+        events.iter().for_each(|event| self.matching.learn(event));
         self.events.extend(events);
     }
 
@@ -160,10 +94,31 @@ impl Follower {
                 Ok(None)
             }
             EventKind::Deliver { node, from, id, message, .. } => {
-                self.choose_delivery((*node, *from, *id), message, enabled).map(Some)
+                let link = (*from, *node);
+                let found = self.matching.delivery(link, *id, message, enabled);
+                let found = found.map_err(|others| {
+                    let name = kind_of(message);
+                    match alternatives(&others) {
+                        None => {
+                            format!("no message from {from} is in flight to {node}: {message}")
+                        }
+                        Some(others) => format!(
+                            "{node} should get {message}, but no `{name}` from {from} is in flight to \
+                             it; there is {others}"
+                        ),
+                    }
+                })?;
+                Ok(Some(self.take(found)))
             }
             EventKind::Fire { node, id, timer, .. } => {
-                self.choose_timer(*node, *id, timer, enabled).map(Some)
+                let found = self.matching.timer(*node, *id, timer, enabled);
+                let found = found.map_err(|others| match alternatives(&others) {
+                    None => format!("no timer of {node} can fire, so {timer} cannot"),
+                    Some(others) => {
+                        format!("{node}'s timer {timer} cannot fire now; what can is {others}")
+                    }
+                })?;
+                Ok(Some(self.take(found)))
             }
             // Crashes, commands, losses and network changes are not listed if the system performs
             // them by itself. Nothing performs the last three by itself.
@@ -192,112 +147,15 @@ impl Follower {
         }
     }
 
-    fn choose_delivery(
-        &mut self,
-        (node, from, id): (Address, Address, MessageId),
-        message: &str,
-        enabled: &[EventKind],
-    ) -> Result<usize, String> {
-        let candidates: Vec<Candidate<'_>> = enabled
-            .iter()
-            .enumerate()
-            .filter_map(|(choice, what)| match what {
-                EventKind::Deliver { node: to, from: sender, id, message, .. }
-                    if *to == node && *sender == from =>
-                {
-                    Some(Candidate { choice, from, id: *id, text: message })
-                }
-                _ => None,
-            })
-            .collect();
-        let place = self.saved.0.of(from, id);
-        let taken: BTreeSet<MessageId> = self.messages.values().copied().collect();
-        let known = self.messages.get(&(from, id)).copied();
-        let again = candidates.iter().find(|candidate| Some(candidate.id) == known);
-        let is_taken = |candidate: &Candidate<'_>| taken.contains(&candidate.id);
-        let found = again
-            .or_else(|| best(&candidates, message, place, &self.new.0, &is_taken))
-            .ok_or_else(|| {
-                let others = candidates.iter().map(|candidate| candidate.text);
-                let name = kind_of(message);
-                match alternatives(others) {
-                    None => format!("no message from {from} is in flight to {node}: {message}"),
-                    Some(others) => format!(
-                        "{node} should get {message}, but no `{name}` from {from} is in flight to \
-                         it; there is {others}"
-                    ),
-                }
-            })?;
-        self.changed += usize::from(found.text != message);
-        self.messages.insert((from, id), found.id);
-        Ok(found.choice)
+    /// Takes in a match, and returns the index of its event.
+    fn take(&mut self, found: Match) -> usize {
+        self.changed += usize::from(found.is_changed);
+        found.choice
     }
-
-    fn choose_timer(
-        &mut self,
-        node: Address,
-        id: TimerId,
-        timer: &str,
-        enabled: &[EventKind],
-    ) -> Result<usize, String> {
-        let candidates: Vec<Candidate<'_>> = enabled
-            .iter()
-            .enumerate()
-            .filter_map(|(choice, what)| match what {
-                EventKind::Fire { node: other, id, timer, .. } if *other == node => {
-                    Some(Candidate { choice, from: node, id: *id, text: timer })
-                }
-                _ => None,
-            })
-            .collect();
-        let place = self.saved.1.of(node, id);
-        let fired = |candidate: &Candidate<'_>| self.fired.contains(&(node, candidate.id));
-        let found =
-            best(&candidates, timer, place, &self.new.1, &fired).ok_or_else(
-                || match alternatives(candidates.iter().map(|candidate| candidate.text)) {
-                    None => format!("no timer of {node} can fire, so {timer} cannot"),
-                    Some(others) => {
-                        format!("{node}'s timer {timer} cannot fire now; what can is {others}")
-                    }
-                },
-            )?;
-        self.changed += usize::from(found.text != timer);
-        self.fired.insert((node, found.id));
-        Ok(found.choice)
-    }
-}
-
-/// The candidate most similar to the saved text: one with the same text, or else the same kind. Among
-/// several, the one with the same occurrence number, or else the first that is not matched yet, or else
-/// the first.
-fn best<'a, 'c>(
-    candidates: &'a [Candidate<'c>],
-    text: &str,
-    place: Option<&Occurrence>,
-    places: &Occurrences,
-    is_taken: &dyn Fn(&Candidate<'c>) -> bool,
-) -> Option<&'a Candidate<'c>> {
-    let alike = |exact: bool| {
-        let matching: Vec<&'a Candidate<'c>> = candidates
-            .iter()
-            .filter(|candidate| {
-                candidate.text == text || !exact && kind_of(candidate.text) == kind_of(text)
-            })
-            .collect();
-        let in_place = matching.iter().find(|candidate| {
-            place.is_some()
-                && places.of(candidate.from, candidate.id) == place
-                && !is_taken(candidate)
-        });
-        let fresh = || matching.iter().find(|candidate| !is_taken(candidate));
-        in_place.or_else(fresh).or_else(|| matching.first()).copied()
-    };
-    alike(true).or_else(|| alike(false))
 }
 
 /// A few texts, or `None` if there are none.
-fn alternatives<'a>(texts: impl Iterator<Item = &'a str>) -> Option<String> {
-    let texts: Vec<&str> = texts.collect();
+fn alternatives(texts: &[&str]) -> Option<String> {
     let mut words = texts[..texts.len().min(ALTERNATIVES_MAX)].join(", ");
     if texts.len() > ALTERNATIVES_MAX {
         words += &format!(" and {} more", texts.len() - ALTERNATIVES_MAX);
@@ -308,9 +166,9 @@ fn alternatives<'a>(texts: impl Iterator<Item = &'a str>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::FaultModel;
     use crate::property::Violation;
-    use crate::trace::{CopyKind, Engine, Fate, Header, SentMessage, VERSION};
+    use crate::trace::{CopyKind, Engine, Fate, Header, Origin, SentMessage, SetTimer};
+    use crate::{Address, FaultModel};
 
     /// A counter, to which a client sends two requests, and a timer for retries. A wrong counter counts a
     /// request twice.
@@ -407,16 +265,9 @@ mod tests {
         for choice in [0, 2, 1, 0] {
             events.extend(system.perform(choice));
         }
-        let header = Header {
-            version: VERSION,
-            engine: Engine::Search,
-            lab: String::new(),
-            test: String::new(),
-            title: String::new(),
-            seed: 0,
-            fault_model: FaultModel::default().into(),
-            nodes: vec![client(), server()],
-        };
+        let nodes = vec![client(), server()];
+        let model = FaultModel::default();
+        let header = Header::new(Engine::Search, &Origin::default(), 0, model, nodes);
         Trace { header, events, ending: system.ending() }
     }
 

@@ -1,7 +1,7 @@
 //! Replay: follows a saved trace with code that may have changed since.
 //!
 //! A trace describes events as text, so a replay matches events of the trace with events of the new
-//! run: by exact text first, then by sender, receiver and kind of message. So a trace survives a new
+//! run: by exact text first, then by sender, receiver and kind of message (`matching`). So a trace survives a new
 //! field in a message, and a state with a different `Debug` text.
 //!
 //! A run of a search is followed event by event (`follow`). If a message is no longer sent, the
@@ -13,6 +13,7 @@
 
 mod difference;
 mod follow;
+mod matching;
 mod script;
 mod unsupported;
 
@@ -23,7 +24,6 @@ pub(crate) use unsupported::unsupported;
 
 use std::fmt;
 
-use super::show::variant;
 use super::{Ending, Trace};
 
 /// The result of a replay.
@@ -110,18 +110,6 @@ impl fmt::Display for ReplayStatus {
     }
 }
 
-/// The kind of a message or timer, by the names at the start of its text: `Paxos(Vote` for
-/// `Paxos(Vote { ballot: 3 })`.
-fn kind_of(text: &str) -> &str {
-    let mut end = variant(text).len();
-    while let Some(inner) = text[end..].strip_prefix('(')
-        && inner.starts_with(|first: char| first.is_uppercase())
-    {
-        end += 1 + variant(inner).len();
-    }
-    &text[..end]
-}
-
 /// Whether a run failed in the same way as the saved one.
 #[must_use]
 pub fn is_same(saved: Option<&Ending>, now: &Ending) -> bool {
@@ -129,18 +117,5 @@ pub fn is_same(saved: Option<&Ending>, now: &Ending) -> bool {
         (Some(Ending::Violated(saved)), Ending::Violated(now)) => saved.property == now.property,
         (Some(Ending::Failed { .. }) | None, Ending::Failed { .. }) => true,
         _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn kinds_are_the_names_at_the_start() {
-        assert_eq!(kind_of("Paxos(Vote { ballot: 3 })"), "Paxos(Vote");
-        assert_eq!(kind_of("Reply(1, Ok)"), "Reply");
-        assert_eq!(kind_of("Tick"), "Tick");
-        assert_eq!(kind_of("(1, 2)"), "");
     }
 }

@@ -11,7 +11,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::iter;
 
-use super::{Difference, Replay, ReplayStatus, is_same, kind_of};
+use super::matching::{Candidate, Fit, best, kind_of};
+use super::{Difference, Replay, ReplayStatus, is_same};
 use crate::Address;
 use crate::trace::{Ending, EventKind, Fate, MessageId, TimerId, Trace};
 
@@ -248,19 +249,17 @@ impl Script {
     ) -> Option<Vec<Arrival>> {
         let text = self.texts.pop_front()?;
         let here = self.step.map_or(&[][..], |step| &self.steps[step].sent);
-        let alike = |same: &dyn Fn(&str) -> bool| {
-            here.iter().copied().find(|&place| {
-                let sent = &self.sent[place];
-                !sent.is_taken && sent.to == to && same(&sent.text)
-            })
-        };
+        let candidates: Vec<_> = here
+            .iter()
+            .map(|&place| (place, &self.sent[place]))
+            .filter(|(_, sent)| !sent.is_taken && sent.to == to)
+            .map(|(item, sent)| Candidate { item, text: &sent.text, fit: Fit::Free })
+            .collect();
         let anywhere = || {
             let places = self.by_text.get(&(from, to, text.clone()))?;
             places.iter().copied().find(|&place| !self.sent[place].is_taken)
         };
-        let place = alike(&|other| other == text)
-            .or_else(|| alike(&|other| kind_of(other) == kind_of(&text)))
-            .or_else(anywhere)?;
+        let place = best(&candidates, &text).map(|found| found.item).or_else(anywhere)?;
         self.messages.insert(id, place);
         let sent = &mut self.sent[place];
         sent.is_taken = true;
@@ -283,14 +282,13 @@ impl Script {
     ) -> Option<Arrival> {
         let text = self.texts.pop_front()?;
         let here = &self.steps[self.step?].set;
-        let alike = |same: &dyn Fn(&str) -> bool| {
-            here.iter().copied().find(|&place| {
-                let set = &self.set[place];
-                !set.is_taken && same(&set.text)
-            })
-        };
-        let place = alike(&|other| other == text)
-            .or_else(|| alike(&|other| kind_of(other) == kind_of(&text)))?;
+        let candidates: Vec<_> = here
+            .iter()
+            .map(|&place| (place, &self.set[place]))
+            .filter(|(_, set)| !set.is_taken)
+            .map(|(item, set)| Candidate { item, text: &set.text, fit: Fit::Free })
+            .collect();
+        let place = best(&candidates, &text)?.item;
         self.timers.insert(id, place);
         let set = &mut self.set[place];
         set.is_taken = true;

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use faultlab::hosting::Payload;
 use faultlab::hosting::pure::{PureSteps, Request};
-use faultlab::trace::{CopyKind, Engine, EventKind, Header, VERSION, file};
+use faultlab::trace::{CopyKind, Engine, EventKind, Header, Origin, file};
 use faultlab::{FaultModel, hosting};
 
 /// A file with a trace that contains only the current step.
@@ -24,16 +24,9 @@ impl LastStep {
     /// Records that this step is about to be taken, if possible.
     pub(super) fn note(&self, steps: &dyn PureSteps, request: &Request<'_>) {
         let what = what(steps, request);
-        let header = Header {
-            version: VERSION,
-            engine: Engine::Search,
-            lab: String::new(),
-            test: String::new(),
-            title: String::new(),
-            seed: 0,
-            fault_model: FaultModel::default().into(),
-            nodes: steps.nodes().iter().map(|node| node.address).collect(),
-        };
+        let nodes = steps.nodes().iter().map(|node| node.address).collect();
+        let model = FaultModel::default();
+        let header = Header::new(Engine::Search, &Origin::default(), 0, model, nodes);
         let mut bytes = Vec::new();
         let written = file::write_line(&mut bytes, &file::Line::Header(header))
             .and_then(|()| file::write_line(&mut bytes, &file::Line::Before(what)));

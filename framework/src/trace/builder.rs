@@ -1,0 +1,208 @@
+//! Builds the events of a run for its trace, in their order. Every engine uses it, so that the same step looks the
+//! same in every trace.
+//!
+//! An engine knows its nodes by index and everything else as bytes. The builder turns bytes into texts and data,
+//! tells copies of a message apart, and keeps a state only if it has changed.
+
+use std::collections::BTreeSet;
+
+use super::{
+    CopyKind, EventKind, Fate, MessageId, Provenance, SentMessage, SetTimer, TimerId, TraceEvent,
+};
+use crate::hosting::pure::{PureSteps, legible};
+use crate::hosting::{EncodedEffect, Host, NodeFailure, Output, Payload};
+use crate::{Address, NodeSpec};
+
+/// Renders what the node with an index encoded.
+pub(crate) trait Texts {
+    /// The text of a message, timer or state of this node.
+    fn text(
+        &mut self,
+        node: usize,
+        what: Payload,
+        bytes: &[u8],
+        pretty: bool,
+    ) -> Result<String, NodeFailure>;
+}
+
+impl Texts for dyn Host + '_ {
+    fn text(
+        &mut self,
+        node: usize,
+        what: Payload,
+        bytes: &[u8],
+        pretty: bool,
+    ) -> Result<String, NodeFailure> {
+        self.show(node, what, bytes, pretty)
+    }
+}
+
+impl Texts for &dyn PureSteps {
+    fn text(
+        &mut self,
+        node: usize,
+        what: Payload,
+        bytes: &[u8],
+        pretty: bool,
+    ) -> Result<String, NodeFailure> {
+        self.show(node, what, bytes, pretty)
+    }
+}
+
+/// The text of a message or timer of this node.
+pub(crate) fn text(
+    texts: &mut (impl Texts + ?Sized),
+    node: usize,
+    what: Payload,
+    bytes: &[u8],
+) -> String {
+    legible(texts.text(node, what, bytes, false))
+}
+
+/// A message that arrives.
+#[derive(Clone, Copy)]
+pub(crate) struct Arriving<'a> {
+    /// The sender, and its index.
+    pub(crate) from: (usize, Address),
+    /// The receiver.
+    pub(crate) to: Address,
+    pub(crate) id: MessageId,
+    pub(crate) bytes: &'a [u8],
+}
+
+/// The numbers that an engine gives to what a step sent and set.
+pub(crate) trait Numbers {
+    /// The number of the step's next message, and what the network does with it. `None` if the network was not
+    /// given it.
+    fn sent(&mut self, to: Address, message: &[u8]) -> Option<(MessageId, Fate)>;
+
+    /// The number of the step's next timer. `None` if it was not set.
+    fn set(&mut self, timer: &[u8], min_ns: u64, max_ns: u64) -> Option<TimerId>;
+}
+
+/// Builds the events of one run.
+#[derive(Debug, Default)]
+pub(crate) struct EventBuilder {
+    /// The messages of which a copy was delivered.
+    delivered: BTreeSet<MessageId>,
+    /// The last state of each node, by its index.
+    states: Vec<Option<Vec<u8>>>,
+}
+
+impl EventBuilder {
+    /// The start of a node.
+    pub(crate) fn start(spec: &NodeSpec) -> EventKind {
+        EventKind::start(spec.address(), spec.node.kind.clone())
+    }
+
+    /// The delivery of a message, before it happens.
+    pub(crate) fn deliver(
+        &self,
+        texts: &mut (impl Texts + ?Sized),
+        message: Arriving<'_>,
+    ) -> EventKind {
+        let Arriving { from: (sender, from), to, id, bytes } = message;
+        let again = self.delivered.contains(&id);
+        let copy = if again { CopyKind::Duplicate } else { CopyKind::Original };
+        EventKind::deliver((from, to), id, text(texts, sender, Payload::Message, bytes), copy)
+    }
+
+    /// Takes in that a copy of this message is delivered. Later copies are duplicates.
+    pub(crate) fn delivered(&mut self, id: MessageId) {
+        self.delivered.insert(id);
+    }
+
+    /// The loss of a message.
+    pub(crate) fn lose(
+        texts: &mut (impl Texts + ?Sized),
+        message: Arriving<'_>,
+        reason: &str,
+    ) -> EventKind {
+        let Arriving { from: (sender, from), to, id, bytes } = message;
+        EventKind::Lose {
+            node: to,
+            from,
+            id,
+            message: text(texts, sender, Payload::Message, bytes),
+            reason: reason.to_owned(),
+            provenance: Provenance::default(),
+        }
+    }
+
+    /// The firing of a timer of the node with this index.
+    pub(crate) fn fire(
+        texts: &mut (impl Texts + ?Sized),
+        (index, node): (usize, Address),
+        id: TimerId,
+        timer: &[u8],
+    ) -> EventKind {
+        EventKind::fire(node, id, text(texts, index, Payload::Timer, timer))
+    }
+
+    /// A client is given a command.
+    pub(crate) fn command(client: &NodeSpec, command: &[u8]) -> EventKind {
+        let shown = client.workload.as_ref().map(|workload| workload.show_command(command));
+        let (command, value) =
+            shown.map_or_else(Default::default, |shown| (shown.text, shown.value));
+        EventKind::Command { node: client.address(), command, value }
+    }
+
+    /// A client driver takes a result.
+    pub(crate) fn result(client: &NodeSpec, result: &[u8]) -> EventKind {
+        let shown = client.workload.as_ref().map(|workload| workload.show_result(result));
+        let (result, value) =
+            shown.map_or_else(Default::default, |shown| (shown.text, shown.value));
+        EventKind::Return { node: client.address(), result, value }
+    }
+
+    /// Adds what the node with this index did, in order.
+    pub(crate) fn add_effects(
+        event: &mut TraceEvent,
+        texts: &mut (impl Texts + ?Sized),
+        node: usize,
+        output: &Output,
+        numbers: &mut dyn Numbers,
+    ) {
+        for effect in output.effects() {
+            match *effect {
+                EncodedEffect::Send { to, message } => {
+                    let bytes = output.get(message);
+                    let Some((id, fate)) = numbers.sent(to, bytes) else { continue };
+                    let message = text(texts, node, Payload::Message, bytes);
+                    event.sent.push(SentMessage::new(id, to, message, fate));
+                }
+                EncodedEffect::SetTimer { timer, min_ns, max_ns } => {
+                    let bytes = output.get(timer);
+                    let Some(id) = numbers.set(bytes, min_ns, max_ns) else { continue };
+                    let timer = text(texts, node, Payload::Timer, bytes);
+                    event.timers.push(SetTimer { id, timer, min_ns, max_ns });
+                }
+                EncodedEffect::Log { line } => event.logged.push(output.text(line)),
+            }
+        }
+    }
+
+    /// Adds the state of the node with this index, if it differs from the last one.
+    pub(crate) fn add_state(
+        &mut self,
+        event: &mut TraceEvent,
+        texts: &mut (impl Texts + ?Sized),
+        node: usize,
+        state: Result<&[u8], NodeFailure>,
+    ) {
+        let state = match state {
+            Ok(state) => state,
+            Err(failure) => {
+                event.state = Some(legible(Err(failure)));
+                return;
+            }
+        };
+        if self.states.len() <= node {
+            self.states.resize(node + 1, None);
+        }
+        if self.states[node].as_deref() != Some(state) {
+            event.state = Some(legible(texts.text(node, Payload::State, state, true)));
+            self.states[node] = Some(state.to_vec());
+        }
+    }
+}
