@@ -103,7 +103,8 @@ impl Simulation {
         outcome
     }
 
-    /// Takes in a step, and reports a message to an unknown address.
+    /// Takes in a step, and reports a message to an unknown address. If the simulation follows a saved run, it first
+    /// learns the texts of what the step sent and set, which only the host can render.
     fn take_in(
         &mut self,
         slot: usize,
@@ -111,6 +112,16 @@ impl Simulation {
         output: &Output,
         host: &mut dyn Host,
     ) {
+        if let (Ok(()), Some(script)) = (&stepped, &mut self.script) {
+            script.does(output.effects().iter().filter_map(|effect| {
+                let (what, bytes) = match *effect {
+                    EncodedEffect::Send { message, .. } => (Payload::Message, output.get(message)),
+                    EncodedEffect::SetTimer { timer, .. } => (Payload::Timer, output.get(timer)),
+                    EncodedEffect::Log { .. } => return None,
+                };
+                Some(text(host, slot, what, bytes))
+            }));
+        }
         if let Err((to, message)) = self.stepped(stepped, output) {
             let message = text(host, slot, Payload::Message, output.get(message));
             let from = self.spec(slot).address();
@@ -120,13 +131,7 @@ impl Simulation {
 
     fn header(&self, origin: &Origin) -> Header {
         let Scenario { fault_model, system, .. } = &self.scenario;
-        Header::new(
-            Engine::Simulate,
-            origin,
-            self.seed,
-            fault_model.clone(),
-            system.drawing_order(),
-        )
+        Header::new(Engine::Simulate, origin, self.seed, *fault_model, system.drawing_order())
     }
 
     /// A name such as `server on_message Request` for the handler of the current step.
@@ -201,18 +206,7 @@ impl Recording<'_> {
     ) {
         let what = simulation.what(&self.builder, slot, host);
         self.recorder.before(&what);
-        simulation.tell_script();
         let stepped = host.step(slot, simulation.event(), output);
-        if let (Ok(()), Some(script)) = (&stepped, &mut simulation.script) {
-            script.does(output.effects().iter().filter_map(|effect| {
-                let (what, bytes) = match *effect {
-                    EncodedEffect::Send { message, .. } => (Payload::Message, output.get(message)),
-                    EncodedEffect::SetTimer { timer, .. } => (Payload::Timer, output.get(timer)),
-                    EncodedEffect::Log { .. } => return None,
-                };
-                Some(text(host, slot, what, bytes))
-            }));
-        }
         let mut event = TraceEvent::new(Some(simulation.now_ns), what);
         event.printed = self.recorder.printed();
         event.failure = stepped.as_ref().err().cloned();

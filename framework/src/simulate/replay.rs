@@ -2,10 +2,11 @@
 //! recorded.
 
 use super::drive::Options;
+use super::outcome::Outcome;
 use super::scenario::Scenario;
 use super::simulation::Simulation;
 use crate::hosting::Host;
-use crate::trace::replay::{Replay, ReplayStatus, unsupported};
+use crate::trace::replay::{Replay, ReplayStatus, Script, unsupported};
 use crate::trace::{MemoryRecorder, Trace};
 
 /// Repeats `scenario` as in `saved`, with nodes whose code may have changed since.
@@ -31,8 +32,99 @@ pub fn replay(scenario: Scenario, saved: &Trace, host: &mut dyn Host) -> Replay 
         return Replay { status, trace, changed: 0, difference: None };
     }
     let mut sink = MemoryRecorder::new();
-    let mut simulation = Simulation::following(scenario, saved);
-    simulation.drive(host, Options { recorder: Some(&mut sink), ..Options::default() });
-    let script = simulation.script.take().expect("it follows a saved run");
+    let following = Following::new(scenario, saved);
+    let (_, script) =
+        following.run(host, Options { recorder: Some(&mut sink), ..Options::default() });
     script.replay(sink.into_trace().expect("a recorded run has a trace"))
+}
+
+/// A simulation that follows a saved run. It matches what nodes send and set with the saved run by texts, so it needs
+/// the nodes' host in every step: it cannot be advanced without one.
+struct Following(Simulation);
+
+impl Following {
+    fn new(scenario: Scenario, saved: &Trace) -> Self {
+        Self(Simulation::following(scenario, saved))
+    }
+
+    /// Follows the saved run to its end, with or without a recorder.
+    fn run(self, host: &mut dyn Host, options: Options<'_>) -> (Outcome, Script) {
+        let Self(mut simulation) = self;
+        let outcome = simulation.drive(host, options);
+        (outcome, *simulation.script.take().expect("it follows a saved run"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::hosting::{Kind, LocalHost, Submission};
+    use crate::simulate::Network;
+    use crate::{Address, Context, Node, NodeSpec};
+
+    /// Two nodes that send each other a number that rises.
+    #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    struct Chatty {
+        other: Address,
+        sent: u64,
+    }
+
+    impl Chatty {
+        fn say(&mut self, ctx: &mut Context<Self>) {
+            self.sent += 1;
+            ctx.send(self.other, self.sent);
+        }
+    }
+
+    impl Node for Chatty {
+        type Message = u64;
+        type Timer = ();
+
+        fn init(&mut self, ctx: &mut Context<Self>) {
+            self.say(ctx);
+            ctx.set_timer((), Duration::from_millis(20));
+        }
+
+        fn on_message(&mut self, _: Address, _: u64, ctx: &mut Context<Self>) {
+            self.say(ctx);
+        }
+
+        fn on_timer(&mut self, (): (), ctx: &mut Context<Self>) {
+            self.say(ctx);
+            ctx.set_timer((), Duration::from_millis(20)..=Duration::from_millis(40));
+        }
+    }
+
+    #[test]
+    fn a_saved_run_is_followed_without_a_recorder() {
+        let (a, b) = (Address::new("a"), Address::new("b"));
+        let kind = Kind::node("chatty", |_, other| Chatty { other, sent: 0 });
+        let submission = Submission::new().with(kind);
+        let scenario = Scenario::new()
+            .node(NodeSpec::node("chatty", a, &b))
+            .node(NodeSpec::node("chatty", b, &a))
+            .network(Network::unreliable())
+            .until(Duration::from_millis(500));
+        let mut sink = MemoryRecorder::new();
+        let mut host = LocalHost::new(&submission);
+        let options = Options { recorder: Some(&mut sink), ..Options::default() };
+        let original = Simulation::new(scenario.clone(), 1).run(&mut host, options);
+        let mut saved = sink.into_trace().expect("a recorded run has a trace");
+        assert!(original.steps > 20);
+        // With another seed, the run is the same only if it is followed.
+        saved.header.seed = 2;
+        let run = |options: Options<'_>| {
+            let following = Following::new(scenario.clone(), &saved);
+            following.run(&mut LocalHost::new(&submission), options).0
+        };
+        assert_eq!(run(Options::default()), original);
+        let mut sink = MemoryRecorder::new();
+        assert_eq!(run(Options { recorder: Some(&mut sink), ..Options::default() }), original);
+        let other = Simulation::new(scenario.clone(), 2);
+        assert_ne!(other.run(&mut LocalHost::new(&submission), Options::default()), original);
+    }
 }

@@ -144,7 +144,8 @@ impl Simulation {
         Self::with_script(scenario, seed, None)
     }
 
-    /// The run of `scenario` that follows a saved one: network and timers behave as recorded.
+    /// The run of `scenario` that follows a saved one: network and timers behave as recorded. Only
+    /// [`Following`](super::replay::Following) makes one, because each step needs a host that can render.
     pub(super) fn following(scenario: Scenario, saved: &Trace) -> Self {
         Self::with_script(scenario, saved.header.seed, Some(Box::new(Script::new(saved))))
     }
@@ -204,10 +205,10 @@ impl Simulation {
         simulation
     }
 
-    /// When following a saved run: tells the script that the current step begins.
-    pub(super) fn tell_script(&mut self) {
+    /// When following a saved run: tells the script which step begins.
+    fn tell_script(&mut self, task: Task) {
         let Some(script) = &mut self.script else { return };
-        match self.current.expect("there is a current step") {
+        match task {
             Task::Init { slot } => script.start(self.nodes[slot].address()),
             Task::Handle(message) => script.deliver(message.id),
             Task::Fire { id, .. } => script.fire(id),
@@ -348,6 +349,7 @@ impl Simulation {
             }
         };
         self.current = Some(task);
+        self.tell_script(task);
         Some(next)
     }
 
