@@ -147,7 +147,9 @@ impl Simulation {
     /// The run of `scenario` that follows a saved one: network and timers behave as recorded. Only
     /// [`Following`](super::replay::Following) makes one, because each step needs a host that can render.
     pub(super) fn following(scenario: Scenario, saved: &Trace) -> Self {
-        Self::with_script(scenario, saved.header.seed, Some(Box::new(Script::new(saved))))
+        let fixed_end_ns = (!scenario.until_done).then_some(scenario.deadline_ns);
+        let script = Script::new(saved, fixed_end_ns);
+        Self::with_script(scenario, saved.header.seed, Some(Box::new(script)))
     }
 
     fn with_script(scenario: Scenario, seed: u64, script: Option<Box<Script>>) -> Self {

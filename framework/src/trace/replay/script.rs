@@ -98,7 +98,9 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    pub(crate) fn new(saved: &Trace) -> Self {
+    /// The script of a saved run. What was still pending at its end takes place after the last event, and after
+    /// `fixed_end_ns` if the run was to end at that time whatever happened.
+    pub(crate) fn new(saved: &Trace, fixed_end_ns: Option<u64>) -> Self {
         let mut script = Self {
             saved: saved.clone(),
             sent: Vec::new(),
@@ -184,6 +186,7 @@ impl Script {
             }
             script.steps.push(step);
         }
+        script.end_ns = script.end_ns.max(fixed_end_ns.unwrap_or(0));
         script
     }
 
