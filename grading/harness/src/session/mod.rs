@@ -1,14 +1,19 @@
 //! A session: runs every selected test with every seed on a few workers, and builds each test's
 //! report.
 //!
+//! Each test has a [`planner`], which decides what the test still needs. What the planners want is
+//! executed by workers [`one_by_one`]. If the submission is out of process, as much as possible of it
+//! is executed before in [batches](batched).
+//!
 //! A submission that breaks its process affects only one run of one test. A run whose process failed
 //! is repeated alone in a fresh worker before it counts, and recorded, so that the report can name
 //! the handler.
 
-mod determinism;
+mod batched;
 mod finding;
-mod prefetch;
-mod test_run;
+mod one_by_one;
+mod planner;
+mod trace_files;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,7 +22,8 @@ use std::time::Duration;
 
 use faultlab_suites::{Suite, Test, TestNumber};
 
-use self::test_run::{Next, Task, TestRun};
+use self::one_by_one::OneByOne;
+use self::planner::TestPlanner;
 use crate::report::{HandlerCost, TestReport};
 use crate::supervisor::{Pool, WorkerCommand};
 
@@ -43,8 +49,11 @@ pub struct Plan<'a> {
     /// An existing folder for the traces of runs that fail.
     pub traces: PathBuf,
     /// The command that reproduces a test, or one of its seeds.
-    pub reproduce: &'a dyn Fn(TestNumber, Option<u64>) -> String,
+    pub reproduce: Reproduce<'a>,
 }
+
+/// Gives the command that reproduces a test, or one of its seeds.
+pub type Reproduce<'a> = &'a dyn Fn(TestNumber, Option<u64>) -> String;
 
 /// Which runs each test consists of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,17 +144,19 @@ pub fn run(
     interrupted: &AtomicBool,
 ) -> SessionResult {
     let mut pool = Pool::new(&plan.worker, plan.workers);
-    let mut runs: Vec<TestRun<'_>> =
-        plan.tests.iter().map(|test| TestRun::new(plan, test)).collect();
-    let mut working: BTreeMap<usize, (usize, Task)> = BTreeMap::new();
+    let planned = plan.tests.iter();
+    let mut tests: Vec<TestPlanner<'_>> =
+        planned.map(|test| TestPlanner::new(test, plan.seeds, plan.out_of_process)).collect();
+    let mut one_by_one = OneByOne::new(&plan.traces);
     let mut result = SessionResult::default();
     let mut begun = 0;
     loop {
-        while let Some(report) = runs[..begun].get(result.tests.len()).and_then(TestRun::report) {
+        let report = |test: &TestPlanner<'_>| test.report(plan.reproduce);
+        while let Some(report) = tests[..begun].get(result.tests.len()).and_then(report) {
             observer.finished(&report);
             result.tests.push(report);
         }
-        if result.tests.len() == runs.len() {
+        if result.tests.len() == tests.len() {
             break;
         }
         if interrupted.load(Ordering::Relaxed) || observer.wants_to_stop() {
@@ -156,60 +167,26 @@ pub fn run(
             let these = begun..plan.next_end(begun);
             begun = these.end;
             if plan.out_of_process {
-                prefetch(plan, &mut runs[these], &mut pool, interrupted);
+                batched::run(plan, &mut tests[these], &mut pool, interrupted);
                 continue;
             }
         }
-        while !working.values().any(|(_, task)| task.exclusive)
-            && let Some(slot) = pool.idle()
-        {
-            let Some((index, task)) = choose(&mut runs[..begun], pool.all_idle()) else { break };
-            pool.give(slot, task.batch.clone());
-            working.insert(slot, (index, task));
-        }
-        if let Some((slot, answers)) = pool.wait(POLL_INTERVAL)
-            && let Some((index, task)) = working.remove(&slot)
-        {
-            runs[index].take_in(task, answers);
-        }
+        one_by_one.begin(&mut tests[..begun], &mut pool);
+        one_by_one.wait(&mut tests, &mut pool, POLL_INTERVAL);
         observer.progress(Progress {
-            runs_done: runs.iter().map(TestRun::runs_done).sum(),
-            runs: runs.iter().map(TestRun::runs_planned).sum(),
-            test: runs.get(result.tests.len()).map(TestRun::number),
+            runs_done: tests.iter().map(TestPlanner::runs_done).sum(),
+            runs: tests.iter().map(TestPlanner::runs_planned).sum(),
+            test: tests.get(result.tests.len()).map(TestPlanner::number),
         });
     }
-    result.recovered = runs.iter().filter(|run| run.is_recovered()).map(TestRun::number).collect();
-    result.infra_errors = runs[..result.tests.len()]
+    let recovered = tests.iter().filter(|test| test.is_recovered());
+    result.recovered = recovered.map(TestPlanner::number).collect();
+    result.infra_errors = tests[..result.tests.len()]
         .iter()
-        .filter_map(|run| Some((run.number(), run.infra_error()?.to_owned())))
+        .filter_map(|test| Some((test.number(), test.infra_error()?.to_owned())))
         .collect();
-    result.handlers = costliest(runs.iter().flat_map(TestRun::handlers));
+    result.handlers = costliest(tests.iter().flat_map(TestPlanner::handlers));
     result
-}
-
-/// Prefetches as much as possible for these tests.
-fn prefetch(plan: &Plan<'_>, runs: &mut [TestRun<'_>], pool: &mut Pool, interrupted: &AtomicBool) {
-    let tests: Vec<&Test> = runs.iter().map(TestRun::test).collect();
-    let known = prefetch::run(plan, &tests, pool, interrupted);
-    runs.iter_mut().for_each(|run| run.apply_prefetched(&known));
-    let differing: Vec<_> = runs.iter().filter_map(TestRun::to_be_compared).collect();
-    let compared = prefetch::compare(plan, pool, interrupted, &differing);
-    runs.iter_mut().for_each(|run| run.apply_comparisons(&compared));
-    let failing = runs.iter().filter_map(TestRun::to_be_recorded).collect();
-    let recorded = prefetch::record(plan, pool, interrupted, failing);
-    runs.iter_mut().for_each(|run| run.apply_recordings(&recorded));
-}
-
-/// The next task, from the first test that has one.
-fn choose<'a>(runs: &mut [TestRun<'a>], all_idle: bool) -> Option<(usize, Task)> {
-    for (index, run) in runs.iter_mut().enumerate() {
-        match run.next(all_idle) {
-            Next::Task(task) => return Some((index, task)),
-            Next::Exclusive => return None,
-            Next::Nothing => {}
-        }
-    }
-    None
 }
 
 /// Adds up the costs of handlers over several tests.

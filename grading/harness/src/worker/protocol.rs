@@ -107,19 +107,12 @@ pub enum Answer {
         /// The tests whose repeated runs were identical.
         deterministic: Vec<TestNumber>,
     },
-    /// The digest of each recorded run, in order; `None` for runs that were not recorded.
-    Recorded(Vec<Option<u64>>),
+    /// The outcome of each recorded run, in order; `None` for runs that were not recorded.
+    Recorded(Vec<Option<Outcome>>),
     /// The result of a comparison; `None` if a process failed or a run could not be recorded.
     Compared(Option<Compared>),
     /// All of the submission's processes but the first have ended.
     ProcessesRestarted,
-}
-
-impl Answer {
-    /// The answer to a plain job whose run had this outcome.
-    pub(crate) fn of_outcome(outcome: Outcome) -> Self {
-        Self::Done(Done { outcome, searches: Vec::new(), handlers: Vec::new() })
-    }
 }
 
 /// A job's progress.
@@ -140,6 +133,13 @@ pub struct Done {
     pub searches: Vec<SearchSummary>,
     /// The cost of each handler, if requested.
     pub handlers: Vec<HandlerCost>,
+}
+
+impl Done {
+    /// A plain run of a simulation that had this outcome.
+    pub(crate) fn of_outcome(outcome: Outcome) -> Self {
+        Self { outcome, searches: Vec::new(), handlers: Vec::new() }
+    }
 }
 
 /// The cost of a handler. It does not affect the grade.

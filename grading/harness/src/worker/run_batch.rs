@@ -89,7 +89,8 @@ pub(super) fn compare(
         })
     };
     let recorded = |pool: &mut ProcessPool<'_>, trace: &PathBuf| -> Result<Option<u64>, String> {
-        Ok(record_each(suite, pool, &[(run, trace.clone())])?.pop().flatten())
+        let recorded = record_each(suite, pool, &[(run, trace.clone())])?.pop().flatten();
+        Ok(recorded.map(|outcome| outcome.digest))
     };
     pool.restart();
     let Some(fresh) = recorded(pool, first)? else { return Ok(None) };
@@ -109,12 +110,12 @@ pub(super) fn record(
     record_each(suite, pool, runs).map(Answer::Recorded)
 }
 
-/// The digest of each run that was recorded.
+/// The outcome of each run that was recorded.
 fn record_each(
     suite: &Suite,
     pool: &mut ProcessPool<'_>,
     runs: &[(RunName, PathBuf)],
-) -> Result<Vec<Option<u64>>, String> {
+) -> Result<Vec<Option<Outcome>>, String> {
     let names: Vec<RunName> = runs.iter().map(|(name, _)| *name).collect();
     let ended = execute_batch(suite, pool, &names, &|_| Logging::States)?;
     let over = ended.iter().enumerate().filter_map(|(index, (ended, log))| match ended {
@@ -136,16 +137,16 @@ fn record_each(
         Some(outcome)
     });
     pool.restart_if_failed();
-    let mut digests = vec![None; runs.len()];
+    let mut outcomes = vec![None; runs.len()];
     for (&(index, _, outcome), recorded) in over.iter().zip(recorded) {
         if recorded {
-            digests[index] = Some(outcome.digest);
+            outcomes[index] = Some(outcome.clone());
         } else {
             // An incomplete file is not a trace.
             let _ = fs::remove_file(&runs[index].1);
         }
     }
-    Ok(digests)
+    Ok(outcomes)
 }
 
 /// Writes what was recorded.

@@ -1,0 +1,88 @@
+//! Builds a test's report.
+
+use faultlab_suites::{Points, SearchSummary};
+
+use super::{Stage, TestPlanner, determinism};
+use crate::report::{Status, TestReport, excerpt};
+use crate::session::Reproduce;
+
+impl TestPlanner<'_> {
+    /// The infrastructure error, if there was one.
+    pub(in crate::session) fn infra_error(&self) -> Option<&str> {
+        let of_runs = self.runs.known().filter_map(|(_, run)| run.finding.as_ref());
+        let mut all = of_runs.chain(self.determinism.finding());
+        all.find(|finding| finding.is_infra_error).map(|finding| finding.reason.as_str())
+    }
+
+    /// The report, once complete, with the command that reproduces what it shows.
+    pub(in crate::session) fn report(&self, reproduce: Reproduce<'_>) -> Option<TestReport> {
+        if self.stage != Stage::Finished {
+            return None;
+        }
+        let seeds = self.runs.seeds();
+        let run = self.runs_done();
+        let mut passed = self.runs.known().filter(|(_, run)| run.finding.is_none()).count() as u64;
+        let shown = self.runs.shown();
+        let failing = self.runs.known().filter(|(_, run)| run.finding.is_some());
+        let mut failing: Vec<u64> = failing.map(|(index, _)| seeds[index]).collect();
+        let mut finding = shown.and_then(|index| self.runs.get(index)?.finding.clone());
+        let mut shown_seed = shown.map(|index| seeds[index]);
+        let mut trace = self.trace.as_ref().filter(|trace| Some(trace.index) == shown);
+        let nondeterminism = self.determinism.finding();
+        if let Some(nondeterminism) = nondeterminism {
+            // Results of nondeterministic runs do not count.
+            passed = 0;
+            seeds.clone_into(&mut failing);
+            shown_seed = determinism::checked(&self.runs.ends()).map(|(index, _)| seeds[index]);
+            finding = Some(nondeterminism.clone());
+            trace = self.trace.as_ref();
+        }
+        let planned = seeds.len() as u64;
+        if let Some(finding) = &mut finding
+            && nondeterminism.is_none()
+            && run < planned
+        {
+            let more = planned - run;
+            let runs = if more == 1 { "run was" } else { "runs were" };
+            let reason = &mut finding.reason;
+            reason.push_str(&format!("; {more} more {runs} skipped, and count as failed"));
+        }
+        let earned = self.test.credit().earned(self.test.points(), passed, planned);
+        let status = match &finding {
+            None => Status::Passed,
+            Some(_) if earned > Points::ZERO => Status::Partial,
+            Some(finding) => finding.status,
+        };
+        let run_again = shown_seed.filter(|_| nondeterminism.is_none());
+        Some(TestReport {
+            number: self.test.number(),
+            title: self.test.title().to_owned(),
+            asserts: self.test.asserts().to_owned(),
+            kind: self.test.kind(),
+            unreliable: self.test.is_unreliable(),
+            credit: self.test.credit(),
+            status,
+            points_earned: earned,
+            points_possible: self.test.points(),
+            seeds_planned: planned,
+            seeds_run: run,
+            seeds_passed: passed,
+            failing_seeds: failing,
+            property: finding.as_ref().and_then(|finding| finding.property.clone()),
+            also_broken: finding.as_ref().map(|one| one.also_broken.clone()).unwrap_or_default(),
+            reason: finding.map(|finding| finding.reason),
+            shown_seed,
+            excerpt: trace
+                .filter(|_| status != Status::NotImplemented)
+                .map(|trace| excerpt(&trace.trace)),
+            searches: self.searches(shown),
+            reproduce: reproduce(self.test.number(), run_again),
+        })
+    }
+
+    /// Statistics of the searches of the shown seed, or else of the first.
+    fn searches(&self, shown: Option<usize>) -> Vec<SearchSummary> {
+        let run = self.runs.get(shown.unwrap_or(0));
+        run.map(|run| run.searches.clone()).unwrap_or_default()
+    }
+}
