@@ -7,7 +7,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -43,12 +43,18 @@ pub(crate) const PARK: &str = "--park";
 /// The argument that makes the launcher only ensure that the program is killed when its parent ends.
 pub(crate) const DIE_WITH_PARENT: &str = "--die-with-parent";
 
+/// The argument that makes the launcher the first process of a process namespace: it runs the program as its child.
+///
+/// The confined program may not be the first process itself. The kernel would ignore its `abort`, and some
+/// versions of `unshare` do not pass on which signal killed their child.
+pub(crate) const INIT: &str = "--init";
+
 /// The argument that makes the launcher a fork server.
 pub(crate) const FORK_SERVER: &str = "--fork-server";
 
 /// The launcher's main function: `POLICY PROGRAM [ARGUMENT..]`, `--die-with-parent PROGRAM
-/// [ARGUMENT..]`, `--fork-server LAUNCHER POLICY PROGRAM [ARGUMENT..]`, `--self-test HIDDEN-FILE`,
-/// or `--park`.
+/// [ARGUMENT..]`, `--init PROGRAM [ARGUMENT..]`, `--fork-server LAUNCHER POLICY PROGRAM [ARGUMENT..]`, `--self-test
+/// HIDDEN-FILE`, or `--park`.
 #[must_use]
 pub fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -65,6 +71,11 @@ pub fn main() -> ExitCode {
     let error = if first == FORK_SERVER {
         match serve_forks(arguments) {
             Ok(()) => return ExitCode::SUCCESS,
+            Err(error) => error,
+        }
+    } else if first == INIT {
+        match run_as_child(arguments) {
+            Ok(code) => return code,
             Err(error) => error,
         }
     } else {
@@ -112,6 +123,16 @@ fn launch_tied(
         .map_err(|error| format!("dying with the parent: {error}"))?;
     let error = Command::new(&program).args(arguments).exec();
     Err(format!("{}: {error}", program.display()))
+}
+
+/// Runs the program as a child, and ends as it did: with its exit code, or 128 plus the number of its signal, as
+/// bubblewrap does. What the program has left running ends with this process.
+fn run_as_child(mut arguments: impl Iterator<Item = OsString>) -> Result<ExitCode, String> {
+    let program = arguments.next().ok_or("there is no program to run")?;
+    let status = Command::new(&program).args(arguments).status();
+    let status = status.map_err(|error| format!("{}: {error}", program.display()))?;
+    let code = status.code().or(status.signal().map(|signal| 128 + signal));
+    Ok(code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
 /// Serves as a fork server.

@@ -81,6 +81,7 @@ impl OutputReader {
                 changed.notify_all();
             }
             if lock().over_limit {
+                changed.notify_all();
                 flooded();
                 // Keep reading: if its output were closed, the program might report that before it is
                 // killed.

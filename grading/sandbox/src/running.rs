@@ -9,8 +9,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use crate::output::{CapturedOutput, OutputReader};
 
 /// How a program ended whose process had this status. If `is_tree`, the process is a sandbox program
-/// (bubblewrap or unshare) that has waited for the confined one. All that it can pass on is its own status,
-/// and bubblewrap reports a signal as the code 128 + its number, as shells do.
+/// (bubblewrap or unshare) that has waited for the confined one. All that it can pass on is its own status.
+/// bubblewrap reports a signal as the code 128 + its number, as shells do, and so does the launcher under unshare.
 fn exit_of(status: ExitStatus, is_tree: bool) -> ProcessExit {
     match status.code() {
         Some(code @ 129..=192) if is_tree => ProcessExit::Signalled(code - 128),

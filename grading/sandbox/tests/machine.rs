@@ -1,4 +1,4 @@
-//! Tests what each tier of this machine prevents. The attacker is this program, started again with the
+//! Tests what each combination of mechanisms of this machine prevents. The attacker is this program, started again with the
 //! name of an attack.
 
 #[path = "machine/attacks.rs"]
@@ -12,19 +12,19 @@ mod support;
 
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::Arguments;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [support::ATTACK, name, rest @ ..] => return attacks::run(name, rest),
-        ["--grade", tier, mark] => {
-            running::grade(tier, mark);
+        ["--grade", mechanisms, mark] => {
+            running::grade(mechanisms, mark);
             return ExitCode::SUCCESS;
         }
         _ => {}
     }
-    let mut trials: Vec<Trial> = Vec::new();
+    let mut trials = vec![support::the_required_tier()];
     trials.extend(running::trials());
     trials.extend(compiler::trials());
     let before = support::mounts();

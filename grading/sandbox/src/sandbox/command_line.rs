@@ -11,7 +11,7 @@ use std::process::Command;
 use super::mechanisms::Namespaces;
 use super::{Role, Sandbox, SandboxError, bubblewrap};
 use crate::job::Job;
-use crate::launcher::{DIE_WITH_PARENT, FORK_SERVER};
+use crate::launcher::{DIE_WITH_PARENT, FORK_SERVER, INIT};
 use crate::mounts::View;
 use crate::policy::{Files, Policy, SystemCalls};
 
@@ -58,14 +58,10 @@ impl Sandbox {
         line.extend(job.arguments.iter().cloned());
 
         let mut command = Command::new(&line[0]);
+        // The sandbox program gets no environment either: a confined compiler may be able to read it in `/proc`.
         command.args(&line[1..]).process_group(0).env_clear();
         if !self.mechanisms.namespaces.is_bubblewrap() {
             command.envs(&environment).current_dir(folder);
-        }
-        // The sandbox program gets the grader's search path; the confined program gets another
-        // environment.
-        if self.mechanisms.namespaces != Namespaces::None {
-            command.env("PATH", path());
         }
         Ok(command)
     }
@@ -97,15 +93,16 @@ impl Sandbox {
         }
     }
 
-    /// `unshare` with its arguments, up to the `--` before the program. It ends when this process ends.
+    /// `unshare` with its arguments, and the first process in its namespaces. All of it ends when this process ends.
     fn unshare(&self) -> Vec<OsString> {
-        let mut line: Vec<OsString> =
-            vec![self.launcher.clone().into(), DIE_WITH_PARENT.into(), "unshare".into()];
+        let launcher = || self.launcher.clone().into_os_string();
+        let mut line =
+            vec![launcher(), DIE_WITH_PARENT.into(), found_in_path("unshare").into_os_string()];
         line.extend(UNSHARE.map(OsString::from));
         if self.mechanisms.namespaces == Namespaces::Unshare {
             line.extend(["--user", "--map-root-user"].map(OsString::from));
         }
-        line.push("--".into());
+        line.extend(["--".into(), launcher(), INIT.into()]);
         line
     }
 }

@@ -55,14 +55,17 @@ const fn all_with(namespaces: Namespaces) -> Mechanisms {
 }
 
 impl Mechanisms {
-    /// Names the program that creates the namespaces.
+    /// Names what distinguishes it from the other combinations.
     pub(super) fn describe(self) -> &'static str {
         match self.namespaces {
+            Namespaces::BubblewrapAsRoot if !self.landlock => "bubblewrap, as root, no Landlock",
             Namespaces::BubblewrapAsRoot => "bubblewrap, as root",
+            Namespaces::Bubblewrap if !self.landlock => "bubblewrap, no Landlock",
             Namespaces::Bubblewrap => "bubblewrap",
             Namespaces::UnshareAsRoot => "unshare, as root",
             Namespaces::Unshare => "unshare",
-            Namespaces::None => "no namespaces",
+            Namespaces::None if self.landlock => "no namespaces",
+            Namespaces::None => "limits only",
         }
     }
 }

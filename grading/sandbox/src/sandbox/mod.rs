@@ -87,6 +87,12 @@ impl Sandbox {
         self.tier
     }
 
+    /// The mechanisms by which it confines programs, in words.
+    #[must_use]
+    pub fn mechanisms(&self) -> &'static str {
+        self.mechanisms.describe()
+    }
+
     /// Why no better tier was reached: one line per mechanism that failed, and one if processes cannot
     /// share a sandbox.
     #[must_use]

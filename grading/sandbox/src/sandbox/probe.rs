@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use faultlab_remote::ProcessExit;
 
-use super::mechanisms::CANDIDATES;
+use super::mechanisms::{CANDIDATES, Mechanisms};
 use super::{Sandbox, SandboxError};
 use crate::fork_server::ForkServer;
 use crate::job::Job;
@@ -24,38 +24,57 @@ impl Sandbox {
     /// # Errors
     /// If even limits do not work, for example because the launcher is missing.
     pub fn probe(launcher: &Path) -> Result<Self, SandboxError> {
-        Self::probe_below(launcher, Tier::Bubblewrap)
-    }
-
-    /// Like [`Sandbox::probe`], but no better than `best`: to emulate a weaker machine.
-    ///
-    /// # Errors
-    /// As [`Sandbox::probe`].
-    pub fn probe_below(launcher: &Path, best: Tier) -> Result<Self, SandboxError> {
-        let launcher = launcher.canonicalize()?;
         let mut findings = Vec::new();
-        let is_root = rustix::process::geteuid().is_root();
-        for (tier, means) in CANDIDATES {
-            if tier > best || (means.namespaces.needs_root() && !is_root) {
+        for (tier, mechanisms) in CANDIDATES {
+            if mechanisms.namespaces.needs_root() && !rustix::process::geteuid().is_root() {
                 continue;
             }
-            let libraries = runtime_libraries();
-            let launcher = launcher.clone();
-            let findings_so_far = findings.clone();
-            let sandbox = Self {
-                launcher,
-                libraries,
-                mechanisms: means,
-                tier,
-                can_share: false,
-                findings: findings_so_far,
-            };
-            match sandbox.self_test() {
-                Ok(()) => return Ok(sandbox.sharing()),
-                Err(finding) => findings.push(format!("{tier} ({}): {finding}", means.describe())),
+            match Self::try_out(launcher, tier, mechanisms)? {
+                Ok(best) => {
+                    findings.extend(best.findings);
+                    return Ok(Self { findings, ..best });
+                }
+                Err(finding) => findings.push(finding),
             }
         }
         Err(SandboxError::NoTier(findings.join("; ")))
+    }
+
+    /// All combinations of mechanisms, best first: what [`Sandbox::mechanisms`] calls them, and the tier that each
+    /// reaches where it works.
+    pub fn candidates() -> impl Iterator<Item = (&'static str, Tier)> {
+        CANDIDATES.into_iter().map(|(tier, mechanisms)| (mechanisms.describe(), tier))
+    }
+
+    /// The sandbox with one of the [candidates](Sandbox::candidates), which [`Sandbox::probe`] might take only on
+    /// another machine. For tests.
+    ///
+    /// # Errors
+    /// If there is no such candidate, or it does not work on this machine.
+    pub fn probe_only(launcher: &Path, mechanisms: &str) -> Result<Self, SandboxError> {
+        let named = CANDIDATES.into_iter().find(|(_, other)| other.describe() == mechanisms);
+        let (tier, mechanisms) =
+            named.ok_or_else(|| SandboxError::NoTier(format!("no mechanisms `{mechanisms}`")))?;
+        Self::try_out(launcher, tier, mechanisms)?.map_err(SandboxError::NoTier)
+    }
+
+    /// The sandbox with these mechanisms, or why they do not work.
+    fn try_out(
+        launcher: &Path,
+        tier: Tier,
+        mechanisms: Mechanisms,
+    ) -> io::Result<Result<Self, String>> {
+        let sandbox = Self {
+            launcher: launcher.canonicalize()?,
+            libraries: runtime_libraries(),
+            mechanisms,
+            tier,
+            can_share: false,
+            findings: Vec::new(),
+        };
+        let tried = sandbox.self_test();
+        let describe = |finding| format!("{tier} ({}): {finding}", mechanisms.describe());
+        Ok(tried.map(|()| sandbox.sharing()).map_err(describe))
     }
 
     /// The same sandbox, shared by processes if that works on this machine.
@@ -69,7 +88,7 @@ impl Sandbox {
             Ok(()) => sharing,
             Err(error) => {
                 let finding = format!("processes cannot share a sandbox: {error}");
-                Self { findings: [self.findings, vec![finding]].concat(), ..self }
+                Self { findings: vec![finding], ..self }
             }
         }
     }

@@ -8,18 +8,19 @@ use faultlab_remote::ProcessExit;
 use faultlab_sandbox::{Finished, Job, Sandbox, Tier, Toolchain};
 use libtest_mimic::Trial;
 
-use crate::support::{Test, in_each_tier, run};
+use crate::support::{Test, in_each_sandbox, run};
 
 pub fn trials() -> Vec<Trial> {
     let tests: &[Test] = &[
         ("a program compiles, links and runs", Tier::Rlimits, a_program_compiles),
         ("the compiler reads nothing else", Tier::Landlock, the_compiler_reads_nothing_else),
+        ("the compiler reads no environment", Tier::Landlock, the_compiler_reads_no_environment),
         ("the compiler has no environment", Tier::Rlimits, the_compiler_has_no_environment),
         ("endless evaluation ends", Tier::Rlimits, endless_evaluation_ends),
         ("macros do not explode", Tier::Rlimits, macros_do_not_explode),
         ("huge statics do not fit", Tier::Rlimits, huge_statics_do_not_fit),
     ];
-    tests.iter().flat_map(|&test| in_each_tier(test)).collect()
+    tests.iter().flat_map(|&test| in_each_sandbox(test)).collect()
 }
 
 /// A folder with a source file in it, and one for the output.
@@ -75,7 +76,6 @@ fn the_compiler_reads_nothing_else(sandbox: &Sandbox) {
     let other = other.display();
     for source in [
         r#"fn main() { println!("{}", include_str!("/etc/passwd")) }"#.to_owned(),
-        r#"fn main() { println!("{}", include_str!("/proc/1/environ")) }"#.to_owned(),
         format!(r#"fn main() {{ println!("{{}}", include_str!("{other}")) }}"#),
         format!(r#"fn main() {{ println!("{{}}", include!("{other}")) }}"#),
         r#"#[path = "/etc/passwd"] mod passwd; fn main() {}"#.to_owned(),
@@ -87,6 +87,20 @@ fn the_compiler_reads_nothing_else(sandbox: &Sandbox) {
         assert_eq!(finished.exit, ProcessExit::Exited(1), "{source}: {printed}");
         assert!(printed.contains("couldn't read"), "{source}: {printed}");
         assert!(!printed.contains("root:") && !printed.contains("their work"), "{printed}");
+    }
+}
+
+/// The first process of its namespace may be readable, but it has no environment.
+fn the_compiler_reads_no_environment(sandbox: &Sandbox) {
+    let source = r#"fn main() { print!("{}", include_str!("/proc/1/environ")) }"#;
+    let workplace = Workplace::new(source);
+    let finished = run(sandbox, &workplace.job());
+    if finished.exit == ProcessExit::Exited(0) {
+        let ran = run(sandbox, &Job::computing(workplace.path().join("output/program")));
+        assert_eq!(ran.printed.to_string(), "");
+    } else {
+        let printed = finished.printed.to_string();
+        assert!(printed.contains("couldn't read"), "{printed}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Attacks at run time, tier by tier.
+//! Attacks at run time, in each sandbox.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +12,8 @@ use faultlab_sandbox::{ForkServer, Job, Sandbox, SandboxError, Tier};
 use libtest_mimic::Trial;
 
 use crate::support::{
-    LAUNCHER, Test, assert_nothing_left, attack, in_each_tier, mark, mounts, processes, run, said,
+    LAUNCHER, Test, assert_nothing_left, attack, in_each_sandbox, mark, mounts, processes, run,
+    said,
 };
 
 pub fn trials() -> Vec<Trial> {
@@ -38,7 +39,7 @@ pub fn trials() -> Vec<Trial> {
         ("a shared sandbox that ended is replaced", Tier::Bubblewrap, an_ended_sandbox_is_replaced),
         ("a missing program is an infrastructure error", Tier::Rlimits, a_missing_program),
     ];
-    tests.iter().flat_map(|&test| in_each_tier(test)).collect()
+    tests.iter().flat_map(|&test| in_each_sandbox(test)).collect()
 }
 
 fn failed(sandbox: &Sandbox, job: &Job) {
@@ -210,7 +211,7 @@ fn wait_for(done: impl Fn() -> bool, otherwise: &str) {
 fn a_killed_grader_leaves_no_process(sandbox: &Sandbox) {
     let mark = mark();
     let mut grader = Command::new(std::env::current_exe().expect("this program has a file"))
-        .args(["--grade", sandbox.tier().name(), &mark])
+        .args(["--grade", sandbox.mechanisms(), &mark])
         .stdin(Stdio::null())
         .spawn()
         .expect("the grader starts");
@@ -222,9 +223,8 @@ fn a_killed_grader_leaves_no_process(sandbox: &Sandbox) {
 }
 
 /// The grader of the previous test.
-pub fn grade(tier: &str, mark: &str) {
-    let tier: Tier = tier.parse().expect("a tier's name");
-    let sandbox = Sandbox::probe_below(Path::new(LAUNCHER), tier).expect("limits work");
+pub fn grade(mechanisms: &str, mark: &str) {
+    let sandbox = Sandbox::probe_only(Path::new(LAUNCHER), mechanisms).expect("it works");
     run(&sandbox, &attack("sleep").argument(mark).wall_max(Duration::from_secs(60)));
 }
 

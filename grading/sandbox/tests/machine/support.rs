@@ -2,12 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use faultlab_sandbox::{Finished, Job, Sandbox, Tier};
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::{Completion, Trial};
 
 /// The argument that makes this program an attacker.
 pub const ATTACK: &str = "--attack";
@@ -15,45 +14,33 @@ pub const ATTACK: &str = "--attack";
 /// The launcher that the sandbox starts programs with.
 pub const LAUNCHER: &str = env!("CARGO_BIN_EXE_faultlab-confine");
 
-/// The sandboxes of all tiers that this machine supports. Tests of other tiers are skipped with a message.
-/// `FAULTLAB_REQUIRE_SANDBOX` names a tier that must be supported.
-pub fn sandboxes() -> &'static [Sandbox] {
-    static SANDBOXES: OnceLock<Vec<Sandbox>> = OnceLock::new();
-    SANDBOXES.get_or_init(|| {
-        let required = std::env::var("FAULTLAB_REQUIRE_SANDBOX").ok();
-        let required: Option<Tier> = required.map(|tier| tier.parse().expect("a tier's name"));
-        let best = Sandbox::probe(Path::new(LAUNCHER)).expect("limits work everywhere");
-        if let Some(required) = required {
-            best.require(required).expect("the tier that is required here");
-        }
-        let mut sandboxes = vec![best];
-        for tier in Tier::ALL {
-            let sandbox =
-                Sandbox::probe_below(Path::new(LAUNCHER), tier).expect("limits work everywhere");
-            if sandbox.tier() != tier {
-                eprintln!(
-                    "SKIPPED: this machine does not support the tier {tier}: {:?}",
-                    sandbox.findings()
-                );
-            } else if tier != sandboxes[0].tier() {
-                sandboxes.push(sandbox);
-            }
-        }
-        sandboxes
-    })
-}
-
 /// A test: its name, the lowest tier in which it can pass, and its function.
 pub type Test = (&'static str, Tier, fn(&Sandbox));
 
-/// The test in each supported tier, from its lowest one up.
-pub fn in_each_tier((name, lowest, test): Test) -> impl Iterator<Item = Trial> {
-    let able = sandboxes().iter().filter(move |sandbox| sandbox.tier() >= lowest);
-    able.map(move |sandbox| {
-        Trial::test(format!("{name} ({})", sandbox.tier()), move || {
-            test(sandbox);
-            Ok::<(), Failed>(())
+/// The test in each sandbox whose tier is not lower: one for each combination of mechanisms. It is ignored if this
+/// machine does not support the combination.
+pub fn in_each_sandbox((name, lowest, test): Test) -> impl Iterator<Item = Trial> {
+    let able = Sandbox::candidates().filter(move |&(_, tier)| tier >= lowest);
+    able.map(move |(mechanisms, tier)| {
+        Trial::ignorable_test(format!("{name} ({tier}: {mechanisms})"), move || {
+            match Sandbox::probe_only(Path::new(LAUNCHER), mechanisms) {
+                Ok(sandbox) => test(&sandbox),
+                Err(error) => return Ok(Completion::ignored_with(error.to_string())),
+            }
+            Ok(Completion::Completed)
         })
+    })
+}
+
+/// `FAULTLAB_REQUIRE_SANDBOX` names a tier that must be supported.
+pub fn the_required_tier() -> Trial {
+    Trial::test("the required tier is supported", || {
+        let best = Sandbox::probe(Path::new(LAUNCHER)).expect("limits work everywhere");
+        if let Ok(required) = std::env::var("FAULTLAB_REQUIRE_SANDBOX") {
+            let required: Tier = required.parse().expect("a tier's name");
+            best.require(required).expect("the tier that is required here");
+        }
+        Ok(())
     })
 }
 
