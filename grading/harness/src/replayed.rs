@@ -1,7 +1,7 @@
 //! Replays saved traces in the submission's own program.
 
 use std::fs::File;
-use std::io::{BufReader, Write};
+use std::io::{self, BufReader, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use faultlab::trace::file;
 use faultlab::trace::replay;
 use faultlab_suites::{Suite, replay_saved};
 
-use crate::report::{columns, indented_excerpt, paragraph, style};
+use crate::report::{Drawing, columns, paragraph, style};
 
 /// The indentation of continuation lines.
 const INDENT: usize = 4;
@@ -26,12 +26,14 @@ pub(crate) enum ReplayExit {
     NotFixed = 121,
     /// The file is not a trace of this lab.
     NoTrace = 122,
+    /// The result could not be printed.
+    NotWritten = 123,
 }
 
 impl ReplayExit {
     /// The status that this exit code stands for; `None` if the program ended before it had one.
     pub(crate) fn of_code(code: i32) -> Option<Self> {
-        [Self::Fixed, Self::NotFixed, Self::NoTrace]
+        [Self::Fixed, Self::NotFixed, Self::NoTrace, Self::NotWritten]
             .into_iter()
             .find(|&verdict| verdict as i32 == code)
     }
@@ -75,14 +77,24 @@ fn one(suite: &Suite, submission: &Submission, path: &str) -> ReplayExit {
     let mut text = format!("{name}: {}\n", style::paint(style, said));
     if matches!(replay.status, replay::ReplayStatus::Reproduced { .. }) {
         let terminal = columns::of_terminal();
-        let columns = terminal.unwrap_or(columns::COLUMNS);
+        let drawing = Drawing {
+            columns: terminal.map_or(columns::COLUMNS, |terminal| terminal.columns),
+            colour: terminal.is_some(),
+            ..Drawing::default()
+        };
         text.push('\n');
-        text.push_str(&indented_excerpt(&replay.trace, columns, terminal.is_some()));
+        text.push_str(&drawing.indented(&replay.trace));
         text.push('\n');
     }
-    // If standard output is closed, the text is lost.
-    let _ = anstream::stdout().write_all(text.as_bytes());
-    verdict
+    let mut out = anstream::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // A reader that has seen enough is no error.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("cannot write to standard output: {error}");
+            ReplayExit::NotWritten
+        }
+        _ => verdict,
+    }
 }
 
 fn refused(path: &str, problem: &str) -> ReplayExit {

@@ -32,14 +32,19 @@ fn root() -> PathBuf {
 
 /// A submission for lab 0: the worked example, with `from` replaced by `to` in one file.
 fn lab0_with(file: &str, from: &str, to: &str) -> TempDir {
+    folder_with(&root().join("labs/lab0-pingpong/src"), file, from, to)
+}
+
+/// A copy of a solution's folder, with `from` replaced by `to` in one file.
+fn folder_with(solution: &Path, file: &str, from: &str, to: &str) -> TempDir {
     let folder = TempDir::new().expect("a temporary folder can be created");
-    for entry in fs::read_dir(root().join("labs/lab0-pingpong/src")).expect("lab 0 is there") {
+    for entry in fs::read_dir(solution).expect("the solution is there") {
         let path = entry.expect("it can be listed").path();
         let name = path.file_name().expect("a file has a name");
         fs::copy(&path, folder.path().join(name)).expect("it can be copied");
     }
     let path = folder.path().join(file);
-    let text = fs::read_to_string(&path).expect("it is a file of lab 0");
+    let text = fs::read_to_string(&path).expect("it is a file of the solution");
     assert!(text.contains(from), "{file} does not say {from}");
     fs::write(&path, text.replacen(from, to, 1)).expect("it can be written");
     folder
@@ -235,7 +240,7 @@ fn saved_traces_are_fixed_after_the_fix() {
     let in_one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
 
     // A run test, a search, and a search that starts from the goal of another.
-    let failed = run(&wrong, &["-n", "3.7,3.21,3.24", "--save-traces", saved]);
+    let failed = run(&wrong, &["-n", "3.7,3.21,3.24", "-v", "--save-traces", saved]);
     assert_eq!(failed.code, Some(1), "{}", failed.err);
     assert_eq!(failed.out.lines().filter(|line| line.contains(" Saved ")).count(), 3);
     // The report of the run test also draws the operations that contradict each other.
@@ -400,4 +405,124 @@ fn an_interrupt_keeps_finished_results() {
     let report: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
     assert_eq!(report["complete"], false);
     assert_eq!(report["tests"][0]["status"], "timed-out");
+}
+
+/// The reference solution of lab 1, with `from` replaced by `to` in one file.
+fn lab1_with(file: &str, from: &str, to: &str) -> TempDir {
+    folder_with(&root().join("grading/staff/solutions/lab1"), file, from, to)
+}
+
+#[test]
+fn one_cause_is_shown_once() {
+    // A client that unwraps its command when a timer fires panics in 19 tests.
+    let folder = lab1_with(
+        "client.rs",
+        "if let Some(command) = self.command.clone() {",
+        "{ let command = self.command.clone().unwrap();",
+    );
+    let path = folder.path().to_str().expect("a path is text");
+    let call = run_tests(&["lab1", "--submission", path]);
+    assert_eq!(call.code, Some(1), "{}", call.err);
+    assert!(call.out.lines().count() <= 80, "{}", call.out);
+    assert_eq!(call.out.matches("called `Option::unwrap()` on a `None`").count(), 2);
+    let out = call.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let same =
+        "the same in 18 more tests, which lost 65.4 points: 2.4 (-4), 2.5 to 2.11 (-3 each),";
+    assert!(out.contains(same), "{}", call.out);
+
+    // Two bugs are two causes, and `-v` shows each test by itself.
+    let tests = ["lab1", "--submission", path, "-n", "2.4,2.5,2.6", "--seeds", "2"];
+    let brief = run_tests(&tests);
+    let verbose = run_tests(&[&tests[..], &["-v"]].concat());
+    let runs = |call: &Call| call.out.matches("     the run seed ").count();
+    assert_eq!((runs(&brief), runs(&verbose)), (1, 3), "{}", verbose.out);
+    // What a test asserts is said beside its result, and again beside its failure.
+    let asserts = "a duplicated or overtaken message is not taken for a new one";
+    let out = verbose.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(out.matches(asserts).count(), 2, "{}", verbose.out);
+}
+
+#[test]
+fn a_whole_run_is_shown_on_request() {
+    let mutant = root().join("grading/staff/mutants/lab1/late-puts-executed.patch");
+    let mutant = mutant.display().to_string();
+    let json = TempDir::new().expect("a temporary folder can be created");
+    let json = json.path().join("report.json").display().to_string();
+    let tests = ["lab1", "--submission", &mutant, "-n", "3.7", "--seeds", "1"];
+    let brief = run_tests(&tests);
+    let full = run_tests(&[&tests[..], &["--full", "--json", &json]].concat());
+    assert_eq!((brief.code, full.code), (Some(1), Some(1)), "{}", full.err);
+    assert!(brief.out.contains(" events") && !full.out.contains(" events"), "{}", full.out);
+    let numbered = |call: &Call| {
+        let number = |line: &str| line.split_whitespace().next()?.parse::<usize>().ok();
+        let all = call.out.lines().filter(|line| line.starts_with("    ")).filter_map(number);
+        all.fold((0, 0), |(count, last), number| (count + 1, number.max(last)))
+    };
+    let ((some, _), (all, last)) = (numbered(&brief), numbered(&full));
+    assert!(some < 30 && all == last && last > 100, "{some} of {all} events, up to {last}");
+}
+
+#[test]
+fn the_first_failing_test_ends_the_session() {
+    let folder = lab0_with("server.rs", "Pong { text: ping.text }", "Pong { text: String::new() }");
+    let call = with_submission(&folder, &["--first"]);
+    assert_eq!(call.code, Some(1), "{}{}", call.out, call.err);
+    let stopped = "Stopped at the first test that does not pass; 1 test not run";
+    assert!(call.out.contains(stopped) && call.out.contains("1 test: 1 failed"), "{}", call.out);
+    assert!(!call.out.contains("Interrupted"), "{}", call.out);
+}
+
+#[test]
+fn a_page_shows_the_report_and_its_runs() {
+    let wrong = "Pong { text: \"<script>&\".to_owned() }";
+    let folder = lab0_with("server.rs", "Pong { text: ping.text }", wrong);
+    let page = folder.path().join("report.html");
+    let call = with_submission(&folder, &["--html", page.to_str().expect("a path is text")]);
+    assert_eq!(call.code, Some(1), "{}{}", call.out, call.err);
+    let page = fs::read_to_string(page).expect("the page was written");
+    assert!(page.contains("&lt;script&gt;&amp;") && !page.contains("<script"), "{page}");
+    for outside in ["http://", "https://", "src=", "<link"] {
+        assert!(!page.contains(outside), "the page is not self-contained: {outside}");
+    }
+    // On a narrow screen a run scrolls by itself, and everything else wraps.
+    for rule in
+        ["width=device-width", "overflow-wrap: anywhere", ".cause .trace { overflow-x: auto"]
+    {
+        assert!(page.contains(rule), "the page lacks {rule}");
+    }
+    assert!(page.contains("<section class=\"trace\">"), "{page}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_device_is_an_error() {
+    let full = || fs::OpenOptions::new().write(true).open("/dev/full").expect("there is one");
+    let program = env!("CARGO_BIN_EXE_run-tests");
+    for arguments in [&["lab0", "--list"][..], &["lab0"]] {
+        let mut child = Command::new(program);
+        let output = child.args(arguments).stdout(full()).output().expect("the program is there");
+        assert_eq!(output.status.code(), Some(4), "{arguments:?}");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(error.contains("cannot write to standard output"), "{arguments:?}: {error}");
+    }
+    for option in ["--json", "--junit", "--html"] {
+        let call = run_tests(&["lab0", option, "/dev/full"]);
+        assert_eq!(call.code, Some(4), "{option}: {}", call.err);
+        assert!(call.err.contains("cannot write /dev/full"), "{option}: {}", call.err);
+        assert!(call.out.contains("2 passed"), "{option}: {}", call.out);
+    }
+    let folder = lab0_with("server.rs", "Pong { text: ping.text }", "Pong { text: String::new() }");
+    let call = with_submission(&folder, &["--save-traces", "/dev/full/traces"]);
+    assert_eq!(call.code, Some(4), "{}", call.err);
+    assert!(call.err.contains("cannot make the folder /dev/full/traces"), "{}", call.err);
+    assert!(call.out.contains("2 failed"), "{}", call.out);
+
+    let saved = folder.path().join("traces");
+    let saved = ["--save-traces", saved.to_str().expect("a path is text")];
+    with_submission(&folder, &saved);
+    let path = folder.path().to_str().expect("a path is text");
+    let mut replay = Command::new(program);
+    replay.args(["lab0", "--submission", path, "--replay"]).args(saved).stdout(full());
+    let output = replay.output().expect("the program is there");
+    assert_eq!(output.status.code(), Some(4), "{}", String::from_utf8_lossy(&output.stderr));
 }

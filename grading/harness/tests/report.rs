@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use faultlab::simulate::Scenario;
+use faultlab_harness::report::terminal::Extent;
 use faultlab_harness::report::{
     AlsoBroken, HandlerCost, PartReport, Report, SCHEMA, Status, TestReport, Timing, terminal,
     to_json, to_junit,
@@ -160,9 +161,13 @@ fn the_terminal_report_has_tests_failures_and_points() {
     let mut text = terminal::start(&suite, &tests, "20 seeds per run test, suite seed 1");
     for (index, test) in report.tests.iter().enumerate() {
         let before = index.checked_sub(1).map(|before| &report.tests[before]);
-        text.push_str(&terminal::test_line(&suite, test, before));
+        text.push_str(&terminal::test_line(&suite, test, before, false));
     }
-    text.push_str(&terminal::failures(&report, &|_| None, false));
+    text.push_str(&terminal::failures(
+        &report,
+        &|_, _| None,
+        Extent::Screen(terminal::SCREEN_LINES),
+    ));
     let changes = ["better than your last run: 1.1".to_owned()];
     text.push_str(&terminal::summary(&report, &changes, Duration::from_millis(1_034), false));
     insta::assert_snapshot!(plain(&text));
@@ -205,7 +210,7 @@ fn other_violations_follow_the_first() {
         property: "messages are <small>".to_owned(),
         reason: "expected messages of at most 9 bytes, but one had 12".to_owned(),
     }];
-    let shown = plain(&terminal::failure(failed, None, false));
+    let shown = plain(&terminal::failure(failed, None));
     let places =
         ["results are right", "it returned 4", "messages are <small>", "one had 12", "seeds 7"]
             .map(|text| shown.find(text).unwrap_or_else(|| panic!("{text} is not in\n{shown}")));

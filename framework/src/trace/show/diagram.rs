@@ -60,6 +60,8 @@ pub(in crate::trace) struct DiagramEvent {
     pub(in crate::trace) odd: bool,
     /// What happened.
     pub(in crate::trace) head: Text,
+    /// The most lines of it that are shown.
+    pub(in crate::trace) lines_max: usize,
     /// The event's effects.
     pub(in crate::trace) notes: Vec<Note>,
     /// Which nodes are up when it happens, including a node that starts, restarts or crashes in it.
@@ -77,6 +79,8 @@ pub(in crate::trace) struct Note {
     pub(in crate::trace) lost: bool,
     /// Its description.
     pub(in crate::trace) text: Text,
+    /// Whether it is shown even where there is little room.
+    pub(in crate::trace) vital: bool,
     /// The most lines of it that are shown.
     pub(in crate::trace) lines_max: usize,
 }
@@ -118,7 +122,7 @@ impl Diagram {
     /// The diagram of a trace, with at most `events_max` events.
     pub(in crate::trace) fn new(trace: &Trace, events_max: usize) -> Self {
         let causality = Causality::new(&trace.events);
-        let Excerpt { chosen, past, nodes } = Excerpt::new(trace, &causality, events_max.max(6));
+        let Excerpt { chosen, past, nodes } = Excerpt::new(trace, &causality, events_max.max(4));
         let formatter = EventFormatter::new(trace, &causality, &chosen, &nodes);
         let mut items = Vec::new();
         let mut states: BTreeMap<Address, &str> = BTreeMap::new();
@@ -170,6 +174,6 @@ impl Diagram {
 
 impl Note {
     pub(super) fn plain(text: Text, lines_max: usize) -> Self {
-        Self { stubs: Vec::new(), lost: false, text, lines_max }
+        Self { stubs: Vec::new(), lost: false, text, vital: false, lines_max }
     }
 }

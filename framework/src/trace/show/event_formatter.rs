@@ -15,6 +15,9 @@ use super::phrases::{duration, found, set_timer, state_changes, variant, write};
 use super::text::{Role, Text, safe};
 use crate::Address;
 
+/// The most lines of one event itself that are shown.
+const HEAD_LINES_MAX: usize = 4;
+
 /// The most printed or logged lines of one event that are shown.
 const LINES_MAX: usize = 8;
 
@@ -153,7 +156,7 @@ impl<'a> EventFormatter<'a> {
         }
         if let Some(failure) = &event.failure {
             let text = Text::default().with_untrusted(Role::Bad, &failure.to_string());
-            notes.push(Note::plain(text, 6));
+            notes.push(Note { vital: true, ..Note::plain(text, 6) });
         }
         DiagramEvent {
             number: index + 1,
@@ -163,6 +166,7 @@ impl<'a> EventFormatter<'a> {
             arrow: from.map(|from| (from, label)),
             odd,
             head,
+            lines_max: HEAD_LINES_MAX,
             notes,
             up,
             ends_lane: matches!(event.what, EventKind::Crash { .. }),
@@ -418,7 +422,7 @@ impl<'a> EventFormatter<'a> {
             };
             text = misbehaviour(text, first);
             let lanes = messages.iter().filter_map(|message| self.lanes.get(&message.to).copied());
-            notes.push(Note { stubs: lanes.collect(), lost, text, lines_max: 3 });
+            notes.push(Note { stubs: lanes.collect(), lost, ..Note::plain(text, 3) });
         }
         more(shown, "messages", notes);
     }

@@ -18,9 +18,6 @@ const WORDS_MIN: usize = 38;
 /// A diagram with more lines than this repeats the names below it.
 const FOOTER_LINES: usize = 20;
 
-/// The most lines of one message that are shown.
-const HEAD_LINES_MAX: usize = 4;
-
 /// Adds the diagram's lines.
 pub(super) fn draw(diagram: &Diagram, options: &Options, out: &mut Vec<Text>) {
     let gutter = Gutter::new(diagram);
@@ -299,7 +296,7 @@ impl Lanes {
             after[self.at[lane]] = (' ', Role::Plain);
         }
         for (index, words) in
-            wrap(&moment.head, self.words, HEAD_LINES_MAX, 2).into_iter().enumerate()
+            wrap(&moment.head, self.words, moment.lines_max, 2).into_iter().enumerate()
         {
             let (left, cells) = match index {
                 0 => (gutter.line(Some(moment)), self.event(moment)),
@@ -445,7 +442,7 @@ fn list(diagram: &Diagram, gutter: &Gutter, options: &Options, out: &mut Vec<Tex
             _ => head,
         };
         head.spans.extend(moment.head.spans.iter().cloned());
-        for (index, words) in wrap(&head, width, HEAD_LINES_MAX, 2).into_iter().enumerate() {
+        for (index, words) in wrap(&head, width, moment.lines_max, 2).into_iter().enumerate() {
             let left = gutter.line(Some(moment).filter(|_| index == 0));
             let sign = if index == 0 { (sign, role) } else { (' ', Role::Plain) };
             out.push(line(left, &vec![sign], &words));

@@ -13,7 +13,7 @@ mod lanes;
 pub(in crate::trace) mod phrases;
 pub(in crate::trace) mod text;
 
-use self::diagram::Diagram;
+use self::diagram::{Diagram, DiagramItem};
 pub(super) use self::lanes::milliseconds;
 pub(super) use self::phrases::variant;
 use self::text::{Role, Text, wrap};
@@ -31,14 +31,28 @@ pub struct Options {
     pub unicode: bool,
     /// The most events to show. The omitted events of a longer trace are counted.
     pub events_max: usize,
+    /// The most lines to fill. If an excerpt with all details is longer, fewer events and fewer effects are
+    /// shown, and long ones are cut. Very few lines are exceeded rather than show no event.
+    pub lines_max: usize,
     /// Whether to start with a heading that names the test and the run.
     pub heading: bool,
+    /// Whether to end with a sentence on how the run ended.
+    pub ending: bool,
 }
 
 impl Default for Options {
-    /// 80 columns, no colour, Unicode, at most 40 events, with a heading.
+    /// 80 columns, no colour, Unicode, at most 40 events on any number of lines, with a heading and a
+    /// sentence at the end.
     fn default() -> Self {
-        Self { width: 80, colour: false, unicode: true, events_max: 40, heading: true }
+        Self {
+            width: 80,
+            colour: false,
+            unicode: true,
+            events_max: 40,
+            lines_max: usize::MAX,
+            heading: true,
+            ending: true,
+        }
     }
 }
 
@@ -48,18 +62,13 @@ impl Default for Options {
 #[must_use]
 pub fn diagram(trace: &Trace, options: &Options) -> String {
     let options = Options { width: options.width.max(40), ..options.clone() };
-    let content = Diagram::new(trace, options.events_max);
-    let mut lines = Vec::new();
-    if options.heading {
-        lines.extend(wrap(&content.heading, options.width, 3, 2));
-        lines.push(Text::default());
+    let mut levels = Detail::levels(options.events_max).into_iter();
+    let mut lines = lay_out(trace, &options, None);
+    while lines.len() > options.lines_max
+        && let Some(detail) = levels.next()
+    {
+        lines = lay_out(trace, &options, Some(detail));
     }
-    lanes::draw(&content, &options, &mut lines);
-    lines.push(Text::default());
-    if let Some(hidden) = &content.hidden {
-        lines.extend(wrap(hidden, options.width, 3, 2));
-    }
-    lines.extend(wrap(&content.ending, options.width, 12, 2));
     let mut out = String::new();
     for line in lines {
         paint(&line, &options, &mut out);
@@ -67,10 +76,86 @@ pub fn diagram(trace: &Trace, options: &Options) -> String {
     out
 }
 
+/// How much of a run is shown where there is little room.
+#[derive(Clone, Copy, Debug)]
+struct Detail {
+    /// The most events.
+    events: usize,
+    /// The most lines of an event itself.
+    head_lines: usize,
+    /// The most effects of an event. How it failed always counts among them.
+    notes: usize,
+}
+
+impl Detail {
+    /// Less and less detail.
+    fn levels(events_max: usize) -> [Self; 7] {
+        [(12, 3, 4), (12, 2, 3), (10, 2, 3), (8, 2, 2), (6, 1, 2), (5, 1, 2), (4, 1, 1)].map(
+            |(events, head_lines, notes)| Self {
+                events: events.min(events_max),
+                head_lines,
+                notes,
+            },
+        )
+    }
+
+    /// Keeps only this much of a diagram.
+    fn apply(self, content: &mut Diagram) {
+        for item in &mut content.items {
+            if let DiagramItem::Moment(moment) = item {
+                moment.lines_max = self.head_lines;
+                moment.notes.sort_by_key(|note| !note.vital);
+                moment.notes.truncate(self.notes);
+                moment.notes.sort_by_key(|note| note.vital);
+                for note in &mut moment.notes {
+                    note.lines_max = note.lines_max.min(self.head_lines);
+                }
+            }
+        }
+    }
+}
+
+/// The lines of a diagram, with all details or these.
+fn lay_out(trace: &Trace, options: &Options, detail: Option<Detail>) -> Vec<Text> {
+    let mut content =
+        Diagram::new(trace, detail.map_or(options.events_max, |detail| detail.events));
+    if let Some(detail) = detail {
+        detail.apply(&mut content);
+    }
+    let mut lines = Vec::new();
+    if options.heading {
+        lines.extend(wrap(&content.heading, options.width, 3, 2));
+        lines.push(Text::default());
+    }
+    lanes::draw(&content, options, &mut lines);
+    let hidden = content.hidden.as_ref().filter(|_| detail.is_none() || options.ending);
+    if hidden.is_some() || options.ending {
+        lines.push(Text::default());
+    }
+    if let Some(hidden) = hidden {
+        lines.extend(wrap(hidden, options.width, 3, 2));
+    }
+    if options.ending {
+        lines.extend(wrap(&content.ending, options.width, 12, 2));
+    }
+    lines
+}
+
 /// The legend of a diagram's signs, on one line.
 #[must_use]
 pub fn legend(unicode: bool) -> String {
     lanes::legend(unicode)
+}
+
+/// A node's text as a diagram shows it: made safe, with the middle of long strings left out.
+#[must_use]
+pub fn shortened(text: &str) -> String {
+    Text::default()
+        .with_untrusted(Role::Plain, text)
+        .spans
+        .into_iter()
+        .map(|(_, words)| words)
+        .collect()
 }
 
 /// How the run ended, in one sentence without colours.

@@ -10,8 +10,10 @@ use crate::shell::quoted;
 
 /// Runs the tests of a lab and reports points.
 ///
+/// Tests that fail for the same cause share one run, drawn on one screen; `-v` shows each by itself.
+///
 /// Exit codes: 0, all points; 1, some points lost; 2, usage error; 3, the submission does not
-/// compile; 4, any other failure.
+/// compile; 4, any other failure, such as a full disk.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "run-tests.sh", bin_name = "./scripts/run-tests.sh", disable_version_flag = true)]
 pub(super) struct Args {
@@ -73,6 +75,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(super) junit: Option<PathBuf>,
 
+    /// Write the report as a web page, with the runs
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
+
     /// Rerun on every save
     #[arg(long, conflicts_with = "breakpoints")]
     pub(super) watch: bool,
@@ -84,7 +90,7 @@ pub(super) struct Args {
     /// Replay these saved traces, or all in `traces/LAB` (or the folder given with
     /// `--save-traces`). Each is reported as reproduced, fixed, or no longer applicable. Exit code
     /// 0 means that all are fixed
-    #[arg(long, value_name = "FILE", num_args = 0.., conflicts_with_all = ["watch", "list", "breakpoints", "junit", "json"])]
+    #[arg(long, value_name = "FILE", num_args = 0.., conflicts_with_all = ["watch", "list", "breakpoints", "junit", "json", "html"])]
     pub(super) replay: Option<Vec<PathBuf>>,
 
     /// Run one test with one seed in one process without limits, for a debugger
@@ -95,9 +101,18 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub(super) jobs: Option<u16>,
 
-    /// Show more: what each test asserts, every failing seed, the cost of each handler
+    /// Show every failing test by itself, also those with the same cause; what each test asserts, every
+    /// failing seed, the cost of each handler
     #[arg(short, long)]
     pub(super) verbose: bool,
+
+    /// Show every event of a failing run instead of an excerpt
+    #[arg(long)]
+    pub(super) full: bool,
+
+    /// Stop at the first test that does not pass
+    #[arg(long)]
+    pub(super) first: bool,
 }
 
 impl Args {

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use clap::Parser;
-use faultlab::trace::file;
+use faultlab::trace::{Trace, file};
 use faultlab_suites::{Part, Points, Suite, Test};
 use tempfile::TempDir;
 
@@ -33,9 +33,10 @@ use crate::build::{
     self, BaseLabRule, CompileError, Lab, Libraries, Purpose, Source, SourceError,
     SubmissionSources, Workspace,
 };
+use crate::report::terminal::Extent;
 use crate::report::{
-    self, PartReport, Report, SCHEMA, Status, TestReport, Timing, columns, indented_excerpt, style,
-    terminal, to_json, to_junit,
+    Drawing, PartReport, Report, SCHEMA, Status, TestReport, Timing, columns, style, terminal,
+    to_html, to_json, to_junit,
 };
 use crate::session::{self, Plan, Seeds, property};
 use crate::supervisor::WorkerCommand;
@@ -78,6 +79,19 @@ fn print_error(what: &str) {
     let _ = writeln!(anstream::stderr(), "{} {what}", style::paint(style::RED, "error:"));
 }
 
+/// Prints a text on standard output. A reader that has seen enough, such as `head`, is no error.
+fn print(text: &str) -> Result<()> {
+    let mut out = anstream::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(not_printed(&error)),
+        _ => Ok(()),
+    }
+}
+
+fn not_printed(error: &io::Error) -> anyhow::Error {
+    anyhow!("cannot write to standard output: {error}")
+}
+
 /// The first Ctrl-C ends the session and reports the results so far; the second ends the program.
 fn listen_for_interrupts(interrupted: &Arc<AtomicBool>) -> Result<()> {
     use signal_hook::consts::{SIGINT, SIGTERM};
@@ -107,7 +121,7 @@ fn run(args: &Args, interrupted: &AtomicBool) -> Result<u8> {
     let tests = selection::select(&suite, args).map_err(Usage)?;
     if args.list {
         let seeds = if args.only_seed.is_some() { 1 } else { args.seeds };
-        let _ = write!(anstream::stdout(), "{}", terminal::list(&suite, &tests, seeds));
+        print(&terminal::list(&suite, &tests, seeds))?;
         return Ok(ALL_POINTS);
     }
     let lab = workspace
@@ -154,7 +168,7 @@ fn run_once(
 ) -> Result<u8> {
     let Request { args, workspace, suite, .. } = request;
     let started = Instant::now();
-    let mut screen = Screen::new(suite, watch);
+    let mut screen = Screen::new(suite, args, watch);
     screen.status("Compiling");
     let program = match compile(request, Purpose::Tests) {
         Ok(program) => program,
@@ -165,7 +179,7 @@ fn run_once(
                 return Ok(POINTS_LOST);
             }
             write!(anstream::stderr(), "{}", terminal::compile_error(&error))?;
-            write_documents(args, &report_of_compile_error(request, tests, &error))?;
+            write_documents(args, &report_of_compile_error(request, tests, &error), &|_| None)?;
             return Ok(NOT_COMPILED);
         }
     };
@@ -207,10 +221,11 @@ fn run_once(
     };
     report.add_up();
 
-    if let Err(error) =
-        keep_traces(&workspace.cache_dir().join("traces").join(&args.lab), &traces, &report)
-    {
-        print_error(&format!("cannot keep the traces of failing runs: {error}"));
+    // What could not be written is reported after everything that could.
+    let mut unwritten: Vec<anyhow::Error> = Vec::new();
+    let kept = workspace.cache_dir().join("traces").join(&args.lab);
+    if let Err(error) = keep_traces(&kept, &traces, &report) {
+        unwritten.push(anyhow!("cannot keep the traces of failing runs: {error}"));
     }
     let recorded = |test: &TestReport| {
         let file = format!("{}-{}.trace", test.number, test.shown_seed?);
@@ -219,7 +234,10 @@ fn run_once(
     let saved = match &args.save_traces {
         Some(folder) => {
             let folder = traces_folder(request, folder.as_deref());
-            saved::save(&report.tests, recorded, &args.lab, &folder)?
+            saved::save(&report.tests, recorded, &args.lab, &folder).unwrap_or_else(|error| {
+                unwritten.push(error);
+                Vec::new()
+            })
         }
         None => Vec::new(),
     };
@@ -227,19 +245,37 @@ fn run_once(
         workspace.cache_dir().join(format!("last-run-{}.json", args.lab)),
         args.submission.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
     );
-    let columns = columns::of_terminal();
-    let drawn = |test: &TestReport| {
-        let (columns, _) = columns.zip(test.excerpt.as_ref())?;
-        let trace = File::open(recorded(test)?).ok()?;
-        Some(indented_excerpt(&file::read(BufReader::new(trace)).ok()?, columns, true))
+    let run = |test: &TestReport| {
+        test.excerpt.as_ref()?;
+        file::read(BufReader::new(File::open(recorded(test)?).ok()?)).ok()
     };
-    screen.print(&terminal::failures(&report, &drawn, args.verbose));
+    let size = columns::of_terminal();
+    let draw = |test: &TestReport, lines_max: usize| {
+        let drawing = Drawing {
+            columns: size.map_or(columns::COLUMNS, |size| size.columns),
+            colour: size.is_some(),
+            lines_max,
+            whole: args.full,
+        };
+        Some(drawing.indented(&run(test)?))
+    };
+    let extent = match size {
+        _ if args.verbose => Extent::All,
+        Some(size) => Extent::Screen(size.lines),
+        None => Extent::Screen(terminal::SCREEN_LINES),
+    };
+    screen.print(&terminal::failures(&report, &draw, extent));
     let changes = last.changes(&report);
     screen.print(&terminal::summary(&report, &changes, started.elapsed(), args.verbose));
     if result.interrupted {
         let left = tests.len() - report.tests.len();
         let left = terminal::number_of(left as u64, "test");
-        screen.print(&format!("{:>12} before the end; {left} not run\n", "Interrupted"));
+        let how = if screen.found_first() {
+            format!("{:>12} at the first test that does not pass; {left} not run\n", "Stopped")
+        } else {
+            format!("{:>12} before the end; {left} not run\n", "Interrupted")
+        };
+        screen.print(&how);
     }
     let here = env::current_dir().unwrap_or_default();
     for file in &saved {
@@ -252,13 +288,17 @@ fn run_once(
     };
     screen.print(&terminal::advice(&report, again.as_deref()));
     last.write(&report);
-    write_documents(args, &report)?;
+    unwritten.extend(write_documents(args, &report, &run).err());
+    unwritten.extend(screen.error().map(|error| not_printed(&error)));
+    for error in &unwritten {
+        print_error(&format!("{error:#}"));
+    }
     for (number, error) in &result.infra_errors {
         print_error(&format!(
             "test {number}: {error}. This is not the submission's fault, and the points of this test do not count"
         ));
     }
-    if !result.infra_errors.is_empty() {
+    if !result.infra_errors.is_empty() || !unwritten.is_empty() {
         return Ok(EXIT_FAILURE);
     }
     let all = report.points_earned == report.points_possible && !result.interrupted;
@@ -393,13 +433,26 @@ fn keep_traces(kept: &Path, traces: &TempDir, report: &Report) -> io::Result<()>
     Ok(())
 }
 
-fn write_documents(args: &Args, report: &report::Report) -> Result<()> {
-    let write = |file: &Option<std::path::PathBuf>, text: fn(&Report) -> String| match file {
-        Some(file) => write_file(file, &text(report)),
-        None => Ok(()),
-    };
-    write(&args.json, to_json)?;
-    write(&args.junit, to_junit)
+/// The most events of a run on a page.
+const PAGE_EVENTS_MAX: usize = 60;
+
+/// Writes the report to the files that were asked for. `run` gives a test's recorded run.
+fn write_documents(
+    args: &Args,
+    report: &Report,
+    run: &dyn Fn(&TestReport) -> Option<Trace>,
+) -> Result<()> {
+    if let Some(file) = &args.json {
+        write_file(file, &to_json(report))?;
+    }
+    if let Some(file) = &args.junit {
+        write_file(file, &to_junit(report))?;
+    }
+    if let Some(file) = &args.html {
+        let events_max = if args.full { usize::MAX } else { PAGE_EVENTS_MAX };
+        write_file(file, &to_html(report, run, events_max))?;
+    }
+    Ok(())
 }
 
 fn write_file(file: &Path, text: &str) -> Result<()> {

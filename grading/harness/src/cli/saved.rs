@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::{ALL_POINTS, BAD_USAGE, NOT_COMPILED, POINTS_LOST, Request, Usage, compile};
+use super::{
+    ALL_POINTS, BAD_USAGE, EXIT_FAILURE, NOT_COMPILED, POINTS_LOST, Request, Usage, compile,
+};
 use crate::build::{CompileError, Purpose};
 use crate::replayed::ReplayExit;
 use crate::report::{TestReport, paragraph, style, terminal};
@@ -70,11 +72,12 @@ pub(super) fn replay(
             ReplayEnd::Verdict(ReplayExit::Fixed) => ALL_POINTS,
             ReplayEnd::Verdict(ReplayExit::NotFixed) => POINTS_LOST,
             ReplayEnd::Verdict(ReplayExit::NoTrace) => BAD_USAGE,
+            ReplayEnd::Verdict(ReplayExit::NotWritten) => EXIT_FAILURE,
             ReplayEnd::Died(status) => {
-                died(&name, &format!("a node exited the process ({status})"))
+                died(&name, &format!("a node exited the process ({status})"))?
             }
             ReplayEnd::Hung => {
-                died(&name, &format!("a handler did not return within {REPLAY_TIMEOUT:?}"))
+                died(&name, &format!("a handler did not return within {REPLAY_TIMEOUT:?}"))?
             }
             ReplayEnd::Interrupted => return Ok(POINTS_LOST),
         };
@@ -120,10 +123,10 @@ fn wait(mut child: Child, interrupted: &AtomicBool) -> Result<ReplayEnd> {
 }
 
 /// Reports that the run ended its process.
-fn died(name: &str, how: &str) -> u8 {
+fn died(name: &str, how: &str) -> Result<u8> {
     let said = paragraph(&format!("{name}: reproduced: {how}"), 4);
-    let _ = writeln!(anstream::stdout(), "{}", style::paint(style::RED, said));
-    POINTS_LOST
+    writeln!(anstream::stdout(), "{}", style::paint(style::RED, said))?;
+    Ok(POINTS_LOST)
 }
 
 /// A sort key that puts test 3.3 before test 3.20.

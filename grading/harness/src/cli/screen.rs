@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use anstream::AutoStream;
 use faultlab_suites::Suite;
 
+use super::args::Args;
 use super::watch::FileWatcher;
 use crate::report::style::{GREEN, paint};
-use crate::report::{TestReport, terminal};
+use crate::report::{Status, TestReport, terminal};
 use crate::session::{Observer, Progress};
 
 /// The shortest interval between updates of the status line.
@@ -25,10 +26,18 @@ pub(super) struct Screen<'a> {
     last_progress: Option<Instant>,
     last: Option<TestReport>,
     watch: Option<&'a mut FileWatcher>,
+    /// Whether to show what each test asserts.
+    verbose: bool,
+    /// Whether to stop at the first test that does not pass.
+    first: bool,
+    /// Whether that test was found.
+    found: bool,
+    /// Why output was lost.
+    error: Option<io::Error>,
 }
 
 impl<'a> Screen<'a> {
-    pub(super) fn new(suite: &'a Suite, watch: Option<&'a mut FileWatcher>) -> Self {
+    pub(super) fn new(suite: &'a Suite, args: &Args, watch: Option<&'a mut FileWatcher>) -> Self {
         let dumb = env::var_os("TERM").is_none_or(|terminal| terminal == "dumb");
         let live = !dumb && io::stdout().is_terminal() && io::stderr().is_terminal();
         Self {
@@ -39,13 +48,31 @@ impl<'a> Screen<'a> {
             last_progress: None,
             last: None,
             watch,
+            verbose: args.verbose,
+            first: args.first,
+            found: false,
+            error: None,
         }
     }
 
-    /// Prints permanent lines. If standard output is closed, documents are still written.
+    /// Prints permanent lines. If they cannot be written, the tests still run and documents are still
+    /// written.
     pub(super) fn print(&mut self, text: &str) {
         self.clear();
-        let _ = write!(self.out, "{text}").and_then(|()| self.out.flush());
+        if let Err(error) = write!(self.out, "{text}").and_then(|()| self.out.flush()) {
+            self.error.get_or_insert(error);
+        }
+    }
+
+    /// Whether the session was stopped because a test did not pass.
+    pub(super) fn found_first(&self) -> bool {
+        self.found
+    }
+
+    /// Why lines could not be printed, if some could not. A reader that has seen enough, such as `head`,
+    /// is no error.
+    pub(super) fn error(&mut self) -> Option<io::Error> {
+        self.error.take().filter(|error| error.kind() != io::ErrorKind::BrokenPipe)
     }
 
     /// Shows a status line until the next line is printed.
@@ -73,7 +100,9 @@ impl<'a> Screen<'a> {
 
 impl Observer for Screen<'_> {
     fn finished(&mut self, report: &TestReport) {
-        self.print(&terminal::test_line(self.suite, report, self.last.as_ref()));
+        let line = terminal::test_line(self.suite, report, self.last.as_ref(), self.verbose);
+        self.print(&line);
+        self.found = self.first && report.status != Status::Passed;
         self.last = Some(report.clone());
     }
 
@@ -89,6 +118,6 @@ impl Observer for Screen<'_> {
     }
 
     fn wants_to_stop(&mut self) -> bool {
-        self.watch.as_mut().is_some_and(|watch| watch.has_changed())
+        self.found || self.watch.as_mut().is_some_and(|watch| watch.has_changed())
     }
 }

@@ -1,4 +1,4 @@
-//! Draws the end of a failing run as a diagram.
+//! Draws a failing run as a diagram.
 
 use faultlab::trace::Trace;
 use faultlab::trace::show::{Options, diagram};
@@ -11,16 +11,59 @@ const EVENTS_MAX: usize = 12;
 /// The indentation of an excerpt in a report.
 const INDENT: usize = 4;
 
+/// How to draw a run in a report.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Drawing {
+    /// The report's width.
+    pub(crate) columns: usize,
+    /// Whether to use colours.
+    pub(crate) colour: bool,
+    /// The most lines.
+    pub(crate) lines_max: usize,
+    /// Whether to draw every event, on however many lines.
+    pub(crate) whole: bool,
+}
+
+impl Default for Drawing {
+    /// An excerpt in plain text of at most [`COLUMNS`], with all its details.
+    fn default() -> Self {
+        Self { columns: COLUMNS, colour: false, lines_max: usize::MAX, whole: false }
+    }
+}
+
 /// The end of a run as a space-time diagram, in plain text of at most 80 columns. If the clients'
 /// results are inconsistent, the few operations that show it follow.
 #[must_use]
 pub fn excerpt(trace: &Trace) -> String {
-    draw(trace, COLUMNS, false)
+    Drawing::default().draw(trace)
 }
 
-/// The same, indented, for a report of this width, with or without colours.
-pub(crate) fn indented_excerpt(trace: &Trace, columns: usize, colour: bool) -> String {
-    indented(&draw(trace, columns, colour))
+impl Drawing {
+    /// Draws a run, indented for a report. Where lines are limited, it is the diagram alone: the report
+    /// itself says how the run ended.
+    pub(crate) fn indented(&self, trace: &Trace) -> String {
+        indented(&self.draw(trace))
+    }
+
+    fn draw(&self, trace: &Trace) -> String {
+        let width = self.columns.saturating_sub(INDENT);
+        let limited = self.lines_max < usize::MAX;
+        let options = Options {
+            width,
+            colour: self.colour,
+            events_max: if self.whole { usize::MAX } else { EVENTS_MAX },
+            lines_max: if self.whole { usize::MAX } else { self.lines_max },
+            heading: false,
+            ending: !limited,
+            ..Options::default()
+        };
+        let mut text = diagram(trace, &options);
+        if let Some(lanes) = faultlab_suites::lanes(trace, width).filter(|_| !limited) {
+            text.push_str("\nResults that no order of the commands explains:\n");
+            text.push_str(&lanes);
+        }
+        text
+    }
 }
 
 /// Indents an excerpt for a report.
@@ -29,18 +72,6 @@ pub(crate) fn indented(excerpt: &str) -> String {
     for line in excerpt.lines() {
         text.push_str(format!("{:INDENT$}{line}", "").trim_end());
         text.push('\n');
-    }
-    text
-}
-
-fn draw(trace: &Trace, columns: usize, colour: bool) -> String {
-    let width = columns.saturating_sub(INDENT);
-    let options =
-        Options { width, colour, events_max: EVENTS_MAX, heading: false, ..Options::default() };
-    let mut text = diagram(trace, &options);
-    if let Some(lanes) = faultlab_suites::lanes(trace, width) {
-        text.push_str("\nResults that no order of the commands explains:\n");
-        text.push_str(&lanes);
     }
     text
 }

@@ -1,7 +1,9 @@
 //! The report: one versioned document from which all output is rendered.
 
+mod cause;
 pub(crate) mod columns;
 mod excerpt;
+mod html;
 mod json;
 mod junit;
 mod paragraph;
@@ -14,8 +16,9 @@ use serde::{Deserialize, Serialize};
 pub use crate::build::BaseLab;
 pub use crate::worker::protocol::HandlerCost;
 
+pub(crate) use excerpt::Drawing;
 pub use excerpt::excerpt;
-pub(crate) use excerpt::indented_excerpt;
+pub use html::to_html;
 pub use json::to_json;
 pub use junit::to_junit;
 pub(crate) use paragraph::paragraph;

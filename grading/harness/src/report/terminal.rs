@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use faultlab::trace::show;
 use faultlab_suites::{Suite, Test};
 
+use super::cause::{Cause, causes};
 use super::columns::COLUMNS;
 use super::excerpt::indented;
 use super::paragraph::paragraph;
 use super::style::{BOLD, CYAN, DIM, GREEN, PLAIN, RED, Style, YELLOW, paint, status};
-use super::{AlsoBroken, BaseLab, Report, Status, TestReport};
+use super::{AlsoBroken, BaseLab, HandlerCost, Report, Status, TestReport};
 use crate::build::CompileError;
 
 /// The width of the status column.
@@ -38,9 +40,15 @@ pub fn base_labs(used: &[BaseLab]) -> String {
     used.iter().map(|base| line(GREEN, "Building on", &describe(base))).collect()
 }
 
-/// The line of a finished test, preceded by its part's heading if it is the first of the part.
+/// The line of a finished test, preceded by its part's heading if it is the first of the part. `verbose`
+/// adds what the test asserts.
 #[must_use]
-pub fn test_line(suite: &Suite, test: &TestReport, before: Option<&TestReport>) -> String {
+pub fn test_line(
+    suite: &Suite,
+    test: &TestReport,
+    before: Option<&TestReport>,
+    verbose: bool,
+) -> String {
     let mut text = String::new();
     let part = test.number.part;
     if before.is_none_or(|before| before.number.part != part)
@@ -50,6 +58,10 @@ pub fn test_line(suite: &Suite, test: &TestReport, before: Option<&TestReport>) 
         text.push_str(&format!("\n{:>STATUS_COLUMNS$} {heading}\n", ""));
     }
     text.push_str(&status_line(test));
+    if verbose {
+        let asserts = paint(DIM, paragraph(&test.asserts, REASON_INDENT));
+        text.push_str(&format!("{:REASON_INDENT$}{asserts}\n", ""));
+    }
     // Consecutive tests that need the same missing piece of code report it once.
     if test.status == Status::NotImplemented
         && before.is_none_or(|before| before.reason != test.reason)
@@ -76,65 +88,133 @@ fn status_line(test: &TestReport) -> String {
     line(style, word, &rest)
 }
 
+/// How much of the failures is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// One run for each cause, which takes at most this many lines with all that is said about it.
+    Screen(usize),
+    /// Every failing test by itself, with all details.
+    All,
+}
+
+/// The lines for a cause in a report that does not go to a terminal.
+pub const SCREEN_LINES: usize = 40;
+
+/// The fewest lines that are left for a run.
+const RUN_LINES_MIN: usize = 8;
+
+/// Draws a test's run in at most so many lines, if it was recorded.
+pub type Draw<'a> = dyn Fn(&TestReport, usize) -> Option<String> + 'a;
+
 /// The failures, each with the run that shows it and the command that reproduces it. Empty if
-/// nothing failed.
+/// nothing failed. Tests that fail for the same cause share a run, unless everything is shown.
 ///
-/// `drawn` redraws a test's run for this terminal, if possible; otherwise the report's own drawing
+/// `draw` redraws a test's run for this terminal, if possible; otherwise the report's own drawing
 /// is used.
 #[must_use]
-pub fn failures(
-    report: &Report,
-    drawn: &dyn Fn(&TestReport) -> Option<String>,
-    verbose: bool,
-) -> String {
+pub fn failures(report: &Report, draw: &Draw<'_>, extent: Extent) -> String {
+    let rule = || format!("\n{}\n", paint(DIM, "─".repeat(79)));
     let mut text = String::new();
-    for test in &report.tests {
-        if matches!(test.status, Status::Passed | Status::NotImplemented) {
-            continue;
+    match extent {
+        Extent::All => {
+            for test in &report.tests {
+                if !matches!(test.status, Status::Passed | Status::NotImplemented) {
+                    text.push_str(&rule());
+                    text.push_str(&failure(test, draw(test, usize::MAX)));
+                }
+            }
         }
-        text.push_str(&format!("\n{}\n", paint(DIM, "─".repeat(79))));
-        text.push_str(&failure(test, drawn(test), verbose));
+        Extent::Screen(lines) => {
+            for cause in causes(report) {
+                text.push_str(&rule());
+                text.push_str(&failures_of(&cause, draw, lines));
+            }
+        }
     }
     text
 }
 
 /// One failed test in full; see [`failures`].
 #[must_use]
-pub fn failure(test: &TestReport, drawn: Option<String>, verbose: bool) -> String {
+pub fn failure(test: &TestReport, drawn: Option<String>) -> String {
     let mut text = status_line(test);
-    let mut note = |label: &str, style: Style, content: &str| {
-        let content = paint(style, paragraph(content, STATUS_COLUMNS + 1));
-        text.push_str(&format!("{} {content}\n", paint(DIM, format!("{label:>STATUS_COLUMNS$}"))));
-    };
-    if verbose {
-        note("asserts", PLAIN, &test.asserts);
-    }
-    if let Some(property) = &test.property {
-        note("broken", BOLD, property);
-    }
-    note("because", PLAIN, test.reason.as_deref().unwrap_or("unknown"));
+    text.push_str(&note("asserts", PLAIN, &test.asserts));
+    text.push_str(&broken(test));
     for AlsoBroken { property, reason } in &test.also_broken {
-        note("also broken", BOLD, property);
-        note("because", PLAIN, reason);
+        text.push_str(&note("also broken", BOLD, property));
+        text.push_str(&note("because", PLAIN, &short(reason)));
     }
     if test.seeds_planned > 1 {
-        note("seeds", PLAIN, &seeds(test, verbose));
+        text.push_str(&note("seeds", PLAIN, &seeds(test, usize::MAX)));
     }
-    if let Some(run) = drawn.or_else(|| test.excerpt.as_deref().map(indented)) {
-        let shown = test.shown_seed.map(|seed| format!("seed {seed}")).unwrap_or_default();
-        note("the run", PLAIN, &shown);
-        text.push_str(&format!("\n{run}\n"));
-    }
-    let command = paint(BOLD, &test.reproduce);
-    text.push_str(&format!("{} {command}\n", paint(DIM, format!("{:>STATUS_COLUMNS$}", "again"))));
+    text.push_str(&the_run(test, drawn));
+    text.push_str(&again(test));
     text
 }
 
-fn seeds(test: &TestReport, verbose: bool) -> String {
+/// The failing tests with one cause, in at most `lines` lines.
+fn failures_of(cause: &Cause<'_>, draw: &Draw<'_>, lines: usize) -> String {
+    let test = cause.shown;
+    let mut text = status_line(test);
+    text.push_str(&broken(test));
+    if !test.also_broken.is_empty() {
+        let names: Vec<&str> = test.also_broken.iter().map(|also| also.property.as_str()).collect();
+        text.push_str(&note("also broken", BOLD, &names.join("; ")));
+    }
+    if !cause.same.is_empty() {
+        text.push_str(&note("the same", PLAIN, &cause.describe_same()));
+    }
+    if test.seeds_planned > 1 {
+        text.push_str(&note("seeds", PLAIN, &seeds(test, SEEDS_NAMED_MAX)));
+    }
+    // The rule and the blank line above it, the lines around the run, and the command.
+    let taken = text.lines().count() + 6;
+    let left = if cause.is_panic() { RUN_LINES_MIN } else { lines.saturating_sub(taken) };
+    text.push_str(&the_run(test, draw(test, left.max(RUN_LINES_MIN))));
+    text.push_str(&again(test));
+    text
+}
+
+/// A line with a label, and text beside it.
+fn note(label: &str, style: Style, content: &str) -> String {
+    let content = paint(style, paragraph(content, STATUS_COLUMNS + 1));
+    format!("{} {content}\n", paint(DIM, format!("{label:>STATUS_COLUMNS$}")))
+}
+
+/// What is broken, and why.
+fn broken(test: &TestReport) -> String {
+    let property = test.property.as_deref().map(|property| note("broken", BOLD, property));
+    let reason = note("because", PLAIN, &short(test.reason.as_deref().unwrap_or("unknown")));
+    property.unwrap_or_default() + &reason
+}
+
+/// A reason whose long values are cut as in a diagram.
+fn short(reason: &str) -> String {
+    reason.split('\n').map(show::shortened).collect::<Vec<_>>().join("\n")
+}
+
+/// The run, if there is one.
+fn the_run(test: &TestReport, drawn: Option<String>) -> String {
+    let Some(run) = drawn.or_else(|| test.excerpt.as_deref().map(indented)) else {
+        return String::new();
+    };
+    let shown = test.shown_seed.map(|seed| format!("seed {seed}")).unwrap_or_default();
+    format!("{}\n{run}\n", note("the run", PLAIN, &shown))
+}
+
+/// The command that reproduces it.
+fn again(test: &TestReport) -> String {
+    let command = paint(BOLD, &test.reproduce);
+    format!("{} {command}\n", paint(DIM, format!("{:>STATUS_COLUMNS$}", "again")))
+}
+
+/// Which seeds fail, the shown one first; at most `named` of them by name.
+fn seeds(test: &TestReport, named: usize) -> String {
     let failing = test.failing_seeds.len();
-    let named = if verbose { failing } else { failing.min(SEEDS_NAMED_MAX) };
+    let shown = || test.failing_seeds.iter().filter(|seed| Some(**seed) == test.shown_seed);
+    let others = test.failing_seeds.iter().filter(|seed| Some(**seed) != test.shown_seed);
     let mut names: Vec<String> =
-        test.failing_seeds[..named].iter().map(ToString::to_string).collect();
+        shown().chain(others).take(named).map(ToString::to_string).collect();
     if named < failing {
         names.push("...".to_owned());
     }
@@ -204,10 +284,7 @@ pub fn advice(report: &Report, again: Option<&str>) -> String {
     }
     let what = match again {
         Some(_) => "After changing your code, check whether these runs still break with:",
-        None => {
-            "--save-traces saves the runs shown above, so that --replay can rerun them after \
-             a change"
-        }
+        None => "--save-traces saves them, and --replay reruns them after a change",
     };
     let what = paragraph(what, STATUS_COLUMNS + 1);
     let mut text = paint(DIM, format!("{:>STATUS_COLUMNS$} {what}\n", "Runs"));
@@ -218,7 +295,11 @@ pub fn advice(report: &Report, again: Option<&str>) -> String {
     text
 }
 
-/// The cost of handlers, if it was measured.
+/// A handler that takes longer than this on average, in nanoseconds, is named without being asked for.
+/// Those of the reference solutions take a few microseconds.
+const SLOW_NS: u64 = 1_000_000;
+
+/// The cost of handlers, if it was measured: of each, or of the costliest if it is slow.
 fn costs(report: &Report, verbose: bool) -> String {
     // A `todo!` has no interesting cost.
     if report.tests.iter().all(|test| test.status == Status::NotImplemented) {
@@ -226,7 +307,12 @@ fn costs(report: &Report, verbose: bool) -> String {
     }
     let handlers = &report.timing.handlers;
     let mut text = String::new();
-    let shown = if verbose { handlers.len() } else { handlers.len().min(1) };
+    let is_slow = |cost: &HandlerCost| cost.total_ns / cost.calls.max(1) > SLOW_NS;
+    let shown = match handlers.first() {
+        _ if verbose => handlers.len(),
+        Some(costliest) if is_slow(costliest) => 1,
+        _ => 0,
+    };
     for (index, cost) in handlers[..shown].iter().enumerate() {
         let mean_us = cost.total_ns as f64 / cost.calls.max(1) as f64 / 1_000.0;
         let longest = match cost.longest_ns as f64 / 1_000.0 {

@@ -155,6 +155,10 @@ pub fn run(
         while let Some(report) = tests[..begun].get(result.tests.len()).and_then(report) {
             observer.finished(&report);
             result.tests.push(report);
+            // An observer may stop at a test even if later ones have their reports already.
+            if observer.wants_to_stop() {
+                break;
+            }
         }
         if result.tests.len() == tests.len() {
             break;
