@@ -1,0 +1,97 @@
+//! Grades a folder of submissions, or goes on with a batch that was interrupted.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use faultlab_harness::build::Workspace;
+
+use super::args::{Args, ExecutorName};
+use super::spec::take_in;
+use super::{ALL_GRADED, SOME_NOT_GRADED, corrections, regrade_diff};
+use crate::anonymous::Pseudonyms;
+use crate::batch::Batch;
+use crate::executor::{BatchObserver as _, Executor, Local, Parallel, Slurm, WorkList};
+use crate::intake::{self, Limits};
+use crate::judge;
+use crate::judge::Machine;
+use crate::judge::hidden::Hidden;
+use crate::spec;
+use crate::store::Store;
+use crate::usage::Usage;
+
+/// Grades everyone, or those named by `--only`.
+pub(super) fn run(args: &Args, lab: &str, submissions: &Path) -> anyhow::Result<u8> {
+    let workspace = Workspace::of_this_program()?;
+    let files = spec::lab_files(&workspace, lab).map_err(|error| Usage(error.to_string()))?;
+    let store = Store::new(&args.out);
+    let _lock = store.lock()?;
+
+    let intake = intake::read(submissions, args.roster.as_deref(), &files, &Limits::default());
+    let mut intake = intake.map_err(|error| Usage(format!("{error:#}")))?;
+    let strangers = std::mem::take(&mut intake.not_on_roster);
+    let ignored_files = std::mem::take(&mut intake.ignored_files);
+    let spec = take_in(args, lab, &store, intake)?;
+    let (policy, overrides, to_look_at) =
+        corrections::read(args, &store, &spec).map_err(|error| Usage(format!("{error:#}")))?;
+    spec.write(&store)?;
+    let names = if args.anonymous { Some(Pseudonyms::of(&spec, &store)?) } else { None };
+    // Builds them once, before many processes need them at the same time.
+    judge::libraries(&workspace)?;
+
+    let host = Machine::probe(&store, args.require_sandbox)?;
+    let mut batch = Batch::new(store, spec, policy, overrides, names);
+    let keys = batch.to_do(&args.only)?;
+    batch.say_start(keys.len(), &strangers, &ignored_files);
+    to_look_at.iter().for_each(|note| batch.on_message(note));
+    if !keys.is_empty() {
+        let tier = host.sandbox.tier();
+        batch.on_message(&format!("confinement: {tier}: {}", tier.description()));
+        for finding in host.sandbox.findings() {
+            batch.on_message(&format!("not stronger because: {finding}"));
+        }
+    }
+    batch.start(keys.len(), args.quiet)?;
+    if !keys.is_empty() {
+        let jobs = args.jobs.or_else(|| thread::available_parallelism().ok());
+        for key in &keys {
+            // An earlier infrastructure error no longer applies.
+            batch.store().clear_infra_error(key)?;
+        }
+        let work = WorkList {
+            // Processes on other machines have other working directories.
+            store: Store::new(&batch.store().root().canonicalize()?),
+            program: judge_program(args, &workspace)?,
+            keys,
+            jobs: jobs.map_or(1, NonZeroUsize::get),
+            submission_timeout: Duration::from_secs(args.submission_timeout * 60),
+        };
+        executor(args)?.run(&work, &mut batch)?;
+    }
+    let all_graded = batch.finish(&args.only)?;
+    batch.fill_in(args.canvas.as_deref().zip(args.column.as_deref()), args.moodle.as_deref())?;
+    if let Some(old) = &args.regrade_diff {
+        regrade_diff::run(old, &args.out)?;
+    }
+    Ok(if all_graded { ALL_GRADED } else { SOME_NOT_GRADED })
+}
+
+/// The judge's program: this one, or the one with hidden tests.
+fn judge_program(args: &Args, workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let hidden = args.hidden.as_deref().map(Hidden::read).transpose()?;
+    let hidden = hidden.map(|hidden| hidden.grader(workspace)).transpose()?.flatten();
+    Ok(hidden.map_or_else(std::env::current_exe, Ok)?)
+}
+
+/// What spreads the judges.
+fn executor(args: &Args) -> anyhow::Result<Box<dyn Executor>> {
+    let words = args.executor_args.as_deref().unwrap_or_default();
+    let extra_args = shlex::split(words)
+        .ok_or_else(|| Usage(format!("--executor-args has an open quote: {words}")))?;
+    Ok(match args.executor {
+        ExecutorName::Local => Box::new(Local),
+        ExecutorName::Parallel => Box::new(Parallel { extra_args }),
+        ExecutorName::Slurm => Box::new(Slurm { extra_args }),
+    })
+}

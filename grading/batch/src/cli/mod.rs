@@ -1,0 +1,74 @@
+//! The command line of `grade.sh`: one module per mode.
+
+mod args;
+mod corrections;
+mod grade;
+mod gradescope;
+mod judge;
+mod pack;
+mod regrade_diff;
+mod spec;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use self::args::Args;
+use crate::judge::hidden::{self, Compiled};
+use crate::open;
+use crate::output;
+use crate::store::{LockError, Store};
+use crate::usage::Usage;
+
+/// Everyone who submitted has a grade.
+const ALL_GRADED: u8 = 0;
+/// Some submissions have an infrastructure error.
+const SOME_NOT_GRADED: u8 = 1;
+/// The command line is invalid.
+const BAD_USAGE: u8 = 2;
+/// Any other failure.
+const EXIT_FAILURE: u8 = 4;
+
+/// The main function of a grader with hidden tests.
+#[must_use]
+pub fn main_with(compiled: Compiled) -> ExitCode {
+    hidden::set(compiled);
+    main()
+}
+
+/// The main function of `grade`.
+#[must_use]
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    if let Some(instructions) = &args.worker {
+        return judge::work(instructions);
+    }
+    match dispatch(&args) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {}", output::plain(&format!("{error:#}")));
+            let usage = error.is::<Usage>() || error.is::<LockError>();
+            ExitCode::from(if usage { BAD_USAGE } else { EXIT_FAILURE })
+        }
+    }
+}
+
+/// Runs the mode that the options name; returns the exit code.
+fn dispatch(args: &Args) -> anyhow::Result<u8> {
+    if let Some(key) = &args.judge {
+        return judge::run(args, key);
+    }
+    if let Some(student) = &args.open {
+        return open::run(&Store::new(&args.out), student, args.test);
+    }
+    match (&args.lab, &args.submissions) {
+        (Some(lab), _) if let Some(folder) = &args.gradescope => gradescope::run(args, lab, folder),
+        (Some(lab), _) if let Some(folder) = &args.pack => pack::run(args, lab, folder),
+        (Some(lab), Some(submissions)) => grade::run(args, lab, submissions),
+        (None, _) if let Some(old) = &args.regrade_diff => {
+            regrade_diff::run(old, &args.out).map(|()| ALL_GRADED)
+        }
+        (_, _) => Err(Usage("name a lab and a folder of submissions".to_owned()).into()),
+    }
+}

@@ -1,0 +1,64 @@
+//! The specification of a batch, as the command line gives it.
+
+use anyhow::Context as _;
+use faultlab_harness::build::Workspace;
+use faultlab_suites::SEED;
+
+use super::args::Args;
+use crate::batch_results::SubmissionEntry;
+use crate::intake::{Contents, Intake};
+use crate::judge;
+use crate::judge::hidden::Hidden;
+use crate::spec::{self, Spec};
+use crate::store::{self, Key, Store};
+use crate::usage::Usage;
+
+/// Stores the submissions and lists them.
+pub(super) fn take_in(
+    args: &Args,
+    lab: &str,
+    store: &Store,
+    intake: Intake,
+) -> anyhow::Result<Spec> {
+    let mut spec = Spec { missing: intake.missing, ..new_spec(args, lab)? };
+    for mut submission in intake.submissions {
+        let mut key = None;
+        if let Contents::Files(files) = &mut submission.contents {
+            let this = Key::of(&spec.hashes(store::sources(files)));
+            store.put_sources(&this, files).context("cannot store the submission's files")?;
+            files.clear();
+            key = Some(this);
+        }
+        spec.submissions.push(SubmissionEntry { submission, key });
+    }
+    Ok(spec)
+}
+
+/// The specification of a batch without submissions.
+pub(super) fn new_spec(args: &Args, lab: &str) -> anyhow::Result<Spec> {
+    let suite = judge::suite(lab).map_err(|error| Usage(error.to_string()))?;
+    let read = args.hidden.as_deref().map(Hidden::read).transpose();
+    let read = read.map_err(|error| Usage(format!("{error:#}")))?;
+    let hidden = read.map(|hidden| (hidden.seed, hidden.hash)).or_else(judge::hidden::compiled);
+    let mut suite_hash = spec::suite_hash().to_owned();
+    let mut hidden_seed = None;
+    if let Some((seed, hash)) = &hidden {
+        suite_hash = store::hash(&[("public", &suite_hash), ("hidden", hash)]);
+        hidden_seed = seed.filter(|_| args.seed.is_none());
+    }
+    Ok(Spec {
+        schema: spec::SCHEMA.to_owned(),
+        lab: lab.to_owned(),
+        title: suite.title().to_owned(),
+        seed: args.seed.or(hidden_seed).unwrap_or(SEED),
+        seed_is_hidden: hidden_seed.is_some(),
+        seeds: args.seeds,
+        base_lab: args.base_lab,
+        base_labs: spec::base_labs_hash(&Workspace::of_this_program()?, lab, args.base_lab)?,
+        require_sandbox: args.require_sandbox,
+        suite: suite_hash,
+        toolchain: spec::toolchain()?,
+        submissions: Vec::new(),
+        missing: Vec::new(),
+    })
+}
