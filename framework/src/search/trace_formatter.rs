@@ -14,7 +14,7 @@ use super::state_space::{Performed, StateSpace};
 use crate::hosting::Event;
 use crate::hosting::pure::{Answers, Batch, PureSteps, Request, StepFailure};
 use crate::trace::builder::{Arriving, EventBuilder, Numbers};
-use crate::trace::{EventKind, Fate, MessageId, TimerId, TraceEvent};
+use crate::trace::{EventKind, Fate, Incarnation, MessageId, TimerId, TraceEvent};
 use crate::{Address, System};
 
 /// Formats the events of one run, in their order.
@@ -161,7 +161,8 @@ impl<'s> TraceFormatter<'s> {
             Action::Drop { from, to, message } => {
                 let sender = self.addresses().iter().position(|address| address == from)?;
                 let id = self.message_id(*from, *to, message);
-                let lost = Arriving { from: (sender, *from), to: *to, id, bytes: message };
+                let (from, sent_by) = ((sender, *from), Incarnation::FIRST);
+                let lost = Arriving { from, to: *to, id, sent_by, bytes: message };
                 EventBuilder::lose(&mut &*self.steps, lost, "it was dropped")
             }
         };
@@ -204,14 +205,16 @@ impl<'s> TraceFormatter<'s> {
                 let from = self.address(sender);
                 let bytes = handlers.messages.bytes(message);
                 let id = self.message_id(from, node, bytes);
-                let arriving = Arriving { from: (sender, from), to: node, id, bytes };
+                let (from, sent_by) = ((sender, from), Incarnation::FIRST);
+                let arriving = Arriving { from, to: node, id, sent_by, bytes };
                 self.builder.deliver(&mut &*self.steps, arriving)
             }
             NodeEvent::Fire(pending) => {
                 let index = self.position_of(handlers, node_index, pending);
                 let timer = handlers.timers.bytes(handlers.pending.get(pending).id);
                 let id = index.map_or(0, |index| self.numbering.pending[node_index][index].id);
-                EventBuilder::fire(&mut &*self.steps, (node_index, node), id, timer)
+                let set_by = Incarnation::FIRST;
+                EventBuilder::fire(&mut &*self.steps, (node_index, node), id, set_by, timer)
             }
             NodeEvent::Command(command) => {
                 let client = &self.system.nodes()[node_index];

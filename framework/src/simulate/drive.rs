@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::notes::{RecorderNotes, SideEvent};
 use super::outcome::{Outcome, RunFailure, Verdict};
 use super::scenario::Scenario;
-use super::simulation::{Next, RecorderNotes, SideEvent, Simulation, Task};
+use super::schedule::Task;
+use super::simulation::{Next, Simulation};
 use crate::Address;
 use crate::hosting::{EncodedEffect, Event, Host, NodeFailure, Output, Payload};
 use crate::trace::builder::{Arriving, EventBuilder, Numbers, text};
@@ -88,7 +90,7 @@ impl Simulation {
                         recording.record_side_events(self, host);
                         let property = self.property().name().to_owned();
                         let what = EventKind::Check { property };
-                        recording.recorder.event(TraceEvent::new(Some(self.now_ns), what));
+                        recording.recorder.event(TraceEvent::new(Some(self.schedule.now_ns), what));
                     }
                     let checked = self.check_property(host);
                     self.checked(checked);
@@ -150,13 +152,13 @@ impl Simulation {
     fn what(&self, builder: &EventBuilder, slot: usize, host: &mut dyn Host) -> EventKind {
         let spec = self.spec(slot);
         let node = spec.address();
-        match (*self.task(), self.event()) {
+        match (*self.schedule.task(), self.event()) {
             (Task::Handle(message), Event::Message { from, message: bytes }) => {
-                let from = (message.from, from);
-                builder.deliver(host, Arriving { from, to: node, id: message.id, bytes })
+                let (from, id, sent_by) = ((message.from(), from), message.id, message.sent_by);
+                builder.deliver(host, Arriving { from, to: node, id, sent_by, bytes })
             }
-            (Task::Fire { id, .. }, Event::Timer { timer }) => {
-                EventBuilder::fire(host, (slot, node), id, timer)
+            (Task::Fire { id, incarnation, .. }, Event::Timer { timer }) => {
+                EventBuilder::fire(host, (slot, node), id, incarnation, timer)
             }
             (_, Event::Command { command }) => EventBuilder::command(spec, command),
             _ => EventBuilder::start(spec),
@@ -207,7 +209,7 @@ impl Recording<'_> {
         let what = simulation.what(&self.builder, slot, host);
         self.recorder.before(&what);
         let stepped = host.step(slot, simulation.event(), output);
-        let mut event = TraceEvent::new(Some(simulation.now_ns), what);
+        let mut event = TraceEvent::new(Some(simulation.schedule.now_ns), what);
         event.printed = self.recorder.printed();
         event.failure = stepped.as_ref().err().cloned();
         let failed = event.failure.is_some();
@@ -233,9 +235,10 @@ impl Recording<'_> {
             let what = match happening {
                 SideEvent::Lost { message, bytes, reason } => {
                     let address = |slot: usize| simulation.spec(slot).address();
-                    let from = (message.from, address(message.from));
-                    let (to, id) = (address(message.to), message.id);
-                    EventBuilder::lose(host, Arriving { from, to, id, bytes: &bytes }, reason)
+                    let from = (message.from(), address(message.from()));
+                    let (to, id, sent_by) = (address(message.to()), message.id, message.sent_by);
+                    let lost = Arriving { from, to, id, sent_by, bytes: &bytes };
+                    EventBuilder::lose(host, lost, reason)
                 }
                 SideEvent::Returned { slot, result } => {
                     EventBuilder::result(simulation.spec(slot), &result)

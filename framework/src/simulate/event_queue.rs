@@ -6,18 +6,18 @@ use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 
 use super::buffer_pool::BufferId;
-use crate::trace::{MessageId, TimerId};
+use crate::trace::{Incarnation, MessageId, TimerId};
 
 /// A scheduled event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ScheduledEvent {
     /// A copy of a message arrives.
     Arrival(InFlight),
-    /// A timer fires.
-    Fire { slot: usize, timer: BufferId, id: TimerId },
+    /// A timer fires, unless the incarnation that set it has ended.
+    Fire { slot: usize, timer: BufferId, id: TimerId, incarnation: Incarnation },
     /// A rate-limited client may get its next command.
     NextCommand { slot: usize },
-    /// The timeline's intervention with this index takes index.
+    /// The timeline's intervention with this index takes place.
     Intervention { index: usize },
     /// The time of observation after the last result is over.
     Over,
@@ -26,11 +26,45 @@ pub(super) enum ScheduledEvent {
 /// A copy of a message in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct InFlight {
-    pub(super) from: usize,
-    pub(super) to: usize,
+    // Slots have four bytes here, so that an event of the queue stays small.
+    from: u32,
+    to: u32,
+    /// The incarnation of the sender that sent it.
+    pub(super) sent_by: Incarnation,
+    /// The incarnation of the receiver when it was sent.
+    pub(super) sent_to: Incarnation,
     pub(super) message: BufferId,
     pub(super) id: MessageId,
 }
+
+impl InFlight {
+    /// A copy of a message from one slot to another, with their incarnations when it was sent.
+    #[inline]
+    pub(super) fn new(
+        (from, to): (usize, usize),
+        (sent_by, sent_to): (Incarnation, Incarnation),
+        message: BufferId,
+        id: MessageId,
+    ) -> Self {
+        let slot = |slot| u32::try_from(slot).expect("a slot is an index of a node in memory");
+        Self { from: slot(from), to: slot(to), sent_by, sent_to, message, id }
+    }
+
+    /// The slot of the sender.
+    #[inline]
+    pub(super) fn from(&self) -> usize {
+        self.from as usize
+    }
+
+    /// The slot of the receiver.
+    #[inline]
+    pub(super) fn to(&self) -> usize {
+        self.to as usize
+    }
+}
+
+// A run may have many of them pending.
+const _: () = assert!(size_of::<ScheduledEvent>() <= 40);
 
 /// The time of an event, and the index in [`EventQueue::planned`] where the event itself is stored.
 /// Entries are small because the heap moves several of them per operation.

@@ -6,8 +6,10 @@
 //! [`advance`](Simulation::advance) returns.
 
 use super::event_queue::ScheduledEvent;
-use super::simulated_node::SimulatedNode;
-use super::simulation::{Phase, Simulation, Task};
+use super::nodes::Nodes;
+use super::progress::Phase;
+use super::schedule::Task;
+use super::simulation::Simulation;
 use crate::hosting::Event;
 
 /// How many scheduled events are examined. If there are more within the latency, examining them all
@@ -46,12 +48,12 @@ impl Busy {
     }
 
     /// Adds a node, and returns whether it is new.
-    fn add(&mut self, slot: usize, nodes: &[SimulatedNode]) -> bool {
+    fn add(&mut self, slot: usize, nodes: &Nodes) -> bool {
         if std::mem::replace(&mut self.is_busy[slot], true) {
             return false;
         }
         self.slots.push(slot);
-        self.clients_left += usize::from(nodes[slot].is_left());
+        self.clients_left += usize::from(nodes.get(slot).is_left());
         true
     }
 
@@ -80,7 +82,7 @@ impl Simulation {
     }
 
     fn look_ahead(&mut self, busy: &mut Busy, take: &mut dyn FnMut(LookaheadStep<'_>)) {
-        for task in self.current.iter().chain(&self.ready_tasks) {
+        for task in self.schedule.current.iter().chain(&self.schedule.ready) {
             match *task {
                 Task::Make { slot }
                 | Task::Init { slot }
@@ -89,14 +91,14 @@ impl Simulation {
                     busy.add(slot, &self.nodes);
                 }
                 Task::Handle(message) => {
-                    busy.add(message.to, &self.nodes);
+                    busy.add(message.to(), &self.nodes);
                 }
                 Task::Intervene { .. } | Task::Check(_) => return,
             }
         }
-        let horizon_ns = self.now_ns.saturating_add(self.network.shortest_latency_ns());
-        let by_ns = horizon_ns.min(self.deadline_ns());
-        for (at_ns, planned) in self.queue.next_scheduled(LOOKAHEAD_MAX) {
+        let horizon_ns = self.schedule.after(self.transport.network.shortest_latency_ns());
+        let by_ns = horizon_ns.min(self.progress.deadline_ns(&self.scenario));
+        for (at_ns, planned) in self.schedule.queue.next_scheduled(LOOKAHEAD_MAX) {
             if at_ns > by_ns || busy.are_all() || self.may_end(busy) {
                 return;
             }
@@ -106,8 +108,16 @@ impl Simulation {
                     busy.add(slot, &self.nodes);
                     continue;
                 }
-                ScheduledEvent::Arrival(message) if self.would_pass(message) => message.to,
-                ScheduledEvent::Fire { slot, .. } if !self.nodes[slot].crashed => slot,
+                ScheduledEvent::Arrival(message)
+                    if self.transport.would_pass(message, &self.nodes) =>
+                {
+                    message.to()
+                }
+                ScheduledEvent::Fire { slot, incarnation, .. }
+                    if self.nodes.is_running(slot, incarnation) =>
+                {
+                    slot
+                }
                 ScheduledEvent::Arrival(_) | ScheduledEvent::Fire { .. } => continue,
             };
             if !busy.add(slot, &self.nodes) {
@@ -115,14 +125,14 @@ impl Simulation {
             }
             match planned {
                 ScheduledEvent::Arrival(message) => {
-                    let from = self.nodes[message.from].address();
-                    let client = self.nodes[slot].client.as_mut();
+                    let from = self.nodes.address(message.from());
+                    let client = self.nodes.get_mut(slot).client.as_mut();
                     let command = client.and_then(|client| client.command_after(self.seed, at_ns));
-                    let message = self.buffers.bytes(message.message);
+                    let message = self.schedule.buffers.bytes(message.message);
                     take(LookaheadStep { slot, event: Event::Message { from, message }, command });
                 }
                 ScheduledEvent::Fire { timer, .. } => {
-                    let event = Event::Timer { timer: self.buffers.bytes(timer) };
+                    let event = Event::Timer { timer: self.schedule.buffers.bytes(timer) };
                     take(LookaheadStep { slot, event, command: None });
                 }
                 ScheduledEvent::Over
@@ -135,12 +145,12 @@ impl Simulation {
     /// The command that the node of the current step gets at once, as its next event, if this step brings it
     /// the result of the current one. `None` if there is no such command, or if it is not certain.
     pub fn command_after_this(&mut self) -> Option<&[u8]> {
-        let Some(Task::Handle(message)) = self.current else { return None };
-        if !self.triggers.is_empty() || !self.ready_tasks.is_empty() {
+        let Some(Task::Handle(message)) = self.schedule.current else { return None };
+        if !self.triggers.is_empty() || !self.schedule.ready.is_empty() {
             return None;
         }
-        let now_ns = self.now_ns;
-        self.nodes[message.to].client.as_mut()?.command_after(self.seed, now_ns)
+        let now_ns = self.schedule.now_ns;
+        self.nodes.get_mut(message.to()).client.as_mut()?.command_after(self.seed, now_ns)
     }
 }
 
@@ -148,7 +158,7 @@ impl Simulation {
     /// Whether the run may end because the busy nodes complete all clients. (One step can complete many
     /// commands, if the client can answer them itself.)
     fn may_end(&self, busy: &Busy) -> bool {
-        let awaits = self.scenario.until_done && self.phase == Phase::Running;
-        awaits && busy.clients_left == self.clients_left
+        let awaits = self.scenario.until_done && self.progress.phase == Phase::Running;
+        awaits && busy.clients_left == self.nodes.clients_left()
     }
 }

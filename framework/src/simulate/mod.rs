@@ -7,20 +7,30 @@
 
 mod buffer_pool;
 mod check;
+mod clients;
 mod digest;
 mod drive;
+mod effects;
 mod event_queue;
+mod interventions;
 mod limits;
 mod links;
 mod lookahead;
 mod network;
+mod nodes;
+mod notes;
 mod outcome;
 mod per_sender;
+mod progress;
 mod replay;
 mod scenario;
+mod schedule;
 mod simulated_node;
 mod simulation;
+mod timers;
+mod transport;
 mod validate;
+mod verdicts;
 mod view;
 
 pub use check::{Irreproducible, check, run_twice};

@@ -6,13 +6,16 @@ use super::network::ns;
 use super::per_sender::PerSender;
 use crate::client_driver::ClosedLoop;
 use crate::history::Operation;
+use crate::trace::Incarnation;
 use crate::workload::ErasedWorkload;
 use crate::{Address, NodeSpec};
 
 /// A node of a run. Its index is its slot.
 pub(super) struct SimulatedNode {
     pub(super) spec: NodeSpec,
-    pub(super) crashed: bool,
+    /// The present incarnation, or the last one if the node has crashed.
+    incarnation: Incarnation,
+    is_running: bool,
     pub(super) client: Option<ClientDriver>,
     /// The newest message handled so far from each slot. An older one is late.
     newest_from: PerSender,
@@ -25,7 +28,8 @@ impl SimulatedNode {
         let client = spec.workload.clone().map(ClientDriver::new);
         Self {
             spec,
-            crashed: false,
+            incarnation: Incarnation::FIRST,
+            is_running: true,
             client,
             newest_from: PerSender::default(),
             last_arrival_ns: PerSender::default(),
@@ -36,9 +40,34 @@ impl SimulatedNode {
         self.spec.address()
     }
 
+    /// The incarnation to which new timers and messages belong: the present one, or the last one if the node has
+    /// crashed.
+    #[inline]
+    pub(super) fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// The incarnation that is running, if the node has not crashed.
+    #[inline]
+    pub(super) fn running(&self) -> Option<Incarnation> {
+        self.is_running.then_some(self.incarnation)
+    }
+
+    /// Ends the incarnation, and with it its timers.
+    pub(super) fn crash(&mut self) {
+        self.is_running = false;
+    }
+
+    /// Begins the next incarnation.
+    #[cfg(test)]
+    pub(super) fn restart(&mut self) {
+        self.incarnation = self.incarnation.next();
+        self.is_running = true;
+    }
+
     /// Whether it is a client that has not crashed and is not done.
     pub(super) fn is_left(&self) -> bool {
-        !self.crashed && self.client.as_ref().is_some_and(|client| !client.is_done())
+        self.is_running && self.client.as_ref().is_some_and(|client| !client.is_done())
     }
 
     /// Records that a message was handled, and returns whether a later one was handled before it.

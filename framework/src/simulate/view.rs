@@ -19,24 +19,25 @@ impl<'a> SimulationView<'a> {
 
     fn slot(&self, node: Address) -> Result<usize, NodeFailure> {
         self.simulation
+            .nodes
             .slot_of(node)
             .ok_or_else(|| NodeFailure::NotProvided(format!("node {node}")))
     }
 
     fn show(&self, show: impl Fn(&dyn crate::workload::ErasedWorkload) -> String) -> String {
-        let first = self.simulation.first_client;
-        let driver = first.and_then(|slot| self.simulation.nodes[slot].client.as_ref());
+        let first = self.simulation.nodes.first_client();
+        let driver = first.and_then(|node| node.client.as_ref());
         driver.map(|driver| show(driver.workload.as_ref())).unwrap_or_default()
     }
 }
 
 impl View for SimulationView<'_> {
     fn now_ns(&self) -> Option<u64> {
-        Some(self.simulation.now_ns)
+        Some(self.simulation.schedule.now_ns)
     }
 
     fn nodes(&self) -> Vec<Address> {
-        let alive = self.simulation.nodes.iter().filter(|node| !node.crashed);
+        let alive = self.simulation.nodes.iter().filter(|node| node.running().is_some());
         alive.map(|node| node.address()).collect()
     }
 
@@ -46,21 +47,18 @@ impl View for SimulationView<'_> {
     }
 
     fn operations(&self, client: Address) -> &[Operation] {
-        let driver = self
-            .simulation
-            .slot_of(client)
-            .and_then(|slot| self.simulation.nodes[slot].client.as_ref());
+        let node = self.simulation.nodes.at(client);
+        let driver = node.and_then(|node| node.client.as_ref());
         driver.map_or(&[], |driver| &driver.operations)
     }
 
     fn is_done(&self, client: Address) -> bool {
-        let slot = self.simulation.slot_of(client);
-        slot.and_then(|slot| self.simulation.nodes[slot].client.as_ref())
-            .is_some_and(|driver| driver.is_done())
+        let node = self.simulation.nodes.at(client);
+        node.and_then(|node| node.client.as_ref()).is_some_and(|driver| driver.is_done())
     }
 
     fn is_crashed(&self, node: Address) -> bool {
-        self.simulation.slot_of(node).is_some_and(|slot| self.simulation.nodes[slot].crashed)
+        self.simulation.nodes.at(node).is_some_and(|node| node.running().is_none())
     }
 
     fn state(&mut self, node: Address) -> Result<Vec<u8>, NodeFailure> {
@@ -76,7 +74,7 @@ impl View for SimulationView<'_> {
     }
 
     fn traffic(&self) -> Option<&Traffic> {
-        Some(&self.simulation.traffic)
+        Some(&self.simulation.transport.traffic)
     }
 
     fn show_command(&self, command: &[u8]) -> String {

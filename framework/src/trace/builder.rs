@@ -7,7 +7,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    CopyKind, EventKind, Fate, MessageId, Provenance, SentMessage, SetTimer, TimerId, TraceEvent,
+    CopyKind, EventKind, Fate, Incarnation, MessageId, Provenance, SentMessage, SetTimer, TimerId,
+    TraceEvent,
 };
 use crate::hosting::pure::{PureSteps, legible};
 use crate::hosting::{EncodedEffect, Host, NodeFailure, Output, Payload};
@@ -67,6 +68,8 @@ pub(crate) struct Arriving<'a> {
     /// The receiver.
     pub(crate) to: Address,
     pub(crate) id: MessageId,
+    /// The incarnation of the sender that sent it.
+    pub(crate) sent_by: Incarnation,
     pub(crate) bytes: &'a [u8],
 }
 
@@ -101,10 +104,16 @@ impl EventBuilder {
         texts: &mut (impl Texts + ?Sized),
         message: Arriving<'_>,
     ) -> EventKind {
-        let Arriving { from: (sender, from), to, id, bytes } = message;
+        let Arriving { from: (sender, from), to, id, sent_by, bytes } = message;
         let again = self.delivered.contains(&id);
-        let copy = if again { CopyKind::Duplicate } else { CopyKind::Original };
-        EventKind::deliver((from, to), id, text(texts, sender, Payload::Message, bytes), copy)
+        EventKind::Deliver {
+            node: to,
+            from,
+            id,
+            message: text(texts, sender, Payload::Message, bytes),
+            copy: if again { CopyKind::Duplicate } else { CopyKind::Original },
+            provenance: Provenance { incarnation: sent_by, ..Provenance::default() },
+        }
     }
 
     /// Takes in that a copy of this message is delivered. Later copies are duplicates.
@@ -118,25 +127,27 @@ impl EventBuilder {
         message: Arriving<'_>,
         reason: &str,
     ) -> EventKind {
-        let Arriving { from: (sender, from), to, id, bytes } = message;
+        let Arriving { from: (sender, from), to, id, sent_by, bytes } = message;
         EventKind::Lose {
             node: to,
             from,
             id,
             message: text(texts, sender, Payload::Message, bytes),
             reason: reason.to_owned(),
-            provenance: Provenance::default(),
+            provenance: Provenance { incarnation: sent_by, ..Provenance::default() },
         }
     }
 
-    /// The firing of a timer of the node with this index.
+    /// The firing of a timer that this incarnation of the node with this index set.
     pub(crate) fn fire(
         texts: &mut (impl Texts + ?Sized),
         (index, node): (usize, Address),
         id: TimerId,
+        incarnation: Incarnation,
         timer: &[u8],
     ) -> EventKind {
-        EventKind::fire(node, id, text(texts, index, Payload::Timer, timer))
+        let timer = text(texts, index, Payload::Timer, timer);
+        EventKind::Fire { node, id, timer, incarnation }
     }
 
     /// A client is given a command.

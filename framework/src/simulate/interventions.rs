@@ -1,0 +1,118 @@
+//! Interventions: when a scenario changes a run, and how.
+
+use rustc_hash::FxHashMap;
+
+use super::event_queue::ScheduledEvent;
+use super::notes::SideEvent;
+use super::scenario::{Intervention, When};
+use super::schedule::{Checked, Task};
+use super::simulation::Simulation;
+use crate::Address;
+
+/// An intervention, by its index in the timeline, that waits for a client to have this many results.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trigger {
+    client: Address,
+    results: u64,
+    index: usize,
+}
+
+impl Simulation {
+    /// Schedules the interventions.
+    pub(super) fn schedule_timeline(&mut self) {
+        let mut planned = Vec::new();
+        for (index, (when, _)) in self.scenario.timeline.iter().enumerate() {
+            match *when {
+                // Interventions at time zero take place before the nodes start.
+                When::At(0) => self.schedule.ready.push_back(Task::Intervene { index }),
+                When::At(at_ns) => {
+                    planned.push((at_ns, index));
+                    self.progress.interventions_left += 1;
+                }
+                When::Answered(client, results) => {
+                    self.triggers.push(Trigger { client, results, index });
+                }
+            }
+        }
+        for (at_ns, index) in planned {
+            let intervention = &self.scenario.timeline[index].1;
+            let saved = self
+                .script
+                .as_mut()
+                .and_then(|script| script.intervene(at_ns, &intervention.recorded()));
+            self.schedule.plan(at_ns, saved, ScheduledEvent::Intervention { index });
+        }
+    }
+
+    /// Performs the interventions that were waiting for this client to have so many results.
+    pub(super) fn trigger(&mut self, client: Address, answered: u64) {
+        let is_due =
+            |trigger: &mut Trigger| trigger.client == client && trigger.results <= answered;
+        let due: Vec<_> = self.triggers.extract_if(.., is_due).collect();
+        for trigger in due {
+            self.intervene(trigger.index);
+        }
+    }
+
+    /// Performs the intervention with this index.
+    pub(super) fn intervene(&mut self, index: usize) {
+        self.progress.may_be_done();
+        self.progress.made(self.schedule.now_ns);
+        let intervention = self.scenario.timeline[index].1.clone();
+        match &intervention {
+            Intervention::Check(_) => {
+                self.schedule.ready.push_back(Task::Check(Checked::InTimeline(index)));
+                return;
+            }
+            Intervention::Crash(node) => {
+                self.nodes.crash(*node);
+                self.note(|| SideEvent::Crashed(*node));
+            }
+            _ => self.note(|| SideEvent::Network(intervention.to_string())),
+        }
+        let transport = &mut self.transport;
+        match intervention {
+            Intervention::Cut { from, to } => transport.cut(from, to),
+            Intervention::Hold { from, to } => transport.hold(from, to),
+            Intervention::DropNext { from, to, count } => transport.drop_next(from, to, count),
+            Intervention::Repair { from, to } => transport.repair(from, to, &mut self.schedule),
+            Intervention::Heal => transport.heal(&mut self.schedule),
+            Intervention::Isolate(node) => {
+                for other in self.nodes.addresses() {
+                    transport.cut(node, other);
+                    transport.cut(other, node);
+                }
+            }
+            Intervention::Partition(groups) => self.partition(&groups),
+            Intervention::Start(spec) => {
+                let slot = self.nodes.add(spec);
+                self.schedule.ready.push_back(Task::Make { slot });
+                self.schedule.ready.push_back(Task::Init { slot });
+                let command = self.schedule_command(slot);
+                self.schedule.ready.extend(command);
+            }
+            Intervention::LinkConditions(network) => transport.network = network,
+            Intervention::Crash(_) | Intervention::Check(_) => {}
+        }
+    }
+
+    fn partition(&mut self, groups: &[Vec<Address>]) {
+        let addresses = self.nodes.addresses();
+        let mut groups_of: FxHashMap<Address, Vec<usize>> = FxHashMap::default();
+        for (number, group) in groups.iter().enumerate() {
+            for &member in group {
+                groups_of.entry(member).or_default().push(number);
+            }
+        }
+        let of = |node: Address| groups_of.get(&node).map_or(&[][..], Vec::as_slice);
+        for &from in &addresses {
+            for &to in &addresses {
+                if of(from).iter().any(|group| of(to).contains(group)) {
+                    self.transport.repair(from, to, &mut self.schedule);
+                } else {
+                    self.transport.cut(from, to);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! What a recorder must know about a run beyond its steps.
+
+use super::event_queue::InFlight;
+use crate::Address;
+use crate::trace::{Fate, MessageId, TimerId};
+
+/// Notes for a recorder.
+#[derive(Debug, Default)]
+pub(super) struct RecorderNotes {
+    /// The messages that the last step sent, with their fates.
+    pub(super) sent: Vec<(MessageId, Fate)>,
+    /// The timers that the last step set.
+    pub(super) timers: Vec<TimerId>,
+    /// Events that are not steps, in order, each with its time.
+    pub(super) happened: Vec<(u64, SideEvent)>,
+}
+
+/// An event that is not a step.
+#[derive(Debug)]
+pub(super) enum SideEvent {
+    Lost { message: InFlight, bytes: Vec<u8>, reason: &'static str },
+    Returned { slot: usize, result: Vec<u8> },
+    Crashed(Address),
+    Network(String),
+}
