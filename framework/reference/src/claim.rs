@@ -30,6 +30,8 @@ pub enum Claim {
 pub enum Role {
     /// It must hold in every state.
     Invariant,
+    /// It must hold in at least one state.
+    Sometimes,
     /// The search ends where it holds.
     Goal,
     /// The search does not expand states where it holds.
@@ -80,6 +82,11 @@ impl Claims {
         Verdict::Open
     }
 
+    /// The claims that must hold in at least one state.
+    pub fn sometimes(&self) -> impl Iterator<Item = &Claim> {
+        self.0.iter().filter(|(role, _)| *role == Role::Sometimes).map(|(_, claim)| claim)
+    }
+
     /// The names of the invariants that do not hold in a state, in their order.
     pub fn broken<N: Plain, A: Automaton>(
         &self,
@@ -98,6 +105,7 @@ impl Claims {
             let property = claim.property::<N>();
             match role {
                 Role::Invariant => search.invariant(property),
+                Role::Sometimes => search.sometimes(property),
                 Role::Goal => search.goal(property),
                 Role::Prune => search.prune(property),
             }

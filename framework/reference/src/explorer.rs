@@ -29,6 +29,9 @@ pub struct Exploration {
     pub transitions: usize,
     /// The depth limit that was applied.
     pub depth_max: Option<usize>,
+    /// For each claim that must hold in at least one state, in their order: its name, and the smallest depth at which
+    /// it holds.
+    pub held_first: Vec<(String, Option<usize>)>,
 }
 
 /// How an exploration ended.
@@ -60,8 +63,12 @@ pub fn explore<N: Plain, A: Automaton>(
         depth: 0,
         transitions: 0,
         depth_max: bounds.depth_max,
+        held_first: claims.sometimes().map(|claim| (claim.name(), None)).collect(),
     };
     for depth in 0.. {
+        for (first, held) in done.held_first.iter_mut().zip(&now.held) {
+            first.1 = first.1.or(held.then_some(depth));
+        }
         if !now.found.is_empty() {
             done.end = End::Found(depth, now.found);
             break;
@@ -111,11 +118,13 @@ pub fn explore<N: Plain, A: Automaton>(
 struct Level<N, S> {
     open: Vec<Global<N, S>>,
     found: BTreeSet<Verdict>,
+    /// For each claim that must hold in at least one state: whether it holds in one of these.
+    held: Vec<bool>,
 }
 
 impl<N, S> Default for Level<N, S> {
     fn default() -> Self {
-        Self { open: Vec::new(), found: BTreeSet::new() }
+        Self { open: Vec::new(), found: BTreeSet::new(), held: Vec::new() }
     }
 }
 
@@ -126,6 +135,10 @@ impl<N: Plain, S: Clone + Ord> Level<N, S> {
         claims: &Claims,
         state: Global<N, S>,
     ) {
+        self.held.resize(claims.sometimes().count(), false);
+        for (held, claim) in self.held.iter_mut().zip(claims.sometimes()) {
+            *held |= claim.holds(world, &state);
+        }
         match claims.judge(world, &state) {
             Verdict::Open => self.open.push(state),
             Verdict::Pruned => {}

@@ -229,6 +229,10 @@ impl<'e, 's> BreadthFirst<'e, 's> {
         let new = self.seen() > seen;
         let Self { space, before, frontiers, predecessors, statistics, .. } = self;
         before.collect(space, self.all_orders, &mut self.memo);
+        // Not earlier: what one thread has seen within a round must not change what another evaluates.
+        for memo in &mut self.memo {
+            space.checks.note_held(memo.take_held());
+        }
         if before.first == 0 {
             predecessors.begin_level();
         }

@@ -1,4 +1,4 @@
-//! Checks states against invariants, goals and prunes. Results are memoised: per interned node for
+//! Checks states against a search's properties. Results are memoised: per interned node for
 //! properties of one client or node, or else by the property's read set.
 
 use super::node_table::NodeTable;
@@ -16,13 +16,15 @@ const STATES_PER_PART: usize = 64;
 pub enum Role {
     /// It must hold in every state.
     Invariant,
+    /// It must hold in at least one state.
+    Sometimes,
     /// The search ends in a state in which it holds.
     Goal,
     /// The search does not expand states in which it holds.
     Prune,
 }
 
-/// The properties of a search, invariants first, then goals, then prunes.
+/// The properties of a search, in the order of their roles.
 pub(super) struct Checks {
     properties: Vec<(Role, Property)>,
     /// For each interned node: one bit per property that is memoised by node and holds there.
@@ -30,6 +32,8 @@ pub(super) struct Checks {
     /// The bits of the properties that are memoised per interned node.
     by_node: u64,
     invariants: u64,
+    /// The bits of the properties that must hold in at least one state and have not held in any yet.
+    never_held: u64,
     goals: u64,
     prunes: u64,
 }
@@ -53,7 +57,7 @@ impl StateStatus {
     #[inline]
     pub(super) fn of(role: Role, index: usize, checked: Result<(), CheckError>) -> Option<Self> {
         match (role, checked) {
-            (Role::Invariant, Ok(())) => None,
+            (Role::Invariant | Role::Sometimes, Ok(())) => None,
             (Role::Invariant, Err(broken)) => Some(Self::Broken(index, broken)),
             (Role::Goal, Ok(())) => Some(Self::Goal(index)),
             (Role::Prune, Ok(())) => Some(Self::Pruned),
@@ -74,6 +78,7 @@ impl Checks {
             holding: Vec::new(),
             by_node: 0,
             invariants: 0,
+            never_held: 0,
             goals: 0,
             prunes: 0,
         };
@@ -84,6 +89,7 @@ impl Checks {
             }
             match role {
                 Role::Invariant => checks.invariants |= bit,
+                Role::Sometimes => checks.never_held |= bit,
                 Role::Goal => checks.goals |= bit,
                 Role::Prune => checks.prunes |= bit,
             }
@@ -103,6 +109,17 @@ impl Checks {
 
     pub(super) fn name(&self, index: usize) -> &str {
         self.properties[index].1.name()
+    }
+
+    /// Records that the properties of these bits held in some state.
+    pub(super) fn note_held(&mut self, held: u64) {
+        self.never_held &= !held;
+    }
+
+    /// The names of the properties that must hold in at least one state and have not held in any yet.
+    pub(super) fn never_held(&self) -> Vec<String> {
+        let missing = (0..self.properties.len()).filter(|index| self.never_held >> index & 1 == 1);
+        missing.map(|index| self.name(index).to_owned()).collect()
     }
 
     /// Checks all nodes interned since the last call, or some of them if the deadline passes.
@@ -144,7 +161,8 @@ impl Checks {
         });
     }
 
-    /// Checks a state. `nodes` is its row without the monitor.
+    /// Checks a state. `nodes` is its row without the monitor. If a property that has not held in any state holds in
+    /// this one, the memo keeps that until someone [takes](PropertyMemo::take_held) it: threads share these checks.
     pub(super) fn evaluate(
         &self,
         table: &NodeTable<'_>,
@@ -159,8 +177,9 @@ impl Checks {
         }
         let settled =
             self.by_node & self.invariants == held & self.invariants && held & self.goals == 0;
-        let all = self.invariants | self.goals | self.prunes;
-        if settled && self.by_node == all {
+        let all = self.invariants | self.never_held | self.goals | self.prunes;
+        if settled && all & !self.by_node == 0 {
+            memo.note_held(held & self.never_held);
             return if held & self.prunes == 0 { StateStatus::Expand } else { StateStatus::Pruned };
         }
         let id = |read| match read {
@@ -169,11 +188,15 @@ impl Checks {
         };
         for (index, (role, property)) in self.properties.iter().enumerate() {
             let bit = 1 << index;
+            if *role == Role::Sometimes && self.never_held & bit == 0 {
+                continue;
+            }
             let known =
                 if self.by_node & bit != 0 { Some(held & bit != 0) } else { memo.get(index, id) };
             let checked = match (known, role) {
-                (Some(true), Role::Invariant) | (Some(false), Role::Goal | Role::Prune) => continue,
-                (Some(true), Role::Goal | Role::Prune) => Ok(()),
+                (Some(true), Role::Invariant)
+                | (Some(false), Role::Sometimes | Role::Goal | Role::Prune) => continue,
+                (Some(true), Role::Sometimes | Role::Goal | Role::Prune) => Ok(()),
                 // It does not hold, but the message is needed.
                 (Some(false), Role::Invariant) | (None, _) => {
                     let mut view = StateView::new(table, restrictions, nodes);
@@ -184,6 +207,9 @@ impl Checks {
                     checked
                 }
             };
+            if *role == Role::Sometimes && checked.is_ok() {
+                memo.note_held(bit);
+            }
             if let Some(status) = StateStatus::of(*role, index, checked) {
                 return status;
             }

@@ -166,6 +166,7 @@ use crate::hosting::pure::{LocalSteps, PureSteps, StepFailure};
 use crate::property::Property;
 use crate::{Address, NodeSpec, System, parallel};
 use breadth_first::BreadthFirst;
+use checks::Checks;
 use settings::{Limits, Restrictions};
 use state_space::{Setup, StartError, StateSpace};
 
@@ -214,6 +215,51 @@ impl Search {
     #[must_use]
     pub fn invariant(mut self, property: Property) -> Self {
         self.properties.push((Role::Invariant, property));
+        self
+    }
+
+    /// Adds a property that must hold in at least one state. The search does not end there; [`Report::never_held`] names
+    /// the properties that held in no state. An invariant also holds in a system in which nothing happens. This tells
+    /// such a system from one that works.
+    ///
+    /// States in which an invariant is violated do not count; those in which a prune holds do.
+    ///
+    /// ```
+    /// # use faultlab::hosting::{Kind, Submission};
+    /// # use faultlab::property::{Property, clients_done, results_ok};
+    /// # use faultlab::search::{Search, SearchResult};
+    /// # use faultlab::workload::Workload;
+    /// # use faultlab::{Address, Client, Context, Node, System};
+    /// # use serde::{Deserialize, Serialize};
+    /// // A client that never shows a result shows no wrong one.
+    /// # #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    /// struct Silent;
+    /// # impl Node for Silent {
+    /// #     type Message = ();
+    /// #     type Timer = ();
+    /// #     fn on_message(&mut self, _: Address, (): (), _: &mut Context<Self>) {}
+    /// # }
+    /// # impl Client for Silent {
+    /// #     type Command = u64;
+    /// #     type Result = u64;
+    /// #     fn send_command(&mut self, _: u64, _: &mut Context<Self>) {}
+    /// #     fn result(&self) -> Option<u64> {
+    /// #         None
+    /// #     }
+    /// # }
+    ///
+    /// let submission = Submission::new().with(Kind::client("client", |_, ()| Silent));
+    /// let work = Workload::<u64, u64>::of([1]).expecting([1]);
+    /// let report = Search::new(System::new().client("client", Address::new("client1"), &(), work))
+    ///     .invariant(results_ok())
+    ///     .sometimes(clients_done())
+    ///     .run(&submission);
+    /// assert_eq!(report.result, SearchResult::Exhausted);
+    /// assert_eq!(report.never_held, ["every client gets all its results"]);
+    /// ```
+    #[must_use]
+    pub fn sometimes(mut self, property: Property) -> Self {
+        self.properties.push((Role::Sometimes, property));
         self
     }
 
@@ -436,15 +482,13 @@ impl Search {
     fn locally(&self, submission: &Submission, run: impl Fn(&dyn PureSteps) -> Report) -> Report {
         match LocalSteps::new(submission, self.system.descriptors()) {
             Ok(steps) => run(&steps),
-            Err(failure) => Report {
-                result: SearchResult::Failed(Box::new(HandlerFailure {
+            Err(failure) => {
+                self.report_without_states(SearchResult::Failed(Box::new(HandlerFailure {
                     node: self.system.nodes()[0].address(),
                     failure: StepFailure::Node(failure),
                     path: Path::default(),
-                })),
-                statistics: Statistics::default(),
-                hints: Vec::new(),
-            },
+                })))
+            }
         }
     }
 
@@ -455,15 +499,22 @@ impl Search {
     ) -> Report {
         let outcome = match StateSpace::new(self.setup(steps)) {
             Ok(mut space) => {
-                let (outcome, statistics) = run(&mut space);
-                return Report { result: outcome, statistics, hints: space.hints() };
+                let (result, statistics) = run(&mut space);
+                let never_held = space.checks.never_held();
+                return Report { result, never_held, statistics, hints: space.hints() };
             }
             Err(StartError::Failed(failed)) => SearchResult::Failed(failed),
             Err(error @ StartError::UnknownCalls(_)) => {
                 SearchResult::InvalidStart(error.to_string())
             }
         };
-        Report { result: outcome, statistics: Statistics::default(), hints: Vec::new() }
+        self.report_without_states(outcome)
+    }
+
+    /// The report of a search that saw no state.
+    fn report_without_states(&self, result: SearchResult) -> Report {
+        let never_held = Checks::new(self.properties.clone()).never_held();
+        Report { result, never_held, statistics: Statistics::default(), hints: Vec::new() }
     }
 
     /// The inputs for the tables of this search.

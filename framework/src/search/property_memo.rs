@@ -40,9 +40,22 @@ struct Tree {
 #[derive(Default)]
 pub(super) struct PropertyMemo {
     trees: Vec<Tree>,
+    /// The bits of the properties that held in some state. See [`PropertyMemo::take_held`].
+    held: u64,
 }
 
 impl PropertyMemo {
+    /// Records that the properties of these bits held in some state.
+    #[inline]
+    pub(super) fn note_held(&mut self, properties: u64) {
+        self.held |= properties;
+    }
+
+    /// The bits of the properties that held in some state since the last call.
+    pub(super) fn take_held(&mut self) -> u64 {
+        std::mem::take(&mut self.held)
+    }
+
     /// Whether a property holds, if that is known. `id` returns the id of a part.
     pub(super) fn get(&self, property: usize, id: impl Fn(StateRead) -> u32) -> Option<bool> {
         let tree = self.trees.get(property)?;

@@ -91,6 +91,7 @@ fn search(
                     break;
                 }
                 let went = walk.advance(space, visited, &mut memo, statistics);
+                space.checks.note_held(memo.take_held());
                 statistics.depth = statistics.depth.max(walk.taken.len());
                 if let Err(ending) = went {
                     return space.outcome_at(ending, space.path_of(&walk.taken));

@@ -16,6 +16,9 @@ use crate::property::{CheckError, Violation};
 pub struct Report {
     /// How it ended.
     pub result: SearchResult,
+    /// The names of the [`sometimes`](super::Search::sometimes) properties that held in no state that was seen. After
+    /// [`SearchResult::Exhausted`], no reachable state satisfies them. After any other result, that is not known.
+    pub never_held: Vec<String>,
     /// Its statistics.
     pub statistics: Statistics,
     /// Hints at behaviour that may be unintended but is not wrong.
@@ -25,7 +28,8 @@ pub struct Report {
 /// How a search ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SearchResult {
-    /// Every reachable state was seen, and every property holds in all of them.
+    /// Every reachable state was seen, and every invariant holds in all of them. Properties that must hold in at
+    /// least one of them may be missing: see [`Report::never_held`].
     Exhausted,
     /// Nothing was searched, because the search has inconsistent settings. This is a mistake of its author
     /// and says nothing about the nodes.

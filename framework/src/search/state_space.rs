@@ -180,11 +180,14 @@ impl<'s> StateSpace<'s> {
     }
 
     /// Checks a row: the monitor first, then the properties of states.
-    pub(super) fn check_row(&self, row: &[u32]) -> Result<StateStatus, Ending> {
-        self.check_row_with(row, &mut PropertyMemo::default())
+    pub(super) fn check_row(&mut self, row: &[u32]) -> Result<StateStatus, Ending> {
+        let mut memo = PropertyMemo::default();
+        let checked = self.check_row_with(row, &mut memo);
+        self.checks.note_held(memo.take_held());
+        checked
     }
 
-    /// Checks a row, with a memo of properties.
+    /// Checks a row, with a memo of properties, which also keeps what [held](PropertyMemo::take_held) in it.
     pub(super) fn check_row_with(
         &self,
         row: &[u32],

@@ -103,6 +103,9 @@ pub(crate) fn run_searches(
         };
         run.note(&stage.title, &report);
         verdict = judge(&stage.title, stage.needs, &report);
+        if verdict.held() {
+            (verdict, also_violated) = judge_never_held(&stage.title, &report);
+        }
         if !verdict.held() {
             if let Ended::Violated(found) = report.result {
                 also_violated = found.also_violated;
@@ -276,6 +279,28 @@ fn judge(title: &str, needs: RequiredResult, report: &Report) -> Verdict {
             ),
         },
     }
+}
+
+/// The verdict on the properties that must hold in at least one state, of a search that ended as it must, and the
+/// other violations.
+fn judge_never_held(title: &str, report: &Report) -> (Verdict, Vec<Violation>) {
+    let states = report.statistics.states;
+    if !report.never_held.is_empty() && report.result != Ended::Exhausted {
+        let reason = format!(
+            "the search ended after {states} states, {} events deep. In none of them does it hold that {}. That is \
+             required in some reachable state, and the search has not seen all of them",
+            report.statistics.depth,
+            report.never_held.join(", or that "),
+        );
+        return (Verdict::Undecided { property: title.to_owned(), reason }, Vec::new());
+    }
+    let mut violations = report.never_held.iter().map(|name| Violation {
+        property: format!("it is possible that {name}"),
+        expected: "some reachable state in which that holds".to_owned(),
+        seen: format!("no reachable state is like that: all {states} states were seen"),
+    });
+    let first = violations.next().map_or(Verdict::Held, Verdict::Violated);
+    (first, violations.collect())
 }
 
 /// The verdict for a failed handler, as in a simulated run.

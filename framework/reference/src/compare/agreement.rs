@@ -58,8 +58,9 @@ impl<N: Plain, A: Automaton> Question<'_, N, A> {
             let at = |difference| format!("searched {way}: {difference}");
             self.check(exploration, &report).map_err(at)?;
             let first = first.get_or_insert_with(|| report.clone());
-            if first.result != report.result {
-                let (one, other) = (&first.result, &report.result);
+            if (&first.result, &first.never_held) != (&report.result, &report.never_held) {
+                let [one, other] =
+                    [first, &report].map(|report| (&report.result, &report.never_held));
                 return Err(at(format!("the result is {other:?}, but as usual it is {one:?}")));
             }
         }
@@ -103,6 +104,9 @@ impl<N: Plain, A: Automaton> Question<'_, N, A> {
                 report.result, it.states, it.depth, it.transitions
             ))
         };
+        if let Some(wrong) = never_held_differs(exploration, report) {
+            return differs(&wrong);
+        }
         match (&exploration.end, &report.result) {
             (End::Exhausted, SearchResult::Exhausted) => {}
             (End::DepthLimit, SearchResult::LimitReached(Limit::Depth(depth)))
@@ -148,4 +152,30 @@ impl<N: Plain, A: Automaton> Question<'_, N, A> {
         }
         Ok(())
     }
+}
+
+/// Compares the claims that held in no state.
+fn never_held_differs(exploration: &Exploration, report: &Report) -> Option<String> {
+    let names = |is_wanted: &dyn Fn(Option<usize>) -> bool| -> Vec<String> {
+        let all = exploration.held_first.iter();
+        all.filter(|&&(_, depth)| is_wanted(depth)).map(|(name, _)| name.clone()).collect()
+    };
+    // A search that ends at a depth may have seen only some of the states there.
+    let (at_least, at_most) = match exploration.end {
+        End::Exhausted | End::DepthLimit => (names(&|depth| depth.is_none()), None),
+        End::Found(end, _) => (
+            names(&|depth| depth.is_none()),
+            Some(names(&|depth| depth.is_none_or(|depth| depth >= end))),
+        ),
+        End::CommandLimit(_) => return None,
+    };
+    let at_most = at_most.unwrap_or_else(|| at_least.clone());
+    let is_within = at_least.iter().all(|name| report.never_held.contains(name))
+        && report.never_held.iter().all(|name| at_most.contains(name));
+    (!is_within).then(|| {
+        format!(
+            "{:?} never held, but it should be {at_least:?}, or at most {at_most:?}",
+            report.never_held
+        )
+    })
 }

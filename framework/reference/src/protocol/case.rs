@@ -196,6 +196,19 @@ impl Case {
             1 => claims.push((Role::Invariant, Claim::NoResultIs(draw(30, 2)))),
             _ => {}
         }
+        for what in (50..).step_by(10).take(draw(5, 4) as usize) {
+            let claim = match draw(what, 5) {
+                0 => Claim::ClientsAreDone,
+                1 => Claim::NoNodeIsIn(draw(what + 1, 3)),
+                2 => Claim::NoResultIs(draw(what + 1, 2)),
+                _ => {
+                    let nodes = [draw(what + 1, nodes), draw(what + 2, nodes)];
+                    let states = [draw(what + 3, 4), draw(what + 4, 4)];
+                    Claim::StatesAre(nodes.map(|it| address(it as usize)), states)
+                }
+            };
+            claims.push((Role::Sometimes, claim));
+        }
         self.claims = Claims(claims);
     }
 

@@ -392,7 +392,8 @@ impl<'s> Explorer<'s> {
         self.place.failure.as_deref()
     }
 
-    /// Checks the monitor and then the search's properties in the current state: invariants, goals, prunes.
+    /// Checks the monitor and then the search's properties in the current state, in the order of
+    /// their [roles](Role).
     #[must_use]
     pub fn check(&self) -> Vec<PropertyCheck> {
         let monitor = self.broken_run().map(|(name, broken)| PropertyCheck {
