@@ -424,10 +424,11 @@ fn sending_to_an_unknown_address_fails() {
         Workload::<u64, u64>::of([1]),
     );
     let verdict = run(&Scenario::new().node(nowhere), 1).verdict;
-    let Verdict::Failed(RunFailure::UnknownAddress { to, .. }) = verdict else {
+    let Verdict::Failed(RunFailure::UnknownAddress { from, unknown }) = verdict else {
         panic!("{verdict:?}");
     };
-    assert_eq!(to, Address::new("server9"));
+    assert_eq!((from, unknown.to), (client(1), Address::new("server9")));
+    assert_eq!(unknown.nodes, [client(1)]);
 }
 
 /// A property with a fixed result.

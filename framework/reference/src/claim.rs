@@ -49,6 +49,13 @@ pub enum Verdict {
     Goal(String),
     /// The property of this name does not hold.
     Violated(String),
+    /// There is no state, because a node sent a message to an address at which there is no node.
+    Failed {
+        /// The sender.
+        from: Address,
+        /// The address.
+        to: Address,
+    },
 }
 
 /// The claims of a search.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::automaton::Automaton;
 use crate::claim::{Claims, Verdict};
-use crate::world::{Global, GlobalOf, Plain, TooManyCommands, World};
+use crate::world::{Global, GlobalOf, Plain, Stopped, World};
 
 /// The limits of an exploration.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +43,8 @@ pub enum End {
     DepthLimit,
     /// An event in a state at this depth leads to too many commands. Nothing was found up to this depth.
     CommandLimit(usize),
-    /// The findings at this depth. There are none at smaller depths.
+    /// The findings at this depth, an event that fails being as deep as a state after it. There are none at smaller
+    /// depths.
     Found(usize, BTreeSet<Verdict>),
 }
 
@@ -91,7 +92,10 @@ pub fn explore<N: Plain, A: Automaton>(
                         next.add(world, claims, after);
                     }
                     Ok(_) => {}
-                    Err(TooManyCommands) => too_many_commands = true,
+                    Err(Stopped::TooManyCommands) => too_many_commands = true,
+                    Err(Stopped::UnknownAddress { from, to }) => {
+                        next.found.insert(Verdict::Failed { from, to });
+                    }
                 }
             }
             if seen.len() > bounds.states_max {

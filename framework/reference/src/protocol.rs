@@ -31,6 +31,8 @@ pub struct Nature {
     pub sends: u64,
     /// One of this many reactions has a result.
     pub result_one_in: u64,
+    /// Whether it sometimes sends to an address without a node.
+    pub strangers: bool,
     /// It answers commands immediately, except for one of this many; zero for never.
     pub prompt: u64,
 }
@@ -57,7 +59,8 @@ impl Drawn {
     }
 
     fn react(&mut self, event: u64, ctx: &mut Context<Self>) {
-        let Nature { seed, nodes, one_in, timer_one_in, timer_values, sends, .. } = self.nature;
+        let Nature { seed, nodes, one_in, timer_one_in, timer_values, sends, strangers, .. } =
+            self.nature;
         let drawn = mix(seed ^ mix(event ^ mix(self.state)));
         if !drawn.is_multiple_of(one_in) {
             return;
@@ -65,8 +68,12 @@ impl Drawn {
         self.state = (self.state + (drawn >> 8) % 2) % STATES;
         for part in 0..(drawn >> 16) % (sends + 1) {
             let to = (drawn >> (20 + 4 * part)) % (8 * nodes + 1);
-            // Sometimes to an address without a node.
-            let to = if to == 8 * nodes { nodes } else { to % nodes };
+            let to = match to == 8 * nodes {
+                false => to % nodes,
+                // No node has this number.
+                true if strangers => nodes,
+                true => continue,
+            };
             ctx.send(Address::numbered("node", to as usize), (drawn >> (32 + part)) % 3);
         }
         if timer_one_in > 0 && (drawn >> 40).is_multiple_of(timer_one_in) {

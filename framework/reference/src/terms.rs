@@ -6,7 +6,7 @@ use faultlab::search::{FoundState, NodeState, PathEvent, PendingTimer, Sent, Sta
 use crate::automaton::Automaton;
 use crate::claim::{Claims, Verdict};
 use crate::timers::{Timer, Timers};
-use crate::world::{Event, Global, GlobalOf, Local, Plain, World};
+use crate::world::{Event, Global, GlobalOf, Local, Plain, Stopped, World};
 
 /// Whether an event of a path is this event of the reference.
 pub fn is_event<N: Plain, A: Automaton>(
@@ -57,10 +57,52 @@ pub fn follow<N: Plain, A: Automaton>(
         };
         match world.after(now, event) {
             Ok((next, _)) => states.push(next),
-            Err(_) => return Err(format!("event {index} of the path leads to too many commands")),
+            Err(stopped) => return Err(format!("event {index} of the path ends in {stopped:?}")),
         }
     }
     Ok(states)
+}
+
+/// Checks that these states are expanded.
+fn check_open<'g, N: Plain + 'g, A: Automaton>(
+    world: &World<N, A>,
+    claims: &Claims,
+    states: impl Iterator<Item = &'g GlobalOf<N, A>>,
+) -> Result<(), String>
+where
+    A::State: 'g,
+{
+    let mut verdicts = states.map(|state| claims.judge(world, state));
+    match verdicts.find(|verdict| *verdict != Verdict::Open) {
+        Some(other) => Err(format!("the path continues from a state that is {other:?}")),
+        None => Ok(()),
+    }
+}
+
+/// Checks that a path leads through expanded states to an event that fails with this verdict.
+///
+/// # Errors
+/// If a check fails.
+pub fn check_failing_path<N: Plain, A: Automaton>(
+    world: &World<N, A>,
+    start: &GlobalOf<N, A>,
+    claims: &Claims,
+    path: &[PathEvent],
+    verdict: &Verdict,
+) -> Result<(), String> {
+    let Some((last, before)) = path.split_last() else { return Err("no event failed".to_owned()) };
+    let states = follow(world, start, before)?;
+    check_open(world, claims, std::iter::once(start).chain(&states))?;
+    let now = states.last().unwrap_or(start);
+    let fails = |event: Event| match world.after(now, event) {
+        Err(Stopped::UnknownAddress { from, to }) => *verdict == Verdict::Failed { from, to },
+        Ok(_) | Err(Stopped::TooManyCommands) => false,
+    };
+    let mut possible = world.possible(now).into_iter();
+    match possible.any(|event| is_event(world, event, last) && fails(event)) {
+        true => Ok(()),
+        false => Err(format!("the last event of the path, {last:?}, does not fail")),
+    }
 }
 
 /// Checks that a path leads through expanded states to the found state, and that it has this verdict.
@@ -77,11 +119,8 @@ pub fn check_path<N: Plain, A: Automaton>(
 ) -> Result<GlobalOf<N, A>, String> {
     let states = follow(world, start, path)?;
     let last = states.last().unwrap_or(start);
-    let before = states.len().checked_sub(1).map(|last| {
-        std::iter::once(start).chain(&states[..last]).map(|state| claims.judge(world, state))
-    });
-    if let Some(other) = before.into_iter().flatten().find(|verdict| *verdict != Verdict::Open) {
-        return Err(format!("the path continues from a state that is {other:?}"));
+    if let Some((_, before)) = states.split_last() {
+        check_open(world, claims, std::iter::once(start).chain(before))?;
     }
     let here = claims.judge(world, last);
     if here != *verdict {

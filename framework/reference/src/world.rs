@@ -105,9 +105,19 @@ pub enum Event {
     },
 }
 
-/// One event led to more commands than the limit allows.
+/// Why there is no state after an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooManyCommands;
+pub enum Stopped {
+    /// It led to more commands than the limit allows.
+    TooManyCommands,
+    /// A handler sent a message to an address at which there is no node.
+    UnknownAddress {
+        /// The sender.
+        from: Address,
+        /// The address.
+        to: Address,
+    },
+}
 
 /// The input of a handler.
 enum Input {
@@ -142,8 +152,8 @@ impl<N: Plain, A: Automaton> World<N, A> {
     /// The state in which all nodes have started and all clients have their first command.
     ///
     /// # Errors
-    /// When a client answers too many commands at once.
-    pub fn start(&self) -> Result<GlobalOf<N, A>, TooManyCommands> {
+    /// When a client answers too many commands at once, or a node sends to an unknown address.
+    pub fn start(&self) -> Result<GlobalOf<N, A>, Stopped> {
         let local = |member: &Member<N>| Local {
             node: member.node.clone(),
             timers: Timers::default(),
@@ -187,12 +197,12 @@ impl<N: Plain, A: Automaton> World<N, A> {
     /// The state after a possible event, with the calls and returns that were part of it.
     ///
     /// # Errors
-    /// When a client answers too many commands at once.
+    /// When a client answers too many commands at once, or a node sends to an unknown address.
     pub fn after(
         &self,
         global: &GlobalOf<N, A>,
         event: Event,
-    ) -> Result<(GlobalOf<N, A>, Vec<Entry>), TooManyCommands> {
+    ) -> Result<(GlobalOf<N, A>, Vec<Entry>), Stopped> {
         let mut next = global.clone();
         let (at, input) = match event {
             Event::Deliver { to, from, message } => {
@@ -223,13 +233,13 @@ impl<N: Plain, A: Automaton> World<N, A> {
     /// The state after a client was given a command from outside, which must be possible.
     ///
     /// # Errors
-    /// When a client answers too many commands at once.
+    /// When a client answers too many commands at once, or a node sends to an unknown address.
     pub fn given(
         &self,
         global: &GlobalOf<N, A>,
         client: usize,
         command: u64,
-    ) -> Result<GlobalOf<N, A>, TooManyCommands> {
+    ) -> Result<GlobalOf<N, A>, Stopped> {
         let mut next = global.clone();
         next.locals[client].is_waiting = true;
         let call = Entry { client: self.members[client].address, what: Saying::Call(command) };
@@ -246,11 +256,11 @@ impl<N: Plain, A: Automaton> World<N, A> {
         global: &mut GlobalOf<N, A>,
         at: usize,
         mut input: Input,
-    ) -> Result<Vec<Entry>, TooManyCommands> {
+    ) -> Result<Vec<Entry>, Stopped> {
         let Member { address, commands, .. } = &self.members[at];
         let (mut entries, mut given) = (Vec::new(), 0);
         loop {
-            self.handle(global, at, input);
+            self.handle(global, at, input)?;
             let Some(commands) = commands else { break };
             let local = &mut global.locals[at];
             if local.is_waiting {
@@ -262,7 +272,7 @@ impl<N: Plain, A: Automaton> World<N, A> {
             let Some(&command) = commands.get(local.results.len()) else { break };
             given += 1;
             if given > self.commands_per_event_max {
-                return Err(TooManyCommands);
+                return Err(Stopped::TooManyCommands);
             }
             local.is_waiting = true;
             entries.push(Entry { client: *address, what: Saying::Call(command) });
@@ -276,7 +286,7 @@ impl<N: Plain, A: Automaton> World<N, A> {
     }
 
     /// Calls a handler and applies its effects.
-    fn handle(&self, global: &mut GlobalOf<N, A>, at: usize, input: Input) {
+    fn handle(&self, global: &mut GlobalOf<N, A>, at: usize, input: Input) -> Result<(), Stopped> {
         let mut ctx = Context::new(self.members[at].address);
         let node = &mut global.locals[at].node;
         match input {
@@ -288,9 +298,9 @@ impl<N: Plain, A: Automaton> World<N, A> {
         for effect in ctx.take_effects() {
             match effect {
                 Effect::Send { to, message } => {
-                    if let Some(receiver) = self.place(to) {
-                        global.locals[receiver].inbox.insert((at, message));
-                    }
+                    let from = self.members[at].address;
+                    let receiver = self.place(to).ok_or(Stopped::UnknownAddress { from, to })?;
+                    global.locals[receiver].inbox.insert((at, message));
                 }
                 Effect::SetTimer { timer, min, max } => {
                     let ns = |duration: std::time::Duration| duration.as_nanos() as u64;
@@ -300,5 +310,6 @@ impl<N: Plain, A: Automaton> World<N, A> {
                 Effect::Log { .. } => {}
             }
         }
+        Ok(())
     }
 }

@@ -26,6 +26,7 @@ mod output;
 mod panics;
 pub mod pure;
 mod submission;
+mod unknown_address;
 
 pub use event::{Event, Payload};
 pub use failure::NodeFailure;
@@ -35,3 +36,4 @@ pub use node_descriptor::NodeDescriptor;
 pub use node_provider::NodeProvider;
 pub use output::{EncodedEffect, Output, Span};
 pub use submission::Submission;
+pub use unknown_address::UnknownAddress;

@@ -9,8 +9,8 @@ use super::intern::{Blobs, Lists, Records};
 use super::pairs::PairMap;
 use super::path::{Action, PathEvent};
 use super::timers::Pending;
-use crate::hosting::pure::{Answers, Batch, PureSteps, Request, Step, StepFailure};
-use crate::hosting::{EncodedEffect, Event};
+use crate::hosting::pure::{Answers, Batch, PureSteps, Request, Step, StepFailure, legible};
+use crate::hosting::{EncodedEffect, Event, Payload, UnknownAddress};
 use crate::{Address, parallel};
 
 /// The most requests in one batch. This bounds the memory for answers.
@@ -130,8 +130,6 @@ pub(super) struct Handlers<'s> {
     pub(super) pending: Records<Pending>,
     pub(super) lists: Lists,
     pub(super) failures: Vec<StepFailure>,
-    /// The number of messages that were sent to addresses without a node.
-    pub(super) undeliverable: u64,
     /// The number of steps that were requested and answered.
     pub(super) calls: u64,
     /// From a state and a cause to the index in `handled`.
@@ -166,7 +164,6 @@ impl<'s> Handlers<'s> {
             pending: Records::new(),
             lists: Lists::new(),
             failures: Vec::new(),
-            undeliverable: 0,
             calls: 0,
             known: PairMap::new(),
             handled: Vec::new(),
@@ -221,13 +218,14 @@ impl<'s> Handlers<'s> {
             self.calls += chunk.len() as u64;
             self.look_up_steps(chunk, &answers, &mut found);
             for (index, (&(state, cause), found)) in chunk.iter().zip(&found).enumerate() {
+                let node = self.node_of(state);
                 let value = match (answers.get(index), found) {
                     (Ok(_), Some(handled)) => self.keep(*handled),
-                    (Ok(step), None) => self.store(self.node_of(state), step),
-                    (Err(failure), _) => {
-                        self.failures.push(failure.clone());
-                        FAILED + (self.failures.len() - 1) as u32
-                    }
+                    (Ok(step), None) => match self.unknown_address(node, step) {
+                        Some(unknown) => self.fail(StepFailure::UnknownAddress(unknown)),
+                        None => self.store(node, step),
+                    },
+                    (Err(failure), _) => self.fail(failure.clone()),
                 };
                 self.known.insert(state, cause.packed(), value);
             }
@@ -391,21 +389,39 @@ impl<'s> Handlers<'s> {
         })
     }
 
+    /// The first message of a step to an address at which there is no node, if there is one.
+    fn unknown_address(&self, node: usize, step: Step<'_>) -> Option<UnknownAddress> {
+        let mut effects = step.output.effects().iter();
+        effects.find_map(|effect| match *effect {
+            EncodedEffect::Send { to, message } if self.node_at(to).is_none() => {
+                let bytes = step.output.get(message);
+                let message = legible(self.steps.show(node, Payload::Message, bytes, false));
+                let nodes = self.steps.nodes().iter().map(|node| node.address).collect();
+                Some(UnknownAddress { to, message, nodes })
+            }
+            _ => None,
+        })
+    }
+
+    /// Stores a failure, and returns the value that stands for it in `known`.
+    fn fail(&mut self, failure: StepFailure) -> u32 {
+        self.failures.push(failure);
+        FAILED + (self.failures.len() - 1) as u32
+    }
+
     /// Interns all parts of a step, stores the step, and returns its index in `handled`.
     fn store(&mut self, node: usize, step: Step<'_>) -> u32 {
         let state = self.states.intern(node as u64, step.state);
         let (mut sent, mut set) = (Vec::new(), Vec::new());
         for effect in step.output.effects() {
             match *effect {
-                EncodedEffect::Send { to, message } => match self.node_at(to) {
-                    Some(to) => {
-                        let id = self.message(node, to, step.output.get(message));
-                        if !sent.contains(&id) {
-                            sent.push(id);
-                        }
+                EncodedEffect::Send { to, message } => {
+                    let to = self.node_at(to).expect("a step with another address has failed");
+                    let id = self.message(node, to, step.output.get(message));
+                    if !sent.contains(&id) {
+                        sent.push(id);
                     }
-                    None => self.undeliverable += 1,
-                },
+                }
                 EncodedEffect::SetTimer { timer, min_ns, max_ns } => {
                     let id = self.timers.intern(node as u64, step.output.get(timer));
                     set.push(self.pending.intern(Pending { id, min_ns, max_ns }).0);

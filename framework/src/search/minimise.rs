@@ -87,13 +87,17 @@ impl Target {
     }
 }
 
-/// Whether two failures are of the same kind and, if they are panics, have the same location.
+/// Whether two failures are of the same kind and, if they are panics, have the same location; if they are messages to
+/// unknown addresses, the same address.
 fn is_like(one: &StepFailure, other: &StepFailure) -> bool {
     match (one, other) {
         (
             StepFailure::Node(NodeFailure::Panicked { location: one, .. }),
             StepFailure::Node(NodeFailure::Panicked { location: other, .. }),
         ) => one == other,
+        (StepFailure::UnknownAddress(one), StepFailure::UnknownAddress(other)) => {
+            one.to == other.to
+        }
         (StepFailure::Node(one), StepFailure::Node(other)) => {
             std::mem::discriminant(one) == std::mem::discriminant(other)
         }

@@ -219,10 +219,4 @@ pub enum Hint {
         /// How many timers were pending after them.
         timers: usize,
     },
-    /// Messages were sent to an address without a node.
-    #[serde(rename = "sent-to-nobody")]
-    Undeliverable {
-        /// The number of distinct handler calls that did so.
-        calls: u64,
-    },
 }

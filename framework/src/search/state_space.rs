@@ -624,7 +624,7 @@ impl<'s> StateSpace<'s> {
     }
 
     /// Hints at the first message, in the order of nodes and messages, whose second delivery in a row changes
-    /// the state again, and at undeliverable messages.
+    /// the state again.
     pub(super) fn hints(&self) -> Vec<Hint> {
         let handlers = &self.table.handlers;
         let mut hints: Vec<Hint> = self.divergence.iter().cloned().collect();
@@ -647,9 +647,6 @@ impl<'s> StateSpace<'s> {
                 once: show(Payload::State, handlers.states.bytes(once)),
                 twice: show(Payload::State, handlers.states.bytes(twice)),
             });
-        }
-        if handlers.undeliverable > 0 {
-            hints.push(Hint::Undeliverable { calls: handlers.undeliverable });
         }
         hints
     }

@@ -47,11 +47,18 @@ struct NumberedTimer {
 struct NumberingOf<'n> {
     numbering: &'n mut Numbering,
     node: (usize, Address),
+    system: &'n System,
+    /// Whether the step has sent to an unknown address. That is a failure, and nothing after it takes effect.
+    has_failed: bool,
 }
 
 impl Numbers for NumberingOf<'_> {
     /// The network is a set: an equal message keeps its number.
     fn sent(&mut self, to: Address, message: &[u8]) -> Option<(MessageId, Fate)> {
+        self.has_failed |= self.system.nodes().iter().all(|spec| spec.address() != to);
+        if self.has_failed {
+            return None;
+        }
         let messages = &mut self.numbering.messages;
         let next = messages.len() as MessageId + 1;
         let id = *messages.entry((self.node.1, to, message.to_vec())).or_insert(next);
@@ -59,6 +66,9 @@ impl Numbers for NumberingOf<'_> {
     }
 
     fn set(&mut self, timer: &[u8], min_ns: u64, max_ns: u64) -> Option<TimerId> {
+        if self.has_failed {
+            return None;
+        }
         self.numbering.timers_set += 1;
         let id = self.numbering.timers_set;
         let timer = NumberedTimer { id, timer: timer.to_vec(), min_ns, max_ns };
@@ -266,7 +276,8 @@ impl<'s> TraceFormatter<'s> {
         let texts = &mut &*self.steps;
         self.builder.add_state(event, texts, node, Ok(step.state));
         let at = (node, self.system.nodes()[node].address());
-        let mut numbers = NumberingOf { numbering: &mut self.numbering, node: at };
+        let (numbering, system) = (&mut self.numbering, self.system);
+        let mut numbers = NumberingOf { numbering, node: at, system, has_failed: false };
         EventBuilder::add_effects(event, texts, node, step.output, &mut numbers);
         *state = step.state.to_vec();
         Ok(())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::notes::{RecorderNotes, SideEvent};
-use super::outcome::{Outcome, RunFailure, Verdict};
+use super::outcome::{Outcome, Verdict};
 use super::scenario::Scenario;
 use super::schedule::Task;
 use super::simulation::{Next, Simulation};
@@ -126,8 +126,7 @@ impl Simulation {
         }
         if let Err((to, message)) = self.stepped(stepped, output) {
             let message = text(host, slot, Payload::Message, output.get(message));
-            let from = self.spec(slot).address();
-            self.fail(RunFailure::UnknownAddress { from, to, message });
+            self.sent_to_unknown_address(slot, to, message);
         }
     }
 

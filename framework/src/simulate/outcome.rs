@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::validate::ScenarioError;
 use crate::Address;
-use crate::hosting::NodeFailure;
+use crate::hosting::{NodeFailure, UnknownAddress};
 use crate::property::Violation;
 
 /// The result of one run.
@@ -67,14 +67,12 @@ pub enum RunFailure {
         failure: NodeFailure,
     },
     /// A node sent a message to an address at which there never was a node.
-    #[error("{from} sent {message} to `{to}`, and there is no node of that name")]
+    #[error("{from} {unknown}")]
     UnknownAddress {
         /// The sender.
         from: Address,
-        /// The address.
-        to: Address,
-        /// The message's text.
-        message: String,
+        /// The address, and the message.
+        unknown: UnknownAddress,
     },
     /// A node or the run exceeded a limit.
     #[error("{who} {what}: more than the limit of {limit}")]

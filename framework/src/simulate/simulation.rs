@@ -21,7 +21,7 @@ use super::timers::Timers;
 use super::transport::{Passage, Transport};
 use super::verdicts::Verdicts;
 use super::view::SimulationView;
-use crate::hosting::{Event, Host, NodeFailure, Output, Span};
+use crate::hosting::{Event, Host, NodeFailure, Output, Span, UnknownAddress};
 use crate::property::{CheckError, Property};
 use crate::trace::Trace;
 use crate::trace::replay::Script;
@@ -343,6 +343,14 @@ impl Simulation {
     /// Ends the run as failed.
     pub fn fail(&mut self, failure: RunFailure) {
         self.verdicts.fail(failure);
+    }
+
+    /// Ends the run, because the node in this slot sent a message to an address at which there is no node. `message` is
+    /// its text.
+    pub fn sent_to_unknown_address(&mut self, slot: usize, to: Address, message: String) {
+        let nodes = self.specs().map(NodeSpec::address).collect();
+        let unknown = UnknownAddress { to, message, nodes };
+        self.fail(RunFailure::UnknownAddress { from: self.nodes.address(slot), unknown });
     }
 
     /// The handler that the current step calls, named as in the trait.

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use faultlab::Address;
 use faultlab::hosting::{Host, NodeFailure, Output, Payload};
-use faultlab::simulate::{LookaheadStep, Next, Outcome, RunFailure, Scenario, Simulation};
+use faultlab::simulate::{LookaheadStep, Next, Outcome, Scenario, Simulation};
 use serde::{Deserialize, Serialize};
 
 use crate::exchange::{Answered, FollowUpAnswer};
@@ -466,8 +466,7 @@ impl ActiveRun {
         if let Some((slot, to, message)) = self.undeliverable.take() {
             let shown = host.show(slot, Payload::Message, &message, false);
             let message = shown.unwrap_or_else(|failure| format!("<{failure}>"));
-            let from = self.simulation.spec(slot).address();
-            self.simulation.fail(RunFailure::UnknownAddress { from, to, message });
+            self.simulation.sent_to_unknown_address(slot, to, message);
             return;
         }
         let mut host = RecordingHost { host: &mut host, log: &mut self.log };

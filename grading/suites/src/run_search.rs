@@ -192,9 +192,6 @@ fn describe(hint: &Hint) -> String {
                  before ({change})"
             )
         }
-        Hint::Undeliverable { calls } => {
-            format!("messages were sent to addresses without a node, in {calls} steps")
-        }
     }
 }
 
@@ -325,5 +322,9 @@ fn failure(failed: &HandlerFailure) -> Verdict {
         StepFailure::ContractViolation(broken) => {
             property("a state is what its encoding says", broken.clone())
         }
+        StepFailure::UnknownAddress(unknown) => Verdict::Failed(RunFailure::UnknownAddress {
+            from: failed.node,
+            unknown: unknown.clone(),
+        }),
     }
 }

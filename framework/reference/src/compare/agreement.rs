@@ -3,12 +3,13 @@
 use std::num::NonZeroUsize;
 
 use faultlab::hosting::Submission;
+use faultlab::hosting::pure::StepFailure;
 use faultlab::search::{Limit, Report, Search, SearchResult};
 
 use crate::automaton::Automaton;
 use crate::claim::{Claims, Verdict};
 use crate::explorer::{End, Exploration};
-use crate::terms::{check_also_violated, check_path};
+use crate::terms::{check_also_violated, check_failing_path, check_path};
 use crate::world::{GlobalOf, Plain, World};
 
 /// Statistics of a comparison without a difference.
@@ -141,6 +142,24 @@ impl<N: Plain, A: Automaton> Question<'_, N, A> {
                 let (world, start, claims) = (self.world, self.start, self.claims);
                 let checked = check_path(world, start, claims, path, (&verdict, found))
                     .and_then(|last| check_also_violated(world, &last, claims, found));
+                return checked.or_else(|wrong| differs(&wrong));
+            }
+            (End::Found(depth, verdicts), SearchResult::Failed(failed)) => {
+                let StepFailure::UnknownAddress(unknown) = &failed.failure else {
+                    return differs("a different failure");
+                };
+                let verdict = Verdict::Failed { from: failed.node, to: unknown.to };
+                if !verdicts.contains(&verdict) {
+                    return differs("another node failed");
+                }
+                let Some(path) = failed.path.events.get(self.before..) else {
+                    return differs("the path lacks the events before the start");
+                };
+                if path.len() != *depth {
+                    return differs("the path has a different length");
+                }
+                let checked =
+                    check_failing_path(self.world, self.start, self.claims, path, &verdict);
                 return checked.or_else(|wrong| differs(&wrong));
             }
             _ => return differs("a different result"),

@@ -15,6 +15,8 @@ use crate::world::{COMMANDS_PER_EVENT_MAX, Member, Rules, World};
 pub enum Size {
     /// Two to four nodes that use all features.
     Few,
+    /// The same, and sometimes a node sends to an address without a node.
+    Strangers,
     /// One or two nodes with many timers.
     Timers,
     /// More nodes than a sleep set can contain.
@@ -53,7 +55,7 @@ impl Case {
     pub fn drawn(seed: u64, size: Size) -> Self {
         let draw = |what: u64, below: u64| mix(seed ^ mix(what)) % below;
         let nodes = match size {
-            Size::Few | Size::Chains => 2 + draw(1, 3),
+            Size::Few | Size::Strangers | Size::Chains => 2 + draw(1, 3),
             Size::Clients => 2 + draw(1, 2),
             Size::Timers => 1 + draw(1, 2),
             Size::Many => 33 + draw(1, 4),
@@ -62,14 +64,14 @@ impl Case {
             seed: mix(seed ^ mix(100 + index)),
             nodes,
             one_in: match size {
-                Size::Few => 2 + draw(40, 2),
+                Size::Few | Size::Strangers => 2 + draw(40, 2),
                 Size::Clients => 1,
                 Size::Timers => 1 + draw(40, 2),
                 Size::Many => 9,
                 Size::Chains => 3,
             },
             timer_one_in: match size {
-                Size::Few => [0, 2, 3, 3][draw(41, 4) as usize],
+                Size::Few | Size::Strangers => [0, 2, 3, 3][draw(41, 4) as usize],
                 Size::Clients => 0,
                 Size::Timers => 1,
                 Size::Many => 3 * draw(41, 2),
@@ -78,6 +80,7 @@ impl Case {
             timer_values: 1 + draw(42, 3),
             sends: if size == Size::Timers { draw(43, 2) } else { 2 },
             result_one_in: if size == Size::Clients { 1 + draw(44, 2) } else { 4 },
+            strangers: size == Size::Strangers,
             prompt: match size {
                 Size::Chains => [0, 100, 129, 255, 300, 500][draw(200 + index, 6) as usize],
                 _ => [0, 0, 2, 3][draw(200 + index, 4) as usize],
@@ -85,14 +88,14 @@ impl Case {
         };
         let commands = |index: u64| {
             let count = match size {
-                Size::Few => draw(20 + index, 4),
+                Size::Few | Size::Strangers => draw(20 + index, 4),
                 Size::Clients => 2 + draw(20 + index, 3),
                 Size::Timers => draw(20 + index, 2),
                 Size::Many => 1,
                 Size::Chains => 100 + draw(20 + index, 500),
             };
             let is_client = match size {
-                Size::Few | Size::Timers => draw(300 + index, 2) == 0,
+                Size::Few | Size::Strangers | Size::Timers => draw(300 + index, 2) == 0,
                 Size::Clients => true,
                 Size::Many => draw(300 + index, 12) == 0,
                 Size::Chains => index == 0 || draw(300 + index, 2) == 0,
@@ -102,7 +105,7 @@ impl Case {
         let mut members: Vec<(Nature, Option<Vec<u64>>)> =
             (0..nodes).map(|index| (nature(index), commands(index))).collect();
         let depth_max = match size {
-            Size::Few => (draw(50, 5) > 0).then(|| 3 + draw(51, 10) as usize),
+            Size::Few | Size::Strangers => (draw(50, 5) > 0).then(|| 3 + draw(51, 10) as usize),
             Size::Timers => Some(3 + draw(51, 8) as usize),
             Size::Clients => Some(4 + draw(51, 4) as usize),
             Size::Many => Some(1 + draw(51, 2) as usize),

@@ -12,7 +12,7 @@ pub use answers::{Answers, Step};
 pub use batch::{Batch, Request};
 pub use local::LocalSteps;
 
-use super::{Event, NodeDescriptor, NodeFailure, Payload};
+use super::{Event, NodeDescriptor, NodeFailure, Payload, UnknownAddress};
 
 /// Why a search cannot continue from a step.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, thiserror::Error)]
@@ -33,6 +33,10 @@ pub enum StepFailure {
     /// The state violates the contract of [`Node`](crate::Node).
     #[error("{0}")]
     ContractViolation(String),
+    /// The node sent a message to an address at which there is no node. Steps do not report this: a search does, which
+    /// knows the nodes.
+    #[error("{0}")]
+    UnknownAddress(UnknownAddress),
 }
 
 impl StepFailure {
