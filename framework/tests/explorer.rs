@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Fault, client, client_node, server, server_node, submission};
+use faultlab::codec::{self, Fields, Scalar, Tree};
 use faultlab::hosting::Submission;
 use faultlab::hosting::pure::LocalSteps;
 use faultlab::linearizability::Sequential;
@@ -13,7 +14,7 @@ use faultlab::search::{
 use faultlab::trace::causality::readable;
 use faultlab::trace::replay::{ReplayStatus, replay};
 use faultlab::trace::{Ending, EventKind, Origin, Trace, file};
-use faultlab::{Address, Application, System, codec};
+use faultlab::{Address, Application, System};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -387,4 +388,72 @@ proptest! {
             prop_assert_eq!(&everything(&explorer), then);
         }
     }
+}
+
+/// A struct or variant as text, without its type's name.
+fn outline(tree: &Tree) -> String {
+    let fields = |fields: &Fields| match fields {
+        Fields::Unit => String::new(),
+        Fields::Positional(parts) => {
+            format!("({})", parts.iter().map(outline).collect::<Vec<_>>().join(", "))
+        }
+        Fields::Named(named) => {
+            let named = named.iter().map(|(name, value)| format!("{name}: {}", outline(value)));
+            format!(" {{ {} }}", named.collect::<Vec<_>>().join(", "))
+        }
+    };
+    match tree {
+        Tree::Struct { name, fields: its } => format!("{name}{}", fields(its)),
+        Tree::Variant { variant, fields: its, .. } => format!("{variant}{}", fields(its)),
+        Tree::Scalar(Scalar::Unsigned(number)) => number.to_string(),
+        Tree::Scalar(Scalar::Bool(value)) => value.to_string(),
+        Tree::Text(text) => format!("\"{text}\""),
+        Tree::Tuple(parts) => {
+            format!("({})", parts.iter().map(outline).collect::<Vec<_>>().join(", "))
+        }
+        Tree::Option(None) => "None".to_owned(),
+        Tree::Option(Some(value)) => format!("Some({})", outline(value)),
+        Tree::Map(entries) => {
+            let entry =
+                |(key, value): &(Tree, Tree)| format!("{}: {}", outline(key), outline(value));
+            format!("{{{}}}", entries.iter().map(entry).collect::<Vec<_>>().join(", "))
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_description_has_the_same_values_as_trees() {
+    let (search, submission) = (search(Fault::None, 1, 2), submission());
+    let steps = steps(&search, &submission);
+    let mut explorer = Explorer::new(&search, &steps).expect("nodes that start");
+    for words in [ADD, SUM] {
+        let event = event(&explorer, words);
+        explorer.perform(&event).expect("possible");
+    }
+    let mut compared = 0;
+    let mut compare = |structure: &Option<Tree>, shown: &str| {
+        let structure = outline(structure.as_ref().expect("a structure"));
+        // `Debug` shows a state on several lines, and addresses without quotation marks.
+        let bare = |text: &str| text.replace(|c: char| c.is_whitespace() || c == '"', "");
+        let shown = bare(shown).replace(",}", "}").replace(",)", ")");
+        assert_eq!(bare(&structure), shown);
+        compared += 1;
+    };
+    for node in explorer.describe().nodes {
+        compare(&node.structure, &node.state);
+        for message in node.messages {
+            compare(&message.structure, &message.message);
+        }
+        for timer in node.timers {
+            compare(&timer.structure, &timer.timer);
+        }
+        for operation in node.client.iter().flat_map(|client| &client.operations) {
+            compare(&operation.structure, &operation.command);
+            if let Some(result) = &operation.result {
+                compare(&operation.result_structure, result);
+            }
+        }
+    }
+    assert!(compared >= 8, "{compared}");
 }

@@ -23,8 +23,10 @@
 mod decode;
 mod encode;
 mod error;
+mod tree;
 
 pub use error::CodecError;
+pub use tree::{Fields, Scalar, Tree};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
@@ -49,6 +51,16 @@ pub fn encode_into<V: Serialize + ?Sized>(
     bytes: &mut Vec<u8>,
 ) -> Result<(), CodecError> {
     value.serialize(&mut encode::Encoder::new(bytes))
+}
+
+/// A value as a tree, with the names of its types, variants and fields, from the same `Serialize` as its encoding.
+///
+/// # Errors
+/// As [`encode`].
+pub fn tree<V: Serialize + ?Sized>(value: &V) -> Result<Tree, CodecError> {
+    let (mut bytes, mut tokens) = (Vec::new(), Vec::new());
+    value.serialize(&mut encode::Encoder::describing(&mut bytes, &mut tokens))?;
+    Tree::of(tokens)
 }
 
 /// Decodes a value from all of `bytes`.

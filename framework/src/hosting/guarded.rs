@@ -7,6 +7,7 @@
 use super::panics::catch;
 use super::{Event, HostedNode, NodeFailure, NodeKind, Output, Payload};
 use crate::Address;
+use crate::codec::Tree;
 
 /// A kind that turns panics into failures.
 pub(super) struct GuardedKind(pub(super) Box<dyn NodeKind>);
@@ -36,6 +37,10 @@ impl NodeKind for GuardedKind {
 
     fn show(&self, what: Payload, bytes: &[u8], pretty: bool) -> Result<String, NodeFailure> {
         catch(|| self.0.show(what, bytes, pretty))?
+    }
+
+    fn tree(&self, what: Payload, bytes: &[u8]) -> Result<Tree, NodeFailure> {
+        catch(|| self.0.tree(what, bytes))?
     }
 }
 

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{EncodedEffect, Event, NodeFailure, Output, Payload, contract};
-use crate::codec::{self, CodecError};
+use crate::codec::{self, CodecError, Tree};
 use crate::{Address, Application, Client, Context, Effect, Node, Value};
 
 /// A kind of node that a submission provides, without its types: constructs nodes and decodes their
@@ -49,6 +49,12 @@ pub trait NodeKind: Send + Sync {
     /// # Errors
     /// When the bytes do not decode.
     fn show(&self, what: Payload, bytes: &[u8], pretty: bool) -> Result<String, NodeFailure>;
+
+    /// Describes encoded bytes as a tree, by their type's `Serialize`.
+    ///
+    /// # Errors
+    /// When the bytes do not decode. Constructor arguments have no tree.
+    fn tree(&self, what: Payload, bytes: &[u8]) -> Result<Tree, NodeFailure>;
 }
 
 /// A node without its types. Panics behave as for its [`NodeKind`].
@@ -87,6 +93,7 @@ struct ClientHooks<N: Node> {
     send_command: SendCommand<N>,
     result: fn(&N, &mut Output) -> Result<(), CodecError>,
     show: fn(Payload, &[u8], bool) -> Result<String, CodecError>,
+    tree: fn(Payload, &[u8]) -> Result<Tree, CodecError>,
 }
 
 /// Decodes a command and gives it to the client.
@@ -147,6 +154,10 @@ where
             show: |what, bytes, pretty| match what {
                 Payload::Command => show_as::<N::Command>(bytes, pretty),
                 _ => show_as::<N::Result>(bytes, pretty),
+            },
+            tree: |what, bytes| match what {
+                Payload::Command => tree_of::<N::Command>(bytes),
+                _ => tree_of::<N::Result>(bytes),
             },
         };
         Self { name, make, client: Some(hooks), observer: None, arguments: PhantomData }
@@ -219,6 +230,17 @@ where
         };
         with_context(what, shown)
     }
+
+    fn tree(&self, what: Payload, bytes: &[u8]) -> Result<Tree, NodeFailure> {
+        let tree = match (what, &self.client) {
+            (Payload::State, _) => tree_of::<N>(bytes),
+            (Payload::Message, _) => tree_of::<N::Message>(bytes),
+            (Payload::Timer, _) => tree_of::<N::Timer>(bytes),
+            (Payload::Command | Payload::Result, Some(client)) => (client.tree)(what, bytes),
+            _ => Err(CodecError::Unsupported("tree for this")),
+        };
+        with_context(what, tree)
+    }
 }
 
 impl<N, Arguments, Make> Kind<N, Arguments, Make>
@@ -238,6 +260,11 @@ where
 /// Renders an encoded value of type `V` as text.
 fn show_as<V: DeserializeOwned + Debug>(bytes: &[u8], pretty: bool) -> Result<String, CodecError> {
     Ok(text_of(&codec::decode::<V>(bytes)?, pretty))
+}
+
+/// Describes an encoded value of type `V` as a tree.
+fn tree_of<V: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<Tree, CodecError> {
+    codec::tree(&codec::decode::<V>(bytes)?)
 }
 
 fn text_of(value: &dyn Debug, pretty: bool) -> String {

@@ -1,7 +1,7 @@
 //! Answers of a node process. They are untrusted, so every part is checked.
 
 use faultlab::Address;
-use faultlab::codec::{self, CodecError, serialize_bytes};
+use faultlab::codec::{self, CodecError, Tree, serialize_bytes};
 use faultlab::hosting::{EncodedEffect, NodeFailure, Output};
 use serde::{Deserialize, Serialize};
 
@@ -169,6 +169,14 @@ pub(crate) fn read_owned(frame: &mut &[u8]) -> Result<Result<Vec<u8>, NodeFailur
 /// Reads a text; invalid UTF-8 is replaced.
 pub(crate) fn read_shown(frame: &mut &[u8]) -> Result<Result<String, NodeFailure>, ProtocolError> {
     Ok(read_string(frame)?.map(|text| String::from_utf8_lossy(text).into_owned()))
+}
+
+/// Reads a tree.
+pub(crate) fn read_tree(frame: &mut &[u8]) -> Result<Result<Tree, NodeFailure>, ProtocolError> {
+    Ok(match read_string(frame)? {
+        Ok(bytes) => Ok(Tree::from_bytes(bytes)?),
+        Err(failure) => Err(failure),
+    })
 }
 
 /// Reads a step's output into `output`, which is cleared first.

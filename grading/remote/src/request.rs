@@ -47,6 +47,13 @@ pub(crate) enum NodeRequest<'a> {
         bytes: &'a [u8],
         pretty: bool,
     },
+    /// Describe encoded bytes as a tree, by a kind's types.
+    Tree {
+        kind: &'a str,
+        what: Payload,
+        #[serde(serialize_with = "serialize_bytes")]
+        bytes: &'a [u8],
+    },
     /// Drop the nodes of a run.
     Forget { run: usize },
     /// Construct a node, return its state, and keep nothing.

@@ -110,6 +110,13 @@ impl<'s> Server<'s> {
                 let kind = self.submission.kind(kind);
                 answer::put_string(bytes, kind.and_then(|kind| kind.show(what, shown, pretty)));
             }
+            NodeRequest::Tree { kind, what, bytes: described } => {
+                let tree = self.submission.kind(kind).and_then(|kind| {
+                    let tree = kind.tree(what, described)?;
+                    tree.to_bytes().map_err(|error| NodeFailure::codec(what, &error))
+                });
+                answer::put_string(bytes, tree);
+            }
             NodeRequest::Forget { run } => {
                 if let Some(host) = self.runs.get_mut(run) {
                     *host = None;

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use faultlab::codec::Tree;
 use faultlab::hosting::pure::{Answers, Batch, PureSteps, Request, StepFailure};
 use faultlab::hosting::{Event, NodeDescriptor, NodeFailure, Output, Payload};
 
@@ -196,6 +197,11 @@ impl PureSteps for RemoteSteps<'_, '_> {
     ) -> Result<String, NodeFailure> {
         let kind = &self.nodes[node].kind;
         self.exchange(NodeRequest::Show { kind, what, bytes, pretty }, answer::read_shown)
+    }
+
+    fn tree(&self, node: usize, what: Payload, bytes: &[u8]) -> Result<Tree, NodeFailure> {
+        let kind = &self.nodes[node].kind;
+        self.exchange(NodeRequest::Tree { kind, what, bytes }, answer::read_tree)
     }
 }
 

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::answers::Piece;
 use super::{Answers, Batch, PureSteps, Request, Step, StepFailure};
+use crate::codec::Tree;
 use crate::hosting::{
     HostedNode, NodeDescriptor, NodeFailure, NodeKind, Output, Payload, Submission,
 };
@@ -147,5 +148,9 @@ impl PureSteps for LocalSteps<'_> {
         pretty: bool,
     ) -> Result<String, NodeFailure> {
         self.kinds[node].show(what, bytes, pretty)
+    }
+
+    fn tree(&self, node: usize, what: Payload, bytes: &[u8]) -> Result<Tree, NodeFailure> {
+        self.kinds[node].tree(what, bytes)
     }
 }

@@ -13,6 +13,7 @@ pub use batch::{Batch, Request};
 pub use local::LocalSteps;
 
 use super::{Event, NodeDescriptor, NodeFailure, Payload, UnknownAddress};
+use crate::codec::Tree;
 
 /// Why a search cannot continue from a step.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, thiserror::Error)]
@@ -90,6 +91,12 @@ pub trait PureSteps: Sync {
         bytes: &[u8],
         pretty: bool,
     ) -> Result<String, NodeFailure>;
+
+    /// Describes encoded bytes as a tree, by the types of a node.
+    ///
+    /// # Errors
+    /// As [`NodeKind::tree`](super::NodeKind::tree).
+    fn tree(&self, node: usize, what: Payload, bytes: &[u8]) -> Result<Tree, NodeFailure>;
 }
 
 /// The rendered text, or a note that rendering failed.

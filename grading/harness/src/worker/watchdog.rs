@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use faultlab::Address;
+use faultlab::codec::Tree;
 use faultlab::hosting::pure::{Answers, Batch, PureSteps};
 use faultlab::hosting::{Event, Host, NodeDescriptor, NodeFailure, NodeProvider, Output, Payload};
 use rustix::time::{ClockId, clock_gettime};
@@ -169,6 +170,10 @@ impl PureSteps for InstrumentedSteps<'_> {
         pretty: bool,
     ) -> Result<String, NodeFailure> {
         self.inside(|steps| steps.show(node, what, bytes, pretty))
+    }
+
+    fn tree(&self, node: usize, what: Payload, bytes: &[u8]) -> Result<Tree, NodeFailure> {
+        self.inside(|steps| steps.tree(node, what, bytes))
     }
 }
 

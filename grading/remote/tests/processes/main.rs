@@ -68,6 +68,7 @@ fn trials() -> Vec<Trial> {
             out_of_process_search_matches_in_process,
             the_step_that_ends_its_process_is_known,
             an_endless_step_costs_bounded_time,
-            two_processes_that_disagree_are_not_deterministic;
+            two_processes_that_disagree_are_not_deterministic,
+            trees_out_of_process_match_in_process;
     }
 }

@@ -4,10 +4,10 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use faultlab::codec;
-use faultlab::hosting::pure::{Answers, Batch, PureSteps, Request, StepFailure};
-use faultlab::hosting::{Event, NodeDescriptor};
-use faultlab::property::none_decided;
-use faultlab::search::{Report, Search, SearchResult, Statistics};
+use faultlab::hosting::pure::{Answers, Batch, LocalSteps, PureSteps, Request, StepFailure};
+use faultlab::hosting::{Event, NodeDescriptor, NodeFailure, Payload};
+use faultlab::property::{clients_done, none_decided};
+use faultlab::search::{Explorer, Report, Search, SearchResult, Statistics};
 use faultlab_remote::{ProcessExit, ProcessFailure, ProcessPool, SharedProcessPool};
 
 use crate::at_most_once::{self, Keys};
@@ -85,4 +85,43 @@ pub(super) fn two_processes_that_disagree_are_not_deterministic() {
     };
     let detected = outcomes.iter().filter(|outcome| is_detected(outcome)).count();
     assert_eq!(detected, 100, "forwards and backwards, no step sees the same global");
+}
+
+pub(super) fn trees_out_of_process_match_in_process() {
+    let system = at_most_once::system(2, 2, Keys::Same);
+    let submission = at_most_once::submission();
+    let pool = ProcessPool::new(2, |_| start("at-most-once", 20 * SECOND));
+    let pool = SharedProcessPool::new(pool);
+    let remote = pool.steps(system.descriptors());
+    let local = LocalSteps::new(&submission, system.descriptors()).expect("all kinds are there");
+    let search = Search::new(system).goal(clients_done());
+    let described = |steps: &dyn PureSteps| {
+        let report = search.run_with(steps);
+        let mut explorer = Explorer::new(&search, steps).expect("a start");
+        let mut all = vec![explorer.describe()];
+        for event in &report.result.path().expect("a goal").events {
+            explorer.perform(event).expect("possible");
+            all.push(explorer.describe());
+        }
+        all
+    };
+    let (in_process, out_of_process) = (described(&local), described(&remote));
+    pool.check().expect("processes can be started");
+    assert_eq!(in_process, out_of_process);
+    let nodes = in_process.iter().flat_map(|state| &state.nodes);
+    let (mut messages, mut results) = (0, 0);
+    for node in nodes {
+        assert!(node.structure.is_some());
+        messages += node.messages.iter().filter(|it| it.structure.is_some()).count();
+        let operations = node.client.iter().flat_map(|client| &client.operations);
+        results += operations.filter(|it| it.result_structure.is_some()).count();
+    }
+    assert!(messages > 10 && results > 5, "{messages} messages, {results} results");
+    // Bytes that are no value have no tree, wherever they are described.
+    for steps in [&local as &dyn PureSteps, &remote] {
+        let failure = steps.tree(0, Payload::State, &[0xff]).expect_err("no state");
+        assert!(matches!(failure, NodeFailure::Codec { .. }), "{failure}");
+        let failure = steps.tree(0, Payload::Arguments, &[]).expect_err("not described");
+        assert!(matches!(failure, NodeFailure::Codec { .. }), "{failure}");
+    }
 }
