@@ -52,11 +52,22 @@ impl Random {
     /// The stream for one command of a workload.
     #[must_use]
     pub(crate) fn for_turn(seed: u64, client: Address, index: u64) -> Self {
+        Self::for_one(seed, client, index, Stream::Workload)
+    }
+
+    /// The stream for one timer of a node, in a run whose decisions are not drawn in their order.
+    #[must_use]
+    pub(crate) fn for_timer(seed: u64, node: Address, index: u64) -> Self {
+        Self::for_one(seed, node, index, Stream::Timers)
+    }
+
+    /// The stream for the thing with this index at a node.
+    fn for_one(seed: u64, node: Address, index: u64, stream: Stream) -> Self {
         let mut name = 0_u64;
-        for byte in client.as_str().bytes() {
+        for byte in node.as_str().bytes() {
             name = mix(name ^ u64::from(byte));
         }
-        Self::new(mix(seed ^ mix(name ^ mix(index))), Stream::Workload)
+        Self::new(mix(seed ^ mix(name ^ mix(index))), stream)
     }
 
     /// The next 64 bits.

@@ -67,6 +67,7 @@ pub fn none_decided() -> Property {
         Ok(())
     })
     .of_each_client()
+    .depends_on_interventions()
 }
 
 /// No client has waited longer than `longest` for a result, or is waiting that long now.

@@ -149,6 +149,16 @@ pub struct Property {
     name: String,
     check: Check,
     scope: Scope,
+    dependence: Dependence,
+}
+
+/// What a property takes for granted about its scenario. A run that violates it is not shrunk by leaving that out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dependence {
+    /// All clients are there, and have all their commands.
+    pub on_commands: bool,
+    /// All interventions take place.
+    pub on_interventions: bool,
 }
 
 /// How much of a run a property reads at once. A search memoises the results per client or node, and
@@ -170,7 +180,12 @@ impl Property {
         name: impl Into<String>,
         check: impl Fn(&mut dyn View) -> Result<(), CheckError> + Send + Sync + 'static,
     ) -> Self {
-        Self { name: name.into(), check: Arc::new(check), scope: Scope::State }
+        Self {
+            name: name.into(),
+            check: Arc::new(check),
+            scope: Scope::State,
+            dependence: Dependence::default(),
+        }
     }
 
     /// Declares that the property reads each client separately.
@@ -183,6 +198,28 @@ impl Property {
     #[must_use]
     pub fn of_each_node(self) -> Self {
         Self { scope: Scope::EachNode, ..self }
+    }
+
+    /// Declares that the property can hold only if all clients are there and have all their commands, because it names
+    /// some of them, their values or their results.
+    #[must_use]
+    pub fn depends_on_commands(mut self) -> Self {
+        self.dependence.on_commands = true;
+        self
+    }
+
+    /// Declares that the property can hold only if all interventions take place, because it is about what happens
+    /// after one of them.
+    #[must_use]
+    pub fn depends_on_interventions(mut self) -> Self {
+        self.dependence.on_interventions = true;
+        self
+    }
+
+    /// What the property takes for granted about its scenario.
+    #[must_use]
+    pub fn dependence(&self) -> Dependence {
+        self.dependence
     }
 
     /// How much of a run the property reads at once.

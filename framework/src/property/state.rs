@@ -47,6 +47,7 @@ pub fn not_retained(texts: impl IntoIterator<Item = String>) -> Property {
         Ok(())
     })
     .of_each_node()
+    .depends_on_commands()
 }
 
 /// A node's answer to a query that the lab's API defines.

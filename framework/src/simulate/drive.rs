@@ -51,8 +51,8 @@ impl Simulation {
         self.drive(host, options)
     }
 
-    /// Runs to the end.
-    pub(super) fn drive(&mut self, host: &mut dyn Host, mut options: Options<'_>) -> Outcome {
+    /// Runs the simulation to its end, with the nodes in `host`, and leaves it there.
+    pub fn drive(&mut self, host: &mut dyn Host, mut options: Options<'_>) -> Outcome {
         let mut output = Output::new();
         let mut recording = options.recorder.take().map(|recorder| {
             self.notes = Some(RecorderNotes::default());

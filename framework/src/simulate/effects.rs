@@ -53,6 +53,7 @@ impl Simulation {
             nodes: &mut self.nodes,
             schedule: &mut self.schedule,
             script: self.script.as_deref_mut(),
+            decisions: self.decisions.as_deref_mut(),
         };
         let sent = self.transport.send(sending, around);
         if let Some(notes) = &mut self.notes {
@@ -64,7 +65,8 @@ impl Simulation {
         self.digest.word(setting.min_ns ^ setting.max_ns.rotate_left(32));
         self.digest.bytes(setting.bytes);
         let script = self.script.as_deref_mut();
-        let id = self.timers.set(setting, &self.nodes, &mut self.schedule, script);
+        let decisions = self.decisions.as_deref_mut();
+        let id = self.timers.set(setting, &self.nodes, &mut self.schedule, script, decisions);
         if let Some(notes) = &mut self.notes {
             notes.timers.push(id);
         }

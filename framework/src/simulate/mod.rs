@@ -8,6 +8,7 @@
 mod buffer_pool;
 mod check;
 mod clients;
+mod decisions;
 mod digest;
 mod drive;
 mod effects;
@@ -22,9 +23,11 @@ mod notes;
 mod outcome;
 mod per_sender;
 mod progress;
+mod reduced;
 mod replay;
 mod scenario;
 mod schedule;
+pub mod shrink;
 mod simulated_node;
 mod simulation;
 mod timers;
@@ -34,6 +37,7 @@ mod verdicts;
 mod view;
 
 pub use check::{Irreproducible, check, run_twice};
+pub use decisions::{Deviation, NthMessage, NthTimer};
 pub use drive::{HandlerTime, HandlerTimes, Options};
 pub use limits::Limits;
 pub use lookahead::LookaheadStep;

@@ -1,6 +1,6 @@
 //! Link conditions: latency, loss and duplication.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::Address;
@@ -33,6 +33,11 @@ impl Rate {
     pub fn per_million(per_million: u32) -> Self {
         assert!(per_million <= 1_000_000, "a rate cannot be above all messages");
         Self { per_million }
+    }
+
+    /// Whether it is all messages.
+    fn is_always(self) -> bool {
+        self.per_million == 1_000_000
     }
 
     fn draw(self, random: &mut Random) -> bool {
@@ -81,6 +86,11 @@ impl Latency {
         Self { slow, slowest_ns: ns(slowest), ..self }
     }
 
+    /// The shortest latency, in nanoseconds.
+    pub(super) fn shortest_ns(&self) -> u64 {
+        self.min_ns
+    }
+
     fn draw(&self, random: &mut Random) -> u64 {
         if self.slow.draw(random) {
             self.draw_slow(random)
@@ -117,6 +127,11 @@ impl LinkConditions {
     pub fn reliable() -> Self {
         let latency = Latency::between(Duration::from_millis(1), Duration::from_millis(10));
         Self { drop: Rate::NEVER, duplicate: Rate::NEVER, latency }
+    }
+
+    /// Whether no message arrives.
+    pub(super) fn loses_everything(&self) -> bool {
+        self.drop.is_always()
     }
 
     /// Loses one message in five and duplicates one in five. Most take 1 to 10 ms, one in seven up to
@@ -186,6 +201,15 @@ impl Network {
     #[must_use]
     pub fn link(mut self, from: Address, to: Address, conditions: LinkConditions) -> Self {
         self.links.insert((from, to), conditions);
+        self
+    }
+
+    /// The network without the settings for these nodes.
+    #[must_use]
+    pub(super) fn without(mut self, nodes: &BTreeSet<Address>) -> Self {
+        self.senders.retain(|sender, _| !nodes.contains(sender));
+        self.receivers.retain(|receiver, _| !nodes.contains(receiver));
+        self.links.retain(|(from, to), _| !nodes.contains(from) && !nodes.contains(to));
         self
     }
 

@@ -14,7 +14,7 @@ use crate::trace::{MemoryRecorder, Trace};
 /// A message of the saved run is lost, duplicated and delayed as recorded, and a timer fires after the
 /// recorded time, as far as its duration allows. Additional messages and timers of changed code are
 /// handled at random, from the saved run's seed. With unchanged code, the new run equals the saved one,
-/// event by event. A saved run with an event that the simulator cannot perform is not followed at all
+/// event by event. A shrunk run is repeated with what is left of the scenario. A saved run with an event that the simulator cannot perform is not followed at all
 /// ([`ReplayStatus::Unsupported`]).
 ///
 /// ```
@@ -31,6 +31,10 @@ pub fn replay(scenario: Scenario, saved: &Trace, host: &mut dyn Host) -> Replay 
         let status = ReplayStatus::Unsupported { event, reason };
         return Replay { status, trace, changed: 0, difference: None };
     }
+    let scenario = match &saved.header.reduction {
+        Some(reduction) => scenario.reduced(reduction),
+        None => scenario,
+    };
     let mut sink = MemoryRecorder::new();
     let following = Following::new(scenario, saved);
     let (_, script) =

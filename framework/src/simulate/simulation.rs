@@ -7,6 +7,7 @@
 //! `transport.rs`, its timers in `timers.rs`, its results in `clients.rs`, and what the scenario does in
 //! `interventions.rs`.
 
+use super::decisions::{Decisions, Deviation};
 use super::digest::Digest;
 use super::event_queue::{InFlight, ScheduledEvent};
 use super::interventions::Trigger;
@@ -47,6 +48,8 @@ pub struct Simulation {
     pub(super) notes: Option<RecorderNotes>,
     /// When following a saved run: its network and timers.
     pub(super) script: Option<Box<Script>>,
+    /// When decisions are kept, or followed: which.
+    pub(super) decisions: Option<Box<Decisions>>,
 }
 
 /// What the driver must do next.
@@ -78,6 +81,20 @@ impl Simulation {
         Self::with_script(scenario, saved.header.seed, Some(Box::new(script)))
     }
 
+    /// The run of `scenario` with this seed, which keeps its decisions.
+    pub(super) fn keeping_decisions(scenario: Scenario, seed: u64) -> Self {
+        let decisions = Some(Box::new(Decisions::keep(seed)));
+        Self { decisions, ..Self::new(scenario, seed) }
+    }
+
+    /// The run of `scenario` in which the network and the timers do what they do by default, but for these deviations.
+    /// The seed decides only about commands and timers.
+    #[must_use]
+    pub fn with_deviations(scenario: Scenario, seed: u64, deviations: &[Deviation]) -> Self {
+        let decisions = Some(Box::new(Decisions::follow(deviations, seed)));
+        Self { decisions, ..Self::new(scenario, seed) }
+    }
+
     fn with_script(scenario: Scenario, seed: u64, script: Option<Box<Script>>) -> Self {
         let transport = Transport::new(scenario.fault_model, scenario.network.clone(), seed);
         let mut simulation = Self {
@@ -94,6 +111,7 @@ impl Simulation {
             busy: Busy::default(),
             notes: None,
             script,
+            decisions: None,
             scenario,
         };
         if let Err(error) = simulation.scenario.validate() {

@@ -1,5 +1,6 @@
 //! When a timer fires.
 
+use super::decisions::Decisions;
 use super::event_queue::ScheduledEvent;
 use super::nodes::Nodes;
 use super::schedule::Schedule;
@@ -34,6 +35,7 @@ impl Timers {
         nodes: &Nodes,
         schedule: &mut Schedule,
         script: Option<&mut Script>,
+        decisions: Option<&mut Decisions>,
     ) -> TimerId {
         let Setting { slot, bytes, min_ns, max_ns } = setting;
         self.timers_ever += 1;
@@ -45,12 +47,16 @@ impl Timers {
         match script.and_then(|script| script.set(id, schedule.now_ns, window_ns)) {
             Some(arrival) => schedule.plan(arrival.at_ns, arrival.event, fires),
             None => {
-                let at_ns = if min_ns == max_ns {
-                    window_ns.0
-                } else {
-                    schedule.after(self.random.between(min_ns, max_ns))
+                let random = &mut self.random;
+                let mut draw = || match min_ns == max_ns {
+                    true => min_ns,
+                    false => random.between(min_ns, max_ns),
                 };
-                schedule.queue.schedule(at_ns, fires);
+                let after_ns = match decisions {
+                    Some(decisions) => decisions.timer(nodes.address(slot), (min_ns, max_ns), draw),
+                    None => draw(),
+                };
+                schedule.queue.schedule(schedule.after(after_ns), fires);
             }
         }
         id

@@ -1,6 +1,7 @@
 //! What happens to a message between its sending and its handling: whether it is lost, how many copies of it
 //! arrive, and when; and what becomes of a copy that arrives.
 
+use super::decisions::{Decisions, NthMessage};
 use super::event_queue::{InFlight, ScheduledEvent};
 use super::links::Links;
 use super::network::{Arrivals, Network};
@@ -36,6 +37,8 @@ pub(super) struct Around<'r> {
     pub(super) schedule: &'r mut Schedule,
     /// When following a saved run: its network.
     pub(super) script: Option<&'r mut Script>,
+    /// When decisions are kept or followed.
+    pub(super) decisions: Option<&'r mut Decisions>,
 }
 
 /// What becomes of a copy that arrives.
@@ -73,7 +76,7 @@ impl Transport {
         let saved = around.script.as_mut().and_then(|script| script.sent(id, ends, now_ns));
         let fate = match saved {
             Some(arrivals) => self.send_as_saved(sending, id, ends, arrivals, &mut around),
-            None => self.send_by_chance(sending, id, ends, &mut around),
+            None => self.send_by_decision(sending, id, ends, &mut around),
         };
         (id, fate)
     }
@@ -88,23 +91,22 @@ impl Transport {
         }
     }
 
-    /// Schedules a message's arrival as the seed decides.
-    fn send_by_chance(
+    /// Schedules a message's arrival as the seed decides, or the list of decisions.
+    fn send_by_decision(
         &mut self,
         sending: Sending<'_>,
         id: MessageId,
         (from, to): (Address, Address),
         around: &mut Around<'_>,
     ) -> Fate {
+        let nth = around.decisions.as_mut().map(|decisions| decisions.sent((from, to)));
         if sending.from == sending.to {
             // A message to the node itself does not cross the network.
-            let conditions = self.network.link_conditions(from, to);
-            let latency_ns = Arrivals::draw_reliable(conditions, &mut self.random);
+            let latency_ns = self.decide_latency((from, to), nth, around);
             arrive(sending, id, &[latency_ns], around);
             Fate::Once
         } else if !self.model.may_reorder() {
-            let conditions = self.network.link_conditions(from, to);
-            let latency_ns = Arrivals::draw_reliable(conditions, &mut self.random);
+            let latency_ns = self.decide_latency((from, to), nth, around);
             send_in_order(sending, id, latency_ns, around);
             Fate::Once
         } else if self.links.is_cut(from, to) {
@@ -113,7 +115,12 @@ impl Transport {
             Fate::Dropped
         } else {
             let conditions = self.network.link_conditions(from, to);
-            match Arrivals::draw(conditions, &mut self.random) {
+            let mut draw = || Arrivals::draw(conditions, &mut self.random);
+            let arrivals = match (&mut around.decisions, nth) {
+                (Some(decisions), Some(nth)) => decisions.message(nth, conditions, true, draw),
+                _ => draw(),
+            };
+            match arrivals {
                 Arrivals::None => Fate::Dropped,
                 Arrivals::One(latency_ns) => {
                     arrive(sending, id, &[latency_ns], around);
@@ -124,6 +131,23 @@ impl Transport {
                     Fate::Twice
                 }
             }
+        }
+    }
+
+    /// The latency of a message that arrives exactly once.
+    #[inline]
+    fn decide_latency(
+        &mut self,
+        (from, to): (Address, Address),
+        nth: Option<NthMessage>,
+        around: &mut Around<'_>,
+    ) -> u64 {
+        let conditions = self.network.link_conditions(from, to);
+        let mut draw = || Arrivals::draw_reliable(conditions, &mut self.random);
+        let (Some(decisions), Some(nth)) = (&mut around.decisions, nth) else { return draw() };
+        match decisions.message(nth, conditions, false, || Arrivals::One(draw())) {
+            Arrivals::One(latency_ns) | Arrivals::Two(latency_ns, _) => latency_ns,
+            Arrivals::None => conditions.latency.shortest_ns(),
         }
     }
 
@@ -140,7 +164,7 @@ impl Transport {
         if is_to_itself || !self.model.may_reorder() {
             // A message that was lost then but cannot be lost now is treated as new.
             let Some(first) = arrivals.first_mut() else {
-                return self.send_by_chance(sending, id, (from, to), around);
+                return self.send_by_decision(sending, id, (from, to), around);
             };
             if !is_to_itself {
                 let last_ns = around.nodes.get_mut(sending.to).last_arrival_ns(sending.from);

@@ -11,10 +11,6 @@ use crate::hosting::NodeFailure;
 /// A line of a trace file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all lines are events, and one exists at a time"
-)]
 pub enum Line {
     /// The first line.
     Header(Header),

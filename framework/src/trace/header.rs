@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::VERSION;
+use super::{Reduction, VERSION};
 use crate::{Address, FaultModel};
 
 /// What ran, and how to run it again.
@@ -25,6 +25,9 @@ pub struct Header {
     pub fault_model: String,
     /// The nodes at the start, clients first, in drawing order.
     pub nodes: Vec<Address>,
+    /// For a shrunk run: what it leaves out of its test's scenario.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reduction: Option<Reduction>,
 }
 
 impl Header {
@@ -48,6 +51,7 @@ impl Header {
             seed,
             fault_model: fault_model.into(),
             nodes,
+            reduction: None,
         }
     }
 

@@ -16,6 +16,7 @@ pub mod file;
 mod header;
 pub mod html;
 mod recorder;
+mod reduction;
 pub mod replay;
 pub mod show;
 
@@ -27,6 +28,7 @@ pub use event::{
 };
 pub use header::{Engine, Header, Origin};
 pub use recorder::{JournalRecorder, MemoryRecorder, Recorder};
+pub use reduction::Reduction;
 
 use serde::{Deserialize, Serialize};
 

@@ -293,6 +293,7 @@ fn no_result_after(crash: Duration) -> Property {
         }
         Ok(())
     })
+    .depends_on_interventions()
 }
 
 /// Each client still returns its last result, even when asked twice.

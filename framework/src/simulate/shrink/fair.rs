@@ -1,0 +1,120 @@
+//! What may be left out of a scenario without changing what a correct system owes.
+//!
+//! A correct system passes the whole scenario. It must pass the reduced one too, or the shrunk run would show a failure
+//! that is nobody's. The network's decisions are no problem: every run with other decisions is a run of the same
+//! scenario. But a partition that nothing heals, or a workload without the commands on which its expected results
+//! depend, asks for the impossible.
+
+use super::cause::Cause;
+use crate::NodeSpec;
+use crate::property::Property;
+use crate::simulate::scenario::{Intervention, Scenario, When};
+use crate::trace::Reduction;
+
+/// What may be left out of a scenario whose run breaks for some cause.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fair<'s> {
+    scenario: &'s Scenario,
+    /// Whether clients and commands may be left out.
+    pub(super) commands: bool,
+    /// Whether interventions may be left out.
+    interventions: bool,
+}
+
+impl<'s> Fair<'s> {
+    pub(super) fn new(scenario: &'s Scenario, cause: &Cause) -> Self {
+        let in_timeline = scenario.timeline.iter().filter_map(|(_, what)| match what {
+            Intervention::Check(property) => Some(property),
+            _ => None,
+        });
+        let mut broken = scenario
+            .checks
+            .iter()
+            .chain(in_timeline)
+            .filter(|property| Some(property.name()) == cause.property());
+        let depends = broken.clone().map(Property::dependence);
+        let commands = !depends.clone().any(|depends| depends.on_commands);
+        let interventions = !broken.any(|property| property.dependence().on_interventions);
+        Self { scenario, commands, interventions }
+    }
+
+    /// Whether commands in the middle of this client's workload may be left out. An expected result depends on the
+    /// commands before it.
+    pub(super) fn may_skip_commands(self, client: &NodeSpec) -> bool {
+        client.workload.as_ref().is_some_and(|workload| workload.expected(0).is_none())
+    }
+
+    /// Whether a reduction of the scenario is fair.
+    pub(super) fn allows(self, reduction: &Reduction) -> bool {
+        let is_left_out = |index: usize| reduction.interventions.contains(&index);
+        if !self.interventions && !reduction.interventions.is_empty() {
+            return false;
+        }
+        let mut in_order: Vec<(u64, usize)> = Vec::new();
+        for (index, (when, what)) in self.scenario.timeline.iter().enumerate() {
+            match *when {
+                When::At(at_ns) => in_order.push((at_ns, index)),
+                When::Answered(client, results) => {
+                    // It must still take place.
+                    let commands = reduction.commands.get(&client);
+                    let is_enough =
+                        commands.is_none_or(|commands| commands.len() as u64 >= results);
+                    let takes_place = !reduction.clients.contains(&client) && is_enough;
+                    if !takes_place && !is_left_out(index) && !is_fault(what) {
+                        return false;
+                    }
+                    // It may take place before all others.
+                    in_order.push((0, index));
+                }
+            }
+        }
+        in_order.sort_unstable();
+        // A repair may be left out only if nothing before it needs it.
+        let mut needs_repair = false;
+        for (_, index) in in_order {
+            let what = &self.scenario.timeline[index].1;
+            if is_left_out(index) && !may_be_left_out(what, needs_repair) {
+                return false;
+            }
+            needs_repair |= !is_left_out(index) && disturbs(what);
+        }
+        true
+    }
+}
+
+/// Whether an intervention only takes something away.
+fn is_fault(what: &Intervention) -> bool {
+    matches!(
+        what,
+        Intervention::Cut { .. }
+            | Intervention::Hold { .. }
+            | Intervention::Isolate(_)
+            | Intervention::DropNext { .. }
+            | Intervention::Crash(_)
+            | Intervention::Check(_)
+    )
+}
+
+/// Whether an intervention leaves links that may need a repair.
+fn disturbs(what: &Intervention) -> bool {
+    matches!(
+        what,
+        Intervention::Cut { .. }
+            | Intervention::Hold { .. }
+            | Intervention::Isolate(_)
+            | Intervention::Partition(_)
+            | Intervention::DropNext { .. }
+    )
+}
+
+/// Whether an intervention may be left out. `needs_repair` says whether an earlier one has disturbed a link.
+fn may_be_left_out(what: &Intervention, needs_repair: bool) -> bool {
+    match what {
+        Intervention::Repair { .. } | Intervention::Heal | Intervention::Partition(_) => {
+            !needs_repair
+        }
+        // A client is left out by name.
+        Intervention::Start(_) | Intervention::LinkConditions(_) => false,
+        _ => is_fault(what),
+    }
+}
