@@ -1,12 +1,12 @@
 //! Planners over made-up submissions: executed one by one in any order or in batches, a test has
 //! the same report.
 
-use faultlab::Address;
 use faultlab::hosting::NodeFailure;
 use faultlab::property::Violation;
 use faultlab::random::{Random, Stream};
 use faultlab::simulate::{Outcome, RunFailure, Scenario, Verdict};
-use faultlab::trace::{Engine, EventKind, Header, Incarnation, Trace, TraceEvent, VERSION};
+use faultlab::trace::{Engine, EventKind, Header, Incarnation, Origin, Trace, TraceEvent};
+use faultlab::{Address, FaultModel};
 use faultlab_remote::{ProcessExit, ProcessFailure};
 use faultlab_suites::SearchPlan;
 
@@ -117,17 +117,14 @@ impl Submission {
         let start = EventKind::Start { node: server, kind, incarnation };
         let mut event = TraceEvent::new(Some(0), start);
         event.state = Some(format!("Server {{ seed: {index}, runs: {state} }}"));
+        let origin = Origin {
+            lab: "toy".to_owned(),
+            test: "1.1".to_owned(),
+            title: "a made-up test".to_owned(),
+        };
+        let model = FaultModel::default();
         Trace {
-            header: Header {
-                version: VERSION,
-                engine: Engine::Simulate,
-                lab: "toy".to_owned(),
-                test: "1.1".to_owned(),
-                title: "a made-up test".to_owned(),
-                seed: index as u64,
-                fault_model: String::new(),
-                nodes: vec![server],
-            },
+            header: Header::new(Engine::Simulate, &origin, index as u64, model, vec![server]),
             events: vec![event],
             ending: None,
         }
