@@ -11,8 +11,8 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use faultlab::linearizability::formats::{self, Recorded};
-use faultlab::linearizability::models::{KeyValue, Register};
+use faultlab::linearizability::formats::{self, Options, Recorded};
+use faultlab::linearizability::models::{KeyValue, Keyed, Register};
 use faultlab::linearizability::{CheckResult, Checker, Report};
 
 /// How long each history is checked.
@@ -27,7 +27,11 @@ const NAMED: [&str; 3] = ["etcd/etcd_002.log", "etcd/etcd_007.log", "etcd/etcd_0
 fn check(history: &Recorded, partition: bool) -> Report {
     match history {
         Recorded::Register(history) => {
-            Checker::new(&Register).threads(1).partition(partition).check(history)
+            Checker::new(&Register::new()).threads(1).partition(partition).check(history)
+        }
+        Recorded::Registers(history) => {
+            let model = Keyed::<Register<_>>::default();
+            Checker::new(&model).threads(1).partition(partition).check(history)
         }
         Recorded::KeyValue(history) => {
             Checker::new(&KeyValue).threads(1).partition(partition).check(history)
@@ -68,13 +72,9 @@ fn main() {
     let mut stores = Vec::new();
     for recorded::Row { file, .. } in recorded::rows(&folder) {
         let text = std::fs::read_to_string(folder.join(&file)).expect("a history");
-        if let Some(why) = recorded::why_refused(&text) {
-            println!("{file} is left out: {why}.");
-            continue;
-        }
-        let history = formats::parse(&text, None, None).expect("a history");
+        let history = formats::parse(&text, &Options::default()).expect("a history").history;
         let of_kind = match history {
-            Recorded::Register(_) => &mut registers,
+            Recorded::Register(_) | Recorded::Registers(_) => &mut registers,
             Recorded::KeyValue(_) => &mut stores,
         };
         of_kind.push((file, history));

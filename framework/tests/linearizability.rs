@@ -343,7 +343,8 @@ fn crowded() -> History<RegisterCommand, RegisterResult> {
 #[test]
 fn each_limit_is_named_and_gives_unknown() {
     let history = crowded();
-    let checker = Checker::new(&Register);
+    let register = Register::new();
+    let checker = Checker::new(&register);
     let unknown = |report: faultlab::linearizability::Report| match report.verdict {
         CheckResult::Unknown(limit) => limit,
         other => panic!("{other:?}"),
@@ -369,7 +370,8 @@ fn sequentially_consistent_but_not_linearizable() {
         operation(1, RegisterCommand::Read, RegisterResult::Value(None), 2, 3),
     ])
     .expect("a history");
-    let checker = Checker::new(&Register);
+    let register = Register::new();
+    let checker = Checker::new(&register);
     assert!(checker.check(&history).verdict.is_violation());
     let (sequential, _) = checker.check_sequential(&history);
     assert_eq!(sequential, SequentialCheckResult::SequentiallyConsistent { order: vec![1, 0] });
@@ -506,7 +508,13 @@ fn an_append_that_was_read_is_not_dropped() {
 #[test]
 fn impossible_histories_are_rejected() {
     let read = |number, called, returned| {
-        operation(number, RegisterCommand::Read, RegisterResult::Value(None), called, returned)
+        operation(
+            number,
+            RegisterCommand::<i64>::Read,
+            RegisterResult::<i64>::Value(None),
+            called,
+            returned,
+        )
     };
     let error = |operations| History::new(operations).expect_err("impossible").to_string();
     assert_eq!(
@@ -542,10 +550,10 @@ fn a_model_with_wrong_observers_is_detected() {
         type Result = RegisterResult;
         type State = RegisterResult;
         fn init(&self) -> RegisterResult {
-            Register.init()
+            Register::<i64>::new().init()
         }
         fn step(&self, state: &mut RegisterResult, command: &RegisterCommand) -> RegisterResult {
-            Register.step(state, command)
+            Register::new().step(state, command)
         }
         fn only_observes(&self, _: &RegisterCommand, _: &RegisterResult) -> bool {
             true

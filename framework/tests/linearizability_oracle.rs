@@ -391,10 +391,10 @@ fn a_client_that_calls_again_at_the_time_of_another_return() {
         ],
     ];
     for draws in histories {
-        let operations = operations(&Register, &draws, wrong_register);
-        compare(&Register, &operations).expect("as brute force says");
-        compare(&Plain(Register), &operations).expect("as brute force says");
-        check_reduction(&Register, operations, 0).expect("a sound reduction");
+        let operations = operations(&Register::new(), &draws, wrong_register);
+        compare(&Register::new(), &operations).expect("as brute force says");
+        compare(&Plain(Register::new()), &operations).expect("as brute force says");
+        check_reduction(&Register::new(), operations, 0).expect("a sound reduction");
     }
 }
 
@@ -403,9 +403,9 @@ proptest! {
 
     #[test]
     fn registers_agree_with_brute_force(draws in draws(register_command(), 3, 1..8)) {
-        let operations = operations(&Register, &draws, wrong_register);
-        compare(&Register, &operations)?;
-        compare(&Plain(Register), &operations)?;
+        let operations = operations(&Register::new(), &draws, wrong_register);
+        compare(&Register::new(), &operations)?;
+        compare(&Plain(Register::new()), &operations)?;
     }
 
     #[test]
@@ -422,9 +422,9 @@ proptest! {
     fn many_operations_at_one_instant_agree_with_brute_force(
         draws in crowded(register_command(), 2, 1..8),
     ) {
-        let operations = operations(&Register, &draws, wrong_register);
-        compare(&Register, &operations)?;
-        compare(&Plain(Register), &operations)?;
+        let operations = operations(&Register::new(), &draws, wrong_register);
+        compare(&Register::new(), &operations)?;
+        compare(&Plain(Register::new()), &operations)?;
     }
 
     #[test]
@@ -441,7 +441,7 @@ proptest! {
         draws in draws(register_command(), 2, 1..16),
         seed in any::<u64>(),
     ) {
-        shuffling_does_not_matter(&operations(&Register, &draws, wrong_register), seed)?;
+        shuffling_does_not_matter(&operations(&Register::new(), &draws, wrong_register), seed)?;
     }
 
     #[test]
@@ -449,7 +449,7 @@ proptest! {
         draws in crowded(register_command(), 2, 1..16),
         seed in any::<u64>(),
     ) {
-        shuffling_does_not_matter(&operations(&Register, &draws, wrong_register), seed)?;
+        shuffling_does_not_matter(&operations(&Register::new(), &draws, wrong_register), seed)?;
     }
 
     /// The result, and the operations it names, do not depend on the number of threads.
@@ -478,8 +478,8 @@ proptest! {
         draws in draws(register_command(), 2, 4..20),
         back in any::<u64>(),
     ) {
-        let operations = operations(&Register, &draws, wrong_register);
-        check_reduction(&Register, operations, back)?;
+        let operations = operations(&Register::new(), &draws, wrong_register);
+        check_reduction(&Register::new(), operations, back)?;
     }
 
     #[test]
@@ -487,8 +487,8 @@ proptest! {
         draws in crowded(register_command(), 2, 4..20),
         back in any::<u64>(),
     ) {
-        let operations = operations(&Register, &draws, wrong_register);
-        check_reduction(&Register, operations, back)?;
+        let operations = operations(&Register::new(), &draws, wrong_register);
+        check_reduction(&Register::new(), operations, back)?;
     }
 
     #[test]
@@ -678,10 +678,10 @@ fn shuffling_does_not_matter(
             true => History::new(list).ok()?,
             false => History::in_client_order(list).expect("a history"),
         };
-        Some(match Checker::new(&Register).check(&history).verdict {
+        Some(match Checker::new(&Register::new()).check(&history).verdict {
             CheckResult::Linearizable { .. } => None,
             CheckResult::NotLinearizable(violation) => {
-                let explanation = explain(&Register, &history, &violation);
+                let explanation = explain(&Register::new(), &history, &violation);
                 let text =
                     format!("{}\n{}", explanation.sentence(), explanation.to_text(80, false));
                 Some((order[violation.operation], text))
@@ -706,14 +706,14 @@ proptest! {
 
     #[test]
     fn possible_results_are_named(draws in draws(register_command(), 2, 8..15)) {
-        check_possible(&Register, &operations(&Register, &draws, wrong_register))?;
+        check_possible(&Register::new(), &operations(&Register::new(), &draws, wrong_register))?;
     }
 
     #[test]
     fn possible_results_at_one_instant_are_named(
         draws in crowded(register_command(), 2, 8..15),
     ) {
-        check_possible(&Register, &operations(&Register, &draws, wrong_register))?;
+        check_possible(&Register::new(), &operations(&Register::new(), &draws, wrong_register))?;
     }
 
     #[test]

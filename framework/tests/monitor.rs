@@ -116,7 +116,7 @@ struct Replicated {
 /// Explores all runs. `order` is the permutation in which steps are tried. Returns the first violation, if
 /// there is one.
 fn explore_replicated(stale: bool, order: &[usize; 5]) -> Option<MonitorError> {
-    let mut monitor = Monitor::new(Register);
+    let mut monitor = Monitor::new(Register::new());
     let (writer, reader) = (client(0), client(1));
     let start = Replicated {
         primary: 0,
@@ -197,7 +197,7 @@ fn stale_reads_are_found_in_any_order_of_exploration() {
 
 #[test]
 fn impossible_events_are_rejected() {
-    let mut monitor = Monitor::new(Register);
+    let mut monitor = Monitor::new(Register::<i64>::new());
     let initial = Monitor::<Register>::INITIAL;
     let (call, answer) = (
         monitor.call(client(0), RegisterCommand::Read),
@@ -215,7 +215,7 @@ fn impossible_events_are_rejected() {
 
 #[test]
 fn too_many_configurations_are_undecided_not_passed() {
-    let mut monitor = Monitor::new(Register).configuration_limit(1000);
+    let mut monitor = Monitor::new(Register::new()).configuration_limit(1000);
     let mut state = Monitor::<Register>::INITIAL;
     for number in 0..50 {
         let call = monitor.call(client(number), RegisterCommand::Write(number as i64));
@@ -257,7 +257,7 @@ fn result_of(seed: u8) -> RegisterResult {
 /// Feeds turns to the monitor and to a recorder: a client calls and gets a result in alternation. Reads
 /// return values and writes return `Done`, so that not all violations are trivial.
 fn feed(turns: &[Turn]) -> (Option<usize>, History<RegisterCommand, RegisterResult>) {
-    let mut monitor = Monitor::new(Register);
+    let mut monitor = Monitor::new(Register::new());
     let mut state = Monitor::<Register>::INITIAL;
     let mut recorder = Recorder::new();
     let mut failed = None;
@@ -305,7 +305,7 @@ proptest! {
     #[test]
     fn the_monitor_agrees_with_the_checker(turns in turns()) {
         let (failed, history) = feed(&turns);
-        match (failed, check(&Register, &history)) {
+        match (failed, check(&Register::new(), &history)) {
             (None, CheckResult::Linearizable { .. }) => {}
             (Some(operation), CheckResult::NotLinearizable(violation)) => {
                 prop_assert_eq!(violation.operation, operation);

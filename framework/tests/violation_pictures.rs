@@ -1,7 +1,7 @@
 //! Violations, drawn in the terminal and on a page.
 
 use faultlab::Address;
-use faultlab::linearizability::formats::{self, Recorded};
+use faultlab::linearizability::formats::{self, Options, Recorded};
 use faultlab::linearizability::models::{KeyValue, KeyValueCommand, Register};
 use faultlab::linearizability::{CheckResult, Checker, History, Operation, explain, page};
 
@@ -9,17 +9,18 @@ fn generated(file: &str) -> Recorded {
     let path =
         std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/histories").join(file);
     let text = std::fs::read_to_string(path).expect("a test file");
-    formats::parse(&text, None, None).expect("a history")
+    formats::parse(&text, &Options::default()).expect("a history").history
 }
 
 #[test]
 fn a_stale_read_in_eighty_columns() {
     let Recorded::Register(history) = generated("register/register_15.log") else { panic!() };
-    let CheckResult::NotLinearizable(violation) = Checker::new(&Register).check(&history).verdict
+    let CheckResult::NotLinearizable(violation) =
+        Checker::new(&Register::new()).check(&history).verdict
     else {
         panic!("not found")
     };
-    let explanation = explain(&Register, &history, &violation);
+    let explanation = explain(&Register::new(), &history, &violation);
     let text = explanation.to_text(80, false);
     assert!(text.lines().all(|line| line.chars().count() <= 80));
     insta::assert_snapshot!(format!("{}\n{text}", explanation.sentence()));

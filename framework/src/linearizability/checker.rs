@@ -34,15 +34,17 @@ pub fn check<M: Model>(model: &M, history: &History<M::Command, M::Result>) -> C
 /// ```
 /// use std::time::Duration;
 /// use faultlab::linearizability::{Checker, CheckResult};
-/// use faultlab::linearizability::formats::{self, Recorded};
+/// use faultlab::linearizability::formats::{self, Options, Recorded};
 /// use faultlab::linearizability::models::Register;
 ///
 /// let log = "INFO  jepsen.util - 0\t:invoke\t:write\t1\n\
 ///            INFO  jepsen.util - 0\t:ok\t:write\t1\n\
 ///            INFO  jepsen.util - 1\t:invoke\t:read\tnil\n\
 ///            INFO  jepsen.util - 1\t:ok\t:read\tnil\n";
-/// let Recorded::Register(history) = formats::parse(log, None, None)? else { panic!() };
-/// let report = Checker::new(&Register).time_limit(Duration::from_secs(10)).check(&history);
+/// let Recorded::Register(history) = formats::parse(log, &Options::default())?.history else {
+///     panic!()
+/// };
+/// let report = Checker::new(&Register::new()).time_limit(Duration::from_secs(10)).check(&history);
 /// let CheckResult::NotLinearizable(violation) = report.verdict else { panic!("a stale read") };
 /// assert_eq!(violation.operation, 1);
 /// # Ok::<(), formats::FormatError>(())

@@ -24,9 +24,9 @@
 //! recorder.answer(bob, RegisterResult::Value(None))?;
 //! let history = recorder.finish();
 //!
-//! let report = Checker::new(&Register).check(&history);
+//! let report = Checker::new(&Register::new()).check(&history);
 //! let CheckResult::NotLinearizable(violation) = report.verdict else { panic!("a stale read") };
-//! let explanation = explain(&Register, &history, &violation);
+//! let explanation = explain(&Register::new(), &history, &violation);
 //! assert_eq!(explanation.sentence(), "bob's read returned nil, but it could only have returned 1");
 //! assert_eq!(format!("\n{}", explanation.to_text(60, false)), "
 //!   All 2 operations:

@@ -30,7 +30,7 @@ use super::table::{Interner, StepMemo};
 /// use faultlab::linearizability::Monitor;
 /// use faultlab::linearizability::models::{Register, RegisterCommand, RegisterResult};
 ///
-/// let mut monitor = Monitor::new(Register);
+/// let mut monitor = Monitor::new(Register::new());
 /// let (alice, bob) = (Address::new("alice"), Address::new("bob"));
 /// let mut state = Monitor::<Register>::INITIAL;
 /// let write = monitor.call(alice, RegisterCommand::Write(1));

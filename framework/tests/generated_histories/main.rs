@@ -13,7 +13,7 @@ use std::fs;
 use std::mem::discriminant;
 use std::path::{Path, PathBuf};
 
-use faultlab::linearizability::formats::{self, Recorded};
+use faultlab::linearizability::formats::{self, Options, Recorded};
 use faultlab::linearizability::{CheckResult, Checker, models};
 use faultlab::random::{Random, Stream};
 
@@ -195,8 +195,13 @@ fn the_oracle_says_what_is_known() {
 
 /// What the checker says of a file.
 fn checked(text: &str) -> bool {
-    let verdict = match formats::parse(text, None, None).expect("a history") {
-        Recorded::Register(history) => Checker::new(&models::Register).check(&history).verdict,
+    let verdict = match formats::parse(text, &Options::default()).expect("a history").history {
+        Recorded::Register(history) => {
+            Checker::new(&models::Register::new()).check(&history).verdict
+        }
+        Recorded::Registers(history) => {
+            Checker::new(&models::Keyed::<models::Register<_>>::default()).check(&history).verdict
+        }
         Recorded::KeyValue(history) => Checker::new(&models::KeyValue).check(&history).verdict,
     };
     assert!(!matches!(verdict, CheckResult::Unknown(_)), "{verdict:?}");

@@ -49,16 +49,3 @@ pub fn rows(folder: &Path) -> Vec<Row> {
         })
         .collect()
 }
-
-/// Why the readers refuse a file, if they do.
-pub fn why_refused(text: &str) -> Option<&'static str> {
-    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    let first = first.trim_start();
-    if first.contains("jepsen.util - ") {
-        return (!first.contains('\t')).then_some("a Jepsen log with spaces instead of tabs");
-    }
-    if first.starts_with(['[', '(', ';']) {
-        return Some("one EDN vector or list over many lines, with comments");
-    }
-    (!first.starts_with('{')).then_some("bare columns, without the head of a Jepsen log")
-}

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use faultlab::linearizability::formats::{self, Format, ModelName, Recorded};
-use faultlab::linearizability::models::{KeyValue, Register};
+use faultlab::linearizability::formats::{
+    self, FailedCas, Format, ModelName, Options, Recorded, RegisterValue,
+};
+use faultlab::linearizability::models::{KeyValue, Keyed, Register};
 use faultlab::linearizability::{CheckResult, Cost, Explanation, Limit, SequentialCheckResult};
 use faultlab::trace;
 use faultlab_suites::{CheckLimits, CheckableHistory, ModelledHistory, Suite};
@@ -14,9 +16,13 @@ use faultlab_suites::{CheckLimits, CheckableHistory, ModelledHistory, Suite};
 const SEQUENTIAL_CONFIGURATIONS_MAX: u64 = 200_000;
 
 /// Settings for all files.
+#[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) model: Option<ModelName>,
     pub(crate) format: Option<FileFormat>,
+    pub(crate) failed_cas: Option<FailedCas>,
+    /// What a register starts with, if it starts with a value.
+    pub(crate) initial: Option<RegisterValue>,
     pub(crate) timeout: Duration,
     pub(crate) memory_bytes_max: usize,
     pub(crate) partition: bool,
@@ -51,11 +57,15 @@ pub(crate) struct FileReport {
     /// The history's properties, if the file is readable.
     pub(crate) history: Option<HistoryFacts>,
     pub(crate) page: Option<String>,
+    /// What a person should know about the file and how it was read: a sentence each.
+    pub(crate) notes: Vec<String>,
 }
 
 /// The history's properties, and the cost of checking it.
 pub(crate) struct HistoryFacts {
     pub(crate) model: ModelName,
+    /// What a failed compare-and-set was taken to mean, if that matters.
+    pub(crate) failed_cas: Option<FailedCas>,
     pub(crate) operations: usize,
     pub(crate) cost: Cost,
     pub(crate) duration: Duration,
@@ -80,6 +90,7 @@ pub(crate) fn check_file(file: &Path, settings: &Settings) -> FileReport {
         finding: HistoryResult::Unreadable { problem },
         history: None,
         page: None,
+        notes: Vec::new(),
     };
     let bytes = match std::fs::read(file) {
         Ok(bytes) => bytes,
@@ -99,17 +110,30 @@ pub(crate) fn check_file(file: &Path, settings: &Settings) -> FileReport {
         None => text.trim_start().starts_with("{\""),
     };
     let read = if is_trace { read_trace(&text, settings) } else { read_recorded(&text, settings) };
-    match read {
-        Ok((model, history)) => judge_history(file, model, history.as_ref(), settings),
-        Err(problem) => unreadable(problem),
+    let read = match read {
+        Ok(read) => read,
+        Err(problem) => return unreadable(problem),
+    };
+    let mut report = judge_history(file, &read, settings);
+    if !is_trace && matches!(report.finding, HistoryResult::NotLinearizable { .. }) {
+        report.notes.extend(other_reading(&text, &read, settings));
     }
+    report
 }
 
-/// A history and the name of its model, or why the file is not one.
-type Read = Result<(ModelName, Box<dyn CheckableHistory>), String>;
+/// What a file contains.
+struct Read {
+    model: ModelName,
+    history: Box<dyn CheckableHistory>,
+    failed_cas: Option<FailedCas>,
+    /// What the first result says about a register's value before it.
+    first_seen: Option<RegisterValue>,
+    /// See [`FileReport::notes`].
+    notes: Vec<String>,
+}
 
 /// Reads a trace of a lab. The lab's suite says how.
-fn read_trace(text: &str, settings: &Settings) -> Read {
+fn read_trace(text: &str, settings: &Settings) -> Result<Read, String> {
     let trace = trace::file::read(text.as_bytes()).map_err(|error| error.to_string())?;
     let lab = trace.header.lab.as_str();
     if lab.is_empty() {
@@ -126,39 +150,86 @@ fn read_trace(text: &str, settings: &Settings) -> Read {
     if let Some(asked) = settings.model.filter(|asked| *asked != model.name()) {
         return Err(format!("the model of {lab} is {}, not {asked}", model.name()));
     }
-    Ok((model.name(), model.read(&trace)?))
+    if settings.initial.is_some() {
+        return Err(format!("--initial is for registers; the model of {lab} is {}", model.name()));
+    }
+    let history = model.read(&trace)?;
+    let (failed_cas, first_seen, notes) = (None, None, Vec::new());
+    Ok(Read { model: model.name(), history, failed_cas, first_seen, notes })
 }
 
 /// Reads a history that another tool recorded.
-fn read_recorded(text: &str, settings: &Settings) -> Read {
+fn read_recorded(text: &str, settings: &Settings) -> Result<Read, String> {
     let format = match settings.format {
         Some(FileFormat::Recorded(format)) => Some(format),
         Some(FileFormat::Trace) | None => None,
     };
-    match formats::parse(text, format, settings.model) {
-        Ok(Recorded::Register(history)) => {
-            Ok((ModelName::Register, Box::new(ModelledHistory { model: Register, history })))
+    let options = Options { format, model: settings.model, failed_cas: settings.failed_cas };
+    let parsed = formats::parse(text, &options).map_err(|error| error.to_string())?;
+    let register = || settings.initial.clone().map_or(Register::new(), Register::starting_with);
+    let first_seen = parsed.history.first_seen().cloned();
+    let (model, history): (_, Box<dyn CheckableHistory>) = match parsed.history {
+        Recorded::Register(history) => {
+            (ModelName::Register, Box::new(ModelledHistory { model: register(), history }))
         }
-        Ok(Recorded::KeyValue(history)) => {
-            Ok((ModelName::KeyValue, Box::new(ModelledHistory { model: KeyValue, history })))
+        Recorded::Registers(history) => {
+            let model = Keyed { object: register() };
+            (ModelName::Register, Box::new(ModelledHistory { model, history }))
         }
-        Err(error) => Err(error.to_string()),
-    }
+        Recorded::KeyValue(_) if settings.initial.is_some() => {
+            return Err("--initial is for registers; this is a history of a key-value store".into());
+        }
+        Recorded::KeyValue(history) => {
+            (ModelName::KeyValue, Box::new(ModelledHistory { model: KeyValue, history }))
+        }
+    };
+    Ok(Read { model, history, failed_cas: parsed.failed_cas, first_seen, notes: parsed.notes })
 }
 
-fn judge_history(
-    file: &Path,
-    model: ModelName,
-    history: &dyn CheckableHistory,
-    settings: &Settings,
-) -> FileReport {
-    let started = Instant::now();
-    let limits = CheckLimits {
+/// How a file whose history is not linearizable would have to be read so that it is, if there is such a way.
+fn other_reading(text: &str, read: &Read, settings: &Settings) -> Option<String> {
+    let is_linearizable = |settings: &Settings| {
+        let Ok(read) = read_recorded(text, settings) else { return false };
+        read.history.check(limits(settings)).verdict.is_linearizable()
+    };
+    let other = match read.failed_cas {
+        Some(FailedCas::NotEqual) => Some(FailedCas::Ignored),
+        _ => None,
+    };
+    if other.is_some() {
+        let settings = Settings { failed_cas: other, ..settings.clone() };
+        if is_linearizable(&settings) {
+            let meaning = "only means that it did not happen";
+            return Some(format!(
+                "it is linearizable if a failed cas {meaning}: --failed-cas ignored"
+            ));
+        }
+    }
+    if settings.initial.is_none() && read.model == ModelName::Register {
+        let initial = read.first_seen.clone()?;
+        let settings = Settings { initial: Some(initial.clone()), ..settings.clone() };
+        if is_linearizable(&settings) {
+            return Some(format!(
+                "it is linearizable if registers start with {initial}: --initial {initial}"
+            ));
+        }
+    }
+    None
+}
+
+fn limits(settings: &Settings) -> CheckLimits {
+    CheckLimits {
         time: Some(settings.timeout),
         memory_bytes: Some(settings.memory_bytes_max),
         whole: !settings.partition,
         ..CheckLimits::default()
-    };
+    }
+}
+
+fn judge_history(file: &Path, read: &Read, settings: &Settings) -> FileReport {
+    let history = read.history.as_ref();
+    let started = Instant::now();
+    let limits = limits(settings);
     let report = history.check(limits);
     let duration = started.elapsed();
     let sequential = report.verdict.is_violation().then(|| {
@@ -179,7 +250,14 @@ fn judge_history(
     FileReport {
         file: file.to_owned(),
         finding,
-        history: Some(HistoryFacts { model, operations, cost: report.cost, duration }),
+        history: Some(HistoryFacts {
+            model: read.model,
+            failed_cas: read.failed_cas,
+            operations,
+            cost: report.cost,
+            duration,
+        }),
         page,
+        notes: read.notes.clone(),
     }
 }

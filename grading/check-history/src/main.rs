@@ -9,11 +9,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser, error::ErrorKind};
-use faultlab::linearizability::formats::ModelName;
+use faultlab::linearizability::formats::{FailedCas, ModelName, RegisterValue};
 
 use check::{FileFormat, FileReport, HistoryResult, Settings, check_file};
 
-/// Checks whether recorded histories are linearizable; prints one line per file.
+/// Checks whether recorded histories are linearizable; prints one line per file. Notes about a file go to standard
+/// error.
 ///
 /// Exit codes: 0, all are linearizable; 1, at least one is not; 2, usage error or unreadable file;
 /// 3, undecided within the limits. If several apply, the first of 2, 1, 3.
@@ -24,15 +25,25 @@ struct Arguments {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// What the commands mean: register (read, write, cas) or kv (get, put, append). Guessed from
-    /// the first operation by default; a trace names its lab.
+    /// What the commands mean: register (read, write, cas; one, or one for each key) or kv (get, put, append).
+    /// Guessed from the first operation by default; a trace names its lab.
     #[arg(long, value_name = "register|kv")]
     model: Option<ModelName>,
 
-    /// The file format: jepsen (a Jepsen log), edn (one map per line) or trace (a Faultlab run).
-    /// Guessed from the first line by default.
+    /// The file format: jepsen (a Jepsen log, or its columns alone), edn (maps, one after another or in one
+    /// vector) or trace (a Faultlab run). Guessed from the first line by default.
     #[arg(long, value_name = "jepsen|edn|trace")]
     format: Option<FileFormat>,
+
+    /// What a cas that ended in :fail without an error means: ignored (it did not happen, as in Jepsen) or
+    /// not-equal (it found another value, as in Porcupine's etcd logs). The default is not-equal for logs with
+    /// lines like those of the latter (`INFO  jepsen.util - ...`), and ignored for all other files.
+    #[arg(long, value_name = "ignored|not-equal")]
+    failed_cas: Option<FailedCas>,
+
+    /// The value that registers start with, such as 0. By default they start without one, and a read returns nil.
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    initial: Option<RegisterValue>,
 
     /// Give up on a file after this many seconds and report "unknown".
     #[arg(long, value_name = "S", default_value = "60", value_parser = seconds)]
@@ -84,6 +95,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let settings = Settings {
         model: arguments.model,
         format: arguments.format,
+        failed_cas: arguments.failed_cas,
+        initial: arguments.initial.clone(),
         timeout: arguments.timeout,
         memory_bytes_max: arguments.memory.saturating_mul(1 << 20),
         partition: !arguments.no_partition,
@@ -100,6 +113,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 && let HistoryResult::NotLinearizable { explanation, .. } = &judgement.finding
             {
                 write!(out, "\n{}\n", explanation.to_text(report::width(), color))?;
+            }
+            for note in &judgement.notes {
+                eprintln!("{}: note: {note}", file.display());
             }
         }
         if let (Some(path), Some(page)) = (&arguments.html, &judgement.page) {

@@ -52,6 +52,8 @@ struct File<'a> {
     problem: Option<String>,
     #[serde(flatten)]
     history: Option<Facts>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    notes: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     order: Option<&'a [usize]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,6 +65,8 @@ struct File<'a> {
 #[derive(Serialize)]
 struct Facts {
     model: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed_cas: Option<String>,
     operations: usize,
     seconds: f64,
     configurations: u64,
@@ -114,6 +118,7 @@ impl<'a> File<'a> {
             verdict: "",
             problem: None,
             history: judgement.history.as_ref().map(Facts::of),
+            notes: &judgement.notes,
             order: None,
             violation: None,
             sequentially_consistent: None,
@@ -149,6 +154,7 @@ impl Facts {
     fn of(facts: &HistoryFacts) -> Self {
         Self {
             model: facts.model.to_string(),
+            failed_cas: facts.failed_cas.map(|failed_cas| failed_cas.to_string()),
             operations: facts.operations,
             seconds: facts.duration.as_secs_f64(),
             configurations: facts.cost.configurations,

@@ -77,6 +77,103 @@ fn unreadable_files_exit_with_two_and_name_the_line() {
     assert_eq!(run(&["kv/c01-ok.txt", "kv/c10-ok.txt", "--html", "x"]).status.code(), Some(2));
 }
 
+fn lines(output: &[u8]) -> Vec<String> {
+    String::from_utf8(output.to_vec()).expect("text").lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_register_may_start_with_a_value() {
+    let zero = file(
+        "zero.edn",
+        "[{:process 0 :type :invoke :f :read}\n {:process 0 :type :ok :f :read :value 0}]",
+    );
+    let output = run(&[&zero]);
+    assert_eq!(output.status.code(), Some(1));
+    let hint = "it is linearizable if registers start with 0: --initial 0";
+    assert_eq!(lines(&output.stderr), [format!("{zero}: note: {hint}")]);
+    let output = run(&[&zero, "--json"]);
+    let document: serde_json::Value = serde_json::from_str(&text(&output)).expect("JSON");
+    assert_eq!(document["files"][0]["notes"][0], hint);
+    let output = run(&[&zero, "--initial", "0"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty());
+    // Another value explains nothing, and a store starts empty.
+    assert_eq!(run(&[&zero, "--initial", "-1"]).status.code(), Some(1));
+    assert_eq!(run(&[&zero, "--initial", "nil"]).status.code(), Some(2));
+    let output = run(&["kv/c01-ok.txt", "--initial", "0"]);
+    assert_eq!(output.status.code(), Some(2));
+    let refused = "--initial is for registers; this is a history of a key-value store";
+    assert_eq!(lines(&output.stdout), [format!("kv/c01-ok.txt: {refused}")]);
+    // No value that a register starts with explains this one.
+    let never = file(
+        "never.edn",
+        "{:process 0 :type :invoke :f :write :value 1} {:process 0 :type :ok :f :write :value 1}
+         {:process 0 :type :invoke :f :read} {:process 0 :type :ok :f :read :value 7}",
+    );
+    let output = run(&[&never]);
+    assert_eq!((output.status.code(), output.stderr.is_empty()), (Some(1), true));
+}
+
+#[test]
+fn a_failed_cas_is_read_as_its_file_means_it() {
+    let edn = "{:process 0 :type :invoke :f :write :value 1} {:process 0 :type :ok :f :write :value 1}
+        {:process 1 :type :invoke :f :cas :value [1 2]} {:process 1 :type :fail :f :cas :value [1 2]}
+        {:process 0 :type :invoke :f :read} {:process 0 :type :ok :f :read :value 1}";
+    let plain = file("failed.edn", edn);
+    assert_eq!(run(&[&plain]).status.code(), Some(0));
+    assert_eq!(run(&[&plain, "--failed-cas", "not-equal"]).status.code(), Some(1));
+    let refused = file("refused.edn", &edn.replace(":fail", ":fail :error :connection-refused"));
+    assert_eq!(run(&[&refused, "--failed-cas", "not-equal"]).status.code(), Some(0));
+    let log: String =
+        ["0|:invoke|:write|1", "0|:ok|:write|1", "1|:invoke|:cas|[1 2]", "1|:fail|:cas|[1 2]"]
+            .map(|line| format!("INFO  jepsen.util - {}\n", line.replace('|', "\t")))
+            .concat();
+    let log = file("failed.log", &log);
+    let output = run(&[&log]);
+    assert_eq!(output.status.code(), Some(1));
+    let hint = "it is linearizable if a failed cas only means that it did not happen: --failed-cas ignored";
+    assert_eq!(lines(&output.stderr), [format!("{log}: note: {hint}")]);
+    assert_eq!(run(&[&log, "--failed-cas", "ignored"]).status.code(), Some(0));
+    let document: serde_json::Value =
+        serde_json::from_str(&text(&run(&["--json", &log]))).expect("JSON");
+    assert_eq!(document["files"][0]["failed_cas"], "not-equal");
+}
+
+#[test]
+fn registers_with_keys_are_independent() {
+    let of = |read: &str| {
+        format!(
+            "{{:process 0 :type :invoke :f :write :key \"x\" :value 1}}
+            {{:process 0 :type :ok :f :write :key \"x\" :value 1}}
+            {{:process 0 :type :invoke :f :read :key \"y\"}}
+            {{:process 0 :type :ok :f :read :key \"y\" :value {read}}}"
+        )
+    };
+    let (right, wrong) = (file("keys.edn", &of("nil")), file("mixed.edn", &of("1")));
+    assert_eq!(run(&[&right]).status.code(), Some(0));
+    let output = run(&[&wrong, "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let document: serde_json::Value = serde_json::from_str(&text(&output)).expect("JSON");
+    assert_eq!(document["files"][0]["violation"]["key"], "y");
+    assert_eq!(run(&[&right, "--no-partition"]).status.code(), Some(0));
+    assert_eq!(run(&[&wrong, "--no-partition"]).status.code(), Some(1));
+}
+
+#[test]
+fn lines_out_of_order_are_reported() {
+    let late = file(
+        "late.edn",
+        "{:process 0 :type :invoke :f :read :time 9}\n{:process 0 :type :ok :f :read :value 3 :time 10}
+         {:process 1 :type :invoke :f :write :value 3 :time 1}
+         {:process 1 :type :ok :f :write :value 3 :time 2}",
+    );
+    let output = run(&[&late]);
+    assert_eq!(output.status.code(), Some(0));
+    let note =
+        "1 line is out of order, the first of them line 3: events are ordered by their :time";
+    assert_eq!(lines(&output.stderr), [format!("{late}: note: {note}")]);
+}
+
 #[test]
 fn a_limit_exits_with_three() {
     let output = run(&["kv/c10-ok.txt", "--no-partition", "--timeout", "0"]);

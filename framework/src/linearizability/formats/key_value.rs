@@ -4,8 +4,8 @@ use crate::linearizability::history::{History, Operation};
 use crate::linearizability::models::KeyValueCommand;
 
 use super::FormatError;
+use super::edn::{Value, excerpt, shown};
 use super::events::{Call, Event, Kind};
-use super::value::{Value, excerpt, shown};
 
 pub(super) fn history(calls: &[Call]) -> Result<History<KeyValueCommand, String>, FormatError> {
     let mut operations = Vec::with_capacity(calls.len());
@@ -33,7 +33,7 @@ pub(super) fn history(calls: &[Call]) -> Result<History<KeyValueCommand, String>
 fn command(event: &Event) -> Result<KeyValueCommand, FormatError> {
     let key = match &event.key {
         Some(Value::Text(key)) => key.clone(),
-        Some(other @ (Value::Integer(_) | Value::Word(_))) => other.to_string(),
+        Some(other @ (Value::Integer(_) | Value::Keyword(_) | Value::Word(_))) => other.to_string(),
         Some(other) => {
             let problem = format!("the key is `{}`; it should be a string", shown(other));
             return Err(FormatError::new(event.line, problem));
@@ -78,7 +78,7 @@ fn result(command: &KeyValueCommand, answer: &Event) -> Result<String, FormatErr
 fn text(event: &Event) -> Result<String, FormatError> {
     match &event.value {
         Value::Text(text) => Ok(text.clone()),
-        Value::Integer(_) | Value::Word(_) => Ok(event.value.to_string()),
+        Value::Integer(_) | Value::Keyword(_) | Value::Word(_) => Ok(event.value.to_string()),
         other => {
             let value = shown(other);
             let problem =
