@@ -76,7 +76,11 @@ impl Batches<'_, '_> {
             };
             hangs |= matches!(&end, RunEnd::FailedAlone(failure) if failure.is_hang());
             let recording = Recording::default();
-            tests[index].take_in(Found::Runs { purpose, ends: vec![end], recording });
+            tests[index].take_in(Found::Runs {
+                purpose,
+                ends: vec![end],
+                recording: Box::new(recording),
+            });
         }
         for test in tests.iter_mut().filter(|test| deterministic.contains(&test.number())) {
             test.take_in(Found::Deterministic);
@@ -104,7 +108,7 @@ impl Batches<'_, '_> {
                 };
                 all_finish &= !is_lost;
                 let (ends, recording) = (ends(answers), Recording::default());
-                test.take_in(Found::Runs { purpose, ends, recording });
+                test.take_in(Found::Runs { purpose, ends, recording: Box::new(recording) });
                 if hangs {
                     return;
                 }
@@ -129,7 +133,7 @@ impl Batches<'_, '_> {
             let traces = files.each_ref().map(|files| files.trace.clone());
             let answers = self.ask(Request::Compare(Comparison { run, other, traces }));
             if let [Ok(Answer::Compared(Some(digests)))] = answers[..] {
-                let traces = files.map(|files| files.read_trace());
+                let traces = Box::new(files.map(|files| files.read_trace()));
                 test.take_in(Found::Compared { digests, traces });
             }
         }
@@ -159,7 +163,7 @@ impl Batches<'_, '_> {
             {
                 let ends = vec![RunEnd::Done(Done::of_outcome(outcome))];
                 let recording = Recording { trace: Some(trace), ..Recording::default() };
-                test.take_in(Found::Runs { purpose, ends, recording });
+                test.take_in(Found::Runs { purpose, ends, recording: Box::new(recording) });
             }
         }
     }

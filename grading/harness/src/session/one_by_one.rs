@@ -62,7 +62,7 @@ impl<'a> OneByOne<'a> {
         {
             let ends = ends(answers);
             let recording = files.map_or_else(Recording::default, |files| files.read());
-            tests[test].take_in(Found::Runs { purpose, ends, recording });
+            tests[test].take_in(Found::Runs { purpose, ends, recording: Box::new(recording) });
         }
     }
 

@@ -128,7 +128,7 @@ impl<'a> TestPlanner<'a> {
             Found::Runs { purpose, ends, recording } => {
                 self.queue.retain(|wanted| wanted.purpose != purpose);
                 self.in_flight.remove(&purpose);
-                self.take_in_runs(purpose, ends, recording);
+                self.take_in_runs(purpose, ends, *recording);
             }
             Found::Deterministic => {
                 self.queue.retain(|wanted| !matches!(wanted.purpose, Purpose::Rerun(_)));
@@ -137,7 +137,7 @@ impl<'a> TestPlanner<'a> {
             Found::Compared { digests, traces } => {
                 let Some((index, _)) = determinism::checked(&self.runs.ends()) else { return };
                 let Some(first) = self.runs.digest(index) else { return };
-                if self.determinism.compare(first, digests, traces) {
+                if self.determinism.compare(first, digests, *traces) {
                     // Runs that differ are shown instead of one that fails.
                     self.queue.clear();
                 }

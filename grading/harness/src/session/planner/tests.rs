@@ -151,7 +151,7 @@ impl Submission {
             },
             Output::Nothing | Output::HandlerCosts => Recording::default(),
         };
-        Found::Runs { purpose: wanted.purpose, ends, recording }
+        Found::Runs { purpose: wanted.purpose, ends, recording: Box::new(recording) }
     }
 }
 
@@ -213,7 +213,7 @@ fn batched(planner: &mut TestPlanner<'_>, submission: &Submission, random: &mut 
         let digests = Compared { fresh: digest(0), second_fresh: digest(0), used: digest(2) };
         let traces = [(0, Rerun::Fresh), (2, Rerun::Used)]
             .map(|(number, rerun)| Some(submission.trace(index, number, rerun.suffix())));
-        planner.take_in(Found::Compared { digests, traces });
+        planner.take_in(Found::Compared { digests, traces: Box::new(traces) });
     }
     let records = |wanted: &Wanted| matches!(wanted.purpose, Purpose::Record { fresh: false, .. });
     if let Some(wanted) = planner.wanted().into_iter().find(records) {
@@ -298,7 +298,7 @@ fn a_run_whose_process_failed_is_repeated_alone_before_it_counts() {
     planner.take_in(Found::Runs {
         purpose: Purpose::First(1),
         ends: vec![RunEnd::Failed(failure)],
-        recording: Recording::default(),
+        recording: Box::default(),
     });
     assert_eq!(purposes(&planner), [], "the other run is not done");
     let first = Wanted::new(Purpose::First(0), planner.name(0));

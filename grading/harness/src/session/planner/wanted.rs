@@ -76,7 +76,7 @@ pub(in crate::session) enum Found {
         /// How the runs ended, in order. Those after one that failed are missing.
         ends: Vec<RunEnd>,
         /// The recording of the last run, if one was wanted.
-        recording: Recording,
+        recording: Box<Recording>,
     },
     /// Reruns in fresh processes ended as the first runs did, so that the test need not ask for
     /// reruns.
@@ -86,7 +86,7 @@ pub(in crate::session) enum Found {
         /// Their digests.
         digests: Compared,
         /// The recordings of the first and the last.
-        traces: [Option<Trace>; 2],
+        traces: Box<[Option<Trace>; 2]>,
     },
 }
 
