@@ -1,5 +1,7 @@
 #!/bin/sh
-# Compiles and tests a lab, then makes the archive to submit: ./scripts/submit.sh lab1
+# Makes the archive to submit, and compiles and tests what is in it: ./scripts/submit.sh lab1
+# Exit codes: 0, the archive is ready; 2, usage error; 3, it does not compile, or the grader would not accept it;
+# 4, any other failure.
 set -eu
 
 usage() {
@@ -35,11 +37,19 @@ while IFS=$tab read -r path file; do
     cp "$file" "$work/submission/$path"
 done <"$work/files"
 
+# The archive is what is tested. It goes through the same intake as in grading.
+# COPYFILE_DISABLE keeps macOS from adding metadata files.
+(cd "$work/submission" && COPYFILE_DISABLE=1 tar -cf - -- *) | gzip -n >"$work/$lab.tar.gz"
 status=0
-"$root/scripts/run-tests.sh" "$lab" --submission "$work/submission" --json "$work/report.json" \
+"$root/scripts/run-tests.sh" "$lab" --submission "$work/$lab.tar.gz" --json "$work/report.json" \
     >"$work/report" 2>&1 || status=$?
 case $status in
 0 | 1) ;;
+2)
+    cat "$work/report" >&2
+    echo "No archive was made: the grader would not accept it." >&2
+    exit 3
+    ;;
 3)
     cat "$work/report" >&2
     echo >&2
@@ -58,9 +68,7 @@ case $status in
     ;;
 esac
 
-# COPYFILE_DISABLE keeps macOS from adding metadata files.
-(cd "$work/submission" && COPYFILE_DISABLE=1 tar -cf - -- *) | gzip -n >"$work/archive"
-mv "$work/archive" "$archive"
+mv "$work/$lab.tar.gz" "$archive"
 
 sed -n '/^ *Summary /,$p' "$work/report" | grep -E '^ *(Summary|Part|lab[0-9])' || :
 echo

@@ -1,11 +1,10 @@
 //! The batch specification: what is graded, and how. Every process of a batch reads it.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, bail};
-use faultlab_harness::build::{BaseLabOrigin, Lab, Workspace, student_files};
+use faultlab_harness::build::{self, BaseLabOrigin, Lab, Workspace, student_files};
 use faultlab_sandbox::Tier;
 use serde::{Deserialize, Serialize};
 
@@ -141,16 +140,8 @@ pub fn lab(workspace: &Workspace, lab: &str) -> anyhow::Result<(Lab, Vec<Lab>)> 
 /// # Errors
 /// When there is no such lab.
 pub fn lab_files(workspace: &Workspace, name: &str) -> anyhow::Result<LabFiles> {
-    let (lab, base_labs) = lab(workspace, name)?;
-    let mut names = BTreeSet::new();
-    for entry in std::fs::read_dir(lab.source())? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".rs") {
-            names.insert(name);
-        }
-    }
-    let builds_on = base_labs.iter().map(Lab::folder_name).collect();
-    Ok(LabFiles { folder: lab.folder_name(), names, builds_on })
+    let (lab, _) = lab(workspace, name)?;
+    build::lab_files(workspace, &lab)
 }
 
 /// The hash of everything about the labs that a lab builds on that influences results, except the

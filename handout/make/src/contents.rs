@@ -17,6 +17,8 @@ const GIVEN: &[&str] = &[
     "framework/src/",
     "grading/harness/Cargo.toml",
     "grading/harness/src/",
+    "grading/intake/Cargo.toml",
+    "grading/intake/src/",
     "grading/remote/Cargo.toml",
     "grading/remote/src/",
     "grading/suites/Cargo.toml",

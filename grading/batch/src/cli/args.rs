@@ -12,7 +12,8 @@ use faultlab_suites::{SEEDS, TestNumber};
 ///
 /// Run the same command again to resume an interrupted batch. Exit codes: 0, everyone who submitted
 /// has a grade; 1, some submissions could not be graded because of an infrastructure error; 2,
-/// usage error; 4, nothing could be graded.
+/// usage error; 4, nothing could be graded. With `--check`: 0, the archive would be graded; 3, it
+/// would be refused, or does not compile.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "grade.sh", bin_name = "grade.sh", disable_version_flag = true)]
 pub(super) struct Args {
@@ -21,7 +22,7 @@ pub(super) struct Args {
     pub(super) lab: Option<String>,
 
     /// The folder of submissions: one folder or archive per student
-    #[arg(required_unless_present_any = ["judge", "open", "regrade_diff", "worker", "gradescope", "pack"])]
+    #[arg(required_unless_present_any = ["judge", "open", "regrade_diff", "worker", "gradescope", "pack", "check"])]
     pub(super) submissions: Option<PathBuf>,
 
     /// Where to write the results
@@ -113,6 +114,11 @@ pub(super) struct Args {
     /// The test to show with `--open`
     #[arg(short = 'n', long = "test", value_name = "TEST", requires = "open")]
     pub(super) test: Option<TestNumber>,
+
+    /// Say what is in this archive or folder of one student, what of it is ignored and why, and
+    /// whether it compiles. Runs no tests
+    #[arg(long, value_name = "ARCHIVE", conflicts_with_all = ["submissions", "gradescope", "pack"])]
+    pub(super) check: Option<PathBuf>,
 
     /// Grade the single submission in a Gradescope folder layout, such as `/autograder`
     #[arg(long, value_name = "DIR", conflicts_with = "submissions")]

@@ -1,6 +1,7 @@
 //! The command line of `grade.sh`: one module per mode.
 
 mod args;
+mod check;
 mod corrections;
 mod grade;
 mod gradescope;
@@ -27,6 +28,8 @@ const ALL_GRADED: u8 = 0;
 const SOME_NOT_GRADED: u8 = 1;
 /// The command line is invalid.
 const BAD_USAGE: u8 = 2;
+/// With `--check`: the archive would be refused, or does not compile.
+const NOT_ACCEPTED: u8 = 3;
 /// Any other failure.
 const EXIT_FAILURE: u8 = 4;
 
@@ -64,6 +67,7 @@ fn dispatch(args: &Args) -> anyhow::Result<u8> {
     }
     match (&args.lab, &args.submissions) {
         (Some(lab), _) if let Some(folder) = &args.gradescope => gradescope::run(args, lab, folder),
+        (Some(lab), _) if let Some(archive) = &args.check => check::run(args, lab, archive),
         (Some(lab), _) if let Some(folder) = &args.pack => pack::run(args, lab, folder),
         (Some(lab), Some(submissions)) => grade::run(args, lab, submissions),
         (None, _) if let Some(old) = &args.regrade_diff => {

@@ -1,32 +1,23 @@
 //! Intake: turns a folder of submitted files into a list of submissions, each with the files to
 //! grade or the reason it is rejected.
 
-mod archive;
-mod bundle;
-mod folder;
-mod limits;
 mod naming;
-mod refusal;
 pub mod roster;
-mod select;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use faultlab_intake::{
+    Bundle, BundleBuilder, ReadError, has_extension, is_archive, is_unsupported_archive, select,
+};
 use serde::{Deserialize, Serialize};
 
-pub use bundle::Bundle;
-pub use limits::Limits;
-pub use refusal::{ReadError, Refusal};
+pub use faultlab_intake::{LabFiles, Limits, Refusal};
 pub use roster::Student;
-pub use select::{LabFiles, Selected, select};
 
-use archive::Format;
-use bundle::BundleBuilder;
 use naming::RawSubmission;
-use refusal::IntakeError;
 
 /// One attempt of one student or group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +62,24 @@ pub struct Intake {
     pub not_on_roster: Vec<String>,
     /// Files that belong to no submission.
     pub ignored_files: Vec<String>,
+}
+
+/// A problem found before a submission is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum IntakeError {
+    /// The submission's fault: it is rejected.
+    Refused(Refusal),
+    /// The grader's or the platform's fault: it is retried.
+    Unreadable(String),
+}
+
+impl From<IntakeError> for Contents {
+    fn from(problem: IntakeError) -> Self {
+        match problem {
+            IntakeError::Refused(refusal) => Self::Refused(refusal),
+            IntakeError::Unreadable(why) => Self::Unreadable(why),
+        }
+    }
 }
 
 /// The contents of a folder of submissions.
@@ -127,24 +136,10 @@ fn whole_export(folder: &Path) -> PathBuf {
     }
 }
 
-/// Reads a folder that is a single submission.
+/// Reads a folder or an archive that is a single submission. Returns its contents, with remarks.
 #[must_use]
-pub fn read_one(folder: &Path, lab: &LabFiles, limits: &Limits) -> (Contents, Vec<String>) {
-    let mut filler = BundleBuilder::new(limits);
-    let result = folder::read(folder, &mut filler).and_then(|()| {
-        let bundle = filler.finish();
-        // The student may have uploaded an archive that the platform did not unpack.
-        let archive = bundle.others.iter().find_map(|path| Some((path, Format::of(path)?.1)));
-        match archive {
-            Some((path, format)) if bundle.sources.is_empty() => {
-                let mut filler = BundleBuilder::new(limits);
-                archive::read(&folder.join(path), format, &mut filler)?;
-                Ok(filler.finish())
-            }
-            _ => Ok(bundle),
-        }
-    });
-    contents(result, lab)
+pub fn read_one(place: &Path, lab: &LabFiles, limits: &Limits) -> (Contents, Vec<String>) {
+    contents(faultlab_intake::read(place, limits), lab)
 }
 
 /// Lists a folder of submissions, with every entry that may be a submission.
@@ -178,10 +173,9 @@ fn list(folder: &Path) -> anyhow::Result<Listing> {
             refused(Refusal::Link)
         } else if !(kind.is_dir() || kind.is_file()) {
             refused(Refusal::Special)
-        } else if kind.is_dir() || Format::of(&name).is_some() || bundle::has_extension(&name, "rs")
-        {
+        } else if kind.is_dir() || is_archive(&name) || has_extension(&name, "rs") {
             None
-        } else if archive::is_not_opened(&name) {
+        } else if is_unsupported_archive(&name) {
             refused(Refusal::Format)
         } else if naming::of_platform(&name).is_some() {
             None
@@ -310,7 +304,11 @@ fn folder_name(raw: &str) -> String {
 }
 
 fn collect(folder: &Path, one: RawSubmission, lab: &LabFiles, limits: &Limits) -> Submission {
-    let (contents, notes) = contents(read_bundle(folder, &one, limits), lab);
+    let problem = one.entries.iter().find_map(|entry| entry.problem.clone());
+    let (contents, notes) = match problem {
+        Some(problem) => (problem.into(), Vec::new()),
+        None => contents(read_bundle(folder, &one, limits), lab),
+    };
     Submission {
         students: one.students,
         attempt: one.attempt,
@@ -326,9 +324,7 @@ fn collect(folder: &Path, one: RawSubmission, lab: &LabFiles, limits: &Limits) -
 fn contents(bundle: Result<Bundle, ReadError>, lab: &LabFiles) -> (Contents, Vec<String>) {
     match bundle {
         Err(ReadError::Refused(refusal)) => (Contents::Refused(refusal), Vec::new()),
-        Err(error @ (ReadError::Absent(_) | ReadError::Io { .. })) => {
-            (Contents::Unreadable(error.to_string()), Vec::new())
-        }
+        Err(error @ ReadError::Io { .. }) => (Contents::Unreadable(error.to_string()), Vec::new()),
         Ok(bundle) => match select(&bundle, lab) {
             Err(refusal) => (Contents::Refused(refusal), Vec::new()),
             Ok(selected) => (Contents::Files(selected.files), selected.notes),
@@ -337,42 +333,14 @@ fn contents(bundle: Result<Bundle, ReadError>, lab: &LabFiles) -> (Contents, Vec
 }
 
 fn read_bundle(folder: &Path, one: &RawSubmission, limits: &Limits) -> Result<Bundle, ReadError> {
-    let mut filler = BundleBuilder::new(limits);
-    if let Some(problem) = one.entries.iter().find_map(|entry| entry.problem.clone()) {
-        return Err(problem.into());
+    if let [naming::Entry { name, given: None, .. }] = &one.entries[..] {
+        return faultlab_intake::read(&folder.join(name), limits);
     }
+    let mut builder = BundleBuilder::new(limits);
     for naming::Entry { name, given, .. } in &one.entries {
-        let place = folder.join(name);
-        let kind = fs::symlink_metadata(&place)
-            .map_err(|error| folder::failed(&place, error))?
-            .file_type();
-        if kind.is_symlink() {
-            return Err(Refusal::Link(name.clone()).into());
-        } else if kind.is_dir() {
-            folder::read(&place, &mut filler)?;
-        } else if let Some((_, format)) = Format::of(name) {
-            archive::read(&place, format, &mut filler)?;
-        } else {
-            let path = filler.entry(given.as_deref().unwrap_or(name))?;
-            let mut file = folder::open(&place, name)?;
-            filler.file(path, &mut file).map_err(|error| folder::failed(&place, error))??;
-        }
+        builder.add(&folder.join(name), given.as_deref().unwrap_or(name))?;
     }
-    // The platform may have put the uploaded archive into a folder.
-    let bundle = filler.finish();
-    let archives: Vec<&String> =
-        bundle.others.iter().filter(|path| Format::of(path).is_some()).collect();
-    if let ([inner], true, [naming::Entry { name, .. }]) =
-        (archives.as_slice(), bundle.sources.is_empty(), one.entries.as_slice())
-    {
-        let place: PathBuf = folder.join(name).join(inner);
-        if let (Some((_, format)), true) = (Format::of(inner), folder.join(name).is_dir()) {
-            let mut filler = BundleBuilder::new(limits);
-            archive::read(&place, format, &mut filler)?;
-            return Ok(filler.finish());
-        }
-    }
-    Ok(bundle)
+    Ok(builder.finish())
 }
 
 #[cfg(test)]

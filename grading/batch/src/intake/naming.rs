@@ -4,11 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, btree_map};
 
 use anyhow::Context as _;
+use faultlab_intake::without_ending;
 use serde::Deserialize;
 
-use super::archive;
-use super::refusal::IntakeError;
-use super::{Listing, Student};
+use super::{IntakeError, Listing, Student};
 
 /// Files and folders that form one attempt of one student or group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,7 +100,7 @@ fn owner(student: &Student) -> &str {
 
 /// The name without an archive's ending.
 fn stem(name: &str) -> &str {
-    archive::without_ending(name)
+    without_ending(name)
 }
 
 /// Parses a name as a learning platform writes it. A file with such a name is a submission, whatever

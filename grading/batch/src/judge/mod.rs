@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow, bail};
 use faultlab::trace::file;
 use faultlab_harness::build::{
-    self, BaseLabRule, CompileError, Lab, Libraries, Purpose, Source, Workspace,
+    self, BaseLabOrigin, BaseLabRule, CompileError, Lab, Libraries, Purpose, Source, Workspace,
 };
 use faultlab_harness::report::{BaseLab, PartReport, Report, Status, TestReport, Timing};
 use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds, property};
@@ -118,6 +118,23 @@ pub fn libraries(workspace: &Workspace) -> anyhow::Result<Libraries> {
     }
 }
 
+/// Compiles a submission for its node processes, in the sandbox.
+///
+/// # Errors
+/// [`CompileError`] if it does not compile; otherwise an infrastructure error.
+pub fn compile(
+    machine: &Machine,
+    workspace: &Workspace,
+    lab: &Lab,
+    source: &Source,
+    base_lab: BaseLabOrigin,
+) -> anyhow::Result<build::Program> {
+    let libraries = libraries(workspace)?;
+    let sources = source.files(workspace, lab, BaseLabRule::in_grading(base_lab))?;
+    let compiler = SandboxedCompiler(machine);
+    build::compile_by(&compiler, workspace, lab, &libraries, &sources, Purpose::Nodes)
+}
+
 /// The context in which a submission is judged.
 struct JudgeContext<'b> {
     store: &'b Store,
@@ -136,12 +153,8 @@ impl JudgeContext<'_> {
     ) -> anyhow::Result<(Report, Vec<TestNumber>)> {
         let Self { store, key, spec, suite, host } = *self;
         let compiling = Instant::now();
-        let libraries = libraries(workspace)?;
-        let rule = BaseLabRule::in_grading(spec.base_lab);
-        let sources = Source::Folder(store.sources(key)).files(workspace, lab, rule)?;
-        let compiler = SandboxedCompiler(host);
-        let program =
-            build::compile_by(&compiler, workspace, lab, &libraries, &sources, Purpose::Nodes);
+        let sources = Source::Folder(store.sources(key));
+        let program = compile(host, workspace, lab, &sources, spec.base_lab);
         let program = match program {
             Ok(program) => program,
             Err(error) => {

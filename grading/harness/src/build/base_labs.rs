@@ -46,7 +46,7 @@ impl BaseLabRule {
     #[must_use]
     pub fn at_home(wanted: Option<BaseLabOrigin>, source: &Source) -> Self {
         let usual = match source {
-            Source::Lab | Source::Folder(_) => BaseLabOrigin::Own,
+            Source::Lab | Source::Folder(_) | Source::Archive(_) => BaseLabOrigin::Own,
             Source::Patch(_) => BaseLabOrigin::Reference,
         };
         Self { wanted: wanted.unwrap_or(usual), in_grading: false }

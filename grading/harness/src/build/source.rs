@@ -1,11 +1,13 @@
 //! A submission's source files, wherever they come from: those of the lab, and those of the labs that it
 //! builds on.
 
+use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result};
+use faultlab_intake::{LabFiles, Limits, ReadError, is_student_file};
 use tempfile::TempDir;
 
 use super::{BaseLabOrigin, BaseLabRule, Lab, Workspace};
@@ -20,6 +22,8 @@ pub enum Source {
     Folder(PathBuf),
     /// A patch on the reference solution.
     Patch(PathBuf),
+    /// An archive, as students hand it in. It goes through the same intake as in grading.
+    Archive(PathBuf),
 }
 
 /// The source files of a submission, ready to be compiled.
@@ -52,7 +56,7 @@ pub struct Sources {
     /// The name of the folder in messages, if not its own.
     pub shown_as: Option<String>,
     /// The temporary folder, if one was made for this; it is removed with this value.
-    _made: Option<TempDir>,
+    made: Option<TempDir>,
 }
 
 /// Why there is nothing to compile. The text is printed unchanged.
@@ -67,11 +71,13 @@ impl SourceError {
 }
 
 impl Source {
-    /// The submission that a path names: a folder, or a patch.
+    /// The submission that a path names: a folder, a patch or an archive.
     #[must_use]
     pub fn at(path: &Path) -> Self {
         if path.extension().is_some_and(|extension| extension == "patch") {
             Self::Patch(path.to_owned())
+        } else if faultlab_intake::is_archive(&path.to_string_lossy()) && !path.is_dir() {
+            Self::Archive(path.to_owned())
         } else {
             Self::Folder(path.to_owned())
         }
@@ -87,10 +93,17 @@ impl Source {
         lab: &Lab,
         rule: BaseLabRule,
     ) -> Result<SubmissionSources> {
+        if let Self::Archive(archive) = self {
+            let unpacked = unpack(workspace, lab, archive)?;
+            let folder = Self::Folder(unpacked.path().canonicalize()?);
+            let mut sources = folder.files(workspace, lab, rule)?;
+            sources.top.made = Some(unpacked);
+            return Ok(sources);
+        }
         let base_labs = workspace.base_labs(lab)?;
         let top = match self {
             Self::Lab => Sources::of(lab.source(), None),
-            Self::Folder(folder) => {
+            Self::Folder(folder) | Self::Archive(folder) => {
                 let (folder, name) = submission_folder(folder, lab)?;
                 // With several crates, messages say which one they are about.
                 let src = if base_labs.is_empty() { "src".to_owned() } else { name };
@@ -100,7 +113,7 @@ impl Source {
                 let made = TempDir::with_prefix("faultlab-")?;
                 let folder = made.path().canonicalize()?;
                 apply(workspace, lab, patch, &folder)?;
-                Sources { folder, shown_as: Some("src".to_owned()), _made: Some(made) }
+                Sources { folder, shown_as: Some("src".to_owned()), made: Some(made) }
             }
         };
         let base_labs = base_labs.into_iter().map(|base| BaseLabSources {
@@ -169,6 +182,40 @@ fn submission_folder(folder: &Path, lab: &Lab) -> Result<(PathBuf, String), Sour
     }
 }
 
+/// Writes the student's files that an archive contains to a temporary folder.
+fn unpack(workspace: &Workspace, lab: &Lab, archive: &Path) -> Result<TempDir> {
+    let shown = archive.display();
+    if !archive.is_file() {
+        return Err(SourceError(format!("no archive `{shown}`")).into());
+    }
+    let refused = |why: &dyn Display| SourceError(format!("`{shown}` would not be graded: {why}"));
+    let bundle = match faultlab_intake::read(archive, &Limits::default()) {
+        Ok(bundle) => bundle,
+        Err(ReadError::Refused(refusal)) => return Err(refused(&refusal).into()),
+        Err(error @ ReadError::Io { .. }) => return Err(error.into()),
+    };
+    let selected = faultlab_intake::select(&bundle, &lab_files(workspace, lab)?);
+    let selected = selected.map_err(|refusal| refused(&refusal))?;
+    let unpacked = TempDir::with_prefix("faultlab-")?;
+    selected.write_to(unpacked.path())?;
+    Ok(unpacked)
+}
+
+/// The files that a lab asks students to submit.
+///
+/// # Errors
+/// When the labs cannot be read.
+pub fn lab_files(workspace: &Workspace, lab: &Lab) -> Result<LabFiles> {
+    let files = student_files(&lab.source())?.into_iter();
+    let names = files.filter(|file| file.parent() == Some(Path::new("")));
+    let builds_on = workspace.base_labs(lab)?;
+    Ok(LabFiles {
+        folder: lab.folder_name(),
+        names: names.map(|file| file.to_string_lossy().into_owned()).collect(),
+        builds_on: builds_on.iter().map(Lab::folder_name).collect(),
+    })
+}
+
 /// Applies a patch to a copy of the reference solution.
 fn apply(workspace: &Workspace, lab: &Lab, patch: &Path, folder: &Path) -> Result<()> {
     let shown = patch.display();
@@ -214,10 +261,6 @@ fn copy_sources(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-fn is_source(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "rs")
-}
-
 impl SubmissionSources {
     /// The folders that a student may change, for the labs that are used.
     #[must_use]
@@ -233,7 +276,7 @@ impl SubmissionSources {
 
 impl Sources {
     fn of(folder: PathBuf, shown_as: Option<String>) -> Self {
-        Self { folder, shown_as, _made: None }
+        Self { folder, shown_as, made: None }
     }
 
     /// Each source file's path and contents, in order: the input of a build.
@@ -246,7 +289,7 @@ impl Sources {
     }
 }
 
-/// The student's files in a lab's `src`, as paths in it, in order: all `.rs` files but hidden ones.
+/// The student's files in a lab's `src`, as paths in it, in order; see [`is_student_file`].
 ///
 /// # Errors
 /// When a folder cannot be read.
@@ -256,15 +299,14 @@ pub fn student_files(src: &Path) -> Result<Vec<PathBuf>> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
             let path = entry?.path();
-            let is_hidden =
-                path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-            if is_hidden {
-                continue;
-            }
+            let inside = path.strip_prefix(src).unwrap_or(&path);
             if path.is_dir() {
-                folders.push(path);
-            } else if is_source(&path) {
-                found.push(path.strip_prefix(src).unwrap_or(&path).to_owned());
+                let name = path.file_name().unwrap_or_default();
+                if !name.as_encoded_bytes().starts_with(b".") {
+                    folders.push(path);
+                }
+            } else if inside.to_str().is_some_and(is_student_file) {
+                found.push(inside.to_owned());
             }
         }
     }

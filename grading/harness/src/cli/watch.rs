@@ -62,7 +62,7 @@ impl FileWatcher {
 /// Runs, waits for a save, and runs again, until Ctrl-C.
 pub(super) fn run(request: &Request<'_>, tests: &[&Test], interrupted: &AtomicBool) -> Result<u8> {
     let mut places = sources(request)?.folders();
-    if let Source::Folder(path) | Source::Patch(path) = &request.source {
+    if let Source::Folder(path) | Source::Patch(path) | Source::Archive(path) = &request.source {
         places[0].clone_from(path);
     }
     let mut watch = FileWatcher::new(places);

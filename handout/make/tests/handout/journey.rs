@@ -58,12 +58,21 @@ fn the_book_is_followed() {
         "debugging-one.txt",
         &said(&run(&mut shell(out, "./scripts/run-tests.sh lab1 -n 3.1"))),
     );
-    submits(out, 1);
+    submits(out, 1, &[]);
     compare("submit.txt", &said(&run(&mut shell(out, "./scripts/submit.sh lab1"))));
 
     // And then somebody's who solved it.
     copy_all(&root().join("grading/staff/solutions/lab1"), &source);
-    submits(out, 0);
+    // Any Rust file in `src` is part of it.
+    let added = [("bin/mod", "bin"), ("client copy", "copied")];
+    let mut text = fs::read_to_string(source.join("lib.rs")).expect("a file of the lab");
+    fs::create_dir(source.join("bin")).expect("made");
+    for (file, module) in added {
+        fs::write(source.join(format!("{file}.rs")), "//! Added.\n").expect("written");
+        text.push_str(&format!("#[path = \"{file}.rs\"]\nmod {module};\n"));
+    }
+    fs::write(source.join("lib.rs"), text).expect("written");
+    submits(out, 0, &added.map(|(file, _)| file));
     let all = run(&mut shell(out, "./scripts/run-tests.sh lab1"));
     assert_eq!(all.status.code(), Some(0), "{}", said(&all));
 
@@ -74,6 +83,16 @@ fn the_book_is_followed() {
     assert_eq!(refused.status.code(), Some(3), "{}", said(&refused));
     assert!(said(&refused).contains("store.rs"), "{}", said(&refused));
     assert!(!out.join("lab1.tar.gz").exists());
+
+    // What the grader would refuse is not handed in, even if it compiles.
+    fs::write(source.join("store.rs"), format!("//{}", " ".repeat(2 << 20))).expect("written");
+    let refused = run(&mut shell(out, "./scripts/submit.sh lab1"));
+    assert_eq!(refused.status.code(), Some(3), "{}", said(&refused));
+    assert!(said(&refused).contains("bytes in `src/store.rs`"), "{}", said(&refused));
+    assert!(said(&refused).contains("the grader would not accept it"), "{}", said(&refused));
+    assert!(!out.join("lab1.tar.gz").exists());
+    fs::remove_dir_all(source.join("bin")).expect("it is ours");
+    fs::remove_file(source.join("client copy.rs")).expect("it is ours");
     for (path, text) in skeleton {
         fs::write(path, text).expect("written");
     }
@@ -148,15 +167,20 @@ fn watch(out: &Path, commands: &str, at: &str) {
     assert!(second, "{at}: it did not run again after a save\n{said}");
 }
 
-/// `submit.sh` makes the archive of exactly the lab's files.
-fn submits(out: &Path, status: i32) {
+/// `submit.sh` makes the archive of exactly the lab's files and those that were added.
+fn submits(out: &Path, status: i32, added: &[&str]) {
     let done = run(&mut shell(out, "./scripts/submit.sh lab1"));
     assert!(done.status.success(), "{}", said(&done));
     assert_eq!(said(&done).contains("points are missing"), status == 1, "{}", said(&done));
     let listed = run(&mut shell(out, "tar -tzf lab1.tar.gz | grep -v '/$' | sort"));
     let files = ["at_most_once", "client", "lib", "messages", "server", "store", "timers"];
-    let expected: Vec<String> = files.iter().map(|file| format!("src/{file}.rs")).collect();
-    assert_eq!(said(&listed).lines().collect::<Vec<_>>(), expected);
+    let files = files.iter().chain(added);
+    let mut expected: Vec<String> = files.map(|file| format!("src/{file}.rs")).collect();
+    expected.sort();
+    let listed = said(&listed);
+    let mut listed: Vec<&str> = listed.lines().collect();
+    listed.sort();
+    assert_eq!(listed, expected);
 }
 
 /// The solution with the mistake of the debugging chapter.

@@ -72,24 +72,12 @@ fn beside(found_in: &Option<String>) -> String {
     }
 }
 
-/// A problem found before a submission is read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum IntakeError {
-    /// The submission's fault: it is rejected.
-    Refused(Refusal),
-    /// The grader's or the platform's fault: it is retried.
-    Unreadable(String),
-}
-
 /// Why reading a submission stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The submission's fault: it is rejected.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// A listed submission does not exist.
-    #[error("{0}")]
-    Absent(String),
     /// The grader's or the machine's fault: it is retried.
     #[error("{path}: {error}")]
     Io {
@@ -98,13 +86,4 @@ pub enum ReadError {
         /// The system's error.
         error: std::io::Error,
     },
-}
-
-impl From<IntakeError> for ReadError {
-    fn from(problem: IntakeError) -> Self {
-        match problem {
-            IntakeError::Refused(refusal) => refusal.into(),
-            IntakeError::Unreadable(why) => Self::Absent(why),
-        }
-    }
 }

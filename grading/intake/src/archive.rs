@@ -10,9 +10,9 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 use zip::result::ZipError;
 
-use super::bundle::{BundleBuilder, has_extension, is_left_behind};
-use super::folder;
-use super::refusal::{ReadError, Refusal};
+use crate::bundle::{BundleBuilder, has_extension, is_left_behind, too_large};
+use crate::folder;
+use crate::refusal::{ReadError, Refusal};
 
 /// The format of an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,14 +26,25 @@ impl Format {
     const NAMES: [(&'static str, Self); 4] =
         [(".zip", Self::Zip), (".tar", Self::Tar), (".tar.gz", Self::TarGz), (".tgz", Self::TarGz)];
 
+    /// The format of an archive, by its name.
+    pub(super) fn of(name: &str) -> Option<Self> {
+        Self::split(name).map(|(_, format)| format)
+    }
+
     /// The name without the archive's ending, and the format.
-    pub(super) fn of(name: &str) -> Option<(&str, Self)> {
+    fn split(name: &str) -> Option<(&str, Self)> {
         Self::NAMES.iter().find_map(|&(ending, format)| {
             let split = name.len().checked_sub(ending.len()).filter(|split| *split > 0)?;
             let (stem, found) = name.split_at_checked(split)?;
             found.eq_ignore_ascii_case(ending).then_some((stem, format))
         })
     }
+}
+
+/// Whether a file is an archive that can be read, by its name.
+#[must_use]
+pub fn is_archive(name: &str) -> bool {
+    Format::of(name).is_some()
 }
 
 /// Extensions of known archives that are not supported.
@@ -50,14 +61,16 @@ fn not_opened(name: &str) -> Option<&str> {
     })
 }
 
-/// Whether a file is an unsupported archive, by name.
-pub(super) fn is_not_opened(name: &str) -> bool {
-    Format::of(name).is_none() && not_opened(name).is_some()
+/// Whether a file is an archive that cannot be read, by its name.
+#[must_use]
+pub fn is_unsupported_archive(name: &str) -> bool {
+    !is_archive(name) && not_opened(name).is_some()
 }
 
 /// The name without an archive's ending.
-pub(super) fn without_ending(name: &str) -> &str {
-    Format::of(name).map(|(stem, _)| stem).or_else(|| not_opened(name)).unwrap_or(name)
+#[must_use]
+pub fn without_ending(name: &str) -> &str {
+    Format::split(name).map(|(stem, _)| stem).or_else(|| not_opened(name)).unwrap_or(name)
 }
 
 /// Reads the archive at `place`.
@@ -119,7 +132,7 @@ fn read_zip(file: File, filler: &mut BundleBuilder<'_>) -> Result<(), ArchiveErr
     let mut archive = zip::ZipArchive::new(BufReader::new(file))?;
     if archive.len() as u64 > filler.limits().entries_max {
         let limit = filler.limits().entries_max;
-        return Err(super::bundle::too_large("files and folders", limit).into());
+        return Err(too_large("files and folders", limit).into());
     }
     for index in 0..archive.len() {
         // Opened without decompression, since skipped entries may use any method.
@@ -186,7 +199,7 @@ impl<R: Read> Read for Bounded<R> {
         match self.left.checked_sub(read as u64) {
             Some(left) => self.left = left,
             None => {
-                let refusal = super::bundle::too_large("bytes, unpacked", self.limit);
+                let refusal = too_large("bytes, unpacked", self.limit);
                 return Err(io::Error::other(refusal));
             }
         }
@@ -224,7 +237,7 @@ fn read_tar(reader: impl Read, filler: &mut BundleBuilder<'_>) -> Result<(), Arc
                     match record.key_bytes() {
                         b"path" => long_name = Some(record.value_bytes().to_vec()),
                         b"size" => {
-                            return Err(super::bundle::too_large("bytes, unpacked", limit).into());
+                            return Err(too_large("bytes, unpacked", limit).into());
                         }
                         _ => {}
                     }
@@ -252,9 +265,7 @@ fn extension(entry: &mut impl Read) -> Result<Vec<u8>, ArchiveError> {
     let mut bytes = Vec::new();
     entry.take(TAR_EXTENSION_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > TAR_EXTENSION_BYTES_MAX {
-        return Err(
-            super::bundle::too_large("bytes in a file's path", TAR_EXTENSION_BYTES_MAX).into()
-        );
+        return Err(too_large("bytes in a file's path", TAR_EXTENSION_BYTES_MAX).into());
     }
     Ok(bytes)
 }

@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
-use super::{Limits, Refusal};
+use crate::{Limits, Refusal};
 
 /// Folders that tools leave behind; their contents are never part of a submission.
-const LEFT_BEHIND: [&str; 6] = ["target", ".git", "__MACOSX", "node_modules", ".idea", ".vscode"];
+const LEFT_BEHIND: [&str; 4] = [".git", "__MACOSX", ".idea", ".vscode"];
+
+/// Folders that tools leave behind outside `src`. Inside, they may be modules.
+const LEFT_BEHIND_OUTSIDE: [&str; 2] = ["target", "node_modules"];
 
 /// A submission's content: Rust files, and the names of everything else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,7 +22,7 @@ pub struct Bundle {
 
 /// Builds a bundle, and rejects it when it exceeds a limit.
 #[derive(Debug)]
-pub(super) struct BundleBuilder<'l> {
+pub struct BundleBuilder<'l> {
     limits: &'l Limits,
     bundle: Bundle,
     entries: u64,
@@ -28,11 +31,15 @@ pub(super) struct BundleBuilder<'l> {
 }
 
 impl<'l> BundleBuilder<'l> {
-    pub(super) fn new(limits: &'l Limits) -> Self {
+    /// An empty bundle.
+    #[must_use]
+    pub fn new(limits: &'l Limits) -> Self {
         Self { limits, bundle: Bundle::default(), entries: 0, unpacked_bytes: 0, sources_bytes: 0 }
     }
 
-    pub(super) fn finish(self) -> Bundle {
+    /// The bundle.
+    #[must_use]
+    pub fn finish(self) -> Bundle {
         self.bundle
     }
 
@@ -101,11 +108,18 @@ pub(super) fn too_large(what: &str, limit: u64) -> Refusal {
 
 /// Whether a path lies in a folder that a tool left behind.
 pub(super) fn is_left_behind(path: &str) -> bool {
-    path.split('/').any(|part| LEFT_BEHIND.contains(&part) || part.starts_with("._"))
+    let mut is_outside = true;
+    path.split('/').any(|part| {
+        is_outside &= part != "src";
+        LEFT_BEHIND.contains(&part)
+            || part.starts_with("._")
+            || is_outside && LEFT_BEHIND_OUTSIDE.contains(&part)
+    })
 }
 
 /// Whether a file's name ends in `.extension`.
-pub(super) fn has_extension(path: &str, extension: &str) -> bool {
+#[must_use]
+pub fn has_extension(path: &str, extension: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     name.rsplit_once('.')
         .is_some_and(|(stem, found)| !stem.is_empty() && found.eq_ignore_ascii_case(extension))
@@ -136,6 +150,16 @@ fn clean_path(path: &str, limits: &Limits) -> Result<String, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_build_folder_is_left_behind_and_a_module_of_its_name_is_not() {
+        for path in ["target/a.rs", "lab1/target/src/a.rs", "lab1/src/.git/a.rs", "src/._a.rs"] {
+            assert!(is_left_behind(path), "{path}");
+        }
+        for path in ["src/target/a.rs", "lab1/src/client/node_modules/a.rs", "target.rs"] {
+            assert!(!is_left_behind(path), "{path}");
+        }
+    }
 
     #[test]
     fn paths_stay_inside() {

@@ -1,15 +1,19 @@
 //! Finds the lab's files in a submission, however deeply the student nested them.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::Path;
 
-use super::{Bundle, Refusal};
+use crate::{Bundle, Refusal, is_student_file};
 
 /// The files that a lab asks students to submit.
 #[derive(Clone, Debug)]
 pub struct LabFiles {
     /// The folder of the lab's crate: `lab1-clientserver`.
     pub folder: String,
-    /// The names of the files in its `src`, all of which are required.
+    /// The names of the files in its `src`, by which that is found in a submission.
     pub names: BTreeSet<String>,
     /// The folders of the crates that it builds on, which may be submitted with it.
     pub builds_on: Vec<String>,
@@ -26,37 +30,95 @@ pub struct Selected {
     pub notes: Vec<String>,
 }
 
+impl Selected {
+    /// Writes the files to a folder, which then has the layout of a submission.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn write_to(&self, folder: &Path) -> io::Result<()> {
+        for (path, text) in &self.files {
+            let file = folder.join(path);
+            fs::create_dir_all(file.parent().unwrap_or(folder))?;
+            fs::write(file, text)?;
+        }
+        Ok(())
+    }
+}
+
 /// Picks the files.
 ///
 /// # Errors
 /// If some are missing, are not text, or exist in several different versions.
 pub fn select(bundle: &Bundle, lab: &LabFiles) -> Result<Selected, Refusal> {
     let root = root(bundle, lab)?;
-    let mut base_labs = Vec::new();
-    let mut unusable = Vec::new();
+    let mut sources = Sources { bundle, taken: BTreeSet::new(), remarks: Vec::new() };
+    let mut base_labs = BTreeMap::new();
     for name in &lab.builds_on {
         let Some(root) = base_lab_root(bundle, name)? else { continue };
-        match base_lab_files(bundle, name, &root) {
-            Ok(files) => base_labs.push((root, files)),
-            // It is as if it was absent: the lab can be graded with the reference solution.
-            Err(refusal) => unusable.push(format!("{name} cannot be used: {refusal}")),
-        }
-    }
-    let mut files = BTreeMap::new();
-    let mut ignored = Vec::new();
-    for (path, bytes) in &bundle.sources {
-        match inside(&root, path).filter(|file| lab.names.contains(*file) || is_module(file)) {
-            Some(file) => {
-                files.insert(file.to_owned(), text(path, bytes)?);
+        match sources.take(&root, |file| file == "lib.rs", |_| false) {
+            Ok(files) => {
+                let named = |(file, text)| (format!("{name}/src/{file}"), text);
+                base_labs.extend(files.into_iter().map(named));
             }
-            None if base_labs.iter().any(|(root, _)| is_file_of(root, path)) => {}
-            None => ignored.push(path.as_str()),
+            // It is as if it was absent: the lab can be graded with the reference solution.
+            Err(refusal) => sources.remarks.push(format!("{name} cannot be used: {refusal}")),
         }
     }
-    let mut notes = notes(&files, &ignored, bundle, lab);
-    notes.extend(unusable);
-    files.extend(base_labs.into_iter().flat_map(|(_, files)| files));
+    let is_needed = |file: &str| lab.names.contains(file);
+    let mut files = sources.take(&root, is_needed, |path| lab.is_of_base_lab(path))?;
+    let mut notes = notes(&files, &sources.ignored(), lab);
+    notes.extend(sources.remarks);
+    files.extend(base_labs);
     Ok(Selected { files, notes })
+}
+
+impl LabFiles {
+    /// Whether a path lies in the folder of a lab that this one builds on.
+    fn is_of_base_lab(&self, path: &str) -> bool {
+        path.split('/').any(|part| self.builds_on.iter().any(|base| base == part))
+    }
+}
+
+/// The source files of a bundle, and what became of them.
+struct Sources<'b> {
+    bundle: &'b Bundle,
+    /// The paths of the student's files.
+    taken: BTreeSet<&'b str>,
+    /// Why some of these cannot be used.
+    remarks: Vec<String>,
+}
+
+impl<'b> Sources<'b> {
+    /// The contents of the student's files in `root`, by their paths there. One that is not text is an
+    /// error if it is needed, and else a remark: if something uses it, the submission does not compile.
+    fn take(
+        &mut self,
+        root: &str,
+        is_needed: impl Fn(&str) -> bool,
+        is_elsewhere: impl Fn(&str) -> bool,
+    ) -> Result<BTreeMap<String, String>, Refusal> {
+        let mut files = BTreeMap::new();
+        let mut remarks = Vec::new();
+        for (path, bytes) in &self.bundle.sources {
+            let file = inside(root, path).filter(|file| is_student_file(file));
+            let Some(file) = file.filter(|_| !is_elsewhere(path)) else { continue };
+            match text(path, bytes) {
+                Ok(text) => drop(files.insert(file.to_owned(), text)),
+                Err(refusal) if is_needed(file) => return Err(refusal),
+                Err(refusal) => remarks.push(format!("ignored: {refusal}")),
+            }
+            self.taken.insert(path);
+        }
+        self.remarks.extend(remarks);
+        Ok(files)
+    }
+
+    /// The files that are not the student's.
+    fn ignored(&self) -> Vec<&'b str> {
+        let sources = self.bundle.sources.keys().map(String::as_str);
+        let sources = sources.filter(|path| !self.taken.contains(path));
+        sources.chain(self.bundle.others.iter().map(String::as_str)).collect()
+    }
 }
 
 /// The one `src` of a lab that this one builds on, if it was submitted.
@@ -70,25 +132,6 @@ fn base_lab_root(bundle: &Bundle, name: &str) -> Result<Option<String>, Refusal>
     let Some(first) = roots.first() else { return Ok(None) };
     roots.retain(|root| depth(root) == depth(first));
     one_of(bundle, &roots).map(|root| Some(root.to_owned()))
-}
-
-/// The files of a lab that this one builds on.
-fn base_lab_files(
-    bundle: &Bundle,
-    name: &str,
-    root: &str,
-) -> Result<BTreeMap<String, String>, Refusal> {
-    let mut files = BTreeMap::new();
-    for (path, bytes) in &bundle.sources {
-        if let Some(file) = inside(root, path).filter(|file| is_module(file)) {
-            files.insert(format!("{name}/src/{file}"), text(path, bytes)?);
-        }
-    }
-    Ok(files)
-}
-
-fn is_file_of(root: &str, path: &str) -> bool {
-    inside(root, path).is_some_and(is_module)
 }
 
 /// The first of these folders, if all have the same contents.
@@ -107,57 +150,68 @@ fn one_of<'r>(bundle: &Bundle, roots: &[&'r str]) -> Result<&'r str, Refusal> {
     Ok(roots[0])
 }
 
-/// The one folder with the lab's files.
+/// The one folder with the lab's files: one that has them all, or else one whose `lib.rs` names none
+/// of those that it lacks.
 fn root(bundle: &Bundle, lab: &LabFiles) -> Result<String, Refusal> {
     let mut found: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for path in bundle.sources.keys() {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         // Every lab has a lib.rs.
-        let is_other = folder.split('/').any(|part| lab.builds_on.iter().any(|base| base == part));
-        if lab.names.contains(name) && !is_other {
+        if lab.names.contains(name) && !lab.is_of_base_lab(folder) {
             found.entry(folder).or_default().insert(name);
         }
     }
-    let complete = found.iter().filter(|(_, names)| names.len() == lab.names.len());
-    // Prefer the lab's own folder, then the outermost.
-    let rank = |folder: &str| {
+    // Prefer the fullest, then the lab's own folder, then the outermost.
+    let rank = |(folder, names): (&&str, &BTreeSet<&str>)| {
         let in_lab_folder = format!("/{folder}").ends_with(&format!("/{}/src", lab.folder));
-        (!in_lab_folder, folder.split('/').filter(|part| !part.is_empty()).count())
+        let depth = folder.split('/').filter(|part| !part.is_empty()).count();
+        (Reverse(names.len()), !in_lab_folder, depth)
     };
-    let complete: Vec<&str> = complete.map(|(folder, _)| *folder).collect();
-    let Some(best) = complete.iter().map(|folder| rank(folder)).min() else {
-        let fullest = found.iter().max_by_key(|(folder, names)| {
-            let (away, depth) = rank(folder);
-            (names.len(), !away, std::cmp::Reverse(depth))
+    let Some(best) = found.iter().map(rank).min() else {
+        return Err(Refusal::Missing {
+            missing: lab.names.iter().cloned().collect(),
+            found_in: None,
         });
-        let (folder, names) = match fullest {
-            Some((folder, names)) => (Some((*folder).to_owned()), names.clone()),
-            None => (None, BTreeSet::new()),
-        };
-        let missing =
-            lab.names.iter().filter(|name| !names.contains(name.as_str())).cloned().collect();
-        return Err(Refusal::Missing { missing, found_in: folder });
     };
-    let best: Vec<&str> = complete.into_iter().filter(|folder| rank(folder) == best).collect();
-    one_of(bundle, &best).map(str::to_owned)
+    let best: Vec<&str> =
+        found.iter().filter(|one| rank(*one) == best).map(|(folder, _)| *folder).collect();
+    let folder = best[0];
+    let names = &found[folder];
+    let missing: Vec<String> =
+        lab.names.iter().filter(|name| !names.contains(name.as_str())).cloned().collect();
+    if names.contains("lib.rs") {
+        let path = if folder.is_empty() { "lib.rs".to_owned() } else { format!("{folder}/lib.rs") };
+        let text = String::from_utf8_lossy(&bundle.sources[&path]);
+        if !missing.iter().any(|name| declares(&text, name.trim_end_matches(".rs"))) {
+            return one_of(bundle, &best).map(str::to_owned);
+        }
+    }
+    Err(Refusal::Missing { missing, found_in: Some(folder.to_owned()) })
+}
+
+/// Whether a source file has the line `mod NAME;`, possibly with `pub`, so that it needs another file.
+/// With an attribute before it, which may name another place, this is not known.
+fn declares(text: &str, module: &str) -> bool {
+    let declaration = format!("mod {module};");
+    let mut has_attribute = false;
+    for line in text.lines().map(str::trim) {
+        let code = line.split("//").next().unwrap_or_default().trim();
+        let visible = code.strip_prefix("pub").map(str::trim_start);
+        let visible = visible.map(|rest| match rest.strip_prefix('(') {
+            Some(rest) => rest.split_once(')').map_or(rest, |(_, rest)| rest.trim_start()),
+            None => rest,
+        });
+        if visible.unwrap_or(code) == declaration && !has_attribute {
+            return true;
+        }
+        has_attribute = code.starts_with("#[") || has_attribute && code.is_empty();
+    }
+    false
 }
 
 /// The path inside `root`, if it is inside.
 fn inside<'p>(root: &str, path: &'p str) -> Option<&'p str> {
     if root.is_empty() { Some(path) } else { path.strip_prefix(root)?.strip_prefix('/') }
-}
-
-/// Whether an unlisted file may be a module of the student's. Files with a special meaning to Cargo
-/// are not.
-fn is_module(path: &str) -> bool {
-    let first = path.split('/').next().unwrap_or(path);
-    let own = ["build.rs", "main.rs", "bin", "src", "tests", "examples", "benches"];
-    let plain = path.split('/').all(|part| {
-        let stem = part.strip_suffix(".rs").unwrap_or(part);
-        stem.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
-    });
-    // Only files in the lab's folder and one folder below it; deeper ones belong to other crates.
-    plain && !own.contains(&first) && path.split('/').count() <= 2
 }
 
 fn text(path: &str, bytes: &[u8]) -> Result<String, Refusal> {
@@ -175,12 +229,7 @@ fn text(path: &str, bytes: &[u8]) -> Result<String, Refusal> {
     Ok(text.to_owned())
 }
 
-fn notes(
-    files: &BTreeMap<String, String>,
-    ignored: &[&str],
-    bundle: &Bundle,
-    lab: &LabFiles,
-) -> Vec<String> {
+fn notes(files: &BTreeMap<String, String>, ignored: &[&str], lab: &LabFiles) -> Vec<String> {
     const NAMED_MAX: usize = 12;
     let list = |paths: &[&str]| {
         let more = paths.len().saturating_sub(NAMED_MAX);
@@ -189,14 +238,12 @@ fn notes(
     };
     let added: Vec<&str> =
         files.keys().map(String::as_str).filter(|file| !lab.names.contains(*file)).collect();
-    let ignored: Vec<&str> =
-        ignored.iter().copied().chain(bundle.others.iter().map(String::as_str)).collect();
     let mut notes = Vec::new();
     if !added.is_empty() {
         notes.push(format!("additional source files: {}", list(&added)));
     }
     if !ignored.is_empty() {
-        notes.push(format!("ignored (only the lab's source files are graded): {}", list(&ignored)));
+        notes.push(format!("ignored (only the lab's source files are graded): {}", list(ignored)));
     }
     notes
 }
@@ -229,7 +276,7 @@ mod tests {
             let paths = [format!("{folder}client.rs"), format!("{folder}lib.rs")];
             assert_eq!(chosen(&[&paths[0], &paths[1]]), both, "{folder}");
         }
-        // Other crates also have a `lib.rs`, and Cargo would compile some of the other files.
+        // Other crates also have a `lib.rs`. Any file in `src` may be a module.
         let whole = [
             "framework/src/lib.rs",
             "labs/lab9-counting/build.rs",
@@ -240,19 +287,62 @@ mod tests {
             "old/client.rs",
             "old/lib.rs",
         ];
-        assert_eq!(chosen(&whole), both);
+        let files = ["bin/extra.rs", "client.rs", "lib.rs"].map(str::to_owned).to_vec();
+        assert_eq!(chosen(&whole), Ok(files));
     }
 
     #[test]
-    fn additional_modules_are_selected() {
-        let paths = ["src/client.rs", "src/lib.rs", "src/util.rs", "src/client/retry.rs"];
-        assert_eq!(chosen(&paths).map(|files| files.len()), Ok(4));
-        let selected = select(&bundle(&["client.rs", "lib.rs", "build.rs", "tests/a.rs"]), &lab());
-        let notes = selected.expect("it is complete").notes;
+    fn additional_modules_are_selected_whatever_their_names() {
+        let modules = [
+            "bin/mod.rs",
+            "client/retry/backoff.rs",
+            "client copy.rs",
+            "größe.rs",
+            "main.rs",
+            "re-try.rs",
+            "target/mod.rs",
+            "tests/mod.rs",
+            "util.rs",
+        ];
+        for place in ["", "src/", "labs/lab9-counting/src/"] {
+            let mut paths = vec![format!("{place}client.rs"), format!("{place}lib.rs")];
+            paths.extend(modules.iter().map(|module| format!("{place}{module}")));
+            let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+            assert_eq!(chosen(&paths).map(|files| files.len()), Ok(modules.len() + 2), "{place}");
+        }
+        let selected = select(&bundle(&["src/client.rs", "src/lib.rs", "src/util.rs"]), &lab());
+        assert_eq!(selected.expect("complete").notes, ["additional source files: util.rs"]);
+        let paths = ["src/client.rs", "src/lib.rs", "build.rs", "src/.old/a.rs", "tests/a.rs"];
         assert_eq!(
-            notes,
-            ["ignored (only the lab's source files are graded): build.rs, tests/a.rs"]
+            select(&bundle(&paths), &lab()).expect("complete").notes,
+            [
+                "ignored (only the lab's source files are graded): build.rs, src/.old/a.rs, tests/a.rs"
+            ]
         );
+    }
+
+    #[test]
+    fn a_file_that_is_not_text_is_ignored_unless_it_is_the_labs() {
+        let mut odd = bundle(&["client.rs", "lib.rs"]);
+        odd.sources.insert("notes.rs".to_owned(), b"\xfc".to_vec());
+        let selected = select(&odd, &lab()).expect("complete");
+        assert_eq!(selected.files.len(), 2);
+        assert_eq!(selected.notes, ["ignored: `notes.rs` is not UTF-8"]);
+    }
+
+    #[test]
+    fn a_file_that_lib_rs_does_not_name_need_not_exist() {
+        let with = |lib: &str| {
+            let mut bundle = bundle(&["src/lib.rs", "src/kv_client.rs", "framework/src/lib.rs"]);
+            bundle.sources.insert("src/lib.rs".to_owned(), lib.as_bytes().to_vec());
+            select(&bundle, &lab()).map(|selected| selected.files.len()).map_err(|e| e.to_string())
+        };
+        assert_eq!(with("// mod client;\npub mod kv_client;"), Ok(2));
+        assert_eq!(with("#[path = \"kv_client.rs\"]\nmod client;"), Ok(2));
+        let missing = "missing files: client.rs (the others are in `src`)";
+        for lib in ["mod client;", "pub mod client; // it", "use a;\n  pub(crate) mod client;"] {
+            assert_eq!(with(lib), Err(missing.to_owned()), "{lib}");
+        }
     }
 
     #[test]

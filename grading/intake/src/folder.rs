@@ -7,8 +7,8 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use super::bundle::{BundleBuilder, is_left_behind};
-use super::refusal::{ReadError, Refusal};
+use crate::bundle::{BundleBuilder, is_left_behind};
+use crate::refusal::{ReadError, Refusal};
 
 /// Reads everything in `folder`.
 pub(super) fn read(folder: &Path, filler: &mut BundleBuilder<'_>) -> Result<(), ReadError> {
