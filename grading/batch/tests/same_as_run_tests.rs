@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 use common::{root, said};
 use faultlab_harness::build::{self, BaseLabRule, Libraries, Purpose, Source, Workspace};
 use faultlab_harness::report::TestReport;
-use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds};
+use faultlab_harness::session::{self, NoObserver, Plan, Seeds};
 use faultlab_harness::supervisor::WorkerCommand;
 use faultlab_suites::{SEED, TestNumber};
 use serde_json::Value;
@@ -166,13 +166,4 @@ fn fields(test: &Value) -> serde_json::Map<String, Value> {
         search.as_object_mut().map(|search| search.remove("collision_bound"));
     }
     fields
-}
-
-/// An observer that does nothing.
-struct NoObserver;
-
-impl Observer for NoObserver {
-    fn finished(&mut self, _report: &TestReport) {}
-
-    fn progress(&mut self, _progress: Progress) {}
 }

@@ -23,8 +23,9 @@ use faultlab_suites::{SEED, SEEDS, Suite, TestNumber};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::count::Count;
-use crate::report::{Status, TestReport, terminal};
-use crate::session::{self, Finding, Observer, Plan, Progress, Seeds};
+use crate::report::{Status, terminal};
+use crate::session::{self, Finding, NoObserver, Plan, Seeds};
+use crate::shell;
 use crate::supervisor::WorkerCommand;
 use crate::worker::{self, WORKER_VARIABLE};
 
@@ -101,17 +102,10 @@ fn one_run(suite: &Suite, submission: &Submission, number: &str, seed: &str) -> 
 
 /// Runs one test as under `cargo test`, with this program as the worker.
 fn trial(suite: &Suite, number: TestNumber) -> Result<(), Failed> {
-    struct NoObserver;
-    impl Observer for NoObserver {
-        fn finished(&mut self, _report: &TestReport) {}
-        fn progress(&mut self, _progress: Progress) {}
-    }
     let traces = tempfile::tempdir()?;
     let lab = suite.lab();
-    let reproduce = |number: TestNumber, seed: Option<u64>| {
-        let seed = seed.map(|seed| format!(" --only-seed {seed}")).unwrap_or_default();
-        format!("./scripts/run-tests.sh {lab} -n {number}{seed}")
-    };
+    let reproduce =
+        |number: TestNumber, seed: Option<u64>| shell::reproduce(lab, number, seed, SEED, SEEDS);
     let plan = Plan {
         suite,
         tests: suite.test(number).into_iter().collect(),

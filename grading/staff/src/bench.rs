@@ -9,7 +9,7 @@ use faultlab_harness::build::{
     self, BaseLabOrigin, BaseLabRule, Lab, Libraries, Program, Purpose, Source, Workspace,
 };
 use faultlab_harness::report::{Status, TestReport};
-use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds};
+use faultlab_harness::session::{self, NoObserver, Plan, Seeds};
 use faultlab_harness::supervisor::WorkerCommand;
 use faultlab_suites::{SEED, SEEDS, Suite, Test, TestNumber};
 
@@ -152,13 +152,4 @@ fn sorted(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
     paths.sort();
     Ok(paths)
-}
-
-/// An observer that ignores everything.
-struct NoObserver;
-
-impl Observer for NoObserver {
-    fn finished(&mut self, _report: &TestReport) {}
-
-    fn progress(&mut self, _progress: Progress) {}
 }

@@ -12,16 +12,17 @@ use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, anyhow, bail};
 use faultlab::trace::file;
 use faultlab_harness::build::{
     self, BaseLabOrigin, BaseLabRule, CompileError, Lab, Libraries, Purpose, Source, Workspace,
 };
-use faultlab_harness::report::{BaseLab, PartReport, Report, Status, TestReport, Timing};
+use faultlab_harness::report::{BaseLab, Report, Status, TestReport, Timing};
 use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds, property};
-use faultlab_suites::{Points, SEED, SEEDS, Suite, Test, TestNumber};
+use faultlab_harness::shell;
+use faultlab_suites::{SEED, Suite, Test, TestNumber};
 
 pub use confined::launcher;
 pub use machine::Machine;
@@ -70,7 +71,7 @@ pub fn judge(store: &Store, key: &Key, so_far: Option<OnProgress<'_>>) -> anyhow
         timing: OutcomeTiming {
             graded_at: grading_record::moment(),
             machine: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-            wall_ms: millis(started.elapsed()),
+            wall_ms: Timing::millis(started.elapsed()),
             cpu_ms: cpu_ms(),
             recovered,
         },
@@ -162,7 +163,7 @@ impl JudgeContext<'_> {
                 return Ok((does_not_compile(spec, suite, &error), Vec::new()));
             }
         };
-        let compile_ms = millis(compiling.elapsed());
+        let compile_ms = Timing::millis(compiling.elapsed());
 
         let traces = store.submission_dir(key).join("traces");
         fs::create_dir_all(&traces).with_context(|| traces.display().to_string())?;
@@ -201,7 +202,7 @@ impl JudgeContext<'_> {
         if let Some((test, error)) = result.infra_errors.first() {
             bail!("test {test}: {error}");
         }
-        let run_ms = millis(running.elapsed());
+        let run_ms = Timing::millis(running.elapsed());
         let timing = Timing { compile_ms, run_ms, handlers: result.handlers };
         Ok((report(spec, suite, &program.base_labs, tests, timing), result.recovered))
     }
@@ -248,29 +249,15 @@ fn report(
     tests: Vec<TestReport>,
     timing: Timing,
 ) -> Report {
-    let parts = suite.parts().iter().map(|part| PartReport {
-        number: part.number(),
-        title: part.title().to_owned(),
-        points_earned: Points::ZERO,
-        points_possible: Points::ZERO,
-    });
-    let mut report = Report {
-        schema: faultlab_harness::report::SCHEMA.to_owned(),
-        lab: suite.lab().to_owned(),
-        title: suite.title().to_owned(),
-        seed: spec.seed,
-        seeds: spec.seeds,
-        complete: true,
-        base_labs: base_labs.to_vec(),
-        compile_error: None,
-        points_earned: Points::ZERO,
-        points_possible: Points::ZERO,
-        parts: parts.collect(),
-        tests,
-        timing,
-    };
-    report.add_up();
-    report
+    let report = Report::of_tests(suite, spec.seed, spec.seeds, tests);
+    Report { base_labs: base_labs.to_vec(), timing, ..report }
+}
+
+/// The report of a submission whose tests are not run.
+#[must_use]
+pub fn nothing_run(spec: &Spec, suite: &Suite) -> Report {
+    let tests = suite.tests().map(|test| not_run(spec, test, Status::Failed, "not run"));
+    report(spec, suite, &[], tests.collect(), Timing::default())
 }
 
 fn does_not_compile(spec: &Spec, suite: &Suite, error: &CompileError) -> Report {
@@ -287,44 +274,14 @@ fn does_not_compile(spec: &Spec, suite: &Suite, error: &CompileError) -> Report 
 }
 
 fn not_run(spec: &Spec, test: &Test, status: Status, reason: &str) -> TestReport {
-    TestReport {
-        number: test.number(),
-        title: test.title().to_owned(),
-        asserts: test.asserts().to_owned(),
-        kind: test.kind(),
-        unreliable: test.is_unreliable(),
-        credit: test.credit(),
-        status,
-        points_earned: Points::ZERO,
-        points_possible: test.points(),
-        seeds_planned: test.seeds(spec.seeds),
-        seeds_run: 0,
-        seeds_passed: 0,
-        failing_seeds: Vec::new(),
-        property: None,
-        reason: Some(reason.to_owned()),
-        also_broken: Vec::new(),
-        shown_seed: None,
-        excerpt: None,
-        searches: Vec::new(),
-        reproduce: reproduce(spec, test.number(), None),
-    }
+    let reproduce = reproduce(spec, test.number(), None);
+    TestReport::not_run(test, spec.seeds, status, reason, reproduce)
 }
 
-/// The command that reproduces a test.
-fn reproduce(spec: &Spec, number: TestNumber, seed: Option<u64>) -> String {
-    let mut command = format!("./scripts/run-tests.sh {} -n {number}", spec.lab);
-    if let Some(seed) = seed {
-        command.push_str(&format!(" --only-seed {seed}"));
-    } else {
-        if spec.seed != SEED && !spec.seed_is_hidden {
-            command.push_str(&format!(" --seed {}", spec.seed));
-        }
-        if spec.seeds != SEEDS {
-            command.push_str(&format!(" --seeds {}", spec.seeds));
-        }
-    }
-    command
+/// The command that reproduces a test, which does not contain a hidden seed.
+fn reproduce(spec: &Spec, number: TestNumber, only_seed: Option<u64>) -> String {
+    let seed = if spec.seed_is_hidden { SEED } else { spec.seed };
+    shell::reproduce(&spec.lab, number, only_seed, seed, spec.seeds)
 }
 
 /// Tests whose runs of one seed differed when they were repeated.
@@ -355,8 +312,4 @@ fn cpu_ms() -> u64 {
         .filter_map(|ticks| ticks.parse::<u64>().ok())
         .sum();
     ticks * 1_000 / rustix::param::clock_ticks_per_second()
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use faultlab_harness::build::{Lab, Libraries, Workspace, student_files};
+use faultlab_harness::build::{Lab, Libraries, Workspace, copy_sources};
 use serde::{Deserialize, Serialize};
 
 use crate::store;
@@ -72,15 +72,6 @@ fn pack_lab(folder: &Path, lab: &Lab) -> Result<()> {
         let to = to.join(file.strip_prefix(&lab.folder)?);
         fs::create_dir_all(to.parent().unwrap_or(&to))?;
         copy(&file, &to)?;
-    }
-    Ok(())
-}
-
-fn copy_sources(from: &Path, to: &Path) -> Result<()> {
-    for file in student_files(from)? {
-        let to = to.join(&file);
-        fs::create_dir_all(to.parent().unwrap_or(&to))?;
-        copy(&from.join(&file), &to)?;
     }
     Ok(())
 }

@@ -16,5 +16,7 @@ pub use compile::{
 };
 pub use hints::{Diagnostic, hints};
 pub use libraries::Libraries;
-pub use source::{Source, SourceError, Sources, SubmissionSources, lab_files, student_files};
+pub use source::{
+    Source, SourceError, Sources, SubmissionSources, copy_sources, lab_files, student_files,
+};
 pub use workspace::{Lab, Workspace};

@@ -251,12 +251,15 @@ fn apply(workspace: &Workspace, lab: &Lab, patch: &Path, folder: &Path) -> Resul
     Ok(())
 }
 
-/// Copies the source files of a folder.
-fn copy_sources(from: &Path, to: &Path) -> Result<()> {
+/// Copies the student's files of a folder.
+///
+/// # Errors
+/// When one cannot be read or written.
+pub fn copy_sources(from: &Path, to: &Path) -> Result<()> {
     for path in student_files(from)? {
-        let copy = to.join(&path);
-        fs::create_dir_all(copy.parent().unwrap_or(to))?;
-        fs::copy(from.join(&path), copy)?;
+        let (from, to) = (from.join(&path), to.join(&path));
+        fs::create_dir_all(to.parent().unwrap_or(&to))?;
+        fs::copy(&from, &to).with_context(|| from.display().to_string())?;
     }
     Ok(())
 }

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use faultlab_suites::{SEED, SEEDS};
+use faultlab_suites::{SEED, SEEDS, TestNumber};
 
 use crate::build::BaseLabOrigin;
-use crate::shell::quoted;
+use crate::shell::{quoted, reproduce};
 
 /// Runs the tests of a lab and reports points.
 ///
@@ -117,18 +117,9 @@ pub(super) struct Args {
 
 impl Args {
     /// The command that reproduces one test, or one of its seeds.
-    pub(super) fn reproduce(&self, test: &str, only_seed: Option<u64>) -> String {
-        let mut command = format!("./scripts/run-tests.sh {} -n {test}", self.lab);
-        if let Some(seed) = only_seed.or(self.only_seed) {
-            command.push_str(&format!(" --only-seed {seed}"));
-        } else {
-            if self.seed != SEED {
-                command.push_str(&format!(" --seed {}", self.seed));
-            }
-            if self.seeds != SEEDS {
-                command.push_str(&format!(" --seeds {}", self.seeds));
-            }
-        }
+    pub(super) fn reproduce(&self, test: TestNumber, only_seed: Option<u64>) -> String {
+        let only_seed = only_seed.or(self.only_seed);
+        let mut command = reproduce(&self.lab, test, only_seed, self.seed, self.seeds);
         if let Some(submission) = &self.submission {
             command
                 .push_str(&format!(" --submission {}", quoted(&submission.display().to_string())));
@@ -213,17 +204,18 @@ mod tests {
         let args = |line: &[&str]| {
             Args::try_parse_from(["run-tests.sh", "lab1"].iter().chain(line)).expect("it is usage")
         };
-        assert_eq!(args(&[]).reproduce("2.4", None), "./scripts/run-tests.sh lab1 -n 2.4");
+        let number = TestNumber { part: 2, place: 4 };
+        assert_eq!(args(&[]).reproduce(number, None), "./scripts/run-tests.sh lab1 -n 2.4");
         assert_eq!(
-            args(&["--seed", "7", "--seeds", "3"]).reproduce("2.4", None),
+            args(&["--seed", "7", "--seeds", "3"]).reproduce(number, None),
             "./scripts/run-tests.sh lab1 -n 2.4 --seed 7 --seeds 3"
         );
         assert_eq!(
-            args(&["--seed", "7", "--submission", "my work"]).reproduce("2.4", Some(99)),
+            args(&["--seed", "7", "--submission", "my work"]).reproduce(number, Some(99)),
             "./scripts/run-tests.sh lab1 -n 2.4 --only-seed 99 --submission 'my work'"
         );
         assert_eq!(
-            args(&["--base-lab", "reference"]).reproduce("2.4", None),
+            args(&["--base-lab", "reference"]).reproduce(number, None),
             "./scripts/run-tests.sh lab1 -n 2.4 --base-lab reference"
         );
     }

@@ -17,12 +17,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Result, anyhow};
 use clap::Parser;
 use faultlab::trace::{Trace, file};
-use faultlab_suites::{Part, Points, Suite, Test};
+use faultlab_suites::{Suite, Test, TestNumber};
 use tempfile::TempDir;
 
 use self::args::Args;
@@ -35,8 +35,8 @@ use crate::build::{
 };
 use crate::report::terminal::Extent;
 use crate::report::{
-    Drawing, PartReport, Report, SCHEMA, Status, TestReport, Timing, columns, style, terminal,
-    to_html, to_json, to_junit,
+    Drawing, Report, Status, TestReport, Timing, columns, style, terminal, to_html, to_json,
+    to_junit,
 };
 use crate::session::{self, Plan, Seeds, property};
 use crate::supervisor::WorkerCommand;
@@ -189,8 +189,7 @@ fn run_once(
 
     // A temporary folder per session, so that concurrent sessions do not interfere.
     let traces = TempDir::with_prefix("faultlab-traces-")?;
-    let reproduce =
-        |number: faultlab_suites::TestNumber, seed| args.reproduce(&number.to_string(), seed);
+    let reproduce = |number: TestNumber, seed| args.reproduce(number, seed);
     let plan = Plan {
         suite,
         tests: tests.to_vec(),
@@ -210,16 +209,16 @@ fn run_once(
     screen.clear();
 
     let complete = !result.interrupted && tests.len() == suite.tests().count();
-    let mut report = empty_report(request, complete);
-    report.base_labs = program.base_labs;
-    report.tests = result.tests;
-    report.parts = parts_of(suite, &report.tests);
-    report.timing = Timing {
-        compile_ms: millis(compile_time),
-        run_ms: millis(run_started.elapsed()),
-        handlers: result.handlers,
+    let report = Report {
+        complete,
+        base_labs: program.base_labs,
+        timing: Timing {
+            compile_ms: Timing::millis(compile_time),
+            run_ms: Timing::millis(run_started.elapsed()),
+            handlers: result.handlers,
+        },
+        ..Report::of_tests(suite, args.seed, args.seeds, result.tests)
     };
-    report.add_up();
 
     // What could not be written is reported after everything that could.
     let mut unwritten: Vec<anyhow::Error> = Vec::new();
@@ -337,79 +336,29 @@ fn workers(args: &Args) -> usize {
     }
 }
 
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn empty_report(request: &Request<'_>, complete: bool) -> Report {
-    let Request { args, suite, .. } = request;
-    Report {
-        schema: SCHEMA.to_owned(),
-        lab: suite.lab().to_owned(),
-        title: suite.title().to_owned(),
-        seed: args.seed,
-        seeds: args.seeds,
-        complete,
-        base_labs: Vec::new(),
-        compile_error: None,
-        points_earned: Points::ZERO,
-        points_possible: Points::ZERO,
-        parts: Vec::new(),
-        tests: Vec::new(),
-        timing: Timing::default(),
-    }
-}
-
-/// The parts that have tests in the report.
-fn parts_of(suite: &Suite, tests: &[TestReport]) -> Vec<PartReport> {
-    let has_tests = |part: &&Part| tests.iter().any(|test| test.number.part == part.number());
-    let report = |part: &Part| PartReport {
-        number: part.number(),
-        title: part.title().to_owned(),
-        points_earned: Points::ZERO,
-        points_possible: Points::ZERO,
-    };
-    suite.parts().iter().filter(has_tests).map(report).collect()
-}
-
 fn report_of_compile_error(request: &Request<'_>, tests: &[&Test], error: &CompileError) -> Report {
     let Request { args, suite, .. } = request;
-    let mut report = empty_report(request, tests.len() == suite.tests().count());
-    report.compile_error = Some(error.plain.clone());
-    report.base_labs.clone_from(&error.linked);
     let reason = match &error.base_lab {
         Some(base) => format!("{base}, which {} builds on, does not compile", suite.lab()),
         None => "the submission does not compile".to_owned(),
     };
-    let count = report.seeds;
-    report.tests = tests
-        .iter()
-        .map(|test| TestReport {
-            number: test.number(),
-            title: test.title().to_owned(),
-            asserts: test.asserts().to_owned(),
-            kind: test.kind(),
-            unreliable: test.is_unreliable(),
-            credit: test.credit(),
-            status: Status::Failed,
-            points_earned: Points::ZERO,
-            points_possible: test.points(),
-            seeds_planned: test.seeds(count),
-            seeds_run: 0,
-            seeds_passed: 0,
-            failing_seeds: Vec::new(),
-            property: Some(property::COMPILES.to_owned()),
-            reason: Some(reason.clone()),
-            also_broken: Vec::new(),
-            shown_seed: None,
-            excerpt: None,
-            searches: Vec::new(),
-            reproduce: args.reproduce(&test.number().to_string(), None),
-        })
-        .collect();
-    report.parts = parts_of(suite, &report.tests);
-    report.add_up();
-    report
+    let not_run = |test: &&Test| TestReport {
+        property: Some(property::COMPILES.to_owned()),
+        ..TestReport::not_run(
+            test,
+            args.seeds,
+            Status::Failed,
+            &reason,
+            args.reproduce(test.number(), None),
+        )
+    };
+    let tests_run = tests.iter().map(not_run).collect();
+    Report {
+        complete: tests.len() == suite.tests().count(),
+        base_labs: error.linked.clone(),
+        compile_error: Some(error.plain.clone()),
+        ..Report::of_tests(suite, args.seed, args.seeds, tests_run)
+    }
 }
 
 /// The folder for a lab's saved traces: the given one, or else the default.

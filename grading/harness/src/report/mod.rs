@@ -6,9 +6,12 @@ mod excerpt;
 mod html;
 mod json;
 mod junit;
+mod not_run;
 mod paragraph;
 pub(crate) mod style;
 pub mod terminal;
+
+use std::time::Duration;
 
 use faultlab_suites::{Credit, Kind, Points, SearchSummary, TestNumber};
 use serde::{Deserialize, Serialize};
@@ -173,6 +176,14 @@ pub struct Timing {
     pub run_ms: u64,
     /// The cost of handlers, most expensive first.
     pub handlers: Vec<HandlerCost>,
+}
+
+impl Timing {
+    /// A time in milliseconds.
+    #[must_use]
+    pub fn millis(time: Duration) -> u64 {
+        u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 impl Report {

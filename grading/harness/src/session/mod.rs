@@ -117,6 +117,16 @@ pub trait Observer {
     }
 }
 
+/// An observer that does nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoObserver;
+
+impl Observer for NoObserver {
+    fn finished(&mut self, _report: &TestReport) {}
+
+    fn progress(&mut self, _progress: Progress) {}
+}
+
 /// The result of a session.
 #[derive(Clone, Debug, Default)]
 pub struct SessionResult {

@@ -13,7 +13,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use faultlab_harness::report::{Status, TestReport};
-use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds, SessionResult};
+use faultlab_harness::session::{self, NoObserver, Observer, Plan, Progress, Seeds, SessionResult};
 use faultlab_harness::supervisor::WorkerCommand;
 use faultlab_harness::worker::{self, WORKER_VARIABLE};
 use faultlab_remote::{Process, ProcessPool, SERVE_NODES, SharedProcessPool};
@@ -85,13 +85,6 @@ fn pool() -> SharedProcessPool<'static> {
         Process::spawn(program.arg(SERVE_NODES), Duration::from_secs(6))
     };
     SharedProcessPool::new(ProcessPool::new(4, start))
-}
-
-struct NoObserver;
-
-impl Observer for NoObserver {
-    fn finished(&mut self, _report: &TestReport) {}
-    fn progress(&mut self, _progress: Progress) {}
 }
 
 fn run(tests: &[TestNumber], arguments: &[&str], interrupted: bool) -> SessionResult {
