@@ -86,6 +86,10 @@ impl Pseudonyms {
             submission.students.iter_mut().for_each(|student| self.replace(student));
         }
         book.missing.iter_mut().for_each(|student| self.replace(student));
+        book.by_hand = std::mem::take(&mut book.by_hand)
+            .into_iter()
+            .map(|(id, grade)| (self.of_student(&id).to_owned(), grade))
+            .collect();
     }
 
     fn replace(&self, student: &mut Student) {

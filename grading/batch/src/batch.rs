@@ -11,7 +11,7 @@ use crate::batch_results::{Attempt, BatchResults, Status, SubmissionEntry};
 use crate::executor::BatchObserver;
 use crate::output::tables::{self, Filled};
 use crate::output::{self, Lab};
-use crate::policy::{Override, Policy};
+use crate::policy::Corrections;
 use crate::progress::Progress;
 use crate::spec::Spec;
 use crate::store::{self, Key, Store};
@@ -21,8 +21,7 @@ use crate::usage::Usage;
 pub(crate) struct Batch {
     store: Store,
     spec: Spec,
-    policy: Policy,
-    overrides: Vec<Override>,
+    corrections: Corrections,
     names: Option<Pseudonyms>,
     progress: Progress,
     /// When the batch-wide documents were last rendered.
@@ -38,21 +37,11 @@ impl Batch {
     pub(crate) fn new(
         store: Store,
         spec: Spec,
-        policy: Policy,
-        overrides: Vec<Override>,
+        corrections: Corrections,
         names: Option<Pseudonyms>,
     ) -> Self {
         let progress = Progress::new(0, true);
-        Self {
-            store,
-            spec,
-            policy,
-            overrides,
-            names,
-            progress,
-            rendered: Instant::now(),
-            stale: false,
-        }
+        Self { store, spec, corrections, names, progress, rendered: Instant::now(), stale: false }
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -137,11 +126,17 @@ impl Batch {
     fn book(&self, wanted: impl Fn(&SubmissionEntry) -> bool) -> BatchResults {
         let listed: Vec<SubmissionEntry> =
             self.spec.submissions.iter().filter(|one| wanted(one)).cloned().collect();
-        BatchResults::open(&self.store, &listed, &[], &self.policy, &self.overrides)
+        BatchResults::open(&self.store, &listed, &[], &self.corrections)
+    }
+
+    /// The results of everyone, also of those who submitted nothing.
+    fn whole_book(&self) -> BatchResults {
+        let Spec { submissions, missing, .. } = &self.spec;
+        BatchResults::open(&self.store, submissions, missing, &self.corrections)
     }
 
     fn all_results(&self) -> BatchResults {
-        self.shown(BatchResults { missing: self.spec.missing.clone(), ..self.book(|_| true) })
+        self.shown(self.whole_book())
     }
 
     fn shown(&self, mut book: BatchResults) -> BatchResults {
@@ -193,7 +188,7 @@ impl Batch {
         canvas: Option<(&Path, &str)>,
         moodle: Option<&Path>,
     ) -> anyhow::Result<()> {
-        let book = self.book(|_| true);
+        let book = self.whole_book();
         let fill = |name: &str, path: &Path, with: &dyn Fn(&[u8]) -> anyhow::Result<Filled>| {
             let exported = std::fs::read(path).with_context(|| path.display().to_string())?;
             let filled = with(&exported).with_context(|| path.display().to_string())?;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::grade::{self, Grade, SubmissionTime};
 use crate::grading_record::{GradingRecord, InfraError};
 use crate::intake::{Contents, Student, Submission};
-use crate::policy::{Attempts, Override, Policy};
+use crate::policy::{Attempts, Corrections, Policy};
 use crate::store::{Key, Store};
 
 /// The state of a student's submission.
@@ -75,10 +75,9 @@ impl Attempt {
         one: &SubmissionEntry,
         outcome: Option<GradingRecord>,
         failed: Option<InfraError>,
-        policy: &Policy,
-        overrides: &[Override],
+        corrections: &Corrections,
     ) -> Self {
-        attempt(one, outcome, failed, policy, overrides)
+        attempt(one, outcome, failed, corrections)
     }
 
     /// The student's points; none while there is no grade.
@@ -120,6 +119,8 @@ pub struct Entry<'b> {
     pub attempts: Vec<&'b Attempt>,
     /// The index of the attempt that counts.
     pub counts: usize,
+    /// The grade of a student who submitted nothing and has points by hand.
+    pub by_hand: Option<&'b Grade>,
 }
 
 impl<'b> Entry<'b> {
@@ -138,13 +139,19 @@ impl<'b> Entry<'b> {
     /// The points that count.
     #[must_use]
     pub fn points(&self) -> Option<Points> {
-        self.attempt().and_then(|attempt| attempt.points(&self.student.id))
+        match self.attempt() {
+            Some(attempt) => attempt.points(&self.student.id),
+            None => self.by_hand.map(|grade| grade.points),
+        }
     }
 
     /// The grade that counts.
     #[must_use]
     pub fn grade(&self) -> Option<&'b Grade> {
-        self.attempt().and_then(|attempt| attempt.grades.get(&self.student.id))
+        match self.attempt() {
+            Some(attempt) => attempt.grades.get(&self.student.id),
+            None => self.by_hand,
+        }
     }
 }
 
@@ -155,6 +162,8 @@ pub struct BatchResults {
     pub attempts: Vec<Attempt>,
     /// Students who submitted nothing.
     pub missing: Vec<Student>,
+    /// The grades of those of them who have points by hand, by folder name.
+    pub by_hand: BTreeMap<String, Grade>,
     /// Which of several attempts counts.
     pub which: Attempts,
 }
@@ -175,8 +184,7 @@ impl BatchResults {
         store: &Store,
         submissions: &[SubmissionEntry],
         missing: &[Student],
-        policy: &Policy,
-        overrides: &[Override],
+        corrections: &Corrections,
     ) -> Self {
         let attempts = submissions.iter().map(|one| {
             let outcome = one.key.as_ref().and_then(|key| store.outcome(key));
@@ -184,9 +192,17 @@ impl BatchResults {
                 (Some(key), None) => store.infra_error(key),
                 _ => None,
             };
-            attempt(one, outcome, failed, policy, overrides)
+            attempt(one, outcome, failed, corrections)
         });
-        Self { attempts: attempts.collect(), missing: missing.to_vec(), which: policy.attempts }
+        let by_hand = missing.iter().filter_map(|student| {
+            Some((student.id.clone(), grade_of_nothing(&student.id, corrections)?))
+        });
+        Self {
+            attempts: attempts.collect(),
+            missing: missing.to_vec(),
+            by_hand: by_hand.collect(),
+            which: corrections.policy.attempts,
+        }
     }
 
     /// Every student once, ordered by folder name.
@@ -204,7 +220,8 @@ impl BatchResults {
         let entries = by_student.into_values().map(|(student, mut attempts)| {
             attempts.sort_by_key(|attempt| attempt.submission.attempt);
             let counts = self.counting(&student.id, &attempts);
-            Entry { student, attempts, counts }
+            let by_hand = self.by_hand.get(&student.id);
+            Entry { student, attempts, counts, by_hand }
         });
         entries.collect()
     }
@@ -229,25 +246,31 @@ fn attempt(
     one: &SubmissionEntry,
     outcome: Option<GradingRecord>,
     failed: Option<InfraError>,
-    policy: &Policy,
-    overrides: &[Override],
+    corrections: &Corrections,
 ) -> Attempt {
     let submission = one.submission.clone();
     let students: Vec<&str> =
         submission.students.iter().map(|student| student.id.as_str()).collect();
     // An override applies to one student, a submission to a whole group.
     let grade = |report: &Report, student: &str| {
-        let mine: Vec<&Override> = overrides.iter().filter(|one| one.student == student).collect();
         let handed_in = SubmissionTime {
             students: &students,
             submitted: submission.submitted.as_deref(),
             marked_late: submission.late,
         };
-        grade::grade(report, handed_in, policy, &mine)
+        grade::grade(report, handed_in, &corrections.policy, &corrections.overrides_of(student))
     };
-    let report = outcome.as_ref().map(GradingRecord::public_report);
+    // A refused submission has a grade only if points were given for it by hand.
+    let is_refused = matches!(submission.contents, Contents::Refused(_));
+    let report = match &outcome {
+        Some(outcome) => Some(outcome.public_report()),
+        None => corrections.not_run.clone().filter(|_| is_refused),
+    };
+    let has_grade =
+        |student: &&&str| outcome.is_some() || !corrections.overrides_of(student).is_empty();
     let grades = report.iter().flat_map(|report| {
-        students.iter().map(|student| ((*student).to_owned(), grade(report, student)))
+        let students = students.iter().filter(has_grade);
+        students.map(|student| ((*student).to_owned(), grade(report, student)))
     });
     let grades = grades.collect();
     let (status, reason) = match (&submission.contents, &outcome, failed) {
@@ -263,4 +286,14 @@ fn attempt(
         (Contents::Files(_), None, None) => (Status::Waiting, None),
     };
     Attempt { submission, status, key: one.key.clone(), outcome, grades, reason }
+}
+
+/// The grade of a student who submitted nothing, if points were given by hand.
+fn grade_of_nothing(student: &str, corrections: &Corrections) -> Option<Grade> {
+    let overrides = corrections.overrides_of(student);
+    let report = corrections.not_run.as_ref().filter(|_| !overrides.is_empty())?;
+    // What was not submitted is not late.
+    let policy = Policy { late: None, ..corrections.policy.clone() };
+    let handed_in = SubmissionTime { students: &[student], submitted: None, marked_late: false };
+    Some(grade::grade(report, handed_in, &policy, &overrides))
 }

@@ -218,6 +218,7 @@ mod tests {
             test: "2.1".parse().expect("it is a number"),
             points: Points::whole(3),
             reason: "only a typo".to_owned(),
+            line: 2,
         };
         let grade = grade_with(policy, &[by_hand]);
         // 1.1 is withdrawn, 1.2 counts double, and the points of 2.1 are given by hand.

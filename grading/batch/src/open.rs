@@ -15,7 +15,7 @@ use faultlab_suites::{Points, TestNumber};
 use crate::anonymous;
 use crate::batch_results::BatchResults;
 use crate::output::plain;
-use crate::policy::Policy;
+use crate::policy::Corrections;
 use crate::spec::Spec;
 use crate::store::Store;
 use crate::usage::Usage;
@@ -30,7 +30,7 @@ pub fn run(store: &Store, student: &str, test: Option<TestNumber>) -> anyhow::Re
     let real = anonymous::who(store, student)?.unwrap_or_else(|| student.to_owned());
     // Shows the requested name, so that anonymous results stay anonymous.
     let name = plain(student);
-    let book = BatchResults::open(store, &spec.submissions, &spec.missing, &Policy::default(), &[]);
+    let book = BatchResults::open(store, &spec.submissions, &spec.missing, &Corrections::default());
     let entries = book.entries();
     let entry = entries.iter().find(|entry| entry.student.id == real);
     let entry =

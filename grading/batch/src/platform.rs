@@ -14,7 +14,7 @@ use crate::grading_record::{GradingRecord, InfraError};
 use crate::intake::{self, Contents, Limits, Student, Submission};
 use crate::judge;
 use crate::output;
-use crate::policy::Policy;
+use crate::policy::{Corrections, Policy};
 use crate::spec::{self, Spec};
 use crate::store::{self, Key, Store};
 
@@ -71,11 +71,12 @@ pub fn grade(autograder: &Path, mut spec: Spec, policy: &Policy) -> anyhow::Resu
     fs::create_dir_all(&results).with_context(|| results.display().to_string())?;
     spec.write(&store)?;
 
+    let corrections = Corrections { policy: policy.clone(), ..Corrections::default() };
     let write =
         |outcome: Option<GradingRecord>, failed: Option<InfraError>| -> anyhow::Result<()> {
-            let attempt = Attempt::of(&listed, outcome, failed, policy, &[]);
+            let attempt = Attempt::of(&listed, outcome, failed, &corrections);
             let student = &attempt.submission.students[0];
-            let entry = Entry { student, attempts: vec![&attempt], counts: 0 };
+            let entry = Entry { student, attempts: vec![&attempt], counts: 0, by_hand: None };
             let path = results.join("results.json");
             store::write(&path, &output::gradescope(&entry, "visible"))
                 .with_context(|| path.display().to_string())

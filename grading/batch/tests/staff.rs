@@ -158,6 +158,41 @@ fn overrides_and_policies_keep_the_raw_points_and_run_nothing() {
 }
 
 #[test]
+fn overrides_apply_to_whoever_has_no_report() {
+    let batch = Batch::of_lab0(&["ada", "broken", "cut"]);
+    let out = batch.out("results");
+    fs::create_dir_all(&out).expect("a folder");
+    let roster = batch.out("roster.csv");
+    fs::write(&roster, "student\nada\nbroken\ncut\nyan\nzoe\n").expect("it is written");
+    let overrides = "student,test,points,reason\nbroken,1.1,3,a typo\ncut,1.2,2.5,shown in person\n\
+                     zoe,1.1,5,handed in on paper\n";
+    fs::write(out.join("overrides.csv"), overrides).expect("it is written");
+    let mut grader = grader(&batch, &out);
+    let output = grader.arg("--roster").arg(&roster).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let summary = read(&out.join("summary.csv"));
+    for row in [
+        "\nbroken,,does-not-compile,3,3,10,3,1,",
+        "\ncut,,refused,2.5,2.5,10,2.5,1,missing files: client.rs",
+        "\nyan,,not-submitted,,,,,,\n",
+        "\nzoe,,not-submitted,5,5,10,5,,\"test 1.1: 5 points given by hand: handed in on paper\"",
+    ] {
+        assert!(summary.contains(&row.replace('\"', "")), "{row}: {summary}");
+    }
+    for (student, said) in [
+        ("broken", "3 points: it does not compile"),
+        ("cut", "2.5 points: the submission was rejected"),
+        ("zoe", "5 points: nothing was submitted"),
+    ] {
+        let feedback = read(&out.join(student).join("feedback.md"));
+        assert!(feedback.contains(said) && feedback.contains("given by hand: "), "{feedback}");
+    }
+    // Under pseudonyms the points are the same.
+    let summary = again(&batch, &out, &["--roster", &roster.display().to_string(), "--anonymous"]);
+    assert!(summary.contains(",,not-submitted,5,5,10,5,,"), "{summary}");
+}
+
+#[test]
 fn unknown_students_and_tests_are_usage_errors() {
     let batch = Batch::of_lab0(&["ada"]);
     let out = batch.out("results");
@@ -177,6 +212,17 @@ fn unknown_students_and_tests_are_usage_errors() {
         ("--overrides", format!("{head}ada,1.7,1,why\n"), "lab0 has no test 1.7"),
         ("--overrides", format!("{head}ada,1.1,1,\n"), "line 2: "),
         ("--overrides", format!("{head}ada,1.1,much,why\n"), "line: 2"),
+        (
+            "--overrides",
+            format!("{head}ada,1.1,1,why\nada,1.2,99,why\n"),
+            "line 3: `ada` gets 99 points",
+        ),
+        ("--overrides", format!("{head}ada,1.1,5.01,why\n"), "give at most 5,"),
+        (
+            "--overrides",
+            format!("{head}Ada,1.1,1,why\n"),
+            "line 2: no student `Ada` in this batch; there is `ada`",
+        ),
         ("--policy", "[tests.\"1.7\"]\npoints = 1\n".to_owned(), "lab0 has no test 1.7"),
         ("--policy", "[late]\ndue = 3\n".to_owned(), "line 2"),
         ("--roster", "colour\nred\n".to_owned(), "no column identifies a student"),

@@ -33,7 +33,7 @@ pub(super) fn run(args: &Args, lab: &str, submissions: &Path) -> anyhow::Result<
     let strangers = std::mem::take(&mut intake.not_on_roster);
     let ignored_files = std::mem::take(&mut intake.ignored_files);
     let spec = take_in(args, lab, &store, intake)?;
-    let (policy, overrides, to_look_at) =
+    let corrections =
         corrections::read(args, &store, &spec).map_err(|error| Usage(format!("{error:#}")))?;
     spec.write(&store)?;
     let names = if args.anonymous { Some(Pseudonyms::of(&spec, &store)?) } else { None };
@@ -41,10 +41,9 @@ pub(super) fn run(args: &Args, lab: &str, submissions: &Path) -> anyhow::Result<
     judge::libraries(&workspace)?;
 
     let host = Machine::probe(&store, args.require_sandbox)?;
-    let mut batch = Batch::new(store, spec, policy, overrides, names);
+    let mut batch = Batch::new(store, spec, corrections, names);
     let keys = batch.to_do(&args.only)?;
     batch.say_start(keys.len(), &strangers, &ignored_files);
-    to_look_at.iter().for_each(|note| batch.on_message(note));
     if !keys.is_empty() {
         let tier = host.sandbox.tier();
         batch.on_message(&format!("confinement: {tier}: {}", tier.description()));

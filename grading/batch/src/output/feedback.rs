@@ -208,14 +208,17 @@ pub(super) fn tests<'e>(entry: &Entry<'e>) -> (Vec<TestFeedback<'e>>, Vec<TestFe
 /// The result in one line.
 #[must_use]
 pub fn short(entry: &Entry<'_>) -> String {
+    let points = entry.points().unwrap_or_default();
     match entry.status() {
         Status::Graded => {
-            let points = entry.points().unwrap_or_default();
             let possible = entry.grade().map(|grade| grade.possible).unwrap_or_default();
             format!("{points} of {possible} points")
         }
-        Status::DoesNotCompile => "0 points: it does not compile".to_owned(),
-        Status::Refused => "0 points: the submission was rejected".to_owned(),
+        Status::DoesNotCompile => format!("{points} points: it does not compile"),
+        Status::Refused => format!("{points} points: the submission was rejected"),
+        Status::NotSubmitted if entry.grade().is_some() => {
+            format!("{points} points: nothing was submitted")
+        }
         Status::InfrastructureError => {
             "no grade yet: the grader failed, and the submission will be graded again".to_owned()
         }

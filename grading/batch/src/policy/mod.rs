@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
+use faultlab_harness::report::Report;
 use faultlab_suites::{Points, Suite, TestNumber};
 use serde::Deserialize;
 
@@ -50,6 +51,24 @@ pub struct Policy {
     /// Tests that count differently than in the suite.
     #[serde(default, deserialize_with = "by_number")]
     pub tests: BTreeMap<TestNumber, TestPolicy>,
+}
+
+/// What turns raw points into final ones.
+#[derive(Clone, Debug, Default)]
+pub struct Corrections {
+    /// The policy.
+    pub policy: Policy,
+    /// Points given by hand.
+    pub overrides: Vec<Override>,
+    /// The report of a submission whose tests were not run. Overrides apply to it where there is none.
+    pub not_run: Option<Report>,
+}
+
+impl Corrections {
+    /// The overrides for a student.
+    pub fn overrides_of(&self, student: &str) -> Vec<&Override> {
+        self.overrides.iter().filter(|one| one.student == student).collect()
+    }
 }
 
 /// Which of several attempts counts.

@@ -17,6 +17,9 @@ pub struct Override {
     pub points: Points,
     /// Why.
     pub reason: String,
+    /// Its line in the file, counted from 1.
+    #[serde(skip)]
+    pub line: u64,
 }
 
 /// Reads `overrides.csv`: `student,test,points,reason`.
@@ -36,7 +39,8 @@ fn parse(text: &[u8]) -> anyhow::Result<Vec<Override>> {
     for record in reader.records() {
         let record = record?;
         let line = record.position().map_or(0, csv::Position::line);
-        let one: Override = record.deserialize(Some(&header))?;
+        let mut one: Override = record.deserialize(Some(&header))?;
+        one.line = line;
         let Override { student, test, reason, .. } = &one;
         if reason.is_empty() {
             bail!("line {line}: the override for {student}, test {test}, has no reason");
