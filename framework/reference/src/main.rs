@@ -47,15 +47,15 @@ enum Choice {
 
 impl clap::ValueEnum for Choice {
     fn value_variants<'a>() -> &'a [Self] {
-        const VARIANTS: [Choice; 7] = [
-            Choice::All,
-            Choice::One(Kind::Protocols),
-            Choice::One(Kind::Timers),
-            Choice::One(Kind::Staged),
-            Choice::One(Kind::Services),
-            Choice::One(Kind::Runs),
-            Choice::One(Kind::Saved),
-        ];
+        const VARIANTS: [Choice; 1 + Kind::ALL.len()] = {
+            let mut variants = [Choice::All; 1 + Kind::ALL.len()];
+            let mut index = 0;
+            while index < Kind::ALL.len() {
+                variants[1 + index] = Choice::One(Kind::ALL[index]);
+                index += 1;
+            }
+            variants
+        };
         &VARIANTS
     }
 
