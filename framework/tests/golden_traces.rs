@@ -13,7 +13,7 @@ use common::{Fault, client, client_node, server, server_node, submission};
 use faultlab::FaultModel;
 use faultlab::hosting::LocalHost;
 use faultlab::property::{clients_done, results_ok};
-use faultlab::simulate::{Intervention, Network, Options, Scenario, Simulation};
+use faultlab::simulate::{Intervention, LinkConditions, Network, Options, Scenario, Simulation};
 use faultlab::trace::{MemoryRecorder, Origin, file};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -104,7 +104,9 @@ fn partitioned_and_crashed() {
 fn reliable_in_order() {
     check(
         "reliable_in_order.jsonl",
-        base(Fault::None).fault_model(FaultModel::RELIABLE_IN_ORDER_FAIL_STOP),
+        base(Fault::None)
+            .link_conditions(LinkConditions::unreliable().only_latency())
+            .fault_model(FaultModel::RELIABLE_IN_ORDER_FAIL_STOP),
         15,
     );
 }

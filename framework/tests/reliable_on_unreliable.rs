@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use faultlab::hosting::{Kind, LocalHost, Submission};
 use faultlab::property::clients_done;
-use faultlab::simulate::{Network, Options, Scenario, Simulation};
+use faultlab::simulate::{LinkConditions, Options, Scenario, Simulation};
 use faultlab::workload::Workload;
 use faultlab::{Address, Client, Context, Effect, FaultModel, Node, NodeSpec};
 use serde::{Deserialize, Serialize};
@@ -197,7 +197,11 @@ fn comes_back_in_order(submission: &Submission, fault_model: FaultModel) -> bool
         .fault_model(fault_model)
         .node(NodeSpec::node("echo", server, &()))
         .node(NodeSpec::client("burst", client, &server, work))
-        .network(Network::unreliable())
+        .link_conditions(if fault_model.may_lose() {
+            LinkConditions::unreliable()
+        } else {
+            LinkConditions::unreliable().only_latency()
+        })
         .check(clients_done())
         .check(faultlab::property::results_ok());
     (0..50).all(|seed| {

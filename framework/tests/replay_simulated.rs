@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::{Fault, client, client_node, server, server_node, submission};
 use faultlab::hosting::LocalHost;
 use faultlab::property::{clients_done, max_wait, results_ok};
-use faultlab::simulate::{Intervention, Network, Options, Scenario, Simulation};
+use faultlab::simulate::{Intervention, LinkConditions, Network, Options, Scenario, Simulation};
 use faultlab::trace::replay::{Replay, ReplayStatus};
 use faultlab::trace::show::{self, diagram};
 use faultlab::trace::{Ending, EventKind, MemoryRecorder, Origin, Trace, TraceEvent, file};
@@ -57,20 +57,23 @@ fn scenarios() -> Vec<Scenario> {
     let held = |scenario: Scenario| {
         scenario
             .at(20 * MS, Intervention::Hold { from: client(1), to: server() })
-            .at(25 * MS, Intervention::DropNext { from: server(), to: client(2), count: 2 })
             .at(400 * MS, Intervention::Repair { from: client(1), to: server() })
             .at(400 * MS, Intervention::Check(max_wait(500 * MS)))
             .when_answered(client(2), 2, Intervention::Hold { from: server(), to: client(3) })
             .when_answered(client(1), 4, Intervention::Heal)
     };
     let three = |fault| crowd(fault, 3);
-    let in_order = FaultModel::RELIABLE_IN_ORDER_FAIL_STOP;
+    let in_order = |scenario: Scenario| {
+        scenario
+            .link_conditions(LinkConditions::unreliable().only_latency())
+            .fault_model(FaultModel::RELIABLE_IN_ORDER_FAIL_STOP)
+    };
     vec![
         base(Fault::None),
         base(Fault::ExecutesDuplicates),
         three(Fault::PanicsAt(3)),
         three(Fault::PrintsAndLogs).observe_for(300 * MS),
-        three(Fault::None).fault_model(in_order),
+        in_order(three(Fault::None)),
         three(Fault::None)
             .at(20 * MS, Intervention::partition([&[client(1)], &[server(), client(2)]]))
             .at(300 * MS, Intervention::Heal)
@@ -78,8 +81,9 @@ fn scenarios() -> Vec<Scenario> {
             .at(310 * MS, Intervention::Start(client_node(4, 3)))
             .when_answered(client(2), 3, Intervention::Crash(client(2)))
             .until(1_000 * MS),
-        held(three(Fault::None)),
-        held(three(Fault::None).fault_model(in_order)),
+        held(three(Fault::None))
+            .at(25 * MS, Intervention::DropNext { from: server(), to: client(2), count: 2 }),
+        in_order(held(three(Fault::None))),
         Scenario::new()
             .node(server_node(Fault::None))
             .nodes((1..=3).map(at_a_rate))

@@ -287,9 +287,8 @@ fn nodes_can_be_added_while_running() {
 #[test]
 fn a_reliable_network_delivers_once_and_in_order() {
     let hostile = LinkConditions {
-        drop: Rate::percent(50),
-        duplicate: Rate::percent(50),
         latency: Latency::between(millis(1), millis(400)),
+        ..LinkConditions::reliable()
     };
     let scenario = unreliable(Fault::ExecutesDuplicates, 10)
         .link_conditions(hostile)

@@ -6,7 +6,7 @@ use faultlab::search::{FoundState, NodeState, PathEvent, PendingTimer, Sent, Sta
 use crate::automaton::Automaton;
 use crate::claim::{Claims, Verdict};
 use crate::timers::{Timer, Timers};
-use crate::world::{Event, Global, GlobalOf, Local, Plain, Stopped, World};
+use crate::world::{Event, Global, GlobalOf, Inbox, Local, Plain, Stopped, World};
 
 /// Whether an event of a path is this event of the reference.
 pub fn is_event<N: Plain, A: Automaton>(
@@ -181,13 +181,17 @@ fn local_of<N: Plain, A: Automaton>(
         let from = world.place(it.from).ok_or_else(|| format!("a message from {}", it.from))?;
         Ok::<_, String>((from, number(&it.message)?))
     };
+    let mut inbox = Inbox::default();
+    for it in &node.inbox {
+        inbox.add(world.fault_model, sent(it)?);
+    }
     let timers = node.timers.iter().map(timer).collect::<Result<_, _>>()?;
     Ok(Local {
         node: codec::decode(&node.state).map_err(|error| error.to_string())?,
         timers: Timers::new(timers),
         results: node.results.iter().map(|it| number(it)).collect::<Result<_, _>>()?,
         is_waiting: node.is_waiting,
-        inbox: node.inbox.iter().map(sent).collect::<Result<_, _>>()?,
+        inbox,
     })
 }
 

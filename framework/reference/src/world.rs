@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
-use faultlab::{Address, Client, Context, Effect, Node};
+use faultlab::{Address, Client, Context, Effect, FaultModel, Node};
 use serde::de::DeserializeOwned;
 
 use crate::automaton::{Automaton, Entry, Saying};
@@ -26,6 +26,8 @@ pub trait Plain:
 pub struct World<N, A> {
     /// The nodes, in the order in which they start.
     pub members: Vec<Member<N>>,
+    /// What can happen to messages.
+    pub fault_model: FaultModel,
     /// The restrictions.
     pub rules: Rules,
     /// The automaton.
@@ -80,8 +82,46 @@ pub struct Local<N> {
     pub results: Vec<u64>,
     /// Whether it has a command and no result yet.
     pub is_waiting: bool,
-    /// The messages sent to it, each with its sender. They are never removed.
-    pub inbox: BTreeSet<(usize, u64)>,
+    /// The messages in the network that are addressed to it.
+    pub inbox: Inbox,
+}
+
+/// The messages in the network that are addressed to one node, each with its sender.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Inbox(pub Vec<(usize, u64)>);
+
+impl Inbox {
+    /// Adds a message that was sent after all others.
+    pub fn add(&mut self, fault_model: FaultModel, sent: (usize, u64)) {
+        if fault_model.may_duplicate() && self.0.contains(&sent) {
+            return;
+        }
+        self.0.push(sent);
+        if fault_model.may_reorder() {
+            self.0.sort_unstable();
+        } else {
+            // Stable: only the order of messages from one sender matters.
+            self.0.sort_by_key(|&(from, _)| from);
+        }
+    }
+
+    /// The messages that can arrive next.
+    #[must_use]
+    pub fn next(&self, fault_model: FaultModel) -> Vec<(usize, u64)> {
+        let mut next: Vec<(usize, u64)> = Vec::new();
+        for &sent in &self.0 {
+            if fault_model.may_reorder() || next.iter().all(|&(from, _)| from != sent.0) {
+                next.push(sent);
+            }
+        }
+        next
+    }
+
+    /// Removes a message. Returns whether it was there.
+    pub fn remove(&mut self, sent: (usize, u64)) -> bool {
+        let place = self.0.iter().position(|&it| it == sent);
+        place.map(|place| self.0.remove(place)).is_some()
+    }
 }
 
 /// An event.
@@ -137,6 +177,7 @@ impl<N: Plain, A: Automaton> World<N, A> {
         let members = self.members.clone();
         World {
             members,
+            fault_model: self.fault_model,
             rules: Rules::default(),
             automaton: &self.automaton,
             commands_per_event_max: self.commands_per_event_max,
@@ -159,7 +200,7 @@ impl<N: Plain, A: Automaton> World<N, A> {
             timers: Timers::default(),
             results: Vec::new(),
             is_waiting: false,
-            inbox: BTreeSet::new(),
+            inbox: Inbox::default(),
         };
         let locals = self.members.iter().map(local).collect();
         let mut global = Global { locals, watched: Some(self.automaton.start()) };
@@ -178,7 +219,7 @@ impl<N: Plain, A: Automaton> World<N, A> {
             if rules.crashed.contains(&node) {
                 continue;
             }
-            for &(from, message) in &local.inbox {
+            for (from, message) in local.inbox.next(self.fault_model) {
                 let is_lost = rules.cut.contains(&(from, node))
                     || rules.blocked_sends.contains(&from)
                     || rules.blocked_receives.contains(&node);
@@ -206,6 +247,9 @@ impl<N: Plain, A: Automaton> World<N, A> {
         let mut next = global.clone();
         let (at, input) = match event {
             Event::Deliver { to, from, message } => {
+                if !self.fault_model.may_duplicate() {
+                    next.locals[to].inbox.remove((from, message));
+                }
                 (to, Input::Message(self.members[from].address, message))
             }
             Event::Fire { node, timer } => {
@@ -300,7 +344,7 @@ impl<N: Plain, A: Automaton> World<N, A> {
                 Effect::Send { to, message } => {
                     let from = self.members[at].address;
                     let receiver = self.place(to).ok_or(Stopped::UnknownAddress { from, to })?;
-                    global.locals[receiver].inbox.insert((at, message));
+                    global.locals[receiver].inbox.add(self.fault_model, (at, message));
                 }
                 Effect::SetTimer { timer, min, max } => {
                     let ns = |duration: std::time::Duration| duration.as_nanos() as u64;

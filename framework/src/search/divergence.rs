@@ -150,7 +150,10 @@ fn candidates(space: &StateSpace<'_>, rows: &[u32], stride: usize) -> Vec<Repeat
             let interned = space.table.get(interned);
             let mut has_fired = false;
             for &event in &events {
-                if is_known_to_converge(&space.table.handlers, interned, event) {
+                let handlers = &space.table.handlers;
+                let is_once =
+                    matches!(event, NodeEvent::Deliver(_)) && !handlers.fault_model.may_duplicate();
+                if is_once || is_known_to_converge(handlers, interned, event) {
                     continue;
                 }
                 // The oldest timer is the first in the list.

@@ -252,7 +252,13 @@ impl NodeTable<'_> {
                 calls.push(node as u32);
                 let mut interned = before;
                 match event {
-                    NodeEvent::Start | NodeEvent::Deliver(_) => {}
+                    NodeEvent::Start => {}
+                    NodeEvent::Deliver(message) => {
+                        if !self.handlers.fault_model.may_duplicate() {
+                            let key = ListKey::Delivered(interned.inbox, message);
+                            interned.inbox = self.list_cache.get(key)?;
+                        }
+                    }
                     NodeEvent::Fire(pending) => {
                         interned.timers =
                             self.list_cache.get(ListKey::Fired(interned.timers, pending))?;

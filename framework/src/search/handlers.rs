@@ -6,12 +6,13 @@ use rustc_hash::FxHashMap;
 
 use super::deadline::Deadline;
 use super::intern::{Blobs, Lists, Records};
+use super::network;
 use super::pairs::PairMap;
 use super::path::{Action, PathEvent};
 use super::timers::Pending;
 use crate::hosting::pure::{Answers, Batch, PureSteps, Request, Step, StepFailure, legible};
 use crate::hosting::{EncodedEffect, Event, Payload, UnknownAddress};
-use crate::{Address, parallel};
+use crate::{Address, FaultModel, parallel};
 
 /// The most requests in one batch. This bounds the memory for answers.
 const BATCH: usize = 1 << 14;
@@ -117,6 +118,8 @@ fn pair(high: u32, low: u32) -> u64 {
 /// All inputs and outputs of handlers, and the memo of their steps.
 pub(super) struct Handlers<'s> {
     pub(super) steps: &'s dyn PureSteps,
+    /// What can happen to the messages.
+    pub(super) fault_model: FaultModel,
     /// The index of the node at each address. Used for lookups only; never iterated.
     node_indices: FxHashMap<Address, usize>,
     /// States of nodes; the tag is the node's index.
@@ -147,9 +150,10 @@ pub(super) struct Handlers<'s> {
 const FAILED: u32 = 1 << 31;
 
 impl<'s> Handlers<'s> {
-    pub(super) fn new(steps: &'s dyn PureSteps) -> Self {
+    pub(super) fn new(steps: &'s dyn PureSteps, fault_model: FaultModel) -> Self {
         Self {
             steps,
+            fault_model,
             node_indices: steps
                 .nodes()
                 .iter()
@@ -366,9 +370,7 @@ impl<'s> Handlers<'s> {
                 EncodedEffect::Send { to, message } => {
                     let ends = pair(node as u32, self.node_at(to)? as u32);
                     let id = self.messages.find(ends, step.output.get(message))?;
-                    if !sent.contains(&id) {
-                        sent.push(id);
-                    }
+                    network::send(self.fault_model, &mut sent, id);
                 }
                 EncodedEffect::SetTimer { timer, min_ns, max_ns } => {
                     let id = self.timers.find(node as u64, step.output.get(timer))?;
@@ -418,9 +420,7 @@ impl<'s> Handlers<'s> {
                 EncodedEffect::Send { to, message } => {
                     let to = self.node_at(to).expect("a step with another address has failed");
                     let id = self.message(node, to, step.output.get(message));
-                    if !sent.contains(&id) {
-                        sent.push(id);
-                    }
+                    network::send(self.fault_model, &mut sent, id);
                 }
                 EncodedEffect::SetTimer { timer, min_ns, max_ns } => {
                     let id = self.timers.intern(node as u64, step.output.get(timer));

@@ -5,6 +5,7 @@
 
 use super::handlers::Handlers;
 use super::intern::Lists;
+use super::network;
 use super::pairs::PairMap;
 use super::timers;
 
@@ -18,6 +19,7 @@ pub(super) struct ListCache {
     set: PairMap,
     joined: PairMap,
     inboxes: PairMap,
+    delivered: PairMap,
     routes: PairMap,
     routed: Vec<RoutedMessages>,
 }
@@ -30,10 +32,12 @@ pub(super) enum ListKey {
     Fired(u32, u32),
     /// These timers, and those set after them.
     Set(u32, u32),
-    /// These messages followed by those, without duplicates.
+    /// These messages followed by those.
     Joined(u32, u32),
     /// This inbox with these messages added.
     Inbox(u32, u32),
+    /// This inbox after this message of it was delivered.
+    Delivered(u32, u32),
     /// The destinations of this node's messages: see [`RoutedMessages`].
     Route(u32, u32),
 }
@@ -60,6 +64,7 @@ impl ListCache {
             ListKey::Set(timers, more) => self.set.get(timers, more),
             ListKey::Joined(messages, more) => self.joined.get(messages, more),
             ListKey::Inbox(inbox, more) => self.inboxes.get(inbox, more),
+            ListKey::Delivered(inbox, message) => self.delivered.get(inbox, message),
             ListKey::Route(node, messages) => self.routes.get(node, messages),
         };
         known.ok_or(key)
@@ -90,15 +95,18 @@ impl ListCache {
             ListKey::Joined(messages, more) => {
                 let mut all = handlers.lists.get(messages).to_vec();
                 for &message in handlers.lists.get(more) {
-                    if !all.contains(&message) {
-                        all.push(message);
-                    }
+                    network::send(handlers.fault_model, &mut all, message);
                 }
                 self.joined.insert(messages, more, handlers.lists.intern(&all));
             }
             ListKey::Inbox(inbox, more) => {
-                let after = union(&mut handlers.lists, inbox, more);
+                let after = arrived(handlers, inbox, more);
                 self.inboxes.insert(inbox, more, after);
+            }
+            ListKey::Delivered(inbox, message) => {
+                let mut left = handlers.lists.get(inbox).to_vec();
+                network::deliver(handlers.fault_model, &mut left, message);
+                self.delivered.insert(inbox, message, handlers.lists.intern(&left));
             }
             ListKey::Route(node, messages) => {
                 let routed = route(handlers, node as usize, messages);
@@ -109,7 +117,7 @@ impl ListCache {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        [&self.fired, &self.set, &self.joined, &self.inboxes, &self.routes]
+        [&self.fired, &self.set, &self.joined, &self.inboxes, &self.delivered, &self.routes]
             .into_iter()
             .map(PairMap::memory_bytes)
             .sum::<usize>()
@@ -117,15 +125,11 @@ impl ListCache {
     }
 }
 
-/// The union of two sets of messages, both in order.
-pub(super) fn union(lists: &mut Lists, inbox: u32, messages: u32) -> u32 {
-    let mut all = lists.get(inbox).to_vec();
-    for &message in lists.get(messages) {
-        if let Err(position) = all.binary_search(&message) {
-            all.insert(position, message);
-        }
-    }
-    lists.intern(&all)
+/// The inbox with these messages added.
+pub(super) fn arrived(handlers: &mut Handlers<'_>, inbox: u32, messages: u32) -> u32 {
+    let mut all = handlers.lists.get(inbox).to_vec();
+    network::arrive(handlers, &mut all, handlers.lists.get(messages));
+    handlers.lists.intern(&all)
 }
 
 /// The list of these timers in normal form.
@@ -149,7 +153,12 @@ fn without_timer(handlers: &mut Handlers<'_>, list: u32, fired: u32) -> u32 {
 fn route(handlers: &mut Handlers<'_>, node: usize, sent: u32) -> RoutedMessages {
     let mut sent = handlers.lists.get(sent).to_vec();
     let receiver = |handlers: &Handlers<'_>, message: u32| handlers.ends(message).1;
-    sent.sort_unstable_by_key(|&message| (receiver(handlers, message), message));
+    if handlers.fault_model.may_duplicate() {
+        sent.sort_unstable_by_key(|&message| (receiver(handlers, message), message));
+    } else {
+        // Stable: the messages to one receiver stay in their order.
+        sent.sort_by_key(|&message| receiver(handlers, message));
+    }
     let mut own = Lists::EMPTY;
     let mut pairs = Vec::new();
     let same = |one: &u32, other: &u32| receiver(handlers, *one) == receiver(handlers, *other);

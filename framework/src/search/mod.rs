@@ -69,7 +69,8 @@
 //!
 //! - **Messages** stay in the network, which is a set: each can be delivered now, later, again, or
 //!   never. An unreliable network cannot do more. This also holds for messages that a node sends to
-//!   itself, although a simulation never loses or duplicates these.
+//!   itself, although a simulation never loses or duplicates these. In a fault model that allows less
+//!   ([`Search::fault_model`]), less can happen.
 //! - **Timers** fire in any order that their durations allow: one that was set later cannot fire
 //!   before one whose longest duration is at most its own shortest. Two timers of equal value with
 //!   different durations are two timers.
@@ -124,6 +125,7 @@ mod list_cache;
 mod minimise;
 mod monitor;
 mod monitor_replay;
+mod network;
 mod node_table;
 mod pairs;
 mod path;
@@ -164,7 +166,7 @@ pub use traced_run::TracedRun;
 use crate::hosting::Submission;
 use crate::hosting::pure::{LocalSteps, PureSteps, StepFailure};
 use crate::property::Property;
-use crate::{Address, NodeSpec, System, parallel};
+use crate::{Address, FaultModel, NodeSpec, System, parallel};
 use breadth_first::BreadthFirst;
 use checks::Checks;
 use settings::{Limits, Restrictions};
@@ -177,6 +179,7 @@ const WORKLOAD_SEED: u64 = 0;
 #[derive(Clone)]
 pub struct Search {
     system: System,
+    fault_model: FaultModel,
     properties: Vec<(Role, Property)>,
     monitor: Option<Arc<dyn Monitor>>,
     restrictions: Restrictions,
@@ -194,6 +197,7 @@ impl Search {
         let restrictions = Restrictions::new(system.nodes().len());
         Self {
             system,
+            fault_model: FaultModel::default(),
             properties: Vec::new(),
             monitor: None,
             restrictions,
@@ -209,6 +213,18 @@ impl Search {
     #[must_use]
     pub fn system(&self) -> &System {
         &self.system
+    }
+
+    /// Searches the runs that this fault model allows; the default is an unreliable network.
+    ///
+    /// In a model that neither loses, duplicates nor reorders messages, the network is a queue for each link instead of
+    /// a set: only the oldest message of a link can be delivered, and only once. A blocked link delays its messages.
+    /// Nodes that send without waiting for replies then fill the queues without bound, for example with
+    /// retransmissions; limit such a search.
+    #[must_use]
+    pub fn fault_model(mut self, fault_model: FaultModel) -> Self {
+        self.fault_model = fault_model;
+        self
     }
 
     /// Adds a property that must hold in every state.
@@ -504,7 +520,7 @@ impl Search {
                 return Report { result, never_held, statistics, hints: space.hints() };
             }
             Err(StartError::Failed(failed)) => SearchResult::Failed(failed),
-            Err(error @ StartError::UnknownCalls(_)) => {
+            Err(error @ (StartError::UnknownCalls(_) | StartError::NotInModel(..))) => {
                 SearchResult::InvalidStart(error.to_string())
             }
         };
@@ -521,6 +537,7 @@ impl Search {
     fn setup<'s>(&'s self, steps: &'s dyn PureSteps) -> Setup<'s> {
         Setup {
             system: &self.system,
+            fault_model: self.fault_model,
             steps,
             monitor: self.monitor.as_deref(),
             properties: self.properties.clone(),

@@ -13,6 +13,7 @@ use super::effects::Lookups;
 use super::handlers::{Handlers, NONE, NodeEvent};
 use super::intern::{Lists, Records};
 use super::list_cache::{self, ListCache, SINGLE};
+use super::network;
 use super::pairs::PairMap;
 use super::settings::Restrictions;
 use super::timers::{self, Pending};
@@ -26,7 +27,7 @@ pub(super) struct InternedNode {
     pub(super) timers: u32,
     /// The client driver's state: see [`ClientDrivers`].
     pub(super) driver: u32,
-    /// The list of messages for this node, in the order of their ids.
+    /// The list of messages for this node: see [`network`].
     pub(super) inbox: u32,
     /// What outlives a crash of the node: the number of its incarnation, and what is in its stable storage. It is
     /// the same for all nodes, [`FIRST_INCARNATION`], as long as no fault model lets nodes restart.
@@ -192,6 +193,9 @@ impl<'s> NodeTable<'s> {
     /// The node after these messages have been sent to it, if known.
     #[inline]
     pub(super) fn arrival(&self, interned: u32, messages: u32) -> Option<u32> {
+        if !self.handlers.fault_model.may_duplicate() {
+            return self.arrivals.get(interned, messages);
+        }
         // Usually, the inbox already contains the messages.
         let span = self.spans[interned as usize];
         let inbox = self.handlers.lists.at(span.inbox_start as usize, span.inbox_len as usize);
@@ -224,7 +228,7 @@ impl<'s> NodeTable<'s> {
         let one = [messages & !SINGLE];
         let messages_list =
             if messages & SINGLE != 0 { self.handlers.lists.intern(&one) } else { messages };
-        key.inbox = list_cache::union(&mut self.handlers.lists, key.inbox, messages_list);
+        key.inbox = list_cache::arrived(&mut self.handlers, key.inbox, messages_list);
         let after = self.intern(key);
         self.arrivals.insert(interned, messages, after);
         after
@@ -245,7 +249,8 @@ impl<'s> NodeTable<'s> {
         events.clear();
         let interned = self.get(id);
         let node = self.handlers.node_of(interned.state);
-        for &message in self.handlers.lists.get(interned.inbox) {
+        let inbox = self.handlers.lists.get(interned.inbox);
+        for message in network::deliverable(&self.handlers, inbox) {
             let (from, to) = self.handlers.ends(message);
             if restrictions.delivers(from, to) {
                 events.push(NodeEvent::Deliver(message));

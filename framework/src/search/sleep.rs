@@ -1,7 +1,7 @@
 //! Sleep sets: nodes whose events are skipped because another order of the same events is explored.
 //!
 //! Events at different nodes commute. The effect of an event at its own node depends only on that
-//! interned node, and at other nodes it only adds messages to sets. So if `e` at one node and `b` at
+//! interned node, and at other nodes it only adds messages to sets, or to the ends of queues. So if `e` at one node and `b` at
 //! another are both possible in a state, `e` then `b` and `b` then `e` lead to the same state. To find
 //! that state, one of the two orders is enough.
 //!

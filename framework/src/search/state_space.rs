@@ -13,6 +13,7 @@ use super::intern::Lists;
 use super::list_cache;
 use super::monitor::{Monitor, MonitorMemo, MonitorState};
 use super::monitor_replay;
+use super::network;
 use super::node_table::{FIRST_INCARNATION, InternedNode, NodeStep, NodeTable};
 use super::path::{Action, Path, PathEvent};
 use super::property_memo::PropertyMemo;
@@ -24,7 +25,7 @@ use super::view::broken_run;
 use crate::hosting::Payload;
 use crate::hosting::pure::{PureSteps, StepFailure, legible};
 use crate::property::{Property, Violation};
-use crate::{Address, NodeSpec, System};
+use crate::{Address, FaultModel, NodeSpec, System};
 
 /// The tables of a search.
 pub(super) struct StateSpace<'s> {
@@ -72,6 +73,7 @@ pub(super) struct Performed {
 #[derive(Clone)]
 pub(super) struct Setup<'s> {
     pub(super) system: &'s System,
+    pub(super) fault_model: FaultModel,
     pub(super) steps: &'s dyn PureSteps,
     pub(super) monitor: Option<&'s dyn Monitor>,
     pub(super) properties: Vec<(Role, Property)>,
@@ -93,6 +95,11 @@ pub(super) enum StartError {
     /// The calls and returns before the first row are unknown, and the monitor needs them.
     #[error("the monitor does not know the calls and returns that led to the start state: {0}")]
     UnknownCalls(String),
+    /// The run that led to the first row has a fault that the search's fault model does not allow.
+    #[error(
+        "the run to the start state has an action that the fault model ({0}) does not allow: {1:?}"
+    )]
+    NotInModel(FaultModel, Box<Action>),
 }
 
 impl<'s> StateSpace<'s> {
@@ -101,7 +108,15 @@ impl<'s> StateSpace<'s> {
     /// # Errors
     /// When a node fails at start, or the monitor's first state cannot be determined.
     pub(super) fn new(setup: Setup<'s>) -> Result<Self, StartError> {
-        let start = setup.start;
+        let (start, model) = (setup.start, setup.fault_model);
+        let is_forbidden = |action: &&Action| match action {
+            Action::Crash { .. } => !model.may_crash(),
+            Action::Drop { .. } => !model.may_lose(),
+            Action::Command { .. } | Action::Cut { .. } | Action::Restore { .. } => false,
+        };
+        if let Some(action) = start.and_then(|state| state.path.actions().find(is_forbidden)) {
+            return Err(StartError::NotInModel(model, Box::new(action.clone())));
+        }
         let monitor_state = match (setup.monitor, start) {
             (Some(_), Some(start)) => Some(monitor_replay::monitor_state(&setup, start)?),
             _ => None,
@@ -119,6 +134,7 @@ impl<'s> StateSpace<'s> {
     pub(super) fn without_first_row(setup: Setup<'s>) -> Self {
         let Setup {
             system,
+            fault_model,
             steps,
             monitor,
             properties,
@@ -138,7 +154,7 @@ impl<'s> StateSpace<'s> {
             commands_per_event,
         );
         let table = NodeTable::new(
-            Handlers::new(steps),
+            Handlers::new(steps, fault_model),
             work,
             Arc::clone(&restrictions),
             with_calls || monitor.is_some(),
@@ -299,7 +315,7 @@ impl<'s> StateSpace<'s> {
         Some((node, possible.into_iter().find(is_it)?))
     }
 
-    /// Removes a message from the inbox of a row's node. Returns whether it was there.
+    /// Removes a message from the inbox of a row's node, if the fault model allows that. Returns whether it was there.
     pub(super) fn remove_message(
         &mut self,
         row: &mut [u32],
@@ -307,6 +323,9 @@ impl<'s> StateSpace<'s> {
         message: &[u8],
     ) -> bool {
         let handlers = &self.table.handlers;
+        if !handlers.fault_model.may_lose() {
+            return false;
+        }
         let (Some(from), Some(to)) = (handlers.node_at(from), handlers.node_at(to)) else {
             return false;
         };
@@ -408,9 +427,8 @@ impl<'s> StateSpace<'s> {
                     handlers.message(from, node_index, &sent.message)
                 })
                 .collect();
-            // The network is a set, but a state that was constructed by hand may contain a message twice.
-            inbox.sort_unstable();
-            inbox.dedup();
+            // A state that was constructed by hand may have any order, and contain a message twice.
+            network::normalise(handlers, &mut inbox);
             inboxes.push(handlers.lists.intern(&inbox));
         }
         for ((node_index, node), inbox) in state.nodes.iter().enumerate().zip(inboxes) {
@@ -638,7 +656,9 @@ impl<'s> StateSpace<'s> {
                 changed.then_some((state, cause, once.state, twice.state))
             })
             .min();
-        if let Some((state, Cause::Deliver(message), once, twice)) = again {
+        if let Some((state, Cause::Deliver(message), once, twice)) = again
+            && handlers.fault_model.may_duplicate()
+        {
             let node_index = handlers.node_of(state);
             let show = |what, bytes| legible(handlers.steps.show(node_index, what, bytes, false));
             hints.push(Hint::NotIdempotent {

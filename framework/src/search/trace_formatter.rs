@@ -4,7 +4,7 @@
 //! keeps what they print, log and send as text. Which handlers these are, and what the client driver did
 //! between them, it takes from the tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::client_drivers::CALL;
 use super::handlers::{Handlers, NodeEvent};
@@ -15,7 +15,7 @@ use crate::hosting::Event;
 use crate::hosting::pure::{Answers, Batch, PureSteps, Request, StepFailure};
 use crate::trace::builder::{Arriving, EventBuilder, Numbers};
 use crate::trace::{EventKind, Fate, Incarnation, MessageId, TimerId, TraceEvent};
-use crate::{Address, System};
+use crate::{Address, FaultModel, System};
 
 /// Formats the events of one run, in their order.
 pub(super) struct TraceFormatter<'s> {
@@ -28,8 +28,11 @@ pub(super) struct TraceFormatter<'s> {
 
 /// The numbers of a run's messages and timers.
 struct Numbering {
-    /// The messages sent so far, by sender, receiver and encoding.
-    messages: BTreeMap<(Address, Address, Vec<u8>), MessageId>,
+    /// The messages in the network, by sender, receiver and encoding. There are several only if each arrives once.
+    messages: BTreeMap<(Address, Address, Vec<u8>), VecDeque<MessageId>>,
+    messages_sent: MessageId,
+    /// Whether a delivered message stays in the network, and equal messages are one.
+    is_a_set: bool,
     timers_set: TimerId,
     /// For each node: the pending timers, in the order in which they were set.
     pending: Vec<Vec<NumberedTimer>>,
@@ -53,16 +56,20 @@ struct NumberingOf<'n> {
 }
 
 impl Numbers for NumberingOf<'_> {
-    /// The network is a set: an equal message keeps its number.
+    /// If the network is a set, an equal message keeps its number.
     fn sent(&mut self, to: Address, message: &[u8]) -> Option<(MessageId, Fate)> {
         self.has_failed |= self.system.nodes().iter().all(|spec| spec.address() != to);
         if self.has_failed {
             return None;
         }
-        let messages = &mut self.numbering.messages;
-        let next = messages.len() as MessageId + 1;
-        let id = *messages.entry((self.node.1, to, message.to_vec())).or_insert(next);
-        Some((id, Fate::Open))
+        let Numbering { messages, messages_sent, is_a_set, .. } = &mut *self.numbering;
+        let equal = messages.entry((self.node.1, to, message.to_vec())).or_default();
+        if let Some(&known) = equal.front().filter(|_| *is_a_set) {
+            return Some((known, Fate::Open));
+        }
+        *messages_sent += 1;
+        equal.push_back(*messages_sent);
+        Some((*messages_sent, Fate::Open))
     }
 
     fn set(&mut self, timer: &[u8], min_ns: u64, max_ns: u64) -> Option<TimerId> {
@@ -78,7 +85,11 @@ impl Numbers for NumberingOf<'_> {
 }
 
 impl<'s> TraceFormatter<'s> {
-    pub(super) fn new(system: &'s System, steps: &'s dyn PureSteps) -> Self {
+    pub(super) fn new(
+        system: &'s System,
+        fault_model: FaultModel,
+        steps: &'s dyn PureSteps,
+    ) -> Self {
         Self {
             system,
             steps,
@@ -86,6 +97,8 @@ impl<'s> TraceFormatter<'s> {
             builder: EventBuilder::default(),
             numbering: Numbering {
                 messages: BTreeMap::new(),
+                messages_sent: 0,
+                is_a_set: fault_model.may_duplicate(),
                 timers_set: 0,
                 pending: system.nodes().iter().map(|_| Vec::new()).collect(),
             },
@@ -239,8 +252,14 @@ impl<'s> TraceFormatter<'s> {
             NodeEvent::Deliver(message) => {
                 let from = self.address(handlers.ends(message).0);
                 let bytes = handlers.messages.bytes(message);
-                let id = self.message_id(from, self.address(node), bytes);
+                let to = self.address(node);
+                let id = self.message_id(from, to, bytes);
                 self.builder.delivered(id);
+                if !self.numbering.is_a_set
+                    && let Some(sent) = self.numbering.messages.get_mut(&(from, to, bytes.to_vec()))
+                {
+                    sent.pop_front();
+                }
             }
             NodeEvent::Fire(pending) => {
                 if let Some(index) = self.position_of(handlers, node, pending) {
@@ -285,7 +304,8 @@ impl<'s> TraceFormatter<'s> {
 
     /// The number of a message in the trace, or zero if it was not sent.
     fn message_id(&self, from: Address, to: Address, message: &[u8]) -> MessageId {
-        self.numbering.messages.get(&(from, to, message.to_vec())).copied().unwrap_or_default()
+        let equal = self.numbering.messages.get(&(from, to, message.to_vec()));
+        equal.and_then(|ids| ids.front()).copied().unwrap_or_default()
     }
 
     /// The index of a pending timer among those of its node. Of several equal ones, it is the one that was set

@@ -10,7 +10,6 @@ use super::position::Followed;
 use super::report::SearchResult;
 use super::trace_formatter::TraceFormatter;
 use super::{Search, WORKLOAD_SEED};
-use crate::FaultModel;
 use crate::hosting::pure::PureSteps;
 use crate::trace::causality::readable;
 use crate::trace::replay::Replayable;
@@ -54,7 +53,7 @@ impl Search {
         TracedRun {
             search: self,
             steps,
-            formatter: TraceFormatter::new(&self.system, steps),
+            formatter: TraceFormatter::new(&self.system, self.fault_model, steps),
             explorer: None,
             choices: Vec::new(),
             before: self.start.as_ref().map_or(0, |state| state.path.len()),
@@ -84,7 +83,7 @@ impl Search {
             Engine::Search,
             origin,
             WORKLOAD_SEED,
-            FaultModel::UNRELIABLE_FAIL_STOP,
+            self.fault_model,
             self.system.drawing_order(),
         )
     }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::Address;
 use crate::random::Random;
+use crate::{Address, FaultModel};
 
 /// A fraction of all messages, in parts per million: exact, and the same on every machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,6 +147,14 @@ impl LinkConditions {
     }
 }
 
+impl LinkConditions {
+    /// The same latency without loss and duplication.
+    #[must_use]
+    pub fn only_latency(self) -> Self {
+        Self { drop: Rate::NEVER, duplicate: Rate::NEVER, ..self }
+    }
+}
+
 /// The conditions of every link of a system.
 ///
 /// The most specific setting applies: the link's, or else the sender's, the receiver's, or the
@@ -219,11 +227,25 @@ impl Network {
         self.senders.keys().chain(self.receivers.keys()).copied().chain(links)
     }
 
+    /// All conditions that it has.
+    fn all(&self) -> impl Iterator<Item = &LinkConditions> {
+        let some = self.senders.values().chain(self.receivers.values()).chain(self.links.values());
+        some.chain([&self.everywhere])
+    }
+
     /// A lower bound on the latency of any message.
     pub(super) fn shortest_latency_ns(&self) -> u64 {
-        let some = self.senders.values().chain(self.receivers.values()).chain(self.links.values());
-        let all = some.chain([&self.everywhere]);
-        all.map(|conditions| conditions.latency.min_ns).min().unwrap_or(0)
+        self.all().map(|conditions| conditions.latency.min_ns).min().unwrap_or(0)
+    }
+
+    /// A fault that it has on some link and the model does not allow, in words.
+    pub(super) fn fault_beyond(&self, model: FaultModel) -> Option<&'static str> {
+        let loses = self.all().any(|conditions| conditions.drop > Rate::NEVER);
+        let duplicates = self.all().any(|conditions| conditions.duplicate > Rate::NEVER);
+        if loses && !model.may_lose() {
+            return Some("the network loses messages");
+        }
+        (duplicates && !model.may_duplicate()).then_some("the network duplicates messages")
     }
 
     /// The conditions of one link.

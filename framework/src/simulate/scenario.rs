@@ -179,9 +179,9 @@ impl Scenario {
         }
     }
 
-    /// Sets the fault model. In [`FaultModel::RELIABLE_IN_ORDER_FAIL_STOP`] the network's loss and
-    /// duplication rates are ignored, latencies apply, and a cut link delays messages instead of
-    /// losing them.
+    /// Sets the fault model. A fault that it does not allow makes the scenario [invalid](Scenario::validate). In
+    /// [`FaultModel::RELIABLE_IN_ORDER_FAIL_STOP`] latencies apply, and a cut link delays messages instead of losing
+    /// them.
     #[must_use]
     pub fn fault_model(mut self, fault_model: FaultModel) -> Self {
         self.fault_model = fault_model;

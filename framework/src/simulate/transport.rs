@@ -100,14 +100,15 @@ impl Transport {
         around: &mut Around<'_>,
     ) -> Fate {
         let nth = around.decisions.as_mut().map(|decisions| decisions.sent((from, to)));
-        if sending.from == sending.to {
+        let may_reorder = self.model.may_reorder();
+        if sending.from == sending.to || !may_reorder {
             // A message to the node itself does not cross the network.
             let latency_ns = self.decide_latency((from, to), nth, around);
-            arrive(sending, id, &[latency_ns], around);
-            Fate::Once
-        } else if !self.model.may_reorder() {
-            let latency_ns = self.decide_latency((from, to), nth, around);
-            send_in_order(sending, id, latency_ns, around);
+            if may_reorder {
+                arrive(sending, id, &[latency_ns], around);
+            } else {
+                send_in_order(sending, id, latency_ns, around);
+            }
             Fate::Once
         } else if self.links.is_cut(from, to) {
             Fate::Cut
@@ -166,7 +167,7 @@ impl Transport {
             let Some(first) = arrivals.first_mut() else {
                 return self.send_by_decision(sending, id, (from, to), around);
             };
-            if !is_to_itself {
+            if !self.model.may_reorder() {
                 let last_ns = around.nodes.get_mut(sending.to).last_arrival_ns(sending.from);
                 *last_ns = first.at_ns.max(*last_ns);
                 first.at_ns = *last_ns;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::network::Network;
 use super::scenario::{Intervention, Scenario, When};
-use crate::Address;
+use crate::{Address, FaultModel};
 
 /// The most names that a message lists.
 const LISTED_MAX: usize = 12;
@@ -50,6 +50,16 @@ pub enum ScenarioError {
         /// The nodes of the whole scenario, in natural order.
         known: Vec<Address>,
     },
+    /// An entry asks for a fault that the fault model of the scenario does not allow.
+    #[error("{entry}: {fault}, which the fault model ({model}) does not allow")]
+    NotInModel {
+        /// A description of the entry.
+        entry: String,
+        /// The fault.
+        fault: String,
+        /// The fault model.
+        model: FaultModel,
+    },
     /// A search has inconsistent settings. See
     /// [`SearchResult::InvalidStart`](crate::search::SearchResult::InvalidStart).
     #[error("the search cannot start: {reason}")]
@@ -82,6 +92,7 @@ impl Scenario {
     /// - The settings of a [`Network`] for senders, receivers and links also apply to nodes that start later.
     ///   So each of them must name a node that exists at some time.
     /// - No node starts at the address of another, not even of a crashed one.
+    /// - The fault model allows every fault: what links do to messages, lost messages, and crashes.
     ///
     /// # Errors
     /// Describes the first invalid entry, with the wrong name and the valid ones.
@@ -176,6 +187,15 @@ impl<'a> Names<'a> {
                 Err(self.unknown(self.describe(entry), name, there))
             }
         };
+        let model = self.scenario.fault_model;
+        let fault = match intervention {
+            Intervention::DropNext { .. } if !model.may_lose() => Some("messages are lost"),
+            Intervention::Crash(_) if !model.may_crash() => Some("a node crashes"),
+            _ => None,
+        };
+        if let Some(fault) = fault {
+            return Err(self.not_in_model(self.describe(entry), fault));
+        }
         match intervention {
             Intervention::Cut { from, to }
             | Intervention::Hold { from, to }
@@ -188,13 +208,21 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// Checks the names that a network has settings for.
+    /// Checks the names that a network has settings for, and that its faults are in the model.
     fn network(&self, entry: &str, network: &Network) -> Result<(), ScenarioError> {
         let is_unknown = |name: &Address| !self.born.contains_key(name);
-        match network.names().find(is_unknown) {
-            Some(name) => Err(self.unknown(entry.to_owned(), name, |_| true)),
+        if let Some(name) = network.names().find(is_unknown) {
+            return Err(self.unknown(entry.to_owned(), name, |_| true));
+        }
+        match network.fault_beyond(self.scenario.fault_model) {
+            Some(fault) => Err(self.not_in_model(entry.to_owned(), fault)),
             None => Ok(()),
         }
+    }
+
+    fn not_in_model(&self, entry: String, fault: &str) -> ScenarioError {
+        let model = self.scenario.fault_model;
+        ScenarioError::NotInModel { entry, fault: fault.to_owned(), model }
     }
 
     /// Whether a node may exist when this entry takes place. It does not if the entry certainly takes

@@ -16,6 +16,7 @@ pub(super) fn compare(seed: u64) -> Result<Seen, String> {
         11 => Size::Many,
         3 | 9 => Size::Clients,
         5 | 13 => Size::Strangers,
+        1 | 15 => Size::InOrder,
         _ => Size::Few,
     };
     compare_case(&Case::drawn(seed, size))

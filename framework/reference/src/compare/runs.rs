@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use faultlab::hosting::{LocalHost, Submission};
 use faultlab::random::mix;
-use faultlab::simulate::{Intervention, Limits, Network, Options, Scenario, Simulation};
+use faultlab::simulate::{
+    Intervention, Limits, LinkConditions, Network, Options, Scenario, Simulation,
+};
 use faultlab::trace::{Ending, EventKind, MemoryRecorder, Origin, TimerId, Trace, TraceEvent};
 use faultlab::{Address, FaultModel, NodeSpec};
 
@@ -28,16 +30,20 @@ pub(super) fn compare(seed: u64) -> Result<Seen, String> {
     let mut seen = Seen { found: true, ..Seen::default() };
     for run in 0..4 {
         let seed_of_run = mix(seed ^ mix(run));
+        let fault_model = match mix(seed_of_run ^ mix(7)).is_multiple_of(4) {
+            true => FaultModel::RELIABLE_IN_ORDER_FAIL_STOP,
+            false => FaultModel::UNRELIABLE_FAIL_STOP,
+        };
         let steps = if seed.is_multiple_of(3) {
             let service = Service::drawn(seed, 8, true);
-            let world = service.world(Unwatched::None);
+            let world = World { fault_model, ..service.world(Unwatched::None) };
             let scenario = drawn(service.scenario(), &world, seed_of_run);
             follow(&world, &recorded(scenario, seed_of_run, &Service::submission()))
         } else {
             let size = [Size::Few, Size::Few, Size::Timers][(mix(seed) % 3) as usize];
             let case = Case { automaton: None, ..Case::drawn(seed, size) };
             let world = case.world();
-            let world = world.without_rules();
+            let world = World { fault_model, ..world.without_rules() };
             let scenario = drawn(scenario(&case), &world, seed_of_run);
             follow(&world, &recorded(scenario, seed_of_run, &Case::submission()))
         };
@@ -63,8 +69,10 @@ fn drawn<N, A>(scenario: Scenario, world: &World<N, A>, seed: u64) -> Scenario {
     let draw = |what: u64, below: u64| mix(seed ^ mix(what)) % below;
     // Not at the times of messages, because a client could crash between a result and the next command.
     let ms = |ms| Duration::from_millis(ms) + Duration::from_micros(137);
-    let network: Network = network(draw(1, 4));
-    let model = [FaultModel::UNRELIABLE_FAIL_STOP, FaultModel::RELIABLE_IN_ORDER_FAIL_STOP];
+    let network: Network = match world.fault_model.may_lose() {
+        true => network(draw(1, 4)),
+        false => Network::with(LinkConditions::unreliable().only_latency()),
+    };
     let one = |what| world.members[draw(what, world.members.len() as u64) as usize].address;
     let (some, other) = (one(2), one(3));
     let scenario = match draw(4, 5) {
@@ -77,7 +85,7 @@ fn drawn<N, A>(scenario: Scenario, world: &World<N, A>, seed: u64) -> Scenario {
             .at(ms(20 + draw(6, 20)), Intervention::Repair { from: some, to: other }),
         _ => scenario,
     };
-    scenario.network(network).fault_model(model[usize::from(draw(7, 4) == 0)])
+    scenario.network(network).fault_model(world.fault_model)
 }
 
 fn recorded(scenario: Scenario, seed: u64, submission: &Submission) -> Option<Trace> {

@@ -41,7 +41,7 @@ pub(super) fn compare(seed: u64) -> Result<Seen, String> {
     let world = case.world();
     let mut expected = nodes_of(&world, &state)?;
     for (to, local) in expected.iter_mut().enumerate() {
-        local.inbox.retain(|&(_, message)| !drops(to as u64, message));
+        local.inbox.0.retain(|&(_, message)| !drops(to as u64, message));
     }
     let state = state.dropping(|_, to, message| {
         drops(crate::protocol::number_of(to), codec::decode(message).unwrap_or_default())

@@ -4,7 +4,7 @@ use faultlab::hosting::{Kind, Submission};
 use faultlab::random::mix;
 use faultlab::search::Search;
 use faultlab::workload::Workload;
-use faultlab::{Address, System};
+use faultlab::{Address, FaultModel, System};
 
 use super::{CallOrder, Drawn, Nature};
 use crate::claim::{Claim, Claims, Role};
@@ -17,6 +17,8 @@ pub enum Size {
     Few,
     /// The same, and sometimes a node sends to an address without a node.
     Strangers,
+    /// Two to four nodes on a network that keeps messages in order and loses none.
+    InOrder,
     /// One or two nodes with many timers.
     Timers,
     /// More nodes than a sleep set can contain.
@@ -32,6 +34,8 @@ pub enum Size {
 pub struct Case {
     /// The nodes: each one's arguments, and its commands if it is a client.
     pub members: Vec<(Nature, Option<Vec<u64>>)>,
+    /// What can happen to messages.
+    pub fault_model: FaultModel,
     /// The restrictions.
     pub rules: Rules,
     /// The claims.
@@ -55,7 +59,7 @@ impl Case {
     pub fn drawn(seed: u64, size: Size) -> Self {
         let draw = |what: u64, below: u64| mix(seed ^ mix(what)) % below;
         let nodes = match size {
-            Size::Few | Size::Strangers | Size::Chains => 2 + draw(1, 3),
+            Size::Few | Size::Strangers | Size::InOrder | Size::Chains => 2 + draw(1, 3),
             Size::Clients => 2 + draw(1, 2),
             Size::Timers => 1 + draw(1, 2),
             Size::Many => 33 + draw(1, 4),
@@ -64,14 +68,14 @@ impl Case {
             seed: mix(seed ^ mix(100 + index)),
             nodes,
             one_in: match size {
-                Size::Few | Size::Strangers => 2 + draw(40, 2),
+                Size::Few | Size::Strangers | Size::InOrder => 2 + draw(40, 2),
                 Size::Clients => 1,
                 Size::Timers => 1 + draw(40, 2),
                 Size::Many => 9,
                 Size::Chains => 3,
             },
             timer_one_in: match size {
-                Size::Few | Size::Strangers => [0, 2, 3, 3][draw(41, 4) as usize],
+                Size::Few | Size::Strangers | Size::InOrder => [0, 2, 3, 3][draw(41, 4) as usize],
                 Size::Clients => 0,
                 Size::Timers => 1,
                 Size::Many => 3 * draw(41, 2),
@@ -88,14 +92,16 @@ impl Case {
         };
         let commands = |index: u64| {
             let count = match size {
-                Size::Few | Size::Strangers => draw(20 + index, 4),
+                Size::Few | Size::Strangers | Size::InOrder => draw(20 + index, 4),
                 Size::Clients => 2 + draw(20 + index, 3),
                 Size::Timers => draw(20 + index, 2),
                 Size::Many => 1,
                 Size::Chains => 100 + draw(20 + index, 500),
             };
             let is_client = match size {
-                Size::Few | Size::Strangers | Size::Timers => draw(300 + index, 2) == 0,
+                Size::Few | Size::Strangers | Size::InOrder | Size::Timers => {
+                    draw(300 + index, 2) == 0
+                }
                 Size::Clients => true,
                 Size::Many => draw(300 + index, 12) == 0,
                 Size::Chains => index == 0 || draw(300 + index, 2) == 0,
@@ -105,7 +111,9 @@ impl Case {
         let mut members: Vec<(Nature, Option<Vec<u64>>)> =
             (0..nodes).map(|index| (nature(index), commands(index))).collect();
         let depth_max = match size {
-            Size::Few | Size::Strangers => (draw(50, 5) > 0).then(|| 3 + draw(51, 10) as usize),
+            Size::Few | Size::Strangers | Size::InOrder => {
+                (draw(50, 5) > 0).then(|| 3 + draw(51, 10) as usize)
+            }
             Size::Timers => Some(3 + draw(51, 8) as usize),
             Size::Clients => Some(4 + draw(51, 4) as usize),
             Size::Many => Some(1 + draw(51, 2) as usize),
@@ -125,8 +133,13 @@ impl Case {
             let first = (!at_the_start).then_some((1 << 20) - 1);
             *commands = Some(first.into_iter().chain(0..count).collect());
         }
+        let fault_model = match size {
+            Size::InOrder => FaultModel::RELIABLE_IN_ORDER_FAIL_STOP,
+            _ => FaultModel::UNRELIABLE_FAIL_STOP,
+        };
         let mut case = Self {
             members,
+            fault_model,
             rules: Rules::default(),
             claims: Claims::default(),
             automaton: None,
@@ -244,6 +257,7 @@ impl Case {
         });
         World {
             members: members.collect(),
+            fault_model: self.fault_model,
             rules: self.rules.clone(),
             automaton: self.automaton,
             commands_per_event_max: self.commands_per_event_max,
@@ -282,7 +296,9 @@ impl Case {
     /// The search, without a depth limit.
     #[must_use]
     pub fn search(&self) -> Search {
-        let search = Search::new(self.system()).commands_per_event_max(self.commands_per_event_max);
+        let search = Search::new(self.system())
+            .fault_model(self.fault_model)
+            .commands_per_event_max(self.commands_per_event_max);
         let mut search = self.claims.given_to::<Drawn>(search);
         search = with_rules(search, &self.rules, address);
         match self.automaton {

@@ -7,7 +7,7 @@ use faultlab::random::mix;
 use faultlab::search::Search;
 use faultlab::simulate::Scenario;
 use faultlab::workload::Workload;
-use faultlab::{Address, NodeSpec, System};
+use faultlab::{Address, FaultModel, NodeSpec, System};
 
 use super::{Fault, Made, Role};
 use crate::world::{COMMANDS_PER_EVENT_MAX, Member, Rules, World};
@@ -75,6 +75,7 @@ impl Service {
         let members = self.nodes().into_iter().map(member).collect();
         World {
             members,
+            fault_model: FaultModel::default(),
             rules: Rules::default(),
             automaton,
             commands_per_event_max: COMMANDS_PER_EVENT_MAX,

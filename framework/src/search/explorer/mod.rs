@@ -164,7 +164,9 @@ impl<'s> Explorer<'s> {
         let space = StateSpace::new(Setup { start: search.start.as_ref(), ..setup });
         let space = space.map_err(|error| match error {
             StartError::Failed(failed) => ExplorerError::Failed(failed),
-            StartError::UnknownCalls(_) => ExplorerError::InvalidStart(error.to_string()),
+            StartError::UnknownCalls(_) | StartError::NotInModel(..) => {
+                ExplorerError::InvalidStart(error.to_string())
+            }
         })?;
         let mut explorer = Self::at_first_row(search, steps, space);
         explorer.restrict(search.restrictions.clone());

@@ -1,10 +1,12 @@
 //! Obstacles: why an event cannot happen in the current state.
 
 use super::Explorer;
-use crate::Address;
 use crate::hosting::Payload;
+use crate::hosting::pure::legible;
+use crate::search::network;
 use crate::search::path::{Action, PathEvent};
 use crate::search::timers::Pending;
+use crate::{Address, FaultModel};
 
 /// Why an event or action is not possible in a state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +31,12 @@ pub enum Obstacle {
         /// The receiver.
         to: Address,
     },
+    /// Another message of the sender was sent earlier, and the network keeps messages in order.
+    #[error("the message {0} was sent earlier and arrives first")]
+    EarlierMessage(String),
+    /// The search's fault model does not allow this.
+    #[error("the fault model ({0}) does not allow that")]
+    NotInModel(FaultModel),
     /// The timer is not pending.
     #[error("no such timer is pending")]
     NotPending,
@@ -79,8 +87,24 @@ impl Explorer<'_> {
         } else if !restrictions.delivers(sender, receiver) {
             Some(Obstacle::Cut { from, to })
         } else {
-            None
+            self.earlier_message(sender, receiver, message)
         }
+    }
+
+    /// The obstacle that another message on the link comes first.
+    fn earlier_message(&self, from: usize, to: usize, message: &[u8]) -> Option<Obstacle> {
+        let handlers = &self.space.table.handlers;
+        let row = &self.place.position.row;
+        let inbox = handlers.lists.get(self.space.table.get(row[to]).inbox);
+        let wanted = handlers.find_message(from, to, message);
+        let mut next = network::deliverable(handlers, inbox);
+        if next.any(|it| Some(it) == wanted) {
+            return None;
+        }
+        let mut earlier = network::deliverable(handlers, inbox);
+        let first = earlier.find(|&it| handlers.ends(it).0 == from)?;
+        let text = self.steps.show(from, Payload::Message, handlers.messages.bytes(first), false);
+        Some(Obstacle::EarlierMessage(legible(text)))
     }
 
     fn no_timer(&self, node: Address, timer: &[u8], (min, max): (u64, u64)) -> Option<Obstacle> {
@@ -127,6 +151,12 @@ impl Explorer<'_> {
                     let shown = self.steps.show(index, Payload::Command, command, false);
                     shown.err().map(|failure| Obstacle::Unreadable(failure.to_string()))
                 }
+            }
+            Action::Crash { .. } if !self.search.fault_model.may_crash() => {
+                Some(Obstacle::NotInModel(self.search.fault_model))
+            }
+            Action::Drop { .. } if !self.search.fault_model.may_lose() => {
+                Some(Obstacle::NotInModel(self.search.fault_model))
             }
             Action::Crash { node } => match self.index(*node) {
                 Ok(index) if self.place.position.restrictions.is_crashed(index) => {

@@ -84,12 +84,17 @@ fn anything(number: u64) -> Scenario {
         latency: Latency::between(ms(30), ms(60)),
         ..LinkConditions::unreliable()
     };
-    scenario = match below(4) {
-        0 | 1 => scenario.link_conditions(slow),
-        2 => scenario.network(Network::reliable().sender(server(), LinkConditions::unreliable())),
-        _ => scenario.network(Network::unreliable()),
+    let (network, in_order) = (below(4), below(3) == 0);
+    let allowed = |conditions: LinkConditions| {
+        if in_order { conditions.only_latency() } else { conditions }
     };
-    if below(3) == 0 {
+    let unreliable = allowed(LinkConditions::unreliable());
+    scenario = match network {
+        0 | 1 => scenario.link_conditions(allowed(slow)),
+        2 => scenario.network(Network::reliable().sender(server(), unreliable)),
+        _ => scenario.link_conditions(unreliable),
+    };
+    if in_order {
         scenario = scenario.fault_model(FaultModel::RELIABLE_IN_ORDER_FAIL_STOP);
     }
     for _ in 0..below(6) {
@@ -98,13 +103,14 @@ fn anything(number: u64) -> Scenario {
         let what = match below(10) {
             0 => Intervention::Cut { from, to },
             1 => Intervention::Hold { from, to },
+            5 if in_order => Intervention::Hold { from, to },
             2 => Intervention::Repair { from, to },
             3 => Intervention::Isolate(one),
             4 => Intervention::Heal,
             5 => Intervention::DropNext { from, to, count: 3 },
             6 => Intervention::Crash(one),
             7 => Intervention::Start(late.clone()),
-            8 => Intervention::LinkConditions(Network::unreliable()),
+            8 => Intervention::LinkConditions(Network::with(unreliable)),
             _ => Intervention::Check(looked_at()),
         };
         scenario = match below(3) {
