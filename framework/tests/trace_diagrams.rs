@@ -3,9 +3,10 @@
 mod handmade;
 
 use faultlab::Address;
-use faultlab::property::Violation;
+use faultlab::property::{Subject, Violation};
+use faultlab::trace::culprit;
 use faultlab::trace::show::{Options, diagram, legend, sentence};
-use faultlab::trace::{Ending, EventKind, Header, Trace, TraceEvent};
+use faultlab::trace::{CopyKind, Ending, EventKind, Header, Trace, TraceEvent};
 use proptest::prelude::*;
 
 fn drawn(trace: &Trace, width: usize) -> String {
@@ -47,6 +48,24 @@ fn a_long_run_is_shown_in_part() {
 fn the_excerpt_focuses_on_the_violation() {
     let options = Options { events_max: 16, ..Options::default() };
     insta::assert_snapshot!(diagram(&handmade::crowded(), &options));
+}
+
+#[test]
+fn the_culprit_is_the_request_that_was_executed_again() {
+    let trace = handmade::crowded();
+    let number = culprit::culprit(&trace).expect("there is one");
+    assert!(culprit::is_repeated(&trace, number) && !culprit::is_repeated(&trace, number - 1));
+    let EventKind::Deliver { copy, .. } = trace.events[number - 1].what else {
+        panic!("event {number} is no delivery")
+    };
+    assert_eq!(copy, CopyKind::Duplicate);
+    // However little is shown, it is shown and named.
+    for lines_max in [40, 20, 10, 1] {
+        let shown = diagram(&trace, &Options { lines_max, ..Options::default() });
+        assert!(shown.contains("here → #"), "{shown}");
+        let in_one_line = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(in_one_line.contains(&format!("Look at event {number}.")), "{shown}");
+    }
 }
 
 #[test]
@@ -142,7 +161,7 @@ proptest! {
 /// Commands to one node are for several clients. The violation names one of these clients, and the wrong
 /// result.
 #[test]
-fn a_result_is_found_if_the_violation_does_not_name_the_node() {
+fn an_excerpt_shows_the_operation_that_the_violation_is_about() {
     let node = Address::new("wrapper");
     let mut events = vec![TraceEvent::new(Some(0), EventKind::start(node, "node"))];
     for position in 1..=20 {
@@ -159,6 +178,7 @@ fn a_result_is_found_if_the_violation_does_not_name_the_node() {
         expected: "client1's command 2, asked for again, to give Receipt { position: 4 }"
             .to_owned(),
         seen: "it gave Receipt { position: 5 }".to_owned(),
+        about: Some(Box::new(Subject::operation(node, 4))),
     };
     let header = handmade::late_duplicate().header;
     let header = Header { nodes: vec![node], ..header };

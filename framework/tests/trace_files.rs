@@ -97,7 +97,7 @@ fn extend(value: &mut serde_json::Value, may_grow: bool) {
     match value {
         serde_json::Value::Object(members) => {
             // These objects have one member, whose name says what they are.
-            let alone = ["what", "by", "forged_by", "ending", "failure"];
+            let alone = ["what", "by", "forged_by", "ending", "failure", "about"];
             for (name, member) in members.iter_mut().filter(|(name, _)| *name != "value") {
                 extend(member, !alone.contains(&name.as_str()));
             }

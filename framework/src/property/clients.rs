@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{CheckError, Property, View, too_long, violated};
+use super::{CheckError, Property, Subject, View, too_long, violated};
 use crate::{Address, Value, codec};
 
 /// Every result is the one that the workload expects.
@@ -25,7 +25,8 @@ pub fn results_ok() -> Property {
                             index + 1
                         ),
                         format!("it returned {result}"),
-                    ));
+                    )
+                    .about(Subject::operation(client, index)));
                 }
             }
         }
@@ -42,7 +43,11 @@ pub fn clients_done() -> Property {
             view.clients().into_iter().filter(|&client| !view.is_done(client)).collect();
         match waiting.first() {
             None => Ok(()),
-            Some(&client) => Err(violated("every command to be answered", waits(view, client))),
+            Some(&client) => {
+                let last = view.operations(client).len().saturating_sub(1);
+                Err(violated("every command to be answered", waits(view, client))
+                    .about(Subject::wait(client, last)))
+            }
         }
     })
     .of_each_client()
@@ -53,14 +58,15 @@ pub fn clients_done() -> Property {
 pub fn none_decided() -> Property {
     Property::new("no client gets a result", |view| {
         for client in view.clients() {
-            for operation in view.operations(client) {
+            for (index, operation) in view.operations(client).iter().enumerate() {
                 if let Some(result) = &operation.result {
                     let command = view.show_command(&operation.command);
                     let result = view.show_result(result);
                     return Err(violated(
                         "no result, as no server can have answered",
                         format!("{client} got {result} for {command}"),
-                    ));
+                    )
+                    .about(Subject::operation(client, index)));
                 }
             }
         }
@@ -97,7 +103,8 @@ pub fn max_wait(longest: Duration) -> Property {
                 index + 1,
                 view.show_command(&operation.command),
             ),
-        ))
+        )
+        .about(Subject::wait(client, index)))
     })
 }
 

@@ -18,7 +18,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::Address;
 use crate::history::Operation;
@@ -87,7 +88,7 @@ pub struct Traffic {
 }
 
 /// How a property was violated.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 pub struct Violation {
     /// The property's name.
     pub property: String,
@@ -95,20 +96,100 @@ pub struct Violation {
     pub expected: String,
     /// What was seen.
     pub seen: String,
+    /// What it is about, if the property knows.
+    #[serde(default)]
+    pub about: Option<Box<Subject>>,
+}
+
+/// What a violation is about, so that its run can be shown from there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Subject {
+    /// An operation with a wrong result.
+    Operation {
+        /// The client.
+        client: Address,
+        /// Which of its operations, from 0.
+        index: u64,
+    },
+    /// An operation whose result came too late, or not at all.
+    Wait {
+        /// The client.
+        client: Address,
+        /// Which of its operations, from 0.
+        index: u64,
+    },
+    /// A node, its state or what it shows.
+    Node {
+        /// The node.
+        node: Address,
+        /// A text that its state should not contain, if the violation is about one.
+        holds: Option<String>,
+    },
+    /// The last message that was sent.
+    LastMessage,
+    /// The largest message between two nodes.
+    LargestMessage {
+        /// Its sender.
+        from: Address,
+        /// Its receiver.
+        to: Address,
+    },
+    /// The number of messages.
+    Messages,
+    /// The number of timers.
+    Timers,
+}
+
+impl Subject {
+    /// An operation of a client, counted from 0.
+    #[must_use]
+    pub fn operation(client: Address, index: usize) -> Self {
+        Self::Operation { client, index: index as u64 }
+    }
+
+    /// The wait for the result of an operation of a client, counted from 0.
+    #[must_use]
+    pub fn wait(client: Address, index: usize) -> Self {
+        Self::Wait { client, index: index as u64 }
+    }
+
+    /// A node.
+    #[must_use]
+    pub fn node(node: Address) -> Self {
+        Self::Node { node, holds: None }
+    }
 }
 
 impl Violation {
     /// The violation for a failed check.
     #[must_use]
     pub fn of(property: String, broken: CheckError) -> Self {
-        let (expected, seen) = match broken {
-            CheckError::Violated { expected, seen } => (expected, seen),
+        let (expected, seen, about) = match broken {
+            CheckError::Violated { expected, seen, about } => (expected, seen, about),
             CheckError::Node(node, failure) => {
-                (format!("{node} to answer when it is queried"), failure.to_string())
+                let expected = format!("{node} to answer when it is queried");
+                (expected, failure.to_string(), Some(Box::new(Subject::node(node))))
             }
-            CheckError::Undecided(why) => ("the property to be decided".to_owned(), why),
+            CheckError::Undecided(why) => ("the property to be decided".to_owned(), why, None),
         };
-        Self { property, expected, seen }
+        Self { property, expected, seen, about }
+    }
+}
+
+impl Serialize for Violation {
+    /// In text, a violation about nothing in particular has no field for it, as in older traces. The
+    /// canonical encoding has no optional fields.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let is_short = self.about.is_none() && serializer.is_human_readable();
+        let mut fields = serializer.serialize_struct("Violation", if is_short { 3 } else { 4 })?;
+        fields.serialize_field("property", &self.property)?;
+        fields.serialize_field("expected", &self.expected)?;
+        fields.serialize_field("seen", &self.seen)?;
+        if !is_short {
+            fields.serialize_field("about", &self.about)?;
+        }
+        fields.end()
     }
 }
 
@@ -127,11 +208,26 @@ pub enum CheckError {
         expected: String,
         /// What was seen.
         seen: String,
+        /// What it is about, if that is known.
+        about: Option<Box<Subject>>,
     },
     /// A node failed while its state was read or it answered a query.
     Node(Address, NodeFailure),
     /// It could not be decided within its limits. Never counts as holding.
     Undecided(String),
+}
+
+impl CheckError {
+    /// The same, about this.
+    #[must_use]
+    pub fn about(self, subject: Subject) -> Self {
+        match self {
+            Self::Violated { expected, seen, .. } => {
+                Self::Violated { expected, seen, about: Some(Box::new(subject)) }
+            }
+            other => other,
+        }
+    }
 }
 
 /// The check behind a property.
@@ -257,5 +353,5 @@ impl fmt::Debug for Property {
 
 /// The error of a check that found a violation: `Err(violated(expected, seen))`.
 pub fn violated(expected: impl Into<String>, seen: impl Into<String>) -> CheckError {
-    CheckError::Violated { expected: expected.into(), seen: seen.into() }
+    CheckError::Violated { expected: expected.into(), seen: seen.into(), about: None }
 }

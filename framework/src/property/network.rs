@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Property, violated};
+use super::{Property, Subject, violated};
 
 /// No message is larger than `limit` encoded bytes.
 #[must_use]
@@ -14,10 +14,14 @@ pub fn max_message_bytes(limit: u64) -> Property {
                     Some((from, to)) => format!(" from {from} to {to}"),
                     None => String::new(),
                 };
-                Err(violated(
+                let large = violated(
                     format!("messages of at most {limit} bytes"),
                     format!("one{ends} had {} bytes", traffic.message_bytes_max),
-                ))
+                );
+                Err(match traffic.largest {
+                    Some((from, to)) => large.about(Subject::LargestMessage { from, to }),
+                    None => large,
+                })
             }
             _ => Ok(()),
         }
@@ -35,7 +39,8 @@ pub fn max_messages_per_command(limit: u64) -> Property {
             return Err(violated(
                 format!("at most {limit} messages for each of {commands} commands"),
                 format!("{sent} messages were sent"),
-            ));
+            )
+            .about(Subject::Messages));
         }
         Ok(())
     })
@@ -52,7 +57,8 @@ pub fn silent_for(quiet: Duration) -> Property {
                 format!("no message in the last {quiet:?}, as every command was answered before"),
                 // Rounded down, so that it is still too short.
                 format!("one was sent {:?} ago", Duration::from_millis(silence.as_millis() as u64)),
-            ));
+            )
+            .about(Subject::LastMessage));
         }
         Ok(())
     })

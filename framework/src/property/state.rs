@@ -1,7 +1,7 @@
 //! Properties of the nodes' states.
 
 use super::texts::Texts;
-use super::{CheckError, Property, View, violated};
+use super::{CheckError, Property, Subject, View, violated};
 use crate::{Address, Value, codec};
 
 /// No node's state is larger than `limit` encoded bytes.
@@ -14,7 +14,8 @@ pub fn max_state_bytes(limit: usize) -> Property {
                 return Err(violated(
                     format!("a state of at most {limit} bytes on each node"),
                     format!("{node}'s state has {size} bytes"),
-                ));
+                )
+                .about(Subject::node(node)));
             }
         }
         Ok(())
@@ -41,7 +42,8 @@ pub fn not_retained(texts: impl IntoIterator<Item = String>) -> Property {
                         kept.len(),
                         texts.len(),
                     ),
-                ));
+                )
+                .about(Subject::Node { node, holds: Some((*example).to_owned()) }));
             }
         }
         Ok(())

@@ -44,8 +44,8 @@ impl Verdicts {
     /// Takes in that a property does not hold. It is checked either in the middle of the run or at its end.
     pub(super) fn broken(&mut self, property: String, broken: CheckError, is_at_the_end: bool) {
         let verdict = match broken {
-            CheckError::Violated { expected, seen } => {
-                Verdict::Violated(Violation { property, expected, seen })
+            broken @ CheckError::Violated { .. } => {
+                Verdict::Violated(Violation::of(property, broken))
             }
             CheckError::Node(node, failure) => {
                 let handler = format!("state, read for \"{property}\",");

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use super::show::diagram::{Diagram, DiagramEvent, DiagramItem, EventMark, Note};
 use super::show::milliseconds;
-use super::show::phrases::gap;
+use super::show::phrases::{gap, here};
 use super::show::text::{Role, Text, safe, shorten};
 use super::{Ending, Trace};
 
@@ -136,7 +136,7 @@ impl Lanes<'_> {
                 );
             }
         }
-        let mut words = Text::default();
+        let mut words = if moment.is_culprit { here() } else { Text::default() };
         let node = moment.lane.map(|lane| self.diagram.nodes[lane]);
         match (&moment.arrow, node) {
             (Some((from, _)), Some(node)) => {

@@ -11,6 +11,7 @@
 pub(crate) mod builder;
 pub mod causality;
 mod compare;
+pub mod culprit;
 mod event;
 pub mod file;
 mod header;

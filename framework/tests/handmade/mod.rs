@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test uses some of them")]
 
 use faultlab::hosting::NodeFailure;
-use faultlab::property::Violation;
+use faultlab::property::{Subject, Violation};
 use faultlab::trace::{
     CopyKind, Ending, Engine, EventKind, Fate, Header, Origin, Provenance, SentMessage, SetTimer,
     Trace, TraceEvent, file,
@@ -161,6 +161,23 @@ impl Builder {
             property: property.to_owned(),
             expected: expected.to_owned(),
             seen: seen.to_owned(),
+            about: None,
+        }))
+    }
+
+    /// A violation about one operation.
+    pub(crate) fn wrong_result(
+        &mut self,
+        (client, index): (&str, usize),
+        property: &str,
+        expected: &str,
+        seen: &str,
+    ) -> Trace {
+        self.end(Ending::Violated(Violation {
+            property: property.to_owned(),
+            expected: expected.to_owned(),
+            seen: seen.to_owned(),
+            about: Some(Box::new(Subject::operation(address(client), index))),
         }))
     }
 
@@ -240,7 +257,8 @@ pub(crate) fn late_duplicate() -> Trace {
     trace.send("client1", &reply(2, "AppendResult(\"abab\")"));
     trace.at(238_002).deliver(8).state(&client(2, ""));
     trace.at(238_002).returns("client1", "AppendResult(\"abab\")");
-    trace.violated(
+    trace.wrong_result(
+        ("client1", 1),
         "results are right",
         "client1's command 2, Append(\"x\", \"b\"), to return AppendResult(\"ab\")",
         "it returned AppendResult(\"abab\")",
@@ -415,7 +433,8 @@ pub(crate) fn crowded() -> Trace {
     let EventKind::Return { result, .. } = trace.trace.events[late].what.clone() else {
         panic!("the last event of a turn is a return")
     };
-    trace.violated(
+    trace.wrong_result(
+        ("client2", 8),
         "every command takes effect exactly once",
         "results that some order of the commands explains",
         &format!("client2 got {result} for Append {{ key: \"k\", value: \"29;\" }}"),

@@ -1,10 +1,12 @@
 //! The bench: a lab's suite, and known submissions to run it on.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
+use faultlab::trace::{Trace, file};
 use faultlab_harness::build::{
     self, BaseLabOrigin, BaseLabRule, Lab, Libraries, Program, Purpose, Source, Workspace,
 };
@@ -109,24 +111,59 @@ impl Bench {
     /// # Errors
     /// When the submission does not compile.
     pub fn run(&self, subject: &KnownSubmission) -> Result<Vec<TestReport>> {
+        let traces = tempfile::tempdir()?;
+        let tests: Vec<&Test> = self.tests().collect();
+        let count = tests.len();
+        let reports = self.run_tests(subject, tests, traces.path())?;
+        if reports.len() != count {
+            bail!("only {} tests were completed", reports.len());
+        }
+        Ok(reports)
+    }
+
+    /// The run that the report of this test shows, if the submission fails it.
+    ///
+    /// # Errors
+    /// As [`Bench::run`].
+    pub fn failing_run(
+        &self,
+        subject: &KnownSubmission,
+        number: TestNumber,
+    ) -> Result<Option<Trace>> {
+        let traces = tempfile::tempdir()?;
+        let tests = self.suite.test(number).into_iter().collect();
+        let reports = self.run_tests(subject, tests, traces.path())?;
+        let seed = reports.first().filter(|report| report.status != Status::Passed);
+        let Some(seed) = seed.and_then(|report| report.shown_seed) else { return Ok(None) };
+        let trace = traces.path().join(format!("{number}-{seed}.trace"));
+        // Of runs that differ, the report shows no file's run.
+        if !trace.is_file() {
+            return Ok(None);
+        }
+        Ok(Some(file::read(BufReader::new(File::open(trace)?))?))
+    }
+
+    /// Runs these tests on a submission, with the default seeds, in one worker.
+    fn run_tests(
+        &self,
+        subject: &KnownSubmission,
+        tests: Vec<&Test>,
+        traces: &Path,
+    ) -> Result<Vec<TestReport>> {
         // Known submissions of a lab are made for the reference solutions of those below it.
         let program = self.compile(&subject.source, Some(BaseLabOrigin::Reference))?;
-        let traces = tempfile::tempdir()?;
         let plan = Plan {
             suite: &self.suite,
-            tests: self.tests().collect(),
+            tests,
             seeds: Seeds::Derived { suite: SEED, count: SEEDS },
             workers: 1,
             worker: WorkerCommand { program: program.file, arguments: Vec::new() },
             out_of_process: false,
             by_parts: false,
-            traces: traces.path().to_owned(),
+            traces: traces.to_owned(),
             reproduce: &|_, _| String::new(),
         };
         let result = session::run(&plan, &mut NoObserver, &AtomicBool::new(false));
-        if result.tests.len() != self.tests().count() {
-            bail!("only {} tests were completed", result.tests.len());
-        }
         Ok(result.tests)
     }
 }

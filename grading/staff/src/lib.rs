@@ -8,6 +8,7 @@
 //! ```
 
 mod bench;
+pub mod culprits;
 mod table;
 
 pub use bench::{Bench, KnownSubmission, lost};

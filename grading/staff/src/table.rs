@@ -53,7 +53,7 @@ impl Table {
 }
 
 /// The lines of a table, split at their first tab.
-fn lines(file: &Path) -> Result<Vec<(String, String)>> {
+pub(crate) fn lines(file: &Path) -> Result<Vec<(String, String)>> {
     let text =
         fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));

@@ -2,7 +2,7 @@
 
 use faultlab::hosting::NodeProvider;
 use faultlab::hosting::pure::StepFailure;
-use faultlab::property::Violation;
+use faultlab::property::{Subject, Violation};
 use faultlab::random::mix;
 use faultlab::search::{HandlerFailure, Hint, Limit, Report, SearchResult as Ended, State};
 use faultlab::simulate::{Outcome, RunFailure, ScenarioError, Verdict};
@@ -232,6 +232,7 @@ fn judge(title: &str, needs: RequiredResult, report: &Report) -> Verdict {
             property: format!("{title} can be reached"),
             expected: "some run to get there".to_owned(),
             seen: format!("none does: all {} reachable states were seen", statistics.states),
+            about: None,
         }),
         (Ended::GoalFound(_), RequiredResult::Goal) | (Ended::Exhausted, _) => Verdict::Held,
         (Ended::GoalFound(_), _) => Verdict::Undecided {
@@ -295,6 +296,7 @@ fn judge_never_held(title: &str, report: &Report) -> (Verdict, Vec<Violation>) {
         property: format!("it is possible that {name}"),
         expected: "some reachable state in which that holds".to_owned(),
         seen: format!("no reachable state is like that: all {states} states were seen"),
+        about: None,
     });
     let first = violations.next().map_or(Verdict::Held, Verdict::Violated);
     (first, violations.collect())
@@ -307,6 +309,7 @@ fn failure(failed: &HandlerFailure) -> Verdict {
             property: property.to_owned(),
             expected: format!("{} to keep it", failed.node),
             seen,
+            about: Some(Box::new(Subject::node(failed.node))),
         })
     };
     match &failed.failure {

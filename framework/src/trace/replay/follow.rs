@@ -253,6 +253,7 @@ mod tests {
                     property: "each request counts once".to_owned(),
                     expected: "a count of 2".to_owned(),
                     seen: format!("it is {}", self.count),
+                    about: None,
                 })
             })
         }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::super::causality::Causality;
+use super::super::culprit::Analysis;
 use super::super::{EventKind, Trace};
 use super::event_formatter::EventFormatter;
 use super::excerpt::Excerpt;
-use super::phrases::{ending, heading, hidden};
+use super::phrases::{ending, heading, hidden, pointer};
 use super::text::Text;
 use crate::Address;
 
@@ -23,7 +24,9 @@ pub(in crate::trace) struct Diagram {
     pub(in crate::trace) items: Vec<DiagramItem>,
     /// Nodes without a column, because none of their events is shown.
     pub(in crate::trace) hidden: Option<Text>,
-    /// How it ended, in one sentence.
+    /// Where it went wrong, if that is known.
+    pub(in crate::trace) pointer: Option<Text>,
+    /// How it ended, in one sentence, and where it went wrong.
     pub(in crate::trace) ending: Text,
 }
 
@@ -62,6 +65,8 @@ pub(in crate::trace) struct DiagramEvent {
     pub(in crate::trace) head: Text,
     /// The most lines of it that are shown.
     pub(in crate::trace) lines_max: usize,
+    /// Whether it is the one at fault, which is marked.
+    pub(in crate::trace) is_culprit: bool,
     /// The event's effects.
     pub(in crate::trace) notes: Vec<Note>,
     /// Which nodes are up when it happens, including a node that starts, restarts or crashes in it.
@@ -122,8 +127,20 @@ impl Diagram {
     /// The diagram of a trace, with at most `events_max` events.
     pub(in crate::trace) fn new(trace: &Trace, events_max: usize) -> Self {
         let causality = Causality::new(&trace.events);
-        let Excerpt { chosen, past, nodes } = Excerpt::new(trace, &causality, events_max.max(4));
-        let formatter = EventFormatter::new(trace, &causality, &chosen, &nodes);
+        let analysis = Analysis::new(trace, &causality);
+        Self::analysed(trace, &causality, &analysis, events_max)
+    }
+
+    /// The diagram of a trace whose culprit is known.
+    pub(in crate::trace) fn analysed(
+        trace: &Trace,
+        causality: &Causality,
+        analysis: &Analysis,
+        events_max: usize,
+    ) -> Self {
+        let Excerpt { chosen, past, nodes } =
+            Excerpt::new(trace, causality, analysis, events_max.max(4));
+        let formatter = EventFormatter::new(trace, causality, &chosen, &nodes);
         let mut items = Vec::new();
         let mut states: BTreeMap<Address, &str> = BTreeMap::new();
         let mut up = formatter.up_at_first();
@@ -147,7 +164,10 @@ impl Diagram {
                 }
                 let before = event.what.node().and_then(|node| states.get(&node).copied());
                 let next = chosen.peek().copied().filter(|&next| next == index + 1);
-                items.push(DiagramItem::Moment(formatter.moment(index, before, next, up.clone())));
+                let mut moment = formatter.moment(index, before, next, up.clone());
+                // The sign of a failure marks it already.
+                moment.is_culprit = analysis.culprit == Some(index) && event.failure.is_none();
+                items.push(DiagramItem::Moment(moment));
             } else {
                 gap = (gap.0 + 1, gap.1 + usize::from(!past[index]));
             }
@@ -167,7 +187,8 @@ impl Diagram {
             nodes: formatter.nodes,
             timed: trace.events.iter().any(|event| event.time_ns.is_some()),
             items,
-            ending: ending(trace),
+            pointer: pointer(trace, analysis.culprit),
+            ending: ending(trace, analysis.culprit),
         }
     }
 }

@@ -63,6 +63,42 @@ pub(in crate::trace) fn changes(old: &str, new: &str) -> Vec<Change> {
     }
 }
 
+/// The innermost values of a state, each with its path. Empty if the state has no structure or is too
+/// large.
+pub(in crate::trace) fn leaves(state: &str) -> Vec<(String, String)> {
+    let mut leaves = Vec::new();
+    if state.len() <= STATE_BYTES_MAX
+        && let Some(tree) = Tree::parse(state)
+    {
+        add_leaves(&tree, "", &mut leaves);
+    }
+    leaves
+}
+
+/// Adds a value's innermost values, with the paths that [`compare`] gives them.
+fn add_leaves(tree: &Tree, path: &str, leaves: &mut Vec<(String, String)>) {
+    let Tree::Branch { bracket, children, .. } = tree else {
+        leaves.push((path.to_owned(), tree.text()));
+        return;
+    };
+    for (index, (key, child)) in children.iter().enumerate() {
+        let path = match key {
+            Some(key) => join(path, key),
+            None => element_path(path, *bracket, index, children.len()),
+        };
+        add_leaves(child, &path, leaves);
+    }
+}
+
+/// The path of an element of a list, set or tuple.
+fn element_path(path: &str, bracket: char, index: usize, count: usize) -> String {
+    match bracket {
+        '[' => format!("{path}[{index}]"),
+        '(' if count > 1 => join(path, &index.to_string()),
+        _ => path.to_owned(),
+    }
+}
+
 /// A state on one line.
 pub(in crate::trace) fn one_line(state: &str) -> String {
     if state.len() > STATE_BYTES_MAX {
@@ -266,11 +302,7 @@ fn compare_lists(
     let end = both_end.take_while(|(old, new)| old == new).count();
     let old_rest = &old_rest[..old_rest.len() - end];
     let new_rest = &new_rest[..new_rest.len() - end];
-    let place = |index: usize| match bracket {
-        '[' => format!("{path}[{index}]"),
-        '(' if old.len() > 1 => join(path, &index.to_string()),
-        _ => path.to_owned(),
-    };
+    let place = |index: usize| element_path(path, bracket, index, old.len());
     if old_rest.len() == new_rest.len() && bracket != '{' {
         for (index, (old, new)) in old_rest.iter().zip(new_rest).enumerate() {
             compare(&old.1, &new.1, &place(start + index), changes);

@@ -167,6 +167,7 @@ impl<'a> EventFormatter<'a> {
             odd,
             head,
             lines_max: HEAD_LINES_MAX,
+            is_culprit: false,
             notes,
             up,
             ends_lane: matches!(event.what, EventKind::Crash { .. }),

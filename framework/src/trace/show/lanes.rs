@@ -2,7 +2,7 @@
 
 use super::Options;
 use super::diagram::{Diagram, DiagramEvent, DiagramItem, EventMark, Note};
-use super::phrases::gap;
+use super::phrases::{gap, here};
 use super::text::{Role, Text, columns, wrap};
 use crate::Address;
 
@@ -296,7 +296,7 @@ impl Lanes {
             after[self.at[lane]] = (' ', Role::Plain);
         }
         for (index, words) in
-            wrap(&moment.head, self.words, moment.lines_max, 2).into_iter().enumerate()
+            wrap(&marked(moment), self.words, moment.lines_max, 2).into_iter().enumerate()
         {
             let (left, cells) = match index {
                 0 => (gutter.line(Some(moment)), self.event(moment)),
@@ -404,6 +404,13 @@ impl Lanes {
     }
 }
 
+/// What happened, with a mark if it is where the run went wrong.
+fn marked(moment: &DiagramEvent) -> Text {
+    let mut head = if moment.is_culprit { here() } else { Text::default() };
+    head.spans.extend(moment.head.spans.iter().cloned());
+    head
+}
+
 /// One line: numbers, diagram, text.
 fn line(mut left: Text, cells: &Cells, words: &Text) -> Text {
     for &(character, role) in cells {
@@ -430,7 +437,7 @@ fn list(diagram: &Diagram, gutter: &Gutter, options: &Options, out: &mut Vec<Tex
             DiagramItem::Moment(moment) => moment,
         };
         let (sign, role) = sign(moment.mark, options.unicode);
-        let mut head = Text::default();
+        let mut head = if moment.is_culprit { here() } else { Text::default() };
         let node = moment.lane.map(|lane| diagram.nodes[lane].to_string());
         head = match (&moment.arrow, node) {
             (Some((from, _)), Some(node)) => {

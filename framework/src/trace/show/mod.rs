@@ -18,6 +18,8 @@ pub(super) use self::lanes::milliseconds;
 pub(super) use self::phrases::variant;
 use self::text::{Role, Text, wrap};
 use super::Trace;
+use super::causality::Causality;
+use super::culprit::Analysis;
 
 /// How to draw a diagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +38,7 @@ pub struct Options {
     pub lines_max: usize,
     /// Whether to start with a heading that names the test and the run.
     pub heading: bool,
-    /// Whether to end with a sentence on how the run ended.
+    /// Whether to end with a sentence on how the run ended. Where it went wrong is always said.
     pub ending: bool,
 }
 
@@ -62,12 +64,19 @@ impl Default for Options {
 #[must_use]
 pub fn diagram(trace: &Trace, options: &Options) -> String {
     let options = Options { width: options.width.max(40), ..options.clone() };
-    let mut levels = Detail::levels(options.events_max).into_iter();
-    let mut lines = lay_out(trace, &options, None);
+    let causality = Causality::new(&trace.events);
+    let analysis = Analysis::new(trace, &causality);
+    let lay_out = |detail: Option<Detail>| {
+        let events_max = detail.map_or(options.events_max, |detail| detail.events);
+        let content = Diagram::analysed(trace, &causality, &analysis, events_max);
+        lay_out(content, &options, detail)
+    };
+    let mut levels = Detail::levels(options.events_max);
+    let mut lines = lay_out(None);
     while lines.len() > options.lines_max
         && let Some(detail) = levels.next()
     {
-        lines = lay_out(trace, &options, Some(detail));
+        lines = lay_out(Some(detail));
     }
     let mut out = String::new();
     for line in lines {
@@ -89,26 +98,41 @@ struct Detail {
 
 impl Detail {
     /// Less and less detail.
-    fn levels(events_max: usize) -> [Self; 7] {
-        [(12, 3, 4), (12, 2, 3), (10, 2, 3), (8, 2, 2), (6, 1, 2), (5, 1, 2), (4, 1, 1)].map(
-            |(events, head_lines, notes)| Self {
-                events: events.min(events_max),
-                head_lines,
-                notes,
-            },
-        )
+    fn levels(events_max: usize) -> impl Iterator<Item = Self> {
+        let levels = [
+            (12, 3, 4),
+            (12, 2, 3),
+            (11, 2, 3),
+            (10, 2, 3),
+            (9, 2, 2),
+            (8, 2, 2),
+            (7, 1, 2),
+            (6, 1, 2),
+            (5, 1, 2),
+            (4, 1, 1),
+        ];
+        levels.into_iter().map(move |(events, head_lines, notes)| Self {
+            events: events.min(events_max),
+            head_lines,
+            notes,
+        })
     }
 
     /// Keeps only this much of a diagram.
     fn apply(self, content: &mut Diagram) {
         for item in &mut content.items {
             if let DiagramItem::Moment(moment) = item {
-                moment.lines_max = self.head_lines;
+                // The event at fault is worth more room.
+                let (lines, notes) = match moment.is_culprit {
+                    true => (self.head_lines + 1, self.notes + 2),
+                    false => (self.head_lines, self.notes),
+                };
+                moment.lines_max = lines;
                 moment.notes.sort_by_key(|note| !note.vital);
-                moment.notes.truncate(self.notes);
+                moment.notes.truncate(notes);
                 moment.notes.sort_by_key(|note| note.vital);
                 for note in &mut moment.notes {
-                    note.lines_max = note.lines_max.min(self.head_lines);
+                    note.lines_max = note.lines_max.min(lines);
                 }
             }
         }
@@ -116,9 +140,7 @@ impl Detail {
 }
 
 /// The lines of a diagram, with all details or these.
-fn lay_out(trace: &Trace, options: &Options, detail: Option<Detail>) -> Vec<Text> {
-    let mut content =
-        Diagram::new(trace, detail.map_or(options.events_max, |detail| detail.events));
+fn lay_out(mut content: Diagram, options: &Options, detail: Option<Detail>) -> Vec<Text> {
     if let Some(detail) = detail {
         detail.apply(&mut content);
     }
@@ -129,14 +151,15 @@ fn lay_out(trace: &Trace, options: &Options, detail: Option<Detail>) -> Vec<Text
     }
     lanes::draw(&content, options, &mut lines);
     let hidden = content.hidden.as_ref().filter(|_| detail.is_none() || options.ending);
-    if hidden.is_some() || options.ending {
+    let end = if options.ending { Some(&content.ending) } else { content.pointer.as_ref() };
+    if hidden.is_some() || end.is_some() {
         lines.push(Text::default());
     }
     if let Some(hidden) = hidden {
         lines.extend(wrap(hidden, options.width, 3, 2));
     }
-    if options.ending {
-        lines.extend(wrap(&content.ending, options.width, 12, 2));
+    if let Some(end) = end {
+        lines.extend(wrap(end, options.width, 12, 2));
     }
     lines
 }
@@ -161,7 +184,7 @@ pub fn shortened(text: &str) -> String {
 /// How the run ended, in one sentence without colours.
 #[must_use]
 pub fn sentence(trace: &Trace) -> String {
-    phrases::ending(trace).spans.into_iter().map(|(_, words)| words).collect()
+    phrases::ending(trace, None).spans.into_iter().map(|(_, words)| words).collect()
 }
 
 /// Adds a line with its colours, without trailing blanks.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::culprit;
 use super::super::{
     Ending, Engine, SentMessage, SetTimer, StorageFate, StorageOperation, StorageWrite, StoredItem,
     Trace,
@@ -189,8 +190,39 @@ pub(in crate::trace) fn gap(events: usize, aside: usize) -> Text {
     Text::default().with(Role::Quiet, words)
 }
 
+/// The mark of the event at fault.
+pub(in crate::trace) fn here() -> Text {
+    Text::default().with(Role::Bad, "here → ")
+}
+
+/// How a run ended, in one sentence, and where it went wrong if that is known, by the event's index.
+pub(in crate::trace) fn ending(trace: &Trace, culprit: Option<usize>) -> Text {
+    let mut text = how_it_ended(trace);
+    if let Some(pointer) = pointer(trace, culprit) {
+        text = text.with(Role::Plain, " ");
+        text.spans.extend(pointer.spans);
+    }
+    text
+}
+
+/// Where a run went wrong, if that is known and not plain to see.
+pub(in crate::trace) fn pointer(trace: &Trace, culprit: Option<usize>) -> Option<Text> {
+    let mut text = Text::default();
+    if let Some(culprit) = culprit.filter(|culprit| culprit + 1 < trace.events.len()) {
+        text = text.with(Role::Strong, format!("Look at event {}.", culprit + 1));
+    }
+    if let Some(field) = culprit::field(trace) {
+        let blank = if text.spans.is_empty() { "" } else { " " };
+        text = text
+            .with(Role::Plain, format!("{blank}Look at the field "))
+            .with_untrusted(Role::Strong, &field)
+            .with(Role::Plain, ".");
+    }
+    (!text.spans.is_empty()).then_some(text)
+}
+
 /// How a run ended, in one sentence.
-pub(in crate::trace) fn ending(trace: &Trace) -> Text {
+fn how_it_ended(trace: &Trace) -> Text {
     let text = Text::default();
     let count = trace.events.len();
     match &trace.ending {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use faultlab::linearizability::Operation;
 use faultlab::property::{CheckError, Property, violated};
 
-use super::operations::{StoreOperation, operations};
+use super::operations::{StoreOperation, operations, subject};
 use super::{StoreAction, StoreCommand, StoreResult};
 
 /// At-least-once semantics: every answered command was executed at least once, and nothing was
@@ -27,12 +27,13 @@ pub fn at_least_once<C: StoreCommand>() -> Property {
 pub(super) fn none_impossible<C: StoreCommand>(
     operations: &[StoreOperation<C>],
 ) -> Result<(), CheckError> {
-    for operation in operations {
+    for (index, operation) in operations.iter().enumerate() {
         if let Some(result) = &operation.result
             && let Some(expected) = never_possible::<C>(operation, result, operations)
         {
             let Operation { client, command, .. } = operation;
-            return Err(violated(expected, format!("{client} got {result:?} for {command:?}")));
+            return Err(violated(expected, format!("{client} got {result:?} for {command:?}"))
+                .about(subject(operations, index)));
         }
     }
     Ok(())

@@ -8,7 +8,7 @@ use faultlab::linearizability::{CheckResult, Checker, History, Operation};
 use faultlab::property::{CheckError, Property, violated};
 
 use super::at_least_once::none_impossible;
-use super::operations::{StoreOperation, operations};
+use super::operations::{StoreOperation, operations, subject};
 use super::{Specification, StoreCommand, StoreResult, model};
 use crate::HistoryModel;
 
@@ -65,6 +65,7 @@ fn unexplained<C: StoreCommand>(
              order that explains results"
         ),
     )
+    .about(subject(operations, operation))
 }
 
 /// Exactly-once semantics when all commands are appends. The results then reveal the order in which
@@ -75,25 +76,26 @@ pub fn appended_once<C: StoreCommand>() -> Property {
     Property::new("every append takes effect exactly once", |view| {
         let operations = operations::<C>(view)?;
         let results = || {
-            operations.iter().filter_map(|operation| {
+            operations.iter().enumerate().filter_map(|(index, operation)| {
                 match operation.result.as_ref().and_then(C::meaning) {
-                    Some(StoreResult::Appended(whole)) => Some((operation, whole)),
+                    Some(StoreResult::Appended(whole)) => Some((index, operation, whole)),
                     _ => None,
                 }
             })
         };
         let mut longest: BTreeMap<&str, &str> = BTreeMap::new();
-        for (operation, whole) in results() {
+        for (_, operation, whole) in results() {
             let longest = longest.entry(operation.command.key()).or_default();
             if whole.len() > longest.len() {
                 *longest = whole;
             }
         }
         none_impossible(&operations)?;
-        for (operation, whole) in results() {
+        for (index, operation, whole) in results() {
             if let Some(expected) = not_once(whole, longest[operation.command.key()]) {
                 let Operation { client, command, .. } = operation;
-                return Err(violated(expected, format!("{client} got {whole:?} for {command:?}")));
+                return Err(violated(expected, format!("{client} got {whole:?} for {command:?}"))
+                    .about(subject(&operations, index)));
             }
         }
         Ok(())

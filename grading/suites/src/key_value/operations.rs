@@ -2,7 +2,7 @@
 
 use faultlab::codec;
 use faultlab::linearizability::Operation;
-use faultlab::property::{CheckError, View, violated};
+use faultlab::property::{CheckError, Subject, View, violated};
 
 use super::StoreCommand;
 
@@ -34,4 +34,11 @@ pub(super) fn operations<C: StoreCommand>(
         }
     }
     Ok(operations)
+}
+
+/// One of these operations, as the subject of a violation. They are in each client's order.
+pub(super) fn subject<C, R>(operations: &[Operation<C, R>], index: usize) -> Subject {
+    let client = operations[index].client;
+    let earlier = operations[..index].iter().filter(|other| other.client == client).count();
+    Subject::operation(client, earlier)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use faultlab::property::{Property, results_satisfy, violated};
+use faultlab::property::{Property, Subject, results_satisfy, violated};
 use faultlab::{Address, Application};
 use lab1_api::{AmoCommand, Entry, Journal, KvCommand, KvResult, Receipt};
 
@@ -51,7 +51,13 @@ pub(super) fn at_most_once() -> Property {
     results_satisfy::<AmoCommand<Entry>, Option<Receipt>>(name, |answered| {
         let mut journal = Journal::default();
         let mut newest: BTreeMap<Address, (u64, Receipt)> = BTreeMap::new();
-        for (numbered, result) in answered.iter().flat_map(|(_, pairs)| pairs) {
+        let all = answered.iter().flat_map(|(node, pairs)| {
+            pairs
+                .iter()
+                .enumerate()
+                .map(move |(index, pair)| (Subject::operation(*node, index), pair))
+        });
+        for (subject, (numbered, result)) in all {
             let AmoCommand { client, sequence, command } = numbered;
             let is_new = newest.get(client).is_none_or(|(newest, _)| newest < sequence);
             if is_new {
@@ -70,7 +76,8 @@ pub(super) fn at_most_once() -> Property {
                          it were executed once"
                     ),
                     format!("it gave {seen}"),
-                ));
+                )
+                .about(subject));
             }
         }
         Ok(())

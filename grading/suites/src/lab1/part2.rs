@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use faultlab::property::{
-    Property, clients_done, max_message_bytes, max_messages_per_command, observe, results_ok,
-    silent_for, too_long, violated,
+    Property, Subject, clients_done, max_message_bytes, max_messages_per_command, observe,
+    results_ok, silent_for, too_long, violated,
 };
 use faultlab::simulate::{Intervention, Latency, LinkConditions, Network, Rate, Scenario};
 use faultlab::{FaultModel, codec};
@@ -251,7 +251,7 @@ fn answered_after(repair: Duration) -> Property {
     Property::new("a repaired network is used at once", move |view| {
         let now_ns = view.now_ns().unwrap_or(0);
         for client in view.clients() {
-            for operation in view.operations(client) {
+            for (index, operation) in view.operations(client).iter().enumerate() {
                 let due_ns = operation.call_ns.max(repair_ns) + soon_ns;
                 if operation.return_ns.unwrap_or(now_ns) > due_ns {
                     let command = view.show_command(&operation.command);
@@ -265,7 +265,8 @@ fn answered_after(repair: Duration) -> Property {
                     return Err(violated(
                         format!("a result within {SOON:?} of the repair"),
                         format!("{client}, which waited for {command}, {seen}"),
-                    ));
+                    )
+                    .about(Subject::wait(client, index)));
                 }
             }
         }
@@ -279,7 +280,7 @@ fn no_result_after(crash: Duration) -> Property {
     let last_ns = (crash + ms(10)).as_nanos() as u64;
     Property::new("no client has a result that no server can have given", move |view| {
         for client in view.clients() {
-            for operation in view.operations(client) {
+            for (index, operation) in view.operations(client).iter().enumerate() {
                 let Some(result) = &operation.result else { continue };
                 if operation.return_ns > Some(last_ns) {
                     let command = view.show_command(&operation.command);
@@ -287,7 +288,8 @@ fn no_result_after(crash: Duration) -> Property {
                     return Err(violated(
                         "no result after the only server has crashed",
                         format!("{client} got {result} for {command}"),
-                    ));
+                    )
+                    .about(Subject::operation(client, index)));
                 }
             }
         }
@@ -310,7 +312,8 @@ fn results_stay() -> Property {
                     return Err(violated(
                         format!("{client} to show {last:?}, the result of its last command"),
                         format!("it shows {shown:?}"),
-                    ));
+                    )
+                    .about(Subject::node(client)));
                 }
             }
         }

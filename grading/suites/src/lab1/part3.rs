@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use faultlab::property::{
-    Property, clients_done, max_state_bytes, max_wait, not_retained, results_ok, violated,
+    Property, Subject, clients_done, max_state_bytes, max_wait, not_retained, results_ok, violated,
 };
 use faultlab::simulate::{Intervention, Latency, LinkConditions, Network, Rate, Scenario};
 use faultlab::workload::Workload;
@@ -313,7 +313,8 @@ fn few_timers() -> Property {
             return Err(violated(
                 format!("at most {limit} timers to fire for {commands} commands by now"),
                 format!("{fired} fired"),
-            ));
+            )
+            .about(Subject::Timers));
         }
         Ok(())
     })

@@ -70,6 +70,7 @@ impl Submission {
                 property: "order".to_owned(),
                 expected: "first things first".to_owned(),
                 seen: format!("seed {index}"),
+                about: None,
             }),
             Behaviour::Todo => Verdict::Failed(RunFailure::Node {
                 node: Address::new("server1"),
