@@ -109,13 +109,14 @@ after=$(cat "$folder/results/summary.csv")
 # A task is lost, then the grader with its whole job, then the node. Each time, the grader is run again with the same
 # arguments.
 lost="$folder/lost"
+# The next steps kill what `start` has found, so it stops the judge, which could end in the meantime.
 judges() { pgrep -f -- "--judge [0-9a-f]* --out $lost" || true; }
 start() {
     "$grader" "$lab" "$submissions" --out "$lost" --executor slurm --seeds 20 --jobs 1 >"$folder/lost.log" 2>&1 &
     running=$!
     pids="$pids $running"
     tries=0
-    until [ -n "$(judges)" ]; do
+    until found=$(judges) && [ -n "$found" ] && echo "$found" | xargs kill -STOP 2>/dev/null; do
         tries=$((tries + 1))
         [ $tries -le 600 ] || { echo "slurm: no task starts" >&2; exit 1; }
         sleep 0.1
