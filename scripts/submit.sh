@@ -9,7 +9,15 @@ usage() {
     exit 2
 }
 
-[ $# -ge 1 ] || usage
+case ${1-} in
+-h | --help)
+    echo "usage: ./scripts/submit.sh LAB [--out FILE]"
+    echo
+    echo "Compiles and tests a lab, then makes the archive to submit: LAB.tar.gz, or FILE."
+    exit 0
+    ;;
+-* | "") usage ;;
+esac
 lab=$1
 shift
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)

@@ -8,7 +8,6 @@ use anyhow::{Context, Result, ensure};
 /// What students get, by the beginnings of paths.
 const GIVEN: &[&str] = &[
     ".gitignore",
-    "CHANGELOG.md",
     "Cargo.lock",
     "Cargo.toml",
     "LICENSE-APACHE",
@@ -33,6 +32,7 @@ const GIVEN: &[&str] = &[
 /// What stands at the root of a handout in place of the course's own files.
 const RENAMED: &[(&str, &str)] = &[
     ("handout/student/README.md", "README.md"),
+    ("handout/student/CHANGELOG.md", "CHANGELOG.md"),
     ("handout/student/gitattributes", ".gitattributes"),
     ("handout/student/nextest.toml", ".config/nextest.toml"),
 ];
