@@ -526,3 +526,23 @@ fn a_full_device_is_an_error() {
     let output = replay.output().expect("the program is there");
     assert_eq!(output.status.code(), Some(4), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[test]
+fn a_handler_that_waits_costs_three_tests_and_no_more() {
+    let head = "fn on_message(&mut self, _: Address, message: Message, _: &mut Context<Self>) {";
+    let waits = format!("{head}\n        while self.result.is_none() {{}}");
+    let folder = lab1_with("client.rs", head, &waits);
+    let path = folder.path().to_str().expect("a path is text");
+    let tests = ["-n", "2.1,2.2,2.3,2.4,2.5", "--seeds", "1"];
+    let call = run_tests(&[&["lab1", "--submission", path][..], &tests].concat());
+    assert_eq!(call.code, Some(1), "{}", call.err);
+    let out = call.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "Stopped after 3 tests in which a handler did not return; 2 tests not run",
+        "did not return within 1s of processor time, or 20s in all",
+        "A handler cannot wait: return, and `on_message` is called",
+        "the same in 2 more tests",
+    ] {
+        assert!(out.contains(part), "{part} is not in\n{}", call.out);
+    }
+}

@@ -35,9 +35,6 @@ use crate::grading_record::{self, GradingRecord, OutcomeTiming};
 use crate::spec::Spec;
 use crate::store::{self, Key, Store};
 
-/// After this many tests that hang, the rest of a submission's tests are not run, to save time.
-const HANGING_TESTS_MAX: usize = 3;
-
 /// Called with the results so far after each test.
 pub type OnProgress<'a> = &'a mut dyn FnMut(&Report);
 
@@ -196,7 +193,8 @@ impl JudgeContext<'_> {
         let result = session::run(&plan, &mut watch, &enough);
         let mut tests = result.tests;
         for test in suite.tests().skip(tests.len()) {
-            let reason = format!("not run: {HANGING_TESTS_MAX} earlier tests did not finish");
+            let count = session::HANGING_TESTS_MAX;
+            let reason = format!("not run: {count} earlier tests did not finish");
             tests.push(not_run(spec, test, Status::TimedOut, &reason));
         }
         if let Some((test, error)) = result.infra_errors.first() {
@@ -231,10 +229,8 @@ impl Observer for HangLimit<'_, '_> {
                 self::report(self.spec, self.suite, self.base_labs, tests, Timing::default());
             so_far(&Report { complete: false, ..report_so_far });
         }
-        // A test ends at the first seed that hangs, whatever its status.
-        let ended = report.status == Status::TimedOut || report.seeds_run < report.seeds_planned;
-        self.hanging += usize::from(ended);
-        if self.hanging >= HANGING_TESTS_MAX {
+        self.hanging += usize::from(session::is_hanging(report));
+        if self.hanging >= session::HANGING_TESTS_MAX {
             self.enough.store(true, Ordering::Relaxed);
         }
     }

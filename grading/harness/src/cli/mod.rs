@@ -27,7 +27,7 @@ use tempfile::TempDir;
 
 use self::args::Args;
 use self::changes::LastRun;
-use self::screen::Screen;
+use self::screen::{Screen, Stop};
 use self::watch::FileWatcher;
 use crate::build::{
     self, BaseLabRule, CompileError, Lab, Libraries, Purpose, Source, SourceError,
@@ -269,12 +269,15 @@ fn run_once(
     if result.interrupted {
         let left = tests.len() - report.tests.len();
         let left = terminal::number_of(left as u64, "test");
-        let how = if screen.found_first() {
-            format!("{:>12} at the first test that does not pass; {left} not run\n", "Stopped")
-        } else {
-            format!("{:>12} before the end; {left} not run\n", "Interrupted")
+        let (what, why) = match screen.stopped() {
+            Some(Stop::First) => ("Stopped", "at the first test that does not pass".to_owned()),
+            Some(Stop::Hanging) => {
+                let count = session::HANGING_TESTS_MAX;
+                ("Stopped", format!("after {count} tests in which a handler did not return"))
+            }
+            None => ("Interrupted", "before the end".to_owned()),
         };
-        screen.print(&how);
+        screen.print(&format!("{what:>12} {why}; {left} not run\n"));
     }
     let here = env::current_dir().unwrap_or_default();
     for file in &saved {

@@ -11,10 +11,19 @@ use super::args::Args;
 use super::watch::FileWatcher;
 use crate::report::style::{GREEN, paint};
 use crate::report::{Status, TestReport, terminal};
-use crate::session::{Observer, Progress};
+use crate::session::{self, Observer, Progress};
 
 /// The shortest interval between updates of the status line.
 const REFRESH: Duration = Duration::from_millis(100);
+
+/// Why a session stops before its last test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// It was to stop at the first test that does not pass.
+    First,
+    /// Handlers do not return.
+    Hanging,
+}
 
 /// The screen: permanent lines, and below them a status line.
 pub(super) struct Screen<'a> {
@@ -30,8 +39,10 @@ pub(super) struct Screen<'a> {
     verbose: bool,
     /// Whether to stop at the first test that does not pass.
     first: bool,
-    /// Whether that test was found.
-    found: bool,
+    /// Why the session should stop.
+    stop: Option<Stop>,
+    /// The tests so far in which a handler did not return.
+    hanging: usize,
     /// Why output was lost.
     error: Option<io::Error>,
 }
@@ -50,7 +61,8 @@ impl<'a> Screen<'a> {
             watch,
             verbose: args.verbose,
             first: args.first,
-            found: false,
+            stop: None,
+            hanging: 0,
             error: None,
         }
     }
@@ -64,9 +76,9 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// Whether the session was stopped because a test did not pass.
-    pub(super) fn found_first(&self) -> bool {
-        self.found
+    /// Why the session was stopped, if it was for a reason that a test gave.
+    pub(super) fn stopped(&self) -> Option<Stop> {
+        self.stop
     }
 
     /// Why lines could not be printed, if some could not. A reader that has seen enough, such as `head`,
@@ -102,7 +114,12 @@ impl Observer for Screen<'_> {
     fn finished(&mut self, report: &TestReport) {
         let line = terminal::test_line(self.suite, report, self.last.as_ref(), self.verbose);
         self.print(&line);
-        self.found = self.first && report.status != Status::Passed;
+        self.hanging += usize::from(session::is_hanging(report));
+        if self.first && report.status != Status::Passed {
+            self.stop = Some(Stop::First);
+        } else if self.hanging >= session::HANGING_TESTS_MAX {
+            self.stop = Some(Stop::Hanging);
+        }
         self.last = Some(report.clone());
     }
 
@@ -118,6 +135,6 @@ impl Observer for Screen<'_> {
     }
 
     fn wants_to_stop(&mut self) -> bool {
-        self.found || self.watch.as_mut().is_some_and(|watch| watch.has_changed())
+        self.stop.is_some() || self.watch.as_mut().is_some_and(|watch| watch.has_changed())
     }
 }

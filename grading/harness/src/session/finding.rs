@@ -7,7 +7,7 @@ use faultlab::trace::{EventKind, Trace};
 use faultlab_remote::{ProcessExit, ProcessFailure};
 
 use crate::report::{AlsoBroken, Status};
-use crate::supervisor::WorkerFailure;
+use crate::supervisor::{Timeouts, WorkerFailure};
 
 /// Names of the properties that every run must have, whatever its test asserts.
 pub mod property {
@@ -30,6 +30,9 @@ pub mod property {
     /// It does not compile.
     pub const COMPILES: &str = "the submission compiles";
 }
+
+/// What to do instead of waiting in a handler.
+const CANNOT_WAIT: &str = ". A handler cannot wait: return, and `on_message` is called when a message comes, `on_timer` when a timer fires";
 
 /// What one run says about the submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,7 +127,10 @@ impl Finding {
         };
         let (status, property, what) = match failure {
             WorkerFailure::Process(ProcessFailure::TimedOut) => {
-                (Status::TimedOut, property::RETURNS, failure.to_string())
+                let Timeouts { cpu, real } = Timeouts::RETRY;
+                let limit =
+                    format!("{failure} within {cpu:?} of processor time, or {real:?} in all");
+                (Status::TimedOut, property::RETURNS, limit)
             }
             WorkerFailure::Unavailable(why) => {
                 return Self::infra_error(format!("infrastructure error: {why}"));
@@ -145,7 +151,8 @@ impl Finding {
             }
         };
         let at = last.and_then(|event| event.time_ns).map(at).unwrap_or_default();
-        Self::new(status, property, format!("{during} {what}{at}"))
+        let advice = if status == Status::TimedOut { CANNOT_WAIT } else { "" };
+        Self::new(status, property, format!("{during} {what}{at}{advice}"))
     }
 }
 

@@ -24,7 +24,7 @@ use faultlab_suites::{Suite, Test, TestNumber};
 
 use self::one_by_one::OneByOne;
 use self::planner::TestPlanner;
-use crate::report::{HandlerCost, TestReport};
+use crate::report::{HandlerCost, Status, TestReport};
 use crate::supervisor::{Pool, WorkerCommand};
 
 pub use finding::{Finding, property};
@@ -125,6 +125,17 @@ impl Observer for NoObserver {
     fn finished(&mut self, _report: &TestReport) {}
 
     fn progress(&mut self, _progress: Progress) {}
+}
+
+/// After this many tests in which a handler does not return, the rest need not be run: each takes seconds,
+/// and fails for the same reason.
+pub const HANGING_TESTS_MAX: usize = 3;
+
+/// Whether a test ended early because a handler did not return, or printed for ever.
+#[must_use]
+pub fn is_hanging(report: &TestReport) -> bool {
+    // A test ends at the first seed that hangs, whatever its status.
+    report.status == Status::TimedOut || report.seeds_run < report.seeds_planned
 }
 
 /// The result of a session.

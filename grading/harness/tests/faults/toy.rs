@@ -102,7 +102,9 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         status: Status::TimedOut,
         never_ends: true,
-        reason: &["server's on_message, given 3 from client1, did not return"],
+        reason: &[
+            "server's on_message, given 3 from client1, did not return within 1s of processor time",
+        ],
         ..fault("an_endless_loop", 4, Misbehaviour::Loop, property::RETURNS)
     },
     Fault {
