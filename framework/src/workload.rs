@@ -118,6 +118,9 @@ pub trait ErasedWorkload: Send + Sync {
     /// A command's text and data.
     fn show_command(&self, command: &[u8]) -> Rendered;
 
+    /// The encoded command with this [data](Rendered::value); `None` if it is not a command's.
+    fn read_command(&self, value: &serde_json::Value) -> Option<Vec<u8>>;
+
     /// A result's text and data.
     fn show_result(&self, result: &[u8]) -> Rendered;
 }
@@ -167,6 +170,10 @@ impl<C: Value, R: Value> ErasedWorkload for Workload<C, R> {
 
     fn show_command(&self, command: &[u8]) -> Rendered {
         Rendered::of::<C>(command)
+    }
+
+    fn read_command(&self, value: &serde_json::Value) -> Option<Vec<u8>> {
+        codec::encode(&C::deserialize(value).ok()?).ok()
     }
 
     fn show_result(&self, result: &[u8]) -> Rendered {

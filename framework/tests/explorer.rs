@@ -457,3 +457,80 @@ fn a_description_has_the_same_values_as_trees() {
     }
     assert!(compared >= 8, "{compared}");
 }
+
+/// A run of an explorer with every kind of action, saved and read again.
+fn run_with_actions(search: &Search, steps: &LocalSteps<'_>) -> Trace {
+    let mut explorer = Explorer::new(search, steps).expect("nodes that start");
+    let perform = |explorer: &mut Explorer<'_>, words: &str| {
+        let event = event(explorer, words);
+        explorer.perform(&event).expect("possible");
+    };
+    perform(&mut explorer, ADD);
+    let (from, to) = (server(), client(1));
+    explorer.act(Action::Cut { from, to }).expect("possible");
+    explorer.act(Action::Restore { from, to }).expect("possible");
+    perform(&mut explorer, SUM);
+    // The workload is done; this command is not part of it.
+    let command = codec::encode(&5_u64).expect("it encodes");
+    explorer.act(Action::Command { client: client(1), command }).expect("possible");
+    let late = event(&explorer, ADD);
+    let PathEvent::Deliver { message, .. } = late else { panic!("{late:?}") };
+    explorer.act(Action::Drop { from: client(1), to: server(), message }).expect("possible");
+    explorer.act(Action::Crash { node: server() }).expect("possible");
+    let mut text = Vec::new();
+    file::write(&mut text, &explorer.trace(&Origin::default())).expect("it is written");
+    file::read(&text[..]).expect("it is read")
+}
+
+#[test]
+fn a_saved_run_is_replayed_with_what_was_done_from_outside() {
+    let submission = submission();
+    let system = System::new().with(server_node(Fault::None)).with(client_node(1, 1));
+    let search = Search::new(system).invariant(results_ok());
+    let steps = steps(&search, &submission);
+    let saved = run_with_actions(&search, &steps);
+    let kinds = |trace: &Trace| -> Vec<String> {
+        trace.events.iter().map(|event| format!("{:?}", event.what)).collect()
+    };
+    let has = |name: &str| kinds(&saved).iter().filter(|kind| kind.starts_with(name)).count();
+    assert_eq!(["Command", "Lose", "Crash", "Network"].map(has), [2, 1, 1, 2]);
+    let again = replay(&saved, &mut search.traced_run(&steps));
+    assert!(matches!(again.status, ReplayStatus::Fixed { .. }), "{}", again.status);
+    assert_eq!(again.trace.events, saved.events);
+
+    // What can no longer happen is refused, with the reason.
+    let refused = |change: &dyn Fn(&mut EventKind)| {
+        let mut changed = saved.clone();
+        changed.events.iter_mut().for_each(|event| change(&mut event.what));
+        match replay(&changed, &mut search.traced_run(&steps)).status {
+            ReplayStatus::NoLongerApplies { reason, .. } => reason,
+            status => panic!("{status}"),
+        }
+    };
+    let other_message = refused(&|what| {
+        if let EventKind::Lose { message, .. } = what {
+            message.push('!');
+        }
+    });
+    assert!(
+        other_message.ends_with("from client1 to server1 is in the network"),
+        "{other_message}"
+    );
+    let other_link = refused(&|what| {
+        if let EventKind::Network { change } = what {
+            change.push('!');
+        }
+    });
+    assert!(other_link.ends_with("which is not so in this search"), "{other_link}");
+    let no_command = refused(&|what| {
+        if let EventKind::Command { value, .. } = what {
+            *value = "not a number".into();
+        }
+    });
+    assert_eq!(no_command, "client1's command 5 is unknown");
+    // A model that loses no messages.
+    let in_order = search.clone().fault_model(faultlab::FaultModel::RELIABLE_IN_ORDER_FAIL_STOP);
+    let status = replay(&saved, &mut in_order.traced_run(&steps)).status;
+    let ReplayStatus::NoLongerApplies { reason, .. } = &status else { panic!("{status}") };
+    assert!(reason.contains("in the network"), "{reason}");
+}

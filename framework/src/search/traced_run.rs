@@ -8,8 +8,11 @@ use super::handlers::NodeEvent;
 use super::path::{Action, Path, PathEvent};
 use super::position::Followed;
 use super::report::SearchResult;
+use super::settings::{link_is_cut, link_is_restored};
 use super::trace_formatter::TraceFormatter;
 use super::{Search, WORKLOAD_SEED};
+use crate::Address;
+use crate::hosting::Payload;
 use crate::hosting::pure::PureSteps;
 use crate::trace::causality::readable;
 use crate::trace::replay::Replayable;
@@ -216,6 +219,64 @@ impl<'s> TracedRun<'s> {
         }
     }
 
+    /// The action from outside that a saved event is, if it is one.
+    fn action_of(
+        &self,
+        explorer: &Explorer<'_>,
+        what: &EventKind,
+    ) -> Result<Option<Action>, String> {
+        let addresses = self.formatter.addresses();
+        let place = |node: &Address| addresses.iter().position(|address| address == node);
+        Ok(match what {
+            EventKind::Command { node, value, command } => {
+                let workload =
+                    place(node).and_then(|at| self.search.system.nodes()[at].workload.as_ref());
+                let state = explorer.state();
+                let client = state.nodes.iter().find(|it| it.address == *node);
+                let (Some(workload), Some(client)) = (workload, client) else { return Ok(None) };
+                let given = client.results.len() as u64 + u64::from(client.is_waiting);
+                if workload.count().is_none_or(|count| given < count) {
+                    // The client driver gives this command, as soon as it can.
+                    return Ok(None);
+                }
+                let read = workload.read_command(value);
+                let command =
+                    read.ok_or_else(|| format!("{node}'s command {command} is unknown"))?;
+                Some(Action::Command { client: *node, command })
+            }
+            EventKind::Crash { node, .. } => Some(Action::Crash { node: *node }),
+            EventKind::Lose { node, from, message, .. } => {
+                let state = explorer.state();
+                let inbox = state.nodes.iter().find(|it| it.address == *node).map(|it| &it.inbox);
+                let shown = |bytes: &[u8]| {
+                    let sender = place(from)?;
+                    self.steps.show(sender, Payload::Message, bytes, false).ok()
+                };
+                let mut sent = inbox.into_iter().flatten().filter(|it| it.from == *from);
+                let found = sent.find(|it| shown(&it.message).as_ref() == Some(message));
+                let found = found.ok_or_else(|| {
+                    format!("no message {message} from {from} to {node} is in the network")
+                })?;
+                let message = found.message.clone();
+                Some(Action::Drop { from: *from, to: *node, message })
+            }
+            EventKind::Network { change } => {
+                let links =
+                    addresses.iter().flat_map(|&from| addresses.iter().map(move |&to| (from, to)));
+                let mut actions = links.filter_map(|(from, to)| match change {
+                    change if *change == link_is_cut(from, to) => Some(Action::Cut { from, to }),
+                    change if *change == link_is_restored(from, to) => {
+                        Some(Action::Restore { from, to })
+                    }
+                    _ => None,
+                });
+                let action = actions.next();
+                Some(action.ok_or_else(|| format!("{change}, which is not so in this search"))?)
+            }
+            _ => None,
+        })
+    }
+
     /// The trace's kind of an event that a replay can choose.
     fn what(&self, explorer: &Explorer<'_>, choice: &Choice) -> Option<EventKind> {
         match choice {
@@ -274,6 +335,26 @@ impl Replayable for TracedRun<'_> {
         let events = self.format(&event, &followed);
         self.check();
         events
+    }
+
+    fn act(&mut self, what: &EventKind) -> Result<Vec<TraceEvent>, String> {
+        let Some(explorer) = &self.explorer else { return Ok(Vec::new()) };
+        let Some(action) = self.action_of(explorer, what)? else { return Ok(Vec::new()) };
+        let event = PathEvent::Outside(action);
+        let text = explorer.text(&event);
+        if self.performed < self.before {
+            return Err(format!(
+                "{text}, which the run to the search's start state does not have here"
+            ));
+        }
+        if let Some(obstacle) = explorer.obstacle(&event) {
+            return Err(format!("{text}, which cannot happen now: {obstacle}"));
+        }
+        let Some(explorer) = &mut self.explorer else { return Ok(Vec::new()) };
+        let Some(followed) = explorer.follow(&event) else { return Ok(Vec::new()) };
+        let events = self.format(&event, &followed);
+        self.check();
+        Ok(events)
     }
 
     fn ending(&mut self) -> Option<Ending> {

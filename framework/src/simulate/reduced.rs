@@ -102,6 +102,10 @@ impl ErasedWorkload for Selected {
         self.inner.period()
     }
 
+    fn read_command(&self, value: &serde_json::Value) -> Option<Vec<u8>> {
+        self.inner.read_command(value)
+    }
+
     fn show_command(&self, command: &[u8]) -> Rendered {
         self.inner.show_command(command)
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use faultlab::hosting::pure::LocalSteps;
 use faultlab::random::mix;
 use faultlab::search::{Action, Explorer, Obstacle, PathEvent, Role, Snapshot};
+use faultlab::trace::replay::{ReplayStatus, replay};
 use faultlab::trace::{EventKind, Origin};
 use faultlab::{Address, codec};
 
@@ -34,7 +35,8 @@ pub(super) fn compare(seed: u64) -> Result<Seen, String> {
     world.rules = only_links(&case.rules, world.members.len());
     let Ok(global) = world.start() else { return Ok(Seen::default()) };
     let explorer = Explorer::new(&search, &steps).map_err(|error| error.to_string())?;
-    let start = Branch { rules: world.rules.clone(), global, cut: BTreeSet::new() };
+    let start =
+        Branch { rules: world.rules.clone(), global, cut: BTreeSet::new(), given: Vec::new() };
     let mut exploration =
         Exploration { explorer, world, claims: &case.claims, now: start, kept: Vec::new() };
     let mut seen = Seen::default();
@@ -49,6 +51,7 @@ pub(super) fn compare(seed: u64) -> Result<Seen, String> {
     }
     seen.found = exploration.check_start(&case, &steps)?;
     exploration.check_trace()?;
+    exploration.check_replay(&steps)?;
     Ok(seen)
 }
 
@@ -75,6 +78,8 @@ struct Branch<G> {
     rules: Rules,
     /// The links that actions have cut and not restored.
     cut: BTreeSet<(usize, usize)>,
+    /// The commands that clients were given from outside, in order.
+    given: Vec<(usize, u64)>,
 }
 
 struct Exploration<'e, A: Automaton> {
@@ -98,6 +103,7 @@ impl<A: Automaton<State: Clone>> Exploration<'_, A> {
             return Err(format!("the state is {nodes:?}, not {:?}", self.now.global.locals));
         }
         self.check_events(&self.explorer)?;
+        self.check_commands()?;
         let broken: Vec<String> = self
             .explorer
             .check()
@@ -111,6 +117,27 @@ impl<A: Automaton<State: Clone>> Exploration<'_, A> {
         }
         if broken != expected {
             return Err(format!("{broken:?} are violated, not {expected:?}"));
+        }
+        Ok(())
+    }
+
+    /// Compares the commands that clients have had: those of their workloads, and then those from outside.
+    fn check_commands(&self) -> Result<(), String> {
+        for (place, node) in self.explorer.describe().nodes.iter().enumerate() {
+            let Some(client) = &node.client else { continue };
+            let local = &self.now.global.locals[place];
+            let of_workload = self.world.members[place].commands.iter().flatten();
+            let outside = self.now.given.iter().filter(|(client, _)| *client == place);
+            let all = of_workload.chain(outside.map(|(_, command)| command));
+            let count = local.results.len() + usize::from(local.is_waiting);
+            let expected: Vec<String> = all.take(count).map(u64::to_string).collect();
+            let had: Vec<&String> = client.operations.iter().map(|it| &it.command).collect();
+            if !had.iter().copied().eq(&expected) {
+                return Err(format!(
+                    "{} has had the commands {had:?}, not {expected:?}",
+                    node.address
+                ));
+            }
         }
         Ok(())
     }
@@ -174,6 +201,7 @@ impl<A: Automaton<State: Clone>> Exploration<'_, A> {
                     let given = self.world.given(&self.now.global, one, command);
                     let Ok(global) = given else { return Ok(false) };
                     next.global = global;
+                    next.given.push((one, command));
                 }
                 let action = Action::Command { client: ends.0, command: encoded(command) };
                 (PathEvent::Outside(action), is_possible)
@@ -254,6 +282,22 @@ impl<A: Automaton<State: Clone>> Exploration<'_, A> {
             return Err(format!("at the start of a search, the answers differ: {answers:?}"));
         }
         Ok(state.path.actions().next().is_some())
+    }
+
+    /// Checks that the trace can be replayed with everything that was done from outside, up to a violation.
+    fn check_replay(&self, steps: &LocalSteps<'_>) -> Result<(), String> {
+        let saved = self.explorer.trace(&Origin::default());
+        let again = replay(&saved, &mut self.explorer.search().traced_run(steps));
+        let is_followed =
+            matches!(again.status, ReplayStatus::Reproduced { .. } | ReplayStatus::Fixed { .. });
+        if !is_followed || !saved.events.starts_with(&again.trace.events) {
+            return Err(format!("the trace is replayed as {:?}: {}", again.trace, again.status));
+        }
+        let is_whole = again.trace.events.len() == saved.events.len();
+        if matches!(again.status, ReplayStatus::Fixed { .. }) && !is_whole {
+            return Err(format!("events are missing in the replay {:?}", again.trace));
+        }
+        Ok(())
     }
 
     /// Checks that the trace has every event of the path, in its order.

@@ -23,6 +23,15 @@ pub trait Replayable {
     /// event with its effects, followed by the events that the system then performed by itself.
     fn perform(&mut self, choice: usize) -> Vec<TraceEvent>;
 
+    /// Performs what the saved run has here, and what neither happens by itself now nor is listed: an action from
+    /// outside. Returns its events; none if the saved event is not from outside.
+    ///
+    /// # Errors
+    /// Says why that cannot happen.
+    fn act(&mut self, what: &EventKind) -> Result<Vec<TraceEvent>, String> {
+        Err(format!("{}, which cannot happen here", describe(what)))
+    }
+
     /// How the run has ended, if it has: with a violation, or the failure of a node.
     fn ending(&mut self) -> Option<Ending>;
 }
@@ -66,13 +75,18 @@ impl Follower {
         }
         for (index, event) in saved.events.iter().enumerate() {
             let enabled = system.enabled();
-            let choice = match self.choose(&event.what, &enabled) {
-                Ok(Some(choice)) => choice,
+            let performed = match self.choose(&event.what, &enabled) {
+                Ok(Some(choice)) => Ok(system.perform(choice)),
+                Ok(None) if self.is_due(&saved.events[..=index], &event.what) => {
+                    system.act(&event.what)
+                }
                 Ok(None) => continue,
-                Err(reason) => return ReplayStatus::NoLongerApplies { event: index, reason },
+                Err(reason) => Err(reason),
             };
-            let performed = system.perform(choice);
-            self.learn(performed);
+            match performed {
+                Ok(events) => self.learn(events),
+                Err(reason) => return ReplayStatus::NoLongerApplies { event: index, reason },
+            }
             if let Some(ending) = system.ending() {
                 let same = is_same(saved.ending.as_ref(), &ending);
                 return ReplayStatus::Reproduced { ending, event: Some(index), same };
@@ -85,6 +99,21 @@ impl Follower {
     fn learn(&mut self, events: Vec<TraceEvent>) {
         events.iter().for_each(|event| self.matching.learn(event));
         self.events.extend(events);
+    }
+
+    /// Whether something that may come from outside has happened less often in this run than in the saved one.
+    fn is_due(&self, saved: &[TraceEvent], what: &EventKind) -> bool {
+        let is_alike = |other: &&TraceEvent| match (&other.what, what) {
+            (EventKind::Command { node, .. }, EventKind::Command { node: other, .. })
+            | (EventKind::Crash { node, .. }, EventKind::Crash { node: other, .. }) => {
+                node == other
+            }
+            (EventKind::Network { .. }, EventKind::Network { .. }) => other.what == *what,
+            (EventKind::Lose { id, .. }, EventKind::Lose { id: other, .. }) => id == other,
+            _ => false,
+        };
+        let count = |events: &[TraceEvent]| events.iter().filter(is_alike).count();
+        count(&self.events) < count(saved)
     }
 
     /// Finds the enabled event that matches the saved one; `None` if the saved one needs no event.
@@ -120,8 +149,8 @@ impl Follower {
                 })?;
                 Ok(Some(self.take(found)))
             }
-            // Crashes, commands, losses and network changes are not listed if the system performs
-            // them by itself. Nothing performs the last three by itself.
+            // Crashes, commands, losses and network changes are not listed if the system performs them by itself, or
+            // if they are from outside.
             EventKind::Command { node, command, .. } => {
                 let at_node = |exact: bool| {
                     enabled.iter().position(|other| {
