@@ -48,9 +48,9 @@ pub(super) struct Args {
     #[arg(long, value_name = "SEED", conflicts_with_all = ["seed", "seeds"])]
     pub(super) only_seed: Option<u64>,
 
-    /// Test the `.rs` files in this folder or archive instead of the lab's `src/`, or the reference
-    /// solution with this `.patch` file applied. Labs that the lab builds on are taken from folders of their
-    /// names in it or beside it, or else from your own
+    // Staff can name a `.patch` file of the reference solution as well; a handout has none.
+    /// Test the `.rs` files in this folder or archive instead of the lab's `src/`. Labs that the lab builds on are
+    /// taken from folders of their names in it or beside it, or else from your own
     #[arg(long, value_name = "DIR")]
     pub(super) submission: Option<PathBuf>,
 
