@@ -4,6 +4,11 @@
 # 4, any other failure.
 set -eu
 
+fail() {
+    echo "error: $*" >&2
+    exit 4
+}
+
 usage() {
     echo "usage: ./scripts/submit.sh LAB [--out FILE]" >&2
     exit 2
@@ -31,7 +36,7 @@ case $# in
 *) usage ;;
 esac
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/faultlab-submit.XXXXXX")
+work=$(mktemp -d "${TMPDIR:-/tmp}/faultlab-submit.XXXXXX") || fail "no temporary folder can be made"
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
@@ -39,15 +44,16 @@ trap 'exit 130' INT TERM
 tab=$(printf '\t')
 "$root/scripts/run-tests.sh" "$lab" --files-to-submit >"$work/files"
 # Copy first, so that the tested files are the submitted ones even if a file is saved in between.
-mkdir "$work/submission"
+mkdir "$work/submission" || fail "the files cannot be copied"
 while IFS=$tab read -r path file; do
-    mkdir -p "$work/submission/$(dirname -- "$path")"
-    cp "$file" "$work/submission/$path"
+    mkdir -p "$work/submission/$(dirname -- "$path")" || fail "the files cannot be copied"
+    cp "$file" "$work/submission/$path" || fail "the files cannot be copied"
 done <"$work/files"
 
 # The archive is what is tested. It goes through the same intake as in grading.
 # COPYFILE_DISABLE keeps macOS from adding metadata files.
-(cd "$work/submission" && COPYFILE_DISABLE=1 tar -cf - -- *) | gzip -n >"$work/$lab.tar.gz"
+(cd "$work/submission" && COPYFILE_DISABLE=1 tar -cf "$work/$lab.tar" -- *) || fail "the archive cannot be made"
+gzip -n "$work/$lab.tar" || fail "the archive cannot be made"
 status=0
 "$root/scripts/run-tests.sh" "$lab" --submission "$work/$lab.tar.gz" --json "$work/report.json" \
     >"$work/report" 2>&1 || status=$?
@@ -76,7 +82,11 @@ case $status in
     ;;
 esac
 
-mv "$work/$lab.tar.gz" "$archive"
+# Whole, or not at all.
+if ! cp "$work/$lab.tar.gz" "$archive.part" || ! mv "$archive.part" "$archive"; then
+    rm -f "$archive.part"
+    fail "$archive cannot be written"
+fi
 
 sed -n '/^ *Summary /,$p' "$work/report" | grep -E '^ *(Summary|Part|lab[0-9])' || :
 echo

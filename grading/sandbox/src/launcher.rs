@@ -170,12 +170,22 @@ fn apply(policy: &Policy) -> Result<(), String> {
 fn limit(limits: &Limits) -> io::Result<()> {
     set(Resource::As, limits.memory_bytes)?;
     set(Resource::Stack, limits.stack_bytes)?;
-    set(Resource::Cpu, limits.cpu_s)?;
+    set_cpu(limits.cpu_s)?;
     set(Resource::Fsize, limits.file_bytes)?;
     set(Resource::Nofile, limits.open_files)?;
     set(Resource::Memlock, 0)?;
     set(Resource::Msgqueue, 0)?;
     set(Resource::Core, 0)
+}
+
+/// Limits processor time, in seconds. At the limit comes SIGXCPU, and a second later SIGKILL, so that
+/// SIGKILL alone comes from outside.
+fn set_cpu(most: u64) -> io::Result<()> {
+    let maximum = rustix::process::getrlimit(Resource::Cpu).maximum;
+    let most = maximum.map_or(most, |maximum| maximum.min(most));
+    let after = maximum.map_or(most + 1, |maximum| maximum.min(most + 1));
+    let limit = Rlimit { current: Some(most), maximum: Some(after) };
+    Ok(setrlimit(Resource::Cpu, limit)?)
 }
 
 /// Sets a limit permanently.

@@ -56,7 +56,10 @@ impl Confined {
         let exit = self.wait_for(self.wall_max).unwrap_or(ProcessExit::Killed);
         let wall = self.started.elapsed();
         self.kill();
-        Finished { exit, printed: self.output.finish(OUTPUT_MAX), wall }
+        let printed = self.output.finish(OUTPUT_MAX);
+        // It was killed for that.
+        let exit = if self.output.is_over_limit() { ProcessExit::OutputLimit } else { exit };
+        Finished { exit, printed, wall }
     }
 
     /// Waits until this long after the start. Returns how the program ended, if it has.

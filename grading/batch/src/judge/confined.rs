@@ -45,11 +45,11 @@ impl Compiler for SandboxedCompiler<'_> {
             job = job.folder(folder);
         }
         let finished = self.0.sandbox.run(&job)?;
-        let failed = (finished.exit != ProcessExit::Exited(0)).then(|| finished.exit.to_string());
+        let exit = finished.exit;
         let mut messages = finished.printed.to_string();
-        if let (Some(how), false) = (&failed, finished.exit == ProcessExit::Exited(1)) {
-            messages.push_str(&format!("\n{STOPPED} {how}\n"));
+        if !matches!(exit, ProcessExit::Exited(0 | 1)) {
+            messages.push_str(&format!("\n{STOPPED} {exit}\n"));
         }
-        Ok(CompilerOutput { messages: messages.into_bytes(), failed })
+        Ok(CompilerOutput { messages: messages.into_bytes(), exit })
     }
 }

@@ -10,9 +10,12 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
+use faultlab_remote::ProcessExit;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::base_labs::Selection;
+use super::compiler_failure::Failed;
 use super::hints::{Diagnostic, hints};
 use super::root_errors::without_follow_up_errors;
 use super::{BaseLab, Lab, Libraries, Sources, SubmissionSources, Workspace};
@@ -69,8 +72,8 @@ pub struct CompilerCall {
 pub struct CompilerOutput {
     /// Its messages on standard error.
     pub messages: Vec<u8>,
-    /// How it exited, if unsuccessfully: `exit status: 1`.
-    pub failed: Option<String>,
+    /// How it ended.
+    pub exit: ProcessExit,
 }
 
 /// Runs the compiler, confined or not.
@@ -95,8 +98,7 @@ impl Compiler for Unconfined {
             .stderr(Stdio::piped())
             .output()
             .context("cannot run the compiler, rustc")?;
-        let failed = (!output.status.success()).then(|| output.status.to_string());
-        Ok(CompilerOutput { messages: output.stderr, failed })
+        Ok(CompilerOutput { messages: output.stderr, exit: output.status.into() })
     }
 }
 
@@ -109,7 +111,7 @@ const KEPT_AGE: Duration = Duration::from_secs(600);
 /// Compiles a submission, or reuses a cached build.
 ///
 /// # Errors
-/// [`CompileError`] when the submission does not compile.
+/// [`CompileError`] when the submission does not compile; any other error is not its fault.
 pub fn compile(
     workspace: &Workspace,
     lab: &Lab,
@@ -235,6 +237,9 @@ impl Build<'_> {
             // Another process has built it in the meantime.
             let _ = fs::remove_dir_all(&aside);
         }
+        if !file.is_file() {
+            bail!("{} cannot be written", folder.display());
+        }
         prune_builds(&builds);
         Ok(file)
     }
@@ -281,7 +286,7 @@ impl Build<'_> {
         find_base_labs(&mut shim, base_labs);
         shim.arg("-o").arg(folder.join("suite"));
         shim.arg(shown(self.workspace, &shim_source));
-        Ok(parse_messages(self.run(shim, &shim_source, base_labs, folder)?)?)
+        self.run(shim, &shim_source, base_labs, folder)
     }
 
     /// Compiles the student's crate of a lab into a folder; returns the library. As with Cargo, the
@@ -305,7 +310,7 @@ impl Build<'_> {
         find_base_labs(&mut compiler, base_labs);
         compiler.arg("-o").arg(&rlib);
         compiler.arg(shown(self.workspace, &sources.folder.join("lib.rs")));
-        parse_messages(self.run(compiler, &sources.folder, base_labs, folder)?)?;
+        self.run(compiler, &sources.folder, base_labs, folder)?;
         Ok(rlib)
     }
 
@@ -335,12 +340,13 @@ impl Build<'_> {
         source: &Path,
         base_labs: &[&BaseCrate],
         writes: &Path,
-    ) -> Result<CompilerOutput> {
+    ) -> Result<()> {
         let mut reads: Vec<PathBuf> = self.libraries.files.values().cloned().collect();
         reads.push(self.libraries.dependencies.clone());
         reads.extend(base_labs.iter().map(|base| base.folder().to_owned()));
         reads.push(source.to_owned());
-        self.by.run(CompilerCall { command, reads, writes: writes.to_owned() })
+        let (needs, writes) = (reads.clone(), writes.to_owned());
+        check(self.by.run(CompilerCall { command, reads, writes })?, &needs)
     }
 }
 
@@ -465,6 +471,9 @@ struct Line {
     code: Option<Code>,
     level: String,
     rendered: Option<String>,
+    /// The places in the code.
+    #[serde(default)]
+    spans: Vec<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -472,9 +481,13 @@ struct Code {
     code: String,
 }
 
-/// Parses the compiler's output.
-fn parse_messages(said: CompilerOutput) -> Result<(), CompileError> {
-    let Some(failed) = said.failed else { return Ok(()) };
+/// Whether the compiler succeeded: if not, a [`CompileError`], or the
+/// [`CompilerFailure`](super::CompilerFailure) for which the code is not to blame. `reads` are the files
+/// that it needed.
+fn check(said: CompilerOutput, reads: &[PathBuf]) -> Result<()> {
+    if said.exit == ProcessExit::Exited(0) {
+        return Ok(());
+    }
     let mut rendered = String::new();
     let (mut diagnostics, mut texts) = (Vec::new(), Vec::new());
     for line in String::from_utf8_lossy(&said.messages).lines() {
@@ -488,6 +501,7 @@ fn parse_messages(said: CompilerOutput) -> Result<(), CompileError> {
                 diagnostics.push(Diagnostic {
                     code: line.code.map(|code| code.code),
                     message: line.message,
+                    has_place: !line.spans.is_empty(),
                     rendered: anstream::adapter::strip_str(&text).to_string(),
                 });
                 texts.push(text);
@@ -498,6 +512,10 @@ fn parse_messages(said: CompilerOutput) -> Result<(), CompileError> {
                 rendered.push('\n');
             }
         }
+    }
+    let (exit, printed) = (&said.exit, &*rendered);
+    if let Some(failure) = (Failed { exit, diagnostics: &diagnostics, printed, reads }).cause() {
+        return Err(failure.into());
     }
     let shown = without_follow_up_errors(&diagnostics);
     let messages: String =
@@ -513,11 +531,11 @@ fn parse_messages(said: CompilerOutput) -> Result<(), CompileError> {
     let mut shown = shown.into_iter();
     diagnostics.retain(|_| shown.next().unwrap_or(true));
     if rendered.is_empty() {
-        rendered = format!("the compiler failed: {failed}\n");
+        rendered = format!("the compiler {}\n", said.exit);
     }
     let plain = anstream::adapter::strip_str(&rendered).to_string();
     let hints = hints(&diagnostics);
-    Err(CompileError { rendered, plain, hints, base_lab: None, linked: Vec::new() })
+    Err(CompileError { rendered, plain, hints, base_lab: None, linked: Vec::new() }.into())
 }
 
 /// Removes the least recently used builds beyond a maximum.

@@ -9,6 +9,8 @@ pub struct Diagnostic {
     pub message: String,
     /// All of it, without colours.
     pub rendered: String,
+    /// Whether it is about a place in the code.
+    pub has_place: bool,
 }
 
 impl Diagnostic {
@@ -118,7 +120,7 @@ const FOREIGN: [&str; 6] = ["HashMap", "HashSet", "f32", "f64", "Instant", "Syst
 
 /// The type that a message is about, and the derive that it lacks.
 pub(super) fn lacking(message: &Diagnostic) -> Option<(&str, &'static str)> {
-    let Diagnostic { code, message, rendered } = message;
+    let Diagnostic { code, message, rendered, .. } = message;
     let (of, name) = match code.as_deref()? {
         "E0277" => between(message, "the trait bound `", "` is not satisfied")
             .and_then(|bound| bound.split_once(": "))
@@ -199,7 +201,8 @@ mod tests {
 
     fn lacks(bound: &str) -> Diagnostic {
         let message = format!("the trait bound `{bound}` is not satisfied");
-        Diagnostic { code: Some("E0277".to_owned()), rendered: message.clone(), message }
+        let code = Some("E0277".to_owned());
+        Diagnostic { code, rendered: message.clone(), message, has_place: true }
     }
 
     #[test]
@@ -233,7 +236,8 @@ mod tests {
     /// A message with this code, this first line, and this note below it.
     fn said(code: &str, message: &str, note: &str) -> Diagnostic {
         let rendered = format!("error[{code}]: {message}\n{note}");
-        Diagnostic { code: Some(code.to_owned()), message: message.to_owned(), rendered }
+        let (code, message) = (Some(code.to_owned()), message.to_owned());
+        Diagnostic { code, message, rendered, has_place: true }
     }
 
     #[test]

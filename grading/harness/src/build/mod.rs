@@ -3,6 +3,7 @@
 
 mod base_labs;
 mod compile;
+mod compiler_failure;
 mod hints;
 mod libraries;
 mod root_errors;
@@ -14,6 +15,7 @@ pub use compile::{
     CompileError, Compiler, CompilerCall, CompilerOutput, Program, Purpose, Unconfined, compile,
     compile_by,
 };
+pub use compiler_failure::CompilerFailure;
 pub use hints::{Diagnostic, hints};
 pub use libraries::Libraries;
 pub use source::{

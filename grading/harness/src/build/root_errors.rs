@@ -46,6 +46,7 @@ mod tests {
             code: code.map(str::to_owned),
             message: text.to_owned(),
             rendered: String::new(),
+            has_place: true,
         }
     }
 

@@ -119,7 +119,7 @@ fn endless_evaluation_ends(sandbox: &Sandbox) {
     let started = Instant::now();
     let workplace = Workplace::new(source);
     let finished = run(sandbox, &workplace.job().limits(|limits| limits.cpu_s = 1));
-    assert_eq!(finished.exit, ProcessExit::Signalled(9), "{}", finished.printed);
+    assert_eq!(finished.exit, ProcessExit::Signalled(24), "{}", finished.printed);
     let finished = run(sandbox, &workplace.job().wall_max(Duration::from_secs(1)));
     assert_eq!(finished.exit, ProcessExit::Killed, "{}", finished.printed);
     // Without that attribute, the compiler itself gives up.
