@@ -1,9 +1,9 @@
 //! A session: runs every selected test with every seed on a few workers, and builds each test's
 //! report.
 //!
-//! Each test has a [`planner`], which decides what the test still needs. What the planners want is
-//! executed by workers [`one_by_one`]. If the submission is out of process, as much as possible of it
-//! is executed before in [batches](batched).
+//! Each test has a `planner`, which decides what the test still needs. What the planners want is
+//! executed by workers (`one_by_one`). If the submission is out of process, as much as possible of it
+//! is executed before in batches (`batched`).
 //!
 //! A submission that breaks its process affects only one run of one test. A run whose process failed
 //! is repeated alone in a fresh worker before it counts, and recorded, so that the report can name
