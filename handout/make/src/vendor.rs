@@ -83,6 +83,8 @@ fn empty(folder: &Path) -> Result<()> {
     }
     if let Some(package) = manifest.get_mut("package").and_then(Item::as_table_like_mut) {
         package.insert("build", value(false));
+        // A package that links to something needs a build script.
+        package.remove("links");
     }
     let library = manifest.get("lib").and_then(|library| library.get("path"));
     let library = folder.join(library.and_then(Item::as_str).unwrap_or("src/lib.rs"));
