@@ -171,8 +171,7 @@ fn a_tree_has_the_names_of_types_variants_and_fields() {
         sequence: Sequence,
         pair: Pair,
         #[serde(skip)]
-        #[allow(dead_code)]
-        skipped: u64,
+        _skipped: u64,
         #[serde(rename = "short")]
         much_longer: (),
         blob: Blob<'a>,
@@ -183,7 +182,7 @@ fn a_tree_has_the_names_of_types_variants_and_fields() {
         empty: Empty,
         sequence: Sequence(3),
         pair: Pair('x', true),
-        skipped: 1,
+        _skipped: 1,
         much_longer: (),
         blob: Blob(&[1, 2]),
         numbers: (0.5, -4, u128::MAX),

@@ -13,7 +13,7 @@ use super::settings::{link_is_cut, link_is_restored};
 use super::state_space::{Performed, StateSpace};
 use crate::hosting::Event;
 use crate::hosting::pure::{Answers, Batch, PureSteps, Request, StepFailure};
-use crate::trace::builder::{Arriving, EventBuilder, Numbers};
+use crate::trace::builder::{Arriving, EventBuilder, Numbers, Texts};
 use crate::trace::{EventKind, Fate, Incarnation, MessageId, TimerId, TraceEvent};
 use crate::{Address, FaultModel, System};
 
@@ -186,7 +186,7 @@ impl<'s> TraceFormatter<'s> {
                 let id = self.message_id(*from, *to, message);
                 let (from, sent_by) = ((sender, *from), Incarnation::FIRST);
                 let lost = Arriving { from, to: *to, id, sent_by, bytes: message };
-                EventBuilder::lose(&mut &*self.steps, lost, "it was dropped")
+                EventBuilder::lose(&mut texts(self.steps), lost, "it was dropped")
             }
         };
         Some(TraceEvent::new(None, what))
@@ -230,14 +230,14 @@ impl<'s> TraceFormatter<'s> {
                 let id = self.message_id(from, node, bytes);
                 let (from, sent_by) = ((sender, from), Incarnation::FIRST);
                 let arriving = Arriving { from, to: node, id, sent_by, bytes };
-                self.builder.deliver(&mut &*self.steps, arriving)
+                self.builder.deliver(&mut texts(self.steps), arriving)
             }
             NodeEvent::Fire(pending) => {
                 let index = self.position_of(handlers, node_index, pending);
                 let timer = handlers.timers.bytes(handlers.pending.get(pending).id);
                 let id = index.map_or(0, |index| self.numbering.pending[node_index][index].id);
                 let set_by = Incarnation::FIRST;
-                EventBuilder::fire(&mut &*self.steps, (node_index, node), id, set_by, timer)
+                EventBuilder::fire(&mut texts(self.steps), (node_index, node), id, set_by, timer)
             }
             NodeEvent::Command(command) => {
                 let client = &self.system.nodes()[node_index];
@@ -292,7 +292,7 @@ impl<'s> TraceFormatter<'s> {
                 return Err(failure.clone());
             }
         };
-        let texts = &mut &*self.steps;
+        let texts = &mut texts(self.steps);
         self.builder.add_state(event, texts, node, Ok(step.state));
         let at = (node, self.system.nodes()[node].address());
         let (numbering, system) = (&mut self.numbering, self.system);
@@ -317,4 +317,9 @@ impl<'s> TraceFormatter<'s> {
             (it.timer.as_slice(), it.min_ns, it.max_ns) == (timer, pending.min_ns, pending.max_ns)
         })
     }
+}
+
+/// The texts of what the nodes encoded.
+fn texts(steps: &dyn PureSteps) -> impl Texts {
+    |node, what, bytes, pretty| steps.show(node, what, bytes, pretty)
 }

@@ -10,7 +10,7 @@ use super::schedule::Task;
 use super::simulation::{Next, Simulation};
 use crate::Address;
 use crate::hosting::{EncodedEffect, Event, Host, NodeFailure, Output, Payload};
-use crate::trace::builder::{Arriving, EventBuilder, Numbers, text};
+use crate::trace::builder::{Arriving, EventBuilder, Numbers, Texts, text};
 use crate::trace::{
     Ending, Engine, EventKind, Fate, Header, MessageId, Origin, Recorder, TimerId, TraceEvent,
 };
@@ -121,11 +121,11 @@ impl Simulation {
                     EncodedEffect::SetTimer { timer, .. } => (Payload::Timer, output.get(timer)),
                     EncodedEffect::Log { .. } => return None,
                 };
-                Some(text(host, slot, what, bytes))
+                Some(text(&mut texts(host), slot, what, bytes))
             }));
         }
         if let Err((to, message)) = self.stepped(stepped, output) {
-            let message = text(host, slot, Payload::Message, output.get(message));
+            let message = text(&mut texts(host), slot, Payload::Message, output.get(message));
             self.sent_to_unknown_address(slot, to, message);
         }
     }
@@ -139,9 +139,11 @@ impl Simulation {
     fn handler_name(&self, slot: usize, host: &mut dyn Host) -> String {
         let variant = match self.event() {
             Event::Message { message, .. } => {
-                first_word(&text(host, slot, Payload::Message, message))
+                first_word(&text(&mut texts(host), slot, Payload::Message, message))
             }
-            Event::Timer { timer } => first_word(&text(host, slot, Payload::Timer, timer)),
+            Event::Timer { timer } => {
+                first_word(&text(&mut texts(host), slot, Payload::Timer, timer))
+            }
             Event::Init | Event::Command { .. } => String::new(),
         };
         format!("{} {} {variant}", self.spec(slot).node.kind, self.handler()).trim_end().to_owned()
@@ -154,10 +156,10 @@ impl Simulation {
         match (*self.schedule.task(), self.event()) {
             (Task::Handle(message), Event::Message { from, message: bytes }) => {
                 let (from, id, sent_by) = ((message.from(), from), message.id, message.sent_by);
-                builder.deliver(host, Arriving { from, to: node, id, sent_by, bytes })
+                builder.deliver(&mut texts(host), Arriving { from, to: node, id, sent_by, bytes })
             }
             (Task::Fire { id, incarnation, .. }, Event::Timer { timer }) => {
-                EventBuilder::fire(host, (slot, node), id, incarnation, timer)
+                EventBuilder::fire(&mut texts(host), (slot, node), id, incarnation, timer)
             }
             (_, Event::Command { command }) => EventBuilder::command(spec, command),
             _ => EventBuilder::start(spec),
@@ -219,10 +221,10 @@ impl Recording<'_> {
         if !failed {
             let notes = simulation.notes.as_ref().expect("a recorded run keeps notes");
             let mut numbers = Noted { sent: notes.sent.iter(), timers: notes.timers.iter() };
-            EventBuilder::add_effects(&mut event, host, slot, output, &mut numbers);
+            EventBuilder::add_effects(&mut event, &mut texts(host), slot, output, &mut numbers);
             let mut state = Vec::new();
             let read = host.state(slot, &mut state).map(|()| state.as_slice());
-            self.builder.add_state(&mut event, host, slot, read);
+            self.builder.add_state(&mut event, &mut texts(host), slot, read);
         }
         self.recorder.event(event);
     }
@@ -237,7 +239,7 @@ impl Recording<'_> {
                     let from = (message.from(), address(message.from()));
                     let (to, id, sent_by) = (address(message.to()), message.id, message.sent_by);
                     let lost = Arriving { from, to, id, sent_by, bytes: &bytes };
-                    EventBuilder::lose(host, lost, reason)
+                    EventBuilder::lose(&mut texts(host), lost, reason)
                 }
                 SideEvent::Returned { slot, result } => {
                     EventBuilder::result(simulation.spec(slot), &result)
@@ -248,6 +250,11 @@ impl Recording<'_> {
             self.recorder.event(TraceEvent::new(Some(time_ns), what));
         }
     }
+}
+
+/// The texts of what the host's nodes encoded.
+fn texts(host: &mut dyn Host) -> impl Texts {
+    |slot, what, bytes, pretty| host.show(slot, what, bytes, pretty)
 }
 
 /// The ending for a trace.

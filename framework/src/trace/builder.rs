@@ -10,54 +10,21 @@ use super::{
     CopyKind, EventKind, Fate, Incarnation, MessageId, Provenance, SentMessage, SetTimer, TimerId,
     TraceEvent,
 };
-use crate::hosting::pure::{PureSteps, legible};
-use crate::hosting::{EncodedEffect, Host, NodeFailure, Output, Payload};
+use crate::hosting::pure::legible;
+use crate::hosting::{EncodedEffect, NodeFailure, Output, Payload};
 use crate::{Address, NodeSpec};
 
-/// Renders what the node with an index encoded.
-pub(crate) trait Texts {
-    /// The text of a message, timer or state of this node.
-    fn text(
-        &mut self,
-        node: usize,
-        what: Payload,
-        bytes: &[u8],
-        pretty: bool,
-    ) -> Result<String, NodeFailure>;
+/// Renders a message, timer or state that the node with an index encoded, on one line or pretty.
+pub(crate) trait Texts:
+    FnMut(usize, Payload, &[u8], bool) -> Result<String, NodeFailure>
+{
 }
 
-impl Texts for dyn Host + '_ {
-    fn text(
-        &mut self,
-        node: usize,
-        what: Payload,
-        bytes: &[u8],
-        pretty: bool,
-    ) -> Result<String, NodeFailure> {
-        self.show(node, what, bytes, pretty)
-    }
-}
-
-impl Texts for &dyn PureSteps {
-    fn text(
-        &mut self,
-        node: usize,
-        what: Payload,
-        bytes: &[u8],
-        pretty: bool,
-    ) -> Result<String, NodeFailure> {
-        self.show(node, what, bytes, pretty)
-    }
-}
+impl<F: FnMut(usize, Payload, &[u8], bool) -> Result<String, NodeFailure>> Texts for F {}
 
 /// The text of a message or timer of this node.
-pub(crate) fn text(
-    texts: &mut (impl Texts + ?Sized),
-    node: usize,
-    what: Payload,
-    bytes: &[u8],
-) -> String {
-    legible(texts.text(node, what, bytes, false))
+pub(crate) fn text(texts: &mut impl Texts, node: usize, what: Payload, bytes: &[u8]) -> String {
+    legible(texts(node, what, bytes, false))
 }
 
 /// A message that arrives.
@@ -99,11 +66,7 @@ impl EventBuilder {
     }
 
     /// The delivery of a message, before it happens.
-    pub(crate) fn deliver(
-        &self,
-        texts: &mut (impl Texts + ?Sized),
-        message: Arriving<'_>,
-    ) -> EventKind {
+    pub(crate) fn deliver(&self, texts: &mut impl Texts, message: Arriving<'_>) -> EventKind {
         let Arriving { from: (sender, from), to, id, sent_by, bytes } = message;
         let again = self.delivered.contains(&id);
         EventKind::Deliver {
@@ -122,11 +85,7 @@ impl EventBuilder {
     }
 
     /// The loss of a message.
-    pub(crate) fn lose(
-        texts: &mut (impl Texts + ?Sized),
-        message: Arriving<'_>,
-        reason: &str,
-    ) -> EventKind {
+    pub(crate) fn lose(texts: &mut impl Texts, message: Arriving<'_>, reason: &str) -> EventKind {
         let Arriving { from: (sender, from), to, id, sent_by, bytes } = message;
         EventKind::Lose {
             node: to,
@@ -140,7 +99,7 @@ impl EventBuilder {
 
     /// The firing of a timer that this incarnation of the node with this index set.
     pub(crate) fn fire(
-        texts: &mut (impl Texts + ?Sized),
+        texts: &mut impl Texts,
         (index, node): (usize, Address),
         id: TimerId,
         incarnation: Incarnation,
@@ -169,7 +128,7 @@ impl EventBuilder {
     /// Adds what the node with this index did, in order.
     pub(crate) fn add_effects(
         event: &mut TraceEvent,
-        texts: &mut (impl Texts + ?Sized),
+        texts: &mut impl Texts,
         node: usize,
         output: &Output,
         numbers: &mut dyn Numbers,
@@ -197,7 +156,7 @@ impl EventBuilder {
     pub(crate) fn add_state(
         &mut self,
         event: &mut TraceEvent,
-        texts: &mut (impl Texts + ?Sized),
+        texts: &mut impl Texts,
         node: usize,
         state: Result<&[u8], NodeFailure>,
     ) {
@@ -212,7 +171,7 @@ impl EventBuilder {
             self.states.resize(node + 1, None);
         }
         if self.states[node].as_deref() != Some(state) {
-            event.state = Some(legible(texts.text(node, Payload::State, state, true)));
+            event.state = Some(legible(texts(node, Payload::State, state, true)));
             self.states[node] = Some(state.to_vec());
         }
     }

@@ -9,7 +9,9 @@
 
 mod bench;
 pub mod culprits;
+mod selection;
 mod table;
 
 pub use bench::{Bench, KnownSubmission, lost};
+pub use selection::Selection;
 pub use table::Table;

@@ -60,7 +60,7 @@ impl<'s> Fair<'s> {
                     let is_enough =
                         commands.is_none_or(|commands| commands.len() as u64 >= results);
                     let takes_place = !reduction.clients.contains(&client) && is_enough;
-                    if !takes_place && !is_left_out(index) && !is_fault(what) {
+                    if !takes_place && !is_left_out(index) && !Nature::of(what).is_fault() {
                         return false;
                     }
                     // It may take place before all others.
@@ -72,49 +72,62 @@ impl<'s> Fair<'s> {
         // A repair may be left out only if nothing before it needs it.
         let mut needs_repair = false;
         for (_, index) in in_order {
-            let what = &self.scenario.timeline[index].1;
-            if is_left_out(index) && !may_be_left_out(what, needs_repair) {
+            let nature = Nature::of(&self.scenario.timeline[index].1);
+            if is_left_out(index) && !nature.may_be_left_out(needs_repair) {
                 return false;
             }
-            needs_repair |= !is_left_out(index) && disturbs(what);
+            needs_repair |= !is_left_out(index) && nature.disturbs();
         }
         true
     }
 }
 
-/// Whether an intervention only takes something away.
-fn is_fault(what: &Intervention) -> bool {
-    matches!(
-        what,
-        Intervention::Cut { .. }
-            | Intervention::Hold { .. }
-            | Intervention::Isolate(_)
-            | Intervention::DropNext { .. }
-            | Intervention::Crash(_)
-            | Intervention::Check(_)
-    )
+/// What matters about an intervention when it may be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Nature {
+    /// It takes something away until a link is repaired: messages of some links.
+    DisturbsLinks,
+    /// It takes something away for good, or only looks.
+    OtherFault,
+    /// It cuts some links and repairs all others.
+    Partitions,
+    /// It repairs links.
+    Repairs,
+    /// It is needed as it is. A client that starts is left out by its address.
+    Needed,
 }
 
-/// Whether an intervention leaves links that may need a repair.
-fn disturbs(what: &Intervention) -> bool {
-    matches!(
-        what,
-        Intervention::Cut { .. }
+impl Nature {
+    /// The nature of an intervention. A new one must be given its own here.
+    fn of(what: &Intervention) -> Self {
+        match what {
+            Intervention::Cut { .. }
             | Intervention::Hold { .. }
             | Intervention::Isolate(_)
-            | Intervention::Partition(_)
-            | Intervention::DropNext { .. }
-    )
-}
-
-/// Whether an intervention may be left out. `needs_repair` says whether an earlier one has disturbed a link.
-fn may_be_left_out(what: &Intervention, needs_repair: bool) -> bool {
-    match what {
-        Intervention::Repair { .. } | Intervention::Heal | Intervention::Partition(_) => {
-            !needs_repair
+            | Intervention::DropNext { .. } => Self::DisturbsLinks,
+            Intervention::Crash(_) | Intervention::Check(_) => Self::OtherFault,
+            Intervention::Partition(_) => Self::Partitions,
+            Intervention::Repair { .. } | Intervention::Heal => Self::Repairs,
+            Intervention::Start(_) | Intervention::LinkConditions(_) => Self::Needed,
         }
-        // A client is left out by name.
-        Intervention::Start(_) | Intervention::LinkConditions(_) => false,
-        _ => is_fault(what),
+    }
+
+    /// Whether it only takes something away.
+    fn is_fault(self) -> bool {
+        matches!(self, Self::DisturbsLinks | Self::OtherFault)
+    }
+
+    /// Whether it leaves links that may need a repair.
+    fn disturbs(self) -> bool {
+        matches!(self, Self::DisturbsLinks | Self::Partitions)
+    }
+
+    /// Whether it may be left out. `needs_repair` says whether an earlier one has disturbed a link.
+    fn may_be_left_out(self, needs_repair: bool) -> bool {
+        match self {
+            Self::DisturbsLinks | Self::OtherFault => true,
+            Self::Partitions | Self::Repairs => !needs_repair,
+            Self::Needed => false,
+        }
     }
 }

@@ -4,29 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::thread;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Parser;
-use faultlab_staff::{Bench, KnownSubmission, lost};
+use faultlab_staff::{Bench, KnownSubmission, Selection, lost};
 
 /// Prints the tests that each mutant of a lab fails.
 #[derive(Debug, Parser)]
 struct Args {
-    /// The lab: `lab1`.
-    lab: String,
-    /// Only these mutants.
-    mutants: Vec<String>,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 fn main() -> Result<()> {
-    let args = Args::parse();
-    let bench = Bench::new(&args.lab)?;
-    let mut mutants = bench.mutants()?;
-    for name in &args.mutants {
-        if mutants.iter().all(|mutant| mutant.name != *name) {
-            bail!("there is no mutant `{name}`");
-        }
-    }
-    mutants.retain(|mutant| args.mutants.is_empty() || args.mutants.contains(&mutant.name));
+    let (bench, mutants) = Args::parse().selection.open()?;
     for (name, line) in run_all(&bench, mutants) {
         println!("{name}\t{}", line?);
     }
