@@ -135,7 +135,7 @@ fn a_crashed_node_does_nothing_and_its_messages_remain() {
     let again = explorer.act(Action::Crash { node: client(1) });
     assert_eq!(obstacle(again), Obstacle::Crashed(client(1)));
     assert_eq!(explorer.perform(&add), Ok(true));
-    // The answer is under way, and reaches nobody.
+    // The answer is in flight, and is never delivered.
     let client1 = &explorer.describe().nodes[1];
     assert!(client1.is_crashed);
     assert_eq!(client1.messages[0].obstacle, Some(Obstacle::Crashed(client(1))));

@@ -19,7 +19,7 @@ pub type WriteId = u64;
 
 /// Which life of a node: the first one from its start on, and one more with each restart.
 ///
-/// A crash ends an incarnation. Its memory and its timers end with it; its messages stay under way.
+/// A crash ends an incarnation. Its memory and its timers end with it; its messages stay in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Incarnation(NonZeroU32);

@@ -49,6 +49,74 @@ fn the_paths_in_the_documents_exist() {
     }
 }
 
+#[test]
+fn short_file_names_and_the_names_in_them_exist() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
+    let (_, text) = text.split_once("## Where to find it").expect("the table");
+    let (text, _) = text.split_once("## Design decisions").expect("what follows it");
+    let mut checked = (0, 0);
+    for block in blocks(text) {
+        let words: Vec<&str> = block.split('`').skip(1).step_by(2).collect();
+        // A short name is in the folder of the last full path before it.
+        let mut folder: Option<PathBuf> = None;
+        let mut sources = String::new();
+        for word in &words {
+            let path = root().join(word);
+            if word.contains('/') && path.is_dir() {
+                sources.extend(self::sources(&path).into_iter().map(|(_, text)| text));
+                folder = Some(path);
+            } else if word.contains('/') && path.is_file() {
+                sources += &fs::read_to_string(&path).expect("a file");
+                folder = path.parent().map(Path::to_owned);
+            } else if is_file_name(word) {
+                let beside =
+                    folder.as_ref().unwrap_or_else(|| panic!("`{word}` has no folder: {block}"));
+                let path = beside.join(word);
+                let text = fs::read_to_string(&path);
+                sources +=
+                    &text.unwrap_or_else(|_| panic!("there is no {}: {block}", path.display()));
+                checked.0 += 1;
+            }
+        }
+        for word in words.iter().filter(|word| is_item(word)) {
+            for name in word.split("::") {
+                let found = sources
+                    .split(|c: char| !is_name_part(c))
+                    .any(|other| other == name || name.ends_with('_') && other.starts_with(name));
+                assert!(found, "no file named here contains `{name}` of `{word}`: {block}");
+            }
+            checked.1 += 1;
+        }
+    }
+    assert!(checked.0 > 30 && checked.1 > 20, "{checked:?}");
+}
+
+/// The rows of a table, and the items of a list.
+fn blocks(text: &str) -> Vec<String> {
+    let mut blocks: Vec<String> = Vec::new();
+    for line in text.lines() {
+        match blocks.last_mut() {
+            Some(item) if line.starts_with("   ") => item.push_str(line),
+            _ => blocks.push(line.to_owned()),
+        }
+    }
+    blocks
+}
+
+/// Whether a quoted word is the name of a source file, without its folder.
+fn is_file_name(word: &str) -> bool {
+    !word.contains(['/', ' ']) && [".rs", ".md"].iter().any(|end| word.ends_with(end))
+}
+
+/// Whether a quoted word names something in the code.
+fn is_item(word: &str) -> bool {
+    word.chars().all(|c| is_name_part(c) || c == ':')
+}
+
+fn is_name_part(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
 /// The manifests of the workspace.
 fn manifests() -> Vec<String> {
     let files = said(&run(&mut shell(&root(), "git ls-files '*Cargo.toml'")));

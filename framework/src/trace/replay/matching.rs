@@ -139,7 +139,7 @@ impl Matching {
         self.new.learn(event);
     }
 
-    /// The pending delivery that stands for the saved one. Otherwise, the texts of the messages under way on its
+    /// The pending delivery that stands for the saved one. Otherwise, the texts of the messages in flight on its
     /// link.
     pub(super) fn delivery<'p>(
         &mut self,
