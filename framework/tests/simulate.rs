@@ -285,6 +285,35 @@ fn nodes_can_be_added_while_running() {
 }
 
 #[test]
+fn a_check_does_not_see_a_node_that_starts_after_it() {
+    let states = || {
+        Property::new("every node can be queried", |view| {
+            let nodes = view.nodes();
+            assert!(!nodes.contains(&client(2)), "{nodes:?}");
+            nodes.into_iter().try_for_each(|node| match view.state(node) {
+                Ok(_) => Ok(()),
+                Err(failure) => Err(CheckError::Node(node, failure)),
+            })?;
+            match view.state(client(2)) {
+                Err(NodeFailure::NotProvided(what)) if what == "node client2" => Ok(()),
+                other => Err(violated("no state of client2", format!("{other:?}"))),
+            }
+        })
+    };
+    let start = || Intervention::Start(client_node(2, 1));
+    let at_once = unreliable(Fault::None, 2)
+        .at(Duration::ZERO, Intervention::Check(states()))
+        .at(Duration::ZERO, start());
+    let triggered = unreliable(Fault::None, 2)
+        .when_answered(client(1), 1, Intervention::Check(states()))
+        .when_answered(client(1), 1, start());
+    for scenario in [at_once, triggered] {
+        let outcome = run(&scenario, 1);
+        assert!(outcome.verdict.held(), "{outcome:?}");
+    }
+}
+
+#[test]
 fn a_reliable_network_delivers_once_and_in_order() {
     let hostile = LinkConditions {
         latency: Latency::between(millis(1), millis(400)),

@@ -16,6 +16,9 @@ pub(super) struct SimulatedNode {
     /// The present incarnation, or the last one if the node has crashed.
     incarnation: Incarnation,
     is_running: bool,
+    /// Whether its construction has begun. A node that an intervention starts takes part at once, but it is
+    /// constructed only after what was ready before.
+    is_made: bool,
     pub(super) client: Option<ClientDriver>,
     /// The newest message handled so far from each slot. An older one is late.
     newest_from: PerSender,
@@ -30,6 +33,7 @@ impl SimulatedNode {
             spec,
             incarnation: Incarnation::FIRST,
             is_running: true,
+            is_made: false,
             client,
             newest_from: PerSender::default(),
             last_arrival_ns: PerSender::default(),
@@ -51,6 +55,16 @@ impl SimulatedNode {
     #[inline]
     pub(super) fn running(&self) -> Option<Incarnation> {
         self.is_running.then_some(self.incarnation)
+    }
+
+    /// Takes in that its construction has begun.
+    pub(super) fn make(&mut self) {
+        self.is_made = true;
+    }
+
+    /// Whether it has a state: its construction has begun.
+    pub(super) fn is_made(&self) -> bool {
+        self.is_made
     }
 
     /// Ends the incarnation, and with it its timers.

@@ -203,7 +203,10 @@ impl Simulation {
     /// Starts a task, unless it no longer applies.
     fn begin(&mut self, task: Task) -> Option<Next> {
         let next = match task {
-            Task::Make { slot } => Next::Make(slot),
+            Task::Make { slot } => {
+                self.nodes.get_mut(slot).make();
+                Next::Make(slot)
+            }
             Task::Check(_) => Next::Check,
             Task::Intervene { index } => {
                 self.intervene(index);

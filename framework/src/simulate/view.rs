@@ -1,5 +1,6 @@
 //! The view of a simulated run for properties.
 
+use super::simulated_node::SimulatedNode;
 use super::simulation::Simulation;
 use crate::Address;
 use crate::history::Operation;
@@ -18,9 +19,10 @@ impl<'a> SimulationView<'a> {
     }
 
     fn slot(&self, node: Address) -> Result<usize, NodeFailure> {
-        self.simulation
-            .nodes
+        let nodes = &self.simulation.nodes;
+        nodes
             .slot_of(node)
+            .filter(|&slot| nodes.get(slot).is_made())
             .ok_or_else(|| NodeFailure::NotProvided(format!("node {node}")))
     }
 
@@ -37,7 +39,8 @@ impl View for SimulationView<'_> {
     }
 
     fn nodes(&self) -> Vec<Address> {
-        let alive = self.simulation.nodes.iter().filter(|node| node.running().is_some());
+        let running = |node: &&SimulatedNode| node.running().is_some() && node.is_made();
+        let alive = self.simulation.nodes.iter().filter(running);
         alive.map(|node| node.address()).collect()
     }
 
