@@ -300,7 +300,7 @@ fn a_check_does_not_see_a_node_that_starts_after_it() {
             }
         })
     };
-    let start = || Intervention::Start(client_node(2, 1));
+    let start = || Intervention::Start(client_node(2, 0));
     let at_once = unreliable(Fault::None, 2)
         .at(Duration::ZERO, Intervention::Check(states()))
         .at(Duration::ZERO, start());

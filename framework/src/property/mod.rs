@@ -30,7 +30,7 @@ pub trait View {
     /// Virtual time since the start, in nanoseconds; `None` in a search.
     fn now_ns(&self) -> Option<u64>;
 
-    /// The nodes that have not crashed, in the order in which they were created.
+    /// The nodes that have started and not crashed, in the order in which they were created.
     fn nodes(&self) -> Vec<Address>;
 
     /// The clients, crashed or not, in the order in which they were created.

@@ -83,16 +83,23 @@ impl Simulation {
                     }
                 }
                 Next::Check => {
+                    let is_after_each_event = self.checks_after_each_event();
                     // A trace ends with the first failed check.
                     if let Some(recording) = &mut recording
                         && !self.is_broken()
+                        && !is_after_each_event
+                        && self.must_hold()
                     {
-                        recording.record_side_events(self, host);
-                        let property = self.property().name().to_owned();
-                        let what = EventKind::Check { property };
-                        recording.recorder.event(TraceEvent::new(Some(self.schedule.now_ns), what));
+                        recording.check(self, host);
                     }
-                    let checked = self.check_property(host);
+                    let checked = self.check(host);
+                    // Of the checks after each event, only the one that fails is an event.
+                    if let (Some(recording), Err(_)) = (&mut recording, &checked)
+                        && is_after_each_event
+                        && self.must_hold()
+                    {
+                        recording.check(self, host);
+                    }
                     self.checked(checked);
                 }
             }
@@ -227,6 +234,14 @@ impl Recording<'_> {
             self.builder.add_state(&mut event, &mut texts(host), slot, read);
         }
         self.recorder.event(event);
+    }
+
+    /// Records that the current property is checked.
+    fn check(&mut self, simulation: &mut Simulation, host: &mut dyn Host) {
+        self.record_side_events(simulation, host);
+        let property = simulation.checked_name().to_owned();
+        let what = EventKind::Check { property };
+        self.recorder.event(TraceEvent::new(Some(simulation.schedule.now_ns), what));
     }
 
     /// Records events that are not steps.

@@ -22,16 +22,17 @@ impl Simulation {
     pub(super) fn schedule_timeline(&mut self) {
         let mut planned = Vec::new();
         for (index, (when, _)) in self.scenario.timeline.iter().enumerate() {
-            match *when {
+            match when {
                 // Interventions at time zero take place before the nodes start.
-                When::At(0) => self.schedule.ready.push_back(Task::Intervene { index }),
-                When::At(at_ns) => {
+                &When::At(0) => self.schedule.ready.push_back(Task::Intervene { index }),
+                &When::At(at_ns) => {
                     planned.push((at_ns, index));
                     self.progress.interventions_left += 1;
                 }
-                When::Answered(client, results) => {
+                &When::Answered(client, results) => {
                     self.triggers.push(Trigger { client, results, index });
                 }
+                When::Holds(_) => self.conditions.push(index),
             }
         }
         for (at_ns, index) in planned {
@@ -64,9 +65,14 @@ impl Simulation {
                 self.schedule.ready.push_back(Task::Check(Checked::InTimeline(index)));
                 return;
             }
+            Intervention::Decide(_) => {
+                self.schedule.ready.push_back(Task::Check(Checked::Decision(index)));
+                return;
+            }
             Intervention::Crash(node) => {
                 self.nodes.crash(*node);
                 self.note(|| SideEvent::Crashed(*node));
+                self.check_after(None);
             }
             _ => self.note(|| SideEvent::Network(intervention.to_string())),
         }
@@ -92,7 +98,8 @@ impl Simulation {
                 self.schedule.ready.extend(command);
             }
             Intervention::LinkConditions(network) => transport.network = network,
-            Intervention::Crash(_) | Intervention::Check(_) => {}
+            Intervention::End => self.end(),
+            Intervention::Crash(_) | Intervention::Check(_) | Intervention::Decide(_) => {}
         }
     }
 

@@ -71,8 +71,9 @@ impl Simulation {
     /// before it, other than by a failure. [`advance`](Self::advance) returns each reported step later, unless
     /// the run fails before. A step that is reported again is the same step.
     pub fn for_each_certain_step(&mut self, take: &mut dyn FnMut(LookaheadStep<'_>)) {
-        // A client's result may trigger an intervention, after which no step is certain.
-        if !self.triggers.is_empty() {
+        // A client's result may trigger an intervention, after which no step is certain. A property that must always
+        // hold may query a node before its next step.
+        if !self.triggers.is_empty() || self.checks_every_event() {
             return;
         }
         let mut busy = std::mem::take(&mut self.busy);
@@ -146,7 +147,8 @@ impl Simulation {
     /// the result of the current one. `None` if there is no such command, or if it is not certain.
     pub fn command_after_this(&mut self) -> Option<&[u8]> {
         let Some(Task::Handle(message)) = self.schedule.current else { return None };
-        if !self.triggers.is_empty() || !self.schedule.ready.is_empty() {
+        if !self.triggers.is_empty() || self.checks_every_event() || !self.schedule.ready.is_empty()
+        {
             return None;
         }
         let now_ns = self.schedule.now_ns;

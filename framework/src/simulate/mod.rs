@@ -5,6 +5,7 @@
 //! milliseconds, and the same seed gives the same run, byte for byte, on every machine. [`check`] runs several
 //! seeds, some of them twice, to detect nondeterministic nodes.
 
+mod after_each_event;
 mod buffer_pool;
 mod check;
 mod clients;
@@ -36,6 +37,7 @@ mod validate;
 mod verdicts;
 mod view;
 
+pub use after_each_event::Question;
 pub use check::{Irreproducible, check, run_twice};
 pub use decisions::{Deviation, NthMessage, NthTimer};
 pub use drive::{HandlerTime, HandlerTimes, Options};

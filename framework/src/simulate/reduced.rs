@@ -22,10 +22,10 @@ impl Scenario {
         let timeline = timeline
             .filter(|(index, _)| !reduction.interventions.contains(index))
             .filter(|(_, (when, _))| match when {
-                When::At(_) => true,
+                When::At(_) | When::Holds(_) => true,
                 When::Answered(client, _) => !is_gone(client),
             })
-            .filter_map(|(_, (when, what))| Some((*when, without(what, reduction)?)))
+            .filter_map(|(_, (when, what))| Some((when.clone(), without(what, reduction)?)))
             .collect();
         let network = self.network.clone().without(&reduction.clients);
         Self { system, timeline, network, ..self.clone() }
@@ -56,7 +56,10 @@ fn without(intervention: &Intervention, reduction: &Reduction) -> Option<Interve
         Intervention::LinkConditions(network) => {
             Some(Intervention::LinkConditions(network.clone().without(gone)))
         }
-        Intervention::Heal | Intervention::Check(_) => Some(intervention.clone()),
+        Intervention::Heal
+        | Intervention::Check(_)
+        | Intervention::Decide(_)
+        | Intervention::End => Some(intervention.clone()),
     }
 }
 

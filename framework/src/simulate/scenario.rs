@@ -1,11 +1,12 @@
 //! A scenario: everything about a run but its seed.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::limits::Limits;
 use super::network::{LinkConditions, Network, ns};
-use crate::property::Property;
+use crate::property::{CheckError, Property, View};
 use crate::trace::EventKind;
 use crate::{Address, FaultModel, NodeSpec, System};
 
@@ -60,6 +61,38 @@ pub enum Intervention {
     LinkConditions(Network),
     /// A property must hold now.
     Check(Property),
+    /// Interventions that depend on the run; see [`Intervention::decide`].
+    Decide(Decision),
+    /// The run ends, after the time to [observe](Scenario::observe_for), and the final properties are checked.
+    End,
+}
+
+/// A choice of interventions that depends on the run.
+#[derive(Clone)]
+pub struct Decision {
+    name: String,
+    decide: Decide,
+}
+
+/// The function behind a decision.
+type Decide = Arc<dyn Fn(&mut dyn View) -> Result<Vec<Intervention>, CheckError> + Send + Sync>;
+
+impl Decision {
+    /// The name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Chooses the interventions.
+    pub(super) fn decide(&self, view: &mut dyn View) -> Result<Vec<Intervention>, CheckError> {
+        (self.decide)(view)
+    }
+}
+
+impl fmt::Debug for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Decision").field(&self.name).finish()
+    }
 }
 
 impl Intervention {
@@ -67,6 +100,35 @@ impl Intervention {
     #[must_use]
     pub fn partition<const N: usize>(groups: [&[Address]; N]) -> Self {
         Self::Partition(groups.iter().map(|group| group.to_vec()).collect())
+    }
+
+    /// Interventions that are chosen when their time has come, by what the nodes then show: a crash of whichever server
+    /// is the leader, for example. They take place in order. `name` describes them: "the leader crashes".
+    ///
+    /// An error ends the run as if a property did not hold. A chosen intervention must be as valid as one that the
+    /// scenario names ([`Scenario::validate`]).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use faultlab::Address;
+    /// # use faultlab::property::{observe, violated};
+    /// # use faultlab::simulate::{Intervention, Scenario};
+    /// let servers = [Address::new("server1"), Address::new("server2")];
+    /// let crash = Intervention::decide("the leader crashes", move |view| {
+    ///     for server in servers {
+    ///         if observe::<(), bool>(view, server, &())? {
+    ///             return Ok(vec![Intervention::Crash(server)]);
+    ///         }
+    ///     }
+    ///     Err(violated("a leader", "no server leads"))
+    /// });
+    /// let scenario = Scenario::new().at(Duration::from_secs(5), crash);
+    /// ```
+    pub fn decide(
+        name: impl Into<String>,
+        decide: impl Fn(&mut dyn View) -> Result<Vec<Self>, CheckError> + Send + Sync + 'static,
+    ) -> Self {
+        Self::Decide(Decision { name: name.into(), decide: Arc::new(decide) })
     }
 }
 
@@ -106,17 +168,21 @@ impl fmt::Display for Intervention {
             Self::Start(node) => write!(f, "{} starts", node.address()),
             Self::LinkConditions(_) => f.write_str("the network's conditions change"),
             Self::Check(property) => write!(f, "checked: {}", property.name()),
+            Self::Decide(decision) => f.write_str(decision.name()),
+            Self::End => f.write_str("the test ends the run"),
         }
     }
 }
 
 /// When an intervention takes place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum When {
     /// At this time after the start.
     At(u64),
     /// As soon as this client has this many results.
     Answered(Address, u64),
+    /// As soon as this holds.
+    Holds(Property),
 }
 
 /// Everything about a run but its seed: nodes, clients and their workloads, the network,
@@ -151,6 +217,7 @@ pub struct Scenario {
     pub(crate) deadline_ns: u64,
     pub(crate) stalled_ns: u64,
     pub(crate) checks: Vec<Property>,
+    pub(crate) always: Vec<Property>,
     pub(crate) limits: Limits,
 }
 
@@ -175,6 +242,7 @@ impl Scenario {
             deadline_ns: ns(Duration::from_secs(60)),
             stalled_ns: u64::MAX,
             checks: Vec::new(),
+            always: Vec::new(),
             limits: Limits::default(),
         }
     }
@@ -249,6 +317,37 @@ impl Scenario {
         self
     }
 
+    /// Adds an intervention that takes place as soon as `condition` holds. It is checked after every event, like a
+    /// property that must [always](Scenario::always) hold, until it holds for the first time. If it never does, the
+    /// intervention does not take place.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use faultlab::Address;
+    /// # use faultlab::property::{Property, observe, violated};
+    /// # use faultlab::simulate::{Intervention, Scenario};
+    /// let backup = Address::new("server2");
+    /// let took_over = Property::new("server2 is the primary", move |view| {
+    ///     if observe::<(), bool>(view, backup, &())? { Ok(()) } else { Err(violated("it", "not yet")) }
+    /// });
+    /// // Not "after 20 seconds", but as soon as it matters.
+    /// let scenario = Scenario::new()
+    ///     .when(took_over.clone(), Intervention::Heal)
+    ///     .until_holds(took_over, Duration::from_secs(30));
+    /// ```
+    #[must_use]
+    pub fn when(mut self, condition: Property, intervention: Intervention) -> Self {
+        self.timeline.push((When::Holds(condition), intervention));
+        self
+    }
+
+    /// Ends the run as soon as `condition` holds, or at `deadline`, even if all clients are done. Add the condition with
+    /// [`Scenario::check`] as well if a run in which it never holds is wrong.
+    #[must_use]
+    pub fn until_holds(self, condition: Property, deadline: Duration) -> Self {
+        self.until(deadline).when(condition, Intervention::End)
+    }
+
     /// Ends the run when all clients that have not crashed are done, or at `deadline`.
     #[must_use]
     pub fn until_done(mut self, deadline: Duration) -> Self {
@@ -286,6 +385,37 @@ impl Scenario {
     #[must_use]
     pub fn check(mut self, property: Property) -> Self {
         self.checks.push(property);
+        self
+    }
+
+    /// Adds a property that must hold after every event: after each start, message, timer, command and crash. The run
+    /// ends with the first event after which it does not hold.
+    ///
+    /// After an event, only the node that handled it is queried again; the other nodes' answers are remembered. A
+    /// property [of each node](Property::of_each_node) is checked for that node only, and one
+    /// [of each client](Property::of_each_client) only if that node is a client.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use faultlab::property::{Property, observe, violated};
+    /// # use faultlab::simulate::Scenario;
+    /// # use faultlab::{Address, NodeSpec};
+    /// let (one, two) = (Address::new("server1"), Address::new("server2"));
+    /// // At the end, the servers may have settled their dispute. They must never have had it.
+    /// let at_most_one = Property::new("at most one server is the leader", move |view| {
+    ///     let leads: bool = observe(view, one, &())?;
+    ///     let also: bool = observe(view, two, &())?;
+    ///     if leads && also { Err(violated("at most one leader", "both lead")) } else { Ok(()) }
+    /// });
+    /// let scenario = Scenario::new()
+    ///     .node(NodeSpec::node("server", one, &two))
+    ///     .node(NodeSpec::node("server", two, &one))
+    ///     .until(Duration::from_secs(10))
+    ///     .always(at_most_one);
+    /// ```
+    #[must_use]
+    pub fn always(mut self, property: Property) -> Self {
+        self.always.push(property);
         self
     }
 

@@ -25,6 +25,12 @@ pub(super) enum Checked {
     InTimeline(usize),
     /// The final property with this index.
     AtTheEnd(usize),
+    /// The choice of the intervention with this index.
+    Decision(usize),
+    /// The condition at this position among those that interventions still wait for.
+    Condition { position: usize },
+    /// The property with this index that must always hold, after an event at the node in this slot, or after a crash.
+    Always { index: usize, slot: Option<usize> },
 }
 
 /// The clock, the ready tasks, the scheduled events, and the bytes that these carry.

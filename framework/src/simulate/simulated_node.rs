@@ -16,14 +16,24 @@ pub(super) struct SimulatedNode {
     /// The present incarnation, or the last one if the node has crashed.
     incarnation: Incarnation,
     is_running: bool,
-    /// Whether its construction has begun. A node that an intervention starts takes part at once, but it is
-    /// constructed only after what was ready before.
-    is_made: bool,
+    stage: Stage,
     pub(super) client: Option<ClientDriver>,
     /// The newest message handled so far from each slot. An older one is late.
     newest_from: PerSender,
     /// On an in-order network: when the last message from each slot arrives, in nanoseconds.
     last_arrival_ns: PerSender,
+}
+
+/// How far a node's start is. A node that an intervention starts has an address at once, but it is constructed only after
+/// what was ready before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It is not constructed yet.
+    Planned,
+    /// It is constructed.
+    Made,
+    /// It has begun to handle events, with its `init`.
+    Started,
 }
 
 impl SimulatedNode {
@@ -33,7 +43,7 @@ impl SimulatedNode {
             spec,
             incarnation: Incarnation::FIRST,
             is_running: true,
-            is_made: false,
+            stage: Stage::Planned,
             client,
             newest_from: PerSender::default(),
             last_arrival_ns: PerSender::default(),
@@ -57,14 +67,19 @@ impl SimulatedNode {
         self.is_running.then_some(self.incarnation)
     }
 
-    /// Takes in that its construction has begun.
-    pub(super) fn make(&mut self) {
-        self.is_made = true;
+    /// Takes in that it is being constructed, or starts.
+    pub(super) fn reach(&mut self, stage: Stage) {
+        self.stage = stage;
     }
 
-    /// Whether it has a state: its construction has begun.
+    /// Whether it has a state.
     pub(super) fn is_made(&self) -> bool {
-        self.is_made
+        self.stage != Stage::Planned
+    }
+
+    /// Whether it has begun to handle events.
+    pub(super) fn has_started(&self) -> bool {
+        self.stage == Stage::Started
     }
 
     /// Ends the incarnation, and with it its timers.

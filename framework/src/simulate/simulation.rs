@@ -7,6 +7,7 @@
 //! `transport.rs`, its timers in `timers.rs`, its results in `clients.rs`, and what the scenario does in
 //! `interventions.rs`.
 
+use super::after_each_event::Answers;
 use super::decisions::{Decisions, Deviation};
 use super::digest::Digest;
 use super::event_queue::{InFlight, ScheduledEvent};
@@ -16,8 +17,9 @@ use super::nodes::Nodes;
 use super::notes::{RecorderNotes, SideEvent};
 use super::outcome::{Outcome, RunFailure};
 use super::progress::{Phase, Progress};
-use super::scenario::{Intervention, Scenario};
+use super::scenario::{Decision, Intervention, Scenario, When};
 use super::schedule::{Checked, Schedule, Task};
+use super::simulated_node::Stage;
 use super::timers::Timers;
 use super::transport::{Passage, Transport};
 use super::verdicts::Verdicts;
@@ -38,8 +40,14 @@ pub struct Simulation {
     pub(super) timers: Timers,
     /// The interventions that wait for a client's results.
     pub(super) triggers: Vec<Trigger>,
+    /// The interventions, by index, that wait for a condition to hold.
+    pub(super) conditions: Vec<usize>,
+    /// What the current decision has chosen.
+    decided: Vec<Intervention>,
     pub(super) progress: Progress,
     verdicts: Verdicts,
+    /// What the properties that must always hold have asked.
+    pub(super) answers: Answers,
     pub(super) digest: Digest,
     pub(super) steps: u64,
     /// Reusable buffer for [`Simulation::for_each_certain_step`](Self::for_each_certain_step).
@@ -52,6 +60,12 @@ pub struct Simulation {
     pub(super) decisions: Option<Box<Decisions>>,
 }
 
+/// What a check is about.
+enum CheckedNow<'s> {
+    Property(&'s Property),
+    Decision(&'s Decision),
+}
+
 /// What the driver must do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -59,7 +73,7 @@ pub enum Next {
     Make(usize),
     /// Let the node in this slot handle [`Simulation::event`] and call [`Simulation::stepped`].
     Step(usize),
-    /// Call [`Simulation::check_property`], and [`Simulation::checked`] with its result.
+    /// Call [`Simulation::check`], and [`Simulation::checked`] with its result.
     Check,
     /// Nothing: the run has finished.
     Finished,
@@ -104,8 +118,11 @@ impl Simulation {
             transport,
             timers: Timers::new(seed),
             triggers: Vec::new(),
+            conditions: Vec::new(),
+            decided: Vec::new(),
             progress: Progress::new(),
             verdicts: Verdicts::default(),
+            answers: Answers::default(),
             digest: Digest::default(),
             steps: 0,
             busy: Busy::default(),
@@ -174,9 +191,7 @@ impl Simulation {
                 continue;
             }
             if self.progress.is_done(&self.scenario, &self.nodes) {
-                self.progress.phase = Phase::Lingering;
-                let over_ns = self.schedule.after(self.scenario.observe_after_ns);
-                self.schedule.queue.schedule(over_ns, ScheduledEvent::Over);
+                self.end();
             }
             let deadline_ns = self.progress.deadline_ns(&self.scenario);
             match self.schedule.queue.take(deadline_ns) {
@@ -200,12 +215,30 @@ impl Simulation {
         }
     }
 
+    /// Ends the run, after the time to observe.
+    pub(super) fn end(&mut self) {
+        if self.progress.phase == Phase::Running {
+            self.progress.phase = Phase::Lingering;
+            let over_ns = self.schedule.after(self.scenario.observe_after_ns);
+            self.schedule.queue.schedule(over_ns, ScheduledEvent::Over);
+        }
+    }
+
     /// Starts a task, unless it no longer applies.
     fn begin(&mut self, task: Task) -> Option<Next> {
         let next = match task {
             Task::Make { slot } => {
-                self.nodes.get_mut(slot).make();
+                self.nodes.get_mut(slot).reach(Stage::Made);
                 Next::Make(slot)
+            }
+            Task::Check(Checked::Always { index, slot }) => {
+                if !self.begin_always(index, slot) {
+                    return None;
+                }
+                Next::Check
+            }
+            Task::Check(Checked::Condition { position }) if position >= self.conditions.len() => {
+                return None;
             }
             Task::Check(_) => Next::Check,
             Task::Intervene { index } => {
@@ -234,6 +267,8 @@ impl Simulation {
                 self.nodes.get(slot).running()?;
                 if matches!(task, Task::Command { .. }) {
                     self.call(slot);
+                } else {
+                    self.nodes.get_mut(slot).reach(Stage::Started);
                 }
                 Next::Step(slot)
             }
@@ -310,31 +345,59 @@ impl Simulation {
         }
     }
 
-    /// Checks the property of [`Next::Check`], with the nodes in `host`.
+    /// Checks the property, the condition or the choice of [`Next::Check`], with the nodes in `host`.
     ///
     /// # Errors
-    /// When the property does not hold, or cannot be decided.
+    /// When the property or the condition does not hold, or cannot be decided, or the choice fails.
     ///
     /// # Panics
-    /// As [`Simulation::property`].
-    pub fn check_property(&self, host: &mut dyn Host) -> Result<(), CheckError> {
-        self.property().check(&mut SimulationView::new(self, host))
+    /// When there is nothing to check.
+    pub fn check(&mut self, host: &mut dyn Host) -> Result<(), CheckError> {
+        let mut answers = std::mem::take(&mut self.answers);
+        let mut view = SimulationView::new(self, &mut answers, host);
+        let checked = match self.checked_now() {
+            CheckedNow::Property(property) => property.check(&mut view).map(|()| Vec::new()),
+            CheckedNow::Decision(decision) => decision.decide(&mut view),
+        };
+        self.answers = answers;
+        self.decided = checked?;
+        Ok(())
     }
 
-    /// The property to check for [`Next::Check`].
-    ///
-    /// # Panics
-    /// When there is none.
-    #[must_use]
-    pub fn property(&self) -> &Property {
-        match self.schedule.current {
-            Some(Task::Check(Checked::AtTheEnd(index))) => &self.scenario.checks[index],
-            Some(Task::Check(Checked::InTimeline(index))) => match &self.scenario.timeline[index].1
-            {
+    /// What is to be checked for [`Next::Check`].
+    fn checked_now(&self) -> CheckedNow<'_> {
+        let timeline = &self.scenario.timeline;
+        let Some(Task::Check(checked)) = self.schedule.current else {
+            panic!("there is nothing to check")
+        };
+        let property = match checked {
+            Checked::AtTheEnd(index) => &self.scenario.checks[index],
+            Checked::Always { index, .. } => &self.scenario.always[index],
+            Checked::InTimeline(index) => match &timeline[index].1 {
                 Intervention::Check(property) => property,
                 other => panic!("{other:?} is not a check"),
             },
-            _ => panic!("there is no property to check"),
+            Checked::Decision(index) => match &timeline[index].1 {
+                Intervention::Decide(decision) => return CheckedNow::Decision(decision),
+                other => panic!("{other:?} is not a decision"),
+            },
+            Checked::Condition { position } => match &timeline[self.conditions[position]].0 {
+                When::Holds(condition) => condition,
+                other => panic!("{other:?} is not a condition"),
+            },
+        };
+        CheckedNow::Property(property)
+    }
+
+    /// The name of the property, the condition or the decision to check for [`Next::Check`].
+    ///
+    /// # Panics
+    /// When there is nothing to check.
+    #[must_use]
+    pub fn checked_name(&self) -> &str {
+        match self.checked_now() {
+            CheckedNow::Property(property) => property.name(),
+            CheckedNow::Decision(decision) => decision.name(),
         }
     }
 
@@ -350,10 +413,42 @@ impl Simulation {
 
     /// Takes in the result of [`Next::Check`].
     pub fn checked(&mut self, checked: Result<(), CheckError>) {
+        let checked = match *self.schedule.task() {
+            Task::Check(Checked::Condition { position }) => {
+                self.condition_checked(position, checked)
+            }
+            Task::Check(Checked::Decision(_)) => checked.map(|()| self.perform_decided()),
+            _ => checked,
+        };
         let Err(broken) = checked else { return };
-        let property = self.property().name().to_owned();
-        let is_at_the_end = !matches!(self.schedule.task(), Task::Check(Checked::InTimeline(_)));
+        let property = self.checked_name().to_owned();
+        let is_at_the_end = matches!(self.schedule.task(), Task::Check(Checked::AtTheEnd(_)));
         self.verdicts.broken(property, broken, is_at_the_end);
+    }
+
+    /// Performs the interventions that a decision has chosen.
+    fn perform_decided(&mut self) {
+        for intervention in std::mem::take(&mut self.decided) {
+            let index = self.scenario.timeline.len();
+            self.scenario.timeline.push((When::At(self.schedule.now_ns), intervention));
+            match self.scenario.validate_decided(index, &self.nodes.addresses()) {
+                Ok(()) => self.intervene(index),
+                Err(error) => return self.fail(RunFailure::Scenario(error)),
+            }
+        }
+    }
+
+    /// Whether the current task checks a property that must hold: no condition, and no decision.
+    pub(super) fn must_hold(&self) -> bool {
+        let Some(Task::Check(checked)) = self.schedule.current else { return false };
+        !matches!(checked, Checked::Condition { .. } | Checked::Decision(_))
+    }
+
+    /// Whether the current task is one that follows every event: it checks a property that must always hold, or a
+    /// condition.
+    pub(super) fn checks_after_each_event(&self) -> bool {
+        let Some(Task::Check(checked)) = self.schedule.current else { return false };
+        matches!(checked, Checked::Always { .. } | Checked::Condition { .. })
     }
 
     /// Whether a property does not hold at the end, though others are still unchecked.
@@ -421,6 +516,7 @@ impl Simulation {
         let effects = self.apply(slot, output);
         self.take_result(slot, output);
         self.check_limits(slot);
+        self.check_after(Some(slot));
         effects
     }
 

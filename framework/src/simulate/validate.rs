@@ -103,6 +103,43 @@ impl Scenario {
     }
 }
 
+impl Scenario {
+    /// Checks an entry that was added during the run, when these nodes exist.
+    pub(super) fn validate_decided(
+        &self,
+        entry: usize,
+        nodes: &[Address],
+    ) -> Result<(), ScenarioError> {
+        let names = Names::of(self)?;
+        if let Some(&name) =
+            self.timeline[entry].1.names().iter().find(|name| !nodes.contains(name))
+        {
+            return Err(names.unknown(names.describe(entry), name, |_| true));
+        }
+        names.entry(entry)
+    }
+}
+
+impl Intervention {
+    /// The nodes that it affects.
+    fn names(&self) -> Vec<Address> {
+        match self {
+            Self::Cut { from, to }
+            | Self::Hold { from, to }
+            | Self::Repair { from, to }
+            | Self::DropNext { from, to, .. } => vec![*from, *to],
+            Self::Isolate(node) | Self::Crash(node) => vec![*node],
+            Self::Partition(groups) => groups.iter().flatten().copied().collect(),
+            Self::Start(_)
+            | Self::Heal
+            | Self::LinkConditions(_)
+            | Self::Check(_)
+            | Self::Decide(_)
+            | Self::End => Vec::new(),
+        }
+    }
+}
+
 /// When a node starts to exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Born {
@@ -160,16 +197,17 @@ impl<'a> Names<'a> {
 
     /// The earliest time at which an entry can take place; `None` if it cannot, as far as is known.
     fn earliest_ns(&self, entry: usize) -> Option<u64> {
-        match self.scenario.timeline[entry].0 {
-            When::At(at_ns) => Some(at_ns),
-            When::Answered(client, _) => self.born.get(&client).map(|born| born.earliest_ns),
+        match &self.scenario.timeline[entry].0 {
+            When::At(at_ns) => Some(*at_ns),
+            When::Answered(client, _) => self.born.get(client).map(|born| born.earliest_ns),
+            When::Holds(_) => Some(0),
         }
     }
 
     /// Checks one entry of the timeline.
     fn entry(&self, entry: usize) -> Result<(), ScenarioError> {
         let (when, intervention) = &self.scenario.timeline[entry];
-        if let When::Answered(client, _) = *when {
+        if let &When::Answered(client, _) = when {
             match self.born.get(&client) {
                 Some(born) if born.is_client => {}
                 Some(_) => {
@@ -197,14 +235,8 @@ impl<'a> Names<'a> {
             return Err(self.not_in_model(self.describe(entry), fault));
         }
         match intervention {
-            Intervention::Cut { from, to }
-            | Intervention::Hold { from, to }
-            | Intervention::Repair { from, to }
-            | Intervention::DropNext { from, to, .. } => [from, to].into_iter().try_for_each(there),
-            Intervention::Isolate(node) | Intervention::Crash(node) => there(node),
-            Intervention::Partition(groups) => groups.iter().flatten().try_for_each(there),
             Intervention::LinkConditions(network) => self.network(&self.describe(entry), network),
-            Intervention::Start(_) | Intervention::Heal | Intervention::Check(_) => Ok(()),
+            _ => intervention.names().iter().try_for_each(there),
         }
     }
 
@@ -229,17 +261,19 @@ impl<'a> Names<'a> {
     /// place before the node's start.
     fn may_exist(&self, entry: usize, node: &Born) -> bool {
         let Some(start) = node.by else { return true };
-        match (self.scenario.timeline[entry].0, self.scenario.timeline[start].0) {
+        match (&self.scenario.timeline[entry].0, &self.scenario.timeline[start].0) {
             (When::At(at_ns), When::At(start_ns)) => (start_ns, start) < (at_ns, entry),
-            // Entries at time zero take place before any client has a command.
-            (When::At(at_ns), When::Answered(..)) => at_ns > 0 && at_ns >= node.earliest_ns,
+            // Entries at time zero take place before any client has a command, and before any event.
+            (&When::At(at_ns), When::Answered(..) | When::Holds(_)) => {
+                at_ns > 0 && at_ns >= node.earliest_ns
+            }
             (When::Answered(client, results), When::Answered(other, start_results))
                 if client == other =>
             {
                 // An entry for zero results takes place with the first result.
-                (start_results.max(1), start) < (results.max(1), entry)
+                (start_results.max(&1), start) < (results.max(&1), entry)
             }
-            (When::Answered(..), _) => true,
+            (When::Answered(..) | When::Holds(_), _) => true,
         }
     }
 
@@ -269,6 +303,9 @@ impl<'a> Names<'a> {
             }
             When::Answered(client, results) => {
                 format!("when {client} has had {results} results, {intervention}")
+            }
+            When::Holds(condition) => {
+                format!("when it holds that {}, {intervention}", condition.name())
             }
         }
     }

@@ -1,21 +1,56 @@
 //! The view of a simulated run for properties.
 
+use super::after_each_event::{Answers, Question};
+use super::schedule::{Checked, Task};
 use super::simulated_node::SimulatedNode;
 use super::simulation::Simulation;
 use crate::Address;
 use crate::history::Operation;
 use crate::hosting::{Host, NodeFailure};
-use crate::property::{Traffic, View};
+use crate::property::{Scope, Traffic, View};
 
 /// A run at one time, with access to its nodes.
 pub(super) struct SimulationView<'a> {
     simulation: &'a Simulation,
+    answers: &'a mut Answers,
     host: &'a mut dyn Host,
 }
 
 impl<'a> SimulationView<'a> {
-    pub(super) fn new(simulation: &'a Simulation, host: &'a mut dyn Host) -> Self {
-        Self { simulation, host }
+    pub(super) fn new(
+        simulation: &'a Simulation,
+        answers: &'a mut Answers,
+        host: &'a mut dyn Host,
+    ) -> Self {
+        Self { simulation, answers, host }
+    }
+
+    /// Whether the property may look at the node in this slot. A property of each node or client that must always hold
+    /// is checked for the node that handled the event.
+    fn is_in_scope(&self, slot: usize) -> bool {
+        match self.simulation.schedule.current {
+            Some(Task::Check(Checked::Always { index, slot: Some(stepped) })) => {
+                slot == stepped || self.simulation.scenario.always[index].scope() == Scope::State
+            }
+            _ => true,
+        }
+    }
+
+    /// A node's answer. Those to properties that must always hold are remembered.
+    fn ask(&mut self, node: Address, question: Question) -> Result<Vec<u8>, NodeFailure> {
+        let slot = self.slot(node)?;
+        if self.simulation.checks_after_each_event() {
+            self.answers.get(slot, question, self.host)
+        } else {
+            question.ask(slot, self.host)
+        }
+    }
+
+    /// The nodes in scope for which this holds.
+    fn addresses(&self, is_meant: impl Fn(&SimulatedNode) -> bool) -> Vec<Address> {
+        let nodes = self.simulation.nodes.iter().enumerate();
+        let nodes = nodes.filter(|(slot, node)| self.is_in_scope(*slot) && is_meant(node));
+        nodes.map(|(_, node)| node.address()).collect()
     }
 
     fn slot(&self, node: Address) -> Result<usize, NodeFailure> {
@@ -39,14 +74,11 @@ impl View for SimulationView<'_> {
     }
 
     fn nodes(&self) -> Vec<Address> {
-        let running = |node: &&SimulatedNode| node.running().is_some() && node.is_made();
-        let alive = self.simulation.nodes.iter().filter(running);
-        alive.map(|node| node.address()).collect()
+        self.addresses(|node| node.running().is_some() && node.has_started())
     }
 
     fn clients(&self) -> Vec<Address> {
-        let clients = self.simulation.nodes.iter().filter(|node| node.client.is_some());
-        clients.map(|node| node.address()).collect()
+        self.addresses(|node| node.client.is_some())
     }
 
     fn operations(&self, client: Address) -> &[Operation] {
@@ -65,15 +97,11 @@ impl View for SimulationView<'_> {
     }
 
     fn state(&mut self, node: Address) -> Result<Vec<u8>, NodeFailure> {
-        let slot = self.slot(node)?;
-        let mut bytes = Vec::new();
-        self.host.state(slot, &mut bytes)?;
-        Ok(bytes)
+        self.ask(node, Question::State)
     }
 
     fn observe(&mut self, node: Address, question: &[u8]) -> Result<Vec<u8>, NodeFailure> {
-        let slot = self.slot(node)?;
-        self.host.observe(slot, question)
+        self.ask(node, Question::Observation(question.to_vec()))
     }
 
     fn traffic(&self) -> Option<&Traffic> {

@@ -12,13 +12,12 @@ use std::ops::Range;
 
 use faultlab::Address;
 use faultlab::hosting::{Host, NodeFailure, Output, Payload};
-use faultlab::simulate::{LookaheadStep, Next, Outcome, Scenario, Simulation};
+use faultlab::simulate::{LookaheadStep, Next, Outcome, Question, Scenario, Simulation};
 use serde::{Deserialize, Serialize};
 
-use crate::exchange::{Answered, FollowUpAnswer};
+use crate::exchange::{Answered, FollowUpAnswer, Then};
 use crate::exit::ProcessFailure;
 use crate::process_pool::ProcessPool;
-use crate::request::FollowUp;
 use crate::run_log::{RecordingHost, RunLog};
 
 /// The most runs that advance together: all runs of a lab's suite.
@@ -49,12 +48,28 @@ pub enum Logging {
 }
 
 impl Logging {
-    /// What to piggyback on a step after which a client may get this command.
-    fn then(self, command: Option<&[u8]>) -> FollowUp<'_> {
-        match (self, command) {
-            (Self::States, _) => FollowUp::State,
-            (Self::Nothing | Self::Log, Some(command)) => FollowUp::Command(command),
-            (Self::Nothing | Self::Log, None) => FollowUp::Nothing,
+    /// What to piggyback on a step after which these questions will likely be asked, or a client may get this command.
+    fn then<'a>(asked: &'a [Question], command: Option<&'a [u8]>) -> Then<'a> {
+        match (asked, command) {
+            ([], Some(command)) => Then::Command(command),
+            ([], None) => Then::Nothing,
+            (questions, _) => Then::Ask(questions),
+        }
+    }
+
+    /// The questions to ask a node with its next step.
+    fn questions(self, simulation: &Simulation, slot: usize) -> Vec<Question> {
+        let mut questions = self.questions_of_every_step();
+        questions.extend(simulation.questions(slot).cloned());
+        questions.dedup();
+        questions
+    }
+
+    /// The questions to ask every node with every step.
+    fn questions_of_every_step(self) -> Vec<Question> {
+        match self {
+            Self::States => vec![Question::State],
+            Self::Nothing | Self::Log => Vec::new(),
         }
     }
 }
@@ -276,20 +291,33 @@ enum AnswerUse {
     Kept,
 }
 
-/// A prefetched step: the node's output, and its state if that was requested.
+/// A prefetched step: the node's output, and its answers to the questions that came with the step.
 struct PrefetchedStep {
     stepped: Result<(), NodeFailure>,
     output: Output,
-    state: Option<Result<Vec<u8>, NodeFailure>>,
+    answers: Answers,
 }
+
+/// Questions to a node, with its answers.
+type Answers = Vec<(Question, Result<Vec<u8>, NodeFailure>)>;
 
 /// Prefetched steps of a node.
 #[derive(Default)]
 struct Prefetch {
     /// Whether a step is requested.
     is_asked: bool,
+    /// The questions that came with that request.
+    questions: Vec<Question>,
     /// The steps that it has taken, in order.
     taken: VecDeque<PrefetchedStep>,
+}
+
+impl Prefetch {
+    /// Takes in that a step is requested, together with these questions.
+    fn ask(&mut self, questions: Vec<Question>) {
+        self.is_asked = true;
+        self.questions = questions;
+    }
 }
 
 /// An active run.
@@ -345,10 +373,10 @@ impl ActiveRun {
                     return Need::Answers;
                 }
                 Next::Step(slot) => {
-                    if let Some(PrefetchedStep { stepped, output, state }) =
+                    if let Some(PrefetchedStep { stepped, output, answers }) =
                         self.prefetched[slot].taken.pop_front()
                     {
-                        self.step(slot, stepped, &output, state);
+                        self.step(slot, stepped, &output, answers);
                         self.spare.push(output);
                         continue;
                     }
@@ -359,7 +387,10 @@ impl ActiveRun {
                     self.pending += pool.ask_forget(number);
                     return if self.pending == 0 { Need::Nothing } else { Need::Answers };
                 }
-                Next::Check => return Need::Check,
+                Next::Check => match self.simulation.check_known() {
+                    Some(checked) => self.simulation.checked(checked),
+                    None => return Need::Check,
+                },
             }
         }
     }
@@ -371,16 +402,20 @@ impl ActiveRun {
         if !prefetched[slot].is_asked {
             let command = self.prefetches.then(|| simulation.command_after_this()).flatten();
             let command = command.map(<[u8]>::to_vec);
-            pool.ask_step(number, slot, simulation.event(), keep.then(command.as_deref()));
-            prefetched[slot].is_asked = true;
+            let questions = keep.questions(simulation, slot);
+            let then = Logging::then(&questions, command.as_deref());
+            pool.ask_step(number, slot, simulation.event(), then);
+            prefetched[slot].ask(questions);
             *pending += 1;
         }
+        // While properties must always hold, no step is certain. So the only question here is about states to log.
+        let states = keep.questions_of_every_step();
         if self.prefetches {
             simulation.for_each_certain_step(&mut |LookaheadStep { slot, event, command }| {
                 let prefetched = &mut prefetched[slot];
                 if !prefetched.is_asked && prefetched.taken.is_empty() {
-                    pool.ask_step(number, slot, event, keep.then(command));
-                    prefetched.is_asked = true;
+                    pool.ask_step(number, slot, event, Logging::then(&states, command));
+                    prefetched.ask(states.clone());
                     *pending += 1;
                 }
             });
@@ -408,22 +443,25 @@ impl ActiveRun {
             }
             Answered::Stepped(stepped, followed) => {
                 self.prefetched[slot].is_asked = false;
-                let (state, command) = match followed {
-                    FollowUpAnswer::Nothing => (None, None),
-                    FollowUpAnswer::State(state) => (Some(state.map(<[u8]>::to_vec)), None),
-                    FollowUpAnswer::Command(stepped) => (None, Some(stepped)),
+                let questions = std::mem::take(&mut self.prefetched[slot].questions);
+                let (answers, command) = match followed {
+                    FollowUpAnswer::Nothing => (Vec::new(), None),
+                    FollowUpAnswer::Answers(answers) => {
+                        (questions.into_iter().zip(answers).collect(), None)
+                    }
+                    FollowUpAnswer::Command(stepped) => (Vec::new(), Some(stepped)),
                 };
                 let is_needed = self.next == Some(Next::Step(slot));
                 let mut nothing = Output::new();
                 let (stepped, output) = split_step(stepped, &mut nothing);
                 if is_needed {
-                    self.step(slot, stepped, output, state);
+                    self.step(slot, stepped, output, answers);
                 } else {
-                    self.store_prefetched(slot, stepped, output, state);
+                    self.store_prefetched(slot, stepped, output, answers);
                 }
                 if let Some(command) = command {
                     let (stepped, output) = split_step(command, &mut nothing);
-                    self.store_prefetched(slot, stepped, output, None);
+                    self.store_prefetched(slot, stepped, output, Vec::new());
                 }
                 if is_needed { AnswerUse::Needed } else { AnswerUse::Kept }
             }
@@ -436,11 +474,11 @@ impl ActiveRun {
         slot: usize,
         stepped: Result<(), NodeFailure>,
         output: &mut Output,
-        state: Option<Result<Vec<u8>, NodeFailure>>,
+        answers: Answers,
     ) {
         let room = self.spare.pop().unwrap_or_default();
         let output = std::mem::replace(output, room);
-        self.prefetched[slot].taken.push_back(PrefetchedStep { stepped, output, state });
+        self.prefetched[slot].taken.push_back(PrefetchedStep { stepped, output, answers });
     }
 
     /// Takes in the current step.
@@ -449,14 +487,20 @@ impl ActiveRun {
         slot: usize,
         stepped: Result<(), NodeFailure>,
         output: &Output,
-        state: Option<Result<Vec<u8>, NodeFailure>>,
+        answers: Answers,
     ) {
         if self.keep != Logging::Nothing {
             let stepped = stepped.as_ref().map(|()| output);
-            self.log.stepped(slot, self.simulation.event(), stepped, state);
+            self.log.stepped(slot, self.simulation.event(), stepped);
         }
         if let Err((to, message)) = self.simulation.stepped(stepped, output) {
             self.undeliverable = Some((slot, to, output.get(message).to_vec()));
+        }
+        for (question, answer) in answers {
+            if self.keep != Logging::Nothing {
+                self.log.answered(slot, question.clone(), answer.clone());
+            }
+            self.simulation.answered(slot, question, answer);
         }
     }
 
@@ -469,8 +513,12 @@ impl ActiveRun {
             self.simulation.sent_to_unknown_address(slot, to, message);
             return;
         }
-        let mut host = RecordingHost { host: &mut host, log: &mut self.log };
-        let checked = self.simulation.check_property(&mut host);
+        let checked = if self.keep == Logging::Nothing {
+            self.simulation.check(&mut host)
+        } else {
+            let mut host = RecordingHost { host: &mut host, log: &mut self.log };
+            self.simulation.check(&mut host)
+        };
         if pool.failure().is_none() {
             self.simulation.checked(checked);
         }

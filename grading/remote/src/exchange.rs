@@ -3,7 +3,9 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
+use faultlab::codec;
 use faultlab::hosting::{Event, NodeDescriptor, NodeFailure, Output};
+use faultlab::simulate::Question;
 
 use crate::answer::{self, ProtocolError};
 use crate::process::Process;
@@ -29,18 +31,20 @@ enum AnswerKind {
 #[derive(Clone, Copy, Debug)]
 enum FollowUpKind {
     Nothing,
-    State,
+    /// So many answers.
+    Answers(usize),
     Command,
 }
 
-impl FollowUpKind {
-    fn of(then: FollowUp<'_>) -> Self {
-        match then {
-            FollowUp::Nothing => Self::Nothing,
-            FollowUp::State => Self::State,
-            FollowUp::Command(_) => Self::Command,
-        }
-    }
+/// What to piggyback on a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then<'a> {
+    /// Nothing.
+    Nothing,
+    /// Answer these questions afterwards.
+    Ask(&'a [Question]),
+    /// If the client now shows a result, let it handle this command.
+    Command(&'a [u8]),
 }
 
 /// An answer to one of many requests. A step's output may be swapped out.
@@ -57,8 +61,8 @@ pub(crate) enum Answered<'a> {
 pub(crate) enum FollowUpAnswer<'a> {
     /// Nothing.
     Nothing,
-    /// The node's state was read.
-    State(Result<&'a [u8], NodeFailure>),
+    /// The node answered these questions, in order.
+    Answers(Vec<Result<Vec<u8>, NodeFailure>>),
     /// The client had a result and handled its next command.
     Command(Result<&'a mut Output, NodeFailure>),
 }
@@ -86,17 +90,19 @@ impl ProcessPool<'_> {
     }
 
     /// Queues for the next exchange: let this node handle an event.
-    pub(crate) fn ask_step(
-        &mut self,
-        run: usize,
-        slot: usize,
-        event: Event<'_>,
-        then: FollowUp<'_>,
-    ) {
+    pub(crate) fn ask_step(&mut self, run: usize, slot: usize, event: Event<'_>, then: Then<'_>) {
+        let questions;
+        let (then, follows) = match then {
+            Then::Nothing => (FollowUp::Nothing, FollowUpKind::Nothing),
+            Then::Command(command) => (FollowUp::Command(command), FollowUpKind::Command),
+            Then::Ask(asked) => {
+                questions = codec::encode(&asked).expect("questions encode");
+                (FollowUp::Questions(&questions), FollowUpKind::Answers(asked.len()))
+            }
+        };
         let run_slot = RunSlot { run, slot };
-        let answer = AnswerKind::Step(FollowUpKind::of(then));
         let request = NodeRequest::Step { run_slot, event, then };
-        self.ask(self.process_of(slot), run_slot, answer, request);
+        self.ask(self.process_of(slot), run_slot, AnswerKind::Step(follows), request);
     }
 
     /// The same for an event of a node that was constructed in this process.
@@ -230,7 +236,10 @@ fn read_answer<'o, 'f: 'o>(
         return Ok(Answered::Stepped(Err(failure), FollowUpAnswer::Nothing));
     }
     let followed = match follows {
-        FollowUpKind::State => FollowUpAnswer::State(answer::read_string(frame)?),
+        FollowUpKind::Answers(questions) => {
+            let answers = (0..questions).map(|_| answer::read_owned(frame));
+            FollowUpAnswer::Answers(answers.collect::<Result<_, _>>()?)
+        }
         FollowUpKind::Command if output.result().is_some() => {
             let stepped = answer::read_output(frame, second_output)?;
             FollowUpAnswer::Command(stepped.map(|()| second_output))

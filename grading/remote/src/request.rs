@@ -90,8 +90,8 @@ pub(crate) enum NodeRequest<'a> {
 pub(crate) enum FollowUp<'a> {
     /// Nothing.
     Nothing,
-    /// Return the node's state after the step.
-    State,
+    /// Answer these questions after the step: an encoded list of [`Question`](faultlab::simulate::Question).
+    Questions(#[serde(serialize_with = "serialize_bytes")] &'a [u8]),
     /// If the client now shows a result, let it handle its next command.
     Command(#[serde(serialize_with = "serialize_bytes")] &'a [u8]),
 }
@@ -127,7 +127,7 @@ mod tests {
             NodeRequest::Step {
                 run_slot,
                 event: Event::Timer { timer: b"t" },
-                then: FollowUp::State,
+                then: FollowUp::Questions(b"\0"),
             },
             NodeRequest::Step {
                 run_slot,

@@ -1,12 +1,12 @@
 //! Run logs: the requests to the nodes of a run, and their answers. With a log, the requests can be
 //! repeated in other processes, or the run can be repeated without any process.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io;
 
 use faultlab::Address;
 use faultlab::hosting::{Event, Host, NodeDescriptor, NodeFailure, Output, Payload};
-use faultlab::simulate::Outcome;
+use faultlab::simulate::{Outcome, Question};
 
 use crate::exchange::Answered;
 use crate::process_pool::ProcessPool;
@@ -17,9 +17,12 @@ use crate::render::show_all;
 pub struct RunLog {
     /// By slot.
     nodes: Vec<NodeLog>,
-    /// The nodes' answers to queries, in order.
-    observed: Vec<Result<Vec<u8>, NodeFailure>>,
+    /// The nodes' answers to questions.
+    answers: BTreeMap<Asked, Result<Vec<u8>, NodeFailure>>,
 }
+
+/// A question to the node in a slot after so many steps.
+type Asked = (usize, usize, Question);
 
 #[derive(Clone, Debug)]
 struct NodeLog {
@@ -32,8 +35,6 @@ struct NodeLog {
 struct Step {
     event: OwnedEvent,
     stepped: Result<Output, NodeFailure>,
-    /// The state afterwards, if it was requested.
-    state: Option<Result<Vec<u8>, NodeFailure>>,
 }
 
 /// An event that owns its data.
@@ -86,14 +87,24 @@ impl RunLog {
         slot: usize,
         event: Event<'_>,
         stepped: Result<&Output, &NodeFailure>,
-        state: Option<Result<Vec<u8>, NodeFailure>>,
     ) {
         let stepped = stepped.cloned().map_err(Clone::clone);
-        self.nodes[slot].steps.push(Step { event: OwnedEvent::new(event), stepped, state });
+        self.nodes[slot].steps.push(Step { event: OwnedEvent::new(event), stepped });
+    }
+
+    /// Adds a node's answer after its last step so far.
+    pub(crate) fn answered(
+        &mut self,
+        slot: usize,
+        question: Question,
+        answer: Result<Vec<u8>, NodeFailure>,
+    ) {
+        let steps = self.nodes.get(slot).map_or(0, |node| node.steps.len());
+        self.answers.insert((slot, steps, question), answer);
     }
 }
 
-/// A host that also logs the nodes' answers to queries.
+/// A host that also logs the nodes' answers to questions.
 pub(crate) struct RecordingHost<'a> {
     pub(crate) host: &'a mut dyn Host,
     pub(crate) log: &'a mut RunLog,
@@ -120,13 +131,17 @@ impl Host for RecordingHost<'_> {
     }
 
     fn state(&mut self, slot: usize, bytes: &mut Vec<u8>) -> Result<(), NodeFailure> {
-        self.host.state(slot, bytes)
+        let answer = Question::State.ask(slot, self.host);
+        self.log.answered(slot, Question::State, answer.clone());
+        bytes.extend_from_slice(&answer?);
+        Ok(())
     }
 
     fn observe(&mut self, slot: usize, question: &[u8]) -> Result<Vec<u8>, NodeFailure> {
-        let observed = self.host.observe(slot, question);
-        self.log.observed.push(observed.clone());
-        observed
+        let question = Question::Observation(question.to_vec());
+        let answer = question.ask(slot, self.host);
+        self.log.answered(slot, question, answer.clone());
+        answer
     }
 
     fn show(
@@ -261,14 +276,18 @@ struct LogHost<'a> {
     log: &'a RunLog,
     /// The number of executed steps, by slot.
     steps: Vec<usize>,
-    observed: VecDeque<&'a Result<Vec<u8>, NodeFailure>>,
     texts: &'a mut RenderedTexts,
 }
 
 impl<'a> LogHost<'a> {
     fn new(log: &'a RunLog, texts: &'a mut RenderedTexts) -> Self {
         let steps = vec![0; log.nodes.len()];
-        Self { log, steps, observed: log.observed.iter().collect(), texts }
+        Self { log, steps, texts }
+    }
+
+    fn answer(&self, slot: usize, question: Question) -> Result<Vec<u8>, NodeFailure> {
+        let asked = (slot, self.steps[slot], question);
+        self.log.answers.get(&asked).cloned().unwrap_or_else(|| Err(not_logged()))
     }
 }
 
@@ -297,15 +316,12 @@ impl Host for LogHost<'_> {
     }
 
     fn state(&mut self, slot: usize, bytes: &mut Vec<u8>) -> Result<(), NodeFailure> {
-        let taken = self.steps[slot];
-        let step = taken.checked_sub(1).and_then(|last| self.log.nodes[slot].steps.get(last));
-        let state = step.and_then(|step| step.state.as_ref()).ok_or_else(not_logged)?;
-        bytes.extend_from_slice(state.as_ref().map_err(Clone::clone)?);
+        bytes.extend_from_slice(&self.answer(slot, Question::State)?);
         Ok(())
     }
 
-    fn observe(&mut self, _: usize, _: &[u8]) -> Result<Vec<u8>, NodeFailure> {
-        self.observed.pop_front().cloned().unwrap_or_else(|| Err(not_logged()))
+    fn observe(&mut self, slot: usize, question: &[u8]) -> Result<Vec<u8>, NodeFailure> {
+        self.answer(slot, Question::Observation(question.to_vec()))
     }
 
     fn show(

@@ -6,7 +6,9 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
 use faultlab::Address;
+use faultlab::codec;
 use faultlab::hosting::{Event, Host, LocalHost, NodeFailure, NodeKind, Output, Submission};
+use faultlab::simulate::Question;
 
 use crate::answer::{self, ANSWER_BYTES_MAX};
 use crate::frame::{FrameError, FrameReader, FrameWriter};
@@ -94,11 +96,13 @@ impl<'s> Server<'s> {
             NodeRequest::Step { run_slot, event, then } => {
                 let has_result = self.step(run_slot, event, bytes);
                 match then {
-                    FollowUp::State if has_result.is_ok() => self.state(run_slot, bytes),
+                    FollowUp::Questions(questions) if has_result.is_ok() => {
+                        self.answer_questions(run_slot, questions, bytes);
+                    }
                     FollowUp::Command(command) if has_result == Ok(true) => {
                         let _ = self.step(run_slot, Event::Command { command }, bytes);
                     }
-                    FollowUp::Nothing | FollowUp::State | FollowUp::Command(_) => {}
+                    FollowUp::Nothing | FollowUp::Questions(_) | FollowUp::Command(_) => {}
                 }
             }
             NodeRequest::State { run_slot } => self.state(run_slot, bytes),
@@ -164,6 +168,16 @@ impl<'s> Server<'s> {
         answer::put_output(bytes, stepped.map(|()| &output));
         self.output = output;
         has_result
+    }
+
+    /// Answers with a node's answers to encoded questions.
+    fn answer_questions(&mut self, run_slot: RunSlot, questions: &[u8], bytes: &mut Vec<u8>) {
+        let questions: Vec<Question> =
+            codec::decode(questions).expect("the engine encodes its questions");
+        for question in questions {
+            let answer = self.with(run_slot, |host| question.ask(run_slot.slot, host));
+            answer::put_string(bytes, answer);
+        }
     }
 
     /// Answers with a node's state.

@@ -30,10 +30,14 @@ impl<'s> Fair<'s> {
         let mut broken = scenario
             .checks
             .iter()
+            .chain(&scenario.always)
             .chain(in_timeline)
             .filter(|property| Some(property.name()) == cause.property());
         let depends = broken.clone().map(Property::dependence);
-        let commands = !depends.clone().any(|depends| depends.on_commands);
+        // A condition may hold only after some command, and what waits for it may be needed.
+        let has_conditions =
+            scenario.timeline.iter().any(|(when, _)| matches!(when, When::Holds(_)));
+        let commands = !has_conditions && !depends.clone().any(|depends| depends.on_commands);
         let interventions = !broken.any(|property| property.dependence().on_interventions);
         Self { scenario, commands, interventions }
     }
@@ -52,9 +56,11 @@ impl<'s> Fair<'s> {
         }
         let mut in_order: Vec<(u64, usize)> = Vec::new();
         for (index, (when, what)) in self.scenario.timeline.iter().enumerate() {
-            match *when {
-                When::At(at_ns) => in_order.push((at_ns, index)),
-                When::Answered(client, results) => {
+            match when {
+                &When::At(at_ns) => in_order.push((at_ns, index)),
+                // It may take place before all others.
+                When::Holds(_) => in_order.push((0, index)),
+                &When::Answered(client, results) => {
                     // It must still take place.
                     let commands = reduction.commands.get(&client);
                     let is_enough =
@@ -108,7 +114,10 @@ impl Nature {
             Intervention::Crash(_) | Intervention::Check(_) => Self::OtherFault,
             Intervention::Partition(_) => Self::Partitions,
             Intervention::Repair { .. } | Intervention::Heal => Self::Repairs,
-            Intervention::Start(_) | Intervention::LinkConditions(_) => Self::Needed,
+            Intervention::Start(_)
+            | Intervention::LinkConditions(_)
+            | Intervention::Decide(_)
+            | Intervention::End => Self::Needed,
         }
     }
 

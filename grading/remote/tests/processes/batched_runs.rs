@@ -125,7 +125,60 @@ fn anything(number: u64) -> Scenario {
     if below(2) == 0 {
         scenario = scenario.until_stalled(ms(5 + below(400)));
     }
+    scenario = match below(4) {
+        0 => scenario.always(small_states(20 + below(60) as usize)),
+        1 => scenario
+            .always(small_states(1_000))
+            .always(small_states(24 + below(60) as usize).of_each_node()),
+        _ => scenario,
+    };
+    if below(3) == 0 {
+        let limit = 20 + below(40) as usize;
+        scenario = scenario.when(large_state(limit), crash_largest());
+    }
+    if below(6) == 0 {
+        let limit = 20 + below(40) as usize;
+        scenario = scenario.until_holds(large_state(limit), ms(below(2_000)));
+    }
     scenario.check(states())
+}
+
+/// Some state has more than so many bytes.
+fn large_state(limit: usize) -> Property {
+    let small = small_states(limit);
+    Property::new("a state is large", move |view| match small.check(view) {
+        Ok(()) => Err(violated("a large state", "all are small")),
+        Err(CheckError::Violated { .. }) => Ok(()),
+        Err(failed) => Err(failed),
+    })
+}
+
+/// The node with the largest state crashes.
+fn crash_largest() -> Intervention {
+    Intervention::decide("the node with the largest state crashes", |view| {
+        let mut largest = None;
+        for node in view.nodes() {
+            let state = view.state(node).map_err(|failure| CheckError::Node(node, failure))?;
+            largest = largest.max(Some((state.len(), node)));
+        }
+        Ok(largest.map(|(_, node)| Intervention::Crash(node)).into_iter().collect())
+    })
+}
+
+/// No state has more than so many bytes. Runs break it at different times, and some never.
+fn small_states(limit: usize) -> Property {
+    Property::new("states are small", move |view| {
+        for node in view.nodes() {
+            let state = view.state(node).map_err(|failure| CheckError::Node(node, failure))?;
+            if state.len() > limit {
+                return Err(violated(
+                    format!("at most {limit} bytes"),
+                    format!("{node}: {state:?}"),
+                ));
+            }
+        }
+        Ok(())
+    })
 }
 
 pub(super) fn out_of_process_failures_match_in_process_failures() {
