@@ -106,6 +106,28 @@ impl Random {
     pub fn pick<'a, V>(&mut self, elements: &'a [V]) -> &'a V {
         &elements[self.below(elements.len() as u64) as usize]
     }
+
+    /// Puts the elements in a random order (Durstenfeld 1964). All orders are equally likely.
+    pub fn shuffle<V>(&mut self, elements: &mut [V]) {
+        self.shuffle_first(elements, elements.len());
+    }
+
+    /// So many different elements, in a random order; all of them if there are fewer.
+    pub fn sample<V: Clone>(&mut self, elements: &[V], count: usize) -> Vec<V> {
+        let count = count.min(elements.len());
+        let mut sample = elements.to_vec();
+        self.shuffle_first(&mut sample, count);
+        sample.truncate(count);
+        sample
+    }
+
+    /// Moves so many random elements to the front.
+    fn shuffle_first<V>(&mut self, elements: &mut [V], count: usize) {
+        for place in 0..count {
+            let left = (elements.len() - place) as u64;
+            elements.swap(place, place + self.below(left) as usize);
+        }
+    }
 }
 
 impl TryRng for Random {
@@ -138,6 +160,35 @@ pub fn mix(mut bits: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shuffles_and_samples_are_fair_and_do_not_change_between_versions() {
+        let mut random = Random::new(7, Stream::Setup);
+        let mut orders = std::collections::BTreeMap::<_, u32>::new();
+        for _ in 0..6_000 {
+            let mut order = ["a", "b", "c"];
+            random.shuffle(&mut order);
+            *orders.entry(order).or_insert(0) += 1;
+        }
+        assert_eq!(orders.len(), 6);
+        assert!(orders.values().all(|count| (850..1150).contains(count)), "{orders:?}");
+
+        let elements: Vec<u32> = (0..5).collect();
+        let mut chosen = [0_u32; 5];
+        for _ in 0..5_000 {
+            let sample = random.sample(&elements, 2);
+            assert_eq!(sample.len(), 2);
+            assert_ne!(sample[0], sample[1]);
+            sample.iter().for_each(|&element| chosen[element as usize] += 1);
+        }
+        assert!(chosen.iter().all(|count| (1_850..2_150).contains(count)), "{chosen:?}");
+        assert_eq!(random.sample(&elements, 9).len(), 5);
+        assert!(random.sample::<u32>(&[], 3).is_empty());
+
+        let mut numbers: Vec<u32> = (0..8).collect();
+        Random::new(1, Stream::Setup).shuffle(&mut numbers);
+        assert_eq!(numbers, [1, 5, 7, 3, 2, 4, 6, 0]);
+    }
 
     #[test]
     fn seeds_do_not_change_between_versions() {

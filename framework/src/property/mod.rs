@@ -36,6 +36,12 @@ pub trait View {
     /// The clients, crashed or not, in the order in which they were created.
     fn clients(&self) -> Vec<Address>;
 
+    /// The nodes that are not clients, have started and have not crashed, in the order in which they were created.
+    fn servers(&self) -> Vec<Address> {
+        let clients = self.clients();
+        self.nodes().into_iter().filter(|node| !clients.contains(node)).collect()
+    }
+
     /// The operations of a client so far: all answered ones, and the pending one, if any.
     fn operations(&self, client: Address) -> &[Operation];
 
