@@ -193,8 +193,10 @@
 //! Students need only these and `serde`. Labs and their tests live in other crates; this one knows
 //! nothing about labs or grading.
 
+mod abridge;
 mod address;
 mod application;
+mod characters;
 mod client;
 mod client_driver;
 pub mod codec;
@@ -215,6 +217,7 @@ pub mod workload;
 
 pub use address::{ADDRESS_LENGTH_MAX, Address, AddressError};
 pub use application::Application;
+pub use characters::Characters;
 pub use client::Client;
 pub use context::{Context, Delay, Effect};
 pub use fault_model::{FaultModel, NetworkModel, NodeModel, UnknownFaultModel};

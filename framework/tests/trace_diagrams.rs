@@ -2,11 +2,11 @@
 
 mod handmade;
 
-use faultlab::Address;
 use faultlab::property::{Subject, Violation};
 use faultlab::trace::culprit;
 use faultlab::trace::show::{Options, diagram, legend, sentence};
 use faultlab::trace::{CopyKind, Ending, EventKind, Header, Trace, TraceEvent};
+use faultlab::{Address, Characters};
 use proptest::prelude::*;
 
 fn drawn(trace: &Trace, width: usize) -> String {
@@ -80,7 +80,7 @@ fn a_crowd_fits_a_wide_terminal() {
 
 #[test]
 fn ascii_is_enough() {
-    let options = Options { unicode: false, ..Options::default() };
+    let options = Options { characters: Characters::Ascii, ..Options::default() };
     let text = diagram(&handmade::partition(), &options);
     assert!(text.is_ascii());
     insta::assert_snapshot!(text);
@@ -106,11 +106,11 @@ fn the_end_is_one_sentence() {
 #[test]
 fn the_legend_names_every_sign() {
     assert_eq!(
-        legend(true),
+        legend(Characters::Unicode),
         "○ starts  ◆ is given a command  ◇ returns a result  ● gets a message  ◔ timer fires  ✗ lost, \
          crashed or failed"
     );
-    assert!(legend(false).is_ascii());
+    assert!(legend(Characters::Ascii).is_ascii());
     let signs = "○◆◇●◔✗";
     for trace in [handmade::late_duplicate(), handmade::crash(), handmade::panic()] {
         let drawn = drawn(&trace, 80);
@@ -140,15 +140,17 @@ proptest! {
             "[a-z \\x00-\\x1f\\u{202a}-\\u{202e}\\u{300}\\u{200b}漢字🦀]{0,300}",
         ], 1..12),
         width in 0..200_usize,
-        unicode: bool,
+        is_ascii: bool,
     ) {
+        let characters = if is_ascii { Characters::Ascii } else { Characters::Unicode };
         let trace = handmade::strange(nodes, &texts);
-        let options = Options { width, unicode, colour: false, ..Options::default() };
+        let options = Options { width, characters, colour: false, ..Options::default() };
         let text = diagram(&trace, &options);
         for line in text.lines() {
             let used = unicode_width::UnicodeWidthStr::width(line);
             // In ASCII, each ellipsis of one column becomes three dots.
-            let dots = if unicode { 0 } else { 2 * line.matches("...").count() + line.matches("->").count() };
+            let dots = if is_ascii { 2 * line.matches("...").count() + line.matches("->").count() } else { 0 };
+            prop_assert!(!is_ascii || line.is_ascii(), "{line:?}");
             prop_assert!(used <= width.max(40) + dots, "{used} columns: {line:?}");
             prop_assert!(!line.chars().any(char::is_control), "{line:?}");
             prop_assert!(!line.contains(['\u{202e}', '\u{200b}']), "{line:?}");

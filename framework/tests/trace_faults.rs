@@ -3,6 +3,7 @@
 
 mod handmade;
 
+use faultlab::Characters;
 use faultlab::hosting::{LocalHost, Submission};
 use faultlab::simulate::{self, Scenario};
 use faultlab::trace::causality::Causality;
@@ -22,7 +23,7 @@ fn faults_are_drawn() {
 
 #[test]
 fn faults_are_drawn_in_ascii_as_a_list() {
-    let options = Options { unicode: false, width: 60, ..Options::default() };
+    let options = Options { characters: Characters::Ascii, width: 60, ..Options::default() };
     let mut trace = faults();
     // More nodes than fit, so that it becomes a list.
     trace.header.nodes.extend((3..12).map(|number| handmade::address(&format!("server{number}"))));

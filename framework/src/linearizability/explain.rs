@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use crate::Address;
+use crate::abridge;
 
 use super::check_result::Violation;
 use super::history::{History, Operation};
-use super::lanes::clip;
 use super::model::Model;
 use super::problem::items;
 use super::reduce::{Reduced, reduce};
 
-/// Longer texts are cut in the middle, so that the size of an explanation is bounded.
+/// Longer texts are cut, so that the size of an explanation is bounded.
 const TEXT_LENGTH_MAX: usize = 400;
 
 /// Why a history is not linearizable, as text.
@@ -125,19 +125,24 @@ pub fn explain<M: Model>(
             returned: returned.filter(|_| has_returned[item]),
         }
     });
-    let shown = shown.collect();
+    let mut shown: Vec<ShownOperation> = shown.collect();
     let mut state = reduced.initial.clone();
     let mut order = Vec::with_capacity(reduced.order.len());
+    // What the failing operation would return is compared with what it returned, so the two are cut together.
+    let returned = operations[members[failing]].result.as_ref().map(whole).unwrap_or_default();
+    let beside = |result: &M::Result| cut_beside(&whole(result), &returned);
     let mut here = None;
     for &item in &reduced.order {
         let result = model.step(&mut state, items[item].command);
         if item == failing {
-            here = Some(text(&result));
+            here = Some(result);
         }
         order.push(Placed { operation: index(item), state: text(&state) });
     }
-    let here = here.unwrap_or_else(|| text(&model.step(&mut state, items[failing].command)));
-    let mut expected: Vec<String> = reduced.possible.iter().map(text).collect();
+    let here = here.unwrap_or_else(|| model.step(&mut state, items[failing].command));
+    shown[index(failing)].result = Some(cut_beside(&returned, &whole(&here)));
+    let here = beside(&here);
+    let mut expected: Vec<String> = reduced.possible.iter().map(beside).collect();
     expected.sort_unstable();
     expected.dedup();
     Explanation {
@@ -191,9 +196,20 @@ fn unreduced<M: Model>(
 
 /// A value's `Debug` output, cut to a bounded length.
 pub(super) fn text(value: &(impl Debug + ?Sized)) -> String {
+    abridge::in_the_middle(&whole(value), TEXT_LENGTH_MAX)
+}
+
+/// A value's `Debug` output.
+fn whole(value: &(impl Debug + ?Sized)) -> String {
     // A hand-written `Debug` may print control characters, which must not reach a terminal.
     let printable = |character: char| if character.is_control() { '\u{fffd}' } else { character };
-    clip(&format!("{value:?}").chars().map(printable).collect::<String>(), TEXT_LENGTH_MAX)
+    format!("{value:?}").chars().map(printable).collect()
+}
+
+/// The text of a value cut to a bounded length, so that its difference from another one is seen.
+fn cut_beside(text: &str, other: &str) -> String {
+    let [text, _] = abridge::strings([text, other], TEXT_LENGTH_MAX / 2, TEXT_LENGTH_MAX / 2);
+    abridge::in_the_middle(&text, TEXT_LENGTH_MAX)
 }
 
 impl Explanation {

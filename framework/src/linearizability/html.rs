@@ -9,8 +9,8 @@ use crate::Address;
 use super::check_result::{CheckResult, SequentialCheckResult};
 use super::explain::{Explanation, ShownOperation, explain, text};
 use super::history::History;
-use super::lanes::clip;
 use super::model::Model;
+use crate::abridge::in_the_middle;
 
 const TEMPLATE: &str = include_str!("page.html");
 
@@ -263,7 +263,7 @@ fn whole<M: Model>(
             if bytes < STATE_BYTES_MAX {
                 let whole = format!("{state:?}");
                 bytes += whole.len();
-                after = Some(clip(&whole, TEXT_LENGTH_MAX));
+                after = Some(in_the_middle(&whole, TEXT_LENGTH_MAX));
             }
             placed[number] = Some((position, after));
         }
@@ -284,8 +284,8 @@ fn whole<M: Model>(
             lane,
             call,
             end,
-            clip(&text(&operation.command), TEXT_LENGTH_MAX),
-            operation.result.as_ref().map(|result| clip(&text(result), TEXT_LENGTH_MAX)),
+            in_the_middle(&text(&operation.command), TEXT_LENGTH_MAX),
+            operation.result.as_ref().map(|result| in_the_middle(&text(result), TEXT_LENGTH_MAX)),
             flags,
             operation.called,
             operation.returned,

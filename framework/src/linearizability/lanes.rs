@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::Address;
+use crate::abridge::{around_difference, in_the_middle};
 
 use super::explain::{Explanation, ShownOperation};
 
@@ -95,6 +96,21 @@ impl Explanation {
         }
     }
 
+    /// What the failing operation returned and what it would return, so that their difference is seen even if
+    /// neither fits into the table.
+    fn draw_difference(&self, text: &mut String, width: usize) {
+        let seen = self.operations[self.failing].result.as_deref().unwrap_or("(no answer)");
+        let lines = [
+            ("it returned", seen, &*self.actual_here),
+            ("here it returns", &*self.actual_here, seen),
+        ];
+        text.push('\n');
+        for (label, value, other) in lines {
+            let value = around_difference(value, other, width.saturating_sub(21));
+            let _ = writeln!(text, "    {label:<15}  {value}");
+        }
+    }
+
     fn draw_order(&self, text: &mut String, width: usize, color: bool) {
         let order = match self.order.is_empty() {
             true => "At the start:",
@@ -133,10 +149,15 @@ impl Explanation {
         // The command, the result and the state share the remaining width.
         let rest = width.saturating_sub(widths[0] + widths[1] + 4 * 2 + 4).max(12);
         shrink(&mut widths[2..], rest);
+        let is_cut = |column: usize| rows[failing_row][column].chars().count() > widths[column];
+        let is_shown_below = is_cut(3) || is_cut(4);
+        if is_cut(4) {
+            rows[failing_row][4] = in_the_middle("see below", widths[4]);
+        }
         let mut line = |cells: [&str; 5], style: &str| {
             let mut line = String::from("    ");
             for (cell, &width) in cells.iter().zip(&widths) {
-                let _ = write!(line, "{:<width$}  ", clip(cell, width));
+                let _ = write!(line, "{:<width$}  ", in_the_middle(cell, width));
             }
             let line = line.trim_end();
             let _ = match color && !style.is_empty() {
@@ -147,6 +168,9 @@ impl Explanation {
         line(header, DIM);
         for (at, row) in rows.iter().enumerate() {
             line(row.each_ref().map(String::as_str), if at == failing_row { RED } else { "" });
+        }
+        if is_shown_below {
+            self.draw_difference(text, width);
         }
     }
 }
@@ -159,20 +183,6 @@ fn shrink(widths: &mut [usize], total: usize) {
             _ => return,
         }
     }
-}
-
-/// Cuts a text in the middle to fit a width, and marks the cut.
-pub(super) fn clip(text: &str, width: usize) -> String {
-    let length = text.chars().count();
-    if length <= width {
-        return text.to_owned();
-    }
-    if width < 3 {
-        return text.chars().take(width).collect();
-    }
-    let head = (width - 1) / 2;
-    let tail = width - 1 - head;
-    text.chars().take(head).chain(['…']).chain(text.chars().skip(length - tail)).collect()
 }
 
 /// Wraps a text into lines of at most this width.
@@ -251,7 +261,7 @@ impl Drawing {
             let ShownOperation { command, result, .. } = &operations[at];
             let mark = if at == explanation.failing { "✗" } else { "" };
             let result = result.as_ref().map_or(String::new(), |result| format!(" → {result}"));
-            clip(&format!("{mark}{} {command}{result}", at + 1), LABEL_LENGTH_MAX)
+            in_the_middle(&format!("{mark}{} {command}{result}", at + 1), LABEL_LENGTH_MAX)
         };
         let labels: Vec<String> = (0..operations.len()).map(label).collect();
 

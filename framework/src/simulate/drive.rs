@@ -32,15 +32,20 @@ pub struct Options<'a> {
 pub struct HandlerTimes {
     /// The times, by names such as `server on_message Request`.
     pub handlers: BTreeMap<String, HandlerTime>,
+    /// The processor time that this thread has used, to measure also that of handlers. The difference to the real time is
+    /// what a handler waited.
+    pub processor_clock: Option<fn() -> Duration>,
 }
 
-/// The real time that one handler took.
+/// The time that one handler took.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HandlerTime {
     /// How often it ran.
     pub calls: u64,
     /// The total time.
     pub total: Duration,
+    /// The total processor time; zero if it is not measured.
+    pub processor: Duration,
     /// The longest call.
     pub longest: Duration,
 }
@@ -73,9 +78,11 @@ impl Simulation {
                         recording.step(self, slot, host, &mut output);
                     } else if let Some(times) = &mut options.handler_times {
                         let name = self.handler_name(slot, host);
-                        let start = Instant::now();
+                        let clock = times.processor_clock.unwrap_or(|| Duration::ZERO);
+                        let (start, processor) = (Instant::now(), clock());
                         let stepped = host.step(slot, self.event(), &mut output);
-                        times.add(name, start.elapsed());
+                        let processor = clock().saturating_sub(processor);
+                        times.add(name, start.elapsed(), processor);
                         self.take_in(slot, stepped, &output, host);
                     } else {
                         let stepped = host.step(slot, self.event(), &mut output);
@@ -175,10 +182,11 @@ impl Simulation {
 }
 
 impl HandlerTimes {
-    fn add(&mut self, name: String, took: Duration) {
+    fn add(&mut self, name: String, took: Duration, processor: Duration) {
         let time = self.handlers.entry(name).or_default();
         time.calls += 1;
         time.total += took;
+        time.processor += processor;
         time.longest = time.longest.max(took);
     }
 }

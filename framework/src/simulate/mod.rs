@@ -45,7 +45,7 @@ pub use limits::Limits;
 pub use lookahead::LookaheadStep;
 pub use network::{Latency, LinkConditions, Network, Rate};
 pub use outcome::{Outcome, RunFailure, Verdict};
-pub use replay::replay;
+pub use replay::{replay, replay_capturing};
 pub use scenario::{Intervention, Scenario};
 pub use simulation::{Next, Simulation};
 pub use validate::ScenarioError;

@@ -7,15 +7,15 @@ use super::scenario::Scenario;
 use super::simulation::Simulation;
 use crate::hosting::Host;
 use crate::trace::replay::{Replay, ReplayStatus, Script, unsupported};
-use crate::trace::{MemoryRecorder, Trace};
+use crate::trace::{Ending, Header, MemoryRecorder, Recorder, Trace, TraceEvent};
 
 /// Repeats `scenario` as in `saved`, with nodes whose code may have changed since.
 ///
 /// A message of the saved run is lost, duplicated and delayed as recorded, and a timer fires after the
 /// recorded time, as far as its duration allows. Additional messages and timers of changed code are
 /// handled at random, from the saved run's seed. With unchanged code, the new run equals the saved one,
-/// event by event. A shrunk run is repeated with what is left of the scenario. A saved run with an event that the simulator cannot perform is not followed at all
-/// ([`ReplayStatus::Unsupported`]).
+/// event by event. A shrunk run is repeated with what is left of the scenario. A saved run with an event that the
+/// simulator cannot perform is not followed at all ([`ReplayStatus::Unsupported`]).
 ///
 /// ```
 /// # use faultlab::simulate::{Scenario, replay};
@@ -26,6 +26,17 @@ use crate::trace::{MemoryRecorder, Trace};
 /// }
 /// ```
 pub fn replay(scenario: Scenario, saved: &Trace, host: &mut dyn Host) -> Replay {
+    replay_capturing(scenario, saved, host, &mut String::new)
+}
+
+/// The same as [`replay`], with what the nodes print in each event of the new run. `printed` returns the process's
+/// output since its last call.
+pub fn replay_capturing(
+    scenario: Scenario,
+    saved: &Trace,
+    host: &mut dyn Host,
+    printed: &mut dyn FnMut() -> String,
+) -> Replay {
     if let Some((event, reason)) = unsupported(saved) {
         let trace = Trace { header: saved.header.clone(), events: Vec::new(), ending: None };
         let status = ReplayStatus::Unsupported { event, reason };
@@ -35,11 +46,35 @@ pub fn replay(scenario: Scenario, saved: &Trace, host: &mut dyn Host) -> Replay 
         Some(reduction) => scenario.reduced(reduction),
         None => scenario,
     };
-    let mut sink = MemoryRecorder::new();
+    let mut sink = Capturing { recorder: MemoryRecorder::new(), printed };
     let following = Following::new(scenario, saved);
     let (_, script) =
         following.run(host, Options { recorder: Some(&mut sink), ..Options::default() });
-    script.replay(sink.into_trace().expect("a recorded run has a trace"))
+    script.replay(sink.recorder.into_trace().expect("a recorded run has a trace"))
+}
+
+/// Keeps a trace with the output of its nodes.
+struct Capturing<'p> {
+    recorder: MemoryRecorder,
+    printed: &'p mut dyn FnMut() -> String,
+}
+
+impl Recorder for Capturing<'_> {
+    fn header(&mut self, header: &Header) {
+        self.recorder.header(header);
+    }
+
+    fn printed(&mut self) -> String {
+        (self.printed)()
+    }
+
+    fn event(&mut self, event: TraceEvent) {
+        self.recorder.event(event);
+    }
+
+    fn ending(&mut self, ending: &Ending) {
+        self.recorder.ending(ending);
+    }
 }
 
 /// A simulation that follows a saved run. It matches what nodes send and set with the saved run by texts, so it needs

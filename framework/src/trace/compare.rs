@@ -13,6 +13,7 @@ use super::{
     Trace, TraceEvent,
 };
 use crate::Address;
+use crate::abridge::{around_difference, in_the_middle};
 
 /// The longest text of a message, command or result that is not shortened, in characters.
 const CHARACTERS_MAX: usize = 100;
@@ -422,11 +423,11 @@ fn state(first: &TraceEvent, second: &TraceEvent) -> Divergent {
     let longer = if place < first.len() { &first } else { &second };
     let mut field = enclosing(longer, place);
     let value = |lines: &[String]| match lines.get(place) {
-        Some(line) => short(line.trim().trim_end_matches(',')),
+        Some(line) => line.trim().trim_end_matches(',').to_owned(),
         None if lines.is_empty() => "nothing new".to_owned(),
         None => "nothing more".to_owned(),
     };
-    let (mut first, mut second) = (value(&first), value(&second));
+    let (mut first, mut second) = short_together(&value(&first), &value(&second));
     // Both lines contain the same field's name.
     if let (Some((name, one)), Some((other_name, other))) =
         (first.split_once(": "), second.split_once(": "))
@@ -485,11 +486,19 @@ fn from_first_other(mut first: Vec<String>, mut second: Vec<String>) -> (Vec<Str
 
 fn first_other_line(first: &[String], second: &[String]) -> (String, String) {
     let place = (0..).find(|&at| first.get(at) != second.get(at) || at >= first.len());
-    let text = |lines: &[String]| match place.and_then(|at| lines.get(at)) {
-        Some(line) => format!("\"{}\"", short(line)),
+    let line = |lines: &[String]| place.and_then(|at| lines.get(at)).cloned();
+    let quoted = |line: &str| format!("\"{line}\"");
+    let or_nothing = |line: Option<String>| match line {
+        Some(line) => quoted(&short(&line)),
         None => "nothing more".to_owned(),
     };
-    (text(first), text(second))
+    match (line(first), line(second)) {
+        (Some(first), Some(second)) => {
+            let (first, second) = short_together(&first, &second);
+            (quoted(&first), quoted(&second))
+        }
+        (first, second) => (or_nothing(first), or_nothing(second)),
+    }
 }
 
 /// The handler that an event calls.
@@ -633,11 +642,12 @@ fn without_ids(what: &EventKind) -> EventKind {
 
 /// A node's text for a message. Of a long text, only the start and the end are shown, where long values differ.
 pub(in crate::trace) fn short(text: &str) -> String {
-    let text: Vec<char> = safe(text).chars().collect();
-    let part = |part: &[char]| part.iter().collect::<String>();
-    if text.len() <= CHARACTERS_MAX {
-        return part(&text);
-    }
-    let half = CHARACTERS_MAX / 2;
-    format!("{}…{}", part(&text[..half]), part(&text[text.len() - half..]))
+    in_the_middle(&safe(text), CHARACTERS_MAX)
+}
+
+/// Two texts of nodes that differ. Of long ones, what differs is shown.
+fn short_together(first: &str, second: &str) -> (String, String) {
+    let (first, second) = (safe(first), safe(second));
+    let short = |text: &str, other: &str| around_difference(text, other, CHARACTERS_MAX);
+    (short(&first, &second), short(&second, &first))
 }

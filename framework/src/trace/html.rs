@@ -49,7 +49,9 @@ pub fn figure(trace: &Trace, events_max: usize) -> String {
     let diagram = Diagram::new(trace, events_max);
     let lanes = Lanes { count: diagram.nodes.len(), diagram: &diagram };
     let mut out = String::from("<section class=\"trace\">\n");
-    let _ = writeln!(out, "<p class=\"heading\">{}</p>\n<table>", spans(&diagram.heading));
+    let _ = writeln!(out, "<p class=\"heading\">{}</p>", spans(&diagram.heading));
+    let drawn = if lanes.are_drawn() { lanes.count } else { 0 };
+    let _ = writeln!(out, "<table style=\"--lanes:{drawn}\">");
     lanes.head(&mut out);
     for (index, item) in diagram.items.iter().enumerate() {
         if out.len() > PAGE_BYTES_MAX {
@@ -98,7 +100,7 @@ impl Lanes<'_> {
         }
         if self.are_drawn() {
             let width = 100.0 / self.count as f32;
-            let _ = write!(out, "<th class=\"lanes\" style=\"min-width:{}em\">", 8 * self.count);
+            out.push_str("<th class=\"lanes\">");
             for node in &self.diagram.nodes {
                 // An address contains no character that is special in HTML.
                 let _ = write!(out, "<span style=\"width:{width:.2}%\">{node}</span>");

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser, error::ErrorKind};
+use faultlab::Characters;
 use faultlab::linearizability::formats::{FailedCas, ModelName, RegisterValue};
 
 use check::{FileFormat, FileReport, HistoryResult, Settings, check_file};
@@ -65,6 +66,10 @@ struct Arguments {
     #[arg(long, value_name = "OUT")]
     html: Option<PathBuf>,
 
+    /// Print ASCII only, as in a locale without UTF-8, such as LC_ALL=C.
+    #[arg(long)]
+    ascii: bool,
+
     /// Print one JSON document about all files and nothing else.
     #[arg(long)]
     json: bool,
@@ -102,20 +107,23 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         partition: !arguments.no_partition,
         page: arguments.html.is_some(),
     };
+    let characters = if arguments.ascii { Characters::Ascii } else { Characters::of_locale() };
     let mut judgements = Vec::new();
     let mut out = io::stdout().lock();
     let color = colored::control::SHOULD_COLORIZE.should_colorize();
     for file in &arguments.files {
         let judgement = check_file(file, &settings);
         if !arguments.json {
-            writeln!(out, "{}", report::line(&judgement))?;
+            writeln!(out, "{}", characters.show(&report::line(&judgement)))?;
             if arguments.explain
                 && let HistoryResult::NotLinearizable { explanation, .. } = &judgement.finding
             {
-                write!(out, "\n{}\n", explanation.to_text(report::width(), color))?;
+                let text = explanation.to_text(report::width(), color);
+                write!(out, "\n{}\n", characters.show(&text))?;
             }
             for note in &judgement.notes {
-                eprintln!("{}: note: {note}", file.display());
+                let note = format!("{}: note: {note}", file.display());
+                eprintln!("{}", characters.show(&note));
             }
         }
         if let (Some(path), Some(page)) = (&arguments.html, &judgement.page) {

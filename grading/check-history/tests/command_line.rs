@@ -252,3 +252,13 @@ fn a_trace_of_lab_1_is_checked_with_the_labs_model() {
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(text(&output), format!("{right}: the model of lab1 is kv, not register\n"));
 }
+
+#[test]
+fn ascii_is_printed_where_it_is_asked_for() {
+    let explained = run(&["kv/c01-bad.txt", "--explain"]);
+    assert!(text(&explained).contains('├'), "{}", text(&explained));
+    let ascii = run(&["kv/c01-bad.txt", "--explain", "--ascii"]);
+    assert_eq!(ascii.status.code(), explained.status.code());
+    assert!(text(&ascii).is_ascii(), "{}", text(&ascii));
+    assert_eq!(text(&ascii).lines().count(), text(&explained).lines().count());
+}

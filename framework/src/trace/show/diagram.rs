@@ -9,7 +9,7 @@ use super::event_formatter::EventFormatter;
 use super::excerpt::Excerpt;
 use super::phrases::{ending, heading, hidden, pointer};
 use super::text::Text;
-use crate::Address;
+use crate::{Address, Characters};
 
 /// A diagram's content: the part of a trace that is shown.
 #[derive(Debug)]
@@ -28,6 +28,25 @@ pub(in crate::trace) struct Diagram {
     pub(in crate::trace) pointer: Option<Text>,
     /// How it ended, in one sentence, and where it went wrong.
     pub(in crate::trace) ending: Text,
+}
+
+impl Diagram {
+    /// Replaces characters that are not shown.
+    pub(in crate::trace) fn show_in(&mut self, characters: Characters) {
+        let mut change = |text: &mut Text| text.show_in(characters);
+        change(&mut self.heading);
+        change(&mut self.ending);
+        self.hidden.iter_mut().chain(&mut self.pointer).for_each(&mut change);
+        for item in &mut self.items {
+            if let DiagramItem::Moment(moment) = item {
+                change(&mut moment.head);
+                if let Some((_, label)) = &mut moment.arrow {
+                    *label = characters.show(label).into_owned();
+                }
+                moment.notes.iter_mut().for_each(|note| change(&mut note.text));
+            }
+        }
+    }
 }
 
 /// One event, or a gap where some were omitted.

@@ -4,7 +4,7 @@ use super::Options;
 use super::diagram::{Diagram, DiagramEvent, DiagramItem, EventMark, Note};
 use super::phrases::{gap, here};
 use super::text::{Role, Text, columns, wrap};
-use crate::Address;
+use crate::{Address, Characters};
 
 /// The minimum distance between two lifelines, so that an arrow's head fits.
 const LANE_MIN: usize = 4;
@@ -127,12 +127,23 @@ const ASCII: Glyphs = Glyphs {
 
 impl Glyphs {
     fn of(options: &Options) -> &'static Self {
-        if options.unicode { &UNICODE } else { &ASCII }
+        match options.characters {
+            Characters::Unicode => &UNICODE,
+            Characters::Ascii => &ASCII,
+        }
+    }
+}
+
+/// The columns that stay free for an ellipsis at the end of a line and an arrow, which are longer in ASCII.
+fn spare(options: &Options) -> usize {
+    match options.characters {
+        Characters::Unicode => 0,
+        Characters::Ascii => 4,
     }
 }
 
 /// The sign of an event at its node, and its colour.
-fn sign(mark: EventMark, unicode: bool) -> (char, Role) {
+fn sign(mark: EventMark, characters: Characters) -> (char, Role) {
     let (sign, ascii, role) = match mark {
         EventMark::Start | EventMark::Restart => ('○', 'o', Role::Strong),
         EventMark::Injection => ('▲', '^', Role::Warning),
@@ -146,11 +157,11 @@ fn sign(mark: EventMark, unicode: bool) -> (char, Role) {
         EventMark::NetworkChange | EventMark::Check => (' ', ' ', Role::Plain),
         EventMark::Failure => ('✗', '!', Role::Bad),
     };
-    (if unicode { sign } else { ascii }, role)
+    (if characters == Characters::Unicode { sign } else { ascii }, role)
 }
 
 /// The legend of a diagram's signs, on one line.
-pub(super) fn legend(unicode: bool) -> String {
+pub(super) fn legend(characters: Characters) -> String {
     let marks = [
         (EventMark::Start, "starts"),
         (EventMark::Call, "is given a command"),
@@ -159,7 +170,7 @@ pub(super) fn legend(unicode: bool) -> String {
         (EventMark::Timer, "timer fires"),
         (EventMark::Lost, "lost, crashed or failed"),
     ];
-    let words = marks.map(|(mark, words)| format!("{} {words}", sign(mark, unicode).0));
+    let words = marks.map(|(mark, words)| format!("{} {words}", sign(mark, characters).0));
     words.join("  ")
 }
 
@@ -178,7 +189,7 @@ struct Lanes {
     words: usize,
     /// Whether the names are all on one line, or each on its own.
     level: bool,
-    unicode: bool,
+    characters: Characters,
     glyphs: &'static Glyphs,
 }
 
@@ -207,10 +218,9 @@ impl Lanes {
             at,
             step,
             width,
-            words: options.width.checked_sub(gutter.width() + width + 2)?
-                - if options.unicode { 0 } else { 4 },
+            words: options.width.checked_sub(gutter.width() + width + 2)? - spare(options),
             level,
-            unicode: options.unicode,
+            characters: options.characters,
             glyphs: Glyphs::of(options),
         })
     }
@@ -355,7 +365,7 @@ impl Lanes {
                 self.label(&mut cells, label, (there, here), role);
             }
         }
-        let (sign, role) = sign(moment.mark, self.unicode);
+        let (sign, role) = sign(moment.mark, self.characters);
         let role = if moment.odd && role == Role::Message { Role::Warning } else { role };
         cells[here] = (sign, role);
         cells
@@ -426,7 +436,7 @@ fn line(mut left: Text, cells: &Cells, words: &Text) -> Text {
 
 /// The diagram as a list, for more nodes than fit as columns.
 fn list(diagram: &Diagram, gutter: &Gutter, options: &Options, out: &mut Vec<Text>) {
-    let width = options.width - gutter.width() - 3 - if options.unicode { 0 } else { 4 };
+    let width = options.width - gutter.width() - 3 - spare(options);
     out.push(gutter.heading());
     for item in &diagram.items {
         let moment = match item {
@@ -436,7 +446,7 @@ fn list(diagram: &Diagram, gutter: &Gutter, options: &Options, out: &mut Vec<Tex
             }
             DiagramItem::Moment(moment) => moment,
         };
-        let (sign, role) = sign(moment.mark, options.unicode);
+        let (sign, role) = sign(moment.mark, options.characters);
         let mut head = if moment.is_culprit { here() } else { Text::default() };
         let node = moment.lane.map(|lane| diagram.nodes[lane].to_string());
         head = match (&moment.arrow, node) {

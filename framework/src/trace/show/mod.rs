@@ -16,10 +16,11 @@ pub(in crate::trace) mod text;
 use self::diagram::{Diagram, DiagramItem};
 pub(super) use self::lanes::milliseconds;
 pub(super) use self::phrases::variant;
-use self::text::{Role, Text, wrap};
+use self::text::{Role, Text, safe_together, wrap};
 use super::Trace;
 use super::causality::Causality;
 use super::culprit::Analysis;
+use crate::{Characters, abridge};
 
 /// How to draw a diagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,9 +29,8 @@ pub struct Options {
     pub width: usize,
     /// Whether to use colours (ANSI escape sequences).
     pub colour: bool,
-    /// Whether to draw with Unicode's line-drawing characters, or with ASCII only. A node's own text is
-    /// not converted.
-    pub unicode: bool,
+    /// Whether to use all characters, or only those of ASCII, also for the nodes' texts.
+    pub characters: Characters,
     /// The most events to show. The omitted events of a longer trace are counted.
     pub events_max: usize,
     /// The most lines to fill. If an excerpt with all details is longer, fewer events and fewer effects are
@@ -49,7 +49,7 @@ impl Default for Options {
         Self {
             width: 80,
             colour: false,
-            unicode: true,
+            characters: Characters::Unicode,
             events_max: 40,
             lines_max: usize::MAX,
             heading: true,
@@ -110,6 +110,7 @@ impl Detail {
             (6, 1, 2),
             (5, 1, 2),
             (4, 1, 1),
+            (3, 1, 1),
         ];
         levels.into_iter().map(move |(events, head_lines, notes)| Self {
             events: events.min(events_max),
@@ -144,6 +145,8 @@ fn lay_out(mut content: Diagram, options: &Options, detail: Option<Detail>) -> V
     if let Some(detail) = detail {
         detail.apply(&mut content);
     }
+    // Before the lines are broken, since an escape has more columns.
+    content.show_in(options.characters);
     let mut lines = Vec::new();
     if options.heading {
         lines.extend(wrap(&content.heading, options.width, 3, 2));
@@ -166,19 +169,16 @@ fn lay_out(mut content: Diagram, options: &Options, detail: Option<Detail>) -> V
 
 /// The legend of a diagram's signs, on one line.
 #[must_use]
-pub fn legend(unicode: bool) -> String {
-    lanes::legend(unicode)
+pub fn legend(characters: Characters) -> String {
+    lanes::legend(characters)
 }
 
-/// A node's text as a diagram shows it: made safe, with the middle of long strings left out.
+/// A node's text as a diagram shows it: made safe, and without most of long strings. Of two long strings in it, what
+/// differs is shown. Durations have few digits.
 #[must_use]
 pub fn shortened(text: &str) -> String {
-    Text::default()
-        .with_untrusted(Role::Plain, text)
-        .spans
-        .into_iter()
-        .map(|(_, words)| words)
-        .collect()
+    let [text] = safe_together([&abridge::durations(text)]);
+    text
 }
 
 /// How the run ended, in one sentence without colours.
@@ -193,8 +193,7 @@ fn paint(line: &Text, options: &Options, out: &mut String) {
     let spans = &line.spans[..end.map_or(0, |end| end + 1)];
     for (index, (role, words)) in spans.iter().enumerate() {
         let words = if Some(index) == end { words.trim_end() } else { words };
-        let ascii = || words.replace('…', "...").replace('→', "->");
-        let words = if options.unicode { words.to_owned() } else { ascii() };
+        let words = options.characters.show(words);
         match ansi(*role).filter(|_| options.colour) {
             Some(code) => {
                 out.push_str("\x1b[");

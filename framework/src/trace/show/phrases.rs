@@ -9,8 +9,9 @@ use super::super::{
 };
 use super::diagram::Note;
 use super::diff::{self, Change};
-use super::text::{Role, Text, columns, safe, shorten};
+use super::text::{Role, Text, columns, safe, safe_together, shorten};
 use crate::Address;
+use crate::abridge::{common_start, durations};
 
 /// The most changes of one state that are shown.
 const CHANGES_MAX: usize = 8;
@@ -98,18 +99,23 @@ fn state_change(change: &Change, notes: &mut Vec<Note>) {
     let signed = |sign: &str, role: Role, path: &str, value: &str| {
         let text = Text::default().with(role, format!("{sign} "));
         let text = if path.is_empty() { text } else { text.with(role, format!("{path}: ")) };
-        Note::plain(text.with_untrusted(role, value), 3)
+        Note::plain(text.with(role, value), 3)
+    };
+    let alone = |value: &str| {
+        let [value] = safe_together([value]);
+        value
     };
     match change {
         Change::Changed { path, old, new } => {
             let path = place(path);
+            let [old, new] = &safe_together([old, new]);
             let (old, new) = &without_common_start(old, new);
             if columns(&path) + columns(old) + columns(new) <= 60 {
                 let text = Text::default()
                     .with(Role::Plain, format!("~ {path}: "))
-                    .with_untrusted(Role::Removed, old)
+                    .with(Role::Removed, old)
                     .with(Role::Quiet, " → ")
-                    .with_untrusted(Role::Added, new);
+                    .with(Role::Added, new);
                 notes.push(Note::plain(text, 3));
             } else {
                 notes.push(signed("-", Role::Removed, &path, old));
@@ -117,10 +123,10 @@ fn state_change(change: &Change, notes: &mut Vec<Note>) {
             }
         }
         Change::Added { path, new } => {
-            notes.push(signed("+", Role::Added, &safe(path), new));
+            notes.push(signed("+", Role::Added, &safe(path), &alone(new)));
         }
         Change::Removed { path, old } => {
-            notes.push(signed("-", Role::Removed, &safe(path), old));
+            notes.push(signed("-", Role::Removed, &safe(path), &alone(old)));
         }
         Change::TooLarge => {
             let text = "the state changed, and is too large to compare";
@@ -142,7 +148,7 @@ pub(super) fn hidden(nodes: &[Address]) -> Option<Text> {
 
 /// Two long texts without most of their common start.
 fn without_common_start(old: &str, new: &str) -> (String, String) {
-    let common = old.chars().zip(new.chars()).take_while(|(old, new)| old == new).count();
+    let common = common_start(old, new);
     if common < COMMON_CHARS_MAX
         || old.chars().count().max(new.chars().count()) < 2 * COMMON_CHARS_MAX
     {
@@ -241,14 +247,17 @@ fn how_it_ended(trace: &Trace) -> Text {
             .with(Role::Plain, "The goal \"")
             .with_untrusted(Role::Strong, goal)
             .with(Role::Plain, "\" was reached."),
-        Some(Ending::Violated(violation)) => text
-            .with(Role::Bad, "Broken: ")
-            .with_untrusted(Role::Strong, &violation.property)
-            .with(Role::Plain, ". Expected ")
-            .with_untrusted(Role::Added, &violation.expected)
-            .with(Role::Plain, ", but ")
-            .with_untrusted(Role::Removed, &violation.seen)
-            .with(Role::Plain, "."),
+        Some(Ending::Violated(violation)) => {
+            let texts = [&violation.expected, &violation.seen].map(|text| durations(text));
+            let [expected, seen] = safe_together(texts.each_ref().map(String::as_str));
+            text.with(Role::Bad, "Broken: ")
+                .with_untrusted(Role::Strong, &violation.property)
+                .with(Role::Plain, ". Expected ")
+                .with(Role::Added, expected)
+                .with(Role::Plain, ", but ")
+                .with(Role::Removed, seen)
+                .with(Role::Plain, ".")
+        }
         Some(Ending::Failed { reason }) => text
             .with(Role::Bad, "Failed: ")
             .with_untrusted(Role::Plain, reason)

@@ -1,12 +1,20 @@
 //! Text that is safe to show and has a known width: escaped, shortened, wrapped, and coloured by role.
 
+use std::borrow::Cow;
+
 use unicode_width::UnicodeWidthChar;
+
+use crate::Characters;
+use crate::abridge;
 
 /// The maximum length of one text of a node, in characters.
 const SOURCE_CHARS_MAX: usize = 4_000;
 
-/// How many characters of a long string within a value are kept at either end.
-const STRING_END_CHARS: usize = 24;
+/// Strings of more characters within a value are shortened.
+const STRING_CHARS_LONG: usize = 56;
+
+/// How many characters of such a string are shown.
+const STRING_CHARS_SHOWN: usize = 49;
 
 /// The role of a piece of text, which decides its colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,8 +57,23 @@ impl Text {
 
     /// Appends a node's text, made safe, with long strings shortened.
     pub(in crate::trace) fn with_untrusted(self, role: Role, text: &str) -> Self {
-        self.with(role, safe(&elide_strings(text)))
+        let [text] = safe_together([text]);
+        self.with(role, text)
     }
+
+    /// Replaces characters that are not shown.
+    pub(super) fn show_in(&mut self, characters: Characters) {
+        for (_, words) in &mut self.spans {
+            if let Cow::Owned(shown) = characters.show(words) {
+                *words = shown;
+            }
+        }
+    }
+}
+
+/// Makes texts of nodes safe, and shortens the long strings in them, so that what differs between them is shown.
+pub(in crate::trace) fn safe_together<const N: usize>(texts: [&str; N]) -> [String; N] {
+    abridge::strings(texts, STRING_CHARS_LONG, STRING_CHARS_SHOWN).map(|text| safe(&text))
 }
 
 /// Makes a node's text safe: escapes control characters and those that are invisible or change the
@@ -73,40 +96,6 @@ pub(in crate::trace) fn safe(text: &str) -> String {
             _ => out.push(character),
         }
     }
-    out
-}
-
-/// Replaces the middle of long strings in a `Debug` text by an ellipsis, so that the value around
-/// them stays visible.
-fn elide_strings(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find('"') {
-        let (before, string) = rest.split_at(start + 1);
-        out.push_str(before);
-        let mut escaped = false;
-        let end = string.find(|character| {
-            let ends = character == '"' && !escaped;
-            escaped = character == '\\' && !escaped;
-            ends
-        });
-        let Some(end) = end else {
-            rest = string;
-            break;
-        };
-        let (inside, after) = string.split_at(end);
-        let nth = |count: usize| inside.char_indices().nth(count).map(|(at, _)| at);
-        let count = inside.chars().count();
-        match (nth(STRING_END_CHARS), nth(count.saturating_sub(STRING_END_CHARS))) {
-            (Some(head), Some(tail)) if count > 2 * STRING_END_CHARS + 8 => {
-                out.extend([&inside[..head], "…", &inside[tail..]]);
-            }
-            _ => out.push_str(inside),
-        }
-        out.push('"');
-        rest = &after[1..];
-    }
-    out.push_str(rest);
     out
 }
 
