@@ -224,7 +224,16 @@ fn lasting(text: &str) -> String {
     let passing = ["Building the test runner", "   Costliest"];
     let is_cargo = |line: &str| {
         let word = line.trim_start().split(' ').next().unwrap_or_default();
-        let words = ["Compiling", "Finished", "Updating", "Locking", "Downloading", "Downloaded"];
+        let words = [
+            "Adding",
+            "Blocking",
+            "Compiling",
+            "Downloaded",
+            "Downloading",
+            "Finished",
+            "Locking",
+            "Updating",
+        ];
         line.starts_with(' ') && words.contains(&word)
     };
     let lines = text
