@@ -1,103 +1,123 @@
-//! Replays saved traces in the submission's own program.
+//! Replays a saved trace in the submission's own program, whose output goes to a file. The results go to other files,
+//! so that what a node prints cannot be taken for them.
 
-use std::fs::File;
-use std::io::{self, BufReader, Write};
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use faultlab::hosting::Submission;
-use faultlab::trace::file;
-use faultlab::trace::replay;
+use faultlab::trace::replay::{Replay, ReplayStatus};
+use faultlab::trace::{Trace, file};
 use faultlab_suites::{Suite, replay_saved};
+use serde::{Deserialize, Serialize};
 
-use crate::report::{Drawing, columns, paragraph, style};
+use crate::worker::captured_output::CapturedOutput;
 
-/// The indentation of continuation lines.
-const INDENT: usize = 4;
+/// The files of one replay.
+#[derive(Clone, Debug)]
+pub(crate) struct ReplayFiles(PathBuf);
 
-/// The exit codes of a replaying program. A node is unlikely to exit with one of them, and a node
-/// that exits with code 0 does not make its run count as fixed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub(crate) enum ReplayExit {
+impl ReplayFiles {
+    /// The files in this folder.
+    pub(crate) fn in_folder(folder: &Path) -> Self {
+        Self(folder.to_owned())
+    }
+
+    /// To which the program's output is appended.
+    pub(crate) fn printed(&self) -> PathBuf {
+        self.0.join("printed")
+    }
+
+    fn result(&self) -> PathBuf {
+        self.0.join("result.json")
+    }
+
+    fn run(&self) -> PathBuf {
+        self.0.join("run.trace")
+    }
+
+    /// The result and the new run, if the program got that far. A refused trace has no new run.
+    pub(crate) fn read(&self) -> Option<(ReplayResult, Option<Trace>)> {
+        let result = serde_json::from_slice(&fs::read(self.result()).ok()?).ok()?;
+        let run = File::open(self.run()).ok();
+        Some((result, run.and_then(|run| file::read(BufReader::new(run)).ok())))
+    }
+
+    /// The result is written last, so that there is none without its run.
+    fn write(&self, result: &ReplayResult, run: Option<&Trace>) -> io::Result<()> {
+        if let Some(run) = run {
+            let mut out = BufWriter::new(File::create(self.run())?);
+            file::write(&mut out, run)?;
+            out.flush()?;
+        }
+        fs::write(self.result(), serde_json::to_vec(result)?)
+    }
+}
+
+/// What a replay found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ReplayVerdict {
     /// The run no longer fails.
-    Fixed = 120,
-    /// The run still fails, or no longer applies.
-    NotFixed = 121,
-    /// The file is not a trace of this lab.
-    NoTrace = 122,
-    /// The result could not be printed.
-    NotWritten = 123,
+    Fixed,
+    /// It still fails.
+    Reproduced,
+    /// It can no longer be followed.
+    NoLongerApplies,
+    /// The file is not a trace of this lab, or no engine can perform it.
+    Refused,
 }
 
-impl ReplayExit {
-    /// The status that this exit code stands for; `None` if the program ended before it had one.
-    pub(crate) fn of_code(code: i32) -> Option<Self> {
-        [Self::Fixed, Self::NotFixed, Self::NoTrace, Self::NotWritten]
-            .into_iter()
-            .find(|&verdict| verdict as i32 == code)
+/// The result of a replay.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ReplayResult {
+    pub(crate) verdict: ReplayVerdict,
+    /// The same in words.
+    pub(crate) said: String,
+}
+
+impl ReplayResult {
+    fn refused(problem: impl ToString) -> Self {
+        Self { verdict: ReplayVerdict::Refused, said: problem.to_string() }
     }
-}
 
-/// Replays each file's trace and prints its status, with the run if it still fails. Exits with the
-/// worst status.
-pub(crate) fn main(suite: &Suite, submission: &Submission, files: &[String]) -> ExitCode {
-    let verdicts = files.iter().map(|file| one(suite, submission, file));
-    ExitCode::from(verdicts.max().unwrap_or(ReplayExit::Fixed) as u8)
-}
-
-fn one(suite: &Suite, submission: &Submission, path: &str) -> ReplayExit {
-    let name = Path::new(path).file_name().map_or(path.into(), |name| name.to_string_lossy());
-    let read = File::open(path)
-        .map_err(|error| error.to_string())
-        .and_then(|file| file::read(BufReader::new(file)).map_err(|error| error.to_string()));
-    let saved = match read {
-        Ok(saved) => saved,
-        Err(problem) => return refused(path, &problem),
-    };
-    let replay = match replay_saved(suite, &saved, submission) {
-        Ok(replay) => replay,
-        Err(error) => return refused(path, &error.to_string()),
-    };
-    let (style, verdict) = match replay.status {
-        replay::ReplayStatus::Fixed { .. } => (style::GREEN, ReplayExit::Fixed),
-        replay::ReplayStatus::Reproduced { .. } => (style::RED, ReplayExit::NotFixed),
-        replay::ReplayStatus::NoLongerApplies { .. } => (style::YELLOW, ReplayExit::NotFixed),
-        replay::ReplayStatus::Unsupported { .. } => {
-            return refused(path, &replay.status.to_string());
-        }
-    };
-    let mut said = format!("{name}: {}", replay.status);
-    if let Some(difference) = &replay.difference {
-        said.push_str(&format!("\n{difference}"));
-    }
-    // Only the status is coloured, not the name.
-    let said = paragraph(&said, INDENT);
-    let (name, said) = said.split_once(": ").unwrap_or((&name, &said));
-    let mut text = format!("{name}: {}\n", style::paint(style, said));
-    if matches!(replay.status, replay::ReplayStatus::Reproduced { .. }) {
-        let terminal = columns::of_terminal();
-        let drawing = Drawing {
-            columns: terminal.map_or(columns::COLUMNS, |terminal| terminal.columns),
-            colour: terminal.is_some(),
-            ..Drawing::default()
+    fn of(replay: &Replay) -> Self {
+        let verdict = match replay.status {
+            ReplayStatus::Fixed { .. } => ReplayVerdict::Fixed,
+            ReplayStatus::Reproduced { .. } => ReplayVerdict::Reproduced,
+            ReplayStatus::NoLongerApplies { .. } => ReplayVerdict::NoLongerApplies,
+            ReplayStatus::Unsupported { .. } => return Self::refused(&replay.status),
         };
-        text.push('\n');
-        text.push_str(&drawing.indented(&replay.trace));
-        text.push('\n');
-    }
-    let mut out = anstream::stdout();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        // A reader that has seen enough is no error.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            eprintln!("cannot write to standard output: {error}");
-            ReplayExit::NotWritten
+        let mut said = replay.status.to_string();
+        if let Some(difference) = &replay.difference {
+            said.push_str(&format!("\n{difference}"));
         }
-        _ => verdict,
+        Self { verdict, said }
     }
 }
 
-fn refused(path: &str, problem: &str) -> ReplayExit {
-    eprintln!("{path}: {problem}");
-    ReplayExit::NoTrace
+/// Replays a trace, and writes the result to the files in `folder`.
+pub(crate) fn main(suite: &Suite, submission: &Submission, path: &str, folder: &str) -> ExitCode {
+    let files = ReplayFiles::in_folder(Path::new(folder));
+    let written = match replayed(suite, submission, path, &files) {
+        Ok(replay) => {
+            let run = Some(&replay.trace).filter(|run| !run.events.is_empty());
+            files.write(&ReplayResult::of(&replay), run)
+        }
+        Err(refused) => files.write(&refused, None),
+    };
+    if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn replayed(
+    suite: &Suite,
+    submission: &Submission,
+    path: &str,
+    files: &ReplayFiles,
+) -> Result<Replay, ReplayResult> {
+    let opened = File::open(path).map_err(ReplayResult::refused)?;
+    let saved = file::read(BufReader::new(opened)).map_err(ReplayResult::refused)?;
+    let mut output = CapturedOutput::open(&files.printed()).map_err(ReplayResult::refused)?;
+    let mut printed = || output.take();
+    replay_saved(suite, &saved, submission, &mut printed).map_err(ReplayResult::refused)
 }

@@ -9,7 +9,7 @@
 //! Under a supervisor, the program is a worker. Under `cargo test`, `cargo nextest` or an editor's
 //! test explorer, it lists each test of the suite by number and title and acts as its own
 //! supervisor. `--one-run TEST SEED` runs one seed of a test in process, for a debugger; `--count`
-//! counts the states of a search; `--replay` replays saved traces. With `--serve-nodes` it is a
+//! counts the states of a search; `--replay FILE FOLDER` replays a saved trace. With `--serve-nodes` it is a
 //! node process: it only hosts nodes for an engine in another process.
 
 use std::env;
@@ -56,10 +56,10 @@ pub fn with_suite(suite: Suite, submission: fn() -> Submission) -> ExitCode {
     {
         return one_run(&suite, &submission(), number, seed);
     }
-    if let [flag, files @ ..] = &arguments[..]
+    if let [flag, file, folder] = &arguments[..]
         && flag == "--replay"
     {
-        return crate::replayed::main(&suite, &submission(), files);
+        return crate::replayed::main(&suite, &submission(), file, folder);
     }
     if let [flag, spec, threads, words @ ..] = &arguments[..]
         && flag == "--count"
@@ -122,7 +122,7 @@ fn trial(suite: &Suite, number: TestNumber) -> Result<(), Failed> {
     match result.tests.first() {
         Some(test) if test.status == Status::Passed => Ok(()),
         Some(test) => {
-            let text = terminal::failure(test, None);
+            let text = terminal::failure(suite, test, None);
             Err(anstream::adapter::strip_str(&text).to_string().into())
         }
         None => Err("the test was not run".into()),

@@ -66,7 +66,7 @@ fn usage_errors_take_one_line_and_list_the_alternatives() {
         (&["lab0", "--no-run"], &["these options leave no test of lab0 to run"]),
         (&["lab0", "--submission", "nowhere"], &["no folder `nowhere`"]),
         (&["lab0", "--submission", "none.patch"], &["no patch `none.patch`"]),
-        (&["lab0", "--submission", "Cargo.toml"], &["neither a folder nor a `.patch` file"]),
+        (&["lab0", "--submission", "Cargo.toml"], &["neither a folder nor an archive"]),
         (&["lab0", "--submission", "tests"], &["`tests` has no lib.rs", "labs/lab0-pingpong/src"]),
         (&["lab0", "--breakpoints"], &["select it, as in `-n 2.4`"]),
     ];
@@ -484,10 +484,8 @@ fn a_page_shows_the_report_and_its_runs() {
     for outside in ["http://", "https://", "src=", "<link"] {
         assert!(!page.contains(outside), "the page is not self-contained: {outside}");
     }
-    // On a narrow screen a run scrolls by itself, and everything else wraps.
-    for rule in
-        ["width=device-width", "overflow-wrap: anywhere", ".cause .trace { overflow-x: auto"]
-    {
+    // On a narrow screen everything wraps.
+    for rule in ["width=device-width", "overflow-wrap: anywhere", "@media (max-width: 700px)"] {
         assert!(page.contains(rule), "the page lacks {rule}");
     }
     assert!(page.contains("<section class=\"trace\">"), "{page}");
@@ -545,4 +543,118 @@ fn a_handler_that_waits_costs_three_tests_and_no_more() {
     ] {
         assert!(out.contains(part), "{part} is not in\n{}", call.out);
     }
+}
+
+#[test]
+fn a_file_without_its_mod_line_is_pointed_out() {
+    let folder = lab0_with("server.rs", "Pong { text: ping.text }", "Pong { text: ping.text }");
+    fs::write(folder.path().join("retry.rs"), "pub fn unused() {}").expect("it can be written");
+    let warning =
+        "Warning src/retry.rs is not compiled; if you need it, add `mod retry;` to src/lib.rs";
+    let call = with_submission(&folder, &[]);
+    assert_eq!(call.code, Some(0), "{}", call.err);
+    let in_one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(in_one_line(&call.out).contains(warning), "{}", call.out);
+    fs::write(folder.path().join("client.rs"), "mistake").expect("it can be written");
+    let call = with_submission(&folder, &[]);
+    assert_eq!(call.code, Some(3), "{}", call.out);
+    assert!(in_one_line(&call.err).contains(warning), "{}", call.err);
+}
+
+#[test]
+fn ascii_is_printed_where_it_is_asked_for() {
+    let folder = lab0_with(
+        "server.rs",
+        "Pong { text: ping.text }",
+        "{ println!(\"né\"); Pong { text: String::from(\"Ω → x\") } }",
+    );
+    let saved = folder.path().join("traces");
+    let saved = saved.to_str().expect("a path is text");
+    let path = folder.path().to_str().expect("a path is text");
+    let arguments = ["lab0", "--submission", path, "--save-traces", saved];
+    let with = |more: &[&str], locale: &str| {
+        let program = env!("CARGO_BIN_EXE_run-tests");
+        let mut command = Command::new(program);
+        call(command.args(arguments).args(more).env("LC_ALL", locale))
+    };
+    let whole = with(&[], "C.UTF-8");
+    assert!(whole.out.contains('─') && whole.out.contains("né"), "{}", whole.out);
+    for (more, locale) in [(&["--ascii"][..], "C.UTF-8"), (&[], "C"), (&["-v", "--full"], "POSIX")]
+    {
+        let call = with(more, locale);
+        assert_eq!(call.code, Some(1), "{}", call.err);
+        assert!(call.out.is_ascii(), "{more:?}, {locale}: {}", call.out);
+        assert!(call.out.contains("n\\u{e9}"), "{more:?}, {locale}: {}", call.out);
+    }
+    let replayed = with(&["--replay"], "C");
+    assert_eq!(replayed.code, Some(1), "{}", replayed.err);
+    assert!(replayed.out.is_ascii() && replayed.out.contains("n\\u{e9}"), "{}", replayed.out);
+    let list = with(&["--list"], "C");
+    assert!(list.out.is_ascii(), "{}", list.out);
+}
+
+#[test]
+fn a_replay_shows_what_nodes_print_beside_its_event() {
+    let print = "{ println!(\"got {}\", ping.text); Pong { text: ping.text } }";
+    let wrong = lab0_with(
+        "server.rs",
+        "Pong { text: ping.text }",
+        &print.replace("text: ping.text }", "text: String::new() }"),
+    );
+    let right = lab0_with("server.rs", "Pong { text: ping.text }", print);
+    let saved = wrong.path().join("traces");
+    let saved = ["--save-traces", saved.to_str().expect("a path is text")];
+    with_submission(&wrong, &saved);
+    let replay = [&saved[..], &["--replay"]].concat();
+    let again = with_submission(&wrong, &replay);
+    assert_eq!(again.code, Some(1), "{}", again.err);
+    assert!(again.out.contains("print: got "), "{}", again.out);
+    assert!(!again.out.lines().any(|line| line.starts_with("got ")), "{}", again.out);
+    let fixed = with_submission(&right, &replay);
+    assert_eq!(fixed.code, Some(0), "{}{}", fixed.out, fixed.err);
+    assert!(fixed.out.contains("The nodes printed:"), "{}", fixed.out);
+    assert!(fixed.out.contains(", server1: got "), "{}", fixed.out);
+    assert!(!fixed.out.lines().any(|line| line.starts_with("got ")), "{}", fixed.out);
+}
+
+#[test]
+fn each_hint_says_more_and_the_book_is_named() {
+    let mutant = root().join("grading/staff/mutants/lab1/retransmits-for-ever.patch");
+    let mutant = mutant.to_str().expect("a path is text");
+    let hint = |words: &[&str]| {
+        let arguments = ["lab1", "--submission", mutant, "-n", "2.11", "--hint"];
+        let call = run_tests(&[&arguments, words].concat());
+        assert_eq!(call.code, Some(1), "{}", call.err);
+        let lines = call.out.lines();
+        let hint = lines.skip_while(|line| !line.trim_start().starts_with("Hint ")).take(2);
+        (hint.collect::<Vec<_>>().join("\n"), call.out)
+    };
+    let (first, whole) = hint(&["1"]);
+    assert!(first.contains("1 of 3 for 2.11: Which timer"), "{whole}");
+    assert!(
+        whole.contains("the book book/lab1-mistakes.html#the-client-never-falls-silent"),
+        "{whole}"
+    );
+    let (second, whole) = hint(&[]);
+    assert!(second.contains("2 of 3 for 2.11: A timer cannot be cancelled"), "{whole}");
+    let (last, whole) = hint(&["4"]);
+    assert!(last.contains("there are only 3 for 2.11"), "{whole}");
+    let right = run_tests(&["lab0", "--hint"]);
+    assert_eq!(right.code, Some(0), "{}", right.err);
+    assert!(right.out.contains("no test fails for which there are hints"), "{}", right.out);
+}
+
+#[test]
+fn a_handler_that_sleeps_is_pointed_out() {
+    let sleeps =
+        "{ std::thread::sleep(std::time::Duration::from_millis(20)); Pong { text: ping.text } }";
+    let folder = lab0_with("server.rs", "Pong { text: ping.text }", sleeps);
+    let call = with_submission(&folder, &["--seeds", "1"]);
+    assert_eq!(call.code, Some(0), "{}{}", call.out, call.err);
+    let out = call.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let waiting =
+        "Waiting server on_message Ping waits 20 ms per call. A handler must return at once";
+    assert!(out.contains(waiting), "{}", call.out);
+    let right = run_tests(&["lab0", "--seeds", "1"]);
+    assert!(!right.out.contains("Waiting"), "{}", right.out);
 }

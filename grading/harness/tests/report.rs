@@ -142,6 +142,7 @@ fn report() -> Report {
                 handler: "server on_message Add".to_owned(),
                 calls: 12_345,
                 total_ns: 24_690_000,
+                processor_ns: 24_000_000,
                 longest_ns: 310_400,
             }],
         },
@@ -164,6 +165,7 @@ fn the_terminal_report_has_tests_failures_and_points() {
         text.push_str(&terminal::test_line(&suite, test, before, false));
     }
     text.push_str(&terminal::failures(
+        &suite,
         &report,
         &|_, _| None,
         Extent::Screen(terminal::SCREEN_LINES),
@@ -210,7 +212,7 @@ fn other_violations_follow_the_first() {
         property: "messages are <small>".to_owned(),
         reason: "expected messages of at most 9 bytes, but one had 12".to_owned(),
     }];
-    let shown = plain(&terminal::failure(failed, None));
+    let shown = plain(&terminal::failure(&suite(), failed, None));
     let places =
         ["results are right", "it returned 4", "messages are <small>", "one had 12", "seeds 7"]
             .map(|text| shown.find(text).unwrap_or_else(|| panic!("{text} is not in\n{shown}")));

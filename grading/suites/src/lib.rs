@@ -36,6 +36,7 @@
 //! and files.
 
 mod credit;
+pub mod help;
 mod history_model;
 pub mod key_value;
 pub mod lab0;
@@ -52,6 +53,7 @@ mod suite;
 mod test;
 
 pub use credit::Credit;
+pub use help::Help;
 pub use history_model::{CheckLimits, CheckableHistory, HistoryModel, ModelledHistory};
 pub use lanes::lanes;
 pub use number::{TestNumber, TestNumberError};

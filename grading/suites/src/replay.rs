@@ -29,7 +29,8 @@ pub enum ReplayError {
 /// Replays a saved trace.
 ///
 /// A run found by a search is followed event by event. A simulated run is repeated with the
-/// recorded behaviour of network and timers, and is *fixed* if it passes now.
+/// recorded behaviour of network and timers, and is *fixed* if it passes now. `printed` returns the process's output since
+/// its last call; the new run has it with its events.
 ///
 /// # Errors
 /// When the trace is not of a test of this suite.
@@ -37,6 +38,7 @@ pub fn replay_saved(
     suite: &Suite,
     saved: &Trace,
     nodes: &dyn NodeProvider,
+    printed: &mut dyn FnMut() -> String,
 ) -> Result<Replay, ReplayError> {
     let header = &saved.header;
     if header.lab != suite.lab() {
@@ -48,11 +50,11 @@ pub fn replay_saved(
     match (header.engine, test.body()) {
         (Engine::Simulate, Body::Simulate(scenario)) => {
             let scenario = scenario(&mut SeedContext::new(header.seed));
-            Ok(simulate::replay(scenario, saved, &mut *nodes.host()))
+            Ok(simulate::replay_capturing(scenario, saved, &mut *nodes.host(), printed))
         }
         (Engine::Search, Body::Search(plan)) => {
             let plan = plan(&mut SeedContext::new(header.seed));
-            follow_searched(plan, saved, nodes)?
+            follow_searched(plan, saved, nodes, printed)?
                 .ok_or_else(|| ReplayError::OtherKind(header.test.clone()))
         }
         _ => Err(ReplayError::OtherKind(header.test.clone())),
@@ -65,6 +67,7 @@ fn follow_searched(
     plan: SearchPlan,
     saved: &Trace,
     nodes: &dyn NodeProvider,
+    printed: &mut dyn FnMut() -> String,
 ) -> Result<Option<Replay>, ReplayError> {
     let mut best: Option<Replay> = None;
     let mut found: Option<State> = None;
@@ -81,7 +84,9 @@ fn follow_searched(
         let steps = nodes
             .steps(&search.system().descriptors())
             .map_err(|failure| ReplayError::NotProvided(failure.to_string()))?;
-        let replayed = replay(saved, &mut search.traced_run(steps.as_ref()));
+        let mut run = search.traced_run(steps.as_ref()).capturing(&mut *printed);
+        let replayed = replay(saved, &mut run);
+        drop(run);
         if best.as_ref().is_none_or(|best| follow_progress(&replayed) > follow_progress(best)) {
             best = Some(replayed);
         }

@@ -2,6 +2,7 @@
 
 use faultlab::search::Search;
 
+use crate::help::{self, Broken, Help, IN_EVERY_LAB, KindOfMistake};
 use crate::{HistoryModel, Points, Test, TestNumber};
 
 /// All tests of a lab.
@@ -12,6 +13,7 @@ pub struct Suite {
     parts: Vec<Part>,
     count: Option<CountSearch>,
     history_model: Option<HistoryModel>,
+    mistakes: &'static [KindOfMistake],
 }
 
 /// Builds the search whose states are counted from its specification, which each lab defines. An error says what
@@ -28,6 +30,7 @@ impl Suite {
             parts: Vec::new(),
             count: None,
             history_model: None,
+            mistakes: &[],
         }
     }
 
@@ -67,6 +70,25 @@ impl Suite {
     #[must_use]
     pub fn history_model(&self) -> Option<&HistoryModel> {
         self.history_model.as_ref()
+    }
+
+    /// Sets the lab's own kinds of mistakes. The first that fits counts.
+    #[must_use]
+    pub fn explaining(mut self, mistakes: &'static [KindOfMistake]) -> Self {
+        self.mistakes = mistakes;
+        self
+    }
+
+    /// The help for a failing test: that for what no lab's code may do, or else that of the lab.
+    #[must_use]
+    pub fn help(&self, broken: Broken<'_>) -> Option<Help> {
+        let general = help::first_fitting(IN_EVERY_LAB, broken);
+        general.or_else(|| help::first_fitting(self.mistakes, broken))
+    }
+
+    /// All help that there is for the lab.
+    pub fn all_help(&self) -> impl Iterator<Item = &Help> {
+        IN_EVERY_LAB.iter().chain(self.mistakes).map(|(_, _, help)| help)
     }
 
     /// The lab: `lab1`.

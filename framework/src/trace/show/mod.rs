@@ -110,7 +110,6 @@ impl Detail {
             (6, 1, 2),
             (5, 1, 2),
             (4, 1, 1),
-            (3, 1, 1),
         ];
         levels.into_iter().map(move |(events, head_lines, notes)| Self {
             events: events.min(events_max),

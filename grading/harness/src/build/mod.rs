@@ -8,6 +8,7 @@ mod hints;
 mod libraries;
 mod root_errors;
 mod source;
+mod unused_files;
 mod workspace;
 
 pub use base_labs::{BaseLab, BaseLabOrigin, BaseLabRule};

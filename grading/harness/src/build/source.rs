@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use faultlab_intake::{LabFiles, Limits, ReadError, is_student_file};
 use tempfile::TempDir;
 
-use super::{BaseLabOrigin, BaseLabRule, Lab, Workspace};
+use super::{BaseLabOrigin, BaseLabRule, Lab, Workspace, unused_files};
 
 /// Where a submission comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,7 +168,7 @@ fn submission_folder(folder: &Path, lab: &Lab) -> Result<(PathBuf, String), Sour
         return Err(SourceError(format!("no folder `{shown}`")));
     };
     if !found.is_dir() {
-        return Err(SourceError(format!("`{shown}` is neither a folder nor a `.patch` file")));
+        return Err(SourceError(format!("`{shown}` is neither a folder nor an archive")));
     }
     // A whole crate, its `src`, and a folder with several crates are accepted.
     let crates = [found.join(&name), found.join("labs").join(&name)];
@@ -278,6 +278,15 @@ impl SubmissionSources {
 }
 
 impl Sources {
+    /// Describes each source file that is not compiled because no `mod` line names it. `root` is the workspace's folder,
+    /// to which the messages' paths are relative.
+    #[must_use]
+    pub fn unused_files(&self, root: &Path) -> Vec<String> {
+        let folder = self.folder.strip_prefix(root).unwrap_or(&self.folder);
+        let shown_as = self.shown_as.clone().unwrap_or_else(|| folder.display().to_string());
+        unused_files::describe(&self.folder, &shown_as)
+    }
+
     fn of(folder: PathBuf, shown_as: Option<String>) -> Self {
         Self { folder, shown_as, made: None }
     }

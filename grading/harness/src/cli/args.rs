@@ -48,14 +48,15 @@ pub(super) struct Args {
     #[arg(long, value_name = "SEED", conflicts_with_all = ["seed", "seeds"])]
     pub(super) only_seed: Option<u64>,
 
-    // Staff can name a `.patch` file of the reference solution as well; a handout has none.
+    // Staff can name a `.patch` file of the reference solution as well, for which reference solutions are the default
+    // base labs. A handout has none, so the help does not mention it.
     /// Test the `.rs` files in this folder or archive instead of the lab's `src/`. Labs that the lab builds on are
     /// taken from folders of their names in it or beside it, or else from your own
     #[arg(long, value_name = "DIR")]
     pub(super) submission: Option<PathBuf>,
 
     /// For a lab that builds on other labs: whether to use your own versions of these, or their
-    /// reference solutions, which only instructors have [default: `own`; for a `.patch`, `reference`]
+    /// reference solutions, which only instructors have [default: `own`]
     #[arg(long, value_name = "WHOSE", hide_possible_values = true)]
     pub(super) base_lab: Option<BaseLabOrigin>,
 
@@ -113,6 +114,14 @@ pub(super) struct Args {
     /// Stop at the first test that does not pass
     #[arg(long)]
     pub(super) first: bool,
+
+    /// Show a hint for the first failing test: each time the next one, or hint N
+    #[arg(long, value_name = "N", num_args = 0..=1)]
+    pub(super) hint: Option<Option<usize>>,
+
+    /// Print ASCII only, as in a locale without UTF-8, such as `LC_ALL=C`
+    #[arg(long)]
+    pub(super) ascii: bool,
 }
 
 impl Args {

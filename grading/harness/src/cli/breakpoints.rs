@@ -8,7 +8,7 @@ use faultlab_suites::Test;
 
 use super::{BAD_USAGE, NOT_COMPILED, Request, Usage, compile};
 use crate::build::{CompileError, Purpose};
-use crate::report::terminal;
+use crate::report::{output, terminal};
 use crate::session::Seeds;
 
 pub(super) fn run(request: &Request<'_>, tests: &[&Test]) -> Result<u8> {
@@ -28,7 +28,7 @@ pub(super) fn run(request: &Request<'_>, tests: &[&Test]) -> Result<u8> {
         Ok(program) => program,
         Err(error) => {
             let error = error.downcast::<CompileError>()?;
-            write!(anstream::stderr(), "{}", terminal::compile_error(&error))?;
+            output::print_error(&terminal::compile_error(&error))?;
             return Ok(NOT_COMPILED);
         }
     };

@@ -3,6 +3,7 @@
 mod args;
 mod breakpoints;
 mod changes;
+mod hint;
 mod saved;
 mod screen;
 mod selection;
@@ -11,7 +12,7 @@ mod watch;
 
 use std::env;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -35,8 +36,8 @@ use crate::build::{
 };
 use crate::report::terminal::Extent;
 use crate::report::{
-    Drawing, Report, Status, TestReport, Timing, columns, style, terminal, to_html, to_json,
-    to_junit,
+    Drawing, Report, Status, TestReport, Timing, columns, output, style, terminal, to_html,
+    to_json, to_junit,
 };
 use crate::session::{self, Plan, Seeds, property};
 use crate::supervisor::WorkerCommand;
@@ -56,6 +57,7 @@ const EXIT_FAILURE: u8 = 4;
 #[must_use]
 pub fn main() -> ExitCode {
     let args = Args::parse();
+    output::decide_characters(args.ascii);
     let interrupted = Arc::new(AtomicBool::new(false));
     match listen_for_interrupts(&interrupted).and_then(|()| run(&args, &interrupted)) {
         Ok(code) => ExitCode::from(code),
@@ -76,13 +78,12 @@ pub fn main() -> ExitCode {
 struct Usage(String);
 
 fn print_error(what: &str) {
-    let _ = writeln!(anstream::stderr(), "{} {what}", style::paint(style::RED, "error:"));
+    let _ = output::print_error(&format!("{} {what}\n", style::paint(style::RED, "error:")));
 }
 
 /// Prints a text on standard output. A reader that has seen enough, such as `head`, is no error.
 fn print(text: &str) -> Result<()> {
-    let mut out = anstream::stdout();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match output::print(text) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(not_printed(&error)),
         _ => Ok(()),
     }
@@ -168,9 +169,11 @@ fn run_once(
 ) -> Result<u8> {
     let Request { args, workspace, suite, .. } = request;
     let started = Instant::now();
+    let sources = sources(request)?;
+    let unused = sources.top.unused_files(&workspace.root);
     let mut screen = Screen::new(suite, args, watch);
     screen.status("Compiling");
-    let program = match compile(request, Purpose::Tests) {
+    let program = match compile_sources(request, &sources, Purpose::Tests) {
         Ok(program) => program,
         Err(error) => {
             screen.clear();
@@ -178,14 +181,16 @@ fn run_once(
             if interrupted.load(Ordering::Relaxed) {
                 return Ok(POINTS_LOST);
             }
-            write!(anstream::stderr(), "{}", terminal::compile_error(&error))?;
-            write_documents(args, &report_of_compile_error(request, tests, &error), &|_| None)?;
+            output::print_error(&terminal::compile_error(&error))?;
+            output::print_error(&terminal::warnings(&unused))?;
+            write_documents(request, &report_of_compile_error(request, tests, &error), &|_| None)?;
             return Ok(NOT_COMPILED);
         }
     };
     let compile_time = started.elapsed();
     screen.print(&terminal::start(suite, tests, &describe_seeds(args)));
     screen.print(&terminal::base_labs(&program.base_labs));
+    screen.print(&terminal::warnings(&unused));
 
     // A temporary folder per session, so that concurrent sessions do not interfere.
     let traces = TempDir::with_prefix("faultlab-traces-")?;
@@ -250,12 +255,7 @@ fn run_once(
     };
     let size = columns::of_terminal();
     let draw = |test: &TestReport, lines_max: usize| {
-        let drawing = Drawing {
-            columns: size.map_or(columns::COLUMNS, |size| size.columns),
-            colour: size.is_some(),
-            lines_max,
-            whole: args.full,
-        };
+        let drawing = Drawing { lines_max, whole: args.full, ..Drawing::for_output() };
         Some(drawing.indented(&run(test)?))
     };
     let extent = match size {
@@ -263,7 +263,7 @@ fn run_once(
         Some(size) => Extent::Screen(size.lines),
         None => Extent::Screen(terminal::SCREEN_LINES),
     };
-    screen.print(&terminal::failures(&report, &draw, extent));
+    screen.print(&terminal::failures(suite, &report, &draw, extent));
     let changes = last.changes(&report);
     screen.print(&terminal::summary(&report, &changes, started.elapsed(), args.verbose));
     if result.interrupted {
@@ -279,6 +279,10 @@ fn run_once(
         };
         screen.print(&format!("{what:>12} {why}; {left} not run\n"));
     }
+    if let Some(number) = args.hint {
+        let shown = workspace.cache_dir().join(format!("hints-{}.json", args.lab));
+        screen.print(&terminal::hint(&hint::next(suite, &report, number, &shown)));
+    }
     let here = env::current_dir().unwrap_or_default();
     for file in &saved {
         let file = file.strip_prefix(&here).unwrap_or(file);
@@ -290,7 +294,7 @@ fn run_once(
     };
     screen.print(&terminal::advice(&report, again.as_deref()));
     last.write(&report);
-    unwritten.extend(write_documents(args, &report, &run).err());
+    unwritten.extend(write_documents(request, &report, &run).err());
     unwritten.extend(screen.error().map(|error| not_printed(&error)));
     for error in &unwritten {
         print_error(&format!("{error:#}"));
@@ -314,9 +318,16 @@ fn sources(request: &Request<'_>) -> Result<SubmissionSources> {
 }
 
 fn compile(request: &Request<'_>, purpose: Purpose) -> Result<build::Program> {
+    compile_sources(request, &sources(request)?, purpose)
+}
+
+fn compile_sources(
+    request: &Request<'_>,
+    sources: &SubmissionSources,
+    purpose: Purpose,
+) -> Result<build::Program> {
     let libraries = Libraries::of(&request.workspace)?;
-    let sources = sources(request)?;
-    build::compile(&request.workspace, &request.lab, &libraries, &sources, purpose)
+    build::compile(&request.workspace, &request.lab, &libraries, sources, purpose)
 }
 
 fn describe_seeds(args: &Args) -> String {
@@ -390,10 +401,11 @@ const PAGE_EVENTS_MAX: usize = 60;
 
 /// Writes the report to the files that were asked for. `run` gives a test's recorded run.
 fn write_documents(
-    args: &Args,
+    request: &Request<'_>,
     report: &Report,
     run: &dyn Fn(&TestReport) -> Option<Trace>,
 ) -> Result<()> {
+    let Request { args, suite, .. } = request;
     if let Some(file) = &args.json {
         write_file(file, &to_json(report))?;
     }
@@ -402,7 +414,7 @@ fn write_documents(
     }
     if let Some(file) = &args.html {
         let events_max = if args.full { usize::MAX } else { PAGE_EVENTS_MAX };
-        write_file(file, &to_html(report, run, events_max))?;
+        write_file(file, &to_html(suite, report, run, events_max))?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use faultlab_suites::Suite;
 use super::args::Args;
 use super::watch::FileWatcher;
 use crate::report::style::{GREEN, paint};
-use crate::report::{Status, TestReport, terminal};
+use crate::report::{Status, TestReport, output, terminal};
 use crate::session::{self, Observer, Progress};
 
 /// The shortest interval between updates of the status line.
@@ -71,6 +71,7 @@ impl<'a> Screen<'a> {
     /// written.
     pub(super) fn print(&mut self, text: &str) {
         self.clear();
+        let text = output::characters().show(text);
         if let Err(error) = write!(self.out, "{text}").and_then(|()| self.out.flush()) {
             self.error.get_or_insert(error);
         }

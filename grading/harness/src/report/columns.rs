@@ -1,6 +1,7 @@
 //! The widths of reports.
 
 use std::io::{self, IsTerminal};
+use std::sync::OnceLock;
 
 /// The width of a report that does not go to a terminal.
 pub(crate) const COLUMNS: usize = 80;
@@ -13,6 +14,12 @@ const LINES: usize = 40;
 
 /// The fewest lines that a screen is taken to have.
 const LINES_MIN: usize = 24;
+
+/// The width to which sentences are wrapped: that of a narrow terminal, or else the usual one.
+pub(crate) fn of_sentences() -> usize {
+    static WIDTH: OnceLock<usize> = OnceLock::new();
+    *WIDTH.get_or_init(|| of_terminal().map_or(COLUMNS, |terminal| terminal.columns.min(COLUMNS)))
+}
 
 /// The size of the terminal on standard output.
 #[derive(Clone, Copy, Debug)]

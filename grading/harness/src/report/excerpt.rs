@@ -1,9 +1,11 @@
 //! Draws a failing run as a diagram.
 
+use faultlab::Characters;
 use faultlab::trace::Trace;
 use faultlab::trace::show::{Options, diagram};
 
-use super::columns::COLUMNS;
+use super::columns::{self, COLUMNS};
+use super::output;
 
 /// The most events in an excerpt.
 const EVENTS_MAX: usize = 12;
@@ -18,6 +20,8 @@ pub(crate) struct Drawing {
     pub(crate) columns: usize,
     /// Whether to use colours.
     pub(crate) colour: bool,
+    /// The characters to use.
+    pub(crate) characters: Characters,
     /// The most lines.
     pub(crate) lines_max: usize,
     /// Whether to draw every event, on however many lines.
@@ -27,7 +31,13 @@ pub(crate) struct Drawing {
 impl Default for Drawing {
     /// An excerpt in plain text of at most [`COLUMNS`], with all its details.
     fn default() -> Self {
-        Self { columns: COLUMNS, colour: false, lines_max: usize::MAX, whole: false }
+        Self {
+            columns: COLUMNS,
+            colour: false,
+            characters: Characters::Unicode,
+            lines_max: usize::MAX,
+            whole: false,
+        }
     }
 }
 
@@ -39,6 +49,17 @@ pub fn excerpt(trace: &Trace) -> String {
 }
 
 impl Drawing {
+    /// For this program's standard output.
+    pub(crate) fn for_output() -> Self {
+        let terminal = columns::of_terminal();
+        Self {
+            columns: terminal.map_or(COLUMNS, |terminal| terminal.columns),
+            colour: terminal.is_some(),
+            characters: output::characters(),
+            ..Self::default()
+        }
+    }
+
     /// Draws a run, indented for a report. Where lines are limited, it is the diagram alone: the report
     /// itself says how the run ended.
     pub(crate) fn indented(&self, trace: &Trace) -> String {
@@ -51,11 +72,11 @@ impl Drawing {
         let options = Options {
             width,
             colour: self.colour,
+            characters: self.characters,
             events_max: if self.whole { usize::MAX } else { EVENTS_MAX },
             lines_max: if self.whole { usize::MAX } else { self.lines_max },
             heading: false,
             ending: !limited,
-            ..Options::default()
         };
         let mut text = diagram(trace, &options);
         if let Some(lanes) = faultlab_suites::lanes(trace, width).filter(|_| !limited) {

@@ -7,13 +7,15 @@ mod html;
 mod json;
 mod junit;
 mod not_run;
+pub(crate) mod output;
 mod paragraph;
 pub(crate) mod style;
 pub mod terminal;
 
 use std::time::Duration;
 
-use faultlab_suites::{Credit, Kind, Points, SearchSummary, TestNumber};
+use faultlab_suites::help::{Broken, Help};
+use faultlab_suites::{Credit, Kind, Points, SearchSummary, Suite, TestNumber};
 use serde::{Deserialize, Serialize};
 
 pub use crate::build::BaseLab;
@@ -25,6 +27,13 @@ pub use html::to_html;
 pub use json::to_json;
 pub use junit::to_junit;
 pub(crate) use paragraph::paragraph;
+
+/// The help for a test, if it fails and there is some.
+pub(crate) fn help_for(suite: &Suite, test: &TestReport) -> Option<Help> {
+    let fails = !matches!(test.status, Status::Passed | Status::NotImplemented);
+    let property = test.property.as_deref().filter(|_| fails)?;
+    suite.help(Broken { test: test.number, property })
+}
 
 /// The name and version of the document's format.
 pub const SCHEMA: &str = "faultlab-report/1";

@@ -10,7 +10,7 @@ use super::columns::COLUMNS;
 use super::excerpt::indented;
 use super::paragraph::paragraph;
 use super::style::{BOLD, CYAN, DIM, GREEN, PLAIN, RED, Style, YELLOW, paint, status};
-use super::{AlsoBroken, BaseLab, HandlerCost, Report, Status, TestReport};
+use super::{AlsoBroken, BaseLab, HandlerCost, Report, Status, TestReport, help_for};
 use crate::build::CompileError;
 
 /// The width of the status column.
@@ -38,6 +38,19 @@ pub fn start(suite: &Suite, tests: &[&Test], seeds: &str) -> String {
 pub fn base_labs(used: &[BaseLab]) -> String {
     let describe = |base: &BaseLab| paragraph(&base.describe(), STATUS_COLUMNS + 1);
     used.iter().map(|base| line(GREEN, "Building on", &describe(base))).collect()
+}
+
+/// A hint for a failing test.
+#[must_use]
+pub fn hint(hint: &str) -> String {
+    line(CYAN, "Hint", &paragraph(hint, STATUS_COLUMNS + 1))
+}
+
+/// Lines that warn of something about the submission.
+#[must_use]
+pub fn warnings(warnings: &[String]) -> String {
+    let describe = |warning: &String| paragraph(warning, STATUS_COLUMNS + 1);
+    warnings.iter().map(|warning| line(YELLOW, "Warning", &describe(warning))).collect()
 }
 
 /// The line of a finished test, preceded by its part's heading if it is the first of the part. `verbose`
@@ -112,7 +125,7 @@ pub type Draw<'a> = dyn Fn(&TestReport, usize) -> Option<String> + 'a;
 /// `draw` redraws a test's run for this terminal, if possible; otherwise the report's own drawing
 /// is used.
 #[must_use]
-pub fn failures(report: &Report, draw: &Draw<'_>, extent: Extent) -> String {
+pub fn failures(suite: &Suite, report: &Report, draw: &Draw<'_>, extent: Extent) -> String {
     let rule = || format!("\n{}\n", paint(DIM, "─".repeat(79)));
     let mut text = String::new();
     match extent {
@@ -120,14 +133,14 @@ pub fn failures(report: &Report, draw: &Draw<'_>, extent: Extent) -> String {
             for test in &report.tests {
                 if !matches!(test.status, Status::Passed | Status::NotImplemented) {
                     text.push_str(&rule());
-                    text.push_str(&failure(test, draw(test, usize::MAX)));
+                    text.push_str(&failure(suite, test, draw(test, usize::MAX)));
                 }
             }
         }
         Extent::Screen(lines) => {
             for cause in causes(report) {
                 text.push_str(&rule());
-                text.push_str(&failures_of(&cause, draw, lines));
+                text.push_str(&failures_of(suite, &cause, draw, lines));
             }
         }
     }
@@ -136,7 +149,7 @@ pub fn failures(report: &Report, draw: &Draw<'_>, extent: Extent) -> String {
 
 /// One failed test in full; see [`failures`].
 #[must_use]
-pub fn failure(test: &TestReport, drawn: Option<String>) -> String {
+pub fn failure(suite: &Suite, test: &TestReport, drawn: Option<String>) -> String {
     let mut text = status_line(test);
     text.push_str(&note("asserts", PLAIN, &test.asserts));
     text.push_str(&broken(test));
@@ -147,13 +160,14 @@ pub fn failure(test: &TestReport, drawn: Option<String>) -> String {
     if test.seeds_planned > 1 {
         text.push_str(&note("seeds", PLAIN, &seeds(test, usize::MAX)));
     }
+    text.push_str(&in_the_book(suite, test));
     text.push_str(&the_run(test, drawn));
     text.push_str(&again(test));
     text
 }
 
 /// The failing tests with one cause, in at most `lines` lines.
-fn failures_of(cause: &Cause<'_>, draw: &Draw<'_>, lines: usize) -> String {
+fn failures_of(suite: &Suite, cause: &Cause<'_>, draw: &Draw<'_>, lines: usize) -> String {
     let test = cause.shown;
     let mut text = status_line(test);
     text.push_str(&broken(test));
@@ -167,6 +181,7 @@ fn failures_of(cause: &Cause<'_>, draw: &Draw<'_>, lines: usize) -> String {
     if test.seeds_planned > 1 {
         text.push_str(&note("seeds", PLAIN, &seeds(test, SEEDS_NAMED_MAX)));
     }
+    text.push_str(&in_the_book(suite, test));
     // The rule and the blank line above it, the lines around the run, and the command.
     let taken = text.lines().count() + 6;
     let left = if cause.is_panic() { RUN_LINES_MIN } else { lines.saturating_sub(taken) };
@@ -188,6 +203,13 @@ fn broken(test: &TestReport) -> String {
     property.unwrap_or_default() + &reason
 }
 
+/// Where the book explains this kind of mistake.
+fn in_the_book(suite: &Suite, test: &TestReport) -> String {
+    let help = help_for(suite, test);
+    help.map(|help| note("the book", PLAIN, &format!("book/{}", help.address())))
+        .unwrap_or_default()
+}
+
 /// A reason whose long values are cut as in a diagram.
 fn short(reason: &str) -> String {
     reason.split('\n').map(show::shortened).collect::<Vec<_>>().join("\n")
@@ -199,7 +221,7 @@ fn the_run(test: &TestReport, drawn: Option<String>) -> String {
         return String::new();
     };
     let shown = test.shown_seed.map(|seed| format!("seed {seed}")).unwrap_or_default();
-    format!("{}\n{run}\n", note("the run", PLAIN, &shown))
+    format!("{}{run}\n", note("the run", PLAIN, &shown))
 }
 
 /// The command that reproduces it.
@@ -333,7 +355,28 @@ fn costs(report: &Report, verbose: bool) -> String {
         );
         text.push_str(&format!("{}\n", paint(DIM, format!("{label:>STATUS_COLUMNS$} {rest}"))));
     }
+    for cost in handlers {
+        if let Some(wait_ns) = waits(cost) {
+            let what = format!(
+                "{} waits {} ms per call. A handler must return at once; to act later, set a timer",
+                cost.handler,
+                wait_ns / 1_000_000
+            );
+            text.push_str(&line(YELLOW, "Waiting", &paragraph(&what, STATUS_COLUMNS + 1)));
+        }
+    }
     text
+}
+
+/// A handler that waits longer than this on average, in nanoseconds, is pointed out. On a busy machine, one that does not
+/// wait is only seldom interrupted for so long.
+const WAIT_NS: u64 = 5_000_000;
+
+/// How long a handler waits on average, in nanoseconds, if it does little else.
+fn waits(cost: &HandlerCost) -> Option<u64> {
+    let waited_ns = cost.total_ns.saturating_sub(cost.processor_ns);
+    let mean_ns = waited_ns / cost.calls.max(1);
+    (mean_ns > WAIT_NS && waited_ns / 10 * 9 > cost.processor_ns).then_some(mean_ns)
 }
 
 /// The column at which titles start in the list of tests.

@@ -222,6 +222,7 @@ fn costliest<'a>(costs: impl Iterator<Item = &'a HandlerCost>) -> Vec<HandlerCos
             .and_modify(|sum| {
                 sum.calls += cost.calls;
                 sum.total_ns += cost.total_ns;
+                sum.processor_ns += cost.processor_ns;
                 sum.longest_ns = sum.longest_ns.max(cost.longest_ns);
             })
             .or_insert_with(|| cost.clone());

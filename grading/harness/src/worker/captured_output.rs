@@ -11,18 +11,18 @@ const KEPT_BYTES_MAX: u64 = 4_096;
 pub(super) const OUTPUT_BYTES_MAX: u64 = 64 << 20;
 
 /// The file to which the worker's standard output and standard error are appended.
-pub(super) struct CapturedOutput {
+pub(crate) struct CapturedOutput {
     file: File,
 }
 
 impl CapturedOutput {
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         Ok(Self { file: OpenOptions::new().read(true).write(true).open(path)? })
     }
 
     /// The output since the last call. The file is truncated, so that it never holds more than one
     /// event's output.
-    pub(super) fn take(&mut self) -> String {
+    pub(crate) fn take(&mut self) -> String {
         let _ = io::stdout().flush();
         self.try_take().unwrap_or_default()
     }
@@ -45,6 +45,6 @@ impl CapturedOutput {
 }
 
 /// Whether the file contains more than one event may print.
-pub(super) fn is_flooded(path: &Path) -> bool {
+pub(crate) fn is_flooded(path: &Path) -> bool {
     path.metadata().is_ok_and(|metadata| metadata.len() > OUTPUT_BYTES_MAX)
 }

@@ -4,7 +4,7 @@
 //! submission's output goes elsewhere. While it works, a second thread reports how long the
 //! submission's code has been running without returning.
 
-mod captured_output;
+pub(crate) mod captured_output;
 mod last_step;
 mod out_of_process;
 pub mod protocol;
@@ -216,6 +216,7 @@ fn perform(suite: &Suite, code: Code<'_>, shared: &Shared, job: &Job) -> Result<
     let run = match &job.mode {
         Mode::Plain => faultlab_suites::run(suite, test, job.seed, &nodes, options),
         Mode::Profiled => {
+            times.processor_clock = Some(watchdog::thread_time);
             options.handler_times = Some(&mut times);
             faultlab_suites::run(suite, test, job.seed, &nodes, options)
         }
@@ -239,6 +240,7 @@ fn perform(suite: &Suite, code: Code<'_>, shared: &Shared, job: &Job) -> Result<
         handler,
         calls: time.calls,
         total_ns: ns(time.total),
+        processor_ns: ns(time.processor),
         longest_ns: ns(time.longest),
     };
     let handlers = times.handlers.into_iter().map(cost).collect();

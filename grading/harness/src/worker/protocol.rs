@@ -151,6 +151,9 @@ pub struct HandlerCost {
     pub calls: u64,
     /// Its total time, in nanoseconds.
     pub total_ns: u64,
+    /// Its total processor time, in nanoseconds. Much less than the total time means that it waits.
+    #[serde(default)]
+    pub processor_ns: u64,
     /// Its longest call, in nanoseconds.
     pub longest_ns: u64,
 }

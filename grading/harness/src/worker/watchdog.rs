@@ -1,7 +1,7 @@
 //! A watchdog: another thread sees whether the submission's code has returned.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use faultlab::Address;
 use faultlab::codec::Tree;
@@ -54,11 +54,18 @@ impl Watchdog {
     }
 }
 
-/// The processor time that this process has used.
+/// The processor time that this process has used, in milliseconds.
 fn cpu_ms() -> u64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000
-        + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
+    u64::try_from(time_of(ClockId::ProcessCPUTime).as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The processor time that this thread has used.
+pub(super) fn thread_time() -> Duration {
+    time_of(ClockId::ThreadCPUTime)
+}
+
+fn time_of(clock: ClockId) -> Duration {
+    Duration::try_from(clock_gettime(clock)).unwrap_or_default()
 }
 
 /// A submission's nodes, instrumented with an entry counter.

@@ -1,6 +1,7 @@
 //! The suite of lab 1: a key-value store, at-least-once requests, exactly-once semantics.
 
 mod count;
+mod help;
 mod oracle;
 mod part1;
 mod part2;
@@ -21,4 +22,5 @@ pub fn suite() -> Suite {
         .part(part3::part().tests(searches::part3()))
         .counting(count::search)
         .checking_histories(key_value::history_model::<KvCommand>())
+        .explaining(help::KINDS)
 }
