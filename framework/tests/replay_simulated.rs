@@ -144,6 +144,20 @@ fn fixed_code_passes_on_the_same_network() {
     assert!(duplicate, "{:?}", then.what);
 }
 
+/// In the saved run the link stays cut; in the new one it is repaired, and the client still repeats the same request.
+#[test]
+fn a_message_that_was_lost_on_a_cut_link_gets_through_when_the_link_is_repaired() {
+    let cut = crowd(Fault::None, 1)
+        .network(Network::reliable())
+        .at(MS, Intervention::Cut { from: client(1), to: server() });
+    let saved = recorded(cut.clone(), 1);
+    assert!(matches!(saved.ending, Some(Ending::Violated(_))), "{:?}", saved.ending);
+    let replay = again(cut.clone(), &saved);
+    assert_eq!(replay.difference, None);
+    let replay = again(cut.at(5_000 * MS, Intervention::Heal), &saved);
+    assert!(matches!(replay.status, ReplayStatus::Fixed { .. }), "{}", replay.status);
+}
+
 /// In the saved run all clients wait for five seconds; without the cut, they get their commands much earlier.
 #[test]
 fn no_message_takes_longer_than_the_network_allows() {

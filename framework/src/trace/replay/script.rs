@@ -6,7 +6,8 @@
 //! those of the saved step, by text, or else by kind. The others are matched with the same text in any
 //! step, in case the code now sends them in another step. Matched messages and timers are lost,
 //! duplicated and delayed as recorded: if they are sent at the same time, they arrive at the same time,
-//! but they never take longer than the network allows. All others are new and handled at random.
+//! but they never take longer than the network allows. A message that was lost because its link was cut is lost only
+//! if the link is cut now. All others are new and handled at random.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::iter;
@@ -38,6 +39,8 @@ struct Sent {
     at_ns: u64,
     /// How many copies the network made of it.
     copies: usize,
+    /// Whether it was lost because its link was cut.
+    was_cut: bool,
     /// The latencies of copies, in nanoseconds, and the events in which they were handled or lost.
     arrivals: Vec<(u64, usize)>,
     /// The remaining events in which it was handled, the next one last.
@@ -173,6 +176,7 @@ impl Script {
                         Fate::Twice => 2,
                         Fate::Dropped | Fate::Cut | Fate::Withheld => 0,
                     },
+                    was_cut: message.fate == Fate::Cut,
                     arrivals: Vec::new(),
                     deliveries: Vec::new(),
                     is_taken: false,
@@ -243,7 +247,7 @@ impl Script {
     }
 
     /// Takes the next text for this message. Returns when its copies arrive, or `None` if the message is
-    /// new.
+    /// new, or was sent over a cut link, so that the saved run does not say.
     pub(crate) fn sent(
         &mut self,
         id: MessageId,
@@ -266,6 +270,10 @@ impl Script {
         self.messages.insert(id, place);
         let sent = &mut self.sent[place];
         sent.is_taken = true;
+        if sent.was_cut {
+            // The link may be whole by now: changed code may send the same message at another time.
+            return None;
+        }
         let arrival =
             |(ns, event): (u64, Option<usize>)| Arrival { at_ns: now_ns.saturating_add(ns), event };
         let copies = sent.copies.max(sent.arrivals.len());
