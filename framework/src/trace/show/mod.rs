@@ -16,6 +16,7 @@ pub(in crate::trace) mod text;
 use self::diagram::{Diagram, DiagramItem};
 pub(super) use self::lanes::milliseconds;
 pub(super) use self::phrases::variant;
+pub use self::text::is_hidden;
 use self::text::{Role, Text, safe_together, wrap};
 use super::Trace;
 use super::causality::Causality;

@@ -100,7 +100,8 @@ pub(in crate::trace) fn safe(text: &str) -> String {
 }
 
 /// Whether a character controls the terminal, is invisible, or changes the order of its neighbours.
-fn is_hidden(character: char) -> bool {
+#[must_use]
+pub fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use faultlab::trace::show::is_hidden;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
@@ -108,11 +109,30 @@ fn counts(tests: &[&TestReport]) -> [(&'static str, String); 4] {
     ]
 }
 
-/// Removes characters that XML cannot represent even when escaped.
+/// Escapes characters that are invisible or change the order of their neighbours, and removes those that
+/// XML cannot represent.
 fn readable(text: &str) -> String {
-    let allowed = |&character: &char| {
-        matches!(character, '\t' | '\n')
-            || (character >= ' ' && !matches!(character, '\u{fffe}' | '\u{ffff}'))
-    };
-    text.chars().filter(allowed).collect()
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\t' | '\n' => shown.push(character),
+            '\0'..' ' | '\u{fffe}' | '\u{ffff}' => {}
+            _ if is_hidden(character) => shown.extend(character.escape_unicode()),
+            _ => shown.push(character),
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_seen_is_escaped_or_removed() {
+        assert_eq!(
+            readable("a\u{202e}b\u{1b}[31m\n\tü\u{7f}\u{ffff}"),
+            "a\\u{202e}b[31m\n\tü\\u{7f}"
+        );
+    }
 }

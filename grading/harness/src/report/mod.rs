@@ -24,7 +24,7 @@ pub use crate::worker::protocol::HandlerCost;
 pub(crate) use excerpt::Drawing;
 pub use excerpt::excerpt;
 pub use html::to_html;
-pub use json::to_json;
+pub use json::{json_text, to_json};
 pub use junit::to_junit;
 pub(crate) use paragraph::paragraph;
 

@@ -4,12 +4,14 @@ use std::fs::{self, File, OpenOptions};
 use std::hint::black_box;
 use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixListener;
 use std::process::{Command, ExitCode};
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Signal, getppid, kill_process};
+use rustix::time::{DynamicClockId, clock_gettime_dynamic};
 
 /// Runs the attack of this name.
 pub fn run(name: &str, arguments: &[&str]) -> ExitCode {
@@ -32,6 +34,7 @@ pub fn run(name: &str, arguments: &[&str]) -> ExitCode {
         "fork" => say(Command::new(std::env::current_exe().unwrap_or("x".into())).spawn()),
         "shell" => say(Command::new("/bin/sh").arg("-c").arg("echo out").spawn()),
         "kill-parent" => say(kill_parent()),
+        "other-clock" => say(other_clock()),
         "memory" => memory(),
         "stack" => println!("{}", depth(1)),
         "loop" => loop {
@@ -69,6 +72,13 @@ fn descriptors() {
 fn kill_parent() -> io::Result<()> {
     let parent = getppid().ok_or(io::ErrorKind::NotFound)?;
     Ok(kill_process(parent, Signal::KILL)?)
+}
+
+/// Reads a clock whose number is made from a descriptor. Those made from process ids, which say how much a
+/// process computed, are in the same range.
+fn other_clock() -> io::Result<()> {
+    clock_gettime_dynamic(DynamicClockId::Dynamic(io::stdin().as_fd()))?;
+    Ok(())
 }
 
 /// Allocates one MiB after another.

@@ -24,6 +24,7 @@ pub fn trials() -> Vec<Trial> {
         ("only three descriptors are inherited", Tier::Rlimits, only_three_descriptors),
         ("the environment is empty", Tier::Rlimits, the_environment_is_empty),
         ("there is no network", Tier::Landlock, there_is_no_network),
+        ("clocks of others are closed", Tier::Landlock, clocks_of_others_are_closed),
         ("there are no threads or processes", Tier::Landlock, there_are_no_processes),
         ("the parent cannot be killed", Tier::Landlock, the_parent_cannot_be_killed),
         ("memory is limited", Tier::Rlimits, memory_is_limited),
@@ -109,6 +110,10 @@ fn there_is_no_network(sandbox: &Sandbox) {
     for how in ["listen", "connect", "udp", "unix-socket"] {
         assert_eq!(said(sandbox, &attack(how)), "failed: PermissionDenied", "{how}");
     }
+}
+
+fn clocks_of_others_are_closed(sandbox: &Sandbox) {
+    assert_eq!(said(sandbox, &attack("other-clock")), "failed: PermissionDenied");
 }
 
 fn there_are_no_processes(sandbox: &Sandbox) {
