@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use crate::batch_results::BatchResults;
 use crate::intake::Student;
 use crate::output::line;
+use crate::policy::Comment;
 use crate::spec::Spec;
 use crate::store::{self, Store};
 
@@ -64,21 +65,31 @@ impl Pseudonyms {
             let submission = &mut attempt.submission;
             let mut words = std::mem::take(&mut submission.from);
             for student in &submission.students {
-                let Student { id, name, email, sid, platform_id, group } = student;
-                words.extend([id, name, email, sid, platform_id, group].map(Clone::clone));
+                let Student { id, name, email, sid, platform_id, group, section: _, known_as } =
+                    student;
+                let all = [id, name, email, sid, platform_id, group, known_as];
+                words.extend(all.map(Clone::clone));
             }
             words.retain(|word| word.len() >= WORD_MIN);
             words.sort_by_key(|word| std::cmp::Reverse(word.len()));
-            let texts = submission.notes.iter_mut().chain(&mut attempt.reason);
+            let texts = submission.notes.iter_mut().chain(&mut submission.fixes);
+            let texts = texts.chain(&mut attempt.reason);
             let steps = attempt.grades.values_mut().flat_map(|grade| &mut grade.steps);
             let report =
                 attempt.outcome.iter_mut().flat_map(|outcome| &mut outcome.report.base_labs);
             let base_labs = report.flat_map(|base| &mut base.compile_error);
-            for text in texts.chain(steps).chain(base_labs) {
+            let comments = submission.students.iter().filter_map(|student| {
+                book.comments.remove(&student.id).map(|comments| (student.id.clone(), comments))
+            });
+            let mut comments: Vec<(String, Vec<Comment>)> = comments.collect();
+            let by_hand = comments.iter_mut().flat_map(|(_, comments)| comments);
+            let by_hand = by_hand.map(|comment| &mut comment.text);
+            for text in texts.chain(steps).chain(base_labs).chain(by_hand) {
                 for word in &words {
                     *text = text.replace(word, REMOVED);
                 }
             }
+            book.comments.extend(comments);
             attempt.grades = std::mem::take(&mut attempt.grades)
                 .into_iter()
                 .map(|(id, grade)| (self.of_student(&id).to_owned(), grade))
@@ -86,6 +97,10 @@ impl Pseudonyms {
             submission.students.iter_mut().for_each(|student| self.replace(student));
         }
         book.missing.iter_mut().for_each(|student| self.replace(student));
+        book.comments = std::mem::take(&mut book.comments)
+            .into_iter()
+            .map(|(id, comments)| (self.of_student(&id).to_owned(), comments))
+            .collect();
         book.by_hand = std::mem::take(&mut book.by_hand)
             .into_iter()
             .map(|(id, grade)| (self.of_student(&id).to_owned(), grade))
@@ -103,18 +118,26 @@ impl Pseudonyms {
 /// # Errors
 /// When `.work/who.csv` exists and cannot be read.
 pub fn who(store: &Store, name: &str) -> anyhow::Result<Option<String>> {
+    let all = pseudonyms(store)?.into_iter();
+    Ok(all.filter(|(_, pseudonym)| pseudonym == name).map(|(id, _)| id).next())
+}
+
+/// The pseudonyms of a results folder, by the students' ids; none if it never was anonymous.
+///
+/// # Errors
+/// When `.work/who.csv` exists and cannot be read.
+pub fn pseudonyms(store: &Store) -> anyhow::Result<BTreeMap<String, String>> {
     let path = store.work().join("who.csv");
     if !path.exists() {
-        return Ok(None);
+        return Ok(BTreeMap::new());
     }
     let mut reader = csv::Reader::from_path(&path).with_context(|| path.display().to_string())?;
-    for record in reader.records() {
+    let rows = reader.records().map(|record| {
         let record = record.with_context(|| path.display().to_string())?;
-        if record.get(0) == Some(name) {
-            return Ok(record.get(1).map(str::to_owned));
-        }
-    }
-    Ok(None)
+        let cell = |index: usize| record.get(index).unwrap_or_default().to_owned();
+        Ok((cell(1), cell(0)))
+    });
+    rows.collect()
 }
 
 /// A secret of this results folder. Without one, anybody could reverse pseudonyms by trying all
@@ -124,10 +147,7 @@ fn secret(store: &Store) -> anyhow::Result<String> {
     if let Ok(secret) = fs::read_to_string(&path) {
         return Ok(secret);
     }
-    let mut bytes = [0; 16];
-    let mut source = fs::File::open("/dev/urandom")?;
-    std::io::Read::read_exact(&mut source, &mut bytes)?;
-    let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let secret = store::random_word()?;
     store::write(&path, secret.as_bytes()).with_context(|| path.display().to_string())?;
     Ok(secret)
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::grade::{self, Grade, SubmissionTime};
 use crate::grading_record::{GradingRecord, InfraError};
 use crate::intake::{Contents, Student, Submission};
-use crate::policy::{Attempts, Corrections, Policy};
+use crate::policy::{Attempts, Comment, Corrections, Policy};
 use crate::store::{Key, Store};
 
 /// The state of a student's submission.
@@ -94,7 +94,8 @@ impl Attempt {
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         let base_labs = self.base_labs().iter().map(|base| format!("built on {}", base.describe()));
-        self.submission.notes.iter().cloned().chain(base_labs).collect()
+        let Submission { fixes, notes, .. } = &self.submission;
+        fixes.iter().chain(notes).cloned().chain(base_labs).collect()
     }
 
     /// The labs that the submission was built on.
@@ -121,6 +122,8 @@ pub struct Entry<'b> {
     pub counts: usize,
     /// The grade of a student who submitted nothing and has points by hand.
     pub by_hand: Option<&'b Grade>,
+    /// Comments by hand.
+    pub comments: &'b [Comment],
 }
 
 impl<'b> Entry<'b> {
@@ -166,6 +169,8 @@ pub struct BatchResults {
     pub by_hand: BTreeMap<String, Grade>,
     /// Which of several attempts counts.
     pub which: Attempts,
+    /// Comments by hand, by folder name.
+    pub comments: BTreeMap<String, Vec<Comment>>,
 }
 
 /// A submission with the key of its grading record.
@@ -197,11 +202,16 @@ impl BatchResults {
         let by_hand = missing.iter().filter_map(|student| {
             Some((student.id.clone(), grade_of_nothing(&student.id, corrections)?))
         });
+        let mut comments: BTreeMap<String, Vec<Comment>> = BTreeMap::new();
+        for comment in &corrections.comments {
+            comments.entry(comment.student.clone()).or_default().push(comment.clone());
+        }
         Self {
             attempts: attempts.collect(),
             missing: missing.to_vec(),
             by_hand: by_hand.collect(),
             which: corrections.policy.attempts,
+            comments,
         }
     }
 
@@ -221,7 +231,8 @@ impl BatchResults {
             attempts.sort_by_key(|attempt| attempt.submission.attempt);
             let counts = self.counting(&student.id, &attempts);
             let by_hand = self.by_hand.get(&student.id);
-            Entry { student, attempts, counts, by_hand }
+            let comments = self.comments.get(&student.id).map_or(&[][..], Vec::as_slice);
+            Entry { student, attempts, counts, by_hand, comments }
         });
         entries.collect()
     }
@@ -254,11 +265,12 @@ fn attempt(
     // An override applies to one student, a submission to a whole group.
     let grade = |report: &Report, student: &str| {
         let handed_in = SubmissionTime {
+            student,
             students: &students,
             submitted: submission.submitted.as_deref(),
             marked_late: submission.late,
         };
-        grade::grade(report, handed_in, &corrections.policy, &corrections.overrides_of(student))
+        grade::grade(report, handed_in, &corrections.policy, &corrections.by_hand(student))
     };
     // A refused submission has a grade only if points were given for it by hand.
     let is_refused = matches!(submission.contents, Contents::Refused(_));
@@ -267,7 +279,7 @@ fn attempt(
         None => corrections.not_run.clone().filter(|_| is_refused),
     };
     let has_grade =
-        |student: &&&str| outcome.is_some() || !corrections.overrides_of(student).is_empty();
+        |student: &&&str| outcome.is_some() || corrections.by_hand(student).has_points();
     let grades = report.iter().flat_map(|report| {
         let students = students.iter().filter(has_grade);
         students.map(|student| ((*student).to_owned(), grade(report, student)))
@@ -290,10 +302,11 @@ fn attempt(
 
 /// The grade of a student who submitted nothing, if points were given by hand.
 fn grade_of_nothing(student: &str, corrections: &Corrections) -> Option<Grade> {
-    let overrides = corrections.overrides_of(student);
-    let report = corrections.not_run.as_ref().filter(|_| !overrides.is_empty())?;
+    let by_hand = corrections.by_hand(student);
+    let report = corrections.not_run.as_ref().filter(|_| by_hand.has_points())?;
     // What was not submitted is not late.
     let policy = Policy { late: None, ..corrections.policy.clone() };
-    let handed_in = SubmissionTime { students: &[student], submitted: None, marked_late: false };
-    Some(grade::grade(report, handed_in, &policy, &overrides))
+    let handed_in =
+        SubmissionTime { student, students: &[student], submitted: None, marked_late: false };
+    Some(grade::grade(report, handed_in, &policy, &by_hand))
 }

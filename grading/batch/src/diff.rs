@@ -24,8 +24,21 @@ pub struct GradeDifference {
     pub tests: Vec<(TestNumber, Points, Points)>,
     /// Which inputs have changed.
     pub why: Vec<&'static str>,
+    /// Which of the two gradings the student is in, if only in one. There is nothing to compare then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub only_in: Option<Side>,
     /// Whether the same files now earn fewer points.
     pub dropped_with_same_sources: bool,
+}
+
+/// One of the two gradings that are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// The earlier one.
+    Old,
+    /// The later one.
+    New,
 }
 
 /// Compares the results in two folders.
@@ -39,16 +52,27 @@ pub fn diff(old: &Path, new: &Path) -> anyhow::Result<Vec<GradeDifference>> {
     students.dedup();
     let changes = students.into_iter().filter_map(|student| {
         let (before, after) = (old.get(student), new.get(student));
+        let points = |result: &StudentResult| result.grading.points;
+        let only_in = match (before, after) {
+            (Some(_), None) => Some(Side::Old),
+            (None, Some(_)) => Some(Side::New),
+            (_, _) => None,
+        };
+        let both = before.zip(after);
         let change = GradeDifference {
             student: student.clone(),
-            before: before.and_then(|result| result.grading.points),
-            after: after.and_then(|result| result.grading.points),
-            tests: tests(before, after),
-            why: why(before, after),
+            before: before.and_then(points),
+            after: after.and_then(points),
+            tests: both.map(|(before, after)| tests(before, after)).unwrap_or_default(),
+            why: both.map(|(before, after)| why(before, after)).unwrap_or_default(),
+            only_in,
             dropped_with_same_sources: false,
         };
+        if only_in.is_some() {
+            return Some(change);
+        }
         let dropped = change.after < change.before && change.after.is_some();
-        let same_sources = !change.why.iter().any(|what| *what == SOURCE || *what == MISSING);
+        let same_sources = !change.why.contains(&SOURCE);
         let change =
             GradeDifference { dropped_with_same_sources: dropped && same_sources, ..change };
         (change.before != change.after || !change.tests.is_empty()).then_some(change)
@@ -57,7 +81,6 @@ pub fn diff(old: &Path, new: &Path) -> anyhow::Result<Vec<GradeDifference>> {
 }
 
 const SOURCE: &str = "source";
-const MISSING: &str = "not in both";
 
 fn read(folder: &Path) -> anyhow::Result<BTreeMap<String, StudentResult>> {
     let mut results = BTreeMap::new();
@@ -72,12 +95,9 @@ fn read(folder: &Path) -> anyhow::Result<BTreeMap<String, StudentResult>> {
     Ok(results)
 }
 
-fn tests(
-    before: Option<&StudentResult>,
-    after: Option<&StudentResult>,
-) -> Vec<(TestNumber, Points, Points)> {
-    let points = |result: Option<&StudentResult>| -> BTreeMap<TestNumber, Points> {
-        let grade = result.and_then(|result| result.grading.grade.as_ref());
+fn tests(before: &StudentResult, after: &StudentResult) -> Vec<(TestNumber, Points, Points)> {
+    let points = |result: &StudentResult| -> BTreeMap<TestNumber, Points> {
+        let grade = result.grading.grade.as_ref();
         let tests = grade.map_or(&[][..], |grade| &grade.tests);
         tests.iter().map(|test| (test.number, test.earned)).collect()
     };
@@ -95,8 +115,7 @@ fn tests(
         .collect()
 }
 
-fn why(before: Option<&StudentResult>, after: Option<&StudentResult>) -> Vec<&'static str> {
-    let (Some(before), Some(after)) = (before, after) else { return vec![MISSING] };
+fn why(before: &StudentResult, after: &StudentResult) -> Vec<&'static str> {
     let (Some(old), Some(new)) = (&before.grading.hashes, &after.grading.hashes) else {
         return if before.grading.status == after.grading.status {
             Vec::new()
@@ -137,7 +156,7 @@ pub fn text(changes: &[GradeDifference]) -> String {
     let shown = |points: Option<Points>| {
         points.map_or_else(|| "no grade".to_owned(), |points| points.to_string())
     };
-    for change in changes {
+    for change in changes.iter().filter(|change| change.only_in.is_none()) {
         let (before, after) = (shown(change.before), shown(change.after));
         let tests: Vec<String> = change
             .tests
@@ -152,6 +171,18 @@ pub fn text(changes: &[GradeDifference]) -> String {
             text.push_str(&format!(" ({})", tests.join(", ")));
         }
         text.push('\n');
+    }
+    for (side, name) in [(Side::Old, "old"), (Side::New, "new")] {
+        let only = changes.iter().filter(|change| change.only_in == Some(side));
+        let only: Vec<String> = only
+            .map(|change| {
+                let points = shown(change.before.or(change.after));
+                format!("{} ({points})", plain(&change.student))
+            })
+            .collect();
+        if !only.is_empty() {
+            text.push_str(&format!("only in the {name} grading: {}\n", only.join(", ")));
+        }
     }
     let dropped: Vec<&str> = changes
         .iter()

@@ -9,7 +9,7 @@ use crate::batch_results::{Attempt, BatchResults, Status as SubmissionStatus};
 use crate::grade::{SubmissionTime, grade};
 use crate::grading_record::{GradingRecord, OutcomeTiming};
 use crate::intake::{Contents, Refusal, Student, Submission};
-use crate::policy::Policy;
+use crate::policy::{ByHand, Policy};
 use crate::store::{Hashes, Key};
 
 /// A test that earned `earned` of `possible` points.
@@ -126,8 +126,9 @@ fn attempt(
     reason: Option<&str>,
 ) -> Attempt {
     let grades = report.iter().map(|report| {
-        let handed_in = SubmissionTime { students: &[], submitted: None, marked_late: false };
-        (student.id.clone(), grade(report, handed_in, &Policy::default(), &[]))
+        let handed_in =
+            SubmissionTime { student: "", students: &[], submitted: None, marked_late: false };
+        (student.id.clone(), grade(report, handed_in, &Policy::default(), &ByHand::default()))
     });
     let grades = grades.collect();
     Attempt {
@@ -138,6 +139,7 @@ fn attempt(
             late: false,
             from: Vec::new(),
             notes: Vec::new(),
+            fixes: Vec::new(),
             contents,
         },
         status,

@@ -4,7 +4,8 @@ use faultlab_harness::report::{Report, TestReport};
 use faultlab_suites::{Points, TestNumber};
 use serde::{Deserialize, Serialize};
 
-use crate::policy::{Lateness, Override, Policy};
+use crate::policy::comments::PointsChange;
+use crate::policy::{ByHand, Lateness, Override, Policy};
 
 /// A submission's points.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,14 @@ pub struct Grade {
     pub points: Points,
     /// A sentence for the student about each step that changed something.
     pub steps: Vec<String>,
+    /// The late days that the student's budget paid for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub late_days: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(days: &u64) -> bool {
+    *days == 0
 }
 
 /// A test's points.
@@ -71,6 +80,8 @@ pub struct PartGrade {
 /// The students who submitted, and when.
 #[derive(Clone, Copy, Debug)]
 pub struct SubmissionTime<'a> {
+    /// The student who gets the grade.
+    pub student: &'a str,
     /// The students' folder names in the results.
     pub students: &'a [&'a str],
     /// The submission time, as reported by the platform.
@@ -79,15 +90,16 @@ pub struct SubmissionTime<'a> {
     pub marked_late: bool,
 }
 
-/// Grades a report under a policy. `overrides` are those for this submission.
+/// Grades a report under a policy, with what was done by hand for this student.
 #[must_use]
 pub fn grade(
     report: &Report,
     handed_in: SubmissionTime<'_>,
     policy: &Policy,
-    overrides: &[&Override],
+    by_hand: &ByHand<'_>,
 ) -> Grade {
     let mut steps = Vec::new();
+    let overrides = &by_hand.overrides;
     let tests: Vec<TestGrade> =
         report.tests.iter().map(|test| grade_test(test, policy, overrides, &mut steps)).collect();
     let sum = |part: u32, points: fn(&TestGrade) -> Points| {
@@ -103,12 +115,27 @@ pub fn grade(
             possible: sum(part.number, |test| test.possible),
         })
         .collect();
-    let earned: Points = parts.iter().map(|part| part.earned).sum();
+    let mut earned: Points = parts.iter().map(|part| part.earned).sum();
+    for comment in &by_hand.comments {
+        if comment.points != PointsChange::Nothing {
+            earned = comment.points.apply(earned);
+            let about = comment.test.map(|test| format!("test {test}: ")).unwrap_or_default();
+            steps.push(format!("by hand{}: {about}{}", comment.points.describe(), comment.text));
+        }
+    }
     let possible = parts.iter().map(|part| part.possible).sum();
 
     let mut points = earned;
+    let mut late_days = 0;
     if let Some(late) = &policy.late {
         let lateness = late.lateness(handed_in.students, handed_in.submitted);
+        let (lateness, paid) = late.after_budget(handed_in.student, lateness);
+        late_days = paid;
+        if paid > 0 {
+            let all = late.budget_days.unwrap_or_default();
+            let used = late.used_days.get(handed_in.student).copied().unwrap_or_default() + paid;
+            steps.push(format!("late days: {paid} used here, {used} of {all} in the term so far"));
+        }
         match &lateness {
             Lateness::InTime => {}
             Lateness::Late { days, percent } => {
@@ -132,7 +159,7 @@ pub fn grade(
         points = rounded;
     }
     let (raw, raw_possible) = (report.points_earned, report.points_possible);
-    Grade { tests, parts, raw, raw_possible, earned, possible, points, steps }
+    Grade { tests, parts, raw, raw_possible, earned, possible, points, steps, late_days }
 }
 
 fn grade_test(
@@ -175,17 +202,19 @@ fn grade_test(
 mod tests {
     use super::*;
     use crate::fixtures::{report, test};
+    use crate::policy::Comment;
 
     fn grade_with(policy: &str, overrides: &[Override]) -> Grade {
         let report = report(&[test("1.1", 5, 5), test("1.2", 2, 10), test("2.1", 0, 5)]);
         let policy = policy.parse().expect("it is a policy");
-        let overrides: Vec<&Override> = overrides.iter().collect();
+        let by_hand = ByHand { overrides: overrides.iter().collect(), comments: Vec::new() };
         let handed_in = SubmissionTime {
+            student: "ada",
             students: &["ada"],
             submitted: Some("2026-11-21T12:00:00Z"),
             marked_late: false,
         };
-        grade(&report, handed_in, &policy, &overrides)
+        grade(&report, handed_in, &policy, &by_hand)
     }
 
     #[test]
@@ -197,6 +226,40 @@ mod tests {
         );
         assert_eq!(grade.possible, Points::whole(20));
         assert!(grade.steps.is_empty());
+    }
+
+    #[test]
+    fn comments_change_points_before_lateness_and_a_budget_pays_for_days() {
+        let report = report(&[test("1.1", 5, 5), test("1.2", 2, 10)]);
+        let policy =
+            "[late]\ndue = \"2026-11-20T11:00:00Z\"\npercent_per_day = 10\nbudget_days = 1\n";
+        let policy: Policy = policy.parse().expect("it is a policy");
+        let comment = Comment {
+            student: "ada".to_owned(),
+            test: None,
+            item: "names".to_owned(),
+            points: PointsChange::Less(Points::whole(2)),
+            text: "Names say nothing.".to_owned(),
+            line: 2,
+        };
+        let by_hand = ByHand { overrides: Vec::new(), comments: vec![&comment] };
+        let handed_in = SubmissionTime {
+            student: "ada",
+            students: &["ada"],
+            submitted: Some("2026-11-21T12:00:00Z"),
+            marked_late: false,
+        };
+        let grade = grade(&report, handed_in, &policy, &by_hand);
+        assert_eq!((grade.earned, grade.points), (Points::whole(5), Points::hundredths(450)));
+        assert_eq!(grade.late_days, 1);
+        assert_eq!(
+            grade.steps,
+            [
+                "by hand (2 points less): Names say nothing.",
+                "late days: 1 used here, 1 of 1 in the term so far",
+                "late by 1 day (each started day counts): 10 % less",
+            ]
+        );
     }
 
     #[test]

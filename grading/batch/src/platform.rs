@@ -53,6 +53,7 @@ pub fn grade(autograder: &Path, mut spec: Spec, policy: &Policy) -> anyhow::Resu
         late: false,
         from: vec!["submission".to_owned()],
         notes,
+        fixes: Vec::new(),
         contents,
     };
 
@@ -72,15 +73,17 @@ pub fn grade(autograder: &Path, mut spec: Spec, policy: &Policy) -> anyhow::Resu
     spec.write(&store)?;
 
     let corrections = Corrections { policy: policy.clone(), ..Corrections::default() };
-    let write =
-        |outcome: Option<GradingRecord>, failed: Option<InfraError>| -> anyhow::Result<()> {
-            let attempt = Attempt::of(&listed, outcome, failed, &corrections);
-            let student = &attempt.submission.students[0];
-            let entry = Entry { student, attempts: vec![&attempt], counts: 0, by_hand: None };
-            let path = results.join("results.json");
-            store::write(&path, &output::gradescope(&entry, "visible"))
-                .with_context(|| path.display().to_string())
-        };
+    let write = |outcome: Option<GradingRecord>,
+                 failed: Option<InfraError>|
+     -> anyhow::Result<()> {
+        let attempt = Attempt::of(&listed, outcome, failed, &corrections);
+        let student = &attempt.submission.students[0];
+        let entry =
+            Entry { student, attempts: vec![&attempt], counts: 0, by_hand: None, comments: &[] };
+        let path = results.join("results.json");
+        store::write(&path, &output::gradescope(&entry, "visible"))
+            .with_context(|| path.display().to_string())
+    };
     let Some(key) = &listed.key else { return write(None, None) };
     let mut so_far = |report: &Report| {
         // If this fails, the results are written again after the next test.

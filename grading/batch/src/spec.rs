@@ -9,7 +9,7 @@ use faultlab_sandbox::Tier;
 use serde::{Deserialize, Serialize};
 
 use crate::batch_results::SubmissionEntry;
-use crate::intake::{LabFiles, Student};
+use crate::intake::{LabFiles, LeftOut, Student};
 use crate::store::{self, Hashes, Store};
 
 /// The name and version of the document's format.
@@ -47,6 +47,9 @@ pub struct Spec {
     pub submissions: Vec<SubmissionEntry>,
     /// Students who submitted nothing.
     pub missing: Vec<Student>,
+    /// What the intake left out.
+    #[serde(default)]
+    pub left_out: LeftOut,
 }
 
 impl Spec {

@@ -61,7 +61,7 @@ fn a_second_grader_on_the_same_results_refuses() {
     }
     let second = grader(&batch, &out).output().expect("the grader runs");
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
-    assert_eq!(second.status.code(), Some(2), "{said}");
+    assert_eq!(second.status.code(), Some(4), "{said}");
     assert!(said.contains("another grader is already using these results (process "), "{said}");
     assert!(first.wait().expect("it is ours").success());
     assert_eq!(common::outcomes(&out), 2);

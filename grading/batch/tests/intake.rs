@@ -1,6 +1,6 @@
 //! Intake of honest and hostile archives of every kind.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -158,6 +158,163 @@ fn hostile_archives_are_rejected_with_the_reason() {
     assert!(refusal(with_file("eve.tar.gz", b"no archive").path()).contains("cannot be unpacked"));
 }
 
+/// A file's name and contents.
+type File<'f> = (&'f str, &'f [u8]);
+
+/// The refusal of these files, which one student handed in.
+fn refusal_of(files: &[File<'_>]) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, bytes) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("it is in the folder")).expect("a folder");
+        fs::write(path, bytes).expect("it is written");
+    }
+    refusal(folder.path())
+}
+
+#[test]
+fn a_refusal_says_what_came_and_what_to_do() {
+    let good = zip_of(&GOOD);
+    let twice = zip_of(&[("again.zip", &good)]);
+    let word = zip_of(&[("[Content_Types].xml", b""), ("word/document.xml", b"")]);
+    let other = zip_of(&[GOOD[0], ("lab9/src/lib.rs", b"// another")]);
+    let page = b"<!DOCTYPE html><title>Log in</title>".as_slice();
+    let tar = gzip(&tar_of(&GOOD.map(|(name, bytes)| (name, tar::EntryType::Regular, bytes))));
+    let table: [(&[File<'_>], &str); 12] = [
+        (
+            &[("case/Client.rs", b""), ("case/lib.rs", b"mod client;")],
+            "missing files: client.rs (the others are at the top level); `Client.rs` is there: rename it to \
+             `client.rs`",
+        ),
+        (
+            &[("browser/client (1).rs", b""), ("browser/lib.rs", b"mod client;")],
+            "missing files: client.rs (the others are at the top level); `client (1).rs` is there: rename it \
+             to `client.rs`",
+        ),
+        (
+            &[("twice.zip", &zip_of(&[("in.zip", &twice)]))],
+            "missing files: client.rs, lib.rs; `again.zip` is an archive in an archive in an archive: submit \
+             what is in it",
+        ),
+        (&[("empty.zip", &zip_of(&[]))], "missing files: client.rs, lib.rs; it contains no files"),
+        (
+            &[("page.zip", page)],
+            "`page.zip` is a web page; submit a .zip, .tar or .tar.gz of your source files",
+        ),
+        (
+            &[("word.zip", &word)],
+            "`word.zip` is a Word document; submit a .zip, .tar or .tar.gz of your source files",
+        ),
+        (
+            &[("rar.zip", b"Rar!\x1a\x07")],
+            "`rar.zip` is a RAR archive; submit a .zip, .tar or .tar.gz of your source files",
+        ),
+        (
+            &[("half.zip", &good[..good.len() / 2])],
+            "`half.zip` is cut off: the end of the archive is missing; upload it again",
+        ),
+        (
+            &[("half.tgz", &tar[..tar.len() / 2])],
+            "`half.tgz` is cut off: the end of the archive is missing; upload it again",
+        ),
+        (
+            &[("fay.zip", &good), ("fay (1).zip", &other)],
+            "there are several archives: `fay (1).zip` and `fay.zip`; submit only one, or tell the course \
+             staff which one counts",
+        ),
+        (
+            &[
+                ("Ada_7_assignsubmission_file_/a.zip", &good),
+                ("Ada_7_assignsubmission_file_/b.zip", &other),
+            ],
+            "there are several archives: `a.zip` and `b.zip`; submit only one, or tell the course staff which \
+             one counts",
+        ),
+        (
+            &[("l_501_1_a.zip", &good), ("l_501_2_b.zip", &other)],
+            "there are several archives: `l_501_1_a.zip` and `l_501_2_b.zip`; submit only one, or tell the \
+             course staff which one counts",
+        ),
+    ];
+    for (files, expected) in table {
+        assert_eq!(refusal_of(files), expected);
+    }
+}
+
+#[test]
+fn what_can_be_read_is_read_whatever_it_is_called() {
+    let regular = tar::EntryType::Regular;
+    let tar = tar_of(&GOOD.map(|(name, bytes)| (name, regular, bytes)));
+    let inner = zip_of(&[("lab9.tar.gz", &gzip(&tar)), ("notes.txt", b"")]);
+    let in_tar = tar_of(&[("lab9.zip", regular, &zip_of(&GOOD))]);
+    for (name, bytes) in [
+        ("gz.zip", gzip(&tar)),
+        ("tar.tar.gz", tar.clone()),
+        ("zip.rar", zip_of(&GOOD)),
+        ("inner.zip", inner),
+        ("inner.tar.gz", gzip(&in_tar)),
+    ] {
+        let (contents, notes) = only(with_file(name, &bytes).path());
+        assert!(is_complete(&contents), "{name}: {contents:?}");
+        assert_eq!(
+            name.starts_with("inner"),
+            notes.iter().any(|note| note.contains("in the archive"))
+        );
+    }
+    // Equal archives are one; the newest by the platform's mark counts; what is no archive does not matter
+    // beside the sources.
+    let other = zip_of(&[("lib.rs", b"// old"), ("client.rs", b"")]);
+    let same = [("fay.zip", zip_of(&GOOD)), ("fay (1).zip", zip_of(&GOOD))];
+    let marked = [("l_501_1_lab.zip", other), ("l_501_2_lab-1.zip", zip_of(&GOOD))];
+    let report = [
+        ("l_501_1_client.rs", b"// client".to_vec()),
+        ("l_501_2_lib.rs", Vec::new()),
+        ("l_501_3_report.rar", b"Rar!".to_vec()),
+    ];
+    for files in [&same[..], &marked, &report] {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, bytes) in files {
+            fs::write(folder.path().join(name), bytes).expect("it is written");
+        }
+        let (contents, notes) = only(folder.path());
+        let Contents::Files(files) = contents else { panic!("refused: {contents:?}") };
+        assert_eq!((files["client.rs"].as_str(), files["lib.rs"].as_str()), ("// client", ""));
+        assert_eq!(notes.is_empty(), folder.path().join("fay.zip").exists(), "{notes:?}");
+    }
+}
+
+#[test]
+fn junk_is_ignored_and_noted() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let regular = tar::EntryType::Regular;
+    let mut entries = GOOD.map(|(name, bytes)| (name, regular, bytes)).to_vec();
+    entries.extend([
+        ("lab9/Icon\r", regular, &b""[..]),
+        ("lab9/.DS_Store", regular, b"\0\0\0\x01Bud1"),
+        ("lab9/node_modules/link", tar::EntryType::Symlink, b""),
+    ]);
+    let (contents, notes) = only(with_file("ada.tar", &tar_of(&entries)).path());
+    assert!(is_complete(&contents), "{contents:?}");
+    let ignored =
+        "ignored (only the lab's source files are graded): lab9/.DS_Store, lab9/Icon\\u{d}";
+    assert_eq!(notes, [ignored]);
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let ada = folder.path().join("ada");
+    fs::create_dir(&ada).expect("a folder");
+    for name in [&b"lib.rs"[..], b"client.rs", b"Icon\r", b"M\xfcll.txt"] {
+        fs::write(ada.join(std::ffi::OsStr::from_bytes(name)), "").expect("it is written");
+    }
+    let (contents, notes) = only(folder.path());
+    assert!(is_complete(&contents), "{contents:?}");
+    assert_eq!(
+        notes,
+        ["ignored (only the lab's source files are graded): Icon\\u{d}, M\\xfcll.txt"]
+    );
+    fs::write(ada.join(std::ffi::OsStr::from_bytes(b"M\xfcll.rs")), "").expect("it is written");
+    assert_eq!(refusal(folder.path()), "the file name `M\\xfcll.rs` is not plain UTF-8");
+}
+
 #[test]
 fn zip_bombs_are_rejected() {
     let zeros = vec![0; 8 << 20];
@@ -222,7 +379,7 @@ fn every_submitter_is_listed() {
     fs::write(at(b"notes.txt"), b"").expect("it is written");
 
     let all = intake::read(folder.path(), None, &lab(), &Limits::default()).expect("it is read");
-    assert_eq!(all.ignored_files, ["notes.txt"]);
+    assert_eq!(all.left_out.ignored_files, ["notes.txt"]);
     let listed: Vec<(&str, String)> = all
         .submissions
         .iter()
@@ -235,20 +392,21 @@ fn every_submitter_is_listed() {
             (one.students[0].id.as_str(), what)
         })
         .collect();
-    let missing = "missing files: client.rs, lib.rs".to_owned();
-    let format =
-        |name| format!("`{name}` is not a supported archive; submit a .zip, .tar or .tar.gz");
+    let missing = |hint| format!("missing files: client.rs, lib.rs; it contains {hint}");
+    let empty = |name| {
+        format!("`{name}` is an empty file; submit a .zip, .tar or .tar.gz of your source files")
+    };
     let odd = |name| format!("the file name `{name}` is not plain UTF-8");
     let expected = [
         ("ada", "read".to_owned()),
-        ("b_501", missing.clone()),
-        ("empty", missing),
+        ("b_501", missing("only `essay.pdf`")),
+        ("empty", missing("no files")),
         ("link", "`link` is a link; submit the file itself".to_owned()),
         ("odd-xfe", odd("odd\\xfe")),
         ("odd-xff", odd("odd\\xff")),
         ("pipe", "`pipe` is neither a file nor a folder".to_owned()),
-        ("rar", format("rar.rar")),
-        ("seven", format("seven.TAR.XZ")),
+        ("rar", empty("rar.rar")),
+        ("seven", empty("seven.TAR.XZ")),
         ("xfc", odd("\\xfc.zip")),
     ];
     assert_eq!(listed, expected);
@@ -284,7 +442,7 @@ fn a_folder_without_submissions_is_an_error() {
     let folder = with_file("notes.txt", b"");
     let error = intake::read(folder.path(), None, &lab(), &Limits::default());
     assert!(error.expect_err("nothing is there").to_string().contains("contains no submissions"));
-    assert!(File::open(folder.path().join("notes.txt")).is_ok());
+    assert!(fs::File::open(folder.path().join("notes.txt")).is_ok());
 }
 
 proptest! {

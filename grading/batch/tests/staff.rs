@@ -99,6 +99,20 @@ fn two_gradings_are_compared_with_the_reason() {
                     wrong: 0 -> 10, because of source (1.1: 0 -> 5, 1.2: 0 -> 5)\n\
                     fewer points for the same files: ada\n";
     assert_eq!(text, expected, "{}", said(&output));
+    // Who is in one grading only has no difference, and did not lose points.
+    let solo = batch.out("solo");
+    fs::rename(batch.submissions().join("bob"), batch.submissions().join("zoe")).expect("renamed");
+    assert_eq!(graded(&batch, &solo), Some(0));
+    let (_, text) = staff(&solo, &["--regrade-diff", &new.display().to_string()]);
+    let expected = "ada: 9.5 -> 10, because of policy or overrides (1.2: 4.5 -> 5)\n\
+                    only in the old grading: bob (0)\nonly in the new grading: zoe (0)\n";
+    assert_eq!(text, expected);
+    let changes: Value = serde_json::from_str(&read(&solo.join("regrade.json"))).expect("JSON");
+    assert_eq!(
+        (&changes[1]["only_in"], &changes[1]["tests"]),
+        (&"old".into(), &Value::Array(vec![]))
+    );
+    fs::rename(batch.submissions().join("zoe"), batch.submissions().join("bob")).expect("renamed");
     // The seed changes.
     let seeds = batch.out("seeds");
     let mut other = grader(&batch, &seeds);

@@ -1,18 +1,18 @@
 //! Reads a submission from a `.zip`, `.tar` or `.tar.gz` in memory, with size limits.
 //!
 //! Nothing is unpacked to disk. Only the contents of Rust files are kept. Sizes that the archive
-//! claims are never trusted.
+//! claims are never trusted, and neither is its name: its first bytes say what it is.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 use zip::result::ZipError;
 
-use crate::bundle::{BundleBuilder, has_extension, is_left_behind, too_large};
+use crate::bundle::{BundleBuilder, too_large};
 use crate::folder;
 use crate::refusal::{ReadError, Refusal};
+use crate::sniff::{FileType, START_BYTES, file_type, office_document};
 
 /// The format of an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,26 +73,84 @@ pub fn without_ending(name: &str) -> &str {
     Format::split(name).map(|(stem, _)| stem).or_else(|| not_opened(name)).unwrap_or(name)
 }
 
-/// Reads the archive at `place`.
+/// Reads the archive at `place`, whose name `name` is.
 pub(super) fn read(
     place: &Path,
-    format: Format,
+    name: &str,
     filler: &mut BundleBuilder<'_>,
 ) -> Result<(), ReadError> {
-    let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let file = folder::open(place, &name)?;
-    let result = match format {
-        Format::Zip => read_zip(file, filler),
-        Format::Tar => read_tar(BufReader::new(file), filler),
-        Format::TarGz => read_tar(MultiGzDecoder::new(BufReader::new(file)), filler),
-    };
-    result.map_err(|error| match error {
+    let file = folder::open(place, name)?;
+    read_any(BufReader::new(file), name, filler).map_err(|error| match error {
         ArchiveError::Refused(refusal) => refusal.into(),
         // If a file was opened but cannot be read, that is the disk's fault, not the student's.
         ArchiveError::Io(error) if error.raw_os_error().is_some() => folder::failed(place, error),
-        ArchiveError::Io(error) => broken(&name, &error),
-        ArchiveError::Zip(error) => broken(&name, &error),
+        ArchiveError::Io(error) => broken(name, &error),
+        ArchiveError::Zip(error) => broken(name, &error),
     })
+}
+
+/// Reads an archive that was inside another one.
+pub(super) fn read_bytes(
+    bytes: Vec<u8>,
+    name: &str,
+    filler: &mut BundleBuilder<'_>,
+) -> Result<(), ReadError> {
+    read_any(Cursor::new(bytes), name, filler).map_err(|error| match error {
+        ArchiveError::Refused(refusal) => refusal.into(),
+        ArchiveError::Io(error) => broken(name, &error),
+        ArchiveError::Zip(error) => broken(name, &error),
+    })
+}
+
+/// Reads an archive by what its first bytes say, or else its name.
+fn read_any(
+    mut reader: impl Read + Seek,
+    name: &str,
+    filler: &mut BundleBuilder<'_>,
+) -> Result<(), ArchiveError> {
+    let mut start = Vec::with_capacity(START_BYTES);
+    reader.by_ref().take(START_BYTES as u64).read_to_end(&mut start)?;
+    reader.rewind()?;
+    let found = file_type(&start);
+    let format = match (found, Format::of(name)) {
+        (FileType::Archive(format), _) => format,
+        (FileType::Other(what), _) => {
+            let (name, what) = (name.to_owned(), what.to_owned());
+            return Err(Refusal::NotAnArchive { name, what }.into());
+        }
+        (FileType::Unknown, Some(format)) => format,
+        (FileType::Unknown, None) => return Err(Refusal::Format(name.to_owned()).into()),
+    };
+    let result = match format {
+        Format::Zip => read_zip(&mut reader, name, filler),
+        Format::Tar => read_tar(&mut reader, filler),
+        Format::TarGz => read_tar(MultiGzDecoder::new(&mut reader), filler),
+    };
+    let is_cut_off = match &result {
+        Err(ArchiveError::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof => true,
+        Err(_) if found != FileType::Archive(format) => false,
+        Err(ArchiveError::Io(_)) => format == Format::Tar && is_at_end(&mut reader)?,
+        Err(ArchiveError::Zip(_)) => lacks_end(&mut reader)?,
+        Ok(()) | Err(ArchiveError::Refused(_)) => false,
+    };
+    if is_cut_off { Err(Refusal::CutOff(name.to_owned()).into()) } else { result }
+}
+
+/// Whether everything was read.
+fn is_at_end(reader: &mut (impl Read + Seek)) -> io::Result<bool> {
+    Ok(reader.stream_position()? == reader.seek(SeekFrom::End(0))?)
+}
+
+/// Whether a Zip archive lacks the list of its files, with which it ends.
+fn lacks_end(reader: &mut (impl Read + Seek)) -> io::Result<bool> {
+    const SIGNATURE: &[u8] = b"PK\x05\x06";
+    /// The end's own bytes, and the longest comment after it.
+    const END_BYTES_MAX: u64 = 22 + u16::MAX as u64;
+    let length = reader.seek(SeekFrom::End(0))?;
+    reader.seek(SeekFrom::Start(length.saturating_sub(END_BYTES_MAX)))?;
+    let mut end = Vec::new();
+    reader.take(END_BYTES_MAX).read_to_end(&mut end)?;
+    Ok(!end.windows(SIGNATURE.len()).any(|bytes| bytes == SIGNATURE))
 }
 
 fn broken(archive: &str, error: &dyn std::error::Error) -> ReadError {
@@ -128,11 +186,19 @@ impl From<ZipError> for ArchiveError {
     }
 }
 
-fn read_zip(file: File, filler: &mut BundleBuilder<'_>) -> Result<(), ArchiveError> {
-    let mut archive = zip::ZipArchive::new(BufReader::new(file))?;
+fn read_zip(
+    reader: &mut (impl Read + Seek),
+    archive_name: &str,
+    filler: &mut BundleBuilder<'_>,
+) -> Result<(), ArchiveError> {
+    let mut archive = zip::ZipArchive::new(reader)?;
     if archive.len() as u64 > filler.limits().entries_max {
         let limit = filler.limits().entries_max;
         return Err(too_large("files and folders", limit).into());
+    }
+    if let Some(what) = office_document(archive.file_names().flatten()) {
+        let (name, what) = (archive_name.to_owned(), what.to_owned());
+        return Err(Refusal::NotAnArchive { name, what }.into());
     }
     for index in 0..archive.len() {
         // Opened without decompression, since skipped entries may use any method.
@@ -142,31 +208,32 @@ fn read_zip(file: File, filler: &mut BundleBuilder<'_>) -> Result<(), ArchiveErr
             // A name in some old code page. It may be decoded wrongly, but its path is checked.
             Err(_) => entry.name()?.into_owned(),
         };
-        let path = filler.entry(&name)?;
-        if entry.is_symlink() {
-            return Err(Refusal::Link(path).into());
-        }
+        let path = filler.entry(name.as_bytes())?;
         // The upper half of the attributes is the file mode, if a Unix archiver wrote it.
         let special = entry
             .unix_mode()
             .is_some_and(|mode| !matches!(mode & 0o170_000, 0 | 0o100_000 | 0o040_000));
-        if special {
-            return Err(Refusal::Special(path).into());
+        if entry.is_symlink() {
+            filler.refuse(path, Refusal::Link)?;
+            continue;
+        } else if special {
+            filler.refuse(path, Refusal::Special)?;
+            continue;
         }
         let (is_dir, claimed) = (entry.is_dir(), entry.size());
         drop(entry);
         if is_dir {
             continue;
         }
-        if is_left_behind(&path) || !has_extension(&path, "rs") {
-            filler.unpacked(claimed)?;
-            filler.file(path, &mut io::empty())??;
-        } else {
-            let mut entry = Counted { inner: archive.by_index(index)?, filler_bytes: 0 };
+        if filler.reads(&path) {
+            let mut entry = Counted { inner: archive.by_index(index)?, bytes: 0 };
             let taken = filler.file(path, &mut entry)?;
-            let read = entry.filler_bytes;
+            let read = entry.bytes;
             taken?;
             filler.unpacked(read)?;
+        } else {
+            filler.unpacked(claimed)?;
+            filler.file(path, &mut io::empty())??;
         }
     }
     Ok(())
@@ -175,13 +242,13 @@ fn read_zip(file: File, filler: &mut BundleBuilder<'_>) -> Result<(), ArchiveErr
 /// A reader that counts bytes.
 struct Counted<R> {
     inner: R,
-    filler_bytes: u64,
+    bytes: u64,
 }
 
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
-        self.filler_bytes += read as u64;
+        self.bytes += read as u64;
         Ok(read)
     }
 }
@@ -247,15 +314,19 @@ fn read_tar(reader: impl Read, filler: &mut BundleBuilder<'_>) -> Result<(), Arc
             _ => {}
         }
         let name = long_name.take().unwrap_or_else(|| entry.path_bytes().into_owned());
-        let name = String::from_utf8(name).map_err(|error| {
-            Refusal::Name(String::from_utf8_lossy(error.as_bytes()).into_owned())
-        })?;
         let path = filler.entry(&name)?;
         match kind {
             EntryType::Directory => {}
-            EntryType::Regular | EntryType::Continuous => filler.file(path, &mut entry)??,
-            EntryType::Link | EntryType::Symlink => return Err(Refusal::Link(path).into()),
-            _ => return Err(Refusal::Special(path).into()),
+            EntryType::Regular | EntryType::Continuous => {
+                let (is_read, size) = (filler.reads(&path), entry.size());
+                let mut entry = Counted { inner: &mut entry, bytes: 0 };
+                filler.file(path, &mut entry)??;
+                if is_read && entry.bytes < size {
+                    return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+                }
+            }
+            EntryType::Link | EntryType::Symlink => filler.refuse(path, Refusal::Link)?,
+            _ => filler.refuse(path, Refusal::Special)?,
         }
     }
     Ok(())

@@ -2,22 +2,23 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use crate::bundle::{BundleBuilder, is_left_behind};
+use crate::bundle::{BundleBuilder, EntryPath};
 use crate::refusal::{ReadError, Refusal};
 
 /// Reads everything in `folder`.
 pub(super) fn read(folder: &Path, filler: &mut BundleBuilder<'_>) -> Result<(), ReadError> {
-    read_inside(folder, "", filler)
+    read_inside(folder, b"", filler)
 }
 
 fn read_inside(
     folder: &Path,
-    inside: &str,
+    inside: &[u8],
     filler: &mut BundleBuilder<'_>,
 ) -> Result<(), ReadError> {
     let mut entries = fs::read_dir(folder)
@@ -26,30 +27,33 @@ fn read_inside(
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let place = entry.path();
-        let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
-            return Err(Refusal::Name(entry.file_name().display().to_string()).into());
-        };
-        let path = if inside.is_empty() { name } else { format!("{inside}/{name}") };
-        let path = filler.entry(&path)?;
-        if is_left_behind(&path) {
+        let name = entry.file_name();
+        let name = name.as_bytes();
+        let path = if inside.is_empty() { name.to_vec() } else { [inside, b"/", name].concat() };
+        let place_inside = filler.entry(&path)?;
+        if place_inside.is_left_behind() {
             continue;
         }
         let kind = entry.file_type().map_err(|error| failed(&place, error))?;
         if kind.is_symlink() {
-            return Err(Refusal::Link(path).into());
+            filler.refuse(place_inside, Refusal::Link)?;
         } else if kind.is_dir() {
             read_inside(&place, &path, filler)?;
         } else if kind.is_file() {
-            read_file(&place, path, filler)?;
+            read_file(&place, place_inside, filler)?;
         } else {
-            return Err(Refusal::Special(path).into());
+            filler.refuse(place_inside, Refusal::Special)?;
         }
     }
     Ok(())
 }
 
-fn read_file(place: &Path, path: String, filler: &mut BundleBuilder<'_>) -> Result<(), ReadError> {
-    let mut file = open(place, &path)?;
+fn read_file(
+    place: &Path,
+    path: EntryPath,
+    filler: &mut BundleBuilder<'_>,
+) -> Result<(), ReadError> {
+    let mut file = open(place, &path.path)?;
     let length = file.metadata().map_err(|error| failed(place, error))?.len();
     filler.unpacked(length)?;
     filler.file(path, &mut file).map_err(|error| failed(place, error))??;

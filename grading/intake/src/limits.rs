@@ -11,6 +11,8 @@ pub struct Limits {
     pub file_bytes_max: u64,
     /// Bytes of all source files together.
     pub sources_bytes_max: u64,
+    /// Bytes of an archive inside an archive.
+    pub inner_archive_bytes_max: u64,
     /// Bytes of a file's path.
     pub path_bytes_max: usize,
     /// The depth of nested folders.
@@ -24,6 +26,7 @@ impl Default for Limits {
             unpacked_bytes_max: 1 << 30,
             file_bytes_max: 1 << 20,
             sources_bytes_max: 8 << 20,
+            inner_archive_bytes_max: 64 << 20,
             path_bytes_max: 512,
             depth_max: 32,
         }

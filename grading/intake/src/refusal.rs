@@ -18,6 +18,22 @@ pub enum Refusal {
     /// An unsupported archive.
     #[error("`{0}` is not a supported archive; submit a .zip, .tar or .tar.gz")]
     Format(String),
+    /// A file that is called an archive, or came in place of one, and is something else.
+    #[error("`{name}` is {what}; submit a .zip, .tar or .tar.gz of your source files")]
+    NotAnArchive {
+        /// Its name.
+        name: String,
+        /// What it is, with its article: `a web page`.
+        what: String,
+    },
+    /// The end of an archive is missing.
+    #[error("`{0}` is cut off: the end of the archive is missing; upload it again")]
+    CutOff(String),
+    /// The student only typed something into a text field of the platform.
+    #[error(
+        "only a text was typed into the platform and no file was handed in; hand in your source files"
+    )]
+    OnlineText,
     /// A path that is not plain text.
     #[error("the file name `{0}` is not plain UTF-8")]
     Name(String),
@@ -45,16 +61,28 @@ pub enum Refusal {
         /// The archive reader's error.
         error: String,
     },
-    /// The archive contains a path twice.
-    #[error("the archive contains `{0}` twice")]
+    /// A path occurs twice, with different contents.
+    #[error("there are two different files `{0}`; submit only one")]
     Twice(String),
+    /// Several archives came from one student, and nothing says which one counts.
+    #[error(
+        "there are several archives: {}; submit only one, or tell the course staff which one counts",
+        names(archives)
+    )]
+    SeveralArchives {
+        /// Their names.
+        archives: Vec<String>,
+    },
     /// Some of the lab's files are missing.
-    #[error("missing files: {}{}", missing.join(", "), beside(found_in))]
+    #[error("missing files: {}{}{}", missing.join(", "), beside(found_in), each_after(hints))]
     Missing {
         /// Their names.
         missing: Vec<String>,
         /// The folder in which the others are, if there are any.
         found_in: Option<String>,
+        /// What came instead, and what to do.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        hints: Vec<String>,
     },
     /// There are several different versions of the files.
     #[error("found different versions of the lab's files in {}; submit only one", places.join(" and "))]
@@ -62,6 +90,20 @@ pub enum Refusal {
         /// The folders with different versions.
         places: Vec<String>,
     },
+}
+
+/// Names in a sentence.
+pub(crate) fn names(all: &[impl AsRef<str>]) -> String {
+    let quoted: Vec<String> = all.iter().map(|name| format!("`{}`", name.as_ref())).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, first)) => format!("{} and {last}", first.join(", ")),
+        None => String::new(),
+    }
+}
+
+fn each_after(hints: &[String]) -> String {
+    hints.iter().map(|hint| format!("; {hint}")).collect()
 }
 
 fn beside(found_in: &Option<String>) -> String {

@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use crate::hints::hints;
 use crate::{Bundle, Refusal, is_student_file};
 
 /// The files that a lab asks students to submit.
@@ -68,6 +69,7 @@ pub fn select(bundle: &Bundle, lab: &LabFiles) -> Result<Selected, Refusal> {
     let mut files = sources.take(&root, is_needed, |path| lab.is_of_base_lab(path))?;
     let mut notes = notes(&files, &sources.ignored(), lab);
     notes.extend(sources.remarks);
+    notes.extend(bundle.remarks.iter().cloned());
     files.extend(base_labs);
     Ok(Selected { files, notes })
 }
@@ -144,7 +146,11 @@ fn one_of<'r>(bundle: &Bundle, roots: &[&'r str]) -> Result<&'r str, Refusal> {
     };
     let first = contents(roots[0]);
     if roots.iter().any(|folder| contents(folder) != first) {
-        let places = roots.iter().map(|folder| format!("`{folder}`")).collect();
+        let place = |folder: &&str| match *folder {
+            "" => "the top level".to_owned(),
+            folder => format!("`{folder}`"),
+        };
+        let places = roots.iter().map(place).collect();
         return Err(Refusal::Ambiguous { places });
     }
     Ok(roots[0])
@@ -168,10 +174,9 @@ fn root(bundle: &Bundle, lab: &LabFiles) -> Result<String, Refusal> {
         (Reverse(names.len()), !in_lab_folder, depth)
     };
     let Some(best) = found.iter().map(rank).min() else {
-        return Err(Refusal::Missing {
-            missing: lab.names.iter().cloned().collect(),
-            found_in: None,
-        });
+        let missing: Vec<String> = lab.names.iter().cloned().collect();
+        let hints = hints(bundle, &missing, None);
+        return Err(Refusal::Missing { missing, found_in: None, hints });
     };
     let best: Vec<&str> =
         found.iter().filter(|one| rank(*one) == best).map(|(folder, _)| *folder).collect();
@@ -186,7 +191,8 @@ fn root(bundle: &Bundle, lab: &LabFiles) -> Result<String, Refusal> {
             return one_of(bundle, &best).map(str::to_owned);
         }
     }
-    Err(Refusal::Missing { missing, found_in: Some(folder.to_owned()) })
+    let hints = hints(bundle, &missing, Some(folder));
+    Err(Refusal::Missing { missing, found_in: Some(folder.to_owned()), hints })
 }
 
 /// Whether a source file has the line `mod NAME;`, possibly with `pub`, so that it needs another file.
@@ -262,7 +268,7 @@ mod tests {
 
     fn bundle(paths: &[&str]) -> Bundle {
         let sources = paths.iter().map(|path| ((*path).to_owned(), path.as_bytes().to_vec()));
-        Bundle { sources: sources.collect(), others: BTreeSet::new() }
+        Bundle { sources: sources.collect(), ..Bundle::default() }
     }
 
     fn chosen(paths: &[&str]) -> Result<Vec<String>, Refusal> {
@@ -384,7 +390,7 @@ mod tests {
     fn missing_and_ambiguous_files_are_rejected() {
         let refused = |paths: &[&str]| chosen(paths).expect_err("it is refused").to_string();
         assert_eq!(refused(&["src/client.rs"]), "missing files: lib.rs (the others are in `src`)");
-        assert_eq!(refused(&[]), "missing files: client.rs, lib.rs");
+        assert_eq!(refused(&[]), "missing files: client.rs, lib.rs; it contains no files");
         assert_eq!(
             refused(&["a/client.rs", "a/lib.rs", "b/client.rs", "b/lib.rs"]),
             "found different versions of the lab's files in `a` and `b`; submit only one"

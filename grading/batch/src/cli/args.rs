@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
 use faultlab_harness::build::BaseLabOrigin;
@@ -12,17 +13,17 @@ use faultlab_suites::{SEEDS, TestNumber};
 ///
 /// Run the same command again to resume an interrupted batch. Exit codes: 0, everyone who submitted
 /// has a grade; 1, some submissions could not be graded because of an infrastructure error; 2,
-/// usage error; 4, nothing could be graded. With `--check`: 0, the archive would be graded; 3, it
+/// usage error; 4, nothing could be graded, for example because another grader uses the results folder. With `--check`: 0, the archive would be graded; 3, it
 /// would be refused, or does not compile.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "grade.sh", bin_name = "grade.sh", disable_version_flag = true)]
 pub(super) struct Args {
     /// The lab, such as `lab1`
-    #[arg(required_unless_present_any = ["judge", "open", "regrade_diff", "worker"])]
+    #[arg(required_unless_present_any = ["judge", "open", "regrade_diff", "worker", "watch", "export_similarity"])]
     pub(super) lab: Option<String>,
 
     /// The folder of submissions: one folder or archive per student
-    #[arg(required_unless_present_any = ["judge", "open", "regrade_diff", "worker", "gradescope", "pack", "check"])]
+    #[arg(required_unless_present_any = ["judge", "open", "regrade_diff", "worker", "gradescope", "pack", "check", "watch", "export_similarity"])]
     pub(super) submissions: Option<PathBuf>,
 
     /// Where to write the results
@@ -63,6 +64,40 @@ pub(super) struct Args {
     /// Points given by hand [default: `overrides.csv` in the results folder, if it exists]
     #[arg(long, value_name = "CSV")]
     pub(super) overrides: Option<PathBuf>,
+
+    /// How to put submissions right: which archive counts, files to rename or add [default: `fixes.toml`
+    /// in the results folder, if it exists]
+    #[arg(long, value_name = "TOML")]
+    pub(super) fixes: Option<PathBuf>,
+
+    /// Comments by hand [default: `comments.csv` in the results folder, if it exists]
+    #[arg(long, value_name = "CSV")]
+    pub(super) comments: Option<PathBuf>,
+
+    /// Texts and points that comments refer to [default: `rubric.csv` in the results folder, if it exists]
+    #[arg(long, value_name = "CSV")]
+    pub(super) rubric: Option<PathBuf>,
+
+    /// Additional hours until the deadline: `student,hours` [default: `extensions.csv` in the results
+    /// folder, if it exists]
+    #[arg(long, value_name = "CSV")]
+    pub(super) extensions: Option<PathBuf>,
+
+    /// The late days used in earlier labs: the `late-days.csv` of the one before
+    #[arg(long, value_name = "CSV")]
+    pub(super) late_days: Option<PathBuf>,
+
+    /// Write a folder with the feedback of each student who has a grade, and a table for mail merge
+    #[arg(long, value_name = "DIR")]
+    pub(super) release: Option<PathBuf>,
+
+    /// Grade only the I-th of N equal shares of the submissions, for example on one of N machines
+    #[arg(long, value_name = "I/N")]
+    pub(super) shard: Option<Shard>,
+
+    /// Take over what was graded into other results folders, such as those of shards
+    #[arg(long, value_name = "DIR", value_delimiter = ',')]
+    pub(super) merge: Vec<PathBuf>,
 
     /// Where to run the judges: local processes, GNU parallel, or a Slurm cluster whose machines
     /// have the results and this program at the same paths
@@ -120,6 +155,19 @@ pub(super) struct Args {
     #[arg(long, value_name = "ARCHIVE", conflicts_with_all = ["submissions", "gradescope", "pack"])]
     pub(super) check: Option<PathBuf>,
 
+    /// Show a page about the batch in this results folder while it is graded, for a browser on this machine
+    #[arg(long, value_name = "DIR", conflicts_with = "submissions")]
+    pub(super) watch: Option<PathBuf>,
+
+    /// The port of that page [default: a free one]
+    #[arg(long, value_name = "PORT", requires = "watch")]
+    pub(super) port: Option<u16>,
+
+    /// Write the sources to a folder, ready for JPlag and Dolos, with the skeleton as base code, and list
+    /// submissions that behave alike
+    #[arg(long, value_name = "DIR", conflicts_with = "submissions")]
+    pub(super) export_similarity: Option<PathBuf>,
+
     /// Grade the single submission in a Gradescope folder layout, such as `/autograder`
     #[arg(long, value_name = "DIR", conflicts_with = "submissions")]
     pub(super) gradescope: Option<PathBuf>,
@@ -145,10 +193,47 @@ pub(super) struct Args {
     pub(super) attached: bool,
 }
 
+/// One of several equal shares of the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shard {
+    /// Which one, counted from 0.
+    pub index: usize,
+    /// How many there are.
+    pub count: NonZeroUsize,
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parse = || {
+            let (number, count) = text.split_once('/')?;
+            let (number, count) = (number.parse::<usize>().ok()?, count.parse().ok()?);
+            let index = number.checked_sub(1)?;
+            (number <= NonZeroUsize::get(count)).then_some(Self { index, count })
+        };
+        parse().ok_or_else(|| format!("`{text}` is not a share, such as 1/4 for the first of four"))
+    }
+}
+
 /// Where judges run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum ExecutorName {
     Local,
     Parallel,
     Slurm,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_counted_from_one() {
+        let last: Shard = "4/4".parse().expect("it is one");
+        assert_eq!((last.index, last.count.get()), (3, 4));
+        for wrong in ["0/4", "5/4", "1/0", "1", "a/b", "-1/2"] {
+            assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
+        }
+    }
 }

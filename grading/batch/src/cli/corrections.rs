@@ -2,7 +2,7 @@
 //! error.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use faultlab_suites::Suite;
@@ -10,22 +10,23 @@ use faultlab_suites::Suite;
 use super::args::Args;
 use crate::intake::Contents;
 use crate::judge;
-use crate::policy::{self, Corrections, Override, Policy, overrides};
+use crate::policy::{self, Comment, Corrections, Override, Policy, overrides};
 use crate::spec::Spec;
 use crate::store::Store;
 
 /// The policy and the overrides.
 pub(super) fn read(args: &Args, store: &Store, spec: &Spec) -> anyhow::Result<Corrections> {
-    let policy = args.policy.as_deref().map(policy::read).transpose()?.unwrap_or_default();
-    let usual = store.root().join("overrides.csv");
-    let path = args.overrides.clone().or_else(|| usual.exists().then_some(usual));
+    let mut policy = args.policy.as_deref().map(policy::read).transpose()?.unwrap_or_default();
+    let known = known_students(spec);
+    let comments = comments(args, store, &known)?;
+    deadlines(args, store, &mut policy, &known)?;
+    let path = beside_results(args.overrides.as_ref(), store, "overrides.csv");
     let overrides = path.as_deref().map(overrides::read).transpose()?.unwrap_or_default();
     // Only the grader that was compiled with hidden tests knows their numbers.
     let suite = judge::suite(&spec.lab)?;
     let has_hidden_tests =
         args.hidden.as_ref().is_some_and(|folder| folder.join("tests.rs").exists());
     if let Some(path) = &args.policy {
-        let known = known_students(spec);
         for student in policy.students() {
             known.check(student).with_context(|| path.display().to_string())?;
         }
@@ -38,7 +39,62 @@ pub(super) fn read(args: &Args, store: &Store, spec: &Spec) -> anyhow::Result<Co
         check(one, spec, &policy, &suite, has_hidden_tests)
             .with_context(|| format!("{}, line {}", path.display(), one.line))?;
     }
-    Ok(Corrections { policy, overrides, not_run: Some(judge::nothing_run(spec, &suite)) })
+    for Comment { test, line, .. } in comments.iter().filter(|_| !has_hidden_tests) {
+        if let Some(test) = test {
+            policy::check_test(&suite, *test)
+                .with_context(|| format!("comments.csv, line {line}"))?;
+        }
+    }
+    Ok(Corrections { policy, overrides, comments, not_run: Some(judge::nothing_run(spec, &suite)) })
+}
+
+/// A file that the command line names, or else one of this name in the results folder, if it exists.
+pub(super) fn beside_results(
+    named: Option<&PathBuf>,
+    store: &Store,
+    usual: &str,
+) -> Option<PathBuf> {
+    let usual = store.root().join(usual);
+    named.cloned().or_else(|| usual.exists().then_some(usual))
+}
+
+/// The comments by hand.
+fn comments(args: &Args, store: &Store, known: &Students<'_>) -> anyhow::Result<Vec<Comment>> {
+    let Some(path) = beside_results(args.comments.as_ref(), store, "comments.csv") else {
+        return Ok(Vec::new());
+    };
+    let rubric = beside_results(args.rubric.as_ref(), store, "rubric.csv");
+    let comments = policy::comments::read(&path, rubric.as_deref())?;
+    for Comment { student, line, .. } in &comments {
+        known.check(student).with_context(|| format!("{}, line {line}", path.display()))?;
+    }
+    Ok(comments)
+}
+
+/// Adds extensions and used late days to the policy.
+fn deadlines(
+    args: &Args,
+    store: &Store,
+    policy: &mut Policy,
+    known: &Students<'_>,
+) -> anyhow::Result<()> {
+    let extensions = beside_results(args.extensions.as_ref(), store, "extensions.csv");
+    let paths = extensions.iter().chain(&args.late_days);
+    for path in paths {
+        let name = || path.display().to_string();
+        let late = policy.late.as_mut().with_context(|| {
+            format!("{}: the policy has no section `[late]`, so nothing is late", name())
+        })?;
+        if Some(path) == args.late_days.as_ref() {
+            late.read_late_days(path)?;
+        } else {
+            late.read_extensions(path)?;
+            for student in late.extension_hours.keys() {
+                known.check(student).with_context(name)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Checks that an override can be applied.

@@ -8,12 +8,13 @@ use std::time::Duration;
 use faultlab_harness::build::Workspace;
 
 use super::args::{Args, ExecutorName};
+use super::corrections::{self, beside_results};
 use super::spec::take_in;
-use super::{ALL_GRADED, SOME_NOT_GRADED, corrections, regrade_diff};
+use super::{ALL_GRADED, SOME_NOT_GRADED, regrade_diff};
 use crate::anonymous::Pseudonyms;
 use crate::batch::Batch;
 use crate::executor::{BatchObserver as _, Executor, Local, Parallel, Slurm, WorkList};
-use crate::intake::{self, Limits};
+use crate::intake::{self, Fixes, Limits};
 use crate::judge;
 use crate::judge::Machine;
 use crate::judge::hidden::Hidden;
@@ -28,10 +29,13 @@ pub(super) fn run(args: &Args, lab: &str, submissions: &Path) -> anyhow::Result<
     let store = Store::new(&args.out);
     let _lock = store.lock()?;
 
-    let intake = intake::read(submissions, args.roster.as_deref(), &files, &Limits::default());
-    let mut intake = intake.map_err(|error| Usage(format!("{error:#}")))?;
-    let strangers = std::mem::take(&mut intake.not_on_roster);
-    let ignored_files = std::mem::take(&mut intake.ignored_files);
+    let fixes = beside_results(args.fixes.as_ref(), &store, "fixes.toml");
+    let fixes = fixes.as_deref().map(Fixes::read).transpose();
+    let fixes = fixes.map_err(|error| Usage(format!("{error:#}")))?.unwrap_or_default();
+    let limits = Limits::default();
+    let roster = args.roster.as_deref();
+    let intake = intake::read_fixed(submissions, roster, &files, &limits, &fixes);
+    let intake = intake.map_err(|error| Usage(format!("{error:#}")))?;
     let spec = take_in(args, lab, &store, intake)?;
     let corrections =
         corrections::read(args, &store, &spec).map_err(|error| Usage(format!("{error:#}")))?;
@@ -42,8 +46,14 @@ pub(super) fn run(args: &Args, lab: &str, submissions: &Path) -> anyhow::Result<
 
     let host = Machine::probe(&store, args.require_sandbox)?;
     let mut batch = Batch::new(store, spec, corrections, names);
-    let keys = batch.to_do(&args.only)?;
-    batch.say_start(keys.len(), &strangers, &ignored_files);
+    let shard = args.shard.map(|shard| (shard.index, shard.count));
+    batch.choose(&args.only, shard)?;
+    for folder in &args.merge {
+        let taken = batch.take_over(&Store::new(folder))?;
+        batch.on_message(&format!("{}: {taken} grading records taken over", folder.display()));
+    }
+    let keys = batch.to_do();
+    batch.say_start(&keys);
     if !keys.is_empty() {
         let tier = host.sandbox.tier();
         batch.on_message(&format!("confinement: {tier}: {}", tier.description()));
@@ -57,6 +67,8 @@ pub(super) fn run(args: &Args, lab: &str, submissions: &Path) -> anyhow::Result<
         for key in &keys {
             // An earlier infrastructure error no longer applies.
             batch.store().clear_infra_error(key)?;
+            batch.store().clear_cancelled(key);
+            batch.store().clear_running(key);
         }
         let work = WorkList {
             // Processes on other machines have other working directories.
@@ -68,7 +80,10 @@ pub(super) fn run(args: &Args, lab: &str, submissions: &Path) -> anyhow::Result<
         };
         executor(args)?.run(&work, &mut batch)?;
     }
-    let all_graded = batch.finish(&args.only)?;
+    let all_graded = batch.finish()?;
+    if let Some(folder) = &args.release {
+        batch.release(folder)?;
+    }
     batch.fill_in(args.canvas.as_deref().zip(args.column.as_deref()), args.moodle.as_deref())?;
     if let Some(old) = &args.regrade_diff {
         regrade_diff::run(old, &args.out)?;

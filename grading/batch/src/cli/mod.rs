@@ -19,8 +19,10 @@ use self::args::Args;
 use crate::judge::hidden::{self, Compiled};
 use crate::open;
 use crate::output;
-use crate::store::{LockError, Store};
+use crate::similarity;
+use crate::store::Store;
 use crate::usage::Usage;
+use crate::watch;
 
 /// Everyone who submitted has a grade.
 const ALL_GRADED: u8 = 0;
@@ -51,8 +53,8 @@ pub fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             let _ = writeln!(io::stderr(), "error: {}", output::plain(&format!("{error:#}")));
-            let usage = error.is::<Usage>() || error.is::<LockError>();
-            ExitCode::from(if usage { BAD_USAGE } else { EXIT_FAILURE })
+            let is_usage = error.is::<Usage>();
+            ExitCode::from(if is_usage { BAD_USAGE } else { EXIT_FAILURE })
         }
     }
 }
@@ -64,6 +66,14 @@ fn dispatch(args: &Args) -> anyhow::Result<u8> {
     }
     if let Some(student) = &args.open {
         return open::run(&Store::new(&args.out), student, args.test);
+    }
+    if let Some(results) = &args.watch {
+        return watch::serve(&Store::new(results), args.port.unwrap_or(0)).map(|()| ALL_GRADED);
+    }
+    if let Some(folder) = &args.export_similarity {
+        let said = similarity::export(&Store::new(&args.out), folder)?;
+        write!(io::stdout(), "{}", output::plain(&said))?;
+        return Ok(ALL_GRADED);
     }
     match (&args.lab, &args.submissions) {
         (Some(lab), _) if let Some(folder) = &args.gradescope => gradescope::run(args, lab, folder),

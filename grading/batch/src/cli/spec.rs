@@ -6,7 +6,7 @@ use faultlab_suites::SEED;
 
 use super::args::Args;
 use crate::batch_results::SubmissionEntry;
-use crate::intake::{Contents, Intake};
+use crate::intake::{Contents, Intake, LeftOut};
 use crate::judge;
 use crate::judge::hidden::Hidden;
 use crate::spec::{self, Spec};
@@ -20,8 +20,9 @@ pub(super) fn take_in(
     store: &Store,
     intake: Intake,
 ) -> anyhow::Result<Spec> {
-    let mut spec = Spec { missing: intake.missing, ..new_spec(args, lab)? };
-    for mut submission in intake.submissions {
+    let Intake { submissions, missing, left_out } = intake;
+    let mut spec = Spec { missing, left_out, ..new_spec(args, lab)? };
+    for mut submission in submissions {
         let mut key = None;
         if let Contents::Files(files) = &mut submission.contents {
             let this = Key::of(&spec.hashes(store::sources(files)));
@@ -60,5 +61,6 @@ pub(super) fn new_spec(args: &Args, lab: &str) -> anyhow::Result<Spec> {
         toolchain: spec::toolchain()?,
         submissions: Vec::new(),
         missing: Vec::new(),
+        left_out: LeftOut::default(),
     })
 }

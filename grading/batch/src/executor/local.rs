@@ -40,6 +40,10 @@ impl Executor for Local {
         while !(waiting.is_empty() && running.is_empty()) {
             while running.len() < work.jobs.max(1) {
                 let Some((key, tries)) = waiting.pop_front() else { break };
+                if work.store.is_cancelled(&key) {
+                    give_up(work, &key, "cancelled by hand".to_owned(), observer);
+                    continue;
+                }
                 let is_free = |slot: &usize| running.iter().all(|one| one.slot != *slot);
                 let slot = (0..).find(is_free).unwrap_or_default();
                 match processor::on_one(slot, || start(work, &key)) {
@@ -59,9 +63,10 @@ impl Executor for Local {
                     None => index += 1,
                     Some(ended) => {
                         let one = running.swap_remove(index);
+                        work.store.clear_running(&one.key);
                         if work.store.outcome(&one.key).is_some() {
                             observer.on_result(&one.key);
-                        } else if one.tries < TRIES {
+                        } else if one.tries < TRIES && !work.store.is_cancelled(&one.key) {
                             waiting.push_back((one.key, one.tries));
                         } else {
                             give_up(work, &one.key, ended, observer);

@@ -1,6 +1,8 @@
 //! Intake: turns a folder of submitted files into a list of submissions, each with the files to
 //! grade or the reason it is rejected.
 
+mod entries;
+pub mod fixes;
 mod naming;
 pub mod roster;
 
@@ -10,11 +12,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use faultlab_intake::{
-    Bundle, BundleBuilder, ReadError, has_extension, is_archive, is_unsupported_archive, select,
+    Bundle, ReadError, has_extension, is_archive, is_unsupported_archive, select,
 };
 use serde::{Deserialize, Serialize};
 
 pub use faultlab_intake::{LabFiles, Limits, Refusal};
+pub use fixes::Fixes;
 pub use roster::Student;
 
 use naming::RawSubmission;
@@ -35,6 +38,9 @@ pub struct Submission {
     pub from: Vec<String>,
     /// Ignored files and other remarks, for the student.
     pub notes: Vec<String>,
+    /// How staff put it right.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixes: Vec<String>,
     /// Its files, or why there are none.
     pub contents: Contents,
 }
@@ -58,10 +64,19 @@ pub struct Intake {
     pub submissions: Vec<Submission>,
     /// Students on the roster who submitted nothing.
     pub missing: Vec<Student>,
-    /// Submitters who are not on the roster, if there is one.
+    /// What else was in the folder, and who is not on the roster.
+    pub left_out: LeftOut,
+}
+
+/// What the intake left out, or could not assign, for staff to look at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The ids of submitters who are not on the roster, if there is one.
     pub not_on_roster: Vec<String>,
     /// Files that belong to no submission.
     pub ignored_files: Vec<String>,
+    /// Hidden files and folders, which are not looked into.
+    pub hidden: Vec<String>,
 }
 
 /// A problem found before a submission is read.
@@ -91,15 +106,23 @@ struct Listing {
     metadata: Option<String>,
     /// Other files.
     ignored_files: Vec<String>,
+    /// Hidden files and folders.
+    hidden: Vec<String>,
 }
 
 /// Names that the results folder uses itself.
-const TAKEN: [&str; 8] = [
+const TAKEN: [&str; 14] = [
     "summary.csv",
     "gradebook.csv",
     "canvas.csv",
     "moodle.csv",
     "overrides.csv",
+    "comments.csv",
+    "extensions.csv",
+    "failures.csv",
+    "fixes.toml",
+    "late-days.csv",
+    "rubric.csv",
     "policy.toml",
     "regrade.json",
     "index.html",
@@ -116,14 +139,53 @@ pub fn read(
     lab: &LabFiles,
     limits: &Limits,
 ) -> anyhow::Result<Intake> {
+    read_fixed(folder, roster, lab, limits, &Fixes::default())
+}
+
+/// Like [`read`], and puts submissions right.
+///
+/// # Errors
+/// As [`read`], and if a fix cannot be applied.
+pub fn read_fixed(
+    folder: &Path,
+    roster: Option<&Path>,
+    lab: &LabFiles,
+    limits: &Limits,
+    fixes: &Fixes,
+) -> anyhow::Result<Intake> {
     let roster = roster.map(roster::read).transpose()?;
     let folder = &whole_export(folder);
     let mut found = list(folder)?;
-    let ignored_files = std::mem::take(&mut found.ignored_files);
+    let (of_students, ignored_files) = std::mem::take(&mut found.ignored_files)
+        .into_iter()
+        .partition(|name| is_named_after_a_student(name, roster.as_deref().unwrap_or_default()));
+    let of_students: Vec<String> = of_students;
+    found.entries.extend(of_students.into_iter().map(|name| (name, None)));
+    if found.entries.is_empty() {
+        bail!("{} contains no submissions (folders, .zip, .tar or .tar.gz)", folder.display());
+    }
+    let hidden = std::mem::take(&mut found.hidden);
     let mut handed_in = naming::group_by_student(found)?;
-    let (missing, not_on_roster) = assign(&mut handed_in, roster.as_deref());
-    let submissions = handed_in.into_iter().map(|one| collect(folder, one, lab, limits)).collect();
-    Ok(Intake { submissions, missing, not_on_roster, ignored_files })
+    let (mut missing, not_on_roster) = assign(&mut handed_in, roster.as_deref());
+    add_those_with_files(&mut handed_in, &mut missing, fixes)?;
+    let is_last: Vec<bool> = (0..handed_in.len()).map(|index| is_last(&handed_in, index)).collect();
+    let submissions = handed_in.into_iter().zip(is_last);
+    let submissions = submissions
+        .map(|(one, is_last)| {
+            let fixes = Applied { of: fixes, these: fixes.of(&one.students, one.attempt, is_last) };
+            let student = one.students[0].id.clone();
+            collect(folder, one, lab, limits, &fixes)
+                .with_context(|| format!("the fix for `{student}`"))
+        })
+        .collect::<anyhow::Result<Vec<Submission>>>()?;
+    Ok(Intake { submissions, missing, left_out: LeftOut { not_on_roster, ignored_files, hidden } })
+}
+
+/// Whether a file that is neither an archive nor Rust source is called like a student on the roster:
+/// `ada.docx`. It is then what this student handed in.
+fn is_named_after_a_student(file: &str, roster: &[Student]) -> bool {
+    let id = file.rsplit_once('.').map_or(file, |(stem, _)| stem).to_owned();
+    roster::find(roster, &Student { id, ..Student::default() }).is_some()
 }
 
 /// The folder inside a platform's export that holds the submissions; Gradescope wraps them in one.
@@ -139,7 +201,10 @@ fn whole_export(folder: &Path) -> PathBuf {
 /// Reads a folder or an archive that is a single submission. Returns its contents, with remarks.
 #[must_use]
 pub fn read_one(place: &Path, lab: &LabFiles, limits: &Limits) -> (Contents, Vec<String>) {
-    contents(faultlab_intake::read(place, limits), lab)
+    match bundle_or_contents(faultlab_intake::read(place, limits)) {
+        Ok(bundle) => selected(&bundle, lab),
+        Err(contents) => (contents, Vec::new()),
+    }
 }
 
 /// Lists a folder of submissions, with every entry that may be a submission.
@@ -168,16 +233,18 @@ fn list(folder: &Path) -> anyhow::Result<Listing> {
             found.metadata = Some(text.with_context(|| entry.path().display().to_string())?);
             continue;
         } else if name.starts_with('.') || name == "__MACOSX" {
-            continue; // left behind by a tool
+            found.hidden.push(name);
+            continue;
         } else if kind.is_symlink() {
             refused(Refusal::Link)
         } else if !(kind.is_dir() || kind.is_file()) {
             refused(Refusal::Special)
-        } else if kind.is_dir() || is_archive(&name) || has_extension(&name, "rs") {
-            None
-        } else if is_unsupported_archive(&name) {
-            refused(Refusal::Format)
-        } else if naming::of_platform(&name).is_some() {
+        } else if kind.is_dir()
+            || is_archive(&name)
+            || is_unsupported_archive(&name)
+            || has_extension(&name, "rs")
+            || naming::of_platform(&name).is_some()
+        {
             None
         } else {
             found.ignored_files.push(name);
@@ -185,11 +252,9 @@ fn list(folder: &Path) -> anyhow::Result<Listing> {
         };
         found.entries.push((name, problem));
     }
-    if found.entries.is_empty() {
-        bail!("{} contains no submissions (folders, .zip, .tar or .tar.gz)", folder.display());
-    }
     found.entries.sort_by(|(one, _), (other, _)| one.cmp(other));
     found.ignored_files.sort();
+    found.hidden.sort();
     Ok(found)
 }
 
@@ -238,7 +303,9 @@ fn assign(
             let free = free.find(|name| taken.insert(name.to_lowercase()));
             free.unwrap_or(plain)
         });
-        student.id.clone_from(folder);
+        if student.id != *folder {
+            student.known_as = std::mem::replace(&mut student.id, folder.clone());
+        }
     }
     let strangers = handed_in.iter().zip(&places);
     let strangers = strangers.flat_map(|(one, places)| one.students.iter().zip(places));
@@ -303,13 +370,66 @@ fn folder_name(raw: &str) -> String {
     if name.is_empty() { "unnamed".to_owned() } else { name.to_owned() }
 }
 
-fn collect(folder: &Path, one: RawSubmission, lab: &LabFiles, limits: &Limits) -> Submission {
-    let problem = one.entries.iter().find_map(|entry| entry.problem.clone());
-    let (contents, notes) = match problem {
-        Some(problem) => (problem.into(), Vec::new()),
-        None => contents(read_bundle(folder, &one, limits), lab),
+/// Makes a submission for each student who submitted nothing and whose files staff add.
+///
+/// # Errors
+/// If a fix is for nobody in the batch.
+fn add_those_with_files(
+    handed_in: &mut Vec<RawSubmission>,
+    missing: &mut Vec<Student>,
+    fixes: &Fixes,
+) -> anyhow::Result<()> {
+    for id in fixes.students() {
+        let all = handed_in.iter().flat_map(|one| &one.students);
+        if all.clone().any(|student| student.id == id) {
+            continue;
+        }
+        let Some(place) = missing.iter().position(|student| student.id == id) else {
+            bail!("there is a fix for `{id}`, and no such student in this batch");
+        };
+        let students = vec![missing.remove(place)];
+        handed_in.push(RawSubmission { students, attempt: 1, ..RawSubmission::default() });
+    }
+    Ok(())
+}
+
+/// Whether this is the last attempt of its first student.
+fn is_last(handed_in: &[RawSubmission], index: usize) -> bool {
+    let (one, first) = (&handed_in[index], &handed_in[index].students[0].id);
+    let is_later = |other: &RawSubmission| {
+        other.attempt > one.attempt && other.students.iter().any(|student| student.id == *first)
     };
-    Submission {
+    !handed_in.iter().any(is_later)
+}
+
+/// The fixes of one submission.
+struct Applied<'f> {
+    of: &'f Fixes,
+    these: Vec<&'f fixes::Fix>,
+}
+
+fn collect(
+    folder: &Path,
+    one: RawSubmission,
+    lab: &LabFiles,
+    limits: &Limits,
+    fixes: &Applied<'_>,
+) -> anyhow::Result<Submission> {
+    let problem = one.entries.iter().find_map(|entry| entry.problem.clone());
+    let mut read = match problem {
+        Some(problem) => Err(problem.into()),
+        None if one.entries.is_empty() => Ok(Bundle::default()),
+        None => bundle_or_contents(entries::read(folder, &one.entries, limits)),
+    };
+    for fix in &fixes.these {
+        read = fixes.of.apply(fix, read, folder, &one.entries, limits)?;
+    }
+    let (contents, notes) = match read {
+        Ok(bundle) => selected(&bundle, lab),
+        Err(contents) => (contents, Vec::new()),
+    };
+    Ok(Submission {
+        fixes: fixes.these.iter().map(|fix| fix.describe()).collect(),
         students: one.students,
         attempt: one.attempt,
         submitted: one.submitted,
@@ -317,30 +437,23 @@ fn collect(folder: &Path, one: RawSubmission, lab: &LabFiles, limits: &Limits) -
         from: one.entries.into_iter().map(|entry| entry.name).collect(),
         notes,
         contents,
-    }
+    })
 }
 
-/// The result of reading a submission, with remarks.
-fn contents(bundle: Result<Bundle, ReadError>, lab: &LabFiles) -> (Contents, Vec<String>) {
-    match bundle {
-        Err(ReadError::Refused(refusal)) => (Contents::Refused(refusal), Vec::new()),
-        Err(error @ ReadError::Io { .. }) => (Contents::Unreadable(error.to_string()), Vec::new()),
-        Ok(bundle) => match select(&bundle, lab) {
-            Err(refusal) => (Contents::Refused(refusal), Vec::new()),
-            Ok(selected) => (Contents::Files(selected.files), selected.notes),
-        },
-    }
+/// What was read, or why there is nothing.
+fn bundle_or_contents(read: Result<Bundle, ReadError>) -> Result<Bundle, Contents> {
+    read.map_err(|error| match error {
+        ReadError::Refused(refusal) => Contents::Refused(refusal),
+        error @ ReadError::Io { .. } => Contents::Unreadable(error.to_string()),
+    })
 }
 
-fn read_bundle(folder: &Path, one: &RawSubmission, limits: &Limits) -> Result<Bundle, ReadError> {
-    if let [naming::Entry { name, given: None, .. }] = &one.entries[..] {
-        return faultlab_intake::read(&folder.join(name), limits);
+/// The files that are graded, with remarks.
+fn selected(bundle: &Bundle, lab: &LabFiles) -> (Contents, Vec<String>) {
+    match select(bundle, lab) {
+        Err(refusal) => (Contents::Refused(refusal), Vec::new()),
+        Ok(selected) => (Contents::Files(selected.files), selected.notes),
     }
-    let mut builder = BundleBuilder::new(limits);
-    for naming::Entry { name, given, .. } in &one.entries {
-        builder.add(&folder.join(name), given.as_deref().unwrap_or(name))?;
-    }
-    Ok(builder.finish())
 }
 
 #[cfg(test)]

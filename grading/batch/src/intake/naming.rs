@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, btree_map};
 use anyhow::Context as _;
 use faultlab_intake::without_ending;
 use serde::Deserialize;
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::{IntakeError, Listing, Student};
 
@@ -31,6 +32,10 @@ pub(super) struct Entry {
     pub name: String,
     /// The name that the student gave the file, if the platform changed it.
     pub given: Option<String>,
+    /// How often the student had handed in a file of this name before, by the platform's mark.
+    pub resubmission: u32,
+    /// Whether it is what the student typed into a text field of the platform.
+    pub is_online_text: bool,
     /// Why it is not read, if its name or file type already shows that.
     pub problem: Option<IntakeError>,
 }
@@ -38,7 +43,7 @@ pub(super) struct Entry {
 impl RawSubmission {
     /// An entry called `name`, submitted by these students.
     fn by(students: Vec<Student>, name: &str, given: Option<String>) -> Self {
-        let entry = Entry { name: name.to_owned(), given, problem: None };
+        let entry = Entry { name: name.to_owned(), given, ..Entry::default() };
         Self { students, attempt: 1, entries: vec![entry], ..Self::default() }
     }
 }
@@ -56,10 +61,13 @@ pub(super) fn group_by_student(found: Listing) -> anyhow::Result<Vec<RawSubmissi
     let mut all: BTreeMap<(String, u32), RawSubmission> = BTreeMap::new();
     let mut in_folder = BTreeSet::new();
     for (name, problem) in found.entries {
+        // macOS decomposes accented letters in names of files, so that they differ from the roster's.
+        let composed: String = name.nfc().collect();
         let mut one = gradescope(&name, &metadata)
-            .or_else(|| of_platform(&name))
-            .unwrap_or_else(|| from_plain_name(&name));
+            .or_else(|| of_platform(&composed))
+            .unwrap_or_else(|| from_plain_name(&composed));
         for entry in &mut one.entries {
+            entry.name.clone_from(&name);
             entry.problem.clone_from(&problem);
         }
         in_folder.insert(stem(&name).to_owned());
@@ -167,20 +175,24 @@ fn gradescope(name: &str, metadata: &Metadata) -> Option<RawSubmission> {
     Some(RawSubmission { submitted, ..RawSubmission::by(students, name, None) })
 }
 
-/// `Ada Lovelace_9001_assignsubmission_file_`, or with a file name appended.
+/// `Ada Lovelace_9001_assignsubmission_file_`, or with a file name appended. What was typed into Moodle's
+/// text field is called `..._assignsubmission_onlinetext_`.
 fn moodle(name: &str) -> Option<RawSubmission> {
-    let (who, file) = name.split_once("_assignsubmission_file")?;
+    let (who, what) = name.split_once("_assignsubmission_")?;
     let (full_name, number) = who.rsplit_once('_')?;
     let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    let file = file.trim_start_matches('_');
+    let file = what.strip_prefix("file");
+    let given = file.unwrap_or_default().trim_start_matches('_');
     let student = Student {
         id: format!("{full_name}_{number}"),
         name: full_name.to_owned(),
         platform_id: number.to_owned(),
         ..Student::default()
     };
-    let given = (!file.is_empty()).then(|| file.to_owned());
-    is_number.then(|| RawSubmission::by(vec![student], name, given))
+    let given = (!given.is_empty()).then(|| given.to_owned());
+    let mut one = RawSubmission::by(vec![student], name, given);
+    one.entries[0].is_online_text = file.is_none();
+    is_number.then_some(one)
 }
 
 /// `lovelaceada_LATE_501_88001_lab1.zip`.
@@ -205,30 +217,43 @@ fn canvas(name: &str) -> Option<RawSubmission> {
         platform_id: user.to_owned(),
         ..Student::default()
     };
-    Some(RawSubmission {
-        late,
-        ..RawSubmission::by(vec![student], name, Some(without_attempt(file)))
-    })
+    let (given, resubmission) = without_attempt(file);
+    let mut one = RawSubmission { late, ..RawSubmission::by(vec![student], name, Some(given)) };
+    one.entries[0].resubmission = resubmission;
+    Some(one)
 }
 
-/// Canvas renames a resubmitted file to `client-1.rs`.
-fn without_attempt(file: &str) -> String {
-    let Some((stem, extension)) = file.rsplit_once('.') else { return file.to_owned() };
-    match stem.rsplit_once('-') {
-        Some((first, number))
-            if !first.is_empty()
+/// Canvas renames a resubmitted file to `client-1.rs`. Returns its name, and the number.
+fn without_attempt(file: &str) -> (String, u32) {
+    let split = |(stem, ending): (&str, &str)| {
+        let (first, number) = stem.rsplit_once('-')?;
+        let number = number.parse().ok().filter(|_| !number.starts_with('+'))?;
+        (!first.is_empty()).then(|| (format!("{first}{ending}"), number))
+    };
+    let stem = stem(file);
+    let stem =
+        if stem == file { file.rsplit_once('.').map_or(file, |(stem, _)| stem) } else { stem };
+    split(file.split_at(stem.len())).unwrap_or_else(|| (file.to_owned(), 0))
+}
+
+/// The name without a browser's mark for one more file of the same name: `fay (1)`.
+fn without_copy_number(stem: &str) -> &str {
+    let number = stem.strip_suffix(')').and_then(|rest| rest.rsplit_once(" ("));
+    match number {
+        Some((who, number))
+            if !who.is_empty()
                 && !number.is_empty()
                 && number.bytes().all(|byte| byte.is_ascii_digit()) =>
         {
-            format!("{first}.{extension}")
+            who
         }
-        _ => file.to_owned(),
+        _ => stem,
     }
 }
 
-/// `ada`, `ada+bob.zip` for a group, `ada#2.tar.gz` for a second attempt.
+/// `ada`, `ada+bob.zip` for a group, `ada#2.tar.gz` for a second attempt. `ada (1).zip` is ada's too.
 fn from_plain_name(name: &str) -> RawSubmission {
-    let stem = stem(name);
+    let stem = without_copy_number(stem(name));
     let (who, attempt) = match stem.rsplit_once('#') {
         Some((who, number)) if !who.is_empty() => match number.parse() {
             Ok(attempt) if attempt > 0 => (who, attempt),
@@ -309,6 +334,27 @@ mod tests {
     }
 
     #[test]
+    fn a_second_file_of_one_student_is_no_second_student() {
+        let table = [
+            ("lab1-1.zip", ("lab1.zip", 1)),
+            ("lab1-12.tar.gz", ("lab1.tar.gz", 12)),
+            ("client-2.rs", ("client.rs", 2)),
+            ("my-lab.zip", ("my-lab.zip", 0)),
+            ("-1.zip", ("-1.zip", 0)),
+        ];
+        for (file, (given, number)) in table {
+            assert_eq!(without_attempt(file), (given.to_owned(), number), "{file}");
+        }
+        let found =
+            sorted(&["fay.zip", "fay (1).zip", "fay (x).zip", "fay (2)", "fay#2 (1)"], None);
+        let ids: Vec<(&str, u32, usize)> = found
+            .iter()
+            .map(|one| (one.students[0].id.as_str(), one.attempt, one.entries.len()))
+            .collect();
+        assert_eq!(ids, [("fay", 1, 3), ("fay", 2, 1), ("fay (x)", 1, 1)]);
+    }
+
+    #[test]
     fn moodle_and_plain_names_are_parsed() {
         let found = sorted(
             &["Ada B Lovelace_9001_assignsubmission_file_", "bob+eve.zip", "kim", "kim#2.tar.gz"],
@@ -325,11 +371,39 @@ mod tests {
         assert_eq!(ids, expected.map(|(id, attempt)| (id.to_owned(), attempt)));
     }
 
+    #[test]
+    fn an_online_text_is_no_student_of_its_own() {
+        let found = sorted(
+            &[
+                "Ann Lee_9003_assignsubmission_file_",
+                "Ann Lee_9003_assignsubmission_onlinetext_",
+                "Bo Ek_9004_assignsubmission_onlinetext_onlinetext.html",
+            ],
+            None,
+        );
+        let listed: Vec<(&str, Vec<bool>)> = found
+            .iter()
+            .map(|one| {
+                let texts = one.entries.iter().map(|entry| entry.is_online_text).collect();
+                (one.students[0].platform_id.as_str(), texts)
+            })
+            .collect();
+        assert_eq!(listed, [("9003", vec![false, true]), ("9004", vec![true])]);
+    }
+
+    #[test]
+    fn an_accent_written_in_two_ways_is_one_student() {
+        let found = sorted(&["jose\u{301}.zip", "jos\u{e9}"], None);
+        assert_eq!((found.len(), found[0].students[0].id.as_str()), (1, "jos\u{e9}"));
+        let names: Vec<&str> = found[0].entries.iter().map(|entry| entry.name.as_str()).collect();
+        assert_eq!(names, ["jose\u{301}.zip", "jos\u{e9}"]);
+    }
+
     proptest::proptest! {
         #[test]
         fn every_entry_belongs_to_one_submission(
             names in proptest::collection::btree_set(
-                "[a-z#+_0-9. é]{1,12}|[a-z]{1,4}_(LATE_)?[0-9]{1,3}_[0-9]{1,3}_[a-z.0-9-]{1,9}|[a-z ]{1,5}_[0-9]{1,3}_assignsubmission_file_[a-z.]{0,5}",
+                "[a-z#+_0-9. é]{1,12}|[a-z]{1,4}_(LATE_)?[0-9]{1,3}_[0-9]{1,3}_[a-z.0-9-]{1,9}|[a-z ]{1,5}_[0-9]{1,3}_assignsubmission_(file|onlinetext)_[a-z.]{0,5}",
                 0..12,
             ),
         ) {

@@ -7,6 +7,8 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::input_table::InputTable;
+
 /// A student. Unknown fields are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Student {
@@ -27,6 +29,12 @@ pub struct Student {
     /// The group that submits together.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub group: String,
+    /// The section of the course.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub section: String,
+    /// What the platform or the roster calls the student, if that cannot be the folder's name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub known_as: String,
 }
 
 impl Student {
@@ -47,6 +55,46 @@ impl Student {
         same(&self.id, &other.id)
             && !contradicts(&self.email, &other.email)
             && !contradicts(&self.sid, &other.sid)
+    }
+
+    /// What says who has this `id`, if the id does not: a name was changed to be a folder's name and there
+    /// is no other, or another student has almost the same one.
+    fn identity(&self) -> Vec<&str> {
+        let is_numbered = self.id.contains('~');
+        let mut words: Vec<&str> = Vec::new();
+        if is_numbered || !self.known_as.is_empty() && self.name.is_empty() {
+            for word in [&self.known_as, &self.name, &self.email, &self.sid, &self.platform_id] {
+                if !word.is_empty() && *word != self.id && !words.contains(&word.as_str()) {
+                    words.push(word);
+                }
+            }
+        }
+        words
+    }
+
+    /// What the platform or the roster calls the student.
+    #[must_use]
+    pub fn login(&self) -> &String {
+        if self.known_as.is_empty() { &self.id } else { &self.known_as }
+    }
+
+    /// The `id`, and whose it is if it does not say.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let identity = self.identity().join(", ");
+        if identity.is_empty() { self.id.clone() } else { format!("{} ({identity})", self.id) }
+    }
+
+    /// The name, and who this is if the `id` does not say.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        let mut others = self.identity();
+        others.retain(|word| *word != self.name);
+        match (self.name.as_str(), others.join(", ")) {
+            ("", others) => others,
+            (name, others) if others.is_empty() => name.to_owned(),
+            (name, others) => format!("{name} ({others})"),
+        }
     }
 
     /// Identifies this student if there is no roster.
@@ -99,13 +147,14 @@ pub(super) fn group(roster: &[Student], name: &Student) -> Vec<Student> {
 }
 
 /// Column names in plain CSV rosters, in Canvas and in Moodle.
-const COLUMNS: [(&str, &[&str]); 6] = [
+const COLUMNS: [(&str, &[&str]); 7] = [
     ("id", &["student", "login", "username", "sis login id"]),
     ("name", &["name", "full name"]),
     ("email", &["email", "email address", "e-mail"]),
     ("sid", &["sid", "sis user id", "id number", "idnumber", "student id"]),
     ("platform_id", &["identifier", "canvas id"]),
     ("group", &["group", "team"]),
+    ("section", &["section", "tutorial"]),
 ];
 
 /// Reads a roster.
@@ -118,13 +167,8 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<Student>> {
 }
 
 fn parse(text: &[u8]) -> anyhow::Result<Vec<Student>> {
-    // Spreadsheets and Moodle start a file with a byte order mark.
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter(text))
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_reader(text);
+    let table = InputTable::decode(text)?;
+    let mut reader = table.reader();
     let header: Vec<String> = reader.headers()?.iter().map(str::to_lowercase).collect();
     let is_canvas = header.iter().any(|name| name == "sis user id" || name == "sis login id");
     let column = |field: &str| {
@@ -157,6 +201,8 @@ fn parse(text: &[u8]) -> anyhow::Result<Vec<Student>> {
             // Moodle writes `Participant 123` where file names have `123`.
             platform_id: get(4).trim_start_matches("Participant ").to_owned(),
             group: get(5),
+            section: get(6),
+            known_as: String::new(),
         };
         let names = [&student.id, &student.email, &student.sid, &student.platform_id];
         let Some(first) = names.into_iter().find(|name| !name.is_empty()) else {
@@ -164,8 +210,7 @@ fn parse(text: &[u8]) -> anyhow::Result<Vec<Student>> {
         };
         let twice = |other: &&Student| other.is(&student) || same(&other.id, &student.id);
         if students.iter().any(|other| twice(&other)) {
-            let line = record.position().map_or(0, csv::Position::line);
-            bail!("line {line}: `{first}` appears twice");
+            bail!("line {}: `{first}` appears twice", table.line_of(&record));
         }
         students.push(student);
     }
@@ -199,13 +244,6 @@ fn name_by_address(students: &mut [Student]) {
     }
 }
 
-/// The delimiter: spreadsheets in some languages write semicolons.
-fn delimiter(text: &[u8]) -> u8 {
-    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let count = |wanted: u8| line.iter().filter(|byte| **byte == wanted).count();
-    [b'\t', b';', b','].into_iter().max_by_key(|delimiter| count(*delimiter)).unwrap_or(b',')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,6 +262,7 @@ mod tests {
             name: "L, Ada".to_owned(),
             sid: "A1".to_owned(),
             platform_id: "501".to_owned(),
+            section: "1".to_owned(),
             ..Student::default()
         };
         assert_eq!(canvas, [ada]);
@@ -255,6 +294,27 @@ mod tests {
         assert_eq!(find(&roster, &by("ada", "ada@y.edu")), Some(1));
         assert_eq!(find(&roster, &by("eve", "")), Some(2));
         assert_eq!(find(&roster, &by("eve", "eve@z.edu")), None);
+    }
+
+    #[test]
+    fn an_id_that_says_nothing_comes_with_a_name() {
+        let student = |id: &str, known_as: &str, name: &str| Student {
+            id: id.to_owned(),
+            known_as: known_as.to_owned(),
+            name: name.to_owned(),
+            email: "x@y".to_owned(),
+            ..Student::default()
+        };
+        let table = [
+            (student("ada", "", ""), "ada", ""),
+            (student("ada", "", "Ada L"), "ada", "Ada L"),
+            (student("a-b", "a b", ""), "a-b (a b, x@y)", "a b, x@y"),
+            (student("a-b", "a b", "A. B"), "a-b", "A. B"),
+            (student("a-b~2", "a b", "B, A"), "a-b~2 (a b, B, A, x@y)", "B, A (a b, x@y)"),
+        ];
+        for (student, label, name) in table {
+            assert_eq!((student.label().as_str(), student.full_name().as_str()), (label, name));
+        }
     }
 
     proptest::proptest! {

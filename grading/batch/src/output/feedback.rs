@@ -8,6 +8,7 @@ use super::text::{Html, markdown, markdown_block};
 use crate::batch_results::{Attempt, Entry, Status};
 use crate::grade::{Adjustment, TestGrade};
 use crate::grading_record::HIDDEN_TITLE;
+use crate::policy::Comment;
 
 /// A test, as the student sees it.
 pub struct TestFeedback<'f> {
@@ -17,6 +18,8 @@ pub struct TestFeedback<'f> {
     pub grade: &'f TestGrade,
     /// Whether its contents are hidden from students.
     pub hidden: bool,
+    /// Comments by hand on it.
+    pub comments: Vec<&'f Comment>,
 }
 
 impl TestFeedback<'_> {
@@ -72,6 +75,8 @@ struct Page<'f> {
     status: Status,
     points: Option<Points>,
     possible: Option<Points>,
+    graded: Option<String>,
+    comments: Vec<&'f Comment>,
     notes: Vec<String>,
     base_lab_errors: Vec<(&'f str, &'f str)>,
     steps: &'f [String],
@@ -101,6 +106,8 @@ pub fn html(entry: &Entry<'_>, lab: Lab<'_>) -> String {
         status: entry.status(),
         points: entry.points(),
         possible: entry.grade().map(|grade| grade.possible),
+        graded: graded_attempt(entry),
+        comments: comments(entry),
         notes: entry.attempt().map(Attempt::notes).unwrap_or_default(),
         base_lab_errors: broken_base_labs(entry).collect(),
         steps: entry.grade().map_or(&[], |grade| &grade.steps),
@@ -112,6 +119,30 @@ pub fn html(entry: &Entry<'_>, lab: Lab<'_>) -> String {
     page.render().expect("a page renders to memory")
 }
 
+/// Which attempt was graded, when it was handed in, and what others there are. Nothing if there is nothing
+/// to say.
+#[must_use]
+pub fn graded_attempt(entry: &Entry<'_>) -> Option<String> {
+    let submission = &entry.attempt()?.submission;
+    let at = submission.submitted.as_ref().map(|at| format!(", handed in at {at}"));
+    if entry.attempts.len() < 2 && submission.attempt == 1 {
+        return submission.submitted.as_ref().map(|at| format!("graded: handed in at {at}"));
+    }
+    let mut text = format!("graded: attempt {}{}", submission.attempt, at.unwrap_or_default());
+    let others = entry.attempts.iter().enumerate().filter(|(index, _)| *index != entry.counts);
+    let others: Vec<String> = others
+        .map(|(_, other)| {
+            let points = other.points(&entry.student.id);
+            let points = points.map_or("no grade".to_owned(), |points| format!("{points} points"));
+            format!("attempt {}: {points}", other.submission.attempt)
+        })
+        .collect();
+    if !others.is_empty() {
+        text.push_str(&format!(". Others: {}", others.join(", ")));
+    }
+    Some(text)
+}
+
 /// `feedback.md`.
 #[must_use]
 pub fn markdown_page(entry: &Entry<'_>, lab: Lab<'_>) -> String {
@@ -120,7 +151,8 @@ pub fn markdown_page(entry: &Entry<'_>, lab: Lab<'_>) -> String {
     let attempt = entry.attempt();
     let notes = attempt.map(Attempt::notes).unwrap_or_default();
     let steps = entry.grade().map_or(&[][..], |grade| &grade.steps);
-    for (index, remark) in notes.iter().chain(steps).enumerate() {
+    let graded = graded_attempt(entry);
+    for (index, remark) in graded.iter().chain(&notes).chain(steps).enumerate() {
         let before = if index == 0 { "\n" } else { "" };
         text.push_str(&format!("{before}- {}\n", markdown(remark)));
     }
@@ -141,10 +173,33 @@ pub fn markdown_page(entry: &Entry<'_>, lab: Lab<'_>) -> String {
             text.push_str(&format!("| {} {title} | {earned} | {possible} |\n", part.number));
         }
     }
+    text.push_str(&general_comments(entry));
     let (lost, kept) = tests(entry);
-    for shown in lost.iter().chain(kept.iter().filter(|shown| shown.grade.change.is_some())) {
+    let is_special =
+        |shown: &&TestFeedback<'_>| shown.grade.change.is_some() || !shown.comments.is_empty();
+    for shown in lost.iter().chain(kept.iter().filter(is_special)) {
         text.push('\n');
         test_markdown(shown, &mut text);
+    }
+    text
+}
+
+/// Comments by hand on no test that is shown by itself.
+pub(super) fn comments<'e>(entry: &Entry<'e>) -> Vec<&'e Comment> {
+    let is_run = |number| {
+        let report = entry.attempt().and_then(Attempt::report);
+        report.is_some_and(|report| report.tests.iter().any(|test| test.number == number))
+    };
+    entry.comments.iter().filter(|one| !one.test.is_some_and(is_run)).collect()
+}
+
+/// The same as text.
+pub(super) fn general_comments(entry: &Entry<'_>) -> String {
+    let all = comments(entry);
+    let mut text = if all.is_empty() { String::new() } else { "\n## Comments\n".to_owned() };
+    for comment in all {
+        let change = comment.points.describe();
+        text.push_str(&format!("\n{}{change}\n", markdown(&comment.text)));
     }
     text
 }
@@ -170,6 +225,13 @@ pub(super) fn test_markdown(shown: &TestFeedback<'_>, text: &mut String) {
     text.push_str(&format!("{earned} of {possible} points; {}.\n", shown.verdict()));
     if let Some(change) = shown.change() {
         text.push_str(&format!("\n{}\n", markdown(&change)));
+    }
+    for comment in &shown.comments {
+        text.push_str(&format!(
+            "\nComment{}: {}\n",
+            comment.points.describe(),
+            markdown(&comment.text)
+        ));
     }
     if shown.hidden || shown.lost() == Points::ZERO {
         return;
@@ -201,6 +263,7 @@ pub(super) fn tests<'e>(entry: &Entry<'e>) -> (Vec<TestFeedback<'e>>, Vec<TestFe
         test,
         grade,
         hidden: outcome.hidden.contains(&test.number),
+        comments: entry.comments.iter().filter(|one| one.test == Some(test.number)).collect(),
     });
     shown.partition(|shown| shown.lost() > Points::ZERO)
 }

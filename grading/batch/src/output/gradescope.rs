@@ -39,7 +39,10 @@ pub fn results(entry: &Entry<'_>, visibility: &'static str) -> Vec<u8> {
     let mut output = format!("{}\n", feedback::short(entry));
     let attempt = entry.attempt();
     let notes = attempt.map(Attempt::notes).unwrap_or_default();
-    for line in notes.iter().chain(entry.grade().iter().flat_map(|grade| &grade.steps)) {
+    let graded = feedback::graded_attempt(entry);
+    for line in
+        graded.iter().chain(&notes).chain(entry.grade().iter().flat_map(|grade| &grade.steps))
+    {
         output.push_str(&format!("\n{}\n", markdown(line)));
     }
     match (entry.status(), attempt.and_then(|attempt| attempt.reason.as_deref())) {
@@ -50,6 +53,7 @@ pub fn results(entry: &Entry<'_>, visibility: &'static str) -> Vec<u8> {
         _ => {}
     }
     output.push_str(&feedback::base_lab_errors(entry));
+    output.push_str(&feedback::general_comments(entry));
     if attempt.and_then(Attempt::report).is_some_and(|report| !report.complete) {
         output.push_str(
             "\nThese are partial results. If they do not change, the autograder ran out of time: submit again.\n",

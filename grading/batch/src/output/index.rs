@@ -4,8 +4,9 @@ use askama::Template;
 use faultlab_suites::Points;
 use sha2::{Digest as _, Sha256};
 
-use super::feedback::Lab;
-use super::statistics::{self, Flaky, Group, Histogram, TestFigures};
+use super::About;
+use super::clusters::{self, Cluster};
+use super::statistics::{self, Flaky, Group, Histogram, Section, TestFigures};
 use super::text::Html;
 use crate::batch_results::{BatchResults, Entry, Status};
 
@@ -14,6 +15,16 @@ const SCRIPT: &str = include_str!("../../templates/index.js");
 
 /// How many of the slowest are listed.
 const SLOWEST: usize = 10;
+
+/// How many clusters of failures are listed; `failures.csv` has all.
+const CLUSTERS: usize = 30;
+
+/// The points of everyone, where those who handed in nothing have none.
+struct Distribution {
+    histogram: Histogram,
+    median: Option<Points>,
+    mean: Option<Points>,
+}
 
 #[derive(Template)]
 #[template(path = "index.html")]
@@ -27,20 +38,27 @@ struct Page<'b> {
     mean: Option<Points>,
     possible: Points,
     histogram: Histogram,
+    /// The same with those who handed in nothing, if there are any.
+    with_missing: Option<Distribution>,
+    sections: Vec<Section<'b>>,
+    clusters: Vec<Cluster<'b>>,
+    has_groups: bool,
+    has_sections: bool,
     tests: Vec<TestFigures<'b>>,
     groups: Vec<Group<'b>>,
     flaky: Vec<Flaky<'b>>,
     slowest: Vec<(&'b str, u64, u64)>,
     broken: Vec<(&'b str, &'b str)>,
     how: &'b [(&'static str, String)],
+    left_out: &'b [(&'static str, Vec<String>)],
     style: &'static str,
     script: &'static str,
     script_hash: String,
 }
 
-/// The page. `how` says how the batch was graded, line by line.
+/// The page.
 #[must_use]
-pub fn html(book: &BatchResults, lab: Lab<'_>, how: &[(&'static str, String)]) -> String {
+pub fn html(book: &BatchResults, about: &About<'_>) -> String {
     let entries = book.entries();
     let points: Vec<Points> = entries.iter().filter_map(Entry::points).collect();
     let grades = || entries.iter().filter_map(Entry::grade);
@@ -58,9 +76,28 @@ pub fn html(book: &BatchResults, lab: Lab<'_>, how: &[(&'static str, String)]) -
         Status::InfrastructureError,
     ];
     let count = |status| entries.iter().filter(|entry| entry.status() == status).count();
+    let nothing =
+        entries.iter().filter(|entry| entry.points().is_none() && entry.attempts.is_empty());
+    let nothing = nothing.count();
+    let with_missing = (nothing > 0).then(|| {
+        let mut points = points.clone();
+        points.resize(points.len() + nothing, Points::ZERO);
+        Distribution {
+            histogram: statistics::histogram(&points, possible),
+            median: statistics::median(&points),
+            mean: statistics::mean(&points),
+        }
+    });
+    let mut clusters = clusters::clusters(&entries);
+    clusters.truncate(CLUSTERS);
     let page = Page {
-        lab: lab.name,
-        title: lab.title,
+        with_missing,
+        sections: statistics::sections(&entries),
+        clusters,
+        has_groups: entries.iter().any(|entry| !entry.student.group.is_empty()),
+        has_sections: entries.iter().any(|entry| !entry.student.section.is_empty()),
+        lab: about.lab.name,
+        title: about.lab.title,
         parts,
         entries: &entries,
         counts: all.map(|status| (status, count(status))).to_vec(),
@@ -73,7 +110,8 @@ pub fn html(book: &BatchResults, lab: Lab<'_>, how: &[(&'static str, String)]) -
         flaky: statistics::flaky(book),
         slowest: slowest(&entries),
         broken: broken(&entries),
-        how,
+        how: &about.how,
+        left_out: &about.left_out,
         style: super::STYLE,
         script: SCRIPT,
         script_hash: base64(&Sha256::digest(SCRIPT.as_bytes())),
@@ -120,12 +158,12 @@ struct Bar {
 const PICTURE: (u64, usize) = (150, 960);
 
 impl Page<'_> {
-    fn bars(&self) -> Vec<Bar> {
-        let most = self.histogram.bins.iter().copied().max().unwrap_or(0).max(1);
-        let width = PICTURE.1 / self.histogram.bins.len().max(1);
-        let bars = self.histogram.bins.iter().enumerate().map(|(index, count)| {
+    fn bars(&self, histogram: &Histogram) -> Vec<Bar> {
+        let most = histogram.bins.iter().copied().max().unwrap_or(0).max(1);
+        let width = PICTURE.1 / histogram.bins.len().max(1);
+        let bars = histogram.bins.iter().enumerate().map(|(index, count)| {
             let height = count * PICTURE.0 / most;
-            let from = self.histogram.width.as_hundredths() * index as u64;
+            let from = histogram.width.as_hundredths() * index as u64;
             Bar {
                 x: index * width + width / 8,
                 middle: index * width + width / 2,
@@ -141,6 +179,22 @@ impl Page<'_> {
 
     fn picture_width(&self) -> usize {
         PICTURE.1
+    }
+
+    /// A student's folder name, and whose it is if it does not say.
+    fn label(&self, id: &str) -> String {
+        let entry = self.entries.iter().find(|entry| entry.student.id == id);
+        entry.map_or_else(|| id.to_owned(), |entry| entry.student.label())
+    }
+
+    fn shown(&self, points: &Option<Points>) -> String {
+        points.map_or_else(|| "–".to_owned(), |points| points.to_string())
+    }
+
+    /// Each test of a cluster, with how many students fail it.
+    fn counts(&self, cluster: &Cluster<'_>) -> String {
+        let all = cluster.tests.iter().map(|(test, count)| format!("{test}: {count}"));
+        all.collect::<Vec<String>>().join(", ")
     }
 
     fn part(&self, entry: &Entry<'_>, part: &u32) -> String {

@@ -3,9 +3,11 @@
 //! All of them are derived from [`BatchResults`], so they can be rendered again at any time. Files
 //! that are up to date are not written again.
 
+mod clusters;
 pub mod feedback;
 mod gradescope;
 mod index;
+mod release;
 mod result;
 mod statistics;
 pub mod tables;
@@ -19,11 +21,16 @@ use faultlab_harness::report::Report;
 
 pub use feedback::Lab;
 pub use gradescope::results as gradescope;
+pub use release::release;
 pub use result::{Grading, OtherAttempt, SCHEMA, StudentResult, result};
-pub use text::{line, plain};
+pub use text::{Html, line, plain};
 
 use crate::batch_results::{BatchResults, Entry};
+use crate::policy::Late;
 use crate::store::{Store, to_json, write_changed};
+
+/// Where the page that `--watch` shows has its live part.
+pub const LIVE_MARK: &str = "<!-- live -->";
 
 /// The style sheet of all pages.
 const STYLE: &str = include_str!("../../templates/style.css");
@@ -69,7 +76,7 @@ fn build_log(report: &Report) -> String {
 }
 
 /// The names of a student's documents.
-const DOCUMENTS: [&str; 6] =
+pub const DOCUMENTS: [&str; 6] =
     ["result.json", "feedback.html", "feedback.md", "gradescope.json", "junit.xml", "build.log"];
 
 /// Removes the documents of students who are no longer in the results, because they left the batch
@@ -98,16 +105,24 @@ pub fn tidy(store: &Store, book: &BatchResults) -> anyhow::Result<()> {
     write_changed(&path, now.concat().as_bytes()).with_context(|| path.display().to_string())
 }
 
-/// Renders the batch-wide documents. `how` says how the batch was graded, line by line.
+/// What the batch-wide documents say beside the results.
+#[derive(Clone, Debug)]
+pub struct About<'l> {
+    /// The lab.
+    pub lab: Lab<'l>,
+    /// How the batch was graded, line by line.
+    pub how: Vec<(&'static str, String)>,
+    /// What is late, and what that costs.
+    pub late: Option<&'l Late>,
+    /// What the intake left out, by its kind.
+    pub left_out: Vec<(&'static str, Vec<String>)>,
+}
+
+/// Renders the batch-wide documents.
 ///
 /// # Errors
 /// When they cannot be written.
-pub fn batch(
-    store: &Store,
-    book: &BatchResults,
-    lab: Lab<'_>,
-    how: &[(&'static str, String)],
-) -> anyhow::Result<()> {
+pub fn batch(store: &Store, book: &BatchResults, about: &About<'_>) -> anyhow::Result<()> {
     let entries = book.entries();
     let mut parts: Vec<u32> = entries
         .iter()
@@ -116,11 +131,15 @@ pub fn batch(
         .collect();
     parts.sort_unstable();
     parts.dedup();
-    let documents = [
+    let mut documents = vec![
         ("summary.csv", tables::summary(book, &parts)?),
         ("gradebook.csv", tables::gradebook(book)?),
-        ("index.html", index::html(book, lab, how).into_bytes()),
+        ("failures.csv", clusters::table(&entries)?),
+        ("index.html", index::html(book, about).into_bytes()),
     ];
+    if let Some(late) = about.late.filter(|late| late.budget_days.is_some()) {
+        documents.push(("late-days.csv", tables::late_days(&entries, late)?));
+    }
     for (name, bytes) in documents {
         let path = store.root().join(name);
         write_changed(&path, &bytes).with_context(|| path.display().to_string())?;

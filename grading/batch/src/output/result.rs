@@ -8,6 +8,7 @@ use crate::batch_results::{Entry, Status};
 use crate::grade::Grade;
 use crate::grading_record::{GradingRecord, OutcomeTiming};
 use crate::intake::{Student, Submission};
+use crate::policy::Comment;
 use crate::store::Hashes;
 
 /// The name and version of the document's format.
@@ -53,6 +54,12 @@ pub struct Grading {
     pub marked_late: bool,
     /// Remarks on the submitted files.
     pub notes: Vec<String>,
+    /// How staff put it right.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixes: Vec<String>,
+    /// Comments by hand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comments: Vec<Comment>,
     /// The inputs that the result depends on.
     pub hashes: Option<Hashes>,
     /// The tier of confinement that the submission's process ran in.
@@ -96,6 +103,8 @@ pub fn result(entry: &Entry<'_>) -> StudentResult {
         submitted: submission.and_then(|submission| submission.submitted.clone()),
         marked_late: submission.is_some_and(|submission| submission.late),
         notes: submission.map(|submission| submission.notes.clone()).unwrap_or_default(),
+        fixes: submission.map(|submission| submission.fixes.clone()).unwrap_or_default(),
+        comments: entry.comments.to_vec(),
         hashes: outcome.map(|outcome| outcome.hashes.clone()),
         confinement: outcome.map(|outcome| outcome.confinement.clone()),
         flaky: outcome.map(|outcome| outcome.flaky.clone()).unwrap_or_default(),

@@ -154,13 +154,51 @@ fn first_failure(attempt: &Attempt) -> Option<(&TestReport, String)> {
         return None;
     }
     let test = failed(attempt).next()?;
-    let what = match (&test.property, test.status) {
+    Some((test, what_broke(test)))
+}
+
+/// The property that a failing test violates, or what else goes wrong.
+pub(super) fn what_broke(test: &TestReport) -> String {
+    match (&test.property, test.status) {
         (Some(property), _) => property.clone(),
         (None, TestStatus::NotImplemented) => "not implemented yet".to_owned(),
         (None, TestStatus::TimedOut) => "does not finish".to_owned(),
         (None, _) => test.reason.as_deref().map(without_values).unwrap_or_default(),
-    };
-    Some((test, what))
+    }
+}
+
+/// The students of a section of the course.
+#[derive(Clone, Debug)]
+pub struct Section<'b> {
+    /// Its name.
+    pub name: &'b str,
+    /// How many students it has.
+    pub students: usize,
+    /// How many of them handed in.
+    pub handed_in: usize,
+    /// The median of the points of those who handed in.
+    pub median: Option<Points>,
+    /// Their mean.
+    pub mean: Option<Points>,
+}
+
+/// The sections, if the roster names any.
+#[must_use]
+pub fn sections<'b>(entries: &[Entry<'b>]) -> Vec<Section<'b>> {
+    let mut by_name: BTreeMap<&str, Vec<&Entry<'b>>> = BTreeMap::new();
+    for entry in entries {
+        by_name.entry(&entry.student.section).or_default().push(entry);
+    }
+    if by_name.keys().all(|name| name.is_empty()) {
+        return Vec::new();
+    }
+    let sections = by_name.into_iter().map(|(name, entries)| {
+        let points: Vec<Points> = entries.iter().filter_map(|entry| entry.points()).collect();
+        let handed_in = entries.iter().filter(|entry| !entry.attempts.is_empty()).count();
+        let (median, mean) = (median(&points), mean(&points));
+        Section { name, students: entries.len(), handed_in, median, mean }
+    });
+    sections.collect()
 }
 
 /// A reason without parts that differ between submissions: numbers, quoted values, code locations.

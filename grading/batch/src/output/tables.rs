@@ -1,11 +1,14 @@
 //! CSV tables: the summary, a gradebook, and filled-in Canvas and Moodle gradebooks.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, anyhow, bail};
 use faultlab_harness::build::BaseLabOrigin;
 
-use super::text::cell;
+pub use super::text::cell;
 use crate::batch_results::{Attempt, BatchResults, Entry};
 use crate::intake::Student;
+use crate::policy::Late;
 
 /// `summary.csv`: student, status, points per part and in total.
 ///
@@ -21,7 +24,7 @@ pub fn summary(book: &BatchResults, parts: &[u32]) -> anyhow::Result<Vec<u8>> {
         let grade = entry.grade();
         let mut row = vec![
             cell(&entry.student.id),
-            cell(&entry.student.name),
+            cell(&entry.student.full_name()),
             entry.status().as_str().to_owned(),
         ];
         for part in parts {
@@ -44,6 +47,7 @@ fn remarks(entry: &Entry<'_>) -> String {
     let reason = reason.lines().next().unwrap_or_default();
     let steps = entry.grade().map(|grade| grade.steps.join("; ")).unwrap_or_default();
     let mut remarks: Vec<String> = vec![reason.to_owned(), steps];
+    remarks.extend(entry.attempt().iter().flat_map(|attempt| attempt.submission.fixes.clone()));
     // That the student's own was used goes without saying.
     let base_labs = entry.attempt().map_or(&[][..], Attempt::base_labs).iter();
     let replaced = base_labs.filter(|base| base.used == BaseLabOrigin::Reference);
@@ -61,15 +65,43 @@ pub fn gradebook(book: &BatchResults) -> anyhow::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(["student", "name", "email", "sid", "points", "possible", "status"])?;
     for entry in book.entries() {
-        let Student { id, name, email, sid, .. } = entry.student;
+        let Student { id, email, sid, .. } = entry.student;
         writer.write_record([
             &cell(id),
-            &cell(name),
+            &cell(&entry.student.full_name()),
             &cell(email),
             &cell(sid),
             &entry.points().map(|points| points.to_string()).unwrap_or_default(),
             &entry.grade().map(|grade| grade.possible.to_string()).unwrap_or_default(),
             entry.status().as_str(),
+        ])?;
+    }
+    Ok(writer.into_inner()?)
+}
+
+/// `late-days.csv`: the late days that each student has used, for the next lab of the term.
+///
+/// # Errors
+/// As [`summary`].
+pub fn late_days(entries: &[Entry<'_>], late: &Late) -> anyhow::Result<Vec<u8>> {
+    let mut totals: BTreeMap<&str, (u64, u64)> =
+        late.used_days.iter().map(|(student, used)| (student.as_str(), (0, *used))).collect();
+    for entry in entries {
+        let here = entry.grade().map_or(0, |grade| grade.late_days);
+        let (used_here, total) = totals.entry(&entry.student.id).or_default();
+        *used_here = here;
+        *total += here;
+    }
+    let budget = late.budget_days.unwrap_or_default();
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["student", "here", "total", "left"])?;
+    for (student, (here, total)) in totals {
+        let left = budget.saturating_sub(total);
+        writer.write_record([
+            &cell(student),
+            &here.to_string(),
+            &total.to_string(),
+            &left.to_string(),
         ])?;
     }
     Ok(writer.into_inner()?)
@@ -97,7 +129,7 @@ pub fn fill_canvas(book: &BatchResults, exported: &[u8], column: &str) -> anyhow
     let identities: [(&str, Field); 3] = [
         ("ID", |student| &student.platform_id),
         ("SIS User ID", |student| &student.sid),
-        ("SIS Login ID", |student| &student.id),
+        ("SIS Login ID", Student::login),
     ];
     table.fill(book, &identities, grade, None)
 }
@@ -114,7 +146,7 @@ pub fn fill_moodle(book: &BatchResults, exported: &[u8]) -> anyhow::Result<Fille
         ("Identifier", |student| &student.platform_id),
         ("Email address", |student| &student.email),
         ("ID number", |student| &student.sid),
-        ("Username", |student| &student.id),
+        ("Username", Student::login),
     ];
     let feedback = table.column("Feedback comments");
     table.fill(book, &identities, grade, feedback)
@@ -204,7 +236,7 @@ impl Table {
                 })
             });
             let Some(row) = row else {
-                without_row.push(entry.student.id.clone());
+                without_row.push(entry.student.label());
                 continue;
             };
             count += 1;

@@ -3,20 +3,11 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
-/// Whether a character affects the text around it instead of being shown: terminal controls,
-/// writing directions, invisible joiners and tags.
+use faultlab::trace::show::is_hidden;
+
+/// Whether a character affects the text around it instead of being shown.
 fn is_invisible_control(letter: char) -> bool {
-    match letter {
-        '\n' | '\t' => false,
-        '\u{61c}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e007f}' => true,
-        _ => letter.is_control(),
-    }
+    !matches!(letter, '\n' | '\t') && is_hidden(letter)
 }
 
 /// The text with every such character escaped: `\u{202e}`.

@@ -23,6 +23,12 @@ pub struct Late {
     /// The maximum penalty, in percent of the earned points.
     #[serde(default = "everything")]
     pub percent_max: u64,
+    /// Late days per student over the term that cost nothing.
+    #[serde(default)]
+    pub budget_days: Option<u64>,
+    /// How many of these each student used in earlier labs.
+    #[serde(skip)]
+    pub used_days: BTreeMap<String, u64>,
     /// Additional hours until the deadline, by student.
     #[serde(default)]
     pub extension_hours: BTreeMap<String, u32>,
@@ -75,8 +81,24 @@ impl Late {
         const DAY_SECONDS: u64 = 24 * 60 * 60;
         let seconds = late.as_secs().unsigned_abs() + u64::from(late.subsec_nanos() > 0);
         let days = seconds.div_ceil(DAY_SECONDS);
-        let percent = days.saturating_mul(self.percent_per_day).min(self.percent_max).min(100);
-        Lateness::Late { days, percent }
+        Lateness::Late { days, percent: self.percent(days) }
+    }
+
+    /// The penalty for this many days, in percent.
+    fn percent(&self, days: u64) -> u64 {
+        days.saturating_mul(self.percent_per_day).min(self.percent_max).min(100)
+    }
+
+    /// The lateness after a student's budget has paid for as many days as it can, and how many these are.
+    #[must_use]
+    pub fn after_budget(&self, student: &str, lateness: Lateness) -> (Lateness, u64) {
+        let Lateness::Late { days, .. } = lateness else { return (lateness, 0) };
+        let used = self.used_days.get(student).copied().unwrap_or_default();
+        let paid = self.budget_days.unwrap_or_default().saturating_sub(used).min(days);
+        match days - paid {
+            0 => (Lateness::InTime, paid),
+            left => (Lateness::Late { days: left, percent: self.percent(left) }, paid),
+        }
     }
 }
 
@@ -132,6 +154,8 @@ mod tests {
             grace_minutes: 10,
             percent_per_day: 20,
             percent_max: 50,
+            budget_days: None,
+            used_days: BTreeMap::new(),
             extension_hours: [("ada".to_owned(), 48)].into(),
             submitted: [("kim".to_owned(), parse_moment("2026-11-21T12:00:00Z").expect("it is"))]
                 .into(),
@@ -157,6 +181,41 @@ mod tests {
         assert_eq!(late().lateness(&["kim"], None), Lateness::Late { days: 1, percent: 20 });
         assert!(matches!(late().lateness(&["bob"], Some("yesterday")), Lateness::Unknown(_)));
         assert!(matches!(late().lateness(&["bob"], None), Lateness::Unknown(_)));
+    }
+
+    #[test]
+    fn a_budget_pays_for_late_days_until_it_is_used() {
+        let late =
+            Late { budget_days: Some(3), used_days: [("kim".to_owned(), 2)].into(), ..late() };
+        let after =
+            |student, days| late.after_budget(student, Lateness::Late { days, percent: 20 * days });
+        assert_eq!(after("bob", 2), (Lateness::InTime, 2));
+        assert_eq!(after("bob", 4), (Lateness::Late { days: 1, percent: 20 }, 3));
+        assert_eq!(after("kim", 2), (Lateness::Late { days: 1, percent: 20 }, 1));
+        assert_eq!(late.after_budget("kim", Lateness::InTime), (Lateness::InTime, 0));
+        let without = Late { budget_days: None, ..late };
+        let two = Lateness::Late { days: 2, percent: 40 };
+        assert_eq!(without.after_budget("bob", two.clone()), (two, 0));
+    }
+
+    #[test]
+    fn extensions_and_used_days_come_from_tables() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let table = |text: &str| {
+            let path = folder.path().join("table.csv");
+            std::fs::write(&path, text).expect("it is written");
+            path
+        };
+        let mut late = late();
+        let path = table("student;hours;reason\nbob;24;ill\n");
+        late.read_extensions(&path).expect("it is a table");
+        assert_eq!(late.extension_hours["bob"], 24);
+        // The policy and the table both name ada.
+        let error = late.read_extensions(&table("student,hours\nada,24\n")).expect_err("twice");
+        assert!(format!("{error:#}").ends_with("line 2: `ada` has two extensions"), "{error:#}");
+        late.read_late_days(&table("student,here,total\nbob,1,2\n")).expect("it is a table");
+        assert_eq!(late.used_days["bob"], 2);
+        assert!(late.read_late_days(&table("student,total\nbob,-1\n")).is_err());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The policy: turns raw points into final points, without running anything again.
 
+pub mod comments;
+mod extensions;
 mod late;
 pub mod overrides;
 mod rounding;
@@ -12,6 +14,7 @@ use faultlab_harness::report::Report;
 use faultlab_suites::{Points, Suite, TestNumber};
 use serde::Deserialize;
 
+pub use comments::Comment;
 pub use late::{Late, Lateness};
 pub use overrides::Override;
 pub use rounding::{Direction, Rounding};
@@ -60,14 +63,37 @@ pub struct Corrections {
     pub policy: Policy,
     /// Points given by hand.
     pub overrides: Vec<Override>,
+    /// Comments by hand.
+    pub comments: Vec<Comment>,
     /// The report of a submission whose tests were not run. Overrides apply to it where there is none.
     pub not_run: Option<Report>,
 }
 
 impl Corrections {
-    /// The overrides for a student.
-    pub fn overrides_of(&self, student: &str) -> Vec<&Override> {
-        self.overrides.iter().filter(|one| one.student == student).collect()
+    /// What was done by hand for a student.
+    #[must_use]
+    pub fn by_hand(&self, student: &str) -> ByHand<'_> {
+        let overrides = self.overrides.iter().filter(|one| one.student == student).collect();
+        let comments = self.comments.iter().filter(|one| one.student == student).collect();
+        ByHand { overrides, comments }
+    }
+}
+
+/// What was done by hand for one student.
+#[derive(Clone, Debug, Default)]
+pub struct ByHand<'c> {
+    /// Points given by hand.
+    pub overrides: Vec<&'c Override>,
+    /// Comments.
+    pub comments: Vec<&'c Comment>,
+}
+
+impl ByHand<'_> {
+    /// Whether it gives or takes points.
+    #[must_use]
+    pub fn has_points(&self) -> bool {
+        let changes = |comment: &&Comment| comment.points != comments::PointsChange::Nothing;
+        !self.overrides.is_empty() || self.comments.iter().any(changes)
     }
 }
 

@@ -6,6 +6,8 @@ use anyhow::{Context as _, bail};
 use faultlab_suites::{Points, TestNumber};
 use serde::{Deserialize, Serialize};
 
+use crate::input_table::InputTable;
+
 /// Points that a person gives for a test.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Override {
@@ -32,13 +34,13 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<Override>> {
 }
 
 fn parse(text: &[u8]) -> anyhow::Result<Vec<Override>> {
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
+    let table = InputTable::decode(text)?;
+    let mut reader = table.reader();
     let mut all: Vec<Override> = Vec::new();
     let header = reader.headers()?.clone();
     for record in reader.records() {
         let record = record?;
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = table.line_of(&record);
         let mut one: Override = record.deserialize(Some(&header))?;
         one.line = line;
         let Override { student, test, reason, .. } = &one;

@@ -19,7 +19,9 @@ pub struct Lock {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another grader is using it.
-    #[error("another grader is already using these results{0}")]
+    #[error(
+        "another grader is already using these results{0}; wait until it ends, or give another folder with --out"
+    )]
     Taken(String),
     /// The lock file cannot be written.
     #[error("cannot use the results folder: {0}")]

@@ -16,6 +16,7 @@
 mod atomic;
 mod key;
 mod lock;
+mod running;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,6 +32,7 @@ use crate::grading_record::{GradingRecord, InfraError};
 pub use atomic::{write, write_changed};
 pub use key::{Hashes, Key, hash, sources};
 pub use lock::{Lock, LockError};
+pub use running::Running;
 
 /// A folder of results.
 #[derive(Clone, Debug)]
@@ -140,6 +142,19 @@ impl Store {
         self.clear_infra_error(&outcome.key)
     }
 
+    /// Takes over a grading record from another results folder, with everything beside it. Returns whether
+    /// there is one.
+    ///
+    /// # Errors
+    /// If it cannot be copied.
+    pub fn take_over(&self, from: &Self, key: &Key) -> io::Result<bool> {
+        let Some(outcome) = from.outcome(key) else { return Ok(false) };
+        copy_files(&from.submission_dir(key), &self.submission_dir(key))?;
+        // Last, so that the copy is complete when the record is there.
+        self.put_outcome(&outcome)?;
+        Ok(true)
+    }
+
     /// Clears the infrastructure error of a set of files.
     ///
     /// # Errors
@@ -170,9 +185,7 @@ impl Store {
 /// Serialises a value as indented JSON with a trailing newline.
 #[must_use]
 pub fn to_json(value: &impl Serialize) -> Vec<u8> {
-    let mut bytes = serde_json::to_vec_pretty(value).expect("documents are plain data");
-    bytes.push(b'\n');
-    bytes
+    faultlab_harness::report::json_text(value).into_bytes()
 }
 
 /// Reads a JSON document.
@@ -182,6 +195,31 @@ pub fn to_json(value: &impl Serialize) -> Vec<u8> {
 pub fn read_json<V: DeserializeOwned>(path: &Path) -> anyhow::Result<V> {
     let bytes = fs::read(path).with_context(|| path.display().to_string())?;
     serde_json::from_slice(&bytes).with_context(|| path.display().to_string())
+}
+
+/// Copies a folder's files, but no grading record.
+fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (name, kind) = (entry.file_name(), entry.file_type()?);
+        if kind.is_dir() {
+            copy_files(&entry.path(), &to.join(name))?;
+        } else if kind.is_file() && name != "outcome.json" {
+            fs::copy(entry.path(), to.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// A random word of 32 hexadecimal digits.
+///
+/// # Errors
+/// If the system has no randomness.
+pub fn random_word() -> io::Result<String> {
+    let mut bytes = [0; 16];
+    io::Read::read_exact(&mut fs::File::open("/dev/urandom")?, &mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn remove_unfinished(folder: &Path, depth: usize) -> io::Result<()> {
