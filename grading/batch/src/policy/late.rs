@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, anyhow};
 use faultlab_suites::Points;
 use jiff::civil::DateTime;
-use jiff::{SignedDuration, Timestamp};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Span, Timestamp, ZonedDateTime};
 use serde::{Deserialize, Deserializer, de};
 
 /// The deadline, and the penalty for missing it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Late {
-    /// The deadline.
-    #[serde(deserialize_with = "moment")]
-    pub due: Timestamp,
+    /// The deadline, and the clock on which days are counted.
+    #[serde(deserialize_with = "deadline")]
+    pub due: ZonedDateTime,
     /// Minutes after the deadline that cost nothing.
     #[serde(default)]
     pub grace_minutes: u32,
@@ -74,13 +75,11 @@ impl Late {
         let hours = students.iter().filter_map(|id| self.extension_hours.get(*id)).max();
         let allowed = SignedDuration::from_hours(hours.copied().unwrap_or(0).into())
             + SignedDuration::from_mins(self.grace_minutes.into());
-        let late = submitted.duration_since(self.due) - allowed;
-        if late <= SignedDuration::ZERO {
+        let Ok(due) = self.due.checked_add(allowed) else { return Lateness::InTime };
+        if submitted <= due.timestamp() {
             return Lateness::InTime;
         }
-        const DAY_SECONDS: u64 = 24 * 60 * 60;
-        let seconds = late.as_secs().unsigned_abs() + u64::from(late.subsec_nanos() > 0);
-        let days = seconds.div_ceil(DAY_SECONDS);
+        let days = started_days(&due, submitted);
         Lateness::Late { days, percent: self.percent(days) }
     }
 
@@ -102,6 +101,22 @@ impl Late {
     }
 }
 
+/// The days that have begun after the deadline, on its clock: each ends at the deadline's time of day, so that one
+/// with a change of the clock has 23 or 25 hours.
+fn started_days(due: &ZonedDateTime, submitted: Timestamp) -> u64 {
+    let is_over = |days: i64| {
+        let end = due.checked_add(Span::new().try_days(days).unwrap_or_default());
+        end.is_ok_and(|end| end.timestamp() < submitted)
+    };
+    let hours = submitted.duration_since(due.timestamp()).as_hours();
+    // A change of the clock moves the end of a day by less than a day.
+    let mut days = (hours / 24 - 1).max(1);
+    while is_over(days) {
+        days += 1;
+    }
+    days.unsigned_abs()
+}
+
 impl Lateness {
     /// The points that remain after the penalty.
     #[must_use]
@@ -113,9 +128,31 @@ impl Lateness {
     }
 }
 
-fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+fn deadline<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ZonedDateTime, D::Error> {
     let text = String::deserialize(deserializer)?;
-    parse_moment(&text).map_err(|error| de::Error::custom(format!("{error:#}")))
+    parse_deadline(&text).map_err(|error| de::Error::custom(format!("{error:#}")))
+}
+
+/// Parses a time with an offset, or with a time zone: `2026-11-20T23:59:00[Europe/Berlin]`. With an offset, every day
+/// has 24 hours.
+fn parse_deadline(text: &str) -> anyhow::Result<ZonedDateTime> {
+    let Some((local, zone)) = text.trim().strip_suffix(']').and_then(|text| text.split_once('['))
+    else {
+        return Ok(parse_moment(text)?.to_zoned_datetime(TimeZone::UTC));
+    };
+    let zone = TimeZone::get(zone)
+        .with_context(|| format!("`{zone}` is not a time zone, such as Europe/Berlin"))?;
+    // With an offset too, the offset says which moment it is.
+    if let Ok(moment) = local.parse::<Timestamp>() {
+        return Ok(moment.to_zoned_datetime(zone));
+    }
+    let local: DateTime = local.parse().with_context(|| format!("`{local}` is no time"))?;
+    let moment = zone.to_ambiguous_zoned_datetime(local);
+    moment.unambiguous().with_context(|| {
+        format!(
+            "on that clock, {local} does not exist or exists twice: add its offset, such as +01:00"
+        )
+    })
 }
 
 fn moments<'de, D: Deserializer<'de>>(
@@ -150,7 +187,7 @@ mod tests {
 
     fn late() -> Late {
         Late {
-            due: parse_moment("2026-11-20T23:59:00+01:00").expect("it is one"),
+            due: parse_deadline("2026-11-20T23:59:00+01:00").expect("it is one"),
             grace_minutes: 10,
             percent_per_day: 20,
             percent_max: 50,
@@ -216,6 +253,50 @@ mod tests {
         late.read_late_days(&table("student,here,total\nbob,1,2\n")).expect("it is a table");
         assert_eq!(late.used_days["bob"], 2);
         assert!(late.read_late_days(&table("student,total\nbob,-1\n")).is_err());
+    }
+
+    #[test]
+    fn days_are_days_on_the_clock_of_the_deadline() {
+        let due = |text: &str| Late {
+            due: parse_deadline(text).expect("it is a deadline"),
+            grace_minutes: 0,
+            ..late()
+        };
+        let days = |late: &Late, submitted: &str| match late.lateness(&["bob"], Some(submitted)) {
+            Lateness::Late { days, .. } => days,
+            Lateness::InTime => 0,
+            Lateness::Unknown(why) => panic!("{why}"),
+        };
+        // Clocks go back in the night after the deadline: the first day has 25 hours.
+        let autumn = due("2026-10-24T20:00:00[Europe/Berlin]");
+        assert_eq!(days(&autumn, "2026-10-24T20:00:00+02:00"), 0);
+        assert_eq!(days(&autumn, "2026-10-24T20:00:01+02:00"), 1);
+        assert_eq!(days(&autumn, "2026-10-25T19:30:00+01:00"), 1);
+        assert_eq!(days(&autumn, "2026-10-25T20:00:00+01:00"), 1);
+        assert_eq!(days(&autumn, "2026-10-25T20:00:01+01:00"), 2);
+        assert_eq!(days(&autumn, "2026-11-03T20:00:00+01:00"), 10);
+        // They go forward: the first day has 23 hours.
+        let spring = due("2026-03-28T20:00:00[Europe/Berlin]");
+        assert_eq!(days(&spring, "2026-03-29T20:00:00+02:00"), 1);
+        assert_eq!(days(&spring, "2026-03-29T20:00:01+02:00"), 2);
+        // With an offset alone, a day has 24 hours.
+        assert_eq!(days(&due("2026-10-24T20:00:00+02:00"), "2026-10-25T19:30:00+01:00"), 2);
+        // Summer time begins in the other direction in the south.
+        let south = due("2026-04-04T20:00:00[Australia/Sydney]");
+        assert_eq!(days(&south, "2026-04-05T20:00:00+10:00"), 1);
+    }
+
+    #[test]
+    fn a_deadline_that_its_clock_does_not_show_once_is_an_error() {
+        let error = |text: &str| parse_deadline(text).expect_err("it is no deadline").to_string();
+        for twice_or_never in ["2026-10-25T02:30:00", "2026-03-29T02:30:00"] {
+            let error = error(&format!("{twice_or_never}[Europe/Berlin]"));
+            assert!(error.contains("does not exist or exists twice: add its offset"), "{error}");
+        }
+        let first = parse_deadline("2026-10-25T02:30:00+02:00[Europe/Berlin]").expect("it is one");
+        assert_eq!(first.to_string(), "2026-10-25T02:30:00+02:00[Europe/Berlin]");
+        assert!(error("2026-10-25T12:30:00[Europe/Atlantis]").contains("is not a time zone"));
+        assert!(error("2026-10-25T12:30:00").contains("is not a time with an offset"));
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub use rounding::{Direction, Rounding};
 /// let policy: faultlab_batch::policy::Policy = r#"
 ///     attempts = "best"
 ///     [late]
-///     due = "2026-11-20T23:59:00+01:00"
+///     due = "2026-11-20T23:59:00[Europe/Berlin]"
 ///     percent_per_day = 10
 ///     extension_hours = { ada = 48 }
 ///     [rounding]
