@@ -94,6 +94,9 @@ impl Pseudonyms {
                 .into_iter()
                 .map(|(id, grade)| (self.of_student(&id).to_owned(), grade))
                 .collect();
+            for id in &mut attempt.chosen_by {
+                *id = self.of_student(id).to_owned();
+            }
             submission.students.iter_mut().for_each(|student| self.replace(student));
         }
         book.missing.iter_mut().for_each(|student| self.replace(student));

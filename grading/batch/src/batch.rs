@@ -10,7 +10,8 @@ use anyhow::{Context as _, bail};
 use crate::anonymous::Pseudonyms;
 use crate::batch_results::{Attempt, BatchResults, Status, SubmissionEntry};
 use crate::executor::BatchObserver;
-use crate::intake::{Contents, LeftOut, Student};
+use crate::groups;
+use crate::intake::{Contents, LeftOut, Student, Submission};
 use crate::output::tables::{self, Filled};
 use crate::output::{self, About, Lab};
 use crate::policy::Corrections;
@@ -163,6 +164,14 @@ impl Batch {
         self.progress.say(&line);
         for (what, names) in left_out(&self.spec, self.names.as_ref()) {
             self.progress.say(&format!("{what}: {}", output::line(&names.join(", "))));
+        }
+        // They name students and files.
+        if self.names.is_none() {
+            let submissions: Vec<&Submission> =
+                self.spec.submissions.iter().map(|one| &one.submission).collect();
+            for remark in groups::remarks(&submissions, &self.spec.missing) {
+                self.progress.say(&output::line(&remark));
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Batch results: the results of every student so far. All documents are rendered from them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use faultlab_harness::report::{BaseLab, Report};
 use faultlab_suites::Points;
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::grade::{self, Grade, SubmissionTime};
 use crate::grading_record::{GradingRecord, InfraError};
+use crate::groups;
 use crate::intake::{Contents, Student, Submission};
 use crate::policy::{Attempts, Comment, Corrections, Policy};
 use crate::store::{Key, Store};
@@ -66,6 +67,8 @@ pub struct Attempt {
     pub grades: BTreeMap<String, Grade>,
     /// Why there are no grades.
     pub reason: Option<String>,
+    /// The students for whom the policy says that this submission counts, by folder name.
+    pub chosen_by: Vec<String>,
 }
 
 impl Attempt {
@@ -124,6 +127,8 @@ pub struct Entry<'b> {
     pub by_hand: Option<&'b Grade>,
     /// Comments by hand.
     pub comments: &'b [Comment],
+    /// Which of several attempts counts, where the policy does not name one.
+    pub which: Attempts,
 }
 
 impl<'b> Entry<'b> {
@@ -131,6 +136,42 @@ impl<'b> Entry<'b> {
     #[must_use]
     pub fn attempt(&self) -> Option<&'b Attempt> {
         self.attempts.get(self.counts).copied()
+    }
+
+    /// Remarks for the student: on the attempt that counts, and on why it does.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = self.attempt().map(Attempt::notes).unwrap_or_default();
+        notes.extend(self.note_on_groups());
+        notes
+    }
+
+    /// Which submission counts, if the student handed in with different people.
+    #[must_use]
+    pub fn note_on_groups(&self) -> Option<String> {
+        let others = |attempt: &Attempt| -> BTreeSet<String> {
+            let all = attempt.submission.students.iter().map(|student| student.id.clone());
+            all.filter(|id| *id != self.student.id).collect()
+        };
+        let with = |attempt: &Attempt| {
+            let others: Vec<String> = others(attempt).into_iter().collect();
+            if others.is_empty() {
+                "alone".to_owned()
+            } else {
+                format!("with {}", others.join(", "))
+            }
+        };
+        let groups: BTreeSet<BTreeSet<String>> =
+            self.attempts.iter().map(|attempt| others(attempt)).collect();
+        let counts = self.attempt().filter(|_| groups.len() > 1)?;
+        let all: Vec<String> = self.attempts.iter().map(|attempt| with(attempt)).collect();
+        let why = match self.which {
+            _ if counts.chosen_by.contains(&self.student.id) => "the policy says so",
+            Attempts::Best => "it has the most points",
+            Attempts::Last => "it is the last one",
+        };
+        let (all, counts) = (all.join("; "), with(counts));
+        Some(format!("handed in by different groups: {all}. The submission {counts} counts: {why}"))
     }
 
     /// The status of the attempt that counts.
@@ -228,17 +269,23 @@ impl BatchResults {
             by_student.entry(&student.id).or_insert((student, vec![]));
         }
         let entries = by_student.into_values().map(|(student, mut attempts)| {
-            attempts.sort_by_key(|attempt| attempt.submission.attempt);
+            attempts.sort_by_key(|attempt| {
+                (attempt.submission.attempt, attempt.submission.submitted.as_deref())
+            });
             let counts = self.counting(&student.id, &attempts);
             let by_hand = self.by_hand.get(&student.id);
             let comments = self.comments.get(&student.id).map_or(&[][..], Vec::as_slice);
-            Entry { student, attempts, counts, by_hand, comments }
+            Entry { student, attempts, counts, by_hand, comments, which: self.which }
         });
         entries.collect()
     }
 
     fn counting(&self, student: &str, attempts: &[&Attempt]) -> usize {
         let last = attempts.len().saturating_sub(1);
+        let is_chosen = |attempt: &&Attempt| attempt.chosen_by.iter().any(|id| id == student);
+        if let Some(chosen) = attempts.iter().rposition(is_chosen) {
+            return chosen;
+        }
         match self.which {
             Attempts::Last => last,
             Attempts::Best => attempts
@@ -297,7 +344,14 @@ fn attempt(
         }
         (Contents::Files(_), None, None) => (Status::Waiting, None),
     };
-    Attempt { submission, status, key: one.key.clone(), outcome, grades, reason }
+    let is_chosen = |student: &&&str| {
+        let name = corrections.policy.counts.get(**student);
+        name.is_some_and(|name| groups::is_called(&submission, name))
+    };
+    let chosen_by =
+        students.iter().filter(is_chosen).map(|student| (*student).to_owned()).collect();
+    let key = one.key.clone();
+    Attempt { submission, status, key, outcome, grades, reason, chosen_by }
 }
 
 /// The grade of a student who submitted nothing, if points were given by hand.

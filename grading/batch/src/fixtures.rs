@@ -147,6 +147,7 @@ fn attempt(
         outcome: report.map(outcome),
         grades,
         reason: reason.map(str::to_owned),
+        chosen_by: Vec::new(),
     }
 }
 

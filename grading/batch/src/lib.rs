@@ -14,7 +14,8 @@ pub mod executor;
 #[cfg(test)]
 mod fixtures;
 pub mod grade;
-pub mod grading_record;
+mod grading_record;
+pub mod groups;
 mod input_table;
 pub mod intake;
 pub mod judge;

@@ -72,14 +72,15 @@ pub fn grade(autograder: &Path, mut spec: Spec, policy: &Policy) -> anyhow::Resu
     fs::create_dir_all(&results).with_context(|| results.display().to_string())?;
     spec.write(&store)?;
 
+    let which = policy.attempts;
     let corrections = Corrections { policy: policy.clone(), ..Corrections::default() };
     let write = |outcome: Option<GradingRecord>,
                  failed: Option<InfraError>|
      -> anyhow::Result<()> {
         let attempt = Attempt::of(&listed, outcome, failed, &corrections);
         let student = &attempt.submission.students[0];
-        let entry =
-            Entry { student, attempts: vec![&attempt], counts: 0, by_hand: None, comments: &[] };
+        let attempts = vec![&attempt];
+        let entry = Entry { student, attempts, counts: 0, by_hand: None, comments: &[], which };
         let path = results.join("results.json");
         store::write(&path, &output::gradescope(&entry, "visible"))
             .with_context(|| path.display().to_string())

@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail, ensure};
 use faultlab_suites::Suite;
 
 use super::args::Args;
+use crate::groups;
 use crate::intake::Contents;
 use crate::judge;
 use crate::policy::{self, Comment, Corrections, Override, Policy, overrides};
@@ -34,6 +35,7 @@ pub(super) fn read(args: &Args, store: &Store, spec: &Spec) -> anyhow::Result<Co
             policy.check(&suite).with_context(|| path.display().to_string())?;
         }
     }
+    check_groups(spec, &policy)?;
     let path = path.as_deref().unwrap_or(Path::new("overrides.csv"));
     for one in &overrides {
         check(one, spec, &policy, &suite, has_hidden_tests)
@@ -95,6 +97,20 @@ fn deadlines(
         }
     }
     Ok(())
+}
+
+/// Checks that it is clear which submission counts for each student.
+fn check_groups(spec: &Spec, policy: &Policy) -> anyhow::Result<()> {
+    let submissions = || spec.submissions.iter().map(|one| &one.submission);
+    for (student, name) in &policy.counts {
+        let mut theirs =
+            submissions().filter(|one| one.students.iter().any(|it| it.id == *student));
+        ensure!(
+            theirs.any(|one| groups::is_called(one, name)),
+            "the policy's section `[counts]` names `{name}`, which is no submission of `{student}`"
+        );
+    }
+    groups::in_several(submissions()).iter().try_for_each(|one| one.check(policy))
 }
 
 /// Checks that an override can be applied.

@@ -268,6 +268,7 @@ fn assign(
     // Each student's index in the roster.
     let mut places: Vec<Vec<Option<usize>>> = Vec::new();
     for one in handed_in.iter_mut() {
+        one.students = roster::joined(all, std::mem::take(&mut one.students));
         if let [only] = one.students.as_slice() {
             let group = roster::group(all, only);
             if !group.is_empty() {

@@ -261,12 +261,13 @@ fn from_plain_name(name: &str) -> RawSubmission {
         },
         _ => (stem, 1),
     };
-    let students = who.split('+').filter(|id| !id.is_empty());
-    let mut students: Vec<Student> =
-        students.map(|id| Student { id: id.to_owned(), ..Student::default() }).collect();
-    if students.is_empty() {
-        students.push(Student { id: who.to_owned(), ..Student::default() });
+    let mut ids: Vec<&str> = who.split('+').map(str::trim).collect();
+    // With an empty part, the plus belongs to a login: `c++fan`.
+    if ids.iter().any(|id| id.is_empty()) {
+        ids = vec![who.trim()];
     }
+    let students = ids.into_iter().map(|id| Student { id: id.to_owned(), ..Student::default() });
+    let students: Vec<Student> = students.collect();
     RawSubmission { attempt, ..RawSubmission::by(students, name, None) }
 }
 
@@ -314,6 +315,21 @@ mod tests {
             found.iter().map(|one| (one.entries.len(), one.entries[0].problem.is_some())).collect();
         assert_eq!(entries, [(1, false), (1, false), (1, true)]);
         assert_eq!(found[2].students[0].id, "eve");
+    }
+
+    #[test]
+    fn plus_signs_join_members_and_belong_to_logins() {
+        let ids = |name: &str| -> Vec<String> {
+            from_plain_name(name).students.into_iter().map(|student| student.id).collect()
+        };
+        assert_eq!(ids("ada+bob.zip"), ["ada", "bob"]);
+        assert_eq!(ids("m + n"), ["m", "n"]);
+        assert_eq!(ids("c++fan.tar.gz"), ["c++fan"]);
+        assert_eq!(ids("+"), ["+"]);
+        assert_eq!(
+            (ids(" ada #2"), from_plain_name(" ada #2").attempt),
+            (vec!["ada".to_owned()], 2)
+        );
     }
 
     #[test]

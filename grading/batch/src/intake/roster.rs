@@ -123,10 +123,31 @@ fn same(mine: &str, theirs: &str) -> bool {
     !mine.is_empty() && mine.to_lowercase() == theirs.to_lowercase()
 }
 
-/// A student's position on the roster.
+/// A student's position on the roster. A login that fits several students only if upper and lower case do not count
+/// fits none of them.
 pub(super) fn find(roster: &[Student], student: &Student) -> Option<usize> {
     let by_number = roster.iter().position(|known| known.is(student));
-    by_number.or_else(|| roster.iter().position(|known| known.may_be(student)))
+    let like = || {
+        let like = roster.iter().enumerate().filter(|(_, known)| known.may_be(student));
+        let mut like: Vec<(usize, &Student)> = like.collect();
+        if like.len() > 1 {
+            like.retain(|(_, known)| known.id == student.id);
+        }
+        if let [(place, _)] = like[..] { Some(place) } else { None }
+    };
+    by_number.or_else(like)
+}
+
+/// The students of a submission whose name was split at its plus signs, or the one student on the roster whose login
+/// contains them.
+pub(super) fn joined(roster: &[Student], parts: Vec<Student>) -> Vec<Student> {
+    let ids: Vec<&str> = parts.iter().map(|part| part.id.as_str()).collect();
+    let whole = Student { id: ids.join("+"), ..Student::default() };
+    let is_login = parts.len() > 1
+        && roster.iter().any(|known| same(&known.id, &whole.id))
+        // On platforms, the members of a group have more than a login.
+        && parts.iter().all(|part| *part == Student { id: part.id.clone(), ..Student::default() });
+    if is_login { vec![whole] } else { parts }
 }
 
 /// The members of the group with this name, if it is one.
@@ -208,7 +229,9 @@ fn parse(text: &[u8]) -> anyhow::Result<Vec<Student>> {
         let Some(first) = names.into_iter().find(|name| !name.is_empty()) else {
             continue; // the row with the points possible, or a test student
         };
-        let twice = |other: &&Student| other.is(&student) || same(&other.id, &student.id);
+        let twice = |other: &&Student| {
+            other.is(&student) || !student.id.is_empty() && other.id == student.id
+        };
         if students.iter().any(|other| twice(&other)) {
             bail!("line {}: `{first}` appears twice", table.line_of(&record));
         }
@@ -281,6 +304,20 @@ mod tests {
     }
 
     #[test]
+    fn logins_that_differ_in_case_are_two_students() {
+        let roster = parse(b"student\nKim\nkim\nEve\nc++fan\n").expect("it is a roster");
+        let by = |id: &str| Student { id: id.to_owned(), ..Student::default() };
+        assert_eq!(find(&roster, &by("Kim")), Some(0));
+        assert_eq!(find(&roster, &by("kim")), Some(1));
+        assert_eq!(find(&roster, &by("KIM")), None, "it may be either");
+        assert_eq!(find(&roster, &by("eve")), Some(2));
+        let parts = |name: &str| name.split('+').map(by).collect::<Vec<Student>>();
+        assert_eq!(joined(&roster, parts("c++fan")), [by("c++fan")]);
+        assert_eq!(joined(&roster, parts("kim+Eve")), parts("kim+Eve"));
+        assert!(parse(b"student\nkim\nkim\n").is_err());
+    }
+
+    #[test]
     fn equal_logins_with_different_addresses_are_two_students() {
         let roster = parse("email;name\nada@x.edu;A\nADA@y.edu;B\neve@x.edu;E\n".as_bytes());
         let roster = roster.expect("it is a roster, with semicolons");
@@ -326,8 +363,8 @@ mod tests {
         ) {
             let _ = parse(&broken);
             if let Ok(students) = parse(text.as_bytes()) {
-                let ids: BTreeSet<String> =
-                    students.iter().map(|student| student.id.to_lowercase()).collect();
+                let ids: BTreeSet<&str> =
+                    students.iter().map(|student| student.id.as_str()).collect();
                 proptest::prop_assert_eq!(ids.len(), students.len());
                 proptest::prop_assert!(students.iter().all(|student| !student.id.is_empty()));
             }

@@ -108,7 +108,7 @@ pub fn html(entry: &Entry<'_>, lab: Lab<'_>) -> String {
         possible: entry.grade().map(|grade| grade.possible),
         graded: graded_attempt(entry),
         comments: comments(entry),
-        notes: entry.attempt().map(Attempt::notes).unwrap_or_default(),
+        notes: entry.notes(),
         base_lab_errors: broken_base_labs(entry).collect(),
         steps: entry.grade().map_or(&[], |grade| &grade.steps),
         reason: entry.attempt().and_then(|attempt| attempt.reason.as_deref()),
@@ -149,7 +149,7 @@ pub fn markdown_page(entry: &Entry<'_>, lab: Lab<'_>) -> String {
     let mut text = format!("# {}: {}\n\n", lab.name, markdown(lab.title));
     text.push_str(&format!("**{}**\n", short(entry)));
     let attempt = entry.attempt();
-    let notes = attempt.map(Attempt::notes).unwrap_or_default();
+    let notes = entry.notes();
     let steps = entry.grade().map_or(&[][..], |grade| &grade.steps);
     let graded = graded_attempt(entry);
     for (index, remark) in graded.iter().chain(&notes).chain(steps).enumerate() {

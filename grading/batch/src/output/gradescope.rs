@@ -38,7 +38,7 @@ struct TestResult {
 pub fn results(entry: &Entry<'_>, visibility: &'static str) -> Vec<u8> {
     let mut output = format!("{}\n", feedback::short(entry));
     let attempt = entry.attempt();
-    let notes = attempt.map(Attempt::notes).unwrap_or_default();
+    let notes = entry.notes();
     let graded = feedback::graded_attempt(entry);
     for line in
         graded.iter().chain(&notes).chain(entry.grade().iter().flat_map(|grade| &grade.steps))

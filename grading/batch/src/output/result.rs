@@ -102,7 +102,11 @@ pub fn result(entry: &Entry<'_>) -> StudentResult {
         attempts: if entry.attempts.len() > 1 { attempts(entry) } else { Vec::new() },
         submitted: submission.and_then(|submission| submission.submitted.clone()),
         marked_late: submission.is_some_and(|submission| submission.late),
-        notes: submission.map(|submission| submission.notes.clone()).unwrap_or_default(),
+        notes: submission
+            .iter()
+            .flat_map(|submission| submission.notes.iter().cloned())
+            .chain(entry.note_on_groups())
+            .collect(),
         fixes: submission.map(|submission| submission.fixes.clone()).unwrap_or_default(),
         comments: entry.comments.to_vec(),
         hashes: outcome.map(|outcome| outcome.hashes.clone()),

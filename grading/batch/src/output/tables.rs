@@ -52,6 +52,7 @@ fn remarks(entry: &Entry<'_>) -> String {
     let base_labs = entry.attempt().map_or(&[][..], Attempt::base_labs).iter();
     let replaced = base_labs.filter(|base| base.used == BaseLabOrigin::Reference);
     remarks.extend(replaced.map(|base| format!("built on {}", base.describe())));
+    remarks.extend(entry.note_on_groups());
     remarks.retain(|text| !text.is_empty());
     remarks.join("; ")
 }

@@ -45,6 +45,9 @@ pub struct Policy {
     /// Which of several attempts counts.
     #[serde(default)]
     pub attempts: Attempts,
+    /// Which submission counts for a student who is in several groups, by its name in the folder of submissions.
+    #[serde(default)]
+    pub counts: BTreeMap<String, String>,
     /// The penalty for late submissions.
     #[serde(default)]
     pub late: Option<Late>,
@@ -133,6 +136,7 @@ impl Policy {
     pub fn students(&self) -> impl Iterator<Item = &str> {
         let late = self.late.iter();
         late.flat_map(|late| late.extension_hours.keys().chain(late.submitted.keys()))
+            .chain(self.counts.keys())
             .map(String::as_str)
     }
 }
