@@ -145,7 +145,11 @@ fn in_process(
         tests: suite.tests().collect(),
         seeds: Seeds::Derived { suite: SEED, count: SEEDS },
         workers: 1,
-        worker: WorkerCommand { program: program.file, arguments: Vec::new() },
+        worker: WorkerCommand {
+            program: program.file,
+            arguments: Vec::new(),
+            holds_submission: true,
+        },
         out_of_process: false,
         by_parts: false,
         traces: scratch.to_owned(),

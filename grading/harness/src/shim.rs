@@ -112,7 +112,11 @@ fn trial(suite: &Suite, number: TestNumber) -> Result<(), Failed> {
         seeds: Seeds::Derived { suite: SEED, count: SEEDS },
         // Tests already run in parallel.
         workers: 1,
-        worker: WorkerCommand { program: env::current_exe()?, arguments: Vec::new() },
+        worker: WorkerCommand {
+            program: env::current_exe()?,
+            arguments: Vec::new(),
+            holds_submission: true,
+        },
         out_of_process: false,
         by_parts: false,
         traces: traces.path().to_owned(),

@@ -157,7 +157,11 @@ impl Bench {
             tests,
             seeds: Seeds::Derived { suite: SEED, count: SEEDS },
             workers: 1,
-            worker: WorkerCommand { program: program.file, arguments: Vec::new() },
+            worker: WorkerCommand {
+                program: program.file,
+                arguments: Vec::new(),
+                holds_submission: true,
+            },
             out_of_process: false,
             by_parts: false,
             traces: traces.to_owned(),

@@ -44,7 +44,7 @@ impl Instructions {
     pub fn command(&self) -> Result<WorkerCommand> {
         let program = env::current_exe().context("cannot locate this program")?;
         let arguments = vec![WORKER_FLAG.into(), serde_json::to_string(self)?.into()];
-        Ok(WorkerCommand { program, arguments })
+        Ok(WorkerCommand { program, arguments, holds_submission: false })
     }
 }
 

@@ -7,7 +7,6 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use faultlab_remote::ProcessExit;
@@ -15,18 +14,21 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::base_labs::Selection;
+use super::cache::{self, HeldBuild};
 use super::compiler_failure::Failed;
 use super::hints::{Diagnostic, hints};
 use super::root_errors::without_follow_up_errors;
 use super::{BaseLab, Lab, Libraries, Sources, SubmissionSources, Workspace};
 
-/// A compiled submission.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A compiled submission. Its file stays until this is dropped, or the process ends.
+#[derive(Clone, Debug)]
 pub struct Program {
     /// The program's file.
     pub file: PathBuf,
     /// The base labs that are linked in.
     pub base_labs: Vec<BaseLab>,
+    /// Keeps the file in the cache.
+    _build: HeldBuild,
 }
 
 /// The purpose that a submission is compiled for.
@@ -102,12 +104,6 @@ impl Compiler for Unconfined {
     }
 }
 
-/// How many compiled submissions are cached.
-const KEPT_MAX: usize = 24;
-
-/// A compiled submission that was used this recently is kept, even beyond [`KEPT_MAX`].
-const KEPT_AGE: Duration = Duration::from_secs(600);
-
 /// Compiles a submission, or reuses a cached build.
 ///
 /// # Errors
@@ -141,7 +137,7 @@ pub fn compile_by(
     let made = build
         .cached(lab, &key, "suite", |folder| build.program(lab, &sources.top, &base_labs, folder));
     match made {
-        Ok(file) => Ok(Program { file, base_labs: used }),
+        Ok(build) => Ok(Program { file: build.file.clone(), base_labs: used, _build: build }),
         Err(error) => Err(match error.downcast::<CompileError>() {
             Ok(error) => CompileError { linked: used, ..error }.into(),
             Err(other) => other,
@@ -154,7 +150,7 @@ struct BaseCrate {
     lab: Lab,
     /// Changes when anything does that it is compiled from.
     key: String,
-    file: PathBuf,
+    build: HeldBuild,
 }
 
 /// How crates are compiled.
@@ -204,10 +200,10 @@ impl Build<'_> {
         let below = needed_by(lab, below);
         let key = self.key(lab, sources, &below)?;
         let library = library_name(lab);
-        let file = self.cached(lab, &key, &library, |folder| {
+        let build = self.cached(lab, &key, &library, |folder| {
             self.students_crate(lab, sources, &below, folder).map(drop)
         })?;
-        Ok(BaseCrate { lab: lab.clone(), key, file })
+        Ok(BaseCrate { lab: lab.clone(), key, build })
     }
 
     /// A cached file of a build, which `make` makes in the folder that it is given.
@@ -217,31 +213,9 @@ impl Build<'_> {
         key: &str,
         file: &str,
         make: impl FnOnce(&Path) -> Result<()>,
-    ) -> Result<PathBuf> {
+    ) -> Result<HeldBuild> {
         let builds = self.workspace.cache_dir().join("builds");
-        let folder = builds.join(format!("{}-{key}", lab.name));
-        let file = folder.join(file);
-        if file.is_file() {
-            // The folder's modification time is the time of its last use.
-            let _ =
-                fs::File::open(&folder).and_then(|folder| folder.set_modified(SystemTime::now()));
-            return Ok(file);
-        }
-        fs::create_dir_all(&builds)?;
-        // Compiled in a temporary folder and moved into place, so that a build is complete or absent.
-        let aside = tempfile::Builder::new().prefix("building-").tempdir_in(&builds)?;
-        make(aside.path())?;
-
-        let aside = aside.keep();
-        if fs::rename(&aside, &folder).is_err() {
-            // Another process has built it in the meantime.
-            let _ = fs::remove_dir_all(&aside);
-        }
-        if !file.is_file() {
-            bail!("{} cannot be written", folder.display());
-        }
-        prune_builds(&builds);
-        Ok(file)
+        cache::cached(&builds, &format!("{}-{key}", lab.name), file, make)
     }
 
     /// A cache key that covers everything that a crate, or a program of it, depends on.
@@ -305,7 +279,7 @@ impl Build<'_> {
         compiler.args(["-C", "embed-bitcode=no"]);
         compiler.args(["--crate-type", "rlib", "--crate-name", &crate_name(lab)]);
         for base in base_labs.iter().filter(|base| lab.builds_on.contains(&base.lab.name)) {
-            compiler.arg("--extern").arg(library(&crate_name(&base.lab), &base.file));
+            compiler.arg("--extern").arg(library(&crate_name(&base.lab), &base.build.file));
         }
         find_base_labs(&mut compiler, base_labs);
         compiler.arg("-o").arg(&rlib);
@@ -352,7 +326,7 @@ impl Build<'_> {
 
 impl BaseCrate {
     fn folder(&self) -> &Path {
-        self.file.parent().unwrap_or(&self.file)
+        self.build.file.parent().unwrap_or(&self.build.file)
     }
 }
 
@@ -536,22 +510,4 @@ fn check(said: CompilerOutput, reads: &[PathBuf]) -> Result<()> {
     let plain = anstream::adapter::strip_str(&rendered).to_string();
     let hints = hints(&diagnostics);
     Err(CompileError { rendered, plain, hints, base_lab: None, linked: Vec::new() }.into())
-}
-
-/// Removes the least recently used builds beyond a maximum.
-fn prune_builds(builds: &Path) {
-    let modified = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
-    let mut old: Vec<(SystemTime, PathBuf)> = fs::read_dir(builds)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| Some((modified(&entry.path())?, entry.path())))
-        .collect();
-    old.sort();
-    let surplus = old.len().saturating_sub(KEPT_MAX);
-    for (modified, folder) in old.into_iter().take(surplus) {
-        if modified.elapsed().is_ok_and(|age| age > KEPT_AGE) {
-            let _ = fs::remove_dir_all(folder);
-        }
-    }
 }

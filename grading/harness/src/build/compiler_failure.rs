@@ -29,8 +29,9 @@ const SYSTEM_ERRORS: [&str; 8] = [
     "(os error 122)",
 ];
 
-/// What the linker and the compiler's back end say instead.
-const LINKER_ERRORS: [&str; 9] = [
+/// What the linker and the compiler's back end say instead. Code without `unsafe` cannot name a symbol that does not
+/// exist, so an undefined one is missing from a library.
+const LINKER_ERRORS: [&str; 11] = [
     "No space left on device",
     "Disk quota exceeded",
     "Input/output error",
@@ -40,6 +41,8 @@ const LINKER_ERRORS: [&str; 9] = [
     "could not exec the linker",
     "ld terminated with signal 7",
     "ld terminated with signal 9",
+    "undefined reference to `",
+    "undefined symbol: ",
 ];
 
 /// Codes of errors about libraries: damaged, of another compiler, or not those that others were compiled
@@ -137,6 +140,11 @@ mod tests {
                 "linking with `cc` failed\ncollect2: fatal error: ld terminated with signal 7 [Bus error]",
                 None,
             ),
+            (
+                "linking with `cc` failed: exit status: 1\nlib.rs:3: undefined reference to `faultlab::run'",
+                None,
+            ),
+            ("linking with `cc` failed\nrust-lld: error: undefined symbol: faultlab::run", None),
             ("found invalid metadata in files for crate `serde`", Some("E0786")),
             ("can't find crate for `serde_core` which `serde` depends on", Some("E0463")),
         ] {
@@ -162,6 +170,7 @@ mod tests {
             ("couldn't read `x`: (os error 28)\n 3 | compile_error!(\"..\");", None, true),
             ("couldn't read `/etc/passwd`: Permission denied (os error 13)", None, true),
             ("couldn't read `src/data.txt`: No such file or directory (os error 2)", None, true),
+            ("undefined symbol: x\n  compile_error!(\"undefined symbol: x\")", None, true),
             ("linking with `cc` failed: exit status: 1\nld: memory exhausted", None, false),
             ("failed to write: File too large (os error 27)", None, false),
         ] {

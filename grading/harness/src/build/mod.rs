@@ -2,6 +2,7 @@
 //! libraries, in half a second. Before it, the crates of the labs that it builds on.
 
 mod base_labs;
+mod cache;
 mod compile;
 mod compiler_failure;
 mod hints;

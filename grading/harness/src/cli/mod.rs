@@ -203,7 +203,11 @@ fn run_once(
             None => Seeds::Derived { suite: args.seed, count: args.seeds },
         },
         workers: workers(args),
-        worker: WorkerCommand { program: program.file, arguments: Vec::new() },
+        worker: WorkerCommand {
+            program: program.file,
+            arguments: Vec::new(),
+            holds_submission: true,
+        },
         out_of_process: false,
         by_parts: false,
         traces: traces.path().to_owned(),

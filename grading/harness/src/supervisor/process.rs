@@ -25,6 +25,9 @@ pub struct WorkerCommand {
     pub program: PathBuf,
     /// Its arguments.
     pub arguments: Vec<OsString>,
+    /// Whether the submission runs in its process. Otherwise only the machine, or somebody from outside, can end it
+    /// too early.
+    pub holds_submission: bool,
 }
 
 /// How long the submission's code may run without returning. A slow machine does not change results:
@@ -50,6 +53,11 @@ const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a worker whose connection ended has to exit.
 const EXIT_GRACE: Duration = Duration::from_secs(2);
+
+/// How a worker ends that has no memory left, which is the submission's fault even if it runs elsewhere: it made the
+/// worker keep so much.
+const OUT_OF_MEMORY: ProcessFailure =
+    ProcessFailure::Ended(ProcessExit::Signalled(Signal::ABORT.as_raw()));
 
 /// How often a supervisor polls while waiting.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -123,6 +131,7 @@ pub(super) struct WorkerProcess {
     child: Child,
     stream: UnixStream,
     frames: FrameReader,
+    holds_submission: bool,
 }
 
 impl WorkerProcess {
@@ -149,7 +158,8 @@ impl WorkerProcess {
             // worker starts are killed with it.
             .process_group(0)
             .spawn()?;
-        Ok(Self { child, stream: ours, frames: FrameReader::default() })
+        let holds_submission = command.holds_submission;
+        Ok(Self { child, stream: ours, frames: FrameReader::default(), holds_submission })
     }
 
     /// Executes a request. After an error, the worker must not be used again.
@@ -201,7 +211,11 @@ impl WorkerProcess {
             },
             FrameError::TooLong(_) | FrameError::Content(_) => protocol_error,
         };
-        failure.into()
+        if self.holds_submission || failure == OUT_OF_MEMORY {
+            failure.into()
+        } else {
+            WorkerFailure::Unavailable(format!("its worker failed: {failure}"))
+        }
     }
 }
 

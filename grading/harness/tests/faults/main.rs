@@ -110,6 +110,7 @@ fn run_watched(
         worker: WorkerCommand {
             program: env::current_exe().expect("this program is a file"),
             arguments: arguments.iter().map(Into::into).collect(),
+            holds_submission: arguments != [OUT_OF_PROCESS],
         },
         out_of_process: arguments == [OUT_OF_PROCESS],
         by_parts,
