@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Payload;
+use super::{OUTPUT_BYTES_MAX, Payload, STATE_BYTES_MAX, bounded};
 use crate::codec::CodecError;
 
 /// A failure of a node's code, or of the process that runs it.
@@ -25,6 +25,20 @@ pub enum NodeFailure {
         /// The codec's error.
         error: String,
     },
+    /// The node's state is too large.
+    #[error("left a state of {bytes} bytes: more than the limit of {STATE_BYTES_MAX}")]
+    StateTooLarge {
+        /// Its size, in encoded bytes.
+        bytes: u64,
+    },
+    /// The node did too much in one step.
+    #[error(
+        "sent, set and logged {bytes} bytes in one step: more than the limit of {OUTPUT_BYTES_MAX}"
+    )]
+    OutputTooLarge {
+        /// The size of it, in encoded bytes.
+        bytes: u64,
+    },
     /// The process that held the node exited, was killed, or violated the protocol.
     #[error("the process running the node {how}")]
     ProcessLost {
@@ -37,6 +51,22 @@ pub enum NodeFailure {
 }
 
 impl NodeFailure {
+    /// The same failure, with [bounded](bounded) texts.
+    #[must_use]
+    pub fn bounded(self) -> Self {
+        match self {
+            Self::Panicked { message, location } => {
+                Self::Panicked { message: bounded(message), location: location.map(bounded) }
+            }
+            Self::Codec { what, error } => {
+                Self::Codec { what: bounded(what), error: bounded(error) }
+            }
+            Self::ProcessLost { how } => Self::ProcessLost { how: bounded(how) },
+            Self::NotProvided(what) => Self::NotProvided(bounded(what)),
+            Self::StateTooLarge { .. } | Self::OutputTooLarge { .. } => self,
+        }
+    }
+
     /// A value of kind `what` could not be encoded or decoded.
     #[must_use]
     pub fn codec(what: Payload, error: &CodecError) -> Self {

@@ -1,6 +1,9 @@
 //! Hosts: hold the nodes of one run and execute their steps.
 
-use super::{Event, HostedNode, NodeFailure, NodeKind, Output, Payload, Submission};
+use super::{
+    Event, HostedNode, NodeFailure, NodeKind, Output, Payload, Submission, check_output,
+    check_state,
+};
 use crate::Address;
 
 /// Holds the nodes of one run and executes their steps. An engine identifies each node by a slot, a small
@@ -69,6 +72,8 @@ pub struct LocalHost<'s> {
 struct Slot<'s> {
     kind: &'s dyn NodeKind,
     node: Box<dyn HostedNode + 's>,
+    /// The number of its steps.
+    steps: u64,
 }
 
 impl<'s> LocalHost<'s> {
@@ -105,7 +110,7 @@ impl Host for LocalHost<'_> {
         if self.slots.len() <= slot {
             self.slots.resize_with(slot + 1, || None);
         }
-        self.slots[slot] = Some(Slot { kind, node });
+        self.slots[slot] = Some(Slot { kind, node, steps: 0 });
         Ok(())
     }
 
@@ -115,7 +120,16 @@ impl Host for LocalHost<'_> {
         event: Event<'_>,
         output: &mut Output,
     ) -> Result<(), NodeFailure> {
-        self.slot(slot).node.step(event, output)
+        let slot = self.slot(slot);
+        slot.node.step(event, output)?;
+        check_output(output)?;
+        slot.steps += 1;
+        if slot.steps.is_power_of_two() {
+            let mut state = Vec::new();
+            slot.node.state(&mut state)?;
+            check_state(state.len())?;
+        }
+        Ok(())
     }
 
     fn state(&mut self, slot: usize, bytes: &mut Vec<u8>) -> Result<(), NodeFailure> {

@@ -10,6 +10,7 @@ use std::marker::PhantomData;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::debug_text;
 use super::{EncodedEffect, Event, NodeFailure, Output, Payload, contract};
 use crate::codec::{self, CodecError, Tree};
 use crate::{Address, Application, Client, Context, Effect, Node, Value};
@@ -259,16 +260,12 @@ where
 
 /// Renders an encoded value of type `V` as text.
 fn show_as<V: DeserializeOwned + Debug>(bytes: &[u8], pretty: bool) -> Result<String, CodecError> {
-    Ok(text_of(&codec::decode::<V>(bytes)?, pretty))
+    Ok(debug_text(&codec::decode::<V>(bytes)?, pretty))
 }
 
 /// Describes an encoded value of type `V` as a tree.
 fn tree_of<V: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<Tree, CodecError> {
     codec::tree(&codec::decode::<V>(bytes)?)
-}
-
-fn text_of(value: &dyn Debug, pretty: bool) -> String {
-    if pretty { format!("{value:#?}") } else { format!("{value:?}") }
 }
 
 /// Decodes a value; an error names its kind.

@@ -14,6 +14,7 @@
 //! identity. So a run is the same whether or not nodes and engine share a process. Only the thin
 //! layer below the boundary is compiled for each submission.
 
+mod bounds;
 mod contract;
 mod event;
 mod failure;
@@ -28,6 +29,10 @@ pub mod pure;
 mod submission;
 mod unknown_address;
 
+pub use bounds::{
+    LOG_BYTES_PER_STEP_MAX, OUTPUT_BYTES_MAX, STATE_BYTES_MAX, TEXT_BYTES_MAX, bounded, bounded_to,
+    check_output, check_state,
+};
 pub use event::{Event, Payload};
 pub use failure::NodeFailure;
 pub use host::{Host, LocalHost};

@@ -1,5 +1,6 @@
 //! The output of one step, as bytes in one reusable buffer.
 
+use super::bounds::{LOG_BYTES_PER_STEP_MAX, TEXT_BYTES_MAX, bounded};
 use crate::codec::CodecError;
 use crate::{Address, codec};
 
@@ -58,6 +59,8 @@ pub struct Output {
     bytes: Vec<u8>,
     effects: Vec<EncodedEffect>,
     result: Option<Span>,
+    /// The bytes of the logged lines.
+    log_bytes: usize,
 }
 
 impl Output {
@@ -72,6 +75,13 @@ impl Output {
         self.bytes.clear();
         self.effects.clear();
         self.result = None;
+        self.log_bytes = 0;
+    }
+
+    /// The size of what it holds, in bytes.
+    #[must_use]
+    pub fn bytes_held(&self) -> usize {
+        self.bytes.len() + self.effects.len() * size_of::<EncodedEffect>()
     }
 
     /// The effects, in the order in which the handler caused them.
@@ -110,10 +120,22 @@ impl Output {
         self.effects.push(EncodedEffect::SetTimer { timer, min_ns, max_ns });
     }
 
-    /// Adds a logged line.
+    /// Adds a logged line, as far as the bounds on a node's log allow it.
     pub fn push_log(&mut self, line: &str) {
-        let line = self.append(line.as_bytes());
+        if self.log_bytes > LOG_BYTES_PER_STEP_MAX {
+            return;
+        }
+        let line = if line.len() > TEXT_BYTES_MAX {
+            self.append(bounded(line.to_owned()).as_bytes())
+        } else {
+            self.append(line.as_bytes())
+        };
+        self.log_bytes += line.len();
         self.effects.push(EncodedEffect::Log { line });
+        if self.log_bytes > LOG_BYTES_PER_STEP_MAX {
+            let line = self.append(b"(the rest of what this step logs is left out)");
+            self.effects.push(EncodedEffect::Log { line });
+        }
     }
 
     /// Sets the result that a client shows.

@@ -6,6 +6,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
 use super::NodeFailure;
+use super::bounds::bounded;
 
 thread_local! {
     /// Whether this thread is inside [`catch`], so that the hook prints nothing.
@@ -24,7 +25,7 @@ pub(super) fn catch<V>(code: impl FnOnce() -> V) -> Result<V, NodeFailure> {
     let outcome = panic::catch_unwind(AssertUnwindSafe(code));
     CATCHING.set(outer);
     outcome.map_err(|payload| NodeFailure::Panicked {
-        message: message_of(payload.as_ref()),
+        message: bounded(message_of(payload.as_ref())),
         location: LOCATION.take(),
     })
 }

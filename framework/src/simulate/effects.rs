@@ -7,6 +7,17 @@ use super::transport::{Around, Sending};
 use crate::Address;
 use crate::hosting::{EncodedEffect, Output, Span};
 
+/// What the nodes of a run used.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Used {
+    /// The messages that were sent.
+    sends: u64,
+    /// The size of all of them, in encoded bytes.
+    sent_bytes: u64,
+    /// The timers that were set.
+    timers: u64,
+}
+
 impl Simulation {
     /// Applies a step's effects. A message to an unknown address is returned with that address.
     pub(super) fn apply(&mut self, slot: usize, output: &Output) -> Result<(), (Address, Span)> {
@@ -29,6 +40,8 @@ impl Simulation {
                         self.too_much(slot, "sent a message of too many bytes", limit);
                         return Ok(());
                     }
+                    self.used.sends += 1;
+                    self.used.sent_bytes += message.len() as u64;
                     let to = self.nodes.slot_of(to).ok_or((to, message))?;
                     self.send(Sending { from: slot, to, bytes: output.get(message) });
                 }
@@ -38,6 +51,7 @@ impl Simulation {
                         self.too_much(slot, "set too many timers in one step", timers - 1);
                         return Ok(());
                     }
+                    self.used.timers += 1;
                     self.set_timer(Setting { slot, bytes: output.get(timer), min_ns, max_ns });
                 }
                 EncodedEffect::Log { .. } => {}
@@ -79,13 +93,24 @@ impl Simulation {
             let what = "left too many messages and timers pending";
             self.too_much(slot, what, limits.pending_max);
         } else if self.steps >= limits.steps_max {
-            let failure = RunFailure::TooMuch {
-                who: "the nodes".to_owned(),
-                what: format!("took too many steps in {} ms", self.schedule.now_ns / 1_000_000),
-                limit: limits.steps_max,
-            };
-            self.fail(failure);
+            self.too_much_in_all("took too many steps", limits.steps_max);
+        } else if self.used.timers > limits.timers_max {
+            self.too_much_in_all("set too many timers", limits.timers_max);
+        } else if self.used.sends > limits.sends_max {
+            self.too_much_in_all("sent too many messages", limits.sends_max);
+        } else if self.used.sent_bytes > limits.sent_bytes_max {
+            self.too_much_in_all("sent too many bytes", limits.sent_bytes_max);
         }
+    }
+
+    /// Ends the run, because all nodes together exceeded a limit.
+    fn too_much_in_all(&mut self, what: &str, limit: u64) {
+        let failure = RunFailure::TooMuch {
+            who: "the nodes".to_owned(),
+            what: format!("{what} in {} ms", self.schedule.now_ns / 1_000_000),
+            limit,
+        };
+        self.fail(failure);
     }
 
     fn too_much(&mut self, slot: usize, what: &str, limit: usize) {

@@ -13,17 +13,27 @@ pub struct Limits {
     pub pending_max: usize,
     /// The size of one message, in encoded bytes.
     pub message_bytes_max: usize,
+    /// Messages sent in the whole run.
+    pub sends_max: u64,
+    /// The size of all messages that are sent in the whole run, in encoded bytes.
+    pub sent_bytes_max: u64,
+    /// Timers set in the whole run.
+    pub timers_max: u64,
 }
 
 impl Default for Limits {
-    /// Limits far above what any solution of a lab needs.
+    /// Limits far above what any solution of a lab needs: in lab 1's tests, the reference and the unusual solutions take at
+    /// most 5,676 steps in a run, set 4,477 timers and send 3,408 messages of 141,105 bytes in all.
     fn default() -> Self {
         Self {
-            steps_max: 2_000_000,
+            steps_max: 100_000,
             sends_per_step_max: 1_000,
             timers_per_step_max: 1_000,
             pending_max: 20_000,
             message_bytes_max: 1 << 20,
+            sends_max: 100_000,
+            sent_bytes_max: 16 << 20,
+            timers_max: 100_000,
         }
     }
 }

@@ -10,6 +10,7 @@
 use super::after_each_event::Answers;
 use super::decisions::{Decisions, Deviation};
 use super::digest::Digest;
+use super::effects::Used;
 use super::event_queue::{InFlight, ScheduledEvent};
 use super::interventions::Trigger;
 use super::lookahead::Busy;
@@ -50,6 +51,8 @@ pub struct Simulation {
     pub(super) answers: Answers,
     pub(super) digest: Digest,
     pub(super) steps: u64,
+    /// What its nodes used so far.
+    pub(super) used: Used,
     /// Reusable buffer for [`Simulation::for_each_certain_step`](Self::for_each_certain_step).
     pub(super) busy: Busy,
     /// When recording: notes for the recorder.
@@ -125,6 +128,7 @@ impl Simulation {
             answers: Answers::default(),
             digest: Digest::default(),
             steps: 0,
+            used: Used::default(),
             busy: Busy::default(),
             notes: None,
             script,

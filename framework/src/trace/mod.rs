@@ -8,6 +8,7 @@
 //! connect each delivery with its sent message, so that the run can be replayed. It does not contain
 //! encoded states, so it survives changes to a student's types as long as the run itself still applies.
 
+mod bounds;
 pub(crate) mod builder;
 pub mod causality;
 mod compare;

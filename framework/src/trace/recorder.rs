@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::bounds::Bounds;
 use super::{Ending, EventKind, Header, Trace, TraceEvent, file};
 
 /// Receives a run's events as they happen.
@@ -26,10 +27,11 @@ pub trait Recorder {
     fn ending(&mut self, ending: &Ending);
 }
 
-/// Keeps the whole trace in memory.
+/// Keeps the trace in memory, within the bounds of a recording.
 #[derive(Debug, Default)]
 pub struct MemoryRecorder {
     trace: Option<Trace>,
+    bounds: Bounds,
 }
 
 impl MemoryRecorder {
@@ -51,8 +53,9 @@ impl Recorder for MemoryRecorder {
         self.trace = Some(Trace { header: header.clone(), events: Vec::new(), ending: None });
     }
 
-    fn event(&mut self, event: TraceEvent) {
+    fn event(&mut self, mut event: TraceEvent) {
         if let Some(trace) = &mut self.trace {
+            self.bounds.apply(&mut event);
             trace.events.push(event);
         }
     }
@@ -70,13 +73,14 @@ pub struct JournalRecorder<W: io::Write, P: FnMut() -> String> {
     out: W,
     printed: P,
     error: Option<io::Error>,
+    bounds: Bounds,
 }
 
 impl<W: io::Write, P: FnMut() -> String> JournalRecorder<W, P> {
     /// A journal that writes to `out`. `printed` returns the output of the process since its last
     /// call.
     pub fn new(out: W, printed: P) -> Self {
-        Self { out, printed, error: None }
+        Self { out, printed, error: None, bounds: Bounds::default() }
     }
 
     /// Ends the journal.
@@ -101,14 +105,17 @@ impl<W: io::Write, P: FnMut() -> String> Recorder for JournalRecorder<W, P> {
     }
 
     fn before(&mut self, what: &EventKind) {
-        self.write(&file::Line::Before(what.clone()));
+        let mut what = what.clone();
+        self.bounds.apply_before(&mut what);
+        self.write(&file::Line::Before(what));
     }
 
     fn printed(&mut self) -> String {
         (self.printed)()
     }
 
-    fn event(&mut self, event: TraceEvent) {
+    fn event(&mut self, mut event: TraceEvent) {
+        self.bounds.apply(&mut event);
         self.write(&file::Line::Event(event));
     }
 

@@ -38,6 +38,9 @@ pub(crate) struct Batch {
 /// The maximum age of the batch-wide documents during grading.
 const RENDERED_MAX: Duration = Duration::from_secs(15);
 
+/// A submission that takes longer is named in the progress line.
+const SLOW: Duration = Duration::from_secs(10);
+
 impl Batch {
     pub(crate) fn new(
         store: Store,
@@ -345,6 +348,32 @@ impl BatchObserver for Batch {
         });
         self.progress.done(percent);
         self.stale = true;
+    }
+
+    fn on_running(&mut self, running: &[(&Key, Duration)]) {
+        let slow: Vec<String> = running
+            .iter()
+            .filter(|(_, time)| *time >= SLOW)
+            .map(|(key, time)| {
+                let mine = |one: &&SubmissionEntry| one.key.as_ref() == Some(*key);
+                let student = self
+                    .spec
+                    .submissions
+                    .iter()
+                    .find(mine)
+                    .and_then(|one| one.submission.students.first());
+                let name = student.map_or("?", |student| self.name(&student.id));
+                format!("{name} ({} s)", time.as_secs())
+            })
+            .collect();
+        let slow = (!slow.is_empty()).then(|| {
+            format!(
+                "slow now: {}; its tests may use {} s of processor time",
+                slow.join(", "),
+                self.spec.cpu_s
+            )
+        });
+        self.progress.slow(slow);
     }
 
     fn on_tick(&mut self) {

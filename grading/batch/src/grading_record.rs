@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use faultlab_harness::report::{Report, TestReport};
-use faultlab_suites::TestNumber;
+use faultlab_harness::report::{Report, Status, TestReport};
+use faultlab_suites::{Credit, Kind, Points, TestNumber};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -42,18 +42,7 @@ impl GradingRecord {
         let mut report = self.report.clone();
         let is_hidden = |test: &TestReport| self.hidden.contains(&test.number);
         for test in report.tests.iter_mut().filter(|test| is_hidden(test)) {
-            *test = TestReport {
-                title: HIDDEN_TITLE.to_owned(),
-                asserts: String::new(),
-                failing_seeds: Vec::new(),
-                property: None,
-                reason: None,
-                shown_seed: None,
-                excerpt: None,
-                searches: Vec::new(),
-                reproduce: String::new(),
-                ..test.clone()
-            };
+            *test = points_only(test);
         }
         let hidden_parts = report.parts.iter_mut().filter(|part| {
             let mut tests = report.tests.iter().filter(|test| test.number.part == part.number);
@@ -61,6 +50,38 @@ impl GradingRecord {
         });
         hidden_parts.for_each(|part| part.title = HIDDEN_PART.to_owned());
         report
+    }
+}
+
+/// A hidden test as students see it: its number and its points. Every other field is the same for all
+/// submissions, so that nothing else about its runs can be read from it.
+fn points_only(test: &TestReport) -> TestReport {
+    let (earned, possible) = (test.points_earned, test.points_possible);
+    TestReport {
+        number: test.number,
+        title: HIDDEN_TITLE.to_owned(),
+        asserts: String::new(),
+        kind: Kind::Run,
+        unreliable: false,
+        credit: Credit::default(),
+        status: match earned {
+            _ if earned == possible => Status::Passed,
+            Points::ZERO => Status::Failed,
+            _ => Status::Partial,
+        },
+        points_earned: earned,
+        points_possible: possible,
+        seeds_planned: 0,
+        seeds_run: 0,
+        seeds_passed: 0,
+        failing_seeds: Vec::new(),
+        property: None,
+        reason: None,
+        also_broken: Vec::new(),
+        shown_seed: None,
+        excerpt: None,
+        searches: Vec::new(),
+        reproduce: String::new(),
     }
 }
 

@@ -14,7 +14,7 @@ pub mod executor;
 #[cfg(test)]
 mod fixtures;
 pub mod grade;
-mod grading_record;
+pub mod grading_record;
 pub mod groups;
 mod input_table;
 pub mod intake;
@@ -25,6 +25,7 @@ pub mod platform;
 pub mod policy;
 mod progress;
 mod similarity;
+mod space;
 pub mod spec;
 pub mod store;
 mod usage;

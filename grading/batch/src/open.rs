@@ -111,6 +111,12 @@ fn show(
             commands.push(format!(
                 "./scripts/run-tests.sh {lab} --submission {sources}{base_lab} --replay {path}"
             ));
+        } else if let Some(excerpt) = &test.excerpt {
+            writeln!(out, "\n{}", plain(excerpt))?;
+            writeln!(
+                out,
+                "\nThe recording was too long to keep. The last command below runs it again."
+            )?;
         }
     }
     commands.push(format!("{} --submission {sources}{base_lab}", test.reproduce));

@@ -20,6 +20,8 @@ pub struct Progress {
     last_line: Instant,
     /// Whether there is progress since the last line.
     has_news: bool,
+    /// What is slow now.
+    slow: Option<String>,
     quiet: bool,
 }
 
@@ -49,6 +51,7 @@ impl Progress {
             started: now,
             last_line: now,
             has_news: false,
+            slow: None,
             quiet,
         }
     }
@@ -59,7 +62,7 @@ impl Progress {
         self.percents.extend(percent);
         match &self.bar {
             Some(bar) => {
-                bar.set_message(distribution(&self.percents));
+                bar.set_message(self.message());
                 bar.inc(1);
             }
             None => {
@@ -68,6 +71,29 @@ impl Progress {
                     self.write_line();
                 }
             }
+        }
+    }
+
+    /// Notes what is slow now, if anything is.
+    pub fn slow(&mut self, slow: Option<String>) {
+        if self.slow == slow {
+            return;
+        }
+        self.slow = slow;
+        match &self.bar {
+            Some(bar) => bar.set_message(self.message()),
+            // It changes every second, so it waits for the next line.
+            None => self.has_news |= self.slow.is_some(),
+        }
+    }
+
+    /// The distribution so far, and what is slow now.
+    fn message(&self) -> String {
+        let distribution = distribution(&self.percents);
+        match &self.slow {
+            Some(slow) if distribution.is_empty() => slow.clone(),
+            Some(slow) => format!("{distribution}  {slow}"),
+            None => distribution,
         }
     }
 
@@ -85,14 +111,17 @@ impl Progress {
         }
         self.last_line = Instant::now();
         let elapsed = self.started.elapsed();
-        let left = elapsed.as_secs() * (self.total - self.done) / self.done.max(1);
+        let left = (elapsed.as_secs() * (self.total - self.done))
+            .checked_div(self.done)
+            .map(|left| format!(", about {left} s remaining"))
+            .unwrap_or_default();
         let _ = writeln!(
             io::stderr(),
-            "graded {} of {} in {} s, about {left} s remaining  {}",
+            "graded {} of {} in {} s{left}  {}",
             self.done,
             self.total,
             elapsed.as_secs(),
-            distribution(&self.percents)
+            self.message()
         );
     }
 

@@ -31,6 +31,9 @@ pub struct Spec {
     pub seed_is_hidden: bool,
     /// How many seeds to run per run test.
     pub seeds: u64,
+    /// The most processor time that a submission's tests may use, in seconds.
+    #[serde(default = "usual_cpu_s")]
+    pub cpu_s: u64,
     /// Whose versions of the labs that this one builds on are wanted.
     #[serde(default)]
     pub base_lab: BaseLabOrigin,
@@ -76,6 +79,11 @@ impl Spec {
             .with_context(|| path(store).display().to_string())
     }
 
+    /// The limit on processor time, if it is not the usual one.
+    fn other_limit(&self) -> String {
+        if self.cpu_s == CPU_S { String::new() } else { format!(", {} s", self.cpu_s) }
+    }
+
     /// The inputs that the result for these files depends on.
     #[must_use]
     pub fn hashes(&self, sources: String) -> Hashes {
@@ -83,10 +91,18 @@ impl Spec {
             sources,
             suite: self.suite.clone(),
             toolchain: store::hash(&[("toolchain", &self.toolchain)]),
-            seeds: format!("{} {}/{}", self.lab, self.seed, self.seeds),
+            seeds: format!("{} {}/{}{}", self.lab, self.seed, self.seeds, self.other_limit()),
             base_labs: self.base_labs.clone(),
         }
     }
+}
+
+/// The most processor time that a submission's tests may use, in seconds, if nobody says otherwise: far above what
+/// solutions of labs use.
+pub const CPU_S: u64 = 60;
+
+fn usual_cpu_s() -> u64 {
+    CPU_S
 }
 
 fn path(store: &Store) -> PathBuf {

@@ -152,6 +152,7 @@ fn in_process(
         },
         out_of_process: false,
         by_parts: false,
+        cpu_max: None,
         traces: scratch.to_owned(),
         reproduce: no_command,
     };

@@ -11,6 +11,7 @@
 pub mod build;
 pub mod cli;
 mod count;
+mod processor_time;
 mod replayed;
 pub mod report;
 pub mod session;
@@ -18,3 +19,5 @@ pub mod shell;
 pub mod shim;
 pub mod supervisor;
 pub mod worker;
+
+pub use processor_time::CpuLimit;

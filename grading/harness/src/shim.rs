@@ -119,6 +119,7 @@ fn trial(suite: &Suite, number: TestNumber) -> Result<(), Failed> {
         },
         out_of_process: false,
         by_parts: false,
+        cpu_max: None,
         traces: traces.path().to_owned(),
         reproduce: &reproduce,
     };

@@ -2,7 +2,7 @@
 
 use faultlab::Address;
 use faultlab::codec::{self, CodecError, Tree, serialize_bytes};
-use faultlab::hosting::{EncodedEffect, NodeFailure, Output};
+use faultlab::hosting::{EncodedEffect, NodeFailure, Output, bounded};
 use serde::{Deserialize, Serialize};
 
 /// The longest answer, in bytes. Nodes of labs need far less.
@@ -145,7 +145,7 @@ fn read<'a, V: Deserialize<'a>>(
     match codec::decode_from(frame)? {
         // Only the engine decides how a process ended.
         Err(NodeFailure::ProcessLost { .. }) => Err("a report of its own exit".into()),
-        answer => Ok(answer),
+        answer => Ok(answer.map_err(NodeFailure::bounded)),
     }
 }
 
@@ -166,9 +166,9 @@ pub(crate) fn read_owned(frame: &mut &[u8]) -> Result<Result<Vec<u8>, NodeFailur
     Ok(read_string(frame)?.map(<[u8]>::to_vec))
 }
 
-/// Reads a text; invalid UTF-8 is replaced.
+/// Reads a text, of bounded length; invalid UTF-8 is replaced.
 pub(crate) fn read_shown(frame: &mut &[u8]) -> Result<Result<String, NodeFailure>, ProtocolError> {
-    Ok(read_string(frame)?.map(|text| String::from_utf8_lossy(text).into_owned()))
+    Ok(read_string(frame)?.map(|text| bounded(String::from_utf8_lossy(text).into_owned())))
 }
 
 /// Reads a tree.

@@ -81,6 +81,8 @@ impl Logging {
 /// that no run had used before, or if the run then times out in any process. `lost` is called, and
 /// returns which runs to skip, since each might take as long; those stay `None`.
 ///
+/// After each exchange, `is_over` is asked whether to stop; unfinished runs stay `None`.
+///
 /// `keep` decides what to log of each run. A run whose process failed has no log.
 ///
 /// # Errors
@@ -90,9 +92,11 @@ pub fn run_batched(
     keep: &dyn Fn(usize) -> Logging,
     pool: &mut ProcessPool<'_>,
     lost: &mut dyn FnMut(usize, &ProcessFailure) -> Range<usize>,
+    is_over: &mut dyn FnMut() -> bool,
 ) -> io::Result<Vec<(Option<RunCompletion>, RunLog)>> {
     let ended = runs.iter().map(|_| (None, RunLog::default())).collect();
-    let mut wanted = RunQueue { runs, keep, ended, dropped: BTreeSet::new(), lost };
+    let mut wanted =
+        RunQueue { runs, keep, ended, dropped: BTreeSet::new(), lost, is_over, stopped: false };
     wanted.run((0..runs.len()).collect(), RUNS_AT_ONCE, pool)?;
     Ok(wanted.ended)
 }
@@ -105,6 +109,9 @@ struct RunQueue<'a> {
     /// The runs to skip.
     dropped: BTreeSet<usize>,
     lost: &'a mut dyn FnMut(usize, &ProcessFailure) -> Range<usize>,
+    is_over: &'a mut dyn FnMut() -> bool,
+    /// Whether it said yes.
+    stopped: bool,
 }
 
 impl RunQueue<'_> {
@@ -118,7 +125,7 @@ impl RunQueue<'_> {
         let mut waiting = VecDeque::from(indices);
         loop {
             waiting.retain(|index| !self.dropped.contains(index));
-            if waiting.is_empty() {
+            if waiting.is_empty() || self.stopped {
                 return Ok(());
             }
             let suspects = self.run_until_failure(&mut waiting, width, pool)?;
@@ -178,6 +185,12 @@ impl RunQueue<'_> {
                 table.check(pool);
             }
             pool.check()?;
+            if (self.is_over)() {
+                self.stopped = true;
+                // The nodes of unfinished runs end with their processes.
+                pool.restart();
+                return Ok(Vec::new());
+            }
             if pool.failure().is_some() {
                 return Ok(table.live.iter().flatten().map(|running| running.run).collect());
             }

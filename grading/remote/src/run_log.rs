@@ -19,7 +19,13 @@ pub struct RunLog {
     nodes: Vec<NodeLog>,
     /// The nodes' answers to questions.
     answers: BTreeMap<Asked, Result<Vec<u8>, NodeFailure>>,
+    /// The size of what is kept, in bytes.
+    bytes: usize,
 }
+
+/// The most that the log of a run may hold, in bytes: far more than a solution's run needs. A run that exceeds it is
+/// repeated or recorded alone instead, which needs no log.
+const LOG_BYTES_MAX: usize = 32 << 20;
 
 /// A question to the node in a slot after so many steps.
 type Asked = (usize, usize, Question);
@@ -35,6 +41,20 @@ struct NodeLog {
 struct Step {
     event: OwnedEvent,
     stepped: Result<Output, NodeFailure>,
+}
+
+impl Step {
+    /// Its approximate size in memory, in bytes.
+    fn bytes(&self) -> usize {
+        let event = match &self.event {
+            OwnedEvent::Init => 0,
+            OwnedEvent::Message { message: bytes, .. }
+            | OwnedEvent::Timer { timer: bytes }
+            | OwnedEvent::Command { command: bytes } => bytes.len(),
+        };
+        let output = self.stepped.as_ref().map_or(0, Output::bytes_held);
+        size_of::<Self>() + event + output
+    }
 }
 
 /// An event that owns its data.
@@ -88,8 +108,15 @@ impl RunLog {
         event: Event<'_>,
         stepped: Result<&Output, &NodeFailure>,
     ) {
+        if self.is_too_long() {
+            return;
+        }
         let stepped = stepped.cloned().map_err(Clone::clone);
-        self.nodes[slot].steps.push(Step { event: OwnedEvent::new(event), stepped });
+        let step = Step { event: OwnedEvent::new(event), stepped };
+        self.grow(step.bytes());
+        if !self.is_too_long() {
+            self.nodes[slot].steps.push(step);
+        }
     }
 
     /// Adds a node's answer after its last step so far.
@@ -99,8 +126,26 @@ impl RunLog {
         question: Question,
         answer: Result<Vec<u8>, NodeFailure>,
     ) {
+        self.grow(answer.as_ref().map_or(0, Vec::len));
+        if self.is_too_long() {
+            return;
+        }
         let steps = self.nodes.get(slot).map_or(0, |node| node.steps.len());
         self.answers.insert((slot, steps, question), answer);
+    }
+
+    /// Counts what is to be kept. If it is too much, nothing is kept at all.
+    fn grow(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.is_too_long() {
+            self.nodes.iter_mut().for_each(|node| node.steps = Vec::new());
+            self.answers.clear();
+        }
+    }
+
+    /// Whether the run did too much to be logged.
+    fn is_too_long(&self) -> bool {
+        self.bytes > LOG_BYTES_MAX
     }
 }
 
@@ -169,7 +214,7 @@ const STEPS_ASKED: usize = 512;
 /// # Errors
 /// When a process could not be started. This is not the submission's fault.
 pub fn rerun(logs: &[(usize, &RunLog)], pool: &mut ProcessPool<'_>) -> io::Result<Vec<bool>> {
-    let mut same = vec![true; logs.len()];
+    let mut same: Vec<bool> = logs.iter().map(|(_, log)| !log.is_too_long()).collect();
     let rounds = logs.iter().flat_map(|(_, log)| &log.nodes).map(|node| node.steps.len()).max();
     // Nodes are constructed before the first round.
     let mut answered: Vec<Vec<usize>> =

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 use faultlab::Address;
 use faultlab::codec;
-use faultlab::hosting::{Event, Host, LocalHost, NodeFailure, NodeKind, Output, Submission};
+use faultlab::hosting::{
+    Event, Host, LocalHost, NodeFailure, NodeKind, Output, Submission, check_output, check_state,
+};
 use faultlab::simulate::Question;
 
 use crate::answer::{self, ANSWER_BYTES_MAX};
@@ -220,8 +222,10 @@ fn step(
 ) -> Result<(Vec<u8>, Option<String>), NodeFailure> {
     let mut node = kind.restore(address, state)?;
     node.step(event, output)?;
+    check_output(output)?;
     let mut next = Vec::with_capacity(state.len() + 16);
     node.state(&mut next)?;
+    check_state(next.len())?;
     let broken =
         if checks_contract && next != state { node.contract_violation(&next)? } else { None };
     Ok((next, broken))

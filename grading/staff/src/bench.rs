@@ -164,6 +164,7 @@ impl Bench {
             },
             out_of_process: false,
             by_parts: false,
+            cpu_max: None,
             traces: traces.to_owned(),
             reproduce: &|_, _| String::new(),
         };

@@ -6,7 +6,8 @@ use super::answers::Piece;
 use super::{Answers, Batch, PureSteps, Request, Step, StepFailure};
 use crate::codec::Tree;
 use crate::hosting::{
-    HostedNode, NodeDescriptor, NodeFailure, NodeKind, Output, Payload, Submission,
+    HostedNode, NodeDescriptor, NodeFailure, NodeKind, Output, Payload, Submission, check_output,
+    check_state,
 };
 use crate::parallel;
 
@@ -88,8 +89,10 @@ impl<'s> LocalSteps<'s> {
     ) -> Result<Box<dyn HostedNode + '_>, StepFailure> {
         let mut node = self.restore(request.node, request.state).map_err(StepFailure::Node)?;
         node.step(request.event, output).map_err(StepFailure::Node)?;
+        check_output(output).map_err(StepFailure::Node)?;
         state.clear();
         node.state(state).map_err(StepFailure::Node)?;
+        check_state(state.len()).map_err(StepFailure::Node)?;
         Ok(node)
     }
 

@@ -9,6 +9,8 @@ use faultlab_harness::build::BaseLabOrigin;
 use faultlab_sandbox::Tier;
 use faultlab_suites::{SEEDS, TestNumber};
 
+use crate::spec;
+
 /// Grades a folder of submissions.
 ///
 /// Run the same command again to resume an interrupted batch. Exit codes: 0, everyone who submitted
@@ -116,6 +118,11 @@ pub(super) struct Args {
     /// `namespaces+seccomp`, `landlock+seccomp+rlimits` or `rlimits`
     #[arg(long, value_name = "TIER")]
     pub(super) require_sandbox: Option<Tier>,
+
+    /// The most processor time that a submission's tests may use, in seconds. Tests that are not done by then fail,
+    /// the others count
+    #[arg(long, value_name = "SECONDS", default_value_t = spec::CPU_S, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(super) cpu_limit: u64,
 
     /// Time limit per submission, in minutes; exceeding it is an infrastructure error
     #[arg(long, alias = "unit-minutes", value_name = "MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=1_440))]

@@ -18,6 +18,7 @@ use crate::intake::{self, Fixes, Limits};
 use crate::judge;
 use crate::judge::Machine;
 use crate::judge::hidden::Hidden;
+use crate::space;
 use crate::spec;
 use crate::store::Store;
 use crate::usage::Usage;
@@ -64,6 +65,10 @@ pub(super) fn run(args: &Args, lab: &str, submissions: &Path) -> anyhow::Result<
     batch.start(keys.len(), args.quiet)?;
     if !keys.is_empty() {
         let jobs = args.jobs.or_else(|| thread::available_parallelism().ok());
+        let jobs = jobs.map_or(1, NonZeroUsize::get);
+        if let Some(remark) = space::remark(batch.store().root(), keys.len(), jobs) {
+            batch.on_message(&remark);
+        }
         for key in &keys {
             // An earlier infrastructure error no longer applies.
             batch.store().clear_infra_error(key)?;
@@ -75,7 +80,7 @@ pub(super) fn run(args: &Args, lab: &str, submissions: &Path) -> anyhow::Result<
             store: Store::new(&batch.store().root().canonicalize()?),
             program: judge_program(args, &workspace)?,
             keys,
-            jobs: jobs.map_or(1, NonZeroUsize::get),
+            jobs,
             submission_timeout: Duration::from_secs(args.submission_timeout * 60),
         };
         executor(args)?.run(&work, &mut batch)?;

@@ -54,6 +54,7 @@ pub(super) fn new_spec(args: &Args, lab: &str) -> anyhow::Result<Spec> {
         seed: args.seed.or(hidden_seed).unwrap_or(SEED),
         seed_is_hidden: hidden_seed.is_some(),
         seeds: args.seeds,
+        cpu_s: args.cpu_limit,
         base_lab: args.base_lab,
         base_labs: spec::base_labs_hash(&Workspace::of_this_program()?, lab, args.base_lab)?,
         require_sandbox: args.require_sandbox,

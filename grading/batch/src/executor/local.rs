@@ -74,6 +74,9 @@ impl Executor for Local {
                     }
                 }
             }
+            let times: Vec<(&Key, Duration)> =
+                running.iter().map(|one| (&one.key, one.started.elapsed())).collect();
+            observer.on_running(&times);
             observer.on_tick();
             thread::sleep(POLL_INTERVAL);
         }

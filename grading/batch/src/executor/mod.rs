@@ -44,6 +44,11 @@ pub trait BatchObserver {
 
     /// Called periodically.
     fn on_tick(&mut self) {}
+
+    /// Called periodically with what is being graded, and for how long it has been.
+    fn on_running(&mut self, running: &[(&Key, Duration)]) {
+        let _ = running;
+    }
 }
 
 /// Spreads the work of a batch.

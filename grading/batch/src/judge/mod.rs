@@ -5,30 +5,33 @@ mod failure_signature;
 pub mod hidden;
 mod machine;
 pub mod pack;
+mod run_tests;
+mod traces;
 mod worker;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use faultlab::trace::file;
 use faultlab_harness::build::{
     self, BaseLabOrigin, BaseLabRule, CompileError, Lab, Libraries, Purpose, Source, Workspace,
 };
 use faultlab_harness::report::{BaseLab, Report, Status, TestReport, Timing};
-use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds, property};
+use faultlab_harness::session::property;
 use faultlab_harness::shell;
 use faultlab_suites::{SEED, Suite, Test, TestNumber};
 
 pub use confined::launcher;
 pub use machine::Machine;
+pub use traces::TRACES_BYTES_MAX;
 pub use worker::serve;
 
 use confined::SandboxedCompiler;
+use run_tests::{Ran, Tests};
 use worker::Instructions;
 
 use crate::grading_record::{self, GradingRecord, OutcomeTiming};
@@ -56,12 +59,15 @@ pub fn judge(store: &Store, key: &Key, so_far: Option<OnProgress<'_>>) -> anyhow
     let host = Machine::of(store, spec.require_sandbox)?;
     let bench = JudgeContext { store, key, spec: &spec, suite: &suite, host: &host };
     let (report, recovered) = bench.grade(&workspace, &lab, so_far)?;
+    let folder = store.submission_dir(key).join("traces");
+    let shapes = shapes(&report, &folder);
+    traces::tidy(&folder, &report.tests, TRACES_BYTES_MAX);
     let outcome = GradingRecord {
         schema: grading_record::SCHEMA.to_owned(),
         key: key.clone(),
         hashes,
         confinement: host.sandbox.tier().to_string(),
-        shapes: shapes(&report, &store.submission_dir(key).join("traces")),
+        shapes,
         flaky: flaky(&report),
         hidden: hidden::numbers(),
         report,
@@ -164,78 +170,22 @@ impl JudgeContext<'_> {
 
         let traces = store.submission_dir(key).join("traces");
         fs::create_dir_all(&traces).with_context(|| traces.display().to_string())?;
-        let reproduce = |number, seed| reproduce(spec, number, seed);
-        let sandbox = host.sandbox.clone();
-        let instructions =
-            Instructions { lab: spec.lab.clone(), program: program.file.clone(), sandbox };
-        let plan = Plan {
-            suite,
-            tests: suite.tests().collect(),
-            seeds: Seeds::Derived { suite: spec.seed, count: spec.seeds },
-            workers: 1,
-            worker: instructions.command()?,
-            out_of_process: true,
-            by_parts: so_far.is_some(),
-            traces,
-            reproduce: &reproduce,
+        let instructions = Instructions {
+            lab: spec.lab.clone(),
+            program: program.file.clone(),
+            sandbox: host.sandbox.clone(),
         };
-        let running = Instant::now();
-        let enough = AtomicBool::new(false);
-        let mut watch = HangLimit {
+        let tests = Tests {
             spec,
             suite,
             base_labs: &program.base_labs,
-            tests: Vec::new(),
-            hanging: 0,
-            enough: &enough,
-            so_far,
+            worker: instructions.command()?,
+            traces,
         };
-        let result = session::run(&plan, &mut watch, &enough);
-        let mut tests = result.tests;
-        for test in suite.tests().skip(tests.len()) {
-            let count = session::HANGING_TESTS_MAX;
-            let reason = format!("not run: {count} earlier tests did not finish");
-            tests.push(not_run(spec, test, Status::TimedOut, &reason));
-        }
-        if let Some((test, error)) = result.infra_errors.first() {
-            bail!("test {test}: {error}");
-        }
-        let run_ms = Timing::millis(running.elapsed());
-        let timing = Timing { compile_ms, run_ms, handlers: result.handlers };
-        Ok((report(spec, suite, &program.base_labs, tests, timing), result.recovered))
+        let Ran { tests, handlers, recovered, run_ms } = tests.run(so_far)?;
+        let timing = Timing { compile_ms, run_ms, handlers };
+        Ok((report(spec, suite, &program.base_labs, tests, timing), recovered))
     }
-}
-
-/// Ends the session when enough tests hang.
-struct HangLimit<'a, 's> {
-    spec: &'a Spec,
-    suite: &'a Suite,
-    base_labs: &'a [BaseLab],
-    tests: Vec<TestReport>,
-    hanging: usize,
-    enough: &'a AtomicBool,
-    so_far: Option<OnProgress<'s>>,
-}
-
-impl Observer for HangLimit<'_, '_> {
-    fn finished(&mut self, report: &TestReport) {
-        if let Some(so_far) = &mut self.so_far {
-            self.tests.push(report.clone());
-            let left = self.suite.tests().skip(self.tests.len());
-            let left =
-                left.map(|test| not_run(self.spec, test, Status::Inconclusive, "not run yet"));
-            let tests = self.tests.iter().cloned().chain(left).collect();
-            let report_so_far =
-                self::report(self.spec, self.suite, self.base_labs, tests, Timing::default());
-            so_far(&Report { complete: false, ..report_so_far });
-        }
-        self.hanging += usize::from(session::is_hanging(report));
-        if self.hanging >= session::HANGING_TESTS_MAX {
-            self.enough.store(true, Ordering::Relaxed);
-        }
-    }
-
-    fn progress(&mut self, _progress: Progress) {}
 }
 
 fn report(
@@ -287,9 +237,9 @@ fn flaky(report: &Report) -> Vec<TestNumber> {
 }
 
 /// Failure signatures of the shown runs, by test number.
-fn shapes(report: &Report, traces: &Path) -> BTreeMap<String, String> {
+fn shapes(report: &Report, folder: &Path) -> BTreeMap<String, String> {
     let shapes = report.tests.iter().filter_map(|test| {
-        let path = traces.join(format!("{}-{}.trace", test.number, test.shown_seed?));
+        let path = traces::shown(folder, test)?;
         let trace = file::read(BufReader::new(File::open(path).ok()?)).ok()?;
         Some((test.number.to_string(), failure_signature::failure_signature(&trace)))
     });

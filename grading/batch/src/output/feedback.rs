@@ -35,9 +35,13 @@ impl TestFeedback<'_> {
         self.grade.earned.missing_to(self.grade.possible)
     }
 
-    /// The result in a few words.
+    /// The result in a few words, unless the test is hidden.
     #[must_use]
-    pub fn verdict(&self) -> String {
+    pub fn verdict(&self) -> Option<String> {
+        (!self.hidden).then(|| self.result())
+    }
+
+    fn result(&self) -> String {
         let TestReport { seeds_passed, seeds_planned, status, .. } = self.test;
         match status.as_str() {
             "timed-out" if self.test.seeds_run == 0 => "not run".to_owned(),
@@ -222,7 +226,10 @@ pub(super) fn test_markdown(shown: &TestFeedback<'_>, text: &mut String) {
     let test = shown.test;
     let (number, earned, possible) = (test.number, shown.grade.earned, shown.grade.possible);
     text.push_str(&format!("## {number} {}\n\n", markdown(shown.title())));
-    text.push_str(&format!("{earned} of {possible} points; {}.\n", shown.verdict()));
+    match shown.verdict() {
+        Some(verdict) => text.push_str(&format!("{earned} of {possible} points; {verdict}.\n")),
+        None => text.push_str(&format!("{earned} of {possible} points.\n")),
+    }
     if let Some(change) = shown.change() {
         text.push_str(&format!("\n{}\n", markdown(&change)));
     }

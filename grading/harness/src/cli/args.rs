@@ -60,7 +60,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "WHOSE", hide_possible_values = true)]
     pub(super) base_lab: Option<BaseLabOrigin>,
 
-    /// List the tests and what they assert
+    /// List the tests and what they assert; with `-v`, also what a run may use
     #[arg(long)]
     pub(super) list: bool,
 

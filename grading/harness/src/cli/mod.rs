@@ -36,7 +36,7 @@ use crate::build::{
 };
 use crate::report::terminal::Extent;
 use crate::report::{
-    Drawing, Report, Status, TestReport, Timing, columns, output, style, terminal, to_html,
+    Drawing, Report, Status, TestReport, Timing, columns, limits, output, style, terminal, to_html,
     to_json, to_junit,
 };
 use crate::session::{self, Plan, Seeds, property};
@@ -123,6 +123,9 @@ fn run(args: &Args, interrupted: &AtomicBool) -> Result<u8> {
     if args.list {
         let seeds = if args.only_seed.is_some() { 1 } else { args.seeds };
         print(&terminal::list(&suite, &tests, seeds))?;
+        if args.verbose {
+            print(&limits())?;
+        }
         return Ok(ALL_POINTS);
     }
     let lab = workspace
@@ -210,6 +213,7 @@ fn run_once(
         },
         out_of_process: false,
         by_parts: false,
+        cpu_max: None,
         traces: traces.path().to_owned(),
         reproduce: &reproduce,
     };

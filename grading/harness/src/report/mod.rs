@@ -6,6 +6,7 @@ mod excerpt;
 mod html;
 mod json;
 mod junit;
+mod limits;
 mod not_run;
 pub(crate) mod output;
 mod paragraph;
@@ -26,6 +27,7 @@ pub use excerpt::excerpt;
 pub use html::to_html;
 pub use json::{json_text, to_json};
 pub use junit::to_junit;
+pub use limits::limits;
 pub(crate) use paragraph::paragraph;
 
 /// The help for a test, if it fails and there is some.

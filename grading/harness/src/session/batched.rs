@@ -13,12 +13,17 @@ use super::one_by_one::ends;
 use super::planner::{Found, Purpose, Recording, Rerun, RunEnd, TestPlanner, Wanted};
 use super::trace_files::TraceFiles;
 use super::{POLL_INTERVAL, Plan};
+use crate::processor_time::CpuLimit;
 use crate::supervisor::{Answers, Batch, Pool, Timeouts, WorkerFailure};
 use crate::worker::protocol::{Answer, Comparison, Done, Job, Mode, Request, RunName};
 
 /// The time limit of each of the three steps. What a slower submission leaves is executed one by
 /// one.
 const STEP_MAX: Duration = Duration::from_secs(300);
+
+/// Batched runs may use one part in so many of the processor time that is left. If that is not enough, the submission
+/// is so slow that its tests run one by one, so that at least the first ones are done.
+const BATCH_SHARE: u32 = 3;
 
 /// Executes what these tests want, as far as it can be batched. The pool is replaced if a worker
 /// takes too long.
@@ -27,8 +32,9 @@ pub(super) fn run(
     tests: &mut [TestPlanner<'_>],
     pool: &mut Pool,
     interrupted: &AtomicBool,
+    cpu_limit: Option<&mut CpuLimit>,
 ) {
-    let mut batches = Batches { plan, pool, interrupted, deadline: Instant::now() };
+    let mut batches = Batches { plan, pool, interrupted, cpu_limit, deadline: Instant::now() };
     batches.run_seeds(tests);
     batches.compare(tests);
     batches.record(tests);
@@ -38,6 +44,7 @@ struct Batches<'a, 'p> {
     plan: &'a Plan<'a>,
     pool: &'p mut Pool,
     interrupted: &'a AtomicBool,
+    cpu_limit: Option<&'a mut CpuLimit>,
     /// When the current step must be done.
     deadline: Instant,
 }
@@ -61,7 +68,8 @@ impl Batches<'_, '_> {
             runs.extend(seeds_of(test).into_iter().map(|wanted| (index, wanted)));
         }
         let names: Vec<RunName> = runs.iter().map(|(_, wanted)| wanted.run).collect();
-        let answers = self.ask(Request::RunBatch(names));
+        let cpu_max = self.cpu_limit.as_mut().map(|limit| limit.left() / BATCH_SHARE);
+        let answers = self.ask(Request::RunBatch { runs: names, cpu_max });
         let [Ok(Answer::RunBatch { ends, deterministic })] = &answers[..] else { return false };
         let mut hangs = false;
         for ((index, Wanted { purpose, .. }), end) in runs.into_iter().zip(ends) {
@@ -192,8 +200,10 @@ impl Batches<'_, '_> {
         }
     }
 
-    fn must_stop(&self) -> bool {
-        self.interrupted.load(Ordering::Relaxed) || Instant::now() > self.deadline
+    fn must_stop(&mut self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+            || Instant::now() > self.deadline
+            || self.cpu_limit.as_mut().is_some_and(|limit| limit.is_used_up())
     }
 }
 

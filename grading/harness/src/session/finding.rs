@@ -1,6 +1,8 @@
 //! Findings: what one seed's run says about a submission.
 
-use faultlab::hosting::NodeFailure;
+use std::time::Duration;
+
+use faultlab::hosting::{NodeFailure, bounded_to};
 use faultlab::property::Violation;
 use faultlab::simulate::{Outcome, RunFailure, Verdict};
 use faultlab::trace::{EventKind, Trace};
@@ -66,6 +68,15 @@ impl Finding {
         }
     }
 
+    /// The finding for a test that was not done when the submission had used all of its processor time.
+    pub(super) fn out_of_time(limit: Duration) -> Self {
+        let limit = limit.as_secs();
+        let reason = format!(
+            "the submission used more than {limit} s of processor time before this test was done"
+        );
+        Self::new(Status::TimedOut, property::LIMITS, reason)
+    }
+
     /// An infrastructure error.
     pub(super) fn infra_error(reason: impl Into<String>) -> Self {
         Self { is_infra_error: true, ..Self::without_property(Status::Inconclusive, reason) }
@@ -89,7 +100,16 @@ impl Finding {
             reason: reason_of(violation),
         };
         let also_broken = outcome.also_violated.iter().map(also).collect();
-        Some(Self { also_broken, ..finding })
+        Some(Self { also_broken, ..finding }.bounded())
+    }
+
+    /// The same, with texts that fit into a page of feedback.
+    fn bounded(mut self) -> Self {
+        self.reason = bounded_to(self.reason, REASON_BYTES_MAX);
+        for also in &mut self.also_broken {
+            also.reason = bounded_to(std::mem::take(&mut also.reason), REASON_BYTES_MAX);
+        }
+        self
     }
 
     fn of_failure(failure: &RunFailure) -> Self {
@@ -104,6 +124,9 @@ impl Finding {
             RunFailure::Node { failure, .. } => match failure {
                 NodeFailure::Panicked { .. } => property::NO_PANIC,
                 NodeFailure::Codec { .. } => property::ENCODING,
+                NodeFailure::StateTooLarge { .. } | NodeFailure::OutputTooLarge { .. } => {
+                    property::LIMITS
+                }
                 NodeFailure::ProcessLost { .. } => property::NO_EXIT,
                 NodeFailure::NotProvided(_) => property::PROVIDED,
             },
@@ -152,9 +175,14 @@ impl Finding {
         };
         let at = last.and_then(|event| event.time_ns).map(at).unwrap_or_default();
         let advice = if status == Status::TimedOut { CANNOT_WAIT } else { "" };
-        Self::new(status, property, format!("{during} {what}{at}{advice}"))
+        let what = bounded_to(format!("{during} {what}"), REASON_BYTES_MAX);
+        Self::new(status, property, format!("{what}{at}{advice}"))
     }
 }
+
+/// The longest reason in a report, in bytes. A student prints what they like in a panic, and there is one reason for
+/// each test.
+const REASON_BYTES_MAX: usize = 4 << 10;
 
 /// How a property was violated.
 fn reason_of(violation: &Violation) -> String {

@@ -24,6 +24,7 @@ use faultlab_suites::{Suite, Test, TestNumber};
 
 use self::one_by_one::OneByOne;
 use self::planner::TestPlanner;
+use crate::processor_time::CpuLimit;
 use crate::report::{HandlerCost, Status, TestReport};
 use crate::supervisor::{Pool, WorkerCommand};
 
@@ -46,6 +47,9 @@ pub struct Plan<'a> {
     /// Whether to report each part of the suite before the next one begins. That takes longer, but
     /// shows points early.
     pub by_parts: bool,
+    /// The most processor time that the session may use, with all that it starts. What is not done by then counts as
+    /// failed. `None` for no limit.
+    pub cpu_max: Option<Duration>,
     /// An existing folder for the traces of runs that fail.
     pub traces: PathBuf,
     /// The command that reproduces a test, or one of its seeds.
@@ -170,6 +174,7 @@ pub fn run(
         planned.map(|test| TestPlanner::new(test, plan.seeds, plan.out_of_process)).collect();
     let mut one_by_one = OneByOne::new(&plan.traces);
     let mut result = SessionResult::default();
+    let mut cpu_limit = plan.cpu_max.map(CpuLimit::new);
     let mut begun = 0;
     loop {
         let report = |test: &TestPlanner<'_>| test.report(plan.reproduce);
@@ -188,11 +193,19 @@ pub fn run(
             result.interrupted = true;
             break;
         }
+        if let Some(limit) = &mut cpu_limit
+            && limit.is_used_up()
+        {
+            begun = tests.len();
+            tests.iter_mut().for_each(|test| test.cut_short(limit.limit()));
+            continue;
+        }
         if result.tests.len() == begun {
             let these = begun..plan.next_end(begun);
             begun = these.end;
             if plan.out_of_process {
-                batched::run(plan, &mut tests[these], &mut pool, interrupted);
+                let these = &mut tests[these];
+                batched::run(plan, these, &mut pool, interrupted, cpu_limit.as_mut());
                 continue;
             }
         }

@@ -139,7 +139,7 @@ fn try_serve(suite: &Suite, code: Code<'_>) -> Result<(), FrameError> {
                         Some(printed.clone())
                     }
                     Request::Run(_)
-                    | Request::RunBatch(_)
+                    | Request::RunBatch { .. }
                     | Request::Record(_)
                     | Request::Compare(_)
                     | Request::RestartProcesses => None,
@@ -171,8 +171,8 @@ fn answer(
 ) -> Result<Answer, String> {
     match (request, code) {
         (Request::Run(job), _) => perform(suite, code, shared, job).map(Answer::Done),
-        (Request::RunBatch(runs), Code::OutOfProcess(pool)) => {
-            run_batch::run(suite, &mut pool.lock(), runs)
+        (Request::RunBatch { runs, cpu_max }, Code::OutOfProcess(pool)) => {
+            run_batch::run(suite, &mut pool.lock(), runs, *cpu_max)
         }
         (Request::Record(runs), Code::OutOfProcess(pool)) => {
             run_batch::record(suite, &mut pool.lock(), runs)
@@ -185,7 +185,7 @@ fn answer(
             Ok(Answer::ProcessesRestarted)
         }
         (
-            Request::RunBatch(_)
+            Request::RunBatch { .. }
             | Request::Record(_)
             | Request::Compare(_)
             | Request::RestartProcesses,

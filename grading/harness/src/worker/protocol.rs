@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use faultlab::codec;
 use faultlab::simulate::Outcome;
@@ -17,7 +18,12 @@ pub enum Request {
     Run(Job),
     /// Execute these runs in a batch, and check whether they can be repeated. Only for a worker
     /// with an out-of-process submission.
-    RunBatch(Vec<RunName>),
+    RunBatch {
+        /// The runs.
+        runs: Vec<RunName>,
+        /// The most processor time that this may take. Runs that are not done by then are left out.
+        cpu_max: Option<Duration>,
+    },
     /// Execute these runs in a batch and record each to this file. Only for such a worker.
     Record(Vec<(RunName, PathBuf)>),
     /// Rerun a run that differed when repeated, and record two reruns, to find the first

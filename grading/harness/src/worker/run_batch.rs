@@ -15,6 +15,8 @@ use faultlab_remote::{
 };
 use faultlab_suites::{Suite, TestNumber};
 
+use crate::processor_time::CpuLimit;
+
 use super::protocol::{Answer, Compared, Comparison, RunName};
 
 /// The time limit of an exchange, in real time. A run that exceeds it is repeated alone, with a
@@ -33,13 +35,14 @@ pub(super) fn run(
     suite: &Suite,
     pool: &mut ProcessPool<'_>,
     names: &[RunName],
+    cpu_max: Option<Duration>,
 ) -> Result<Answer, String> {
     let is_logged = |index: usize| {
         let before = names[..index].iter().rev().take_while(|name| name.test == names[index].test);
         before.count() < LOGGED
     };
     let keep = |index: usize| if is_logged(index) { Logging::Log } else { Logging::Nothing };
-    let ended = execute_batch(suite, pool, names, &keep)?;
+    let ended = execute_batch(suite, pool, names, &keep, cpu_max)?;
     let repeatable = repeat(pool, names, &ended, &is_logged).map_err(not_run)?;
     pool.restart_if_failed();
     let ends = ended.into_iter().map(|(ended, _)| ended).collect();
@@ -82,7 +85,7 @@ pub(super) fn compare(
     let &Comparison { run, other, ref traces } = comparison;
     let [first, last] = traces;
     let plain = |pool: &mut ProcessPool<'_>, name| -> Result<Option<u64>, String> {
-        let ended = execute_batch(suite, pool, &[name], &|_| Logging::Nothing)?;
+        let ended = execute_batch(suite, pool, &[name], &|_| Logging::Nothing, None)?;
         Ok(match &ended[..] {
             [(Some(RunCompletion::Finished(outcome)), _)] => Some(outcome.digest),
             _ => None,
@@ -117,7 +120,7 @@ fn record_each(
     runs: &[(RunName, PathBuf)],
 ) -> Result<Vec<Option<Outcome>>, String> {
     let names: Vec<RunName> = runs.iter().map(|(name, _)| *name).collect();
-    let ended = execute_batch(suite, pool, &names, &|_| Logging::States)?;
+    let ended = execute_batch(suite, pool, &names, &|_| Logging::States, None)?;
     let over = ended.iter().enumerate().filter_map(|(index, (ended, log))| match ended {
         Some(RunCompletion::Finished(outcome)) => Some((index, log, outcome)),
         Some(RunCompletion::ProcessFailed(_)) | None => None,
@@ -163,6 +166,7 @@ fn execute_batch(
     pool: &mut ProcessPool<'_>,
     names: &[RunName],
     keep: &dyn Fn(usize) -> Logging,
+    cpu_max: Option<Duration>,
 ) -> Result<Vec<(Option<RunCompletion>, RunLog)>, String> {
     let scenarios = names.iter().map(|name| {
         let test =
@@ -175,9 +179,10 @@ fn execute_batch(
         scenarios.iter().zip(names).map(|(scenario, name)| (scenario, name.seed)).collect();
     let mut hang_tracker = HangTracker { names, tests: BTreeSet::new() };
     let limited = pool.limit_exchanges(EXCHANGE_MAX);
-    let ended = limited.and_then(|()| {
-        run_batched(&runs, keep, pool, &mut |index, failure| hang_tracker.note(index, failure))
-    });
+    let mut cpu_limit = cpu_max.map(CpuLimit::new);
+    let mut is_over = || cpu_limit.as_mut().is_some_and(CpuLimit::is_used_up);
+    let mut lost = |index, failure: &ProcessFailure| hang_tracker.note(index, failure);
+    let ended = limited.and_then(|()| run_batched(&runs, keep, pool, &mut lost, &mut is_over));
     let freed = pool.limit_exchanges(Duration::MAX);
     pool.restart_if_failed();
     let ended = freed.and(ended);

@@ -114,6 +114,7 @@ fn run_watched(
         },
         out_of_process: arguments == [OUT_OF_PROCESS],
         by_parts,
+        cpu_max: None,
         traces: traces.to_owned(),
         reproduce: &|number, seed| format!("again {number} {seed:?}"),
     };

@@ -67,7 +67,8 @@ pub(super) fn rerunning_a_log_detects_hidden_state() {
 pub(super) fn reruns_fail_when_no_process_starts() {
     let scenario = scenario(Fault::None, 1);
     let keep = |_| Logging::Log;
-    let ended = run_batched(&[(&scenario, 1)], &keep, &mut pool(2), &mut |_, _| 0..0);
+    let ended =
+        run_batched(&[(&scenario, 1)], &keep, &mut pool(2), &mut |_, _| 0..0, &mut || false);
     let ended = ended.expect("processes can be started");
     let mut none = ProcessPool::new(2, |_| Err(io::Error::other("no such program")));
     let error = rerun(&[(0, &ended[0].1)], &mut none).unwrap_err();

@@ -70,11 +70,11 @@ pub(super) fn run_all(
     runs: &[(&Scenario, u64)],
     pool: &mut ProcessPool<'_>,
 ) -> io::Result<Vec<Option<RunCompletion>>> {
-    let ended =
-        run_batched(runs, &|_| Logging::Nothing, pool, &mut |index, failure| match failure {
-            ProcessFailure::TimedOut => index + 1..runs.len(),
-            _ => 0..0,
-        })?;
+    let mut lost = |index: usize, failure: &ProcessFailure| match failure {
+        ProcessFailure::TimedOut => index + 1..runs.len(),
+        _ => 0..0,
+    };
+    let ended = run_batched(runs, &|_| Logging::Nothing, pool, &mut lost, &mut || false)?;
     Ok(ended.into_iter().map(|(ended, _)| ended).collect())
 }
 
@@ -86,7 +86,7 @@ pub(super) fn logged(
     pool: &mut ProcessPool<'_>,
 ) -> Vec<(Outcome, RunLog)> {
     let runs: Vec<_> = seeds.map(|seed| (scenario, seed)).collect();
-    let ended = run_batched(&runs, &|_| keep, pool, &mut |_, _| 0..0);
+    let ended = run_batched(&runs, &|_| keep, pool, &mut |_, _| 0..0, &mut || false);
     let over = |(ended, log)| match ended {
         Some(RunCompletion::Finished(outcome)) => (outcome, log),
         lost => panic!("{lost:?}"),

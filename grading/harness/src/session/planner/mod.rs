@@ -12,12 +12,14 @@ mod tests;
 mod wanted;
 
 use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
 
 use faultlab_suites::{Body, Kind, Test, TestNumber};
 
 use self::determinism::Determinism;
 use self::seed_runs::{SeedRun, SeedRuns, SeedTrace};
 use super::Seeds;
+use super::finding::Finding;
 use crate::report::{HandlerCost, Status};
 use crate::supervisor::{Timeouts, WorkerFailure};
 use crate::worker::protocol::RunName;
@@ -56,6 +58,8 @@ pub(super) struct TestPlanner<'a> {
     handlers: Vec<HandlerCost>,
     /// Whether a run's process failed, but the run finished when it was repeated alone.
     recovered: bool,
+    /// Why the test ended before all was known, if it did.
+    cut_short: Option<Finding>,
 }
 
 impl<'a> TestPlanner<'a> {
@@ -71,6 +75,7 @@ impl<'a> TestPlanner<'a> {
             trace: None,
             handlers: Vec::new(),
             recovered: false,
+            cut_short: None,
         }
     }
 
@@ -101,6 +106,9 @@ impl<'a> TestPlanner<'a> {
 
     /// What can begin now, in the order in which it should.
     pub(super) fn wanted(&self) -> Vec<Wanted> {
+        if self.stage == Stage::Finished {
+            return Vec::new();
+        }
         if let Some((index, failure)) = self.runs.suspect() {
             // Runs are retried in the order of their seeds, not of their failures, so that the
             // report does not depend on timing.
@@ -120,6 +128,16 @@ impl<'a> TestPlanner<'a> {
     pub(super) fn begin(&mut self, purpose: Purpose) {
         self.queue.retain(|wanted| wanted.purpose != purpose);
         self.in_flight.insert(purpose);
+    }
+
+    /// Ends the test, unless it has ended, because the submission has used all of its processor time.
+    pub(super) fn cut_short(&mut self, limit: Duration) {
+        if self.stage != Stage::Finished {
+            self.stage = Stage::Finished;
+            self.queue.clear();
+            self.in_flight.clear();
+            self.cut_short = Some(Finding::out_of_time(limit));
+        }
     }
 
     /// Takes in what was found. Something wanted need not have begun before.

@@ -37,6 +37,13 @@ impl TestPlanner<'_> {
             finding = Some(nondeterminism.clone());
             trace = self.trace.as_ref();
         }
+        if let Some(out_of_time) = &self.cut_short {
+            let is_passed =
+                |index: &usize| self.runs.get(*index).is_some_and(|run| run.finding.is_none());
+            failing = (0..seeds.len()).filter(|i| !is_passed(i)).map(|i| seeds[i]).collect();
+            (shown_seed, trace) = (None, None);
+            finding = Some(out_of_time.clone());
+        }
         let planned = seeds.len() as u64;
         if let Some(finding) = &mut finding
             && nondeterminism.is_none()

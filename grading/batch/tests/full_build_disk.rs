@@ -1,0 +1,86 @@
+//! A full disk under `target`, where submissions are compiled: an infrastructure error, never a grade, and nothing is
+//! left of it once there is space.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use common::autograder::Autograder;
+use common::{Batch, results, said};
+
+/// The size of the disk, in bytes: a few builds of lab 0 fit.
+const DISK_BYTES: usize = 48 << 20;
+
+/// A small disk, which is mounted until this is dropped.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(place: &Path) -> Option<Self> {
+        fs::create_dir_all(place).expect("a folder");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={DISK_BYTES}"), "tmpfs"]).arg(place);
+        let mounted = mount.output().is_ok_and(|output| output.status.success());
+        mounted.then(|| Self(place.to_owned()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).output();
+    }
+}
+
+#[test]
+fn right_solutions_are_graded_once_there_is_space_again() {
+    let batch = Batch::of_lab0(&["ada", "bob"]);
+    let packed = Autograder::new(&batch, "ada");
+    let root = packed.path().join("source/faultlab");
+    let Some(disk) = SmallDisk::mount(&root.join("target/faultlab")) else {
+        println!("SKIPPED: cannot mount a disk without root");
+        return;
+    };
+    let grade = |out: &Path| {
+        let output = Command::new(root.join("target/lab/grade"))
+            .arg("lab0")
+            .arg(batch.submissions())
+            .arg("--out")
+            .arg(out)
+            .args(["--seeds", "2", "--jobs", "1"])
+            .env("FAULTLAB_ROOT", &root)
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .output()
+            .expect("it runs");
+        (output.status.code(), said(&output))
+    };
+    let out = batch.out("results");
+    let ballast = disk.0.join("ballast");
+    let mut failures = 0;
+    for left in [0, 16 << 10, 300 << 10, 1 << 20] {
+        // The compiler, or the linker, finds the disk full at different times.
+        let _ = fs::remove_file(&ballast);
+        let _ = fs::remove_dir_all(disk.0.join("builds"));
+        let _ = fs::write(&ballast, vec![0; DISK_BYTES - left]);
+        let (code, said) = grade(&out);
+        let summary = fs::read_to_string(out.join("summary.csv")).expect("it is there");
+        for line in summary.lines().skip(1) {
+            let status = line.split(',').nth(2).unwrap_or_default();
+            assert!(["graded", "infrastructure-error"].contains(&status), "{line}\n{said}");
+            assert!(!line.contains(",0,"), "a full disk gave a zero: {line}\n{said}");
+        }
+        if code == Some(1) {
+            failures += 1;
+            assert!(said.contains("no grade: "), "{said}");
+            assert!(said.to_lowercase().contains("no space left on device"), "{said}");
+        }
+    }
+    assert!(failures > 0, "the disk was never full");
+    fs::remove_file(&ballast).expect("it is there");
+    let (code, said) = grade(&out);
+    assert_eq!(code, Some(0), "{said}");
+    let undisturbed = batch.out("undisturbed");
+    assert_eq!(grade(&undisturbed).0, Some(0));
+    assert_eq!(results(&out), results(&undisturbed));
+}
