@@ -34,9 +34,14 @@ pub struct TemplateContext {
 pub struct Workload<C, R> {
     commands: Commands<C>,
     expected: Vec<Vec<u8>>,
+    /// The results of some of the commands, if they are known for any selection.
+    results: Option<Results>,
     period: Duration,
     result: PhantomData<fn() -> R>,
 }
+
+/// Gives the encoded results of the commands at these indices, if no others are executed.
+type Results = Arc<dyn Fn(&[u64]) -> Vec<Vec<u8>> + Send + Sync>;
 
 /// Creates a command from its position.
 type Template<C> = Arc<dyn Fn(&mut TemplateContext) -> C + Send + Sync>;
@@ -55,6 +60,34 @@ impl<C: Value, R: Value> Workload<C, R> {
     pub fn of(commands: impl IntoIterator<Item = C>) -> Self {
         let commands: Vec<C> = commands.into_iter().collect();
         Self::template(commands.len() as u64, move |turn| commands[turn.index as usize].clone())
+    }
+
+    /// These commands, in this order, with the expected results that `results` gives for them. A shrunk run may leave
+    /// out any of them, since the results of the others are known.
+    ///
+    /// ```
+    /// use faultlab::workload::Workload;
+    ///
+    /// let doubled = |numbers: &[u64]| numbers.iter().map(|number| 2 * number).collect();
+    /// let work = Workload::<u64, u64>::scripted([1, 2, 3], doubled);
+    /// ```
+    ///
+    /// # Panics
+    /// When a result cannot be encoded.
+    #[must_use]
+    pub fn scripted(
+        commands: impl IntoIterator<Item = C>,
+        results: impl Fn(&[C]) -> Vec<R> + Send + Sync + 'static,
+    ) -> Self {
+        let commands: Vec<C> = commands.into_iter().collect();
+        let workload = Self::of(commands.clone()).expecting(results(&commands));
+        let results_of = move |indices: &[u64]| {
+            let at = |&index: &u64| commands.get(usize::try_from(index).ok()?).cloned();
+            let chosen: Vec<C> = indices.iter().filter_map(at).collect();
+            let encode = |result| codec::encode(&result).expect("a result encodes");
+            results(&chosen).into_iter().map(encode).collect()
+        };
+        Self { results: Some(Arc::new(results_of)), ..workload }
     }
 
     /// `count` commands, each created by `template`.
@@ -76,6 +109,7 @@ impl<C: Value, R: Value> Workload<C, R> {
         Self {
             commands: Commands { count, template },
             expected: Vec::new(),
+            results: None,
             period: Duration::ZERO,
             result: PhantomData,
         }
@@ -89,6 +123,7 @@ impl<C: Value, R: Value> Workload<C, R> {
     pub fn expecting(mut self, results: impl IntoIterator<Item = R>) -> Self {
         let encode = |result| codec::encode(&result).expect("a result encodes");
         self.expected = results.into_iter().map(encode).collect();
+        self.results = None;
         self
     }
 
@@ -111,6 +146,10 @@ pub trait ErasedWorkload: Send + Sync {
 
     /// The encoded result that the command at `index` must have, if that is known.
     fn expected(&self, index: u64) -> Option<&[u8]>;
+
+    /// The encoded results that the commands at these indices must have if a client is given no others; `None` if
+    /// that is not known.
+    fn expected_of(&self, indices: &[u64]) -> Option<Vec<Vec<u8>>>;
 
     /// The shortest time between two commands.
     fn period(&self) -> Duration;
@@ -162,6 +201,10 @@ impl<C: Value, R: Value> ErasedWorkload for Workload<C, R> {
 
     fn expected(&self, index: u64) -> Option<&[u8]> {
         self.expected.get(usize::try_from(index).ok()?).map(Vec::as_slice)
+    }
+
+    fn expected_of(&self, indices: &[u64]) -> Option<Vec<Vec<u8>>> {
+        self.results.as_ref().map(|results| results(indices))
     }
 
     fn period(&self) -> Duration {

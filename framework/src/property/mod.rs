@@ -12,7 +12,7 @@ mod texts;
 
 pub use clients::{clients_done, max_wait, none_decided, results_ok, results_satisfy};
 pub use network::{max_message_bytes, max_messages_per_command, silent_for};
-pub use state::{max_state_bytes, not_retained, observe};
+pub use state::{max_state_bytes, not_retained, observe, obsolete_not_retained};
 
 use std::fmt;
 use std::sync::Arc;

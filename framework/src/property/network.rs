@@ -28,14 +28,14 @@ pub fn max_message_bytes(limit: u64) -> Property {
     })
 }
 
-/// At most `limit` messages are sent per command, averaged over the run.
+/// At most `limit` messages are sent per command, averaged over the run. A run without commands has no average.
 #[must_use]
 pub fn max_messages_per_command(limit: u64) -> Property {
     Property::new(format!("at most {limit} messages are sent a command"), move |view| {
         let Some(sent) = view.traffic().map(|traffic| traffic.sent) else { return Ok(()) };
         let commands: usize =
             view.clients().into_iter().map(|client| view.operations(client).len()).sum();
-        if sent > limit * commands as u64 {
+        if commands > 0 && sent > limit * commands as u64 {
             return Err(violated(
                 format!("at most {limit} messages for each of {commands} commands"),
                 format!("{sent} messages were sent"),

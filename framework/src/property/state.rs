@@ -28,28 +28,46 @@ pub fn max_state_bytes(limit: usize) -> Property {
 #[must_use]
 pub fn not_retained(texts: impl IntoIterator<Item = String>) -> Property {
     let texts = Texts::new(texts.into_iter().collect());
-    Property::new("what is no longer needed is forgotten", move |view| {
-        for node in view.nodes() {
-            let state = state(view, node)?;
-            let kept = texts.found_in(&state);
-            if let Some(example) = kept.first() {
-                let shortened: String = example.chars().take(24).collect();
-                return Err(violated(
-                    "no node to keep a value that was overwritten and answered long ago",
-                    format!(
-                        "{node}'s state of {} bytes still holds {} of {} such values, `{shortened}` for one",
-                        state.len(),
-                        kept.len(),
-                        texts.len(),
-                    ),
-                )
-                .about(Subject::Node { node, holds: Some((*example).to_owned()) }));
-            }
-        }
-        Ok(())
+    Property::new(FORGOTTEN, move |view| none_holds(view, &texts))
+        .of_each_node()
+        .depends_on_commands()
+}
+
+/// No node's state contains any of the strings that `obsolete` finds in the commands of the run so far. As
+/// [`not_retained`], but a shrunk run may leave out commands.
+#[must_use]
+pub fn obsolete_not_retained(
+    obsolete: impl Fn(&dyn View) -> Vec<String> + Send + Sync + 'static,
+) -> Property {
+    Property::new(FORGOTTEN, move |view| {
+        let texts = Texts::new(obsolete(view));
+        none_holds(view, &texts)
     })
-    .of_each_node()
-    .depends_on_commands()
+}
+
+/// The name of the property that no node keeps what it no longer needs.
+const FORGOTTEN: &str = "what is no longer needed is forgotten";
+
+/// Whether no node's state contains one of these texts.
+fn none_holds(view: &mut dyn View, texts: &Texts) -> Result<(), CheckError> {
+    for node in view.nodes() {
+        let state = state(view, node)?;
+        let kept = texts.found_in(&state);
+        if let Some(example) = kept.first() {
+            let shortened: String = example.chars().take(24).collect();
+            return Err(violated(
+                "no node to keep a value that was overwritten and answered long ago",
+                format!(
+                    "{node}'s state of {} bytes still holds {} of {} such values, `{shortened}` for one",
+                    state.len(),
+                    kept.len(),
+                    texts.len(),
+                ),
+            )
+            .about(Subject::Node { node, holds: Some((*example).to_owned()) }));
+        }
+    }
+    Ok(())
 }
 
 /// A node's answer to a query that the lab's API defines.

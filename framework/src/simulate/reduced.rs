@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::scenario::{Intervention, Scenario, When};
+use crate::property::Property;
 use crate::trace::Reduction;
 use crate::workload::{ErasedWorkload, Rendered};
 use crate::{Address, NodeSpec, System};
 
 impl Scenario {
     /// The scenario without what a reduction leaves out. Interventions that name a client which is left out, or wait
-    /// for its results, are left out too.
+    /// for its results, are left out too. So are properties that depend on what is left out.
     #[must_use]
     pub fn reduced(&self, reduction: &Reduction) -> Self {
         let is_gone = |node: &Address| reduction.clients.contains(node);
@@ -27,8 +28,12 @@ impl Scenario {
             })
             .filter_map(|(_, (when, what))| Some((when.clone(), without(what, reduction)?)))
             .collect();
+        let [checks, always] = [&self.checks, &self.always].map(|properties| {
+            let left = properties.iter().filter(|property| still_applies(property, reduction));
+            left.cloned().collect()
+        });
         let network = self.network.clone().without(&reduction.clients);
-        Self { system, timeline, network, ..self.clone() }
+        Self { system, timeline, network, checks, always, ..self.clone() }
     }
 }
 
@@ -56,11 +61,22 @@ fn without(intervention: &Intervention, reduction: &Reduction) -> Option<Interve
         Intervention::LinkConditions(network) => {
             Some(Intervention::LinkConditions(network.clone().without(gone)))
         }
-        Intervention::Heal
-        | Intervention::Check(_)
-        | Intervention::Decide(_)
-        | Intervention::End => Some(intervention.clone()),
+        Intervention::Check(property) => {
+            still_applies(property, reduction).then(|| intervention.clone())
+        }
+        Intervention::Heal | Intervention::Decide(_) | Intervention::End => {
+            Some(intervention.clone())
+        }
     }
+}
+
+/// Whether a property can be expected of a reduced scenario.
+fn still_applies(property: &Property, reduction: &Reduction) -> bool {
+    let has_all_commands = reduction.clients.is_empty() && reduction.commands.is_empty();
+    let has_all_interventions = reduction.interventions.is_empty();
+    let depends = property.dependence();
+    (has_all_commands || !depends.on_commands)
+        && (has_all_interventions || !depends.on_interventions)
 }
 
 /// The node with the commands that are left of its workload.
@@ -69,8 +85,9 @@ fn selected(spec: &NodeSpec, reduction: &Reduction) -> NodeSpec {
     if let (Some(workload), Some(commands)) =
         (&spec.workload, reduction.commands.get(&spec.address()))
     {
+        let expected = workload.expected_of(commands);
         let (inner, commands) = (Arc::clone(workload), commands.clone());
-        spec.workload = Some(Arc::new(Selected { inner, commands }));
+        spec.workload = Some(Arc::new(Selected { inner, commands, expected }));
     }
     spec
 }
@@ -80,6 +97,8 @@ struct Selected {
     inner: Arc<dyn ErasedWorkload>,
     /// Their indices in it.
     commands: Vec<u64>,
+    /// Their results, if these are known without the other commands.
+    expected: Option<Vec<Vec<u8>>>,
 }
 
 impl Selected {
@@ -98,7 +117,15 @@ impl ErasedWorkload for Selected {
     }
 
     fn expected(&self, index: u64) -> Option<&[u8]> {
-        self.inner.expected(self.index(index)?)
+        match &self.expected {
+            Some(expected) => expected.get(usize::try_from(index).ok()?).map(Vec::as_slice),
+            None => self.inner.expected(self.index(index)?),
+        }
+    }
+
+    fn expected_of(&self, indices: &[u64]) -> Option<Vec<Vec<u8>>> {
+        let inner: Vec<u64> = indices.iter().filter_map(|&index| self.index(index)).collect();
+        self.inner.expected_of(&inner)
     }
 
     fn period(&self) -> Duration {

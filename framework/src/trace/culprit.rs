@@ -9,6 +9,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::causality::Causality;
+use super::growth::Growth;
+use super::repetition::{Repetition, in_first_round, repetitions};
 use super::show::diff::{self, Change};
 use super::show::excerpt::is_without_effect;
 use super::{Ending, Engine, EventKind, Trace, TraceEvent};
@@ -32,10 +34,33 @@ pub(super) struct Analysis {
     pub(super) ends: BTreeSet<usize>,
     /// The client of the operation in question.
     pub(super) client: Option<Address>,
+    /// Where events repeat.
+    pub(super) repetitions: Vec<Repetition>,
+    /// What grows until the run ends.
+    pub(super) growth: Option<Growth>,
 }
 
 impl Analysis {
     pub(super) fn new(trace: &Trace, causality: &Causality) -> Self {
+        let mut repetitions = repetitions(&trace.events);
+        let found = Self::without_repetitions(trace, causality);
+        if is_about_a_result(trace) {
+            // The numbers in which rounds differ may matter, so what explains the result is in no folded round.
+            let explains: BTreeSet<usize> =
+                found.shown.iter().chain(&found.ends).chain(&found.culprit).copied().collect();
+            repetitions.iter_mut().for_each(|repetition| repetition.end_before(&explains));
+            repetitions.retain(|repetition| repetition.times() > 1);
+        }
+        // If an event at fault comes again and again, the first one shows it as well.
+        let culprit = found.culprit.map(|culprit| in_first_round(&repetitions, culprit));
+        let mut shown = found.shown;
+        if culprit != found.culprit {
+            shown.splice(0..0, culprit);
+        }
+        Self { culprit, shown, repetitions, growth: Growth::of(trace), ..found }
+    }
+
+    fn without_repetitions(trace: &Trace, causality: &Causality) -> Self {
         let events = &trace.events;
         let Some(last) = events.len().checked_sub(1) else { return Self::default() };
         let nothing = Self { ends: BTreeSet::from([last]), ..Self::default() };
@@ -45,7 +70,7 @@ impl Analysis {
                 culprit: Some(failed),
                 shown: vec![failed],
                 ends: BTreeSet::from([failed]),
-                client: None,
+                ..Self::default()
             }
         };
         match &trace.ending {
@@ -57,6 +82,16 @@ impl Analysis {
             None if events[last].failure.is_some() => failed(),
             _ => nothing,
         }
+    }
+}
+
+/// Whether a run went wrong because of one result, not because something went on for too long.
+fn is_about_a_result(trace: &Trace) -> bool {
+    match &trace.ending {
+        Some(Ending::Violated(violation)) => {
+            matches!(violation.about.as_deref(), Some(Subject::Operation { .. }) | None)
+        }
+        _ => false,
     }
 }
 
@@ -160,7 +195,8 @@ impl<'a> Walk<'a> {
         shown.splice(0..0, culprits);
         shown.push(call);
         shown.extend(self.of_operation(call).filter(|&index| index < returned).rev());
-        Analysis { culprit: Some(culprit), shown, ends: BTreeSet::from([returned]), client }
+        let ends = BTreeSet::from([returned]);
+        Analysis { culprit: Some(culprit), shown, ends, client, ..Analysis::default() }
     }
 
     /// The culprit if this event brought a client the wrong result of a call.
@@ -284,7 +320,8 @@ impl<'a> Walk<'a> {
         shown.extend(returned);
         shown.extend(part.iter().take(3).chain(part.iter().rev().take(6)));
         let end = returned.or(part.last().copied()).unwrap_or(call).max(culprit);
-        Analysis { culprit: Some(culprit), shown, ends: BTreeSet::from([end]), client }
+        let ends = BTreeSet::from([end]);
+        Analysis { culprit: Some(culprit), shown, ends, client, ..Analysis::default() }
     }
 
     /// An event, the one that sent its message or set its timer, and the call to which it belongs.
@@ -469,6 +506,6 @@ fn alone(index: usize) -> Analysis {
         culprit: Some(index),
         shown: vec![index],
         ends: BTreeSet::from([index]),
-        client: None,
+        ..Analysis::default()
     }
 }

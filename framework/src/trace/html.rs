@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use super::show::diagram::{Diagram, DiagramEvent, DiagramItem, EventMark, Note};
 use super::show::milliseconds;
-use super::show::phrases::{gap, here};
+use super::show::phrases::here;
 use super::show::text::{Role, Text, safe, shorten};
 use super::{Ending, Trace};
 
@@ -61,8 +61,8 @@ pub fn figure(trace: &Trace, events_max: usize) -> String {
             break;
         }
         match item {
-            DiagramItem::Omitted { events, unrelated: aside, up } => {
-                lanes.row(&mut out, "gap", None, up, "", &gap(*events, *aside));
+            DiagramItem::Omitted { words, up } => {
+                lanes.row(&mut out, "gap", None, up, "", words);
             }
             DiagramItem::Moment(moment) => lanes.moment(&mut out, moment),
         }

@@ -15,10 +15,12 @@ mod compare;
 pub mod culprit;
 mod event;
 pub mod file;
+mod growth;
 mod header;
 pub mod html;
 mod recorder;
 mod reduction;
+mod repetition;
 pub mod replay;
 pub mod show;
 

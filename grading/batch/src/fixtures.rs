@@ -39,6 +39,7 @@ pub(crate) fn test(number: &str, earned: u32, possible: u32) -> TestReport {
         also_broken: Vec::new(),
         shown_seed: (!passed).then_some(7),
         excerpt: lost("client1 -> server1: Request"),
+        shrinking: None,
         searches: Vec::new(),
         reproduce: format!("./scripts/run-tests.sh lab9 -n {number}"),
     }

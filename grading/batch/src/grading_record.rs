@@ -80,6 +80,7 @@ fn points_only(test: &TestReport) -> TestReport {
         also_broken: Vec::new(),
         shown_seed: None,
         excerpt: None,
+        shrinking: None,
         searches: Vec::new(),
         reproduce: String::new(),
     }

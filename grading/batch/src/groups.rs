@@ -141,6 +141,7 @@ mod tests {
             late: false,
             from: vec![format!("{from}.zip")],
             notes: Vec::new(),
+            fixes: Vec::new(),
             contents: Contents::Files(BTreeMap::new()),
         }
     }

@@ -74,17 +74,16 @@ pub fn grade(autograder: &Path, mut spec: Spec, policy: &Policy) -> anyhow::Resu
 
     let which = policy.attempts;
     let corrections = Corrections { policy: policy.clone(), ..Corrections::default() };
-    let write = |outcome: Option<GradingRecord>,
-                 failed: Option<InfraError>|
-     -> anyhow::Result<()> {
-        let attempt = Attempt::of(&listed, outcome, failed, &corrections);
-        let student = &attempt.submission.students[0];
-        let attempts = vec![&attempt];
-        let entry = Entry { student, attempts, counts: 0, by_hand: None, comments: &[], which };
-        let path = results.join("results.json");
-        store::write(&path, &output::gradescope(&entry, "visible"))
-            .with_context(|| path.display().to_string())
-    };
+    let write =
+        |outcome: Option<GradingRecord>, failed: Option<InfraError>| -> anyhow::Result<()> {
+            let attempt = Attempt::of(&listed, outcome, failed, &corrections);
+            let student = &attempt.submission.students[0];
+            let attempts = vec![&attempt];
+            let entry = Entry { student, attempts, counts: 0, by_hand: None, comments: &[], which };
+            let path = results.join("results.json");
+            store::write(&path, &output::gradescope(&entry, "visible"))
+                .with_context(|| path.display().to_string())
+        };
     let Some(key) = &listed.key else { return write(None, None) };
     let mut so_far = |report: &Report| {
         // If this fails, the results are written again after the next test.

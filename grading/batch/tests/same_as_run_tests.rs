@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 use common::{root, said};
 use faultlab_harness::build::{self, BaseLabRule, Libraries, Purpose, Source, Workspace};
 use faultlab_harness::report::TestReport;
-use faultlab_harness::session::{self, NoObserver, Plan, Seeds};
+use faultlab_harness::session::{self, NoObserver, Plan, Seeds, Shrink};
 use faultlab_harness::supervisor::WorkerCommand;
 use faultlab_suites::{SEED, TestNumber};
 use serde_json::Value;
@@ -151,6 +151,7 @@ fn in_process(
             holds_submission: true,
         },
         out_of_process: false,
+        shrink: Shrink::All,
         by_parts: false,
         cpu_max: None,
         traces: scratch.to_owned(),
@@ -161,11 +162,12 @@ fn in_process(
     result.tests.iter().map(value).collect()
 }
 
-/// A test's report without the command that reproduces it, which differs, and without the only fraction, whose last
-/// digit may change when it is parsed.
+/// A test's report without the command that reproduces it, which differs, without the shrunk run, which grading does not
+/// look for, and without the only fraction, whose last digit may change when it is parsed.
 fn fields(test: &Value) -> serde_json::Map<String, Value> {
     let mut fields = test.as_object().cloned().expect("it is an object");
     fields.remove("reproduce");
+    fields.remove("shrinking");
     let searches = fields.get_mut("searches").and_then(Value::as_array_mut);
     for search in searches.into_iter().flatten() {
         search.as_object_mut().map(|search| search.remove("collision_bound"));

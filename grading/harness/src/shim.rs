@@ -24,7 +24,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::count::Count;
 use crate::report::{Status, terminal};
-use crate::session::{self, Finding, NoObserver, Plan, Seeds};
+use crate::session::{self, Finding, NoObserver, Plan, Seeds, Shrink};
 use crate::shell;
 use crate::supervisor::WorkerCommand;
 use crate::worker::{self, WORKER_VARIABLE};
@@ -118,6 +118,7 @@ fn trial(suite: &Suite, number: TestNumber) -> Result<(), Failed> {
             holds_submission: true,
         },
         out_of_process: false,
+        shrink: Shrink::All,
         by_parts: false,
         cpu_max: None,
         traces: traces.path().to_owned(),

@@ -446,11 +446,9 @@ fn one_cause_is_shown_once() {
 fn a_whole_run_is_shown_on_request() {
     let mutant = root().join("grading/staff/mutants/lab1/late-puts-executed.patch");
     let mutant = mutant.display().to_string();
-    let json = TempDir::new().expect("a temporary folder can be created");
-    let json = json.path().join("report.json").display().to_string();
-    let tests = ["lab1", "--submission", &mutant, "-n", "3.7", "--seeds", "1"];
+    let tests = ["lab1", "--submission", &mutant, "-n", "3.7", "--only-seed", "1"];
     let brief = run_tests(&tests);
-    let full = run_tests(&[&tests[..], &["--full", "--json", &json]].concat());
+    let full = run_tests(&[&tests[..], &["--full"]].concat());
     assert_eq!((brief.code, full.code), (Some(1), Some(1)), "{}", full.err);
     assert!(brief.out.contains(" events") && !full.out.contains(" events"), "{}", full.out);
     let numbered = |call: &Call| {
@@ -460,6 +458,49 @@ fn a_whole_run_is_shown_on_request() {
     };
     let ((some, _), (all, last)) = (numbered(&brief), numbered(&full));
     assert!(some < 30 && all == last && last > 100, "{some} of {all} events, up to {last}");
+}
+
+#[test]
+fn a_failing_run_is_shown_shrunk() {
+    let wrong =
+        "Pong { text: if ping.text.ends_with(\"-7\") { String::new() } else { ping.text } }";
+    let folder = lab0_with("server.rs", "Pong { text: ping.text }", wrong);
+    let saved = folder.path().join("traces");
+    let save = ["-n", "1.2", "--save-traces", saved.to_str().expect("a path is text")];
+    let shown = with_submission(&folder, &save);
+    assert_eq!(shown.code, Some(1), "{}{}", shown.out, shown.err);
+    let in_one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let out = in_one_line(&shown.out);
+    let (before, after) = out.split_once(", shrunk from ").expect("the run is shrunk");
+    let seed = before.rsplit_once("the run seed ").expect("it is of a seed").1;
+    // Two starts, a ping, its two messages, and the pong; and the events that check properties.
+    let (original, rest) = after.split_once(" to ").expect("it was longer");
+    let events = rest.split_once(" events; ").and_then(|(count, _)| count.parse::<usize>().ok());
+    assert!(original.parse::<usize>().is_ok_and(|count| count > 100), "{original}");
+    assert!(events.is_some_and(|count| count <= 8), "{out}");
+    assert!(out.contains("command 1, Ping { text: \"client"), "{out}");
+
+    // The same again, whatever is run in parallel.
+    let summary = |call: &Call| call.out.split("═").next().map(in_one_line);
+    for jobs in ["1", "3"] {
+        let again = with_submission(&folder, &["-n", "1.2", "--jobs", jobs]);
+        assert_eq!(summary(&again), summary(&shown));
+    }
+
+    // The seed gives the original run.
+    let original = with_submission(&folder, &["-n", "1.2", "--only-seed", seed]);
+    assert!(!original.out.contains("shrunk"), "{}", original.out);
+    assert!(in_one_line(&original.out).contains(&format!("the run seed {seed} #")));
+
+    // The saved run is the shrunk one, and it can be replayed.
+    let replay = [&save[2..], &["--replay"]].concat();
+    let again = with_submission(&folder, &replay);
+    assert_eq!(again.code, Some(1), "{}{}", again.out, again.err);
+    let reproduced = format!("reproduced, with event {}", events.unwrap_or_default());
+    assert!(in_one_line(&again.out).contains(&reproduced), "{}", again.out);
+    let right = lab0_with("server.rs", "Pong { text: ping.text }", "Pong { text: ping.text }");
+    let fixed = with_submission(&right, &replay);
+    assert_eq!(fixed.code, Some(0), "{}{}", fixed.out, fixed.err);
 }
 
 #[test]

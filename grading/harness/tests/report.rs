@@ -5,8 +5,8 @@ use std::time::Duration;
 use faultlab::simulate::Scenario;
 use faultlab_harness::report::terminal::Extent;
 use faultlab_harness::report::{
-    AlsoBroken, HandlerCost, PartReport, Report, SCHEMA, Status, TestReport, Timing, terminal,
-    to_json, to_junit,
+    AlsoBroken, HandlerCost, PartReport, Report, SCHEMA, Shrinking, ShrunkRun, Status, TestReport,
+    Timing, terminal, to_json, to_junit,
 };
 use faultlab_suites::{Part, Points, Suite, Test};
 
@@ -71,6 +71,7 @@ fn report() -> Report {
             also_broken: Vec::new(),
             shown_seed: None,
             excerpt: None,
+            shrinking: None,
             searches: Vec::new(),
             reproduce: format!("./scripts/run-tests.sh lab9 -n {number}"),
         }
@@ -192,6 +193,39 @@ fn json_round_trips_and_has_plain_numbers() {
     let text = to_json(&report());
     assert_eq!(serde_json::from_str::<Report>(&text).expect("it is a report"), report());
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_shrunk_run_is_shown_instead_of_the_original() {
+    let mut report = report();
+    let before = to_json(&report);
+    let failed = &mut report.tests[2];
+    failed.shrinking = Some(Shrinking::Shrunk(ShrunkRun {
+        events: 9,
+        original_events: 1_240,
+        reason: "expected client1's command 1 to return 1, but it returned 2".to_owned(),
+        also_broken: Vec::new(),
+        excerpt: "client1   server\n  ├────────▶●   Add 1\n".to_owned(),
+        steps: 4_321,
+        is_cut_short: false,
+    }));
+    insta::assert_snapshot!(plain(&terminal::failure(&suite(), failed, None)));
+    let shown = |failed: &TestReport| plain(&terminal::failure(&suite(), failed, None));
+    if let Some(Shrinking::Shrunk(run)) = &mut failed.shrinking {
+        run.is_cut_short = true;
+    }
+    assert!(shown(failed).contains("to 9 events, where the limit of"), "{}", shown(failed));
+    let junit = to_junit(&report);
+    assert!(junit.contains("command 1 to return 1") && !junit.contains("command 3"), "{junit}");
+    let json = to_json(&report);
+    assert_eq!(serde_json::from_str::<Report>(&json).expect("it is a report"), report);
+    assert!(json.contains("shrinking") && !before.contains("shrinking"));
+
+    let failed = &mut report.tests[2];
+    failed.shrinking = Some(Shrinking::NotShrunk("it is too long".to_owned()));
+    let shown = shown(failed);
+    assert!(shown.contains("the run seed 2, not shrunk: it is too long"), "{shown}");
+    assert!(shown.contains("command 3 to return 3"), "{shown}");
 }
 
 #[test]

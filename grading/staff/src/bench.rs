@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
@@ -11,7 +12,7 @@ use faultlab_harness::build::{
     self, BaseLabOrigin, BaseLabRule, Lab, Libraries, Program, Purpose, Source, Workspace,
 };
 use faultlab_harness::report::{Status, TestReport};
-use faultlab_harness::session::{self, NoObserver, Plan, Seeds};
+use faultlab_harness::session::{self, NoObserver, Plan, Seeds, Shrink};
 use faultlab_harness::supervisor::WorkerCommand;
 use faultlab_suites::{SEED, SEEDS, Suite, Test, TestNumber};
 
@@ -22,6 +23,15 @@ pub struct Bench {
     lab: Lab,
     libraries: Libraries,
     suite: Suite,
+}
+
+/// A failing test, and the run that its report shows.
+#[derive(Clone, Debug)]
+pub struct FailingRun {
+    /// The report.
+    pub report: TestReport,
+    /// The run.
+    pub trace: Trace,
 }
 
 /// A known submission: a correct solution or a mutant.
@@ -114,33 +124,54 @@ impl Bench {
         let traces = tempfile::tempdir()?;
         let tests: Vec<&Test> = self.tests().collect();
         let count = tests.len();
-        let reports = self.run_tests(subject, tests, traces.path())?;
+        let reports = self.run_tests(subject, tests, traces.path(), Shrink::Nothing)?;
         if reports.len() != count {
             bail!("only {} tests were completed", reports.len());
         }
         Ok(reports)
     }
 
-    /// The run that the report of this test shows, if the submission fails it.
+    /// The runs that the reports of these tests show, for those that the submission fails, in order.
     ///
     /// # Errors
-    /// As [`Bench::run`].
-    pub fn failing_run(
+    /// When the submission does not compile.
+    pub fn failing_runs(
         &self,
         subject: &KnownSubmission,
-        number: TestNumber,
-    ) -> Result<Option<Trace>> {
+        numbers: impl IntoIterator<Item = TestNumber>,
+    ) -> Result<Vec<FailingRun>> {
         let traces = tempfile::tempdir()?;
-        let tests = self.suite.test(number).into_iter().collect();
-        let reports = self.run_tests(subject, tests, traces.path())?;
-        let seed = reports.first().filter(|report| report.status != Status::Passed);
-        let Some(seed) = seed.and_then(|report| report.shown_seed) else { return Ok(None) };
-        let trace = traces.path().join(format!("{number}-{seed}.trace"));
-        // Of runs that differ, the report shows no file's run.
-        if !trace.is_file() {
-            return Ok(None);
+        let tests = numbers.into_iter().filter_map(|number| self.suite.test(number)).collect();
+        let mut runs = Vec::new();
+        for report in self.run_tests(subject, tests, traces.path(), Shrink::All)? {
+            let Some(file) = report.shown_trace().filter(|_| report.status != Status::Passed)
+            else {
+                continue;
+            };
+            let file = traces.path().join(file);
+            // Of runs that differ, the report shows no file's run.
+            if file.is_file() {
+                let trace = file::read(BufReader::new(File::open(file)?))?;
+                runs.push(FailingRun { report, trace });
+            }
         }
-        Ok(Some(file::read(BufReader::new(File::open(trace)?))?))
+        Ok(runs)
+    }
+
+    /// Replays a saved run with the code of this program, which must be right: the run no longer fails.
+    ///
+    /// # Errors
+    /// When the run still fails or cannot be replayed. The message says which.
+    pub fn replay_as_fixed(&self, program: &Program, trace: &Trace) -> Result<()> {
+        let mut saved = tempfile::NamedTempFile::new()?;
+        file::write(&mut saved, trace)?;
+        let output = Command::new(&program.file).arg("--replay").arg(saved.path()).output()?;
+        let [out, errors] =
+            [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+        if !out.contains(": fixed") {
+            bail!("{out}{errors}");
+        }
+        Ok(())
     }
 
     /// Runs these tests on a submission, with the default seeds, in one worker.
@@ -149,6 +180,7 @@ impl Bench {
         subject: &KnownSubmission,
         tests: Vec<&Test>,
         traces: &Path,
+        shrink: Shrink,
     ) -> Result<Vec<TestReport>> {
         // Known submissions of a lab are made for the reference solutions of those below it.
         let program = self.compile(&subject.source, Some(BaseLabOrigin::Reference))?;
@@ -163,6 +195,7 @@ impl Bench {
                 holds_submission: true,
             },
             out_of_process: false,
+            shrink,
             by_parts: false,
             cpu_max: None,
             traces: traces.to_owned(),

@@ -10,7 +10,7 @@ use faultlab::trace::{EventKind, Trace};
 use faultlab_suites::{Kind, TestNumber};
 
 use crate::table::lines;
-use crate::{Bench, KnownSubmission, Table};
+use crate::{Bench, FailingRun, KnownSubmission, Table};
 
 /// An event at fault, without what chance decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,10 +69,14 @@ pub fn first_run_test(bench: &Bench, table: &Table, mutant: &str) -> Option<Test
         .find(|number| lost.contains(number))
 }
 
-/// The culprit in the run that a report of this test shows; `None` if it shows none or marks no event.
+/// The run that a report of this test shows; `None` if it shows none.
 ///
 /// # Errors
 /// When the mutant does not compile.
-pub fn found(bench: &Bench, mutant: &KnownSubmission, test: TestNumber) -> Result<Option<Culprit>> {
-    Ok(bench.failing_run(mutant, test)?.as_ref().and_then(Culprit::of))
+pub fn shown_run(
+    bench: &Bench,
+    mutant: &KnownSubmission,
+    test: TestNumber,
+) -> Result<Option<FailingRun>> {
+    Ok(bench.failing_runs(mutant, [test])?.into_iter().next())
 }

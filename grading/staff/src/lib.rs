@@ -12,6 +12,6 @@ pub mod culprits;
 mod selection;
 mod table;
 
-pub use bench::{Bench, KnownSubmission, lost};
+pub use bench::{Bench, FailingRun, KnownSubmission, lost};
 pub use selection::Selection;
 pub use table::Table;

@@ -38,8 +38,10 @@ fn pings(clients: usize, count: u64) -> Scenario {
     let text = |client: Address, index: u64| format!("{client}-{index}");
     let clients = (1..=clients).map(|number| {
         let client = Address::numbered("client", number);
-        let work = Workload::template(count, move |turn| Ping { text: text(client, turn.index) })
-            .expecting((0..count).map(|index| Pong { text: text(client, index) }));
+        let pings = (0..count).map(|index| Ping { text: text(client, index) });
+        let work = Workload::scripted(pings, |pings| {
+            pings.iter().map(|ping| Pong { text: ping.text.clone() }).collect()
+        });
         NodeSpec::client("client", client, &server, work)
     });
     Scenario::new()

@@ -59,7 +59,7 @@ pub use lanes::lanes;
 pub use number::{TestNumber, TestNumberError};
 pub use points::Points;
 pub use replay::{ReplayError, replay_saved};
-pub use run::{Run, run, run_on, scenario_of};
+pub use run::{Run, origin, run, run_on, scenario_of};
 pub use run_search::{EndCondition, SearchSummary};
 pub use search_plan::{RequiredResult, SearchPlan};
 pub use seeds::{SEED, SEEDS, seed_of};

@@ -60,7 +60,8 @@ pub fn run_on(
 }
 
 /// The origin of a test's runs.
-fn origin(suite: &Suite, test: &Test) -> Origin {
+#[must_use]
+pub fn origin(suite: &Suite, test: &Test) -> Origin {
     Origin {
         lab: suite.lab().to_owned(),
         test: test.number().to_string(),

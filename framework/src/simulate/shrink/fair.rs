@@ -4,10 +4,14 @@
 //! that is nobody's. The network's decisions are no problem: every run with other decisions is a run of the same
 //! scenario. But a partition that nothing heals, or a workload without the commands on which its expected results
 //! depend, asks for the impossible.
+//!
+//! One thing that chance rules out is ruled out here as well: many losses or delays in a row. A client that is right
+//! may wait for long if they hit every one of its attempts.
 
 use super::cause::Cause;
 use crate::NodeSpec;
 use crate::property::Property;
+use crate::simulate::decisions::{Deviation, NthMessage};
 use crate::simulate::scenario::{Intervention, Scenario, When};
 use crate::trace::Reduction;
 
@@ -42,10 +46,12 @@ impl<'s> Fair<'s> {
         Self { scenario, commands, interventions }
     }
 
-    /// Whether commands in the middle of this client's workload may be left out. An expected result depends on the
+    /// Whether commands in the middle of this client's workload may be left out. An expected result may depend on the
     /// commands before it.
     pub(super) fn may_skip_commands(self, client: &NodeSpec) -> bool {
-        client.workload.as_ref().is_some_and(|workload| workload.expected(0).is_none())
+        client.workload.as_ref().is_some_and(|workload| {
+            workload.expected(0).is_none() || workload.expected_of(&[]).is_some()
+        })
     }
 
     /// Whether a reduction of the scenario is fair.
@@ -86,6 +92,21 @@ impl<'s> Fair<'s> {
         }
         true
     }
+}
+
+/// How many messages of one link, sent in a row, are lost or delayed at most.
+pub(super) fn hindered_in_a_row(deviations: &[Deviation]) -> u64 {
+    let mut places: Vec<NthMessage> = deviations
+        .iter()
+        .filter(|it| matches!(it, Deviation::Lost(_) | Deviation::Delayed(..)))
+        .filter_map(Deviation::place)
+        .collect();
+    places.sort_unstable();
+    places.dedup();
+    let follows = |before: &NthMessage, after: &NthMessage| {
+        (before.from, before.to, before.before + 1) == (after.from, after.to, after.before)
+    };
+    places.chunk_by(follows).map(|row| row.len() as u64).max().unwrap_or(0)
 }
 
 /// What matters about an intervention when it may be left out.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::*;
 use crate::hosting::{Kind, LocalHost, Submission};
 use crate::property::{CheckError, Property, clients_done, violated};
-use crate::simulate::replay;
 use crate::simulate::{Latency, LinkConditions, Network, Rate};
+use crate::simulate::{NthMessage, replay};
 use crate::trace::EventKind;
 use crate::trace::replay::ReplayStatus;
 use crate::workload::Workload;
@@ -187,6 +187,7 @@ fn shrunk(scenario: &Scenario, seed: u64) -> Option<Shrunk> {
     shrink(scenario, seed, &Origin::default(), &mut |simulation, options| {
         simulation.drive(&mut LocalHost::new(&submission), options)
     })
+    .ok()
 }
 
 /// The diagram of a shrunk run, and its deviations.
@@ -313,4 +314,63 @@ fn a_property_may_depend_on_interventions() {
     assert_eq!(property(holds()), (true, true));
     assert_eq!(property(holds().depends_on_commands()), (false, true));
     assert_eq!(property(holds().depends_on_interventions()), (true, false));
+}
+
+#[test]
+fn a_command_is_skipped_only_if_the_results_of_the_others_are_known() {
+    let asking = |work: Workload<u64, u64>| NodeSpec::client("adder", client(1), &(), work);
+    let sums = |numbers: &[u64]| {
+        let add = |sum: &mut u64, number: &u64| {
+            *sum += number;
+            Some(*sum)
+        };
+        numbers.iter().scan(0, add).collect()
+    };
+    let scripted = asking(Workload::scripted([1, 2, 3], sums));
+    let none = Scenario::new();
+    let fair = Fair::new(&none, &Cause::UnknownAddress);
+    assert!(fair.may_skip_commands(&asking(Workload::of([1, 2, 3]))));
+    assert!(!fair.may_skip_commands(&asking(Workload::of([1, 2, 3]).expecting([1, 3, 6]))));
+    assert!(fair.may_skip_commands(&scripted));
+
+    let encoded = |sum: u64| codec::encode(&sum).expect("a number encodes");
+    let commands = BTreeMap::from([(client(1), vec![0, 2])]);
+    let reduction = Reduction { commands, ..Reduction::default() };
+    let reduced = Scenario::new().node(scripted).reduced(&reduction);
+    let work = reduced.system.nodes()[0].workload.clone().expect("it is a client");
+    assert_eq!(work.expected(0), Some(&encoded(1)[..]));
+    assert_eq!(work.expected(1), Some(&encoded(4)[..]));
+    assert_eq!(work.expected(2), None);
+    assert_eq!(work.expected_of(&[1]), Some(vec![encoded(3)]));
+}
+
+#[test]
+fn messages_that_are_hindered_in_a_row_are_counted_by_link() {
+    let message = |from: usize, before| NthMessage { from: client(from), to: client(9), before };
+    let lost = |from, before| Deviation::Lost(message(from, before));
+    assert_eq!(hindered_in_a_row(&[]), 0);
+    assert_eq!(hindered_in_a_row(&[lost(1, 4), lost(2, 5), lost(1, 6)]), 1);
+    let delayed = Deviation::Delayed(message(1, 5), 1_000);
+    let again = Deviation::Again(message(1, 7), 1_000);
+    assert_eq!(hindered_in_a_row(&[lost(1, 6), delayed, lost(1, 4), again]), 3);
+}
+
+#[test]
+fn a_property_that_depends_on_what_is_left_out_is_left_out_too() {
+    let holds = |name: &str| Property::new(name, |_| Ok(()));
+    let names = |reduction: &Reduction| -> Vec<String> {
+        let scenario = Scenario::new()
+            .check(holds("always"))
+            .check(holds("with commands").depends_on_commands())
+            .check(holds("with interventions").depends_on_interventions());
+        let reduced = scenario.reduced(reduction);
+        reduced.checks.iter().map(|property| property.name().to_owned()).collect()
+    };
+    let interventions = BTreeSet::from([0]);
+    let without = Reduction { interventions, ..Reduction::default() };
+    assert_eq!(names(&without), ["always", "with commands"]);
+    let clients = BTreeSet::from([client(1)]);
+    let without = Reduction { clients, ..Reduction::default() };
+    assert_eq!(names(&without), ["always", "with interventions"]);
+    assert_eq!(names(&Reduction::default()).len(), 3);
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::super::causality::Causality;
 use super::super::culprit::Analysis;
+use super::super::repetition::folded_at;
 use super::super::{EventKind, Trace};
 use super::event_formatter::EventFormatter;
 use super::excerpt::Excerpt;
-use super::phrases::{ending, heading, hidden, pointer};
+use super::phrases::{ending, heading, hidden, omitted, pointer, repeated};
 use super::text::Text;
 use crate::{Address, Characters};
 
@@ -54,10 +55,8 @@ impl Diagram {
 pub(in crate::trace) enum DiagramItem {
     /// Events that are not shown.
     Omitted {
-        /// How many.
-        events: usize,
-        /// How many of them did not influence how the run ended.
-        unrelated: usize,
+        /// How many, or which ones they repeat.
+        words: Text,
         /// Which nodes are up at the end of the gap.
         up: Vec<bool>,
     },
@@ -157,7 +156,7 @@ impl Diagram {
         analysis: &Analysis,
         events_max: usize,
     ) -> Self {
-        let Excerpt { chosen, past, nodes } =
+        let Excerpt { chosen, past, nodes, folded } =
             Excerpt::new(trace, causality, analysis, events_max.max(4));
         let formatter = EventFormatter::new(trace, causality, &chosen, &nodes);
         let mut items = Vec::new();
@@ -174,11 +173,7 @@ impl Diagram {
             }
             if chosen.next_if_eq(&index).is_some() {
                 if gap.0 > 0 {
-                    items.push(DiagramItem::Omitted {
-                        events: gap.0,
-                        unrelated: gap.1,
-                        up: up.clone(),
-                    });
+                    items.push(DiagramItem::Omitted { words: omitted(gap), up: up.clone() });
                     gap = (0, 0);
                 }
                 let before = event.what.node().and_then(|node| states.get(&node).copied());
@@ -187,6 +182,11 @@ impl Diagram {
                 // The sign of a failure marks it already.
                 moment.is_culprit = analysis.culprit == Some(index) && event.failure.is_none();
                 items.push(DiagramItem::Moment(moment));
+            } else if let Some(folded) = folded_at(&folded, index) {
+                if folded.folded().start == index {
+                    let words = repeated(trace, folded);
+                    items.push(DiagramItem::Omitted { words, up: up.clone() });
+                }
             } else {
                 gap = (gap.0 + 1, gap.1 + usize::from(!past[index]));
             }
@@ -198,7 +198,7 @@ impl Diagram {
             }
         }
         if gap.0 > 0 {
-            items.push(DiagramItem::Omitted { events: gap.0, unrelated: gap.1, up });
+            items.push(DiagramItem::Omitted { words: omitted(gap), up });
         }
         Self {
             heading: heading(trace),
@@ -206,8 +206,8 @@ impl Diagram {
             nodes: formatter.nodes,
             timed: trace.events.iter().any(|event| event.time_ns.is_some()),
             items,
-            pointer: pointer(trace, analysis.culprit),
-            ending: ending(trace, analysis.culprit),
+            pointer: pointer(trace, analysis),
+            ending: ending(trace, analysis),
         }
     }
 }

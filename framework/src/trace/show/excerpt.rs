@@ -4,8 +4,13 @@ use std::collections::BTreeSet;
 
 use super::super::causality::Causality;
 use super::super::culprit::Analysis;
+use super::super::growth::Growth;
+use super::super::repetition::{Repetition, folded_at};
 use super::super::{CopyKind, EventKind, Trace, TraceEvent};
 use crate::Address;
+
+/// If more events than these are left of a run that grows, its first events are shown.
+const UNFOLDED_MAX: usize = 40;
 
 /// The shown events of a trace, and those that could have influenced its end.
 #[derive(Debug)]
@@ -16,6 +21,33 @@ pub(in crate::trace) struct Excerpt {
     pub(in crate::trace) past: Vec<bool>,
     /// The nodes of the shown events.
     pub(in crate::trace) nodes: BTreeSet<Address>,
+    /// The repetitions of which only the first round is shown.
+    pub(in crate::trace) folded: Vec<Repetition>,
+}
+
+/// A trace without what goes on and on: later rounds of what repeats and, if the run only grows, most of it.
+#[derive(Debug)]
+pub(in crate::trace) struct Folded {
+    /// The events that are left.
+    pub(in crate::trace) left: BTreeSet<usize>,
+    /// The repetitions of which only the first round is left.
+    repetitions: Vec<Repetition>,
+}
+
+impl Folded {
+    pub(in crate::trace) fn new(trace: &Trace, analysis: &Analysis) -> Self {
+        let count = trace.events.len();
+        let repetitions = analysis.repetitions.clone();
+        let unfolded = |index: &usize| folded_at(&repetitions, *index).is_none();
+        let left: BTreeSet<usize> = (0..count).filter(unfolded).collect();
+        if left.len() <= UNFOLDED_MAX || analysis.growth.is_none() {
+            return Self { left, repetitions };
+        }
+        let folded = Growth::folded(count);
+        let left = (0..count).filter(|index| !folded.contains(index));
+        let left = left.chain(analysis.culprit).collect();
+        Self { left, repetitions: Vec::new() }
+    }
 }
 
 impl Excerpt {
@@ -33,7 +65,14 @@ impl Excerpt {
         let past = relevant(trace, causality, analysis);
         if count <= events_max {
             let nodes = trace.header.nodes.iter().copied().collect();
-            return Self { chosen: (0..count).collect(), past, nodes };
+            return Self { chosen: (0..count).collect(), past, nodes, folded: Vec::new() };
+        }
+        let folded = Folded::new(trace, analysis);
+        if folded.left.len() <= events_max {
+            let nodes = trace.header.nodes.iter().copied().collect();
+            // Of what goes on and on, nothing is beside the point.
+            let past = vec![true; count];
+            return Self { chosen: folded.left, past, nodes, folded: folded.repetitions };
         }
         let mut chosen = BTreeSet::new();
         let quota = events_max - events_max / 6;
@@ -80,7 +119,7 @@ impl Excerpt {
                 chosen.insert(index);
             }
         }
-        Self { chosen, past, nodes }
+        Self { chosen, past, nodes, folded: Vec::new() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Options;
 use super::diagram::{Diagram, DiagramEvent, DiagramItem, EventMark, Note};
-use super::phrases::{gap, here};
+use super::phrases::here;
 use super::text::{Role, Text, columns, wrap};
 use crate::{Address, Characters};
 
@@ -235,9 +235,9 @@ impl Lanes {
         let mut down = vec![false; diagram.nodes.len()];
         for item in &diagram.items {
             match item {
-                DiagramItem::Omitted { events, unrelated: aside, up } => {
+                DiagramItem::Omitted { words, up } => {
                     let cells = self.cells(up, self.glyphs.gap);
-                    for words in wrap(&gap(*events, *aside), self.words, 2, 0) {
+                    for words in wrap(words, self.words, 3, 0) {
                         out.push(line(gutter.line(None), &cells, &words));
                     }
                 }
@@ -440,8 +440,8 @@ fn list(diagram: &Diagram, gutter: &Gutter, options: &Options, out: &mut Vec<Tex
     out.push(gutter.heading());
     for item in &diagram.items {
         let moment = match item {
-            DiagramItem::Omitted { events, unrelated: aside, .. } => {
-                out.push(line(gutter.line(None), &Vec::new(), &gap(*events, *aside)));
+            DiagramItem::Omitted { words, .. } => {
+                out.push(line(gutter.line(None), &Vec::new(), words));
                 continue;
             }
             DiagramItem::Moment(moment) => moment,

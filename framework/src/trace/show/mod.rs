@@ -14,6 +14,7 @@ pub(in crate::trace) mod phrases;
 pub(in crate::trace) mod text;
 
 use self::diagram::{Diagram, DiagramItem};
+use self::excerpt::Folded;
 pub(super) use self::lanes::milliseconds;
 pub(super) use self::phrases::variant;
 pub use self::text::is_hidden;
@@ -32,8 +33,11 @@ pub struct Options {
     pub colour: bool,
     /// Whether to use all characters, or only those of ASCII, also for the nodes' texts.
     pub characters: Characters,
-    /// The most events to show. The omitted events of a longer trace are counted.
+    /// The most events to show. Events that repeat count once. The omitted events of a longer trace are counted.
     pub events_max: usize,
+    /// A trace of at most this many events is shown whole, even if that takes more than `lines_max` lines. Events that
+    /// repeat count once.
+    pub whole_max: usize,
     /// The most lines to fill. If an excerpt with all details is longer, fewer events and fewer effects are
     /// shown, and long ones are cut. Very few lines are exceeded rather than show no event.
     pub lines_max: usize,
@@ -52,6 +56,7 @@ impl Default for Options {
             colour: false,
             characters: Characters::Unicode,
             events_max: 40,
+            whole_max: 0,
             lines_max: usize::MAX,
             heading: true,
             ending: true,
@@ -67,8 +72,10 @@ pub fn diagram(trace: &Trace, options: &Options) -> String {
     let options = Options { width: options.width.max(40), ..options.clone() };
     let causality = Causality::new(&trace.events);
     let analysis = Analysis::new(trace, &causality);
+    let unfolded = Folded::new(trace, &analysis).left.len();
+    let whole = if unfolded <= options.whole_max { unfolded } else { 0 };
     let lay_out = |detail: Option<Detail>| {
-        let events_max = detail.map_or(options.events_max, |detail| detail.events);
+        let events_max = detail.map_or(options.events_max, |detail| detail.events).max(whole);
         let content = Diagram::analysed(trace, &causality, &analysis, events_max);
         lay_out(content, &options, detail)
     };
@@ -167,6 +174,13 @@ fn lay_out(mut content: Diagram, options: &Options, detail: Option<Detail>) -> V
     lines
 }
 
+/// How many events it takes to show a trace whole. Events that repeat count once.
+#[must_use]
+pub fn events_to_show(trace: &Trace) -> usize {
+    let analysis = Analysis::new(trace, &Causality::new(&trace.events));
+    Folded::new(trace, &analysis).left.len()
+}
+
 /// The legend of a diagram's signs, on one line.
 #[must_use]
 pub fn legend(characters: Characters) -> String {
@@ -184,7 +198,7 @@ pub fn shortened(text: &str) -> String {
 /// How the run ended, in one sentence without colours.
 #[must_use]
 pub fn sentence(trace: &Trace) -> String {
-    phrases::ending(trace, None).spans.into_iter().map(|(_, words)| words).collect()
+    phrases::ending(trace, &Analysis::default()).spans.into_iter().map(|(_, words)| words).collect()
 }
 
 /// Adds a line with its colours, without trailing blanks.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::culprit;
+use super::super::culprit::{self, Analysis};
+use super::super::repetition::Repetition;
 use super::super::{
     Ending, Engine, SentMessage, SetTimer, StorageFate, StorageOperation, StorageWrite, StoredItem,
     Trace,
@@ -186,7 +187,7 @@ pub(super) fn heading(trace: &Trace) -> Text {
 }
 
 /// How many events are not shown, and how many of them could not have influenced the end.
-pub(in crate::trace) fn gap(events: usize, aside: usize) -> Text {
+pub(super) fn omitted((events, aside): (usize, usize)) -> Text {
     let noun = if events == 1 { "event" } else { "events" };
     let words = match aside {
         0 => format!("… {events} {noun} …"),
@@ -196,15 +197,34 @@ pub(in crate::trace) fn gap(events: usize, aside: usize) -> Text {
     Text::default().with(Role::Quiet, words)
 }
 
+/// Which events repeat in a place where they are not shown.
+pub(super) fn repeated(trace: &Trace, repetition: &Repetition) -> Text {
+    let Repetition { first, period, is_exact, .. } = *repetition;
+    let (events, verb) = match period {
+        1 => (format!("event {}", first + 1), "repeats"),
+        _ => (format!("events {} to {}", first + 1, first + period), "repeat"),
+    };
+    let times = match repetition.times() {
+        1 => "once more".to_owned(),
+        times => format!("{times} more times"),
+    };
+    let how = if is_exact { "" } else { ", with other numbers and texts" };
+    let until = match trace.events[repetition.end - 1].time_ns {
+        Some(end_ns) => format!(", until {}", duration(end_ns)),
+        None => String::new(),
+    };
+    Text::default().with(Role::Quiet, format!("… {events} {verb} {times}{how}{until} …"))
+}
+
 /// The mark of the event at fault.
 pub(in crate::trace) fn here() -> Text {
     Text::default().with(Role::Bad, "here → ")
 }
 
-/// How a run ended, in one sentence, and where it went wrong if that is known, by the event's index.
-pub(in crate::trace) fn ending(trace: &Trace, culprit: Option<usize>) -> Text {
+/// How a run ended, in one sentence, and where it went wrong if that is known.
+pub(in crate::trace) fn ending(trace: &Trace, analysis: &Analysis) -> Text {
     let mut text = how_it_ended(trace);
-    if let Some(pointer) = pointer(trace, culprit) {
+    if let Some(pointer) = pointer(trace, analysis) {
         text = text.with(Role::Plain, " ");
         text.spans.extend(pointer.spans);
     }
@@ -212,9 +232,9 @@ pub(in crate::trace) fn ending(trace: &Trace, culprit: Option<usize>) -> Text {
 }
 
 /// Where a run went wrong, if that is known and not plain to see.
-pub(in crate::trace) fn pointer(trace: &Trace, culprit: Option<usize>) -> Option<Text> {
+pub(in crate::trace) fn pointer(trace: &Trace, analysis: &Analysis) -> Option<Text> {
     let mut text = Text::default();
-    if let Some(culprit) = culprit.filter(|culprit| culprit + 1 < trace.events.len()) {
+    if let Some(culprit) = analysis.culprit.filter(|culprit| culprit + 1 < trace.events.len()) {
         text = text.with(Role::Strong, format!("Look at event {}.", culprit + 1));
     }
     if let Some(field) = culprit::field(trace) {
@@ -223,6 +243,10 @@ pub(in crate::trace) fn pointer(trace: &Trace, culprit: Option<usize>) -> Option
             .with(Role::Plain, format!("{blank}Look at the field "))
             .with_untrusted(Role::Strong, &field)
             .with(Role::Plain, ".");
+    }
+    if let Some(growth) = &analysis.growth {
+        let blank = if text.spans.is_empty() { "" } else { " " };
+        text = text.with(Role::Plain, format!("{blank}{}", growth.sentence()));
     }
     (!text.spans.is_empty()).then_some(text)
 }

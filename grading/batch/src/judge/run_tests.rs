@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use faultlab_harness::CpuLimit;
 use faultlab_harness::report::{BaseLab, HandlerCost, Report, Status, TestReport, Timing};
-use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds};
+use faultlab_harness::session::{self, Observer, Plan, Progress, Seeds, Shrink};
 use faultlab_harness::supervisor::WorkerCommand;
 use faultlab_suites::{Suite, Test, TestNumber};
 
@@ -92,6 +92,7 @@ impl Watch<'_, '_> {
             workers: 1,
             worker: self.tests.worker.clone(),
             out_of_process: true,
+            shrink: Shrink::Nothing,
             by_parts: self.so_far.is_some(),
             cpu_max: Some(cpu_max),
             traces: self.tests.traces.clone(),

@@ -44,7 +44,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "K", default_value_t = SEEDS, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(super) seeds: u64,
 
-    /// Run each test with this seed only, as named in a report
+    /// Run each test with this seed only, as named in a report, and show a failing run as it is, not shrunk
     #[arg(long, value_name = "SEED", conflicts_with_all = ["seed", "seeds"])]
     pub(super) only_seed: Option<u64>,
 
@@ -84,7 +84,7 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "breakpoints")]
     pub(super) watch: bool,
 
-    /// Save the trace of each failed test's run in this folder [default: `traces/LAB`]
+    /// Save the trace of each run that the report shows in this folder [default: `traces/LAB`]
     #[arg(long, value_name = "DIR", num_args = 0..=1)]
     pub(super) save_traces: Option<Option<PathBuf>>,
 

@@ -39,7 +39,7 @@ use crate::report::{
     Drawing, Report, Status, TestReport, Timing, columns, limits, output, style, terminal, to_html,
     to_json, to_junit,
 };
-use crate::session::{self, Plan, Seeds, property};
+use crate::session::{self, Plan, Seeds, Shrink, property};
 use crate::supervisor::WorkerCommand;
 
 /// All points.
@@ -212,6 +212,12 @@ fn run_once(
             holds_submission: true,
         },
         out_of_process: false,
+        // A seed that was asked for by its number is shown as it is.
+        shrink: match args.only_seed {
+            Some(_) => Shrink::Nothing,
+            None if args.verbose => Shrink::All,
+            None => Shrink::Causes,
+        },
         by_parts: false,
         cpu_max: None,
         traces: traces.path().to_owned(),
@@ -240,8 +246,7 @@ fn run_once(
         unwritten.push(anyhow!("cannot keep the traces of failing runs: {error}"));
     }
     let recorded = |test: &TestReport| {
-        let file = format!("{}-{}.trace", test.number, test.shown_seed?);
-        Some(traces.path().join(file)).filter(|file| file.is_file())
+        Some(traces.path().join(test.shown_trace()?)).filter(|file| file.is_file())
     };
     let saved = match &args.save_traces {
         Some(folder) => {
@@ -258,7 +263,7 @@ fn run_once(
         args.submission.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
     );
     let run = |test: &TestReport| {
-        test.excerpt.as_ref()?;
+        test.shown_excerpt()?;
         file::read(BufReader::new(File::open(recorded(test)?).ok()?)).ok()
     };
     let size = columns::of_terminal();
@@ -394,8 +399,8 @@ fn traces_folder(request: &Request<'_>, named: Option<&Path>) -> PathBuf {
 /// Keeps the recorded runs shown in the report, one per test, for tools that read traces.
 fn keep_traces(kept: &Path, traces: &TempDir, report: &Report) -> io::Result<()> {
     for test in &report.tests {
-        let Some(seed) = test.shown_seed else { continue };
-        let trace = traces.path().join(format!("{}-{seed}.trace", test.number));
+        let Some(file) = test.shown_trace() else { continue };
+        let trace = traces.path().join(file);
         if trace.is_file() {
             fs::create_dir_all(kept)?;
             fs::copy(trace, kept.join(format!("{}.trace", test.number)))?;

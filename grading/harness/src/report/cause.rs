@@ -21,8 +21,17 @@ pub(crate) struct Cause<'a> {
 
 /// The causes of a report's failing tests, in the order of their first tests.
 pub(crate) fn causes(report: &Report) -> Vec<Cause<'_>> {
+    causes_of(&report.tests)
+}
+
+/// The tests whose runs a report shows: one for each cause.
+pub(crate) fn shown_tests(tests: &[TestReport]) -> Vec<&TestReport> {
+    causes_of(tests).into_iter().map(|cause| cause.shown).collect()
+}
+
+fn causes_of(tests: &[TestReport]) -> Vec<Cause<'_>> {
     let mut groups: Vec<(Key, Vec<&TestReport>)> = Vec::new();
-    for test in &report.tests {
+    for test in tests {
         if matches!(test.status, Status::Passed | Status::NotImplemented) {
             continue;
         }
@@ -37,7 +46,7 @@ pub(crate) fn causes(report: &Report) -> Vec<Cause<'_>> {
 
 impl<'a> Cause<'a> {
     fn of(mut same: Vec<&'a TestReport>) -> Option<Self> {
-        // A search finds a shortest run, which is easier to read than one drawn by chance.
+        // A search finds a shortest run; a shrunk one may still be a little longer.
         let simplicity = |test: &TestReport| {
             let kind = match test.kind {
                 Kind::Unit => 0,
@@ -93,10 +102,22 @@ struct Key {
     skeleton: String,
 }
 
+impl TestReport {
+    /// Whether the shrunk run fails for the cause for which the seed's run does. True if there is none.
+    #[must_use]
+    pub fn is_shrunk_alike(&self) -> bool {
+        self.shrunk().is_none_or(|run| Key::of(self) == Key::with_reason(self, &run.reason))
+    }
+}
+
 impl Key {
     fn of(test: &TestReport) -> Self {
+        Self::with_reason(test, test.reason.as_deref().unwrap_or_default())
+    }
+
+    /// The key of a test's failure with this reason.
+    fn with_reason(test: &TestReport, reason: &str) -> Self {
         let property = test.property.clone();
-        let reason = test.reason.as_deref().unwrap_or_default();
         if property.as_deref() == Some(property::NO_PANIC)
             && let Some((_, panic)) = reason.split_once(" panicked: ")
         {
@@ -110,6 +131,9 @@ impl Key {
         Self { property, is_unit, skeleton: skeleton(seen.unwrap_or(reason), is_unit) }
     }
 }
+
+/// What a reason says where there is no value.
+const NO_VALUE: &str = "nothing";
 
 /// A panic's message without numbers, and its place as it is.
 fn panic_skeleton(panic: &str) -> String {
@@ -143,7 +167,8 @@ fn skeleton(text: &str, variants: bool) -> String {
                     _ if is_value && after.starts_with('(') => &after[bracket_end(after)..],
                     _ => after,
                 };
-                let name = if is_value && !variants { "_" } else { letters(word) };
+                let is_value = is_value && !variants || word == NO_VALUE;
+                let name = if is_value { "_" } else { letters(word) };
                 (Some(name), value)
             }
             _ => (None, &rest[first.len_utf8()..]),
@@ -219,6 +244,7 @@ mod tests {
             skeleton("client2 had waited 29.598s for command 6", false),
             "client had waited _ for command _"
         );
+        assert_eq!(skeleton("the key held nothing", false), skeleton("the key held \"\"", false));
         assert_eq!(skeleton("unfinished (\"", false), "unfinished (_");
         assert_eq!(skeleton("so Some({", false), "so _");
     }

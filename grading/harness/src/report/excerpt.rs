@@ -7,8 +7,11 @@ use faultlab::trace::show::{Options, diagram};
 use super::columns::{self, COLUMNS};
 use super::output;
 
-/// The most events in an excerpt.
+/// The most events in an excerpt of a long run.
 const EVENTS_MAX: usize = 12;
+
+/// A run of at most so many events is shown whole: cutting it would save little and could hide what matters.
+const WHOLE_MAX: usize = 25;
 
 /// The indentation of an excerpt in a report.
 const INDENT: usize = 4;
@@ -74,6 +77,7 @@ impl Drawing {
             colour: self.colour,
             characters: self.characters,
             events_max: if self.whole { usize::MAX } else { EVENTS_MAX },
+            whole_max: WHOLE_MAX,
             lines_max: if self.whole { usize::MAX } else { self.lines_max },
             heading: false,
             ending: !limited,

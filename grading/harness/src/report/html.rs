@@ -8,7 +8,7 @@ use faultlab_suites::Suite;
 
 use super::cause::{Cause, causes};
 use super::style::status;
-use super::terminal::number_of;
+use super::terminal::{number_of, which_run};
 use super::{Report, Status, TestReport, help_for};
 
 /// The style of the page around its runs. A run wider than the screen scrolls by itself, not the page.
@@ -98,8 +98,8 @@ fn failure(
     if let Some(property) = &test.property {
         row("broken", property);
     }
-    row("because", test.reason.as_deref().unwrap_or("unknown"));
-    for also in &test.also_broken {
+    row("because", test.shown_reason().unwrap_or("unknown"));
+    for also in test.shown_also_broken() {
         row("also broken", &also.property);
         row("because", &also.reason);
     }
@@ -109,8 +109,9 @@ fn failure(
     if let Some(help) = help_for(suite, test) {
         row("the book", &format!("book/{}", help.address()));
     }
+    row("the run", &which_run(test));
     let _ = writeln!(out, "<dt>again</dt><dd><code>{}</code></dd>\n</dl>", escape(&test.reproduce));
-    match (run, &test.excerpt) {
+    match (run, test.shown_excerpt()) {
         (Some(run), _) => out.push_str(&html::figure(run, events_max)),
         (None, Some(excerpt)) => {
             let _ = writeln!(out, "<pre>{}</pre>", escape(excerpt));

@@ -73,10 +73,10 @@ fn case(xml: &mut Writer<Vec<u8>>, report: &Report, test: &TestReport) -> io::Re
         Status::NotImplemented => "skipped",
         Status::Partial | Status::Failed | Status::TimedOut => "failure",
     };
-    let reason = readable(test.reason.as_deref().unwrap_or_default());
+    let reason = readable(test.shown_reason().unwrap_or_default());
     let property = readable(test.property.as_deref().unwrap_or(test.status.as_str()));
     let also: String = test
-        .also_broken
+        .shown_also_broken()
         .iter()
         .map(|AlsoBroken { property, reason }| format!("also broken: {property}: {reason}\n"))
         .collect();

@@ -19,9 +19,12 @@ use faultlab_suites::help::{Broken, Help};
 use faultlab_suites::{Credit, Kind, Points, SearchSummary, Suite, TestNumber};
 use serde::{Deserialize, Serialize};
 
+use crate::session::TraceFiles;
+
 pub use crate::build::BaseLab;
 pub use crate::worker::protocol::HandlerCost;
 
+pub(crate) use cause::shown_tests;
 pub(crate) use excerpt::Drawing;
 pub use excerpt::excerpt;
 pub use html::to_html;
@@ -125,10 +128,13 @@ pub struct TestReport {
     /// Other properties that are violated at the end of the shown run, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also_broken: Vec<AlsoBroken>,
-    /// The seed of the run that `property`, `reason` and `excerpt` describe.
+    /// The seed of the run that `property`, `reason` and `excerpt` describe, and that was shrunk.
     pub shown_seed: Option<u64>,
     /// The end of that run, drawn as a diagram in plain text.
     pub excerpt: Option<String>,
+    /// What came of shrinking that run; `None` if nobody tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shrinking: Option<Shrinking>,
     /// Statistics of a search test's searches, for the shown seed or else the first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub searches: Vec<SearchSummary>,
@@ -143,6 +149,73 @@ pub struct AlsoBroken {
     pub property: String,
     /// How it was violated.
     pub reason: String,
+}
+
+/// What came of shrinking a failing run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shrinking {
+    /// A shorter run that fails in the same way.
+    Shrunk(ShrunkRun),
+    /// Nothing, for this reason.
+    NotShrunk(String),
+}
+
+/// A run that fails as that of a test's seed does, and is shorter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShrunkRun {
+    /// How many events it has.
+    pub events: u64,
+    /// How many events the seed's run has.
+    pub original_events: u64,
+    /// How it violates the property.
+    pub reason: String,
+    /// Other properties that it violates, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_broken: Vec<AlsoBroken>,
+    /// The run as a diagram in plain text.
+    pub excerpt: String,
+    /// How many steps of nodes were simulated to find it.
+    pub steps: u64,
+    /// Whether it might have become shorter, but the limit of steps was reached.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_cut_short: bool,
+}
+
+impl TestReport {
+    /// The shrunk run that is shown instead of that of the seed, if there is one.
+    #[must_use]
+    pub fn shrunk(&self) -> Option<&ShrunkRun> {
+        match &self.shrinking {
+            Some(Shrinking::Shrunk(run)) => Some(run),
+            Some(Shrinking::NotShrunk(_)) | None => None,
+        }
+    }
+
+    /// How the property is violated in the run that is shown.
+    #[must_use]
+    pub fn shown_reason(&self) -> Option<&str> {
+        self.shrunk().map(|run| run.reason.as_str()).or(self.reason.as_deref())
+    }
+
+    /// The other properties that the shown run violates.
+    #[must_use]
+    pub fn shown_also_broken(&self) -> &[AlsoBroken] {
+        self.shrunk().map_or(&self.also_broken, |run| &run.also_broken)
+    }
+
+    /// The diagram of the run that is shown.
+    #[must_use]
+    pub fn shown_excerpt(&self) -> Option<&str> {
+        self.shrunk().map(|run| run.excerpt.as_str()).or(self.excerpt.as_deref())
+    }
+
+    /// The file name of the shown run's trace in the folder of a session.
+    #[must_use]
+    pub fn shown_trace(&self) -> Option<String> {
+        let suffix = if self.shrunk().is_some() { TraceFiles::SHRUNK } else { "" };
+        Some(format!("{}-{}{suffix}.trace", self.number, self.shown_seed?))
+    }
 }
 
 /// A test's status.

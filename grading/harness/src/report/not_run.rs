@@ -65,6 +65,7 @@ impl TestReport {
             also_broken: Vec::new(),
             shown_seed: None,
             excerpt: None,
+            shrinking: None,
             searches: Vec::new(),
             reproduce,
         }

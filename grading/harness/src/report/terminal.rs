@@ -10,7 +10,9 @@ use super::columns::COLUMNS;
 use super::excerpt::indented;
 use super::paragraph::paragraph;
 use super::style::{BOLD, CYAN, DIM, GREEN, PLAIN, RED, Style, YELLOW, paint, status};
-use super::{AlsoBroken, BaseLab, HandlerCost, Report, Status, TestReport, help_for};
+use super::{
+    AlsoBroken, BaseLab, HandlerCost, Report, Shrinking, ShrunkRun, Status, TestReport, help_for,
+};
 use crate::build::CompileError;
 
 /// The width of the status column.
@@ -153,7 +155,7 @@ pub fn failure(suite: &Suite, test: &TestReport, drawn: Option<String>) -> Strin
     let mut text = status_line(test);
     text.push_str(&note("asserts", PLAIN, &test.asserts));
     text.push_str(&broken(test));
-    for AlsoBroken { property, reason } in &test.also_broken {
+    for AlsoBroken { property, reason } in test.shown_also_broken() {
         text.push_str(&note("also broken", BOLD, property));
         text.push_str(&note("because", PLAIN, &short(reason)));
     }
@@ -171,8 +173,9 @@ fn failures_of(suite: &Suite, cause: &Cause<'_>, draw: &Draw<'_>, lines: usize) 
     let test = cause.shown;
     let mut text = status_line(test);
     text.push_str(&broken(test));
-    if !test.also_broken.is_empty() {
-        let names: Vec<&str> = test.also_broken.iter().map(|also| also.property.as_str()).collect();
+    let also = test.shown_also_broken();
+    if !also.is_empty() {
+        let names: Vec<&str> = also.iter().map(|also| also.property.as_str()).collect();
         text.push_str(&note("also broken", BOLD, &names.join("; ")));
     }
     if !cause.same.is_empty() {
@@ -199,7 +202,7 @@ fn note(label: &str, style: Style, content: &str) -> String {
 /// What is broken, and why.
 fn broken(test: &TestReport) -> String {
     let property = test.property.as_deref().map(|property| note("broken", BOLD, property));
-    let reason = note("because", PLAIN, &short(test.reason.as_deref().unwrap_or("unknown")));
+    let reason = note("because", PLAIN, &short(test.shown_reason().unwrap_or("unknown")));
     property.unwrap_or_default() + &reason
 }
 
@@ -217,11 +220,29 @@ fn short(reason: &str) -> String {
 
 /// The run, if there is one.
 fn the_run(test: &TestReport, drawn: Option<String>) -> String {
-    let Some(run) = drawn.or_else(|| test.excerpt.as_deref().map(indented)) else {
+    let Some(run) = drawn.or_else(|| test.shown_excerpt().map(indented)) else {
         return String::new();
     };
-    let shown = test.shown_seed.map(|seed| format!("seed {seed}")).unwrap_or_default();
-    format!("{}{run}\n", note("the run", PLAIN, &shown))
+    format!("{}{run}\n", note("the run", PLAIN, &which_run(test)))
+}
+
+/// Which run is shown, and how it relates to the seed.
+pub(super) fn which_run(test: &TestReport) -> String {
+    let seed = test.shown_seed.map(|seed| format!("seed {seed}")).unwrap_or_default();
+    match &test.shrinking {
+        None => seed,
+        Some(Shrinking::NotShrunk(why)) => format!("{seed}, not shrunk: {why}"),
+        Some(Shrinking::Shrunk(run)) if run.events >= run.original_events => {
+            format!("{seed}, which is as short as it can be")
+        }
+        Some(Shrinking::Shrunk(run)) => {
+            let ShrunkRun { events, original_events, is_cut_short, .. } = run;
+            let from = grouped(*original_events);
+            let to = number_of(*events, "event");
+            let limit = if *is_cut_short { ", where the limit of steps was reached" } else { "" };
+            format!("{seed}, shrunk from {from} to {to}{limit}; --only-seed shows the original")
+        }
+    }
 }
 
 /// The command that reproduces it.
@@ -301,7 +322,7 @@ pub fn summary(report: &Report, changes: &[String], took: Duration, verbose: boo
 /// `again`.
 #[must_use]
 pub fn advice(report: &Report, again: Option<&str>) -> String {
-    if report.tests.iter().all(|test| test.excerpt.is_none()) {
+    if report.tests.iter().all(|test| test.shown_excerpt().is_none()) {
         return String::new();
     }
     let what = match again {
@@ -443,6 +464,12 @@ pub fn list(suite: &Suite, tests: &[&Test], seeds: u64) -> String {
 
 /// `1 test`, `2 tests`, `12,345 tests`.
 pub(crate) fn number_of(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", grouped(count))
+}
+
+/// A number with its digits in groups of three.
+fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut grouped = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -451,6 +478,5 @@ pub(crate) fn number_of(count: u64, what: &str) -> String {
         }
         grouped.push(digit);
     }
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{grouped} {what}{plural}")
+    grouped
 }

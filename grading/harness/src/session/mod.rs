@@ -25,10 +25,11 @@ use faultlab_suites::{Suite, Test, TestNumber};
 use self::one_by_one::OneByOne;
 use self::planner::TestPlanner;
 use crate::processor_time::CpuLimit;
-use crate::report::{HandlerCost, Status, TestReport};
+use crate::report::{HandlerCost, Status, TestReport, shown_tests};
 use crate::supervisor::{Pool, WorkerCommand};
 
 pub use finding::{Finding, property};
+pub(crate) use trace_files::TraceFiles;
 
 /// What to run, and how.
 pub struct Plan<'a> {
@@ -44,6 +45,8 @@ pub struct Plan<'a> {
     pub worker: WorkerCommand,
     /// Whether its submission is out of process, so that many runs can be batched.
     pub out_of_process: bool,
+    /// Which failing runs to shrink. Only for submissions in process.
+    pub shrink: Shrink,
     /// Whether to report each part of the suite before the next one begins. That takes longer, but
     /// shows points early.
     pub by_parts: bool,
@@ -58,6 +61,17 @@ pub struct Plan<'a> {
 
 /// Gives the command that reproduces a test, or one of its seeds.
 pub type Reproduce<'a> = &'a dyn Fn(TestNumber, Option<u64>) -> String;
+
+/// Which failing runs to shrink: to run again and again, ever shorter, as long as they fail in the same way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shrink {
+    /// None.
+    Nothing,
+    /// One for each cause: those that a report shows.
+    Causes,
+    /// That of each failing test.
+    All,
+}
 
 /// Which runs each test consists of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,6 +231,7 @@ pub fn run(
             test: tests.get(result.tests.len()).map(TestPlanner::number),
         });
     }
+    shrink(plan, &mut tests, &mut one_by_one, &mut pool, &mut result.tests, interrupted);
     let recovered = tests.iter().filter(|test| test.is_recovered());
     result.recovered = recovered.map(TestPlanner::number).collect();
     result.infra_errors = tests[..result.tests.len()]
@@ -225,6 +240,41 @@ pub fn run(
         .collect();
     result.handlers = costliest(tests.iter().flat_map(TestPlanner::handlers));
     result
+}
+
+/// Shrinks failing runs, and adds what comes of it to the reports, unless `interrupted` is set.
+fn shrink(
+    plan: &Plan<'_>,
+    tests: &mut [TestPlanner<'_>],
+    one_by_one: &mut OneByOne<'_>,
+    pool: &mut Pool,
+    reports: &mut [TestReport],
+    interrupted: &AtomicBool,
+) {
+    let chosen: Vec<TestNumber> = match plan.shrink {
+        Shrink::Nothing => return,
+        Shrink::Causes => shown_tests(reports).iter().map(|test| test.number).collect(),
+        Shrink::All => reports.iter().map(|test| test.number).collect(),
+    };
+    let count = reports.len();
+    for test in tests[..count].iter_mut().filter(|test| chosen.contains(&test.number())) {
+        test.shrink();
+    }
+    // Tests without a report are left as they are.
+    while tests[..count].iter().any(|test| !test.is_finished()) {
+        if interrupted.load(Ordering::Relaxed) {
+            return;
+        }
+        one_by_one.begin(&mut tests[..count], pool);
+        one_by_one.wait(tests, pool, POLL_INTERVAL);
+    }
+    for (report, test) in reports.iter_mut().zip(tests.iter()) {
+        if chosen.contains(&report.number)
+            && let Some(shrunk) = test.report(plan.reproduce)
+        {
+            *report = shrunk;
+        }
+    }
 }
 
 /// Adds up the costs of handlers over several tests.

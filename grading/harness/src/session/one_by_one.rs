@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
-use super::planner::{Found, Output, Purpose, Recording, RunEnd, TestPlanner, Wanted};
+use super::planner::{Found, Output, Purpose, Recording, RunEnd, ShrinkEnd, TestPlanner, Wanted};
 use super::trace_files::TraceFiles;
 use crate::supervisor::{Answers, Batch, Pool};
 use crate::worker::protocol::{Job, Mode, Request, RunName};
@@ -60,9 +60,17 @@ impl<'a> OneByOne<'a> {
         if let Some((slot, answers)) = pool.wait(longest)
             && let Some(Work { test, purpose, files, .. }) = self.working.remove(&slot)
         {
-            let ends = ends(answers);
             let recording = files.map_or_else(Recording::default, |files| files.read());
-            tests[test].take_in(Found::Runs { purpose, ends, recording: Box::new(recording) });
+            tests[test].take_in(match purpose {
+                Purpose::Shrink(index) => {
+                    let end = ShrinkEnd::of(answers, recording.trace);
+                    Found::Shrunk { index, end }
+                }
+                _ => {
+                    let (ends, recording) = (ends(answers), Box::new(recording));
+                    Found::Runs { purpose, ends, recording }
+                }
+            });
         }
     }
 
@@ -70,9 +78,18 @@ impl<'a> OneByOne<'a> {
     fn batch(&self, wanted: &Wanted) -> (Batch, Option<TraceFiles>) {
         let mut output = None;
         let mut recorded = None;
-        let mode = match wanted.output {
-            Output::Nothing => Mode::Plain,
-            Output::HandlerCosts => Mode::Profiled,
+        let request = |RunName { test, seed }, mode| Request::Run(Job { test, seed, mode });
+        let last = match wanted.output {
+            Output::Nothing => request(wanted.run, Mode::Plain),
+            Output::HandlerCosts => request(wanted.run, Mode::Profiled),
+            Output::ShrunkTrace => {
+                let files = TraceFiles::of(self.traces, wanted.run, TraceFiles::SHRUNK);
+                files.remove();
+                let (trace, printed) = (files.trace.clone(), files.printed.clone());
+                output = Some(printed.clone());
+                recorded = Some(files);
+                Request::Shrink { run: wanted.run, trace, printed }
+            }
             Output::Trace { suffix } => {
                 let files = TraceFiles::of(self.traces, wanted.run, suffix);
                 files.remove();
@@ -86,12 +103,11 @@ impl<'a> OneByOne<'a> {
                 }
                 let trace = files.trace.clone();
                 recorded = Some(files);
-                Mode::Recorded { trace, printed }
+                request(wanted.run, Mode::Recorded { trace, printed })
             }
         };
-        let request = |RunName { test, seed }, mode| Request::Run(Job { test, seed, mode });
         let before = wanted.before.iter().map(|&run| request(run, Mode::Plain));
-        let requests = before.chain([request(wanted.run, mode)]).collect();
+        let requests = before.chain([last]).collect();
         let Wanted { fresh, timeouts, .. } = *wanted;
         (Batch { requests, fresh, output, timeouts }, recorded)
     }

@@ -10,7 +10,7 @@ use super::planner::Recording;
 use crate::worker::protocol::RunName;
 
 /// The files of one recording.
-pub(super) struct TraceFiles {
+pub(crate) struct TraceFiles {
     /// The trace.
     pub(super) trace: PathBuf,
     /// What the worker prints.
@@ -18,6 +18,9 @@ pub(super) struct TraceFiles {
 }
 
 impl TraceFiles {
+    /// The suffix of the shrunk run's files.
+    pub(crate) const SHRUNK: &str = "-shrunk";
+
     /// The files of a run's recording with this suffix.
     pub(super) fn of(folder: &Path, run: RunName, suffix: &str) -> Self {
         let trace = folder.join(format!("{}-{}{suffix}.trace", run.test, run.seed));

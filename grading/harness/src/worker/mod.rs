@@ -9,6 +9,7 @@ mod last_step;
 mod out_of_process;
 pub mod protocol;
 mod run_batch;
+mod shrink;
 mod watchdog;
 
 use std::any::Any;
@@ -138,6 +139,7 @@ fn try_serve(suite: &Suite, code: Code<'_>) -> Result<(), FrameError> {
                     Request::Run(Job { mode: Mode::Recorded { printed, .. }, .. }) => {
                         Some(printed.clone())
                     }
+                    Request::Shrink { printed, .. } => Some(printed.clone()),
                     Request::Run(_)
                     | Request::RunBatch { .. }
                     | Request::Record(_)
@@ -171,6 +173,19 @@ fn answer(
 ) -> Result<Answer, String> {
     match (request, code) {
         (Request::Run(job), _) => perform(suite, code, shared, job).map(Answer::Done),
+        (Request::Shrink { run, trace, printed }, Code::InProcess(submission)) => {
+            let test = suite.test(run.test).ok_or_else(|| format!("no test {}", run.test))?;
+            let nodes = InstrumentedNodes {
+                nodes: submission,
+                entries: &shared.entries,
+                returned: &|| {},
+                last_step: None,
+            };
+            shrink::run((suite, test, run.seed), &nodes, trace, printed).map(Answer::Shrunk)
+        }
+        (Request::Shrink { .. }, Code::OutOfProcess(_)) => {
+            Err("runs are shrunk in the worker's own process".to_owned())
+        }
         (Request::RunBatch { runs, cpu_max }, Code::OutOfProcess(pool)) => {
             run_batch::run(suite, &mut pool.lock(), runs, *cpu_max)
         }

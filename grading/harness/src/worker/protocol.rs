@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use faultlab::codec;
 use faultlab::simulate::Outcome;
+use faultlab::simulate::shrink::NotShrunk;
 use faultlab_remote::{FrameError, FrameReader, FrameWriter, ProcessFailure, RunCompletion};
 use faultlab_suites::{SearchSummary, TestNumber};
 use serde::de::DeserializeOwned;
@@ -16,6 +17,15 @@ use serde::{Deserialize, Serialize};
 pub enum Request {
     /// Execute this job.
     Run(Job),
+    /// Shrink this failing run. Only for a worker with an in-process submission.
+    Shrink {
+        /// The run.
+        run: RunName,
+        /// The file for the trace of what is left.
+        trace: PathBuf,
+        /// The file for the worker's standard output and error.
+        printed: PathBuf,
+    },
     /// Execute these runs in a batch, and check whether they can be repeated. Only for a worker
     /// with an out-of-process submission.
     RunBatch {
@@ -106,6 +116,8 @@ pub enum Answer {
     ProcessFailed(ProcessFailure),
     /// The test itself is broken. This is not the submission's fault.
     TestBroken(String),
+    /// The run was shrunk, or why it was not.
+    Shrunk(Result<Shrunk, NotShrunk>),
     /// The results of a batch.
     RunBatch {
         /// In order; `None` for runs that did not finish.
@@ -139,6 +151,21 @@ pub struct Done {
     pub searches: Vec<SearchSummary>,
     /// The cost of each handler, if requested.
     pub handlers: Vec<HandlerCost>,
+}
+
+/// A run that was shrunk. Its trace is in a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shrunk {
+    /// How it ends.
+    pub outcome: Outcome,
+    /// How many events the original run had.
+    pub original_events: u64,
+    /// How many runs were tried.
+    pub runs: u64,
+    /// How many steps these runs had.
+    pub steps: u64,
+    /// Whether it could be shorter, but the limit of steps was reached.
+    pub is_cut_short: bool,
 }
 
 impl Done {

@@ -3,7 +3,8 @@
 
 use anyhow::Result;
 use clap::Parser;
-use faultlab_staff::{Selection, Table, culprits};
+use faultlab_staff::culprits::{self, Culprit};
+use faultlab_staff::{Selection, Table};
 
 /// Prints the event at fault in the first run test that each mutant of a lab loses.
 #[derive(Debug, Parser)]
@@ -17,7 +18,8 @@ fn main() -> Result<()> {
     let table = Table::read(&bench.mutants_folder())?;
     for mutant in mutants {
         if let Some(test) = culprits::first_run_test(&bench, &table, &mutant.name) {
-            let found = culprits::found(&bench, &mutant, test)?;
+            let run = culprits::shown_run(&bench, &mutant, test)?;
+            let found = run.and_then(|run| Culprit::of(&run.trace));
             let found = found.map_or_else(|| "none".to_owned(), |found| found.to_string());
             println!("{}\t{found}", mutant.name);
         }

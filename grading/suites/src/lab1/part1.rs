@@ -98,10 +98,11 @@ pub(super) fn part() -> Part {
         )
 }
 
-/// The store, given these commands, with these expected results.
+/// The store, given these commands, with these expected results, which must be those of the reference store.
 fn store(script: impl IntoIterator<Item = (KvCommand, KvResult)>) -> Scenario {
     let (commands, results): (Vec<_>, Vec<_>) = script.into_iter().unzip();
-    let work = KvWorkload::of(commands).expecting(results);
+    assert_eq!(key_value::results(&commands), results, "a script expects what is right");
+    let work = KvWorkload::scripted(commands, key_value::results);
     Scenario::new()
         .node(NodeSpec::client("store", Address::new("store"), &(), work))
         .check(results_ok())

@@ -32,9 +32,9 @@ pub(super) fn part() -> Part {
                     });
                     // Equal commands are different requests: the last put of "a" takes effect too.
                     let again = [put("key", "a"), put("key", "b"), put("key", "a"), get("key")];
-                    let commands: Vec<_> = commands.chain(again).collect();
-                    let results = key_value::results(&commands);
-                    server_and_clients([(client(1), KvWorkload::of(commands).expecting(results))])
+                    let commands = commands.chain(again);
+                    let work = KvWorkload::scripted(commands, key_value::results);
+                    server_and_clients([(client(1), work)])
                         .fault_model(FaultModel::RELIABLE_IN_ORDER_FAIL_STOP)
                         .until_done(seconds(30))
                         .check(results_ok())

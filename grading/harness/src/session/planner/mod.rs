@@ -25,7 +25,7 @@ use crate::supervisor::{Timeouts, WorkerFailure};
 use crate::worker::protocol::RunName;
 
 pub(super) use determinism::Rerun;
-pub(super) use wanted::{Found, Output, Purpose, Recording, RunEnd, Wanted};
+pub(super) use wanted::{Found, Output, Purpose, Recording, RunEnd, ShrinkEnd, Wanted};
 
 /// A test's stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,8 @@ pub(super) struct TestPlanner<'a> {
     determinism: Determinism,
     /// The recorded run.
     trace: Option<SeedTrace>,
+    /// What came of shrinking the run of the seed at this index.
+    shrunk: Option<(usize, ShrinkEnd)>,
     handlers: Vec<HandlerCost>,
     /// Whether a run's process failed, but the run finished when it was repeated alone.
     recovered: bool,
@@ -73,6 +75,7 @@ impl<'a> TestPlanner<'a> {
             in_flight: BTreeSet::new(),
             determinism: Determinism::default(),
             trace: None,
+            shrunk: None,
             handlers: Vec::new(),
             recovered: false,
             cut_short: None,
@@ -102,6 +105,11 @@ impl<'a> TestPlanner<'a> {
 
     pub(super) fn handlers(&self) -> &[HandlerCost] {
         &self.handlers
+    }
+
+    /// Whether everything that was wanted is known, so that there is a report.
+    pub(super) fn is_finished(&self) -> bool {
+        self.stage == Stage::Finished && self.queue.is_empty() && self.in_flight.is_empty()
     }
 
     /// What can begin now, in the order in which it should.
@@ -147,6 +155,12 @@ impl<'a> TestPlanner<'a> {
                 self.queue.retain(|wanted| wanted.purpose != purpose);
                 self.in_flight.remove(&purpose);
                 self.take_in_runs(purpose, ends, *recording);
+            }
+            Found::Shrunk { index, end } => {
+                let purpose = Purpose::Shrink(index);
+                self.queue.retain(|wanted| wanted.purpose != purpose);
+                self.in_flight.remove(&purpose);
+                self.shrunk = Some((index, end));
             }
             Found::Deterministic => {
                 self.queue.retain(|wanted| !matches!(wanted.purpose, Purpose::Rerun(_)));
@@ -215,6 +229,8 @@ impl<'a> TestPlanner<'a> {
                 }
                 self.keep(index, recording);
             }
+            // What comes of it is not a run's end: `Found::Shrunk`.
+            Purpose::Shrink(_) => {}
             Purpose::RecordRerun(rerun) => {
                 self.determinism.traces.extend(recording.trace.map(|trace| (rerun, trace)));
             }
@@ -279,6 +295,24 @@ impl<'a> TestPlanner<'a> {
             let fresh = !self.out_of_process || self.runs.digest(index).is_none();
             self.queue.push_back(self.record(index, fresh));
         }
+    }
+
+    /// From now on, a test that has its report also wants its shown run to be shrunk, if that is possible.
+    pub(super) fn shrink(&mut self) {
+        if let Some(index) = self.runs.shown().filter(|&index| self.may_shrink(index)) {
+            let wanted = Wanted::new(Purpose::Shrink(index), self.name(index));
+            // What a node prints is captured, so the worker must have nothing else to say.
+            self.queue.push_back(Wanted { output: Output::ShrunkTrace, fresh: true, ..wanted });
+        }
+    }
+
+    /// Whether the run is one that can be shrunk: a deterministic simulation whose process survived it.
+    fn may_shrink(&self, index: usize) -> bool {
+        let finding = self.runs.get(index).and_then(|run| run.finding.as_ref());
+        !self.is_search()
+            && self.determinism.finding().is_none()
+            && self.runs.digest(index).is_some()
+            && finding.is_some_and(|finding| finding.status == Status::Failed)
     }
 
     /// Whether the run is a search that hit a limit, so that there is nothing to show.

@@ -2,9 +2,9 @@
 
 use faultlab_suites::{Points, SearchSummary};
 
-use super::{Stage, TestPlanner, determinism};
-use crate::report::{Status, TestReport, excerpt};
-use crate::session::Reproduce;
+use super::{ShrinkEnd, TestPlanner, determinism};
+use crate::report::{Shrinking, ShrunkRun, Status, TestReport, excerpt};
+use crate::session::{Finding, Reproduce};
 
 impl TestPlanner<'_> {
     /// The infrastructure error, if there was one.
@@ -16,7 +16,7 @@ impl TestPlanner<'_> {
 
     /// The report, once complete, with the command that reproduces what it shows.
     pub(in crate::session) fn report(&self, reproduce: Reproduce<'_>) -> Option<TestReport> {
-        if self.stage != Stage::Finished {
+        if !self.is_finished() {
             return None;
         }
         let seeds = self.runs.seeds();
@@ -82,8 +82,29 @@ impl TestPlanner<'_> {
             excerpt: trace
                 .filter(|_| status != Status::NotImplemented)
                 .map(|trace| excerpt(&trace.trace)),
+            shrinking: shown.and_then(|index| self.shrinking(index)),
             searches: self.searches(shown),
             reproduce: reproduce(self.test.number(), run_again),
+        })
+    }
+
+    /// What came of shrinking the run of the seed at this index.
+    fn shrinking(&self, index: usize) -> Option<Shrinking> {
+        let (_, end) = self.shrunk.as_ref().filter(|(shrunk, _)| *shrunk == index)?;
+        Some(match end {
+            ShrinkEnd::NotShrunk(why) => Shrinking::NotShrunk(why.clone()),
+            ShrinkEnd::Shrunk(run, trace) => {
+                let finding = Finding::of_outcome(&run.outcome)?;
+                Shrinking::Shrunk(ShrunkRun {
+                    events: trace.events.len() as u64,
+                    original_events: run.original_events,
+                    reason: finding.reason,
+                    also_broken: finding.also_broken,
+                    excerpt: excerpt(trace),
+                    steps: run.steps,
+                    is_cut_short: run.is_cut_short,
+                })
+            }
         })
     }
 

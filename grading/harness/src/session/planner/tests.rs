@@ -11,8 +11,8 @@ use faultlab_remote::{ProcessExit, ProcessFailure};
 use faultlab_suites::SearchPlan;
 
 use super::*;
-use crate::report::TestReport;
-use crate::worker::protocol::{Compared, Done};
+use crate::report::{Shrinking, TestReport};
+use crate::worker::protocol::{Compared, Done, Shrunk};
 
 /// How many made-up submissions are tried.
 const SUBMISSIONS: u64 = 300;
@@ -131,9 +131,26 @@ impl Submission {
         }
     }
 
+    /// What comes of shrinking that run: a run of one step, if it has more.
+    fn shrink(&self, index: usize) -> ShrinkEnd {
+        let RunEnd::Done(done) = self.end(index, 0, &mut Random::new(0, Stream::Setup)) else {
+            panic!("a run that does not finish is not shrunk");
+        };
+        if done.outcome.steps == 1 {
+            return ShrinkEnd::NotShrunk("it is short".to_owned());
+        }
+        let (original_events, runs, steps, is_cut_short) = (done.outcome.steps, 1, 1, false);
+        let outcome = Outcome { steps: 1, ..done.outcome };
+        let shrunk = Shrunk { outcome, original_events, runs, steps, is_cut_short };
+        ShrinkEnd::Shrunk(Box::new(shrunk), Box::new(self.trace(index, 0, "-shrunk")))
+    }
+
     /// What a worker finds that executes this.
     fn execute(&self, wanted: &Wanted, random: &mut Random) -> Found {
         let index_of = |run: &RunName| usize::try_from(run.seed).expect("it is an index");
+        if let Purpose::Shrink(index) = wanted.purpose {
+            return Found::Shrunk { index, end: self.shrink(index) };
+        }
         let mut ends = Vec::new();
         // A worker that need not be fresh has run before.
         let earlier = u64::from(!wanted.fresh);
@@ -150,7 +167,7 @@ impl Submission {
                 trace: Some(self.trace(index_of(&wanted.run), number - 1, suffix)),
                 printed: String::new(),
             },
-            Output::Nothing | Output::HandlerCosts => Recording::default(),
+            Output::Nothing | Output::HandlerCosts | Output::ShrunkTrace => Recording::default(),
         };
         Found::Runs { purpose: wanted.purpose, ends, recording: Box::new(recording) }
     }
@@ -356,4 +373,48 @@ fn a_recording_that_differs_is_repeated_in_a_fresh_worker_before_that_counts() {
             differs
         );
     }
+}
+
+#[test]
+fn only_a_failing_run_of_a_simulation_is_shrunk() {
+    let mut random = Random::new(6, Stream::Setup);
+    let shrinking = |test: &Test, run: Behaviour, random: &mut Random| {
+        let submission =
+            Submission { runs: vec![Behaviour::Holds, run], influence: Influence::Nothing };
+        let mut planner = planner(test, &submission, false);
+        one_by_one(&mut planner, &submission, 2, random);
+        let before = report(&planner);
+        assert_eq!(before.shrinking, None);
+        planner.shrink();
+        one_by_one(&mut planner, &submission, 2, random);
+        let TestReport { shrinking, .. } = report(&planner);
+        assert_eq!(TestReport { shrinking: None, ..report(&planner) }, before);
+        shrinking
+    };
+    let (run, search) = (simulating(), searching());
+    let long = Behaviour::Violates { steps: 3 };
+    let Some(Shrinking::Shrunk(shrunk)) = shrinking(&run, long, &mut random) else {
+        panic!("it is shrunk")
+    };
+    assert_eq!((shrunk.events, shrunk.original_events), (1, 3));
+    assert!(shrunk.reason.ends_with("but seed 1"), "{}", shrunk.reason);
+    let short = shrinking(&run, Behaviour::Violates { steps: 1 }, &mut random);
+    assert_eq!(short, Some(Shrinking::NotShrunk("it is short".to_owned())));
+    assert_eq!(shrinking(&search, long, &mut random), None);
+    for other in [Behaviour::Holds, Behaviour::Todo, Behaviour::Crashes, Behaviour::Hangs] {
+        assert_eq!(shrinking(&run, other, &mut random), None, "{other:?}");
+    }
+}
+
+#[test]
+fn runs_that_differ_are_shown_as_they_are() {
+    let mut random = Random::new(7, Stream::Setup);
+    let test = simulating();
+    let runs = vec![Behaviour::Violates { steps: 3 }];
+    let submission = Submission { runs, influence: Influence::Anything };
+    let mut planner = planner(&test, &submission, false);
+    one_by_one(&mut planner, &submission, 1, &mut random);
+    planner.shrink();
+    assert_eq!(planner.wanted(), []);
+    assert_eq!(report(&planner).shrinking, None);
 }

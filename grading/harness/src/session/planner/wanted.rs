@@ -3,8 +3,8 @@
 use faultlab::trace::Trace;
 
 use super::determinism::Rerun;
-use crate::supervisor::{Timeouts, WorkerFailure};
-use crate::worker::protocol::{Answer, Compared, Done, RunName};
+use crate::supervisor::{Answers, Timeouts, WorkerFailure};
+use crate::worker::protocol::{Answer, Compared, Done, RunName, Shrunk};
 
 /// The purpose of wanted runs. A test wants no two things at once with the same purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +17,8 @@ pub(in crate::session) enum Purpose {
     Rerun(Rerun),
     /// The recording of the failing run that the report shows, in a fresh worker or in any.
     Record { index: usize, fresh: bool },
+    /// A shorter run that fails as that of the seed at this index does.
+    Shrink(usize),
     /// The recording of a rerun that differed.
     RecordRerun(Rerun),
 }
@@ -64,6 +66,8 @@ pub(in crate::session) enum Output {
     HandlerCosts,
     /// A trace. The suffix tells its file from those of other recordings of the run.
     Trace { suffix: &'static str },
+    /// The trace of a shorter run that fails in the same way.
+    ShrunkTrace,
 }
 
 /// What a planner is told.
@@ -77,6 +81,13 @@ pub(in crate::session) enum Found {
         ends: Vec<RunEnd>,
         /// The recording of the last run, if one was wanted.
         recording: Box<Recording>,
+    },
+    /// What came of shrinking a failing run.
+    Shrunk {
+        /// The index of its seed.
+        index: usize,
+        /// What came of it.
+        end: ShrinkEnd,
     },
     /// Reruns in fresh processes ended as the first runs did, so that the test need not ask for
     /// reruns.
@@ -111,6 +122,32 @@ impl From<Result<Answer, WorkerFailure>> for RunEnd {
             Ok(_) => Self::TestBroken("a worker answered something else".to_owned()),
             Err(failure) => Self::Failed(failure),
         }
+    }
+}
+
+/// What came of shrinking a run.
+#[derive(Clone, Debug)]
+pub(in crate::session) enum ShrinkEnd {
+    /// A shorter run that fails in the same way, and its trace.
+    Shrunk(Box<Shrunk>, Box<Trace>),
+    /// Nothing, for this reason.
+    NotShrunk(String),
+}
+
+impl ShrinkEnd {
+    /// What a worker answered that had a run to shrink, with what it recorded.
+    pub(in crate::session) fn of(answers: Answers, trace: Option<Trace>) -> Self {
+        let why = match answers.into_iter().next_back() {
+            Some(Ok(Answer::Shrunk(Ok(shrunk)))) => match trace {
+                Some(trace) => return Self::Shrunk(Box::new(shrunk), Box::new(trace)),
+                None => "its recording cannot be read".to_owned(),
+            },
+            Some(Ok(Answer::Shrunk(Err(reason)))) => reason.to_string(),
+            Some(Ok(Answer::TestBroken(why))) => why,
+            Some(Err(failure)) => format!("in one of the shorter runs, the process {failure}"),
+            Some(Ok(_)) | None => "a worker answered something else".to_owned(),
+        };
+        Self::NotShrunk(why)
     }
 }
 
