@@ -73,7 +73,10 @@ fn right_solutions_are_graded_once_there_is_space_again() {
         if code == Some(1) {
             failures += 1;
             assert!(said.contains("no grade: "), "{said}");
-            assert!(said.to_lowercase().contains("no space left on device"), "{said}");
+            // A linker that maps its output into memory ends with a bus error.
+            let said = said.to_lowercase();
+            let full = ["no space left on device", "bus error"];
+            assert!(full.iter().any(|reason| said.contains(reason)), "{said}");
         }
     }
     assert!(failures > 0, "the disk was never full");

@@ -126,7 +126,7 @@ fn an_archive_can_be_checked_before_the_deadline() {
     fs::write(&archive, "<!DOCTYPE html>").expect("it is written");
     let (code, said) = check(&archive);
     assert_eq!(code, Some(3), "{said}");
-    assert!(said.contains("refused: `lab0.tar.gz` cannot be unpacked"), "{said}");
+    assert!(said.contains("refused: `lab0.tar.gz` is a web page; submit"), "{said}");
     let (code, said) = check(&batch.out("absent.zip"));
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("absent.zip"), "{said}");

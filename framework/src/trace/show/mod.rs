@@ -118,6 +118,7 @@ impl Detail {
             (6, 1, 2),
             (5, 1, 2),
             (4, 1, 1),
+            (4, 1, 0),
         ];
         levels.into_iter().map(move |(events, head_lines, notes)| Self {
             events: events.min(events_max),

@@ -20,7 +20,7 @@ use crate::judge::hidden::{self, Compiled};
 use crate::open;
 use crate::output;
 use crate::similarity;
-use crate::store::Store;
+use crate::store::{LockError, Store};
 use crate::usage::Usage;
 use crate::watch;
 
@@ -53,7 +53,8 @@ pub fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             let _ = writeln!(io::stderr(), "error: {}", output::plain(&format!("{error:#}")));
-            let is_usage = error.is::<Usage>();
+            let is_unusable = |error: &LockError| matches!(error, LockError::Io(_));
+            let is_usage = error.is::<Usage>() || error.downcast_ref().is_some_and(is_unusable);
             ExitCode::from(if is_usage { BAD_USAGE } else { EXIT_FAILURE })
         }
     }

@@ -39,10 +39,7 @@ pub fn results(entry: &Entry<'_>, visibility: &'static str) -> Vec<u8> {
     let mut output = format!("{}\n", feedback::short(entry));
     let attempt = entry.attempt();
     let notes = entry.notes();
-    let graded = feedback::graded_attempt(entry);
-    for line in
-        graded.iter().chain(&notes).chain(entry.grade().iter().flat_map(|grade| &grade.steps))
-    {
+    for line in notes.iter().chain(entry.grade().iter().flat_map(|grade| &grade.steps)) {
         output.push_str(&format!("\n{}\n", markdown(line)));
     }
     match (entry.status(), attempt.and_then(|attempt| attempt.reason.as_deref())) {

@@ -24,7 +24,7 @@ pub enum LockError {
     )]
     Taken(String),
     /// The lock file cannot be written.
-    #[error("cannot use the results folder: {0}")]
+    #[error("cannot use the results folder")]
     Io(#[from] io::Error),
 }
 

@@ -114,7 +114,7 @@ impl<'a> TestPlanner<'a> {
 
     /// What can begin now, in the order in which it should.
     pub(super) fn wanted(&self) -> Vec<Wanted> {
-        if self.stage == Stage::Finished {
+        if self.cut_short.is_some() {
             return Vec::new();
         }
         if let Some((index, failure)) = self.runs.suspect() {
