@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use common::{Fault, client, client_node, server, server_node, submission};
+use common::{Fault, client, client_node, record, server, server_node, submission};
 use faultlab::Address;
 use faultlab::hosting::{Host, LocalHost, Output};
 use faultlab::property::{CheckError, Property, Subject, clients_done, violated};
@@ -26,15 +26,6 @@ fn scenario(commands: u64) -> Scenario {
         .node(client_node(2, commands))
         .network(Network::unreliable())
         .until_done(60 * SECOND)
-}
-
-fn record(scenario: &Scenario, seed: u64) -> (Outcome, Trace) {
-    let submission = submission();
-    let mut sink = MemoryRecorder::new();
-    let options = Options { recorder: Some(&mut sink), ..Options::default() };
-    let outcome =
-        Simulation::new(scenario.clone(), seed).run(&mut LocalHost::new(&submission), options);
-    (outcome, sink.into_trace().expect("a recorded run has a trace"))
 }
 
 /// Holds while the results of all clients are fewer than this, and counts how often it is checked.

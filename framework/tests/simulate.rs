@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Fault, client, client_node, server, server_node, submission};
+use common::{Fault, client, client_node, record, server, server_node, submission};
 use faultlab::hosting::{LocalHost, NodeFailure};
 use faultlab::property::{CheckError, Property, violated};
 use faultlab::property::{
@@ -15,7 +15,7 @@ use faultlab::simulate::{
     Intervention, Latency, Limits, LinkConditions, Network, Options, Outcome, Rate, RunFailure,
     Scenario, Simulation, Verdict,
 };
-use faultlab::trace::{EventKind, Fate, MemoryRecorder, Trace};
+use faultlab::trace::{EventKind, Fate};
 use faultlab::workload::Workload;
 use faultlab::{Address, FaultModel, NodeSpec};
 
@@ -29,15 +29,6 @@ fn run(scenario: &Scenario, seed: u64) -> Outcome {
     let submission = submission();
     Simulation::new(scenario.clone(), seed)
         .run(&mut LocalHost::new(&submission), Options::default())
-}
-
-fn record(scenario: &Scenario, seed: u64) -> (Outcome, Trace) {
-    let submission = submission();
-    let mut sink = MemoryRecorder::new();
-    let options = Options { recorder: Some(&mut sink), ..Options::default() };
-    let outcome =
-        Simulation::new(scenario.clone(), seed).run(&mut LocalHost::new(&submission), options);
-    (outcome, sink.into_trace().expect("a recorded run has a trace"))
 }
 
 fn unreliable(fault: Fault, commands: u64) -> Scenario {

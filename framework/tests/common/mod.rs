@@ -7,7 +7,9 @@
 use std::convert::identity;
 use std::time::Duration;
 
-use faultlab::hosting::{Kind, Submission};
+use faultlab::hosting::{Kind, LocalHost, Submission};
+use faultlab::simulate::{Options, Outcome, Scenario, Simulation};
+use faultlab::trace::{MemoryRecorder, Trace};
 use faultlab::workload::Workload;
 use faultlab::{Address, Client, Context, Node, NodeSpec};
 use serde::{Deserialize, Serialize};
@@ -235,4 +237,14 @@ pub fn client_node(number: usize, commands: u64) -> NodeSpec {
     let sums = (1..=commands).map(|last| last * (last + 1) / 2);
     let work = Workload::<u64, u64>::of(1..=commands).expecting(sums);
     NodeSpec::client("client", client(number), &server(), work)
+}
+
+/// Runs the small system with its trace recorded.
+pub fn record(scenario: &Scenario, seed: u64) -> (Outcome, Trace) {
+    let submission = submission();
+    let mut sink = MemoryRecorder::new();
+    let options = Options { recorder: Some(&mut sink), ..Options::default() };
+    let outcome =
+        Simulation::new(scenario.clone(), seed).run(&mut LocalHost::new(&submission), options);
+    (outcome, sink.into_trace().expect("a recorded run has a trace"))
 }

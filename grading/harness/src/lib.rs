@@ -12,7 +12,7 @@ pub mod build;
 pub mod cli;
 mod count;
 mod processor_time;
-mod replayed;
+pub mod replayed;
 pub mod report;
 pub mod session;
 pub mod shell;

@@ -1,10 +1,10 @@
 //! Replays a saved trace in the submission's own program, whose output goes to a file. The results go to other files,
 //! so that what a node prints cannot be taken for them.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use faultlab::hosting::Submission;
 use faultlab::trace::replay::{Replay, ReplayStatus};
@@ -16,12 +16,24 @@ use crate::worker::captured_output::CapturedOutput;
 
 /// The files of one replay.
 #[derive(Clone, Debug)]
-pub(crate) struct ReplayFiles(PathBuf);
+pub struct ReplayFiles(PathBuf);
 
 impl ReplayFiles {
     /// The files in this folder.
-    pub(crate) fn in_folder(folder: &Path) -> Self {
+    pub fn in_folder(folder: &Path) -> Self {
         Self(folder.to_owned())
+    }
+
+    /// The command that replays `trace` in `program`. What the program prints is appended to the file
+    /// of what nodes print.
+    ///
+    /// # Errors
+    /// When that file cannot be opened.
+    pub fn command(&self, program: &Path, trace: &Path) -> io::Result<Command> {
+        let output = OpenOptions::new().create(true).append(true).open(self.printed())?;
+        let mut command = Command::new(program);
+        command.arg("--replay").arg(trace).arg(&self.0).stdout(output.try_clone()?).stderr(output);
+        Ok(command)
     }
 
     /// To which the program's output is appended.
@@ -38,7 +50,7 @@ impl ReplayFiles {
     }
 
     /// The result and the new run, if the program got that far. A refused trace has no new run.
-    pub(crate) fn read(&self) -> Option<(ReplayResult, Option<Trace>)> {
+    pub fn read(&self) -> Option<(ReplayResult, Option<Trace>)> {
         let result = serde_json::from_slice(&fs::read(self.result()).ok()?).ok()?;
         let run = File::open(self.run()).ok();
         Some((result, run.and_then(|run| file::read(BufReader::new(run)).ok())))
@@ -57,7 +69,7 @@ impl ReplayFiles {
 
 /// What a replay found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum ReplayVerdict {
+pub enum ReplayVerdict {
     /// The run no longer fails.
     Fixed,
     /// It still fails.
@@ -70,10 +82,11 @@ pub(crate) enum ReplayVerdict {
 
 /// The result of a replay.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct ReplayResult {
-    pub(crate) verdict: ReplayVerdict,
+pub struct ReplayResult {
+    /// What it found.
+    pub verdict: ReplayVerdict,
     /// The same in words.
-    pub(crate) said: String,
+    pub said: String,
 }
 
 impl ReplayResult {

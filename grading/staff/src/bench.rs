@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
@@ -11,6 +10,7 @@ use faultlab::trace::{Trace, file};
 use faultlab_harness::build::{
     self, BaseLabOrigin, BaseLabRule, Lab, Libraries, Program, Purpose, Source, Workspace,
 };
+use faultlab_harness::replayed::{ReplayFiles, ReplayVerdict};
 use faultlab_harness::report::{Status, TestReport};
 use faultlab_harness::session::{self, NoObserver, Plan, Seeds, Shrink};
 use faultlab_harness::supervisor::WorkerCommand;
@@ -165,11 +165,12 @@ impl Bench {
     pub fn replay_as_fixed(&self, program: &Program, trace: &Trace) -> Result<()> {
         let mut saved = tempfile::NamedTempFile::new()?;
         file::write(&mut saved, trace)?;
-        let output = Command::new(&program.file).arg("--replay").arg(saved.path()).output()?;
-        let [out, errors] =
-            [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
-        if !out.contains(": fixed") {
-            bail!("{out}{errors}");
+        let folder = tempfile::tempdir()?;
+        let files = ReplayFiles::in_folder(folder.path());
+        let status = files.command(&program.file, saved.path())?.status()?;
+        let Some((result, _)) = files.read() else { bail!("the program ended with {status}") };
+        if result.verdict != ReplayVerdict::Fixed {
+            bail!("{}", result.said);
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! `--save-traces` and `--replay`: save failing runs, and replay them after a change.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -63,13 +63,8 @@ pub(super) fn replay(
     for file in &files {
         let folder = TempDir::with_prefix("faultlab-replay-")?;
         let results = ReplayFiles::in_folder(folder.path());
-        let output = OpenOptions::new().create(true).append(true).open(results.printed())?;
-        let child = Command::new(&program.file)
-            .arg("--replay")
-            .arg(file)
-            .arg(folder.path())
-            .stdout(output.try_clone()?)
-            .stderr(output)
+        let child = results
+            .command(&program.file, file)?
             .spawn()
             .with_context(|| format!("cannot start {}", program.file.display()))?;
         let end = wait(child, &results.printed(), interrupted)?;
