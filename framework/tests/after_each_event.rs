@@ -12,10 +12,8 @@ use faultlab::Address;
 use faultlab::hosting::{Host, LocalHost, Output};
 use faultlab::property::{CheckError, Property, Subject, clients_done, violated};
 use faultlab::random::mix;
-use faultlab::simulate::{
-    Intervention, Network, Next, Options, Outcome, Scenario, Simulation, Verdict,
-};
-use faultlab::trace::{Ending, EventKind, MemoryRecorder, Trace};
+use faultlab::simulate::{Intervention, Network, Next, Scenario, Simulation, Verdict};
+use faultlab::trace::{Ending, EventKind};
 
 const SECOND: Duration = Duration::from_secs(1);
 
