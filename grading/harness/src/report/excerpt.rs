@@ -10,8 +10,12 @@ use super::output;
 /// The most events in an excerpt of a long run.
 const EVENTS_MAX: usize = 12;
 
-/// A run of at most so many events is shown whole: cutting it would save little and could hide what matters.
+/// A run of at most so many events is shown whole, unless there are few lines: cutting it would save little and could
+/// hide what matters.
 const WHOLE_MAX: usize = 25;
+
+/// With at most so many lines, not even a run of few events is shown whole.
+pub(crate) const FEW_LINES: usize = 8;
 
 /// The indentation of an excerpt in a report.
 const INDENT: usize = 4;
@@ -77,7 +81,7 @@ impl Drawing {
             colour: self.colour,
             characters: self.characters,
             events_max: if self.whole { usize::MAX } else { EVENTS_MAX },
-            whole_max: WHOLE_MAX,
+            whole_max: if self.lines_max <= FEW_LINES { 0 } else { WHOLE_MAX },
             lines_max: if self.whole { usize::MAX } else { self.lines_max },
             heading: false,
             ending: !limited,

@@ -7,7 +7,7 @@ use faultlab_suites::{Suite, Test};
 
 use super::cause::{Cause, causes};
 use super::columns::COLUMNS;
-use super::excerpt::indented;
+use super::excerpt::{FEW_LINES, indented};
 use super::paragraph::paragraph;
 use super::style::{BOLD, CYAN, DIM, GREEN, PLAIN, RED, Style, YELLOW, paint, status};
 use super::{
@@ -115,9 +115,6 @@ pub enum Extent {
 /// The lines for a cause in a report that does not go to a terminal.
 pub const SCREEN_LINES: usize = 40;
 
-/// The fewest lines that are left for a run.
-const RUN_LINES_MIN: usize = 8;
-
 /// Draws a test's run in at most so many lines, if it was recorded.
 pub type Draw<'a> = dyn Fn(&TestReport, usize) -> Option<String> + 'a;
 
@@ -187,8 +184,9 @@ fn failures_of(suite: &Suite, cause: &Cause<'_>, draw: &Draw<'_>, lines: usize) 
     text.push_str(&in_the_book(suite, test));
     // The rule and the blank line above it, the lines around the run, and the command.
     let taken = text.lines().count() + 6;
-    let left = if cause.is_panic() { RUN_LINES_MIN } else { lines.saturating_sub(taken) };
-    text.push_str(&the_run(test, draw(test, left.max(RUN_LINES_MIN))));
+    let left =
+        if cause.is_panic() { FEW_LINES } else { lines.saturating_sub(taken).max(FEW_LINES + 1) };
+    text.push_str(&the_run(test, draw(test, left)));
     text.push_str(&again(test));
     text
 }

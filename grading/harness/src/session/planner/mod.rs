@@ -225,7 +225,13 @@ impl<'a> TestPlanner<'a> {
                     RunEnd::Failed(failure) | RunEnd::FailedAlone(failure) => {
                         self.runs.note(index, SeedRun::failed(&failure, &recording));
                     }
-                    RunEnd::Done(_) | RunEnd::TestBroken(_) => {}
+                    // The recording may be incomplete. The run is not judged without it, so that a report does not
+                    // depend on what happened to the machine.
+                    RunEnd::TestBroken(why) => {
+                        self.runs.note(index, SeedRun::test_broken(&why));
+                        return;
+                    }
+                    RunEnd::Done(_) => {}
                 }
                 self.keep(index, recording);
             }
