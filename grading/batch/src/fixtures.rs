@@ -36,6 +36,7 @@ pub(crate) fn test(number: &str, earned: u32, possible: u32) -> TestReport {
         failing_seeds: if passed { vec![] } else { vec![7] },
         property: lost("results-ok"),
         reason: lost("client1 expected `1` and got `2`"),
+        book: None,
         also_broken: Vec::new(),
         shown_seed: (!passed).then_some(7),
         excerpt: lost("client1 -> server1: Request"),

@@ -77,6 +77,7 @@ fn points_only(test: &TestReport) -> TestReport {
         failing_seeds: Vec::new(),
         property: None,
         reason: None,
+        book: None,
         also_broken: Vec::new(),
         shown_seed: None,
         excerpt: None,

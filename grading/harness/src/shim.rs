@@ -128,7 +128,7 @@ fn trial(suite: &Suite, number: TestNumber) -> Result<(), Failed> {
     match result.tests.first() {
         Some(test) if test.status == Status::Passed => Ok(()),
         Some(test) => {
-            let text = terminal::failure(suite, test, None);
+            let text = terminal::failure(test, None);
             Err(anstream::adapter::strip_str(&text).to_string().into())
         }
         None => Err("the test was not run".into()),

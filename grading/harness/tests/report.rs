@@ -68,6 +68,7 @@ fn report() -> Report {
             failing_seeds: Vec::new(),
             property: None,
             reason: None,
+            book: None,
             also_broken: Vec::new(),
             shown_seed: None,
             excerpt: None,
@@ -129,6 +130,7 @@ fn report() -> Report {
                 seeds_passed: 0,
                 failing_seeds: vec![9],
                 property: Some("every handler returns".to_owned()),
+                book: Some("faq.html#may-i-use-threads-sleep-or-the-clock".to_owned()),
                 reason: Some(
                     "server's on_message, given Add from client1, did not return".to_owned(),
                 ),
@@ -166,7 +168,6 @@ fn the_terminal_report_has_tests_failures_and_points() {
         text.push_str(&terminal::test_line(&suite, test, before, false));
     }
     text.push_str(&terminal::failures(
-        &suite,
         &report,
         &|_, _| None,
         Extent::Screen(terminal::SCREEN_LINES),
@@ -209,8 +210,8 @@ fn a_shrunk_run_is_shown_instead_of_the_original() {
         steps: 4_321,
         is_cut_short: false,
     }));
-    insta::assert_snapshot!(plain(&terminal::failure(&suite(), failed, None)));
-    let shown = |failed: &TestReport| plain(&terminal::failure(&suite(), failed, None));
+    insta::assert_snapshot!(plain(&terminal::failure(failed, None)));
+    let shown = |failed: &TestReport| plain(&terminal::failure(failed, None));
     if let Some(Shrinking::Shrunk(run)) = &mut failed.shrinking {
         run.is_cut_short = true;
     }
@@ -246,7 +247,7 @@ fn other_violations_follow_the_first() {
         property: "messages are <small>".to_owned(),
         reason: "expected messages of at most 9 bytes, but one had 12".to_owned(),
     }];
-    let shown = plain(&terminal::failure(&suite(), failed, None));
+    let shown = plain(&terminal::failure(failed, None));
     let places =
         ["results are right", "it returned 4", "messages are <small>", "one had 12", "seeds 7"]
             .map(|text| shown.find(text).unwrap_or_else(|| panic!("{text} is not in\n{shown}")));

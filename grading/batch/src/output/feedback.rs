@@ -1,7 +1,7 @@
 //! Feedback for a student: which points were lost, why, and how to reproduce it.
 
 use askama::Template;
-use faultlab_harness::report::TestReport;
+use faultlab_harness::report::{TestReport, brief};
 use faultlab_suites::Points;
 
 use super::text::{Html, markdown, markdown_block};
@@ -52,6 +52,19 @@ impl TestFeedback<'_> {
             }
             _ => format!("{seeds_passed} of {seeds_planned} runs passed"),
         }
+    }
+
+    /// What broke, if something did.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        self.test.reason.as_deref().map(brief)
+    }
+
+    /// The other properties that broke, and how.
+    #[must_use]
+    pub fn also_broken(&self) -> Vec<(&str, String)> {
+        let also = self.test.also_broken.iter();
+        also.map(|also| (also.property.as_str(), brief(&also.reason))).collect()
     }
 
     /// Why the points differ from the suite's.
@@ -244,7 +257,7 @@ pub(super) fn test_markdown(shown: &TestFeedback<'_>, text: &mut String) {
         return;
     }
     text.push_str(&format!("\nIt asserts that {}.\n", markdown(&test.asserts)));
-    if let Some(reason) = &test.reason {
+    if let Some(reason) = shown.reason() {
         let property = test.property.as_deref().unwrap_or_default();
         let property = if property.is_empty() { String::new() } else { format!("{property}: ") };
         text.push_str(&format!(
@@ -254,6 +267,9 @@ pub(super) fn test_markdown(shown: &TestFeedback<'_>, text: &mut String) {
     }
     if let Some(excerpt) = &test.excerpt {
         text.push_str(&format!("\nThe run:\n\n{}", markdown_block(excerpt)));
+    }
+    if let Some(address) = &test.book {
+        text.push_str(&format!("\nThe book explains this kind of mistake: `book/{address}`\n"));
     }
     text.push_str(&format!("\nRun it again:\n\n{}", markdown_block(&test.reproduce)));
 }
@@ -294,5 +310,36 @@ pub fn short(entry: &Entry<'_>) -> String {
         }
         Status::Waiting => "no grade yet: waiting to be graded".to_owned(),
         Status::NotSubmitted => "nothing was submitted".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::test;
+
+    #[test]
+    fn a_lost_test_says_what_broke_in_brief_and_where_the_book_explains_it() {
+        let report = TestReport {
+            reason: Some("no result after 89.976300716s".to_owned()),
+            book: Some("lab9-mistakes.html#silence".to_owned()),
+            ..test("1.1", 0, 5)
+        };
+        let grade = TestGrade {
+            number: report.number,
+            raw: Points::ZERO,
+            earned: Points::ZERO,
+            possible: Points::whole(5),
+            change: None,
+        };
+        let shown =
+            TestFeedback { test: &report, grade: &grade, hidden: false, comments: Vec::new() };
+        let mut text = String::new();
+        test_markdown(&shown, &mut text);
+        assert!(text.contains("no result after 89.97s"), "{text}");
+        assert!(text.contains("`book/lab9-mistakes.html#silence`"), "{text}");
+        text.clear();
+        test_markdown(&TestFeedback { hidden: true, ..shown }, &mut text);
+        assert!(!text.contains("book") && !text.contains("89.97s"), "{text}");
     }
 }

@@ -10,6 +10,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
+use percent_encoding::percent_decode_str;
 use tiny_http::{Header, Method, Request, Response, Server};
 
 use crate::output::{DOCUMENTS, LIVE_MARK};
@@ -81,7 +82,7 @@ impl Site {
         let Some((student, file)) = path.trim_start_matches('/').split_once('/') else {
             return missing();
         };
-        let student = percent_decoded(student);
+        let student = percent_decode_str(student).decode_utf8_lossy();
         let known = fs::read_to_string(self.store.work().join("students")).unwrap_or_default();
         if !known.lines().any(|id| id == student) || !DOCUMENTS.contains(&file) {
             return missing();
@@ -121,38 +122,4 @@ fn html(page: String) -> Page {
 
 fn text(status: u16, text: &str) -> Page {
     Response::from_string(format!("{text}\n")).with_status_code(status)
-}
-
-/// A part of an address, without its escapes.
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(escaped) if byte == b'%' => {
-                bytes.push(escaped);
-                rest = &after[2..];
-            }
-            _ => {
-                bytes.push(byte);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::percent_decoded;
-
-    #[test]
-    fn addresses_are_decoded() {
-        for (address, name) in
-            [("ada", "ada"), ("Jos%C3%A9%20%2B", "José +"), ("100%", "100%"), ("%zz%4", "%zz%4")]
-        {
-            assert_eq!(percent_decoded(address), name);
-        }
-    }
 }

@@ -276,7 +276,7 @@ fn run_once(
         Some(size) => Extent::Screen(size.lines),
         None => Extent::Screen(terminal::SCREEN_LINES),
     };
-    screen.print(&terminal::failures(suite, &report, &draw, extent));
+    screen.print(&terminal::failures(&report, &draw, extent));
     let changes = last.changes(&report);
     screen.print(&terminal::summary(&report, &changes, started.elapsed(), args.verbose));
     if result.interrupted {
@@ -418,7 +418,7 @@ fn write_documents(
     report: &Report,
     run: &dyn Fn(&TestReport) -> Option<Trace>,
 ) -> Result<()> {
-    let Request { args, suite, .. } = request;
+    let args = request.args;
     if let Some(file) = &args.json {
         write_file(file, &to_json(report))?;
     }
@@ -427,7 +427,7 @@ fn write_documents(
     }
     if let Some(file) = &args.html {
         let events_max = if args.full { usize::MAX } else { PAGE_EVENTS_MAX };
-        write_file(file, &to_html(suite, report, run, events_max))?;
+        write_file(file, &to_html(report, run, events_max))?;
     }
     Ok(())
 }

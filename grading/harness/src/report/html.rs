@@ -4,12 +4,11 @@ use std::fmt::Write;
 
 use faultlab::trace::Trace;
 use faultlab::trace::html::{self, STYLE, escape};
-use faultlab_suites::Suite;
 
 use super::cause::{Cause, causes};
 use super::style::status;
 use super::terminal::{number_of, which_run};
-use super::{Report, Status, TestReport, help_for};
+use super::{Report, Status, TestReport};
 
 /// The style of the page around its runs. A run wider than the screen scrolls by itself, not the page.
 const PAGE_STYLE: &str = include_str!("html.css");
@@ -18,7 +17,6 @@ const PAGE_STYLE: &str = include_str!("html.css");
 /// at most `events_max` of its events are drawn.
 #[must_use]
 pub fn to_html(
-    suite: &Suite,
     report: &Report,
     run: &dyn Fn(&TestReport) -> Option<Trace>,
     events_max: usize,
@@ -59,7 +57,7 @@ pub fn to_html(
     }
     if report.compile_error.is_none() {
         for cause in causes(report) {
-            failure(&mut out, suite, &cause, run(cause.shown).as_ref(), events_max);
+            failure(&mut out, &cause, run(cause.shown).as_ref(), events_max);
         }
     }
     out.push_str("</main>\n</html>\n");
@@ -82,13 +80,7 @@ fn status_line(test: &TestReport) -> String {
 }
 
 /// The tests that fail for one cause, with a run that shows it.
-fn failure(
-    out: &mut String,
-    suite: &Suite,
-    cause: &Cause<'_>,
-    run: Option<&Trace>,
-    events_max: usize,
-) {
+fn failure(out: &mut String, cause: &Cause<'_>, run: Option<&Trace>, events_max: usize) {
     let test = cause.shown;
     let _ = writeln!(out, "<section class=\"cause\">\n<h2>{}</h2>\n<dl>", status_line(test));
     let mut row = |label: &str, text: &str| {
@@ -106,8 +98,8 @@ fn failure(
     if !cause.same.is_empty() {
         row("the same", &cause.describe_same());
     }
-    if let Some(help) = help_for(suite, test) {
-        row("the book", &format!("book/{}", help.address()));
+    if let Some(address) = &test.book {
+        row("the book", &format!("book/{address}"));
     }
     row("the run", &which_run(test));
     let _ = writeln!(out, "<dt>again</dt><dd><code>{}</code></dd>\n</dl>", escape(&test.reproduce));

@@ -80,8 +80,10 @@ fn case(xml: &mut Writer<Vec<u8>>, report: &Report, test: &TestReport) -> io::Re
         .iter()
         .map(|AlsoBroken { property, reason }| format!("also broken: {property}: {reason}\n"))
         .collect();
+    let book = test.book.as_ref().map(|address| format!("the book: {address}\n"));
+    let book = book.unwrap_or_default();
     let detail = readable(&format!(
-        "{reason}\n{also}{} of {} points, {} of {} seeds passed\n{}\n",
+        "{reason}\n{also}{book}{} of {} points, {} of {} seeds passed\n{}\n",
         test.points_earned,
         test.points_possible,
         test.seeds_passed,

@@ -15,6 +15,7 @@ pub mod terminal;
 
 use std::time::Duration;
 
+use faultlab::trace::show;
 use faultlab_suites::help::{Broken, Help};
 use faultlab_suites::{Credit, Kind, Points, SearchSummary, Suite, TestNumber};
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,12 @@ pub(crate) fn help_for(suite: &Suite, test: &TestReport) -> Option<Help> {
     let fails = !matches!(test.status, Status::Passed | Status::NotImplemented);
     let property = test.property.as_deref().filter(|_| fails)?;
     suite.help(Broken { test: test.number, property })
+}
+
+/// A reason as a person reads it: long values are cut as in a diagram, and durations have few digits.
+#[must_use]
+pub fn brief(reason: &str) -> String {
+    reason.split('\n').map(show::shortened).collect::<Vec<_>>().join("\n")
 }
 
 /// The name and version of the document's format.
@@ -125,6 +132,9 @@ pub struct TestReport {
     pub property: Option<String>,
     /// How it was violated, or what else went wrong; `None` if all seeds passed.
     pub reason: Option<String>,
+    /// Where the book explains this kind of mistake: `lab1-mistakes.html#timers-multiply`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub book: Option<String>,
     /// Other properties that are violated at the end of the shown run, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also_broken: Vec<AlsoBroken>,

@@ -62,6 +62,7 @@ impl TestReport {
             failing_seeds: Vec::new(),
             property: None,
             reason: Some(reason.to_owned()),
+            book: None,
             also_broken: Vec::new(),
             shown_seed: None,
             excerpt: None,

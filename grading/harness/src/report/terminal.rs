@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use faultlab::trace::show;
 use faultlab_suites::{Suite, Test};
 
 use super::cause::{Cause, causes};
@@ -11,7 +10,7 @@ use super::excerpt::{FEW_LINES, indented};
 use super::paragraph::paragraph;
 use super::style::{BOLD, CYAN, DIM, GREEN, PLAIN, RED, Style, YELLOW, paint, status};
 use super::{
-    AlsoBroken, BaseLab, HandlerCost, Report, Shrinking, ShrunkRun, Status, TestReport, help_for,
+    AlsoBroken, BaseLab, HandlerCost, Report, Shrinking, ShrunkRun, Status, TestReport, brief,
 };
 use crate::build::CompileError;
 
@@ -124,7 +123,7 @@ pub type Draw<'a> = dyn Fn(&TestReport, usize) -> Option<String> + 'a;
 /// `draw` redraws a test's run for this terminal, if possible; otherwise the report's own drawing
 /// is used.
 #[must_use]
-pub fn failures(suite: &Suite, report: &Report, draw: &Draw<'_>, extent: Extent) -> String {
+pub fn failures(report: &Report, draw: &Draw<'_>, extent: Extent) -> String {
     let rule = || format!("\n{}\n", paint(DIM, "─".repeat(79)));
     let mut text = String::new();
     match extent {
@@ -132,14 +131,14 @@ pub fn failures(suite: &Suite, report: &Report, draw: &Draw<'_>, extent: Extent)
             for test in &report.tests {
                 if !matches!(test.status, Status::Passed | Status::NotImplemented) {
                     text.push_str(&rule());
-                    text.push_str(&failure(suite, test, draw(test, usize::MAX)));
+                    text.push_str(&failure(test, draw(test, usize::MAX)));
                 }
             }
         }
         Extent::Screen(lines) => {
             for cause in causes(report) {
                 text.push_str(&rule());
-                text.push_str(&failures_of(suite, &cause, draw, lines));
+                text.push_str(&failures_of(&cause, draw, lines));
             }
         }
     }
@@ -148,25 +147,25 @@ pub fn failures(suite: &Suite, report: &Report, draw: &Draw<'_>, extent: Extent)
 
 /// One failed test in full; see [`failures`].
 #[must_use]
-pub fn failure(suite: &Suite, test: &TestReport, drawn: Option<String>) -> String {
+pub fn failure(test: &TestReport, drawn: Option<String>) -> String {
     let mut text = status_line(test);
     text.push_str(&note("asserts", PLAIN, &test.asserts));
     text.push_str(&broken(test));
     for AlsoBroken { property, reason } in test.shown_also_broken() {
         text.push_str(&note("also broken", BOLD, property));
-        text.push_str(&note("because", PLAIN, &short(reason)));
+        text.push_str(&note("because", PLAIN, &brief(reason)));
     }
     if test.seeds_planned > 1 {
         text.push_str(&note("seeds", PLAIN, &seeds(test, usize::MAX)));
     }
-    text.push_str(&in_the_book(suite, test));
+    text.push_str(&in_the_book(test));
     text.push_str(&the_run(test, drawn));
     text.push_str(&again(test));
     text
 }
 
 /// The failing tests with one cause, in at most `lines` lines.
-fn failures_of(suite: &Suite, cause: &Cause<'_>, draw: &Draw<'_>, lines: usize) -> String {
+fn failures_of(cause: &Cause<'_>, draw: &Draw<'_>, lines: usize) -> String {
     let test = cause.shown;
     let mut text = status_line(test);
     text.push_str(&broken(test));
@@ -181,7 +180,7 @@ fn failures_of(suite: &Suite, cause: &Cause<'_>, draw: &Draw<'_>, lines: usize) 
     if test.seeds_planned > 1 {
         text.push_str(&note("seeds", PLAIN, &seeds(test, SEEDS_NAMED_MAX)));
     }
-    text.push_str(&in_the_book(suite, test));
+    text.push_str(&in_the_book(test));
     // The rule and the blank line above it, the lines around the run, and the command.
     let taken = text.lines().count() + 6;
     let left =
@@ -200,20 +199,14 @@ fn note(label: &str, style: Style, content: &str) -> String {
 /// What is broken, and why.
 fn broken(test: &TestReport) -> String {
     let property = test.property.as_deref().map(|property| note("broken", BOLD, property));
-    let reason = note("because", PLAIN, &short(test.shown_reason().unwrap_or("unknown")));
+    let reason = note("because", PLAIN, &brief(test.shown_reason().unwrap_or("unknown")));
     property.unwrap_or_default() + &reason
 }
 
 /// Where the book explains this kind of mistake.
-fn in_the_book(suite: &Suite, test: &TestReport) -> String {
-    let help = help_for(suite, test);
-    help.map(|help| note("the book", PLAIN, &format!("book/{}", help.address())))
-        .unwrap_or_default()
-}
-
-/// A reason whose long values are cut as in a diagram.
-fn short(reason: &str) -> String {
-    reason.split('\n').map(show::shortened).collect::<Vec<_>>().join("\n")
+fn in_the_book(test: &TestReport) -> String {
+    let address = test.book.as_ref();
+    address.map(|address| note("the book", PLAIN, &format!("book/{address}"))).unwrap_or_default()
 }
 
 /// The run, if there is one.

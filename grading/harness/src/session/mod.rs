@@ -25,7 +25,7 @@ use faultlab_suites::{Suite, Test, TestNumber};
 use self::one_by_one::OneByOne;
 use self::planner::TestPlanner;
 use crate::processor_time::CpuLimit;
-use crate::report::{HandlerCost, Status, TestReport, shown_tests};
+use crate::report::{HandlerCost, Status, TestReport, help_for, shown_tests};
 use crate::supervisor::{Pool, WorkerCommand};
 
 pub use finding::{Finding, property};
@@ -88,6 +88,13 @@ pub enum Seeds {
 }
 
 impl Plan<'_> {
+    /// A test's report, once complete, with where the book explains its mistake.
+    fn report(&self, test: &TestPlanner<'_>) -> Option<TestReport> {
+        let mut report = test.report(self.reproduce)?;
+        report.book = help_for(self.suite, &report).map(|help| help.address());
+        Some(report)
+    }
+
     /// The number of tests that should have begun next, given that `begun` have begun.
     fn next_end(&self, begun: usize) -> usize {
         let rest = &self.tests[begun..];
@@ -191,7 +198,7 @@ pub fn run(
     let mut cpu_limit = plan.cpu_max.map(CpuLimit::new);
     let mut begun = 0;
     loop {
-        let report = |test: &TestPlanner<'_>| test.report(plan.reproduce);
+        let report = |test: &TestPlanner<'_>| plan.report(test);
         while let Some(report) = tests[..begun].get(result.tests.len()).and_then(report) {
             observer.finished(&report);
             result.tests.push(report);
@@ -270,7 +277,7 @@ fn shrink(
     }
     for (report, test) in reports.iter_mut().zip(tests.iter()) {
         if chosen.contains(&report.number)
-            && let Some(shrunk) = test.report(plan.reproduce)
+            && let Some(shrunk) = plan.report(test)
         {
             *report = shrunk;
         }

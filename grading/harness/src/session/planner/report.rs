@@ -76,6 +76,7 @@ impl TestPlanner<'_> {
             seeds_passed: passed,
             failing_seeds: failing,
             property: finding.as_ref().and_then(|finding| finding.property.clone()),
+            book: None,
             also_broken: finding.as_ref().map(|one| one.also_broken.clone()).unwrap_or_default(),
             reason: finding.map(|finding| finding.reason),
             shown_seed,
