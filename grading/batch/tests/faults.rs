@@ -4,10 +4,10 @@ mod common;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use common::small_disk::Mounted;
 use common::{Batch, graded, grader, results};
 use faultlab::random::{Random, Stream};
 
@@ -86,12 +86,12 @@ fn a_submission_that_changes_during_grading_is_graded_as_it_was() {
 #[test]
 fn a_full_disk_is_an_infra_error_not_a_zero() {
     const KIB: usize = 1 << 10;
+    const DISK_BYTES: usize = 4 << 20;
     let batch = Batch::of_lab0(&["ada", "bob"]);
     let undisturbed = batch.out("undisturbed");
     assert_eq!(graded(&batch, &undisturbed), Some(0));
     let out = batch.out("results");
-    fs::create_dir_all(&out).expect("a folder");
-    let Some(disk) = SmallDisk::mount(&out) else {
+    let Some(disk) = Mounted::small_disk(&out, DISK_BYTES) else {
         println!("SKIPPED: cannot mount a disk without root");
         return;
     };
@@ -180,16 +180,10 @@ fn results_on_a_read_only_disk_are_not_changed() {
     let out = batch.out("results");
     assert_eq!(graded(&batch, &out), Some(0));
     let before = results(&out);
-    let mount = |words: &[&str]| {
-        let output = Command::new("mount").args(words).arg(&out).output();
-        output.is_ok_and(|output| output.status.success())
-    };
-    let path = out.display().to_string();
-    if !(mount(&["--bind", &path]) && mount(&["-o", "remount,bind,ro"])) {
+    let Some(disk) = Mounted::read_only(&out) else {
         println!("SKIPPED: cannot mount a disk without root");
         return;
-    }
-    let disk = SmallDisk { place: &out };
+    };
     let output = grader(&batch, &out).output().expect("the grader runs");
     let said = common::said(&output);
     drop(disk);
@@ -212,28 +206,4 @@ fn an_unwritable_folder_is_reported_at_once() {
 
 fn summary(out: &Path) -> String {
     fs::read_to_string(out.join("summary.csv")).unwrap_or_default()
-}
-
-/// The size of a small disk, in bytes.
-const DISK_BYTES: usize = 4 << 20;
-
-/// A disk of that size.
-struct SmallDisk<'p> {
-    place: &'p Path,
-}
-
-impl<'p> SmallDisk<'p> {
-    fn mount(place: &'p Path) -> Option<Self> {
-        let mut mount = Command::new("mount");
-        let size = format!("size={DISK_BYTES}");
-        mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(place);
-        let mounted = mount.output().is_ok_and(|output| output.status.success());
-        mounted.then_some(Self { place })
-    }
-}
-
-impl Drop for SmallDisk<'_> {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(self.place).output();
-    }
 }

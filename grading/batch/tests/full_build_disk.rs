@@ -4,40 +4,23 @@
 mod common;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use common::autograder::Autograder;
+use common::small_disk::Mounted;
 use common::{Batch, results, said};
 
 /// The size of the disk, in bytes: a few builds of lab 0 fit.
 const DISK_BYTES: usize = 48 << 20;
-
-/// A small disk, which is mounted until this is dropped.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(place: &Path) -> Option<Self> {
-        fs::create_dir_all(place).expect("a folder");
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={DISK_BYTES}"), "tmpfs"]).arg(place);
-        let mounted = mount.output().is_ok_and(|output| output.status.success());
-        mounted.then(|| Self(place.to_owned()))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).output();
-    }
-}
 
 #[test]
 fn right_solutions_are_graded_once_there_is_space_again() {
     let batch = Batch::of_lab0(&["ada", "bob"]);
     let packed = Autograder::new(&batch, "ada");
     let root = packed.path().join("source/faultlab");
-    let Some(disk) = SmallDisk::mount(&root.join("target/faultlab")) else {
+    let builds = root.join("target/faultlab");
+    let Some(disk) = Mounted::small_disk(&builds, DISK_BYTES) else {
         println!("SKIPPED: cannot mount a disk without root");
         return;
     };
@@ -56,12 +39,12 @@ fn right_solutions_are_graded_once_there_is_space_again() {
         (output.status.code(), said(&output))
     };
     let out = batch.out("results");
-    let ballast = disk.0.join("ballast");
+    let ballast = builds.join("ballast");
     let mut failures = 0;
     for left in [0, 16 << 10, 300 << 10, 1 << 20] {
         // The compiler, or the linker, finds the disk full at different times.
         let _ = fs::remove_file(&ballast);
-        let _ = fs::remove_dir_all(disk.0.join("builds"));
+        let _ = fs::remove_dir_all(builds.join("builds"));
         let _ = fs::write(&ballast, vec![0; DISK_BYTES - left]);
         let (code, said) = grade(&out);
         let summary = fs::read_to_string(out.join("summary.csv")).expect("it is there");
@@ -86,4 +69,5 @@ fn right_solutions_are_graded_once_there_is_space_again() {
     let undisturbed = batch.out("undisturbed");
     assert_eq!(grade(&undisturbed).0, Some(0));
     assert_eq!(results(&out), results(&undisturbed));
+    drop(disk);
 }

@@ -196,6 +196,12 @@ pub fn shortened(text: &str) -> String {
     text
 }
 
+/// A text whose durations, such as `89.976300716s`, have few digits, as in a diagram: `89.97s`. Strings stay as they are.
+#[must_use]
+pub fn with_short_durations(text: &str) -> String {
+    abridge::durations(text)
+}
+
 /// How the run ended, in one sentence without colours.
 #[must_use]
 pub fn sentence(trace: &Trace) -> String {

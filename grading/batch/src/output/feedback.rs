@@ -1,7 +1,8 @@
 //! Feedback for a student: which points were lost, why, and how to reproduce it.
 
 use askama::Template;
-use faultlab_harness::report::{TestReport, brief};
+use faultlab::trace::show;
+use faultlab_harness::report::TestReport;
 use faultlab_suites::Points;
 
 use super::text::{Html, markdown, markdown_block};
@@ -57,14 +58,15 @@ impl TestFeedback<'_> {
     /// What broke, if something did.
     #[must_use]
     pub fn reason(&self) -> Option<String> {
-        self.test.reason.as_deref().map(brief)
+        self.test.reason.as_deref().map(show::with_short_durations)
     }
 
     /// The other properties that broke, and how.
     #[must_use]
     pub fn also_broken(&self) -> Vec<(&str, String)> {
         let also = self.test.also_broken.iter();
-        also.map(|also| (also.property.as_str(), brief(&also.reason))).collect()
+        also.map(|also| (also.property.as_str(), show::with_short_durations(&also.reason)))
+            .collect()
     }
 
     /// Why the points differ from the suite's.
@@ -319,7 +321,7 @@ mod tests {
     use crate::fixtures::test;
 
     #[test]
-    fn a_lost_test_says_what_broke_in_brief_and_where_the_book_explains_it() {
+    fn a_lost_test_says_what_broke_and_where_the_book_explains_it() {
         let report = TestReport {
             reason: Some("no result after 89.976300716s".to_owned()),
             book: Some("lab9-mistakes.html#silence".to_owned()),

@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 pub mod autograder;
+pub mod small_disk;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -41,9 +41,8 @@ pub(crate) fn help_for(suite: &Suite, test: &TestReport) -> Option<Help> {
     suite.help(Broken { test: test.number, property })
 }
 
-/// A reason as a person reads it: long values are cut as in a diagram, and durations have few digits.
-#[must_use]
-pub fn brief(reason: &str) -> String {
+/// A reason in a few lines: long values are cut as in a diagram, and durations have few digits.
+pub(crate) fn brief(reason: &str) -> String {
     reason.split('\n').map(show::shortened).collect::<Vec<_>>().join("\n")
 }
 
