@@ -204,6 +204,7 @@ mod context;
 mod fault_model;
 pub mod history;
 pub mod hosting;
+pub mod kinds;
 pub mod linearizability;
 mod node;
 mod parallel;

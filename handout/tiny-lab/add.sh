@@ -21,5 +21,5 @@ for lab in lab10 lab9; do
     api="$lab-api = { path = \"../../labs/$lab-api\" }"
     edit grading/suites/Cargo.toml "s|^lab0-api.*|&\\$new$api|"
     edit grading/suites/src/lib.rs "s|^pub mod lab0;|&\\${new}pub mod $lab;|"
-    edit grading/suites/src/lib.rs "s|vec!\\[lab0::suite()|&, $lab::suite()|"
+    edit grading/suites/src/lib.rs "s|^    lab0$|&\\${new}    $lab|"
 done

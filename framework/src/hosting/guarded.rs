@@ -5,7 +5,7 @@
 //! submission.
 
 use super::panics::catch;
-use super::{Event, HostedNode, NodeFailure, NodeKind, Output, Payload};
+use super::{Event, HostedNode, NodeFailure, NodeKind, Output, Payload, Signature};
 use crate::Address;
 use crate::codec::Tree;
 
@@ -15,6 +15,10 @@ pub(super) struct GuardedKind(pub(super) Box<dyn NodeKind>);
 impl NodeKind for GuardedKind {
     fn name(&self) -> &str {
         self.0.name()
+    }
+
+    fn signature(&self) -> Option<Signature> {
+        self.0.signature()
     }
 
     fn make(

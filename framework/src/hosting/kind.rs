@@ -4,6 +4,7 @@
 //! It is compiled without optimisation, once for each student type. So code that needs no types is in
 //! functions without type parameters, and generic code uses simple statements, not chains of calls.
 
+use std::any::type_name;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
@@ -11,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::debug_text;
-use super::{EncodedEffect, Event, NodeFailure, Output, Payload, contract};
+use super::{EncodedEffect, Event, NodeFailure, Output, Payload, Signature, contract};
 use crate::codec::{self, CodecError, Tree};
 use crate::{Address, Application, Client, Context, Effect, Node, Value};
 
@@ -23,6 +24,11 @@ use crate::{Address, Application, Client, Context, Effect, Node, Value};
 pub trait NodeKind: Send + Sync {
     /// The kind's name in its lab: `server`, `client`, `application`.
     fn name(&self) -> &str;
+
+    /// The names of its types; `None` if they are not known.
+    fn signature(&self) -> Option<Signature> {
+        None
+    }
 
     /// Constructs a node. `arguments` encodes the constructor arguments that the lab's API defines
     /// for this kind.
@@ -95,10 +101,19 @@ struct ClientHooks<N: Node> {
     result: fn(&N, &mut Output) -> Result<(), CodecError>,
     show: fn(Payload, &[u8], bool) -> Result<String, CodecError>,
     tree: fn(Payload, &[u8]) -> Result<Tree, CodecError>,
+    /// The names of the types of its commands and results.
+    types: (&'static str, &'static str),
 }
 
 /// Decodes a command and gives it to the client.
 type SendCommand<N> = fn(&mut N, &[u8], &mut Context<N>) -> Result<(), CodecError>;
+
+/// How a node answers queries.
+struct Observer<N> {
+    answer: QueryFn<N>,
+    /// The names of the types of queries and answers.
+    types: (&'static str, &'static str),
+}
 
 /// Answers a query about a node.
 type QueryFn<N> = Box<dyn Fn(&N, &[u8]) -> Result<Vec<u8>, CodecError> + Send + Sync>;
@@ -122,7 +137,7 @@ pub struct Kind<N: Node, Arguments, Make> {
     name: &'static str,
     make: Make,
     client: Option<ClientHooks<N>>,
-    observer: Option<QueryFn<N>>,
+    observer: Option<Observer<N>>,
     arguments: PhantomData<fn(Arguments)>,
 }
 
@@ -160,6 +175,7 @@ where
                 Payload::Command => tree_of::<N::Command>(bytes),
                 _ => tree_of::<N::Result>(bytes),
             },
+            types: (type_name::<N::Command>(), type_name::<N::Result>()),
         };
         Self { name, make, client: Some(hooks), observer: None, arguments: PhantomData }
     }
@@ -170,9 +186,10 @@ where
         mut self,
         answer: impl Fn(&N, Question) -> Answer + Send + Sync + 'static,
     ) -> Self {
-        self.observer = Some(Box::new(move |node, question| {
-            codec::encode(&answer(node, codec::decode(question)?))
-        }));
+        let types = (type_name::<Question>(), type_name::<Answer>());
+        let answer: QueryFn<N> =
+            Box::new(move |node, question| codec::encode(&answer(node, codec::decode(question)?)));
+        self.observer = Some(Observer { answer, types });
         self
     }
 }
@@ -199,6 +216,12 @@ where
 {
     fn name(&self) -> &str {
         self.name
+    }
+
+    fn signature(&self) -> Option<Signature> {
+        let client = self.client.as_ref().map(|client| client.types);
+        let observed = self.observer.as_ref().map(|observer| observer.types);
+        Some(Signature { arguments: type_name::<Arguments>(), client, observed })
     }
 
     fn make(
@@ -287,7 +310,7 @@ struct Hosted<'k, N: Node> {
     // Empty between steps; kept to reuse its memory.
     ctx: Context<N>,
     client: Option<&'k ClientHooks<N>>,
-    observer: Option<&'k QueryFn<N>>,
+    observer: Option<&'k Observer<N>>,
 }
 
 impl<N: Node + DeserializeOwned> Hosted<'_, N> {
@@ -359,7 +382,7 @@ impl<N: Node + DeserializeOwned> HostedNode for Hosted<'_, N> {
         let Some(observer) = self.observer else {
             return Err(NodeFailure::NotProvided("answers to questions".to_owned()));
         };
-        with_context(Payload::Question, observer(&self.node, question))
+        with_context(Payload::Question, (observer.answer)(&self.node, question))
     }
 
     fn contract_violation(&self, state: &[u8]) -> Result<Option<String>, NodeFailure> {

@@ -26,6 +26,7 @@ mod node_provider;
 mod output;
 mod panics;
 pub mod pure;
+mod signature;
 mod submission;
 mod unknown_address;
 
@@ -40,5 +41,7 @@ pub use kind::{HostedNode, Kind, NodeKind};
 pub use node_descriptor::NodeDescriptor;
 pub use node_provider::NodeProvider;
 pub use output::{EncodedEffect, Output, Span};
+pub use panics::catch;
+pub use signature::{Signature, short_type_name};
 pub use submission::Submission;
 pub use unknown_address::UnknownAddress;

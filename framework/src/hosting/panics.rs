@@ -1,4 +1,4 @@
-//! Turns panics in a student's code into values with their location, without printing them.
+//! Turns panics in code of others into values with their location, without printing them.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -15,11 +15,14 @@ thread_local! {
     static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Runs a student's code. A panic becomes a [`NodeFailure::Panicked`].
+/// Runs a student's code, or another's. A panic becomes a [`NodeFailure::Panicked`].
 ///
 /// After a panic, values that the code was changing may be inconsistent. The caller must not use them
 /// again.
-pub(super) fn catch<V>(code: impl FnOnce() -> V) -> Result<V, NodeFailure> {
+///
+/// # Errors
+/// [`NodeFailure::Panicked`], with the panic's message and location. Nothing is printed.
+pub fn catch<V>(code: impl FnOnce() -> V) -> Result<V, NodeFailure> {
     install_hook();
     let outer = CATCHING.replace(true);
     let outcome = panic::catch_unwind(AssertUnwindSafe(code));

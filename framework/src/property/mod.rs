@@ -63,6 +63,11 @@ pub trait View {
     /// When the node's code fails.
     fn observe(&mut self, node: Address, question: &[u8]) -> Result<Vec<u8>, NodeFailure>;
 
+    /// Whether these bytes are an answer of the type that the lab's interface says, as far as that is known.
+    fn is_answer(&self, _node: Address, _answer: &[u8]) -> bool {
+        true
+    }
+
     /// What the network has carried; `None` in a search.
     fn traffic(&self) -> Option<&Traffic>;
 
@@ -167,7 +172,16 @@ impl Subject {
     }
 }
 
+/// What is expected of a property itself.
+const NO_MISTAKE: &str = "the test to ask only for what there is";
+
 impl Violation {
+    /// Whether the property itself is wrong, and not what it is about: see [`CheckError::Mistake`].
+    #[must_use]
+    pub fn is_mistake(&self) -> bool {
+        self.expected == NO_MISTAKE
+    }
+
     /// The violation for a failed check.
     #[must_use]
     pub fn of(property: String, broken: CheckError) -> Self {
@@ -178,6 +192,7 @@ impl Violation {
                 (expected, failure.to_string(), Some(Box::new(Subject::node(node))))
             }
             CheckError::Undecided(why) => ("the property to be decided".to_owned(), why, None),
+            CheckError::Mistake(mistake) => (NO_MISTAKE.to_owned(), mistake, None),
         };
         Self { property, expected, seen, about }
     }
@@ -221,6 +236,9 @@ pub enum CheckError {
     Node(Address, NodeFailure),
     /// It could not be decided within its limits. Never counts as holding.
     Undecided(String),
+    /// It asks for what there is not: a node that the system does not have, or an answer that the node's kind does not
+    /// give. This is a mistake of the property's author, not of the nodes under test.
+    Mistake(String),
 }
 
 impl CheckError {

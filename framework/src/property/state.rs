@@ -1,7 +1,10 @@
 //! Properties of the nodes' states.
 
+use std::any::type_name;
+
 use super::texts::Texts;
 use super::{CheckError, Property, Subject, View, violated};
+use crate::hosting::{NodeFailure, Payload, short_type_name};
 use crate::{Address, Value, codec};
 
 /// No node's state is larger than `limit` encoded bytes.
@@ -73,7 +76,8 @@ fn none_holds(view: &mut dyn View, texts: &Texts) -> Result<(), CheckError> {
 /// A node's answer to a query that the lab's API defines.
 ///
 /// # Errors
-/// [`CheckError::Node`] when the node's code fails or answers something that is not an `Answer`.
+/// [`CheckError::Node`] when the node's code fails. [`CheckError::Mistake`] when the lab's interface defines an answer of
+/// another type than `Answer`.
 pub fn observe<Question: Value, Answer: Value>(
     view: &mut dyn View,
     node: Address,
@@ -82,8 +86,15 @@ pub fn observe<Question: Value, Answer: Value>(
     let question = codec::encode(question).expect("a question encodes");
     let answer =
         view.observe(node, &question).map_err(|failure| CheckError::Node(node, failure))?;
-    codec::decode(&answer)
-        .map_err(|error| violated("an answer of the lab's type", error.to_string()))
+    codec::decode(&answer).map_err(|error| {
+        if !view.is_answer(node, &answer) {
+            return CheckError::Node(node, NodeFailure::codec(Payload::Answer, &error));
+        }
+        let wanted = short_type_name(type_name::<Answer>());
+        CheckError::Mistake(format!(
+            "a property expects `{wanted}` as {node}'s answer, which is of another type: {error}"
+        ))
+    })
 }
 
 fn state(view: &mut dyn View, node: Address) -> Result<Vec<u8>, CheckError> {

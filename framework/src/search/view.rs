@@ -53,7 +53,10 @@ impl<'v, 's> StateView<'v, 's> {
     }
 
     fn node_index(&self, address: Address) -> usize {
-        self.table.handlers.node_at(address).expect("properties read nodes of the system")
+        let index = self.table.handlers.node_at(address);
+        index.unwrap_or_else(|| {
+            panic!("a property asks about {address}, and there is no such node in the system")
+        })
     }
 
     /// The read set, in the order of the first reads.

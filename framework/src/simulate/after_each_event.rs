@@ -170,7 +170,9 @@ impl Simulation {
                 position
             }
             Err(CheckError::Violated { .. }) => position + 1,
-            Err(failed @ (CheckError::Node(..) | CheckError::Undecided(_))) => return Err(failed),
+            Err(
+                failed @ (CheckError::Node(..) | CheckError::Undecided(_) | CheckError::Mistake(_)),
+            ) => return Err(failed),
         };
         if next < self.conditions.len() {
             let next = Checked::Condition { position: next };

@@ -14,6 +14,7 @@ mod digest;
 mod drive;
 mod effects;
 mod event_queue;
+mod idle;
 mod interventions;
 mod limits;
 mod links;

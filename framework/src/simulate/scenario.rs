@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::limits::Limits;
 use super::network::{LinkConditions, Network, ns};
+use crate::kinds::Interface;
 use crate::property::{CheckError, Property, View};
 use crate::trace::EventKind;
 use crate::{Address, FaultModel, NodeSpec, System};
@@ -219,6 +220,7 @@ pub struct Scenario {
     pub(crate) checks: Vec<Property>,
     pub(crate) always: Vec<Property>,
     pub(crate) limits: Limits,
+    pub(crate) interface: Option<Interface>,
 }
 
 impl Default for Scenario {
@@ -244,7 +246,16 @@ impl Scenario {
             checks: Vec::new(),
             always: Vec::new(),
             limits: Limits::default(),
+            interface: None,
         }
+    }
+
+    /// Sets the lab's interface. Nodes, workloads and queries that do not fit it make the scenario
+    /// [invalid](Scenario::validate), or end its run as invalid.
+    #[must_use]
+    pub fn interface(mut self, interface: Interface) -> Self {
+        self.interface = Some(interface);
+        self
     }
 
     /// Sets the fault model. A fault that it does not allow makes the scenario [invalid](Scenario::validate). In

@@ -363,7 +363,11 @@ impl Simulation {
             CheckedNow::Property(property) => property.check(&mut view).map(|()| Vec::new()),
             CheckedNow::Decision(decision) => decision.decide(&mut view),
         };
+        let mistake = view.into_mistake();
         self.answers = answers;
+        if let Some(mistake) = mistake {
+            return Err(CheckError::Mistake(mistake));
+        }
         self.decided = checked?;
         Ok(())
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::network::Network;
 use super::scenario::{Intervention, Scenario, When};
-use crate::{Address, FaultModel};
+use crate::{Address, FaultModel, NodeSpec};
 
 /// The most names that a message lists.
 const LISTED_MAX: usize = 12;
@@ -60,6 +60,20 @@ pub enum ScenarioError {
         /// The fault model.
         model: FaultModel,
     },
+    /// A node, a workload or a query does not fit the lab's interface.
+    #[error("{what}")]
+    Interface {
+        /// What does not fit.
+        what: String,
+    },
+    /// A property asks for what there is not.
+    #[error("the property \"{property}\": {mistake}")]
+    Property {
+        /// Its name.
+        property: String,
+        /// What it asks for.
+        mistake: String,
+    },
     /// A search has inconsistent settings. See
     /// [`SearchResult::InvalidStart`](crate::search::SearchResult::InvalidStart).
     #[error("the search cannot start: {reason}")]
@@ -70,7 +84,7 @@ pub enum ScenarioError {
 }
 
 /// The end of a message, which lists the existing names.
-fn listed(what: &str, names: &[Address]) -> String {
+pub(super) fn listed(what: &str, names: &[Address]) -> String {
     if names.is_empty() {
         return format!("there are no {what}");
     }
@@ -93,10 +107,14 @@ impl Scenario {
     ///   So each of them must name a node that exists at some time.
     /// - No node starts at the address of another, not even of a crashed one.
     /// - The fault model allows every fault: what links do to messages, lost messages, and crashes.
+    /// - If the lab's [interface](Scenario::interface) is known, nodes and workloads fit it.
     ///
     /// # Errors
     /// Describes the first invalid entry, with the wrong name and the valid ones.
     pub fn validate(&self) -> Result<(), ScenarioError> {
+        for spec in self.system.nodes() {
+            self.check_kind(spec)?;
+        }
         let names = Names::of(self)?;
         names.network("the network at the start", &self.network)?;
         (0..self.timeline.len()).try_for_each(|entry| names.entry(entry))
@@ -104,6 +122,21 @@ impl Scenario {
 }
 
 impl Scenario {
+    /// Checks a node against the lab's interface, if that is known.
+    fn check_kind(&self, spec: &NodeSpec) -> Result<(), ScenarioError> {
+        let checked = self.interface.as_ref().map_or(Ok(()), |interface| interface.check(spec));
+        checked.map_err(|error| ScenarioError::Interface { what: error.to_string() })
+    }
+
+    /// Whether a node may start at this address later in the run. While the run goes on, a decision may start any.
+    pub(super) fn may_start(&self, node: Address, is_over: bool) -> bool {
+        self.timeline.iter().any(|(_, intervention)| match intervention {
+            Intervention::Start(spec) => spec.address() == node,
+            Intervention::Decide(_) => !is_over,
+            _ => false,
+        })
+    }
+
     /// Checks an entry that was added during the run, when these nodes exist.
     pub(super) fn validate_decided(
         &self,
@@ -236,6 +269,10 @@ impl<'a> Names<'a> {
         }
         match intervention {
             Intervention::LinkConditions(network) => self.network(&self.describe(entry), network),
+            Intervention::Start(spec) => self.scenario.check_kind(spec).map_err(|error| {
+                let what = format!("{}: {error}", self.describe(entry));
+                ScenarioError::Interface { what }
+            }),
             _ => intervention.names().iter().try_for_each(there),
         }
     }
@@ -297,16 +334,21 @@ impl<'a> Names<'a> {
     /// Describes an entry.
     fn describe(&self, entry: usize) -> String {
         let (when, intervention) = &self.scenario.timeline[entry];
-        match when {
-            When::At(at_ns) => {
-                format!("at {:?}, {intervention}", std::time::Duration::from_nanos(*at_ns))
-            }
-            When::Answered(client, results) => {
-                format!("when {client} has had {results} results, {intervention}")
-            }
-            When::Holds(condition) => {
-                format!("when it holds that {}, {intervention}", condition.name())
-            }
+        describe(when, intervention)
+    }
+}
+
+/// Describes an entry of a timeline.
+pub(super) fn describe(when: &When, intervention: &Intervention) -> String {
+    match when {
+        When::At(at_ns) => {
+            format!("at {:?}, {intervention}", std::time::Duration::from_nanos(*at_ns))
+        }
+        When::Answered(client, results) => {
+            format!("when {client} has had {results} results, {intervention}")
+        }
+        When::Holds(condition) => {
+            format!("when it holds that {}, {intervention}", condition.name())
         }
     }
 }

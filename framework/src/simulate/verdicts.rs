@@ -1,6 +1,7 @@
 //! The verdict of a run, from its failure or from the properties that it violates.
 
 use super::outcome::{RunFailure, Verdict};
+use super::validate::ScenarioError;
 use crate::property::{CheckError, Violation};
 
 /// What is known about a run's verdict.
@@ -44,6 +45,11 @@ impl Verdicts {
     /// Takes in that a property does not hold. It is checked either in the middle of the run or at its end.
     pub(super) fn broken(&mut self, property: String, broken: CheckError, is_at_the_end: bool) {
         let verdict = match broken {
+            CheckError::Mistake(mistake) => {
+                // It says nothing about the nodes, so it comes before everything that they did.
+                return self
+                    .fail(RunFailure::Scenario(ScenarioError::Property { property, mistake }));
+            }
             broken @ CheckError::Violated { .. } => {
                 Verdict::Violated(Violation::of(property, broken))
             }

@@ -1,9 +1,12 @@
 //! The view of a simulated run for properties.
 
+use std::cell::OnceCell;
+
 use super::after_each_event::{Answers, Question};
 use super::schedule::{Checked, Task};
 use super::simulated_node::SimulatedNode;
 use super::simulation::Simulation;
+use super::validate::listed;
 use crate::Address;
 use crate::history::Operation;
 use crate::hosting::{Host, NodeFailure};
@@ -14,6 +17,8 @@ pub(super) struct SimulationView<'a> {
     simulation: &'a Simulation,
     answers: &'a mut Answers,
     host: &'a mut dyn Host,
+    /// The first thing that the property asked for and that there is not. A property may hide it, so it is kept here.
+    mistake: OnceCell<String>,
 }
 
 impl<'a> SimulationView<'a> {
@@ -22,7 +27,30 @@ impl<'a> SimulationView<'a> {
         answers: &'a mut Answers,
         host: &'a mut dyn Host,
     ) -> Self {
-        Self { simulation, answers, host }
+        Self { simulation, answers, host, mistake: OnceCell::new() }
+    }
+
+    /// What the property asked for and that there is not, if anything.
+    pub(super) fn into_mistake(self) -> Option<String> {
+        self.mistake.into_inner()
+    }
+
+    /// Notes if there is no node at this address, and none will ever start there.
+    fn note_unknown(&self, node: Address) {
+        let Simulation { nodes, scenario, .. } = self.simulation;
+        if nodes.slot_of(node).is_some() || scenario.may_start(node, self.is_at_the_end()) {
+            return;
+        }
+        let mut known = nodes.addresses();
+        known.sort_unstable();
+        let known = listed("nodes", &known);
+        let _ =
+            self.mistake.set(format!("it asks about {node}, and there is no such node; {known}"));
+    }
+
+    /// Whether the run is over, so that no node will start any more.
+    fn is_at_the_end(&self) -> bool {
+        matches!(self.simulation.schedule.current, Some(Task::Check(Checked::AtTheEnd(_))))
     }
 
     /// Whether the property may look at the node in this slot. A property of each node or client that must always hold
@@ -39,6 +67,15 @@ impl<'a> SimulationView<'a> {
     /// A node's answer. Those to properties that must always hold are remembered.
     fn ask(&mut self, node: Address, question: Question) -> Result<Vec<u8>, NodeFailure> {
         let slot = self.slot(node)?;
+        if let (Some(interface), Question::Observation(query)) =
+            (&self.simulation.scenario.interface, &question)
+        {
+            let asked = self.simulation.nodes.get(slot).spec.descriptor();
+            if let Err(error) = interface.check_question(asked, query) {
+                let _ = self.mistake.set(error.to_string());
+                return Err(NodeFailure::NotProvided("answers to this query".to_owned()));
+            }
+        }
         if self.simulation.checks_after_each_event() {
             self.answers.get(slot, question, self.host)
         } else {
@@ -54,6 +91,7 @@ impl<'a> SimulationView<'a> {
     }
 
     fn slot(&self, node: Address) -> Result<usize, NodeFailure> {
+        self.note_unknown(node);
         let nodes = &self.simulation.nodes;
         nodes
             .slot_of(node)
@@ -82,17 +120,20 @@ impl View for SimulationView<'_> {
     }
 
     fn operations(&self, client: Address) -> &[Operation] {
+        self.note_unknown(client);
         let node = self.simulation.nodes.at(client);
         let driver = node.and_then(|node| node.client.as_ref());
         driver.map_or(&[], |driver| &driver.operations)
     }
 
     fn is_done(&self, client: Address) -> bool {
+        self.note_unknown(client);
         let node = self.simulation.nodes.at(client);
         node.and_then(|node| node.client.as_ref()).is_some_and(|driver| driver.is_done())
     }
 
     fn is_crashed(&self, node: Address) -> bool {
+        self.note_unknown(node);
         self.simulation.nodes.at(node).is_some_and(|node| node.running().is_none())
     }
 
@@ -102,6 +143,12 @@ impl View for SimulationView<'_> {
 
     fn observe(&mut self, node: Address, question: &[u8]) -> Result<Vec<u8>, NodeFailure> {
         self.ask(node, Question::Observation(question.to_vec()))
+    }
+
+    fn is_answer(&self, node: Address, answer: &[u8]) -> bool {
+        let Simulation { nodes, scenario, .. } = self.simulation;
+        let known = scenario.interface.as_ref().zip(nodes.at(node));
+        known.is_none_or(|(interface, node)| interface.is_answer(node.spec.descriptor(), answer))
     }
 
     fn traffic(&self) -> Option<&Traffic> {

@@ -35,11 +35,17 @@ pub fn main(lab: &str, submission: fn() -> Submission) -> ExitCode {
     if env::args_os().nth(1).is_some_and(|argument| argument == SERVE_NODES) {
         return faultlab_remote::main(&submission());
     }
-    match faultlab_suites::all().into_iter().find(|suite| suite.lab() == lab) {
-        Some(suite) => with_suite(suite, submission),
-        None => {
-            eprintln!("no suite for {lab}");
-            ExitCode::from(2)
+    if env::var_os(WORKER_VARIABLE).is_some()
+        && let Some(suite) = faultlab_suites::all().into_iter().find(|suite| suite.lab() == lab)
+    {
+        // The supervisor has checked it.
+        return with_suite(suite, submission);
+    }
+    match faultlab_suites::load(lab) {
+        Ok(suite) => with_suite(suite, submission),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(4)
         }
     }
 }

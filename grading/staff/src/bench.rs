@@ -51,10 +51,7 @@ impl Bench {
     pub fn new(lab: &str) -> Result<Self> {
         let workspace = Workspace::of_this_program()?;
         let found = workspace.lab(lab)?.with_context(|| format!("there is no lab `{lab}`"))?;
-        let suite = faultlab_suites::all()
-            .into_iter()
-            .find(|suite| suite.lab() == lab)
-            .with_context(|| format!("there is no suite of {lab}"))?;
+        let suite = faultlab_suites::load(lab)?;
         let libraries = Libraries::of(&workspace)?;
         Ok(Self { workspace, lab: found, libraries, suite })
     }

@@ -13,7 +13,7 @@ use crate::{Part, Suite, Test};
 /// The suite of lab 0.
 #[must_use]
 pub fn suite() -> Suite {
-    Suite::new("lab0", "Ping-pong").part(
+    Suite::new("lab0", "Ping-pong").interface(lab0_api::interface()).part(
         Part::new(1, "Ping-pong")
             .test(
                 Test::run("1.1", "A client's pings come back")

@@ -49,7 +49,7 @@ pub fn replay_saved(
     let test = test.ok_or_else(|| ReplayError::NoTest(header.test.clone()))?;
     match (header.engine, test.body()) {
         (Engine::Simulate, Body::Simulate(scenario)) => {
-            let scenario = scenario(&mut SeedContext::new(header.seed));
+            let scenario = suite.fit(scenario(&mut SeedContext::new(header.seed)));
             Ok(simulate::replay_capturing(scenario, saved, &mut *nodes.host(), printed))
         }
         (Engine::Search, Body::Search(plan)) => {

@@ -1,6 +1,8 @@
 //! Suites and their parts.
 
+use faultlab::kinds::Interface;
 use faultlab::search::Search;
+use faultlab::simulate::Scenario;
 
 use crate::help::{self, Broken, Help, IN_EVERY_LAB, KindOfMistake};
 use crate::{HistoryModel, Points, Test, TestNumber};
@@ -13,6 +15,7 @@ pub struct Suite {
     parts: Vec<Part>,
     count: Option<CountSearch>,
     history_model: Option<HistoryModel>,
+    interface: Option<Interface>,
     mistakes: &'static [KindOfMistake],
 }
 
@@ -30,8 +33,30 @@ impl Suite {
             parts: Vec::new(),
             count: None,
             history_model: None,
+            interface: None,
             mistakes: &[],
         }
+    }
+
+    /// Sets what a submission provides. Tests are [checked](Suite::mistakes) against it.
+    #[must_use]
+    pub fn interface(mut self, interface: Interface) -> Self {
+        self.interface = Some(interface);
+        self
+    }
+
+    /// The scenario, to be run on nodes of the lab's kinds.
+    pub(crate) fn fit(&self, scenario: Scenario) -> Scenario {
+        match &self.interface {
+            Some(interface) => scenario.interface(interface.clone()),
+            None => scenario,
+        }
+    }
+
+    /// What a submission provides, if the suite says.
+    #[must_use]
+    pub fn provided(&self) -> Option<&Interface> {
+        self.interface.as_ref()
     }
 
     /// Adds a part.
@@ -194,8 +219,6 @@ impl Part {
 
 #[cfg(test)]
 mod tests {
-    use faultlab::simulate::Scenario;
-
     use super::*;
 
     fn test(number: &str, points: u32) -> Test {

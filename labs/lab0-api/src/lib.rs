@@ -3,6 +3,7 @@
 //! The tests know a lab only through this crate. Read it; do not change it.
 
 use faultlab::hosting::{Kind, Submission};
+use faultlab::kinds::Interface;
 use faultlab::{Address, Client, Node};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -47,4 +48,10 @@ pub fn submission<L: Lab0>() -> Submission {
     Submission::new()
         .with(Kind::node("server", |_address, ()| L::server()))
         .with(Kind::client("client", |_address, server| L::client(server)))
+}
+
+/// The kinds that a submission has, without any submission.
+#[must_use]
+pub fn interface() -> Interface {
+    Interface::new().node::<()>("server").client::<Address, Ping, Pong>("client")
 }

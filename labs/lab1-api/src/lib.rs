@@ -7,6 +7,7 @@ mod key_value;
 mod wrapper;
 
 use faultlab::hosting::{Kind, Submission};
+use faultlab::kinds::Interface;
 use faultlab::{Address, Application, Client, Node};
 use serde::de::DeserializeOwned;
 
@@ -62,4 +63,15 @@ pub fn submission<L: Lab1 + 'static>() -> Submission {
             Kind::client("client", |_address, server| L::client(server))
                 .observing(|client: &L::Client, ()| client.result()),
         )
+}
+
+/// The kinds that a submission has, without any submission.
+#[must_use]
+pub fn interface() -> Interface {
+    Interface::new()
+        .client::<(), KvCommand, KvResult>("store")
+        .client::<(), AmoCommand<Entry>, Option<Receipt>>("at-most-once")
+        .node::<()>("server")
+        .client::<Address, KvCommand, KvResult>("client")
+        .observed::<(), Option<KvResult>>()
 }

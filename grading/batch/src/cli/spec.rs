@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use faultlab_harness::build::Workspace;
-use faultlab_suites::SEED;
+use faultlab_suites::{LoadError, SEED};
 
 use super::args::Args;
 use crate::batch_results::SubmissionEntry;
@@ -37,7 +37,10 @@ pub(super) fn take_in(
 
 /// The specification of a batch without submissions.
 pub(super) fn new_spec(args: &Args, lab: &str) -> anyhow::Result<Spec> {
-    let suite = judge::suite(lab).map_err(|error| Usage(error.to_string()))?;
+    let suite = judge::suite(lab).map_err(|error| match error.downcast_ref() {
+        Some(LoadError::NoSuite { .. }) => Usage(error.to_string()).into(),
+        _ => error,
+    })?;
     let read = args.hidden.as_deref().map(Hidden::read).transpose();
     let read = read.map_err(|error| Usage(format!("{error:#}")))?;
     let hidden = read.map(|hidden| (hidden.seed, hidden.hash)).or_else(judge::hidden::compiled);

@@ -101,13 +101,15 @@ pub fn provisional(key: &Key, spec: &Spec, report: Report) -> GradingRecord {
 /// The suite of a lab, with the hidden parts of this process.
 ///
 /// # Errors
-/// When there is none, or the hidden parts do not fit it.
+/// When there is none, it has mistakes, or the hidden parts have mistakes or do not fit it.
 pub fn suite(lab: &str) -> anyhow::Result<Suite> {
-    let mut suites = faultlab_suites::all().into_iter();
-    let suite = suites.find(|suite| suite.lab() == lab);
-    let suite = suite.ok_or_else(|| anyhow!("no suite for {lab}"))?;
+    let suite = faultlab_suites::load(lab)?;
     hidden::check(&suite)?;
-    Ok(hidden::add_to(suite))
+    let whole = hidden::add_to(suite);
+    if !hidden::numbers().is_empty() {
+        whole.check()?;
+    }
+    Ok(whole)
 }
 
 /// The libraries that submissions are compiled against: those packed with this program, or else

@@ -152,15 +152,13 @@ fn run(args: &Args, interrupted: &AtomicBool) -> Result<u8> {
 
 /// The suite of a lab.
 fn find_suite(lab: &str, workspace: &Workspace) -> Result<Suite> {
-    let mut suites = faultlab_suites::all();
     let labs = workspace.labs()?;
-    let known: Vec<String> = suites
-        .iter()
-        .map(|suite| suite.lab().to_owned())
-        .filter(|name| labs.iter().any(|lab| lab.name == *name))
-        .collect();
-    suites.retain(|suite| suite.lab() == lab && known.iter().any(|name| name == lab));
-    suites.pop().ok_or_else(|| Usage(format!("no lab `{lab}`; labs: {}", known.join(", "))).into())
+    let known: Vec<&str> =
+        faultlab_suites::labs().filter(|name| labs.iter().any(|lab| lab.name == *name)).collect();
+    if !known.contains(&lab) {
+        return Err(Usage(format!("no lab `{lab}`; labs: {}", known.join(", "))).into());
+    }
+    Ok(faultlab_suites::load(lab)?)
 }
 
 /// Builds, runs and reports once. `watch` ends it early when a file is saved.

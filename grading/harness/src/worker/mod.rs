@@ -121,6 +121,7 @@ fn try_serve(suite: &Suite, code: Code<'_>) -> Result<(), FrameError> {
     });
     let heartbeat = Arc::clone(&shared);
     thread::spawn(move || send_heartbeats(&heartbeat));
+    let contradiction = contradiction(suite, code);
 
     // A thread's stack size can be chosen; the main thread's depends on the machine.
     thread::scope(|scope| {
@@ -146,8 +147,9 @@ fn try_serve(suite: &Suite, code: Code<'_>) -> Result<(), FrameError> {
                     | Request::Compare(_)
                     | Request::RestartProcesses => None,
                 }));
-                let answer = panic::catch_unwind(AssertUnwindSafe(|| {
-                    answer(suite, code, &shared, &request)
+                let answer = panic::catch_unwind(AssertUnwindSafe(|| match &contradiction {
+                    Some(contradiction) => Err(contradiction.clone()),
+                    None => answer(suite, code, &shared, &request),
                 }));
                 shared.set_job(None);
                 shared.entries.reset();
@@ -162,6 +164,18 @@ fn try_serve(suite: &Suite, code: Code<'_>) -> Result<(), FrameError> {
         let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, run)?;
         thread.join().unwrap_or_else(|_| Err(io::Error::other("its main thread panicked").into()))
     })
+}
+
+/// How the submission's kinds differ from what the lab's interface says of them, if they do. Both are made by the lab's API
+/// crate.
+fn contradiction(suite: &Suite, code: Code<'_>) -> Option<String> {
+    let (Some(interface), Code::InProcess(submission)) = (suite.provided(), code) else {
+        return None;
+    };
+    let differences = interface.differences(submission);
+    let lab = suite.lab();
+    (!differences.is_empty())
+        .then(|| format!("the API crate of {lab} contradicts itself: {}", differences.join("; ")))
 }
 
 /// Executes a request.

@@ -171,7 +171,7 @@ fn execute_batch(
     let scenarios = names.iter().map(|name| {
         let test =
             suite.test(name.test).ok_or_else(|| format!("there is no test {}", name.test))?;
-        faultlab_suites::scenario_of(test, name.seed)
+        faultlab_suites::scenario_of(suite, test, name.seed)
             .ok_or_else(|| format!("test {} is not a simulation", name.test))
     });
     let scenarios: Vec<Scenario> = scenarios.collect::<Result<_, _>>()?;

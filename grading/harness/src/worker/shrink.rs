@@ -21,7 +21,7 @@ pub(super) fn run(
     trace: &Path,
     printed: &Path,
 ) -> Result<Result<Shrunk, NotShrunk>, String> {
-    let scenario = faultlab_suites::scenario_of(test, seed)
+    let scenario = faultlab_suites::scenario_of(suite, test, seed)
         .ok_or_else(|| format!("test {} is not a simulation", test.number()))?;
     let unwritten = |error: io::Error| format!("the shrunk run cannot be recorded: {error}");
     let mut output = CapturedOutput::open(printed).map_err(unwritten)?;

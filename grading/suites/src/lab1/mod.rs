@@ -17,6 +17,7 @@ use crate::{Suite, key_value};
 #[must_use]
 pub fn suite() -> Suite {
     Suite::new("lab1", "A key-value store that loses nothing and does nothing twice")
+        .interface(lab1_api::interface())
         .part(part1::part())
         .part(part2::part().tests(searches::part2()))
         .part(part3::part().tests(searches::part3()))

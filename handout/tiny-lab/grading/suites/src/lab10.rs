@@ -16,7 +16,7 @@ const DESKS: usize = 2;
 /// The suite of lab 10.
 #[must_use]
 pub fn suite() -> Suite {
-    Suite::new("lab10", "An office").part(
+    Suite::new("lab10", "An office").interface(lab10_api::interface()).part(
         Part::new(1, "Desks").test(
             Test::run("1.1", "Three clients at two desks on an unreliable network")
                 .asserts("everybody gets tickets, and no desk gives a ticket twice")

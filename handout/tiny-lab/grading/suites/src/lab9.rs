@@ -14,7 +14,7 @@ use crate::{Part, Suite, Test};
 /// The suite of lab 9.
 #[must_use]
 pub fn suite() -> Suite {
-    Suite::new("lab9", "Tickets").part(
+    Suite::new("lab9", "Tickets").interface(lab9_api::interface()).part(
         Part::new(1, "Tickets").test(
             Test::run("1.1", "Three clients on an unreliable network")
                 .asserts("everybody gets tickets, and no ticket is given twice")

@@ -1,0 +1,200 @@
+//! Finds the mistakes of a suite's author before any submission runs.
+//!
+//! Every test is made with a few seeds, and checked against the lab's interface. Then it runs on
+//! [blank](faultlab::kinds::Interface::blank) nodes, so that its properties look at their system once.
+
+use std::fmt;
+
+use faultlab::Explorer;
+use faultlab::hosting::{NodeProvider, Submission, catch};
+use faultlab::kinds::Interface;
+use faultlab::property::CheckError;
+use faultlab::search::{Role, State};
+use faultlab::simulate::{Options, RunFailure, Scenario, ScenarioError, Simulation, Verdict};
+use serde::Serialize;
+
+use crate::checked_nodes::CheckedNodes;
+use crate::load::panicked;
+use crate::search_plan::{RequiredResult, Stage, StageSearch};
+use crate::{Body, Points, SEED, SearchPlan, SeedContext, Suite, Test, TestNumber, seed_of};
+
+/// With how many seeds a test is checked. What a seed draws differs, but rarely in what it names.
+const SEEDS_CHECKED: u64 = 3;
+
+/// A mistake of a suite's author, and how to put it right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Mistake {
+    /// The test, if it is one's.
+    pub test: Option<TestNumber>,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.test {
+            Some(test) => write!(f, "test {test}: {}", self.what),
+            None => f.write_str(&self.what),
+        }
+    }
+}
+
+impl Suite {
+    /// The mistakes of the suite's author that can be known before there is a submission.
+    #[must_use]
+    pub fn mistakes(&self) -> Vec<Mistake> {
+        let of_suite = |what: String| Mistake { test: None, what };
+        let mut found: Vec<Mistake> = self.empty_parts().into_iter().map(of_suite).collect();
+        let Some(interface) = self.provided() else {
+            let lab = self.lab();
+            let what = format!(
+                "the suite does not say what a submission provides; add `.interface({lab}_api::interface())`"
+            );
+            found.push(of_suite(what));
+            return found;
+        };
+        let nodes = BlankNodes { interface, blank: interface.blank() };
+        for test in self.tests() {
+            let of_test = |what| Mistake { test: Some(test.number()), what };
+            found.extend(nodes.mistakes(self, test).into_iter().map(of_test));
+        }
+        found
+    }
+
+    fn empty_parts(&self) -> Vec<String> {
+        let empty = self.parts().iter().filter(|part| part.all_tests().is_empty());
+        let mut found: Vec<String> = empty
+            .map(|part| format!("part {} has no tests; add one, or leave it out", part.number()))
+            .collect();
+        if self.parts().is_empty() {
+            found.push("the suite has no parts; add one with `part`".to_owned());
+        }
+        found
+    }
+}
+
+/// Nodes without behaviour, to try tests on.
+struct BlankNodes<'a> {
+    interface: &'a Interface,
+    blank: Submission,
+}
+
+impl BlankNodes<'_> {
+    /// The mistakes of a test, each once.
+    fn mistakes(&self, suite: &Suite, test: &Test) -> Vec<String> {
+        let mut found = Vec::new();
+        if test.points() == Points::ZERO {
+            found.push(
+                "it is worth no points; give it some with `points`, or leave it out".to_owned(),
+            );
+        }
+        for index in 0..test.seeds(SEEDS_CHECKED) {
+            let seed = seed_of(SEED, test.number(), index);
+            let mut of_seed = Vec::new();
+            let tried = catch(|| match test.body() {
+                Body::Simulate(scenario) => {
+                    let scenario = suite.fit(scenario(&mut SeedContext::new(seed)));
+                    self.simulate(scenario, seed, &mut of_seed);
+                }
+                Body::Search(plan) => self.search(plan(&mut SeedContext::new(seed)), &mut of_seed),
+            });
+            of_seed.extend(tried.err().map(panicked));
+            for mistake in of_seed {
+                if !found.contains(&mistake) {
+                    found.push(mistake);
+                }
+            }
+        }
+        found
+    }
+
+    /// The mistakes in a scenario.
+    fn simulate(&self, scenario: Scenario, seed: u64, found: &mut Vec<String>) {
+        found.extend(scenario.without_effect());
+        let mut host = self.blank.host();
+        let outcome = Simulation::new(scenario, seed).run(&mut *host, Options::default());
+        if let Verdict::Failed(RunFailure::Scenario(error)) = outcome.verdict {
+            found.push(error.to_string());
+        }
+    }
+
+    /// The mistakes in the searches of a test.
+    fn search(&self, plan: SearchPlan, found: &mut Vec<String>) {
+        if plan.stages.is_empty() {
+            found.push("it searches nothing; add a search to its plan".to_owned());
+        }
+        // Where the search before ended, if it has a goal: blank nodes stay at their start.
+        let mut before: Option<State> = None;
+        for stage in plan.stages {
+            let title = stage.title.clone();
+            let wrong = |what: String| format!("search \"{title}\": {what}");
+            let mut of_stage = Vec::new();
+            let tried = catch(|| self.stage(stage, before.take(), &mut of_stage));
+            let end = tried.unwrap_or_else(|failure| {
+                of_stage.push(panicked(failure));
+                None
+            });
+            let is_broken = !of_stage.is_empty();
+            found.extend(of_stage.into_iter().map(wrong));
+            if is_broken {
+                // What follows it may be wrong only because of that.
+                return;
+            }
+            before = end;
+        }
+    }
+
+    /// The mistakes in a search; returns where the next one starts if this one has a goal.
+    fn stage(&self, stage: Stage, before: Option<State>, found: &mut Vec<String>) -> Option<State> {
+        let search = match (stage.search, before) {
+            (StageSearch::Given(search), _) => *search,
+            (StageSearch::From(make), Some(state)) => make(state),
+            (StageSearch::From(_), None) => {
+                let what = "it starts where the search before it ended, but that one has no goal to end at; put a \
+                            `reaching` before it";
+                found.push(what.to_owned());
+                return None;
+            }
+        };
+        if search.system().nodes().is_empty() {
+            found.push("its system has no nodes".to_owned());
+            return None;
+        }
+        for spec in search.system().nodes() {
+            found.extend(self.interface.check(spec).err().map(|error| error.to_string()));
+        }
+        if let Some(walks) = stage.random_walks
+            && (walks.count == 0 || walks.depth_max == 0)
+        {
+            found.push("it takes no random walks; give a count and a depth above 0".to_owned());
+        }
+        if !found.is_empty() {
+            return None;
+        }
+        let nodes = CheckedNodes { nodes: &self.blank, interface: Some(self.interface) };
+        let steps = nodes.steps(&search.system().descriptors());
+        let steps = steps.map_err(|failure| found.push(failure.to_string())).ok()?;
+        let explorer = Explorer::new(&search, steps.as_ref());
+        let explorer = explorer.map_err(|error| found.push(error.to_string())).ok()?;
+        let mut has_goal = false;
+        for checked in explorer.check() {
+            has_goal |= checked.role == Role::Goal;
+            if let Err(CheckError::Mistake(mistake)) = checked.result {
+                let property = checked.property;
+                let error = ScenarioError::Property { property, mistake };
+                found.push(error.to_string());
+            }
+        }
+        let needs_goal = stage.needs == RequiredResult::Goal;
+        if needs_goal && !has_goal {
+            found.push("it must reach a goal, and has none; add one with `goal`".to_owned());
+        }
+        if !needs_goal && has_goal {
+            found.push(
+                "it ends at its goal, and must not: use `reaching`, or leave the goal out"
+                    .to_owned(),
+            );
+        }
+        has_goal.then(|| explorer.state())
+    }
+}
