@@ -1,5 +1,5 @@
-//! Adds the mutants of lab 1 to this crate, each as a module. The students' book shows runs of
-//! these programs.
+//! Adds the mutants of lab 1 to this crate, each as a module: the students' book shows runs of these programs. And makes
+//! a module of each chapter, so that its examples are tested.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -45,7 +45,28 @@ fn main() -> io::Result<()> {
         let lib = folder.join("lib.rs");
         modules.push_str(&format!("#[path = {lib:?}]\npub mod {module};\n"));
     }
-    fs::write(variable("OUT_DIR").join("mutants.rs"), modules)
+    fs::write(variable("OUT_DIR").join("mutants.rs"), modules)?;
+    fs::write(variable("OUT_DIR").join("chapters.rs"), chapters(&root.join("handout"))?)
+}
+
+/// A module for each chapter of both books, which is its documentation.
+fn chapters(books: &Path) -> io::Result<String> {
+    let mut modules = String::new();
+    for (source, book) in [("src", ""), ("instructors/src", "instructors_")] {
+        let folder = books.join(source);
+        println!("cargo::rerun-if-changed={}", folder.display());
+        let mut files: Vec<PathBuf> =
+            fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+        files.sort();
+        for file in files {
+            let name = file.file_stem().unwrap_or_default().to_string_lossy().replace('-', "_");
+            if name != "SUMMARY" && file.extension().is_some_and(|extension| extension == "md") {
+                modules
+                    .push_str(&format!("#[doc = include_str!({file:?})] mod {book}{name} {{}}\n"));
+            }
+        }
+    }
+    Ok(modules)
 }
 
 /// Makes a lab's crate a module: what is named from the crate's root is named from the module.

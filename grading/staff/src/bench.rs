@@ -12,7 +12,7 @@ use faultlab_harness::build::{
 };
 use faultlab_harness::replayed::{ReplayFiles, ReplayVerdict};
 use faultlab_harness::report::{Status, TestReport};
-use faultlab_harness::session::{self, NoObserver, Plan, Seeds, Shrink};
+use faultlab_harness::session::{self, NoObserver, Plan, Seeds, SessionResult, Shrink};
 use faultlab_harness::supervisor::WorkerCommand;
 use faultlab_suites::{SEED, SEEDS, Suite, Test, TestNumber};
 
@@ -79,7 +79,10 @@ impl Bench {
     pub fn solutions(&self) -> Result<Vec<KnownSubmission>> {
         let solutions = self.staff().join("solutions");
         let mut found = vec![solutions.join(&self.lab.name)];
-        found.extend(sorted(&solutions.join(format!("{}-unusual", self.lab.name)))?);
+        let unusual = solutions.join(format!("{}-unusual", self.lab.name));
+        if unusual.exists() {
+            found.extend(sorted(&unusual)?);
+        }
         found.iter().map(|folder| KnownSubmission::at(folder)).collect()
     }
 
@@ -88,13 +91,20 @@ impl Bench {
     /// # Errors
     /// When the folder cannot be read.
     pub fn mutants(&self) -> Result<Vec<KnownSubmission>> {
-        let mut files = sorted(&self.mutants_folder())?;
+        let folder = self.mutants_folder();
+        let mut files = if folder.exists() { sorted(&folder)? } else { Vec::new() };
         files.retain(|file| file.extension().is_some_and(|end| end == "patch"));
         files.iter().map(|file| KnownSubmission::at(file)).collect()
     }
 
     fn staff(&self) -> PathBuf {
         self.workspace.root.join("grading").join("staff")
+    }
+
+    /// The suite.
+    #[must_use]
+    pub fn suite(&self) -> &Suite {
+        &self.suite
     }
 
     /// All tests of the suite.
@@ -118,14 +128,29 @@ impl Bench {
     /// # Errors
     /// When the submission does not compile.
     pub fn run(&self, subject: &KnownSubmission) -> Result<Vec<TestReport>> {
+        self.run_some(subject, self.tests().collect(), SEEDS)
+    }
+
+    /// Runs these tests on a submission, with this many seeds, in one worker.
+    ///
+    /// # Errors
+    /// When the submission does not compile, or a test cannot be run.
+    pub fn run_some(
+        &self,
+        subject: &KnownSubmission,
+        tests: Vec<&Test>,
+        seeds: u64,
+    ) -> Result<Vec<TestReport>> {
         let traces = tempfile::tempdir()?;
-        let tests: Vec<&Test> = self.tests().collect();
         let count = tests.len();
-        let reports = self.run_tests(subject, tests, traces.path(), Shrink::Nothing)?;
-        if reports.len() != count {
-            bail!("only {} tests were completed", reports.len());
+        let result = self.session(subject, tests, seeds, traces.path(), Shrink::Nothing)?;
+        if let Some((test, error)) = result.infra_errors.first() {
+            bail!("test {test}: {error}");
         }
-        Ok(reports)
+        if result.tests.len() != count {
+            bail!("only {} tests were completed", result.tests.len());
+        }
+        Ok(result.tests)
     }
 
     /// The runs that the reports of these tests show, for those that the submission fails, in order.
@@ -140,7 +165,7 @@ impl Bench {
         let traces = tempfile::tempdir()?;
         let tests = numbers.into_iter().filter_map(|number| self.suite.test(number)).collect();
         let mut runs = Vec::new();
-        for report in self.run_tests(subject, tests, traces.path(), Shrink::All)? {
+        for report in self.session(subject, tests, SEEDS, traces.path(), Shrink::All)?.tests {
             let Some(file) = report.shown_trace().filter(|_| report.status != Status::Passed)
             else {
                 continue;
@@ -172,20 +197,21 @@ impl Bench {
         Ok(())
     }
 
-    /// Runs these tests on a submission, with the default seeds, in one worker.
-    fn run_tests(
+    /// Runs these tests on a submission, in one worker.
+    fn session(
         &self,
         subject: &KnownSubmission,
         tests: Vec<&Test>,
+        seeds: u64,
         traces: &Path,
         shrink: Shrink,
-    ) -> Result<Vec<TestReport>> {
+    ) -> Result<SessionResult> {
         // Known submissions of a lab are made for the reference solutions of those below it.
         let program = self.compile(&subject.source, Some(BaseLabOrigin::Reference))?;
         let plan = Plan {
             suite: &self.suite,
             tests,
-            seeds: Seeds::Derived { suite: SEED, count: SEEDS },
+            seeds: Seeds::Derived { suite: SEED, count: seeds },
             workers: 1,
             worker: WorkerCommand {
                 program: program.file,
@@ -199,8 +225,7 @@ impl Bench {
             traces: traces.to_owned(),
             reproduce: &|_, _| String::new(),
         };
-        let result = session::run(&plan, &mut NoObserver, &AtomicBool::new(false));
-        Ok(result.tests)
+        Ok(session::run(&plan, &mut NoObserver, &AtomicBool::new(false)))
     }
 }
 

@@ -9,7 +9,7 @@ use faultlab::trace::culprit;
 use faultlab::trace::{EventKind, Trace};
 use faultlab_suites::{Kind, TestNumber};
 
-use crate::table::lines;
+use crate::table::lines_if_there;
 use crate::{Bench, FailingRun, KnownSubmission, Table};
 
 /// An event at fault, without what chance decides.
@@ -50,11 +50,11 @@ impl fmt::Display for Culprit {
 /// a line have no single event at fault, or lose no run test.
 ///
 /// # Errors
-/// When the file cannot be read, or a line has no tab.
+/// When the file is there and cannot be read, or a line has no tab.
 pub fn expected(folder: &Path) -> Result<BTreeMap<String, Vec<Culprit>>> {
     let alternatives =
         |text: String| text.split(" | ").map(|one| Culprit(one.trim().to_owned())).collect();
-    let lines = lines(&folder.join("culprits.tsv"))?.into_iter();
+    let lines = lines_if_there(&folder.join("culprits.tsv"))?.into_iter();
     Ok(lines.map(|(name, text)| (name, alternatives(text))).collect())
 }
 

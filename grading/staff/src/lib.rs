@@ -9,9 +9,11 @@
 
 mod bench;
 pub mod culprits;
+mod findings;
 mod selection;
 mod table;
 
 pub use bench::{Bench, FailingRun, KnownSubmission, lost};
+pub use findings::SuiteFindings;
 pub use selection::Selection;
 pub use table::Table;

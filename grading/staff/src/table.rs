@@ -12,7 +12,8 @@ use faultlab_suites::TestNumber;
 ///
 /// `table.tsv` has a line per mutant: its name, a tab, and the tests that it loses, separated by
 /// spaces. `stays.tsv` has a line per test that is never the only one to catch a mutant: its
-/// number, a tab, and why it is kept. Lines that start with `#` are comments.
+/// number, a tab, and why it is kept. It need not be there as long as there are [few](Table::has_enough_mutants)
+/// mutants. Lines that start with `#` are comments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     /// The tests that each mutant must lose.
@@ -25,7 +26,7 @@ impl Table {
     /// The tables in a folder.
     ///
     /// # Errors
-    /// When they cannot be read, a line has no tab, a test number is malformed, or a name occurs twice.
+    /// When `table.tsv` cannot be read, a line has no tab, a test number is malformed, or a name occurs twice.
     pub fn read(folder: &Path) -> Result<Self> {
         let mut table = Self::default();
         for (name, numbers) in lines(&folder.join("table.tsv"))? {
@@ -35,12 +36,19 @@ impl Table {
                 bail!("{name} occurs twice in table.tsv");
             }
         }
-        for (number, reason) in lines(&folder.join("stays.tsv"))? {
+        for (number, reason) in lines_if_there(&folder.join("stays.tsv"))? {
             if table.redundant.insert(number.parse()?, reason).is_some() {
                 bail!("{number} occurs twice in stays.tsv");
             }
         }
         Ok(table)
+    }
+
+    /// Whether there are enough mutants for a suite of so many tests that a test without one of its own means something: at
+    /// least as many as tests. With fewer, most tests have none.
+    #[must_use]
+    pub fn has_enough_mutants(&self, tests: usize) -> bool {
+        self.losses.len() >= tests
     }
 
     /// The mutants that lose this test only.
@@ -50,6 +58,11 @@ impl Table {
             .filter(move |(_, lost)| lost.len() == 1 && lost.contains(&number))
             .map(|(name, _)| name.as_str())
     }
+}
+
+/// The lines of a table that need not be there.
+pub(crate) fn lines_if_there(file: &Path) -> Result<Vec<(String, String)>> {
+    if file.exists() { lines(file) } else { Ok(Vec::new()) }
 }
 
 /// The lines of a table, split at their first tab.

@@ -1,8 +1,22 @@
 //! What a lab is worth, read from the suite, for the students' book.
 
 use std::fmt::Write;
+use std::fs;
+use std::path::Path;
 
 use faultlab_suites::{Credit, Suite};
+
+/// The suites whose points the students' book shows: the chapter `labN.md` includes `out/labN-points.md`. `source` is the
+/// folder of the chapters.
+#[must_use]
+pub fn shown(source: &Path) -> Vec<Suite> {
+    let is_shown = |suite: &Suite| {
+        let lab = suite.lab();
+        let chapter = fs::read_to_string(source.join(format!("{lab}.md"))).unwrap_or_default();
+        chapter.contains(&format!("out/{lab}-points"))
+    };
+    faultlab_suites::all().into_iter().filter(is_shown).collect()
+}
 
 /// The rows of a Markdown table, one a part, and the sum.
 #[must_use]

@@ -45,12 +45,36 @@ pub(super) struct File {
     pub(super) to: String,
 }
 
+/// The files that would be given if git knew them. What lies about in a working tree is not meant to be given; but a crate
+/// that others need may be among them.
+pub(super) fn unknown(root: &Path) -> Result<Vec<String>> {
+    let others = ["ls-files", "--others", "--exclude-standard", "-z"];
+    let given = |path: &&str| GIVEN.iter().any(|given| is_at_or_below(path, given));
+    let listed = listed(root, &others)?;
+    Ok(listed.split_terminator('\0').filter(given).map(str::to_owned).collect())
+}
+
+/// Says which files git does not know, and that they are missing.
+///
+/// # Errors
+/// When a crate is among them: without it, the others do not build.
+pub(super) fn tell_unknown(unknown: &[String]) -> Result<()> {
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let list = unknown.join("\n  ");
+    let text = format!(
+        "these files are missing from the handout, because git does not track them yet:\n  {list}\n\
+         `git add` those that students need"
+    );
+    ensure!(!unknown.iter().any(|path| path.ends_with("Cargo.toml")), "{text}");
+    eprintln!("warning: {text}");
+    Ok(())
+}
+
 /// All files that are copied. Only what git knows is: what lies about in a working tree stays there.
 pub(super) fn files(root: &Path) -> Result<Vec<File>> {
-    let listed = Command::new("git").arg("-C").arg(root).args(["ls-files", "-z"]).output();
-    let listed = listed.context("git is needed")?;
-    ensure!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr).trim());
-    let known = String::from_utf8(listed.stdout)?;
+    let known = listed(root, &["ls-files", "-z"])?;
     let given = |path: &&str| GIVEN.iter().any(|given| is_at_or_below(path, given));
     let copied = known
         .split_terminator('\0')
@@ -61,6 +85,14 @@ pub(super) fn files(root: &Path) -> Result<Vec<File>> {
     Ok(copied.chain(renamed).collect())
 }
 
+/// What git lists.
+fn listed(root: &Path, arguments: &[&str]) -> Result<String> {
+    let listed = Command::new("git").arg("-C").arg(root).args(arguments).output();
+    let listed = listed.context("git is needed")?;
+    ensure!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr).trim());
+    Ok(String::from_utf8(listed.stdout)?)
+}
+
 fn is_at_or_below(path: &str, given: &str) -> bool {
     if given.ends_with('/') { path.starts_with(given) } else { path == given }
 }
@@ -68,6 +100,25 @@ fn is_at_or_below(path: &str, given: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_git_does_not_know_is_said_to_be_missing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path();
+        listed(root, &["init", "--quiet"]).expect("a repository");
+        for file in ["labs/lab5-api/Cargo.toml", "labs/notes.txt", "grading/staff/secret.rs"] {
+            std::fs::create_dir_all(root.join(file).parent().expect("a folder")).expect("made");
+            std::fs::write(root.join(file), "").expect("written");
+        }
+        let missing = unknown(root).expect("git lists them");
+        assert_eq!(missing, ["labs/lab5-api/Cargo.toml", "labs/notes.txt"]);
+        let error = tell_unknown(&missing).expect_err("a crate is missing").to_string();
+        assert!(error.contains("missing from the handout, because git does not track them yet:\n  labs/lab5-api/Cargo.toml"));
+        listed(root, &["add", "labs/lab5-api"]).expect("added");
+        assert!(tell_unknown(&unknown(root).expect("git lists them")).is_ok());
+        listed(root, &["add", "labs"]).expect("added");
+        assert_eq!(unknown(root).expect("git lists them"), [""; 0]);
+    }
 
     #[test]
     fn a_folder_is_given_as_a_whole_and_a_file_by_its_name() {

@@ -56,6 +56,7 @@ fn main() -> Result<()> {
 fn make(root: &Path, out: &Path, args: &Args) -> Result<()> {
     let empty = !out.exists() || fs::read_dir(out)?.next().is_none();
     ensure!(empty, "there is something in it already");
+    contents::tell_unknown(&contents::unknown(root)?)?;
     fs::create_dir_all(out)?;
 
     for file in contents::files(root)? {

@@ -53,8 +53,11 @@ fn every_chapter_is_reached() {
             let path = entry.expect("an entry").path();
             let name = path.file_name().expect("a name").to_string_lossy().into_owned();
             if name.ends_with(".md") && name != "SUMMARY.md" {
+                // The chapters of labs are added as the book is built.
+                let is_added =
+                    name.starts_with("lab") && name[3..].starts_with(|c: char| c.is_ascii_digit());
                 assert!(
-                    summary.contains(&format!("({name})")),
+                    is_added || summary.contains(&format!("({name})")),
                     "{name} is not in {book}'s summary"
                 );
             }

@@ -11,8 +11,12 @@ fn main() -> Result<()> {
     for scene in scenes::all() {
         write(&out.join(scene.name).with_extension("txt"), &scene.draw())?;
     }
-    write(&out.join("lab1-points.md"), &worth::parts(&faultlab_suites::lab1::suite()))?;
-    write(&out.join("lab1-points.txt"), &worth::tests(&faultlab_suites::lab1::suite()))?;
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../src");
+    for suite in worth::shown(&source) {
+        let points = format!("{}-points", suite.lab());
+        write(&out.join(&points).with_extension("md"), &worth::parts(&suite))?;
+        write(&out.join(&points).with_extension("txt"), &worth::tests(&suite))?;
+    }
     let scratch = tempfile::tempdir()?;
     for name in compile_errors::all()? {
         let message = compile_errors::message(&name, &scratch.path().join("mine"))?;

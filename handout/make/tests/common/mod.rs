@@ -124,9 +124,20 @@ pub struct Block {
 /// The blocks of commands of all chapters, in the order of the book.
 pub fn blocks(source: &Path) -> Vec<Block> {
     let summary = fs::read_to_string(source.join("SUMMARY.md")).expect("a summary");
-    let chapters = summary.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let named = summary.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let mut chapters: Vec<String> = named.map(str::to_owned).collect();
+    // Those of labs need not be named.
+    for file in files_below(source) {
+        let name = file.to_string_lossy().into_owned();
+        let of_lab = name
+            .strip_prefix("lab")
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        if of_lab && name.ends_with(".md") && !chapters.contains(&name) {
+            chapters.push(name);
+        }
+    }
     let mut blocks = Vec::new();
-    for chapter in chapters {
+    for chapter in &chapters {
         let text = fs::read_to_string(source.join(chapter)).expect("a chapter");
         let mut rest = text.as_str();
         while let Some((_, found)) = rest.split_once("```sh") {
@@ -168,4 +179,21 @@ pub fn commands_in_sentences(source: &Path) -> BTreeSet<String> {
         }
     }
     commands
+}
+
+/// A copy of the repository in a folder of this name: its files, as git knows them.
+pub fn copy_of_the_repository(name: &str) -> PathBuf {
+    let copy = empty_folder(name);
+    let listed = run(Command::new("git").arg("-C").arg(root()).arg("ls-files"));
+    for path in said(&listed).lines().map(Path::new) {
+        let to = copy.join(path);
+        fs::create_dir_all(to.parent().expect("a folder")).expect("made");
+        fs::copy(root().join(path), to).expect("copied");
+    }
+    // The handout is made from what git knows.
+    let line = "git init --quiet && git add --all && \
+                git -c user.name=C -c user.email=c@example.org commit --quiet --message copy";
+    let known = run(&mut shell(&copy, line));
+    assert!(known.status.success(), "{}", said(&known));
+    copy
 }
