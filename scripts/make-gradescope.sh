@@ -53,6 +53,11 @@ command -v zip >/dev/null || { echo "error: the program zip is missing; install 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 program=${CARGO_TARGET_DIR:-$root/target}/lab/grade
 cargo build --quiet --profile lab --manifest-path "$root/Cargo.toml" --package faultlab-batch --bins || exit 4
+# A policy or a hidden test that does not fit would only be noticed when the first student hands in.
+set -- "$lab" --check-suite
+[ -z "$policy" ] || set -- "$@" --policy "$policy"
+[ -z "$hidden" ] || set -- "$@" --hidden "$hidden"
+"$program" "$@" || exit $?
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 if [ -n "$hidden" ]; then

@@ -1,11 +1,13 @@
 //! The batch specification: what is graded, and how. Every process of a batch reads it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, bail};
 use faultlab_harness::build::{self, BaseLabOrigin, Lab, Workspace, student_files};
 use faultlab_sandbox::Tier;
+use faultlab_suites::TestNumber;
 use serde::{Deserialize, Serialize};
 
 use crate::batch_results::SubmissionEntry;
@@ -31,6 +33,9 @@ pub struct Spec {
     pub seed_is_hidden: bool,
     /// How many seeds to run per run test.
     pub seeds: u64,
+    /// The tests that run with a number of seeds of their own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub test_seeds: BTreeMap<TestNumber, u64>,
     /// The most processor time that a submission's tests may use, in seconds.
     #[serde(default = "usual_cpu_s")]
     pub cpu_s: u64,
@@ -84,6 +89,11 @@ impl Spec {
         if self.cpu_s == CPU_S { String::new() } else { format!(", {} s", self.cpu_s) }
     }
 
+    /// The numbers of seeds that some tests have of their own: ` 2.4=50`.
+    fn seeds_of_tests(&self) -> String {
+        self.test_seeds.iter().map(|(test, seeds)| format!(" {test}={seeds}")).collect()
+    }
+
     /// The inputs that the result for these files depends on.
     #[must_use]
     pub fn hashes(&self, sources: String) -> Hashes {
@@ -91,7 +101,14 @@ impl Spec {
             sources,
             suite: self.suite.clone(),
             toolchain: store::hash(&[("toolchain", &self.toolchain)]),
-            seeds: format!("{} {}/{}{}", self.lab, self.seed, self.seeds, self.other_limit()),
+            seeds: format!(
+                "{} {}/{}{}{}",
+                self.lab,
+                self.seed,
+                self.seeds,
+                self.other_limit(),
+                self.seeds_of_tests()
+            ),
             base_labs: self.base_labs.clone(),
         }
     }

@@ -124,6 +124,65 @@ fn unusable_hidden_tests_are_reported_before_grading() {
     assert!(said(&output).contains("is not a folder"), "{}", said(&output));
 }
 
+/// A hidden test that is made of what the public suite is made of.
+const WITH_HELPERS: &str = r#"
+use faultlab_suites::{Part, Test, lab0};
+
+pub fn parts() -> Vec<Part> {
+    let test = Test::run("9.1", "Four clients").asserts("pings come back").points(7);
+    vec![Part::new(9, "More").test(test.scenario(|_| lab0::pings(4, 3)))]
+}
+"#;
+
+#[test]
+fn hidden_tests_use_the_suites_helpers_and_a_policy_may_name_them() {
+    let batch = Batch::of_lab0(&["ada"]);
+    let folder = hidden(&batch, WITH_HELPERS);
+    let (out, policy) = (batch.out("results"), batch.out("policy.toml"));
+    let with = |text: &str| {
+        fs::write(&policy, text).expect("it is written");
+        let mut grader = grader(&batch, &out);
+        grader.arg("--hidden").arg(&folder).arg("--policy").arg(&policy).output().expect("it runs")
+    };
+    let unknown = with("[tests.\"9.2\"]\npoints = 3\n");
+    assert_eq!(unknown.status.code(), Some(2), "{}", said(&unknown));
+    assert!(said(&unknown).contains("policy.toml: lab0 has no test 9.2"), "{}", said(&unknown));
+    assert_eq!(common::outcomes(&out), 0);
+
+    let right = with("[tests.\"9.1\"]\nseeds = 5\n");
+    assert_eq!(right.status.code(), Some(0), "{}", said(&right));
+    let summary = fs::read_to_string(out.join("summary.csv")).expect("it is there");
+    assert!(summary.contains("\nada,,graded,10,7,17,17,17,"), "{summary}");
+    let numbered = |number: &str, seeds| (number.to_owned(), seeds);
+    assert_eq!(seeds(&out), [numbered("1.1", 2), numbered("1.2", 2), numbered("9.1", 5)]);
+}
+
+/// How many seeds each test of the only submission was run with, as its grading record says.
+fn seeds(out: &Path) -> Vec<(String, u64)> {
+    let folders = fs::read_dir(out.join(".work")).expect("a folder").flatten();
+    let text = folders.map(|one| one.path().join("outcome.json")).find(|file| file.is_file());
+    let text = fs::read_to_string(text.expect("a record")).expect("it can be read");
+    let record: Value = serde_json::from_str(&text).expect("it is JSON");
+    let tests = record["report"]["tests"].as_array().expect("tests");
+    let seeds = |test: &Value| {
+        let number = test["number"].as_str().expect("a number").to_owned();
+        (number, test["seeds_run"].as_u64().expect("a number of seeds"))
+    };
+    tests.iter().map(seeds).collect()
+}
+
+#[test]
+fn a_mistake_in_a_hidden_test_is_found_before_grading() {
+    let batch = Batch::of_lab0(&["ada"]);
+    let folder = hidden(&batch, &TESTS.replace("\"client\"", "\"cleint\""));
+    let out = batch.out("results");
+    let output = grader(&batch, &out).arg("--hidden").arg(&folder).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(4), "{}", said(&output));
+    let says = "test 9.1: client1 is of the kind `cleint`, which the lab does not have";
+    assert!(said(&output).contains(says), "{}", said(&output));
+    assert_eq!(common::outcomes(&out), 0);
+}
+
 fn open(out: &Path, words: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_grade"))
         .args(["--open"])

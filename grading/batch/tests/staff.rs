@@ -318,3 +318,39 @@ fn a_test_whose_runs_differ_is_shown_as_flaky() {
     assert!(section.contains("1.1") && section.contains("flips"), "{section}");
     assert!(!section.contains("ada"), "{section}");
 }
+
+#[test]
+fn a_policy_sets_the_seeds_of_a_test_and_is_checked_first() {
+    let batch = Batch::of_lab0(&["ada"]);
+    let (out, policy) = (batch.out("results"), batch.out("policy.toml"));
+    let with = |text: &str, more: &[&str]| {
+        fs::write(&policy, text).expect("it is written");
+        let mut grader = grader(&batch, &out);
+        let output = grader.arg("--policy").arg(&policy).args(more).output().expect("it runs");
+        (output.status.code(), said(&output))
+    };
+    for (wrong, says) in [
+        ("[tests.\"7.7\"]\nseeds = 3\n", "policy.toml: lab0 has no test 7.7"),
+        ("[tests.\"1.1\"]\nseeds = 0\n", "a test runs with 1 to 1000000 seeds, not with 0"),
+    ] {
+        let (code, text) = with(wrong, &[]);
+        assert!(code == Some(2) && text.contains(says), "{text}");
+        assert!(!out.exists(), "nothing was begun");
+        let mut check = Command::new(env!("CARGO_BIN_EXE_grade"));
+        let checked = check.args(["lab0", "--check-suite", "--policy"]).arg(&policy).output();
+        let checked = checked.expect("it runs");
+        assert_eq!(checked.status.code(), Some(2), "{}", said(&checked));
+        assert!(said(&checked).contains(says), "{}", said(&checked));
+    }
+    let result = || fs::read_to_string(out.join("ada/result.json")).expect("it is there");
+    let (code, text) = with("[tests.\"1.2\"]\nseeds = 7\npoints = 4\n", &[]);
+    assert!(code == Some(0) && text.contains("1 to grade"), "{text}");
+    let seeds = |result: &str| result.matches("\"seeds_run\": 7").count();
+    assert_eq!(seeds(&result()), 1, "{}", result());
+    // Other points need no run, other seeds do.
+    let (_, text) = with("[tests.\"1.2\"]\nseeds = 7\npoints = 5\n", &[]);
+    assert!(text.contains("0 to grade"), "{text}");
+    let (_, text) = with("[tests.\"1.2\"]\npoints = 5\n", &[]);
+    assert!(text.contains("1 to grade"), "{text}");
+    assert_eq!(seeds(&result()), 0, "{}", result());
+}

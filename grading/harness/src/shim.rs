@@ -36,7 +36,7 @@ pub fn main(lab: &str, submission: fn() -> Submission) -> ExitCode {
         return faultlab_remote::main(&submission());
     }
     if env::var_os(WORKER_VARIABLE).is_some()
-        && let Some(suite) = faultlab_suites::all().into_iter().find(|suite| suite.lab() == lab)
+        && let Some(suite) = faultlab_suites::find(lab)
     {
         // The supervisor has checked it.
         return with_suite(suite, submission);

@@ -33,7 +33,8 @@ pub fn suite() -> Suite {
 }
 
 /// One server, and clients that each send it `count` pings.
-fn pings(clients: usize, count: u64) -> Scenario {
+#[must_use]
+pub fn pings(clients: usize, count: u64) -> Scenario {
     let server = Address::new("server1");
     let text = |client: Address, index: u64| format!("{client}-{index}");
     let clients = (1..=clients).map(|number| {

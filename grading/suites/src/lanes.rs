@@ -26,7 +26,7 @@ pub fn lanes(trace: &Trace, width: usize) -> Option<String> {
     if trace.header.engine != Engine::Simulate {
         return None;
     }
-    let suite = crate::all().into_iter().find(|suite| suite.lab() == trace.header.lab)?;
+    let suite = crate::find(&trace.header.lab)?;
     let model = suite.history_model().filter(|model| model.property() == violation.property)?;
     let history = model.read(trace).ok()?;
     if history.operations() > OPERATIONS_MAX {

@@ -57,7 +57,7 @@ pub use credit::Credit;
 pub use help::Help;
 pub use history_model::{CheckLimits, CheckableHistory, HistoryModel, ModelledHistory};
 pub use lanes::lanes;
-pub use load::{LoadError, labs, load};
+pub use load::{LoadError, find, labs, load};
 pub use mistakes::Mistake;
 pub use number::{TestNumber, TestNumberError};
 pub use points::Points;

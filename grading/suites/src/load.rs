@@ -50,6 +50,12 @@ pub fn labs() -> impl Iterator<Item = &'static str> {
     SUITES.iter().map(|(lab, _)| *lab)
 }
 
+/// The suite of a lab, if there is one. It is not checked.
+#[must_use]
+pub fn find(lab: &str) -> Option<Suite> {
+    SUITES.iter().find(|(known, _)| *known == lab).map(|(_, suite)| suite())
+}
+
 /// The suite of a lab, [checked](Suite::mistakes).
 ///
 /// # Errors

@@ -1,5 +1,7 @@
 //! Suites and their parts.
 
+use std::collections::BTreeMap;
+
 use faultlab::kinds::Interface;
 use faultlab::search::Search;
 use faultlab::simulate::Scenario;
@@ -134,6 +136,20 @@ impl Suite {
         &self.parts
     }
 
+    /// The same suite, in which these tests run with so many seeds each, however many the others run with.
+    #[must_use]
+    pub fn with_seeds(mut self, seeds: &BTreeMap<TestNumber, u64>) -> Self {
+        for part in &mut self.parts {
+            let tests = std::mem::take(&mut part.tests).into_iter();
+            let changed = tests.map(|test| match seeds.get(&test.number()) {
+                Some(&seeds) => test.with_seeds(seeds),
+                None => test,
+            });
+            part.tests = changed.collect();
+        }
+        self
+    }
+
     /// All tests, in order.
     pub fn tests(&self) -> impl Iterator<Item = &Test> {
         self.parts.iter().flat_map(|part| &part.tests)
@@ -238,6 +254,18 @@ mod tests {
         let number = TestNumber { part: 2, place: 1 };
         assert_eq!(suite.test(number).map(Test::number), Some(number));
         assert!(suite.test(TestNumber { part: 2, place: 2 }).is_none());
+    }
+
+    #[test]
+    fn some_tests_have_seeds_of_their_own() {
+        let run = |number| Test::run(number, "Run").asserts("it runs").points(1);
+        let part = Part::new(1, "One").test(test("1.1", 2)).test(test("1.2", 2));
+        let part = part.test(run("1.3").scenario(|_| Scenario::new()));
+        let number = |text: &str| text.parse::<TestNumber>().expect("a number");
+        let suite = Suite::new("lab9", "Nothing").part(part);
+        let seeds = BTreeMap::from([(number("1.2"), 5), (number("1.3"), 50)]);
+        let seeds: Vec<u64> = suite.with_seeds(&seeds).tests().map(|test| test.seeds(20)).collect();
+        assert_eq!(seeds, [1, 5, 50]);
     }
 
     #[test]

@@ -143,7 +143,14 @@ impl Test {
         match self.about.seeds {
             SeedShare::One => 1,
             SeedShare::All => seeds,
+            SeedShare::Exactly(seeds) => seeds,
         }
+    }
+
+    /// The same test, with this many seeds, however many the others run with.
+    pub(crate) fn with_seeds(mut self, seeds: u64) -> Self {
+        self.about.seeds = SeedShare::Exactly(seeds);
+        self
     }
 
     /// What the test does.
@@ -164,6 +171,8 @@ impl fmt::Debug for Test {
 enum SeedShare {
     One,
     All,
+    /// So many, whatever the others use.
+    Exactly(u64),
 }
 
 /// A test under construction: everything but its body.

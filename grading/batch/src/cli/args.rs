@@ -25,7 +25,7 @@ pub(super) struct Args {
     pub(super) lab: Option<String>,
 
     /// The folder of submissions: one folder or archive per student
-    #[arg(required_unless_present_any = ["judge", "open", "regrade_diff", "worker", "gradescope", "pack", "check", "watch", "export_similarity"])]
+    #[arg(required_unless_present_any = ["judge", "open", "regrade_diff", "worker", "gradescope", "pack", "check", "check_suite", "watch", "export_similarity"])]
     pub(super) submissions: Option<PathBuf>,
 
     /// Where to write the results
@@ -161,6 +161,10 @@ pub(super) struct Args {
     /// whether it compiles. Runs no tests
     #[arg(long, value_name = "ARCHIVE", conflicts_with_all = ["submissions", "gradescope", "pack"])]
     pub(super) check: Option<PathBuf>,
+
+    /// Check the lab's suite and, with `--policy` and `--hidden`, that these fit it. Grades nothing
+    #[arg(long, conflicts_with_all = ["submissions", "gradescope", "pack", "check"])]
+    pub(super) check_suite: bool,
 
     /// Show a page about the batch in this results folder while it is graded, for a browser on this machine
     #[arg(long, value_name = "DIR", conflicts_with = "submissions")]

@@ -1,13 +1,14 @@
 //! Grades a folder of submissions, or goes on with a batch that was interrupted.
 
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use faultlab_harness::build::Workspace;
 
 use super::args::{Args, ExecutorName};
+use super::check_suite;
 use super::corrections::{self, beside_results};
 use super::spec::take_in;
 use super::{ALL_GRADED, SOME_NOT_GRADED, regrade_diff};
@@ -17,7 +18,6 @@ use crate::executor::{BatchObserver as _, Executor, Local, Parallel, Slurm, Work
 use crate::intake::{self, Fixes, Limits};
 use crate::judge;
 use crate::judge::Machine;
-use crate::judge::hidden::Hidden;
 use crate::space;
 use crate::spec;
 use crate::store::Store;
@@ -27,6 +27,7 @@ use crate::usage::Usage;
 pub(super) fn run(args: &Args, lab: &str, submissions: &Path) -> anyhow::Result<u8> {
     let workspace = Workspace::of_this_program()?;
     let files = spec::lab_files(&workspace, lab).map_err(|error| Usage(error.to_string()))?;
+    let policy = check_suite::policy(args, lab)?;
     let store = Store::new(&args.out);
     let _lock = store.lock()?;
 
@@ -37,9 +38,9 @@ pub(super) fn run(args: &Args, lab: &str, submissions: &Path) -> anyhow::Result<
     let roster = args.roster.as_deref();
     let intake = intake::read_fixed(submissions, roster, &files, &limits, &fixes);
     let intake = intake.map_err(|error| Usage(format!("{error:#}")))?;
-    let spec = take_in(args, lab, &store, intake)?;
-    let corrections =
-        corrections::read(args, &store, &spec).map_err(|error| Usage(format!("{error:#}")))?;
+    let spec = take_in(args, lab, &store, intake, &policy)?;
+    let corrections = corrections::read(args, &store, &spec, policy)
+        .map_err(|error| Usage(format!("{error:#}")))?;
     spec.write(&store)?;
     let names = if args.anonymous { Some(Pseudonyms::of(&spec, &store)?) } else { None };
     // Builds them once, before many processes need them at the same time.
@@ -54,6 +55,11 @@ pub(super) fn run(args: &Args, lab: &str, submissions: &Path) -> anyhow::Result<
         batch.on_message(&format!("{}: {taken} grading records taken over", folder.display()));
     }
     let keys = batch.to_do();
+    // Before anything is built, but only if there is something to do.
+    let program = match keys.is_empty() {
+        true => None,
+        false => Some(check_suite::judge_program(args, lab, &workspace)?),
+    };
     batch.say_start(&keys);
     if !keys.is_empty() {
         let tier = host.sandbox.tier();
@@ -63,7 +69,7 @@ pub(super) fn run(args: &Args, lab: &str, submissions: &Path) -> anyhow::Result<
         }
     }
     batch.start(keys.len(), args.quiet)?;
-    if !keys.is_empty() {
+    if let Some(program) = program {
         let jobs = args.jobs.or_else(|| thread::available_parallelism().ok());
         let jobs = jobs.map_or(1, NonZeroUsize::get);
         if let Some(remark) = space::remark(batch.store().root(), keys.len(), jobs) {
@@ -78,7 +84,7 @@ pub(super) fn run(args: &Args, lab: &str, submissions: &Path) -> anyhow::Result<
         let work = WorkList {
             // Processes on other machines have other working directories.
             store: Store::new(&batch.store().root().canonicalize()?),
-            program: judge_program(args, &workspace)?,
+            program,
             keys,
             jobs,
             submission_timeout: Duration::from_secs(args.submission_timeout * 60),
@@ -94,13 +100,6 @@ pub(super) fn run(args: &Args, lab: &str, submissions: &Path) -> anyhow::Result<
         regrade_diff::run(old, &args.out)?;
     }
     Ok(if all_graded { ALL_GRADED } else { SOME_NOT_GRADED })
-}
-
-/// The judge's program: this one, or the one with hidden tests.
-fn judge_program(args: &Args, workspace: &Workspace) -> anyhow::Result<PathBuf> {
-    let hidden = args.hidden.as_deref().map(Hidden::read).transpose()?;
-    let hidden = hidden.map(|hidden| hidden.grader(workspace)).transpose()?.flatten();
-    Ok(hidden.map_or_else(std::env::current_exe, Ok)?)
 }
 
 /// What spreads the judges.

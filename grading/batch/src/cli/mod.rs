@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod check_suite;
 mod corrections;
 mod grade;
 mod gradescope;
@@ -79,6 +80,7 @@ fn dispatch(args: &Args) -> anyhow::Result<u8> {
     match (&args.lab, &args.submissions) {
         (Some(lab), _) if let Some(folder) = &args.gradescope => gradescope::run(args, lab, folder),
         (Some(lab), _) if let Some(archive) = &args.check => check::run(args, lab, archive),
+        (Some(lab), _) if args.check_suite => check_suite::run(args, lab),
         (Some(lab), _) if let Some(folder) = &args.pack => pack::run(args, lab, folder),
         (Some(lab), Some(submissions)) => grade::run(args, lab, submissions),
         (None, _) if let Some(old) = &args.regrade_diff => {

@@ -9,6 +9,7 @@ use crate::batch_results::SubmissionEntry;
 use crate::intake::{Contents, Intake, LeftOut};
 use crate::judge;
 use crate::judge::hidden::Hidden;
+use crate::policy::Policy;
 use crate::spec::{self, Spec};
 use crate::store::{self, Key, Store};
 use crate::usage::Usage;
@@ -19,9 +20,10 @@ pub(super) fn take_in(
     lab: &str,
     store: &Store,
     intake: Intake,
+    policy: &Policy,
 ) -> anyhow::Result<Spec> {
     let Intake { submissions, missing, left_out } = intake;
-    let mut spec = Spec { missing, left_out, ..new_spec(args, lab)? };
+    let mut spec = Spec { missing, left_out, ..new_spec(args, lab, policy)? };
     for mut submission in submissions {
         let mut key = None;
         if let Contents::Files(files) = &mut submission.contents {
@@ -36,7 +38,7 @@ pub(super) fn take_in(
 }
 
 /// The specification of a batch without submissions.
-pub(super) fn new_spec(args: &Args, lab: &str) -> anyhow::Result<Spec> {
+pub(super) fn new_spec(args: &Args, lab: &str, policy: &Policy) -> anyhow::Result<Spec> {
     let suite = judge::suite(lab).map_err(|error| match error.downcast_ref() {
         Some(LoadError::NoSuite { .. }) => Usage(error.to_string()).into(),
         _ => error,
@@ -57,6 +59,7 @@ pub(super) fn new_spec(args: &Args, lab: &str) -> anyhow::Result<Spec> {
         seed: args.seed.or(hidden_seed).unwrap_or(SEED),
         seed_is_hidden: hidden_seed.is_some(),
         seeds: args.seeds,
+        test_seeds: policy.seeds(),
         cpu_s: args.cpu_limit,
         base_lab: args.base_lab,
         base_labs: spec::base_labs_hash(&Workspace::of_this_program()?, lab, args.base_lab)?,

@@ -55,7 +55,7 @@ pub fn judge(store: &Store, key: &Key, so_far: Option<OnProgress<'_>>) -> anyhow
 
     let workspace = Workspace::of_this_program()?;
     let lab = workspace.lab(&spec.lab)?.ok_or_else(|| anyhow!("no lab named {}", spec.lab))?;
-    let suite = suite(&spec.lab)?;
+    let suite = suite(&spec.lab)?.with_seeds(&spec.test_seeds);
     let host = Machine::of(store, spec.require_sandbox)?;
     let bench = JudgeContext { store, key, spec: &spec, suite: &suite, host: &host };
     let (report, recovered) = bench.grade(&workspace, &lab, so_far)?;

@@ -34,6 +34,7 @@ pub use rounding::{Direction, Rounding};
 ///     withdrawn = "it asked for what the lab does not demand"
 ///     [tests."2.4"]
 ///     points = 8
+///     seeds = 50
 /// "#
 /// .parse()
 /// .unwrap();
@@ -121,6 +122,22 @@ pub struct TestPolicy {
     /// Its weight, instead of the suite's.
     #[serde(default)]
     pub points: Option<Points>,
+    /// With how many seeds it runs, instead of as many as the others.
+    #[serde(default, deserialize_with = "seeds")]
+    pub seeds: Option<u64>,
+}
+
+/// The most seeds of a test.
+pub const SEEDS_MAX: u64 = 1_000_000;
+
+fn seeds<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let seeds = u64::deserialize(deserializer)?;
+    match (1..=SEEDS_MAX).contains(&seeds) {
+        true => Ok(Some(seeds)),
+        false => Err(serde::de::Error::custom(format!(
+            "a test runs with 1 to {SEEDS_MAX} seeds, not with {seeds}"
+        ))),
+    }
 }
 
 impl Policy {
@@ -130,6 +147,12 @@ impl Policy {
     /// Names the first test that does not exist.
     pub fn check(&self, suite: &Suite) -> anyhow::Result<()> {
         self.tests.keys().try_for_each(|number| check_test(suite, *number))
+    }
+
+    /// The tests that run with a number of seeds of their own.
+    #[must_use]
+    pub fn seeds(&self) -> BTreeMap<TestNumber, u64> {
+        self.tests.iter().filter_map(|(number, test)| Some((*number, test.seeds?))).collect()
     }
 
     /// The students that it names.
@@ -192,6 +215,9 @@ mod tests {
             "attempts = \"worst\"",
             "[tests.\"2\"]\npoints = 1",
             "[tests.\"2.1\"]\npoint = 1",
+            "[tests.\"2.1\"]\nseeds = 0",
+            "[tests.\"2.1\"]\nseeds = 1000001",
+            "[tests.\"2.1\"]\nseeds = -1",
             "[late]\ndue = \"tomorrow\"\npercent_per_day = 1",
         ] {
             assert!(wrong.parse::<Policy>().is_err(), "{wrong}");

@@ -2,12 +2,12 @@
 
 mod count;
 mod help;
-mod oracle;
+pub mod oracle;
 mod part1;
 mod part2;
 mod part3;
 mod searches;
-mod setup;
+pub mod setup;
 
 use lab1_api::KvCommand;
 

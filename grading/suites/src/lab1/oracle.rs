@@ -46,7 +46,8 @@ impl StoreCommand for KvCommand {
 
 /// The wrapper's contract: a new command is executed, a repeated one gets the same result as the
 /// first time, and an outdated one may get any result.
-pub(super) fn at_most_once() -> Property {
+#[must_use]
+pub fn at_most_once() -> Property {
     let name = "every entry is written at most once, and answered as often as it is asked for";
     results_satisfy::<AmoCommand<Entry>, Option<Receipt>>(name, |answered| {
         let mut journal = Journal::default();

@@ -1,12 +1,12 @@
 //! Lab 1's search tests: every order of deliveries, losses, duplicates and timers, within bounds.
 
+use faultlab::Address;
 use faultlab::linearizability::Sequential;
 use faultlab::property::{Property, clients_done, none_decided, results_ok, violated};
 use faultlab::search::{Linearizable, RandomWalks, Search};
-use faultlab::{Address, System};
 use lab1_api::KvCommand;
 
-use super::setup::{Keys, KvWorkload, append, client, get, put, server, value};
+use super::setup::{self, Keys, KvWorkload, append, client, get, put, server, system, value};
 use crate::key_value::{self, EXACTLY_ONCE, Specification};
 use crate::{RequiredResult, SearchPlan, Test};
 
@@ -113,14 +113,10 @@ pub(super) fn part3() -> Vec<Test> {
 
 /// Clients that append to one key forever.
 fn endless(clients: usize) -> Search {
-    let mut system = System::new().node("server", server(), &());
-    for address in (1..=clients).map(client) {
-        let work =
-            KvWorkload::infinite(|turn| append("x", value(turn.client, turn.index as usize)));
-        system = system.client("client", address, &server(), work);
-    }
+    let work =
+        |_| KvWorkload::infinite(|turn| append("x", value(turn.client, turn.index as usize)));
     let model = Sequential::new(Specification::<KvCommand>::default());
-    Search::new(system)
+    Search::new(system(setup::clients(clients, work)))
         .monitor(Linearizable::new(EXACTLY_ONCE, model))
         .sometimes(answered(client(1), 1))
 }
@@ -168,13 +164,11 @@ fn searched(works: impl IntoIterator<Item = Asked>) -> Search {
 
 /// The same without a state limit.
 fn unlimited(works: impl IntoIterator<Item = Asked>) -> Search {
-    let mut system = System::new().node("server", server(), &());
-    for (address, commands) in works {
+    let works = works.into_iter().map(|(address, commands)| {
         let alone = key_value::results(&commands);
-        let work = KvWorkload::of(commands).expecting(alone);
-        system = system.client("client", address, &server(), work);
-    }
-    Search::new(system).prune(clients_done())
+        (address, KvWorkload::of(commands).expecting(alone))
+    });
+    Search::new(system(works)).prune(clients_done())
 }
 
 /// Explores all runs; every result must be as if the client were alone, and it must be possible that all clients get

@@ -1,16 +1,16 @@
-//! Shared setup: the server, the clients, and shorthands for their commands.
+//! Shared setup: the server, the clients, and shorthands for their commands. Hidden tests use it as well.
 
 use std::time::Duration;
 
 use faultlab::random::Random;
 use faultlab::simulate::{Latency, LinkConditions, Rate, Scenario};
 use faultlab::workload::Workload;
-use faultlab::{Address, NodeSpec};
+use faultlab::{Address, NodeSpec, System};
 use lab1_api::{KvCommand, KvResult};
 
 /// Which keys the clients use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keys {
+pub enum Keys {
     /// Each client has its own.
     Own,
     /// All clients share them.
@@ -18,41 +18,50 @@ pub(super) enum Keys {
 }
 
 /// A client's workload.
-pub(super) type KvWorkload = Workload<KvCommand, KvResult>;
+pub type KvWorkload = Workload<KvCommand, KvResult>;
 
 /// The server.
-pub(super) fn server() -> Address {
+#[must_use]
+pub fn server() -> Address {
     Address::new("server")
 }
 
 /// A client, numbered from 1.
-pub(super) fn client(number: usize) -> Address {
+#[must_use]
+pub fn client(number: usize) -> Address {
     Address::numbered("client", number)
 }
 
+/// The server, and clients with work: for runs and for searches.
+#[must_use]
+pub fn system(clients: impl IntoIterator<Item = (Address, KvWorkload)>) -> System {
+    let clients = clients.into_iter().map(|(address, work)| asking(address, work));
+    clients.fold(System::new().node("server", server(), &()), System::with)
+}
+
 /// The server, and clients with work.
-pub(super) fn server_and_clients(
-    clients: impl IntoIterator<Item = (Address, KvWorkload)>,
-) -> Scenario {
-    Scenario::new()
-        .node(NodeSpec::node("server", server(), &()))
-        .nodes(clients.into_iter().map(|(address, work)| asking(address, work)))
+#[must_use]
+pub fn server_and_clients(clients: impl IntoIterator<Item = (Address, KvWorkload)>) -> Scenario {
+    Scenario::new().system(system(clients))
 }
 
 /// Runs until every client that has not crashed has all its results, but at most for two minutes, and at most
 /// for one minute in which no client gets a result. A client that retries every ten seconds retries six times in
 /// that minute.
-pub(super) fn to_the_end(scenario: Scenario) -> Scenario {
+#[must_use]
+pub fn to_the_end(scenario: Scenario) -> Scenario {
     scenario.until_done(seconds(120)).until_stalled(seconds(60))
 }
 
 /// A client of the server, with this workload.
-pub(super) fn asking(address: Address, work: KvWorkload) -> NodeSpec {
+#[must_use]
+pub fn asking(address: Address, work: KvWorkload) -> NodeSpec {
     NodeSpec::client("client", address, &server(), work)
 }
 
 /// This many clients, each with the workload that `work` returns for it.
-pub(super) fn clients(
+#[must_use]
+pub fn clients(
     count: usize,
     mut work: impl FnMut(Address) -> KvWorkload,
 ) -> Vec<(Address, KvWorkload)> {
@@ -60,23 +69,27 @@ pub(super) fn clients(
 }
 
 /// `Get`.
-pub(super) fn get(key: impl Into<String>) -> KvCommand {
+#[must_use]
+pub fn get(key: impl Into<String>) -> KvCommand {
     KvCommand::Get { key: key.into() }
 }
 
 /// `Put`.
-pub(super) fn put(key: impl Into<String>, value: impl Into<String>) -> KvCommand {
+#[must_use]
+pub fn put(key: impl Into<String>, value: impl Into<String>) -> KvCommand {
     KvCommand::Put { key: key.into(), value: value.into() }
 }
 
 /// `Append`.
-pub(super) fn append(key: impl Into<String>, value: impl Into<String>) -> KvCommand {
+#[must_use]
+pub fn append(key: impl Into<String>, value: impl Into<String>) -> KvCommand {
     KvCommand::Append { key: key.into(), value: value.into() }
 }
 
 /// A unique value, made of the client and the index. It ends with its only bracket, so that appended
 /// values can be separated again.
-pub(super) fn value(client: Address, index: usize) -> String {
+#[must_use]
+pub fn value(client: Address, index: usize) -> String {
     format!("{client}:{index}]")
 }
 
@@ -85,12 +98,14 @@ pub(super) fn value(client: Address, index: usize) -> String {
 const SAME: &str = "same]";
 
 /// The value of a client's write: unique, or one that all clients write.
-pub(super) fn often_same(random: &mut Random, client: Address, index: usize) -> String {
+#[must_use]
+pub fn often_same(random: &mut Random, client: Address, index: usize) -> String {
     if random.below(4) == 0 { SAME.to_owned() } else { value(client, index) }
 }
 
 /// Random commands, some of them equal. No key has both puts and appends.
-pub(super) fn puts_and_appends(
+#[must_use]
+pub fn puts_and_appends(
     random: &mut Random,
     client: Address,
     count: usize,
@@ -106,7 +121,8 @@ pub(super) fn puts_and_appends(
 }
 
 /// Random commands of all kinds on all keys, some of them equal.
-pub(super) fn everything(
+#[must_use]
+pub fn everything(
     random: &mut Random,
     client: Address,
     count: usize,
@@ -124,18 +140,21 @@ pub(super) fn everything(
 }
 
 /// Milliseconds.
-pub(super) fn ms(milliseconds: u64) -> Duration {
+#[must_use]
+pub fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
 /// Seconds.
-pub(super) fn seconds(seconds: u64) -> Duration {
+#[must_use]
+pub fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
 /// A link that loses and duplicates nothing. Most messages take 1 to 10 ms, but `percent` of them
 /// up to `slowest`.
-pub(super) fn sometimes_slow(percent: u32, slowest: Duration) -> LinkConditions {
+#[must_use]
+pub fn sometimes_slow(percent: u32, slowest: Duration) -> LinkConditions {
     let latency = Latency::between(ms(1), ms(10)).with_slow(Rate::percent(percent), slowest);
     LinkConditions { latency, ..LinkConditions::reliable() }
 }
