@@ -18,17 +18,18 @@ pub struct SuiteFindings {
     pub mutants: BTreeMap<String, BTreeSet<TestNumber>>,
     /// The lab's tables, if there are any.
     pub expected: Option<Table>,
-    /// Whether all tests were run on all submissions.
-    pub is_whole: bool,
+    /// Whether all tests of the suite were run. Of some of them, a mutant need not lose one.
+    pub has_all_tests: bool,
+    /// Whether they were run on all mutants. Some of them say little about a test.
+    pub has_all_mutants: bool,
 }
 
 impl SuiteFindings {
-    /// Whether no solution loses a test, every mutant loses one, and the table says what was found. Of some of the tests,
-    /// a mutant need not lose one.
+    /// Whether no solution loses a test, every mutant loses one, and the table says what was found.
     #[must_use]
     pub fn is_well(&self) -> bool {
         self.unfair().next().is_none()
-            && (!self.is_whole || self.equivalent().next().is_none())
+            && (!self.has_all_tests || self.equivalent().next().is_none())
             && self.differing().is_empty()
     }
 
@@ -88,7 +89,7 @@ impl fmt::Display for SuiteFindings {
             writeln!(f, "unfair: the correct solution {name} loses {}", Self::list(lost))?;
         }
         let equivalent: Vec<&str> = self.equivalent().map(String::as_str).collect();
-        if !equivalent.is_empty() {
+        if self.has_all_tests && !equivalent.is_empty() {
             let why = "no test tells them from a correct solution; write one that does, or leave them out if they are \
                        correct";
             writeln!(f, "not caught: {}\n  {why}", equivalent.join(" "))?;
@@ -104,7 +105,7 @@ impl fmt::Display for SuiteFindings {
                 None => writeln!(f, "not in table.tsv: {name}, which loses {lost}")?,
             }
         }
-        if mutants > 0 {
+        if self.has_all_mutants && mutants > 0 {
             let idle = self.idle();
             if !idle.is_empty() {
                 writeln!(f, "tests that catch nothing: {}", Self::list(&idle))?;
@@ -146,7 +147,8 @@ mod tests {
                 losses: submissions(&[("both", "1.1"), ("first", "1.1 2.1"), ("none", "")]),
                 ..Table::default()
             }),
-            is_whole: true,
+            has_all_tests: true,
+            has_all_mutants: true,
         };
         assert_eq!(
             findings.to_string(),
@@ -172,9 +174,11 @@ mod tests {
                 losses: submissions(&[("first", "1.1"), ("second", "1.2")]),
                 ..Table::default()
             }),
-            is_whole: false,
+            has_all_tests: false,
+            has_all_mutants: false,
         };
         assert!(some.is_well());
-        assert!(!SuiteFindings { is_whole: true, ..some }.is_well());
+        assert_eq!(some.to_string(), "1 of 2 mutants are caught by 1 tests\n");
+        assert!(!SuiteFindings { has_all_tests: true, ..some }.is_well());
     }
 }

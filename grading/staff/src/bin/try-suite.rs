@@ -105,7 +105,8 @@ fn run(args: &Args) -> Result<bool> {
         solutions: of(&solutions)?,
         mutants: of(&mutants)?,
         expected: table.exists().then(|| Table::read(&bench.mutants_folder())).transpose()?,
-        is_whole: args.tests.is_empty() && args.only.is_empty(),
+        has_all_tests: args.tests.is_empty(),
+        has_all_mutants: args.only.is_empty(),
     };
     if args.table {
         for (name, lost) in &findings.mutants {
