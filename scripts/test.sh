@@ -21,11 +21,12 @@ PROPTEST_RNG_SEED=${PROPTEST_RNG_SEED-20261125}
 export PROPTEST_RNG_SEED
 
 if cargo nextest --version >/dev/null 2>&1; then
-    cargo nextest run "$@"
+    # All failures are shown, not only the first.
+    cargo nextest run --no-fail-fast "$@"
     # nextest does not run the examples in the documentation.
     cargo test --quiet --doc "$@"
 else
-    cargo test "$@"
+    cargo test --no-fail-fast "$@"
 fi
 # The skeletons must compile without warnings.
 for lab in $unfinished; do
