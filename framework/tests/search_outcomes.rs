@@ -190,7 +190,7 @@ fn search_can_start_where_an_explorer_stands() {
         "nothing would change"
     );
     let state = explorer.state();
-    assert_eq!(state.path.events.last().map(PathEvent::node), Some(server));
+    assert_eq!(state.path.events.last().and_then(PathEvent::node), Some(server));
 
     // From here, client2's value comes first.
     let report = Search::new(system(2, 1, Keys::Same))

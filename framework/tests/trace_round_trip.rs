@@ -98,6 +98,7 @@ fn what() -> impl Strategy<Value = EventKind> {
         ),
         (address(), address()).prop_map(|(node, peer)| EventKind::Reconnect { node, peer }),
         text().prop_map(|change| EventKind::Network { change }),
+        text().prop_map(|title| EventKind::Stage { title }),
         text().prop_map(|property| EventKind::Check { property }),
     ]
 }

@@ -74,7 +74,8 @@ impl Cause {
 /// An event at one node, by ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum NodeEvent {
-    /// The node starts. A search does not choose this event: it precedes the first state.
+    /// The node starts. A search does not choose this event: it precedes the first state, or is an action from
+    /// outside.
     Start,
     /// Delivers the message with this id.
     Deliver(u32),
@@ -334,7 +335,7 @@ impl<'s> Handlers<'s> {
                 let command = self.commands.bytes(command).to_vec();
                 PathEvent::Outside(Action::Command { client: node, command })
             }
-            NodeEvent::Start => panic!("the start of a node is not part of a path"),
+            NodeEvent::Start => PathEvent::Outside(Action::Start { node }),
         }
     }
 

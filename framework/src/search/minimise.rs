@@ -27,7 +27,7 @@ pub(super) fn minimised(
     outcome: SearchResult,
 ) -> SearchResult {
     let Some(target) = Target::of(&outcome) else { return outcome };
-    let before = search.start.as_ref().map_or(0, |state| state.path.len());
+    let before = search.before().len();
     let Some(path) = outcome.path() else { return outcome };
     let mut events = path.events[before..].to_vec();
     let Ok(mut space) = space(search, steps, &target, None) else { return outcome };

@@ -186,6 +186,8 @@ pub struct Search {
     limits: Limits,
     threads: NonZeroUsize,
     start: Option<State>,
+    /// The title of the stage that it is, if it is one.
+    stage: Option<String>,
     all_orders: bool,
     exact: bool,
 }
@@ -204,6 +206,7 @@ impl Search {
             limits: Limits::default(),
             threads: NonZeroUsize::MIN,
             start: None,
+            stage: None,
             all_orders: false,
             exact: false,
         }
@@ -377,8 +380,8 @@ impl Search {
 
     /// Starts from this state instead of freshly started nodes.
     ///
-    /// Nodes that crashed on the state's path by an [`Action`] stay crashed, and links that were cut on it and
-    /// not restored stay blocked. Restrictions of the search that found the state are not part of it.
+    /// Nodes that crashed on the state's path by an [`Action`] stay crashed, nodes that started on it have started,
+    /// and links that were cut on it and not restored stay blocked. Restrictions of the search that found the state are not part of it.
     ///
     /// A monitor also observes the calls and returns of the run that led to the state, because the search
     /// replays the state's path. If that is not possible, the search ends with
@@ -404,9 +407,13 @@ impl Search {
                     let node = self.node_index(node);
                     self.restrictions.crash(node);
                 }
+                Action::Start { node } => {
+                    let node = self.node_index(node);
+                    self.restrictions.start(node);
+                }
                 Action::Cut { from, to } => drop(cut.insert((from, to))),
                 Action::Restore { from, to } => drop(cut.remove(&(from, to))),
-                Action::Command { .. } | Action::Drop { .. } => {}
+                Action::Command { .. } | Action::Drop { .. } | Action::Stage { .. } => {}
             }
         }
         for (from, to) in cut {
@@ -415,6 +422,32 @@ impl Search {
         }
         self.start = Some(state);
         self
+    }
+
+    /// Makes it a stage of a search that goes on from state to state: its paths and traces have a divider with this
+    /// title where it starts.
+    #[must_use]
+    pub fn stage(mut self, title: impl Into<String>) -> Self {
+        self.stage = Some(title.into());
+        self
+    }
+
+    /// Does not start this node, or this client, together with the others. An [`Explorer`] can start it
+    /// ([`Explorer::start`]), and a search can go on from there. Until then, messages to it wait in the network, and
+    /// properties do not see it.
+    #[must_use]
+    pub fn starts_later(mut self, node: Address) -> Self {
+        let node = self.node_index(node);
+        self.restrictions.start_later(node);
+        self
+    }
+
+    /// The path to the first state.
+    fn before(&self) -> Path {
+        let mut path = self.start.as_ref().map(|state| state.path.clone()).unwrap_or_default();
+        let stage = self.stage.clone().map(|title| PathEvent::Outside(Action::Stage { title }));
+        path.events.extend(stage);
+        path
     }
 
     /// Blocks the link: messages from `from` to `to` are not delivered.
@@ -543,6 +576,7 @@ impl Search {
             properties: self.properties.clone(),
             restrictions: self.restrictions.clone(),
             start: self.start.as_ref(),
+            before: self.before(),
             commands_per_event: self.limits.commands_per_event,
             with_calls: false,
         }

@@ -6,7 +6,6 @@
 
 use super::monitor::MonitorState;
 use super::position::Position;
-use super::settings::Restrictions;
 use super::state::State;
 use super::state_space::{Setup, StartError, StateSpace};
 
@@ -16,7 +15,7 @@ use super::state_space::{Setup, StartError, StateSpace};
 /// When the path cannot be replayed, or leads to other results than those in the state.
 pub(super) fn monitor_state(setup: &Setup<'_>, start: &State) -> Result<MonitorState, StartError> {
     // The restrictions of this search did not apply to the run before it.
-    let restrictions = Restrictions::new(setup.system.nodes().len());
+    let restrictions = setup.restrictions.at_beginning();
     let setup = Setup { properties: Vec::new(), restrictions, start: None, ..setup.clone() };
     let mut space = StateSpace::new(setup)?;
     let mut position = Position::first(&space);

@@ -77,6 +77,18 @@ pub enum Action {
         /// The receiver.
         to: Address,
     },
+    /// A node starts that did not start with the others
+    /// ([`Search::starts_later`](super::Search::starts_later)). Messages that were sent to it before are still in
+    /// the network.
+    Start {
+        /// The node.
+        node: Address,
+    },
+    /// A stage of a [staged search](super::Search::stage) begins. Nothing happens to the system.
+    Stage {
+        /// The stage's title.
+        title: String,
+    },
     /// Messages from one node to another are delivered again, including those that were sent while the
     /// link was cut.
     Restore {
@@ -88,15 +100,18 @@ pub enum Action {
 }
 
 impl Action {
-    /// The node that it concerns: the client, the crashed node, or the receiver of the message or link.
+    /// The node that it concerns: the client, the crashed or started node, or the receiver of the message or link.
+    /// `None` for the begin of a stage.
     #[must_use]
-    pub fn node(&self) -> Address {
+    pub fn node(&self) -> Option<Address> {
         match *self {
             Self::Command { client: node, .. }
             | Self::Crash { node }
+            | Self::Start { node }
             | Self::Drop { to: node, .. }
             | Self::Cut { to: node, .. }
-            | Self::Restore { to: node, .. } => node,
+            | Self::Restore { to: node, .. } => Some(node),
+            Self::Stage { .. } => None,
         }
     }
 }
@@ -124,11 +139,11 @@ impl Path {
 }
 
 impl PathEvent {
-    /// The node at which it happens, or that an action concerns.
+    /// The node at which it happens, or that an action concerns. `None` for the begin of a stage.
     #[must_use]
-    pub fn node(&self) -> Address {
+    pub fn node(&self) -> Option<Address> {
         match self {
-            Self::Deliver { node, .. } | Self::Fire { node, .. } => *node,
+            Self::Deliver { node, .. } | Self::Fire { node, .. } => Some(*node),
             Self::Outside(action) => action.node(),
         }
     }

@@ -49,6 +49,12 @@ impl Position {
             }
         };
         match action {
+            Action::Start { node } => {
+                let node =
+                    handlers.node_at(*node).filter(|&node| self.restrictions.is_absent(node))?;
+                Arc::make_mut(&mut self.restrictions).start(node);
+                return Some(self.perform(space, node, NodeEvent::Start));
+            }
             Action::Crash { node } => {
                 let node = handlers.node_at(*node)?;
                 Arc::make_mut(&mut self.restrictions).crash(node);
@@ -62,7 +68,7 @@ impl Position {
                 let ends = (*from, *to);
                 space.remove_message(&mut self.row, ends, message).then_some(())?;
             }
-            Action::Command { .. } => {}
+            Action::Command { .. } | Action::Stage { .. } => {}
         }
         Some(Followed { performed: None, failure: None })
     }

@@ -15,6 +15,9 @@ pub(super) struct Restrictions {
     links: Vec<Vec<bool>>,
     timers: Vec<bool>,
     crashed: Vec<bool>,
+    /// The nodes that do not start with the others, and those of them that have not started yet.
+    later: Vec<bool>,
+    absent: Vec<bool>,
     /// The only allowed events, if not all are allowed.
     only: Option<Arc<BTreeSet<PathEvent>>>,
 }
@@ -26,12 +29,14 @@ impl Restrictions {
             links: vec![vec![true; node_count]; node_count],
             timers: vec![true; node_count],
             crashed: vec![false; node_count],
+            later: vec![false; node_count],
+            absent: vec![false; node_count],
             only: None,
         }
     }
 
     pub(super) fn delivers(&self, from: usize, to: usize) -> bool {
-        self.links[from][to] && !self.crashed[to]
+        self.links[from][to] && !self.crashed[to] && !self.absent[to]
     }
 
     pub(super) fn fires(&self, node: usize) -> bool {
@@ -40,6 +45,28 @@ impl Restrictions {
 
     pub(super) fn is_crashed(&self, node: usize) -> bool {
         self.crashed[node]
+    }
+
+    /// No restrictions, at the beginning of a run: the nodes that start later have not started.
+    pub(super) fn at_beginning(&self) -> Self {
+        let (later, absent) = (self.later.clone(), self.later.clone());
+        Self { later, absent, ..Self::new(self.crashed.len()) }
+    }
+
+    /// Whether a node has not started yet.
+    pub(super) fn is_absent(&self, node: usize) -> bool {
+        self.absent[node]
+    }
+
+    /// Lets a node start later than the others.
+    pub(super) fn start_later(&mut self, node: usize) {
+        self.later[node] = true;
+        self.absent[node] = true;
+    }
+
+    /// Notes that a node has started.
+    pub(super) fn start(&mut self, node: usize) {
+        self.absent[node] = false;
     }
 
     pub(super) fn set_link(&mut self, from: usize, to: usize, on: bool) {

@@ -80,6 +80,8 @@ pub(super) struct Setup<'s> {
     pub(super) restrictions: Restrictions,
     /// The state of the first row; `None` if the nodes start.
     pub(super) start: Option<&'s State>,
+    /// The path to the first row.
+    pub(super) before: Path,
     /// The most commands that a client gets in one event.
     pub(super) commands_per_event: usize,
     /// Whether steps come with their calls and returns, even without a monitor.
@@ -112,7 +114,11 @@ impl<'s> StateSpace<'s> {
         let is_forbidden = |action: &&Action| match action {
             Action::Crash { .. } => !model.may_crash(),
             Action::Drop { .. } => !model.may_lose(),
-            Action::Command { .. } | Action::Cut { .. } | Action::Restore { .. } => false,
+            Action::Command { .. }
+            | Action::Start { .. }
+            | Action::Stage { .. }
+            | Action::Cut { .. }
+            | Action::Restore { .. } => false,
         };
         if let Some(action) = start.and_then(|state| state.path.actions().find(is_forbidden)) {
             return Err(StartError::NotInModel(model, Box::new(action.clone())));
@@ -139,7 +145,8 @@ impl<'s> StateSpace<'s> {
             monitor,
             properties,
             restrictions,
-            start,
+            start: _,
+            before,
             commands_per_event,
             with_calls,
         } = setup;
@@ -167,7 +174,7 @@ impl<'s> StateSpace<'s> {
             checks,
             restrictions,
             width,
-            before: start.map(|state| state.path.clone()).unwrap_or_default(),
+            before,
             first: Vec::new(),
             starts: Vec::new(),
             exact: false,
@@ -218,8 +225,8 @@ impl<'s> StateSpace<'s> {
         }
     }
 
-    /// Starts the nodes. In the first row, they have started and their client drivers have given their
-    /// first commands.
+    /// Starts the nodes, except those that start later. In the first row, they have started and their client
+    /// drivers have given their first commands.
     pub(super) fn start(&mut self) -> Result<(), Box<HandlerFailure>> {
         let mut row = Vec::new();
         let mut sends = Vec::new();
@@ -246,6 +253,10 @@ impl<'s> StateSpace<'s> {
                 inbox: Lists::EMPTY,
                 durable: FIRST_INCARNATION,
             });
+            if self.restrictions.is_absent(node) {
+                row.push(interned);
+                continue;
+            }
             let step = self.effect(interned, NodeEvent::Start);
             start.calls = step.map_or(Lists::EMPTY, |step| step.calls);
             self.starts.push(start);
@@ -302,7 +313,7 @@ impl<'s> StateSpace<'s> {
         row: &[u32],
         event: &PathEvent,
     ) -> Option<(usize, NodeEvent)> {
-        let node = self.table.handlers.node_at(event.node())?;
+        let node = self.table.handlers.node_at(event.node()?)?;
         if let PathEvent::Outside(action) = event {
             let Action::Command { command, .. } = action else { return None };
             let is_idle = self.table.drivers.is_idle(node, self.table.get(row[node]).driver);
@@ -569,7 +580,7 @@ impl<'s> StateSpace<'s> {
     pub(super) fn outcome_at(&self, ending: Ending, path: Path) -> SearchResult {
         match ending {
             Ending::Failure(failure) => SearchResult::Failed(Box::new(HandlerFailure {
-                node: path.events.last().expect("a failing event").node(),
+                node: path.events.last().and_then(PathEvent::node).expect("a failing event"),
                 failure: self.table.handlers.failures[failure as usize].clone(),
                 path,
             })),

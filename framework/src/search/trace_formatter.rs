@@ -172,11 +172,16 @@ impl<'s> TraceFormatter<'s> {
         (events, None)
     }
 
-    /// The event of an action that calls no handler.
+    /// The event of an action, without the effects of its handler if it calls one.
     pub(super) fn action(&self, action: &Action) -> Option<TraceEvent> {
         let what = match action {
             Action::Command { .. } => return None,
             Action::Crash { node } => EventKind::crash(*node),
+            Action::Start { node } => {
+                let spec = self.system.nodes().iter().find(|spec| spec.address() == *node)?;
+                EventBuilder::start(spec)
+            }
+            Action::Stage { title } => EventKind::Stage { title: title.clone() },
             Action::Cut { from, to } => EventKind::Network { change: link_is_cut(*from, *to) },
             Action::Restore { from, to } => {
                 EventKind::Network { change: link_is_restored(*from, *to) }

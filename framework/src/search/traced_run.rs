@@ -26,8 +26,8 @@ pub struct TracedRun<'s> {
     /// Performs the events, once the nodes have started.
     explorer: Option<Explorer<'s>>,
     choices: Vec<Choice>,
-    /// The number of events that lead to the state from which the search started.
-    before: usize,
+    /// The events that lead to the state from which the search started.
+    before: Path,
     performed: usize,
     ending: Option<Ending>,
 }
@@ -59,7 +59,7 @@ impl Search {
             formatter: TraceFormatter::new(&self.system, self.fault_model, steps),
             explorer: None,
             choices: Vec::new(),
-            before: self.start.as_ref().map_or(0, |state| state.path.len()),
+            before: self.before(),
             performed: 0,
             ending: None,
         }
@@ -120,8 +120,8 @@ impl<'s> TracedRun<'s> {
             }
         };
         let header = self.search.header(origin);
-        // Where actions from outside belong is not visible in the events' causality.
-        let is_reordered = path.actions().next().is_none();
+        // Where actions from outside belong is not visible in the events' causality. Stages stay in order anyway.
+        let is_reordered = path.actions().all(|action| matches!(action, Action::Stage { .. }));
         let trace = Trace { header, events: self.events_of(path), ending: Some(ending) };
         Some(if is_reordered { readable(&trace) } else { trace })
     }
@@ -159,7 +159,7 @@ impl<'s> TracedRun<'s> {
             return events;
         }
         self.explorer = Some(explorer);
-        if self.before == 0 {
+        if self.before.is_empty() {
             events.extend(self.restrict());
         }
         events
@@ -176,10 +176,11 @@ impl<'s> TracedRun<'s> {
             (None, _) => (Vec::new(), None),
         };
         if let Some(failure) = failure.or_else(|| followed.failure.clone()) {
-            self.ending = Some(Ending::Failed { reason: format!("{} {failure}", event.node()) });
+            let node = event.node().map_or_else(String::new, |node| format!("{node} "));
+            self.ending = Some(Ending::Failed { reason: format!("{node}{failure}") });
         }
         self.performed += 1;
-        if self.performed == self.before {
+        if self.performed == self.before.len() {
             events.extend(self.restrict());
         }
         events
@@ -188,7 +189,7 @@ impl<'s> TracedRun<'s> {
     /// Checks the state, unless it comes before the state from which the search started.
     fn check(&mut self) {
         if self.ending.is_none()
-            && self.performed >= self.before
+            && self.performed >= self.before.len()
             && let Some(explorer) = &self.explorer
             && let Some(Finding::Violation(violation)) = explorer.finding()
         {
@@ -213,7 +214,7 @@ impl<'s> TracedRun<'s> {
 
     /// The next event of the path to the search's start state, if it is an action.
     fn next_action(&self) -> Option<Action> {
-        match self.search.start.as_ref()?.path.events.get(self.performed)? {
+        match self.before.events.get(self.performed)? {
             PathEvent::Outside(action) => Some(action.clone()),
             PathEvent::Deliver { .. } | PathEvent::Fire { .. } => None,
         }
@@ -245,6 +246,8 @@ impl<'s> TracedRun<'s> {
                 Some(Action::Command { client: *node, command })
             }
             EventKind::Crash { node, .. } => Some(Action::Crash { node: *node }),
+            EventKind::Start { node, .. } => Some(Action::Start { node: *node }),
+            EventKind::Stage { title } => Some(Action::Stage { title: title.clone() }),
             EventKind::Lose { node, from, message, .. } => {
                 let state = explorer.state();
                 let inbox = state.nodes.iter().find(|it| it.address == *node).map(|it| &it.inbox);
@@ -342,7 +345,7 @@ impl Replayable for TracedRun<'_> {
         let Some(action) = self.action_of(explorer, what)? else { return Ok(Vec::new()) };
         let event = PathEvent::Outside(action);
         let text = explorer.text(&event);
-        if self.performed < self.before {
+        if self.performed < self.before.len() {
             return Err(format!(
                 "{text}, which the run to the search's start state does not have here"
             ));

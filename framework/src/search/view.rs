@@ -107,7 +107,9 @@ impl View for StateView<'_, '_> {
     fn nodes(&self) -> Vec<Address> {
         self.visible
             .clone()
-            .filter(|&node| !self.restrictions.is_crashed(node))
+            .filter(|&node| {
+                !self.restrictions.is_crashed(node) && !self.restrictions.is_absent(node)
+            })
             .map(|node| self.table.handlers.address(node))
             .collect()
     }
@@ -115,7 +117,9 @@ impl View for StateView<'_, '_> {
     fn clients(&self) -> Vec<Address> {
         self.visible
             .clone()
-            .filter(|&node| self.table.drivers.is_client(node))
+            .filter(|&node| {
+                self.table.drivers.is_client(node) && !self.restrictions.is_absent(node)
+            })
             .map(|node| self.table.handlers.address(node))
             .collect()
     }

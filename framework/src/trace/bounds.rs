@@ -79,6 +79,7 @@ fn of_kind(what: &mut EventKind, each: &mut dyn FnMut(&mut String)) {
         | EventKind::Restart { .. }
         | EventKind::Reconnect { .. }
         | EventKind::Network { .. }
+        | EventKind::Stage { .. }
         | EventKind::Check { .. } => {}
     }
 }

@@ -168,7 +168,10 @@ impl Groups {
             if is_history(event) {
                 before[group].extend(history.replace(group).filter(|&cause| cause != group));
             }
-            if matches!(event.what, EventKind::Network { .. } | EventKind::Check { .. }) {
+            if matches!(
+                event.what,
+                EventKind::Network { .. } | EventKind::Stage { .. } | EventKind::Check { .. }
+            ) {
                 before[group].extend(since..group);
                 (barrier, since) = (Some(group), group);
             }

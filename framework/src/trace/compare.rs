@@ -515,6 +515,7 @@ fn handler(what: &EventKind) -> Option<&'static str> {
         | EventKind::Inject { .. }
         | EventKind::Reconnect { .. }
         | EventKind::Network { .. }
+        | EventKind::Stage { .. }
         | EventKind::Check { .. } => None,
     }
 }
@@ -569,6 +570,7 @@ fn name(what: &EventKind) -> String {
         }
         EventKind::Reconnect { node, peer } => format!("{node} being connected to {peer} again"),
         EventKind::Network { change } => change.clone(),
+        EventKind::Stage { title } => format!("the stage \"{title}\""),
         EventKind::Check { property } => format!("the check of \"{property}\""),
     }
 }

@@ -238,6 +238,12 @@ pub enum EventKind {
         /// A description of the change.
         change: String,
     },
+    /// A stage of a staged search began: the test chose the state that was reached here, and the search went on from
+    /// it.
+    Stage {
+        /// The stage's title.
+        title: String,
+    },
     /// A property was checked during the run.
     Check {
         /// The property's name.
@@ -292,6 +298,7 @@ impl EventKind {
             | Self::Reconnect { node, .. } => Some(node),
             Self::Inject { by: Forger::Network, .. }
             | Self::Network { .. }
+            | Self::Stage { .. }
             | Self::Check { .. } => None,
         }
     }

@@ -128,7 +128,7 @@ impl Lanes<'_> {
                 EventMark::Crash => "cross",
                 EventMark::Failure => "cross failure",
                 EventMark::Lost => "cross",
-                EventMark::NetworkChange | EventMark::Check => "none",
+                EventMark::NetworkChange | EventMark::Stage | EventMark::Check => "none",
             };
             if class != "none" {
                 let _ = write!(
@@ -151,7 +151,8 @@ impl Lanes<'_> {
             _ => {}
         }
         words.spans.extend(moment.head.spans.iter().cloned());
-        let class = if moment.mark == EventMark::NetworkChange { "event world" } else { "event" };
+        let is_of_world = matches!(moment.mark, EventMark::NetworkChange | EventMark::Stage);
+        let class = if is_of_world { "event world" } else { "event" };
         self.row(out, class, Some(moment), &moment.up, &diagram, &words);
         let mut up = moment.up.clone();
         if let (true, Some(lane)) = (moment.ends_lane, moment.lane) {

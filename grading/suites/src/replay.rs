@@ -6,7 +6,7 @@ use faultlab::simulate;
 use faultlab::trace::replay::{Replay, ReplayStatus, replay};
 use faultlab::trace::{Engine, Trace};
 
-use crate::search_plan::{SearchPlan, Stage, StageSearch};
+use crate::search_plan::SearchPlan;
 use crate::{Body, SeedContext, Suite};
 
 /// Why a saved trace cannot be replayed at all.
@@ -70,31 +70,28 @@ fn follow_searched(
     printed: &mut dyn FnMut() -> String,
 ) -> Result<Option<Replay>, ReplayError> {
     let mut best: Option<Replay> = None;
-    let mut found: Option<State> = None;
-    let mut stages = plan.stages.into_iter().peekable();
-    while let Some(stage) = stages.next() {
-        let search = match stage.search {
-            StageSearch::Given(search) => *search,
-            StageSearch::From(make) => match found.take() {
-                Some(state) => make(state),
-                // The current submission does not reach the goal from which this search starts.
-                None => continue,
-            },
-        };
+    let mut found: Vec<Option<State>> = Vec::new();
+    let starts_another = plan.starts_another();
+    for (stage, starts_another) in plan.stages.into_iter().zip(starts_another) {
+        found.push(None);
         let steps = nodes
-            .steps(&search.system().descriptors())
+            .steps(&stage.search.system().descriptors())
             .map_err(|failure| ReplayError::NotProvided(failure.to_string()))?;
+        // The current submission may not reach the state from which this search starts.
+        let Some(Ok(search)) = stage.search.start(&stage.title, &found, steps.as_ref()) else {
+            continue;
+        };
         let mut run = search.traced_run(steps.as_ref()).capturing(&mut *printed);
         let replayed = replay(saved, &mut run);
         drop(run);
         if best.as_ref().is_none_or(|best| follow_progress(&replayed) > follow_progress(best)) {
             best = Some(replayed);
         }
-        let starts_from_goal = |next: &Stage| matches!(next.search, StageSearch::From(_));
-        if stages.peek().is_some_and(starts_from_goal)
+        if starts_another
             && let SearchResult::GoalFound(goal) = search.run_with(steps.as_ref()).result
+            && let Some(last) = found.last_mut()
         {
-            found = Some(goal.state);
+            *last = Some(goal.state);
         }
     }
     Ok(best)

@@ -4,13 +4,15 @@ use faultlab::hosting::NodeProvider;
 use faultlab::hosting::pure::StepFailure;
 use faultlab::property::{Subject, Violation};
 use faultlab::random::mix;
-use faultlab::search::{HandlerFailure, Hint, Limit, Report, SearchResult as Ended, State};
+use faultlab::search::{
+    ExplorerError, HandlerFailure, Hint, Limit, Report, SearchResult as Ended, State, Statistics,
+};
 use faultlab::simulate::{Outcome, RunFailure, ScenarioError, Verdict};
 use faultlab::trace::{Origin, Trace};
 use serde::{Deserialize, Serialize};
 
 use crate::SearchPlan;
-use crate::search_plan::{RequiredResult, StageSearch};
+use crate::search_plan::RequiredResult;
 
 /// The result and statistics of one search of a test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,36 +73,39 @@ pub(crate) fn run_searches(
     traced: Option<&Origin>,
 ) -> SearchRun {
     let mut run = Running { searches: Vec::new(), trace: None, digest: seed, steps: 0 };
-    let mut found: Option<State> = None;
+    let mut found: Vec<Option<State>> = Vec::new();
     let mut verdict = Verdict::Held;
     let mut also_violated = Vec::new();
     for stage in plan.stages {
-        let search = match stage.search {
-            StageSearch::Given(search) => *search,
-            StageSearch::From(make) => make(
-                found
-                    .take()
-                    .expect("a search that starts where another ended follows one for a goal"),
-            ),
-        };
-        let report = match nodes.steps(&search.system().descriptors()) {
-            Ok(steps) => {
-                let report = match stage.random_walks {
-                    Some(walks) => search.random_walks_with(steps.as_ref(), walks),
-                    None => search.run_with(steps.as_ref()),
-                };
-                if let Some(origin) = traced {
-                    run.trace = search.trace(steps.as_ref(), origin, &report.result);
-                }
-                report
-            }
+        found.push(None);
+        let system = stage.search.system();
+        let steps = match nodes.steps(&system.descriptors()) {
+            Ok(steps) => steps,
             Err(failure) => {
-                let node = search.system().nodes()[0].address();
+                let node = system.nodes()[0].address();
                 let handler = "constructor".to_owned();
                 verdict = Verdict::Failed(RunFailure::Node { node, handler, failure });
                 break;
             }
         };
+        let steps = steps.as_ref();
+        let Some(search) = stage.search.start(&stage.title, &found, steps) else { continue };
+        let (search, report) = match search {
+            Ok(search) => {
+                let report = match stage.random_walks {
+                    Some(walks) => search.random_walks_with(steps, walks),
+                    None => search.run_with(steps),
+                };
+                (search, report)
+            }
+            Err(not_changed) => {
+                let report = report_of_change(&not_changed.error);
+                (not_changed.search, report)
+            }
+        };
+        if let Some(origin) = traced {
+            run.trace = search.trace(steps, origin, &report.result);
+        }
         run.note(&stage.title, &report);
         verdict = judge(&stage.title, stage.needs, &report);
         if verdict.held() {
@@ -114,8 +119,8 @@ pub(crate) fn run_searches(
         }
         // The path to a goal is not a counterexample.
         run.trace = None;
-        if let Ended::GoalFound(goal) = report.result {
-            found = Some(goal.state);
+        if let (Ended::GoalFound(goal), Some(last)) = (report.result, found.last_mut()) {
+            *last = Some(goal.state);
         }
     }
     let outcome = Outcome {
@@ -129,6 +134,18 @@ pub(crate) fn run_searches(
         late: 0,
     };
     SearchRun { outcome, searches: run.searches, trace: run.trace }
+}
+
+/// The report of a search whose start state could not be changed.
+fn report_of_change(error: &ExplorerError) -> Report {
+    let result = match error {
+        ExplorerError::Failed(failed) => Ended::Failed(failed.clone()),
+        ExplorerError::InvalidStart(_) | ExplorerError::NotPossible { .. } => {
+            Ended::InvalidStart(error.to_string())
+        }
+    };
+    let statistics = Statistics::default();
+    Report { result, never_held: Vec::new(), statistics, hints: Vec::new() }
 }
 
 /// The results so far.
@@ -234,14 +251,15 @@ fn judge(title: &str, needs: RequiredResult, report: &Report) -> Verdict {
             seen: format!("none does: all {} reachable states were seen", statistics.states),
             about: None,
         }),
-        (Ended::GoalFound(_), RequiredResult::Goal) | (Ended::Exhausted, _) => Verdict::Held,
+        (Ended::GoalFound(_), needs) if needs.is_goal() => Verdict::Held,
+        (Ended::Exhausted, _) => Verdict::Held,
         (Ended::GoalFound(_), _) => Verdict::Undecided {
             property: title.to_owned(),
             reason: "the search ended at a goal".to_owned(),
         },
         (
             Ended::LimitReached(Limit::Depth(_) | Limit::States(_) | Limit::RandomWalks(_)),
-            RequiredResult::NoViolationWithinBounds,
+            RequiredResult::NoViolationWithinBounds | RequiredResult::GoalIfPossible,
         ) => Verdict::Held,
         (Ended::InvalidStart(reason), _) => {
             Verdict::Failed(RunFailure::Scenario(ScenarioError::Search { reason: reason.clone() }))

@@ -18,21 +18,23 @@ pub use obstacle::Obstacle;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use serde::Serialize;
+
 use super::checks::{Role, StateStatus};
 use super::handlers::NodeEvent;
 use super::path::{Action, Path, PathEvent};
 use super::position::{Followed, Position};
 use super::report::HandlerFailure;
 use super::settings::Restrictions;
-use super::state::{PendingTimer, State};
+use super::state::{PendingTimer, Sent, State};
 use super::state_space::{Setup, StartError, StateSpace};
 use super::view::{StateView, broken_run};
 use super::{Search, settings};
-use crate::Address;
 use crate::hosting::Payload;
 use crate::hosting::pure::{PureSteps, legible};
 use crate::property::{CheckError, Property, Violation};
 use crate::trace::{Ending, Origin, Trace};
+use crate::{Address, codec};
 
 /// Distinguishes the snapshots of different explorers.
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
@@ -188,7 +190,7 @@ impl<'s> Explorer<'s> {
     fn setup(search: &'s Search, steps: &'s dyn PureSteps) -> Setup<'s> {
         Setup {
             properties: Vec::new(),
-            restrictions: Restrictions::new(search.system.nodes().len()),
+            restrictions: search.restrictions.at_beginning(),
             start: None,
             with_calls: true,
             ..search.setup(steps)
@@ -252,6 +254,51 @@ impl<'s> Explorer<'s> {
     /// As [`Self::perform`].
     pub fn act(&mut self, action: Action) -> Result<bool, ExplorerError> {
         self.perform(&PathEvent::Outside(action))
+    }
+
+    /// Starts a node that [starts later](Search::starts_later) than the others. Returns whether that changed anything.
+    ///
+    /// # Errors
+    /// As [`Self::perform`].
+    pub fn start(&mut self, node: Address) -> Result<bool, ExplorerError> {
+        self.act(Action::Start { node })
+    }
+
+    /// Gives a client that has all results of its workload one more command. Returns whether that changed anything.
+    ///
+    /// # Errors
+    /// As [`Self::perform`].
+    ///
+    /// # Panics
+    /// If the command cannot be encoded.
+    pub fn command(
+        &mut self,
+        client: Address,
+        command: &impl Serialize,
+    ) -> Result<bool, ExplorerError> {
+        let command = codec::encode(command).expect("a command encodes");
+        self.act(Action::Command { client, command })
+    }
+
+    /// Removes the messages from the network that `chosen` matches: they are lost. It gets the sender, the receiver
+    /// and the encoded message. Returns whether there were any.
+    ///
+    /// # Errors
+    /// As [`Self::perform`].
+    pub fn drop_messages(
+        &mut self,
+        chosen: impl Fn(Address, Address, &[u8]) -> bool,
+    ) -> Result<bool, ExplorerError> {
+        let mut changed = false;
+        for node in self.state().nodes {
+            let to = node.address;
+            for Sent { from, message } in node.inbox {
+                if chosen(from, to, &message) {
+                    changed |= self.act(Action::Drop { from, to, message })?;
+                }
+            }
+        }
+        Ok(changed)
     }
 
     /// Partitions the network: cuts the links between nodes of different groups, in both directions. Links of nodes
@@ -377,8 +424,9 @@ impl<'s> Explorer<'s> {
             events.push(self.history[index].event.clone());
             last = self.history[index].before;
         }
-        let before = self.search.start.iter().flat_map(|state| state.path.events.iter().cloned());
-        Path { events: before.chain(events.into_iter().rev()).collect() }
+        let mut path = self.search.before();
+        path.events.extend(events.into_iter().rev());
+        path
     }
 
     /// The current state, from which a search can [start](Search::start_from). After a failure, it is the state
@@ -442,6 +490,8 @@ impl<'s> Explorer<'s> {
                 format!("{client} is given {}", show(*client, Payload::Command, command))
             }
             PathEvent::Outside(Action::Crash { node }) => format!("{node} crashes"),
+            PathEvent::Outside(Action::Start { node }) => format!("{node} starts"),
+            PathEvent::Outside(Action::Stage { title }) => format!("stage: {title}"),
             PathEvent::Outside(Action::Drop { from, to, message }) => {
                 let message = show(*from, Payload::Message, message);
                 format!("{message} from {from} to {to} is dropped")
@@ -503,7 +553,7 @@ impl<'s> Explorer<'s> {
         let node = event.node();
         self.history.push(PastEvent { before: self.place.last, event });
         self.place.last = Some(self.history.len() - 1);
-        if let Some(failure) = followed.failure.clone() {
+        if let (Some(node), Some(failure)) = (node, followed.failure.clone()) {
             let path = self.path();
             self.place.failure = Some(Arc::new(HandlerFailure { node, failure, path }));
         }

@@ -20,6 +20,12 @@ pub enum Obstacle {
     /// This node has crashed.
     #[error("{0} has crashed")]
     Crashed(Address),
+    /// This node has not started yet.
+    #[error("{0} has not started")]
+    NotStarted(Address),
+    /// This node has started already.
+    #[error("{0} has started already")]
+    Started(Address),
     /// The message is not in the network: it was not sent yet, or it was dropped.
     #[error("no such message is in the network")]
     NotSent,
@@ -84,6 +90,8 @@ impl Explorer<'_> {
             Some(Obstacle::NotSent)
         } else if restrictions.is_crashed(receiver) {
             Some(Obstacle::Crashed(to))
+        } else if restrictions.is_absent(receiver) {
+            Some(Obstacle::NotStarted(to))
         } else if !restrictions.delivers(sender, receiver) {
             Some(Obstacle::Cut { from, to })
         } else {
@@ -145,6 +153,8 @@ impl Explorer<'_> {
                     Some(Obstacle::NotAClient(*client))
                 } else if self.place.position.restrictions.is_crashed(index) {
                     Some(Obstacle::Crashed(*client))
+                } else if self.place.position.restrictions.is_absent(index) {
+                    Some(Obstacle::NotStarted(*client))
                 } else if !drivers.is_idle(index, driver) {
                     Some(Obstacle::NotDone(*client))
                 } else {
@@ -158,6 +168,16 @@ impl Explorer<'_> {
             Action::Drop { .. } if !self.search.fault_model.may_lose() => {
                 Some(Obstacle::NotInModel(self.search.fault_model))
             }
+            Action::Start { node } => match self.index(*node) {
+                Ok(index) if self.place.position.restrictions.is_crashed(index) => {
+                    Some(Obstacle::Crashed(*node))
+                }
+                Ok(index) if !self.place.position.restrictions.is_absent(index) => {
+                    Some(Obstacle::Started(*node))
+                }
+                found => found.err(),
+            },
+            Action::Stage { .. } => None,
             Action::Crash { node } => match self.index(*node) {
                 Ok(index) if self.place.position.restrictions.is_crashed(index) => {
                     Some(Obstacle::Crashed(*node))

@@ -124,6 +124,7 @@ pub(super) fn describe(what: &EventKind) -> String {
         }
         EventKind::Reconnect { node, peer } => format!("{node} is connected to {peer} again"),
         EventKind::Network { change } => change.clone(),
+        EventKind::Stage { title } => format!("the stage \"{title}\" begins"),
         EventKind::Check { property } => format!("it is checked that {property}"),
     }
 }

@@ -108,7 +108,8 @@ impl Follower {
             | (EventKind::Crash { node, .. }, EventKind::Crash { node: other, .. }) => {
                 node == other
             }
-            (EventKind::Network { .. }, EventKind::Network { .. }) => other.what == *what,
+            (EventKind::Network { .. }, EventKind::Network { .. })
+            | (EventKind::Start { .. }, EventKind::Start { .. }) => other.what == *what,
             (EventKind::Lose { id, .. }, EventKind::Lose { id: other, .. }) => id == other,
             _ => false,
         };
@@ -119,9 +120,7 @@ impl Follower {
     /// Finds the enabled event that matches the saved one; `None` if the saved one needs no event.
     fn choose(&mut self, what: &EventKind, enabled: &[EventKind]) -> Result<Option<usize>, String> {
         match what {
-            EventKind::Start { .. } | EventKind::Return { .. } | EventKind::Check { .. } => {
-                Ok(None)
-            }
+            EventKind::Return { .. } | EventKind::Check { .. } => Ok(None),
             EventKind::Deliver { node, from, id, message, .. } => {
                 let link = (*from, *node);
                 let found = self.matching.delivery(link, *id, message, enabled);
@@ -149,7 +148,7 @@ impl Follower {
                 })?;
                 Ok(Some(self.take(found)))
             }
-            // Crashes, commands, losses and network changes are not listed if the system performs them by itself, or
+            // Starts, crashes, commands, losses and network changes are not listed if the system performs them by itself, or
             // if they are from outside.
             EventKind::Command { node, command, .. } => {
                 let at_node = |exact: bool| {
@@ -164,9 +163,10 @@ impl Follower {
                 matches!(other, EventKind::Lose { node: to, from: sender, message: text, .. }
                     if to == node && sender == from && text == message)
             })),
-            EventKind::Crash { .. } | EventKind::Network { .. } => {
-                Ok(enabled.iter().position(|other| other == what))
-            }
+            EventKind::Start { .. }
+            | EventKind::Crash { .. }
+            | EventKind::Network { .. }
+            | EventKind::Stage { .. } => Ok(enabled.iter().position(|other| other == what)),
             EventKind::Restart { .. } | EventKind::Inject { .. } | EventKind::Reconnect { .. } => {
                 let place = enabled.iter().position(|other| other == what);
                 place

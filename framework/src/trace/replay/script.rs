@@ -156,6 +156,7 @@ impl Script {
                 | EventKind::Inject { .. }
                 | EventKind::Reconnect { .. }
                 | EventKind::Network { .. }
+                | EventKind::Stage { .. }
                 | EventKind::Check { .. } => {}
             }
             let mut step = Step::default();

@@ -125,6 +125,8 @@ pub(in crate::trace) enum EventMark {
     Reconnection,
     /// The network changed, or forged a message.
     NetworkChange,
+    /// A stage of a search began.
+    Stage,
     /// A property was checked.
     Check,
     /// The node failed in handling the event.

@@ -272,6 +272,10 @@ impl<'a> EventFormatter<'a> {
                 let text = text.with(Role::Strong, "network: ");
                 (EventMark::NetworkChange, text.with_untrusted(Role::Strong, change), false)
             }
+            EventKind::Stage { title } => {
+                let text = text.with(Role::Strong, "stage: ");
+                (EventMark::Stage, text.with_untrusted(Role::Strong, title), false)
+            }
             EventKind::Check { property } => {
                 let text = text.with(Role::Quiet, "checked: ");
                 (EventMark::Check, text.with_untrusted(Role::Quiet, property), false)

@@ -146,11 +146,12 @@ fn is_start(what: &EventKind) -> bool {
     matches!(what, EventKind::Start { .. })
 }
 
-/// Whether the event is a fault or its repair, which explains much of what follows.
+/// Whether the event is a fault or its repair, which explains much of what follows, or divides the run in stages.
 fn is_fault(what: &EventKind) -> bool {
     matches!(
         what,
         EventKind::Network { .. }
+            | EventKind::Stage { .. }
             | EventKind::Crash { .. }
             | EventKind::Restart { .. }
             | EventKind::Reconnect { .. }

@@ -154,7 +154,7 @@ fn sign(mark: EventMark, characters: Characters) -> (char, Role) {
         EventMark::Call => ('◆', 'C', Role::Client),
         EventMark::Return => ('◇', 'R', Role::Client),
         EventMark::Crash => ('✗', 'X', Role::Warning),
-        EventMark::NetworkChange | EventMark::Check => (' ', ' ', Role::Plain),
+        EventMark::NetworkChange | EventMark::Stage | EventMark::Check => (' ', ' ', Role::Plain),
         EventMark::Failure => ('✗', '!', Role::Bad),
     };
     (if characters == Characters::Unicode { sign } else { ascii }, role)

@@ -25,6 +25,7 @@ pub fn failure_signature(trace: &Trace) -> String {
                 EventKind::Inject { from, to, .. } => format!("inject {from} -> {to}"),
                 EventKind::Reconnect { node, peer } => format!("reconnect {node} {peer}"),
                 EventKind::Network { .. } => "network".to_owned(),
+                EventKind::Stage { title } => format!("stage {title}"),
                 EventKind::Check { property } => format!("check {property}"),
             };
             // Clients are interchangeable, and so are servers.

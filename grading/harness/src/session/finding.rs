@@ -233,9 +233,10 @@ fn handler_of(what: &EventKind) -> String {
         | EventKind::Crash { node, .. }
         | EventKind::Reconnect { node, .. } => node.to_string(),
         EventKind::Restart { node, .. } => format!("{node}'s restore"),
-        EventKind::Inject { .. } | EventKind::Network { .. } | EventKind::Check { .. } => {
-            "a node".to_owned()
-        }
+        EventKind::Inject { .. }
+        | EventKind::Network { .. }
+        | EventKind::Stage { .. }
+        | EventKind::Check { .. } => "a node".to_owned(),
     }
 }
 

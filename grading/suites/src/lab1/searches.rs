@@ -8,7 +8,7 @@ use lab1_api::KvCommand;
 
 use super::setup::{self, Keys, KvWorkload, append, client, get, put, server, system, value};
 use crate::key_value::{self, EXACTLY_ONCE, Specification};
-use crate::{RequiredResult, SearchPlan, Test};
+use crate::{SearchPlan, Test};
 
 /// The state limit of an exhaustive search with one or two clients: nine times the states of the
 /// largest correct solution (113,589; it retransmits with backoff), and 470 times those of the
@@ -89,13 +89,9 @@ pub(super) fn part3() -> Vec<Test> {
                 // First the two clients' messages interleave until one client is far ahead. From
                 // there, everything that was ever sent may arrive again.
                 let works = clients(2, |it| appends(it, 3, "x"));
-                let ahead = monitored(works.clone()).goal(answered(client(1), 2));
-                let rest = works.clone();
-                SearchPlan::new().reaching("client1 has two answers", ahead).then(
-                    "everything from there",
-                    RequiredResult::Exhaustion,
-                    move |state| monitored(rest).sometimes(clients_done()).start_from(state),
-                )
+                SearchPlan::of(monitored(works))
+                    .reach("client1 has two answers", |search| search.goal(answered(client(1), 2)))
+                    .exhaust("everything from there", |search| search.sometimes(clients_done()))
             }),
         Test::search("3.25", "Search: endless clients, first steps, random runs")
             .asserts(
