@@ -144,7 +144,9 @@ impl Claim {
                 local.results.len() >= member.commands.as_ref().map_or(0, Vec::len)
             }),
             Self::NoNodeIsIn(state) => all().enumerate().all(|(place, (_, local))| {
-                world.rules.crashed.contains(&place) || local.node.observed() != *state
+                global.down.contains(&place)
+                    || world.rules.crashed.contains(&place)
+                    || local.node.observed() != *state
             }),
             Self::NoResultIs(result) => clients.all(|(_, local)| !local.results.contains(result)),
         }

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod explored;
+mod faults;
 mod protocols;
 mod runs;
 mod saved;
@@ -20,6 +21,8 @@ pub enum Kind {
     Protocols,
     /// Searches of random protocols with one or two nodes and many timers.
     Timers,
+    /// Searches of random protocols that may choose crashes, and the states that are reached with cuts and repairs.
+    Faults,
     /// Searches that start from states that were found before.
     Staged,
     /// Linearizability of random services with faults.
@@ -34,9 +37,10 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Protocols,
         Self::Timers,
+        Self::Faults,
         Self::Staged,
         Self::Services,
         Self::Runs,
@@ -52,6 +56,7 @@ impl Kind {
         let compare = match self {
             Self::Protocols => protocols::compare,
             Self::Timers => protocols::compare_timers,
+            Self::Faults => faults::compare,
             Self::Staged => staged::compare,
             Self::Services => services::compare,
             Self::Runs => runs::compare,
@@ -73,6 +78,7 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Self::Protocols => "protocols",
             Self::Timers => "timers",
+            Self::Faults => "faults",
             Self::Staged => "staged",
             Self::Services => "services",
             Self::Runs => "runs",

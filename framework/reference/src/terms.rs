@@ -1,7 +1,7 @@
 //! Translates states and paths of the search into those of the reference.
 
 use faultlab::codec;
-use faultlab::search::{FoundState, NodeState, PathEvent, PendingTimer, Sent, State};
+use faultlab::search::{Action, FoundState, NodeState, PathEvent, PendingTimer, Sent, State};
 
 use crate::automaton::Automaton;
 use crate::claim::{Claims, Verdict};
@@ -27,6 +27,9 @@ pub fn is_event<N: Plain, A: Automaton>(
         ) => {
             let durations = (timer.min_ns, timer.max_ns);
             address(node) == *at && is(it, timer.value) && durations == (*min_ns, *max_ns)
+        }
+        (Event::Crash { node }, PathEvent::Outside(Action::Crash { node: it })) => {
+            address(node) == *it
         }
         _ => false,
     }
@@ -207,6 +210,6 @@ pub fn global_of<N: Plain, A: Automaton>(
     let start = world.start().map_err(|_| "too many commands at the start".to_owned())?;
     let unbound = world.without_rules();
     let states = follow(&unbound, &start, &state.path.events)?;
-    let watched = states.last().unwrap_or(&start).watched.clone();
-    Ok(Global { locals: nodes_of(world, state)?, watched })
+    let Global { watched, down, .. } = states.last().unwrap_or(&start).clone();
+    Ok(Global { locals: nodes_of(world, state)?, watched, down })
 }

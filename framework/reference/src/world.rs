@@ -60,6 +60,8 @@ pub struct Rules {
     pub stopped: BTreeSet<usize>,
     /// Nodes that have crashed.
     pub crashed: BTreeSet<usize>,
+    /// Nodes that may crash, and how many of them at any moment.
+    pub may_crash: (BTreeSet<usize>, usize),
 }
 
 /// A state of the whole system.
@@ -69,6 +71,8 @@ pub struct Global<N, S> {
     pub locals: Vec<Local<N>>,
     /// The automaton's state; `None` once it has rejected the run.
     pub watched: Option<S>,
+    /// The nodes that have crashed by an event.
+    pub down: BTreeSet<usize>,
 }
 
 /// A node with its timers, results and inbox.
@@ -143,6 +147,11 @@ pub enum Event {
         /// The timer.
         timer: Timer,
     },
+    /// A node crashes.
+    Crash {
+        /// The node.
+        node: usize,
+    },
 }
 
 /// Why there is no state after an event.
@@ -203,7 +212,8 @@ impl<N: Plain, A: Automaton> World<N, A> {
             inbox: Inbox::default(),
         };
         let locals = self.members.iter().map(local).collect();
-        let mut global = Global { locals, watched: Some(self.automaton.start()) };
+        let mut global =
+            Global { locals, watched: Some(self.automaton.start()), down: BTreeSet::new() };
         for at in 0..self.members.len() {
             self.happen(&mut global, at, Input::Start)?;
         }
@@ -216,7 +226,7 @@ impl<N: Plain, A: Automaton> World<N, A> {
         let mut events = Vec::new();
         let rules = &self.rules;
         for (node, local) in global.locals.iter().enumerate() {
-            if rules.crashed.contains(&node) {
+            if self.has_crashed(global, node) {
                 continue;
             }
             for (from, message) in local.inbox.next(self.fault_model) {
@@ -231,8 +241,18 @@ impl<N: Plain, A: Automaton> World<N, A> {
                 let timers = local.timers.may_fire();
                 events.extend(timers.into_iter().map(|timer| Event::Fire { node, timer }));
             }
+            let (mortal, at_most) = &rules.may_crash;
+            let crashed = mortal.iter().filter(|&&other| self.has_crashed(global, other)).count();
+            if mortal.contains(&node) && crashed < *at_most {
+                events.push(Event::Crash { node });
+            }
         }
         events
+    }
+
+    /// Whether a node has crashed.
+    pub fn has_crashed(&self, global: &GlobalOf<N, A>, node: usize) -> bool {
+        self.rules.crashed.contains(&node) || global.down.contains(&node)
     }
 
     /// The state after a possible event, with the calls and returns that were part of it.
@@ -259,6 +279,12 @@ impl<N: Plain, A: Automaton> World<N, A> {
                 }
                 (node, Input::Timer(timer.value))
             }
+            Event::Crash { node } => {
+                next.down.insert(node);
+                let local = &mut next.locals[node];
+                (local.timers, local.inbox) = Default::default();
+                return Ok((next, Vec::new()));
+            }
         };
         let entries = self.happen(&mut next, at, input)?;
         Ok((next, entries))
@@ -271,7 +297,7 @@ impl<N: Plain, A: Automaton> World<N, A> {
         let local = &global.locals[client];
         !local.is_waiting
             && local.results.len() >= commands.len()
-            && !self.rules.crashed.contains(&client)
+            && !self.has_crashed(global, client)
     }
 
     /// The state after a client was given a command from outside, which must be possible.
@@ -344,7 +370,9 @@ impl<N: Plain, A: Automaton> World<N, A> {
                 Effect::Send { to, message } => {
                     let from = self.members[at].address;
                     let receiver = self.place(to).ok_or(Stopped::UnknownAddress { from, to })?;
-                    global.locals[receiver].inbox.add(self.fault_model, (at, message));
+                    if !global.down.contains(&receiver) {
+                        global.locals[receiver].inbox.add(self.fault_model, (at, message));
+                    }
                 }
                 Effect::SetTimer { timer, min, max } => {
                     let ns = |duration: std::time::Duration| duration.as_nanos() as u64;

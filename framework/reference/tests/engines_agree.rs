@@ -36,6 +36,11 @@ fn searches_with_many_timers_agree() {
 }
 
 #[test]
+fn searches_with_crashes_agree() {
+    agree(Kind::Faults, 200, &Worth { states: 20_000, exhausted: 40, found: 20 });
+}
+
+#[test]
 fn searches_from_found_states_agree() {
     agree(Kind::Staged, 250, &Worth { states: 5_000, exhausted: 30, found: 25 });
 }

@@ -26,11 +26,13 @@ use super::deadline::Deadline;
 use super::divergence::{self, CheckSchedule};
 use super::exact::ExactRows;
 use super::frontier::{Frontier, ROUND};
+use super::near_miss::{Measure, Nearest};
 use super::predecessors::PredecessorLog;
 use super::property_memo::PropertyMemo;
 use super::report::{Hint, Limit, SearchResult, Statistics};
 use super::round::Round;
 use super::settings::Limits;
+use super::state::State;
 use super::state_space::StateSpace;
 use super::visited::Visited;
 use crate::parallel;
@@ -58,6 +60,9 @@ pub(super) struct BreadthFirst<'e, 's> {
     /// When to check for divergence next.
     divergence_checks: CheckSchedule,
     statistics: Statistics,
+    /// What is counted in each state, if the nearest one to the goals is wanted, and that state.
+    measure: Option<&'e Measure>,
+    nearest: Option<Nearest>,
 }
 
 impl<'e, 's> BreadthFirst<'e, 's> {
@@ -86,7 +91,28 @@ impl<'e, 's> BreadthFirst<'e, 's> {
             predecessors: PredecessorLog::default(),
             divergence_checks: CheckSchedule::new(),
             statistics: Statistics::default(),
+            measure: None,
+            nearest: None,
         }
+    }
+
+    /// Runs the search to its end. Returns the state with the highest count of this measure, and of those the deepest, with
+    /// its count. `None` if the search finds something.
+    pub(super) fn nearest(mut self, measure: &'e Measure) -> Option<(u64, State)> {
+        self.measure = Some(measure);
+        if self.search().path().is_some() {
+            return None;
+        }
+        let nearest = self.nearest?;
+        let ordinals = match nearest.origin {
+            None => Vec::new(),
+            Some((parent, step)) => {
+                let mut ordinals = self.predecessors.steps_to(nearest.depth - 1, parent);
+                ordinals.push(step);
+                ordinals
+            }
+        };
+        Some((nearest.count, self.space.state_after(&ordinals)))
     }
 
     /// Runs the search to its end.
@@ -111,6 +137,10 @@ impl<'e, 's> BreadthFirst<'e, 's> {
             Some(rows) => rows.insert(&first),
             None => self.visited.insert(self.space.expander().fingerprint(&first)),
         };
+        if let Some(measure) = self.measure {
+            let count = self.space.measured(measure, &first, &mut self.memo[0]);
+            self.nearest = Some(Nearest { count, depth: 0, origin: None });
+        }
         match self.space.check_row(&first) {
             Ok(StateStatus::Expand) => {
                 let awake = [0];
@@ -228,7 +258,7 @@ impl<'e, 's> BreadthFirst<'e, 's> {
         }
         let new = self.seen() > seen;
         let Self { space, before, frontiers, predecessors, statistics, .. } = self;
-        before.collect(space, self.all_orders, &mut self.memo);
+        before.collect(space, self.all_orders, self.measure, &mut self.memo);
         // Not earlier: what one thread has seen within a round must not change what another evaluates.
         for memo in &mut self.memo {
             space.checks.note_held(memo.take_held());
@@ -240,12 +270,18 @@ impl<'e, 's> BreadthFirst<'e, 's> {
             statistics.depth = before.depth + 1;
         }
         let mut ending = None;
+        let (before_first, before_depth) = (before.first, before.depth);
         let next = &mut frontiers[(before.depth + 1) % 2];
         for part in before.parts_mut() {
             next.push_all(&part.rows);
             predecessors.append(&part.log, part.len as u64);
             statistics.transitions += part.expansion.transitions;
             statistics.tried += part.expansion.tried;
+            if let Some((count, origin)) = part.nearest {
+                let (parent, depth) = (before_first + u64::from(origin.row), before_depth + 1);
+                let nearest = Nearest { count, depth, origin: Some((parent, origin.step)) };
+                self.nearest = self.nearest.map(|earlier| earlier.or(nearest));
+            }
             // Parts are in order, so the first ending is the earliest.
             ending = ending.or(part.ending.take());
         }

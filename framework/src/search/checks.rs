@@ -51,6 +51,15 @@ pub(super) enum StateStatus {
     Broken(usize, CheckError),
 }
 
+/// The id of a part of a state. `nodes` is its row without the monitor.
+pub(super) fn read_id(table: &NodeTable<'_>, nodes: &[u32], read: StateRead) -> u32 {
+    match read {
+        StateRead::State(node) => table.get(nodes[node]).state,
+        StateRead::Driver(node) => table.get(nodes[node]).driver,
+        StateRead::IsDown(node) => u32::from(table.get(nodes[node]).is_down()),
+    }
+}
+
 impl StateStatus {
     /// The status of a state by the answer of the property at `index`, if the properties after it do not
     /// matter.
@@ -182,10 +191,7 @@ impl Checks {
             memo.note_held(held & self.never_held);
             return if held & self.prunes == 0 { StateStatus::Expand } else { StateStatus::Pruned };
         }
-        let id = |read| match read {
-            StateRead::State(node) => table.get(nodes[node]).state,
-            StateRead::Driver(node) => table.get(nodes[node]).driver,
-        };
+        let id = |read| read_id(table, nodes, read);
         for (index, (role, property)) in self.properties.iter().enumerate() {
             let bit = 1 << index;
             if *role == Role::Sometimes && self.never_held & bit == 0 {

@@ -141,9 +141,9 @@ impl NodeTable<'_> {
         self.events(id, events);
         let state = self.get(id).state;
         known.clear();
-        known.extend(events.iter().map(|&event| {
-            let cause = self.handlers.cause(event);
-            self.handlers.look_up(state, cause)
+        known.extend(events.iter().map(|&event| match event {
+            NodeEvent::Crash => Known::NoHandler,
+            _ => self.handlers.look_up(state, self.handlers.cause(event)),
         }));
         let is_all = !known.iter().any(|known| matches!(known, Known::Unknown));
         for (&event, &known) in events.iter().zip(&*known) {
@@ -180,7 +180,8 @@ impl NodeTable<'_> {
             }
         }
         if is_all {
-            self.note_steps(id, &steps, quiet);
+            let last = effects.last().map(|&(event, _)| event);
+            self.note_steps(id, &steps, quiet, last == Some(NodeEvent::Crash));
         }
         self.scratch = steps;
         is_all
@@ -244,6 +245,13 @@ impl NodeTable<'_> {
         calls: &mut Vec<u32>,
     ) -> Result<Effect, Miss> {
         let before = self.get(id);
+        if event == NodeEvent::Crash {
+            let (interned, sends, calls) = (before.crashed(), Lists::EMPTY, Lists::EMPTY);
+            return match self.find(interned) {
+                Some(interned) => Ok(Effect::Change(NodeStep { interned, sends, calls })),
+                None => Err(Miss::Interned { interned, sends, calls }),
+            };
+        }
         let node = self.handlers.node_of(before.state);
         let mut now = match *progress {
             Some(progress) => progress,
@@ -252,7 +260,7 @@ impl NodeTable<'_> {
                 calls.push(node as u32);
                 let mut interned = before;
                 match event {
-                    NodeEvent::Start => {}
+                    NodeEvent::Start | NodeEvent::Crash => {}
                     NodeEvent::Deliver(message) => {
                         if !self.handlers.fault_model.may_duplicate() {
                             let key = ListKey::Delivered(interned.inbox, message);
@@ -284,7 +292,9 @@ impl NodeTable<'_> {
                     let calls = self.calls_list(calls)?;
                     return Ok(Effect::Change(NodeStep::failing(failure, calls)));
                 }
-                Known::Unknown => return Err(Miss::Handler(now.interned.state, cause)),
+                Known::Unknown | Known::NoHandler => {
+                    return Err(Miss::Handler(now.interned.state, cause));
+                }
             };
             now.interned.state = handled.state;
             now.interned.timers =

@@ -152,15 +152,18 @@ impl Expander<'_, '_> {
         let base = self.fingerprint(row);
         let mut ordinal = 0;
         let (mut transitions, mut tried) = (0, 0);
-        for (node, &interned) in row[..self.nodes(row)].iter().enumerate() {
+        let nodes = &row[..self.nodes(row)];
+        for (node, &interned) in nodes.iter().enumerate() {
             if !self.table.is_open(interned) {
                 out.missing.nodes.push(interned);
                 continue;
             }
-            let steps = self.table.steps(interned);
+            // Where crashes are not possible any more, they keep their ordinals.
+            let all = self.table.steps(interned).len() as u32;
+            let steps = self.table.steps_in(nodes, node);
             transitions += steps.len() as u64 + self.table.quiet(interned);
             if sleep::contains(asleep, node) {
-                ordinal += steps.len() as u32;
+                ordinal += all;
                 continue;
             }
             tried += steps.len() as u64;
@@ -188,7 +191,7 @@ impl Expander<'_, '_> {
                     out.origins.push(origin);
                 }
             }
-            ordinal += steps.len() as u32;
+            ordinal += all;
         }
         if out.missing.total() == start.2 {
             out.transitions += transitions;

@@ -85,6 +85,8 @@ pub(super) enum NodeEvent {
     /// Gives a client the command with this id, after those of its workload. A search does not choose
     /// this event either: it is an action from outside.
     Command(u32),
+    /// The node crashes, because the search chose that. No handler is called. It is the last of a node's events.
+    Crash,
 }
 
 /// The step of a handler, by ids.
@@ -109,6 +111,8 @@ pub(super) enum Known {
     Failed(u32),
     /// It has not been requested or answered yet.
     Unknown,
+    /// The event calls no handler.
+    NoHandler,
 }
 
 /// Packs two ids into one number.
@@ -298,6 +302,7 @@ impl<'s> Handlers<'s> {
             NodeEvent::Deliver(message) => Cause::Deliver(message),
             NodeEvent::Fire(pending) => Cause::Fire(self.pending.get(pending).id),
             NodeEvent::Command(command) => Cause::Command(command),
+            NodeEvent::Crash => panic!("a crash calls no handler"),
         }
     }
 
@@ -336,6 +341,7 @@ impl<'s> Handlers<'s> {
                 PathEvent::Outside(Action::Command { client: node, command })
             }
             NodeEvent::Start => PathEvent::Outside(Action::Start { node }),
+            NodeEvent::Crash => PathEvent::Outside(Action::Crash { node }),
         }
     }
 

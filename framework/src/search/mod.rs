@@ -75,9 +75,20 @@
 //!   before one whose longest duration is at most its own shortest. Two timers of equal value with
 //!   different durations are two timers.
 //! - **Crashed** nodes get no more messages, and their timers do not fire ([`Search::crash`]). Since a
-//!   message may always be late, every run with a crash is also the beginning of a run without one.
+//!   message may always be late, every run with a crash is also the beginning of a run without one. So a search
+//!   that may choose crashes ([`Search::may_crash`]) reaches no other states of the nodes; it reaches them with the
+//!   knowledge of who has crashed. That matters to properties which ask for it ([`View::nodes`],
+//!   [`View::is_crashed`]): "every node that is still there agrees", "an answer although one has crashed". A
+//!   crashed node keeps its last state, which stays observable, and its messages stay in the network. Messages to it
+//!   and its timers do not belong to a state any more, since no run depends on them.
+//! - **Cuts** need no events. A message on a cut link waits, as any message may, and nobody notices a cut or a repair but
+//!   by messages. So a search without cuts has seen all that happens with them, and
+//!   `framework/reference` compares the two. To search *only* the runs with a cut, block links.
 //! - **Clients** get their next command as soon as they have the result of the previous one. So one
 //!   event can lead to many commands ([`Search::commands_per_event_max`]).
+//!
+//! [`View::nodes`]: crate::property::View::nodes
+//! [`View::is_crashed`]: crate::property::View::is_crashed
 //!
 //! # What a result means
 //!
@@ -125,6 +136,7 @@ mod list_cache;
 mod minimise;
 mod monitor;
 mod monitor_replay;
+mod near_miss;
 mod network;
 mod node_table;
 mod pairs;
@@ -157,6 +169,7 @@ pub use explorer::{
 };
 pub use linearizable::Linearizable;
 pub use monitor::Monitor;
+pub use near_miss::{Barrier, Measure, NearMiss};
 pub use path::{Action, Path, PathEvent};
 pub use random_walk::RandomWalks;
 pub use report::{FoundState, HandlerFailure, Hint, Limit, Report, SearchResult, Statistics};
@@ -188,6 +201,8 @@ pub struct Search {
     start: Option<State>,
     /// The title of the stage that it is, if it is one.
     stage: Option<String>,
+    /// How near a state is to the goals.
+    measure: Measure,
     all_orders: bool,
     exact: bool,
 }
@@ -207,6 +222,7 @@ impl Search {
             threads: NonZeroUsize::MIN,
             start: None,
             stage: None,
+            measure: Measure::commands_answered(),
             all_orders: false,
             exact: false,
         }
@@ -493,6 +509,24 @@ impl Search {
         self
     }
 
+    /// Lets the search choose that these nodes crash, one after another, at most `at_most` of them at any moment. Nodes
+    /// that have crashed before count. A node of several such groups must be within the bound of each.
+    ///
+    /// A crash is an event: it is part of the path, and its depth counts. See the [module](self) for what crashes add
+    /// to a search.
+    #[must_use]
+    pub fn may_crash(mut self, nodes: impl IntoIterator<Item = Address>, at_most: usize) -> Self {
+        let mut indices = Vec::new();
+        for node in nodes {
+            let node = self.node_index(node);
+            if !indices.contains(&node) {
+                indices.push(node);
+            }
+        }
+        self.restrictions.may_crash(indices, at_most);
+        self
+    }
+
     /// Searches breadth-first, with the nodes in process.
     #[must_use]
     pub fn run(&self, submission: &Submission) -> Report {
@@ -550,7 +584,8 @@ impl Search {
             Ok(mut space) => {
                 let (result, statistics) = run(&mut space);
                 let never_held = space.checks.never_held();
-                return Report { result, never_held, statistics, hints: space.hints() };
+                let (faults, hints) = (self.faults(), space.hints());
+                return Report { result, never_held, faults, statistics, hints };
             }
             Err(StartError::Failed(failed)) => SearchResult::Failed(failed),
             Err(error @ (StartError::UnknownCalls(_) | StartError::NotInModel(..))) => {
@@ -563,7 +598,21 @@ impl Search {
     /// The report of a search that saw no state.
     fn report_without_states(&self, result: SearchResult) -> Report {
         let never_held = Checks::new(self.properties.clone()).never_held();
-        Report { result, never_held, statistics: Statistics::default(), hints: Vec::new() }
+        let (faults, statistics) = (self.faults(), Statistics::default());
+        Report { result, never_held, faults, statistics, hints: Vec::new() }
+    }
+
+    /// The faults that the search chooses from, each with its bound, in words.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        let budgets = self.restrictions.crashes().iter();
+        budgets
+            .map(|budget| {
+                let nodes = budget.nodes.iter().map(|&node| self.system.nodes()[node].address());
+                let nodes: Vec<String> = nodes.map(|node| node.to_string()).collect();
+                format!("at most {} of {} crashed at any moment", budget.at_most, nodes.join(", "))
+            })
+            .collect()
     }
 
     /// The inputs for the tables of this search.

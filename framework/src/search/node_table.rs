@@ -37,6 +37,24 @@ pub(super) struct InternedNode {
 /// The [`InternedNode::durable`] of a node that has not crashed before and has stored nothing.
 pub(super) const FIRST_INCARNATION: u32 = 0;
 
+/// The bit of [`InternedNode::durable`] of a node that the search has crashed. Such a node has no timers and no
+/// messages, and gets none. Its state and its client driver stay as they were.
+const DOWN: u32 = 1 << 31;
+
+impl InternedNode {
+    /// Whether the search has crashed this node.
+    #[inline]
+    pub(super) fn is_down(&self) -> bool {
+        self.durable & DOWN != 0
+    }
+
+    /// This node after a crash.
+    pub(super) fn crashed(self) -> Self {
+        let (timers, inbox) = (Lists::EMPTY, Lists::EMPTY);
+        Self { timers, inbox, durable: self.durable | DOWN, ..self }
+    }
+}
+
 /// The effect of an event that changes something at an interned node.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NodeStep {
@@ -71,6 +89,8 @@ struct Span {
     /// The number of other events, which change nothing.
     no_ops: u16,
     has_calls: bool,
+    /// Whether the last step is the node's crash.
+    ends_in_crash: bool,
     /// Whether the steps are being computed.
     in_progress: bool,
     inbox_start: u32,
@@ -126,6 +146,7 @@ impl<'s> NodeTable<'s> {
                 len: 0,
                 no_ops: 0,
                 has_calls: false,
+                ends_in_crash: false,
                 in_progress: false,
                 inbox_start: u32::try_from(start).expect("fewer than 2^32 messages in lists"),
                 inbox_len: len as u32,
@@ -159,6 +180,26 @@ impl<'s> NodeTable<'s> {
         let span = self.spans[id as usize];
         let start = span.start as usize;
         self.steps.get(start..start + usize::from(span.len)).unwrap_or(&[])
+    }
+
+    /// The steps of a row's node that change something and are possible there, in order. Empty if they are not known.
+    #[inline]
+    pub(super) fn steps_in(&self, nodes: &[u32], node: usize) -> &[NodeStep] {
+        let interned = nodes[node];
+        let steps = self.steps(interned);
+        match steps.split_last() {
+            Some((_, others))
+                if self.spans[interned as usize].ends_in_crash && !self.may_crash(nodes, node) =>
+            {
+                others
+            }
+            _ => steps,
+        }
+    }
+
+    /// Whether the budgets of crashes allow that a node of a row crashes.
+    pub(super) fn may_crash(&self, nodes: &[u32], node: usize) -> bool {
+        self.restrictions.allows_crash(node, |other| self.get(nodes[other]).is_down())
     }
 
     /// The index of an open node's first step among all steps. The others follow it.
@@ -225,6 +266,10 @@ impl<'s> NodeTable<'s> {
             return known;
         }
         let mut key = self.get(interned);
+        if key.is_down() {
+            self.arrivals.insert(interned, messages, interned);
+            return interned;
+        }
         let one = [messages & !SINGLE];
         let messages_list =
             if messages & SINGLE != 0 { self.handlers.lists.intern(&one) } else { messages };
@@ -256,6 +301,9 @@ impl<'s> NodeTable<'s> {
                 events.push(NodeEvent::Deliver(message));
             }
         }
+        if interned.is_down() {
+            return;
+        }
         if restrictions.fires(node) {
             let timers = self.timers_of(interned.timers);
             for (index, &pending) in self.handlers.lists.get(interned.timers).iter().enumerate() {
@@ -263,6 +311,9 @@ impl<'s> NodeTable<'s> {
                     events.push(NodeEvent::Fire(pending));
                 }
             }
+        }
+        if restrictions.is_mortal(node) {
+            events.push(NodeEvent::Crash);
         }
         if restrictions.is_selective() {
             events.retain(|&event| restrictions.allows(&self.handlers.path_event(node, event)));
@@ -276,14 +327,21 @@ impl<'s> NodeTable<'s> {
     }
 
     /// Stores the steps of a node, and the number of other events, which change nothing.
-    pub(super) fn note_steps(&mut self, id: u32, steps: &[NodeStep], quiet: u16) {
+    /// `ends_in_crash` is whether the last one is the node's crash.
+    pub(super) fn note_steps(
+        &mut self,
+        id: u32,
+        steps: &[NodeStep],
+        quiet: u16,
+        ends_in_crash: bool,
+    ) {
         let start = u32::try_from(self.steps.len()).expect("fewer than 2^32 steps of nodes");
         let len = u16::try_from(steps.len()).expect("fewer than 2^16 events at a node");
         self.steps.extend_from_slice(steps);
         let has_calls =
             steps.iter().any(|step| step.calls != Lists::EMPTY && step.failure().is_none());
         self.spans[id as usize] =
-            Span { start, len, no_ops: quiet, has_calls, ..self.spans[id as usize] };
+            Span { start, len, no_ops: quiet, has_calls, ends_in_crash, ..self.spans[id as usize] };
     }
 
     pub(super) fn memory_bytes(&self) -> usize {

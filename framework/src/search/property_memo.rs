@@ -17,6 +17,8 @@ pub(super) enum StateRead {
     State(usize),
     /// The client driver of the node with this index.
     Driver(usize),
+    /// Whether the search has crashed the node with this index.
+    IsDown(usize),
 }
 
 #[derive(Clone, Copy)]
@@ -25,21 +27,66 @@ enum Node {
     Unknown,
     /// The property reads this next.
     Reads(StateRead),
-    /// The property's answer.
-    Holds(bool),
+    /// The answer.
+    Answer(u64),
 }
 
-/// The tree of one property.
+/// The tree of one property, or of a measure.
 struct Tree {
     nodes: Vec<Node>,
     /// From a tree node and the id that was read there to the next tree node.
     next: PairMap,
 }
 
+impl Default for Tree {
+    fn default() -> Self {
+        Self { nodes: vec![Node::Unknown], next: PairMap::new() }
+    }
+}
+
+impl Tree {
+    fn get(&self, id: impl Fn(StateRead) -> u32) -> Option<u64> {
+        let mut node = 0;
+        loop {
+            match self.nodes[node as usize] {
+                Node::Unknown => return None,
+                Node::Answer(answer) => return Some(answer),
+                Node::Reads(read) => node = self.next.get(node, id(read))?,
+            }
+        }
+    }
+
+    fn note(&mut self, read_set: &[StateRead], id: impl Fn(StateRead) -> u32, answer: u64) {
+        if self.nodes.len() + read_set.len() >= NODES_MAX {
+            return;
+        }
+        let mut node = 0;
+        for &read in read_set {
+            match self.nodes[node as usize] {
+                Node::Unknown => self.nodes[node as usize] = Node::Reads(read),
+                Node::Reads(known) if known == read => {}
+                // The reads differ from last time, so the answer is not a function of its reads.
+                _ => return,
+            }
+            node = self.next.get(node, id(read)).unwrap_or_else(|| {
+                let new = self.nodes.len() as u32;
+                self.next.insert(node, id(read), new);
+                self.nodes.push(Node::Unknown);
+                new
+            });
+        }
+        if let Node::Unknown = self.nodes[node as usize] {
+            self.nodes[node as usize] = Node::Answer(answer);
+        }
+    }
+}
+
 /// One thread's trees, by the properties' indices.
 #[derive(Default)]
 pub(super) struct PropertyMemo {
     trees: Vec<Tree>,
+    /// The tree of the search's measure.
+    measured: Tree,
     /// The bits of the properties that held in some state. See [`PropertyMemo::take_held`].
     held: u64,
 }
@@ -58,15 +105,22 @@ impl PropertyMemo {
 
     /// Whether a property holds, if that is known. `id` returns the id of a part.
     pub(super) fn get(&self, property: usize, id: impl Fn(StateRead) -> u32) -> Option<bool> {
-        let tree = self.trees.get(property)?;
-        let mut node = 0;
-        loop {
-            match tree.nodes[node as usize] {
-                Node::Unknown => return None,
-                Node::Holds(holds) => return Some(holds),
-                Node::Reads(read) => node = tree.next.get(node, id(read))?,
-            }
-        }
+        Some(self.trees.get(property)?.get(id)? != 0)
+    }
+
+    /// The count of the search's measure, if that is known.
+    pub(super) fn measured(&self, id: impl Fn(StateRead) -> u32) -> Option<u64> {
+        self.measured.get(id)
+    }
+
+    /// Records the count of the search's measure after reading these parts, in this order.
+    pub(super) fn note_measured(
+        &mut self,
+        read_set: &[StateRead],
+        id: impl Fn(StateRead) -> u32,
+        count: u64,
+    ) {
+        self.measured.note(read_set, id, count);
     }
 
     /// Records a property's answer after reading these parts, in this order.
@@ -78,36 +132,15 @@ impl PropertyMemo {
         holds: bool,
     ) {
         while self.trees.len() <= property {
-            self.trees.push(Tree { nodes: vec![Node::Unknown], next: PairMap::new() });
+            self.trees.push(Tree::default());
         }
-        let tree = &mut self.trees[property];
-        if tree.nodes.len() + read_set.len() >= NODES_MAX {
-            return;
-        }
-        let mut node = 0;
-        for &read in read_set {
-            match tree.nodes[node as usize] {
-                Node::Unknown => tree.nodes[node as usize] = Node::Reads(read),
-                Node::Reads(known) if known == read => {}
-                // The reads differ from last time, so the property is not a function of its reads.
-                _ => return,
-            }
-            node = tree.next.get(node, id(read)).unwrap_or_else(|| {
-                let new = tree.nodes.len() as u32;
-                tree.next.insert(node, id(read), new);
-                tree.nodes.push(Node::Unknown);
-                new
-            });
-        }
-        if let Node::Unknown = tree.nodes[node as usize] {
-            tree.nodes[node as usize] = Node::Holds(holds);
-        }
+        self.trees[property].note(read_set, id, u64::from(holds));
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
         let tree =
             |tree: &Tree| tree.nodes.capacity() * size_of::<Node>() + tree.next.memory_bytes();
-        self.trees.iter().map(tree).sum()
+        self.trees.iter().chain([&self.measured]).map(tree).sum()
     }
 }
 
@@ -121,7 +154,7 @@ mod tests {
         let row = |first, second| {
             move |read| match read {
                 StateRead::State(0) => first,
-                StateRead::State(_) | StateRead::Driver(_) => second,
+                StateRead::State(_) | StateRead::Driver(_) | StateRead::IsDown(_) => second,
             }
         };
         let both = [StateRead::State(0), StateRead::Driver(3)];

@@ -156,8 +156,12 @@ impl RandomWalk {
     fn collect_events(&mut self, space: &StateSpace<'_>) {
         self.left.clear();
         let mut events = Vec::new();
-        for (node, &interned) in space.nodes(&self.row).iter().enumerate() {
+        let nodes = space.nodes(&self.row);
+        for (node, &interned) in nodes.iter().enumerate() {
             space.table.events(interned, &mut events);
+            if events.last() == Some(&NodeEvent::Crash) && !space.table.may_crash(nodes, node) {
+                events.pop();
+            }
             self.left.extend(events.iter().map(|&event| (node, event)));
         }
         self.seen = None;

@@ -19,6 +19,8 @@ pub struct Report {
     /// The names of the [`sometimes`](super::Search::sometimes) properties that held in no state that was seen. After
     /// [`SearchResult::Exhausted`], no reachable state satisfies them. After any other result, that is not known.
     pub never_held: Vec<String>,
+    /// The faults that the search chose from, each with its bound, in words.
+    pub faults: Vec<String>,
     /// Its statistics.
     pub statistics: Statistics,
     /// Hints at behaviour that may be unintended but is not wrong.

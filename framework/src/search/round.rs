@@ -9,6 +9,7 @@ use super::candidates::Candidates;
 use super::checks::StateStatus;
 use super::exact::ExactRows;
 use super::expand::{Expander, Expansion, Missing, Origin};
+use super::near_miss::Measure;
 use super::predecessors;
 use super::property_memo::PropertyMemo;
 use super::sleep;
@@ -52,6 +53,8 @@ pub(super) struct Part {
     /// Their entries in the predecessor log.
     pub(super) log: Vec<u8>,
     pub(super) ending: Option<(Origin, Ending)>,
+    /// The first of the new rows with the highest count of the measure, and that count.
+    pub(super) nearest: Option<(u64, Origin)>,
 }
 
 /// A part, and what its thread needs to check the new rows.
@@ -159,6 +162,7 @@ impl Round {
         &mut self,
         space: &StateSpace<'_>,
         all_orders: bool,
+        measure: Option<&Measure>,
         memo: &mut [PropertyMemo],
     ) {
         let rows = &self.rows;
@@ -170,7 +174,7 @@ impl Round {
             collectors.push(Collector { part, is_new: own });
         }
         parallel::for_each_with(&mut collectors, memo, |collector, memo| {
-            collector.collect(space, rows, all_orders, memo);
+            collector.collect(space, rows, all_orders, measure, memo);
         });
     }
 
@@ -203,6 +207,7 @@ impl Collector<'_> {
         space: &StateSpace<'_>,
         rows: &[u32],
         all_orders: bool,
+        measure: Option<&Measure>,
         memo: &mut PropertyMemo,
     ) {
         let Self { part, is_new } = self;
@@ -210,6 +215,7 @@ impl Collector<'_> {
         let expander = space.expander();
         part.rows.clear();
         part.log.clear();
+        part.nearest = None;
         let failure = part.expansion.failures.first();
         part.ending = failure.map(|&(origin, failure)| (origin, Ending::Failure(failure)));
         let mut steps = Vec::new();
@@ -232,6 +238,12 @@ impl Collector<'_> {
                 let before = part.rows.len();
                 let step = expander.step_from(origin);
                 expander.successor(row, step, &mut part.rows);
+                if let Some(measure) = measure {
+                    let count = space.measured(measure, &part.rows[before..], memo);
+                    if part.nearest.is_none_or(|(most, _)| count > most) {
+                        part.nearest = Some((count, origin));
+                    }
+                }
                 let next = &part.rows[before..];
                 match space.check_row_with(next, memo) {
                     Ok(StateStatus::Expand) => {

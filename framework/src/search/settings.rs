@@ -18,6 +18,8 @@ pub(super) struct Restrictions {
     /// The nodes that do not start with the others, and those of them that have not started yet.
     later: Vec<bool>,
     absent: Vec<bool>,
+    /// The crashes that the search may choose.
+    crashes: Vec<CrashBudget>,
     /// The only allowed events, if not all are allowed.
     only: Option<Arc<BTreeSet<PathEvent>>>,
 }
@@ -31,6 +33,7 @@ impl Restrictions {
             crashed: vec![false; node_count],
             later: vec![false; node_count],
             absent: vec![false; node_count],
+            crashes: Vec::new(),
             only: None,
         }
     }
@@ -51,6 +54,17 @@ impl Restrictions {
     pub(super) fn at_beginning(&self) -> Self {
         let (later, absent) = (self.later.clone(), self.later.clone());
         Self { later, absent, ..Self::new(self.crashed.len()) }
+    }
+
+    /// No restrictions, but the same nodes have not started.
+    pub(super) fn lifted(&self) -> Self {
+        let (later, absent) = (self.later.clone(), self.absent.clone());
+        Self { later, absent, ..Self::new(self.crashed.len()) }
+    }
+
+    /// The nodes that have not started.
+    pub(super) fn absent(&self) -> impl Iterator<Item = usize> {
+        (0..self.absent.len()).filter(|&node| self.absent[node])
     }
 
     /// Whether a node has not started yet.
@@ -123,6 +137,39 @@ impl Restrictions {
     pub(super) fn crash(&mut self, node: usize) {
         self.crashed[node] = true;
     }
+
+    /// Lets the search crash these nodes, at most `at_most` of them at any moment.
+    pub(super) fn may_crash(&mut self, nodes: Vec<usize>, at_most: usize) {
+        self.crashes.push(CrashBudget { nodes, at_most });
+    }
+
+    /// The crashes that the search may choose.
+    pub(super) fn crashes(&self) -> &[CrashBudget] {
+        &self.crashes
+    }
+
+    /// Whether the search may choose to crash a node, if its budgets allow it.
+    pub(super) fn is_mortal(&self, node: usize) -> bool {
+        !self.crashed[node]
+            && !self.absent[node]
+            && self.crashes.iter().any(|budget| budget.nodes.contains(&node))
+    }
+
+    /// Whether the budgets allow another crash of a node. `is_down` says which nodes the search has crashed.
+    pub(super) fn allows_crash(&self, node: usize, is_down: impl Fn(usize) -> bool) -> bool {
+        let is_crashed = |&&node: &&usize| self.crashed[node] || is_down(node);
+        self.crashes.iter().all(|budget| {
+            !budget.nodes.contains(&node)
+                || budget.nodes.iter().filter(is_crashed).count() < budget.at_most
+        })
+    }
+}
+
+/// Some nodes, and how many of them may be crashed at any moment.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct CrashBudget {
+    pub(super) nodes: Vec<usize>,
+    pub(super) at_most: usize,
 }
 
 /// Describes a link on which no message is delivered.

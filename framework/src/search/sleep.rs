@@ -27,6 +27,12 @@
 //! state that is less than `w`: a contradiction. So no event on a least path is ever skipped. By
 //! the same argument, depths, paths and the order in which states are found are those of the full
 //! search.
+//!
+//! Crashes that a search chooses are events of their nodes and change nothing elsewhere, but they share a bound. That is
+//! no obstacle, because nothing makes a crash possible again: the number of crashed nodes only rises. If the crash `e`
+//! is possible in `s`, one more node may crash there, so it was possible earlier too; and moving it earlier keeps the
+//! number at the end, which no earlier number exceeds. (With restarts, or cuts that are repaired, an event could free a
+//! part of the bound. After such an event, no node whose events take from that bound may sleep.)
 
 use super::checks::Checks;
 use super::intern::Lists;

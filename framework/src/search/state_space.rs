@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::WORKLOAD_SEED;
-use super::checks::{Checks, Role, StateStatus};
+use super::checks::{Checks, Role, StateStatus, read_id};
 use super::client_drivers::{ClientDrivers, IDLE};
 use super::effects::Effect;
 use super::expand::{Expander, Missing};
@@ -13,6 +13,7 @@ use super::intern::Lists;
 use super::list_cache;
 use super::monitor::{Monitor, MonitorMemo, MonitorState};
 use super::monitor_replay;
+use super::near_miss::Measure;
 use super::network;
 use super::node_table::{FIRST_INCARNATION, InternedNode, NodeStep, NodeTable};
 use super::path::{Action, Path, PathEvent};
@@ -21,7 +22,7 @@ use super::report::{FoundState, HandlerFailure, Hint, Limit, SearchResult, Stati
 use super::settings::Restrictions;
 use super::state::{NodeState, PendingTimer, Sent, State};
 use super::timers::Pending;
-use super::view::broken_run;
+use super::view::{StateView, broken_run};
 use crate::hosting::Payload;
 use crate::hosting::pure::{PureSteps, StepFailure, legible};
 use crate::property::{Property, Violation};
@@ -225,6 +226,19 @@ impl<'s> StateSpace<'s> {
         }
     }
 
+    /// The count of a measure in a row.
+    pub(super) fn measured(&self, measure: &Measure, row: &[u32], memo: &mut PropertyMemo) -> u64 {
+        let nodes = self.nodes(row);
+        let id = |read| read_id(&self.table, nodes, read);
+        if let Some(count) = memo.measured(id) {
+            return count;
+        }
+        let mut view = StateView::new(&self.table, &self.restrictions, nodes);
+        let count = measure.of(&mut view);
+        memo.note_measured(&view.reads(), id, count);
+        count
+    }
+
     /// Starts the nodes, except those that start later. In the first row, they have started and their client
     /// drivers have given their first commands.
     pub(super) fn start(&mut self) -> Result<(), Box<HandlerFailure>> {
@@ -314,6 +328,13 @@ impl<'s> StateSpace<'s> {
         event: &PathEvent,
     ) -> Option<(usize, NodeEvent)> {
         let node = self.table.handlers.node_at(event.node()?)?;
+        if matches!(event, PathEvent::Outside(Action::Crash { .. })) {
+            let mut possible = Vec::new();
+            self.table.events_under(restrictions, row[node], &mut possible);
+            let is_possible = possible.last() == Some(&NodeEvent::Crash)
+                && self.table.may_crash(self.nodes(row), node);
+            return is_possible.then_some((node, NodeEvent::Crash));
+        }
         if let PathEvent::Outside(action) = event {
             let Action::Command { command, .. } = action else { return None };
             let is_idle = self.table.drivers.is_idle(node, self.table.get(row[node]).driver);
@@ -527,6 +548,18 @@ impl<'s> StateSpace<'s> {
 
     /// The path of these steps from the first row, given by their ordinals.
     pub(super) fn path(&mut self, ordinals: &[u32]) -> Path {
+        self.walk(ordinals).0
+    }
+
+    /// The state after these steps from the first row, given by their ordinals. None of them fails.
+    pub(super) fn state_after(&mut self, ordinals: &[u32]) -> State {
+        let (path, row) = self.walk(ordinals);
+        self.state_of(&row, path)
+    }
+
+    /// The path of these steps from the first row, given by their ordinals, and the row after them, or before one that
+    /// fails.
+    fn walk(&mut self, ordinals: &[u32]) -> (Path, Vec<u32>) {
         let mut path = self.before.clone();
         let mut row = self.first.clone();
         for &ordinal in ordinals {
@@ -539,7 +572,7 @@ impl<'s> StateSpace<'s> {
                 row = next;
             }
         }
-        path
+        (path, row)
     }
 
     /// Returns the path of these events from the first row. Each event comes with its node.

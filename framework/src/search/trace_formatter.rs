@@ -138,6 +138,7 @@ impl<'s> TraceFormatter<'s> {
                     return (events, Some(StepFailure::Node(failure)));
                 }
             },
+            NodeEvent::Crash => return (events, None),
             NodeEvent::Deliver(_) | NodeEvent::Fire(_) | NodeEvent::Command(_) => {
                 handlers.states.bytes(space.table.get(before).state).to_vec()
             }
@@ -214,7 +215,7 @@ impl<'s> TraceFormatter<'s> {
             NodeEvent::Fire(pending) => {
                 (1, self.position_of(handlers, node, pending).map_or(0, |index| index as u64))
             }
-            NodeEvent::Start | NodeEvent::Command(_) => (2, 0),
+            NodeEvent::Start | NodeEvent::Command(_) | NodeEvent::Crash => (2, 0),
         }
     }
 
@@ -228,6 +229,7 @@ impl<'s> TraceFormatter<'s> {
         let node = self.address(node_index);
         match event {
             NodeEvent::Start => EventBuilder::start(&self.system.nodes()[node_index]),
+            NodeEvent::Crash => EventKind::crash(node),
             NodeEvent::Deliver(message) => {
                 let sender = handlers.ends(message).0;
                 let from = self.address(sender);
@@ -271,7 +273,7 @@ impl<'s> TraceFormatter<'s> {
                     self.numbering.pending[node].remove(index);
                 }
             }
-            NodeEvent::Start | NodeEvent::Command(_) => {}
+            NodeEvent::Start | NodeEvent::Command(_) | NodeEvent::Crash => {}
         }
     }
 

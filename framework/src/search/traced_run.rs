@@ -119,11 +119,17 @@ impl<'s> TracedRun<'s> {
                 (&failed.path, Ending::Failed { reason })
             }
         };
+        Some(self.trace_to(origin, path, ending))
+    }
+
+    /// The run along a path of this search, with this ending.
+    #[must_use]
+    pub fn trace_to(self, origin: &Origin, path: &Path, ending: Ending) -> Trace {
         let header = self.search.header(origin);
         // Where actions from outside belong is not visible in the events' causality. Stages stay in order anyway.
         let is_reordered = path.actions().all(|action| matches!(action, Action::Stage { .. }));
         let trace = Trace { header, events: self.events_of(path), ending: Some(ending) };
-        Some(if is_reordered { readable(&trace) } else { trace })
+        if is_reordered { readable(&trace) } else { trace }
     }
 
     /// The events of a path of this system, from the start. Properties are not checked on the way.

@@ -71,6 +71,18 @@ impl<'v, 's> StateView<'v, 's> {
         }
     }
 
+    /// Whether a node has crashed: before this search, or because the search chose that.
+    fn has_crashed(&self, node: usize) -> bool {
+        if self.restrictions.is_crashed(node) {
+            return true;
+        }
+        if !self.restrictions.is_mortal(node) || !self.visible.contains(&node) {
+            return false;
+        }
+        self.note_read(StateRead::IsDown(node));
+        self.table.get(self.row[node]).is_down()
+    }
+
     fn state_of(&self, node: usize) -> &[u8] {
         self.note_read(StateRead::State(node));
         self.table.handlers.states.bytes(self.table.get(self.row[node]).state)
@@ -107,9 +119,7 @@ impl View for StateView<'_, '_> {
     fn nodes(&self) -> Vec<Address> {
         self.visible
             .clone()
-            .filter(|&node| {
-                !self.restrictions.is_crashed(node) && !self.restrictions.is_absent(node)
-            })
+            .filter(|&node| !self.restrictions.is_absent(node) && !self.has_crashed(node))
             .map(|node| self.table.handlers.address(node))
             .collect()
     }
@@ -137,7 +147,7 @@ impl View for StateView<'_, '_> {
     }
 
     fn is_crashed(&self, node: Address) -> bool {
-        self.restrictions.is_crashed(self.node_index(node))
+        self.has_crashed(self.node_index(node))
     }
 
     fn state(&mut self, node: Address) -> Result<Vec<u8>, NodeFailure> {

@@ -4,9 +4,10 @@ use faultlab::hosting::NodeProvider;
 use faultlab::search::{SearchResult, State};
 use faultlab::simulate;
 use faultlab::trace::replay::{Replay, ReplayStatus, replay};
-use faultlab::trace::{Engine, Trace};
+use faultlab::trace::{Ending, Engine, Trace};
 
-use crate::search_plan::SearchPlan;
+use crate::run_search::{can_be_reached, missed, near_miss};
+use crate::search_plan::{SearchPlan, Stage};
 use crate::{Body, SeedContext, Suite};
 
 /// Why a saved trace cannot be replayed at all.
@@ -71,19 +72,37 @@ fn follow_searched(
 ) -> Result<Option<Replay>, ReplayError> {
     let mut best: Option<Replay> = None;
     let mut found: Vec<Option<State>> = Vec::new();
-    let starts_another = plan.starts_another();
-    for (stage, starts_another) in plan.stages.into_iter().zip(starts_another) {
+    let (origins, starts_another) = (plan.origins(), plan.starts_another());
+    let stages = plan.stages.into_iter().zip(origins).zip(starts_another);
+    for ((Stage { title, search, .. }, origin), starts_another) in stages {
         found.push(None);
         let steps = nodes
-            .steps(&stage.search.system().descriptors())
+            .steps(&search.system().descriptors())
             .map_err(|failure| ReplayError::NotProvided(failure.to_string()))?;
         // The current submission may not reach the state from which this search starts.
-        let Some(Ok(search)) = stage.search.start(&stage.title, &found, steps.as_ref()) else {
+        let Some(Ok(search)) = search.start(&title, &found, steps.as_ref()) else {
             continue;
         };
         let mut run = search.traced_run(steps.as_ref()).capturing(&mut *printed);
-        let replayed = replay(saved, &mut run);
+        let mut replayed = replay(saved, &mut run);
         drop(run);
+        if let ReplayStatus::Fixed { .. } = replayed.status
+            && is_miss_of(saved, &title)
+        {
+            // The run itself breaks nothing: it is the one that comes nearest to the goal.
+            let report = search.run_with(steps.as_ref());
+            if report.result == SearchResult::Exhausted {
+                let near_miss = near_miss(&search, &report, steps.as_ref());
+                let states = report.statistics.states;
+                let ending = Ending::Violated(missed(
+                    (&title, origin.as_deref()),
+                    states,
+                    near_miss.as_ref(),
+                ));
+                replayed.trace.ending = Some(ending.clone());
+                replayed.status = ReplayStatus::Reproduced { ending, event: None, same: true };
+            }
+        }
         if best.as_ref().is_none_or(|best| follow_progress(&replayed) > follow_progress(best)) {
             best = Some(replayed);
         }
@@ -95,6 +114,14 @@ fn follow_searched(
         }
     }
     Ok(best)
+}
+
+/// Whether a saved run shows how near the stage with this title came to its goal.
+fn is_miss_of(saved: &Trace, title: &str) -> bool {
+    match &saved.ending {
+        Some(Ending::Violated(violation)) => violation.property == can_be_reached(title),
+        _ => false,
+    }
 }
 
 /// How far a replay got.

@@ -1,14 +1,15 @@
 //! Runs a search test, wherever the nodes' steps are computed.
 
 use faultlab::hosting::NodeProvider;
-use faultlab::hosting::pure::StepFailure;
+use faultlab::hosting::pure::{PureSteps, StepFailure};
 use faultlab::property::{Subject, Violation};
 use faultlab::random::mix;
 use faultlab::search::{
-    ExplorerError, HandlerFailure, Hint, Limit, Report, SearchResult as Ended, State, Statistics,
+    ExplorerError, HandlerFailure, Hint, Limit, NearMiss, Report, Search, SearchResult as Ended,
+    State, Statistics,
 };
 use faultlab::simulate::{Outcome, RunFailure, ScenarioError, Verdict};
-use faultlab::trace::{Origin, Trace};
+use faultlab::trace::{Ending, Origin, Trace};
 use serde::{Deserialize, Serialize};
 
 use crate::SearchPlan;
@@ -33,6 +34,9 @@ pub struct SearchSummary {
     pub handler_calls: u64,
     /// An upper bound for the probability that two distinct states were taken for the same one.
     pub collision_bound: f64,
+    /// The faults that the search chose from, each with its bound, in words.
+    #[serde(default)]
+    pub faults: Vec<String>,
     /// Hints at behaviour that may be unintended but is not wrong.
     pub hints: Vec<String>,
 }
@@ -76,6 +80,7 @@ pub(crate) fn run_searches(
     let mut found: Vec<Option<State>> = Vec::new();
     let mut verdict = Verdict::Held;
     let mut also_violated = Vec::new();
+    let origins = plan.origins();
     for stage in plan.stages {
         found.push(None);
         let system = stage.search.system();
@@ -107,7 +112,18 @@ pub(crate) fn run_searches(
             run.trace = search.trace(steps, origin, &report.result);
         }
         run.note(&stage.title, &report);
-        verdict = judge(&stage.title, stage.needs, &report);
+        let near_miss = match stage.needs {
+            RequiredResult::Goal => near_miss(&search, &report, steps),
+            _ => None,
+        };
+        let stage_before = origins[found.len() - 1].as_deref();
+        verdict = judge((&stage.title, stage_before), stage.needs, &report, near_miss.as_ref());
+        if let (Some(origin), Some(near), Verdict::Violated(violation)) =
+            (traced, &near_miss, &verdict)
+        {
+            let ending = Ending::Violated(violation.clone());
+            run.trace = Some(search.traced_run(steps).trace_to(origin, &near.state.path, ending));
+        }
         if verdict.held() {
             (verdict, also_violated) = judge_never_held(&stage.title, &report);
         }
@@ -145,7 +161,8 @@ fn report_of_change(error: &ExplorerError) -> Report {
         }
     };
     let statistics = Statistics::default();
-    Report { result, never_held: Vec::new(), statistics, hints: Vec::new() }
+    let (never_held, faults, hints) = Default::default();
+    Report { result, never_held, faults, statistics, hints }
 }
 
 /// The results so far.
@@ -182,6 +199,7 @@ impl Running {
             transitions: statistics.transitions,
             handler_calls: statistics.handler_calls,
             collision_bound: statistics.collision_bound,
+            faults: report.faults.clone(),
             hints: report.hints.iter().map(describe).collect(),
         });
     }
@@ -236,21 +254,67 @@ fn shortened(text: &str) -> String {
     }
 }
 
+/// How near a search came to its goal, if it has not reached it.
+pub(crate) fn near_miss(
+    search: &Search,
+    report: &Report,
+    steps: &dyn PureSteps,
+) -> Option<NearMiss> {
+    match report.result {
+        Ended::Exhausted
+        | Ended::LimitReached(Limit::Depth(_) | Limit::States(_) | Limit::Diverges(_)) => {
+            search.near_miss_with(steps)
+        }
+        _ => None,
+    }
+}
+
+/// The name of the property that a stage's goal can be reached.
+pub(crate) fn can_be_reached(title: &str) -> String {
+    format!("{title} can be reached")
+}
+
+/// The violation of a stage whose goal no state has. `stage_before` is the title of the stage from which it starts.
+pub(crate) fn missed(
+    (title, stage_before): (&str, Option<&str>),
+    states: u64,
+    near_miss: Option<&NearMiss>,
+) -> Violation {
+    let from = stage_before.map_or_else(String::new, |from| format!(" from \"{from}\""));
+    let mut seen = format!("none does: all {states} reachable states were seen");
+    if let Some(near_miss) = near_miss {
+        seen += &format!("; {near_miss}");
+    }
+    let waiting = |near_miss: &NearMiss| {
+        let waiting = near_miss.state.nodes.iter().find(|node| node.is_waiting)?;
+        Some(Box::new(Subject::wait(waiting.address, waiting.results.len())))
+    };
+    let about = near_miss.and_then(|near_miss| {
+        let of_goal = near_miss.missing.first().and_then(|missing| missing.about.clone());
+        of_goal.or_else(|| waiting(near_miss))
+    });
+    let expected = format!("some run to get there{from}");
+    Violation { property: can_be_reached(title), expected, seen, about }
+}
+
 /// Compares how a search ended with the result that it must have.
-fn judge(title: &str, needs: RequiredResult, report: &Report) -> Verdict {
+fn judge(
+    (title, stage_before): (&str, Option<&str>),
+    needs: RequiredResult,
+    report: &Report,
+    near_miss: Option<&NearMiss>,
+) -> Verdict {
     let statistics = &report.statistics;
+    let nearest = near_miss.map_or_else(String::new, |near_miss| format!("; {near_miss}"));
     match (&report.result, needs) {
         (Ended::Violated(found), _) => match found.violation() {
             Some(violation) => Verdict::Violated(violation),
             None => Verdict::Held,
         },
         (Ended::Failed(failed), _) => failure(failed),
-        (Ended::Exhausted, RequiredResult::Goal) => Verdict::Violated(Violation {
-            property: format!("{title} can be reached"),
-            expected: "some run to get there".to_owned(),
-            seen: format!("none does: all {} reachable states were seen", statistics.states),
-            about: None,
-        }),
+        (Ended::Exhausted, RequiredResult::Goal) => {
+            Verdict::Violated(missed((title, stage_before), statistics.states, near_miss))
+        }
         (Ended::GoalFound(_), needs) if needs.is_goal() => Verdict::Held,
         (Ended::Exhausted, _) => Verdict::Held,
         (Ended::GoalFound(_), _) => Verdict::Undecided {
@@ -277,7 +341,7 @@ fn judge(title: &str, needs: RequiredResult, report: &Report) -> Verdict {
             property: title.to_owned(),
             reason: format!(
                 "the search stopped after {} states because the state space seems infinite. {}. Counting copies or \
-                 retransmissions has this effect, for example; nodes should keep only what they need",
+                 retransmissions has this effect, for example; nodes should keep only what they need{nearest}",
                 statistics.states,
                 report
                     .hints
@@ -290,7 +354,7 @@ fn judge(title: &str, needs: RequiredResult, report: &Report) -> Verdict {
             property: title.to_owned(),
             reason: format!(
                 "the search reached {limit} after {} states, {} events deep, without exhausting the state space. \
-                 The nodes had {} different states, and sent {} different messages",
+                 The nodes had {} different states, and sent {} different messages{nearest}",
                 statistics.states, statistics.depth, statistics.node_states, statistics.messages,
             ),
         },

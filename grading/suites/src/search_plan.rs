@@ -330,6 +330,15 @@ impl SearchPlan {
         self
     }
 
+    /// For each stage, the title of the one that it starts from.
+    pub(crate) fn origins(&self) -> Vec<Option<String>> {
+        let origin = |stage: &Stage| match &stage.search {
+            StageSearch::From(stage) => Some(self.stages[stage.from?].title.clone()),
+            StageSearch::Given(_) => None,
+        };
+        self.stages.iter().map(origin).collect()
+    }
+
     /// For each stage, whether another one starts from the state that it reaches.
     pub(crate) fn starts_another(&self) -> Vec<bool> {
         let mut starts = vec![false; self.stages.len()];

@@ -207,3 +207,50 @@ fn an_impossible_change_is_an_error_of_the_test() {
 fn a_plan_goes_back_only_to_a_goal() {
     let _ = SearchPlan::of(counting()).exhaust("what", |search| search).from("what");
 }
+
+/// A plan whose second goal is missed, because nothing reaches the server there.
+fn cut_off() -> SearchPlan {
+    SearchPlan::of(counting())
+        .reach("client1 is done", |search| search.goal(clients_done()))
+        .changing(|run| run.start(client(2)))
+        .reach("client2 is done too", |search| search.block_receives(server()).goal(clients_done()))
+}
+
+#[test]
+fn a_missed_goal_says_how_near_it_came_and_shows_the_run_there() {
+    let suite = suite(cut_off);
+    let (run, trace) = run_recorded(&suite, false);
+    let Verdict::Violated(violation) = &run.outcome.verdict else { panic!("{:?}", run.outcome) };
+    assert_eq!(violation.property, "client2 is done too can be reached");
+    assert_eq!(violation.expected, "some run to get there from \"client1 is done\"");
+    assert_eq!(
+        violation.seen,
+        "none does: all 1 reachable states were seen; the nearest state is 0 events away (commands answered: 2). \
+         There, it does not hold that every client gets all its results: expected every command to be answered; \
+         client2 has no result for command 1, (). Next, this is needed and cannot happen: server gets Count { \
+         number: 1 } from client2 (no message from client2 to server is delivered)"
+    );
+    assert_eq!(violation.about, Some(Box::new(Subject::wait(client(2), 0))));
+    let trace = trace.expect("the run to the nearest state");
+    let last = trace.events.iter().rev().find_map(|event| event.what.node());
+    assert_eq!(last, Some(client(2)), "its start is the last event");
+    // The run is replayed as one that still comes no nearer, or as one that does.
+    let replayed = replay_saved(&suite, &trace, &submission(false), &mut String::new);
+    let status = replayed.expect("the test exists").status;
+    assert!(matches!(status, ReplayStatus::Reproduced { same: true, .. }), "{status}");
+}
+
+#[test]
+fn a_run_to_a_missed_goal_is_fixed_once_the_goal_is_reached() {
+    let (_, trace) = run_recorded(&suite(cut_off), false);
+    let open = || {
+        SearchPlan::of(counting())
+            .reach("client1 is done", |search| search.goal(clients_done()))
+            .changing(|run| run.start(client(2)))
+            .reach("client2 is done too", |search| search.goal(clients_done()))
+    };
+    let trace = trace.expect("a run");
+    let replayed = replay_saved(&suite(open), &trace, &submission(false), &mut String::new);
+    let status = replayed.expect("the test exists").status;
+    assert!(!matches!(status, ReplayStatus::Reproduced { .. }), "{status}");
+}

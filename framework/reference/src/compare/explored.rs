@@ -259,6 +259,7 @@ impl<A: Automaton<State: Clone>> Exploration<'_, A> {
                 min_ns: timer.min_ns,
                 max_ns: timer.max_ns,
             },
+            Event::Crash { node } => PathEvent::Outside(Action::Crash { node: self.address(node) }),
         }
     }
 

@@ -27,7 +27,7 @@ pub(super) fn compare_timers(seed: u64) -> Result<Seen, String> {
     compare_case(&Case::drawn(seed, Size::Timers))
 }
 
-fn compare_case(case: &Case) -> Result<Seen, String> {
+pub(super) fn compare_case(case: &Case) -> Result<Seen, String> {
     let world = case.world();
     let bounds = Bounds { depth_max: case.depth_max, states_max: 1_000 };
     let start = match world.start() {

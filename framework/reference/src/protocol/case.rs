@@ -177,6 +177,13 @@ impl Case {
         }
     }
 
+    /// Draws which nodes the search may crash.
+    pub fn draw_crashes(&mut self, seed: u64) {
+        let draw = |what: u64, below: u64| mix(seed ^ mix(what)) % below;
+        let mortal = (0..self.members.len()).filter(|&node| draw(10 + node as u64, 3) > 0);
+        self.rules.may_crash = (mortal.collect(), 1 + draw(1, 2) as usize);
+    }
+
     /// Draws random claims.
     pub fn draw_claims(&mut self, seed: u64) {
         let draw = |what: u64, below: u64| mix(seed ^ mix(what)) % below;
@@ -324,5 +331,11 @@ pub(crate) fn with_rules(
         .iter()
         .fold(search, |search, &node| search.block_receives(address(node)));
     search = rules.stopped.iter().fold(search, |search, &node| search.stop_timers(address(node)));
-    rules.crashed.iter().fold(search, |search, &node| search.crash(address(node)))
+    search = rules.crashed.iter().fold(search, |search, &node| search.crash(address(node)));
+    match &rules.may_crash {
+        (mortal, at_most) if !mortal.is_empty() => {
+            search.may_crash(mortal.iter().map(|&node| address(node)), *at_most)
+        }
+        _ => search,
+    }
 }

@@ -525,6 +525,8 @@ impl<'s> Explorer<'s> {
         let Position { row, restrictions } = &self.place.position;
         for (node, &interned) in self.space.nodes(row).iter().enumerate() {
             self.space.table.events_under(restrictions, interned, &mut events);
+            // Here, a crash is an action from outside.
+            events.retain(|&event| event != NodeEvent::Crash);
             all.extend(events.iter().map(|&event| (node, event)));
         }
         all
