@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use faultlab::hosting::{Kind, Submission};
-use faultlab::property::{CheckError, Property, violated};
+use faultlab::property::{CheckError, Property, violated, watching};
 use faultlab::random::mix;
 use faultlab::search::{Monitor, Report, Search, SearchResult};
 use faultlab::workload::Workload;
@@ -189,6 +189,37 @@ fn drawn(seed: u64) -> (Submission, Search) {
 /// The parts of a report that must be the same.
 fn comparable(report: &Report) -> (&SearchResult, u64, usize) {
     (&report.result, report.statistics.states, report.statistics.depth)
+}
+
+/// The order in which nodes showed their last states.
+fn last_shown(nodes: u64) -> impl Monitor + 'static {
+    let nodes = (0..nodes).map(|node| Address::numbered("node", node as usize));
+    watching("anything", nodes, &(), |last: &mut [Option<Address>; 2], node, _: u64| {
+        *last = [last[1], Some(node)];
+        Ok(())
+    })
+}
+
+#[test]
+fn sleep_sets_keep_the_orders_that_a_monitor_sees() {
+    let (mut states, mut plain) = (0, 0);
+    for seed in 0..150 {
+        let nodes = drawn(seed).1.system().nodes().len() as u64;
+        let make = |_: Address, seed: u64| Drawn { seed, nodes, state: 0, result: None };
+        let shows = |node: &Drawn, ()| node.state;
+        let submission = Submission::new()
+            .with(Kind::node("node", make).observing(shows))
+            .with(Kind::client("client", make).observing(shows));
+        let search =
+            || drawn(seed).1.monitor(last_shown(nodes)).may_crash([Address::new("node0")], 1);
+        let reduced = search().run(&submission);
+        for other in [search().all_orders(), search().exact(), search().exact().all_orders()] {
+            assert_eq!(comparable(&reduced), comparable(&other.run(&submission)), "seed {seed}");
+        }
+        states += reduced.statistics.states;
+        plain += drawn(seed).1.run(&submission).statistics.states;
+    }
+    assert!(states > plain, "the order matters: {states} {plain}");
 }
 
 #[test]

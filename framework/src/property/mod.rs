@@ -6,11 +6,13 @@
 //! the lab's terms.
 
 mod clients;
+mod monitor;
 mod network;
 mod state;
 mod texts;
 
 pub use clients::{clients_done, max_wait, none_decided, results_ok, results_satisfy};
+pub use monitor::{Monitor, watching};
 pub use network::{max_message_bytes, max_messages_per_command, silent_for};
 pub use state::{max_state_bytes, not_retained, observe, obsolete_not_retained};
 

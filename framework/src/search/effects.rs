@@ -10,6 +10,7 @@ use super::handlers::{Cause, Known, NodeEvent};
 use super::intern::Lists;
 use super::list_cache::ListKey;
 use super::node_table::{InternedNode, NodeStep, NodeTable};
+use super::shown::SHOWN;
 use crate::parallel;
 
 /// The most nodes whose effects are looked up before the misses are computed. This bounds the memory
@@ -55,6 +56,8 @@ enum Miss {
     List(ListKey),
     /// A miss of a client driver.
     Driver(usize, DriverMiss),
+    /// What a node shows in this state.
+    Shown(u32),
     /// The list of calls and returns.
     Calls,
     /// Only the interned node after the step; the rest of the step is known.
@@ -209,6 +212,7 @@ impl NodeTable<'_> {
                 }
                 Miss::List(key) => self.list_cache.compute(key, &mut self.handlers),
                 Miss::Driver(node, miss) => self.drivers.fill(node, miss, &mut self.handlers),
+                Miss::Shown(state) => self.handlers.ask(state),
                 Miss::Calls => drop(self.handlers.lists.intern(&calls)),
                 Miss::Interned { interned, sends, calls } => {
                     return Effect::Change(NodeStep {
@@ -309,6 +313,11 @@ impl NodeTable<'_> {
             now.next = next.map(Cause::Command);
         }
         *progress = Some(now);
+        if self.handlers.shown.asks(node)
+            && (now.interned.state != before.state || event == NodeEvent::Start)
+        {
+            self.note_shown((before.state, now.interned.state), event, calls)?;
+        }
         let calls_list = self.calls_list(calls)?;
         let Progress { mut interned, sent, .. } = now;
         let routed = self.list_cache.routed(node, sent)?;
@@ -321,6 +330,25 @@ impl NodeTable<'_> {
             Some(interned) => Ok(Effect::Change(NodeStep { interned, sends, calls: calls_list })),
             None => Err(Miss::Interned { interned, sends, calls: calls_list }),
         }
+    }
+
+    /// Adds to the calls and returns of an event what the node shows after it, if that differs from before.
+    fn note_shown(
+        &self,
+        (before, after): (u32, u32),
+        event: NodeEvent,
+        calls: &mut Vec<u32>,
+    ) -> Result<(), Miss> {
+        let shown = self.handlers.shown.of(after).ok_or(Miss::Shown(after))?;
+        let is_first = event == NodeEvent::Start;
+        if !is_first && self.handlers.shown.of(before).ok_or(Miss::Shown(before))? == shown {
+            return Ok(());
+        }
+        // An event that is followed again, from its last miss, has it already.
+        if calls.len() == 1 || calls.last().is_some_and(|entry| entry & SHOWN == 0) {
+            calls.push(SHOWN | shown);
+        }
+        Ok(())
     }
 
     /// The list of these calls and returns, which follow their client.

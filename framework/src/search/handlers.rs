@@ -9,6 +9,7 @@ use super::intern::{Blobs, Lists, Records};
 use super::network;
 use super::pairs::PairMap;
 use super::path::{Action, PathEvent};
+use super::shown::Shown;
 use super::timers::Pending;
 use crate::hosting::pure::{Answers, Batch, PureSteps, Request, Step, StepFailure, legible};
 use crate::hosting::{EncodedEffect, Event, Payload, UnknownAddress};
@@ -138,6 +139,8 @@ pub(super) struct Handlers<'s> {
     pub(super) pending: Records<Pending>,
     pub(super) lists: Lists,
     pub(super) failures: Vec<StepFailure>,
+    /// What nodes show to the monitor.
+    pub(super) shown: Shown,
     /// The number of steps that were requested and answered.
     pub(super) calls: u64,
     /// From a state and a cause to the index in `handled`.
@@ -173,6 +176,7 @@ impl<'s> Handlers<'s> {
             pending: Records::new(),
             lists: Lists::new(),
             failures: Vec::new(),
+            shown: Shown::default(),
             calls: 0,
             known: PairMap::new(),
             handled: Vec::new(),
@@ -182,6 +186,12 @@ impl<'s> Handlers<'s> {
             deadline: Deadline::default(),
             batch_len: BATCH_BEFORE_DEADLINE,
         }
+    }
+
+    /// Asks a node in this state what it shows to the monitor.
+    pub(super) fn ask(&mut self, state: u32) {
+        let (node, bytes) = self.states.get(state);
+        self.shown.ask(self.steps, node as usize, (state, bytes));
     }
 
     /// The handler's step in this state, if it is known.
@@ -464,5 +474,6 @@ impl<'s> Handlers<'s> {
             + self.handled.capacity() * size_of::<Handled>()
             + self.wanted.capacity() * size_of::<(u32, Cause)>()
             + self.batch.memory_bytes()
+            + self.shown.memory_bytes()
     }
 }

@@ -5,9 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Monitor;
 use crate::linearizability::{self, Model, MonitorError};
-use crate::property::{CheckError, violated};
+use crate::property::{CheckError, Monitor, violated};
 use crate::{Address, Value, codec};
 
 /// Checks that the clients' results are linearizable with respect to a model: in every order of events,

@@ -148,6 +148,7 @@ mod random_walk;
 mod report;
 mod round;
 mod settings;
+mod shown;
 mod sleep;
 mod state;
 mod state_space;
@@ -168,7 +169,6 @@ pub use explorer::{
     Obstacle, OperationDescription, PropertyCheck, Snapshot, TimerDescription,
 };
 pub use linearizable::Linearizable;
-pub use monitor::Monitor;
 pub use near_miss::{Barrier, Measure, NearMiss};
 pub use path::{Action, Path, PathEvent};
 pub use random_walk::RandomWalks;
@@ -178,6 +178,7 @@ pub use traced_run::TracedRun;
 
 use crate::hosting::Submission;
 use crate::hosting::pure::{LocalSteps, PureSteps, StepFailure};
+pub use crate::property::Monitor;
 use crate::property::Property;
 use crate::{Address, FaultModel, NodeSpec, System, parallel};
 use breadth_first::BreadthFirst;

@@ -1,43 +1,11 @@
-//! Monitors: properties of runs, as deterministic automata over the clients' calls and returns.
+//! The states of a search's monitor, interned.
 
 use super::client_drivers::{CALL, RETURN};
 use super::handlers::Handlers;
 use super::intern::Blobs;
 use super::pairs::PairMap;
-use crate::Address;
-use crate::property::CheckError;
-
-/// A property of runs that no single state shows, such as which call returned before another began.
-///
-/// A monitor is a deterministic automaton whose state is bytes. States that must be distinguished have
-/// different bytes. Other states should have the same bytes, since every needless distinction enlarges
-/// the search. The monitor's state is one more part of a global state. So runs that lead to different
-/// states of the monitor lead to different global states.
-pub trait Monitor: Send + Sync {
-    /// The property's name, which completes the sentence "it must hold that ...".
-    fn name(&self) -> &str;
-
-    /// The state before the first call.
-    fn start(&self) -> Vec<u8>;
-
-    /// The state after a client got a command.
-    ///
-    /// # Errors
-    /// When the property is violated.
-    fn on_call(&self, state: &[u8], client: Address, command: &[u8])
-    -> Result<Vec<u8>, CheckError>;
-
-    /// The state after a client's result was taken.
-    ///
-    /// # Errors
-    /// When the property is violated.
-    fn on_return(
-        &self,
-        state: &[u8],
-        client: Address,
-        result: &[u8],
-    ) -> Result<Vec<u8>, CheckError>;
-}
+use super::shown::SHOWN;
+use crate::property::{CheckError, Monitor};
 
 /// A monitor's state, or how its property was violated. A violated property stays violated.
 pub(super) type MonitorState = Result<Vec<u8>, CheckError>;
@@ -120,7 +88,11 @@ impl<'m> MonitorMemo<'m> {
         let mut bytes = self.states.bytes(state).to_vec();
         let mut outcome = Ok(());
         for &entry in &list[1..] {
-            let next = if entry & 1 == CALL {
+            let next = if entry & SHOWN != 0 {
+                let answer = handlers.shown.answer(entry & !SHOWN);
+                let answer = answer.map_err(|failure| CheckError::Node(client, failure.clone()));
+                answer.and_then(|answer| self.monitor.on_shown(&bytes, client, answer))
+            } else if entry & 1 == CALL {
                 self.monitor.on_call(&bytes, client, handlers.commands.bytes(entry >> 1))
             } else {
                 debug_assert_eq!(entry & 1, RETURN);

@@ -11,7 +11,7 @@ use super::expand::{Expander, Missing};
 use super::handlers::{Cause, Handlers, NONE, NodeEvent};
 use super::intern::Lists;
 use super::list_cache;
-use super::monitor::{Monitor, MonitorMemo, MonitorState};
+use super::monitor::{MonitorMemo, MonitorState};
 use super::monitor_replay;
 use super::near_miss::Measure;
 use super::network;
@@ -20,12 +20,13 @@ use super::path::{Action, Path, PathEvent};
 use super::property_memo::PropertyMemo;
 use super::report::{FoundState, HandlerFailure, Hint, Limit, SearchResult, Statistics};
 use super::settings::Restrictions;
+use super::shown::Shown;
 use super::state::{NodeState, PendingTimer, Sent, State};
 use super::timers::Pending;
 use super::view::{StateView, broken_run};
 use crate::hosting::Payload;
 use crate::hosting::pure::{PureSteps, StepFailure, legible};
-use crate::property::{Property, Violation};
+use crate::property::{Monitor, Property, Violation};
 use crate::{Address, FaultModel, NodeSpec, System};
 
 /// The tables of a search.
@@ -161,8 +162,10 @@ impl<'s> StateSpace<'s> {
             WORKLOAD_SEED,
             commands_per_event,
         );
+        let mut handlers = Handlers::new(steps, fault_model);
+        handlers.shown = Shown::new(monitor, steps);
         let table = NodeTable::new(
-            Handlers::new(steps, fault_model),
+            handlers,
             work,
             Arc::clone(&restrictions),
             with_calls || monitor.is_some(),

@@ -10,6 +10,7 @@ use super::client_drivers::CALL;
 use super::handlers::{Handlers, NodeEvent};
 use super::path::Action;
 use super::settings::{link_is_cut, link_is_restored};
+use super::shown::SHOWN;
 use super::state_space::{Performed, StateSpace};
 use crate::hosting::Event;
 use crate::hosting::pure::{Answers, Batch, PureSteps, Request, StepFailure};
@@ -148,7 +149,8 @@ impl<'s> TraceFormatter<'s> {
         if let Err(failure) = self.handle(node, &mut state, first, &mut events[0]) {
             return (events, Some(failure));
         }
-        let mut calls = handlers.lists.get(calls).iter().skip(1).copied();
+        let calls = handlers.lists.get(calls).iter().skip(1).copied();
+        let mut calls = calls.filter(|entry| entry & SHOWN == 0);
         if matches!(event, NodeEvent::Command(_)) {
             // This is the event itself.
             calls.next();

@@ -19,6 +19,7 @@ mod interventions;
 mod limits;
 mod links;
 mod lookahead;
+mod monitored;
 mod network;
 mod nodes;
 mod notes;

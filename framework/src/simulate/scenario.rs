@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::limits::Limits;
 use super::network::{LinkConditions, Network, ns};
 use crate::kinds::Interface;
-use crate::property::{CheckError, Property, View};
+use crate::property::{CheckError, Monitor, Property, View};
 use crate::trace::EventKind;
 use crate::{Address, FaultModel, NodeSpec, System};
 
@@ -219,8 +219,19 @@ pub struct Scenario {
     pub(crate) stalled_ns: u64,
     pub(crate) checks: Vec<Property>,
     pub(crate) always: Vec<Property>,
+    pub(crate) monitors: Monitors,
     pub(crate) limits: Limits,
     pub(crate) interface: Option<Interface>,
+}
+
+/// The monitors of a scenario.
+#[derive(Clone, Default)]
+pub(crate) struct Monitors(pub(crate) Vec<Arc<dyn Monitor>>);
+
+impl fmt::Debug for Monitors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|monitor| monitor.name())).finish()
+    }
 }
 
 impl Default for Scenario {
@@ -245,6 +256,7 @@ impl Scenario {
             stalled_ns: u64::MAX,
             checks: Vec::new(),
             always: Vec::new(),
+            monitors: Monitors::default(),
             limits: Limits::default(),
             interface: None,
         }
@@ -427,6 +439,15 @@ impl Scenario {
     #[must_use]
     pub fn always(mut self, property: Property) -> Self {
         self.always.push(property);
+        self
+    }
+
+    /// Adds a monitor that must accept the run: a property of the order in which things happen, which no single state
+    /// shows. It is told what happened after every event, and a run that it does not accept ends there. The same
+    /// monitor serves a search ([`Search::monitor`](crate::search::Search::monitor)).
+    #[must_use]
+    pub fn monitor(mut self, monitor: impl Monitor + 'static) -> Self {
+        self.monitors.0.push(Arc::new(monitor));
         self
     }
 

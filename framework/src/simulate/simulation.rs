@@ -14,6 +14,7 @@ use super::effects::Used;
 use super::event_queue::{InFlight, ScheduledEvent};
 use super::interventions::Trigger;
 use super::lookahead::Busy;
+use super::monitored;
 use super::nodes::Nodes;
 use super::notes::{RecorderNotes, SideEvent};
 use super::outcome::{Outcome, RunFailure};
@@ -112,7 +113,10 @@ impl Simulation {
         Self { decisions, ..Self::new(scenario, seed) }
     }
 
-    fn with_script(scenario: Scenario, seed: u64, script: Option<Box<Script>>) -> Self {
+    fn with_script(mut scenario: Scenario, seed: u64, script: Option<Box<Script>>) -> Self {
+        // What a monitor has been told belongs to this run.
+        let monitors = std::mem::take(&mut scenario.monitors.0);
+        scenario.always.extend(monitors.into_iter().map(monitored::accepts));
         let transport = Transport::new(scenario.fault_model, scenario.network.clone(), seed);
         let mut simulation = Self {
             seed,
