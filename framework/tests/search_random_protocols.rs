@@ -205,7 +205,7 @@ fn sleep_sets_keep_the_orders_that_a_monitor_sees() {
     let (mut states, mut plain) = (0, 0);
     for seed in 0..150 {
         let nodes = drawn(seed).1.system().nodes().len() as u64;
-        let make = |_: Address, seed: u64| Drawn { seed, nodes, state: 0, result: None };
+        let make = move |_: Address, seed: u64| Drawn { seed, nodes, state: 0, result: None };
         let shows = |node: &Drawn, ()| node.state;
         let submission = Submission::new()
             .with(Kind::node("node", make).observing(shows))

@@ -5,17 +5,16 @@
 
 use std::fmt;
 
-use faultlab::Explorer;
 use faultlab::hosting::{NodeProvider, Submission, catch};
 use faultlab::kinds::Interface;
 use faultlab::property::CheckError;
-use faultlab::search::{Role, State};
+use faultlab::search::{Explorer, ExplorerError, Obstacle, Role, State};
 use faultlab::simulate::{Options, RunFailure, Scenario, ScenarioError, Simulation, Verdict};
 use serde::Serialize;
 
 use crate::checked_nodes::CheckedNodes;
 use crate::load::panicked;
-use crate::search_plan::{RequiredResult, Stage, StageSearch};
+use crate::search_plan::Stage;
 use crate::{Body, Points, SEED, SearchPlan, SeedContext, Suite, Test, TestNumber, seed_of};
 
 /// With how many seeds a test is checked. What a seed draws differs, but rarely in what it names.
@@ -123,13 +122,13 @@ impl BlankNodes<'_> {
         if plan.stages.is_empty() {
             found.push("it searches nothing; add a search to its plan".to_owned());
         }
-        // Where the search before ended, if it has a goal: blank nodes stay at their start.
-        let mut before: Option<State> = None;
+        // Where each search ended, if it has a goal: blank nodes stay at their start.
+        let mut ends: Vec<Option<State>> = Vec::new();
         for stage in plan.stages {
             let title = stage.title.clone();
             let wrong = |what: String| format!("search \"{title}\": {what}");
             let mut of_stage = Vec::new();
-            let tried = catch(|| self.stage(stage, before.take(), &mut of_stage));
+            let tried = catch(|| self.stage(stage, &ends, &mut of_stage));
             let end = tried.unwrap_or_else(|failure| {
                 of_stage.push(panicked(failure));
                 None
@@ -140,27 +139,24 @@ impl BlankNodes<'_> {
                 // What follows it may be wrong only because of that.
                 return;
             }
-            before = end;
+            ends.push(end);
         }
     }
 
-    /// The mistakes in a search; returns where the next one starts if this one has a goal.
-    fn stage(&self, stage: Stage, before: Option<State>, found: &mut Vec<String>) -> Option<State> {
-        let search = match (stage.search, before) {
-            (StageSearch::Given(search), _) => *search,
-            (StageSearch::From(make), Some(state)) => make(state),
-            (StageSearch::From(_), None) => {
-                let what = "it starts where the search before it ended, but that one has no goal to end at; put a \
-                            `reaching` before it";
-                found.push(what.to_owned());
-                return None;
-            }
-        };
-        if search.system().nodes().is_empty() {
+    /// The mistakes in a search. `ends` are the states where those before it ended. Returns where it ends itself, if it has
+    /// a goal.
+    fn stage(
+        &self,
+        stage: Stage,
+        ends: &[Option<State>],
+        found: &mut Vec<String>,
+    ) -> Option<State> {
+        let system = stage.search.system();
+        if system.nodes().is_empty() {
             found.push("its system has no nodes".to_owned());
             return None;
         }
-        for spec in search.system().nodes() {
+        for spec in system.nodes() {
             found.extend(self.interface.check(spec).err().map(|error| error.to_string()));
         }
         if let Some(walks) = stage.random_walks
@@ -172,8 +168,15 @@ impl BlankNodes<'_> {
             return None;
         }
         let nodes = CheckedNodes { nodes: &self.blank, interface: Some(self.interface) };
-        let steps = nodes.steps(&search.system().descriptors());
+        let steps = nodes.steps(&system.descriptors());
         let steps = steps.map_err(|failure| found.push(failure.to_string())).ok()?;
+        let search = match stage.search.start(&stage.title, ends, steps.as_ref())? {
+            Ok(search) => search,
+            Err(not_changed) => {
+                found.extend(mistake_in_change(&not_changed.error));
+                return None;
+            }
+        };
         let explorer = Explorer::new(&search, steps.as_ref());
         let explorer = explorer.map_err(|error| found.push(error.to_string())).ok()?;
         let mut has_goal = false;
@@ -185,7 +188,7 @@ impl BlankNodes<'_> {
                 found.push(error.to_string());
             }
         }
-        let needs_goal = stage.needs == RequiredResult::Goal;
+        let needs_goal = stage.needs.is_goal();
         if needs_goal && !has_goal {
             found.push("it must reach a goal, and has none; add one with `goal`".to_owned());
         }
@@ -196,5 +199,20 @@ impl BlankNodes<'_> {
             );
         }
         has_goal.then(|| explorer.state())
+    }
+}
+
+/// What is wrong with a change to a state that is not possible with blank nodes. Nothing if it may be possible with others:
+/// blank nodes send no messages and set no timers.
+fn mistake_in_change(error: &ExplorerError) -> Option<String> {
+    match error {
+        ExplorerError::NotPossible { obstacle, .. } => match obstacle {
+            Obstacle::NoNode(_) | Obstacle::NotAClient(_) | Obstacle::NotInModel(_) => {
+                Some(error.to_string())
+            }
+            _ => None,
+        },
+        ExplorerError::InvalidStart(_) => Some(error.to_string()),
+        ExplorerError::Failed(_) => None,
     }
 }

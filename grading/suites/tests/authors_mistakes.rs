@@ -6,13 +6,13 @@ use std::time::Duration;
 use faultlab::hosting::{Kind, NodeFailure, Submission};
 use faultlab::kinds::Interface;
 use faultlab::property::{Property, View, clients_done, observe, results_ok, violated};
-use faultlab::search::{RandomWalks, Search};
+use faultlab::search::{Action, RandomWalks, Search};
 use faultlab::simulate::{
     Intervention, LinkConditions, Network, Options, RunFailure, Scenario, Verdict,
 };
 use faultlab::workload::Workload;
 use faultlab::{Address, Client, Context, FaultModel, Node, NodeSpec, System};
-use faultlab_suites::{Mistake, Part, RequiredResult, SearchPlan, Suite, Test, run};
+use faultlab_suites::{Mistake, Part, SearchPlan, Suite, Test, run};
 use serde::{Deserialize, Serialize};
 
 /// Servers say whether they lead; clients ask for numbers; mutes only exist.
@@ -115,12 +115,12 @@ fn a_right_suite_has_no_mistakes() {
                 .check(leads(server()))
         }),
         searching(|| {
-            let search = || Search::new(system()).invariant(results_ok());
-            SearchPlan::new().reaching("an end", search().goal(clients_done())).then(
-                "the rest",
-                RequiredResult::Exhaustion,
-                move |state| search().start_from(state),
-            )
+            SearchPlan::of(Search::new(system()).invariant(results_ok()))
+                .reach("an end", |search| search.goal(clients_done()))
+                // Nodes without behaviour have sent nothing that could be delivered.
+                .changing(|run| run.deliver(server(), client(), |_| true))
+                .changing(|run| run.act(Action::Crash { node: server() }))
+                .exhaust("the rest", |search| search)
         }),
     ]);
     assert_eq!(right.mistakes(), []);
@@ -357,38 +357,31 @@ fn searches_are_not_empty_and_reach_what_they_must() {
 
 #[test]
 fn later_searches_are_checked_too() {
-    let later = |then: fn(faultlab::search::State) -> Search| {
+    let later = |then: fn(Search) -> Search| {
         mistake(searching(move || {
-            let first = Search::new(system()).goal(clients_done());
-            SearchPlan::new().reaching("an end", first).then(
-                "the rest",
-                RequiredResult::Exhaustion,
-                then,
-            )
+            let reached = SearchPlan::of(Search::new(system()))
+                .reach("an end", |search| search.goal(clients_done()));
+            reached.exhaust("the rest", then)
         }))
     };
-    let says = later(|state| Search::new(system()).start_from(state).block_sends(ghost()));
+    let says = later(|search| search.block_sends(ghost()));
     assert!(says.contains("search \"the rest\": the system has no node at server9"), "{says}");
-    let says = later(|state| {
-        let larger = system().client("client", Address::new("client2"), &server(), numbers());
-        Search::new(larger).start_from(state)
-    });
-    assert!(
-        says.contains("search \"the rest\": the state and the system have different nodes"),
-        "{says}"
-    );
-    let says = later(|state| Search::new(system()).start_from(state).invariant(leads(client())));
+    let says = later(|search| search.invariant(leads(client())));
     assert!(says.contains("search \"the rest\": client1 is queried"), "{says}");
     let says = mistake(searching(|| {
-        let first = Search::new(system()).invariant(results_ok());
-        SearchPlan::new().exhausting("all", first).then(
-            "the rest",
-            RequiredResult::Exhaustion,
-            |state| Search::new(system()).start_from(state),
-        )
+        SearchPlan::of(Search::new(system()))
+            .exhaust("all", |search| search.invariant(results_ok()))
+            .from("all")
+            .exhaust("the rest", |search| search)
+    }));
+    assert!(says.contains("no stage before it reaches \"all\""), "{says}");
+    let says = mistake(searching(|| {
+        SearchPlan::of(Search::new(system()))
+            .changing(|run| run.act(Action::Crash { node: ghost() }))
+            .exhaust("all", |search| search)
     }));
     assert!(
-        says.contains("search \"the rest\": it starts where the search before it ended"),
+        says.contains("search \"all\": ") && says.contains("there is no node server9"),
         "{says}"
     );
 }
