@@ -11,7 +11,7 @@ use std::path::Path;
 use common::{Block, blocks, copy_of_the_repository, files_below, root, run, said, shell};
 
 /// The code of each tiny lab, without blank lines and comments, has fewer lines than this.
-const LINES: usize = 150;
+const LINES: usize = 160;
 
 #[test]
 fn it_is_as_small_as_the_guide_says() {
