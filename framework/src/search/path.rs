@@ -40,8 +40,8 @@ pub enum PathEvent {
     Outside(Action),
 }
 
-/// Something that is done to a system from outside. A search does not choose actions; an
-/// [`Explorer`](super::Explorer) performs them.
+/// Something that is done to a system from outside. An [`Explorer`](super::Explorer) performs actions. A search chooses
+/// only crashes among them, and only if it [may](super::Search::may_crash).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
