@@ -95,6 +95,7 @@ pub(crate) fn run_searches(
         };
         let steps = steps.as_ref();
         let Some(search) = stage.search.start(&stage.title, &found, steps) else { continue };
+        let mut is_changed = true;
         let (search, report) = match search {
             Ok(search) => {
                 let report = match stage.random_walks {
@@ -104,6 +105,7 @@ pub(crate) fn run_searches(
                 (search, report)
             }
             Err(not_changed) => {
+                is_changed = !matches!(not_changed.error, ExplorerError::NotPossible { .. });
                 let report = report_of_change(&not_changed.error);
                 (not_changed.search, report)
             }
@@ -116,7 +118,7 @@ pub(crate) fn run_searches(
             RequiredResult::Goal => near_miss(&search, &report, steps),
             _ => None,
         };
-        let stage_before = origins[found.len() - 1].as_deref();
+        let stage_before = origins[found.len() - 1].as_deref().filter(|_| is_changed);
         verdict = judge((&stage.title, stage_before), stage.needs, &report, near_miss.as_ref());
         if let (Some(origin), Some(near), Verdict::Violated(violation)) =
             (traced, &near_miss, &verdict)
@@ -325,6 +327,18 @@ fn judge(
             Ended::LimitReached(Limit::Depth(_) | Limit::States(_) | Limit::RandomWalks(_)),
             RequiredResult::NoViolationWithinBounds | RequiredResult::GoalIfPossible,
         ) => Verdict::Held,
+        // The same plan has found the state that this stage starts from, so these nodes have reached it once.
+        (Ended::InvalidStart(reason), _) if stage_before.is_some() => {
+            Verdict::Violated(Violation {
+                property: IS_DETERMINISTIC.to_owned(),
+                expected: "the nodes to keep it".to_owned(),
+                seen: format!(
+                    "the run to \"{}\", made again, went another way: {reason}",
+                    stage_before.unwrap_or_default()
+                ),
+                about: None,
+            })
+        }
         (Ended::InvalidStart(reason), _) => {
             Verdict::Failed(RunFailure::Scenario(ScenarioError::Search { reason: reason.clone() }))
         }
@@ -384,6 +398,9 @@ fn judge_never_held(title: &str, report: &Report) -> (Verdict, Vec<Violation>) {
     (first, violations.collect())
 }
 
+/// The property that two runs of a handler from one state agree.
+const IS_DETERMINISTIC: &str = "the same state and the same event give the same outcome";
+
 /// The verdict for a failed handler, as in a simulated run.
 fn failure(failed: &HandlerFailure) -> Verdict {
     let property = |property: &str, seen: String| {
@@ -401,7 +418,7 @@ fn failure(failed: &HandlerFailure) -> Verdict {
             failure: failure.clone(),
         }),
         StepFailure::NotDeterministic { handler, first, second } => property(
-            "the same state and the same event give the same outcome",
+            IS_DETERMINISTIC,
             format!("{handler}, run twice, first gave {first}, then {second}"),
         ),
         StepFailure::ContractViolation(broken) => {

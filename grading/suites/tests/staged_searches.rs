@@ -1,7 +1,11 @@
 //! Plans whose searches go from state to state.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use faultlab::hosting::{Kind, Submission};
-use faultlab::property::{Property, Subject, clients_done, observe, results_ok, violated};
+use faultlab::property::{
+    Property, Subject, clients_done, observe, results_ok, violated, watching,
+};
 use faultlab::search::{RandomWalks, Search};
 use faultlab::simulate::{Options, RunFailure, ScenarioError, Verdict};
 use faultlab::trace::replay::ReplayStatus;
@@ -200,6 +204,33 @@ fn an_impossible_change_is_an_error_of_the_test() {
     };
     assert_eq!(reason, "this cannot happen now: client1 starts (client1 has started already)");
     assert_eq!(trace, None);
+}
+
+/// A stage starts from a run that it makes again. Nodes that differ from time to time are at fault if it does not get there.
+#[test]
+fn nodes_that_start_otherwise_each_time_break_the_stages_after_the_first() {
+    static STARTED: AtomicU64 = AtomicU64::new(0);
+    let servers = Kind::node("server", |_, ()| Role::Server { is_wrong: false, seen: Vec::new() })
+        .observing(|_: &Role, ()| 0_u64);
+    let clients = Kind::client("client", |_, ()| Role::Client {
+        number: STARTED.fetch_add(1, Ordering::Relaxed),
+        count: None,
+    });
+    let submission = Submission::new().with(servers).with(clients);
+    let suite = suite(|| {
+        let any = |_: &mut u64, _, _: u64| Ok(());
+        SearchPlan::of(counting().monitor(watching("anything", [server()], &(), any)))
+            .reach("client1 is done", |search| search.goal(clients_done()))
+            .exhaust("the rest", |search| search)
+    });
+    let test = suite.tests().next().expect("a test");
+    let run = run(&suite, test, 0, &submission, Options::default());
+    let Verdict::Violated(violation) = run.outcome.verdict else { panic!("{:?}", run.outcome) };
+    assert_eq!(violation.property, "the same state and the same event give the same outcome");
+    assert!(
+        violation.seen.starts_with("the run to \"client1 is done\", made again"),
+        "{violation:?}"
+    );
 }
 
 #[test]
