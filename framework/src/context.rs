@@ -4,7 +4,7 @@ use std::fmt::{self, Debug, Display};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::{Address, Node};
+use crate::{Address, Durable, Node, StoredValue, Value};
 
 /// One effect of a handler outside its node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +30,32 @@ pub enum Effect<M, T> {
         /// The line.
         line: String,
     },
+    /// The record in stable storage was replaced; see [`Effect::save`].
+    Save {
+        /// The record.
+        record: StoredValue,
+    },
+    /// An entry was added to the log in stable storage; see [`Effect::append`].
+    Append {
+        /// The entry.
+        entry: StoredValue,
+    },
+    /// All entries of the log were made durable.
+    Sync,
+}
+
+impl<M, T> Effect<M, T> {
+    /// The effect of [`Context::save`].
+    #[must_use]
+    pub fn save(record: &impl Value) -> Self {
+        Self::Save { record: StoredValue::new(record) }
+    }
+
+    /// The effect of [`Context::append`].
+    #[must_use]
+    pub fn append(entry: &impl Value) -> Self {
+        Self::Append { entry: StoredValue::new(entry) }
+    }
 }
 
 /// The time until a timer fires: an exact [`Duration`], or a range.
@@ -54,7 +80,8 @@ impl From<RangeInclusive<Duration>> for Delay {
     }
 }
 
-/// What a handler acts through: it sends messages, sets timers, and provides the node's own address.
+/// What a handler acts through: it sends messages, sets timers, and provides the node's own address. A
+/// [`Durable`] node also writes to stable storage.
 ///
 /// Effects are collected and applied after the handler has returned. So a node never receives
 /// anything in the middle of a handler, not even from itself.
@@ -134,6 +161,10 @@ impl<N: Node> Context<N> {
     /// Runs a handler of an inner node of type `Inner` that is part of this node's state. `handle` gets a
     /// context for the inner node. The inner node's messages and timers are wrapped into this node's own.
     ///
+    /// # Panics
+    /// When the inner node writes to stable storage, which belongs to the outer one.
+    ///
+    /// # Example
     /// ```
     /// # use faultlab::{Address, Context, Node};
     /// # use serde::{Deserialize, Serialize};
@@ -177,8 +208,28 @@ impl<N: Node> Context<N> {
                 Effect::SetTimer { timer: wrap_timer(timer), min, max }
             }
             Effect::Log { line } => Effect::Log { line },
+            Effect::Save { .. } | Effect::Append { .. } | Effect::Sync => {
+                panic!("an inner node has no stable storage of its own: its owner must write what both need")
+            }
         }));
         output
+    }
+}
+
+impl<N: Durable> Context<N> {
+    /// Replaces the record in stable storage. It is there at once, and as a whole.
+    pub fn save(&mut self, record: &N::Record) {
+        self.effects.push(Effect::save(record));
+    }
+
+    /// Adds an entry to the log in stable storage. Until the next [`sync`](Context::sync), a crash may take it.
+    pub fn append(&mut self, entry: &N::Entry) {
+        self.effects.push(Effect::append(entry));
+    }
+
+    /// Makes all entries of the log durable.
+    pub fn sync(&mut self) {
+        self.effects.push(Effect::Sync);
     }
 }
 

@@ -140,7 +140,7 @@
 //!   a different order in every run and does not compile here; use `BTreeMap`.
 //! - It knows its own address, [`ctx.address()`](Context::address), and can answer a message's
 //!   sender, `from`. It is given other addresses when it is constructed. A crashed node never comes
-//!   back.
+//!   back, unless the fault model says so; see [`Durable`].
 //!
 //! # Messages
 //!
@@ -181,6 +181,7 @@
 //! | | |
 //! |---|---|
 //! | [`Node`], [`Client`], [`Application`], [`Context`], [`Address`], [`Value`] | what students implement and use |
+//! | [`Durable`], [`Stored`], [`Checksummed`] | nodes that come back after a crash |
 //! | [`FaultModel`], [`simulate`] | failures, and seeded runs in which they occur |
 //! | [`search`] | a model checker: every run of a small system |
 //! | [`Explorer`] | one run of a small system, whose events a caller picks |
@@ -197,10 +198,12 @@ mod abridge;
 mod address;
 mod application;
 mod characters;
+mod checksummed;
 mod client;
 mod client_driver;
 pub mod codec;
 mod context;
+mod durable;
 mod fault_model;
 pub mod history;
 pub mod hosting;
@@ -219,8 +222,10 @@ pub mod workload;
 pub use address::{ADDRESS_LENGTH_MAX, Address, AddressError};
 pub use application::Application;
 pub use characters::Characters;
+pub use checksummed::Checksummed;
 pub use client::Client;
 pub use context::{Context, Delay, Effect};
+pub use durable::{Durable, Stored, StoredValue};
 pub use fault_model::{FaultModel, NetworkModel, NodeModel, UnknownFaultModel};
 pub use node::{Node, Value};
 pub use search::Explorer;

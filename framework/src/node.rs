@@ -45,7 +45,8 @@ impl<V> Value for V where
 /// - The network guarantees little (see [`FaultModel`](crate::FaultModel)): a message may arrive
 ///   late, twice, out of order or never. A timer fires once, after its duration, unless the node
 ///   has crashed.
-/// - A node that crashes never comes back (*fail-stop*).
+/// - A node that crashes never comes back (*fail-stop*), unless the fault model says so; see
+///   [`Durable`](crate::Durable).
 /// - The state is plain data with derived `Clone`, `Debug`, `PartialEq`, `Eq`, `Hash`, `Serialize`
 ///   and `Deserialize`. Use `BTreeMap` and `BTreeSet`: a `HashMap` iterates in a different order in
 ///   every run, so it has no `Hash` and does not compile here. Keep the state small: drop what is

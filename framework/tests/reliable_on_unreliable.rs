@@ -71,6 +71,9 @@ impl<N: Node> InOrder<N> {
                     ctx.set_timer(Timer::Inner(timer), min..=max)
                 }
                 Effect::Log { line } => ctx.log(line),
+                Effect::Save { .. } | Effect::Append { .. } | Effect::Sync => {
+                    unreachable!("the inner nodes are not durable")
+                }
             }
         }
     }

@@ -32,6 +32,13 @@ pub enum Event<'a> {
         #[serde(serialize_with = "serialize_bytes")]
         command: &'a [u8],
     },
+    /// A node that was constructed again after a crash starts. If it is not [`Durable`](crate::Durable), this is the
+    /// same as [`Event::Init`].
+    Restore {
+        /// What its stable storage holds: [`StorageBytes`](super::StorageBytes), encoded.
+        #[serde(serialize_with = "serialize_bytes")]
+        storage: &'a [u8],
+    },
 }
 
 /// The kind of value that some encoded bytes represent.
@@ -53,6 +60,10 @@ pub enum Payload {
     Answer,
     /// A node's constructor arguments.
     Arguments,
+    /// The record in a node's stable storage.
+    Record,
+    /// An entry of the log in a node's stable storage.
+    Entry,
 }
 
 impl fmt::Display for Payload {
@@ -66,6 +77,8 @@ impl fmt::Display for Payload {
             Self::Question => "question",
             Self::Answer => "answer",
             Self::Arguments => "arguments",
+            Self::Record => "record",
+            Self::Entry => "log entry",
         })
     }
 }

@@ -12,9 +12,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::debug_text;
-use super::{EncodedEffect, Event, NodeFailure, Output, Payload, Signature, contract};
+use super::{EncodedEffect, Event, NodeFailure, Output, Payload, Signature, StorageBytes, contract};
 use crate::codec::{self, CodecError, Tree};
-use crate::{Address, Application, Client, Context, Effect, Node, Value};
+use crate::{Address, Application, Client, Context, Durable, Effect, Node, Stored, Value};
 
 /// A kind of node that a submission provides, without its types: constructs nodes and decodes their
 /// values.
@@ -115,6 +115,16 @@ struct Observer<N> {
     types: (&'static str, &'static str),
 }
 
+/// How a durable node finds what it stored.
+struct DurableHooks<N: Node> {
+    restore: Restore<N>,
+    show: fn(Payload, &[u8], bool) -> Result<String, CodecError>,
+    tree: fn(Payload, &[u8]) -> Result<Tree, CodecError>,
+}
+
+/// Restores a node from its record and its log.
+type Restore<N> = fn(&mut N, Option<&[u8]>, &[&[u8]], &mut Context<N>);
+
 /// Answers a query about a node.
 type QueryFn<N> = Box<dyn Fn(&N, &[u8]) -> Result<Vec<u8>, CodecError> + Send + Sync>;
 
@@ -137,6 +147,7 @@ pub struct Kind<N: Node, Arguments, Make> {
     name: &'static str,
     make: Make,
     client: Option<ClientHooks<N>>,
+    durable: Option<DurableHooks<N>>,
     observer: Option<Observer<N>>,
     arguments: PhantomData<fn(Arguments)>,
 }
@@ -149,7 +160,7 @@ where
 {
     /// A kind of node that `make` constructs from its address and the lab's arguments.
     pub fn node(name: &'static str, make: Make) -> Self {
-        Self { name, make, client: None, observer: None, arguments: PhantomData }
+        Self { name, make, client: None, durable: None, observer: None, arguments: PhantomData }
     }
 
     /// A kind of client.
@@ -177,7 +188,28 @@ where
             },
             types: (type_name::<N::Command>(), type_name::<N::Result>()),
         };
-        Self { name, make, client: Some(hooks), observer: None, arguments: PhantomData }
+        let client = Some(hooks);
+        Self { name, make, client, durable: None, observer: None, arguments: PhantomData }
+    }
+
+    /// Lets the node find what it stored when it starts again after a crash. Without this, it starts as new.
+    #[must_use]
+    pub fn durable(mut self) -> Self
+    where
+        N: Durable,
+    {
+        self.durable = Some(DurableHooks {
+            restore: |node: &mut N, record, log, ctx| node.restore(Stored::read(record, log), ctx),
+            show: |what, bytes, pretty| match what {
+                Payload::Record => show_as::<N::Record>(bytes, pretty),
+                _ => show_as::<N::Entry>(bytes, pretty),
+            },
+            tree: |what, bytes| match what {
+                Payload::Record => tree_of::<N::Record>(bytes),
+                _ => tree_of::<N::Entry>(bytes),
+            },
+        });
+        self
     }
 
     /// Adds a query about a node's state; the lab's API defines query and answer.
@@ -250,6 +282,10 @@ where
                 (client.show)(what, bytes, pretty)
             }
             (Payload::Arguments, _) => show_as::<Arguments>(bytes, pretty),
+            (Payload::Record | Payload::Entry, _) => match &self.durable {
+                Some(durable) => (durable.show)(what, bytes, pretty),
+                None => Err(CodecError::Unsupported("text for this")),
+            },
             _ => Err(CodecError::Unsupported("text for this")),
         };
         with_context(what, shown)
@@ -261,6 +297,10 @@ where
             (Payload::Message, _) => tree_of::<N::Message>(bytes),
             (Payload::Timer, _) => tree_of::<N::Timer>(bytes),
             (Payload::Command | Payload::Result, Some(client)) => (client.tree)(what, bytes),
+            (Payload::Record | Payload::Entry, _) => match &self.durable {
+                Some(durable) => (durable.tree)(what, bytes),
+                None => Err(CodecError::Unsupported("tree for this")),
+            },
             _ => Err(CodecError::Unsupported("tree for this")),
         };
         with_context(what, tree)
@@ -276,6 +316,7 @@ where
             node,
             ctx: Context::new(address),
             client: self.client.as_ref(),
+            durable: self.durable.as_ref(),
             observer: self.observer.as_ref(),
         })
     }
@@ -310,6 +351,7 @@ struct Hosted<'k, N: Node> {
     // Empty between steps; kept to reuse its memory.
     ctx: Context<N>,
     client: Option<&'k ClientHooks<N>>,
+    durable: Option<&'k DurableHooks<N>>,
     observer: Option<&'k Observer<N>>,
 }
 
@@ -332,6 +374,13 @@ impl<N: Node + DeserializeOwned> Hosted<'_, N> {
                 let sent = (client.send_command)(&mut self.node, command, ctx);
                 with_context(Payload::Command, sent)?;
             }
+            Event::Restore { storage } => match self.durable {
+                Some(durable) => {
+                    let stored = with_context(Payload::Record, StorageBytes::read(storage))?;
+                    (durable.restore)(&mut self.node, stored.record(), &stored.log(), ctx);
+                }
+                None => self.node.init(ctx),
+            },
         }
         Ok(())
     }
@@ -350,6 +399,13 @@ impl<N: Node + DeserializeOwned> Hosted<'_, N> {
                     output.push(EncodedEffect::SetTimer { timer, min_ns, max_ns });
                 }
                 Effect::Log { line } => output.push_log(line),
+                Effect::Save { record } => {
+                    output.push_save(with_context(Payload::Record, record.bytes())?);
+                }
+                Effect::Append { entry } => {
+                    output.push_append(with_context(Payload::Entry, entry.bytes())?);
+                }
+                Effect::Sync => output.push_sync(),
             }
         }
         self.ctx.clear();

@@ -27,6 +27,7 @@ mod output;
 mod panics;
 pub mod pure;
 mod signature;
+mod storage_bytes;
 mod submission;
 mod unknown_address;
 
@@ -43,5 +44,6 @@ pub use node_provider::NodeProvider;
 pub use output::{EncodedEffect, Output, Span};
 pub use panics::catch;
 pub use signature::{Signature, short_type_name};
+pub use storage_bytes::StorageBytes;
 pub use submission::Submission;
 pub use unknown_address::UnknownAddress;

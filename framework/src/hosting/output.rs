@@ -49,6 +49,26 @@ pub enum EncodedEffect {
         /// The line's text, UTF-8.
         line: Span,
     },
+    /// The record in stable storage was replaced.
+    Save {
+        /// The encoded record.
+        record: Span,
+    },
+    /// An entry was added to the log in stable storage.
+    Append {
+        /// The encoded entry.
+        entry: Span,
+    },
+    /// All entries of the log were made durable.
+    Sync,
+}
+
+impl EncodedEffect {
+    /// Whether it changes something outside the node, so that a crash can come just before it.
+    #[must_use]
+    pub fn is_outside(&self) -> bool {
+        !matches!(self, Self::Log { .. })
+    }
 }
 
 /// The output of one step: the node's effects in order, and, for a client, its result.
@@ -136,6 +156,23 @@ impl Output {
             let line = self.append(b"(the rest of what this step logs is left out)");
             self.effects.push(EncodedEffect::Log { line });
         }
+    }
+
+    /// Adds that the record in stable storage was replaced.
+    pub fn push_save(&mut self, record: &[u8]) {
+        let record = self.append(record);
+        self.effects.push(EncodedEffect::Save { record });
+    }
+
+    /// Adds an entry that was added to the log in stable storage.
+    pub fn push_append(&mut self, entry: &[u8]) {
+        let entry = self.append(entry);
+        self.effects.push(EncodedEffect::Append { entry });
+    }
+
+    /// Adds that the log was made durable.
+    pub fn push_sync(&mut self) {
+        self.effects.push(EncodedEffect::Sync);
     }
 
     /// Sets the result that a client shows.

@@ -393,7 +393,11 @@ impl<'s> Handlers<'s> {
                     let id = self.timers.find(node as u64, step.output.get(timer))?;
                     set.push(self.pending.find(Pending { id, min_ns, max_ns })?);
                 }
-                EncodedEffect::Log { .. } => {}
+                // Nodes crash for good in a search, so nobody ever reads what they stored.
+                EncodedEffect::Log { .. }
+                | EncodedEffect::Save { .. }
+                | EncodedEffect::Append { .. }
+                | EncodedEffect::Sync => {}
             }
         }
         let result = match step.output.result() {
@@ -443,7 +447,11 @@ impl<'s> Handlers<'s> {
                     let id = self.timers.intern(node as u64, step.output.get(timer));
                     set.push(self.pending.intern(Pending { id, min_ns, max_ns }).0);
                 }
-                EncodedEffect::Log { .. } => {}
+                // Nodes crash for good in a search, so nobody ever reads what they stored.
+                EncodedEffect::Log { .. }
+                | EncodedEffect::Save { .. }
+                | EncodedEffect::Append { .. }
+                | EncodedEffect::Sync => {}
             }
         }
         let handled = Handled {

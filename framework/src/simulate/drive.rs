@@ -133,7 +133,10 @@ impl Simulation {
                 let (what, bytes) = match *effect {
                     EncodedEffect::Send { message, .. } => (Payload::Message, output.get(message)),
                     EncodedEffect::SetTimer { timer, .. } => (Payload::Timer, output.get(timer)),
-                    EncodedEffect::Log { .. } => return None,
+                    EncodedEffect::Log { .. }
+                    | EncodedEffect::Save { .. }
+                    | EncodedEffect::Append { .. }
+                    | EncodedEffect::Sync => return None,
                 };
                 Some(text(&mut texts(host), slot, what, bytes))
             }));
@@ -158,7 +161,7 @@ impl Simulation {
             Event::Timer { timer } => {
                 first_word(&text(&mut texts(host), slot, Payload::Timer, timer))
             }
-            Event::Init | Event::Command { .. } => String::new(),
+            Event::Init | Event::Restore { .. } | Event::Command { .. } => String::new(),
         };
         format!("{} {} {variant}", self.spec(slot).node.kind, self.handler()).trim_end().to_owned()
     }

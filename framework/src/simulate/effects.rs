@@ -54,7 +54,10 @@ impl Simulation {
                     self.used.timers += 1;
                     self.set_timer(Setting { slot, bytes: output.get(timer), min_ns, max_ns });
                 }
-                EncodedEffect::Log { .. } => {}
+                EncodedEffect::Log { .. }
+                | EncodedEffect::Save { .. }
+                | EncodedEffect::Append { .. }
+                | EncodedEffect::Sync => {}
             }
         }
         Ok(())

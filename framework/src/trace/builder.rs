@@ -148,6 +148,7 @@ impl EventBuilder {
                     event.timers.push(SetTimer { id, timer, min_ns, max_ns });
                 }
                 EncodedEffect::Log { line } => event.logged.push(output.text(line)),
+                EncodedEffect::Save { .. } | EncodedEffect::Append { .. } | EncodedEffect::Sync => {}
             }
         }
     }

@@ -66,6 +66,15 @@ enum StepEffect<'a> {
     Log {
         line: &'a str,
     },
+    Save {
+        #[serde(borrow)]
+        record: Bytes<'a>,
+    },
+    Append {
+        #[serde(borrow)]
+        entry: Bytes<'a>,
+    },
+    Sync,
 }
 
 impl<'a> StepOutput<'a> {
@@ -81,6 +90,13 @@ impl<'a> StepOutput<'a> {
                 let line = std::str::from_utf8(output.get(line)).expect("a logged line is text");
                 StepEffect::Log { line }
             }
+            EncodedEffect::Save { record } => {
+                StepEffect::Save { record: Bytes(output.get(record)) }
+            }
+            EncodedEffect::Append { entry } => {
+                StepEffect::Append { entry: Bytes(output.get(entry)) }
+            }
+            EncodedEffect::Sync => StepEffect::Sync,
         });
         Self { effects: effects.collect(), result: output.result().map(Bytes) }
     }
@@ -97,6 +113,9 @@ impl<'a> StepOutput<'a> {
                     output.push_timer(timer, min_ns, max_ns);
                 }
                 StepEffect::Log { line } => output.push_log(line),
+                StepEffect::Save { record: Bytes(record) } => output.push_save(record),
+                StepEffect::Append { entry: Bytes(entry) } => output.push_append(entry),
+                StepEffect::Sync => output.push_sync(),
             }
         }
         output.set_result(self.result.map(|Bytes(result)| result));
@@ -218,6 +237,9 @@ mod tests {
         output.push_send(Address::new("client1"), b"hello");
         output.push_timer(b"t", 1, 2);
         output.push_log("a line");
+        output.push_save(b"record");
+        output.push_append(b"entry");
+        output.push_sync();
         output.set_result(Some(b"r"));
         output
     }

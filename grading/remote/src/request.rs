@@ -134,6 +134,11 @@ mod tests {
                 event: Event::Command { command: b"" },
                 then: FollowUp::Nothing,
             },
+            NodeRequest::Step {
+                run_slot,
+                event: Event::Restore { storage: b"s" },
+                then: FollowUp::Nothing,
+            },
             NodeRequest::State { run_slot },
             NodeRequest::Observe { run_slot, question: b"q" },
             NodeRequest::Show { kind, what: Payload::Arguments, bytes: b"b", pretty: true },

@@ -50,7 +50,8 @@ impl Step {
             OwnedEvent::Init => 0,
             OwnedEvent::Message { message: bytes, .. }
             | OwnedEvent::Timer { timer: bytes }
-            | OwnedEvent::Command { command: bytes } => bytes.len(),
+            | OwnedEvent::Command { command: bytes }
+            | OwnedEvent::Restore { storage: bytes } => bytes.len(),
         };
         let output = self.stepped.as_ref().map_or(0, Output::bytes_held);
         size_of::<Self>() + event + output
@@ -64,6 +65,7 @@ enum OwnedEvent {
     Message { from: Address, message: Vec<u8> },
     Timer { timer: Vec<u8> },
     Command { command: Vec<u8> },
+    Restore { storage: Vec<u8> },
 }
 
 impl OwnedEvent {
@@ -73,6 +75,7 @@ impl OwnedEvent {
             Event::Message { from, message } => Self::Message { from, message: message.to_vec() },
             Event::Timer { timer } => Self::Timer { timer: timer.to_vec() },
             Event::Command { command } => Self::Command { command: command.to_vec() },
+            Event::Restore { storage } => Self::Restore { storage: storage.to_vec() },
         }
     }
 
@@ -82,6 +85,7 @@ impl OwnedEvent {
             Self::Message { from, message } => Event::Message { from: *from, message },
             Self::Timer { timer } => Event::Timer { timer },
             Self::Command { command } => Event::Command { command },
+            Self::Restore { storage } => Event::Restore { storage },
         }
     }
 }

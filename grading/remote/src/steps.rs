@@ -212,6 +212,7 @@ fn payload_bytes(event: Event<'_>) -> usize {
         Event::Message { message, .. } => message,
         Event::Timer { timer } => timer,
         Event::Command { command } => command,
+        Event::Restore { storage } => storage,
     };
     payload.len() + 64
 }

@@ -38,6 +38,7 @@ enum EntryKind {
     Message(Address),
     Timer,
     Command,
+    Restore,
 }
 
 impl Batch {
@@ -77,6 +78,7 @@ impl Batch {
             Event::Message { from, message } => (EntryKind::Message(from), self.append(message)),
             Event::Timer { timer } => (EntryKind::Timer, self.append(timer)),
             Event::Command { command } => (EntryKind::Command, self.append(command)),
+            Event::Restore { storage } => (EntryKind::Restore, self.append(storage)),
         };
         let node = u32::try_from(request.node).expect("a system has fewer than 2^32 nodes");
         self.entries.push(Entry { node, kind, state, payload });
@@ -95,6 +97,7 @@ impl Batch {
             EntryKind::Message(from) => Event::Message { from, message: payload },
             EntryKind::Timer => Event::Timer { timer: payload },
             EntryKind::Command => Event::Command { command: payload },
+            EntryKind::Restore => Event::Restore { storage: payload },
         };
         Request { node: entry.node as usize, state: &self.bytes[entry.state.clone()], event }
     }

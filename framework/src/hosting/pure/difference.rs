@@ -29,12 +29,14 @@ pub(super) fn handler(event: Event<'_>, show: &mut impl FnMut(Payload, &[u8]) ->
         Event::Command { command } => {
             format!("send_command with {}", show(Payload::Command, command))
         }
+        Event::Restore { .. } => "restore".to_owned(),
     }
 }
 
 /// Renders each part of a step: the state and the effects.
-fn parts(step: Step<'_>, show: &mut impl FnMut(Payload, &[u8]) -> String) -> [String; 5] {
+fn parts(step: Step<'_>, show: &mut impl FnMut(Payload, &[u8]) -> String) -> [String; 6] {
     let (mut sent, mut set, mut logged) = (Vec::new(), Vec::new(), Vec::new());
+    let mut written = Vec::new();
     for effect in step.output.effects() {
         match *effect {
             EncodedEffect::Send { to, message } => {
@@ -46,6 +48,15 @@ fn parts(step: Step<'_>, show: &mut impl FnMut(Payload, &[u8]) -> String) -> [St
                 set.push(format!("{timer} after {min_ns} to {max_ns} ns"));
             }
             EncodedEffect::Log { line } => logged.push(format!("{:?}", step.output.text(line))),
+            EncodedEffect::Save { record } => {
+                let record = show(Payload::Record, step.output.get(record));
+                written.push(format!("save of {record}"));
+            }
+            EncodedEffect::Append { entry } => {
+                let entry = show(Payload::Entry, step.output.get(entry));
+                written.push(format!("append of {entry}"));
+            }
+            EncodedEffect::Sync => written.push("sync".to_owned()),
         }
     }
     let list = |what: &str, items: Vec<String>| match items.is_empty() {
@@ -61,6 +72,7 @@ fn parts(step: Step<'_>, show: &mut impl FnMut(Payload, &[u8]) -> String) -> [St
         list("messages", sent),
         list("timers", set),
         list("log lines", logged),
+        list("writes", written),
         result,
     ]
 }

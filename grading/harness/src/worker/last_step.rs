@@ -59,7 +59,9 @@ fn what(steps: &dyn PureSteps, request: &Request<'_>) -> EventKind {
         shown.unwrap_or_else(|failure| format!("<{failure}>"))
     };
     match request.event {
-        hosting::Event::Init => EventKind::start(node, node_index.kind.clone()),
+        hosting::Event::Init | hosting::Event::Restore { .. } => {
+            EventKind::start(node, node_index.kind.clone())
+        }
         hosting::Event::Message { from, message } => {
             let text = show(Payload::Message, message);
             EventKind::deliver((from, node), 0, text, CopyKind::Original)

@@ -10,6 +10,8 @@ mod batched_runs;
 #[path = "../../../../framework/tests/common/mod.rs"]
 mod common;
 mod hosts;
+#[path = "../../../../framework/tests/fixtures/durable_notebook.rs"]
+mod notebook;
 mod process_failures;
 mod protocol;
 mod run_logs;
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [SERVE_NODES, "adder"] => faultlab_remote::main(&common::submission()),
+        [SERVE_NODES, "notebook"] => faultlab_remote::main(&notebook::submission()),
         [SERVE_NODES, "at-most-once"] => faultlab_remote::main(&at_most_once::submission()),
         _ => libtest_mimic::run(&Arguments::from_args(), trials()).exit_code(),
     }
@@ -48,6 +51,7 @@ fn trials() -> Vec<Trial> {
             out_of_process_failures_match_in_process_failures;
         hosts:
             all_hosts_give_the_same_answers,
+            durable_nodes_find_the_same_in_all_hosts,
             a_recorded_run_has_the_same_trace,
             the_stateless_host_detects_hidden_state;
         run_logs:
