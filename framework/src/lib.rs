@@ -226,7 +226,7 @@ pub use checksummed::Checksummed;
 pub use client::Client;
 pub use context::{Context, Delay, Effect};
 pub use durable::{Durable, Stored, StoredValue};
-pub use fault_model::{FaultModel, NetworkModel, NodeModel, UnknownFaultModel};
+pub use fault_model::{DiskFault, FaultModel, NetworkModel, NodeModel, UnknownFaultModel};
 pub use node::{Node, Value};
 pub use search::Explorer;
 pub use system::{NodeSpec, System};

@@ -33,6 +33,10 @@ pub enum Stream {
     Setup = 4,
     /// Random walks of a search.
     RandomWalk = 5,
+    /// Where in a handler a node crashes.
+    Crashes = 6,
+    /// What a crash leaves on a disk.
+    Disks = 7,
 }
 
 impl Random {
@@ -59,6 +63,18 @@ impl Random {
     #[must_use]
     pub(crate) fn for_timer(seed: u64, node: Address, index: u64) -> Self {
         Self::for_one(seed, node, index, Stream::Timers)
+    }
+
+    /// The stream for the crash of a node's incarnation within a handler.
+    #[must_use]
+    pub(crate) fn for_crash(seed: u64, node: Address, incarnation: u64) -> Self {
+        Self::for_one(seed, node, incarnation, Stream::Crashes)
+    }
+
+    /// The stream for what is left on a node's disk when this incarnation starts.
+    #[must_use]
+    pub(crate) fn for_disk(seed: u64, node: Address, incarnation: u64) -> Self {
+        Self::for_one(seed, node, incarnation, Stream::Disks)
     }
 
     /// The stream for the thing with this index at a node.

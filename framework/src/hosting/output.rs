@@ -110,6 +110,14 @@ impl Output {
         &self.effects
     }
 
+    /// The effects that took place if the node crashed after so many effects [outside](EncodedEffect::is_outside) it.
+    #[must_use]
+    pub fn effects_before_crash(&self, after: usize) -> &[EncodedEffect] {
+        let outside = self.effects.iter().enumerate().filter(|(_, effect)| effect.is_outside());
+        let end = outside.map(|(index, _)| index).nth(after).unwrap_or(self.effects.len());
+        &self.effects[..end]
+    }
+
     /// The encoded result that the client shows after this step, if it is a client and has one.
     #[must_use]
     pub fn result(&self) -> Option<&[u8]> {

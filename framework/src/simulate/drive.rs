@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::disk::Found;
 use super::notes::{RecorderNotes, SideEvent};
 use super::outcome::{Outcome, Verdict};
 use super::scenario::Scenario;
@@ -12,7 +13,8 @@ use crate::Address;
 use crate::hosting::{EncodedEffect, Event, Host, NodeFailure, Output, Payload};
 use crate::trace::builder::{Arriving, EventBuilder, Numbers, Texts, text};
 use crate::trace::{
-    Ending, Engine, EventKind, Fate, Header, MessageId, Origin, Recorder, TimerId, TraceEvent,
+    Ending, Engine, EventKind, Fate, Header, MessageId, Origin, Recorder, StoredItem, TimerId,
+    TraceEvent, WriteId,
 };
 
 /// Options of a run.
@@ -179,8 +181,28 @@ impl Simulation {
                 EventBuilder::fire(&mut texts(host), (slot, node), id, incarnation, timer)
             }
             (_, Event::Command { command }) => EventBuilder::command(spec, command),
+            (Task::Restore { incarnation, .. }, _) => {
+                EventBuilder::restart(spec, incarnation, self.found(slot, host))
+            }
             _ => EventBuilder::start(spec),
         }
+    }
+}
+
+impl Simulation {
+    /// What the node in this slot finds in its stable storage.
+    fn found(&self, slot: usize, host: &mut dyn Host) -> Vec<StoredItem> {
+        let item = |found: &Found| {
+            let what = if found.is_record { Payload::Record } else { Payload::Entry };
+            StoredItem {
+                id: found.id,
+                key: String::new(),
+                value: text(&mut texts(host), slot, what, &found.bytes),
+                bytes: found.bytes.len() as u64,
+                fate: found.fate,
+            }
+        };
+        self.nodes.get(slot).disk.found.iter().map(item).collect()
     }
 }
 
@@ -204,6 +226,7 @@ struct Recording<'a> {
 struct Noted<'n> {
     sent: std::slice::Iter<'n, (MessageId, Fate)>,
     timers: std::slice::Iter<'n, TimerId>,
+    writes: std::slice::Iter<'n, WriteId>,
 }
 
 impl Numbers for Noted<'_> {
@@ -213,6 +236,10 @@ impl Numbers for Noted<'_> {
 
     fn set(&mut self, _: &[u8], _: u64, _: u64) -> Option<TimerId> {
         self.timers.next().copied()
+    }
+
+    fn wrote(&mut self) -> Option<WriteId> {
+        self.writes.next().copied()
     }
 }
 
@@ -238,11 +265,21 @@ impl Recording<'_> {
         }
         if !failed {
             let notes = simulation.notes.as_ref().expect("a recorded run keeps notes");
-            let mut numbers = Noted { sent: notes.sent.iter(), timers: notes.timers.iter() };
+            let mut numbers = Noted {
+                sent: notes.sent.iter(),
+                timers: notes.timers.iter(),
+                writes: notes.writes.iter(),
+            };
+            event.interrupted_after = notes.interrupted_after;
+            if matches!(event.what, EventKind::Restart { .. }) {
+                self.builder.crashed(slot);
+            }
             EventBuilder::add_effects(&mut event, &mut texts(host), slot, output, &mut numbers);
-            let mut state = Vec::new();
-            let read = host.state(slot, &mut state).map(|()| state.as_slice());
-            self.builder.add_state(&mut event, &mut texts(host), slot, read);
+            if event.interrupted_after.is_none() {
+                let mut state = Vec::new();
+                let read = host.state(slot, &mut state).map(|()| state.as_slice());
+                self.builder.add_state(&mut event, &mut texts(host), slot, read);
+            }
         }
         self.recorder.event(event);
     }
@@ -270,7 +307,7 @@ impl Recording<'_> {
                 SideEvent::Returned { slot, result } => {
                     EventBuilder::result(simulation.spec(slot), &result)
                 }
-                SideEvent::Crashed(node) => EventKind::crash(node),
+                SideEvent::Crashed(node, incarnation) => EventKind::Crash { node, incarnation },
                 SideEvent::Network(change) => EventKind::Network { change },
             };
             self.recorder.event(TraceEvent::new(Some(time_ns), what));

@@ -1,11 +1,14 @@
 //! What a step did: its messages and timers go to the network and the event queue, within the limits.
 
+use super::notes::SideEvent;
 use super::outcome::RunFailure;
 use super::simulation::Simulation;
 use super::timers::Setting;
 use super::transport::{Around, Sending};
 use crate::Address;
 use crate::hosting::{EncodedEffect, Output, Span};
+use crate::random::Random;
+use crate::trace::StorageOperation;
 
 /// What the nodes of a run used.
 #[derive(Clone, Copy, Debug, Default)]
@@ -16,18 +19,66 @@ pub(super) struct Used {
     sent_bytes: u64,
     /// The timers that were set.
     timers: u64,
+    /// The writes to stable storage.
+    writes: u64,
 }
 
 impl Simulation {
-    /// Applies a step's effects. A message to an unknown address is returned with that address.
-    pub(super) fn apply(&mut self, slot: usize, output: &Output) -> Result<(), (Address, Span)> {
+    /// After how many effects of the current step its node crashes, if it does.
+    pub(super) fn crash_point(&self, slot: usize, output: &Output) -> Option<usize> {
+        let node = self.nodes.get(slot);
+        if !node.crashes_in_handler {
+            return None;
+        }
+        let effects = output.effects().iter().filter(|effect| effect.is_outside()).count();
+        let last = effects.checked_sub(1)?;
+        let saved = self.script.as_ref().and_then(|script| script.interrupted_after());
+        Some(saved.map_or_else(
+            || {
+                let incarnation = node.incarnation().number();
+                let mut random = Random::for_crash(self.seed, node.address(), incarnation);
+                random.below(effects as u64) as usize
+            },
+            |after| (after as usize).min(last),
+        ))
+    }
+
+    /// Takes in that the node in this slot crashed within the current step, after so many effects.
+    pub(super) fn crash_in_handler(&mut self, slot: usize, after: usize) {
+        self.digest.word(after as u64);
+        if let Some(notes) = &mut self.notes {
+            notes.interrupted_after = u32::try_from(after).ok();
+        }
+        self.crash(self.nodes.address(slot));
+    }
+
+    /// Takes in that a node crashed, if it was running.
+    pub(super) fn crash(&mut self, node: Address) {
+        let ends = self.nodes.at(node).map(|node| node.incarnation());
+        self.nodes.crash(node);
+        if let Some(incarnation) = ends {
+            self.note(|| SideEvent::Crashed(node, incarnation));
+        }
+        self.progress.may_be_done();
+        self.progress.made(self.schedule.now_ns);
+    }
+
+    /// Applies some effects of a step: all, if its node did not crash within it. A message to an unknown address is returned with that address.
+    pub(super) fn apply(
+        &mut self,
+        slot: usize,
+        effects: &[EncodedEffect],
+        output: &Output,
+    ) -> Result<(), (Address, Span)> {
         if let Some(notes) = &mut self.notes {
             notes.sent.clear();
             notes.timers.clear();
+            notes.writes.clear();
+            notes.interrupted_after = None;
         }
         let limits = self.scenario.limits;
         let (mut sends, mut timers) = (0, 0);
-        for effect in output.effects() {
+        for effect in effects {
             match *effect {
                 EncodedEffect::Send { to, message } => {
                     sends += 1;
@@ -54,10 +105,14 @@ impl Simulation {
                     self.used.timers += 1;
                     self.set_timer(Setting { slot, bytes: output.get(timer), min_ns, max_ns });
                 }
-                EncodedEffect::Log { .. }
-                | EncodedEffect::Save { .. }
-                | EncodedEffect::Append { .. }
-                | EncodedEffect::Sync => {}
+                EncodedEffect::Log { .. } => {}
+                EncodedEffect::Save { record } => {
+                    self.write(slot, StorageOperation::Save, output.get(record));
+                }
+                EncodedEffect::Append { entry } => {
+                    self.write(slot, StorageOperation::Append, output.get(entry));
+                }
+                EncodedEffect::Sync => self.write(slot, StorageOperation::Sync, &[]),
             }
         }
         Ok(())
@@ -75,6 +130,27 @@ impl Simulation {
         let sent = self.transport.send(sending, around);
         if let Some(notes) = &mut self.notes {
             notes.sent.push(sent);
+        }
+    }
+
+    fn write(&mut self, slot: usize, operation: StorageOperation, bytes: &[u8]) {
+        self.digest.word(operation as u64);
+        self.digest.bytes(bytes);
+        self.used.writes += 1;
+        let id = self.used.writes;
+        let disk = &mut self.nodes.get_mut(slot).disk;
+        match operation {
+            StorageOperation::Save => disk.save(id, bytes),
+            StorageOperation::Append => disk.append(id, bytes),
+            StorageOperation::Sync => disk.sync(),
+        }
+        if let Some(notes) = &mut self.notes {
+            notes.writes.push(id);
+        }
+        // Measured only when it grows.
+        let limit = self.scenario.limits.storage_bytes_max;
+        if operation != StorageOperation::Sync && self.nodes.get(slot).disk.bytes() > limit {
+            self.too_much(slot, "left too many bytes in its stable storage", limit);
         }
     }
 

@@ -8,6 +8,7 @@ use super::scenario::{Intervention, When};
 use super::schedule::{Checked, Task};
 use super::simulation::Simulation;
 use crate::Address;
+use crate::random::Random;
 
 /// An intervention, by its index in the timeline, that waits for a client to have this many results.
 #[derive(Clone, Copy, Debug)]
@@ -70,10 +71,10 @@ impl Simulation {
                 return;
             }
             Intervention::Crash(node) => {
-                self.nodes.crash(*node);
-                self.note(|| SideEvent::Crashed(*node));
+                self.crash(*node);
                 self.check_after(None);
             }
+            Intervention::Restart(node) => return self.restart(*node),
             _ => self.note(|| SideEvent::Network(intervention.to_string())),
         }
         let transport = &mut self.transport;
@@ -99,8 +100,41 @@ impl Simulation {
             }
             Intervention::LinkConditions(network) => transport.network = network,
             Intervention::End => self.end(),
-            Intervention::Crash(_) | Intervention::Check(_) | Intervention::Decide(_) => {}
+            Intervention::CrashInHandler(node) => {
+                if let Some(slot) = self.nodes.slot_of(node) {
+                    self.nodes.get_mut(slot).crashes_in_handler = true;
+                }
+            }
+            Intervention::DiskFault { node, fault } => {
+                if let Some(slot) = self.nodes.slot_of(node) {
+                    self.nodes.get_mut(slot).disk.fails(fault);
+                }
+            }
+            Intervention::Crash(_)
+            | Intervention::Restart(_)
+            | Intervention::Check(_)
+            | Intervention::Decide(_) => {}
         }
+    }
+
+    /// Starts a node again, at once. If it is running, it crashes first. If it has not started yet, nothing happens.
+    fn restart(&mut self, node: Address) {
+        let Some(slot) = self.nodes.slot_of(node) else { return };
+        let is_running = self.nodes.get(slot).running().is_some();
+        if is_running {
+            if !self.nodes.get(slot).has_started() {
+                return;
+            }
+            self.crash(node);
+            self.check_after(None);
+        }
+        let it = self.nodes.get_mut(slot);
+        it.restart();
+        let incarnation = it.incarnation();
+        it.disk.restart(&mut Random::for_disk(self.seed, node, incarnation.number()));
+        // Nothing comes in between, so that a replay need not know when exactly it was.
+        self.schedule.ready.push_front(Task::Restore { slot, incarnation });
+        self.schedule.ready.push_front(Task::Make { slot });
     }
 
     fn partition(&mut self, groups: &[Vec<Address>]) {

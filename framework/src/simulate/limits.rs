@@ -19,6 +19,8 @@ pub struct Limits {
     pub sent_bytes_max: u64,
     /// Timers set in the whole run.
     pub timers_max: u64,
+    /// The size of what a node has in its stable storage, in encoded bytes, at any time.
+    pub storage_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -34,6 +36,7 @@ impl Default for Limits {
             sends_max: 500_000,
             sent_bytes_max: 16 << 20,
             timers_max: 500_000,
+            storage_bytes_max: 1 << 20,
         }
     }
 }

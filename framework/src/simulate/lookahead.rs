@@ -87,6 +87,7 @@ impl Simulation {
             match *task {
                 Task::Make { slot }
                 | Task::Init { slot }
+                | Task::Restore { slot, .. }
                 | Task::Fire { slot, .. }
                 | Task::Command { slot } => {
                     busy.add(slot, &self.nodes);

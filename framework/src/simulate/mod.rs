@@ -11,6 +11,7 @@ mod check;
 mod clients;
 mod decisions;
 mod digest;
+mod disk;
 mod drive;
 mod effects;
 mod event_queue;

@@ -2,7 +2,7 @@
 
 use super::event_queue::InFlight;
 use crate::Address;
-use crate::trace::{Fate, MessageId, TimerId};
+use crate::trace::{Fate, Incarnation, MessageId, TimerId, WriteId};
 
 /// Notes for a recorder.
 #[derive(Debug, Default)]
@@ -11,6 +11,10 @@ pub(super) struct RecorderNotes {
     pub(super) sent: Vec<(MessageId, Fate)>,
     /// The timers that the last step set.
     pub(super) timers: Vec<TimerId>,
+    /// The writes of the last step.
+    pub(super) writes: Vec<WriteId>,
+    /// If its node crashed within the last step: after how many effects.
+    pub(super) interrupted_after: Option<u32>,
     /// Events that are not steps, in order, each with its time.
     pub(super) happened: Vec<(u64, SideEvent)>,
 }
@@ -20,6 +24,6 @@ pub(super) struct RecorderNotes {
 pub(super) enum SideEvent {
     Lost { message: InFlight, bytes: Vec<u8>, reason: &'static str },
     Returned { slot: usize, result: Vec<u8> },
-    Crashed(Address),
+    Crashed(Address, Incarnation),
     Network(String),
 }

@@ -47,7 +47,11 @@ fn without(intervention: &Intervention, reduction: &Reduction) -> Option<Interve
         | Intervention::DropNext { from, to, .. } => {
             (!gone.contains(from) && !gone.contains(to)).then(|| intervention.clone())
         }
-        Intervention::Isolate(node) | Intervention::Crash(node) => {
+        Intervention::Isolate(node)
+        | Intervention::Crash(node)
+        | Intervention::CrashInHandler(node)
+        | Intervention::Restart(node)
+        | Intervention::DiskFault { node, .. } => {
             (!gone.contains(node)).then(|| intervention.clone())
         }
         Intervention::Start(spec) => (!gone.contains(&spec.address()))

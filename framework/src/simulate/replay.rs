@@ -7,7 +7,7 @@ use super::scenario::Scenario;
 use super::simulation::Simulation;
 use crate::hosting::Host;
 use crate::trace::replay::{Replay, ReplayStatus, Script, unsupported};
-use crate::trace::{Ending, Header, MemoryRecorder, Recorder, Trace, TraceEvent};
+use crate::trace::{Ending, Engine, Header, MemoryRecorder, Recorder, Trace, TraceEvent};
 
 /// Repeats `scenario` as in `saved`, with nodes whose code may have changed since.
 ///
@@ -37,7 +37,7 @@ pub fn replay_capturing(
     host: &mut dyn Host,
     printed: &mut dyn FnMut() -> String,
 ) -> Replay {
-    if let Some((event, reason)) = unsupported(saved) {
+    if let Some((event, reason)) = unsupported(saved, Engine::Simulate) {
         let trace = Trace { header: saved.header.clone(), events: Vec::new(), ending: None };
         let status = ReplayStatus::Unsupported { event, reason };
         return Replay { status, trace, changed: 0, difference: None };

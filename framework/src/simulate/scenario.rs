@@ -8,8 +8,8 @@ use super::limits::Limits;
 use super::network::{LinkConditions, Network, ns};
 use crate::kinds::Interface;
 use crate::property::{CheckError, Monitor, Property, View};
-use crate::trace::EventKind;
-use crate::{Address, FaultModel, NodeSpec, System};
+use crate::trace::{EventKind, Incarnation};
+use crate::{Address, DiskFault, FaultModel, NodeSpec, System};
 
 /// A change that a scenario makes to a running system.
 ///
@@ -54,8 +54,23 @@ pub enum Intervention {
         /// How many.
         count: u32,
     },
-    /// A node crashes and never comes back.
+    /// A node crashes. Its memory and its timers are gone; messages from it and to it stay in flight. It never comes back,
+    /// unless it is restarted.
     Crash(Address),
+    /// A node crashes within the next handler in which it has an effect: a message, a timer or a write. Some of the
+    /// effects take place, in their order, and at least the last one does not; the seed says how many. If the node is
+    /// restarted before that, it does not crash.
+    CrashInHandler(Address),
+    /// A node that has crashed starts again, with what its stable storage still holds ([`Durable`](crate::Durable)), or
+    /// as new. One that is running crashes first. Clients cannot restart.
+    Restart(Address),
+    /// Something happens to a node's stable storage. It is seen when the node starts again.
+    DiskFault {
+        /// The node.
+        node: Address,
+        /// What happens.
+        fault: DiskFault,
+    },
     /// A node starts, at an address that no other node has ever had.
     Start(NodeSpec),
     /// The network's conditions change.
@@ -138,6 +153,12 @@ impl Intervention {
     pub(super) fn recorded(&self) -> EventKind {
         match self {
             Self::Crash(node) => EventKind::crash(*node),
+            Self::Restart(node) => EventKind::Restart {
+                node: *node,
+                kind: String::new(),
+                incarnation: Incarnation::FIRST,
+                storage: Vec::new(),
+            },
             Self::Check(property) => EventKind::Check { property: property.name().to_owned() },
             _ => EventKind::Network { change: self.to_string() },
         }
@@ -166,6 +187,9 @@ impl fmt::Display for Intervention {
                 write!(f, "the next {count} messages from {from} to {to} are lost")
             }
             Self::Crash(node) => write!(f, "{node} crashes"),
+            Self::CrashInHandler(node) => write!(f, "{node} will crash within a handler"),
+            Self::Restart(node) => write!(f, "{node} restarts"),
+            Self::DiskFault { node, fault } => write!(f, "the disk of {node} {fault}"),
             Self::Start(node) => write!(f, "{} starts", node.address()),
             Self::LinkConditions(_) => f.write_str("the network's conditions change"),
             Self::Check(property) => write!(f, "checked: {}", property.name()),

@@ -11,6 +11,7 @@ use crate::trace::{Incarnation, TimerId};
 pub(super) enum Task {
     Make { slot: usize },
     Init { slot: usize },
+    Restore { slot: usize, incarnation: Incarnation },
     Handle(InFlight),
     Fire { slot: usize, timer: BufferId, id: TimerId, incarnation: Incarnation },
     Command { slot: usize },

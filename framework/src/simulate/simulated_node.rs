@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::disk::Disk;
 use super::network::ns;
 use super::per_sender::PerSender;
 use crate::client_driver::ClosedLoop;
@@ -17,6 +18,9 @@ pub(super) struct SimulatedNode {
     incarnation: Incarnation,
     is_running: bool,
     stage: Stage,
+    /// Whether it crashes within the next handler that has an effect.
+    pub(super) crashes_in_handler: bool,
+    pub(super) disk: Disk,
     pub(super) client: Option<ClientDriver>,
     /// The newest message handled so far from each slot. An older one is late.
     newest_from: PerSender,
@@ -44,6 +48,8 @@ impl SimulatedNode {
             incarnation: Incarnation::FIRST,
             is_running: true,
             stage: Stage::Planned,
+            crashes_in_handler: false,
+            disk: Disk::default(),
             client,
             newest_from: PerSender::default(),
             last_arrival_ns: PerSender::default(),
@@ -85,13 +91,15 @@ impl SimulatedNode {
     /// Ends the incarnation, and with it its timers.
     pub(super) fn crash(&mut self) {
         self.is_running = false;
+        self.crashes_in_handler = false;
     }
 
-    /// Begins the next incarnation.
-    #[cfg(test)]
+    /// Begins the next incarnation, which is not constructed yet.
     pub(super) fn restart(&mut self) {
         self.incarnation = self.incarnation.next();
         self.is_running = true;
+        self.stage = Stage::Planned;
+        self.crashes_in_handler = false;
     }
 
     /// Whether it is a client that has not crashed and is not done.

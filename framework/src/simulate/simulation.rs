@@ -165,6 +165,9 @@ impl Simulation {
         let Some(script) = &mut self.script else { return };
         match task {
             Task::Init { slot } => script.start(self.nodes.address(slot)),
+            Task::Restore { slot, incarnation } => {
+                script.restart(self.nodes.address(slot), incarnation);
+            }
             Task::Handle(message) => script.deliver(message.id),
             Task::Fire { id, .. } => script.fire(id),
             Task::Command { slot } => {
@@ -236,9 +239,21 @@ impl Simulation {
     fn begin(&mut self, task: Task) -> Option<Next> {
         let next = match task {
             Task::Make { slot } => {
+                // It may have been constructed already, because it was restarted before its start.
+                if self.nodes.get(slot).is_made() {
+                    return None;
+                }
                 self.nodes.get_mut(slot).reach(Stage::Made);
                 Next::Make(slot)
             }
+            Task::Restore { slot, incarnation } => {
+                if !self.nodes.is_running(slot, incarnation) {
+                    return None;
+                }
+                self.nodes.get_mut(slot).reach(Stage::Started);
+                Next::Step(slot)
+            }
+            Task::Init { slot } if !self.nodes.get(slot).incarnation().is_first() => return None,
             Task::Check(Checked::Always { index, slot }) => {
                 if !self.begin_always(index, slot) {
                     return None;
@@ -337,6 +352,9 @@ impl Simulation {
     pub fn event(&self) -> Event<'_> {
         match self.schedule.current.as_ref().expect("there is a current step") {
             Task::Init { .. } => Event::Init,
+            Task::Restore { slot, .. } => {
+                Event::Restore { storage: &self.nodes.get(*slot).disk.found_bytes }
+            }
             Task::Handle(message) => Event::Message {
                 from: self.nodes.address(message.from()),
                 message: self.schedule.buffers.bytes(message.message),
@@ -486,6 +504,7 @@ impl Simulation {
         match self.schedule.task() {
             Task::Make { .. } => "constructor",
             Task::Init { .. } => "init",
+            Task::Restore { .. } => "restore",
             Task::Handle(_) => "on_message",
             Task::Fire { .. } => "on_timer",
             Task::Command { .. } => "send_command",
@@ -525,8 +544,18 @@ impl Simulation {
             }
             _ => {}
         }
-        let effects = self.apply(slot, output);
-        self.take_result(slot, output);
+        let effects = match self.crash_point(slot, output) {
+            None => {
+                let effects = self.apply(slot, output.effects(), output);
+                self.take_result(slot, output);
+                effects
+            }
+            Some(after) => {
+                let effects = self.apply(slot, output.effects_before_crash(after), output);
+                self.crash_in_handler(slot, after);
+                effects
+            }
+        };
         self.check_limits(slot);
         self.check_after(Some(slot));
         effects
@@ -534,9 +563,12 @@ impl Simulation {
 
     fn next_of_current(&self) -> Next {
         match &self.schedule.current {
-            Some(Task::Init { slot } | Task::Fire { slot, .. } | Task::Command { slot }) => {
-                Next::Step(*slot)
-            }
+            Some(
+                Task::Init { slot }
+                | Task::Restore { slot, .. }
+                | Task::Fire { slot, .. }
+                | Task::Command { slot },
+            ) => Next::Step(*slot),
             Some(Task::Handle(message)) => Next::Step(message.to()),
             Some(Task::Make { slot }) => Next::Make(*slot),
             Some(Task::Check(_)) => Next::Check,

@@ -74,6 +74,14 @@ pub enum ScenarioError {
         /// What it asks for.
         mistake: String,
     },
+    /// An entry restarts a client, which would never show the result of the command that it had.
+    #[error("{entry}: `{name}` is a client; only nodes that take no commands can restart")]
+    ClientRestarts {
+        /// A description of the entry.
+        entry: String,
+        /// The client.
+        name: Address,
+    },
     /// A search has inconsistent settings. See
     /// [`SearchResult::InvalidStart`](crate::search::SearchResult::InvalidStart).
     #[error("the search cannot start: {reason}")]
@@ -106,7 +114,8 @@ impl Scenario {
     /// - The settings of a [`Network`] for senders, receivers and links also apply to nodes that start later.
     ///   So each of them must name a node that exists at some time.
     /// - No node starts at the address of another, not even of a crashed one.
-    /// - The fault model allows every fault: what links do to messages, lost messages, and crashes.
+    /// - The fault model allows every fault: what links do to messages, lost messages, crashes, restarts, and what happens to
+    ///   disks. No client restarts.
     /// - If the lab's [interface](Scenario::interface) is known, nodes and workloads fit it.
     ///
     /// # Errors
@@ -161,7 +170,11 @@ impl Intervention {
             | Self::Hold { from, to }
             | Self::Repair { from, to }
             | Self::DropNext { from, to, .. } => vec![*from, *to],
-            Self::Isolate(node) | Self::Crash(node) => vec![*node],
+            Self::Isolate(node)
+            | Self::Crash(node)
+            | Self::CrashInHandler(node)
+            | Self::Restart(node)
+            | Self::DiskFault { node, .. } => vec![*node],
             Self::Partition(groups) => groups.iter().flatten().copied().collect(),
             Self::Start(_)
             | Self::Heal
@@ -261,11 +274,22 @@ impl<'a> Names<'a> {
         let model = self.scenario.fault_model;
         let fault = match intervention {
             Intervention::DropNext { .. } if !model.may_lose() => Some("messages are lost"),
-            Intervention::Crash(_) if !model.may_crash() => Some("a node crashes"),
+            Intervention::Crash(_) | Intervention::CrashInHandler(_) if !model.may_crash() => {
+                Some("a node crashes")
+            }
+            Intervention::Restart(_) if !model.may_restart() => Some("a node restarts"),
+            &Intervention::DiskFault { fault, .. } if !model.may_happen_to_disk(fault) => {
+                Some("this happens to a disk")
+            }
             _ => None,
         };
         if let Some(fault) = fault {
             return Err(self.not_in_model(self.describe(entry), fault));
+        }
+        if let &Intervention::Restart(name) = intervention
+            && self.born.get(&name).is_some_and(|born| born.is_client)
+        {
+            return Err(ScenarioError::ClientRestarts { entry: self.describe(entry), name });
         }
         match intervention {
             Intervention::LinkConditions(network) => self.network(&self.describe(entry), network),

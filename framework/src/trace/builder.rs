@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    CopyKind, EventKind, Fate, Incarnation, MessageId, Provenance, SentMessage, SetTimer, TimerId,
-    TraceEvent,
+    CopyKind, EventKind, Fate, Incarnation, MessageId, Provenance, SentMessage, SetTimer,
+    StorageOperation, StorageWrite, StoredItem, TimerId, TraceEvent, WriteId,
 };
 use crate::hosting::pure::legible;
 use crate::hosting::{EncodedEffect, NodeFailure, Output, Payload};
@@ -48,6 +48,12 @@ pub(crate) trait Numbers {
 
     /// The number of the step's next timer. `None` if it was not set.
     fn set(&mut self, timer: &[u8], min_ns: u64, max_ns: u64) -> Option<TimerId>;
+
+    /// The number of the step's next write to stable storage. `None` if it did not take place, as in an engine that
+    /// never restarts a node.
+    fn wrote(&mut self) -> Option<WriteId> {
+        None
+    }
 }
 
 /// Builds the events of one run.
@@ -63,6 +69,23 @@ impl EventBuilder {
     /// The start of a node.
     pub(crate) fn start(spec: &NodeSpec) -> EventKind {
         EventKind::start(spec.address(), spec.node.kind.clone())
+    }
+
+    /// The start of a node after a crash.
+    pub(crate) fn restart(
+        spec: &NodeSpec,
+        incarnation: Incarnation,
+        storage: Vec<StoredItem>,
+    ) -> EventKind {
+        let (node, kind) = (spec.address(), spec.node.kind.clone());
+        EventKind::Restart { node, kind, incarnation, storage }
+    }
+
+    /// Forgets the state of the node with this index, which is gone.
+    pub(crate) fn crashed(&mut self, node: usize) {
+        if let Some(state) = self.states.get_mut(node) {
+            *state = None;
+        }
     }
 
     /// The delivery of a message, before it happens.
@@ -125,7 +148,7 @@ impl EventBuilder {
         EventKind::Return { node: client.address(), result, value }
     }
 
-    /// Adds what the node with this index did, in order.
+    /// Adds what the node with this index did, in order, until it crashed if it did.
     pub(crate) fn add_effects(
         event: &mut TraceEvent,
         texts: &mut impl Texts,
@@ -133,7 +156,11 @@ impl EventBuilder {
         output: &Output,
         numbers: &mut dyn Numbers,
     ) {
-        for effect in output.effects() {
+        let effects = match event.interrupted_after {
+            Some(after) => output.effects_before_crash(after as usize),
+            None => output.effects(),
+        };
+        for effect in effects {
             match *effect {
                 EncodedEffect::Send { to, message } => {
                     let bytes = output.get(message);
@@ -148,7 +175,19 @@ impl EventBuilder {
                     event.timers.push(SetTimer { id, timer, min_ns, max_ns });
                 }
                 EncodedEffect::Log { line } => event.logged.push(output.text(line)),
-                EncodedEffect::Save { .. } | EncodedEffect::Append { .. } | EncodedEffect::Sync => {}
+                EncodedEffect::Save { record } => {
+                    let (operation, what) = (StorageOperation::Save, Payload::Record);
+                    let value = Some((what, output.get(record)));
+                    add_write(event, texts, node, operation, value, numbers);
+                }
+                EncodedEffect::Append { entry } => {
+                    let (operation, what) = (StorageOperation::Append, Payload::Entry);
+                    let value = Some((what, output.get(entry)));
+                    add_write(event, texts, node, operation, value, numbers);
+                }
+                EncodedEffect::Sync => {
+                    add_write(event, texts, node, StorageOperation::Sync, None, numbers);
+                }
             }
         }
     }
@@ -176,4 +215,24 @@ impl EventBuilder {
             self.states[node] = Some(state.to_vec());
         }
     }
+}
+
+/// Adds a write of the node with this index to stable storage.
+fn add_write(
+    event: &mut TraceEvent,
+    texts: &mut impl Texts,
+    node: usize,
+    operation: StorageOperation,
+    value: Option<(Payload, &[u8])>,
+    numbers: &mut dyn Numbers,
+) {
+    let Some(id) = numbers.wrote() else { return };
+    event.stored.push(StorageWrite {
+        id,
+        operation,
+        key: String::new(),
+        value: value.map_or_else(String::new, |(what, bytes)| text(texts, node, what, bytes)),
+        bytes: value.map_or(0, |(_, bytes)| bytes.len() as u64),
+        sent_before: event.sent.len() as u64,
+    });
 }

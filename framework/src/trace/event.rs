@@ -34,6 +34,12 @@ impl Incarnation {
         Self(self.0.saturating_add(1))
     }
 
+    /// Its number, counted from 1.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        u64::from(self.0.get())
+    }
+
     /// Whether the node has not restarted yet.
     #[must_use]
     pub fn is_first(&self) -> bool {
@@ -281,6 +287,16 @@ impl EventKind {
         Self::Crash { node, incarnation: Incarnation::FIRST }
     }
 
+    /// Whether both are the same crash or restart of a node, whatever its incarnation, or are equal.
+    #[must_use]
+    pub(crate) fn is_same_fault(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Crash { node, .. }, Self::Crash { node: of, .. })
+            | (Self::Restart { node, .. }, Self::Restart { node: of, .. }) => node == of,
+            _ => self == other,
+        }
+    }
+
     /// The node at which it happened, if any. An injected message has not arrived yet: it happens at the
     /// node that forged it, if a node did.
     #[must_use]
@@ -476,7 +492,7 @@ pub struct StoredItem {
 }
 
 /// What became of a record or a log entry in a crash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StorageFate {
     /// It was kept.

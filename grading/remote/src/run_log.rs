@@ -27,14 +27,22 @@ pub struct RunLog {
 /// repeated or recorded alone instead, which needs no log.
 const LOG_BYTES_MAX: usize = 32 << 20;
 
-/// A question to the node in a slot after so many steps.
+/// A question to the node in a slot after so many requests.
 type Asked = (usize, usize, Question);
 
 #[derive(Clone, Debug)]
 struct NodeLog {
     descriptor: NodeDescriptor,
-    made: Result<(), NodeFailure>,
-    steps: Vec<Step>,
+    /// What was asked of it, in order. The first is that it is constructed.
+    requests: Vec<Logged>,
+}
+
+/// A request to a node, with its answer.
+#[derive(Clone, Debug)]
+enum Logged {
+    /// It was constructed: at first, or again after a crash.
+    Made(Result<(), NodeFailure>),
+    Stepped(Step),
 }
 
 #[derive(Clone, Debug)]
@@ -97,13 +105,17 @@ impl RunLog {
         descriptor: &NodeDescriptor,
         made: &Result<(), NodeFailure>,
     ) {
-        debug_assert_eq!(
-            slot,
-            self.nodes.len(),
+        debug_assert!(
+            slot <= self.nodes.len(),
             "nodes are constructed in the order of their slots"
         );
-        let (descriptor, made) = (descriptor.clone(), made.clone());
-        self.nodes.push(NodeLog { descriptor, made, steps: Vec::new() });
+        if slot == self.nodes.len() {
+            let descriptor = descriptor.clone();
+            self.nodes.push(NodeLog { descriptor, requests: Vec::new() });
+        }
+        if !self.is_too_long() {
+            self.nodes[slot].requests.push(Logged::Made(made.clone()));
+        }
     }
 
     pub(crate) fn stepped(
@@ -119,7 +131,7 @@ impl RunLog {
         let step = Step { event: OwnedEvent::new(event), stepped };
         self.grow(step.bytes());
         if !self.is_too_long() {
-            self.nodes[slot].steps.push(step);
+            self.nodes[slot].requests.push(Logged::Stepped(step));
         }
     }
 
@@ -134,15 +146,15 @@ impl RunLog {
         if self.is_too_long() {
             return;
         }
-        let steps = self.nodes.get(slot).map_or(0, |node| node.steps.len());
-        self.answers.insert((slot, steps, question), answer);
+        let requests = self.nodes.get(slot).map_or(0, |node| node.requests.len());
+        self.answers.insert((slot, requests, question), answer);
     }
 
     /// Counts what is to be kept. If it is too much, nothing is kept at all.
     fn grow(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes);
         if self.is_too_long() {
-            self.nodes.iter_mut().for_each(|node| node.steps = Vec::new());
+            self.nodes.iter_mut().for_each(|node| node.requests = Vec::new());
             self.answers.clear();
         }
     }
@@ -219,20 +231,22 @@ const STEPS_ASKED: usize = 512;
 /// When a process could not be started. This is not the submission's fault.
 pub fn rerun(logs: &[(usize, &RunLog)], pool: &mut ProcessPool<'_>) -> io::Result<Vec<bool>> {
     let mut same: Vec<bool> = logs.iter().map(|(_, log)| !log.is_too_long()).collect();
-    let rounds = logs.iter().flat_map(|(_, log)| &log.nodes).map(|node| node.steps.len()).max();
-    // Nodes are constructed before the first round.
+    // All nodes are constructed in the first round.
+    let rounds = logs.iter().flat_map(|(_, log)| &log.nodes).map(|node| node.requests.len()).max();
     let mut answered: Vec<Vec<usize>> =
         logs.iter().map(|(_, log)| vec![0; log.nodes.len()]).collect();
     let mut asked = 0;
-    for round in 0..=rounds.unwrap_or(0) {
+    for round in 0..rounds.unwrap_or(0) {
         for (run, &(process, log)) in logs.iter().enumerate() {
             for (slot, node) in log.nodes.iter().enumerate() {
-                if round == 0 {
-                    pool.ask_make_in(process, run, slot, &node.descriptor);
-                } else if let Some(step) = node.steps.get(round - 1).filter(|_| same[run]) {
-                    pool.ask_step_in(process, run, slot, step.event.event());
-                } else {
-                    continue;
+                match node.requests.get(round).filter(|_| same[run]) {
+                    Some(Logged::Made(_)) => {
+                        pool.ask_make_in(process, run, slot, &node.descriptor);
+                    }
+                    Some(Logged::Stepped(step)) => {
+                        pool.ask_step_in(process, run, slot, step.event.event());
+                    }
+                    None => continue,
                 }
                 asked += 1;
             }
@@ -248,7 +262,7 @@ pub fn rerun(logs: &[(usize, &RunLog)], pool: &mut ProcessPool<'_>) -> io::Resul
     Ok(if pool.failure().is_some() { vec![false; logs.len()] } else { same })
 }
 
-/// Receives answers and compares them with the logs. `answered` counts the compared steps of each run
+/// Receives answers and compares them with the logs. `answered` counts the compared answers of each run
 /// and slot.
 fn compare(
     logs: &[(usize, &RunLog)],
@@ -257,19 +271,21 @@ fn compare(
     same: &mut [bool],
 ) {
     pool.receive_all(|run, slot, answer| {
-        let node = &logs[run].1.nodes[slot];
-        let is_same = match answer {
-            Answered::Made(made) => made == node.made,
-            Answered::Forgotten => true,
-            Answered::Stepped(stepped, _) => {
-                let step = &node.steps[answered[run][slot]];
-                answered[run][slot] += 1;
+        if matches!(answer, Answered::Forgotten) {
+            return;
+        }
+        let logged = &logs[run].1.nodes[slot].requests[answered[run][slot]];
+        answered[run][slot] += 1;
+        let is_same = match (answer, logged) {
+            (Answered::Made(made), Logged::Made(before)) => made == *before,
+            (Answered::Stepped(stepped, _), Logged::Stepped(step)) => {
                 match (stepped, &step.stepped) {
                     (Ok(output), Ok(before)) => *output == *before,
                     (Err(failure), Err(before)) => failure == *before,
                     (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
                 }
             }
+            (Answered::Made(_) | Answered::Stepped(..) | Answered::Forgotten, _) => false,
         };
         same[run] &= is_same;
     });
@@ -323,19 +339,28 @@ impl RenderedTexts {
 /// A host that answers as the nodes of a logged run did.
 struct LogHost<'a> {
     log: &'a RunLog,
-    /// The number of executed steps, by slot.
-    steps: Vec<usize>,
+    /// The number of answered requests, by slot.
+    answered: Vec<usize>,
     texts: &'a mut RenderedTexts,
 }
 
 impl<'a> LogHost<'a> {
     fn new(log: &'a RunLog, texts: &'a mut RenderedTexts) -> Self {
-        let steps = vec![0; log.nodes.len()];
-        Self { log, steps, texts }
+        let answered = vec![0; log.nodes.len()];
+        Self { log, answered, texts }
+    }
+
+    /// The next logged request to the node in this slot.
+    fn next(&mut self, slot: usize) -> Result<&'a Logged, NodeFailure> {
+        let log = self.log;
+        let answered = self.answered.get_mut(slot).ok_or_else(not_logged)?;
+        let next = log.nodes[slot].requests.get(*answered).ok_or_else(not_logged)?;
+        *answered += 1;
+        Ok(next)
     }
 
     fn answer(&self, slot: usize, question: Question) -> Result<Vec<u8>, NodeFailure> {
-        let asked = (slot, self.steps[slot], question);
+        let asked = (slot, self.answered[slot], question);
         self.log.answers.get(&asked).cloned().unwrap_or_else(|| Err(not_logged()))
     }
 }
@@ -347,7 +372,10 @@ fn not_logged() -> NodeFailure {
 
 impl Host for LogHost<'_> {
     fn make(&mut self, slot: usize, _: &str, _: Address, _: &[u8]) -> Result<(), NodeFailure> {
-        self.log.nodes.get(slot).map_or_else(|| Err(not_logged()), |node| node.made.clone())
+        match self.next(slot)? {
+            Logged::Made(made) => made.clone(),
+            Logged::Stepped(_) => Err(not_logged()),
+        }
     }
 
     fn step(
@@ -356,12 +384,13 @@ impl Host for LogHost<'_> {
         event: Event<'_>,
         output: &mut Output,
     ) -> Result<(), NodeFailure> {
-        let taken = &mut self.steps[slot];
-        let step = self.log.nodes[slot].steps.get(*taken);
-        let step = step.filter(|step| step.event.event() == event).ok_or_else(not_logged)?;
-        *taken += 1;
-        output.clone_from(step.stepped.as_ref().map_err(Clone::clone)?);
-        Ok(())
+        match self.next(slot)? {
+            Logged::Stepped(step) if step.event.event() == event => {
+                output.clone_from(step.stepped.as_ref().map_err(Clone::clone)?);
+                Ok(())
+            }
+            Logged::Stepped(_) | Logged::Made(_) => Err(not_logged()),
+        }
     }
 
     fn state(&mut self, slot: usize, bytes: &mut Vec<u8>) -> Result<(), NodeFailure> {

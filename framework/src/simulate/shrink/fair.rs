@@ -8,12 +8,14 @@
 //! One thing that chance rules out is ruled out here as well: many losses or delays in a row. A client that is right
 //! may wait for long if they hit every one of its attempts.
 
+use std::collections::BTreeSet;
+
 use super::cause::Cause;
-use crate::NodeSpec;
 use crate::property::Property;
 use crate::simulate::decisions::{Deviation, NthMessage};
 use crate::simulate::scenario::{Intervention, Scenario, When};
 use crate::trace::Reduction;
+use crate::{Address, NodeSpec};
 
 /// What may be left out of a scenario whose run breaks for some cause.
 #[derive(Clone, Copy, Debug)]
@@ -81,10 +83,15 @@ impl<'s> Fair<'s> {
             }
         }
         in_order.sort_unstable();
-        // A repair may be left out only if nothing before it needs it.
+        // A repair may be left out only if nothing before it needs it, and a restart only if its node has not crashed.
         let mut needs_repair = false;
+        let mut crashed = Crashed::default();
         for (_, index) in in_order {
-            let nature = Nature::of(&self.scenario.timeline[index].1);
+            let what = &self.scenario.timeline[index].1;
+            if !crashed.allow(what, is_left_out(index)) {
+                return false;
+            }
+            let nature = Nature::of(what);
             if is_left_out(index) && !nature.may_be_left_out(needs_repair) {
                 return false;
             }
@@ -109,6 +116,34 @@ pub(super) fn hindered_in_a_row(deviations: &[Deviation]) -> u64 {
     places.chunk_by(follows).map(|row| row.len() as u64).max().unwrap_or(0)
 }
 
+/// The nodes that may need a restart.
+#[derive(Debug, Default)]
+struct Crashed {
+    nodes: BTreeSet<Address>,
+    /// A decision may crash any node.
+    any: bool,
+}
+
+impl Crashed {
+    /// Takes in the next intervention. Returns whether it may be left out, if it is.
+    fn allow(&mut self, what: &Intervention, is_left_out: bool) -> bool {
+        match what {
+            Intervention::Restart(node) if is_left_out => {
+                return !self.any && !self.nodes.contains(node);
+            }
+            Intervention::Restart(node) => {
+                self.nodes.remove(node);
+            }
+            Intervention::Crash(node) | Intervention::CrashInHandler(node) if !is_left_out => {
+                self.nodes.insert(*node);
+            }
+            Intervention::Decide(_) => self.any = true,
+            _ => {}
+        }
+        true
+    }
+}
+
 /// What matters about an intervention when it may be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Nature {
@@ -120,6 +155,8 @@ enum Nature {
     Partitions,
     /// It repairs links.
     Repairs,
+    /// It brings a crashed node back.
+    Restarts,
     /// It is needed as it is. A client that starts is left out by its address.
     Needed,
 }
@@ -132,7 +169,11 @@ impl Nature {
             | Intervention::Hold { .. }
             | Intervention::Isolate(_)
             | Intervention::DropNext { .. } => Self::DisturbsLinks,
-            Intervention::Crash(_) | Intervention::Check(_) => Self::OtherFault,
+            Intervention::Crash(_)
+            | Intervention::CrashInHandler(_)
+            | Intervention::DiskFault { .. }
+            | Intervention::Check(_) => Self::OtherFault,
+            Intervention::Restart(_) => Self::Restarts,
             Intervention::Partition(_) => Self::Partitions,
             Intervention::Repair { .. } | Intervention::Heal => Self::Repairs,
             Intervention::Start(_)
@@ -155,7 +196,8 @@ impl Nature {
     /// Whether it may be left out. `needs_repair` says whether an earlier one has disturbed a link.
     fn may_be_left_out(self, needs_repair: bool) -> bool {
         match self {
-            Self::DisturbsLinks | Self::OtherFault => true,
+            // Whether a node needs it is another question.
+            Self::DisturbsLinks | Self::OtherFault | Self::Restarts => true,
             Self::Partitions | Self::Repairs => !needs_repair,
             Self::Needed => false,
         }

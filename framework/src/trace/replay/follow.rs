@@ -4,7 +4,7 @@ use super::difference::describe;
 use super::matching::{Match, Matching, kind_of};
 use super::unsupported::unsupported;
 use super::{Replay, ReplayStatus, is_same};
-use crate::trace::{Ending, EventKind, Trace, TraceEvent};
+use crate::trace::{Ending, Engine, EventKind, Trace, TraceEvent};
 
 /// The most alternatives that a message lists.
 const ALTERNATIVES_MAX: usize = 4;
@@ -64,7 +64,7 @@ impl Follower {
     }
 
     fn follow(&mut self, saved: &Trace, system: &mut dyn Replayable) -> ReplayStatus {
-        if let Some((event, reason)) = unsupported(saved) {
+        if let Some((event, reason)) = unsupported(saved, Engine::Search) {
             return ReplayStatus::Unsupported { event, reason };
         }
         let started = system.start();

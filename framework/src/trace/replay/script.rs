@@ -15,7 +15,7 @@ use std::iter;
 use super::matching::{Candidate, Fit, best, kind_of};
 use super::{Difference, Replay, ReplayStatus, is_same};
 use crate::Address;
-use crate::trace::{Ending, EventKind, Fate, MessageId, TimerId, Trace};
+use crate::trace::{Ending, EventKind, Fate, Incarnation, MessageId, TimerId, Trace};
 
 /// How long after the end of the saved run its pending events take place.
 const AFTER_THE_END_NS: u64 = 1_000_000;
@@ -86,6 +86,7 @@ pub(crate) struct Script {
     /// Messages by sender, receiver and text, in the order of sending.
     by_text: BTreeMap<(Address, Address, String), Vec<usize>>,
     starts: BTreeMap<Address, usize>,
+    restarts: BTreeMap<(Address, Incarnation), usize>,
     commands: BTreeMap<Address, Vec<usize>>,
     interventions: BTreeSet<usize>,
     /// The saved messages and timers that the new run's are matched with.
@@ -111,6 +112,7 @@ impl Script {
             steps: Vec::new(),
             by_text: BTreeMap::new(),
             starts: BTreeMap::new(),
+            restarts: BTreeMap::new(),
             commands: BTreeMap::new(),
             interventions: BTreeSet::new(),
             messages: BTreeMap::new(),
@@ -128,6 +130,9 @@ impl Script {
             match &event.what {
                 EventKind::Start { node, .. } => {
                     script.starts.insert(*node, index);
+                }
+                EventKind::Restart { node, incarnation, .. } => {
+                    script.restarts.insert((*node, *incarnation), index);
                 }
                 EventKind::Command { node, .. } => {
                     script.commands.entry(*node).or_default().push(index);
@@ -152,7 +157,6 @@ impl Script {
                 }
                 EventKind::Return { .. }
                 | EventKind::Crash { .. }
-                | EventKind::Restart { .. }
                 | EventKind::Inject { .. }
                 | EventKind::Reconnect { .. }
                 | EventKind::Network { .. }
@@ -199,7 +203,7 @@ impl Script {
     pub(crate) fn intervene(&mut self, at_ns: u64, what: &EventKind) -> Option<usize> {
         let is_it = |&index: &usize| {
             let event = &self.saved.events[index];
-            event.time_ns == Some(at_ns) && event.what == *what
+            event.time_ns == Some(at_ns) && event.what.is_same_fault(what)
         };
         let found = (0..self.saved.events.len())
             .filter(is_it)
@@ -211,6 +215,16 @@ impl Script {
     /// Called when a node starts.
     pub(crate) fn start(&mut self, node: Address) {
         self.begin(self.starts.get(&node).copied());
+    }
+
+    /// Called when an incarnation of a node starts after a crash.
+    pub(crate) fn restart(&mut self, node: Address, incarnation: Incarnation) {
+        self.begin(self.restarts.get(&(node, incarnation)).copied());
+    }
+
+    /// If the node crashed within the saved step that matches the current one: after how many effects.
+    pub(crate) fn interrupted_after(&self) -> Option<u32> {
+        self.saved.events[self.step?].interrupted_after
     }
 
     /// Called when a client gets its command with this index.
@@ -343,6 +357,7 @@ fn is_step(what: &EventKind) -> bool {
     matches!(
         what,
         EventKind::Start { .. }
+            | EventKind::Restart { .. }
             | EventKind::Deliver { .. }
             | EventKind::Fire { .. }
             | EventKind::Command { .. }

@@ -1,28 +1,30 @@
-//! What a trace can describe but no engine can perform yet, so that no replay skips it.
+//! What a trace can describe but an engine cannot perform yet, so that no replay skips it.
 
 use super::difference::describe;
 use crate::trace::compare::{sent_text, write_text};
-use crate::trace::{EventKind, Fate, SentMessage, Trace, TraceEvent};
+use crate::trace::{Engine, EventKind, Fate, SentMessage, Trace, TraceEvent};
 
-/// The index of the first event of a saved run that no engine can perform, with its description and the
+/// The index of the first event of a saved run that this engine cannot perform, with its description and the
 /// reason.
-pub(crate) fn unsupported(saved: &Trace) -> Option<(usize, String)> {
+pub(crate) fn unsupported(saved: &Trace, engine: Engine) -> Option<(usize, String)> {
+    let reason = |event| reason(event, engine);
     saved.events.iter().enumerate().find_map(|(index, event)| Some((index, reason(event)?)))
 }
 
-/// Why no engine can perform this event, if none can. An engine that learns to perform something takes
+/// Why this engine cannot perform an event, if it cannot. An engine that learns to perform something takes
 /// it out of here.
-fn reason(event: &TraceEvent) -> Option<String> {
-    let why = what_is_missing(&event.what).map(str::to_owned).or_else(|| missing_for(event))?;
+fn reason(event: &TraceEvent, engine: Engine) -> Option<String> {
+    let why = missing_in_all(&event.what)
+        .map(str::to_owned)
+        .or_else(|| restarts(event).filter(|_| engine != Engine::Simulate))
+        .or_else(|| misbehaves(event))?;
     Some(format!("{}, but {why}", describe(&event.what)))
 }
 
-/// What the engines lack for an event, without its effects.
-fn what_is_missing(what: &EventKind) -> Option<&'static str> {
-    const RESTART: Option<&str> = Some("the engines cannot restart a node");
+/// What all engines lack for an event, without its effects.
+fn missing_in_all(what: &EventKind) -> Option<&'static str> {
     const FORGE: Option<&str> = Some("the engines cannot forge a message");
     match what {
-        EventKind::Restart { .. } => RESTART,
         EventKind::Inject { .. } => FORGE,
         EventKind::Reconnect { .. } => Some("the engines have no sessions that break"),
         EventKind::Deliver { provenance, .. } | EventKind::Lose { provenance, .. } => {
@@ -30,35 +32,41 @@ fn what_is_missing(what: &EventKind) -> Option<&'static str> {
                 Some("the engines cannot corrupt a message")
             } else if provenance.forged_by.is_some() {
                 FORGE
-            } else if provenance.incarnation.is_first() {
-                None
             } else {
-                RESTART
+                None
             }
-        }
-        EventKind::Start { incarnation, .. }
-        | EventKind::Fire { incarnation, .. }
-        | EventKind::Crash { incarnation, .. }
-            if !incarnation.is_first() =>
-        {
-            RESTART
         }
         _ => None,
     }
 }
 
-/// What the engines lack for an event's effects.
-fn missing_for(event: &TraceEvent) -> Option<String> {
+/// What a search lacks for an event: nodes that come back.
+fn restarts(event: &TraceEvent) -> Option<String> {
+    let is_later = match &event.what {
+        EventKind::Restart { .. } => true,
+        EventKind::Deliver { provenance, .. } | EventKind::Lose { provenance, .. } => {
+            !provenance.incarnation.is_first()
+        }
+        EventKind::Start { incarnation, .. }
+        | EventKind::Fire { incarnation, .. }
+        | EventKind::Crash { incarnation, .. } => !incarnation.is_first(),
+        _ => false,
+    };
+    if is_later {
+        return Some("a search cannot restart a node".to_owned());
+    }
     if event.interrupted_after.is_some() {
         return Some(
-            "the node crashes within the handler, and the engines crash nodes only between events"
+            "the node crashes within the handler, and a search crashes nodes only between events"
                 .to_owned(),
         );
     }
-    if let Some(write) = event.stored.first() {
-        let write = write_text(write);
-        return Some(format!("the node {write}, and the engines have no stable storage"));
-    }
+    let write = write_text(event.stored.first()?);
+    Some(format!("the node {write}, and a search has no stable storage"))
+}
+
+/// What all engines lack for an event's effects.
+fn misbehaves(event: &TraceEvent) -> Option<String> {
     let misbehaves =
         |sent: &&SentMessage| sent.misbehaviour.is_some() || sent.fate == Fate::Withheld;
     let sent = sent_text(event.sent.iter().find(misbehaves)?);

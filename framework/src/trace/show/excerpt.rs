@@ -88,8 +88,9 @@ impl Excerpt {
         // of all nodes.
         let is_focused = analysis.client.is_some();
         let own = |&index: &usize| {
-            let what = &trace.events[index].what;
-            past[index] && (!is_focused || what.node() == analysis.client || is_fault(what))
+            let event = &trace.events[index];
+            let is_own = || event.what.node() == analysis.client;
+            past[index] && (!is_focused || is_own() || is_fault(event))
         };
         take(&mut chosen, (0..count).rev().filter(own), if is_focused { quota / 2 } else { quota });
         if !is_focused && analysis.culprit.is_none() {
@@ -146,16 +147,18 @@ fn is_start(what: &EventKind) -> bool {
     matches!(what, EventKind::Start { .. })
 }
 
-/// Whether the event is a fault or its repair, which explains much of what follows, or divides the run in stages.
-fn is_fault(what: &EventKind) -> bool {
-    matches!(
-        what,
-        EventKind::Network { .. }
-            | EventKind::Stage { .. }
-            | EventKind::Crash { .. }
-            | EventKind::Restart { .. }
-            | EventKind::Reconnect { .. }
-    )
+/// Whether the event is a fault or its repair, or is cut short by one, which explains much of what follows, or divides the
+/// run in stages.
+fn is_fault(event: &TraceEvent) -> bool {
+    event.interrupted_after.is_some()
+        || matches!(
+            event.what,
+            EventKind::Network { .. }
+                | EventKind::Stage { .. }
+                | EventKind::Crash { .. }
+                | EventKind::Restart { .. }
+                | EventKind::Reconnect { .. }
+        )
 }
 
 /// For each event, whether it could have influenced one of `ends`.
@@ -164,7 +167,7 @@ fn relevant(trace: &Trace, causality: &Causality, analysis: &Analysis) -> Vec<bo
     let mut past = causality.past(ends.iter().copied());
     let last = ends.last().copied().unwrap_or_default();
     for (index, event) in trace.events.iter().enumerate() {
-        if is_fault(&event.what) {
+        if is_fault(event) {
             past[index] = index <= last;
         } else if !ends.contains(&index) && is_without_effect(&trace.events, index) {
             past[index] = false;

@@ -18,6 +18,8 @@ pub fn limits() -> String {
         message_bytes_max,
         sends_per_step_max,
         timers_per_step_max,
+        // No node of a lab has stable storage.
+        storage_bytes_max: _,
     } = Limits::default();
     let rows = [
         ("events handled in a run", steps_max),

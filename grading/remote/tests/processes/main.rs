@@ -14,6 +14,7 @@ mod hosts;
 mod notebook;
 mod process_failures;
 mod protocol;
+mod restarts;
 mod run_logs;
 mod search_steps;
 mod support;
@@ -54,6 +55,10 @@ fn trials() -> Vec<Trial> {
             durable_nodes_find_the_same_in_all_hosts,
             a_recorded_run_has_the_same_trace,
             the_stateless_host_detects_hidden_state;
+        restarts:
+            runs_with_restarts_are_the_same_in_all_hosts,
+            batched_runs_with_restarts_match_in_process_runs,
+            logs_of_runs_with_restarts_are_recorded_and_repeated;
         run_logs:
             a_trace_recorded_from_a_log_is_the_same,
             rerunning_a_log_detects_hidden_state,
