@@ -303,6 +303,38 @@ fn a_repair_stays_as_long_as_something_needs_it() {
 }
 
 #[test]
+fn a_restart_stays_as_long_as_its_node_has_crashed() {
+    let server = Address::new("server");
+    let timeline = [
+        Intervention::Crash(server),
+        Intervention::Restart(server),
+        Intervention::Restart(server),
+        Intervention::CrashInHandler(server),
+        Intervention::Restart(server),
+    ];
+    let scenario = (1..)
+        .zip(timeline)
+        .fold(Scenario::new(), |scenario, (second, what)| scenario.at(second * 1_000 * MS, what));
+    let allows = |scenario: &Scenario, interventions: &[usize]| {
+        let interventions = interventions.iter().copied().collect();
+        let reduction = Reduction { interventions, ..Reduction::default() };
+        Fair::new(scenario, &Cause::UnknownAddress).allows(&reduction)
+    };
+    // Without its crash, a restart is a reboot, which may be left out too.
+    for fair in [&[0][..], &[0, 1], &[2], &[3], &[3, 4], &[0, 1, 2, 3, 4]] {
+        assert!(allows(&scenario, fair), "{fair:?}");
+    }
+    for unfair in [&[1][..], &[4], &[2, 4]] {
+        assert!(!allows(&scenario, unfair), "{unfair:?}");
+    }
+    // A decision may crash any node.
+    let decided = Scenario::new()
+        .at(MS, Intervention::decide("something", |_| Ok(Vec::new())))
+        .at(2 * MS, Intervention::Restart(server));
+    assert!(!allows(&decided, &[1]));
+}
+
+#[test]
 fn a_property_may_depend_on_interventions() {
     let property = |property: Property| {
         let scenario = Scenario::new().check(property);
