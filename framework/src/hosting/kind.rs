@@ -12,7 +12,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::debug_text;
-use super::{EncodedEffect, Event, NodeFailure, Output, Payload, Signature, StorageBytes, contract};
+use super::{
+    EncodedEffect, Event, NodeFailure, Output, Payload, Signature, StorageBytes, contract,
+};
 use crate::codec::{self, CodecError, Tree};
 use crate::{Address, Application, Client, Context, Durable, Effect, Node, Stored, Value};
 

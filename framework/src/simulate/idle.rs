@@ -10,7 +10,7 @@ use crate::Address;
 
 impl Scenario {
     /// What certainly has no effect, a sentence each: an intervention that comes after the end of the run, waits for more
-    /// results than its client has commands, or undoes what was not done; a crash of a node that has crashed before; a
+    /// results than its client has commands, or undoes what was not done; a crash of a node that has crashed before and never restarts; a
     /// scenario without nodes, or without anything that must hold.
     #[must_use]
     pub fn without_effect(&self) -> Vec<String> {
@@ -69,7 +69,7 @@ impl Scenario {
             Intervention::Cut { from, to } | Intervention::Hold { from, to } if from == to => {
                 Some(format!("{from} needs no link to itself"))
             }
-            Intervention::Crash(node) => {
+            Intervention::Crash(node) if !self.may_restart(*node) => {
                 let &When::At(at_ns) = when else { return None };
                 let crashes = self.crashes_at();
                 let first = crashes.get(node).filter(|first_ns| **first_ns < at_ns)?;
@@ -81,6 +81,16 @@ impl Scenario {
             }
             _ => None,
         }
+    }
+
+    /// Whether an entry may restart this node.
+    fn may_restart(&self, node: Address) -> bool {
+        let restarts = |(_, it): &(When, Intervention)| match it {
+            Intervention::Restart(restarted) => *restarted == node,
+            Intervention::Decide(_) => true,
+            _ => false,
+        };
+        self.timeline.iter().any(restarts)
     }
 
     /// When each node certainly crashes first.
