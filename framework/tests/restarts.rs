@@ -264,6 +264,15 @@ fn properties_hold_in_every_event_of_a_run_with_restarts() {
 }
 
 #[test]
+fn only_a_crash_after_a_restart_is_worth_another() {
+    let crash = || Intervention::Crash(server());
+    let twice = base(Way::SavesAll, CRASH_RECOVERY).at(SECOND, crash()).at(3 * SECOND, crash());
+    assert_eq!(twice.without_effect().len(), 1);
+    let restarted = twice.at(2 * SECOND, Intervention::Restart(server()));
+    assert_eq!(restarted.without_effect(), Vec::<String>::new());
+}
+
+#[test]
 fn scenarios_ask_only_for_what_the_model_allows() {
     let refused =
         |model, what: Intervention| match base(Way::SavesAll, model).at(SECOND, what).validate() {
