@@ -24,7 +24,7 @@ use crate::{Context, Node, Value};
 /// more but the one who got it.
 ///
 /// Some [fault models](crate::FaultModel) have worse disks, which tear, lose or corrupt what was stored. A
-/// [`Checksummed`] value shows whether it is still what was stored.
+/// [`Checksummed`](crate::Checksummed) value shows whether it is still what was stored.
 ///
 /// A node without this trait has no stable storage. Where nodes may come back at all, it comes back as new, with a call
 /// of `init`.
@@ -104,7 +104,7 @@ pub struct Stored<Record, Entry> {
     /// The entries of the log in order, without those that cannot be read.
     pub log: Vec<Entry>,
     /// Whether something could not be read: its bytes are no longer those of a record or an entry. Damaged bytes can
-    /// also be those of another value; see [`Checksummed`].
+    /// also be those of another value; see [`Checksummed`](crate::Checksummed).
     pub is_damaged: bool,
 }
 
