@@ -93,15 +93,20 @@ impl Workspace {
     /// All labs, by name.
     ///
     /// # Errors
-    /// When a lab's `Cargo.toml` cannot be read.
+    /// When the folder of labs, or a lab's `Cargo.toml`, cannot be read.
     pub fn labs(&self) -> Result<Vec<Lab>> {
-        let entries = fs::read_dir(self.root.join("labs")).into_iter().flatten().flatten();
-        let lab = |folder: PathBuf| {
-            let name = folder.file_name()?.to_str()?.split_once('-')?.0.to_owned();
-            let lab = Lab { name, folder, builds_on: Vec::new() };
-            lab.shim().is_file().then_some(lab)
-        };
-        let mut labs: Vec<Lab> = entries.filter_map(|entry| lab(entry.path())).collect();
+        let folder = self.root.join("labs");
+        let cannot_read = || format!("cannot read {}", folder.display());
+        let mut labs = Vec::new();
+        for entry in fs::read_dir(&folder).with_context(cannot_read)? {
+            let folder = entry.with_context(cannot_read)?.path();
+            let name = folder.file_name().and_then(|name| name.to_str()?.split_once('-'));
+            let Some((name, _)) = name else { continue };
+            let lab = Lab { name: name.to_owned(), folder, builds_on: Vec::new() };
+            if lab.shim().try_exists().with_context(cannot_read)? {
+                labs.push(lab);
+            }
+        }
         labs.sort_by(|left, right| left.name.cmp(&right.name));
         let names: Vec<String> = labs.iter().map(|lab| lab.name.clone()).collect();
         for lab in &mut labs {
