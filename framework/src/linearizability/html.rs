@@ -111,7 +111,7 @@ fn why(explanation: &Explanation) -> String {
     let mut html = String::new();
     let _ = write!(
         html,
-        "<h2>Why</h2>\n<p class=\"quiet\">{}</p>\n<div class=\"lanes\" id=\"why\" tabindex=\"0\" role=\"img\" aria-label=\"The operations that show the violation\"></div>\n<div class=\"detail\" id=\"why-detail\" aria-live=\"polite\"><span class=\"quiet\">Choose an operation to read it.</span></div>\n<h2>An order that explains all other results</h2>\n<div class=\"scroll\"><table>\n<tr><th></th><th>client</th><th>command</th><th>result</th><th>state before</th><th>state after</th></tr>\n",
+        "<h2>Why</h2>\n<p class=\"quiet\">{}</p>\n<div class=\"lanes\" id=\"why\" tabindex=\"0\" role=\"img\" aria-label=\"The operations that show the violation\"></div>\n<div class=\"detail\" id=\"why-detail\" aria-live=\"polite\"><span class=\"quiet\">Choose an operation to read it.</span></div>\n<h2>An order that explains all other results</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"An order of the operations\"><table>\n<tr><th></th><th>client</th><th>command</th><th>result</th><th>state before</th><th>state after</th></tr>\n",
         escape(&explanation.context())
     );
     let mut before = explanation.initial.clone();
