@@ -26,6 +26,14 @@ impl<'a> Encoder<'a> {
     /// Adds a token, if a description is wanted.
     #[inline]
     fn note(&mut self, token: impl FnOnce() -> Token) {
+        if self.tokens.is_some() {
+            self.describe(token);
+        }
+    }
+
+    /// Apart from `note`, so that encoding without a description stays small and fast.
+    #[cold]
+    fn describe(&mut self, token: impl FnOnce() -> Token) {
         if let Some(tokens) = &mut self.tokens {
             tokens.push(token());
         }
@@ -301,6 +309,7 @@ macro_rules! compound {
             type Ok = ();
             type Error = CodecError;
             $(
+                #[inline]
                 fn $method<T: Serialize + ?Sized>(
                     &mut self,
                     $($label: &'static str,)?
@@ -310,6 +319,7 @@ macro_rules! compound {
                     value.serialize(&mut **self)
                 }
             )+
+            #[inline]
             fn end(self) -> Result<(), CodecError> {
                 self.note(|| Token::End);
                 Ok(())

@@ -19,6 +19,7 @@ pub(super) struct Shown {
     by_state: FxHashMap<u32, u32>,
     /// The answers; the tag says whether it is one, or the text of a failure.
     answers: Blobs,
+    /// From a failed answer to its failure. Used for look-ups only; never iterated.
     failures: FxHashMap<u32, NodeFailure>,
 }
 

@@ -1,5 +1,6 @@
 //! What a step did: its messages and timers go to the network and the event queue, within the limits.
 
+use super::limits::Limits;
 use super::notes::SideEvent;
 use super::outcome::RunFailure;
 use super::simulation::Simulation;
@@ -76,18 +77,19 @@ impl Simulation {
             notes.writes.clear();
             notes.interrupted_after = None;
         }
-        let limits = self.scenario.limits;
+        let Limits { sends_per_step_max, timers_per_step_max, message_bytes_max, .. } =
+            self.scenario.limits;
         let (mut sends, mut timers) = (0, 0);
         for effect in effects {
             match *effect {
                 EncodedEffect::Send { to, message } => {
                     sends += 1;
-                    if sends > limits.sends_per_step_max {
+                    if sends > sends_per_step_max {
                         self.too_much(slot, "sent too many messages in one step", sends - 1);
                         return Ok(());
                     }
-                    if message.len() > limits.message_bytes_max {
-                        let limit = limits.message_bytes_max;
+                    if message.len() > message_bytes_max {
+                        let limit = message_bytes_max;
                         self.too_much(slot, "sent a message of too many bytes", limit);
                         return Ok(());
                     }
@@ -98,7 +100,7 @@ impl Simulation {
                 }
                 EncodedEffect::SetTimer { timer, min_ns, max_ns } => {
                     timers += 1;
-                    if timers > limits.timers_per_step_max {
+                    if timers > timers_per_step_max {
                         self.too_much(slot, "set too many timers in one step", timers - 1);
                         return Ok(());
                     }

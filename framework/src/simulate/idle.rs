@@ -93,7 +93,7 @@ impl Scenario {
         self.timeline.iter().any(restarts)
     }
 
-    /// When each node certainly crashes first.
+    /// When each node certainly crashes first. For look-ups only; never iterated.
     fn crashes_at(&self) -> FxHashMap<Address, u64> {
         let mut first: FxHashMap<Address, u64> = FxHashMap::default();
         for (when, intervention) in &self.timeline {

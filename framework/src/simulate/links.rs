@@ -23,6 +23,7 @@ pub(super) struct Links {
 
 impl Links {
     /// Whether all links are normal: the usual case, and a cheap test.
+    #[inline]
     pub(super) fn are_all_normal(&self) -> bool {
         self.links.is_empty()
     }
@@ -51,10 +52,12 @@ impl Links {
         std::mem::take(&mut self.links).into_values().flat_map(|link| link.waiting).collect()
     }
 
+    #[inline]
     pub(super) fn is_cut(&self, from: Address, to: Address) -> bool {
         !self.are_all_normal() && self.links.get(&(from, to)).is_some_and(|link| link.cut)
     }
 
+    #[inline]
     pub(super) fn is_held(&self, from: Address, to: Address) -> bool {
         !self.are_all_normal() && self.links.get(&(from, to)).is_some_and(|link| link.held)
     }
@@ -65,6 +68,7 @@ impl Links {
     }
 
     /// Whether [`Links::drop_next`] drops the message that is being sent.
+    #[inline]
     pub(super) fn takes_drop(&mut self, from: Address, to: Address) -> bool {
         if self.are_all_normal() {
             return false;

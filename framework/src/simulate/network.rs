@@ -250,6 +250,7 @@ impl Network {
 
     /// The conditions of one link.
     #[must_use]
+    #[inline]
     pub fn link_conditions(&self, from: Address, to: Address) -> &LinkConditions {
         // Fast in the usual case without special settings.
         let link = (!self.links.is_empty()).then(|| self.links.get(&(from, to))).flatten();
@@ -269,6 +270,7 @@ pub(super) enum Arrivals {
 
 impl Arrivals {
     /// Draws the arrivals of a message on an unreliable network: latencies in nanoseconds.
+    #[inline]
     pub(super) fn draw(conditions: &LinkConditions, random: &mut Random) -> Self {
         if conditions.drop.draw(random) {
             return Self::None;

@@ -63,6 +63,7 @@ impl Transport {
     }
 
     /// Gives a message to the network. Returns its number, and the network's decision.
+    #[inline]
     pub(super) fn send(
         &mut self,
         sending: Sending<'_>,
@@ -92,6 +93,7 @@ impl Transport {
     }
 
     /// Schedules a message's arrival as the seed decides, or the list of decisions.
+    #[inline]
     fn send_by_decision(
         &mut self,
         sending: Sending<'_>,
@@ -236,6 +238,7 @@ impl Transport {
 }
 
 /// Keeps a message of which this many copies will arrive.
+#[inline]
 fn keep(sending: Sending<'_>, id: MessageId, copies: u8, around: &mut Around<'_>) -> InFlight {
     let message = around.schedule.buffers.keep(sending.bytes, copies);
     let (from, to) = (around.nodes.get(sending.from), around.nodes.get(sending.to));
@@ -244,6 +247,7 @@ fn keep(sending: Sending<'_>, id: MessageId, copies: u8, around: &mut Around<'_>
 }
 
 /// Schedules the arrivals of a message's copies.
+#[inline]
 fn arrive(sending: Sending<'_>, id: MessageId, latencies_ns: &[u64], around: &mut Around<'_>) {
     let message = keep(sending, id, latencies_ns.len() as u8, around);
     for &latency_ns in latencies_ns {
