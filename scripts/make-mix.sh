@@ -1,15 +1,22 @@
 #!/bin/sh
 # Writes N submissions of a lab, to try the grader on: correct solutions (usual and unusual) alternate with mutants,
 # and one in 25 is hostile. When a kind is used up, it starts over. Every file gets a unique comment, so that the
-# grader does not take two submissions for the same one.
+# grader does not take two submissions for the same one. With --slow, there is also one of each kind that costs a grader
+# much time or space.
 set -eu
 
 usage() {
-    echo "usage: scripts/make-mix.sh LAB N --out DIR" >&2
+    echo "usage: scripts/make-mix.sh LAB N --out DIR [--slow]" >&2
     exit 2
 }
 
-if [ $# -ne 4 ] || [ "$3" != --out ]; then usage; fi
+slow=no
+if [ $# -eq 5 ] && [ "$5" = --slow ]; then
+    slow=yes
+elif [ $# -ne 4 ]; then
+    usage
+fi
+if [ "$3" != --out ]; then usage; fi
 lab=$1
 count=$2
 out=$4
@@ -69,4 +76,10 @@ while [ "$number" -lt "$count" ]; do
         echo "// Copy $copy." >>"$file"
     done
 done
+if [ "$slow" = yes ]; then
+    "$root/scripts/make-mutants.sh" "$lab" --out "$scratch/slow" --slow >&2
+    for folder in "$scratch/slow"/*/; do
+        mv "$folder" "$out/slow-$(basename "$folder")"
+    done
+fi
 echo "$number submissions of $lab written to $out: $rights right, $mutants mutants, $hostiles hostile"

@@ -1,17 +1,20 @@
 #!/bin/sh
 # Writes the mutants of a lab as submission folders: each patch in grading/staff/mutants/LAB is applied to a copy of
-# the reference solution. With --hostile, it writes the hostile submissions of grading/staff/hostile/LAB instead.
+# the reference solution. With --hostile, it writes the hostile submissions of grading/staff/hostile/LAB instead, and with
+# --slow those of grading/staff/slow/LAB, which cost a grader much time or space.
 # The script names each patch that does not apply, and fails at the end if there is one.
 set -eu
 
 usage() {
-    echo "usage: scripts/make-mutants.sh LAB --out DIR [--hostile]" >&2
+    echo "usage: scripts/make-mutants.sh LAB --out DIR [--hostile | --slow]" >&2
     exit 2
 }
 
 kind=mutants
 if [ $# -eq 4 ] && [ "$4" = --hostile ]; then
     kind=hostile
+elif [ $# -eq 4 ] && [ "$4" = --slow ]; then
+    kind=slow
 elif [ $# -ne 3 ]; then
     usage
 fi
@@ -46,6 +49,6 @@ for patch in "$patches"/*.patch; do
 done
 
 what="mutants of $lab"
-[ "$kind" = mutants ] || what="hostile submissions of $lab"
+[ "$kind" = mutants ] || what="$kind submissions of $lab"
 echo "$written $what written to $out"
 [ "$failed" -eq 0 ]

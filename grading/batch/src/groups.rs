@@ -59,33 +59,28 @@ pub fn remarks(submissions: &[&Submission], missing: &[Student]) -> Vec<String> 
                 "`{}` is in group `{}` and is not in the name of its submission {}",
                 student.id,
                 student.group,
-                quoted(&names(one))
+                quoted(&one.from.iter().map(String::as_str).collect::<Vec<_>>())
             ));
         }
     }
     // The names of files that were not given by a platform, by how they read without regard to case.
-    let mut alike: BTreeMap<String, Vec<&Submission>> = BTreeMap::new();
+    let mut alike: BTreeMap<String, Vec<(&Submission, &str)>> = BTreeMap::new();
     for one in submissions.iter().filter(|one| one.submitted.is_none()) {
-        for name in names(one) {
-            alike.entry(plain(name).to_lowercase()).or_default().push(one);
+        for name in &one.from {
+            alike.entry(plain(name).to_lowercase()).or_default().push((one, name));
         }
     }
     for all in alike.values() {
-        let names: Vec<&str> = all.iter().flat_map(|one| names(one)).collect();
+        let names: Vec<&str> = all.iter().map(|(_, name)| *name).collect();
         let spellings: BTreeSet<&str> = names.iter().map(|name| plain(name)).collect();
         if spellings.len() < 2 {
             continue;
         }
-        let groups: BTreeSet<Vec<&str>> = all.iter().map(|one| members(one)).collect();
+        let groups: BTreeSet<Vec<&str>> = all.iter().map(|(one, _)| members(one)).collect();
         let people = if groups.len() > 1 { "different students" } else { "one student" };
         remarks.push(format!("{} are taken for {people}", quoted(&names)));
     }
     remarks
-}
-
-/// The names of a submission's entries.
-fn names(one: &Submission) -> Vec<&str> {
-    one.from.iter().map(String::as_str).collect()
 }
 
 /// A name without an archive's ending and without an attempt's number.
@@ -182,6 +177,13 @@ mod tests {
         merged.students[0].id = "Kim".to_owned();
         let remarks = remarks(&[&submission("Kim", None), &merged], &[]);
         assert_eq!(remarks, ["`Kim.zip` and `kim.zip` are taken for one student"]);
+
+        // The folders in which Moodle has the files of one student are not alike.
+        let mut of_moodle = submission("kim", None);
+        of_moodle.from = ["Kim_7_assignsubmission_file_", "Kim_7_assignsubmission_onlinetext_"]
+            .map(str::to_owned)
+            .to_vec();
+        assert!(self::remarks(&[&of_moodle], &[]).is_empty());
     }
 
     #[test]

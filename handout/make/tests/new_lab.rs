@@ -14,7 +14,7 @@ const LAB: &str = "lab7";
 
 #[test]
 fn a_new_lab_works() {
-    let copy = copy_of_the_repository("new-lab");
+    let copy = copy_of_the_repository();
     touches_its_folders_and_one_list(&copy);
     its_test_is_passed_by_what_is_right(&copy);
     its_suite_is_tried(&copy);

@@ -181,14 +181,22 @@ pub fn commands_in_sentences(source: &Path) -> BTreeSet<String> {
     commands
 }
 
-/// A copy of the repository in a folder of this name: its files, as git knows them.
-pub fn copy_of_the_repository(name: &str) -> PathBuf {
-    let copy = empty_folder(name);
+/// A copy of the repository: its files, as git knows them.
+///
+/// All tests that change the repository have the same folder, one after another. A file that is already there as it should
+/// be is not written again, so that Cargo compiles only what another test has changed.
+pub fn copy_of_the_repository() -> PathBuf {
+    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("repository");
+    fs::create_dir_all(&copy).expect("the target folder can be written");
     let listed = run(Command::new("git").arg("-C").arg(root()).arg("ls-files"));
-    for path in said(&listed).lines().map(Path::new) {
-        let to = copy.join(path);
-        fs::create_dir_all(to.parent().expect("a folder")).expect("made");
-        fs::copy(root().join(path), to).expect("copied");
+    let listed: BTreeSet<PathBuf> = said(&listed).lines().map(|path| copy.join(path)).collect();
+    remove_all_but(&listed, &copy);
+    for to in &listed {
+        let from = root().join(to.strip_prefix(&copy).expect("below it"));
+        if fs::read(to).ok() != Some(fs::read(&from).expect("a file")) {
+            fs::create_dir_all(to.parent().expect("a folder")).expect("made");
+            fs::copy(&from, to).expect("copied");
+        }
     }
     // The handout is made from what git knows.
     let line = "git init --quiet && git add --all && \
@@ -196,4 +204,21 @@ pub fn copy_of_the_repository(name: &str) -> PathBuf {
     let known = run(&mut shell(&copy, line));
     assert!(known.status.success(), "{}", said(&known));
     copy
+}
+
+/// Removes what is in a folder, except these files and the folders in which they are.
+fn remove_all_but(files: &BTreeSet<PathBuf>, folder: &Path) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if files.contains(&path) {
+            continue;
+        }
+        if !path.is_dir() {
+            fs::remove_file(&path).expect("it is ours");
+        } else if files.iter().any(|file| file.starts_with(&path)) {
+            remove_all_but(files, &path);
+        } else {
+            fs::remove_dir_all(&path).expect("it is ours");
+        }
+    }
 }

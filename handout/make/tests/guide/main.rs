@@ -33,7 +33,7 @@ fn it_is_as_small_as_the_guide_says() {
 
 #[test]
 fn the_guide_is_followed() {
-    let copy = copy_of_the_repository("guide");
+    let copy = copy_of_the_repository();
     commands_do_what_it_says(&copy);
     tiny_labs::are_added_and_graded(&copy);
 }
