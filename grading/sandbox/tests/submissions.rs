@@ -32,16 +32,22 @@ const SHIM: &str = "fn main() {
 /// How long one exchange may take.
 const EXCHANGE_MAX: Duration = Duration::from_secs(5);
 
+/// How many submissions a test has. The fixture takes as long as a submission, and some runners give each test a process
+/// of its own.
+const PER_TEST: usize = 8;
+
 fn main() -> ExitCode {
     let staff = Path::new(env!("CARGO_MANIFEST_DIR")).join("../staff");
     let mut trials = Vec::new();
     match Fixture::new(&staff) {
         Ok(host) => {
             let host = Arc::new(host);
-            for row in rows(&staff.join("hostile/README.md")) {
+            let rows = rows(&staff.join("hostile/README.md"));
+            for some in rows.chunks(PER_TEST) {
                 let host = Arc::clone(&host);
-                let name = row.name.clone();
-                trials.push(Trial::test(name, move || host.check(&row)));
+                let name = format!("{} to {}", some[0].name, some[some.len() - 1].name);
+                let some = some.to_vec();
+                trials.push(Trial::test(name, move || host.check_all(&some)));
             }
         }
         Err(why) => eprintln!("SKIPPED: {why}"),
@@ -50,6 +56,7 @@ fn main() -> ExitCode {
 }
 
 /// A row of the table: a submission, and the grade it gets.
+#[derive(Clone)]
 struct Row {
     name: String,
     grade: String,
@@ -91,6 +98,18 @@ impl Fixture {
         let libraries = Libraries::of(&workspace).map_err(|error| error.to_string())?;
         let staff = staff.canonicalize().map_err(|error| error.to_string())?;
         Ok(Self { sandbox, toolchain, libraries, staff, reference: OnceLock::new() })
+    }
+
+    /// Checks that each of these submissions gets the grade in its row.
+    fn check_all(&self, rows: &[Row]) -> Result<(), Failed> {
+        let failed: Vec<String> = rows
+            .iter()
+            .filter_map(|row| {
+                let why = self.check(row).err()?;
+                Some(format!("{}: {}", row.name, why.message().unwrap_or("no reason")))
+            })
+            .collect();
+        ensure(failed.is_empty(), &failed.join("\n"))
     }
 
     /// Checks that a submission gets the grade in its row.
