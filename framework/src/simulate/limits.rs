@@ -28,7 +28,7 @@ impl Default for Limits {
     /// most 5,676 steps in a run, set 4,477 timers and send 3,408 messages of 141,105 bytes in all.
     fn default() -> Self {
         Self {
-            steps_max: 500_000,
+            steps_max: 100_000,
             sends_per_step_max: 1_000,
             timers_per_step_max: 1_000,
             pending_max: 20_000,

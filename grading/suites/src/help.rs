@@ -132,6 +132,8 @@ pub const IN_EVERY_LAB: &[KindOfMistake] = &[
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -153,5 +155,20 @@ mod tests {
         assert_eq!(found(1, "one thing"), Some("y"));
         assert_eq!(found(3, "another"), Some("z"));
         assert_eq!(found(1, "another"), None);
+    }
+
+    #[test]
+    fn each_kind_has_hints_that_differ_and_no_code() {
+        for suite in crate::all() {
+            for help in suite.all_help() {
+                let distinct: BTreeSet<&&str> = help.hints.iter().collect();
+                let (lab, section) = (suite.lab(), help.section);
+                assert!(distinct.len() >= 2, "{lab}: {section}");
+                assert_eq!(distinct.len(), help.hints.len(), "{lab}: {section}");
+                for hint in help.hints {
+                    assert!(!hint.contains(['{', '=']), "code in a hint: {hint}");
+                }
+            }
+        }
     }
 }

@@ -245,24 +245,3 @@ const FORGET: Help = mistake(
         "Per client, the last sequence number and its result are enough.",
     ],
 );
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn each_kind_has_hints_that_differ() {
-        for (property, part, help) in KINDS {
-            let distinct: BTreeSet<&&str> = help.hints.iter().collect();
-            assert!(
-                distinct.len() >= 2 && distinct.len() == help.hints.len(),
-                "{property} {part:?}"
-            );
-            for hint in help.hints {
-                assert!(!hint.contains(['{', '=']), "code in a hint: {hint}");
-            }
-        }
-    }
-}

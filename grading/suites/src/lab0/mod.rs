@@ -1,5 +1,7 @@
 //! Lab 0's suite: an example of a suite, which also checks the worked example.
 
+mod help;
+
 use std::time::Duration;
 
 use faultlab::property::{clients_done, results_ok};
@@ -13,7 +15,7 @@ use crate::{Part, Suite, Test};
 /// The suite of lab 0.
 #[must_use]
 pub fn suite() -> Suite {
-    Suite::new("lab0", "Ping-pong").interface(lab0_api::interface()).part(
+    Suite::new("lab0", "Ping-pong").interface(lab0_api::interface()).explaining(help::KINDS).part(
         Part::new(1, "Ping-pong")
             .test(
                 Test::run("1.1", "A client's pings come back")
