@@ -21,9 +21,10 @@ use crate::worker::protocol::{Answer, Comparison, Done, Job, Mode, Request, RunN
 /// one.
 const STEP_MAX: Duration = Duration::from_secs(300);
 
-/// Batched runs may use one part in so many of the processor time that is left. If that is not enough, the submission
-/// is so slow that its tests run one by one, so that at least the first ones are done.
-const BATCH_SHARE: u32 = 3;
+/// The share of the processor time that is left which batched runs may use, as a fraction. If that is not enough, the
+/// submission is so slow that its tests run one by one, so that at least the first ones are done. The share is large,
+/// because a batch does many times as much in the same time.
+const BATCH_SHARE: (u32, u32) = (2, 3);
 
 /// Executes what these tests want, as far as it can be batched. The pool is replaced if a worker
 /// takes too long.
@@ -68,7 +69,8 @@ impl Batches<'_, '_> {
             runs.extend(seeds_of(test).into_iter().map(|wanted| (index, wanted)));
         }
         let names: Vec<RunName> = runs.iter().map(|(_, wanted)| wanted.run).collect();
-        let cpu_max = self.cpu_limit.as_mut().map(|limit| limit.left() / BATCH_SHARE);
+        let (some, of_all) = BATCH_SHARE;
+        let cpu_max = self.cpu_limit.as_mut().map(|limit| limit.left() * some / of_all);
         let answers = self.ask(Request::RunBatch { runs: names, cpu_max });
         let [Ok(Answer::RunBatch { ends, deterministic })] = &answers[..] else { return false };
         let mut hangs = false;
