@@ -4,6 +4,7 @@ use std::fmt::{self, Debug, Display};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::signed::{Seal, Signed};
 use crate::{Address, Durable, Node, StoredValue, Value};
 
 /// One effect of a handler outside its node.
@@ -91,6 +92,7 @@ impl From<RangeInclusive<Duration>> for Delay {
 pub struct Context<N: Node> {
     address: Address,
     effects: Vec<EffectOf<N>>,
+    seal: Seal,
 }
 
 /// An effect of a node of this type.
@@ -100,7 +102,12 @@ impl<N: Node> Context<N> {
     /// A context for the node at `address`, without any effects yet.
     #[must_use]
     pub fn new(address: Address) -> Self {
-        Self { address, effects: Vec::new() }
+        Self { address, effects: Vec::new(), seal: Seal::Practice }
+    }
+
+    /// Sets how the context signs.
+    pub(crate) fn sign_with(&mut self, seal: Seal) {
+        self.seal = seal;
     }
 
     /// The node's own address.
@@ -158,6 +165,13 @@ impl<N: Node> Context<N> {
         self.effects.push(Effect::Log { line: line.to_string() });
     }
 
+    /// The value with this node's signature, which nobody else can make; see [`Signed`]. In a unit test, the signature
+    /// can be looked at, but it does not decode.
+    #[must_use]
+    pub fn sign<V: Value>(&self, value: V) -> Signed<V> {
+        Signed::new(self.address, value, self.seal)
+    }
+
     /// Runs a handler of an inner node of type `Inner` that is part of this node's state. `handle` gets a
     /// context for the inner node. The inner node's messages and timers are wrapped into this node's own.
     ///
@@ -201,6 +215,7 @@ impl<N: Node> Context<N> {
         handle: impl FnOnce(&mut Context<Inner>) -> Output,
     ) -> Output {
         let mut inner = Context::new(self.address);
+        inner.seal = self.seal;
         let output = handle(&mut inner);
         self.effects.extend(inner.effects.into_iter().map(|effect| match effect {
             Effect::Send { to, message } => Effect::Send { to, message: wrap_message(message) },
@@ -235,7 +250,7 @@ impl<N: Durable> Context<N> {
 
 impl<N: Node> Debug for Context<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, effects } = self;
+        let Self { address, effects, .. } = self;
         f.debug_struct("Context").field("address", address).field("effects", effects).finish()
     }
 }

@@ -16,9 +16,10 @@ use serde::{Deserialize, Serialize};
 /// answer in one place. A [`Scenario`](crate::simulate::Scenario) that asks for a fault which its model does not
 /// allow is invalid, and so is such an action of an [`Explorer`](crate::Explorer).
 ///
-/// Source: Cachin, Guerraoui, Rodrigues, *Introduction to Reliable and Secure Distributed
+/// Sources: Cachin, Guerraoui, Rodrigues, *Introduction to Reliable and Secure Distributed
 /// Programming* (2nd ed., 2011), chapter 2: fair-loss links and perfect (FIFO) links with crash-stop
-/// processes.
+/// processes, and processes with arbitrary faults over authenticated links; Lamport, Shostak, Pease, *The Byzantine
+/// Generals Problem* (TOPLAS 1982).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct FaultModel {
@@ -36,6 +37,11 @@ pub enum NetworkModel {
     Unreliable,
     /// Messages take any time, but they arrive exactly once and in the order in which they were sent.
     ReliableInOrder,
+    /// An adversary is on the links. Messages are delayed, reordered, dropped and duplicated; they are also corrupted,
+    /// arrive in the name of another node, arrive again much later, and arrive though nobody sent them.
+    ///
+    /// In the other models, links are *authenticated*: what arrives was sent by the node that it names, as it arrives.
+    Byzantine,
 }
 
 /// What can happen to nodes.
@@ -53,6 +59,13 @@ pub enum NodeModel {
     CrashRecoveryTornWrites,
     /// The same, and a disk may lose everything, or corrupt what was stored.
     CrashRecoveryFaultyDisk,
+    /// Some nodes, at most so many, do anything: they stop, forget, lie, and tell each node something else. The others
+    /// are correct, and do not even stop. What must hold is asked of the correct ones only. See
+    /// [`Behaviour`](crate::byzantine::Behaviour).
+    Byzantine {
+        /// How many nodes may be faulty: the *f* of the literature. A node that crashes is one of them.
+        at_most: u8,
+    },
 }
 
 /// What can happen to a node's stable storage, by the time it starts again.
@@ -102,31 +115,51 @@ impl FaultModel {
     pub const UNRELIABLE_CRASH_RECOVERY_FAULTY_DISK: Self =
         Self { network: NetworkModel::Unreliable, nodes: NodeModel::CrashRecoveryFaultyDisk };
 
-    const ALL: [Self; 8] = {
-        const fn with(network: NetworkModel, nodes: NodeModel) -> FaultModel {
-            FaultModel { network, nodes }
-        }
-        use NetworkModel::{ReliableInOrder, Unreliable};
-        use NodeModel::{
-            CrashRecovery, CrashRecoveryFaultyDisk, CrashRecoveryTornWrites, FailStop,
-        };
-        [
-            with(Unreliable, FailStop),
-            with(ReliableInOrder, FailStop),
-            with(Unreliable, CrashRecovery),
-            with(ReliableInOrder, CrashRecovery),
-            with(Unreliable, CrashRecoveryTornWrites),
-            with(ReliableInOrder, CrashRecoveryTornWrites),
-            with(Unreliable, CrashRecoveryFaultyDisk),
-            with(ReliableInOrder, CrashRecoveryFaultyDisk),
-        ]
-    };
+    /// A network that corrupts and forges messages, with nodes that fail by stopping.
+    pub const BYZANTINE_NETWORK_FAIL_STOP: Self =
+        Self { network: NetworkModel::Byzantine, nodes: NodeModel::FailStop };
+
+    /// A reliable network that keeps messages in order and authenticates their senders, with at most so many Byzantine
+    /// nodes.
+    #[must_use]
+    pub const fn reliable_in_order_byzantine(at_most: u8) -> Self {
+        Self { network: NetworkModel::ReliableInOrder, nodes: NodeModel::Byzantine { at_most } }
+    }
+
+    /// An unreliable network that authenticates senders, with at most so many Byzantine nodes.
+    #[must_use]
+    pub const fn unreliable_byzantine(at_most: u8) -> Self {
+        Self { network: NetworkModel::Unreliable, nodes: NodeModel::Byzantine { at_most } }
+    }
+
+    /// A network that corrupts and forges messages, with at most so many Byzantine nodes.
+    #[must_use]
+    pub const fn byzantine(at_most: u8) -> Self {
+        Self { network: NetworkModel::Byzantine, nodes: NodeModel::Byzantine { at_most } }
+    }
+
+    const NETWORKS: [NetworkModel; 3] =
+        [NetworkModel::Unreliable, NetworkModel::ReliableInOrder, NetworkModel::Byzantine];
+
+    /// The node models without a number.
+    const NODES: [NodeModel; 4] = [
+        NodeModel::FailStop,
+        NodeModel::CrashRecovery,
+        NodeModel::CrashRecoveryTornWrites,
+        NodeModel::CrashRecoveryFaultyDisk,
+    ];
+
+    /// The names of all models, with `F` for a number.
+    fn names() -> impl Iterator<Item = String> {
+        let nodes = Self::NODES.into_iter().map(NodeModel::name).chain(["byzantine-F".to_owned()]);
+        nodes.flat_map(|nodes| Self::NETWORKS.map(|network| format!("{}-{nodes}", network.name())))
+    }
 
     /// Whether a message between connected nodes may never arrive.
     #[must_use]
     pub fn may_lose(self) -> bool {
         match self.network {
-            NetworkModel::Unreliable => true,
+            NetworkModel::Unreliable | NetworkModel::Byzantine => true,
             NetworkModel::ReliableInOrder => false,
         }
     }
@@ -135,7 +168,7 @@ impl FaultModel {
     #[must_use]
     pub fn may_duplicate(self) -> bool {
         match self.network {
-            NetworkModel::Unreliable => true,
+            NetworkModel::Unreliable | NetworkModel::Byzantine => true,
             NetworkModel::ReliableInOrder => false,
         }
     }
@@ -144,8 +177,61 @@ impl FaultModel {
     #[must_use]
     pub fn may_reorder(self) -> bool {
         match self.network {
-            NetworkModel::Unreliable => true,
+            NetworkModel::Unreliable | NetworkModel::Byzantine => true,
             NetworkModel::ReliableInOrder => false,
+        }
+    }
+
+    /// Whether a message may arrive with another content than it was sent with.
+    #[must_use]
+    pub fn may_corrupt(self) -> bool {
+        match self.network {
+            NetworkModel::Unreliable | NetworkModel::ReliableInOrder => false,
+            NetworkModel::Byzantine => true,
+        }
+    }
+
+    /// Whether a message may arrive that the node which it names did not send: an invented one, or one that another node
+    /// sent. If not, links are authenticated, and a Byzantine node cannot speak in another's name either.
+    #[must_use]
+    pub fn may_forge(self) -> bool {
+        match self.network {
+            NetworkModel::Unreliable | NetworkModel::ReliableInOrder => false,
+            NetworkModel::Byzantine => true,
+        }
+    }
+
+    /// Whether the network may send an earlier message again whenever it likes. Without this, copies of a message come
+    /// from its own sending; see [`FaultModel::may_duplicate`].
+    #[must_use]
+    pub fn may_replay(self) -> bool {
+        match self.network {
+            NetworkModel::Unreliable | NetworkModel::ReliableInOrder => false,
+            NetworkModel::Byzantine => true,
+        }
+    }
+
+    /// How many nodes may be Byzantine.
+    #[must_use]
+    pub fn may_be_byzantine(self) -> usize {
+        match self.nodes {
+            NodeModel::FailStop
+            | NodeModel::CrashRecovery
+            | NodeModel::CrashRecoveryTornWrites
+            | NodeModel::CrashRecoveryFaultyDisk => 0,
+            NodeModel::Byzantine { at_most } => usize::from(at_most),
+        }
+    }
+
+    /// How many nodes may fail in any way. `None` if there is no limit.
+    #[must_use]
+    pub fn may_fail(self) -> Option<usize> {
+        match self.nodes {
+            NodeModel::FailStop
+            | NodeModel::CrashRecovery
+            | NodeModel::CrashRecoveryTornWrites
+            | NodeModel::CrashRecoveryFaultyDisk => None,
+            NodeModel::Byzantine { at_most } => Some(usize::from(at_most)),
         }
     }
 
@@ -157,6 +243,7 @@ impl FaultModel {
             | NodeModel::CrashRecovery
             | NodeModel::CrashRecoveryTornWrites
             | NodeModel::CrashRecoveryFaultyDisk => true,
+            NodeModel::Byzantine { at_most } => at_most > 0,
         }
     }
 
@@ -164,7 +251,7 @@ impl FaultModel {
     #[must_use]
     pub fn may_restart(self) -> bool {
         match self.nodes {
-            NodeModel::FailStop => false,
+            NodeModel::FailStop | NodeModel::Byzantine { .. } => false,
             NodeModel::CrashRecovery
             | NodeModel::CrashRecoveryTornWrites
             | NodeModel::CrashRecoveryFaultyDisk => true,
@@ -175,7 +262,7 @@ impl FaultModel {
     #[must_use]
     pub fn may_happen_to_disk(self, fault: DiskFault) -> bool {
         match self.nodes {
-            NodeModel::FailStop => false,
+            NodeModel::FailStop | NodeModel::Byzantine { .. } => false,
             NodeModel::CrashRecovery => fault == DiskFault::UnsyncedLost,
             NodeModel::CrashRecoveryTornWrites => match fault {
                 DiskFault::UnsyncedLost | DiskFault::UnsyncedReordered | DiskFault::TornWrite => {
@@ -187,27 +274,44 @@ impl FaultModel {
         }
     }
 
-    /// The model's name in files: `unreliable-fail-stop`.
+    /// The model's name in files: `unreliable-fail-stop`, or `reliable-in-order-byzantine-1` with at most one Byzantine
+    /// node.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        let [unreliable, in_order] = match self.nodes {
-            NodeModel::FailStop => ["unreliable-fail-stop", "reliable-in-order-fail-stop"],
-            NodeModel::CrashRecovery => {
-                ["unreliable-crash-recovery", "reliable-in-order-crash-recovery"]
-            }
-            NodeModel::CrashRecoveryTornWrites => [
-                "unreliable-crash-recovery-torn-writes",
-                "reliable-in-order-crash-recovery-torn-writes",
-            ],
-            NodeModel::CrashRecoveryFaultyDisk => [
-                "unreliable-crash-recovery-faulty-disk",
-                "reliable-in-order-crash-recovery-faulty-disk",
-            ],
-        };
-        match self.network {
-            NetworkModel::Unreliable => unreliable,
-            NetworkModel::ReliableInOrder => in_order,
+    pub fn name(self) -> String {
+        format!("{}-{}", self.network.name(), self.nodes.name())
+    }
+}
+
+impl NetworkModel {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Unreliable => "unreliable",
+            Self::ReliableInOrder => "reliable-in-order",
+            Self::Byzantine => "byzantine",
         }
+    }
+}
+
+impl NodeModel {
+    fn name(self) -> String {
+        let name = match self {
+            Self::FailStop => "fail-stop",
+            Self::CrashRecovery => "crash-recovery",
+            Self::CrashRecoveryTornWrites => "crash-recovery-torn-writes",
+            Self::CrashRecoveryFaultyDisk => "crash-recovery-faulty-disk",
+            Self::Byzantine { at_most } => return format!("byzantine-{at_most}"),
+        };
+        name.to_owned()
+    }
+
+    /// The model with this name, as it is written.
+    fn named(name: &str) -> Option<Self> {
+        let known = FaultModel::NODES.into_iter().find(|model| model.name() == name);
+        let counted = || {
+            let model = Self::Byzantine { at_most: name.strip_prefix("byzantine-")?.parse().ok()? };
+            (model.name() == name).then_some(model)
+        };
+        known.or_else(counted)
     }
 }
 
@@ -216,12 +320,17 @@ impl fmt::Display for FaultModel {
         let network = match self.network {
             NetworkModel::Unreliable => "unreliable network",
             NetworkModel::ReliableInOrder => "reliable in-order network",
+            NetworkModel::Byzantine => "Byzantine network",
         };
         let nodes = match self.nodes {
             NodeModel::FailStop => "fail-stop nodes",
             NodeModel::CrashRecovery => "crash-recovery nodes",
             NodeModel::CrashRecoveryTornWrites => "crash-recovery nodes with torn writes",
             NodeModel::CrashRecoveryFaultyDisk => "crash-recovery nodes with faulty disks",
+            NodeModel::Byzantine { at_most: 1 } => "at most 1 Byzantine node",
+            NodeModel::Byzantine { at_most } => {
+                return write!(f, "{network}, at most {at_most} Byzantine nodes");
+            }
         };
         write!(f, "{network}, {nodes}")
     }
@@ -229,14 +338,18 @@ impl fmt::Display for FaultModel {
 
 /// A text that names no fault model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown fault model `{0}`; fault models: {all}", all = FaultModel::ALL.map(FaultModel::name).join(", "))]
+#[error("unknown fault model `{0}`; fault models: {all}", all = FaultModel::names().collect::<Vec<_>>().join(", "))]
 pub struct UnknownFaultModel(String);
 
 impl FromStr for FaultModel {
     type Err = UnknownFaultModel;
 
     fn from_str(name: &str) -> Result<Self, UnknownFaultModel> {
-        let found = Self::ALL.into_iter().find(|model| model.name() == name);
+        let read = |network: NetworkModel| {
+            let nodes = NodeModel::named(name.strip_prefix(network.name())?.strip_prefix('-')?)?;
+            Some(Self { network, nodes })
+        };
+        let found = Self::NETWORKS.into_iter().find_map(read);
         found.ok_or_else(|| UnknownFaultModel(name.to_owned()))
     }
 }
@@ -251,7 +364,7 @@ impl TryFrom<String> for FaultModel {
 
 impl From<FaultModel> for String {
     fn from(model: FaultModel) -> Self {
-        model.name().to_owned()
+        model.name()
     }
 }
 
@@ -259,22 +372,42 @@ impl From<FaultModel> for String {
 mod tests {
     use super::*;
 
+    /// All models, with some numbers of Byzantine nodes.
+    fn all() -> Vec<FaultModel> {
+        let counted = [0, 1, 2, u8::MAX].map(|at_most| NodeModel::Byzantine { at_most });
+        let nodes = FaultModel::NODES.into_iter().chain(counted);
+        let both = |nodes| FaultModel::NETWORKS.map(move |network| FaultModel { network, nodes });
+        nodes.flat_map(both).collect()
+    }
+
     #[test]
     fn names_are_read_back() {
-        for model in FaultModel::ALL {
+        for model in all() {
             assert_eq!(model.name().parse(), Ok(model));
             let json = serde_json::to_string(&model).expect("a string");
             assert_eq!(json, format!("\"{}\"", model.name()));
             assert_eq!(serde_json::from_str::<FaultModel>(&json).expect("a model"), model);
         }
-        let error = "byzantine".parse::<FaultModel>().expect_err("it is not built yet");
-        let text = error.to_string();
-        assert!(text.starts_with(
-            "unknown fault model `byzantine`; fault models: unreliable-fail-stop, reliable-in-order-fail-stop, \
-             unreliable-crash-recovery, "
-        ), "{text}");
-        let names: std::collections::BTreeSet<_> = FaultModel::ALL.map(FaultModel::name).into();
-        assert_eq!(names.len(), FaultModel::ALL.len(), "each has a name of its own");
+        for wrong in [
+            "byzantine",
+            "unreliable-byzantine",
+            "unreliable-byzantine-01",
+            "unreliable-byzantine-256",
+        ] {
+            let text = wrong.parse::<FaultModel>().expect_err("it is no model").to_string();
+            let start = format!(
+                "unknown fault model `{wrong}`; fault models: unreliable-fail-stop, reliable-in-order-fail-stop, \
+                 byzantine-fail-stop, unreliable-crash-recovery, "
+            );
+            assert!(text.starts_with(&start), "{text}");
+            assert!(
+                text.ends_with(", reliable-in-order-byzantine-F, byzantine-byzantine-F"),
+                "{text}"
+            );
+        }
+        let names: std::collections::BTreeSet<_> =
+            all().into_iter().map(FaultModel::name).collect();
+        assert_eq!(names.len(), all().len(), "each has a name of its own");
     }
 
     #[test]
@@ -284,10 +417,20 @@ mod tests {
         assert!(unreliable.may_lose() && unreliable.may_duplicate() && unreliable.may_reorder());
         let in_order = FaultModel::RELIABLE_IN_ORDER_FAIL_STOP;
         assert!(!in_order.may_lose() && !in_order.may_duplicate() && !in_order.may_reorder());
-        for model in FaultModel::ALL {
-            assert!(model.may_crash());
-            assert_eq!(model.may_restart(), model.nodes != NodeModel::FailStop);
+        for model in all() {
+            let is_byzantine = matches!(model.nodes, NodeModel::Byzantine { .. });
+            assert_eq!(model.may_crash(), model.may_fail() != Some(0));
+            assert_eq!(model.may_restart(), model.nodes != NodeModel::FailStop && !is_byzantine);
+            assert_eq!(model.may_fail(), is_byzantine.then_some(model.may_be_byzantine()));
         }
+        let byzantine = FaultModel::BYZANTINE_NETWORK_FAIL_STOP;
+        assert!(byzantine.may_corrupt() && byzantine.may_forge() && byzantine.may_replay());
+        for network in [NetworkModel::Unreliable, NetworkModel::ReliableInOrder] {
+            let model = FaultModel { network, nodes: NodeModel::Byzantine { at_most: 1 } };
+            assert!(!model.may_corrupt() && !model.may_forge() && !model.may_replay());
+        }
+        assert_eq!(FaultModel::reliable_in_order_byzantine(2).may_be_byzantine(), 2);
+        assert_eq!(unreliable.may_be_byzantine(), 0);
         use DiskFault::{Corrupted, Lost, TornWrite, UnsyncedLost, UnsyncedReordered};
         let faults = [UnsyncedLost, UnsyncedReordered, TornWrite, Corrupted, Lost];
         let allowed = |nodes| {
@@ -298,7 +441,8 @@ mod tests {
         assert_eq!(allowed(NodeModel::CrashRecovery), 1);
         assert_eq!(allowed(NodeModel::CrashRecoveryTornWrites), 3);
         assert_eq!(allowed(NodeModel::CrashRecoveryFaultyDisk), 5);
+        assert_eq!(allowed(NodeModel::Byzantine { at_most: 3 }), 0);
         // A search relies on this: if a copy may come at any time, it may overtake later messages.
-        assert!(FaultModel::ALL.into_iter().all(|it| !it.may_duplicate() || it.may_reorder()));
+        assert!(all().into_iter().all(|it| !it.may_duplicate() || it.may_reorder()));
     }
 }

@@ -145,7 +145,7 @@
 //! # Messages
 //!
 //! [`ctx.send`](Context::send) gives a message to the network, which may deliver it late, twice, out
-//! of order, or never ([`FaultModel`]). It never alters or invents one. So a message should say what
+//! of order, or never ([`FaultModel`]). Unless the fault model says so, it never alters or invents one. So a message should say what
 //! it belongs to (here the text; usually a sequence number), and its receiver should ask: *what if
 //! this is the second copy? what if I no longer wait for it?*
 //!
@@ -182,6 +182,7 @@
 //! |---|---|
 //! | [`Node`], [`Client`], [`Application`], [`Context`], [`Address`], [`Value`] | what students implement and use |
 //! | [`Durable`], [`Stored`], [`Checksummed`] | nodes that come back after a crash |
+//! | [`byzantine`], [`Signed`] | nodes that lie, and signatures that they cannot forge |
 //! | [`FaultModel`], [`simulate`] | failures, and seeded runs in which they occur |
 //! | [`search`] | a model checker: every run of a small system |
 //! | [`Explorer`] | one run of a small system, whose events a caller picks |
@@ -197,6 +198,7 @@
 mod abridge;
 mod address;
 mod application;
+pub mod byzantine;
 mod characters;
 mod checksummed;
 mod client;
@@ -214,6 +216,7 @@ mod parallel;
 pub mod property;
 pub mod random;
 pub mod search;
+mod signed;
 pub mod simulate;
 mod system;
 pub mod trace;
@@ -229,4 +232,5 @@ pub use durable::{Durable, Stored, StoredValue};
 pub use fault_model::{DiskFault, FaultModel, NetworkModel, NodeModel, UnknownFaultModel};
 pub use node::{Node, Value};
 pub use search::Explorer;
+pub use signed::Signed;
 pub use system::{NodeSpec, System};

@@ -37,6 +37,54 @@ pub enum Stream {
     Crashes = 6,
     /// What a crash leaves on a disk.
     Disks = 7,
+    /// How the content of a message changes.
+    Changes = 8,
+    /// What Byzantine nodes do.
+    Misbehaviour = 9,
+}
+
+/// A fraction of all messages, in parts per million: exact, and the same on every machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rate {
+    per_million: u32,
+}
+
+impl Rate {
+    /// Never.
+    pub const NEVER: Self = Self { per_million: 0 };
+
+    /// All of them.
+    pub const ALWAYS: Self = Self { per_million: 1_000_000 };
+
+    /// `percent` of a hundred.
+    ///
+    /// # Panics
+    /// When above a hundred.
+    #[must_use]
+    pub fn percent(percent: u32) -> Self {
+        Self::per_million(percent.saturating_mul(10_000))
+    }
+
+    /// `per_million` of a million.
+    ///
+    /// # Panics
+    /// When above a million.
+    #[must_use]
+    pub fn per_million(per_million: u32) -> Self {
+        assert!(per_million <= 1_000_000, "a rate cannot be above all messages");
+        Self { per_million }
+    }
+
+    /// Whether it is all messages.
+    pub(crate) fn is_always(self) -> bool {
+        self == Self::ALWAYS
+    }
+
+    /// Whether this message is one of them. A rate of zero draws nothing, so a lossless network costs no time.
+    #[inline]
+    pub(crate) fn draw(self, random: &mut Random) -> bool {
+        self.per_million > 0 && random.chance_per_million(self.per_million)
+    }
 }
 
 impl Random {
@@ -75,6 +123,12 @@ impl Random {
     #[must_use]
     pub(crate) fn for_disk(seed: u64, node: Address, incarnation: u64) -> Self {
         Self::for_one(seed, node, incarnation, Stream::Disks)
+    }
+
+    /// The stream for a Byzantine node's chance to misbehave with this index.
+    #[must_use]
+    pub(crate) fn for_misbehaviour(seed: u64, node: Address, index: u64) -> Self {
+        Self::for_one(seed, node, index, Stream::Misbehaviour)
     }
 
     /// The stream for the thing with this index at a node.

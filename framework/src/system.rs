@@ -14,6 +14,8 @@ use crate::workload::ErasedWorkload;
 #[derive(Clone)]
 pub struct NodeSpec {
     pub(crate) node: NodeDescriptor,
+    /// For the second copy of a Byzantine twin: its name in traces. Its own code knows the first one's.
+    pub(crate) shown_as: Option<Address>,
     pub(crate) workload: Option<Arc<dyn ErasedWorkload>>,
 }
 
@@ -25,7 +27,7 @@ impl NodeSpec {
     /// When the arguments cannot be encoded.
     #[must_use]
     pub fn node(kind: &str, address: Address, arguments: &impl Serialize) -> Self {
-        Self { node: NodeDescriptor::new(kind, address, arguments), workload: None }
+        Self { node: NodeDescriptor::new(kind, address, arguments), shown_as: None, workload: None }
     }
 
     /// A client with its workload.
@@ -45,7 +47,7 @@ impl NodeSpec {
     /// The node's address.
     #[must_use]
     pub fn address(&self) -> Address {
-        self.node.address
+        self.shown_as.unwrap_or(self.node.address)
     }
 
     /// What the node is made of, as a [`Host`](crate::hosting::Host) needs it.
@@ -57,7 +59,7 @@ impl NodeSpec {
 
 impl fmt::Debug for NodeSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.node.address, self.node.kind)
+        write!(f, "{} ({})", self.address(), self.node.kind)
     }
 }
 

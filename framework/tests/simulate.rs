@@ -99,6 +99,7 @@ fn rates_are_met() {
         drop: Rate::percent(50),
         duplicate: Rate::percent(25),
         latency: Latency::fixed(millis(5)),
+        ..LinkConditions::reliable()
     };
     let scenario = unreliable(Fault::None, 200).link_conditions(half).until_done(600 * SECOND);
     let (_, trace) = record(&scenario, 1);

@@ -34,9 +34,14 @@ fn forger() -> impl Strategy<Value = Forger> {
 }
 
 fn provenance() -> impl Strategy<Value = Provenance> {
-    (incarnation(), of(text()), of(forger())).prop_map(|(incarnation, sent_as, forged_by)| {
-        Provenance { incarnation, sent_as, forged_by }
-    })
+    (incarnation(), of(text()), of(text()), of(forger())).prop_map(
+        |(incarnation, sent_as, encoding, forged_by)| Provenance {
+            incarnation,
+            sent_as,
+            encoding,
+            forged_by,
+        },
+    )
 }
 
 fn item() -> impl Strategy<Value = StoredItem> {
@@ -91,9 +96,9 @@ fn what() -> impl Strategy<Value = EventKind> {
                 EventKind::Restart { node, kind, incarnation, storage }
             }
         ),
-        (forger(), id(), address(), address(), text(), of(id())).prop_map(
-            |(by, id, from, to, message, replays)| {
-                EventKind::Inject { by, id, from, to, message, replays }
+        (forger(), id(), address(), address(), text(), of(id()), text()).prop_map(
+            |(by, id, from, to, message, replays, encoding)| {
+                EventKind::Inject { by, id, from, to, message, replays, encoding }
             }
         ),
         (address(), address()).prop_map(|(node, peer)| EventKind::Reconnect { node, peer }),
@@ -106,8 +111,14 @@ fn what() -> impl Strategy<Value = EventKind> {
 fn sent() -> impl Strategy<Value = SentMessage> {
     let fate =
         select(vec![Fate::Once, Fate::Twice, Fate::Dropped, Fate::Cut, Fate::Open, Fate::Withheld]);
-    let misbehaviour = (text(), of(text()), of(address()))
-        .prop_map(|(behaviour, instead_of, claims)| Misbehaviour { behaviour, instead_of, claims });
+    let misbehaviour = (text(), any::<u64>(), of(text()), of(address())).prop_map(
+        |(behaviour, chance, instead_of, claims)| Misbehaviour {
+            behaviour,
+            chance,
+            instead_of,
+            claims,
+        },
+    );
     (any::<u64>(), address(), text(), fate, of(misbehaviour)).prop_map(
         |(id, to, message, fate, misbehaviour)| SentMessage { id, to, message, fate, misbehaviour },
     )

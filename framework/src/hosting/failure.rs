@@ -25,6 +25,12 @@ pub enum NodeFailure {
         /// The codec's error.
         error: String,
     },
+    /// A message that arrived cannot be read. The handler was not called, and the node has not changed.
+    #[error("the message cannot be encoded and read back: {error}")]
+    Unreadable {
+        /// The codec's error.
+        error: String,
+    },
     /// The node's state is too large.
     #[error("left a state of {bytes} bytes: more than the limit of {STATE_BYTES_MAX}")]
     StateTooLarge {
@@ -61,6 +67,7 @@ impl NodeFailure {
             Self::Codec { what, error } => {
                 Self::Codec { what: bounded(what), error: bounded(error) }
             }
+            Self::Unreadable { error } => Self::Unreadable { error: bounded(error) },
             Self::ProcessLost { how } => Self::ProcessLost { how: bounded(how) },
             Self::NotProvided(what) => Self::NotProvided(bounded(what)),
             Self::StateTooLarge { .. } | Self::OutputTooLarge { .. } => self,

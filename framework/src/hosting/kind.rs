@@ -16,6 +16,7 @@ use super::{
     EncodedEffect, Event, NodeFailure, Output, Payload, Signature, StorageBytes, contract,
 };
 use crate::codec::{self, CodecError, Tree};
+use crate::signed::OwnCode;
 use crate::{Address, Application, Client, Context, Durable, Effect, Node, Stored, Value};
 
 /// A kind of node that a submission provides, without its types: constructs nodes and decodes their
@@ -263,6 +264,7 @@ where
         address: Address,
         arguments: &[u8],
     ) -> Result<Box<dyn HostedNode + '_>, NodeFailure> {
+        let (_own_code, _) = OwnCode::begin();
         let arguments = decode(Payload::Arguments, arguments)?;
         Ok(self.host((self.make)(address, arguments), address))
     }
@@ -272,6 +274,7 @@ where
         address: Address,
         state: &[u8],
     ) -> Result<Box<dyn HostedNode + '_>, NodeFailure> {
+        let (_own_code, _) = OwnCode::begin();
         Ok(self.host(decode(Payload::State, state)?, address))
     }
 
@@ -363,9 +366,10 @@ impl<N: Node + DeserializeOwned> Hosted<'_, N> {
         let ctx = &mut self.ctx;
         match event {
             Event::Init => self.node.init(ctx),
-            Event::Message { from, message } => {
-                self.node.on_message(from, decode(Payload::Message, message)?, ctx);
-            }
+            Event::Message { from, message } => match codec::decode(message) {
+                Ok(message) => self.node.on_message(from, message, ctx),
+                Err(error) => return Err(unreadable(&error)),
+            },
             Event::Timer { timer } => {
                 self.node.on_timer(decode(Payload::Timer, timer)?, ctx);
             }
@@ -415,6 +419,11 @@ impl<N: Node + DeserializeOwned> Hosted<'_, N> {
     }
 }
 
+/// The failure of a message that cannot be read.
+fn unreadable(error: &CodecError) -> NodeFailure {
+    NodeFailure::Unreadable { error: error.to_string() }
+}
+
 /// A duration in nanoseconds, at most five centuries.
 fn nanoseconds(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
@@ -424,6 +433,8 @@ impl<N: Node + DeserializeOwned> HostedNode for Hosted<'_, N> {
     fn step(&mut self, event: Event<'_>, output: &mut Output) -> Result<(), NodeFailure> {
         output.clear();
         self.ctx.clear();
+        let (_own_code, seal) = OwnCode::begin();
+        self.ctx.sign_with(seal);
         self.handle(event)?;
         self.encode_effects(output)?;
         if let Some(client) = self.client {
@@ -433,6 +444,7 @@ impl<N: Node + DeserializeOwned> HostedNode for Hosted<'_, N> {
     }
 
     fn state(&self, bytes: &mut Vec<u8>) -> Result<(), NodeFailure> {
+        let (_own_code, _) = OwnCode::begin();
         with_context(Payload::State, codec::encode_into(&self.node, bytes))
     }
 
@@ -440,10 +452,12 @@ impl<N: Node + DeserializeOwned> HostedNode for Hosted<'_, N> {
         let Some(observer) = self.observer else {
             return Err(NodeFailure::NotProvided("answers to questions".to_owned()));
         };
+        let (_own_code, _) = OwnCode::begin();
         with_context(Payload::Question, (observer.answer)(&self.node, question))
     }
 
     fn contract_violation(&self, state: &[u8]) -> Result<Option<String>, NodeFailure> {
+        let (_own_code, _) = OwnCode::begin();
         Ok(contract::violation_of(&self.node, state))
     }
 }

@@ -32,10 +32,11 @@ pub trait View {
     /// Virtual time since the start, in nanoseconds; `None` in a search.
     fn now_ns(&self) -> Option<u64>;
 
-    /// The nodes that have started and not crashed, in the order in which they were created.
+    /// The correct nodes that have started and not crashed, in the order in which they were created. A Byzantine node owes
+    /// nothing.
     fn nodes(&self) -> Vec<Address>;
 
-    /// The clients, crashed or not, in the order in which they were created.
+    /// The correct clients, crashed or not, in the order in which they were created.
     fn clients(&self) -> Vec<Address>;
 
     /// The nodes that are not clients, have started and have not crashed, in the order in which they were created.

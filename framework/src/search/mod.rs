@@ -589,9 +589,11 @@ impl Search {
                 return Report { result, never_held, faults, statistics, hints };
             }
             Err(StartError::Failed(failed)) => SearchResult::Failed(failed),
-            Err(error @ (StartError::UnknownCalls(_) | StartError::NotInModel(..))) => {
-                SearchResult::InvalidStart(error.to_string())
-            }
+            Err(
+                error @ (StartError::UnknownCalls(_)
+                | StartError::NotInModel(..)
+                | StartError::Byzantine(_)),
+            ) => SearchResult::InvalidStart(error.to_string()),
         };
         self.report_without_states(outcome)
     }

@@ -104,6 +104,10 @@ pub(super) enum StartError {
         "the run to the start state has an action that the fault model ({0}) does not allow: {1:?}"
     )]
     NotInModel(FaultModel, Box<Action>),
+    #[error(
+        "the fault model ({0}) allows Byzantine faults, and a search has none; a simulation has"
+    )]
+    Byzantine(FaultModel),
 }
 
 impl<'s> StateSpace<'s> {
@@ -122,6 +126,9 @@ impl<'s> StateSpace<'s> {
             | Action::Cut { .. }
             | Action::Restore { .. } => false,
         };
+        if model.may_corrupt() || model.may_forge() || model.may_be_byzantine() > 0 {
+            return Err(StartError::Byzantine(model));
+        }
         if let Some(action) = start.and_then(|state| state.path.actions().find(is_forbidden)) {
             return Err(StartError::NotInModel(model, Box::new(action.clone())));
         }

@@ -193,7 +193,7 @@ impl<'s> TraceFormatter<'s> {
                 let sender = self.addresses().iter().position(|address| address == from)?;
                 let id = self.message_id(*from, *to, message);
                 let (from, sent_by) = ((sender, *from), Incarnation::FIRST);
-                let lost = Arriving { from, to: *to, id, sent_by, bytes: message };
+                let lost = Arriving::plain(from, *to, (id, sent_by), message);
                 EventBuilder::lose(&mut texts(self.steps), lost, "it was dropped")
             }
         };
@@ -238,7 +238,7 @@ impl<'s> TraceFormatter<'s> {
                 let bytes = handlers.messages.bytes(message);
                 let id = self.message_id(from, node, bytes);
                 let (from, sent_by) = ((sender, from), Incarnation::FIRST);
-                let arriving = Arriving { from, to: node, id, sent_by, bytes };
+                let arriving = Arriving::plain(from, node, (id, sent_by), bytes);
                 self.builder.deliver(&mut texts(self.steps), arriving)
             }
             NodeEvent::Fire(pending) => {

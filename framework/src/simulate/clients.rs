@@ -36,7 +36,9 @@ impl Simulation {
     /// Takes the result of a client's command, if there is one, and schedules the next command.
     pub(super) fn take_result(&mut self, slot: usize, output: &Output) {
         let now_ns = self.schedule.now_ns;
-        let Some(client) = &mut self.nodes.get_mut(slot).client else { return };
+        let node = self.nodes.get_mut(slot);
+        let is_correct = node.is_correct();
+        let Some(client) = &mut node.client else { return };
         let Some(result) = output.result() else { return };
         if !client.is_waiting() {
             return;
@@ -45,7 +47,9 @@ impl Simulation {
         let answered = client.answered();
         if client.is_done() {
             self.progress.may_be_done();
-            self.nodes.client_is_done();
+            if is_correct {
+                self.nodes.client_is_done();
+            }
         }
         self.progress.made(now_ns);
         self.digest.bytes(result);

@@ -1,4 +1,5 @@
-//! The decisions of a run: which messages are lost, duplicated or delayed, and when timers fire.
+//! The decisions of a run: which messages are lost, duplicated, delayed or tampered with, when timers fire, and when
+//! Byzantine nodes misbehave.
 //!
 //! A run draws them from its seed. To leave something out of a run without changing the rest, a seed will not do: one
 //! message less shifts every later draw. So the decisions can be kept as [deviations](Deviation) from what the network
@@ -8,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap;
 
-use super::network::{Arrivals, LinkConditions};
+use super::network::{Arrivals, Injected, LinkConditions, Replayed, Tampering};
 use crate::Address;
 use crate::random::Random;
 
@@ -33,8 +34,17 @@ pub struct NthTimer {
     pub before: u64,
 }
 
+/// A Byzantine node's chance to misbehave: a message that its own code sends, or an event of a node that forgets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NthChance {
+    /// The node.
+    pub node: Address,
+    /// How many chances the node had before.
+    pub before: u64,
+}
+
 /// A decision that differs from the default one. By default, a message arrives once, after the shortest latency of its
-/// link; and a timer fires after a time that is drawn for this timer alone.
+/// link; a timer fires after a time that is drawn for this timer alone; and a Byzantine node behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Deviation {
     /// The message is lost.
@@ -45,21 +55,37 @@ pub enum Deviation {
     Delayed(NthMessage, u64),
     /// The timer fires after so many nanoseconds.
     Fires(NthTimer, u64),
+    /// The message's bytes change, as this number says.
+    Corrupted(NthMessage, u64),
+    /// The message arrives in the name of this node.
+    Spoofed(NthMessage, Address),
+    /// With the message, an earlier one of the link arrives once more.
+    Replayed(NthMessage, Replayed),
+    /// With the message, a forged one arrives.
+    Injected(NthMessage, Injected),
+    /// The node misbehaves.
+    Misbehaves(NthChance),
 }
 
 impl Deviation {
-    /// The link of its message, and how many messages were sent on it before. `None` if it is about a timer.
+    /// The link of its message, and how many messages were sent on it before. `None` if it is about a timer or a chance to
+    /// misbehave.
     #[must_use]
     pub fn place(&self) -> Option<NthMessage> {
         match *self {
-            Self::Lost(message) | Self::Again(message, _) | Self::Delayed(message, _) => {
-                Some(message)
-            }
-            Self::Fires(..) => None,
+            Self::Lost(message)
+            | Self::Again(message, _)
+            | Self::Delayed(message, _)
+            | Self::Corrupted(message, _)
+            | Self::Spoofed(message, _)
+            | Self::Replayed(message, _)
+            | Self::Injected(message, _) => Some(message),
+            Self::Fires(..) | Self::Misbehaves(_) => None,
         }
     }
 
-    /// The same for the message before which so many were sent on the link. A timer's deviation stays the same.
+    /// The same for the message before which so many were sent on the link. A deviation
+    /// of something else stays the same.
     #[must_use]
     pub fn moved(&self, before: u64) -> Self {
         let moved = |message: NthMessage| NthMessage { before, ..message };
@@ -67,7 +93,11 @@ impl Deviation {
             Self::Lost(message) => Self::Lost(moved(message)),
             Self::Again(message, ns) => Self::Again(moved(message), ns),
             Self::Delayed(message, ns) => Self::Delayed(moved(message), ns),
-            Self::Fires(..) => *self,
+            Self::Corrupted(message, number) => Self::Corrupted(moved(message), number),
+            Self::Spoofed(message, claims) => Self::Spoofed(moved(message), claims),
+            Self::Replayed(message, replayed) => Self::Replayed(moved(message), replayed),
+            Self::Injected(message, injected) => Self::Injected(moved(message), injected),
+            Self::Fires(..) | Self::Misbehaves(_) => *self,
         }
     }
 }
@@ -77,6 +107,7 @@ impl Deviation {
 struct Deviations {
     messages: BTreeMap<NthMessage, Decision>,
     timers: BTreeMap<NthTimer, u64>,
+    chances: BTreeSet<NthChance>,
 }
 
 /// The deviations of one message.
@@ -85,6 +116,7 @@ struct Decision {
     is_lost: bool,
     again_ns: Option<u64>,
     latency_ns: Option<u64>,
+    tampering: Tampering,
 }
 
 impl Deviations {
@@ -98,6 +130,21 @@ impl Deviations {
                 Deviation::Delayed(message, ns) => all.message(message).latency_ns = Some(ns),
                 Deviation::Fires(timer, ns) => {
                     all.timers.insert(timer, ns);
+                }
+                Deviation::Corrupted(message, number) => {
+                    all.message(message).tampering.corrupted = Some(number);
+                }
+                Deviation::Spoofed(message, claims) => {
+                    all.message(message).tampering.spoofed = Some(claims);
+                }
+                Deviation::Replayed(message, replayed) => {
+                    all.message(message).tampering.replayed = Some(replayed);
+                }
+                Deviation::Injected(message, injected) => {
+                    all.message(message).tampering.injected = Some(injected);
+                }
+                Deviation::Misbehaves(chance) => {
+                    all.chances.insert(chance);
                 }
             }
         }
@@ -210,6 +257,43 @@ impl Decisions {
         }
     }
 
+    /// Decides what a Byzantine network does to a message. `draw` draws from the seed.
+    pub(super) fn tampering(
+        &mut self,
+        message: NthMessage,
+        draw: impl FnOnce() -> Tampering,
+    ) -> Tampering {
+        match &mut self.mode {
+            Mode::Keep(kept) => {
+                let drawn = draw();
+                kept.extend(tamperings(message, drawn));
+                drawn
+            }
+            Mode::Follow { deviations, used } => {
+                let decision = deviations.messages.get(&message).copied().unwrap_or_default();
+                used.extend(tamperings(message, decision.tampering));
+                decision.tampering
+            }
+        }
+    }
+
+    /// Decides whether a Byzantine node takes a chance to misbehave.
+    pub(super) fn misbehaves(&mut self, chance: NthChance) -> bool {
+        match &mut self.mode {
+            Mode::Keep(kept) => {
+                kept.push(Deviation::Misbehaves(chance));
+                true
+            }
+            Mode::Follow { deviations, used } => {
+                let is_taken = deviations.chances.contains(&chance);
+                if is_taken {
+                    used.insert(Deviation::Misbehaves(chance));
+                }
+                is_taken
+            }
+        }
+    }
+
     /// Decides how long the next timer of a node takes, from `min_ns` to `max_ns` nanoseconds. `draw` draws from the
     /// seed.
     pub(super) fn timer(
@@ -250,4 +334,14 @@ impl Decisions {
             Mode::Follow { used, .. } => used.into_iter().collect(),
         }
     }
+}
+
+/// The deviations for what a Byzantine network does to a message.
+fn tamperings(message: NthMessage, tampering: Tampering) -> impl Iterator<Item = Deviation> {
+    let Tampering { corrupted, spoofed, replayed, injected } = tampering;
+    let corrupted = corrupted.map(|number| Deviation::Corrupted(message, number));
+    let spoofed = spoofed.map(|claims| Deviation::Spoofed(message, claims));
+    let replayed = replayed.map(|replayed| Deviation::Replayed(message, replayed));
+    let injected = injected.map(|injected| Deviation::Injected(message, injected));
+    [corrupted, spoofed, replayed, injected].into_iter().flatten()
 }

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::disk::Found;
-use super::notes::{RecorderNotes, SideEvent};
+use super::event_queue::InFlight;
+use super::notes::{Injection, RecorderNotes, SideEvent};
 use super::outcome::{Outcome, Verdict};
 use super::scenario::Scenario;
 use super::schedule::Task;
 use super::simulation::{Next, Simulation};
 use crate::Address;
+use crate::byzantine::{Behaviour, Deed, name_of_second};
 use crate::hosting::{EncodedEffect, Event, Host, NodeFailure, Output, Payload};
 use crate::trace::builder::{Arriving, EventBuilder, Numbers, Texts, text};
 use crate::trace::{
@@ -130,11 +132,14 @@ impl Simulation {
         output: &Output,
         host: &mut dyn Host,
     ) {
+        let conduct = self.misconduct(&stepped, output);
+        let (does, deeds) =
+            conduct.as_ref().map_or((output, &[][..]), |it| (it.output(), it.deeds()));
         if let (Ok(()), Some(script)) = (&stepped, &mut self.script) {
-            script.does(output.effects().iter().filter_map(|effect| {
+            script.does(does.effects().iter().filter_map(|effect| {
                 let (what, bytes) = match *effect {
-                    EncodedEffect::Send { message, .. } => (Payload::Message, output.get(message)),
-                    EncodedEffect::SetTimer { timer, .. } => (Payload::Timer, output.get(timer)),
+                    EncodedEffect::Send { message, .. } => (Payload::Message, does.get(message)),
+                    EncodedEffect::SetTimer { timer, .. } => (Payload::Timer, does.get(timer)),
                     EncodedEffect::Log { .. }
                     | EncodedEffect::Save { .. }
                     | EncodedEffect::Append { .. }
@@ -143,15 +148,27 @@ impl Simulation {
                 Some(text(&mut texts(host), slot, what, bytes))
             }));
         }
-        if let Err((to, message)) = self.stepped(stepped, output) {
+        let taken = self.take_step(stepped, does, deeds);
+        if let Some(conduct) = conduct {
+            self.after_misconduct(conduct);
+        }
+        // Only of a correct node, which does what its code does.
+        if let Err((to, message)) = taken {
             let message = text(&mut texts(host), slot, Payload::Message, output.get(message));
             self.sent_to_unknown_address(slot, to, message);
         }
     }
 
     fn header(&self, origin: &Origin) -> Header {
-        let Scenario { fault_model, system, .. } = &self.scenario;
-        Header::new(Engine::Simulate, origin, self.seed, *fault_model, system.drawing_order())
+        let Scenario { fault_model, system, byzantine, .. } = &self.scenario;
+        let mut lanes = system.drawing_order();
+        for (&node, behaviour) in byzantine {
+            let place = lanes.iter().position(|lane| *lane == node);
+            if let (Behaviour::Twin(_), Some(place)) = (behaviour, place) {
+                lanes.splice(place + 1..place + 1, name_of_second(node));
+            }
+        }
+        Header::new(Engine::Simulate, origin, self.seed, *fault_model, lanes)
     }
 
     /// A name such as `server on_message Request` for the handler of the current step.
@@ -168,14 +185,28 @@ impl Simulation {
         format!("{} {} {variant}", self.spec(slot).node.kind, self.handler()).trim_end().to_owned()
     }
 
+    /// A message that arrives, or would.
+    fn arriving<'a>(&'a self, message: InFlight, from: Address, bytes: &'a [u8]) -> Arriving<'a> {
+        let unlike = self.transport.tampered.unlike(message);
+        Arriving {
+            from: (message.from(), from),
+            to: self.spec(message.to()).address(),
+            id: message.id,
+            sent_by: message.sent_by,
+            bytes,
+            sent_as: unlike.and_then(|unlike| unlike.sent_as.as_deref()),
+            forged_by: unlike.and_then(|unlike| unlike.forged_by),
+        }
+    }
+
     /// The current step as a trace event.
     fn what(&self, builder: &EventBuilder, slot: usize, host: &mut dyn Host) -> EventKind {
         let spec = self.spec(slot);
         let node = spec.address();
         match (*self.schedule.task(), self.event()) {
             (Task::Handle(message), Event::Message { from, message: bytes }) => {
-                let (from, id, sent_by) = ((message.from(), from), message.id, message.sent_by);
-                builder.deliver(&mut texts(host), Arriving { from, to: node, id, sent_by, bytes })
+                let arriving = self.arriving(message, from, bytes);
+                builder.deliver(&mut texts(host), Arriving { to: node, ..arriving })
             }
             (Task::Fire { id, incarnation, .. }, Event::Timer { timer }) => {
                 EventBuilder::fire(&mut texts(host), (slot, node), id, incarnation, timer)
@@ -227,6 +258,7 @@ struct Noted<'n> {
     sent: std::slice::Iter<'n, (MessageId, Fate)>,
     timers: std::slice::Iter<'n, TimerId>,
     writes: std::slice::Iter<'n, WriteId>,
+    deeds: std::slice::Iter<'n, Option<Deed>>,
 }
 
 impl Numbers for Noted<'_> {
@@ -236,6 +268,10 @@ impl Numbers for Noted<'_> {
 
     fn set(&mut self, _: &[u8], _: u64, _: u64) -> Option<TimerId> {
         self.timers.next().copied()
+    }
+
+    fn deed(&mut self) -> Option<&Deed> {
+        self.deeds.next()?.as_ref()
     }
 
     fn wrote(&mut self) -> Option<WriteId> {
@@ -259,13 +295,22 @@ impl Recording<'_> {
         event.printed = self.recorder.printed();
         event.failure = stepped.as_ref().err().cloned();
         let failed = event.failure.is_some();
+        let is_spoilt = simulation.is_spoilt(&stepped).is_some();
         simulation.take_in(slot, stepped, output, host);
+        if is_spoilt {
+            // Nothing happened to the node. That the message is lost is an event of its own.
+            return;
+        }
         if let EventKind::Deliver { id, .. } = event.what {
             self.builder.delivered(id);
         }
         if !failed {
             let notes = simulation.notes.as_ref().expect("a recorded run keeps notes");
+            let conduct = simulation.nodes.get(slot).conduct.as_deref();
+            let (output, deeds) =
+                conduct.map_or((&*output, &[][..]), |it| (it.output(), it.deeds()));
             let mut numbers = Noted {
+                deeds: deeds.iter(),
                 sent: notes.sent.iter(),
                 timers: notes.timers.iter(),
                 writes: notes.writes.iter(),
@@ -298,14 +343,16 @@ impl Recording<'_> {
         for (time_ns, happening) in std::mem::take(&mut notes.happened) {
             let what = match happening {
                 SideEvent::Lost { message, bytes, reason } => {
-                    let address = |slot: usize| simulation.spec(slot).address();
-                    let from = (message.from(), address(message.from()));
-                    let (to, id, sent_by) = (address(message.to()), message.id, message.sent_by);
-                    let lost = Arriving { from, to, id, sent_by, bytes: &bytes };
+                    let from = simulation.nodes.identity(message.from());
+                    let lost = simulation.arriving(message, from, &bytes);
                     EventBuilder::lose(&mut texts(host), lost, reason)
                 }
                 SideEvent::Returned { slot, result } => {
                     EventBuilder::result(simulation.spec(slot), &result)
+                }
+                SideEvent::Injected(Injection { id, from, to, bytes, replays }) => {
+                    let ends = (simulation.nodes.identity(from), simulation.nodes.identity(to));
+                    EventBuilder::inject(&mut texts(host), (from, ends), (id, replays), &bytes)
                 }
                 SideEvent::Crashed(node, incarnation) => EventKind::Crash { node, incarnation },
                 SideEvent::Network(change) => EventKind::Network { change },

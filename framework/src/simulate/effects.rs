@@ -1,15 +1,17 @@
 //! What a step did: its messages and timers go to the network and the event queue, within the limits.
 
 use super::limits::Limits;
-use super::notes::SideEvent;
+use super::notes::{Injection, SideEvent};
 use super::outcome::RunFailure;
 use super::simulation::Simulation;
+use super::tampering::Forged;
 use super::timers::Setting;
 use super::transport::{Around, Sending};
 use crate::Address;
+use crate::byzantine::{Deed, talks_to_second};
 use crate::hosting::{EncodedEffect, Output, Span};
 use crate::random::Random;
-use crate::trace::StorageOperation;
+use crate::trace::{Fate, StorageOperation};
 
 /// What the nodes of a run used.
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,12 +66,13 @@ impl Simulation {
         self.progress.made(self.schedule.now_ns);
     }
 
-    /// Applies some effects of a step: all, if its node did not crash within it. A message to an unknown address is returned with that address.
+    /// Applies some effects of a step: all, if its node did not crash within it. `deeds` says what a Byzantine node did to
+    /// each message; it is empty for a correct one. A message to an unknown address is returned with that address.
     pub(super) fn apply(
         &mut self,
         slot: usize,
         effects: &[EncodedEffect],
-        output: &Output,
+        (output, deeds): (&Output, &[Option<Deed>]),
     ) -> Result<(), (Address, Span)> {
         if let Some(notes) = &mut self.notes {
             notes.sent.clear();
@@ -95,8 +98,25 @@ impl Simulation {
                     }
                     self.used.sends += 1;
                     self.used.sent_bytes += message.len() as u64;
-                    let to = self.nodes.slot_of(to).ok_or((to, message))?;
-                    self.send(Sending { from: slot, to, bytes: output.get(message) });
+                    let to = match self.nodes.slot_of(to) {
+                        Some(to) => to,
+                        None if deeds.is_empty() => return Err((to, message)),
+                        // Nobody minds where a Byzantine node sends.
+                        None => {
+                            self.keep_from_network(slot, to, Fate::Dropped);
+                            continue;
+                        }
+                    };
+                    let bytes = output.get(message);
+                    let sending = Sending { from: slot, to, bytes, tampered: None };
+                    match deeds.get(sends - 1) {
+                        None => {
+                            let to =
+                                if self.nodes.has_twins() { self.copy_for(slot, to) } else { to };
+                            self.send(Sending { to, ..sending });
+                        }
+                        Some(deed) => self.send_byzantine(sending, deed.as_ref()),
+                    }
                 }
                 EncodedEffect::SetTimer { timer, min_ns, max_ns } => {
                     timers += 1;
@@ -117,7 +137,72 @@ impl Simulation {
                 EncodedEffect::Sync => self.write(slot, StorageOperation::Sync, &[]),
             }
         }
+        if self.transport.tampered.is_forging() {
+            for forged in self.transport.tampered.take_forged() {
+                self.inject(forged);
+            }
+        }
         Ok(())
+    }
+
+    /// Gives a message that nobody sent to the network.
+    pub(super) fn inject(&mut self, forged: Forged) {
+        self.digest.word(forged.to as u64);
+        self.digest.word(forged.from as u64);
+        self.digest.bytes(&forged.bytes);
+        let Forged { from, to, replays, .. } = forged;
+        let bytes = self.notes.is_some().then(|| forged.bytes.clone());
+        let mut around = Around {
+            nodes: &mut self.nodes,
+            schedule: &mut self.schedule,
+            script: self.script.as_deref_mut(),
+            decisions: self.decisions.as_deref_mut(),
+        };
+        let id = self.transport.inject(forged, &mut around);
+        if let Some(bytes) = bytes {
+            self.note(|| SideEvent::Injected(Injection { id, from, to, bytes, replays }));
+        }
+    }
+
+    /// Sends a message of a Byzantine node, or keeps it from the network.
+    fn send_byzantine(&mut self, mut sending: Sending<'_>, deed: Option<&Deed>) {
+        sending.to = self.copy_for(sending.from, sending.to);
+        let Some(deed) = deed else { return self.send(sending) };
+        if deed.is_withheld {
+            let to = self.nodes.identity(sending.to);
+            return self.keep_from_network(sending.from, to, Fate::Withheld);
+        }
+        sending.tampered = Some(self.transport.tampered.by_byzantine_node());
+        if let Some(claimed) = deed.claims.and_then(|claims| self.nodes.slot_of(claims)) {
+            let node = self.nodes.address(sending.from);
+            self.digest.word(claimed as u64);
+            sending.tampered = Some(self.transport.tampered.forged_by_node(node));
+            sending.from = claimed;
+        }
+        self.send(sending);
+    }
+
+    /// Takes in that the next message of the node in this slot does not reach the network.
+    fn keep_from_network(&mut self, slot: usize, to: Address, fate: Fate) {
+        let ends = (self.nodes.identity(slot), to);
+        let (id, now_ns) = (self.transport.next_id(), self.schedule.now_ns);
+        if let Some(script) = &mut self.script {
+            script.sent(id, ends, now_ns);
+        }
+        if let Some(notes) = &mut self.notes {
+            notes.sent.push((id, fate));
+        }
+    }
+
+    /// The copy of a node that the sender talks to: only a twin has two.
+    fn copy_for(&self, from: usize, to: usize) -> usize {
+        let Some(second) = self.nodes.second_copy(to) else { return to };
+        // A copy talks to itself.
+        if from == to || from == second {
+            return from;
+        }
+        let (from, to_name) = (self.nodes.identity(from), self.nodes.identity(to));
+        if talks_to_second(self.seed, to_name, from) { second } else { to }
     }
 
     fn send(&mut self, sending: Sending<'_>) {

@@ -4,6 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
+use std::num::NonZeroU32;
 
 use super::buffer_pool::BufferId;
 use crate::trace::{Incarnation, MessageId, TimerId};
@@ -19,6 +20,8 @@ pub(super) enum ScheduledEvent {
     NextCommand { slot: usize },
     /// The timeline's intervention with this index takes place.
     Intervention { index: usize },
+    /// When following a saved run: a message that nobody sent, with this index, is given to the network.
+    Forge { index: usize },
     /// The time of observation after the last result is over.
     Over,
 }
@@ -34,6 +37,8 @@ pub(super) struct InFlight {
     /// The incarnation of the receiver when it was sent.
     pub(super) sent_to: Incarnation,
     pub(super) message: BufferId,
+    /// If it is not what it seems: which of the run's tampered messages it is.
+    pub(super) tampered: Option<NonZeroU32>,
     pub(super) id: MessageId,
 }
 
@@ -47,7 +52,7 @@ impl InFlight {
         id: MessageId,
     ) -> Self {
         let slot = |slot| u32::try_from(slot).expect("a slot is an index of a node in memory");
-        Self { from: slot(from), to: slot(to), sent_by, sent_to, message, id }
+        Self { from: slot(from), to: slot(to), sent_by, sent_to, message, tampered: None, id }
     }
 
     /// The slot of the sender.

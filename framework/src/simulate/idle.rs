@@ -10,7 +10,7 @@ use crate::Address;
 
 impl Scenario {
     /// What certainly has no effect, a sentence each: an intervention that comes after the end of the run, waits for more
-    /// results than its client has commands, or undoes what was not done; a crash of a node that has crashed before and never restarts; a
+    /// results than its client has commands, undoes what was not done, or gives a message the sender that it has; a crash of a node that has crashed before and never restarts; a
     /// scenario without nodes, or without anything that must hold.
     #[must_use]
     pub fn without_effect(&self) -> Vec<String> {
@@ -65,6 +65,12 @@ impl Scenario {
         match intervention {
             Intervention::DropNext { count: 0, .. } => {
                 Some("no message is lost; give a count of at least 1".to_owned())
+            }
+            Intervention::ReplayEarlier { back: 0, .. } => {
+                Some("no message was sent 0 messages ago; the last one is 1".to_owned())
+            }
+            Intervention::SpoofNext { from, claims, .. } if from == claims => {
+                Some(format!("{from} is its sender anyway"))
             }
             Intervention::Cut { from, to } | Intervention::Hold { from, to } if from == to => {
                 Some(format!("{from} needs no link to itself"))

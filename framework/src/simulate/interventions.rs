@@ -3,12 +3,15 @@
 use rustc_hash::FxHashMap;
 
 use super::event_queue::ScheduledEvent;
+use super::links::Tamper;
 use super::notes::SideEvent;
-use super::scenario::{Intervention, When};
+use super::scenario::{Intervention, Invented, When};
 use super::schedule::{Checked, Task};
 use super::simulation::Simulation;
+use super::tampering::Forged;
 use crate::Address;
 use crate::random::Random;
+use crate::trace::MessageId;
 
 /// An intervention, by its index in the timeline, that waits for a client to have this many results.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +85,14 @@ impl Simulation {
             Intervention::Cut { from, to } => transport.cut(from, to),
             Intervention::Hold { from, to } => transport.hold(from, to),
             Intervention::DropNext { from, to, count } => transport.drop_next(from, to, count),
+            Intervention::CorruptNext { from, to, change } => {
+                transport.tamper_next(from, to, Tamper::Corrupt(change));
+            }
+            Intervention::SpoofNext { from, to, claims } => {
+                transport.tamper_next(from, to, Tamper::Spoof(claims));
+            }
+            Intervention::ReplayEarlier { from, to, back } => self.replay_earlier(from, to, back),
+            Intervention::Inject(invented) => self.inject_invented(invented),
             Intervention::Repair { from, to } => transport.repair(from, to, &mut self.schedule),
             Intervention::Heal => transport.heal(&mut self.schedule),
             Intervention::Isolate(node) => {
@@ -92,7 +103,7 @@ impl Simulation {
             }
             Intervention::Partition(groups) => self.partition(&groups),
             Intervention::Start(spec) => {
-                let slot = self.nodes.add(spec);
+                let slot = self.add_node(spec);
                 self.schedule.ready.push_back(Task::Make { slot });
                 self.schedule.ready.push_back(Task::Init { slot });
                 let command = self.schedule_command(slot);
@@ -118,7 +129,7 @@ impl Simulation {
     }
 
     /// Starts a node again, at once. If it is running, it crashes first. If it has not started yet, nothing happens.
-    fn restart(&mut self, node: Address) {
+    pub(super) fn restart(&mut self, node: Address) {
         let Some(slot) = self.nodes.slot_of(node) else { return };
         let is_running = self.nodes.get(slot).running().is_some();
         if is_running {
@@ -135,6 +146,33 @@ impl Simulation {
         // Nothing comes in between, so that a replay need not know when exactly it was.
         self.schedule.ready.push_front(Task::Restore { slot, incarnation });
         self.schedule.ready.push_front(Task::Make { slot });
+    }
+
+    /// Sends an earlier message again, if there is one.
+    fn replay_earlier(&mut self, from: Address, to: Address, back: u64) {
+        if let Some((id, bytes)) = self.transport.tampered.earlier((from, to), back).cloned() {
+            self.forge((from, to), bytes, Some(id));
+        }
+    }
+
+    fn inject_invented(&mut self, invented: Invented) {
+        let Invented { from, to, bytes } = invented;
+        self.forge((from, to), bytes, None);
+    }
+
+    /// Gives a message that nobody sent to the network.
+    fn forge(
+        &mut self,
+        (from, to): (Address, Address),
+        bytes: Vec<u8>,
+        replays: Option<MessageId>,
+    ) {
+        let slots = (self.nodes.slot_of(from), self.nodes.slot_of(to));
+        let (Some(from_slot), Some(to_slot)) = slots else { return };
+        let latency_ns = self.transport.shortest_latency_ns(from, to);
+        let saved = self.script.as_mut().and_then(|script| script.take_injected(from, to, &bytes));
+        let (from, to) = (from_slot, to_slot);
+        self.inject(Forged { from, to, bytes, latency_ns, replays, saved });
     }
 
     fn partition(&mut self, groups: &[Vec<Address>]) {

@@ -1,18 +1,30 @@
-//! The state of links: cut, held, or about to drop messages; and the held messages.
+//! The state of links: cut, held, or about to drop messages or tamper with them; and the held messages.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::event_queue::InFlight;
 use crate::Address;
+use crate::byzantine::Change;
 
-/// A link that is cut, held, or about to drop messages.
+/// A link that is cut, held, or about to drop messages or tamper with them.
 #[derive(Clone, Debug, Default)]
 struct Link {
     cut: bool,
     held: bool,
     drop_next: u32,
+    /// What happens to its next messages, which are not lost.
+    tamper_next: VecDeque<Tamper>,
     /// The messages that have arrived at a held link, in order.
     waiting: Vec<InFlight>,
+}
+
+/// What a test does to a message on a link.
+#[derive(Clone, Debug)]
+pub(super) enum Tamper {
+    /// Its content changes.
+    Corrupt(Change),
+    /// It arrives in the name of this node.
+    Spoof(Address),
 }
 
 /// The links, by sender and receiver. A normal link has no entry.
@@ -40,6 +52,19 @@ impl Links {
 
     pub(super) fn drop_next(&mut self, from: Address, to: Address, count: u32) {
         self.links.entry((from, to)).or_default().drop_next += count;
+    }
+
+    pub(super) fn tamper_next(&mut self, from: Address, to: Address, tamper: Tamper) {
+        self.links.entry((from, to)).or_default().tamper_next.push_back(tamper);
+    }
+
+    /// What [`Links::tamper_next`] does to the message that is being sent.
+    #[inline]
+    pub(super) fn takes_tamper(&mut self, from: Address, to: Address) -> Option<Tamper> {
+        if self.are_all_normal() {
+            return None;
+        }
+        self.links.get_mut(&(from, to))?.tamper_next.pop_front()
     }
 
     /// Restores a link, and returns the messages held at it.

@@ -105,7 +105,9 @@ impl Simulation {
                 return;
             }
             let slot = match planned {
-                ScheduledEvent::Over | ScheduledEvent::Intervention { .. } => return,
+                ScheduledEvent::Over
+                | ScheduledEvent::Intervention { .. }
+                | ScheduledEvent::Forge { .. } => return,
                 ScheduledEvent::NextCommand { slot } => {
                     busy.add(slot, &self.nodes);
                     continue;
@@ -127,7 +129,7 @@ impl Simulation {
             }
             match planned {
                 ScheduledEvent::Arrival(message) => {
-                    let from = self.nodes.address(message.from());
+                    let from = self.nodes.identity(message.from());
                     let client = self.nodes.get_mut(slot).client.as_mut();
                     let command = client.and_then(|client| client.command_after(self.seed, at_ns));
                     let message = self.schedule.buffers.bytes(message.message);
@@ -139,6 +141,7 @@ impl Simulation {
                 }
                 ScheduledEvent::Over
                 | ScheduledEvent::Intervention { .. }
+                | ScheduledEvent::Forge { .. }
                 | ScheduledEvent::NextCommand { .. } => {}
             }
         }

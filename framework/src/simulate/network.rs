@@ -1,50 +1,10 @@
-//! Link conditions: latency, loss and duplication.
+//! Link conditions: latency, loss and duplication, and what a Byzantine network does to messages.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::random::Random;
+use crate::random::{Random, Rate};
 use crate::{Address, FaultModel};
-
-/// A fraction of all messages, in parts per million: exact, and the same on every machine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Rate {
-    per_million: u32,
-}
-
-impl Rate {
-    /// Never.
-    pub const NEVER: Self = Self { per_million: 0 };
-
-    /// `percent` of a hundred.
-    ///
-    /// # Panics
-    /// When above a hundred.
-    #[must_use]
-    pub fn percent(percent: u32) -> Self {
-        Self::per_million(percent.saturating_mul(10_000))
-    }
-
-    /// `per_million` of a million.
-    ///
-    /// # Panics
-    /// When above a million.
-    #[must_use]
-    pub fn per_million(per_million: u32) -> Self {
-        assert!(per_million <= 1_000_000, "a rate cannot be above all messages");
-        Self { per_million }
-    }
-
-    /// Whether it is all messages.
-    fn is_always(self) -> bool {
-        self.per_million == 1_000_000
-    }
-
-    fn draw(self, random: &mut Random) -> bool {
-        // A rate of zero draws nothing, so a lossless network costs no time.
-        self.per_million > 0 && random.chance_per_million(self.per_million)
-    }
-}
 
 /// Latency of messages.
 ///
@@ -118,6 +78,33 @@ pub struct LinkConditions {
     pub duplicate: Rate,
     /// How long they take.
     pub latency: Latency,
+    /// What a Byzantine network does to them.
+    pub tampering: TamperingRates,
+}
+
+/// How often a Byzantine network tampers with the messages of a link. Each rate is a fraction of the messages that are
+/// sent on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TamperingRates {
+    /// Some bytes of the message change on its way. If it no longer decodes, it is lost.
+    pub corrupt: Rate,
+    /// The message arrives in the name of another node, which is neither its sender nor its receiver.
+    pub spoof: Rate,
+    /// A message that was sent on this link before arrives once more.
+    pub replay: Rate,
+    /// A message that nobody sent arrives as well: a changed copy of this one, in the name of any node but the receiver.
+    pub inject: Rate,
+}
+
+impl TamperingRates {
+    /// No message is tampered with.
+    pub const NEVER: Self =
+        Self { corrupt: Rate::NEVER, spoof: Rate::NEVER, replay: Rate::NEVER, inject: Rate::NEVER };
+
+    #[inline]
+    fn is_never(&self) -> bool {
+        *self == Self::NEVER
+    }
 }
 
 impl LinkConditions {
@@ -126,7 +113,12 @@ impl LinkConditions {
     #[must_use]
     pub fn reliable() -> Self {
         let latency = Latency::between(Duration::from_millis(1), Duration::from_millis(10));
-        Self { drop: Rate::NEVER, duplicate: Rate::NEVER, latency }
+        Self {
+            drop: Rate::NEVER,
+            duplicate: Rate::NEVER,
+            latency,
+            tampering: TamperingRates::NEVER,
+        }
     }
 
     /// Whether no message arrives.
@@ -143,15 +135,23 @@ impl LinkConditions {
             drop: Rate::percent(20),
             duplicate: Rate::percent(20),
             latency: reliable.latency.with_slow(Rate::percent(15), Duration::from_millis(500)),
+            ..reliable
         }
+    }
+
+    /// The same, tampered with at these rates.
+    #[must_use]
+    pub fn with_tampering(self, tampering: TamperingRates) -> Self {
+        Self { tampering, ..self }
     }
 }
 
 impl LinkConditions {
-    /// The same latency without loss and duplication.
+    /// The same latency without loss, duplication and tampering.
     #[must_use]
     pub fn only_latency(self) -> Self {
-        Self { drop: Rate::NEVER, duplicate: Rate::NEVER, ..self }
+        let tampering = TamperingRates::NEVER;
+        Self { drop: Rate::NEVER, duplicate: Rate::NEVER, tampering, ..self }
     }
 }
 
@@ -245,7 +245,22 @@ impl Network {
         if loses && !model.may_lose() {
             return Some("the network loses messages");
         }
-        (duplicates && !model.may_duplicate()).then_some("the network duplicates messages")
+        if duplicates && !model.may_duplicate() {
+            return Some("the network duplicates messages");
+        }
+        let tampers = |rate: fn(&TamperingRates) -> Rate| {
+            self.all().any(|conditions| rate(&conditions.tampering) > Rate::NEVER)
+        };
+        if tampers(|it| it.corrupt) && !model.may_corrupt() {
+            return Some("the network corrupts messages");
+        }
+        if tampers(|it| it.spoof) && !model.may_forge() {
+            return Some("the network names other senders");
+        }
+        if tampers(|it| it.replay) && !model.may_replay() {
+            return Some("the network sends earlier messages again");
+        }
+        (tampers(|it| it.inject) && !model.may_forge()).then_some("the network forges messages")
     }
 
     /// The conditions of one link.
@@ -286,6 +301,80 @@ impl Arrivals {
     /// Draws only the latency, for a reliable network.
     pub(super) fn draw_reliable(conditions: &LinkConditions, random: &mut Random) -> u64 {
         conditions.latency.draw(random)
+    }
+}
+
+/// What a Byzantine network does to one message, and when it is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tampering {
+    /// The number that says how its bytes change.
+    pub(super) corrupted: Option<u64>,
+    /// In whose name it arrives.
+    pub(super) spoofed: Option<Address>,
+    /// An earlier message of the link arrives once more.
+    pub(super) replayed: Option<Replayed>,
+    /// A forged message arrives.
+    pub(super) injected: Option<Injected>,
+}
+
+/// An earlier message that arrives once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Replayed {
+    /// How many messages of the link lie between, with itself.
+    pub back: u64,
+    /// It takes so many nanoseconds.
+    pub latency_ns: u64,
+}
+
+/// A message that nobody sent: a changed copy of one that was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Injected {
+    /// The sender that it claims to have.
+    pub claims: Address,
+    /// The number that says how the bytes change.
+    pub number: u64,
+    /// It takes so many nanoseconds.
+    pub latency_ns: u64,
+}
+
+impl Tampering {
+    /// Draws what happens to a message on a link with these conditions, on which so many earlier messages are known.
+    /// `others` are the nodes that are not its receiver.
+    #[inline]
+    pub(super) fn draw(
+        conditions: &LinkConditions,
+        random: &mut Random,
+        known: u64,
+        from: Address,
+        others: impl FnOnce() -> Vec<Address>,
+    ) -> Self {
+        if conditions.tampering.is_never() {
+            return Self::default();
+        }
+        Self::draw_some(conditions, random, known, from, &others())
+    }
+
+    fn draw_some(
+        conditions: &LinkConditions,
+        random: &mut Random,
+        known: u64,
+        from: Address,
+        others: &[Address],
+    ) -> Self {
+        let TamperingRates { corrupt, spoof, replay, inject } = conditions.tampering;
+        let corrupted = corrupt.draw(random).then(|| random.bits());
+        let names: Vec<Address> = others.iter().copied().filter(|name| *name != from).collect();
+        let spoofed = (spoof.draw(random) && !names.is_empty()).then(|| *random.pick(&names));
+        let replayed = (replay.draw(random) && known > 0).then(|| Replayed {
+            back: random.between(1, known),
+            latency_ns: conditions.latency.draw(random),
+        });
+        let injected = (inject.draw(random) && !others.is_empty()).then(|| Injected {
+            claims: *random.pick(others),
+            number: random.bits(),
+            latency_ns: conditions.latency.draw(random),
+        });
+        Self { corrupted, spoofed, replayed, injected }
     }
 }
 

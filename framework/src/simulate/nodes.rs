@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::simulated_node::SimulatedNode;
+use crate::byzantine::Conduct;
 use crate::trace::Incarnation;
 use crate::{Address, NodeSpec};
 
@@ -16,9 +17,17 @@ pub(super) struct Nodes {
     first_client: Option<usize>,
     /// How many clients have not crashed and are not done.
     clients_left: usize,
+    /// The slot of the second copy of each twin, by the slot of the first. Used for lookups only; never iterated.
+    second_copies: FxHashMap<usize, usize>,
 }
 
 impl Nodes {
+    /// Takes in what the node in this slot does, because it is Byzantine.
+    pub(super) fn is_byzantine(&mut self, slot: usize, conduct: Conduct) {
+        self.clients_left -= usize::from(self.list[slot].is_left());
+        self.list[slot].is_byzantine(conduct);
+    }
+
     /// Adds a node, and returns its slot.
     pub(super) fn add(&mut self, spec: NodeSpec) -> usize {
         let slot = self.list.len();
@@ -30,6 +39,24 @@ impl Nodes {
         self.clients_left += usize::from(node.is_left());
         self.list.push(node);
         slot
+    }
+
+    /// Adds the second copy of the node in this slot, and returns its slot.
+    pub(super) fn add_second_copy(&mut self, first: usize, spec: NodeSpec) -> usize {
+        let slot = self.add(spec);
+        self.second_copies.insert(first, slot);
+        slot
+    }
+
+    /// Whether any node has two copies.
+    #[inline]
+    pub(super) fn has_twins(&self) -> bool {
+        !self.second_copies.is_empty()
+    }
+
+    /// The slot of the second copy of the node in this slot, if it has one.
+    pub(super) fn second_copy(&self, first: usize) -> Option<usize> {
+        self.second_copies.get(&first).copied()
     }
 
     #[inline]
@@ -45,6 +72,17 @@ impl Nodes {
     #[inline]
     pub(super) fn address(&self, slot: usize) -> Address {
         self.list[slot].address()
+    }
+
+    /// The name under which other nodes know the node in this slot: its address, unless it is the second copy of a twin.
+    #[inline]
+    pub(super) fn identity(&self, slot: usize) -> Address {
+        self.list[slot].identity()
+    }
+
+    /// The names under which nodes know each other, each once.
+    pub(super) fn identities(&self) -> impl Iterator<Item = Address> {
+        self.list.iter().filter(|node| !node.is_second_copy()).map(SimulatedNode::address)
     }
 
     #[inline]

@@ -19,11 +19,23 @@ pub(super) struct RecorderNotes {
     pub(super) happened: Vec<(u64, SideEvent)>,
 }
 
+/// A message that nobody sent, when it is given to the network.
+#[derive(Debug)]
+pub(super) struct Injection {
+    pub(super) id: MessageId,
+    /// The slot of the sender that it names.
+    pub(super) from: usize,
+    pub(super) to: usize,
+    pub(super) bytes: Vec<u8>,
+    pub(super) replays: Option<MessageId>,
+}
+
 /// An event that is not a step.
 #[derive(Debug)]
 pub(super) enum SideEvent {
     Lost { message: InFlight, bytes: Vec<u8>, reason: &'static str },
     Returned { slot: usize, result: Vec<u8> },
     Crashed(Address, Incarnation),
+    Injected(Injection),
     Network(String),
 }

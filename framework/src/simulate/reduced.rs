@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::scenario::{Intervention, Scenario, When};
+use super::scenario::{Intervention, Invented, Scenario, When};
 use crate::property::Property;
 use crate::trace::Reduction;
 use crate::workload::{ErasedWorkload, Rendered};
@@ -33,7 +33,9 @@ impl Scenario {
             left.cloned().collect()
         });
         let network = self.network.clone().without(&reduction.clients);
-        Self { system, timeline, network, checks, always, ..self.clone() }
+        let mut byzantine = self.byzantine.clone();
+        byzantine.retain(|node, _| !is_gone(node));
+        Self { system, timeline, network, byzantine, checks, always, ..self.clone() }
     }
 }
 
@@ -44,8 +46,15 @@ fn without(intervention: &Intervention, reduction: &Reduction) -> Option<Interve
         Intervention::Cut { from, to }
         | Intervention::Hold { from, to }
         | Intervention::Repair { from, to }
-        | Intervention::DropNext { from, to, .. } => {
+        | Intervention::DropNext { from, to, .. }
+        | Intervention::CorruptNext { from, to, .. }
+        | Intervention::ReplayEarlier { from, to, .. }
+        | Intervention::Inject(Invented { from, to, .. }) => {
             (!gone.contains(from) && !gone.contains(to)).then(|| intervention.clone())
+        }
+        Intervention::SpoofNext { from, to, claims } => {
+            ([from, to, claims].into_iter().all(|node| !gone.contains(node)))
+                .then(|| intervention.clone())
         }
         Intervention::Isolate(node)
         | Intervention::Crash(node)

@@ -2,17 +2,19 @@
 //! recorded.
 
 use super::drive::Options;
+use super::event_queue::ScheduledEvent;
 use super::outcome::Outcome;
 use super::scenario::Scenario;
 use super::simulation::Simulation;
+use super::tampering::Forged;
 use crate::hosting::Host;
-use crate::trace::replay::{Replay, ReplayStatus, Script, unsupported};
+use crate::trace::replay::{Replay, ReplayStatus, SavedInjection, Script, unsupported};
 use crate::trace::{Ending, Engine, Header, MemoryRecorder, Recorder, Trace, TraceEvent};
 
 /// Repeats `scenario` as in `saved`, with nodes whose code may have changed since.
 ///
-/// A message of the saved run is lost, duplicated and delayed as recorded, and a timer fires after the
-/// recorded time, as far as its duration allows. Additional messages and timers of changed code are
+/// A message of the saved run is lost, duplicated, delayed and tampered with as recorded, and a timer fires after the
+/// recorded time, as far as its duration allows. Byzantine nodes misbehave at the same chances. Additional messages and timers of changed code are
 /// handled at random, from the saved run's seed. With unchanged code, the new run equals the saved one,
 /// event by event. A shrunk run is repeated with what is left of the scenario. A saved run with an event that the
 /// simulator cannot perform is not followed at all ([`ReplayStatus::Unsupported`]).
@@ -91,6 +93,28 @@ impl Following {
         let Self(mut simulation) = self;
         let outcome = simulation.drive(host, options);
         (outcome, *simulation.script.take().expect("it follows a saved run"))
+    }
+}
+
+impl Simulation {
+    /// When following a saved run: schedules the messages that were forged in it.
+    pub(super) fn schedule_saved_forgeries(&mut self) {
+        let Some(script) = &self.script else { return };
+        for (index, at_ns, event) in script.injections() {
+            self.schedule.plan(at_ns, Some(event), ScheduledEvent::Forge { index });
+        }
+    }
+
+    /// When following a saved run: gives a message that was forged in it to the network, unless the scenario has just done
+    /// that.
+    pub(super) fn forge_saved(&mut self, index: usize) {
+        let injection = self.script.as_mut().and_then(|script| script.take_injection(index));
+        let Some(injection) = injection else { return };
+        let slots = (self.nodes.slot_of(injection.from), self.nodes.slot_of(injection.to));
+        let (Some(from), Some(to)) = slots else { return };
+        let SavedInjection { bytes, replays, event, .. } = injection;
+        let latency_ns = self.transport.shortest_latency_ns(injection.from, injection.to);
+        self.inject(Forged { from, to, bytes, latency_ns, replays, saved: Some(event) });
     }
 }
 

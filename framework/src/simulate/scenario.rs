@@ -1,15 +1,17 @@
 //! A scenario: everything about a run but its seed.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::limits::Limits;
 use super::network::{LinkConditions, Network, ns};
+use crate::byzantine::{Behaviour, Change};
 use crate::kinds::Interface;
 use crate::property::{CheckError, Monitor, Property, View};
 use crate::trace::{EventKind, Incarnation};
-use crate::{Address, DiskFault, FaultModel, NodeSpec, System};
+use crate::{Address, DiskFault, FaultModel, NodeSpec, System, Value, codec};
 
 /// A change that a scenario makes to a running system.
 ///
@@ -54,6 +56,35 @@ pub enum Intervention {
         /// How many.
         count: u32,
     },
+    /// The content of the next message from `from` to `to` changes on its way. If it then no longer decodes, it is lost.
+    CorruptNext {
+        /// The sender.
+        from: Address,
+        /// The receiver.
+        to: Address,
+        /// How it changes.
+        change: Change,
+    },
+    /// The next message from `from` to `to` arrives in the name of `claims`.
+    SpoofNext {
+        /// The sender.
+        from: Address,
+        /// The receiver.
+        to: Address,
+        /// The sender that it names.
+        claims: Address,
+    },
+    /// The message that was sent from `from` to `to` so many messages ago arrives once more. Nothing happens if there is none.
+    ReplayEarlier {
+        /// The sender.
+        from: Address,
+        /// The receiver.
+        to: Address,
+        /// How many messages ago, counted from 1: the last one.
+        back: u64,
+    },
+    /// A message arrives that nobody has sent; see [`Intervention::inject`].
+    Inject(Invented),
     /// A node crashes. Its memory and its timers are gone; messages from it and to it stay in flight. It never comes back,
     /// unless it is restarted.
     Crash(Address),
@@ -111,7 +142,25 @@ impl fmt::Debug for Decision {
     }
 }
 
+/// A message that nobody has sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invented {
+    pub(super) from: Address,
+    pub(super) to: Address,
+    pub(super) bytes: Vec<u8>,
+}
+
 impl Intervention {
+    /// This message arrives at `to` in the name of `from`, after the shortest latency of the link.
+    ///
+    /// # Panics
+    /// When the message cannot be encoded.
+    #[must_use]
+    pub fn inject(from: Address, to: Address, message: &impl Value) -> Self {
+        let bytes = codec::encode(message).expect("a message encodes");
+        Self::Inject(Invented { from, to, bytes })
+    }
+
     /// [`Intervention::Partition`] into these groups.
     #[must_use]
     pub fn partition<const N: usize>(groups: [&[Address]; N]) -> Self {
@@ -186,6 +235,21 @@ impl fmt::Display for Intervention {
             Self::DropNext { from, to, count } => {
                 write!(f, "the next {count} messages from {from} to {to} are lost")
             }
+            Self::CorruptNext { from, to, .. } => {
+                write!(f, "the next message from {from} to {to} is corrupted")
+            }
+            Self::SpoofNext { from, to, claims } => {
+                write!(f, "the next message from {from} to {to} will name {claims} as its sender")
+            }
+            Self::ReplayEarlier { from, to, back: 1 } => {
+                write!(f, "the last message from {from} to {to} is sent again")
+            }
+            Self::ReplayEarlier { from, to, back } => {
+                write!(f, "the message from {from} to {to}, {back} messages ago, is sent again")
+            }
+            Self::Inject(Invented { from, to, .. }) => {
+                write!(f, "a message from {from} to {to} is forged")
+            }
             Self::Crash(node) => write!(f, "{node} crashes"),
             Self::CrashInHandler(node) => write!(f, "{node} will crash within a handler"),
             Self::Restart(node) => write!(f, "{node} restarts"),
@@ -236,6 +300,8 @@ pub struct Scenario {
     pub(crate) fault_model: FaultModel,
     pub(crate) system: System,
     pub(crate) network: Network,
+    /// What the Byzantine nodes do, in natural order.
+    pub(crate) byzantine: BTreeMap<Address, Behaviour>,
     pub(crate) timeline: Vec<(When, Intervention)>,
     pub(crate) until_done: bool,
     pub(crate) observe_after_ns: u64,
@@ -273,6 +339,7 @@ impl Scenario {
             fault_model: FaultModel::default(),
             system: System::new(),
             network: Network::reliable(),
+            byzantine: BTreeMap::new(),
             timeline: Vec::new(),
             until_done: true,
             observe_after_ns: 0,
@@ -329,6 +396,32 @@ impl Scenario {
     #[must_use]
     pub fn nodes(self, nodes: impl IntoIterator<Item = NodeSpec>) -> Self {
         nodes.into_iter().fold(self, Self::node)
+    }
+
+    /// Makes a node Byzantine: it does what the behaviour says. The fault model says how many nodes may be
+    /// ([`FaultModel::may_be_byzantine`]).
+    ///
+    /// Properties, and the run's end, are about the correct nodes only: a [`View`] does not list Byzantine ones, and
+    /// [`Scenario::until_done`] does not wait for Byzantine clients.
+    ///
+    /// ```
+    /// # use faultlab::{Address, FaultModel, NodeSpec};
+    /// # use faultlab::byzantine::{Behaviour, Change};
+    /// # use faultlab::simulate::Scenario;
+    /// let names: Vec<Address> = (1..=4).map(|number| Address::numbered("node", number)).collect();
+    /// let scenario = Scenario::new()
+    ///     .fault_model(FaultModel::reliable_in_order_byzantine(1))
+    ///     .nodes(names.iter().map(|name| NodeSpec::node("node", *name, &names)))
+    ///     .byzantine(names[0], Behaviour::Equivocate(Change::nearby()));
+    /// assert!(scenario.validate().is_ok());
+    /// // Two are too many.
+    /// let scenario = scenario.byzantine(names[1], Behaviour::Silent);
+    /// assert!(scenario.validate().is_err());
+    /// ```
+    #[must_use]
+    pub fn byzantine(mut self, node: Address, behaviour: Behaviour) -> Self {
+        self.byzantine.insert(node, behaviour);
+        self
     }
 
     /// Sets the network at the start.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::disk::Disk;
 use super::network::ns;
 use super::per_sender::PerSender;
+use crate::byzantine::Conduct;
 use crate::client_driver::ClosedLoop;
 use crate::history::Operation;
 use crate::trace::Incarnation;
@@ -21,6 +22,10 @@ pub(super) struct SimulatedNode {
     /// Whether it crashes within the next handler that has an effect.
     pub(super) crashes_in_handler: bool,
     pub(super) disk: Disk,
+    /// Whether it is correct, not Byzantine.
+    is_correct: bool,
+    /// What it does, if it is Byzantine. It is not there while it acts.
+    pub(super) conduct: Option<Box<Conduct>>,
     pub(super) client: Option<ClientDriver>,
     /// The newest message handled so far from each slot. An older one is late.
     newest_from: PerSender,
@@ -50,6 +55,8 @@ impl SimulatedNode {
             stage: Stage::Planned,
             crashes_in_handler: false,
             disk: Disk::default(),
+            is_correct: true,
+            conduct: None,
             client,
             newest_from: PerSender::default(),
             last_arrival_ns: PerSender::default(),
@@ -58,6 +65,28 @@ impl SimulatedNode {
 
     pub(super) fn address(&self) -> Address {
         self.spec.address()
+    }
+
+    /// The name under which other nodes know it.
+    #[inline]
+    pub(super) fn identity(&self) -> Address {
+        self.spec.node.address
+    }
+
+    /// Whether it is the second copy of a twin.
+    pub(super) fn is_second_copy(&self) -> bool {
+        self.identity() != self.address()
+    }
+
+    /// Whether it is correct, not Byzantine.
+    pub(super) fn is_correct(&self) -> bool {
+        self.is_correct
+    }
+
+    /// Takes in what it does, because it is Byzantine.
+    pub(super) fn is_byzantine(&mut self, conduct: Conduct) {
+        self.is_correct = false;
+        self.conduct = Some(Box::new(conduct));
     }
 
     /// The incarnation to which new timers and messages belong: the present one, or the last one if the node has
@@ -102,9 +131,11 @@ impl SimulatedNode {
         self.crashes_in_handler = false;
     }
 
-    /// Whether it is a client that has not crashed and is not done.
+    /// Whether it is a correct client that has not crashed and is not done.
     pub(super) fn is_left(&self) -> bool {
-        self.is_running && self.client.as_ref().is_some_and(|client| !client.is_done())
+        self.is_running
+            && self.is_correct()
+            && self.client.as_ref().is_some_and(|client| !client.is_done())
     }
 
     /// Records that a message was handled, and returns whether a later one was handled before it.

@@ -4,8 +4,8 @@
 //! advance together, with their steps sent to node processes in batches.
 //!
 //! Here is only which step comes next. What a step does to the rest of the run is elsewhere: its messages in
-//! `transport.rs`, its timers in `timers.rs`, its results in `clients.rs`, and what the scenario does in
-//! `interventions.rs`.
+//! `transport.rs`, its timers in `timers.rs`, its results in `clients.rs`, what the scenario does in
+//! `interventions.rs`, and what Byzantine nodes do in `misconduct.rs`.
 
 use super::after_each_event::Answers;
 use super::decisions::{Decisions, Deviation};
@@ -26,6 +26,7 @@ use super::timers::Timers;
 use super::transport::{Passage, Transport};
 use super::verdicts::Verdicts;
 use super::view::SimulationView;
+use crate::byzantine::Deed;
 use crate::hosting::{Event, Host, NodeFailure, Output, Span, UnknownAddress};
 use crate::property::{CheckError, Property};
 use crate::trace::Trace;
@@ -149,8 +150,11 @@ impl Simulation {
         // All nodes are constructed before the first one starts, and all have started before the
         // first command.
         let specs = simulation.scenario.system.nodes().to_vec();
-        let slots: Vec<usize> = specs.into_iter().map(|spec| simulation.nodes.add(spec)).collect();
+        let mut slots: Vec<usize> =
+            specs.into_iter().map(|spec| simulation.add_node(spec)).collect();
+        slots.extend(simulation.add_second_copies());
         simulation.schedule_timeline();
+        simulation.schedule_saved_forgeries();
         simulation.schedule.ready.extend(slots.iter().map(|&slot| Task::Make { slot }));
         simulation.schedule.ready.extend(slots.iter().map(|&slot| Task::Init { slot }));
         for slot in slots {
@@ -313,6 +317,10 @@ impl Simulation {
                 self.progress.interventions_left -= 1;
                 Some(Task::Intervene { index })
             }
+            ScheduledEvent::Forge { index } => {
+                self.forge_saved(index);
+                None
+            }
             ScheduledEvent::Over => None,
         }
     }
@@ -356,7 +364,7 @@ impl Simulation {
                 Event::Restore { storage: &self.nodes.get(*slot).disk.found_bytes }
             }
             Task::Handle(message) => Event::Message {
-                from: self.nodes.address(message.from()),
+                from: self.nodes.identity(message.from()),
                 message: self.schedule.buffers.bytes(message.message),
             },
             Task::Fire { timer, .. } => Event::Timer { timer: self.schedule.buffers.bytes(*timer) },
@@ -520,8 +528,38 @@ impl Simulation {
         stepped: Result<(), NodeFailure>,
         output: &Output,
     ) -> Result<(), (Address, Span)> {
+        let Some(conduct) = self.misconduct(&stepped, output) else {
+            return self.take_step(stepped, output, &[]);
+        };
+        let unknown = self.take_step(stepped, conduct.output(), conduct.deeds());
+        self.after_misconduct(conduct);
+        unknown
+    }
+
+    /// Whether the message of the current step could not be read because it was tampered with. The node's code is not to
+    /// blame.
+    pub(super) fn is_spoilt(&self, stepped: &Result<(), NodeFailure>) -> Option<InFlight> {
+        let (Err(NodeFailure::Unreadable { .. }), Some(Task::Handle(message))) =
+            (stepped, self.schedule.current)
+        else {
+            return None;
+        };
+        self.transport.tampered.unlike(message).map(|_| message)
+    }
+
+    /// Takes in a step whose output is what the node does: of a Byzantine one, with what it did to each message.
+    pub(super) fn take_step(
+        &mut self,
+        stepped: Result<(), NodeFailure>,
+        output: &Output,
+        deeds: &[Option<Deed>],
+    ) -> Result<(), (Address, Span)> {
         let Next::Step(slot) = self.next_of_current() else { return Ok(()) };
         self.steps += 1;
+        if let Some(message) = self.is_spoilt(&stepped) {
+            self.lose(message, "it does not decode");
+            return Ok(());
+        }
         if let Err(failure) = stepped {
             let (node, handler) = (self.nodes.address(slot), self.handler().to_owned());
             self.fail(RunFailure::Node { node, handler, failure });
@@ -546,12 +584,12 @@ impl Simulation {
         }
         let effects = match self.crash_point(slot, output) {
             None => {
-                let effects = self.apply(slot, output.effects(), output);
+                let effects = self.apply(slot, output.effects(), (output, deeds));
                 self.take_result(slot, output);
                 effects
             }
             Some(after) => {
-                let effects = self.apply(slot, output.effects_before_crash(after), output);
+                let effects = self.apply(slot, output.effects_before_crash(after), (output, deeds));
                 self.crash_in_handler(slot, after);
                 effects
             }
@@ -561,7 +599,7 @@ impl Simulation {
         effects
     }
 
-    fn next_of_current(&self) -> Next {
+    pub(super) fn next_of_current(&self) -> Next {
         match &self.schedule.current {
             Some(
                 Task::Init { slot }

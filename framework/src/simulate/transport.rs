@@ -1,12 +1,15 @@
 //! What happens to a message between its sending and its handling: whether it is lost, how many copies of it
-//! arrive, and when; and what becomes of a copy that arrives.
+//! arrive, and when; and what becomes of a copy that arrives. What a Byzantine network does besides is in `tampering.rs`.
+
+use std::num::NonZeroU32;
 
 use super::decisions::{Decisions, NthMessage};
 use super::event_queue::{InFlight, ScheduledEvent};
-use super::links::Links;
-use super::network::{Arrivals, Network};
+use super::links::{Links, Tamper};
+use super::network::{Arrivals, Network, Tampering};
 use super::nodes::Nodes;
 use super::schedule::{Schedule, Task};
+use super::tampering::{Forged, Tampered};
 use crate::property::Traffic;
 use crate::random::{Random, Stream};
 use crate::trace::replay::{Arrival, Script};
@@ -21,6 +24,7 @@ pub(super) struct Transport {
     random: Random,
     pub(super) traffic: Traffic,
     messages_ever: MessageId,
+    pub(super) tampered: Tampered,
 }
 
 /// A message that is sent, by the slots of its ends.
@@ -29,6 +33,8 @@ pub(super) struct Sending<'a> {
     pub(super) from: usize,
     pub(super) to: usize,
     pub(super) bytes: &'a [u8],
+    /// If it is not what it seems: which of the run's tampered messages it is.
+    pub(super) tampered: Option<NonZeroU32>,
 }
 
 /// The rest of the run, as far as messages need it.
@@ -59,7 +65,14 @@ impl Transport {
             random: Random::new(seed, Stream::Network),
             traffic: Traffic::default(),
             messages_ever: 0,
+            tampered: Tampered::new(model.may_replay()),
         }
+    }
+
+    /// The number of the next message, which takes it.
+    pub(super) fn next_id(&mut self) -> MessageId {
+        self.messages_ever += 1;
+        self.messages_ever
     }
 
     /// Gives a message to the network. Returns its number, and the network's decision.
@@ -69,16 +82,16 @@ impl Transport {
         sending: Sending<'_>,
         mut around: Around<'_>,
     ) -> (MessageId, Fate) {
-        let ends = (around.nodes.address(sending.from), around.nodes.address(sending.to));
+        let ends = (around.nodes.identity(sending.from), around.nodes.identity(sending.to));
         let now_ns = around.schedule.now_ns;
-        self.messages_ever += 1;
-        let id = self.messages_ever;
+        let id = self.next_id();
         self.count(ends, sending.bytes.len() as u64, now_ns);
         let saved = around.script.as_mut().and_then(|script| script.sent(id, ends, now_ns));
         let fate = match saved {
             Some(arrivals) => self.send_as_saved(sending, id, ends, arrivals, &mut around),
             None => self.send_by_decision(sending, id, ends, &mut around),
         };
+        self.tampered.remember(ends, id, sending.bytes);
         (id, fate)
     }
 
@@ -123,6 +136,12 @@ impl Transport {
                 (Some(decisions), Some(nth)) => decisions.message(nth, conditions, true, draw),
                 _ => draw(),
             };
+            let mut bytes = Vec::new();
+            let sending = if self.model.may_corrupt() || self.model.may_forge() {
+                self.tamper((sending, &mut bytes), (from, to), nth, around)
+            } else {
+                sending
+            };
             match arrivals {
                 Arrivals::None => Fate::Dropped,
                 Arrivals::One(latency_ns) => {
@@ -135,6 +154,65 @@ impl Transport {
                 }
             }
         }
+    }
+
+    /// Draws what a Byzantine network does to a message, or takes it from the list of decisions. Returns the message as it
+    /// arrives.
+    fn tamper<'a>(
+        &mut self,
+        (sending, bytes): (Sending<'a>, &'a mut Vec<u8>),
+        ends: (Address, Address),
+        nth: Option<NthMessage>,
+        around: &mut Around<'_>,
+    ) -> Sending<'a> {
+        if let Some(tamper) = self.links.takes_tamper(ends.0, ends.1) {
+            return self.tamper_as_told((sending, bytes), ends, tamper, around);
+        }
+        let conditions = self.network.link_conditions(ends.0, ends.1);
+        let known = self.tampered.known(ends);
+        let nodes = &around.nodes;
+        let others = || nodes.identities().filter(|node| *node != ends.1).collect::<Vec<_>>();
+        let mut draw = || Tampering::draw(conditions, &mut self.random, known, ends.0, others);
+        let tampering = match (&mut around.decisions, nth) {
+            (Some(decisions), Some(nth)) => decisions.tampering(nth, draw),
+            _ => draw(),
+        };
+        if tampering == Tampering::default() {
+            return sending;
+        }
+        self.tampered.forge(tampering, sending, ends, around.nodes);
+        self.tampered.change((sending, bytes), tampering, around.nodes)
+    }
+
+    /// What a test does to a message. Returns the message as it arrives.
+    fn tamper_as_told<'a>(
+        &mut self,
+        (sending, bytes): (Sending<'a>, &'a mut Vec<u8>),
+        ends: (Address, Address),
+        tamper: Tamper,
+        around: &mut Around<'_>,
+    ) -> Sending<'a> {
+        match tamper {
+            Tamper::Corrupt(change) => self.tampered.corrupt((sending, bytes), ends, &change),
+            Tamper::Spoof(claims) => {
+                let spoofed = Tampering { spoofed: Some(claims), ..Tampering::default() };
+                self.tampered.change((sending, bytes), spoofed, around.nodes)
+            }
+        }
+    }
+
+    /// Schedules the arrival of a message that nobody sent, and returns its number.
+    pub(super) fn inject(&mut self, forged: Forged, around: &mut Around<'_>) -> MessageId {
+        let id = self.next_id();
+        let tampered = Some(self.tampered.forged_by_network());
+        let sending = Sending { from: forged.from, to: forged.to, bytes: &forged.bytes, tampered };
+        let now_ns = around.schedule.now_ns;
+        let script = around.script.as_mut();
+        match script.and_then(|script| script.arrivals_of_injected(id, forged.saved, now_ns)) {
+            Some(arrivals) => plan(sending, id, &arrivals, around),
+            None => arrive(sending, id, &[forged.latency_ns], around),
+        }
+        id
     }
 
     /// The latency of a message that arrives exactly once.
@@ -180,18 +258,32 @@ impl Transport {
         } else if self.links.takes_drop(from, to) || arrivals.is_empty() {
             return Fate::Dropped;
         }
-        let message = keep(sending, id, arrivals.len() as u8, around);
-        for arrival in &arrivals {
-            let arrives = ScheduledEvent::Arrival(message);
-            around.schedule.plan(arrival.at_ns, arrival.event, arrives);
-        }
+        let mut bytes = Vec::new();
+        let sending = match self.links.takes_tamper(from, to) {
+            Some(tamper) => self.tamper_as_told((sending, &mut bytes), (from, to), tamper, around),
+            None => {
+                let saved = around.script.as_ref().and_then(|script| script.tampering(id));
+                match saved {
+                    Some(saved) => {
+                        self.tampered.as_saved((sending, &mut bytes), saved, around.nodes)
+                    }
+                    None => sending,
+                }
+            }
+        };
+        plan(sending, id, &arrivals, around);
         if arrivals.len() == 1 { Fate::Once } else { Fate::Twice }
+    }
+
+    /// The conditions of one link.
+    pub(super) fn shortest_latency_ns(&self, from: Address, to: Address) -> u64 {
+        self.network.link_conditions(from, to).latency.shortest_ns()
     }
 
     /// What becomes of a copy that arrives now.
     #[inline]
     pub(super) fn arrives(&mut self, message: InFlight, nodes: &Nodes) -> Passage {
-        let (from, to) = (nodes.address(message.from()), nodes.address(message.to()));
+        let (from, to) = (nodes.identity(message.from()), nodes.identity(message.to()));
         if nodes.get(message.to()).running().is_none() {
             return Passage::Lost("its receiver has crashed");
         }
@@ -208,7 +300,7 @@ impl Transport {
 
     /// Whether a message would be handled if it arrived now.
     pub(super) fn would_pass(&self, message: InFlight, nodes: &Nodes) -> bool {
-        let (from, to) = (nodes.address(message.from()), nodes.address(message.to()));
+        let (from, to) = (nodes.identity(message.from()), nodes.identity(message.to()));
         nodes.get(message.to()).running().is_some()
             && !self.links.is_held(from, to)
             && !self.links.is_cut(from, to)
@@ -220,6 +312,10 @@ impl Transport {
 
     pub(super) fn hold(&mut self, from: Address, to: Address) {
         self.links.hold(from, to);
+    }
+
+    pub(super) fn tamper_next(&mut self, from: Address, to: Address, tamper: Tamper) {
+        self.links.tamper_next(from, to, tamper);
     }
 
     pub(super) fn drop_next(&mut self, from: Address, to: Address, count: u32) {
@@ -243,7 +339,17 @@ fn keep(sending: Sending<'_>, id: MessageId, copies: u8, around: &mut Around<'_>
     let message = around.schedule.buffers.keep(sending.bytes, copies);
     let (from, to) = (around.nodes.get(sending.from), around.nodes.get(sending.to));
     let ends = (sending.from, sending.to);
-    InFlight::new(ends, (from.incarnation(), to.incarnation()), message, id)
+    let mut message = InFlight::new(ends, (from.incarnation(), to.incarnation()), message, id);
+    message.tampered = sending.tampered;
+    message
+}
+
+/// Schedules the arrivals of a message's copies as in a saved run.
+fn plan(sending: Sending<'_>, id: MessageId, arrivals: &[Arrival], around: &mut Around<'_>) {
+    let message = keep(sending, id, arrivals.len() as u8, around);
+    for arrival in arrivals {
+        around.schedule.plan(arrival.at_ns, arrival.event, ScheduledEvent::Arrival(message));
+    }
 }
 
 /// Schedules the arrivals of a message's copies.

@@ -1,10 +1,13 @@
 //! Validates a scenario: it may only name nodes that exist at that time.
 
+use std::collections::BTreeSet;
+
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::network::Network;
-use super::scenario::{Intervention, Scenario, When};
+use super::scenario::{Intervention, Invented, Scenario, When};
+use crate::byzantine::{Behaviour, name_of_second};
 use crate::{Address, FaultModel, NodeSpec};
 
 /// The most names that a message lists.
@@ -82,6 +85,16 @@ pub enum ScenarioError {
         /// The client.
         name: Address,
     },
+    /// A Byzantine node cannot behave in this way.
+    #[error("{node} cannot be Byzantine in this way ({behaviour}): {reason}")]
+    Behaviour {
+        /// The node.
+        node: Address,
+        /// The behaviour's name.
+        behaviour: String,
+        /// Why not.
+        reason: String,
+    },
     /// A search has inconsistent settings. See
     /// [`SearchResult::InvalidStart`](crate::search::SearchResult::InvalidStart).
     #[error("the search cannot start: {reason}")]
@@ -116,6 +129,9 @@ impl Scenario {
     /// - No node starts at the address of another, not even of a crashed one.
     /// - The fault model allows every fault: what links do to messages, lost messages, crashes, restarts, and what happens to
     ///   disks. No client restarts.
+    /// - The Byzantine nodes exist, and together with those that crash they are not more than the fault model allows. They
+    ///   speak in the name of others only if the links are not authenticated. A twin is there from the start, and is no
+    ///   client.
     /// - If the lab's [interface](Scenario::interface) is known, nodes and workloads fit it.
     ///
     /// # Errors
@@ -126,6 +142,7 @@ impl Scenario {
         }
         let names = Names::of(self)?;
         names.network("the network at the start", &self.network)?;
+        names.byzantine()?;
         (0..self.timeline.len()).try_for_each(|entry| names.entry(entry))
     }
 }
@@ -158,6 +175,7 @@ impl Scenario {
         {
             return Err(names.unknown(names.describe(entry), name, |_| true));
         }
+        names.byzantine()?;
         names.entry(entry)
     }
 }
@@ -169,7 +187,11 @@ impl Intervention {
             Self::Cut { from, to }
             | Self::Hold { from, to }
             | Self::Repair { from, to }
-            | Self::DropNext { from, to, .. } => vec![*from, *to],
+            | Self::DropNext { from, to, .. }
+            | Self::CorruptNext { from, to, .. }
+            | Self::ReplayEarlier { from, to, .. }
+            | Self::Inject(Invented { from, to, .. }) => vec![*from, *to],
+            Self::SpoofNext { from, to, claims } => vec![*from, *to, *claims],
             Self::Isolate(node)
             | Self::Crash(node)
             | Self::CrashInHandler(node)
@@ -274,6 +296,16 @@ impl<'a> Names<'a> {
         let model = self.scenario.fault_model;
         let fault = match intervention {
             Intervention::DropNext { .. } if !model.may_lose() => Some("messages are lost"),
+            Intervention::CorruptNext { .. } if !model.may_corrupt() => {
+                Some("a message is corrupted")
+            }
+            Intervention::SpoofNext { .. } if !model.may_forge() => {
+                Some("a message names another sender")
+            }
+            Intervention::ReplayEarlier { .. } if !model.may_replay() => {
+                Some("an earlier message is sent again")
+            }
+            Intervention::Inject(_) if !model.may_forge() => Some("a message is forged"),
             Intervention::Crash(_) | Intervention::CrashInHandler(_) if !model.may_crash() => {
                 Some("a node crashes")
             }
@@ -298,6 +330,74 @@ impl<'a> Names<'a> {
                 ScenarioError::Interface { what }
             }),
             _ => intervention.names().iter().try_for_each(there),
+        }
+    }
+
+    /// Checks what the Byzantine nodes do, and how many nodes fail.
+    fn byzantine(&self) -> Result<(), ScenarioError> {
+        let Scenario { byzantine, fault_model, timeline, .. } = self.scenario;
+        for (&node, behaviour) in byzantine {
+            let Some(born) = self.born.get(&node) else {
+                return Err(self.unknown(
+                    format!("{node} is Byzantine ({behaviour})"),
+                    node,
+                    |_| true,
+                ));
+            };
+            let reason = match behaviour {
+                Behaviour::Spoof(_) if !fault_model.may_forge() => Some(format!(
+                    "the fault model ({fault_model}) authenticates links, so no node can speak in another's name"
+                )),
+                Behaviour::Twin(_) if born.is_client => Some(
+                    "a client cannot have two copies, because each command is given once"
+                        .to_owned(),
+                ),
+                Behaviour::Amnesia(_) if born.is_client => Some(
+                    "a client that starts as new never shows the result of the command that it had"
+                        .to_owned(),
+                ),
+                Behaviour::Twin(_) if born.by.is_some() => {
+                    Some("a node that starts later cannot have two copies".to_owned())
+                }
+                Behaviour::Twin(_) => match name_of_second(node) {
+                    None => {
+                        Some("its name is too long for the second copy's, with `/2`".to_owned())
+                    }
+                    Some(name) if self.born.contains_key(&name) => Some(format!(
+                        "there is a node {name}, which is the name of its second copy"
+                    )),
+                    Some(_) => None,
+                },
+                _ => None,
+            };
+            if let Some(reason) = reason {
+                let behaviour = behaviour.name().to_owned();
+                return Err(ScenarioError::Behaviour { node, behaviour, reason });
+            }
+        }
+        let crashes = timeline.iter().filter_map(|(_, it)| match it {
+            Intervention::Crash(node) | Intervention::CrashInHandler(node) => Some(*node),
+            _ => None,
+        });
+        let few = |nodes: &BTreeSet<Address>| {
+            let names: Vec<&str> = nodes.iter().map(Address::as_str).collect();
+            match names[..] {
+                [one] => format!("{one} fails"),
+                _ => format!("{} fail", names.join(", ")),
+            }
+        };
+        let mut failing: BTreeSet<Address> = byzantine.keys().copied().collect();
+        if failing.len() > fault_model.may_be_byzantine() {
+            let entry = "the Byzantine nodes".to_owned();
+            return Err(self.not_in_model(entry, &few(&failing)));
+        }
+        failing.extend(crashes);
+        match fault_model.may_fail() {
+            Some(most) if failing.len() > most => {
+                let entry = "the nodes that are Byzantine or crash".to_owned();
+                Err(self.not_in_model(entry, &few(&failing)))
+            }
+            _ => Ok(()),
         }
     }
 

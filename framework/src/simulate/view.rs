@@ -112,11 +112,11 @@ impl View for SimulationView<'_> {
     }
 
     fn nodes(&self) -> Vec<Address> {
-        self.addresses(|node| node.running().is_some() && node.has_started())
+        self.addresses(|node| node.running().is_some() && node.has_started() && node.is_correct())
     }
 
     fn clients(&self) -> Vec<Address> {
-        self.addresses(|node| node.client.is_some())
+        self.addresses(|node| node.client.is_some() && node.is_correct())
     }
 
     fn operations(&self, client: Address) -> &[Operation] {

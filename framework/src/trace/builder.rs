@@ -6,10 +6,13 @@
 
 use std::collections::BTreeSet;
 
+use super::hex;
 use super::{
-    CopyKind, EventKind, Fate, Incarnation, MessageId, Provenance, SentMessage, SetTimer,
-    StorageOperation, StorageWrite, StoredItem, TimerId, TraceEvent, WriteId,
+    CopyKind, EventKind, Fate, Forger, Incarnation, MessageId, Misbehaviour, Provenance,
+    SentMessage, SetTimer, StorageOperation, StorageWrite, StoredItem, TimerId, TraceEvent,
+    WriteId,
 };
+use crate::byzantine::Deed;
 use crate::hosting::pure::legible;
 use crate::hosting::{EncodedEffect, NodeFailure, Output, Payload};
 use crate::{Address, NodeSpec};
@@ -38,6 +41,31 @@ pub(crate) struct Arriving<'a> {
     /// The incarnation of the sender that sent it.
     pub(crate) sent_by: Incarnation,
     pub(crate) bytes: &'a [u8],
+    /// Its bytes when it was sent, if they have changed.
+    pub(crate) sent_as: Option<&'a [u8]>,
+    /// Who made it or put another name on it, if the sender that it names did not send it.
+    pub(crate) forged_by: Option<Forger>,
+}
+
+impl<'a> Arriving<'a> {
+    /// A message that arrives as it was sent.
+    pub(crate) fn plain(
+        from: (usize, Address),
+        to: Address,
+        (id, sent_by): (MessageId, Incarnation),
+        bytes: &'a [u8],
+    ) -> Self {
+        Self { from, to, id, sent_by, bytes, sent_as: None, forged_by: None }
+    }
+
+    fn provenance(&self, texts: &mut impl Texts) -> Provenance {
+        Provenance {
+            incarnation: self.sent_by,
+            sent_as: self.sent_as.map(|bytes| text(texts, self.from.0, Payload::Message, bytes)),
+            encoding: self.sent_as.map(|_| hex::of(self.bytes)),
+            forged_by: self.forged_by,
+        }
+    }
 }
 
 /// The numbers that an engine gives to what a step sent and set.
@@ -48,6 +76,11 @@ pub(crate) trait Numbers {
 
     /// The number of the step's next timer. `None` if it was not set.
     fn set(&mut self, timer: &[u8], min_ns: u64, max_ns: u64) -> Option<TimerId>;
+
+    /// What a Byzantine behaviour did to the message that was last asked about, if anything.
+    fn deed(&mut self) -> Option<&Deed> {
+        None
+    }
 
     /// The number of the step's next write to stable storage. `None` if it did not take place, as in an engine that
     /// never restarts a node.
@@ -90,7 +123,8 @@ impl EventBuilder {
 
     /// The delivery of a message, before it happens.
     pub(crate) fn deliver(&self, texts: &mut impl Texts, message: Arriving<'_>) -> EventKind {
-        let Arriving { from: (sender, from), to, id, sent_by, bytes } = message;
+        let provenance = message.provenance(texts);
+        let Arriving { from: (sender, from), to, id, bytes, .. } = message;
         let again = self.delivered.contains(&id);
         EventKind::Deliver {
             node: to,
@@ -98,7 +132,7 @@ impl EventBuilder {
             id,
             message: text(texts, sender, Payload::Message, bytes),
             copy: if again { CopyKind::Duplicate } else { CopyKind::Original },
-            provenance: Provenance { incarnation: sent_by, ..Provenance::default() },
+            provenance,
         }
     }
 
@@ -109,15 +143,28 @@ impl EventBuilder {
 
     /// The loss of a message.
     pub(crate) fn lose(texts: &mut impl Texts, message: Arriving<'_>, reason: &str) -> EventKind {
-        let Arriving { from: (sender, from), to, id, sent_by, bytes } = message;
+        let provenance = message.provenance(texts);
+        let Arriving { from: (sender, from), to, id, bytes, .. } = message;
         EventKind::Lose {
             node: to,
             from,
             id,
             message: text(texts, sender, Payload::Message, bytes),
             reason: reason.to_owned(),
-            provenance: Provenance { incarnation: sent_by, ..Provenance::default() },
+            provenance,
         }
+    }
+
+    /// A message is given to the network, in the name of the node with this index, that nobody has sent.
+    pub(crate) fn inject(
+        texts: &mut impl Texts,
+        (sender, (from, to)): (usize, (Address, Address)),
+        (id, replays): (MessageId, Option<MessageId>),
+        bytes: &[u8],
+    ) -> EventKind {
+        let message = text(texts, sender, Payload::Message, bytes);
+        let encoding = hex::of(bytes);
+        EventKind::Inject { by: Forger::Network, id, from, to, message, replays, encoding }
     }
 
     /// The firing of a timer that this incarnation of the node with this index set.
@@ -166,7 +213,17 @@ impl EventBuilder {
                     let bytes = output.get(message);
                     let Some((id, fate)) = numbers.sent(to, bytes) else { continue };
                     let message = text(texts, node, Payload::Message, bytes);
-                    event.sent.push(SentMessage::new(id, to, message, fate));
+                    let misbehaviour = numbers.deed().map(|deed| {
+                        let Deed { behaviour, chance, claims, instead_of, .. } = deed;
+                        let own = instead_of.as_ref();
+                        Misbehaviour {
+                            behaviour: (*behaviour).to_owned(),
+                            chance: *chance,
+                            instead_of: own.map(|own| text(texts, node, Payload::Message, own)),
+                            claims: *claims,
+                        }
+                    });
+                    event.sent.push(SentMessage { id, to, message, fate, misbehaviour });
                 }
                 EncodedEffect::SetTimer { timer, min_ns, max_ns } => {
                     let bytes = output.get(timer);

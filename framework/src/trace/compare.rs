@@ -610,7 +610,7 @@ pub(in crate::trace) fn interrupted(effects: u32) -> String {
 
 /// What is not plain about a message, in brackets after a space; empty if everything is.
 pub(in crate::trace) fn describe_provenance(provenance: &Provenance) -> String {
-    let Provenance { incarnation, sent_as, forged_by } = provenance;
+    let Provenance { incarnation, sent_as, encoding: _, forged_by } = provenance;
     let mut words = Vec::new();
     words.extend(forged_by.map(|forger| format!("forged by {forger}")));
     words.extend(sent_as.as_ref().map(|sent_as| format!("sent as {}", short(sent_as))));

@@ -5,6 +5,9 @@
 //! wrote the parts of the sender's state from which the result was read. Of these, a request that came
 //! again or too late and still changed something is the most likely culprit. This is a guess: it follows
 //! the trace's messages, timers and states, and knows nothing of what commands mean.
+//!
+//! If a violation does not say what it is about, and a Byzantine network or node has lied in the run, the culprit is the first
+//! event in which a node believed a lie: it got the message, and that changed something.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -165,8 +168,27 @@ impl<'a> Walk<'a> {
                 let call = self.calls[last].filter(|_| is_return);
                 call.map(|call| self.operation(call))
             }
-            None => None,
+            None => self.believed_lie().map(alone),
         }
+    }
+
+    /// The first event in which a node got a message that was not what it seemed, or that a Byzantine node sent because it
+    /// misbehaved, and which changed something.
+    fn believed_lie(&self) -> Option<usize> {
+        (0..self.events.len())
+            .find(|&index| self.is_lie(index) && !is_without_effect(self.events, index))
+    }
+
+    /// Whether a lie is delivered in this event.
+    fn is_lie(&self, index: usize) -> bool {
+        let EventKind::Deliver { id, provenance, .. } = &self.events[index].what else {
+            return false;
+        };
+        let sender = self.causality.origin(index).map(|origin| &self.events[origin]);
+        let sent = sender.and_then(|event| event.sent.iter().find(|sent| sent.id == *id));
+        provenance.sent_as.is_some()
+            || provenance.forged_by.is_some()
+            || sent.is_some_and(|sent| sent.misbehaviour.is_some())
     }
 
     /// The call of a client's operation, counted from 0.

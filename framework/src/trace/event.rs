@@ -230,6 +230,9 @@ pub enum EventKind {
         /// The sent message that it repeats, if it does.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         replays: Option<MessageId>,
+        /// Its encoding, two hexadecimal digits a byte, so that a replay can forge it again. Empty if it is not known.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        encoding: String,
     },
     /// A node learned that its session with another one, which had broken, is up again. Messages of the
     /// old session may be lost.
@@ -365,7 +368,10 @@ pub struct Provenance {
     /// Its text when it was sent, if the network corrupted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_as: Option<String>,
-    /// Who really sent it, if the sender that it names did not.
+    /// If the network corrupted it: its encoding as it arrives, two hexadecimal digits a byte.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
+    /// Who really sent it, or put another name on it, if the sender that it names did not send it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forged_by: Option<Forger>,
 }
@@ -402,6 +408,9 @@ impl fmt::Display for Forger {
 pub struct Misbehaviour {
     /// The behaviour's name, such as `mutate`.
     pub behaviour: String,
+    /// How many chances to misbehave the node had before, so that a replay takes the same ones.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub chance: u64,
     /// The text of the message that the node's own code sent in its place; `None` if it sent none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instead_of: Option<String>,

@@ -17,6 +17,7 @@ mod event;
 pub mod file;
 mod growth;
 mod header;
+mod hex;
 pub mod html;
 mod recorder;
 mod reduction;

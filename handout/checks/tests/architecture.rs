@@ -259,7 +259,8 @@ fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
 }
 
 /// What students write against: these modules name each other, since a node's handlers take a context of its type.
-const STUDENT_INTERFACE: [&str; 5] = ["application", "client", "context", "durable", "node"];
+const STUDENT_INTERFACE: [&str; 6] =
+    ["application", "client", "context", "durable", "node", "signed"];
 
 #[test]
 fn the_frameworks_modules_form_no_cycle() {

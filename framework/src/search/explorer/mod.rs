@@ -166,7 +166,7 @@ impl<'s> Explorer<'s> {
         let space = StateSpace::new(Setup { start: search.start.as_ref(), ..setup });
         let space = space.map_err(|error| match error {
             StartError::Failed(failed) => ExplorerError::Failed(failed),
-            StartError::UnknownCalls(_) | StartError::NotInModel(..) => {
+            StartError::UnknownCalls(_) | StartError::NotInModel(..) | StartError::Byzantine(_) => {
                 ExplorerError::InvalidStart(error.to_string())
             }
         })?;

@@ -30,6 +30,7 @@ impl Cause {
                         location.clone().unwrap_or_else(|| message.clone())
                     }
                     NodeFailure::Codec { what, .. } => what.clone(),
+                    NodeFailure::Unreadable { .. } => "message".to_owned(),
                     NodeFailure::StateTooLarge { .. } => "state too large".to_owned(),
                     NodeFailure::OutputTooLarge { .. } => "output too large".to_owned(),
                     NodeFailure::ProcessLost { .. } | NodeFailure::NotProvided(_) => return None,

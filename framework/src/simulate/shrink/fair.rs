@@ -101,11 +101,19 @@ impl<'s> Fair<'s> {
     }
 }
 
-/// How many messages of one link, sent in a row, are lost or delayed at most.
+/// How many messages of one link, sent in a row, are lost, delayed or changed at most.
 pub(super) fn hindered_in_a_row(deviations: &[Deviation]) -> u64 {
     let mut places: Vec<NthMessage> = deviations
         .iter()
-        .filter(|it| matches!(it, Deviation::Lost(_) | Deviation::Delayed(..)))
+        .filter(|it| {
+            matches!(
+                it,
+                Deviation::Lost(_)
+                    | Deviation::Delayed(..)
+                    | Deviation::Corrupted(..)
+                    | Deviation::Spoofed(..)
+            )
+        })
         .filter_map(Deviation::place)
         .collect();
     places.sort_unstable();
@@ -149,7 +157,7 @@ impl Crashed {
 enum Nature {
     /// It takes something away until a link is repaired: messages of some links.
     DisturbsLinks,
-    /// It takes something away for good, or only looks.
+    /// It takes something away for good, adds a lie, or only looks.
     OtherFault,
     /// It cuts some links and repairs all others.
     Partitions,
@@ -172,6 +180,10 @@ impl Nature {
             Intervention::Crash(_)
             | Intervention::CrashInHandler(_)
             | Intervention::DiskFault { .. }
+            | Intervention::CorruptNext { .. }
+            | Intervention::SpoofNext { .. }
+            | Intervention::ReplayEarlier { .. }
+            | Intervention::Inject(_)
             | Intervention::Check(_) => Self::OtherFault,
             Intervention::Restart(_) => Self::Restarts,
             Intervention::Partition(_) => Self::Partitions,

@@ -247,11 +247,20 @@ impl Shrinker<'_, '_> {
         self.attempt(reduction, &deviations, steps_max)
     }
 
-    /// Tries the best run with these deviations instead. A message that is lost no longer may add two steps: its own and
-    /// that of an answer.
+    /// Tries the best run with these deviations instead. A message that is lost or tampered with no longer may add two
+    /// steps: its own and that of an answer.
     fn attempt_deviations(&mut self, deviations: &[Deviation]) -> bool {
         let lost = |deviations: &[Deviation]| {
-            deviations.iter().filter(|it| matches!(it, Deviation::Lost(_))).count() as u64
+            let loses = |it: &&Deviation| {
+                matches!(
+                    it,
+                    Deviation::Lost(_)
+                        | Deviation::Corrupted(..)
+                        | Deviation::Spoofed(..)
+                        | Deviation::Misbehaves(_)
+                )
+            };
+            deviations.iter().filter(loses).count() as u64
         };
         let arrive = lost(&self.best.deviations).saturating_sub(lost(deviations));
         let steps_max = self.best.steps + 2 * arrive;
@@ -261,12 +270,17 @@ impl Shrinker<'_, '_> {
     /// Leaves out all deviations of a kind at once.
     fn leave_out_kinds_of_deviations(&mut self) {
         type IsOfKind = fn(&Deviation) -> bool;
-        let kinds: [IsOfKind; 5] = [
+        let kinds: [IsOfKind; 10] = [
             |_| true,
             |it| matches!(it, Deviation::Delayed(..)),
             |it| matches!(it, Deviation::Fires(..)),
             |it| matches!(it, Deviation::Again(..)),
             |it| matches!(it, Deviation::Lost(_)),
+            |it| matches!(it, Deviation::Corrupted(..)),
+            |it| matches!(it, Deviation::Spoofed(..)),
+            |it| matches!(it, Deviation::Replayed(..)),
+            |it| matches!(it, Deviation::Injected(..)),
+            |it| matches!(it, Deviation::Misbehaves(_)),
         ];
         for is_of_kind in kinds {
             let all = &self.best.deviations;

@@ -160,8 +160,12 @@ fn scenario(mistake: Mistake) -> Scenario {
         NodeSpec::client("adder", client(number), &(mistake, server), work)
     };
     let latency = Latency::between(MS, 10 * MS).with_slow(Rate::percent(10), 300 * MS);
-    let conditions =
-        LinkConditions { drop: Rate::percent(10), duplicate: Rate::percent(10), latency };
+    let conditions = LinkConditions {
+        drop: Rate::percent(10),
+        duplicate: Rate::percent(10),
+        latency,
+        ..LinkConditions::reliable()
+    };
     Scenario::new()
         .node(NodeSpec::node("server", server, &mistake))
         .nodes((1..=4).map(adder))

@@ -19,7 +19,7 @@ mod unsupported;
 
 pub use difference::Difference;
 pub use follow::{Replayable, replay};
-pub(crate) use script::{Arrival, Script};
+pub(crate) use script::{Arrival, SavedInjection, SavedTampering, Script};
 pub(crate) use unsupported::unsupported;
 
 use std::fmt;

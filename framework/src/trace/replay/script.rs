@@ -15,7 +15,9 @@ use std::iter;
 use super::matching::{Candidate, Fit, best, kind_of};
 use super::{Difference, Replay, ReplayStatus, is_same};
 use crate::Address;
-use crate::trace::{Ending, EventKind, Fate, Incarnation, MessageId, TimerId, Trace};
+use crate::trace::{
+    Ending, EventKind, Fate, Forger, Incarnation, MessageId, Provenance, TimerId, Trace, hex,
+};
 
 /// How long after the end of the saved run its pending events take place.
 const AFTER_THE_END_NS: u64 = 1_000_000;
@@ -46,9 +48,58 @@ struct Sent {
     /// The remaining events in which it was handled, the next one last.
     deliveries: Vec<usize>,
     is_taken: bool,
+    tampering: SavedTampering,
+}
+
+/// What the network did to a message of the saved run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SavedTampering {
+    /// Its bytes as it arrived, if they had changed.
+    pub(crate) bytes: Option<Vec<u8>>,
+    /// The sender that it named, if that was not its own.
+    pub(crate) claims: Option<Address>,
+}
+
+impl SavedTampering {
+    fn of(provenance: &Provenance, from: Address) -> Self {
+        let is_spoofed = provenance.forged_by == Some(Forger::Network);
+        Self {
+            bytes: provenance.encoding.as_deref().and_then(hex::read),
+            claims: is_spoofed.then_some(from),
+        }
+    }
+}
+
+/// A message that was forged in the saved run.
+#[derive(Clone, Debug)]
+pub(crate) struct SavedInjection {
+    pub(crate) event: usize,
+    pub(crate) at_ns: u64,
+    pub(crate) from: Address,
+    pub(crate) to: Address,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) replays: Option<MessageId>,
+    /// Its place among the sent messages.
+    place: usize,
+    is_taken: bool,
 }
 
 impl Sent {
+    /// A message that arrives once, and of which nothing else is known yet.
+    fn new(to: Address, text: String, at_ns: u64) -> Self {
+        Self {
+            to,
+            text,
+            at_ns,
+            copies: 1,
+            was_cut: false,
+            arrivals: Vec::new(),
+            deliveries: Vec::new(),
+            is_taken: false,
+            tampering: SavedTampering::default(),
+        }
+    }
+
     /// Records that a copy arrives in this event, unless all copies have arrived.
     fn arrives(&mut self, at_ns: u64, event: usize) -> bool {
         let is_left = self.arrivals.len() < COPIES_MAX;
@@ -82,6 +133,9 @@ pub(crate) struct Script {
     saved: Trace,
     sent: Vec<Sent>,
     set: Vec<Set>,
+    injections: Vec<SavedInjection>,
+    /// The chances at which Byzantine nodes misbehaved.
+    misbehaviours: BTreeSet<(Address, u64)>,
     steps: Vec<Step>,
     /// Messages by sender, receiver and text, in the order of sending.
     by_text: BTreeMap<(Address, Address, String), Vec<usize>>,
@@ -109,6 +163,8 @@ impl Script {
             saved: saved.clone(),
             sent: Vec::new(),
             set: Vec::new(),
+            injections: Vec::new(),
+            misbehaviours: BTreeSet::new(),
             steps: Vec::new(),
             by_text: BTreeMap::new(),
             starts: BTreeMap::new(),
@@ -137,17 +193,39 @@ impl Script {
                 EventKind::Command { node, .. } => {
                     script.commands.entry(*node).or_default().push(index);
                 }
-                EventKind::Deliver { id, .. } => {
+                EventKind::Deliver { id, from, provenance, .. } => {
                     if let Some(&place) = sent.get(id)
                         && script.sent[place].arrives(at_ns, index)
                     {
                         script.sent[place].deliveries.insert(0, index);
+                        script.sent[place].tampering = SavedTampering::of(provenance, *from);
                     }
                 }
-                EventKind::Lose { id, .. } => {
+                EventKind::Lose { id, from, provenance, .. } => {
                     if let Some(&place) = sent.get(id) {
                         script.sent[place].arrives(at_ns, index);
+                        script.sent[place].tampering = SavedTampering::of(provenance, *from);
                     }
+                }
+                EventKind::Inject {
+                    by: Forger::Network, id, from, to, replays, encoding, ..
+                } => {
+                    let place = script.sent.len();
+                    sent.insert(*id, place);
+                    script.injections.push(SavedInjection {
+                        event: index,
+                        at_ns,
+                        from: *from,
+                        to: *to,
+                        bytes: hex::read(encoding).unwrap_or_default(),
+                        replays: *replays,
+                        place,
+                        is_taken: false,
+                    });
+                    // Nobody sends it, so no message of the new run is matched with it.
+                    script
+                        .sent
+                        .push(Sent { is_taken: true, ..Sent::new(*to, String::new(), at_ns) });
                 }
                 EventKind::Fire { id, .. } => {
                     if let Some(&place) = set.get(id) {
@@ -157,7 +235,7 @@ impl Script {
                 }
                 EventKind::Return { .. }
                 | EventKind::Crash { .. }
-                | EventKind::Inject { .. }
+                | EventKind::Inject { by: Forger::Node(_), .. }
                 | EventKind::Reconnect { .. }
                 | EventKind::Network { .. }
                 | EventKind::Stage { .. }
@@ -172,19 +250,18 @@ impl Script {
                     let key = (from, message.to, message.message.clone());
                     script.by_text.entry(key).or_default().push(place);
                 }
+                if let (Some(node), Some(misbehaviour)) = (event.what.node(), &message.misbehaviour)
+                {
+                    script.misbehaviours.insert((node, misbehaviour.chance));
+                }
                 script.sent.push(Sent {
-                    to: message.to,
-                    text: message.message.clone(),
-                    at_ns,
                     copies: match message.fate {
                         Fate::Once | Fate::Open => 1,
                         Fate::Twice => 2,
                         Fate::Dropped | Fate::Cut | Fate::Withheld => 0,
                     },
                     was_cut: message.fate == Fate::Cut,
-                    arrivals: Vec::new(),
-                    deliveries: Vec::new(),
-                    is_taken: false,
+                    ..Sent::new(message.to, message.message.clone(), at_ns)
                 });
             }
             for timer in &event.timers {
@@ -283,19 +360,87 @@ impl Script {
         };
         let place = best(&candidates, &text).map(|found| found.item).or_else(anywhere)?;
         self.messages.insert(id, place);
-        let sent = &mut self.sent[place];
-        sent.is_taken = true;
-        if sent.was_cut {
+        self.sent[place].is_taken = true;
+        if self.sent[place].was_cut {
             // The link may be whole by now: changed code may send the same message at another time.
             return None;
         }
+        Some(self.arrivals(place, now_ns))
+    }
+
+    /// When the copies of a saved message arrive, if it is sent now.
+    fn arrivals(&self, place: usize, now_ns: u64) -> Vec<Arrival> {
+        let sent = &self.sent[place];
         let arrival =
             |(ns, event): (u64, Option<usize>)| Arrival { at_ns: now_ns.saturating_add(ns), event };
         let copies = sent.copies.max(sent.arrivals.len());
         let under_way_ns = self.end_ns.saturating_sub(sent.at_ns).saturating_add(AFTER_THE_END_NS);
         let known = sent.arrivals.iter().map(|&(ns, event)| (ns, Some(event)));
-        let arrivals = known.chain(iter::repeat((under_way_ns, None))).take(copies).map(arrival);
-        Some(arrivals.collect())
+        known.chain(iter::repeat((under_way_ns, None))).take(copies).map(arrival).collect()
+    }
+
+    /// What the network did to the saved message with which this message of the new run is matched, if anything.
+    pub(crate) fn tampering(&self, id: MessageId) -> Option<SavedTampering> {
+        let tampering = &self.sent[*self.messages.get(&id)?].tampering;
+        (*tampering != SavedTampering::default()).then(|| tampering.clone())
+    }
+
+    /// The forged messages: their indices, with their times and events.
+    pub(crate) fn injections(&self) -> Vec<(usize, u64, usize)> {
+        let all = self.injections.iter().enumerate();
+        all.map(|(index, injection)| (index, injection.at_ns, injection.event)).collect()
+    }
+
+    /// The forged message with this index, unless it was taken before.
+    pub(crate) fn take_injection(&mut self, index: usize) -> Option<SavedInjection> {
+        let injection = self.injections.get_mut(index)?;
+        let was_taken = std::mem::replace(&mut injection.is_taken, true);
+        (!was_taken).then(|| injection.clone())
+    }
+
+    /// The event in which such a message was forged, if it was not taken before.
+    pub(crate) fn take_injected(
+        &mut self,
+        from: Address,
+        to: Address,
+        bytes: &[u8],
+    ) -> Option<usize> {
+        let is_it = |injection: &&mut SavedInjection| {
+            let ends = (injection.from, injection.to);
+            !injection.is_taken && ends == (from, to) && injection.bytes == bytes
+        };
+        let injection = self.injections.iter_mut().find(is_it)?;
+        injection.is_taken = true;
+        Some(injection.event)
+    }
+
+    /// When the copies of a message arrive that was forged in this event of the saved run, and is forged now.
+    pub(crate) fn arrivals_of_injected(
+        &mut self,
+        id: MessageId,
+        event: Option<usize>,
+        now_ns: u64,
+    ) -> Option<Vec<Arrival>> {
+        let event = event?;
+        let place = self.injections.iter().find(|injection| injection.event == event)?.place;
+        self.messages.insert(id, place);
+        Some(self.arrivals(place, now_ns))
+    }
+
+    /// Whether a Byzantine node misbehaved at this chance.
+    pub(crate) fn misbehaves(&self, node: Address, chance: u64) -> bool {
+        self.misbehaviours.contains(&(node, chance))
+    }
+
+    /// Whether a node crashed right after the saved step that matches the current one.
+    pub(crate) fn crashes_after_this(&self, node: Address) -> bool {
+        let Some(step) = self.step else { return false };
+        let after = &self.saved.events[step + 1..];
+        let next = after.iter().find(|event| !matches!(event.what, EventKind::Return { .. }));
+        next.is_some_and(|event| {
+            event.time_ns == self.saved.events[step].time_ns
+                && matches!(event.what, EventKind::Crash { node: crashed, .. } if crashed == node)
+        })
     }
 
     /// Takes the next text for this timer, which must fire between these times. Returns when it fires, or
@@ -377,7 +522,13 @@ fn gone(saved: &Trace, now: &Trace) -> Option<(usize, String)> {
     let mut delivered = 0;
     let mut gone = Vec::new();
     for (index, event) in saved.events.iter().enumerate() {
-        let EventKind::Deliver { node, from, message, .. } = &event.what else { continue };
+        let EventKind::Deliver { node, from, message, provenance, .. } = &event.what else {
+            continue;
+        };
+        if provenance.forged_by.is_some() || provenance.sent_as.is_some() {
+            // It was not sent in the first place.
+            continue;
+        }
         delivered += 1;
         if !sent.contains(&(*from, *node, kind_of(message))) {
             gone.push((index, *from, *node, kind_of(message)));

@@ -2,7 +2,7 @@
 
 use super::difference::describe;
 use crate::trace::compare::{sent_text, write_text};
-use crate::trace::{Engine, EventKind, Fate, SentMessage, Trace, TraceEvent};
+use crate::trace::{Engine, EventKind, Fate, Forger, SentMessage, Trace, TraceEvent, hex};
 
 /// The index of the first event of a saved run that this engine cannot perform, with its description and the
 /// reason.
@@ -14,23 +14,34 @@ pub(crate) fn unsupported(saved: &Trace, engine: Engine) -> Option<(usize, Strin
 /// Why this engine cannot perform an event, if it cannot. An engine that learns to perform something takes
 /// it out of here.
 fn reason(event: &TraceEvent, engine: Engine) -> Option<String> {
-    let why = missing_in_all(&event.what)
+    let simulates = engine == Engine::Simulate;
+    let why = missing(&event.what, simulates)
         .map(str::to_owned)
-        .or_else(|| restarts(event).filter(|_| engine != Engine::Simulate))
-        .or_else(|| misbehaves(event))?;
+        .or_else(|| restarts(event).filter(|_| !simulates))
+        .or_else(|| misbehaves(event).filter(|_| !simulates))?;
     Some(format!("{}, but {why}", describe(&event.what)))
 }
 
-/// What all engines lack for an event, without its effects.
-fn missing_in_all(what: &EventKind) -> Option<&'static str> {
-    const FORGE: Option<&str> = Some("the engines cannot forge a message");
+/// What an engine lacks for an event, without its effects.
+fn missing(what: &EventKind, simulates: bool) -> Option<&'static str> {
+    const UNKNOWN: Option<&str> = Some("the file does not have the message's encoding");
+    const FORGE: Option<&str> = Some("a search cannot forge a message");
     match what {
+        EventKind::Inject { by: Forger::Network, encoding, .. } if simulates => {
+            if hex::read(encoding).is_some_and(|bytes| !bytes.is_empty()) { None } else { UNKNOWN }
+        }
+        EventKind::Inject { by: Forger::Node(_), .. } if simulates => {
+            Some("a node of the engines forges a message only within a handler")
+        }
         EventKind::Inject { .. } => FORGE,
         EventKind::Reconnect { .. } => Some("the engines have no sessions that break"),
         EventKind::Deliver { provenance, .. } | EventKind::Lose { provenance, .. } => {
-            if provenance.sent_as.is_some() {
-                Some("the engines cannot corrupt a message")
-            } else if provenance.forged_by.is_some() {
+            if provenance.sent_as.is_some() && simulates {
+                let encoding = provenance.encoding.as_deref().and_then(hex::read);
+                if encoding.is_some() { None } else { UNKNOWN }
+            } else if provenance.sent_as.is_some() {
+                Some("a search cannot corrupt a message")
+            } else if provenance.forged_by.is_some() && !simulates {
                 FORGE
             } else {
                 None
@@ -65,10 +76,10 @@ fn restarts(event: &TraceEvent) -> Option<String> {
     Some(format!("the node {write}, and a search has no stable storage"))
 }
 
-/// What all engines lack for an event's effects.
+/// What a search lacks for an event's effects.
 fn misbehaves(event: &TraceEvent) -> Option<String> {
     let misbehaves =
         |sent: &&SentMessage| sent.misbehaviour.is_some() || sent.fate == Fate::Withheld;
     let sent = sent_text(event.sent.iter().find(misbehaves)?);
-    Some(format!("the node is Byzantine in sending {sent}, and the engines have no such nodes"))
+    Some(format!("the node is Byzantine in sending {sent}, and a search has no such nodes"))
 }

@@ -13,7 +13,7 @@ use super::diff;
 use super::excerpt::{is_without_effect, overtaken_by};
 use super::phrases::{duration, found, set_timer, state_changes, variant, write};
 use super::text::{Role, Text, safe};
-use crate::Address;
+use crate::{Address, FaultModel};
 
 /// The most lines of one event itself that are shown.
 const HEAD_LINES_MAX: usize = 4;
@@ -220,7 +220,7 @@ impl<'a> EventFormatter<'a> {
                 };
                 (EventMark::Timer, text, died)
             }
-            EventKind::Inject { by, id, from, to, message, replays } => {
+            EventKind::Inject { by, id, from, to, message, replays, .. } => {
                 let text = match by {
                     Forger::Network => text.with(Role::Strong, "network:"),
                     Forger::Node(node) => text.with(Role::Strong, node.to_string()),
@@ -259,7 +259,10 @@ impl<'a> EventFormatter<'a> {
             EventKind::Crash { node, incarnation } => {
                 let text = text.with(Role::Strong, node.to_string());
                 let model = self.trace.header.known_fault_model();
-                let words = if model.is_some_and(|model| !model.may_restart()) {
+                // A Byzantine node may come back, whatever it has forgotten.
+                let stays =
+                    |model: FaultModel| !model.may_restart() && model.may_be_byzantine() == 0;
+                let words = if model.is_some_and(stays) {
                     " crashes, for good".to_owned()
                 } else if incarnation.is_first() {
                     " crashes".to_owned()

@@ -123,7 +123,7 @@ impl Finding {
             }
             RunFailure::Node { failure, .. } => match failure {
                 NodeFailure::Panicked { .. } => property::NO_PANIC,
-                NodeFailure::Codec { .. } => property::ENCODING,
+                NodeFailure::Codec { .. } | NodeFailure::Unreadable { .. } => property::ENCODING,
                 NodeFailure::StateTooLarge { .. } | NodeFailure::OutputTooLarge { .. } => {
                     property::LIMITS
                 }

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use faultlab::byzantine::{Behaviour, Change};
 use faultlab::property::{CheckError, Property, violated};
 use faultlab::random::mix;
-use faultlab::simulate::{Intervention, Latency, LinkConditions, Network, Scenario};
+use faultlab::simulate::{
+    Intervention, Latency, LinkConditions, Network, Rate, Scenario, TamperingRates,
+};
 use faultlab::workload::Workload;
 use faultlab::{FaultModel, NodeSpec};
 use faultlab_remote::{ProcessPool, RunCompletion};
@@ -96,6 +99,22 @@ fn anything(number: u64) -> Scenario {
     };
     if in_order {
         scenario = scenario.fault_model(FaultModel::RELIABLE_IN_ORDER_FAIL_STOP);
+    }
+    if !in_order && below(3) == 0 {
+        let few = Rate::percent(8);
+        let tampering = TamperingRates { corrupt: few, spoof: few, replay: few, inject: few };
+        let behaviour = match below(6) {
+            0 => Behaviour::Amnesia(Rate::percent(15)),
+            1 => Behaviour::twin(),
+            2 => Behaviour::Mutate(Rate::percent(30), Change::bytes()),
+            3 => Behaviour::Mutate(Rate::percent(30), Change::nearby()),
+            4 => Behaviour::Replay(Rate::percent(30)),
+            _ => Behaviour::Spoof(Rate::percent(30)),
+        };
+        scenario = scenario
+            .fault_model(FaultModel::byzantine(9))
+            .link_conditions(slow.with_tampering(tampering))
+            .byzantine(server(), behaviour);
     }
     for _ in 0..below(6) {
         let one = client(1 + below(clients as u64) as usize);

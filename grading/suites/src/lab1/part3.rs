@@ -222,6 +222,7 @@ pub(super) fn part() -> Part {
                         duplicate: Rate::percent(2),
                         latency: Latency::between(ms(30), ms(50))
                             .with_slow(Rate::percent(2), ms(300)),
+                        ..LinkConditions::reliable()
                     };
                     let count = 2;
                     (1..6)
