@@ -140,6 +140,7 @@ impl Simulation {
 
     /// Takes in that the node in this slot handled an event, or that a node crashed. The properties that must always
     /// hold are due, and then the conditions.
+    #[inline]
     pub(super) fn check_after(&mut self, slot: Option<usize>) {
         if !self.checks_every_event() {
             return;

@@ -205,6 +205,7 @@ impl Simulation {
         if talks_to_second(self.seed, to_name, from) { second } else { to }
     }
 
+    #[inline]
     fn send(&mut self, sending: Sending<'_>) {
         self.digest.word(sending.to as u64);
         self.digest.bytes(sending.bytes);

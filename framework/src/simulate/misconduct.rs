@@ -41,15 +41,22 @@ impl Simulation {
 
     /// Lets the behaviour of a Byzantine node turn what its own code did in the current step into what it does. `None` if
     /// the node is correct, or has failed.
+    #[inline]
     pub(super) fn misconduct(
         &mut self,
         stepped: &Result<(), NodeFailure>,
         output: &Output,
     ) -> Option<Box<Conduct>> {
-        let Next::Step(slot) = self.next_of_current() else { return None };
-        if self.nodes.get(slot).is_correct() || stepped.is_err() {
+        // Fast in the usual case.
+        if self.scenario.byzantine.is_empty() || stepped.is_err() {
             return None;
         }
+        self.misconduct_of_current(output)
+    }
+
+    #[cold]
+    fn misconduct_of_current(&mut self, output: &Output) -> Option<Box<Conduct>> {
+        let Next::Step(slot) = self.next_of_current() else { return None };
         let mut conduct = self.nodes.get_mut(slot).conduct.take()?;
         let (node, identity) = (self.nodes.address(slot), self.nodes.identity(slot));
         let others: Vec<Address> =

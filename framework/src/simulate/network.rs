@@ -51,6 +51,7 @@ impl Latency {
         self.min_ns
     }
 
+    #[inline]
     fn draw(&self, random: &mut Random) -> u64 {
         if self.slow.draw(random) {
             self.draw_slow(random)

@@ -538,6 +538,7 @@ impl Simulation {
 
     /// Whether the message of the current step could not be read because it was tampered with. The node's code is not to
     /// blame.
+    #[inline]
     pub(super) fn is_spoilt(&self, stepped: &Result<(), NodeFailure>) -> Option<InFlight> {
         let (Err(NodeFailure::Unreadable { .. }), Some(Task::Handle(message))) =
             (stepped, self.schedule.current)
@@ -548,6 +549,7 @@ impl Simulation {
     }
 
     /// Takes in a step whose output is what the node does: of a Byzantine one, with what it did to each message.
+    #[inline]
     pub(super) fn take_step(
         &mut self,
         stepped: Result<(), NodeFailure>,

@@ -104,11 +104,7 @@ impl Tampered {
     }
 
     /// The message of a link that was sent so many messages ago, counted from 1.
-    pub(super) fn earlier(
-        &self,
-        ends: (Address, Address),
-        back: u64,
-    ) -> Option<&Remembered> {
+    pub(super) fn earlier(&self, ends: (Address, Address), back: u64) -> Option<&Remembered> {
         let place = usize::try_from(back.checked_sub(1)?).ok()?;
         self.sent.get(&ends)?.get(place)
     }

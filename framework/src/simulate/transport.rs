@@ -136,24 +136,26 @@ impl Transport {
                 (Some(decisions), Some(nth)) => decisions.message(nth, conditions, true, draw),
                 _ => draw(),
             };
-            let mut bytes = Vec::new();
-            let sending = if self.model.may_corrupt() || self.model.may_forge() {
-                self.tamper((sending, &mut bytes), (from, to), nth, around)
-            } else {
-                sending
-            };
-            match arrivals {
-                Arrivals::None => Fate::Dropped,
-                Arrivals::One(latency_ns) => {
-                    arrive(sending, id, &[latency_ns], around);
-                    Fate::Once
-                }
-                Arrivals::Two(first_ns, second_ns) => {
-                    arrive(sending, id, &[first_ns, second_ns], around);
-                    Fate::Twice
-                }
+            if self.model.may_corrupt() || self.model.may_forge() {
+                return self.send_tampered((sending, id), (from, to), nth, arrivals, around);
             }
+            arrive_if_sent(sending, id, arrivals, around)
         }
+    }
+
+    /// Schedules the arrivals of a message with which a Byzantine network may tamper.
+    #[cold]
+    fn send_tampered(
+        &mut self,
+        (sending, id): (Sending<'_>, MessageId),
+        ends: (Address, Address),
+        nth: Option<NthMessage>,
+        arrivals: Arrivals,
+        around: &mut Around<'_>,
+    ) -> Fate {
+        let mut bytes = Vec::new();
+        let sending = self.tamper((sending, &mut bytes), ends, nth, around);
+        arrive_if_sent(sending, id, arrivals, around)
     }
 
     /// Draws what a Byzantine network does to a message, or takes it from the list of decisions. Returns the message as it
@@ -349,6 +351,27 @@ fn plan(sending: Sending<'_>, id: MessageId, arrivals: &[Arrival], around: &mut 
     let message = keep(sending, id, arrivals.len() as u8, around);
     for arrival in arrivals {
         around.schedule.plan(arrival.at_ns, arrival.event, ScheduledEvent::Arrival(message));
+    }
+}
+
+/// Schedules the arrivals that the network has decided on, and returns what becomes of the message.
+#[inline]
+fn arrive_if_sent(
+    sending: Sending<'_>,
+    id: MessageId,
+    arrivals: Arrivals,
+    around: &mut Around<'_>,
+) -> Fate {
+    match arrivals {
+        Arrivals::None => Fate::Dropped,
+        Arrivals::One(latency_ns) => {
+            arrive(sending, id, &[latency_ns], around);
+            Fate::Once
+        }
+        Arrivals::Two(first_ns, second_ns) => {
+            arrive(sending, id, &[first_ns, second_ns], around);
+            Fate::Twice
+        }
     }
 }
 
