@@ -8,7 +8,7 @@ program=${CARGO_TARGET_DIR:-$root/target}/lab/run-tests
 # Show progress only if there is something to build.
 quiet=--quiet
 if [ ! -x "$program" ]; then
-    echo "Building the test runner and its libraries (once; about a minute)." >&2
+    echo "Building the test runner and its libraries (once; about a minute on a quiet machine; it needs the internet)." >&2
     quiet=
 elif [ -n "$(find "$root/framework" "$root/grading" -newer "$program" -name '*.rs' | head -n 1)" ]; then
     quiet=

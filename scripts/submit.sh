@@ -9,6 +9,13 @@ fail() {
     exit 4
 }
 
+# Says why there is no archive, and that one from before is still there.
+refuse() {
+    echo "No archive was made: $*." >&2
+    [ ! -e "$archive" ] || echo "$archive is from before; it does not hold these files." >&2
+    exit 3
+}
+
 usage() {
     echo "usage: ./scripts/submit.sh LAB [--out FILE]" >&2
     exit 2
@@ -54,6 +61,7 @@ done <"$work/files"
 # COPYFILE_DISABLE keeps macOS from adding metadata files.
 (cd "$work/submission" && COPYFILE_DISABLE=1 tar -cf "$work/$lab.tar" -- *) || fail "the archive cannot be made"
 gzip -n "$work/$lab.tar" || fail "the archive cannot be made"
+echo "Compiling and testing what is in the archive." >&2
 status=0
 "$root/scripts/run-tests.sh" "$lab" --submission "$work/$lab.tar.gz" --json "$work/report.json" \
     >"$work/report" 2>&1 || status=$?
@@ -61,8 +69,7 @@ case $status in
 0 | 1) ;;
 2)
     cat "$work/report" >&2
-    echo "No archive was made: the grader would not accept it." >&2
-    exit 3
+    refuse "the grader would not accept it"
     ;;
 3)
     cat "$work/report" >&2
@@ -72,8 +79,7 @@ case $status in
         echo "$untested, so nothing was tested." >&2
         echo "You can submit anyway: where a student's own does not compile, grading uses its reference solution." >&2
     else
-        echo "No archive was made: code that does not compile earns no points." >&2
-        exit 3
+        refuse "code that does not compile earns no points"
     fi
     ;;
 *)

@@ -14,7 +14,7 @@
 //!     |  Ping "hello"           |
 //!     |-----------------x       |   lost
 //!     |                         |
-//!    [RetryTimer]               |   the client's timer runs out: it asks again
+//!    [Retry]                    |   the client's timer runs out: it asks again
 //!     |  Ping "hello"           |
 //!     |------------------------>|
 //!     |           Pong "hello"  |

@@ -32,7 +32,7 @@ impl Client for KvClient {
 
     /// The result of the last command, once known. It has no side effects.
     fn result(&self) -> Option<KvResult> {
-        todo!("part 2: the result of the outstanding command, or `None` as long as there is none")
+        todo!("part 2: the result of the last command, or `None` while it is pending")
     }
 }
 
@@ -41,10 +41,10 @@ impl Node for KvClient {
     type Timer = Timer;
 
     fn on_message(&mut self, from: Address, message: Message, ctx: &mut Context<Self>) {
-        todo!("part 2: is it the reply to the outstanding command? then it has the result")
+        todo!("part 2: is it the reply to the pending command? then that command has its result")
     }
 
     fn on_timer(&mut self, timer: Timer, ctx: &mut Context<Self>) {
-        todo!("part 2: if that command still has no result, ask again")
+        todo!("part 2: if that command still has no result, retransmit its request")
     }
 }

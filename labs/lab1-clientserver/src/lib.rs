@@ -1,7 +1,7 @@
 //! Lab 1: a key-value store that clients reach over a network that loses, duplicates and reorders
 //! messages.
 //!
-//! First read `lab0-pingpong` and this lab's chapter in the handout. Then fill in every `todo!`,
+//! First read `lab0-pingpong` and this lab's chapter of the book. Then fill in every `todo!`,
 //! part by part:
 //!
 //! | part | what | where |

@@ -13,7 +13,7 @@ use crate::report::{Report, TestReport, help_for};
 pub(super) fn next(suite: &Suite, report: &Report, number: Option<usize>, shown: &Path) -> String {
     let mut tests = report.tests.iter();
     let Some((test, help)) = tests.find_map(|test| Some((test, help_for(suite, test)?))) else {
-        return "no test fails for which there are hints".to_owned();
+        return "there are no hints for what fails".to_owned();
     };
     let mut counts = read(shown);
     let before = counts.get(&help.address()).copied().unwrap_or(0);

@@ -84,7 +84,8 @@ impl<'a> Cause<'a> {
         let tests: Vec<String> = self.same.chunk_by(follows).map(words).collect();
         let lost: Points = self.same.iter().map(|test| lost(test)).sum();
         let count = number_of(self.same.len() as u64, "more test");
-        format!("in {count}, which lost {lost} points: {}", tests.join(", "))
+        let points = if lost.to_string() == "1" { "point" } else { "points" };
+        format!("in {count}, which lost {lost} {points}: {}", tests.join(", "))
     }
 }
 

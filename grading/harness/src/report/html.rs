@@ -88,7 +88,7 @@ fn failure(out: &mut String, cause: &Cause<'_>, run: Option<&Trace>, events_max:
     };
     row("asserts", &test.asserts);
     if let Some(property) = &test.property {
-        row("broken", property);
+        row(test.status.property_label(), property);
     }
     row("because", test.shown_reason().unwrap_or("unknown"));
     for also in test.shown_also_broken() {

@@ -246,6 +246,14 @@ pub enum Status {
 }
 
 impl Status {
+    /// What the test says of the property that it names: that it is broken, or that this is undecided.
+    pub(crate) fn property_label(self) -> &'static str {
+        match self {
+            Self::Inconclusive => "undecided",
+            _ => "broken",
+        }
+    }
+
     /// The status as written in documents.
     #[must_use]
     pub fn as_str(self) -> &'static str {

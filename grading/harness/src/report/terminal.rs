@@ -198,7 +198,8 @@ fn note(label: &str, style: Style, content: &str) -> String {
 
 /// What is broken, and why.
 fn broken(test: &TestReport) -> String {
-    let property = test.property.as_deref().map(|property| note("broken", BOLD, property));
+    let property =
+        test.property.as_deref().map(|property| note(test.status.property_label(), BOLD, property));
     let reason = note("because", PLAIN, &brief(test.shown_reason().unwrap_or("unknown")));
     property.unwrap_or_default() + &reason
 }
@@ -300,10 +301,13 @@ pub fn summary(report: &Report, changes: &[String], took: Duration, verbose: boo
     let next = report.tests.iter().find(|test| test.status != Status::Passed);
     if let Some(next) = next {
         let why = match next.status {
-            Status::NotImplemented => next.reason.as_deref().unwrap_or_default(),
-            _ => next.property.as_deref().unwrap_or_default(),
+            Status::NotImplemented => next.reason.clone().unwrap_or_default(),
+            _ => {
+                let property = next.property.as_deref().unwrap_or_default();
+                format!("{}: {property}", next.status.property_label())
+            }
         };
-        let what = format!("{} {}: {why}", next.number, next.title);
+        let what = format!("{} {}; {why}", next.number, next.title);
         text.push_str(&line(BOLD, "Next", &paragraph(&what, STATUS_COLUMNS + 1)));
     }
     text
