@@ -153,8 +153,8 @@ fn candidates(space: &StateSpace<'_>, rows: &[u32], stride: usize) -> Vec<Repeat
                 let handlers = &space.table.handlers;
                 let is_once =
                     matches!(event, NodeEvent::Deliver(_)) && !handlers.fault_model.may_duplicate();
-                let is_crash = event == NodeEvent::Crash;
-                if is_once || is_crash || is_known_to_converge(handlers, interned, event) {
+                let repeats = matches!(event, NodeEvent::Deliver(_) | NodeEvent::Fire(_));
+                if is_once || !repeats || is_known_to_converge(handlers, interned, event) {
                     continue;
                 }
                 // The oldest timer is the first in the list.

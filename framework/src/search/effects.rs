@@ -6,6 +6,7 @@
 //! order, so that ids do not depend on the threads.
 
 use super::client_drivers::{CALL, DriverMiss};
+use super::durability::Durable;
 use super::handlers::{Cause, Known, NodeEvent};
 use super::intern::Lists;
 use super::list_cache::ListKey;
@@ -60,6 +61,8 @@ enum Miss {
     Shown(u32),
     /// The list of calls and returns.
     Calls,
+    /// What outlives a crash of the node after the step.
+    Durable(Durable),
     /// Only the interned node after the step; the rest of the step is known.
     Interned { interned: InternedNode, sends: u32, calls: u32 },
 }
@@ -145,8 +148,13 @@ impl NodeTable<'_> {
         let state = self.get(id).state;
         known.clear();
         known.extend(events.iter().map(|&event| match event {
-            NodeEvent::Crash => Known::NoHandler,
-            _ => self.handlers.look_up(state, self.handlers.cause(event)),
+            NodeEvent::Lose(_) => Known::NoHandler,
+            // Such a crash is listed only once its handler has been called.
+            _ if event.is_crash() => Known::NoHandler,
+            _ => {
+                let state = self.handlers.handling(state, event);
+                self.handlers.look_up(state, self.handlers.cause(event))
+            }
         }));
         let is_all = !known.iter().any(|known| matches!(known, Known::Unknown));
         for (&event, &known) in events.iter().zip(&*known) {
@@ -167,8 +175,9 @@ impl NodeTable<'_> {
     ) -> bool {
         let mut steps = std::mem::take(&mut self.scratch);
         steps.clear();
-        let mut quiet = 0;
+        let (mut quiet, mut crashes) = (0, 0);
         for (event, effect) in effects {
+            crashes += u16::from(event.is_crash());
             let effect = match *effect {
                 Ok(effect) => effect,
                 Err(Miss::Interned { interned, sends, calls }) => {
@@ -183,8 +192,7 @@ impl NodeTable<'_> {
             }
         }
         if is_all {
-            let last = effects.last().map(|&(event, _)| event);
-            self.note_steps(id, &steps, quiet, last == Some(NodeEvent::Crash));
+            self.note_steps(id, &steps, quiet, crashes);
         }
         self.scratch = steps;
         is_all
@@ -214,6 +222,9 @@ impl NodeTable<'_> {
                 Miss::Driver(node, miss) => self.drivers.fill(node, miss, &mut self.handlers),
                 Miss::Shown(state) => self.handlers.ask(state),
                 Miss::Calls => drop(self.handlers.lists.intern(&calls)),
+                Miss::Durable(durable) => {
+                    self.handlers.durability.durables.intern(durable);
+                }
                 Miss::Interned { interned, sends, calls } => {
                     return Effect::Change(NodeStep {
                         interned: self.intern(interned),
@@ -249,14 +260,18 @@ impl NodeTable<'_> {
         calls: &mut Vec<u32>,
     ) -> Result<Effect, Miss> {
         let before = self.get(id);
-        if event == NodeEvent::Crash {
-            let (interned, sends, calls) = (before.crashed(), Lists::EMPTY, Lists::EMPTY);
-            return match self.find(interned) {
-                Some(interned) => Ok(Effect::Change(NodeStep { interned, sends, calls })),
-                None => Err(Miss::Interned { interned, sends, calls }),
-            };
-        }
         let node = self.handlers.node_of(before.state);
+        if event == NodeEvent::Crash {
+            let after = before.crashed(self.handlers.durability.comes_back(node));
+            return self.step_to(after, Lists::EMPTY, Lists::EMPTY);
+        }
+        if let NodeEvent::Lose(message) = event {
+            let inbox = self.list_cache.get(ListKey::Delivered(before.inbox, message))?;
+            return self.step_to(InternedNode { inbox, ..before }, Lists::EMPTY, Lists::EMPTY);
+        }
+        if let Some((event, after)) = event.interrupted() {
+            return self.follow_crash(before, event, after);
+        }
         let mut now = match *progress {
             Some(progress) => progress,
             None => {
@@ -264,7 +279,6 @@ impl NodeTable<'_> {
                 calls.push(node as u32);
                 let mut interned = before;
                 match event {
-                    NodeEvent::Start | NodeEvent::Crash => {}
                     NodeEvent::Deliver(message) => {
                         if !self.handlers.fault_model.may_duplicate() {
                             let key = ListKey::Delivered(interned.inbox, message);
@@ -275,6 +289,7 @@ impl NodeTable<'_> {
                         interned.timers =
                             self.list_cache.get(ListKey::Fired(interned.timers, pending))?;
                     }
+                    NodeEvent::Restart(found) => interned = self.restarted(interned, found)?,
                     NodeEvent::Command(command) => {
                         interned.driver = self
                             .drivers
@@ -282,6 +297,7 @@ impl NodeTable<'_> {
                             .map_err(|miss| Miss::Driver(node, miss))?;
                         calls.push(command << 1 | CALL);
                     }
+                    _ => {}
                 }
                 Progress { interned, sent: Lists::EMPTY, next: Some(self.handlers.cause(event)) }
             }
@@ -300,6 +316,10 @@ impl NodeTable<'_> {
                     return Err(Miss::Handler(now.interned.state, cause));
                 }
             };
+            if self.handlers.durability.comes_back(node) {
+                let effects = self.handlers.durability.effects(now.interned.state, cause);
+                now.interned.durable = self.written(now.interned.durable, effects)?;
+            }
             now.interned.state = handled.state;
             now.interned.timers =
                 self.list_cache.get(ListKey::Set(now.interned.timers, handled.set))?;
@@ -326,10 +346,70 @@ impl NodeTable<'_> {
         if interned == before && sends == Lists::EMPTY && calls_list == Lists::EMPTY {
             return Ok(Effect::NoOp);
         }
+        self.step_to(interned, sends, calls_list)
+    }
+
+    /// The step that leads to this node, if the node has an id.
+    fn step_to(&self, interned: InternedNode, sends: u32, calls: u32) -> Result<Effect, Miss> {
         match self.find(interned) {
-            Some(interned) => Ok(Effect::Change(NodeStep { interned, sends, calls: calls_list })),
-            None => Err(Miss::Interned { interned, sends, calls: calls_list }),
+            Some(interned) => Ok(Effect::Change(NodeStep { interned, sends, calls })),
+            None => Err(Miss::Interned { interned, sends, calls }),
         }
+    }
+
+    /// Follows an event within which the node crashes, after so many effects of the handler; all, if it has fewer. What
+    /// the handler had done to the node's state is gone. The crashed node keeps what it last showed.
+    fn follow_crash(
+        &self,
+        before: InternedNode,
+        event: NodeEvent,
+        after: u16,
+    ) -> Result<Effect, Miss> {
+        let node = self.handlers.node_of(before.state);
+        let (state, cause) =
+            (self.handlers.handling(before.state, event), self.handlers.cause(event));
+        match self.handlers.look_up(state, cause) {
+            Known::Handled(_) => {}
+            Known::Failed(failure) => {
+                return Ok(Effect::Change(NodeStep::failing(failure, Lists::EMPTY)));
+            }
+            Known::Unknown | Known::NoHandler => return Err(Miss::Handler(state, cause)),
+        }
+        let mut interned = before;
+        match event {
+            NodeEvent::Deliver(message) if !self.handlers.fault_model.may_duplicate() => {
+                interned.inbox =
+                    self.list_cache.get(ListKey::Delivered(interned.inbox, message))?;
+            }
+            NodeEvent::Restart(found) => interned = self.restarted(interned, found)?,
+            _ => {}
+        }
+        let effects = self.handlers.durability.effects(state, cause);
+        let begun = self.list_cache.get(ListKey::Begun(effects, after.into()))?;
+        interned.durable = self.written(interned.durable, begun)?;
+        let sent = self.list_cache.get(ListKey::SentIn(begun))?;
+        let routed = self.list_cache.routed(node, sent)?;
+        interned.inbox = self.list_cache.get(ListKey::Inbox(interned.inbox, routed.own))?;
+        let crashed = InternedNode { state: before.state, ..interned }.crashed(true);
+        self.step_to(crashed, routed.others, Lists::EMPTY)
+    }
+
+    /// A node that starts again with what it finds, before its handler.
+    fn restarted(&self, before: InternedNode, found: u32) -> Result<InternedNode, Miss> {
+        let durability = &self.handlers.durability;
+        let restarts = self.handlers.durable(before).restarts + 1;
+        let durable = Durable { restarts, storage: durability.found(found).storage };
+        let state = self.handlers.handling(before.state, NodeEvent::Restart(found));
+        let durable = durability.durables.find(durable).ok_or(Miss::Durable(durable))?;
+        Ok(InternedNode { state, timers: Lists::EMPTY, durable, ..before })
+    }
+
+    /// What outlives a crash, after these effects of a running node.
+    fn written(&self, durable: u32, effects: u32) -> Result<u32, Miss> {
+        let before = self.handlers.durability.durables.get(durable);
+        let storage = self.list_cache.get(ListKey::Written(before.storage, effects))?;
+        let after = Durable { storage, ..before };
+        self.handlers.durability.durables.find(after).ok_or(Miss::Durable(after))
     }
 
     /// Adds to the calls and returns of an event what the node shows after it, if that differs from before.

@@ -1,12 +1,16 @@
 //! Memoised handlers: each distinct (state, event) is handled once, in batches.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
 use super::deadline::Deadline;
+use super::disk::DiskOutcome;
+use super::durability::{Durability, Durable, EffectId};
 use super::intern::{Blobs, Lists, Records};
 use super::network;
+use super::node_table::InternedNode;
 use super::pairs::PairMap;
 use super::path::{Action, PathEvent};
 use super::shown::Shown;
@@ -39,20 +43,23 @@ pub(super) enum Cause {
     Fire(u32),
     /// The command with this id is given.
     Command(u32),
+    /// The node starts again, with the storage that has this id, of [`Durability::inputs`].
+    Restore(u32),
 }
 
 impl Cause {
-    /// How many bits of a packed cause are its kind. They leave room for more kinds than there are, such as
-    /// a restart, and for 2^28 ids of each, more than fit in memory.
+    /// How many bits of a packed cause are its kind. They leave room for more kinds than there are, and for 2^28 ids of
+    /// each, more than fit in memory.
     const KIND_BITS: u32 = 4;
 
     /// The cause in 32 bits.
-    fn packed(self) -> u32 {
+    pub(super) fn packed(self) -> u32 {
         let (kind, id) = match self {
             Self::Init => (0, 0),
             Self::Deliver(id) => (1, id),
             Self::Fire(id) => (2, id),
             Self::Command(id) => (3, id),
+            Self::Restore(id) => (4, id),
         };
         assert!(id >> (u32::BITS - Self::KIND_BITS) == 0, "fewer than 2^28 messages");
         id << Self::KIND_BITS | kind
@@ -67,6 +74,7 @@ impl Cause {
             1 => Self::Deliver(id),
             2 => Self::Fire(id),
             3 => Self::Command(id),
+            4 => Self::Restore(id),
             kind => panic!("a cause of unknown kind {kind}"),
         }
     }
@@ -86,8 +94,53 @@ pub(super) enum NodeEvent {
     /// Gives a client the command with this id, after those of its workload. A search does not choose
     /// this event either: it is an action from outside.
     Command(u32),
+    /// The node, which has crashed, starts again and finds what has this index, of [`Durability::found`].
+    Restart(u32),
+    /// The message with this id arrives while the node is down, and is lost. Only where messages are not lost otherwise.
+    Lose(u32),
+    /// The node crashes within the delivery of a message, after so many of the handler's effects. What it did until then
+    /// stays; the message has been taken. As every crash, it comes after all other events of its node.
+    CrashInDelivery { message: u32, after: u16 },
+    /// The node crashes within the firing of a pending timer, after so many effects.
+    CrashInFiring { pending: u32, after: u16 },
+    /// The node starts again and crashes before its `restore` is done, after so many effects.
+    CrashInRestart { found: u32, after: u16 },
     /// The node crashes, because the search chose that. No handler is called. It is the last of a node's events.
     Crash,
+}
+
+impl NodeEvent {
+    /// Whether the node has crashed after it.
+    pub(super) fn is_crash(self) -> bool {
+        self == Self::Crash || self.interrupted().is_some()
+    }
+
+    /// The event within which the node crashes, and after how many of its effects, if it is a crash within a handler.
+    pub(super) fn interrupted(self) -> Option<(Self, u16)> {
+        match self {
+            Self::CrashInDelivery { message, after } => Some((Self::Deliver(message), after)),
+            Self::CrashInFiring { pending, after } => Some((Self::Fire(pending), after)),
+            Self::CrashInRestart { found, after } => Some((Self::Restart(found), after)),
+            Self::Start
+            | Self::Deliver(_)
+            | Self::Fire(_)
+            | Self::Command(_)
+            | Self::Restart(_)
+            | Self::Lose(_)
+            | Self::Crash => None,
+        }
+    }
+
+    /// This event, but the node crashes after so many effects of its handler. `None` if that is not done to such an
+    /// event.
+    pub(super) fn interrupted_after(self, after: u16) -> Option<Self> {
+        match self {
+            Self::Deliver(message) => Some(Self::CrashInDelivery { message, after }),
+            Self::Fire(pending) => Some(Self::CrashInFiring { pending, after }),
+            Self::Restart(found) => Some(Self::CrashInRestart { found, after }),
+            _ => None,
+        }
+    }
 }
 
 /// The step of a handler, by ids.
@@ -141,6 +194,8 @@ pub(super) struct Handlers<'s> {
     pub(super) failures: Vec<StepFailure>,
     /// What nodes show to the monitor.
     pub(super) shown: Shown,
+    /// What outlives crashes of nodes.
+    pub(super) durability: Durability,
     /// The number of steps that were requested and answered.
     pub(super) calls: u64,
     /// From a state and a cause to the index in `handled`.
@@ -158,7 +213,11 @@ pub(super) struct Handlers<'s> {
 const FAILED: u32 = 1 << 31;
 
 impl<'s> Handlers<'s> {
-    pub(super) fn new(steps: &'s dyn PureSteps, fault_model: FaultModel) -> Self {
+    pub(super) fn new(
+        steps: &'s dyn PureSteps,
+        fault_model: FaultModel,
+        durability: Durability,
+    ) -> Self {
         Self {
             steps,
             fault_model,
@@ -177,6 +236,7 @@ impl<'s> Handlers<'s> {
             lists: Lists::new(),
             failures: Vec::new(),
             shown: Shown::default(),
+            durability,
             calls: 0,
             known: PairMap::new(),
             handled: Vec::new(),
@@ -242,7 +302,7 @@ impl<'s> Handlers<'s> {
                     (Ok(_), Some(handled)) => self.keep(*handled),
                     (Ok(step), None) => match self.unknown_address(node, step) {
                         Some(unknown) => self.fail(StepFailure::UnknownAddress(unknown)),
-                        None => self.store(node, step),
+                        None => self.store(node, (state, cause), step),
                     },
                     (Err(failure), _) => self.fail(failure.clone()),
                 };
@@ -312,8 +372,66 @@ impl<'s> Handlers<'s> {
             NodeEvent::Deliver(message) => Cause::Deliver(message),
             NodeEvent::Fire(pending) => Cause::Fire(self.pending.get(pending).id),
             NodeEvent::Command(command) => Cause::Command(command),
-            NodeEvent::Crash => panic!("a crash calls no handler"),
+            NodeEvent::Restart(found) => Cause::Restore(self.durability.found(found).input),
+            NodeEvent::Lose(_)
+            | NodeEvent::Crash
+            | NodeEvent::CrashInDelivery { .. }
+            | NodeEvent::CrashInFiring { .. }
+            | NodeEvent::CrashInRestart { .. } => panic!("{event:?} is no input of a handler"),
         }
+    }
+
+    /// What outlives a crash of a node.
+    #[inline]
+    pub(super) fn durable(&self, interned: InternedNode) -> Durable {
+        self.durability.durables.get(interned.up().durable)
+    }
+
+    /// Whether a node may come back after a crash.
+    pub(super) fn comes_back(&self, interned: InternedNode) -> bool {
+        self.durability.comes_back(self.node_of(interned.state))
+    }
+
+    /// Computes what a node may find when it starts again, if it comes back.
+    pub(super) fn find_all(&mut self, interned: InternedNode) {
+        let node = self.node_of(interned.state);
+        if self.durability.comes_back(node) {
+            let storage = self.durable(interned).storage;
+            self.durability.find_all(self.fault_model, (node, storage), &mut self.lists);
+        }
+    }
+
+    /// The index of what this outcome leaves to a node that starts again. `None` if it cannot leave that.
+    pub(super) fn found(&mut self, interned: InternedNode, outcome: &DiskOutcome) -> Option<u32> {
+        self.find_all(interned);
+        let at = (self.node_of(interned.state), self.durable(interned).storage);
+        self.durability.position(at, outcome, &mut self.lists)
+    }
+
+    /// The state in which a node handles an event: a node that starts again is as it was made.
+    #[inline]
+    pub(super) fn handling(&self, state: u32, event: NodeEvent) -> u32 {
+        match event {
+            NodeEvent::Restart(_) => self.durability.made(self.node_of(state)),
+            _ => state,
+        }
+    }
+
+    /// After which numbers of effects a node in this state may crash within an event, so that the outcome is not
+    /// that of a crash before or after it. `None` if the event's handler has not been called.
+    pub(super) fn crash_points(&self, state: u32, event: NodeEvent) -> Option<Range<u16>> {
+        let first = match event {
+            // What has arrived is gone if messages arrive only once.
+            NodeEvent::Deliver(_) => u16::from(self.fault_model.may_duplicate()),
+            NodeEvent::Fire(_) => 1,
+            // What the node finds is decided with the restart, though it has no effect.
+            NodeEvent::Restart(_) => 0,
+            _ => return Some(0..0),
+        };
+        let (state, cause) = (self.handling(state, event), self.cause(event));
+        self.peek(state, cause)?;
+        let effects = self.lists.get(self.durability.effects(state, cause)).len() / 2;
+        Some(first..u16::try_from(effects).expect("fewer than 2^16 effects"))
     }
 
     /// The event for a host.
@@ -326,6 +444,9 @@ impl<'s> Handlers<'s> {
             },
             Cause::Fire(timer) => Event::Timer { timer: self.timers.bytes(timer) },
             Cause::Command(command) => Event::Command { command: self.commands.bytes(command) },
+            Cause::Restore(storage) => {
+                Event::Restore { storage: self.durability.inputs.bytes(storage) }
+            }
         }
     }
 
@@ -335,6 +456,10 @@ impl<'s> Handlers<'s> {
     /// For the start of a node, which is not part of a path.
     pub(super) fn path_event(&self, node_index: usize, event: NodeEvent) -> PathEvent {
         let node = self.address(node_index);
+        if let Some((event, after)) = event.interrupted() {
+            let event = Box::new(self.path_event(node_index, event));
+            return PathEvent::Interrupted { event, after: after.into() };
+        }
         match event {
             NodeEvent::Deliver(message) => PathEvent::Deliver {
                 node,
@@ -351,7 +476,19 @@ impl<'s> Handlers<'s> {
                 PathEvent::Outside(Action::Command { client: node, command })
             }
             NodeEvent::Start => PathEvent::Outside(Action::Start { node }),
-            NodeEvent::Crash => PathEvent::Outside(Action::Crash { node }),
+            NodeEvent::Restart(found) => {
+                let outcome = self.durability.found(found).outcome.clone();
+                PathEvent::Outside(Action::Restart { node, outcome })
+            }
+            NodeEvent::Lose(message) => PathEvent::Outside(Action::Drop {
+                from: self.address(self.ends(message).0),
+                to: node,
+                message: self.messages.bytes(message).to_vec(),
+            }),
+            NodeEvent::Crash
+            | NodeEvent::CrashInDelivery { .. }
+            | NodeEvent::CrashInFiring { .. }
+            | NodeEvent::CrashInRestart { .. } => PathEvent::Outside(Action::Crash { node }),
         }
     }
 
@@ -381,6 +518,10 @@ impl<'s> Handlers<'s> {
 
     /// A step by ids, if all its parts have ids and all its messages are for nodes of this system.
     fn look_up_step(&self, node: usize, step: Step<'_>) -> Option<Handled> {
+        if self.durability.comes_back(node) {
+            // Its effects are kept in their order, too.
+            return None;
+        }
         let (mut sent, mut set) = (Vec::new(), Vec::new());
         for effect in step.output.effects() {
             match *effect {
@@ -393,7 +534,7 @@ impl<'s> Handlers<'s> {
                     let id = self.timers.find(node as u64, step.output.get(timer))?;
                     set.push(self.pending.find(Pending { id, min_ns, max_ns })?);
                 }
-                // Nodes crash for good in a search, so nobody ever reads what they stored.
+                // The node never comes back, so nobody ever reads what it stored.
                 EncodedEffect::Log { .. }
                 | EncodedEffect::Save { .. }
                 | EncodedEffect::Append { .. }
@@ -433,26 +574,43 @@ impl<'s> Handlers<'s> {
     }
 
     /// Interns all parts of a step, stores the step, and returns its index in `handled`.
-    fn store(&mut self, node: usize, step: Step<'_>) -> u32 {
+    fn store(&mut self, node: usize, input: (u32, Cause), step: Step<'_>) -> u32 {
         let state = self.states.intern(node as u64, step.state);
-        let (mut sent, mut set) = (Vec::new(), Vec::new());
+        let (mut sent, mut set, mut effects) = (Vec::new(), Vec::new(), Vec::new());
+        let comes_back = self.durability.comes_back(node);
         for effect in step.output.effects() {
-            match *effect {
+            let kept = match *effect {
                 EncodedEffect::Send { to, message } => {
                     let to = self.node_at(to).expect("a step with another address has failed");
                     let id = self.message(node, to, step.output.get(message));
                     network::send(self.fault_model, &mut sent, id);
+                    EffectId::Send(id)
                 }
                 EncodedEffect::SetTimer { timer, min_ns, max_ns } => {
                     let id = self.timers.intern(node as u64, step.output.get(timer));
                     set.push(self.pending.intern(Pending { id, min_ns, max_ns }).0);
+                    EffectId::SetTimer(id)
                 }
-                // Nodes crash for good in a search, so nobody ever reads what they stored.
-                EncodedEffect::Log { .. }
-                | EncodedEffect::Save { .. }
-                | EncodedEffect::Append { .. }
-                | EncodedEffect::Sync => {}
+                EncodedEffect::Log { .. } => continue,
+                // If the node never comes back, nobody ever reads what it stored.
+                _ if !comes_back => continue,
+                EncodedEffect::Save { record: value } | EncodedEffect::Append { entry: value } => {
+                    let bytes = step.output.get(value);
+                    let id = self.durability.values.intern(node as u64, bytes);
+                    match effect {
+                        EncodedEffect::Save { .. } => EffectId::Save(id),
+                        _ => EffectId::Append(id),
+                    }
+                }
+                EncodedEffect::Sync => EffectId::Sync,
+            };
+            if comes_back {
+                effects.extend(kept.packed());
             }
+        }
+        if comes_back {
+            let effects = self.lists.intern(&effects);
+            self.durability.note_effects(input, effects);
         }
         let handled = Handled {
             state,
@@ -483,5 +641,6 @@ impl<'s> Handlers<'s> {
             + self.wanted.capacity() * size_of::<(u32, Cause)>()
             + self.batch.memory_bytes()
             + self.shown.memory_bytes()
+            + self.durability.memory_bytes()
     }
 }

@@ -3,6 +3,7 @@
 //! The same few lists are combined again and again, so each combination is computed once. Lookups change
 //! nothing, so threads can look lists up concurrently.
 
+use super::durability::{Durability, EffectId};
 use super::handlers::Handlers;
 use super::intern::Lists;
 use super::network;
@@ -22,6 +23,9 @@ pub(super) struct ListCache {
     delivered: PairMap,
     routes: PairMap,
     routed: Vec<RoutedMessages>,
+    written: PairMap,
+    begun: PairMap,
+    sent_in: PairMap,
 }
 
 /// The key of a list that is derived from others.
@@ -40,6 +44,12 @@ pub(super) enum ListKey {
     Delivered(u32, u32),
     /// The destinations of this node's messages: see [`RoutedMessages`].
     Route(u32, u32),
+    /// This storage after these effects: see [`Durability`].
+    Written(u32, u32),
+    /// The first so many of these effects.
+    Begun(u32, u32),
+    /// The messages among these effects.
+    SentIn(u32),
 }
 
 /// The messages of one list, by receiver.
@@ -59,13 +69,19 @@ impl ListCache {
             ListKey::Set(list, Lists::EMPTY)
             | ListKey::Joined(list, Lists::EMPTY)
             | ListKey::Joined(Lists::EMPTY, list)
-            | ListKey::Inbox(list, Lists::EMPTY) => Some(list),
+            | ListKey::Inbox(list, Lists::EMPTY)
+            | ListKey::Written(list, Lists::EMPTY)
+            | ListKey::Begun(list @ Lists::EMPTY, _) => Some(list),
+            ListKey::SentIn(Lists::EMPTY) => Some(Lists::EMPTY),
             ListKey::Fired(timers, fired) => self.fired.get(timers, fired),
             ListKey::Set(timers, more) => self.set.get(timers, more),
             ListKey::Joined(messages, more) => self.joined.get(messages, more),
             ListKey::Inbox(inbox, more) => self.inboxes.get(inbox, more),
             ListKey::Delivered(inbox, message) => self.delivered.get(inbox, message),
             ListKey::Route(node, messages) => self.routes.get(node, messages),
+            ListKey::Written(storage, effects) => self.written.get(storage, effects),
+            ListKey::Begun(effects, count) => self.begun.get(effects, count),
+            ListKey::SentIn(effects) => self.sent_in.get(effects, 0),
         };
         known.ok_or(key)
     }
@@ -113,14 +129,31 @@ impl ListCache {
                 self.routes.insert(node, messages, self.routed.len() as u32);
                 self.routed.push(routed);
             }
+            ListKey::Written(storage, effects) => {
+                let after = Durability::written(&mut handlers.lists, storage, effects);
+                self.written.insert(storage, effects, after);
+            }
+            ListKey::Begun(effects, count) => {
+                let list = handlers.lists.get(effects);
+                let begun = list[..list.len().min(2 * count as usize)].to_vec();
+                self.begun.insert(effects, count, handlers.lists.intern(&begun));
+            }
+            ListKey::SentIn(effects) => {
+                let mut sent = Vec::new();
+                for effect in EffectId::of(handlers.lists.get(effects)) {
+                    if let EffectId::Send(message) = effect {
+                        network::send(handlers.fault_model, &mut sent, message);
+                    }
+                }
+                self.sent_in.insert(effects, 0, handlers.lists.intern(&sent));
+            }
         }
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        [&self.fired, &self.set, &self.joined, &self.inboxes, &self.delivered, &self.routes]
-            .into_iter()
-            .map(PairMap::memory_bytes)
-            .sum::<usize>()
+        let mut all = vec![&self.fired, &self.set, &self.joined, &self.inboxes, &self.delivered];
+        all.extend([&self.routes, &self.written, &self.begun, &self.sent_in]);
+        all.into_iter().map(PairMap::memory_bytes).sum::<usize>()
             + self.routed.capacity() * size_of::<RoutedMessages>()
     }
 }

@@ -81,6 +81,17 @@
 //!   [`View::is_crashed`]): "every node that is still there agrees", "an answer although one has crashed". A
 //!   crashed node keeps its last state, which stays observable, and its messages stay in the network. Messages to it
 //!   and its timers do not belong to a state any more, since no run depends on them.
+//! - **Nodes that come back** ([`Search::may_restart`]): a node that has crashed starts again with what is left of its stable
+//!   storage, in a new incarnation, without memory and timers. Messages stay under way, to it and from it. The search tries
+//!   every outcome that the fault model allows: a sound disk keeps any number of the first entries that were not synced. One that
+//!   tears writes also leaves them in another order or in part (of more than four, only the last four change their
+//!   order), or all of them with the last one torn after any byte. A faulty disk also loses everything, or changes one value, in
+//!   one of two ways ([`Corruption`]). One such fault happens in a restart. A node that is not
+//!   [`Durable`](crate::Durable) starts as new.
+//! - **Crash points**: a node that may come back also crashes within a handler, between any two effects: saved and not sent,
+//!   or sent and not saved. What it did until then stays. `restore` can be cut short, too; `init` is not, because it precedes
+//!   the first state. A node that never comes back needs no crash points: the effects after one might as well
+//!   be late. Where the network loses nothing, a message that arrives while its receiver is down is lost.
 //! - **Cuts** need no events. A message on a cut link waits, as any message may, and nobody notices a cut or a repair but
 //!   by messages. So a search without cuts has seen all that happens with them, and
 //!   `framework/reference` compares the two. To search *only* the runs with a cut, block links.
@@ -123,7 +134,9 @@ mod candidates;
 mod checks;
 mod client_drivers;
 mod deadline;
+mod disk;
 mod divergence;
+mod durability;
 mod effects;
 mod exact;
 mod expand;
@@ -133,6 +146,7 @@ mod handlers;
 mod intern;
 mod linearizable;
 mod list_cache;
+mod lives;
 mod minimise;
 mod monitor;
 mod monitor_replay;
@@ -146,6 +160,7 @@ mod predecessors;
 mod property_memo;
 mod random_walk;
 mod report;
+mod restart_bounds;
 mod round;
 mod settings;
 mod shown;
@@ -158,12 +173,12 @@ mod traced_run;
 mod view;
 mod visited;
 
-use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use checks::Role;
+pub use disk::{Corruption, DiskOutcome, Storage};
 pub use explorer::{
     ClientDescription, Description, Explorer, ExplorerError, MessageDescription, NodeDescription,
     Obstacle, OperationDescription, PropertyCheck, Snapshot, TimerDescription,
@@ -173,6 +188,7 @@ pub use near_miss::{Barrier, Measure, NearMiss};
 pub use path::{Action, Path, PathEvent};
 pub use random_walk::RandomWalks;
 pub use report::{FoundState, HandlerFailure, Hint, Limit, Report, SearchResult, Statistics};
+pub use restart_bounds::RestartBounds;
 pub use state::{NodeState, PendingTimer, Sent, State};
 pub use traced_run::TracedRun;
 
@@ -397,8 +413,10 @@ impl Search {
 
     /// Starts from this state instead of freshly started nodes.
     ///
-    /// Nodes that crashed on the state's path by an [`Action`] stay crashed, nodes that started on it have started,
-    /// and links that were cut on it and not restored stay blocked. Restrictions of the search that found the state are not part of it.
+    /// Nodes that crashed on the state's path and did not restart are crashed; those that the search
+    /// [may restart](Search::may_restart) may come back. Nodes that started on the path have started,
+    /// and links that were cut on it and not restored stay blocked. Restrictions of the search that found the state are
+    /// not part of it.
     ///
     /// A monitor also observes the calls and returns of the run that led to the state, because the search
     /// replays the state's path. If that is not possible, the search ends with
@@ -417,26 +435,8 @@ impl Search {
                 self.node_index(sent.from);
             }
         }
-        let mut cut = BTreeSet::new();
-        for action in state.path.actions() {
-            match *action {
-                Action::Crash { node } => {
-                    let node = self.node_index(node);
-                    self.restrictions.crash(node);
-                }
-                Action::Start { node } => {
-                    let node = self.node_index(node);
-                    self.restrictions.start(node);
-                }
-                Action::Cut { from, to } => drop(cut.insert((from, to))),
-                Action::Restore { from, to } => drop(cut.remove(&(from, to))),
-                Action::Command { .. } | Action::Drop { .. } | Action::Stage { .. } => {}
-            }
-        }
-        for (from, to) in cut {
-            let (from, to) = (self.node_index(from), self.node_index(to));
-            self.restrictions.set_link(from, to, false);
-        }
+        let system = &self.system;
+        self.restrictions.follow(&state.path, |node| index_in(system, node));
         self.start = Some(state);
         self
     }
@@ -517,14 +517,96 @@ impl Search {
     /// to a search.
     #[must_use]
     pub fn may_crash(mut self, nodes: impl IntoIterator<Item = Address>, at_most: usize) -> Self {
-        let mut indices = Vec::new();
-        for node in nodes {
-            let node = self.node_index(node);
-            if !indices.contains(&node) {
-                indices.push(node);
-            }
-        }
+        let indices = self.node_indices(nodes);
         self.restrictions.may_crash(indices, at_most);
+        self
+    }
+
+    /// Lets the search choose that these nodes crash and start again, within these bounds. They crash between events, and
+    /// within handlers between any two effects. They start again at any time after that, or never, with all that the
+    /// [fault model](Search::fault_model) says may be left of their stable storage. See the [module](self).
+    ///
+    /// Crashes are counted from the start of this search on. A node of several such groups, or also of one that
+    /// [may crash](Search::may_crash), must be within the bounds of each. If the fault model does not let nodes restart,
+    /// or one of the nodes is a client, the search ends with [`SearchResult::InvalidStart`].
+    ///
+    /// ```
+    /// use faultlab::hosting::{Kind, Submission};
+    /// use faultlab::property::{Property, observe, violated};
+    /// use faultlab::search::{RestartBounds, Search, SearchResult};
+    /// use faultlab::{Address, Context, Durable, FaultModel, Node, Stored, System};
+    /// # use serde::{Deserialize, Serialize};
+    /// #
+    /// // Gives out numbers. It says them first, and saves them then.
+    /// # #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    /// struct Numbers {
+    ///     last: u64,
+    /// }
+    ///
+    /// impl Node for Numbers {
+    ///     // ...
+    /// #   type Message = u64;
+    /// #   type Timer = ();
+    /// #   fn init(&mut self, ctx: &mut Context<Self>) {
+    /// #       ctx.send(ctx.address(), 0);
+    /// #   }
+    ///     fn on_message(&mut self, from: Address, wanted: u64, ctx: &mut Context<Self>) {
+    ///         if wanted == self.last {
+    ///             self.last += 1;
+    ///             ctx.send(Address::new("listener"), self.last);
+    ///             ctx.save(&self.last);
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// impl Durable for Numbers {
+    ///     // ...
+    /// #   type Record = u64;
+    /// #   type Entry = ();
+    ///     fn restore(&mut self, stored: Stored<u64, ()>, _: &mut Context<Self>) {
+    ///         self.last = stored.record.unwrap_or(0);
+    ///     }
+    /// }
+    ///
+    /// # #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    /// # struct Listener {
+    /// #     heard: u64,
+    /// # }
+    /// # impl Node for Listener {
+    /// #     type Message = u64;
+    /// #     type Timer = ();
+    /// #     fn on_message(&mut self, _: Address, number: u64, _: &mut Context<Self>) {
+    /// #         self.heard = self.heard.max(number);
+    /// #     }
+    /// # }
+    /// let (numbers, listener) = (Address::new("numbers"), Address::new("listener"));
+    /// let submission = Submission::new()
+    ///     .with(Kind::node("numbers", |_, ()| Numbers { last: 0 }).durable().observing(|it: &Numbers, ()| it.last))
+    ///     .with(Kind::node("listener", |_, ()| Listener { heard: 0 }).observing(|it: &Listener, ()| it.heard));
+    /// let system = System::new().node("numbers", numbers, &()).node("listener", listener, &());
+    /// let known = Property::new("a number that was heard is known", move |view| {
+    ///     let (known, heard) = (observe::<(), u64>(view, numbers, &())?, observe::<(), u64>(view, listener, &())?);
+    ///     if view.is_crashed(numbers) || heard <= known { Ok(()) } else { Err(violated("it", heard.to_string())) }
+    /// });
+    /// let report = Search::new(system)
+    ///     .fault_model(FaultModel::UNRELIABLE_CRASH_RECOVERY)
+    ///     .may_restart([numbers], RestartBounds::crashes(1))
+    ///     .invariant(known)
+    ///     .run(&submission);
+    ///
+    /// // It crashes after it has said 1 and before it has saved that; it restarts, and 1 is heard.
+    /// let SearchResult::Violated(found) = report.result else { panic!("no violation") };
+    /// assert_eq!(found.path().len(), 3);
+    /// assert_eq!(report.faults, ["numbers may crash and restart: at most 1 crash in all"]);
+    /// ```
+    #[must_use]
+    pub fn may_restart(
+        mut self,
+        nodes: impl IntoIterator<Item = Address>,
+        bounds: RestartBounds,
+    ) -> Self {
+        let indices = self.node_indices(nodes);
+        self.restrictions.add_restarts(indices, bounds);
         self
     }
 
@@ -589,11 +671,7 @@ impl Search {
                 return Report { result, never_held, faults, statistics, hints };
             }
             Err(StartError::Failed(failed)) => SearchResult::Failed(failed),
-            Err(
-                error @ (StartError::UnknownCalls(_)
-                | StartError::NotInModel(..)
-                | StartError::Byzantine(_)),
-            ) => SearchResult::InvalidStart(error.to_string()),
+            Err(error) => SearchResult::InvalidStart(error.to_string()),
         };
         self.report_without_states(outcome)
     }
@@ -608,14 +686,19 @@ impl Search {
     /// The faults that the search chooses from, each with its bound, in words.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
-        let budgets = self.restrictions.crashes().iter();
-        budgets
-            .map(|budget| {
-                let nodes = budget.nodes.iter().map(|&node| self.system.nodes()[node].address());
-                let nodes: Vec<String> = nodes.map(|node| node.to_string()).collect();
-                format!("at most {} of {} crashed at any moment", budget.at_most, nodes.join(", "))
-            })
-            .collect()
+        let names = |nodes: &[usize]| {
+            let nodes = nodes.iter().map(|&node| self.system.nodes()[node].address().to_string());
+            nodes.collect::<Vec<String>>().join(", ")
+        };
+        let crashes = self.restrictions.crashes().iter().map(|budget| {
+            let nodes = names(&budget.nodes);
+            format!("at most {} of {nodes} crashed at any moment", budget.at_most)
+        });
+        let restarts = self.restrictions.restarts().iter().map(|budget| {
+            let (nodes, words) = (names(&budget.nodes), budget.bounds.words(budget.nodes.len()));
+            format!("{nodes} may crash and restart: {words}")
+        });
+        crashes.chain(restarts).collect()
     }
 
     /// The inputs for the tables of this search.
@@ -631,11 +714,29 @@ impl Search {
             before: self.before(),
             commands_per_event: self.limits.commands_per_event,
             with_calls: false,
+            restarts_from_outside: false,
         }
     }
 
     fn node_index(&self, address: Address) -> usize {
-        let position = self.system.nodes().iter().position(|node| node.address() == address);
-        position.unwrap_or_else(|| panic!("the system has no node at {address}"))
+        index_in(&self.system, address)
     }
+
+    /// The indices of these nodes, each once.
+    fn node_indices(&self, nodes: impl IntoIterator<Item = Address>) -> Vec<usize> {
+        let mut indices = Vec::new();
+        for node in nodes {
+            let node = self.node_index(node);
+            if !indices.contains(&node) {
+                indices.push(node);
+            }
+        }
+        indices
+    }
+}
+
+/// The index of the node at this address.
+fn index_in(system: &System, address: Address) -> usize {
+    let position = system.nodes().iter().position(|node| node.address() == address);
+    position.unwrap_or_else(|| panic!("the system has no node at {address}"))
 }

@@ -16,7 +16,13 @@ use super::state_space::{Setup, StartError, StateSpace};
 pub(super) fn monitor_state(setup: &Setup<'_>, start: &State) -> Result<MonitorState, StartError> {
     // The restrictions of this search did not apply to the run before it.
     let restrictions = setup.restrictions.at_beginning();
-    let setup = Setup { properties: Vec::new(), restrictions, start: None, ..setup.clone() };
+    let setup = Setup {
+        properties: Vec::new(),
+        restrictions,
+        start: None,
+        restarts_from_outside: true,
+        ..setup.clone()
+    };
     let mut space = StateSpace::new(setup)?;
     let mut position = Position::first(&space);
     for (index, event) in start.path.events.iter().enumerate() {

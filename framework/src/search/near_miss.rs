@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::breadth_first::BreadthFirst;
 use super::checks::Role;
 use super::explorer::{Explorer, Obstacle};
-use super::path::{Action, PathEvent};
+use super::path::{Action, Path, PathEvent};
 use super::report::SearchResult;
 use super::state::State;
 use super::state_space::StateSpace;
@@ -142,6 +142,30 @@ impl fmt::Display for Barrier {
 }
 
 impl Search {
+    /// Whether this search, if it began after the events `before` and has chosen `since`, may choose this crash or restart.
+    /// It may choose any other event.
+    fn may_choose(&self, before: &[PathEvent], since: &[PathEvent], event: &PathEvent) -> bool {
+        let place = |event: &PathEvent| event.node().map(|node| self.node_index(node));
+        let Some(node) = place(event) else { return true };
+        let is_restart =
+            |event: &PathEvent| matches!(event, PathEvent::Outside(Action::Restart { .. }));
+        match event {
+            _ if is_restart(event) => return self.restrictions.may_restart(node),
+            _ if !event.is_crash() => return true,
+            PathEvent::Interrupted { .. } if !self.restrictions.may_restart(node) => return false,
+            _ => {}
+        }
+        let mut now = self.restrictions.clone();
+        let path = Path { events: before.iter().chain(since).cloned().collect() };
+        now.follow(&path, |node| self.node_index(node));
+        let crashes = |node| {
+            let crashes = since.iter().filter(|event| event.is_crash());
+            crashes.filter(|event| place(event) == Some(node)).count() as u32
+        };
+        let is_mortal = now.is_mortal(node) || now.is_down(node) && now.may_restart(node);
+        is_mortal && now.allows_crash(node, |_| false, crashes)
+    }
+
     /// What is between the start of this search and its goals, which it does not reach: a node that has not started, or
     /// nothing.
     fn barrier_of_absence(&self, steps: &dyn PureSteps) -> Barrier {
@@ -210,7 +234,7 @@ impl Search {
         let missing = goals
             .filter_map(|goal| Some(Violation::of(goal.property, goal.result.err()?)))
             .collect();
-        let barrier = here.barrier(steps, explorer);
+        let barrier = here.barrier(steps, explorer, self.before().len());
         let measure = self.measure.name.clone();
         Some(NearMiss { state, measure, count, events, missing, barrier })
     }
@@ -220,10 +244,13 @@ impl Search {
         Self { stage: None, ..self.clone() }.start_from(state)
     }
 
-    /// What is between the start of this search, where the explorer is, and its goals.
-    fn barrier(&self, steps: &dyn PureSteps, mut explorer: Explorer<'_>) -> Barrier {
+    /// What is between the start of this search, where the explorer is, and its goals. The search that led there began
+    /// after so many events.
+    fn barrier(&self, steps: &dyn PureSteps, mut explorer: Explorer<'_>, begun: usize) -> Barrier {
+        let is_client = |node: usize| self.system.nodes()[node].workload.is_some();
+        let may_come_back = |node| self.fault_model.may_restart() && !is_client(node);
         let mut free = Self {
-            restrictions: self.restrictions.lifted(),
+            restrictions: self.restrictions.lifted(may_come_back),
             monitor: None,
             limits: settings::Limits { states: Some(STATES_MAX), ..settings::Limits::default() },
             ..self.clone()
@@ -236,7 +263,13 @@ impl Search {
         };
         let way = &found.path().events[self.before().len()..];
         for (after, event) in way.iter().enumerate() {
-            if let Some(obstacle) = explorer.obstacle(event) {
+            let out_of_bounds = || {
+                let path = explorer.path();
+                let is_chosen =
+                    self.may_choose(&path.events[..begun], &path.events[begun..], event);
+                (!is_chosen).then_some(Obstacle::NotChosen)
+            };
+            if let Some(obstacle) = explorer.obstacle(event).or_else(out_of_bounds) {
                 return Barrier::Event { event: explorer.text(event), obstacle, after };
             }
             let pruned = explorer

@@ -29,16 +29,16 @@ pub(super) struct InternedNode {
     pub(super) driver: u32,
     /// The list of messages for this node: see [`network`].
     pub(super) inbox: u32,
-    /// What outlives a crash of the node: the number of its incarnation, and what is in its stable storage. It is
-    /// the same for all nodes, [`FIRST_INCARNATION`], as long as no fault model lets nodes restart.
+    /// What outlives a crash of the node, as the id of a [`Durable`](super::durability::Durable), and whether it is down.
+    /// It is the same for all running nodes, [`FIRST_INCARNATION`], if none of them may come back.
     pub(super) durable: u32,
 }
 
 /// The [`InternedNode::durable`] of a node that has not crashed before and has stored nothing.
 pub(super) const FIRST_INCARNATION: u32 = 0;
 
-/// The bit of [`InternedNode::durable`] of a node that the search has crashed. Such a node has no timers and no
-/// messages, and gets none. Its state and its client driver stay as they were.
+/// The bit of [`InternedNode::durable`] of a node that the search has crashed. Such a node has no timers. If it never comes
+/// back, it has no messages either, and gets none. Its state and its client driver stay as they were.
 const DOWN: u32 = 1 << 31;
 
 impl InternedNode {
@@ -48,10 +48,15 @@ impl InternedNode {
         self.durable & DOWN != 0
     }
 
-    /// This node after a crash.
-    pub(super) fn crashed(self) -> Self {
-        let (timers, inbox) = (Lists::EMPTY, Lists::EMPTY);
-        Self { timers, inbox, durable: self.durable | DOWN, ..self }
+    /// This node after a crash. If it comes back, what was sent to it is still under way.
+    pub(super) fn crashed(self, comes_back: bool) -> Self {
+        let inbox = if comes_back { self.inbox } else { Lists::EMPTY };
+        Self { timers: Lists::EMPTY, inbox, durable: self.durable | DOWN, ..self }
+    }
+
+    /// The same node, with the crash noted elsewhere.
+    pub(super) fn up(self) -> Self {
+        Self { durable: self.durable & !DOWN, ..self }
     }
 }
 
@@ -88,9 +93,9 @@ struct Span {
     len: u16,
     /// The number of other events, which change nothing.
     no_ops: u16,
+    /// How many of the last steps are crashes of the node.
+    crashes: u16,
     has_calls: bool,
-    /// Whether the last step is the node's crash.
-    ends_in_crash: bool,
     /// Whether the steps are being computed.
     in_progress: bool,
     inbox_start: u32,
@@ -103,6 +108,8 @@ pub(super) struct NodeTable<'s> {
     pub(super) drivers: ClientDrivers,
     restrictions: Arc<Restrictions>,
     pub(super) with_calls: bool,
+    /// By node: how often it had crashed in the first row; empty if it makes no difference.
+    crashes_before: Vec<u32>,
     nodes: Records<InternedNode>,
     spans: Vec<Span>,
     steps: Vec<NodeStep>,
@@ -126,6 +133,7 @@ impl<'s> NodeTable<'s> {
             drivers: work,
             restrictions,
             with_calls,
+            crashes_before: Vec::new(),
             nodes: Records::new(),
             spans: Vec::new(),
             steps: Vec::new(),
@@ -145,12 +153,15 @@ impl<'s> NodeTable<'s> {
                 start: NONE,
                 len: 0,
                 no_ops: 0,
+                crashes: 0,
                 has_calls: false,
-                ends_in_crash: false,
                 in_progress: false,
                 inbox_start: u32::try_from(start).expect("fewer than 2^32 messages in lists"),
                 inbox_len: len as u32,
             });
+            if interned.is_down() {
+                self.handlers.find_all(interned);
+            }
         }
         id
     }
@@ -187,19 +198,46 @@ impl<'s> NodeTable<'s> {
     pub(super) fn steps_in(&self, nodes: &[u32], node: usize) -> &[NodeStep] {
         let interned = nodes[node];
         let steps = self.steps(interned);
-        match steps.split_last() {
-            Some((_, others))
-                if self.spans[interned as usize].ends_in_crash && !self.may_crash(nodes, node) =>
-            {
-                others
-            }
-            _ => steps,
+        let crashes = usize::from(self.spans[interned as usize].crashes);
+        if crashes > 0 && !self.may_crash(nodes, node) {
+            &steps[..steps.len() - crashes]
+        } else {
+            steps
         }
     }
 
     /// Whether the budgets of crashes allow that a node of a row crashes.
     pub(super) fn may_crash(&self, nodes: &[u32], node: usize) -> bool {
-        self.restrictions.allows_crash(node, |other| self.get(nodes[other]).is_down())
+        self.restrictions.allows_crash(
+            node,
+            |other| self.get(nodes[other]).is_down(),
+            |other| self.crashes(nodes[other]) - self.crashes_before.get(other).unwrap_or(&0),
+        )
+    }
+
+    /// How often a node that may come back has crashed since it started.
+    fn crashes(&self, id: u32) -> u32 {
+        let interned = self.get(id);
+        self.handlers.durable(interned).restarts + u32::from(interned.is_down())
+    }
+
+    /// Counts crashes from this row on.
+    pub(super) fn count_crashes_from(&mut self, nodes: &[u32]) {
+        self.crashes_before = nodes.iter().map(|&id| self.crashes(id)).collect();
+    }
+
+    /// The nodes whose crashes a step at a node may have made possible: those that a search may crash, if the node has
+    /// come back.
+    #[inline]
+    pub(super) fn wakes(&self, before: u32, after: u32) -> bool {
+        self.restrictions.may_restart_any()
+            && self.get(before).is_down()
+            && !self.get(after).is_down()
+    }
+
+    /// Whether a search may crash a node.
+    pub(super) fn is_mortal(&self, node: usize) -> bool {
+        self.restrictions.is_mortal(node)
     }
 
     /// The index of an open node's first step among all steps. The others follow it.
@@ -266,7 +304,7 @@ impl<'s> NodeTable<'s> {
             return known;
         }
         let mut key = self.get(interned);
-        if key.is_down() {
+        if key.is_down() && !self.handlers.comes_back(key) {
             self.arrivals.insert(interned, messages, interned);
             return interned;
         }
@@ -295,15 +333,21 @@ impl<'s> NodeTable<'s> {
         let interned = self.get(id);
         let node = self.handlers.node_of(interned.state);
         let inbox = self.handlers.lists.get(interned.inbox);
-        for message in network::deliverable(&self.handlers, inbox) {
-            let (from, to) = self.handlers.ends(message);
-            if restrictions.delivers(from, to) {
-                events.push(NodeEvent::Deliver(message));
-            }
-        }
+        let arriving = network::deliverable(&self.handlers, inbox)
+            .filter(|&message| restrictions.delivers(self.handlers.ends(message).0, node));
         if interned.is_down() {
+            let storage = self.handlers.durable(interned).storage;
+            let found = self.handlers.durability.all_found(node, storage);
+            events.extend(found.map(NodeEvent::Restart));
+            let restarts = events.len();
+            if !self.handlers.fault_model.may_lose() {
+                events.extend(arriving.map(NodeEvent::Lose));
+            }
+            self.add_crash_points(interned.state, restarts, events);
+            self.allow(restrictions, node, events);
             return;
         }
+        events.extend(arriving.map(NodeEvent::Deliver));
         if restrictions.fires(node) {
             let timers = self.timers_of(interned.timers);
             for (index, &pending) in self.handlers.lists.get(interned.timers).iter().enumerate() {
@@ -313,8 +357,26 @@ impl<'s> NodeTable<'s> {
             }
         }
         if restrictions.is_mortal(node) {
+            if restrictions.may_restart(node) {
+                self.add_crash_points(interned.state, events.len(), events);
+            }
             events.push(NodeEvent::Crash);
         }
+        self.allow(restrictions, node, events);
+    }
+
+    /// Adds the crashes within the handlers of the first so many of these events, as far as these handlers have been
+    /// called.
+    fn add_crash_points(&self, state: u32, count: usize, events: &mut Vec<NodeEvent>) {
+        for index in 0..count {
+            let event = events[index];
+            let points = self.handlers.crash_points(state, event).unwrap_or(0..0);
+            events.extend(points.filter_map(|after| event.interrupted_after(after)));
+        }
+    }
+
+    /// Leaves the events that the restrictions allow.
+    fn allow(&self, restrictions: &Restrictions, node: usize, events: &mut Vec<NodeEvent>) {
         if restrictions.is_selective() {
             events.retain(|&event| restrictions.allows(&self.handlers.path_event(node, event)));
         }
@@ -327,21 +389,15 @@ impl<'s> NodeTable<'s> {
     }
 
     /// Stores the steps of a node, and the number of other events, which change nothing.
-    /// `ends_in_crash` is whether the last one is the node's crash.
-    pub(super) fn note_steps(
-        &mut self,
-        id: u32,
-        steps: &[NodeStep],
-        quiet: u16,
-        ends_in_crash: bool,
-    ) {
+    /// `crashes` is how many of the last ones are crashes of the node.
+    pub(super) fn note_steps(&mut self, id: u32, steps: &[NodeStep], quiet: u16, crashes: u16) {
         let start = u32::try_from(self.steps.len()).expect("fewer than 2^32 steps of nodes");
         let len = u16::try_from(steps.len()).expect("fewer than 2^16 events at a node");
         self.steps.extend_from_slice(steps);
         let has_calls =
             steps.iter().any(|step| step.calls != Lists::EMPTY && step.failure().is_none());
         self.spans[id as usize] =
-            Span { start, len, no_ops: quiet, has_calls, ends_in_crash, ..self.spans[id as usize] };
+            Span { start, len, no_ops: quiet, crashes, has_calls, ..self.spans[id as usize] };
     }
 
     pub(super) fn memory_bytes(&self) -> usize {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::disk::DiskOutcome;
 use crate::Address;
 
 /// Events in order. The start of the nodes is not part of a path. A result and the next command belong to
@@ -38,10 +39,20 @@ pub enum PathEvent {
     },
     /// Something is done to the system from outside.
     Outside(Action),
+    /// A node crashes within the handler of an event: of a delivery, a timer, or its restart.
+    Interrupted {
+        /// The event.
+        event: Box<PathEvent>,
+        /// How many of the handler's effects took place: messages, timers and writes, in the order in which the handler
+        /// asked for them. All, if it has fewer.
+        after: u32,
+    },
 }
 
 /// Something that is done to a system from outside. An [`Explorer`](super::Explorer) performs actions. A search chooses
-/// only crashes among them, and only if it [may](super::Search::may_crash).
+/// only crashes and restarts among them, and only if it may ([`Search::may_crash`](super::Search::may_crash),
+/// [`Search::may_restart`](super::Search::may_restart)). Where the network loses nothing, it also drops what arrives while a
+/// node is down.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
@@ -84,6 +95,13 @@ pub enum Action {
         /// The node.
         node: Address,
     },
+    /// A node that has crashed starts again, without its memory and its timers. Clients do not.
+    Restart {
+        /// The node.
+        node: Address,
+        /// What it finds in its stable storage.
+        outcome: DiskOutcome,
+    },
     /// A stage of a [staged search](super::Search::stage) begins. Nothing happens to the system.
     Stage {
         /// The stage's title.
@@ -100,7 +118,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// The node that it concerns: the client, the crashed or started node, or the receiver of the message or link.
+    /// The node that it concerns: the client, the crashed, started or restarted node, or the receiver of the message or link.
     /// `None` for the begin of a stage.
     #[must_use]
     pub fn node(&self) -> Option<Address> {
@@ -108,6 +126,7 @@ impl Action {
             Self::Command { client: node, .. }
             | Self::Crash { node }
             | Self::Start { node }
+            | Self::Restart { node, .. }
             | Self::Drop { to: node, .. }
             | Self::Cut { to: node, .. }
             | Self::Restore { to: node, .. } => Some(node),
@@ -129,22 +148,30 @@ impl Path {
         self.events.is_empty()
     }
 
-    /// The actions from outside, in order.
+    /// The actions from outside, in order. A restart within which the node crashes is not among them.
     pub fn actions(&self) -> impl Iterator<Item = &Action> {
         self.events.iter().filter_map(|event| match event {
             PathEvent::Outside(action) => Some(action),
-            PathEvent::Deliver { .. } | PathEvent::Fire { .. } => None,
+            PathEvent::Deliver { .. } | PathEvent::Fire { .. } | PathEvent::Interrupted { .. } => {
+                None
+            }
         })
     }
 }
 
 impl PathEvent {
+    /// Whether its node has crashed after it.
+    pub(super) fn is_crash(&self) -> bool {
+        matches!(self, Self::Outside(Action::Crash { .. }) | Self::Interrupted { .. })
+    }
+
     /// The node at which it happens, or that an action concerns. `None` for the begin of a stage.
     #[must_use]
     pub fn node(&self) -> Option<Address> {
         match self {
             Self::Deliver { node, .. } | Self::Fire { node, .. } => Some(*node),
             Self::Outside(action) => action.node(),
+            Self::Interrupted { event, .. } => event.node(),
         }
     }
 }

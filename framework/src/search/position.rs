@@ -5,10 +5,12 @@
 
 use std::sync::Arc;
 
+use super::disk::DiskOutcome;
 use super::handlers::NodeEvent;
 use super::path::{Action, PathEvent};
 use super::settings::Restrictions;
 use super::state_space::{Performed, StateSpace};
+use crate::Address;
 use crate::hosting::pure::StepFailure;
 
 /// A state, and the restrictions that hold in it.
@@ -42,6 +44,9 @@ impl Position {
         let handlers = &space.table.handlers;
         let action = match event {
             PathEvent::Outside(action) if !matches!(action, Action::Command { .. }) => action,
+            PathEvent::Interrupted { event, after } => {
+                return self.follow_crash(space, event, *after);
+            }
             _ => {
                 let anything = Restrictions::new(handlers.steps.nodes().len());
                 let (node, event) = space.find(&anything, &self.row, event)?;
@@ -57,7 +62,15 @@ impl Position {
             }
             Action::Crash { node } => {
                 let node = handlers.node_at(*node)?;
-                Arc::make_mut(&mut self.restrictions).crash(node);
+                self.go_down(space, node);
+            }
+            Action::Restart { node, outcome } => {
+                let (node, event) = self.restart(space, *node, outcome)?;
+                let followed = self.perform(space, node, event);
+                if followed.failure.is_none() {
+                    Arc::make_mut(&mut self.restrictions).comes_up(node);
+                }
+                return Some(followed);
             }
             Action::Cut { from, to } | Action::Restore { from, to } => {
                 let (from, to) = (handlers.node_at(*from)?, handlers.node_at(*to)?);
@@ -66,11 +79,68 @@ impl Position {
             }
             Action::Drop { from, to, message } => {
                 let ends = (*from, *to);
+                let receiver = handlers.node_at(*to)?;
+                // What arrives at a node that is down is lost in every model.
+                if !handlers.fault_model.may_lose() && !self.restrictions.is_down(receiver) {
+                    return None;
+                }
                 space.remove_message(&mut self.row, ends, message).then_some(())?;
             }
             Action::Command { .. } | Action::Stage { .. } => {}
         }
         Some(Followed { performed: None, failure: None })
+    }
+
+    /// The restart of a node that is down.
+    fn restart(
+        &self,
+        space: &mut StateSpace<'_>,
+        node: Address,
+        outcome: &DiskOutcome,
+    ) -> Option<(usize, NodeEvent)> {
+        let node = space.table.handlers.node_at(node)?;
+        let interned = space.table.get(self.row[node]);
+        if !self.restrictions.is_down(node) || !space.table.handlers.comes_back(interned) {
+            return None;
+        }
+        Some((node, NodeEvent::Restart(space.table.handlers.found(interned, outcome)?)))
+    }
+
+    /// Performs an event within which the node crashes.
+    fn follow_crash(
+        &mut self,
+        space: &mut StateSpace<'_>,
+        event: &PathEvent,
+        after: u32,
+    ) -> Option<Followed> {
+        let (node, event) = match event {
+            PathEvent::Outside(Action::Restart { node, outcome }) => {
+                self.restart(space, *node, outcome)?
+            }
+            PathEvent::Outside(_) => return None,
+            _ => {
+                let anything = Restrictions::new(space.table.handlers.steps.nodes().len());
+                space.find(&anything, &self.row, event)?
+            }
+        };
+        if !space.table.handlers.comes_back(space.table.get(self.row[node])) {
+            return None;
+        }
+        let event = event.interrupted_after(u16::try_from(after).unwrap_or(u16::MAX))?;
+        let followed = self.perform(space, node, event);
+        if followed.failure.is_none() {
+            self.go_down(space, node);
+        }
+        Some(followed)
+    }
+
+    /// Takes in that a node crashes. That is a restriction here, and its timers are gone if it may come back.
+    fn go_down(&mut self, space: &mut StateSpace<'_>, node: usize) {
+        let interned = space.table.get(self.row[node]);
+        if space.table.handlers.comes_back(interned) {
+            self.row[node] = space.table.intern(interned.crashed(true).up());
+        }
+        Arc::make_mut(&mut self.restrictions).goes_down(node);
     }
 
     /// Performs an event at a node, which must be possible.

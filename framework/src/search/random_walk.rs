@@ -17,6 +17,9 @@ use crate::random::{Random, Stream, mix};
 /// not count.
 const DRAWS: u32 = 4;
 
+/// Of so many events that have crash points within their handlers, one is cut short by a crash.
+const CRASH_ONE_IN: u64 = 4;
+
 /// How many walks advance together. The handlers that they need next are called in one batch.
 const WALKS_AT_ONCE: u64 = 64;
 
@@ -159,9 +162,11 @@ impl RandomWalk {
         let nodes = space.nodes(&self.row);
         for (node, &interned) in nodes.iter().enumerate() {
             space.table.events(interned, &mut events);
-            if events.last() == Some(&NodeEvent::Crash) && !space.table.may_crash(nodes, node) {
-                events.pop();
-            }
+            // Whether there are crashes within handlers depends on which handlers have been called. They are drawn
+            // together with their events.
+            let may_crash = space.table.may_crash(nodes, node);
+            events
+                .retain(|event| event.interrupted().is_none() && (may_crash || !event.is_crash()));
             self.left.extend(events.iter().map(|&event| (node, event)));
         }
         self.seen = None;
@@ -181,7 +186,15 @@ impl RandomWalk {
             let Some(drawn @ (node, event)) = self.drawn.take().or_else(|| self.draw()) else {
                 break;
             };
-            let step = match space.table.effect(self.row[node], event) {
+            let (mut drawn, mut effect) = (drawn, space.table.effect(self.row[node], event));
+            if !matches!(effect, Effect::Unknown) && space.restrictions.may_restart(node) {
+                let interrupted = self.interrupted(space, node, event);
+                if interrupted != event {
+                    drawn = (node, interrupted);
+                    effect = space.table.effect(self.row[node], interrupted);
+                }
+            }
+            let step = match effect {
                 Effect::Change(step) => step,
                 Effect::NoOp => continue,
                 Effect::Unknown => {
@@ -206,6 +219,22 @@ impl RandomWalk {
             }
         }
         self.take(space, memo, statistics, false)
+    }
+
+    /// An event whose handler has been called, or a crash within that handler, drawn with a chance of one in
+    /// [`CRASH_ONE_IN`].
+    fn interrupted(&mut self, space: &StateSpace<'_>, node: usize, event: NodeEvent) -> NodeEvent {
+        let table = &space.table;
+        if !table.may_crash(space.nodes(&self.row), node) || self.random.below(CRASH_ONE_IN) > 0 {
+            return event;
+        }
+        let state = table.get(self.row[node]).state;
+        let points = table.handlers.crash_points(state, event).unwrap_or(0..0);
+        if points.is_empty() {
+            return event;
+        }
+        let after = points.start + self.random.below(points.len() as u64) as u16;
+        event.interrupted_after(after).unwrap_or(event)
     }
 
     /// Draws one of the remaining events.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::client_drivers::COMMANDS_PER_EVENT_MAX;
-use super::path::PathEvent;
+use super::path::{Action, Path, PathEvent};
+use super::restart_bounds::RestartBounds;
 use crate::Address;
 
 /// The events that a search may take. Indices are those of the system's nodes.
@@ -15,11 +16,16 @@ pub(super) struct Restrictions {
     links: Vec<Vec<bool>>,
     timers: Vec<bool>,
     crashed: Vec<bool>,
+    /// The nodes that are crashed where the search starts, by what happened before. They come back if the search may
+    /// restart them.
+    down: Vec<bool>,
     /// The nodes that do not start with the others, and those of them that have not started yet.
     later: Vec<bool>,
     absent: Vec<bool>,
     /// The crashes that the search may choose.
     crashes: Vec<CrashBudget>,
+    /// The crashes after which the search may start a node again.
+    restarts: Vec<RestartBudget>,
     /// The only allowed events, if not all are allowed.
     only: Option<Arc<BTreeSet<PathEvent>>>,
 }
@@ -31,23 +37,25 @@ impl Restrictions {
             links: vec![vec![true; node_count]; node_count],
             timers: vec![true; node_count],
             crashed: vec![false; node_count],
+            down: vec![false; node_count],
             later: vec![false; node_count],
             absent: vec![false; node_count],
             crashes: Vec::new(),
+            restarts: Vec::new(),
             only: None,
         }
     }
 
     pub(super) fn delivers(&self, from: usize, to: usize) -> bool {
-        self.links[from][to] && !self.crashed[to] && !self.absent[to]
+        self.links[from][to] && !self.is_crashed(to) && !self.absent[to]
     }
 
     pub(super) fn fires(&self, node: usize) -> bool {
-        self.timers[node] && !self.crashed[node]
+        self.timers[node] && !self.is_crashed(node)
     }
 
     pub(super) fn is_crashed(&self, node: usize) -> bool {
-        self.crashed[node]
+        self.crashed[node] || self.down[node]
     }
 
     /// No restrictions, at the beginning of a run: the nodes that start later have not started.
@@ -56,10 +64,18 @@ impl Restrictions {
         Self { later, absent, ..Self::new(self.crashed.len()) }
     }
 
-    /// No restrictions, but the same nodes have not started.
-    pub(super) fn lifted(&self) -> Self {
+    /// No restrictions, but the same nodes have not started. Nodes that are down start again, if they `may_come_back`; and
+    /// those that this search may restart still crash within the same bounds.
+    pub(super) fn lifted(&self, may_come_back: impl Fn(usize) -> bool) -> Self {
         let (later, absent) = (self.later.clone(), self.absent.clone());
-        Self { later, absent, ..Self::new(self.crashed.len()) }
+        let down: Vec<bool> =
+            (0..self.down.len()).map(|node| self.is_down(node) && may_come_back(node)).collect();
+        let is_back = |&node: &usize| down[node] && !self.may_restart(node);
+        let back = (0..down.len()).filter(is_back).collect();
+        let mut restarts = self.restarts.clone();
+        restarts.push(RestartBudget { nodes: back, bounds: RestartBounds::crashes(0) });
+        restarts.retain(|budget| !budget.nodes.is_empty());
+        Self { later, absent, down, restarts, ..Self::new(self.crashed.len()) }
     }
 
     /// The nodes that have not started.
@@ -134,8 +150,65 @@ impl Restrictions {
         words
     }
 
+    /// Crashes a node for good.
     pub(super) fn crash(&mut self, node: usize) {
         self.crashed[node] = true;
+    }
+
+    /// Notes that a node crashes, and may come back.
+    pub(super) fn goes_down(&mut self, node: usize) {
+        self.down[node] = true;
+    }
+
+    /// Notes that a node has come back.
+    pub(super) fn comes_up(&mut self, node: usize) {
+        self.down[node] = false;
+    }
+
+    /// Whether a node has crashed and may come back.
+    pub(super) fn is_down(&self, node: usize) -> bool {
+        self.down[node] && !self.crashed[node]
+    }
+
+    /// Takes out the nodes that are down and that the search may restart, because their states say that. The others are
+    /// crashed for good.
+    pub(super) fn take_down(&mut self) -> Vec<usize> {
+        let is_down = |&node: &usize| self.down[node] && self.may_restart(node);
+        let down: Vec<usize> = (0..self.down.len()).filter(is_down).collect();
+        down.iter().for_each(|&node| self.down[node] = false);
+        down
+    }
+
+    /// Notes what happened to nodes on a path. `index` gives a node's index.
+    pub(super) fn follow(&mut self, path: &Path, index: impl Fn(Address) -> usize) {
+        let mut cut = BTreeSet::new();
+        for event in &path.events {
+            let (event, is_interrupted) = match event {
+                PathEvent::Interrupted { event, .. } => (&**event, true),
+                _ => (event, false),
+            };
+            match event {
+                PathEvent::Outside(Action::Crash { node }) => self.goes_down(index(*node)),
+                PathEvent::Outside(Action::Restart { node, .. }) => self.comes_up(index(*node)),
+                PathEvent::Outside(Action::Start { node }) => self.start(index(*node)),
+                PathEvent::Outside(Action::Cut { from, to }) => drop(cut.insert((*from, *to))),
+                PathEvent::Outside(Action::Restore { from, to }) => {
+                    cut.remove(&(*from, *to));
+                }
+                PathEvent::Outside(
+                    Action::Command { .. } | Action::Drop { .. } | Action::Stage { .. },
+                )
+                | PathEvent::Deliver { .. }
+                | PathEvent::Fire { .. }
+                | PathEvent::Interrupted { .. } => {}
+            }
+            if is_interrupted && let Some(node) = event.node() {
+                self.goes_down(index(node));
+            }
+        }
+        for (from, to) in cut {
+            self.set_link(index(from), index(to), false);
+        }
     }
 
     /// Lets the search crash these nodes, at most `at_most` of them at any moment.
@@ -148,21 +221,64 @@ impl Restrictions {
         &self.crashes
     }
 
-    /// Whether the search may choose to crash a node, if its budgets allow it.
-    pub(super) fn is_mortal(&self, node: usize) -> bool {
-        !self.crashed[node]
-            && !self.absent[node]
-            && self.crashes.iter().any(|budget| budget.nodes.contains(&node))
+    /// Lets the search crash these nodes and start them again, within these bounds.
+    pub(super) fn add_restarts(&mut self, nodes: Vec<usize>, bounds: RestartBounds) {
+        self.restarts.push(RestartBudget { nodes, bounds });
     }
 
-    /// Whether the budgets allow another crash of a node. `is_down` says which nodes the search has crashed.
-    pub(super) fn allows_crash(&self, node: usize, is_down: impl Fn(usize) -> bool) -> bool {
-        let is_crashed = |&&node: &&usize| self.crashed[node] || is_down(node);
-        self.crashes.iter().all(|budget| {
-            !budget.nodes.contains(&node)
-                || budget.nodes.iter().filter(is_crashed).count() < budget.at_most
-        })
+    /// The crashes after which the search may start a node again.
+    pub(super) fn restarts(&self) -> &[RestartBudget] {
+        &self.restarts
     }
+
+    /// Whether the search may start a node again after a crash.
+    pub(super) fn may_restart(&self, node: usize) -> bool {
+        !self.crashed[node] && self.restarts.iter().any(|budget| budget.nodes.contains(&node))
+    }
+
+    /// Whether the search may start any node again.
+    #[inline]
+    pub(super) fn may_restart_any(&self) -> bool {
+        !self.restarts.is_empty()
+    }
+
+    /// Whether the search may choose to crash a node, if its budgets allow it.
+    pub(super) fn is_mortal(&self, node: usize) -> bool {
+        !self.is_crashed(node)
+            && !self.absent[node]
+            && (self.crashes.iter().any(|budget| budget.nodes.contains(&node))
+                || self.may_restart(node))
+    }
+
+    /// Whether the budgets allow another crash of a node. `is_down` says which nodes the search has crashed, and
+    /// `crashes` how often it has crashed one that may come back.
+    pub(super) fn allows_crash(
+        &self,
+        node: usize,
+        is_down: impl Fn(usize) -> bool,
+        crashes: impl Fn(usize) -> u32,
+    ) -> bool {
+        // A node that crashes as it starts again is down before and after.
+        let is_crashed =
+            |&&other: &&usize| other != node && (self.is_crashed(other) || is_down(other));
+        let down = |nodes: &[usize]| nodes.iter().filter(is_crashed).count();
+        self.crashes
+            .iter()
+            .all(|budget| !budget.nodes.contains(&node) || down(&budget.nodes) < budget.at_most)
+            && self.restarts.iter().all(|RestartBudget { nodes, bounds }| {
+                !nodes.contains(&node)
+                    || crashes(node) < bounds.each
+                        && nodes.iter().map(|&node| crashes(node)).sum::<u32>() < bounds.in_all
+                        && down(nodes) < bounds.down
+            })
+    }
+}
+
+/// Some nodes that a search may crash and start again, and how often.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct RestartBudget {
+    pub(super) nodes: Vec<usize>,
+    pub(super) bounds: RestartBounds,
 }
 
 /// Some nodes, and how many of them may be crashed at any moment.

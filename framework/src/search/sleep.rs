@@ -11,8 +11,9 @@
 //! - the nodes before `j`, and those already asleep: their events were possible before `b` and are
 //!   explored before it (or were skipped for the same reason);
 //! - but not `j` itself; not a node to which `b` sent a new message; not, if `b` was a call or return
-//!   seen by a monitor, a node whose events are also calls or returns (they do not commute); and not a
-//!   node whose event before `b` could lead to a state that the search does not expand.
+//!   seen by a monitor, a node whose events are also calls or returns (they do not commute); not a
+//!   node whose event before `b` could lead to a state that the search does not expand; and not, if `b` was a restart,
+//!   a node that the search may crash.
 //!
 //! This skips transitions but never a state (sleep sets: Godefroid, *Partial-Order Methods for the
 //! Verification of Concurrent Systems*, 1996, chapter 5). Each state keeps only the sleep set of
@@ -28,11 +29,22 @@
 //! the same argument, depths, paths and the order in which states are found are those of the full
 //! search.
 //!
-//! Crashes that a search chooses are events of their nodes and change nothing elsewhere, but they share a bound. That is
-//! no obstacle, because nothing makes a crash possible again: the number of crashed nodes only rises. If the crash `e`
-//! is possible in `s`, one more node may crash there, so it was possible earlier too; and moving it earlier keeps the
-//! number at the end, which no earlier number exceeds. (With restarts, or cuts that are repaired, an event could free a
-//! part of the bound. After such an event, no node whose events take from that bound may sleep.)
+//! Crashes that a search chooses, between events or within a handler, are events of their nodes. Elsewhere they change as
+//! much as other events do, but they share bounds: on crashes in all, and on nodes that are down at any moment. So a crash at one
+//! node can make a crash at another one impossible, and a restart can make it possible again.
+//!
+//! The first is no obstacle. Suppose the crash `e` is possible in `s`, its node has slept since some state `r`, and
+//! no node has restarted between. Then all counts have only risen from `r` to `s`. There is room for one more crash in `s`,
+//! so there was in `r`: `e` was possible there. The crashes between `r` and `s` stay possible if `e` is moved before
+//! them: each count is then one higher than it was, but at most as high as after `e` in `s`, which is within the bounds.
+//!
+//! The second would be one: a crash that only a restart makes possible cannot be moved before the restart. So after a
+//! restart, all nodes that the search may crash are awake. Restarts themselves take nothing from the bounds, and they are
+//! possible as long as the node is down. Moving a restart earlier only lowers what is down at a moment, and the count of
+//! crashes in all contains it as before. What a restarted node finds depends on its own storage only.
+//!
+//! A node that is down and may come back still gets messages, as a running node does: its inbox grows. One that never comes
+//! back gets none, whether a message is sent to it before or after the crash.
 
 use super::checks::Checks;
 use super::intern::Lists;
@@ -60,12 +72,14 @@ pub(super) fn after(
 ) -> u32 {
     let before = if node < NODES { (1 << node) - 1 } else { u32::MAX };
     let mut candidates = (asleep | before) & !kept_awake;
+    let comes_back = table.wakes(row[node], next[node]);
     let mut after = 0;
     while candidates != 0 {
         let other = candidates.trailing_zeros() as usize;
         candidates &= candidates - 1;
         let is_tied = other == node
             || row[other] != next[other]
+            || comes_back && table.is_mortal(other)
             || step.calls != Lists::EMPTY && table.has_calls(row[other]);
         after |= u32::from(!is_tied) << other;
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::disk::Storage;
 use super::path::Path;
 use crate::Address;
 
@@ -29,6 +30,12 @@ pub struct NodeState {
     pub is_waiting: bool,
     /// The messages in the network that are addressed to it.
     pub inbox: Vec<Sent>,
+    /// How often it has restarted.
+    #[serde(default)]
+    pub restarts: u32,
+    /// What is in its stable storage; nothing if it never comes back in the search.
+    #[serde(default)]
+    pub storage: Storage,
 }
 
 /// A pending timer.

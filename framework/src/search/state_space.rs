@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::WORKLOAD_SEED;
 use super::checks::{Checks, Role, StateStatus, read_id};
 use super::client_drivers::{ClientDrivers, IDLE};
+use super::durability::{Durability, Durable};
 use super::effects::Effect;
 use super::expand::{Expander, Missing};
 use super::handlers::{Cause, Handlers, NONE, NodeEvent};
@@ -88,6 +89,8 @@ pub(super) struct Setup<'s> {
     pub(super) commands_per_event: usize,
     /// Whether steps come with their calls and returns, even without a monitor.
     pub(super) with_calls: bool,
+    /// Whether nodes may also be started again from outside, after a crash.
+    pub(super) restarts_from_outside: bool,
 }
 
 /// Why there is no first row.
@@ -101,13 +104,52 @@ pub(super) enum StartError {
     UnknownCalls(String),
     /// The run that led to the first row has a fault that the search's fault model does not allow.
     #[error(
-        "the run to the start state has an action that the fault model ({0}) does not allow: {1:?}"
+        "the run to the start state has an event that the fault model ({0}) does not allow: {1:?}"
     )]
-    NotInModel(FaultModel, Box<Action>),
+    NotInModel(FaultModel, Box<PathEvent>),
+    /// The fault model allows what no search can do yet.
     #[error(
         "the fault model ({0}) allows Byzantine faults, and a search has none; a simulation has"
     )]
     Byzantine(FaultModel),
+    /// The search may restart nodes, and its fault model does not allow that.
+    #[error("the search may restart nodes, and the fault model ({0}) does not allow that")]
+    NoRestarts(FaultModel),
+    /// The search may restart a client.
+    #[error("the search may restart {0}, which is a client, and clients do not come back")]
+    ClientRestarts(Address),
+}
+
+/// Checks that the nodes that a search may restart can come back.
+fn check_restarts(setup: &Setup<'_>) -> Result<(), StartError> {
+    if setup.restrictions.may_restart_any() && !setup.fault_model.may_restart() {
+        return Err(StartError::NoRestarts(setup.fault_model));
+    }
+    let nodes = setup.restrictions.restarts().iter().flat_map(|budget| &budget.nodes);
+    let mut specs = nodes.map(|&node| &setup.system.nodes()[node]);
+    match specs.find(|spec| spec.workload.is_some()) {
+        Some(client) => Err(StartError::ClientRestarts(client.address())),
+        None => Ok(()),
+    }
+}
+
+/// Whether a fault model forbids an event of a path.
+fn is_forbidden(model: FaultModel, event: &PathEvent) -> bool {
+    match event {
+        PathEvent::Outside(action) => match action {
+            Action::Crash { .. } => !model.may_crash(),
+            Action::Restart { .. } => !model.may_restart(),
+            // A message that arrives at a node that is down is lost in every model.
+            Action::Drop { .. } => !model.may_lose() && !model.may_restart(),
+            Action::Command { .. }
+            | Action::Start { .. }
+            | Action::Stage { .. }
+            | Action::Cut { .. }
+            | Action::Restore { .. } => false,
+        },
+        PathEvent::Interrupted { .. } => !model.may_restart(),
+        PathEvent::Deliver { .. } | PathEvent::Fire { .. } => false,
+    }
 }
 
 impl<'s> StateSpace<'s> {
@@ -117,29 +159,32 @@ impl<'s> StateSpace<'s> {
     /// When a node fails at start, or the monitor's first state cannot be determined.
     pub(super) fn new(setup: Setup<'s>) -> Result<Self, StartError> {
         let (start, model) = (setup.start, setup.fault_model);
-        let is_forbidden = |action: &&Action| match action {
-            Action::Crash { .. } => !model.may_crash(),
-            Action::Drop { .. } => !model.may_lose(),
-            Action::Command { .. }
-            | Action::Start { .. }
-            | Action::Stage { .. }
-            | Action::Cut { .. }
-            | Action::Restore { .. } => false,
-        };
         if model.may_corrupt() || model.may_forge() || model.may_be_byzantine() > 0 {
             return Err(StartError::Byzantine(model));
         }
-        if let Some(action) = start.and_then(|state| state.path.actions().find(is_forbidden)) {
-            return Err(StartError::NotInModel(model, Box::new(action.clone())));
+        check_restarts(&setup)?;
+        let path = start.iter().flat_map(|state| &state.path.events);
+        if let Some(event) = path.into_iter().find(|event| is_forbidden(model, event)) {
+            return Err(StartError::NotInModel(model, Box::new(event.clone())));
         }
         let monitor_state = match (setup.monitor, start) {
             (Some(_), Some(start)) => Some(monitor_replay::monitor_state(&setup, start)?),
             _ => None,
         };
+        let mut setup = setup;
+        let down = setup.restrictions.take_down();
+        let may_restart = setup.restrictions.may_restart_any();
         let mut space = Self::without_first_row(setup);
         match start {
-            Some(state) => space.first = space.row_of(state, monitor_state),
+            Some(state) => {
+                space.make_nodes().map_err(StartError::Failed)?;
+                space.first = space.row_of(state, &down, monitor_state);
+            }
             None => space.start().map_err(StartError::Failed)?,
+        }
+        if may_restart {
+            let nodes = space.nodes(&space.first).to_vec();
+            space.table.count_crashes_from(&nodes);
         }
         space.checks.evaluate_new_states(&space.table, &space.restrictions);
         Ok(space)
@@ -158,6 +203,7 @@ impl<'s> StateSpace<'s> {
             before,
             commands_per_event,
             with_calls,
+            restarts_from_outside,
         } = setup;
         let checks = Checks::new(properties);
         assert_eq!(steps.nodes(), system.descriptors(), "steps are of the nodes of the system");
@@ -169,7 +215,12 @@ impl<'s> StateSpace<'s> {
             WORKLOAD_SEED,
             commands_per_event,
         );
-        let mut handlers = Handlers::new(steps, fault_model);
+        let from_outside = restarts_from_outside && fault_model.may_restart();
+        let comes_back = system.nodes().iter().enumerate().map(|(node, spec)| {
+            restrictions.may_restart(node) || from_outside && spec.workload.is_none()
+        });
+        let durability = Durability::new(comes_back.collect());
+        let mut handlers = Handlers::new(steps, fault_model, durability);
         handlers.shown = Shown::new(monitor, steps);
         let table = NodeTable::new(
             handlers,
@@ -270,6 +321,7 @@ impl<'s> StateSpace<'s> {
                 }
             };
             let state = self.table.handlers.states.intern(node as u64, &made);
+            self.table.handlers.durability.note_made(node, state);
             let interned = self.table.intern(InternedNode {
                 state,
                 timers: Lists::EMPTY,
@@ -338,6 +390,19 @@ impl<'s> StateSpace<'s> {
         event: &PathEvent,
     ) -> Option<(usize, NodeEvent)> {
         let node = self.table.handlers.node_at(event.node()?)?;
+        if let PathEvent::Interrupted { event: within, after } = event {
+            let (node, local) = self.find(restrictions, row, within)?;
+            // After that, it is known where the node can crash.
+            self.effect(row[node], local);
+            let state = self.table.get(row[node]).state;
+            let after = u16::try_from(*after).ok()?;
+            let points = self.table.handlers.crash_points(state, local)?;
+            let is_possible = points.contains(&after)
+                && restrictions.may_restart(node)
+                && restrictions.allows(event)
+                && self.table.may_crash(self.nodes(row), node);
+            return Some((node, local.interrupted_after(after).filter(|_| is_possible)?));
+        }
         if matches!(event, PathEvent::Outside(Action::Crash { .. })) {
             let mut possible = Vec::new();
             self.table.events_under(restrictions, row[node], &mut possible);
@@ -345,7 +410,15 @@ impl<'s> StateSpace<'s> {
                 && self.table.may_crash(self.nodes(row), node);
             return is_possible.then_some((node, NodeEvent::Crash));
         }
-        if let PathEvent::Outside(action) = event {
+        if let PathEvent::Outside(Action::Restart { outcome, .. }) = event {
+            let interned = self.table.get(row[node]);
+            let found = self.table.handlers.found(interned, outcome);
+            let is_possible = interned.is_down() && restrictions.allows(event);
+            return Some((node, NodeEvent::Restart(found.filter(|_| is_possible)?)));
+        }
+        if let PathEvent::Outside(action) = event
+            && !matches!(action, Action::Drop { .. })
+        {
             let Action::Command { command, .. } = action else { return None };
             let is_idle = self.table.drivers.is_idle(node, self.table.get(row[node]).driver);
             let command = self.table.handlers.commands.intern(node as u64, command);
@@ -357,7 +430,7 @@ impl<'s> StateSpace<'s> {
         Some((node, possible.into_iter().find(is_it)?))
     }
 
-    /// Removes a message from the inbox of a row's node, if the fault model allows that. Returns whether it was there.
+    /// Removes a message from the inbox of a row's node. Returns whether it was there.
     pub(super) fn remove_message(
         &mut self,
         row: &mut [u32],
@@ -365,9 +438,6 @@ impl<'s> StateSpace<'s> {
         message: &[u8],
     ) -> bool {
         let handlers = &self.table.handlers;
-        if !handlers.fault_model.may_lose() {
-            return false;
-        }
         let (Some(from), Some(to)) = (handlers.node_at(from), handlers.node_at(to)) else {
             return false;
         };
@@ -456,7 +526,13 @@ impl<'s> StateSpace<'s> {
     }
 
     /// The row of a state.
-    fn row_of(&mut self, state: &State, monitor_state: Option<MonitorState>) -> Vec<u32> {
+    /// Nodes that are `down` have crashed and may come back.
+    fn row_of(
+        &mut self,
+        state: &State,
+        down: &[usize],
+        monitor_state: Option<MonitorState>,
+    ) -> Vec<u32> {
         let mut row = Vec::new();
         let handlers = &mut self.table.handlers;
         let mut inboxes = Vec::new();
@@ -502,13 +578,42 @@ impl<'s> StateSpace<'s> {
             let drivers = &mut self.table.drivers;
             let driver = drivers.with_results(node_index, &results, node.is_waiting, &outside);
             let timers = list_cache::normalised(&mut self.table.handlers, timers);
-            let durable = FIRST_INCARNATION;
-            row.push(self.table.intern(InternedNode { state: id, timers, driver, inbox, durable }));
+            let durable = self.durable_of(node_index, node);
+            let interned = InternedNode { state: id, timers, driver, inbox, durable };
+            let is_down = down.contains(&node_index);
+            row.push(self.table.intern(if is_down { interned.crashed(true) } else { interned }));
         }
         if let (Some(monitor_memo), Some(monitor_state)) = (&mut self.monitor_memo, monitor_state) {
             row.push(monitor_memo.intern(monitor_state));
         }
         row
+    }
+
+    /// The id of what outlives a crash of this node.
+    fn durable_of(&mut self, index: usize, node: &NodeState) -> u32 {
+        let Handlers { durability, lists, .. } = &mut self.table.handlers;
+        if !durability.comes_back(index) {
+            return FIRST_INCARNATION;
+        }
+        let storage = durability.intern(index, &node.storage, lists);
+        durability.durables.intern(Durable { restarts: node.restarts, storage }).0
+    }
+
+    /// Makes the nodes that may come back, because they then start as they are made.
+    fn make_nodes(&mut self) -> Result<(), Box<HandlerFailure>> {
+        let handlers = &mut self.table.handlers;
+        for node in 0..handlers.steps.nodes().len() {
+            if handlers.durability.comes_back(node) {
+                let made = handlers.steps.make(node).map_err(|failure| {
+                    let failure = StepFailure::Node(failure);
+                    let node = handlers.address(node);
+                    Box::new(HandlerFailure { node, failure, path: Path::default() })
+                })?;
+                let state = handlers.states.intern(node as u64, &made);
+                handlers.durability.note_made(node, state);
+            }
+        }
+        Ok(())
     }
 
     /// Returns the monitor's state in a row.
@@ -540,7 +645,10 @@ impl<'s> StateSpace<'s> {
                     message: handlers.messages.bytes(message).to_vec(),
                 };
                 let results = self.table.drivers.results(interned.driver);
+                let durable = handlers.durable(interned);
                 NodeState {
+                    restarts: durable.restarts,
+                    storage: handlers.durability.storage(handlers.lists.get(durable.storage)),
                     address: handlers.address(node),
                     state: handlers.states.bytes(interned.state).to_vec(),
                     timers: self.table.timers_of(interned.timers).into_iter().map(timer).collect(),

@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::client_drivers::CALL;
+use super::disk::DiskOutcome;
 use super::handlers::{Handlers, NodeEvent};
+use super::lives::Life;
 use super::path::Action;
 use super::settings::{link_is_cut, link_is_restored};
 use super::shown::SHOWN;
@@ -15,7 +17,9 @@ use super::state_space::{Performed, StateSpace};
 use crate::hosting::Event;
 use crate::hosting::pure::{Answers, Batch, PureSteps, Request, StepFailure};
 use crate::trace::builder::{Arriving, EventBuilder, Numbers, Texts};
-use crate::trace::{EventKind, Fate, Incarnation, MessageId, TimerId, TraceEvent};
+use crate::trace::{
+    EventKind, Fate, Incarnation, MessageId, StoredItem, TimerId, TraceEvent, WriteId,
+};
 use crate::{Address, FaultModel, System};
 
 /// Formats the events of one run, in their order.
@@ -25,6 +29,7 @@ pub(super) struct TraceFormatter<'s> {
     printed: Box<dyn FnMut() -> String + 's>,
     builder: EventBuilder,
     numbering: Numbering,
+    lives: Vec<Life>,
 }
 
 /// The numbers of a run's messages and timers.
@@ -37,6 +42,11 @@ struct Numbering {
     timers_set: TimerId,
     /// For each node: the pending timers, in the order in which they were set.
     pending: Vec<Vec<NumberedTimer>>,
+    /// The incarnations that sent messages, except first ones.
+    sent_by: BTreeMap<MessageId, Incarnation>,
+    writes: WriteId,
+    /// Whether writes are numbered, because nodes may come back and find them.
+    counts_writes: bool,
 }
 
 /// A pending timer with its number in the trace.
@@ -51,6 +61,7 @@ struct NumberedTimer {
 struct NumberingOf<'n> {
     numbering: &'n mut Numbering,
     node: (usize, Address),
+    incarnation: Incarnation,
     system: &'n System,
     /// Whether the step has sent to an unknown address. That is a failure, and nothing after it takes effect.
     has_failed: bool,
@@ -63,13 +74,16 @@ impl Numbers for NumberingOf<'_> {
         if self.has_failed {
             return None;
         }
-        let Numbering { messages, messages_sent, is_a_set, .. } = &mut *self.numbering;
+        let Numbering { messages, messages_sent, is_a_set, sent_by, .. } = &mut *self.numbering;
         let equal = messages.entry((self.node.1, to, message.to_vec())).or_default();
         if let Some(&known) = equal.front().filter(|_| *is_a_set) {
             return Some((known, Fate::Open));
         }
         *messages_sent += 1;
         equal.push_back(*messages_sent);
+        if !self.incarnation.is_first() {
+            sent_by.insert(*messages_sent, self.incarnation);
+        }
         Some((*messages_sent, Fate::Open))
     }
 
@@ -82,6 +96,14 @@ impl Numbers for NumberingOf<'_> {
         let timer = NumberedTimer { id, timer: timer.to_vec(), min_ns, max_ns };
         self.numbering.pending[self.node.0].push(timer);
         Some(id)
+    }
+
+    fn wrote(&mut self) -> Option<WriteId> {
+        if self.has_failed || !self.numbering.counts_writes {
+            return None;
+        }
+        self.numbering.writes += 1;
+        Some(self.numbering.writes)
     }
 }
 
@@ -102,7 +124,11 @@ impl<'s> TraceFormatter<'s> {
                 is_a_set: fault_model.may_duplicate(),
                 timers_set: 0,
                 pending: system.nodes().iter().map(|_| Vec::new()).collect(),
+                sent_by: BTreeMap::new(),
+                writes: 0,
+                counts_writes: fault_model.may_restart(),
             },
+            lives: system.nodes().iter().map(|_| Life::default()).collect(),
         }
     }
 
@@ -129,17 +155,27 @@ impl<'s> TraceFormatter<'s> {
     ) -> (Vec<TraceEvent>, Option<StepFailure>) {
         let Performed { node, before, event, calls } = *performed;
         let handlers = &space.table.handlers;
+        let interrupted = event.interrupted();
+        let event = interrupted.map_or(event, |(event, _)| event);
         let what = self.what(handlers, node, event);
         let mut events = vec![TraceEvent::new(None, what)];
+        events[0].interrupted_after = interrupted.map(|(_, after)| after.into());
         let mut state = match event {
-            NodeEvent::Start => match self.steps.make(node) {
+            NodeEvent::Start | NodeEvent::Restart(_) => match self.steps.make(node) {
                 Ok(state) => state,
                 Err(failure) => {
                     events[0].failure = Some(failure.clone());
                     return (events, Some(StepFailure::Node(failure)));
                 }
             },
-            NodeEvent::Crash => return (events, None),
+            NodeEvent::Lose(_)
+            | NodeEvent::Crash
+            | NodeEvent::CrashInDelivery { .. }
+            | NodeEvent::CrashInFiring { .. }
+            | NodeEvent::CrashInRestart { .. } => {
+                self.note(handlers, node, event);
+                return (events, None);
+            }
             NodeEvent::Deliver(_) | NodeEvent::Fire(_) | NodeEvent::Command(_) => {
                 handlers.states.bytes(space.table.get(before).state).to_vec()
             }
@@ -148,6 +184,11 @@ impl<'s> TraceFormatter<'s> {
         let first = handlers.event(handlers.cause(event));
         if let Err(failure) = self.handle(node, &mut state, first, &mut events[0]) {
             return (events, Some(failure));
+        }
+        if interrupted.is_some() {
+            events.push(TraceEvent::new(None, self.crash(node)));
+            self.note_crash(node);
+            return (events, None);
         }
         let calls = handlers.lists.get(calls).iter().skip(1).copied();
         let mut calls = calls.filter(|entry| entry & SHOWN == 0);
@@ -179,7 +220,8 @@ impl<'s> TraceFormatter<'s> {
     pub(super) fn action(&self, action: &Action) -> Option<TraceEvent> {
         let what = match action {
             Action::Command { .. } => return None,
-            Action::Crash { node } => EventKind::crash(*node),
+            Action::Crash { node } => self.crash(self.place(*node)?),
+            Action::Restart { node, outcome } => self.restart(self.place(*node)?, outcome),
             Action::Start { node } => {
                 let spec = self.system.nodes().iter().find(|spec| spec.address() == *node)?;
                 EventBuilder::start(spec)
@@ -190,14 +232,82 @@ impl<'s> TraceFormatter<'s> {
                 EventKind::Network { change: link_is_restored(*from, *to) }
             }
             Action::Drop { from, to, message } => {
-                let sender = self.addresses().iter().position(|address| address == from)?;
-                let id = self.message_id(*from, *to, message);
-                let (from, sent_by) = ((sender, *from), Incarnation::FIRST);
-                let lost = Arriving::plain(from, *to, (id, sent_by), message);
-                EventBuilder::lose(&mut texts(self.steps), lost, "it was dropped")
+                let sender = self.place(*from)?;
+                self.lose((sender, *from), *to, message)
             }
         };
         Some(TraceEvent::new(None, what))
+    }
+
+    /// Records that an action was done.
+    pub(super) fn note_action(&mut self, action: &Action) {
+        match action {
+            Action::Crash { node } => {
+                if let Some(node) = self.place(*node) {
+                    self.note_crash(node);
+                }
+            }
+            Action::Drop { from, to, message } => self.note_gone(*from, *to, message),
+            Action::Command { .. }
+            | Action::Start { .. }
+            | Action::Restart { .. }
+            | Action::Stage { .. }
+            | Action::Cut { .. }
+            | Action::Restore { .. } => {}
+        }
+    }
+
+    fn place(&self, node: Address) -> Option<usize> {
+        self.system.nodes().iter().position(|spec| spec.address() == node)
+    }
+
+    fn crash(&self, node: usize) -> EventKind {
+        let incarnation = self.lives[node].incarnation;
+        EventKind::Crash { node: self.address(node), incarnation }
+    }
+
+    fn restart(&self, node: usize, outcome: &DiskOutcome) -> EventKind {
+        let found = self.found(node, outcome);
+        let incarnation = self.lives[node].incarnation.next();
+        EventBuilder::restart(&self.system.nodes()[node], incarnation, found)
+    }
+
+    /// What a node finds and misses if it starts again now.
+    pub(super) fn found(&self, node: usize, outcome: &DiskOutcome) -> Vec<StoredItem> {
+        self.lives[node].found(&mut texts(self.steps), node, outcome)
+    }
+
+    fn lose(&self, from: (usize, Address), to: Address, message: &[u8]) -> EventKind {
+        let id = self.message_id(from.1, to, message);
+        let lost = Arriving::plain(from, to, (id, self.sent_by(id)), message);
+        let is_down = self.place(to).is_some_and(|node| self.lives[node].is_down);
+        let reason = if is_down && !self.numbering.is_a_set {
+            "its receiver has crashed"
+        } else {
+            "it was dropped"
+        };
+        EventBuilder::lose(&mut texts(self.steps), lost, reason)
+    }
+
+    /// Records that a node crashes. Its timers die.
+    fn note_crash(&mut self, node: usize) {
+        self.builder.crashed(node);
+        self.numbering.pending[node].clear();
+        self.lives[node].is_down = true;
+    }
+
+    /// Records that a message has left the network, if it does so once.
+    fn note_gone(&mut self, from: Address, to: Address, message: &[u8]) {
+        if !self.numbering.is_a_set
+            && let Some(sent) = self.numbering.messages.get_mut(&(from, to, message.to_vec()))
+        {
+            sent.pop_front();
+        }
+    }
+
+    /// The incarnation that sent a message.
+    fn sent_by(&self, id: MessageId) -> Incarnation {
+        self.numbering.sent_by.get(&id).copied().unwrap_or_default()
     }
 
     /// The number by which a message or timer of a possible event is ordered: messages come before timers, and
@@ -217,7 +327,7 @@ impl<'s> TraceFormatter<'s> {
             NodeEvent::Fire(pending) => {
                 (1, self.position_of(handlers, node, pending).map_or(0, |index| index as u64))
             }
-            NodeEvent::Start | NodeEvent::Command(_) | NodeEvent::Crash => (2, 0),
+            _ => (2, 0),
         }
     }
 
@@ -231,13 +341,24 @@ impl<'s> TraceFormatter<'s> {
         let node = self.address(node_index);
         match event {
             NodeEvent::Start => EventBuilder::start(&self.system.nodes()[node_index]),
-            NodeEvent::Crash => EventKind::crash(node),
+            NodeEvent::Restart(found) => {
+                self.restart(node_index, &handlers.durability.found(found).outcome)
+            }
+            NodeEvent::Lose(message) => {
+                let sender = handlers.ends(message).0;
+                let from = (sender, self.address(sender));
+                self.lose(from, node, handlers.messages.bytes(message))
+            }
+            NodeEvent::Crash
+            | NodeEvent::CrashInDelivery { .. }
+            | NodeEvent::CrashInFiring { .. }
+            | NodeEvent::CrashInRestart { .. } => self.crash(node_index),
             NodeEvent::Deliver(message) => {
                 let sender = handlers.ends(message).0;
                 let from = self.address(sender);
                 let bytes = handlers.messages.bytes(message);
                 let id = self.message_id(from, node, bytes);
-                let (from, sent_by) = ((sender, from), Incarnation::FIRST);
+                let (from, sent_by) = ((sender, from), self.sent_by(id));
                 let arriving = Arriving::plain(from, node, (id, sent_by), bytes);
                 self.builder.deliver(&mut texts(self.steps), arriving)
             }
@@ -245,7 +366,7 @@ impl<'s> TraceFormatter<'s> {
                 let index = self.position_of(handlers, node_index, pending);
                 let timer = handlers.timers.bytes(handlers.pending.get(pending).id);
                 let id = index.map_or(0, |index| self.numbering.pending[node_index][index].id);
-                let set_by = Incarnation::FIRST;
+                let set_by = self.lives[node_index].incarnation;
                 EventBuilder::fire(&mut texts(self.steps), (node_index, node), id, set_by, timer)
             }
             NodeEvent::Command(command) => {
@@ -264,18 +385,25 @@ impl<'s> TraceFormatter<'s> {
                 let to = self.address(node);
                 let id = self.message_id(from, to, bytes);
                 self.builder.delivered(id);
-                if !self.numbering.is_a_set
-                    && let Some(sent) = self.numbering.messages.get_mut(&(from, to, bytes.to_vec()))
-                {
-                    sent.pop_front();
-                }
+                self.note_gone(from, to, bytes);
             }
+            NodeEvent::Lose(message) => {
+                let from = self.address(handlers.ends(message).0);
+                self.note_gone(from, self.address(node), handlers.messages.bytes(message));
+            }
+            NodeEvent::Restart(found) => {
+                self.lives[node].restart(&handlers.durability.found(found).outcome);
+            }
+            NodeEvent::Crash
+            | NodeEvent::CrashInDelivery { .. }
+            | NodeEvent::CrashInFiring { .. }
+            | NodeEvent::CrashInRestart { .. } => self.note_crash(node),
             NodeEvent::Fire(pending) => {
                 if let Some(index) = self.position_of(handlers, node, pending) {
                     self.numbering.pending[node].remove(index);
                 }
             }
-            NodeEvent::Start | NodeEvent::Command(_) | NodeEvent::Crash => {}
+            NodeEvent::Start | NodeEvent::Command(_) => {}
         }
     }
 
@@ -302,11 +430,17 @@ impl<'s> TraceFormatter<'s> {
             }
         };
         let texts = &mut texts(self.steps);
-        self.builder.add_state(event, texts, node, Ok(step.state));
+        if event.interrupted_after.is_none() {
+            self.builder.add_state(event, texts, node, Ok(step.state));
+        }
         let at = (node, self.system.nodes()[node].address());
         let (numbering, system) = (&mut self.numbering, self.system);
-        let mut numbers = NumberingOf { numbering, node: at, system, has_failed: false };
+        let life = &mut self.lives[node];
+        let incarnation = life.incarnation;
+        let mut numbers =
+            NumberingOf { numbering, node: at, incarnation, system, has_failed: false };
         EventBuilder::add_effects(event, texts, node, step.output, &mut numbers);
+        life.write(event, step.output);
         *state = step.state.to_vec();
         Ok(())
     }

@@ -3,6 +3,7 @@
 //! A search keeps only ids. A traced run executes the same steps again and keeps the texts. It turns a
 //! path found by a search into a [`Trace`], and it replays a saved trace ([`Replayable`]).
 
+use super::disk::DiskOutcome;
 use super::explorer::{Explorer, Finding};
 use super::handlers::NodeEvent;
 use super::path::{Action, Path, PathEvent};
@@ -16,7 +17,7 @@ use crate::hosting::Payload;
 use crate::hosting::pure::PureSteps;
 use crate::trace::causality::readable;
 use crate::trace::replay::Replayable;
-use crate::trace::{Ending, Engine, EventKind, Header, Origin, Trace, TraceEvent};
+use crate::trace::{Ending, Engine, EventKind, Header, Origin, StoredItem, Trace, TraceEvent};
 
 /// One run of the system of a search.
 pub struct TracedRun<'s> {
@@ -127,7 +128,12 @@ impl<'s> TracedRun<'s> {
     pub fn trace_to(self, origin: &Origin, path: &Path, ending: Ending) -> Trace {
         let header = self.search.header(origin);
         // Where actions from outside belong is not visible in the events' causality. Stages stay in order anyway.
-        let is_reordered = path.actions().all(|action| matches!(action, Action::Stage { .. }));
+        let is_stage = |event: &PathEvent| match event {
+            PathEvent::Outside(action) => matches!(action, Action::Stage { .. }),
+            PathEvent::Interrupted { .. } => false,
+            PathEvent::Deliver { .. } | PathEvent::Fire { .. } => true,
+        };
+        let is_reordered = path.events.iter().all(is_stage);
         let trace = Trace { header, events: self.events_of(path), ending: Some(ending) };
         if is_reordered { readable(&trace) } else { trace }
     }
@@ -177,7 +183,9 @@ impl<'s> TracedRun<'s> {
         let (mut events, failure) = match (&followed.performed, event) {
             (Some(performed), _) => self.formatter.events(explorer.space(), performed),
             (None, PathEvent::Outside(action)) => {
-                (self.formatter.action(action).into_iter().collect(), None)
+                let events = self.formatter.action(action).into_iter().collect();
+                self.formatter.note_action(action);
+                (events, None)
             }
             (None, _) => (Vec::new(), None),
         };
@@ -220,9 +228,11 @@ impl<'s> TracedRun<'s> {
 
     /// The next event of the path to the search's start state, if it is an action.
     fn next_action(&self) -> Option<Action> {
-        match self.before.events.get(self.performed)? {
+        let event = self.before.events.get(self.performed)?;
+        let event = if let PathEvent::Interrupted { event, .. } = event { event } else { event };
+        match event {
             PathEvent::Outside(action) => Some(action.clone()),
-            PathEvent::Deliver { .. } | PathEvent::Fire { .. } => None,
+            _ => None,
         }
     }
 
@@ -252,6 +262,10 @@ impl<'s> TracedRun<'s> {
                 Some(Action::Command { client: *node, command })
             }
             EventKind::Crash { node, .. } => Some(Action::Crash { node: *node }),
+            EventKind::Restart { node, storage, .. } => {
+                let outcome = self.outcome_of(explorer, *node, storage)?;
+                Some(Action::Restart { node: *node, outcome })
+            }
             EventKind::Start { node, .. } => Some(Action::Start { node: *node }),
             EventKind::Stage { title } => Some(Action::Stage { title: title.clone() }),
             EventKind::Lose { node, from, message, .. } => {
@@ -284,6 +298,32 @@ impl<'s> TracedRun<'s> {
             }
             _ => None,
         })
+    }
+
+    /// What a crash leaves of a node's storage so that it finds the same as in a saved run; or at least, if it has written
+    /// something else by now, what has the same fates.
+    fn outcome_of(
+        &self,
+        explorer: &Explorer<'_>,
+        node: Address,
+        saved: &[StoredItem],
+    ) -> Result<DiskOutcome, String> {
+        let nodes = explorer.state().nodes;
+        let Some(place) = nodes.iter().position(|it| it.address == node) else {
+            return Ok(DiskOutcome::Lost);
+        };
+        let all = DiskOutcome::all(self.search.fault_model, &nodes[place].storage);
+        let all: Vec<(Vec<StoredItem>, DiskOutcome)> =
+            all.into_iter().map(|it| (self.formatter.found(place, &it), it)).collect();
+        let find = |is_alike: &dyn Fn(&StoredItem, &StoredItem) -> bool| {
+            let found = all.iter().find(|(found, _)| {
+                found.len() == saved.len() && found.iter().zip(saved).all(|(a, b)| is_alike(a, b))
+            });
+            found.map(|(_, outcome)| outcome.clone())
+        };
+        find(&|a, b| (&a.value, a.fate) == (&b.value, b.fate))
+            .or_else(|| find(&|a, b| a.fate == b.fate))
+            .ok_or_else(|| format!("{node} restarts, and has not stored what it found there"))
     }
 
     /// The trace's kind of an event that a replay can choose.
@@ -346,10 +386,30 @@ impl Replayable for TracedRun<'_> {
         events
     }
 
-    fn act(&mut self, what: &EventKind) -> Result<Vec<TraceEvent>, String> {
+    fn interrupt(&mut self, choice: usize, after: u32) -> Result<Vec<TraceEvent>, String> {
+        let choice = self.choices[choice].clone();
+        let Some(explorer) = &mut self.explorer else { return Ok(Vec::new()) };
+        let event = match choice {
+            Choice::Event(node, event) => explorer.space().table.handlers.path_event(node, event),
+            Choice::Action(action) => PathEvent::Outside(action),
+        };
+        let event = PathEvent::Interrupted { event: Box::new(event), after };
+        let Some(followed) = explorer.follow(&event) else {
+            return Err(format!("{}, which is not possible now", explorer.text(&event)));
+        };
+        let events = self.format(&event, &followed);
+        self.check();
+        Ok(events)
+    }
+
+    fn act(&mut self, saved: &TraceEvent) -> Result<Vec<TraceEvent>, String> {
         let Some(explorer) = &self.explorer else { return Ok(Vec::new()) };
-        let Some(action) = self.action_of(explorer, what)? else { return Ok(Vec::new()) };
+        let Some(action) = self.action_of(explorer, &saved.what)? else { return Ok(Vec::new()) };
         let event = PathEvent::Outside(action);
+        let event = match saved.interrupted_after {
+            Some(after) => PathEvent::Interrupted { event: Box::new(event), after },
+            None => event,
+        };
         let text = explorer.text(&event);
         if self.performed < self.before.len() {
             return Err(format!(

@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use serde::Serialize;
 
 use super::checks::{Role, StateStatus};
+use super::disk::DiskOutcome;
 use super::handlers::NodeEvent;
 use super::path::{Action, Path, PathEvent};
 use super::position::{Followed, Position};
@@ -166,9 +167,7 @@ impl<'s> Explorer<'s> {
         let space = StateSpace::new(Setup { start: search.start.as_ref(), ..setup });
         let space = space.map_err(|error| match error {
             StartError::Failed(failed) => ExplorerError::Failed(failed),
-            StartError::UnknownCalls(_) | StartError::NotInModel(..) | StartError::Byzantine(_) => {
-                ExplorerError::InvalidStart(error.to_string())
-            }
+            error => ExplorerError::InvalidStart(error.to_string()),
         })?;
         let mut explorer = Self::at_first_row(search, steps, space);
         explorer.restrict(search.restrictions.clone());
@@ -193,6 +192,7 @@ impl<'s> Explorer<'s> {
             restrictions: search.restrictions.at_beginning(),
             start: None,
             with_calls: true,
+            restarts_from_outside: true,
             ..search.setup(steps)
         }
     }
@@ -262,6 +262,24 @@ impl<'s> Explorer<'s> {
     /// As [`Self::perform`].
     pub fn start(&mut self, node: Address) -> Result<bool, ExplorerError> {
         self.act(Action::Start { node })
+    }
+
+    /// Starts a node again that has crashed. Nothing in its stable storage is lost or changed; for other outcomes, perform
+    /// an [`Action::Restart`]. Returns whether that changed anything.
+    ///
+    /// # Errors
+    /// As [`Self::perform`].
+    pub fn restart(&mut self, node: Address) -> Result<bool, ExplorerError> {
+        self.act(Action::Restart { node, outcome: DiskOutcome::Kept { unsynced: u32::MAX } })
+    }
+
+    /// Performs an event of a node that may come back, and crashes the node within the handler, after so many of its
+    /// effects. Returns whether that changed anything.
+    ///
+    /// # Errors
+    /// As [`Self::perform`].
+    pub fn crash_within(&mut self, event: PathEvent, after: u32) -> Result<bool, ExplorerError> {
+        self.perform(&PathEvent::Interrupted { event: Box::new(event), after })
     }
 
     /// Gives a client that has all results of its workload one more command. Returns whether that changed anything.
@@ -348,7 +366,7 @@ impl<'s> Explorer<'s> {
         self.search.node_index(from);
         self.perform_first(to, |event| match event {
             PathEvent::Deliver { from: by, message, .. } => *by == from && chosen(message),
-            PathEvent::Fire { .. } | PathEvent::Outside(_) => false,
+            _ => false,
         })
     }
 
@@ -374,7 +392,7 @@ impl<'s> Explorer<'s> {
             PathEvent::Fire { timer, min_ns, max_ns, .. } => {
                 chosen(&PendingTimer { timer: timer.clone(), min_ns: *min_ns, max_ns: *max_ns })
             }
-            PathEvent::Deliver { .. } | PathEvent::Outside(_) => false,
+            _ => false,
         })
     }
 
@@ -491,6 +509,13 @@ impl<'s> Explorer<'s> {
             }
             PathEvent::Outside(Action::Crash { node }) => format!("{node} crashes"),
             PathEvent::Outside(Action::Start { node }) => format!("{node} starts"),
+            PathEvent::Outside(Action::Restart { node, outcome }) => {
+                format!("{node} restarts and finds {outcome}")
+            }
+            PathEvent::Interrupted { event, after } => {
+                let effects = if *after == 1 { "effect" } else { "effects" };
+                format!("{}, and it crashes after {after} {effects}", self.text(event))
+            }
             PathEvent::Outside(Action::Stage { title }) => format!("stage: {title}"),
             PathEvent::Outside(Action::Drop { from, to, message }) => {
                 let message = show(*from, Payload::Message, message);
@@ -525,8 +550,8 @@ impl<'s> Explorer<'s> {
         let Position { row, restrictions } = &self.place.position;
         for (node, &interned) in self.space.nodes(row).iter().enumerate() {
             self.space.table.events_under(restrictions, interned, &mut events);
-            // Here, a crash is an action from outside.
-            events.retain(|&event| event != NodeEvent::Crash);
+            // Here, crashes and restarts are from outside.
+            events.retain(|event| !event.is_crash());
             all.extend(events.iter().map(|&event| (node, event)));
         }
         all

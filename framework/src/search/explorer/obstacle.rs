@@ -3,8 +3,10 @@
 use super::Explorer;
 use crate::hosting::Payload;
 use crate::hosting::pure::legible;
+use crate::search::disk::DiskOutcome;
 use crate::search::network;
 use crate::search::path::{Action, PathEvent};
+use crate::search::position::Position;
 use crate::search::timers::Pending;
 use crate::{Address, FaultModel};
 
@@ -26,6 +28,18 @@ pub enum Obstacle {
     /// This node has started already.
     #[error("{0} has started already")]
     Started(Address),
+    /// This node is running, so it cannot start again.
+    #[error("{0} is running")]
+    Running(Address),
+    /// This node never comes back: it is a client, or the search crashed it for good.
+    #[error("{0} does not come back after a crash")]
+    NeverBack(Address),
+    /// A search has no choice of that crash or restart, or has used up its bounds.
+    #[error("the search does not choose that")]
+    NotChosen,
+    /// A crash cannot leave that of what the node has stored.
+    #[error("a crash cannot leave {0}")]
+    NotStored(String),
     /// The message is not in the network: it was not sent yet, or it was dropped.
     #[error("no such message is in the network")]
     NotSent,
@@ -77,7 +91,54 @@ impl Explorer<'_> {
                 self.no_timer(*node, timer, (*min_ns, *max_ns))
             }
             PathEvent::Outside(action) => self.no_action(action),
+            PathEvent::Interrupted { event, .. } => self.no_crash_within(event),
         }
+    }
+
+    fn no_crash_within(&self, event: &PathEvent) -> Option<Obstacle> {
+        if !self.search.fault_model.may_restart() {
+            return Some(Obstacle::NotInModel(self.search.fault_model));
+        }
+        let node = match event {
+            PathEvent::Deliver { node, .. } | PathEvent::Fire { node, .. } => *node,
+            PathEvent::Outside(Action::Restart { .. }) => return self.obstacle(event),
+            // Only handlers of nodes that may come back are cut short.
+            other => return other.node().map(Obstacle::NeverBack).or(Some(Obstacle::NotPending)),
+        };
+        match self.index(node) {
+            Ok(index) if !self.comes_back(index) => Some(Obstacle::NeverBack(node)),
+            _ => self.obstacle(event),
+        }
+    }
+
+    fn comes_back(&self, index: usize) -> bool {
+        self.space.table.handlers.durability.comes_back(index)
+    }
+
+    fn no_restart(&self, node: Address, outcome: &DiskOutcome) -> Option<Obstacle> {
+        if !self.search.fault_model.may_restart() {
+            return Some(Obstacle::NotInModel(self.search.fault_model));
+        }
+        let index = match self.index(node) {
+            Ok(index) => index,
+            Err(obstacle) => return Some(obstacle),
+        };
+        let Position { row, restrictions } = &self.place.position;
+        if restrictions.is_absent(index) {
+            return Some(Obstacle::NotStarted(node));
+        }
+        if !restrictions.is_crashed(index) {
+            return Some(Obstacle::Running(node));
+        }
+        if !restrictions.is_down(index) || !self.comes_back(index) {
+            return Some(Obstacle::NeverBack(node));
+        }
+        let handlers = &self.space.table.handlers;
+        let storage =
+            handlers.lists.get(handlers.durable(self.space.table.get(row[index])).storage);
+        let storage = handlers.durability.storage(storage);
+        let is_left = outcome.is_allowed(self.search.fault_model, &storage);
+        (!is_left).then(|| Obstacle::NotStored(outcome.to_string()))
     }
 
     fn no_delivery(&self, from: Address, to: Address, message: &[u8]) -> Option<Obstacle> {
@@ -165,7 +226,15 @@ impl Explorer<'_> {
             Action::Crash { .. } if !self.search.fault_model.may_crash() => {
                 Some(Obstacle::NotInModel(self.search.fault_model))
             }
-            Action::Drop { .. } if !self.search.fault_model.may_lose() => {
+            Action::Restart { node, outcome } => self.no_restart(*node, outcome),
+            // What arrives at a node that is down is lost in every model.
+            Action::Drop { to, .. }
+                if !self.search.fault_model.may_lose()
+                    && !self.index(*to).is_ok_and(|to| {
+                        self.search.fault_model.may_restart()
+                            && self.place.position.restrictions.is_down(to)
+                    }) =>
+            {
                 Some(Obstacle::NotInModel(self.search.fault_model))
             }
             Action::Start { node } => match self.index(*node) {
@@ -185,9 +254,10 @@ impl Explorer<'_> {
                 found => found.err(),
             },
             Action::Drop { from, to, message } => match (self.index(*from), self.index(*to)) {
-                (Ok(from), Ok(to)) => {
-                    (!self.is_in_network(from, to, message)).then_some(Obstacle::NotSent)
+                (Ok(from), Ok(to)) if !self.is_in_network(from, to, message) => {
+                    Some(Obstacle::NotSent)
                 }
+                (Ok(from), Ok(to)) => self.earlier_message(from, to, message),
                 (Err(obstacle), _) | (_, Err(obstacle)) => Some(obstacle),
             },
             Action::Cut { from, to } | Action::Restore { from, to } => {

@@ -28,8 +28,18 @@ pub trait Replayable {
     ///
     /// # Errors
     /// Says why that cannot happen.
-    fn act(&mut self, what: &EventKind) -> Result<Vec<TraceEvent>, String> {
-        Err(format!("{}, which cannot happen here", describe(what)))
+    fn act(&mut self, saved: &TraceEvent) -> Result<Vec<TraceEvent>, String> {
+        Err(format!("{}, which cannot happen here", describe(&saved.what)))
+    }
+
+    /// As [`perform`](Self::perform), but the node crashes within the handler, after so many of its effects. Returns the
+    /// events, and the crash.
+    ///
+    /// # Errors
+    /// Says why that cannot happen.
+    fn interrupt(&mut self, choice: usize, _after: u32) -> Result<Vec<TraceEvent>, String> {
+        let what = self.enabled().swap_remove(choice);
+        Err(format!("{}, within which the node crashes, which cannot happen here", describe(&what)))
     }
 
     /// How the run has ended, if it has: with a violation, or the failure of a node.
@@ -76,10 +86,11 @@ impl Follower {
         for (index, event) in saved.events.iter().enumerate() {
             let enabled = system.enabled();
             let performed = match self.choose(&event.what, &enabled) {
-                Ok(Some(choice)) => Ok(system.perform(choice)),
-                Ok(None) if self.is_due(&saved.events[..=index], &event.what) => {
-                    system.act(&event.what)
-                }
+                Ok(Some(choice)) => match event.interrupted_after {
+                    Some(after) => system.interrupt(choice, after),
+                    None => Ok(system.perform(choice)),
+                },
+                Ok(None) if self.is_due(&saved.events[..=index], &event.what) => system.act(event),
                 Ok(None) => continue,
                 Err(reason) => Err(reason),
             };
@@ -105,7 +116,8 @@ impl Follower {
     fn is_due(&self, saved: &[TraceEvent], what: &EventKind) -> bool {
         let is_alike = |other: &&TraceEvent| match (&other.what, what) {
             (EventKind::Command { node, .. }, EventKind::Command { node: other, .. })
-            | (EventKind::Crash { node, .. }, EventKind::Crash { node: other, .. }) => {
+            | (EventKind::Crash { node, .. }, EventKind::Crash { node: other, .. })
+            | (EventKind::Restart { node, .. }, EventKind::Restart { node: other, .. }) => {
                 node == other
             }
             (EventKind::Network { .. }, EventKind::Network { .. })
@@ -148,7 +160,7 @@ impl Follower {
                 })?;
                 Ok(Some(self.take(found)))
             }
-            // Starts, crashes, commands, losses and network changes are not listed if the system performs them by itself, or
+            // Starts, crashes, restarts, commands, losses and network changes are not listed if the system performs them by itself, or
             // if they are from outside.
             EventKind::Command { node, command, .. } => {
                 let at_node = |exact: bool| {
@@ -165,9 +177,12 @@ impl Follower {
             })),
             EventKind::Start { .. }
             | EventKind::Crash { .. }
+            | EventKind::Restart { .. }
             | EventKind::Network { .. }
-            | EventKind::Stage { .. } => Ok(enabled.iter().position(|other| other == what)),
-            EventKind::Restart { .. } | EventKind::Inject { .. } | EventKind::Reconnect { .. } => {
+            | EventKind::Stage { .. } => {
+                Ok(enabled.iter().position(|other| other.is_same_fault(what)))
+            }
+            EventKind::Inject { .. } | EventKind::Reconnect { .. } => {
                 let place = enabled.iter().position(|other| other == what);
                 place
                     .map(Some)

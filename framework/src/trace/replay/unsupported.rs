@@ -1,7 +1,7 @@
 //! What a trace can describe but an engine cannot perform yet, so that no replay skips it.
 
 use super::difference::describe;
-use crate::trace::compare::{sent_text, write_text};
+use crate::trace::compare::sent_text;
 use crate::trace::{Engine, EventKind, Fate, Forger, SentMessage, Trace, TraceEvent, hex};
 
 /// The index of the first event of a saved run that this engine cannot perform, with its description and the
@@ -17,7 +17,6 @@ fn reason(event: &TraceEvent, engine: Engine) -> Option<String> {
     let simulates = engine == Engine::Simulate;
     let why = missing(&event.what, simulates)
         .map(str::to_owned)
-        .or_else(|| restarts(event).filter(|_| !simulates))
         .or_else(|| misbehaves(event).filter(|_| !simulates))?;
     Some(format!("{}, but {why}", describe(&event.what)))
 }
@@ -49,31 +48,6 @@ fn missing(what: &EventKind, simulates: bool) -> Option<&'static str> {
         }
         _ => None,
     }
-}
-
-/// What a search lacks for an event: nodes that come back.
-fn restarts(event: &TraceEvent) -> Option<String> {
-    let is_later = match &event.what {
-        EventKind::Restart { .. } => true,
-        EventKind::Deliver { provenance, .. } | EventKind::Lose { provenance, .. } => {
-            !provenance.incarnation.is_first()
-        }
-        EventKind::Start { incarnation, .. }
-        | EventKind::Fire { incarnation, .. }
-        | EventKind::Crash { incarnation, .. } => !incarnation.is_first(),
-        _ => false,
-    };
-    if is_later {
-        return Some("a search cannot restart a node".to_owned());
-    }
-    if event.interrupted_after.is_some() {
-        return Some(
-            "the node crashes within the handler, and a search crashes nodes only between events"
-                .to_owned(),
-        );
-    }
-    let write = write_text(event.stored.first()?);
-    Some(format!("the node {write}, and a search has no stable storage"))
 }
 
 /// What a search lacks for an event's effects.
