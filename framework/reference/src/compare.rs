@@ -4,6 +4,7 @@ mod agreement;
 mod explored;
 mod faults;
 mod protocols;
+mod restarts;
 mod runs;
 mod saved;
 mod services;
@@ -23,6 +24,8 @@ pub enum Kind {
     Timers,
     /// Searches of random protocols that may choose crashes, and the states that are reached with cuts and repairs.
     Faults,
+    /// Searches of random protocols that may crash nodes and start them again.
+    Restarts,
     /// Searches that start from states that were found before.
     Staged,
     /// Linearizability of random services with faults.
@@ -37,10 +40,11 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Protocols,
         Self::Timers,
         Self::Faults,
+        Self::Restarts,
         Self::Staged,
         Self::Services,
         Self::Runs,
@@ -57,6 +61,7 @@ impl Kind {
             Self::Protocols => protocols::compare,
             Self::Timers => protocols::compare_timers,
             Self::Faults => faults::compare,
+            Self::Restarts => restarts::compare,
             Self::Staged => staged::compare,
             Self::Services => services::compare,
             Self::Runs => runs::compare,
@@ -79,6 +84,7 @@ impl fmt::Display for Kind {
             Self::Protocols => "protocols",
             Self::Timers => "timers",
             Self::Faults => "faults",
+            Self::Restarts => "restarts",
             Self::Staged => "staged",
             Self::Services => "services",
             Self::Runs => "runs",

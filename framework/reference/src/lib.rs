@@ -7,7 +7,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`world`], [`timers`] | the possible events of a system: a second implementation of the search's rules |
+//! | [`world`], [`timers`], [`disk`] | the possible events of a system: a second implementation of the search's rules |
 //! | [`explorer`] | all states of a world, level by level |
 //! | [`automaton`], [`brute`] | monitors; linearizability by trying all orders |
 //! | [`claim`] | properties, for the search and for the reference |
@@ -21,6 +21,7 @@ pub mod automaton;
 pub mod brute;
 pub mod claim;
 pub mod compare;
+pub mod disk;
 pub mod explorer;
 pub mod protocol;
 pub mod service;

@@ -9,7 +9,7 @@ pub use case::{Case, Size};
 use std::time::Duration;
 
 use faultlab::random::mix;
-use faultlab::{Address, Client, Context, Node};
+use faultlab::{Address, Client, Context, Durable, Node, Stored};
 use serde::{Deserialize, Serialize};
 
 use crate::world::Plain;
@@ -35,6 +35,8 @@ pub struct Nature {
     pub strangers: bool,
     /// It answers commands immediately, except for one of this many; zero for never.
     pub prompt: u64,
+    /// The most entries that it has in its log. If zero, it writes nothing at all.
+    pub entries: u64,
 }
 
 /// A node of a protocol.
@@ -43,6 +45,8 @@ pub struct Drawn {
     nature: Nature,
     state: u64,
     result: Option<u64>,
+    /// How many entries it has appended or found.
+    appended: u64,
 }
 
 /// The durations of timers, in milliseconds. Some are equal, and some pairs must fire in order.
@@ -55,7 +59,7 @@ impl Drawn {
     /// A node that has not started.
     #[must_use]
     pub fn new(nature: Nature) -> Self {
-        Self { nature, state: 0, result: None }
+        Self { nature, state: 0, result: None, appended: 0 }
     }
 
     fn react(&mut self, event: u64, ctx: &mut Context<Self>) {
@@ -66,7 +70,11 @@ impl Drawn {
             return;
         }
         self.state = (self.state + (drawn >> 8) % 2) % STATES;
+        self.write(drawn >> 10, ctx);
         for part in 0..(drawn >> 16) % (sends + 1) {
+            if part > 0 {
+                self.write(drawn >> 13, ctx);
+            }
             let to = (drawn >> (20 + 4 * part)) % (8 * nodes + 1);
             let to = match to == 8 * nodes {
                 false => to % nodes,
@@ -84,6 +92,22 @@ impl Drawn {
         }
         if (drawn >> 52).is_multiple_of(self.nature.result_one_in) {
             self.result = Some(self.state % 2);
+        }
+    }
+
+    /// Writes to its storage, or does not.
+    fn write(&mut self, drawn: u64, ctx: &mut Context<Self>) {
+        if self.nature.entries == 0 {
+            return;
+        }
+        match drawn % 8 {
+            0 | 1 => ctx.save(&self.state),
+            2 | 3 if self.appended < self.nature.entries => {
+                self.appended += 1;
+                ctx.append(&(100 * (drawn >> 3 & 3) + self.state));
+            }
+            4 => ctx.sync(),
+            _ => {}
         }
     }
 }
@@ -136,9 +160,26 @@ impl Client for Drawn {
     }
 }
 
+impl Durable for Drawn {
+    type Record = u64;
+    type Entry = u64;
+
+    fn restore(&mut self, stored: Stored<u64, u64>, ctx: &mut Context<Self>) {
+        self.appended = stored.log.len() as u64;
+        let log = stored.log.iter().fold(0_u64, |sum, &entry| mix(sum ^ entry));
+        let found = mix(stored.record.unwrap_or(7) ^ log ^ u64::from(stored.is_damaged) << 60);
+        self.state = found % STATES;
+        self.react(found % 3 ^ (1 << 22), ctx);
+    }
+}
+
 impl Plain for Drawn {
     fn observed(&self) -> u64 {
         self.state
+    }
+
+    fn come_back(&mut self, stored: Stored<u64, u64>, ctx: &mut Context<Self>) {
+        self.restore(stored, ctx);
     }
 }
 

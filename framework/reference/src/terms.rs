@@ -5,18 +5,47 @@ use faultlab::search::{Action, FoundState, NodeState, PathEvent, PendingTimer, S
 
 use crate::automaton::Automaton;
 use crate::claim::{Claims, Verdict};
+use crate::disk::Disk;
 use crate::timers::{Timer, Timers};
 use crate::world::{Event, Global, GlobalOf, Inbox, Local, Plain, Stopped, World};
 
-/// Whether an event of a path is this event of the reference.
+/// Whether an event of a path is this event of the reference, which is possible in the state `now`.
 pub fn is_event<N: Plain, A: Automaton>(
     world: &World<N, A>,
+    now: &GlobalOf<N, A>,
     event: Event,
     path_event: &PathEvent,
 ) -> bool {
     let address = |place: usize| world.members[place].address;
     let is = |bytes: &[u8], value| codec::decode::<u64>(bytes) == Ok(value);
+    let within = match event {
+        Event::CrashInDelivery { to, from, message, after } => {
+            Some((Event::Deliver { to, from, message }, after))
+        }
+        Event::CrashInFiring { node, timer, after } => Some((Event::Fire { node, timer }, after)),
+        Event::CrashInRestart { node, found, after } => {
+            Some((Event::Restart { node, found }, after))
+        }
+        _ => None,
+    };
+    if let (Some((event, effects)), PathEvent::Interrupted { event: it, after }) =
+        (within, path_event)
+    {
+        return effects == *after as usize && is_event(world, now, event, it);
+    }
     match (event, path_event) {
+        (
+            Event::Restart { node, found },
+            PathEvent::Outside(Action::Restart { node: it, outcome }),
+        ) => {
+            let disk = &now.locals[node].disk;
+            let left = disk.left(world.fault_model).into_iter().nth(found);
+            address(node) == *it && disk.after(outcome) == left
+        }
+        (
+            Event::Lose { to, from, message },
+            PathEvent::Outside(Action::Drop { from: by, to: it, message: lost }),
+        ) => address(to) == *it && address(from) == *by && is(lost, message),
         (
             Event::Deliver { to, from, message },
             PathEvent::Deliver { node, from: by, message: it },
@@ -50,7 +79,7 @@ pub fn follow<N: Plain, A: Automaton>(
         let meant: Vec<Event> = world
             .possible(now)
             .into_iter()
-            .filter(|&event| is_event(world, event, path_event))
+            .filter(|&event| is_event(world, now, event, path_event))
             .collect();
         let [event] = meant[..] else {
             return Err(format!(
@@ -102,7 +131,7 @@ pub fn check_failing_path<N: Plain, A: Automaton>(
         Ok(_) | Err(Stopped::TooManyCommands) => false,
     };
     let mut possible = world.possible(now).into_iter();
-    match possible.any(|event| is_event(world, event, last) && fails(event)) {
+    match possible.any(|event| is_event(world, now, event, last) && fails(event)) {
         true => Ok(()),
         false => Err(format!("the last event of the path, {last:?}, does not fail")),
     }
@@ -195,6 +224,12 @@ fn local_of<N: Plain, A: Automaton>(
         results: node.results.iter().map(|it| number(it)).collect::<Result<_, _>>()?,
         is_waiting: node.is_waiting,
         inbox,
+        restarts: node.restarts,
+        disk: Disk {
+            record: node.storage.record.clone(),
+            synced: node.storage.log[..node.storage.synced].to_vec(),
+            unsynced: node.storage.log[node.storage.synced..].to_vec(),
+        },
     })
 }
 

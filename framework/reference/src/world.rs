@@ -5,10 +5,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
-use faultlab::{Address, Client, Context, Effect, FaultModel, Node};
+use faultlab::{Address, Client, Context, Effect, FaultModel, Node, Stored, StoredValue};
 use serde::de::DeserializeOwned;
 
 use crate::automaton::{Automaton, Entry, Saying};
+use crate::disk::Disk;
 use crate::timers::{Timer, Timers};
 
 /// The default limit on commands per event.
@@ -20,6 +21,11 @@ pub trait Plain:
 {
     /// The part of its state that claims refer to.
     fn observed(&self) -> u64;
+
+    /// It starts again after a crash. If it is not durable, it starts as new.
+    fn come_back(&mut self, _: Stored<u64, u64>, ctx: &mut Context<Self>) {
+        self.init(ctx);
+    }
 }
 
 /// A system.
@@ -62,6 +68,21 @@ pub struct Rules {
     pub crashed: BTreeSet<usize>,
     /// Nodes that may crash, and how many of them at any moment.
     pub may_crash: (BTreeSet<usize>, usize),
+    /// Nodes that may crash and start again.
+    pub may_restart: Restarts,
+}
+
+/// Nodes that may crash and start again, and how often they may crash.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Restarts {
+    /// The nodes.
+    pub nodes: BTreeSet<usize>,
+    /// How often in all.
+    pub in_all: u32,
+    /// How often each.
+    pub each: u32,
+    /// How many may be down at any moment.
+    pub down: usize,
 }
 
 /// A state of the whole system.
@@ -88,6 +109,10 @@ pub struct Local<N> {
     pub is_waiting: bool,
     /// The messages in the network that are addressed to it.
     pub inbox: Inbox,
+    /// How often it has started again.
+    pub restarts: u32,
+    /// What it has written, if it may come back.
+    pub disk: Disk,
 }
 
 /// The messages in the network that are addressed to one node, each with its sender.
@@ -152,6 +177,68 @@ pub enum Event {
         /// The node.
         node: usize,
     },
+    /// A node that is down starts again.
+    Restart {
+        /// The node.
+        node: usize,
+        /// What it finds: the position among all that its disk may hold.
+        found: usize,
+    },
+    /// A message arrives at a node that is down, and is lost.
+    Lose {
+        /// The receiver.
+        to: usize,
+        /// The sender.
+        from: usize,
+        /// The message.
+        message: u64,
+    },
+    /// A node crashes within a delivery.
+    CrashInDelivery {
+        /// The node.
+        to: usize,
+        /// The sender.
+        from: usize,
+        /// The message.
+        message: u64,
+        /// After so many effects.
+        after: usize,
+    },
+    /// A node crashes as its timer fires.
+    CrashInFiring {
+        /// The node.
+        node: usize,
+        /// The timer.
+        timer: Timer,
+        /// After so many effects.
+        after: usize,
+    },
+    /// A node crashes as it starts again.
+    CrashInRestart {
+        /// The node.
+        node: usize,
+        /// What it finds.
+        found: usize,
+        /// After so many effects.
+        after: usize,
+    },
+}
+
+impl Event {
+    /// The node at which it happens.
+    #[must_use]
+    pub fn node(self) -> usize {
+        match self {
+            Self::Deliver { to: node, .. }
+            | Self::Fire { node, .. }
+            | Self::Crash { node }
+            | Self::Restart { node, .. }
+            | Self::Lose { to: node, .. }
+            | Self::CrashInDelivery { to: node, .. }
+            | Self::CrashInFiring { node, .. }
+            | Self::CrashInRestart { node, .. } => node,
+        }
+    }
 }
 
 /// Why there is no state after an event.
@@ -174,6 +261,7 @@ enum Input {
     Message(Address, u64),
     Timer(u64),
     Command(u64),
+    Restart(Stored<u64, u64>),
 }
 
 /// A state of a world with this automaton.
@@ -210,6 +298,8 @@ impl<N: Plain, A: Automaton> World<N, A> {
             results: Vec::new(),
             is_waiting: false,
             inbox: Inbox::default(),
+            restarts: 0,
+            disk: Disk::default(),
         };
         let locals = self.members.iter().map(local).collect();
         let mut global =
@@ -226,28 +316,104 @@ impl<N: Plain, A: Automaton> World<N, A> {
         let mut events = Vec::new();
         let rules = &self.rules;
         for (node, local) in global.locals.iter().enumerate() {
-            if self.has_crashed(global, node) {
+            let comes_back = self.comes_back(node);
+            if self.has_crashed(global, node) && !(comes_back && global.down.contains(&node)) {
                 continue;
             }
-            for (from, message) in local.inbox.next(self.fault_model) {
-                let is_lost = rules.cut.contains(&(from, node))
-                    || rules.blocked_sends.contains(&from)
-                    || rules.blocked_receives.contains(&node);
-                if !is_lost {
-                    events.push(Event::Deliver { to: node, from, message });
+            let mut arriving = local.inbox.next(self.fault_model);
+            arriving.retain(|&(from, _)| {
+                !rules.cut.contains(&(from, node))
+                    && !rules.blocked_sends.contains(&from)
+                    && !rules.blocked_receives.contains(&node)
+            });
+            if global.down.contains(&node) {
+                let restarts = 0..local.disk.left(self.fault_model).len();
+                events.extend(restarts.clone().map(|found| Event::Restart { node, found }));
+                if !self.fault_model.may_lose() {
+                    let lose = |(from, message)| Event::Lose { to: node, from, message };
+                    events.extend(arriving.into_iter().map(lose));
+                }
+                if self.may_crash(global, node) {
+                    for found in restarts {
+                        let effects = self.effects_of(global, Event::Restart { node, found });
+                        events.extend((0..effects).map(|after| Event::CrashInRestart {
+                            node,
+                            found,
+                            after,
+                        }));
+                    }
+                }
+                continue;
+            }
+            for (from, message) in arriving {
+                events.push(Event::Deliver { to: node, from, message });
+                if comes_back && self.may_crash(global, node) {
+                    // If the message stays, a crash before the first effect is a crash before the delivery.
+                    let first = usize::from(self.fault_model.may_duplicate());
+                    let last = self.effects_of(global, Event::Deliver { to: node, from, message });
+                    events.extend((first..last).map(|after| Event::CrashInDelivery {
+                        to: node,
+                        from,
+                        message,
+                        after,
+                    }));
                 }
             }
             if !rules.stopped.contains(&node) {
                 let timers = local.timers.may_fire();
-                events.extend(timers.into_iter().map(|timer| Event::Fire { node, timer }));
+                for timer in timers {
+                    events.push(Event::Fire { node, timer });
+                    if comes_back && self.may_crash(global, node) {
+                        let last = self.effects_of(global, Event::Fire { node, timer });
+                        events.extend((1..last).map(|after| Event::CrashInFiring {
+                            node,
+                            timer,
+                            after,
+                        }));
+                    }
+                }
             }
-            let (mortal, at_most) = &rules.may_crash;
-            let crashed = mortal.iter().filter(|&&other| self.has_crashed(global, other)).count();
-            if mortal.contains(&node) && crashed < *at_most {
+            if self.may_crash(global, node) {
                 events.push(Event::Crash { node });
             }
         }
         events
+    }
+
+    /// Whether a node may come back after a crash.
+    pub fn comes_back(&self, node: usize) -> bool {
+        self.rules.may_restart.nodes.contains(&node) && !self.rules.crashed.contains(&node)
+    }
+
+    /// Whether a node may crash now, or crash again as it starts again.
+    fn may_crash(&self, global: &GlobalOf<N, A>, node: usize) -> bool {
+        let (mortal, at_most) = &self.rules.may_crash;
+        let Restarts { nodes, in_all, each, down } = &self.rules.may_restart;
+        let others_down = |nodes: &BTreeSet<usize>| {
+            let others = nodes.iter().filter(|&&other| other != node);
+            others.filter(|&&other| self.has_crashed(global, other)).count()
+        };
+        let crashes =
+            |&node: &usize| global.locals[node].restarts + u32::from(global.down.contains(&node));
+        let for_good = !mortal.contains(&node) || others_down(mortal) < *at_most;
+        let in_bounds = !nodes.contains(&node)
+            || crashes(&node) < *each
+                && nodes.iter().map(crashes).sum::<u32>() < *in_all
+                && others_down(nodes) < *down;
+        (mortal.contains(&node) || nodes.contains(&node)) && for_good && in_bounds
+    }
+
+    /// How many effects the handler of a possible event has. None if it sends to an unknown address.
+    fn effects_of(&self, global: &GlobalOf<N, A>, event: Event) -> usize {
+        let mut next = global.clone();
+        let (at, input) = self.begin(&mut next, event);
+        let Some(input) = input else { return 0 };
+        let effects = self.call(&mut next, at, input);
+        let is_known = |effect: &Effect<u64, u64>| match effect {
+            Effect::Send { to, .. } => self.place(*to).is_some(),
+            _ => true,
+        };
+        if effects.iter().all(is_known) { effects.len() } else { 0 }
     }
 
     /// Whether a node has crashed.
@@ -265,29 +431,97 @@ impl<N: Plain, A: Automaton> World<N, A> {
         event: Event,
     ) -> Result<(GlobalOf<N, A>, Vec<Entry>), Stopped> {
         let mut next = global.clone();
-        let (at, input) = match event {
+        let cut_short = match event {
+            Event::CrashInDelivery { to, from, message, after } => {
+                Some((Event::Deliver { to, from, message }, after))
+            }
+            Event::CrashInFiring { node, timer, after } => {
+                Some((Event::Fire { node, timer }, after))
+            }
+            Event::CrashInRestart { node, found, after } => {
+                Some((Event::Restart { node, found }, after))
+            }
+            _ => None,
+        };
+        if let Some((event, after)) = cut_short {
+            return self.cut_short(global, event, after);
+        }
+        let (at, input) = self.begin(&mut next, event);
+        let Some(input) = input else { return Ok((next, Vec::new())) };
+        let entries = self.happen(&mut next, at, input)?;
+        Ok((next, entries))
+    }
+
+    /// The state after an event within which the node crashes, after so many effects.
+    ///
+    /// # Errors
+    /// When one of them is a message to an unknown address.
+    pub fn cut_short(
+        &self,
+        global: &GlobalOf<N, A>,
+        event: Event,
+        after: usize,
+    ) -> Result<(GlobalOf<N, A>, Vec<Entry>), Stopped> {
+        let mut next = global.clone();
+        let (at, input) = self.begin(&mut next, event);
+        if let Some(input) = input {
+            let mut effects = self.call(&mut next, at, input);
+            effects.truncate(after);
+            self.apply(&mut next, at, effects)?;
+        }
+        // Nobody sees what the handler made of the node.
+        next.locals[at].node = global.locals[at].node.clone();
+        self.crash(&mut next, at);
+        Ok((next, Vec::new()))
+    }
+
+    /// Begins an event, up to its handler. Returns the node, and the handler's input if one is called.
+    fn begin(&self, next: &mut GlobalOf<N, A>, event: Event) -> (usize, Option<Input>) {
+        match event {
             Event::Deliver { to, from, message } => {
                 if !self.fault_model.may_duplicate() {
                     next.locals[to].inbox.remove((from, message));
                 }
-                (to, Input::Message(self.members[from].address, message))
+                (to, Some(Input::Message(self.members[from].address, message)))
             }
             Event::Fire { node, timer } => {
                 let timers = &mut next.locals[node].timers;
                 if let Some(rest) = timers.without(timer) {
                     *timers = rest;
                 }
-                (node, Input::Timer(timer.value))
+                (node, Some(Input::Timer(timer.value)))
             }
-            Event::Crash { node } => {
-                next.down.insert(node);
+            Event::Restart { node, found } => {
+                next.down.remove(&node);
                 let local = &mut next.locals[node];
-                (local.timers, local.inbox) = Default::default();
-                return Ok((next, Vec::new()));
+                let mut left = local.disk.left(self.fault_model).into_iter();
+                local.disk = left.nth(found).expect("the disk may hold that");
+                local.restarts += 1;
+                local.node = self.members[node].node.clone();
+                (node, Some(Input::Restart(local.disk.read())))
             }
-        };
-        let entries = self.happen(&mut next, at, input)?;
-        Ok((next, entries))
+            Event::Lose { to, from, message } => {
+                next.locals[to].inbox.remove((from, message));
+                (to, None)
+            }
+            Event::Crash { node }
+            | Event::CrashInDelivery { to: node, .. }
+            | Event::CrashInFiring { node, .. }
+            | Event::CrashInRestart { node, .. } => {
+                self.crash(next, node);
+                (node, None)
+            }
+        }
+    }
+
+    /// A node crashes. If it may come back, what was sent to it is still under way.
+    pub fn crash(&self, next: &mut GlobalOf<N, A>, node: usize) {
+        next.down.insert(node);
+        let local = &mut next.locals[node];
+        local.timers = Timers::default();
+        if !self.comes_back(node) {
+            local.inbox = Inbox::default();
+        }
     }
 
     /// Whether a client can be given a command from outside: it has all its results, and has not crashed.
@@ -357,6 +591,12 @@ impl<N: Plain, A: Automaton> World<N, A> {
 
     /// Calls a handler and applies its effects.
     fn handle(&self, global: &mut GlobalOf<N, A>, at: usize, input: Input) -> Result<(), Stopped> {
+        let effects = self.call(global, at, input);
+        self.apply(global, at, effects)
+    }
+
+    /// Calls a handler. Returns its effects outside the node.
+    fn call(&self, global: &mut GlobalOf<N, A>, at: usize, input: Input) -> Vec<Effect<u64, u64>> {
         let mut ctx = Context::new(self.members[at].address);
         let node = &mut global.locals[at].node;
         match input {
@@ -364,13 +604,27 @@ impl<N: Plain, A: Automaton> World<N, A> {
             Input::Message(from, message) => node.on_message(from, message, &mut ctx),
             Input::Timer(timer) => node.on_timer(timer, &mut ctx),
             Input::Command(command) => node.send_command(command, &mut ctx),
+            Input::Restart(stored) => node.come_back(stored, &mut ctx),
         }
-        for effect in ctx.take_effects() {
+        let mut effects = ctx.take_effects();
+        effects.retain(|effect| !matches!(effect, Effect::Log { .. }));
+        effects
+    }
+
+    /// Applies effects of a node.
+    fn apply(
+        &self,
+        global: &mut GlobalOf<N, A>,
+        at: usize,
+        effects: Vec<Effect<u64, u64>>,
+    ) -> Result<(), Stopped> {
+        let bytes = |value: &StoredValue| value.bytes().expect("a number encodes").to_vec();
+        for effect in effects {
             match effect {
                 Effect::Send { to, message } => {
                     let from = self.members[at].address;
                     let receiver = self.place(to).ok_or(Stopped::UnknownAddress { from, to })?;
-                    if !global.down.contains(&receiver) {
+                    if !global.down.contains(&receiver) || self.comes_back(receiver) {
                         global.locals[receiver].inbox.add(self.fault_model, (at, message));
                     }
                 }
@@ -379,9 +633,12 @@ impl<N: Plain, A: Automaton> World<N, A> {
                     let timer = Timer { value: timer, min_ns: ns(min), max_ns: ns(max) };
                     global.locals[at].timers = global.locals[at].timers.with(timer);
                 }
-                // Nodes crash for good here, so nobody ever reads what they stored.
-                Effect::Log { .. } | Effect::Save { .. } | Effect::Append { .. } | Effect::Sync => {
-                }
+                Effect::Log { .. } => {}
+                // If a node never comes back, nobody ever reads what it stored.
+                _ if !self.comes_back(at) => {}
+                Effect::Save { record } => global.locals[at].disk.record = Some(bytes(&record)),
+                Effect::Append { entry } => global.locals[at].disk.unsynced.push(bytes(&entry)),
+                Effect::Sync => global.locals[at].disk.sync(),
             }
         }
         Ok(())

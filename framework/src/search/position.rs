@@ -81,7 +81,9 @@ impl Position {
                 let ends = (*from, *to);
                 let receiver = handlers.node_at(*to)?;
                 // What arrives at a node that is down is lost in every model.
-                if !handlers.fault_model.may_lose() && !self.restrictions.is_down(receiver) {
+                let is_down =
+                    self.restrictions.is_down(receiver) && handlers.durability.comes_back(receiver);
+                if !handlers.fault_model.may_lose() && !is_down {
                     return None;
                 }
                 space.remove_message(&mut self.row, ends, message).then_some(())?;

@@ -82,8 +82,8 @@ pub(crate) trait Numbers {
         None
     }
 
-    /// The number of the step's next write to stable storage. `None` if it did not take place, as in an engine that
-    /// never restarts a node.
+    /// The number of the step's next write to stable storage. `None` if it is not numbered, as in a search in which no
+    /// node may restart.
     fn wrote(&mut self) -> Option<WriteId> {
         None
     }

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use faultlab::hosting::pure::LocalSteps;
 use faultlab::random::mix;
-use faultlab::search::{Action, Explorer, Obstacle, PathEvent, Role, Snapshot};
+use faultlab::search::{
+    Action, Corruption, DiskOutcome, Explorer, Obstacle, PathEvent, Role, Snapshot,
+};
 use faultlab::trace::replay::{ReplayStatus, replay};
 use faultlab::trace::{EventKind, Origin};
 use faultlab::{Address, codec};
@@ -15,7 +17,7 @@ use crate::automaton::Automaton;
 use crate::claim::{Claims, RUN, Verdict};
 use crate::protocol::{Case, Drawn, Size};
 use crate::terms::{is_event, nodes_of};
-use crate::world::{Event, GlobalOf, Rules, World};
+use crate::world::{Event, GlobalOf, Restarts, Rules, World};
 
 /// The most steps of an exploration.
 const STEPS: u64 = 40;
@@ -27,12 +29,21 @@ pub(super) fn compare(seed: u64) -> Result<Seen, String> {
     if mix(seed ^ 1).is_multiple_of(2) {
         case.rules = Rules::default();
     }
+    if mix(seed ^ 2).is_multiple_of(2) {
+        case.draw_writes(mix(seed ^ 3));
+    }
     let search = case.search();
     let submission = Case::submission();
     let nodes = search.system().descriptors();
     let steps = LocalSteps::new(&submission, nodes).map_err(|failure| failure.to_string())?;
     let mut world = case.world();
     world.rules = only_links(&case.rules, world.members.len());
+    if case.fault_model.may_restart() {
+        // Crashes and restarts are from outside here.
+        let is_client = |node: &usize| world.members[*node].commands.is_some();
+        let nodes = (0..world.members.len()).filter(|node| !is_client(node)).collect();
+        world.rules.may_restart = Restarts { nodes, ..Restarts::default() };
+    }
     let Ok(global) = world.start() else { return Ok(Seen::default()) };
     let explorer = Explorer::new(&search, &steps).map_err(|error| error.to_string())?;
     let start =
@@ -145,9 +156,10 @@ impl<A: Automaton<State: Clone>> Exploration<'_, A> {
     /// Compares the possible events. Each other message or timer must have an obstacle.
     fn check_events(&self, explorer: &Explorer<'_>) -> Result<(), String> {
         let enabled = explorer.enabled();
-        let possible = self.world.possible(&self.now.global);
+        let possible = self.handled();
         let mut missing = possible.iter().filter(|&&event| {
-            enabled.iter().filter(|it| is_event(&self.world, event, it)).count() != 1
+            let is_it = |it: &&PathEvent| is_event(&self.world, &self.now.global, event, it);
+            enabled.iter().filter(is_it).count() != 1
         });
         if enabled.len() != possible.len() || missing.next().is_some() {
             return Err(format!("possible are {enabled:?}, not {possible:?}"));
@@ -164,6 +176,13 @@ impl<A: Automaton<State: Clone>> Exploration<'_, A> {
         Ok(())
     }
 
+    /// The possible events that are not from outside.
+    fn handled(&self) -> Vec<Event> {
+        let mut events = self.world.possible(&self.now.global);
+        events.retain(|event| matches!(event, Event::Deliver { .. } | Event::Fire { .. }));
+        events
+    }
+
     /// Does something drawn. Returns whether the exploration goes on.
     fn go_on(&mut self, draw: &dyn Fn(u64, u64) -> u64) -> Result<bool, String> {
         let node = |what| draw(what, self.world.members.len() as u64) as usize;
@@ -172,9 +191,50 @@ impl<A: Automaton<State: Clone>> Exploration<'_, A> {
         let mut next = self.now.clone();
         let (event, is_possible): (PathEvent, bool) = match draw(0, 16) {
             0 => {
-                next.rules.crashed.insert(one);
-                let action = Action::Crash { node: ends.0 };
-                (PathEvent::Outside(action), !self.now.rules.crashed.contains(&one))
+                let is_possible = !self.world.has_crashed(&self.now.global, one);
+                if self.world.comes_back(one) {
+                    self.world.crash(&mut next.global, one);
+                } else {
+                    next.rules.crashed.insert(one);
+                }
+                (PathEvent::Outside(Action::Crash { node: ends.0 }), is_possible)
+            }
+            10 | 11 if self.world.fault_model.may_restart() => {
+                let down = self.now.global.down.first().copied();
+                let node = down.filter(|_| draw(3, 4) > 0).unwrap_or(one);
+                let outcome = outcome(&|what, below| draw(4 + what, below));
+                let disk = &self.now.global.locals[node].disk;
+                let left = disk.after(&outcome);
+                let all = disk.left(self.world.fault_model);
+                let found = all.iter().position(|it| Some(it) == left.as_ref());
+                let is_possible = self.now.global.down.contains(&node) && found.is_some();
+                if let Some(found) = found.filter(|_| is_possible) {
+                    let restarted = self.world.after(&next.global, Event::Restart { node, found });
+                    let Ok((global, _)) = restarted else { return Ok(false) };
+                    next.global = global;
+                }
+                let action = Action::Restart { node: self.address(node), outcome };
+                (PathEvent::Outside(action), is_possible)
+            }
+            12 | 13 if self.world.fault_model.may_restart() => {
+                let possible = self.handled();
+                if possible.is_empty() {
+                    return Ok(true);
+                }
+                let event = possible[draw(3, possible.len() as u64) as usize];
+                let is_possible = self.world.comes_back(event.node());
+                let after = draw(4, 3) as usize;
+                if is_possible {
+                    if self.world.after(&self.now.global, event).is_err() {
+                        return Ok(false);
+                    }
+                    let Ok((global, _)) = self.world.cut_short(&next.global, event, after) else {
+                        return Ok(false);
+                    };
+                    next.global = global;
+                }
+                let event = Box::new(self.path_event(event));
+                (PathEvent::Interrupted { event, after: after as u32 }, is_possible)
             }
             1 => {
                 next.rules.cut.insert((one, other));
@@ -188,8 +248,12 @@ impl<A: Automaton<State: Clone>> Exploration<'_, A> {
             }
             4 | 5 => {
                 let message = draw(3, 3);
-                let was_there = self.world.fault_model.may_lose()
-                    && next.global.locals[other].inbox.remove((one, message));
+                let inbox = &self.now.global.locals[other].inbox;
+                // Otherwise, only what arrives next at a node that is down is lost.
+                let is_lost = self.world.fault_model.may_lose()
+                    || self.now.global.down.contains(&other)
+                        && inbox.next(self.world.fault_model).contains(&(one, message));
+                let was_there = is_lost && next.global.locals[other].inbox.remove((one, message));
                 let message = encoded(message);
                 let action = Action::Drop { from: ends.0, to: ends.1, message };
                 (PathEvent::Outside(action), was_there)
@@ -218,7 +282,7 @@ impl<A: Automaton<State: Clone>> Exploration<'_, A> {
                 return Ok(true);
             }
             _ => {
-                let possible = self.world.possible(&self.now.global);
+                let possible = self.handled();
                 if possible.is_empty() {
                     return Ok(true);
                 }
@@ -259,7 +323,7 @@ impl<A: Automaton<State: Clone>> Exploration<'_, A> {
                 min_ns: timer.min_ns,
                 max_ns: timer.max_ns,
             },
-            Event::Crash { node } => PathEvent::Outside(Action::Crash { node: self.address(node) }),
+            _ => unreachable!("here, crashes and restarts are from outside"),
         }
     }
 
@@ -276,6 +340,7 @@ impl<A: Automaton<State: Clone>> Exploration<'_, A> {
         let mut rules = only_links(&case.rules, self.world.members.len());
         rules.cut.extend(&self.now.cut);
         rules.crashed.clone_from(&self.now.rules.crashed);
+        rules.may_restart.clone_from(&self.now.rules.may_restart);
         self.world.rules = rules;
         self.check_events(&explorer)?;
         let answers = [explorer.check(), self.explorer.check()];
@@ -316,11 +381,17 @@ impl<A: Automaton<State: Clone>> Exploration<'_, A> {
                     EventKind::Deliver { node: to, from: by, .. },
                 ) => (node, from) == (to, by),
                 (PathEvent::Fire { node, .. }, EventKind::Fire { node: at, .. }) => node == at,
+                (PathEvent::Interrupted { event, .. }, EventKind::Crash { node, .. }) => {
+                    event.node() == Some(*node)
+                }
                 (PathEvent::Outside(action), what) => match (action, what) {
                     (Action::Command { client, .. }, EventKind::Command { node, .. }) => {
                         client == node
                     }
-                    (Action::Crash { node }, EventKind::Crash { node: at, .. }) => node == at,
+                    (Action::Crash { node }, EventKind::Crash { node: at, .. })
+                    | (Action::Restart { node, .. }, EventKind::Restart { node: at, .. }) => {
+                        node == at
+                    }
                     (Action::Drop { to, .. }, EventKind::Lose { node, .. }) => to == node,
                     (
                         Action::Cut { from, to } | Action::Restore { from, to },
@@ -344,6 +415,19 @@ impl<A: Automaton<State: Clone>> Exploration<'_, A> {
             ));
         }
         Ok(())
+    }
+}
+
+/// A drawn outcome of a restart.
+fn outcome(draw: &dyn Fn(u64, u64) -> u64) -> DiskOutcome {
+    let corruption = [Corruption::LastBit, Corruption::FirstByte][draw(1, 2) as usize];
+    match draw(0, 7) {
+        0 => DiskOutcome::Reordered { unsynced: vec![1, 0] },
+        1 => DiskOutcome::Torn { bytes: 0 },
+        2 => DiskOutcome::Corrupted { unsynced: 1, item: draw(2, 2) as u32, corruption },
+        3 => DiskOutcome::Lost,
+        4 => DiskOutcome::Kept { unsynced: 0 },
+        _ => DiskOutcome::Kept { unsynced: u32::MAX },
     }
 }
 

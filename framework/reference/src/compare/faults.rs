@@ -60,7 +60,7 @@ fn reached(
         for event in world.possible(&state) {
             let is_cut = match event {
                 Event::Deliver { to, from, .. } => cut.contains(&(from, to)),
-                Event::Fire { .. } | Event::Crash { .. } => false,
+                _ => false,
             };
             if !is_cut && let Ok((after, _)) = world.after(&state, event) {
                 next.push((after, cut.clone()));

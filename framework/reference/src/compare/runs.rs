@@ -182,9 +182,7 @@ impl<N: Plain, A: Automaton> Follower<'_, N, A> {
         }
         let after = self.world.after(&self.global, event);
         let (next, entries) = after.map_err(|_| "too many commands".to_owned())?;
-        let (Event::Deliver { to: at, .. }
-        | Event::Fire { node: at, .. }
-        | Event::Crash { node: at }) = event;
+        let at = event.node();
         self.global = next;
         self.said.insert(self.world.members[at].address, (entries, Vec::new()));
         Ok(())

@@ -19,6 +19,11 @@ pub(super) fn compare(seed: u64) -> Result<Seen, String> {
     let size = [Size::Few, Size::Few, Size::Timers, Size::InOrder][(seed % 4) as usize];
     let mut case = Case::drawn(mix(seed ^ 0x5a), size);
     case.depth_max = Some(case.depth_max.unwrap_or(9).min(9));
+    compare_saved(seed, &case)
+}
+
+/// Runs a search and random walks of a case, and checks their findings.
+pub(super) fn compare_saved(seed: u64, case: &Case) -> Result<Seen, String> {
     let submission = Case::submission();
     let mut seen = Seen::default();
     let depth_max = case.depth_max.unwrap_or(9);
@@ -30,7 +35,7 @@ pub(super) fn compare(seed: u64) -> Result<Seen, String> {
     let search = case.search();
     let outcome = search.random_walks(&submission, walks).result;
     seen.found |= check_replay(&search, &submission, &outcome)?;
-    seen.states = check_length(&case, &outcome, walks.depth_max)?;
+    seen.states = check_length(case, &outcome, walks.depth_max)?;
     Ok(seen)
 }
 

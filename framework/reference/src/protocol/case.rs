@@ -2,13 +2,13 @@
 
 use faultlab::hosting::{Kind, Submission};
 use faultlab::random::mix;
-use faultlab::search::Search;
+use faultlab::search::{RestartBounds, Search};
 use faultlab::workload::Workload;
-use faultlab::{Address, FaultModel, System};
+use faultlab::{Address, FaultModel, NodeModel, System};
 
 use super::{CallOrder, Drawn, Nature};
 use crate::claim::{Claim, Claims, Role};
-use crate::world::{COMMANDS_PER_EVENT_MAX, Member, Rules, World};
+use crate::world::{COMMANDS_PER_EVENT_MAX, Member, Restarts, Rules, World};
 
 /// A kind of protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +89,7 @@ impl Case {
                 Size::Chains => [0, 100, 129, 255, 300, 500][draw(200 + index, 6) as usize],
                 _ => [0, 0, 2, 3][draw(200 + index, 4) as usize],
             },
+            entries: 0,
         };
         let commands = |index: u64| {
             let count = match size {
@@ -184,6 +185,37 @@ impl Case {
         self.rules.may_crash = (mortal.collect(), 1 + draw(1, 2) as usize);
     }
 
+    /// Draws on which disks nodes may come back, and what they write.
+    pub fn draw_writes(&mut self, seed: u64) {
+        let draw = |what: u64, below: u64| mix(seed ^ mix(what)) % below;
+        self.fault_model.nodes = [
+            NodeModel::CrashRecovery,
+            NodeModel::CrashRecovery,
+            NodeModel::CrashRecoveryTornWrites,
+            NodeModel::CrashRecoveryFaultyDisk,
+        ][draw(1, 4) as usize];
+        for (nature, _) in &mut self.members {
+            nature.entries = 1 + draw(2, 2);
+        }
+    }
+
+    /// Draws which nodes the search may crash and start again.
+    pub fn draw_restarts(&mut self, seed: u64) {
+        let draw = |what: u64, below: u64| mix(seed ^ mix(what)) % below;
+        self.draw_writes(seed);
+        let comes_back =
+            |&node: &usize| self.members[node].1.is_none() && draw(10 + node as u64, 4) > 0;
+        let nodes = (0..self.members.len()).filter(comes_back).collect();
+        let in_all = 1 + draw(3, 3) as u32;
+        let (each, down) = (1 + draw(4, in_all.into()) as u32, 1 + draw(5, 2) as usize);
+        self.rules.may_restart = Restarts { nodes, in_all, each, down };
+        if draw(6, 4) > 0 {
+            self.rules.may_crash = Default::default();
+        }
+        let depth = 2 + draw(7, 5) as usize;
+        self.depth_max = Some(self.depth_max.map_or(depth, |most| most.min(depth)));
+    }
+
     /// Draws random claims.
     pub fn draw_claims(&mut self, seed: u64) {
         let draw = |what: u64, below: u64| mix(seed ^ mix(what)) % below;
@@ -275,7 +307,9 @@ impl Case {
     #[must_use]
     pub fn submission() -> Submission {
         let make = |_: Address, nature: Nature| Drawn::new(nature);
-        Submission::new().with(Kind::node("node", make)).with(Kind::client("client", make))
+        Submission::new()
+            .with(Kind::node("node", make).durable())
+            .with(Kind::client("client", make))
     }
 
     /// The address of the node with this index.
@@ -332,6 +366,11 @@ pub(crate) fn with_rules(
         .fold(search, |search, &node| search.block_receives(address(node)));
     search = rules.stopped.iter().fold(search, |search, &node| search.stop_timers(address(node)));
     search = rules.crashed.iter().fold(search, |search, &node| search.crash(address(node)));
+    let Restarts { nodes, in_all, each, down } = &rules.may_restart;
+    if !nodes.is_empty() {
+        let bounds = RestartBounds::crashes(*in_all).each(*each).down(*down);
+        search = search.may_restart(nodes.iter().map(|&node| address(node)), bounds);
+    }
     match &rules.may_crash {
         (mortal, at_most) if !mortal.is_empty() => {
             search.may_crash(mortal.iter().map(|&node| address(node)), *at_most)

@@ -231,8 +231,7 @@ impl Explorer<'_> {
             Action::Drop { to, .. }
                 if !self.search.fault_model.may_lose()
                     && !self.index(*to).is_ok_and(|to| {
-                        self.search.fault_model.may_restart()
-                            && self.place.position.restrictions.is_down(to)
+                        self.comes_back(to) && self.place.position.restrictions.is_down(to)
                     }) =>
             {
                 Some(Obstacle::NotInModel(self.search.fault_model))
