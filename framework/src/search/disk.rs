@@ -233,8 +233,11 @@ mod tests {
         Storage { record: Some(vec![9]), log: log.collect(), synced: 1 }
     }
 
+    /// A record and a log.
+    type Content = (Option<Vec<u8>>, Vec<Vec<u8>>);
+
     /// The records and logs that are left.
-    fn left(model: FaultModel, storage: &Storage) -> BTreeSet<(Option<Vec<u8>>, Vec<Vec<u8>>)> {
+    fn left(model: FaultModel, storage: &Storage) -> BTreeSet<Content> {
         let all = DiskOutcome::all(model, storage);
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "{all:?}");
         let left = all.iter().map(|outcome| outcome.left_of(storage).expect("it is possible"));

@@ -279,11 +279,9 @@ impl NodeTable<'_> {
                 calls.push(node as u32);
                 let mut interned = before;
                 match event {
-                    NodeEvent::Deliver(message) => {
-                        if !self.handlers.fault_model.may_duplicate() {
-                            let key = ListKey::Delivered(interned.inbox, message);
-                            interned.inbox = self.list_cache.get(key)?;
-                        }
+                    NodeEvent::Deliver(message) if !self.handlers.fault_model.may_duplicate() => {
+                        let key = ListKey::Delivered(interned.inbox, message);
+                        interned.inbox = self.list_cache.get(key)?;
                     }
                     NodeEvent::Fire(pending) => {
                         interned.timers =
