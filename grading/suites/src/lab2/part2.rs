@@ -329,6 +329,18 @@ pub(super) fn part() -> Part {
                     right(run_of(2, [(client(1), work)])).check(few_messages(2))
                 }),
         )
+        .test(
+            Test::run("2.20", "The backup crashes")
+                .asserts("the primary goes on by itself, and what waited for the backup is answered")
+                .points(4)
+                .by_share_of_seeds()
+                .scenario(|seed| {
+                    let crash = both(answered(client(1), 5), in_place());
+                    once(run_of(2, slow_first(sharing(seed, 3, 20))))
+                        .when(crash, crash_the_backup())
+                        .check(crashed(1, 2))
+                }),
+        )
 }
 
 /// The commands of one client: each kind, on keys that are there and on keys that are not.

@@ -173,6 +173,24 @@ pub(super) fn part2() -> Vec<Test> {
                         without(search, &[view_server()]).goal(clients_done())
                     })
             }),
+        Test::search("2.38", "Search: the backup crashes")
+            .asserts("whenever the backup crashes, the primary can answer by itself, and every result is right")
+            .points(4)
+            .searches(|_| {
+                let works = vec![(client(1), vec![append("x", "a"), get("x")])];
+                staged(works)
+                    .changing(|run| run.drop_messages(|_, _, _| true))
+                    .exhaust("all runs with a crash, until view 4", |search| {
+                        search
+                            .may_crash([server(2)], 1)
+                            .prune(view_from(4))
+                            .prune(other_than(&[
+                                (server(1), Some(server(2))),
+                                (server(1), None),
+                            ]))
+                            .sometimes(both(clients_done(), serves_alone(server(1))))
+                    })
+            }),
     ]
 }
 
