@@ -169,7 +169,7 @@ impl Durable for Drawn {
         let log = stored.log.iter().fold(0_u64, |sum, &entry| mix(sum ^ entry));
         let found = mix(stored.record.unwrap_or(7) ^ log ^ u64::from(stored.is_damaged) << 60);
         self.state = found % STATES;
-        self.react(found % 3 ^ (1 << 22), ctx);
+        self.react((found % 3) ^ (1 << 22), ctx);
     }
 }
 
