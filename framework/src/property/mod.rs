@@ -175,6 +175,9 @@ impl Subject {
     }
 }
 
+/// What is expected of a node that is queried, after its name.
+const ANSWERS: &str = " to answer when it is queried";
+
 /// What is expected of a property itself.
 const NO_MISTAKE: &str = "the test to ask only for what there is";
 
@@ -185,13 +188,27 @@ impl Violation {
         self.expected == NO_MISTAKE
     }
 
+    /// The panic of a node that could not answer a query because its code reached a `todo!()`, so that it is unfinished
+    /// rather than wrong. `None` if the violation is another one.
+    #[must_use]
+    pub fn not_implemented(&self) -> Option<NodeFailure> {
+        let panic =
+            self.seen.strip_prefix("panicked: ").filter(|_| self.expected.ends_with(ANSWERS))?;
+        let (message, location) = match panic.rsplit_once(", at ") {
+            Some((message, location)) => (message, Some(location.to_owned())),
+            None => (panic, None),
+        };
+        let failure = NodeFailure::Panicked { message: message.to_owned(), location };
+        failure.is_not_implemented().then_some(failure)
+    }
+
     /// The violation for a failed check.
     #[must_use]
     pub fn of(property: String, broken: CheckError) -> Self {
         let (expected, seen, about) = match broken {
             CheckError::Violated { expected, seen, about } => (expected, seen, about),
             CheckError::Node(node, failure) => {
-                let expected = format!("{node} to answer when it is queried");
+                let expected = format!("{node}{ANSWERS}");
                 (expected, failure.to_string(), Some(Box::new(Subject::node(node))))
             }
             CheckError::Undecided(why) => ("the property to be decided".to_owned(), why, None),

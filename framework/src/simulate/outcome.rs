@@ -92,12 +92,6 @@ impl RunFailure {
     pub fn is_of_scenario(&self) -> bool {
         matches!(self, Self::Scenario(_))
     }
-
-    /// Whether the code reached a `todo!()`, so that it is unfinished rather than wrong.
-    #[must_use]
-    pub fn is_not_implemented(&self) -> bool {
-        matches!(self, Self::Node { failure, .. } if failure.is_not_implemented())
-    }
 }
 
 impl Verdict {

@@ -87,9 +87,10 @@ impl Finding {
     pub fn of_outcome(outcome: &Outcome) -> Option<Self> {
         let finding = match &outcome.verdict {
             Verdict::Held => return None,
-            Verdict::Violated(violation) => {
-                Self::new(Status::Failed, &violation.property, reason_of(violation))
-            }
+            Verdict::Violated(violation) => match violation.not_implemented() {
+                Some(failure) => return Some(Self::not_implemented(&failure)),
+                None => Self::new(Status::Failed, &violation.property, reason_of(violation)),
+            },
             Verdict::Undecided { property, reason } => {
                 Self::new(Status::Inconclusive, property, format!("not decided: {reason}"))
             }
@@ -112,10 +113,17 @@ impl Finding {
         self
     }
 
+    /// The finding for code that reached a `todo!()`.
+    fn not_implemented(failure: &NodeFailure) -> Self {
+        let reason = format!("not implemented yet: {}", todo_text(failure));
+        Self::without_property(Status::NotImplemented, reason).bounded()
+    }
+
     fn of_failure(failure: &RunFailure) -> Self {
-        if failure.is_not_implemented() {
-            let reason = format!("not implemented yet: {}", todo_text(failure));
-            return Self::without_property(Status::NotImplemented, reason);
+        if let RunFailure::Node { failure, .. } = failure
+            && failure.is_not_implemented()
+        {
+            return Self::not_implemented(failure);
         }
         let property = match failure {
             RunFailure::Scenario(error) => {
@@ -201,11 +209,8 @@ fn abort_cause(printed: &str) -> Option<&'static str> {
 }
 
 /// The text of a `todo!`.
-fn todo_text(failure: &RunFailure) -> String {
-    let RunFailure::Node { failure: NodeFailure::Panicked { message, location }, .. } = failure
-    else {
-        return failure.to_string();
-    };
+fn todo_text(failure: &NodeFailure) -> String {
+    let NodeFailure::Panicked { message, location } = failure else { return failure.to_string() };
     let text = message
         .trim_start_matches("not yet implemented")
         .trim_start_matches("not implemented")
@@ -253,6 +258,7 @@ fn virtual_time(time_ns: u64) -> String {
 #[cfg(test)]
 mod tests {
     use faultlab::Address;
+    use faultlab::property::CheckError;
 
     use super::*;
 
@@ -266,9 +272,25 @@ mod tests {
                 location: Some("src/server.rs:7:9".to_owned()),
             },
         };
+        let expected = "not implemented yet: part 2: answer (src/server.rs:7:9)";
         let finding = Finding::of_failure(&failure);
-        assert_eq!(finding.status, Status::NotImplemented);
-        assert_eq!(finding.reason, "not implemented yet: part 2: answer (src/server.rs:7:9)");
+        assert_eq!((finding.status, &*finding.reason), (Status::NotImplemented, expected));
+
+        // In a search, a node that cannot answer a query breaks the property.
+        let RunFailure::Node { node, failure, .. } = failure else { unreachable!() };
+        let broken = Violation::of("a property".to_owned(), CheckError::Node(node, failure));
+        let outcome = Outcome {
+            verdict: Verdict::Violated(broken),
+            also_violated: Vec::new(),
+            digest: 0,
+            steps: 1,
+            time_ns: 0,
+            sent: 0,
+            delivered: 0,
+            late: 0,
+        };
+        let finding = Finding::of_outcome(&outcome).expect("a finding");
+        assert_eq!((finding.status, &*finding.reason), (Status::NotImplemented, expected));
     }
 
     #[test]
