@@ -81,6 +81,7 @@ fn a_run_with_a_monitor_is_the_run_without_it() {
 #[test]
 fn each_run_of_a_scenario_has_a_monitor_of_its_own() {
     let scenario = scenario(2).monitor(grows_by(2));
+    assert_eq!(scenario.without_effect(), Vec::<String>::new());
     let submission = submission();
     for seed in [1, 1, 2, 1] {
         let mut host = LocalHost::new(&submission);

@@ -3,6 +3,7 @@
 mod agreement;
 mod explored;
 mod faults;
+mod progress;
 mod protocols;
 mod restarts;
 mod runs;
@@ -36,6 +37,8 @@ pub enum Kind {
     Saved,
     /// Random explorations with actions from outside, and returns to earlier states.
     Explored,
+    /// What every fair run of a random protocol must reach.
+    Progress,
 }
 
 impl Kind {
@@ -50,6 +53,7 @@ impl Kind {
         Self::Runs,
         Self::Saved,
         Self::Explored,
+        Self::Progress,
     ];
 
     /// Runs the comparison for this seed.
@@ -67,6 +71,7 @@ impl Kind {
             Self::Runs => runs::compare,
             Self::Saved => saved::compare,
             Self::Explored => explored::compare,
+            Self::Progress => progress::compare,
         };
         // A panic of an engine is a difference.
         catch_unwind(|| compare(seed)).unwrap_or_else(|payload| {
@@ -90,6 +95,7 @@ impl fmt::Display for Kind {
             Self::Runs => "runs",
             Self::Saved => "saved",
             Self::Explored => "explored",
+            Self::Progress => "progress",
         })
     }
 }

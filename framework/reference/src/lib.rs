@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`world`], [`timers`], [`disk`] | the possible events of a system: a second implementation of the search's rules |
 //! | [`explorer`] | all states of a world, level by level |
+//! | [`fairness`] | fair runs that go on for ever, by trying all sets of messages that they do not send |
 //! | [`automaton`], [`brute`] | monitors; linearizability by trying all orders |
 //! | [`claim`] | properties, for the search and for the reference |
 //! | [`protocol`], [`service`] | random systems drawn from a seed |
@@ -23,6 +24,7 @@ pub mod claim;
 pub mod compare;
 pub mod disk;
 pub mod explorer;
+pub mod fairness;
 pub mod protocol;
 pub mod service;
 pub mod terms;

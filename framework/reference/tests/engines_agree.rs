@@ -64,3 +64,8 @@ fn explorations_agree() {
 fn saved_findings_are_reproduced() {
     agree(Kind::Saved, 200, &Worth { states: 1_500, exhausted: 0, found: 30 });
 }
+
+#[test]
+fn what_fair_runs_must_reach_agrees() {
+    agree(Kind::Progress, 400, &Worth { states: 0, exhausted: 30, found: 30 });
+}

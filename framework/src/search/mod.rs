@@ -107,7 +107,8 @@
 //! commands. It says nothing about larger systems or other commands. *Limit reached* means that nothing
 //! was found so far; it proves nothing beyond the depth that was completed. *Invalid start* means that
 //! the search has inconsistent settings. A goal that was found is reachable, not inevitable: a search
-//! finds what can happen, not what must eventually happen (liveness). Random walks
+//! finds what can happen. What must eventually happen (liveness) is another question:
+//! [`Search::progress`] answers it for finite spaces. Random walks
 //! ([`Search::random_walks`]) go deep and prove nothing.
 //!
 //! Two states count as one if their 64-bit fingerprints are equal. The report bounds the
@@ -129,6 +130,7 @@
 //! 6. Threads work in rounds, and their results are joined in order, so counts, results and paths do
 //!    not depend on the number of threads.
 
+mod blocked;
 mod breadth_first;
 mod candidates;
 mod checks;
@@ -157,6 +159,7 @@ mod pairs;
 mod path;
 mod position;
 mod predecessors;
+mod progress;
 mod property_memo;
 mod random_walk;
 mod report;
@@ -186,13 +189,14 @@ pub use explorer::{
 pub use linearizable::Linearizable;
 pub use near_miss::{Barrier, Measure, NearMiss};
 pub use path::{Action, Path, PathEvent};
+pub use progress::{Lasso, LeadsTo, ProgressReport, ProgressResult};
 pub use random_walk::RandomWalks;
 pub use report::{FoundState, HandlerFailure, Hint, Limit, Report, SearchResult, Statistics};
 pub use restart_bounds::RestartBounds;
 pub use state::{NodeState, PendingTimer, Sent, State};
 pub use traced_run::TracedRun;
 
-use crate::hosting::Submission;
+use crate::hosting::{NodeFailure, Submission};
 use crate::hosting::pure::{LocalSteps, PureSteps, StepFailure};
 pub use crate::property::Monitor;
 use crate::property::Property;
@@ -648,14 +652,17 @@ impl Search {
     fn locally(&self, submission: &Submission, run: impl Fn(&dyn PureSteps) -> Report) -> Report {
         match LocalSteps::new(submission, self.system.descriptors()) {
             Ok(steps) => run(&steps),
-            Err(failure) => {
-                self.report_without_states(SearchResult::Failed(Box::new(HandlerFailure {
-                    node: self.system.nodes()[0].address(),
-                    failure: StepFailure::Node(failure),
-                    path: Path::default(),
-                })))
-            }
+            Err(failure) => self.report_without_states(self.failed_to_start(failure)),
         }
+    }
+
+    /// The result if the nodes cannot be provided.
+    fn failed_to_start(&self, failure: NodeFailure) -> SearchResult {
+        SearchResult::Failed(Box::new(HandlerFailure {
+            node: self.system.nodes()[0].address(),
+            failure: StepFailure::Node(failure),
+            path: Path::default(),
+        }))
     }
 
     fn report<'s>(

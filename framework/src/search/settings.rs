@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::blocked;
 use super::client_drivers::COMMANDS_PER_EVENT_MAX;
 use super::path::{Action, Path, PathEvent};
 use super::restart_bounds::RestartBounds;
@@ -140,10 +141,9 @@ impl Restrictions {
 
     /// Describes all restrictions that `before` lacks, except crashes.
     pub(super) fn describe(&self, before: &Self, addresses: &[Address]) -> Vec<String> {
-        let mut words = Vec::new();
-        for (from, to) in self.blocked_links().filter(|&(from, to)| before.links[from][to]) {
-            words.push(link_is_cut(addresses[from], addresses[to]));
-        }
+        let mut words = blocked::describe(addresses, |from, to| {
+            !self.links[from][to] && before.links[from][to]
+        });
         for (node, _) in self.timers.iter().enumerate().filter(|&(_, &on)| !on) {
             words.push(format!("no timer of {} fires", addresses[node]));
         }

@@ -8,6 +8,7 @@ use super::explorer::{Explorer, Finding};
 use super::handlers::NodeEvent;
 use super::path::{Action, Path, PathEvent};
 use super::position::Followed;
+use super::progress::{LeadsTo, Mark, RoundSoFar};
 use super::report::SearchResult;
 use super::settings::{link_is_cut, link_is_restored};
 use super::trace_formatter::TraceFormatter;
@@ -25,12 +26,16 @@ pub struct TracedRun<'s> {
     steps: &'s dyn PureSteps,
     formatter: TraceFormatter<'s>,
     /// Performs the events, once the nodes have started.
-    explorer: Option<Explorer<'s>>,
+    pub(super) explorer: Option<Explorer<'s>>,
     choices: Vec<Choice>,
     /// The events that lead to the state from which the search started.
     before: Path,
     performed: usize,
-    ending: Option<Ending>,
+    pub(super) ending: Option<Ending>,
+    /// What every fair run must reach, if loops can be followed.
+    pub(super) leads_to: Option<&'s LeadsTo>,
+    /// The loop that is followed.
+    pub(super) round: Option<RoundSoFar>,
 }
 
 /// An event that a replay can choose.
@@ -63,6 +68,8 @@ impl Search {
             before: self.before(),
             performed: 0,
             ending: None,
+            leads_to: None,
+            round: None,
         }
     }
 
@@ -382,6 +389,9 @@ impl Replayable for TracedRun<'_> {
             }
         };
         let events = self.format(&event, &followed);
+        if let Some(performed) = &followed.performed {
+            self.note_in_round(performed);
+        }
         self.check();
         events
     }
@@ -403,8 +413,18 @@ impl Replayable for TracedRun<'_> {
     }
 
     fn act(&mut self, saved: &TraceEvent) -> Result<Vec<TraceEvent>, String> {
+        if let Some(mark) = Mark::of(&saved.what) {
+            self.mark(&mark)?;
+            return Ok(vec![TraceEvent::new(None, saved.what.clone())]);
+        }
         let Some(explorer) = &self.explorer else { return Ok(Vec::new()) };
         let Some(action) = self.action_of(explorer, &saved.what)? else { return Ok(Vec::new()) };
+        if let Action::Cut { from, to } = &action
+            && explorer.is_blocked(*from, *to)
+        {
+            // A trace from a time when each blocked link had a line of its own.
+            return Ok(vec![TraceEvent::new(None, saved.what.clone())]);
+        }
         let event = PathEvent::Outside(action);
         let event = match saved.interrupted_after {
             Some(after) => PathEvent::Interrupted { event: Box::new(event), after },

@@ -216,6 +216,9 @@ impl Simulation {
             decisions: self.decisions.as_deref_mut(),
         };
         let sent = self.transport.send(sending, around);
+        if let Some(last) = &mut self.last_messages {
+            last.sent(sending, sent, self.schedule.now_ns);
+        }
         if let Some(notes) = &mut self.notes {
             notes.sent.push(sent);
         }

@@ -22,9 +22,10 @@ impl Scenario {
         let checks = |(_, it): &(When, Intervention)| {
             matches!(it, Intervention::Check(_) | Intervention::Decide(_))
         };
-        let checked = self.checks.is_empty() && self.always.is_empty();
-        if checked && !self.timeline.iter().any(checks) {
-            let add = "add it with `check` or `always`";
+        let nothing =
+            self.checks.is_empty() && self.always.is_empty() && self.monitors.0.is_empty();
+        if nothing && !self.timeline.iter().any(checks) {
+            let add = "add it with `check`, `always` or `monitor`";
             found.push(format!("the scenario has no property that must hold; {add}"));
         }
         for (when, intervention) in &self.timeline {

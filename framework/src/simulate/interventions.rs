@@ -110,6 +110,7 @@ impl Simulation {
                 self.schedule.ready.extend(command);
             }
             Intervention::LinkConditions(network) => transport.network = network,
+            Intervention::QuietPhase(goal) => self.begin_quiet_phase(&goal),
             Intervention::End => self.end(),
             Intervention::CrashInHandler(node) => {
                 if let Some(slot) = self.nodes.slot_of(node) {

@@ -67,6 +67,11 @@ impl Links {
         self.links.get_mut(&(from, to))?.tamper_next.pop_front()
     }
 
+    /// Drops no more messages than those of cut links.
+    pub(super) fn forget_drops(&mut self) {
+        self.links.values_mut().for_each(|link| link.drop_next = 0);
+    }
+
     /// Restores a link, and returns the messages held at it.
     pub(super) fn repair(&mut self, from: Address, to: Address) -> Vec<InFlight> {
         self.links.remove(&(from, to)).map(|link| link.waiting).unwrap_or_default()

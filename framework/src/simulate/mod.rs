@@ -28,6 +28,7 @@ mod notes;
 mod outcome;
 mod per_sender;
 mod progress;
+mod quiet_phase;
 mod reduced;
 mod replay;
 mod scenario;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::scenario::{Intervention, Invented, Scenario, When};
+use super::scenario::{Intervention, Invented, Quiet, Scenario, When};
 use crate::property::Property;
 use crate::trace::Reduction;
 use crate::workload::{ErasedWorkload, Rendered};
@@ -33,9 +33,15 @@ impl Scenario {
             left.cloned().collect()
         });
         let network = self.network.clone().without(&reduction.clients);
+        let quiet = self.quiet.filter(|quiet| still_applies(&self.checks[quiet.check], reduction));
+        let quiet = quiet.map(|quiet| {
+            let before = self.checks[..quiet.check].iter();
+            let check = before.filter(|property| still_applies(property, reduction)).count();
+            Quiet { check, ..quiet }
+        });
         let mut byzantine = self.byzantine.clone();
         byzantine.retain(|node, _| !is_gone(node));
-        Self { system, timeline, network, byzantine, checks, always, ..self.clone() }
+        Self { system, timeline, network, byzantine, checks, always, quiet, ..self.clone() }
     }
 }
 
@@ -77,9 +83,10 @@ fn without(intervention: &Intervention, reduction: &Reduction) -> Option<Interve
         Intervention::Check(property) => {
             still_applies(property, reduction).then(|| intervention.clone())
         }
-        Intervention::Heal | Intervention::Decide(_) | Intervention::End => {
-            Some(intervention.clone())
-        }
+        Intervention::Heal
+        | Intervention::QuietPhase(_)
+        | Intervention::Decide(_)
+        | Intervention::End => Some(intervention.clone()),
     }
 }
 

@@ -108,6 +108,8 @@ pub enum Intervention {
     LinkConditions(Network),
     /// A property must hold now.
     Check(Property),
+    /// The quiet phase begins, and lasts until this holds; see [`Scenario::quiet_phase`].
+    QuietPhase(Property),
     /// Interventions that depend on the run; see [`Intervention::decide`].
     Decide(Decision),
     /// The run ends, after the time to [observe](Scenario::observe_for), and the final properties are checked.
@@ -257,10 +259,22 @@ impl fmt::Display for Intervention {
             Self::Start(node) => write!(f, "{} starts", node.address()),
             Self::LinkConditions(_) => f.write_str("the network's conditions change"),
             Self::Check(property) => write!(f, "checked: {}", property.name()),
+            Self::QuietPhase(_) => {
+                f.write_str("the faults stop; what is cut, held or crashed stays like that")
+            }
             Self::Decide(decision) => f.write_str(decision.name()),
             Self::End => f.write_str("the test ends the run"),
         }
     }
+}
+
+/// The quiet phase of a scenario.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Quiet {
+    /// The final property that is its goal, by index.
+    pub(super) check: usize,
+    /// How long it may take to reach it.
+    pub(super) within_ns: u64,
 }
 
 /// When an intervention takes place.
@@ -310,6 +324,7 @@ pub struct Scenario {
     pub(crate) checks: Vec<Property>,
     pub(crate) always: Vec<Property>,
     pub(crate) monitors: Monitors,
+    pub(super) quiet: Option<Quiet>,
     pub(crate) limits: Limits,
     pub(crate) interface: Option<Interface>,
 }
@@ -348,6 +363,7 @@ impl Scenario {
             checks: Vec::new(),
             always: Vec::new(),
             monitors: Monitors::default(),
+            quiet: None,
             limits: Limits::default(),
             interface: None,
         }
@@ -557,6 +573,41 @@ impl Scenario {
     pub fn always(mut self, property: Property) -> Self {
         self.always.push(property);
         self
+    }
+
+    /// Ends the run with a quiet phase: at `time`, the faults stop. From then on, the network loses and duplicates nothing,
+    /// and every message takes 1 to 10 ms. What is broken stays broken: cut and held links, crashed nodes. The system must
+    /// make progress: `goal` must hold within `within`. The run ends as soon as it does, or when the time is up. Then the
+    /// violation says what was waiting for what: which client for which result, which message was the last that it sent, where
+    /// that ended, and what its receiver did.
+    ///
+    /// The goal is not looked at before the quiet phase. Other interventions may still be scheduled during it, such as a
+    /// repair.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use faultlab::property::clients_done;
+    /// # use faultlab::simulate::{Intervention, Network, Scenario};
+    /// # use faultlab::workload::Workload;
+    /// # use faultlab::{Address, NodeSpec};
+    /// let (one, two) = (Address::new("server1"), Address::new("server2"));
+    /// let client = Address::new("client1");
+    /// let work = Workload::<u64, u64>::of([1, 2, 3]);
+    /// // A server crashes in bad weather. When the weather is good again, the other one must do.
+    /// let scenario = Scenario::new()
+    ///     .node(NodeSpec::node("server", one, &two))
+    ///     .node(NodeSpec::node("server", two, &one))
+    ///     .node(NodeSpec::client("client", client, &[one, two], work))
+    ///     .network(Network::unreliable())
+    ///     .at(Duration::from_secs(1), Intervention::Crash(one))
+    ///     .quiet_phase(Duration::from_secs(10), clients_done(), Duration::from_secs(5));
+    /// ```
+    #[must_use]
+    pub fn quiet_phase(mut self, time: Duration, goal: Property, within: Duration) -> Self {
+        self.quiet = Some(Quiet { check: self.checks.len(), within_ns: ns(within) });
+        self.until(time.saturating_add(within))
+            .at(time, Intervention::QuietPhase(goal.clone()))
+            .check(goal)
     }
 
     /// Adds a monitor that must accept the run: a property of the order in which things happen, which no single state

@@ -19,6 +19,7 @@ use super::nodes::Nodes;
 use super::notes::{RecorderNotes, SideEvent};
 use super::outcome::{Outcome, RunFailure};
 use super::progress::{Phase, Progress};
+use super::quiet_phase::{Ended, LastMessages};
 use super::scenario::{Decision, Intervention, Scenario, When};
 use super::schedule::{Checked, Schedule, Task};
 use super::simulated_node::Stage;
@@ -55,6 +56,8 @@ pub struct Simulation {
     pub(super) steps: u64,
     /// What its nodes used so far.
     pub(super) used: Used,
+    /// If there is a quiet phase: the last message of each node.
+    pub(super) last_messages: Option<Box<LastMessages>>,
     /// Reusable buffer for [`Simulation::for_each_certain_step`](Self::for_each_certain_step).
     pub(super) busy: Busy,
     /// When recording: notes for the recorder.
@@ -134,6 +137,7 @@ impl Simulation {
             digest: Digest::default(),
             steps: 0,
             used: Used::default(),
+            last_messages: scenario.quiet.map(|_| Box::default()),
             busy: Busy::default(),
             notes: None,
             script,
@@ -273,7 +277,16 @@ impl Simulation {
                 return None;
             }
             Task::Handle(message) => {
-                match self.transport.arrives(message, &self.nodes) {
+                let passage = self.transport.arrives(message, &self.nodes);
+                if let Some(last) = &mut self.last_messages {
+                    let end = match passage {
+                        Passage::Handled => Ended::Handled(self.schedule.now_ns),
+                        Passage::Held => Ended::Held,
+                        Passage::Lost(reason) => Ended::Lost(reason),
+                    };
+                    last.ended(message.from(), message.id, end);
+                }
+                match passage {
                     Passage::Handled => {}
                     Passage::Held => return None,
                     Passage::Lost(reason) => {
@@ -398,7 +411,7 @@ impl Simulation {
         if let Some(mistake) = mistake {
             return Err(CheckError::Mistake(mistake));
         }
-        self.decided = checked?;
+        self.decided = checked.map_err(|broken| self.explained(broken, host))?;
         Ok(())
     }
 

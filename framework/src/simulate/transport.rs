@@ -324,6 +324,12 @@ impl Transport {
         self.links.drop_next(from, to, count);
     }
 
+    /// From now on, loses and duplicates nothing, unless a link is cut.
+    pub(super) fn calm(&mut self) {
+        self.network = Network::reliable();
+        self.links.forget_drops();
+    }
+
     /// Restores a link. The messages held at it arrive at once.
     pub(super) fn repair(&mut self, from: Address, to: Address, schedule: &mut Schedule) {
         schedule.ready.extend(self.links.repair(from, to).into_iter().map(Task::Handle));

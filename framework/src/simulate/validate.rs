@@ -202,6 +202,7 @@ impl Intervention {
             | Self::Heal
             | Self::LinkConditions(_)
             | Self::Check(_)
+            | Self::QuietPhase(_)
             | Self::Decide(_)
             | Self::End => Vec::new(),
         }

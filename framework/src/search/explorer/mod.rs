@@ -536,6 +536,22 @@ impl<'s> Explorer<'s> {
         }
     }
 
+    /// Whether the search's own restrictions block a link.
+    pub(super) fn is_blocked(&self, from: Address, to: Address) -> bool {
+        let index = |address| self.space.table.handlers.node_at(address);
+        let (Some(from), Some(to)) = (index(from), index(to)) else { return false };
+        self.search.restrictions.blocked_links().any(|link| link == (from, to))
+    }
+
+    /// The current state, and what can happen in it.
+    pub(super) fn position(&self) -> &Position {
+        &self.place.position
+    }
+
+    pub(super) fn space_mut(&mut self) -> &mut StateSpace<'s> {
+        &mut self.space
+    }
+
     pub(super) fn space(&self) -> &StateSpace<'s> {
         &self.space
     }
@@ -611,7 +627,7 @@ impl<'s> Explorer<'s> {
         }
     }
 
-    fn checked(&self, property: &Property) -> Result<(), CheckError> {
+    pub(super) fn checked(&self, property: &Property) -> Result<(), CheckError> {
         let Position { row, restrictions } = &self.place.position;
         let nodes = self.space.nodes(row);
         property.check(&mut StateView::new(&self.space.table, restrictions, nodes))

@@ -190,6 +190,7 @@ impl Nature {
             Intervention::Repair { .. } | Intervention::Heal => Self::Repairs,
             Intervention::Start(_)
             | Intervention::LinkConditions(_)
+            | Intervention::QuietPhase(_)
             | Intervention::Decide(_)
             | Intervention::End => Self::Needed,
         }
