@@ -113,7 +113,8 @@ impl fmt::Display for SuiteFindings {
             let never_alone = self.never_alone();
             if !never_alone.is_empty() {
                 let list = Self::list(&never_alone);
-                writeln!(f, "tests that catch nothing alone: {list}")?;
+                let what = "write a mutant that only such a test catches, or say in stays.tsv why it stays";
+                writeln!(f, "tests that catch nothing alone: {list}\n  {what}")?;
             }
         }
         Ok(())
@@ -159,7 +160,8 @@ mod tests {
              other than table.tsv: both loses 1.1 1.2, and not 1.1\n\
              not in table.tsv: new, which loses 1.2 1.3\n\
              tests that catch nothing: 1.4\n\
-             tests that catch nothing alone: 1.2 1.3\n"
+             tests that catch nothing alone: 1.2 1.3\n  write a mutant that only such a test catches, or say in \
+             stays.tsv why it stays\n"
         );
         assert!(!findings.is_well());
     }

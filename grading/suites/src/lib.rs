@@ -47,6 +47,7 @@ mod number;
 mod points;
 mod replay;
 mod run;
+mod run_progress;
 mod run_search;
 mod search_plan;
 mod seeds;
@@ -81,11 +82,13 @@ macro_rules! labs {
 pub mod lab0;
 pub mod lab1;
 pub mod lab2;
+pub mod lab5;
 
 labs! {
     lab0
     lab1
     lab2
+    lab5
 }
 
 /// The suites of all labs, in the order of the course. They are not checked; [`load`] checks one.

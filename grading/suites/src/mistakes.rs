@@ -177,6 +177,14 @@ impl BlankNodes<'_> {
                 return None;
             }
         };
+        // What a run must reach is checked as a property here: it may ask only for what there is.
+        let search = match &stage.leads_to {
+            Some(leads_to) => {
+                let asked = leads_to.from().into_iter().chain([leads_to.to()]).cloned();
+                asked.fold(search, |search, property| search.sometimes(property))
+            }
+            None => search,
+        };
         let explorer = Explorer::new(&search, steps.as_ref());
         let explorer = explorer.map_err(|error| found.push(error.to_string())).ok()?;
         let mut has_goal = false;

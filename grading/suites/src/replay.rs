@@ -74,7 +74,7 @@ fn follow_searched(
     let mut found: Vec<Option<State>> = Vec::new();
     let (origins, starts_another) = (plan.origins(), plan.starts_another());
     let stages = plan.stages.into_iter().zip(origins).zip(starts_another);
-    for ((Stage { title, search, .. }, origin), starts_another) in stages {
+    for ((Stage { title, search, leads_to, .. }, origin), starts_another) in stages {
         found.push(None);
         let steps = nodes
             .steps(&search.system().descriptors())
@@ -84,6 +84,9 @@ fn follow_searched(
             continue;
         };
         let mut run = search.traced_run(steps.as_ref()).capturing(&mut *printed);
+        if let Some(leads_to) = &leads_to {
+            run = run.owing(leads_to);
+        }
         let mut replayed = replay(saved, &mut run);
         drop(run);
         if let ReplayStatus::Fixed { .. } = replayed.status

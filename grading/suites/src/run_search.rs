@@ -13,6 +13,7 @@ use faultlab::trace::{Ending, Origin, Trace};
 use serde::{Deserialize, Serialize};
 
 use crate::SearchPlan;
+use crate::run_progress::check_progress;
 use crate::search_plan::RequiredResult;
 
 /// The result and statistics of one search of a test.
@@ -96,11 +97,17 @@ pub(crate) fn run_searches(
         let steps = steps.as_ref();
         let Some(search) = stage.search.start(&stage.title, &found, steps) else { continue };
         let mut is_changed = true;
+        let mut avoided = None;
         let (search, report) = match search {
             Ok(search) => {
-                let report = match stage.random_walks {
-                    Some(walks) => search.random_walks_with(steps, walks),
-                    None => search.run_with(steps),
+                let report = match (&stage.leads_to, stage.random_walks) {
+                    (Some(leads_to), _) => {
+                        let checked = check_progress(&search, steps, leads_to);
+                        avoided = checked.avoided;
+                        checked.report
+                    }
+                    (None, Some(walks)) => search.random_walks_with(steps, walks),
+                    (None, None) => search.run_with(steps),
                 };
                 (search, report)
             }
@@ -113,7 +120,12 @@ pub(crate) fn run_searches(
         if let Some(origin) = traced {
             run.trace = search.trace(steps, origin, &report.result);
         }
-        run.note(&stage.title, &report);
+        run.note(&stage.title, &report, avoided.is_some());
+        if let Some(lasso) = avoided {
+            run.trace = traced.map(|origin| search.lasso_trace(steps, origin, &lasso));
+            verdict = Verdict::Violated(lasso.violation());
+            break;
+        }
         let near_miss = match stage.needs {
             RequiredResult::Goal => near_miss(&search, &report, steps),
             _ => None,
@@ -176,9 +188,11 @@ struct Running {
 }
 
 impl Running {
-    fn note(&mut self, title: &str, report: &Report) {
+    /// Notes how a search ended. `is_avoided` says that a fair run does not get where it must.
+    fn note(&mut self, title: &str, report: &Report, is_avoided: bool) {
         let statistics = &report.statistics;
         let (outcome, limit) = match &report.result {
+            _ if is_avoided => (EndCondition::InvariantViolated, None),
             Ended::Exhausted => (EndCondition::SpaceExhausted, None),
             Ended::GoalFound(_) => (EndCondition::GoalFound, None),
             Ended::Violated(_) => (EndCondition::InvariantViolated, None),

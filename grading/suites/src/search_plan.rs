@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use faultlab::System;
 use faultlab::hosting::pure::PureSteps;
-use faultlab::search::{Explorer, ExplorerError, RandomWalks, Search, State};
+use faultlab::search::{Explorer, ExplorerError, LeadsTo, RandomWalks, Search, State};
 
 /// The searches of a test, in order. The first that does not give the required result ends the
 /// test.
@@ -78,6 +78,8 @@ pub(crate) struct Stage {
     pub(crate) search: StageSearch,
     /// Random walks instead of a breadth-first search.
     pub(crate) random_walks: Option<RandomWalks>,
+    /// What every fair run must reach, instead of a search for what can happen.
+    pub(crate) leads_to: Option<LeadsTo>,
 }
 
 /// What is searched.
@@ -224,6 +226,30 @@ impl SearchPlan {
     pub fn bounded(self, title: &str, search: Search) -> Self {
         let search = StageSearch::Given(Box::new(search.allow_divergence()));
         self.stage(title, RequiredResult::NoViolationWithinBounds, search)
+    }
+
+    /// Adds a check of progress: every fair run must get where `leads_to` says. What a fair run is, and what is checked on
+    /// the way, is said at [`Search::progress_with`]. A limit is inconclusive.
+    ///
+    /// ```
+    /// # use faultlab::{Address, System};
+    /// # use faultlab::property::clients_done;
+    /// # use faultlab::search::{LeadsTo, Search};
+    /// # use faultlab::workload::Workload;
+    /// # use faultlab_suites::SearchPlan;
+    /// let (server, client) = (Address::new("server"), Address::new("client1"));
+    /// let work = Workload::<u64, u64>::of([1]);
+    /// let system = System::new().node("server", server, &()).client("client", client, &server, work);
+    /// let plan = SearchPlan::new()
+    ///     .progressing("an answer", Search::new(system), LeadsTo::always(clients_done()));
+    /// ```
+    #[must_use]
+    pub fn progressing(self, title: &str, search: Search, leads_to: LeadsTo) -> Self {
+        let mut plan = self.exhausting(title, search);
+        if let Some(stage) = plan.stages.last_mut() {
+            stage.leads_to = Some(leads_to);
+        }
+        plan
     }
 
     /// Adds random walks, deeper than breadth-first search can go, which must find no violation.
@@ -383,7 +409,8 @@ impl SearchPlan {
     }
 
     fn stage(mut self, title: &str, needs: RequiredResult, search: StageSearch) -> Self {
-        self.stages.push(Stage { title: title.to_owned(), needs, search, random_walks: None });
+        let title = title.to_owned();
+        self.stages.push(Stage { title, needs, search, random_walks: None, leads_to: None });
         self
     }
 }
