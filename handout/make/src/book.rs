@@ -8,6 +8,8 @@ use anyhow::{Context, Result, bail, ensure};
 use mdbook_driver::MDBook;
 use mdbook_driver::book::{Book, BookItem, Chapter};
 
+use crate::optional::LeftOut;
+
 /// A page that can be used without a mouse, and read aloud: mdBook's code blocks scroll, but cannot be reached by
 /// keyboard, and its button for the contents has no role.
 fn accessible(page: &str) -> String {
@@ -20,15 +22,23 @@ fn accessible(page: &str) -> String {
 /// The page for what was not found: it needs no other file, so it works under any address.
 const NOT_FOUND: &str = include_str!("../../theme/404.html");
 
-/// Builds the book in the folder `source` into the folder `out`.
+/// Builds the book in the folder `source` into the folder `out`, without the chapters of labs that are left out.
 ///
 /// # Errors
 /// When the book cannot be built, or shows a file that is not there.
-pub(super) fn build(source: &Path, out: &Path) -> Result<()> {
+pub(super) fn build(source: &Path, out: &Path, left_out: &LeftOut) -> Result<()> {
     let mut book = MDBook::load(source)?;
-    add_labs(&mut book.book, &source.join("src"))?;
+    add_labs(&mut book.book, &source.join("src"), left_out)?;
     book.config.build.build_dir = out.to_owned();
     book.build().with_context(|| format!("the book in {}", source.display()))?;
+    // mdBook copies what the chapters include, too.
+    for entry in fs::read_dir(out.join("out")).into_iter().flatten() {
+        let entry = entry?;
+        let name = entry.file_name();
+        if left_out.has(&format!("handout/src/{}", name.to_string_lossy())) {
+            fs::remove_file(entry.path())?;
+        }
+    }
     // mdBook's own page for what was not found works only at the root of a site.
     fs::write(out.join("404.html"), NOT_FOUND)?;
     for entry in fs::read_dir(out)? {
@@ -48,7 +58,7 @@ const LABS: &str = "Labs";
 
 /// Adds the chapters of labs that the summary does not name: a new lab is in the book as soon as its chapter is there.
 /// `lab5.md` is a chapter, and `lab5-mistakes.md` one below it.
-fn add_labs(book: &mut Book, source: &Path) -> Result<()> {
+fn add_labs(book: &mut Book, source: &Path, left_out: &LeftOut) -> Result<()> {
     let is_labs = |item: &BookItem| matches!(item, BookItem::PartTitle(title) if title == LABS);
     let Some(labs) = book.items.iter().position(is_labs) else { return Ok(()) };
     let ends = |item: &BookItem| !matches!(item, BookItem::Chapter(_));
@@ -57,7 +67,10 @@ fn add_labs(book: &mut Book, source: &Path) -> Result<()> {
     let known: Vec<PathBuf> = book.chapters().filter_map(|chapter| chapter.path.clone()).collect();
     for (lab, files) in chapters_of_labs(source)? {
         let mut whole: Option<Chapter> = None;
-        for file in files.into_iter().filter(|file| !known.contains(&PathBuf::from(file))) {
+        let is_new = |file: &String| {
+            !known.contains(&PathBuf::from(file)) && !left_out.has(&format!("handout/src/{file}"))
+        };
+        for file in files.into_iter().filter(is_new) {
             let text = fs::read_to_string(source.join(&file)).with_context(|| file.clone())?;
             let title = text.lines().find_map(|line| line.strip_prefix("# "));
             let title =
@@ -122,7 +135,7 @@ mod tests {
             fs::write(source.join(file), text).expect("written");
         }
         let mut book = MDBook::load(folder.path()).expect("a book");
-        add_labs(&mut book.book, &source).expect("they have titles");
+        add_labs(&mut book.book, &source, &LeftOut::default()).expect("they have titles");
         let shown: Vec<String> = book
             .book
             .items
@@ -155,7 +168,9 @@ mod tests {
         assert_eq!(shown, expected);
         fs::write(source.join("lab2.md"), "no title").expect("written");
         let mut book = MDBook::load(folder.path()).expect("a book");
-        let error = add_labs(&mut book.book, &source).expect_err("there is no title").to_string();
+        let error = add_labs(&mut book.book, &source, &LeftOut::default())
+            .expect_err("there is no title")
+            .to_string();
         assert!(error.contains("lab2.md has no title"), "{error}");
     }
 }

@@ -33,7 +33,11 @@ fn name_of(folder: &Path) -> Result<String> {
     Ok(name.with_context(|| path.display().to_string())?.to_owned())
 }
 
-fn edit<T>(path: &Path, change: impl FnOnce(&mut DocumentMut) -> Result<T>) -> Result<T> {
+/// Changes a manifest.
+pub(super) fn edit<T>(
+    path: &Path,
+    change: impl FnOnce(&mut DocumentMut) -> Result<T>,
+) -> Result<T> {
     let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let mut manifest: DocumentMut = text.parse().with_context(|| path.display().to_string())?;
     let changed = change(&mut manifest)?;

@@ -17,6 +17,7 @@ fn a_new_lab_works() {
     let copy = copy_of_the_repository();
     touches_its_folders_and_one_list(&copy);
     its_test_is_passed_by_what_is_right(&copy);
+    a_mutant_of_it_is_saved(&copy);
     its_suite_is_tried(&copy);
     its_chapter_is_in_the_book(&copy);
     is_missing_from_a_handout_until_git_knows_it(&copy);
@@ -86,6 +87,23 @@ fn its_test_is_passed_by_what_is_right(copy: &Path) {
     );
     let mutant = ends_with(1, copy, &line);
     assert!(mutant.contains("every client gets all its results"), "{mutant}");
+}
+
+fn a_mutant_of_it_is_saved(copy: &Path) {
+    let save = "./scripts/save-mutant.sh lab7 triples broken 'The server triples.'";
+    ends_with(0, copy, "cp -R grading/staff/solutions/lab7 broken");
+    assert!(ends_with(2, copy, save).contains("nothing differs"));
+    ends_with(0, copy, "sed -i 's/2 \\* number/3 * number/' broken/lib.rs");
+    assert!(ends_with(0, copy, save).contains("try-suite.sh lab7 --only triples"));
+    let saved = copy.join("grading/staff/mutants/lab7/triples.patch");
+    let patch = fs::read_to_string(&saved).expect("a patch");
+    assert!(patch.starts_with("The server triples.\n\n--- a/lib.rs\n+++ b/lib.rs\n"), "{patch}");
+    let line = "./scripts/run-tests.sh lab7 --submission grading/staff/mutants/lab7/triples.patch";
+    assert!(ends_with(1, copy, line).contains("0/10 points"));
+    fs::remove_file(saved).expect("it is ours");
+    ends_with(2, copy, "./scripts/save-mutant.sh lab7 Triples broken 'The server triples.'");
+    ends_with(2, copy, "./scripts/save-mutant.sh lab8 triples broken 'The server triples.'");
+    ends_with(0, copy, "rm -r broken");
 }
 
 fn its_suite_is_tried(copy: &Path) {

@@ -6,7 +6,7 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
-use super::common::{files_below, plain, root};
+use super::common::{empty_folder, files_below, maker, plain, root, run, said, shell};
 use super::handout;
 
 /// So many tokens of code in a row are no accident. (The suites' own reference store shares about forty
@@ -118,6 +118,31 @@ fn its_files_are_what_students_need() {
         }
         assert!(file.extension().is_none_or(|extension| extension != "patch"), "{path}");
     }
+}
+
+#[test]
+fn an_optional_lab_is_in_it_only_if_it_is_asked_for() {
+    // This one is asked to have it.
+    let files = files_below(&handout().made.folder);
+    assert!(files.iter().any(|file| file.starts_with("labs/lab5-broadcast")));
+    assert!(files.iter().any(|file| file == Path::new("book/lab5.html")));
+
+    let out = empty_folder("handout-without");
+    let made = run(maker().arg("--out").arg(&out));
+    assert!(made.status.success(), "{}", said(&made));
+    for file in files_below(&out) {
+        assert!(!file.to_string_lossy().contains("lab5"), "{}", file.display());
+        if file.extension().is_some_and(|it| it == "toml" || it == "rs" || it == "lock") {
+            let text = fs::read_to_string(out.join(&file)).expect("a text");
+            assert!(!text.contains("lab5"), "{} names lab5", file.display());
+        }
+    }
+    // Every crate that is named is there.
+    let known = run(&mut shell(&out, "cargo metadata --offline --format-version 1"));
+    assert!(known.status.success(), "{}", said(&known));
+
+    let unknown = run(maker().args(["--with", "lab1", "--out"]).arg(empty_folder("handout-none")));
+    assert!(said(&unknown).contains("there is no optional lab `lab1`; optional labs: lab5"));
 }
 
 #[test]

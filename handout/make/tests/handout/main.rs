@@ -23,14 +23,14 @@ struct Made {
     git: String,
 }
 
-/// Takes the handout, and makes it for the first test that does so.
+/// Takes the handout, and makes it for the first test that does so. It has the optional labs, too.
 fn handout() -> Handout {
     static MADE: OnceLock<Made> = OnceLock::new();
     static IN_USE: Mutex<()> = Mutex::new(());
     let in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
     let made = MADE.get_or_init(|| {
         let folder = common::empty_folder("handout");
-        let made = common::run(common::maker().arg("--out").arg(&folder));
+        let made = common::run(common::maker().args(["--with", "lab5", "--out"]).arg(&folder));
         assert!(made.status.success(), "{}", common::said(&made));
         let line = "git log --format=%s && git status --porcelain --ignored";
         let git = common::said(&common::run(&mut common::shell(&folder, line)));
