@@ -9,7 +9,7 @@ Lays out a new lab that works, with one test, to be changed step by step.
 
 Usage: scripts/new-lab.sh NAME [TITLE]
 
-  NAME    the lab's folder below labs/: the lab, a hyphen, a word, such as lab5-broadcast
+  NAME    the lab's folder below labs/: the lab, a hyphen, a word, such as lab6-mutex
   TITLE   the lab's title, such as "Causal broadcast" [default: from the name]
 
 Exit codes: 0, the lab is there; 2, usage error, or there is such a lab.
@@ -29,13 +29,13 @@ name=$1
 lab=${name%%-*}
 word=${name#*-}
 case $name in
-    *[!a-z0-9-]* | *--* | *-) fail "\`$name\` is no name of a lab: only a to z, 0 to 9 and single hyphens, as in lab5-broadcast" ;;
+    *[!a-z0-9-]* | *--* | *-) fail "\`$name\` is no name of a lab: only a to z, 0 to 9 and single hyphens, as in lab6-mutex" ;;
     lab[0-9]*-[a-z]*) ;;
-    *) fail "\`$name\` is no name of a lab: it begins with lab and a number, as in lab5-broadcast" ;;
+    *) fail "\`$name\` is no name of a lab: it begins with lab and a number, as in lab6-mutex" ;;
 esac
 number=${lab#lab}
 case $number in
-    *[!0-9]*) fail "\`$lab\` is no name of a lab: lab and a number, as in lab5" ;;
+    *[!0-9]*) fail "\`$lab\` is no name of a lab: lab and a number, as in lab6" ;;
 esac
 [ "$word" != api ] || fail "the folder of the API crate is made as well; choose another word than api"
 title=${2-$(echo "$word" | tr - ' ')}

@@ -248,9 +248,8 @@ fn who_asks_a_crashed_server_waits_for_ever() {
 
 #[test]
 fn who_asks_a_server_that_the_search_may_crash_may_wait_for_ever() {
-    let mortal = |at_most| {
-        search(Answers::Always, Asks::UntilAnswered).may_crash([server()], at_most)
-    };
+    let mortal =
+        |at_most| search(Answers::Always, Asks::UntilAnswered).may_crash([server()], at_most);
     let shown = shown(&mortal(1), Some(&mortal(0)), &answered());
     assert!(shown.contains("is sent again and again, but server has crashed"), "{shown}");
     // The bound holds in the graph of states, too.

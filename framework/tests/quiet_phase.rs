@@ -78,14 +78,14 @@ impl Client for Setter {
 }
 
 fn submission() -> Submission {
-    Submission::new()
-        .with(Kind::node("register", |_, ()| Register { value: None }))
-        .with(Kind::client("setter", |_, patient| Setter {
+    Submission::new().with(Kind::node("register", |_, ()| Register { value: None })).with(
+        Kind::client("setter", |_, patient| Setter {
             register: register(),
             patient,
             wants: 0,
             is_done: false,
-        }))
+        }),
+    )
 }
 
 fn register() -> Address {

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use super::settings::link_is_cut;
 use crate::Address;
 
+/// Some links of a node, as sender and receiver.
+type LinksOf<'l> = &'l dyn Fn(usize) -> Vec<(usize, usize)>;
+
 /// Describes blocked links: isolated nodes first, then nodes that cannot send, or cannot receive, then the other links. A
 /// link is described once.
 pub(super) fn describe(
@@ -22,7 +25,7 @@ pub(super) fn describe(
         let others = |node: usize| nodes().filter(move |&other| other != node);
         let from = |node: usize| others(node).map(move |to| (node, to));
         let to = |node: usize| others(node).map(move |from| (from, node));
-        let kinds: [(&dyn Fn(usize) -> Vec<(usize, usize)>, &str); 3] = [
+        let kinds: [(LinksOf<'_>, &str); 3] = [
             (
                 &|node| from(node).chain(to(node)).collect(),
                 "is isolated: nothing from it or to it is delivered",

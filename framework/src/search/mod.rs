@@ -196,8 +196,8 @@ pub use restart_bounds::RestartBounds;
 pub use state::{NodeState, PendingTimer, Sent, State};
 pub use traced_run::TracedRun;
 
-use crate::hosting::{NodeFailure, Submission};
 use crate::hosting::pure::{LocalSteps, PureSteps, StepFailure};
+use crate::hosting::{NodeFailure, Submission};
 pub use crate::property::Monitor;
 use crate::property::Property;
 use crate::{Address, FaultModel, NodeSpec, System, parallel};

@@ -111,7 +111,7 @@ impl Simulation {
     pub fn check_known(&mut self) -> Option<Result<(), CheckError>> {
         let mut host = NoHost::default();
         let checked = self.check(&mut host);
-        if host.missing.is_empty() {
+        if host.missing.is_empty() && !host.is_asked_for_text {
             return Some(checked);
         }
         for (slot, question) in host.missing {
@@ -201,6 +201,7 @@ impl Simulation {
 #[derive(Default)]
 struct NoHost {
     missing: Vec<(usize, Question)>,
+    is_asked_for_text: bool,
 }
 
 impl NoHost {
@@ -232,6 +233,7 @@ impl Host for NoHost {
     }
 
     fn show(&mut self, _: usize, _: Payload, _: &[u8], _: bool) -> Result<String, NodeFailure> {
+        self.is_asked_for_text = true;
         Err(not_here("text"))
     }
 }

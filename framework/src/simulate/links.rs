@@ -67,9 +67,12 @@ impl Links {
         self.links.get_mut(&(from, to))?.tamper_next.pop_front()
     }
 
-    /// Drops no more messages than those of cut links.
-    pub(super) fn forget_drops(&mut self) {
-        self.links.values_mut().for_each(|link| link.drop_next = 0);
+    /// Drops no more messages than those of cut links, and tampers with none.
+    pub(super) fn forget_faults(&mut self) {
+        for link in self.links.values_mut() {
+            link.drop_next = 0;
+            link.tamper_next.clear();
+        }
     }
 
     /// Restores a link, and returns the messages held at it.

@@ -575,11 +575,11 @@ impl Scenario {
         self
     }
 
-    /// Ends the run with a quiet phase: at `time`, the faults stop. From then on, the network loses and duplicates nothing,
-    /// and every message takes 1 to 10 ms. What is broken stays broken: cut and held links, crashed nodes. The system must
-    /// make progress: `goal` must hold within `within`. The run ends as soon as it does, or when the time is up. Then the
-    /// violation says what was waiting for what: which client for which result, which message was the last that it sent, where
-    /// that ended, and what its receiver did.
+    /// Ends the run with a quiet phase: at `time`, the faults stop. From then on, the network loses, duplicates and changes
+    /// nothing, and every message takes 1 to 10 ms. What is broken stays broken: cut and held links, crashed and Byzantine
+    /// nodes. The system must make progress: `goal` must hold within `within`. The run ends as soon as it does, or when the
+    /// time is up. Then the violation says what was waiting for what: which client for which result, which message was the
+    /// last that it sent, where that ended, and what its receiver did.
     ///
     /// The goal is not looked at before the quiet phase. Other interventions may still be scheduled during it, such as a
     /// repair.

@@ -324,10 +324,10 @@ impl Transport {
         self.links.drop_next(from, to, count);
     }
 
-    /// From now on, loses and duplicates nothing, unless a link is cut.
+    /// From now on, loses, duplicates and changes nothing, unless a link is cut.
     pub(super) fn calm(&mut self) {
         self.network = Network::reliable();
-        self.links.forget_drops();
+        self.links.forget_faults();
     }
 
     /// Restores a link. The messages held at it arrive at once.

@@ -33,12 +33,9 @@ struct History {
 /// Every peer delivers only what was posted, each post once, and a post only after everything that its author had
 /// delivered before it.
 pub(super) fn causal_order(peers: &[Address]) -> impl Monitor + 'static {
-    watching(
-        CAUSAL_ORDER,
-        peers.to_vec(),
-        &(),
-        |history: &mut History, peer, posts: Vec<Post>| history.take_in(peer, &posts),
-    )
+    watching(CAUSAL_ORDER, peers.to_vec(), &(), |history: &mut History, peer, posts: Vec<Post>| {
+        history.take_in(peer, &posts)
+    })
 }
 
 impl History {
