@@ -250,7 +250,7 @@ fn who_asks_a_crashed_server_waits_for_ever() {
 fn who_asks_a_server_that_the_search_may_crash_may_wait_for_ever() {
     let mortal =
         |at_most| search(Answers::Always, Asks::UntilAnswered).may_crash([server()], at_most);
-    let shown = shown(&mortal(1), Some(&mortal(0)), &answered());
+    let shown = shown(&mortal(1), None, &answered());
     assert!(shown.contains("is sent again and again, but server has crashed"), "{shown}");
     // The bound holds in the graph of states, too.
     let report = mortal(0).progress(&submission(), &answered());
