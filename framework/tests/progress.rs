@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use faultlab::hosting::{Kind, Submission};
 use faultlab::property::{Property, clients_done, observe, results_ok, violated};
-use faultlab::search::{Lasso, LeadsTo, Limit, ProgressResult, Search, SearchResult};
+use faultlab::search::{
+    Lasso, LeadsTo, Limit, ProgressResult, RestartBounds, Search, SearchResult,
+};
 use faultlab::trace::replay::{ReplayStatus, replay};
 use faultlab::trace::show::{Options, diagram};
 use faultlab::trace::{Origin, Trace};
@@ -325,4 +327,16 @@ fn what_is_wrong_on_the_way_comes_first() {
     let pruned =
         self::search(Answers::Always, Asks::Once).prune(Property::new("anything", |_| Ok(())));
     assert_eq!(pruned.progress(&submission(), &answered()).result, ProgressResult::Inevitable);
+}
+
+#[test]
+fn nodes_that_start_again_are_refused() {
+    let restarts = search(Answers::Always, Asks::UntilAnswered)
+        .fault_model(FaultModel::UNRELIABLE_CRASH_RECOVERY)
+        .may_restart([server()], RestartBounds::crashes(1));
+    let report = restarts.progress(&submission(), &answered());
+    let ProgressResult::Stopped(SearchResult::InvalidStart(why)) = report.result else {
+        panic!("{:?}", report.result)
+    };
+    assert_eq!(why, "progress is not checked where nodes may crash and start again");
 }

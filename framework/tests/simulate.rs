@@ -341,8 +341,12 @@ fn failures_of_a_node_are_named() {
     };
     let text = failure(Fault::PanicsAt(2)).to_string();
     assert!(text.starts_with("server1's on_message panicked: number 2 is unlucky, at "), "{text}");
-    assert!(!failure(Fault::PanicsAt(2)).is_not_implemented());
-    assert!(failure(Fault::NotWritten).is_not_implemented());
+    let is_not_implemented = |failure: RunFailure| match failure {
+        RunFailure::Node { failure, .. } => failure.is_not_implemented(),
+        other => panic!("a node was expected to fail, not {other:?}"),
+    };
+    assert!(!is_not_implemented(failure(Fault::PanicsAt(2))));
+    assert!(is_not_implemented(failure(Fault::NotWritten)));
     let text = failure(Fault::Floods).to_string();
     assert_eq!(
         text,

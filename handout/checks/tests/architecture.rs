@@ -156,8 +156,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("faultlab", &[]),
     ("faultlab-reference", &["faultlab"]),
     ("faultlab-peers", &["faultlab"]),
-    ("api", &["faultlab"]),
-    // A lab may build on earlier labs.
+    // A lab may build on earlier labs, and speak of what these do.
+    ("api", &["faultlab", "api"]),
     ("lab", &["faultlab", "api", "lab"]),
     ("faultlab-remote", &["faultlab"]),
     ("faultlab-suites", &["faultlab", "api"]),

@@ -47,16 +47,18 @@ pub(super) fn compare(seed: u64) -> Result<Seen, String> {
     }
 }
 
-/// Follows a lasso.
+/// Follows a lasso, twice round its loop. The first round may add messages to a node that has crashed: an explorer keeps them,
+/// because from outside such a node can be started again.
 fn is_a_loop(search: &Search, leads_to: &LeadsTo, lasso: &Lasso) -> Result<(), String> {
     let submission = Case::submission();
     let steps = submission.steps(&search.system().descriptors()).map_err(|it| it.to_string())?;
     let search = search.clone().sometimes(leads_to.to().clone());
     let mut explorer = Explorer::new(&search, steps.as_ref()).map_err(|it| it.to_string())?;
     let mut began = None;
-    let events = lasso.before.events.iter().chain(&lasso.round.events);
+    let round = &lasso.round.events;
+    let events = lasso.before.events.iter().chain(round).chain(round);
     for (index, event) in events.map(Some).chain([None]).enumerate() {
-        if index == lasso.before.len() {
+        if index == lasso.before.len() + round.len() {
             began = Some(explorer.state().nodes);
         }
         if explorer.check().iter().any(|check| check.result.is_ok()) {

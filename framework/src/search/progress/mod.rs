@@ -160,7 +160,8 @@ impl Search {
     ///
     /// The search's invariants and its monitor are checked in every state on the way, and its restrictions apply. A run is
     /// not followed from a state in which a prune holds, as if it had reached what it must. Goals and *sometimes*
-    /// properties play no role. All states are kept in memory: [`Search::states_max`] is 200,000 unless it is set.
+    /// properties play no role. Nodes that may start again ([`Search::may_restart`]) make the search invalid: what such nodes
+    /// owe is not defined here. All states are kept in memory: [`Search::states_max`] is 200,000 unless it is set.
     ///
     /// # Panics
     /// If `steps` are of other nodes.
@@ -180,6 +181,10 @@ impl Search {
             Err(StartError::Failed(failed)) => return stopped(SearchResult::Failed(failed)),
             Err(error) => return stopped(SearchResult::InvalidStart(error.to_string())),
         };
+        if self.restrictions.may_restart_any() {
+            let why = "progress is not checked where nodes may crash and start again";
+            return stopped(SearchResult::InvalidStart(why.to_owned()));
+        }
         space.table.handlers.deadline = Deadline::after(self.limits.time);
         let (result, statistics) = check(&mut space, leads_to, &self.limits);
         let statistics = Statistics {
