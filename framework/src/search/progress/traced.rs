@@ -132,13 +132,21 @@ impl<'s> TracedRun<'s> {
         }
         let nothing = RoundSoFar { began: row.clone(), events: Vec::new() };
         let round = self.round.as_ref().unwrap_or(&nothing);
-        if round.began != *row {
+        // Here, a crash is an action from outside: then messages to the node still wait in the network, and nothing else
+        // changes there.
+        let space = explorer.space();
+        let restrictions = &explorer.position().restrictions;
+        let count = space.nodes(row).len();
+        let mut parts = round.began.iter().zip(row).enumerate();
+        let is_same = parts.all(|(part, (began, now))| {
+            began == now || (part < count && restrictions.is_crashed(part))
+        });
+        if !is_same {
             return Err(
                 "the loop does not close: something is not as it was where it began".to_owned()
             );
         }
-        let space = explorer.space();
-        let rules = Rules { table: &space.table, restrictions: &explorer.position().restrictions };
+        let rules = Rules { table: &space.table, restrictions };
         if let Some(why) = round.unfair(space, rules) {
             return Err(format!("the loop is not fair: {why}"));
         }

@@ -102,8 +102,9 @@ fn answers(clocks: usize, peers: usize, commands: &[ClockCommand]) -> Vec<ClockA
             ClockAnswer::Counts(counts[clock].clone())
         }
         ClockCommand::Merge { clock, other } => {
-            for peer in 0..peers {
-                counts[clock][peer] = counts[clock][peer].max(counts[other][peer]);
+            let learnt = counts[other].clone();
+            for (count, learnt) in counts[clock].iter_mut().zip(learnt) {
+                *count = (*count).max(learnt);
             }
             ClockAnswer::Counts(counts[clock].clone())
         }
