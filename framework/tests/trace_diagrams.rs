@@ -5,7 +5,7 @@ mod handmade;
 use faultlab::property::{Subject, Violation};
 use faultlab::trace::culprit;
 use faultlab::trace::show::{Options, diagram, legend, sentence};
-use faultlab::trace::{CopyKind, Ending, EventKind, Header, Trace, TraceEvent};
+use faultlab::trace::{CopyKind, Ending, Engine, EventKind, Header, Trace, TraceEvent};
 use faultlab::{Address, Characters};
 use proptest::prelude::*;
 
@@ -66,6 +66,63 @@ fn the_culprit_is_the_request_that_was_executed_again() {
         let in_one_line = shown.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(in_one_line.contains(&format!("Look at event {number}.")), "{shown}");
     }
+}
+
+fn in_one_line(text: &str) -> String {
+    text.replace('│', " ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_culprit_is_the_late_request_that_overwrote_the_memory() {
+    let trace = handmade::late_duplicate();
+    assert_eq!(culprit::culprit(&trace), Some(11));
+    // However little is shown, what it and the request after it did is.
+    for lines_max in [40, 20, 10, 1] {
+        let shown = diagram(&trace, &Options { lines_max, ..Options::default() });
+        let shown = in_one_line(&shown);
+        assert!(shown.contains("~ app.last.client1: 2 → 1"), "{shown}");
+        assert!(shown.contains("~ app.data.\"x\": \"aba\" → \"abab\""), "{shown}");
+        assert!(shown.contains("client1 has received a result since)"), "{shown}");
+    }
+}
+
+#[test]
+fn a_removed_value_is_never_shown_without_what_replaces_it() {
+    let (old, new) = ("old ".repeat(12), "new ".repeat(12));
+    let state = |values: [&str; 3]| {
+        let [first, second, third] = values;
+        format!(
+            "Node {{\n    first: {first:?},\n    second: {second:?},\n    third: {third:?},\n}}"
+        )
+    };
+    let mut trace = handmade::Builder::new(Engine::Search, "Values change", &["node"]);
+    trace.start("node", "node", &state([&old; 3]));
+    trace.call("node", "Change").state(&state([&new; 3])).log("one").log("two");
+    let trace = trace.violated("nothing changes", "the old values", "there are new ones");
+    for lines_max in 1..30 {
+        let shown = diagram(&trace, &Options { lines_max, ..Options::default() });
+        let words = shown.lines().map(|line| line.trim_start_matches([' ', '│']));
+        let count = |sign: &str| words.clone().filter(|line| line.starts_with(sign)).count();
+        assert_eq!(count("- "), count("+ "), "{shown}");
+    }
+}
+
+#[test]
+fn a_search_is_shown_until_the_property_breaks() {
+    let search = |about: &str| {
+        let mut trace = handmade::Builder::new(Engine::Search, "Two commands", &["client"]);
+        trace.start("client", "client", "Client(0)");
+        trace.call("client", "Ask(1)").state("Client(1)");
+        trace.returns("client", "Answer(7)").call("client", "Ask(2)").state("Client(2)");
+        trace.violated("answers are right", "Answer(1)", about)
+    };
+    let shown = drawn(&search("it returned Answer(7)"), 80);
+    assert!(shown.contains("returns Answer(7)"), "{shown}");
+    assert!(shown.contains("checked: answers are right"), "{shown}");
+    assert!(!shown.contains("Ask(2)"), "{shown}");
+    assert_eq!(culprit::culprit(&search("it returned Answer(7)")), Some(2));
+    // What broke it may be the command that came last.
+    assert!(drawn(&search("the client asked twice"), 80).contains("calls Ask(2)"));
 }
 
 #[test]

@@ -3,7 +3,8 @@
 //! A violation says what it is about ([`Subject`]). For an operation with a wrong result, the search goes
 //! back from its return: the event that brought the result, the message's sender, and the events that last
 //! wrote the parts of the sender's state from which the result was read. Of these, a request that came
-//! again or too late and still changed something is the most likely culprit. This is a guess: it follows
+//! again or too late and still changed something is the most likely culprit. If it was executed because the server's
+//! memory of it was gone, the culprit is the late request that overwrote that memory. This is a guess: it follows
 //! the trace's messages, timers and states, and knows nothing of what commands mean.
 //!
 //! If a violation does not say what it is about, and a Byzantine network or node has lied in the run, the culprit is the first
@@ -33,6 +34,10 @@ pub(super) struct Analysis {
     pub(super) culprit: Option<usize>,
     /// The events that explain it, the most important first.
     pub(super) shown: Vec<usize>,
+    /// Those of them whose changes of a state explain it.
+    pub(super) decisive: BTreeSet<usize>,
+    /// How many events the run has until it went wrong.
+    pub(super) end: usize,
     /// The events in which the run went wrong; only their causes matter.
     pub(super) ends: BTreeSet<usize>,
     /// The client of the operation in question.
@@ -56,15 +61,17 @@ impl Analysis {
         }
         // If an event at fault comes again and again, the first one shows it as well.
         let culprit = found.culprit.map(|culprit| in_first_round(&repetitions, culprit));
-        let mut shown = found.shown;
+        let (mut shown, mut decisive) = (found.shown, found.decisive);
         if culprit != found.culprit {
             shown.splice(0..0, culprit);
         }
-        Self { culprit, shown, repetitions, growth: Growth::of(trace), ..found }
+        decisive.extend(culprit);
+        let (end, growth) = (until_broken(trace), Growth::of(trace));
+        Self { culprit, shown, decisive, end, repetitions, growth, ..found }
     }
 
     fn without_repetitions(trace: &Trace, causality: &Causality) -> Self {
-        let events = &trace.events;
+        let events = &trace.events[..until_broken(trace)];
         let Some(last) = events.len().checked_sub(1) else { return Self::default() };
         let nothing = Self { ends: BTreeSet::from([last]), ..Self::default() };
         let failed = || {
@@ -85,6 +92,36 @@ impl Analysis {
             None if events[last].failure.is_some() => failed(),
             _ => nothing,
         }
+    }
+}
+
+/// How many events a run has until it went wrong. In a search, a client gets its next command in the same step in which
+/// it returns a result, so the step in which a wrong result comes has one event more.
+fn until_broken(trace: &Trace) -> usize {
+    let count = trace.events.len();
+    let (Engine::Search, Some(Ending::Violated(violation))) = (trace.header.engine, &trace.ending)
+    else {
+        return count;
+    };
+    match trace.events.as_slice() {
+        [.., returned, called] => match (&returned.what, &called.what) {
+            (EventKind::Return { node, result, .. }, EventKind::Command { node: next, .. })
+                if node == next && is_about(violation, *node, result) =>
+            {
+                count - 1
+            }
+            _ => count,
+        },
+        _ => count,
+    }
+}
+
+/// Whether a violation is about a result that a client returned last.
+fn is_about(violation: &Violation, client: Address, result: &str) -> bool {
+    match violation.about.as_deref() {
+        Some(Subject::Operation { client: of, .. }) => *of == client,
+        Some(_) => false,
+        None => violation.seen.contains(result),
     }
 }
 
@@ -204,25 +241,63 @@ impl<'a> Walk<'a> {
     fn operation(&self, call: usize) -> Analysis {
         let Some(&returned) = self.returns.get(&call) else { return self.wait(call) };
         let client = self.events[call].what.node();
-        let mut shown = vec![returned];
+        let mut reasons = Reasons::default();
         let culprit = match self.causality.earlier(returned) {
             Some(brought) if brought > call => {
-                shown.push(brought);
-                self.reply(call, returned, brought, &mut shown)
+                reasons.others.push(brought);
+                self.reply(call, returned, brought, &mut reasons)
             }
             // The result was there at once.
-            _ => call,
+            _ => self.given_at_once(call, returned, &mut reasons),
         };
-        let culprits = self.with_causes(culprit);
-        shown.splice(0..0, culprits);
+        let mut shown = vec![culprit];
+        shown.extend(&reasons.decisive);
+        shown.extend(self.with_causes(culprit));
+        shown.push(returned);
+        shown.extend(reasons.others);
         shown.push(call);
         shown.extend(self.of_operation(call).filter(|&index| index < returned).rev());
         let ends = BTreeSet::from([returned]);
-        Analysis { culprit: Some(culprit), shown, ends, client, ..Analysis::default() }
+        let decisive = BTreeSet::from_iter(reasons.decisive);
+        Analysis { culprit: Some(culprit), shown, decisive, ends, client, ..Analysis::default() }
+    }
+
+    /// The culprit if a node that asks nobody gave a wrong result.
+    fn given_at_once(&self, call: usize, returned: usize, reasons: &mut Reasons) -> usize {
+        let Some(node) = self.events[call].what.node().filter(|&node| self.asks_nobody(node))
+        else {
+            return call;
+        };
+        reasons.decisive.push(call);
+        let writes = self.writes(node, call);
+        if self.is_given_again(node, call) {
+            return self.forgotten(node, call, &writes).unwrap_or(call);
+        }
+        let EventKind::Return { result, .. } = &self.events[returned].what else { return call };
+        let read = self.read_from(node, call, result);
+        let late = writes.iter().rev().find(|write| {
+            write.event < call
+                && self.is_late_command(node, write)
+                && write.changes.iter().any(|change| overlaps(change, &read))
+        });
+        let late = late.map(|write| write.event);
+        late.or_else(|| self.remembered(node, call, call, &writes)).unwrap_or(call)
+    }
+
+    /// Whether a node changed its state at a command that was given to it before, or that took a number back.
+    fn is_late_command(&self, node: Address, write: &Write) -> bool {
+        matches!(self.events[write.event].what, EventKind::Command { .. })
+            && (self.is_given_again(node, write.event) || write.changes.iter().any(goes_back))
+    }
+
+    /// Whether a node sends no message.
+    fn asks_nobody(&self, node: Address) -> bool {
+        let mut own = self.events.iter().filter(|event| event.what.node() == Some(node));
+        own.all(|event| event.sent.is_empty())
     }
 
     /// The culprit if this event brought a client the wrong result of a call.
-    fn reply(&self, call: usize, returned: usize, brought: usize, shown: &mut Vec<usize>) -> usize {
+    fn reply(&self, call: usize, returned: usize, brought: usize, reasons: &mut Reasons) -> usize {
         let is_message = matches!(self.events[brought].what, EventKind::Deliver { .. });
         let sender = self.causality.origin(brought).filter(|_| is_message);
         let client = |call: usize| self.events[call].what.node();
@@ -230,14 +305,14 @@ impl<'a> Walk<'a> {
             (Some(sender), Some(answered)) if answered == call => sender,
             // The reply was sent to the wrong client.
             (Some(sender), Some(answered)) if client(answered) != client(call) => {
-                shown.push(sender);
+                reasons.decisive.push(sender);
                 return sender;
             }
             // The client took the reply to an earlier command, or made the result up.
             _ => return brought,
         };
-        shown.push(served);
-        shown.extend(self.causality.origin(served));
+        reasons.decisive.push(served);
+        reasons.others.extend(self.causality.origin(served));
         let (Some(server), EventKind::Return { result, .. }) =
             (self.events[served].what.node(), &self.events[returned].what)
         else {
@@ -253,12 +328,15 @@ impl<'a> Walk<'a> {
             .map(|write| write.event)
             .take(LATE_WRITES_SHOWN)
             .collect();
-        shown.extend(&late);
+        reasons.decisive.extend(&late);
         if let Some(&late) = late.first() {
-            return late;
+            return self.forgotten(server, late, &writes).unwrap_or(late);
+        }
+        if let Some(remembered) = self.remembered(server, served, call, &writes) {
+            return remembered;
         }
         let last_write = writes.iter().rev().find(|write| write.event < served && touches(write));
-        shown.extend(last_write.map(|write| write.event));
+        reasons.decisive.extend(last_write.map(|write| write.event));
         // A part of the state that had been there before was removed.
         let own = writes.iter().find(|write| write.event == served);
         let added = own.iter().flat_map(|write| &write.changes).filter_map(|change| match change {
@@ -272,6 +350,98 @@ impl<'a> Walk<'a> {
         }
         self.missing_write(server, served, &read, last_write.map(|write| write.event))
             .unwrap_or(served)
+    }
+
+    /// If a node executed something again because it no longer remembered it: the late request of the same client that
+    /// had overwritten what the node remembered of it. If that one had been forgotten as well, what overwrote it, and so
+    /// on.
+    fn forgotten(&self, node: Address, repeated: usize, writes: &[Write]) -> Option<usize> {
+        let mut found = None;
+        while let Some(earlier) = self.overwritten(node, found.unwrap_or(repeated), writes) {
+            found = Some(earlier);
+        }
+        found
+    }
+
+    /// The last late request before a repeated one that overwrote what the first of its kind had written.
+    fn overwritten(&self, node: Address, repeated: usize, writes: &[Write]) -> Option<usize> {
+        let first = self.first_of_its_kind(node, repeated)?;
+        let of_first = writes.iter().filter(|write| write.event == first);
+        let remembered: Vec<String> = of_first
+            .flat_map(|write| write.changes.iter().filter_map(Change::path))
+            .map(str::to_owned)
+            .collect();
+        let client =
+            |index: usize| self.calls[index].and_then(|call| self.events[call].what.node());
+        let is_late = |write: &Write| {
+            let index = write.event;
+            first < index
+                && index < repeated
+                && client(index) == client(repeated)
+                && self.first_of_its_kind(node, index).unwrap_or(index) != first
+                && (self.is_stale(index) || self.is_late_command(node, write))
+        };
+        let overwrites =
+            |write: &Write| write.changes.iter().any(|change| overlaps(change, &remembered));
+        let late = writes.iter().rev().find(|write| is_late(write) && overwrites(write));
+        late.map(|write| write.event)
+    }
+
+    /// The first request of the same operation that a node handled before this event; of a node that asks nobody, the
+    /// first time at which it was given the same command.
+    fn first_of_its_kind(&self, node: Address, index: usize) -> Option<usize> {
+        match &self.events[index].what {
+            EventKind::Deliver { from, .. } => {
+                let call = self.calls[index]?;
+                (call..index).find(|&earlier| {
+                    self.calls[earlier] == Some(call) && self.is_request(earlier, node, *from)
+                })
+            }
+            EventKind::Command { command, .. } => (0..index).find(|&earlier| {
+                matches!(&self.events[earlier].what,
+                    EventKind::Command { node: to, command: given, .. } if *to == node && given == command)
+            }),
+            _ => None,
+        }
+    }
+
+    /// Whether this is a command that the node was given before.
+    fn is_given_again(&self, node: Address, index: usize) -> bool {
+        matches!(self.events[index].what, EventKind::Command { .. })
+            && self.first_of_its_kind(node, index).is_some()
+    }
+
+    /// Whether a message from one node to another arrives in this event.
+    fn is_request(&self, index: usize, node: Address, client: Address) -> bool {
+        matches!(self.events[index].what,
+            EventKind::Deliver { node: to, from, .. } if to == node && from == client)
+    }
+
+    /// If a new command changed nothing, and the node looks results up by command: the event that wrote the result
+    /// which was there.
+    fn remembered(
+        &self,
+        node: Address,
+        served: usize,
+        call: usize,
+        writes: &[Write],
+    ) -> Option<usize> {
+        let EventKind::Command { command, .. } = &self.events[call].what else { return None };
+        if self.is_stale(served) || writes.iter().any(|write| write.event == served) {
+            return None;
+        }
+        let states = self.events[..served].iter().rev();
+        let mut states = states.filter(|event| event.what.node() == Some(node));
+        let leaves = diff::leaves(states.find_map(|event| event.state.as_deref())?);
+        let by_command: Vec<String> = leaves
+            .into_iter()
+            .map(|(path, _)| path)
+            .filter(|path| has_as_key(path, command))
+            .collect();
+        let writes_it = |write: &Write| {
+            write.event < served && write.changes.iter().any(|change| overlaps(change, &by_command))
+        };
+        writes.iter().rev().find(|write| writes_it(write)).map(|write| write.event)
     }
 
     /// If a request read an old value: the write to the same key that had no effect.
@@ -373,9 +543,7 @@ impl<'a> Walk<'a> {
         is_request
             && (is_answered
                 || (call..index).any(|earlier| {
-                    self.calls[earlier] == Some(call)
-                        && matches!(self.events[earlier].what,
-                            EventKind::Deliver { node: to, from: sender, .. } if to == *node && sender == *from)
+                    self.calls[earlier] == Some(call) && self.is_request(earlier, *node, *from)
                 }))
     }
 
@@ -500,6 +668,36 @@ fn field_of(path: &str) -> &str {
     path[..end].trim_end_matches('.')
 }
 
+/// Whether a path goes through a map whose key is a command, or a part of it with fields, such as
+/// `last."Get { key: \"x\" }".result`.
+fn has_as_key(path: &str, command: &str) -> bool {
+    // A key may be a command's text.
+    let path = path.replace("\\\"", "\"");
+    let Some(end) = path.rfind(['}', ')']).map(|end| end + 1) else { return false };
+    let inner = path[..end].match_indices(['.', '"']).map(|(at, _)| at + 1);
+    std::iter::once(0).chain(inner).any(|start| {
+        let key = &path[start..end];
+        let name = super::show::variant(key);
+        !name.is_empty() && name.len() < key.len() && command.contains(key)
+    })
+}
+
+/// Whether a number became smaller, as a sequence number does if a late command is executed.
+fn goes_back(change: &Change) -> bool {
+    let Change::Changed { old, new, .. } = change else { return false };
+    let number = |text: &str| text.parse::<u64>().ok();
+    number(old).zip(number(new)).is_some_and(|(old, new)| new < old)
+}
+
+/// Why an event is taken for the culprit.
+#[derive(Debug, Default)]
+struct Reasons {
+    /// The events whose changes of a state explain it, the most important first.
+    decisive: Vec<usize>,
+    /// Other events to show.
+    others: Vec<usize>,
+}
+
 /// An event that changed a node's state.
 struct Write {
     event: usize,
@@ -508,12 +706,7 @@ struct Write {
 
 /// Whether a change concerns one of these paths, something in it, or something around it.
 fn overlaps(change: &Change, paths: &[String]) -> bool {
-    let changed = match change {
-        Change::Changed { path, .. }
-        | Change::Added { path, .. }
-        | Change::Removed { path, .. } => path,
-        Change::TooLarge => return false,
-    };
+    let Some(changed) = change.path() else { return false };
     let contains = |outer: &str, inner: &str| {
         inner
             .strip_prefix(outer)
@@ -529,5 +722,32 @@ fn alone(index: usize) -> Analysis {
         shown: vec![index],
         ends: BTreeSet::from([index]),
         ..Analysis::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_are_commands_are_known() {
+        let path = r#"store.last."Get { key: \"x\" }".result"#;
+        assert!(has_as_key(path, r#"Get { key: "x" }"#));
+        assert!(!has_as_key(path, r#"Get { key: "y" }"#));
+        let inner = r#"Numbered { client: client1, command: Get { key: "x" } }"#;
+        assert!(has_as_key(path, inner));
+        assert!(has_as_key(r#"last.Get("x").result"#, r#"Get("x")"#));
+        assert!(!has_as_key(r#"store.values."x""#, r#"Get { key: "x" }"#));
+        assert!(!has_as_key("last.(client1, 2).result", "Asked((client1, 2))"));
+    }
+
+    #[test]
+    fn only_numbers_go_back() {
+        let changed = |old: &str, new: &str| {
+            let (path, old, new) = ("last".to_owned(), old.to_owned(), new.to_owned());
+            goes_back(&Change::Changed { path, old, new })
+        };
+        assert!(changed("2", "1"));
+        assert!(!changed("1", "2") && !changed("b", "a") && !changed("None", "1"));
     }
 }

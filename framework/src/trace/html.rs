@@ -64,6 +64,9 @@ pub fn figure(trace: &Trace, events_max: usize) -> String {
             DiagramItem::Omitted { words, up } => {
                 lanes.row(&mut out, "gap", None, up, "", words);
             }
+            DiagramItem::Checked { words, up } => {
+                lanes.row(&mut out, "event", None, up, "", words);
+            }
             DiagramItem::Moment(moment) => lanes.moment(&mut out, moment),
         }
     }
@@ -150,7 +153,7 @@ impl Lanes<'_> {
             }
             _ => {}
         }
-        words.spans.extend(moment.head.spans.iter().cloned());
+        let words = words.followed_by(&moment.head);
         let is_of_world = matches!(moment.mark, EventMark::NetworkChange | EventMark::Stage);
         let class = if is_of_world { "event world" } else { "event" };
         self.row(out, class, Some(moment), &moment.up, &diagram, &words);
@@ -159,8 +162,10 @@ impl Lanes<'_> {
             up[lane] = false;
         }
         for note in &moment.notes {
-            let diagram = moment.lane.map(|lane| self.stubs(lane, note)).unwrap_or_default();
-            self.row(out, "note", None, &up, &diagram, &note.text);
+            let mut diagram = moment.lane.map(|lane| self.stubs(lane, note)).unwrap_or_default();
+            for text in note.texts() {
+                self.row(out, "note", None, &up, &std::mem::take(&mut diagram), text);
+            }
         }
     }
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::super::causality::Causality;
 use super::super::culprit::Analysis;
 use super::super::repetition::folded_at;
-use super::super::{EventKind, Trace};
+use super::super::{Ending, Engine, EventKind, Trace};
 use super::event_formatter::EventFormatter;
 use super::excerpt::Excerpt;
-use super::phrases::{ending, heading, hidden, omitted, pointer, repeated};
+use super::phrases::{checked, ending, heading, hidden, omitted, pointer, repeated};
 use super::text::Text;
 use crate::{Address, Characters};
 
@@ -39,12 +39,17 @@ impl Diagram {
         change(&mut self.ending);
         self.hidden.iter_mut().chain(&mut self.pointer).for_each(&mut change);
         for item in &mut self.items {
-            if let DiagramItem::Moment(moment) = item {
-                change(&mut moment.head);
-                if let Some((_, label)) = &mut moment.arrow {
-                    *label = characters.show(label).into_owned();
+            match item {
+                DiagramItem::Omitted { .. } => {}
+                DiagramItem::Checked { words, .. } => change(words),
+                DiagramItem::Moment(moment) => {
+                    change(&mut moment.head);
+                    if let Some((_, label)) = &mut moment.arrow {
+                        *label = characters.show(label).into_owned();
+                    }
+                    let texts = moment.notes.iter_mut().flat_map(Note::texts_mut);
+                    texts.for_each(&mut change);
                 }
-                moment.notes.iter_mut().for_each(|note| change(&mut note.text));
             }
         }
     }
@@ -62,6 +67,13 @@ pub(in crate::trace) enum DiagramItem {
     },
     /// An event.
     Moment(DiagramEvent),
+    /// The check that ended a search, which is no event of its own.
+    Checked {
+        /// What was checked.
+        words: Text,
+        /// Which nodes are up.
+        up: Vec<bool>,
+    },
 }
 
 /// An event.
@@ -85,6 +97,8 @@ pub(in crate::trace) struct DiagramEvent {
     pub(in crate::trace) lines_max: usize,
     /// Whether it is the one at fault, which is marked.
     pub(in crate::trace) is_culprit: bool,
+    /// Whether its changes explain how the run went wrong, so that they are shown even where there is little room.
+    pub(in crate::trace) is_decisive: bool,
     /// The event's effects.
     pub(in crate::trace) notes: Vec<Note>,
     /// Which nodes are up when it happens, including a node that starts, restarts or crashes in it.
@@ -102,10 +116,23 @@ pub(in crate::trace) struct Note {
     pub(in crate::trace) lost: bool,
     /// Its description.
     pub(in crate::trace) text: Text,
-    /// Whether it is shown even where there is little room.
-    pub(in crate::trace) vital: bool,
+    /// A text on a line of its own below: the new value, if `text` has the old one. The two stay together.
+    pub(in crate::trace) below: Option<Text>,
+    /// What it is about.
+    pub(in crate::trace) topic: Topic,
     /// The most lines of it that are shown.
     pub(in crate::trace) lines_max: usize,
+}
+
+/// What an effect is, where there is room for only some of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::trace) enum Topic {
+    /// How the node failed.
+    Failure,
+    /// A change of the node's state.
+    Change,
+    /// Anything else.
+    Other,
 }
 
 /// The mark of an event in a diagram.
@@ -158,15 +185,17 @@ impl Diagram {
         analysis: &Analysis,
         events_max: usize,
     ) -> Self {
-        let Excerpt { chosen, past, nodes, folded } =
+        let Excerpt { mut chosen, past, nodes, folded } =
             Excerpt::new(trace, causality, analysis, events_max.max(4));
+        // What comes after the event that broke the property is beside the point.
+        chosen.retain(|index| *index < analysis.end);
         let formatter = EventFormatter::new(trace, causality, &chosen, &nodes);
         let mut items = Vec::new();
         let mut states: BTreeMap<Address, &str> = BTreeMap::new();
         let mut up = formatter.up_at_first();
         let mut chosen = chosen.into_iter().peekable();
         let mut gap = (0, 0);
-        for (index, event) in trace.events.iter().enumerate() {
+        for (index, event) in trace.events.iter().enumerate().take(analysis.end) {
             let lane = event.what.node().and_then(|node| formatter.lanes.get(&node).copied());
             if let (EventKind::Start { .. } | EventKind::Restart { .. }, Some(lane)) =
                 (&event.what, lane)
@@ -183,6 +212,7 @@ impl Diagram {
                 let mut moment = formatter.moment(index, before, next, up.clone());
                 // The sign of a failure marks it already.
                 moment.is_culprit = analysis.culprit == Some(index) && event.failure.is_none();
+                moment.is_decisive = analysis.decisive.contains(&index);
                 items.push(DiagramItem::Moment(moment));
             } else if let Some(folded) = folded_at(&folded, index) {
                 if folded.folded().start == index {
@@ -200,7 +230,13 @@ impl Diagram {
             }
         }
         if gap.0 > 0 {
-            items.push(DiagramItem::Omitted { words: omitted(gap), up });
+            items.push(DiagramItem::Omitted { words: omitted(gap), up: up.clone() });
+        }
+        // In a simulation, checks are events.
+        if let (Engine::Search, Some(Ending::Violated(violation))) =
+            (trace.header.engine, &trace.ending)
+        {
+            items.push(DiagramItem::Checked { words: checked(&violation.property), up });
         }
         Self {
             heading: heading(trace),
@@ -216,6 +252,16 @@ impl Diagram {
 
 impl Note {
     pub(super) fn plain(text: Text, lines_max: usize) -> Self {
-        Self { stubs: Vec::new(), lost: false, text, vital: false, lines_max }
+        let (stubs, below) = (Vec::new(), None);
+        Self { stubs, lost: false, text, below, topic: Topic::Other, lines_max }
+    }
+
+    /// Its texts, each on lines of its own.
+    pub(in crate::trace) fn texts(&self) -> impl Iterator<Item = &Text> {
+        std::iter::once(&self.text).chain(&self.below)
+    }
+
+    fn texts_mut(&mut self) -> impl Iterator<Item = &mut Text> {
+        std::iter::once(&mut self.text).chain(&mut self.below)
     }
 }

@@ -45,6 +45,18 @@ pub(in crate::trace) enum Change {
     TooLarge,
 }
 
+impl Change {
+    /// Where something changed.
+    pub(in crate::trace) fn path(&self) -> Option<&str> {
+        match self {
+            Self::Changed { path, .. } | Self::Added { path, .. } | Self::Removed { path, .. } => {
+                Some(path)
+            }
+            Self::TooLarge => None,
+        }
+    }
+}
+
 /// The changes from the state `old` to the state `new`.
 pub(in crate::trace) fn changes(old: &str, new: &str) -> Vec<Change> {
     if old == new {

@@ -8,10 +8,10 @@ use super::super::{
     CopyKind, EventKind, Fate, Forger, Incarnation, MessageId, Provenance, SentMessage, Trace,
     TraceEvent,
 };
-use super::diagram::{DiagramEvent, EventMark, Note};
+use super::diagram::{DiagramEvent, EventMark, Note, Topic};
 use super::diff;
 use super::excerpt::{is_without_effect, overtaken_by};
-use super::phrases::{duration, found, set_timer, state_changes, variant, write};
+use super::phrases::{checked, duration, found, set_timer, state_changes, variant, write};
 use super::text::{Role, Text, safe};
 use crate::{Address, FaultModel};
 
@@ -108,7 +108,7 @@ impl<'a> EventFormatter<'a> {
         let event = &self.trace.events[index];
         let (mark, mut head, odd) = self.head(index);
         if is_without_effect(&self.trace.events, index) {
-            head = head.with(Role::Quiet, " (changes nothing)");
+            head = head.with_remark(Role::Quiet, " (changes nothing)");
         }
         let (from, label) = match &event.what {
             EventKind::Deliver { from, message, .. } | EventKind::Lose { from, message, .. } => {
@@ -156,7 +156,7 @@ impl<'a> EventFormatter<'a> {
         }
         if let Some(failure) = &event.failure {
             let text = Text::default().with_untrusted(Role::Bad, &failure.to_string());
-            notes.push(Note { vital: true, ..Note::plain(text, 6) });
+            notes.push(Note { topic: Topic::Failure, ..Note::plain(text, 6) });
         }
         DiagramEvent {
             number: index + 1,
@@ -168,6 +168,7 @@ impl<'a> EventFormatter<'a> {
             head,
             lines_max: HEAD_LINES_MAX,
             is_culprit: false,
+            is_decisive: false,
             notes,
             up,
             ends_lane: matches!(event.what, EventKind::Crash { .. }),
@@ -202,19 +203,21 @@ impl<'a> EventFormatter<'a> {
                     .with(Role::Quiet, self.number(*id, index))
                     .with_untrusted(Role::Message, message);
                 let unusual = self.provenance((*from, *node), provenance, index);
-                let text = with_warnings(text, &unusual).with(Role::Warning, " lost: ");
+                let text = with_warnings(text, &unusual).with_remark(Role::Warning, " lost: ");
                 (EventMark::Lost, text.with_untrusted(Role::Warning, reason), false)
             }
             EventKind::Fire { node, timer, incarnation, .. } => {
                 let text = text.with(Role::Timer, "timer ").with_untrusted(Role::Timer, timer);
                 let text = match self.causality.origin(index) {
-                    Some(set) => text.with(Role::Quiet, format!(" (set in event {})", set + 1)),
+                    Some(set) => {
+                        text.with_remark(Role::Quiet, format!(" (set in event {})", set + 1))
+                    }
                     None => text,
                 };
                 let died = *incarnation != self.incarnation(*node, index);
                 let text = if died {
                     let words = format!(" (of incarnation {incarnation}, which has ended)");
-                    text.with(Role::Warning, words)
+                    text.with_remark(Role::Warning, words)
                 } else {
                     text
                 };
@@ -229,7 +232,7 @@ impl<'a> EventFormatter<'a> {
                 let text = text
                     .with(Role::Warning, format!(" {verb} #{id} "))
                     .with_untrusted(Role::Message, message)
-                    .with(Role::Warning, format!(" from {from} to {to}"));
+                    .with_remark(Role::Warning, format!(" from {from} to {to}"));
                 let text = match (replays, self.causality.origin(index)) {
                     (Some(_), Some(sent)) => {
                         text.with(Role::Quiet, format!(" (sent in event {})", sent + 1))
@@ -279,10 +282,7 @@ impl<'a> EventFormatter<'a> {
                 let text = text.with(Role::Strong, "stage: ");
                 (EventMark::Stage, text.with_untrusted(Role::Strong, title), false)
             }
-            EventKind::Check { property } => {
-                let text = text.with(Role::Quiet, "checked: ");
-                (EventMark::Check, text.with_untrusted(Role::Quiet, property), false)
-            }
+            EventKind::Check { property } => (EventMark::Check, checked(property), false),
         }
     }
 
@@ -421,7 +421,7 @@ impl<'a> EventFormatter<'a> {
             let mut text = Text::default()
                 .with(Role::Quiet, format!("{verb} {numbers}"))
                 .with_untrusted(Role::Message, words)
-                .with(Role::Quiet, format!(" to {}{others}", to.join(", ")));
+                .with_remark(Role::Quiet, format!(" to {}{others}", to.join(", ")));
             text = match first.fate {
                 Fate::Once | Fate::Open | Fate::Withheld => text,
                 Fate::Twice => text.with(Role::Warning, " (will arrive twice)"),
@@ -462,7 +462,7 @@ fn with_warnings(text: Text, unusual: &[String]) -> Text {
     if unusual.is_empty() {
         return text;
     }
-    text.with(Role::Warning, format!(" ({})", unusual.join("; ")))
+    text.with_remark(Role::Warning, format!(" ({})", unusual.join("; ")))
 }
 
 /// Adds what a Byzantine behaviour did to a message.

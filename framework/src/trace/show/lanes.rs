@@ -38,7 +38,7 @@ impl Gutter {
         let moments = || {
             diagram.items.iter().filter_map(|item| match item {
                 DiagramItem::Moment(moment) => Some(moment),
-                DiagramItem::Omitted { .. } => None,
+                DiagramItem::Omitted { .. } | DiagramItem::Checked { .. } => None,
             })
         };
         let number = moments().map(|moment| moment.number.to_string().len()).max().unwrap_or(1);
@@ -241,6 +241,12 @@ impl Lanes {
                         out.push(line(gutter.line(None), &cells, &words));
                     }
                 }
+                DiagramItem::Checked { words, up } => {
+                    let cells = self.cells(up, self.glyphs.lifeline);
+                    for words in wrap(words, self.words, 3, 2) {
+                        out.push(line(gutter.line(None), &cells, &words));
+                    }
+                }
                 DiagramItem::Moment(moment) => {
                     self.moment(moment, gutter, out);
                     down = moment.up.iter().map(|up| !up).collect();
@@ -315,8 +321,9 @@ impl Lanes {
             out.push(line(left, &cells, &words));
         }
         for note in &moment.notes {
-            let lines = wrap(&note.text, self.words.saturating_sub(2), note.lines_max, 2);
-            for (index, words) in lines.into_iter().enumerate() {
+            let width = self.words.saturating_sub(2);
+            let lines = note.texts().flat_map(|text| wrap(text, width, note.lines_max, 2));
+            for (index, words) in lines.enumerate() {
                 let cells = match moment.lane {
                     Some(lane) if index == 0 => self.stubs(&after, lane, note),
                     _ => after.clone(),
@@ -416,9 +423,8 @@ impl Lanes {
 
 /// What happened, with a mark if it is where the run went wrong.
 fn marked(moment: &DiagramEvent) -> Text {
-    let mut head = if moment.is_culprit { here() } else { Text::default() };
-    head.spans.extend(moment.head.spans.iter().cloned());
-    head
+    let mark = if moment.is_culprit { here() } else { Text::default() };
+    mark.followed_by(&moment.head)
 }
 
 /// One line: numbers, diagram, text.
@@ -444,6 +450,12 @@ fn list(diagram: &Diagram, gutter: &Gutter, options: &Options, out: &mut Vec<Tex
                 out.push(line(gutter.line(None), &Vec::new(), words));
                 continue;
             }
+            DiagramItem::Checked { words, .. } => {
+                for words in wrap(words, width, 3, 2) {
+                    out.push(line(gutter.line(None), &vec![(' ', Role::Plain)], &words));
+                }
+                continue;
+            }
             DiagramItem::Moment(moment) => moment,
         };
         let (sign, role) = sign(moment.mark, options.characters);
@@ -458,14 +470,15 @@ fn list(diagram: &Diagram, gutter: &Gutter, options: &Options, out: &mut Vec<Tex
             }
             _ => head,
         };
-        head.spans.extend(moment.head.spans.iter().cloned());
+        let head = head.followed_by(&moment.head);
         for (index, words) in wrap(&head, width, moment.lines_max, 2).into_iter().enumerate() {
             let left = gutter.line(Some(moment).filter(|_| index == 0));
             let sign = if index == 0 { (sign, role) } else { (' ', Role::Plain) };
             out.push(line(left, &vec![sign], &words));
         }
         for note in &moment.notes {
-            for words in wrap(&note.text, width.saturating_sub(2), note.lines_max, 2) {
+            let wrapped = |text| wrap(text, width.saturating_sub(2), note.lines_max, 2);
+            for words in note.texts().flat_map(wrapped) {
                 let mut indented = Text::default().with(Role::Plain, "  ");
                 indented.spans.extend(words.spans);
                 out.push(line(gutter.line(None), &vec![(' ', Role::Plain)], &indented));

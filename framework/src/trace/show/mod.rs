@@ -13,7 +13,7 @@ mod lanes;
 pub(in crate::trace) mod phrases;
 pub(in crate::trace) mod text;
 
-use self::diagram::{Diagram, DiagramItem};
+use self::diagram::{Diagram, DiagramEvent, DiagramItem, EventMark, Note, Topic};
 use self::excerpt::Folded;
 pub(super) use self::lanes::milliseconds;
 pub(super) use self::phrases::variant;
@@ -93,6 +93,9 @@ pub fn diagram(trace: &Trace, options: &Options) -> String {
     out
 }
 
+/// How many changes of a decisive event are shown where there is little room.
+const DECISIVE_CHANGES: usize = 3;
+
 /// How much of a run is shown where there is little room.
 #[derive(Clone, Copy, Debug)]
 struct Detail {
@@ -131,19 +134,40 @@ impl Detail {
     fn apply(self, content: &mut Diagram) {
         for item in &mut content.items {
             if let DiagramItem::Moment(moment) = item {
-                // The event at fault is worth more room.
-                let (lines, notes) = match moment.is_culprit {
-                    true => (self.head_lines + 1, self.notes + 2),
-                    false => (self.head_lines, self.notes),
-                };
-                moment.lines_max = lines;
-                moment.notes.sort_by_key(|note| !note.vital);
-                moment.notes.truncate(notes);
-                moment.notes.sort_by_key(|note| note.vital);
-                for note in &mut moment.notes {
-                    note.lines_max = note.lines_max.min(lines);
-                }
+                self.apply_to(moment);
             }
+        }
+    }
+
+    fn apply_to(self, moment: &mut DiagramEvent) {
+        // The event at fault is worth more room.
+        let (lines, notes) = match moment.is_culprit {
+            true => (self.head_lines + 1, self.notes + 2),
+            false => (self.head_lines, self.notes),
+        };
+        // Which property was checked is all that such an event says.
+        if moment.mark != EventMark::Check {
+            moment.lines_max = lines;
+        }
+        // Without its changes, nobody sees what a decisive event did.
+        let changes = moment.notes.iter().filter(|note| note.topic == Topic::Change).count();
+        let notes = match moment.is_decisive {
+            true => notes.max(changes.min(DECISIVE_CHANGES)),
+            false => notes,
+        };
+        let topic = |note: &Note| match note.topic {
+            Topic::Change if !moment.is_decisive => Topic::Other,
+            topic => topic,
+        };
+        let mut by_topic: Vec<usize> = (0..moment.notes.len()).collect();
+        by_topic.sort_by_key(|&at| topic(&moment.notes[at]));
+        by_topic.truncate(notes);
+        let mut at = 0..;
+        moment.notes.retain(|_| at.next().is_some_and(|at| by_topic.contains(&at)));
+        for note in &mut moment.notes {
+            // A changed value has its new value at the end.
+            let lines = if note.topic == Topic::Change { lines.max(2) } else { lines };
+            note.lines_max = note.lines_max.min(lines);
         }
     }
 }

@@ -8,7 +8,7 @@ use super::super::{
     Ending, Engine, SentMessage, SetTimer, StorageFate, StorageOperation, StorageWrite, StoredItem,
     Trace,
 };
-use super::diagram::Note;
+use super::diagram::{Note, Topic};
 use super::diff::{self, Change};
 use super::text::{Role, Text, columns, safe, safe_together, shorten};
 use crate::Address;
@@ -29,7 +29,7 @@ pub(super) fn set_timer(timer: &SetTimer) -> Text {
     Text::default()
         .with(Role::Quiet, "sets timer ")
         .with_untrusted(Role::Timer, &timer.timer)
-        .with(Role::Quiet, format!(" in {delay}"))
+        .with_remark(Role::Quiet, format!(" in {delay}"))
 }
 
 /// A write to stable storage, in an event that sent these messages.
@@ -81,18 +81,35 @@ fn stored_value(text: Text, key: &str, value: &str, bytes: u64) -> Text {
 /// Adds notes on the changes of a node's state.
 pub(super) fn state_changes(before: &str, state: &str, notes: &mut Vec<Note>) {
     let changes = diff::changes(before, state);
-    for change in changes.iter().take(CHANGES_MAX) {
-        state_change(change, notes);
-    }
+    let shown = paired(&changes[..changes.len().min(CHANGES_MAX)]);
+    notes.extend(shown.into_iter().map(|(change, added)| state_change(change, added)));
     if changes.len() > CHANGES_MAX {
         let more = format!("… and {} more changes", changes.len() - CHANGES_MAX);
         notes.push(Note::plain(Text::default().with(Role::Quiet, more), 1));
     }
 }
 
-/// Adds a note on one change of a state: on one line if it is short, or else with the old and the new
-/// value on separate lines.
-fn state_change(change: &Change, notes: &mut Vec<Note>) {
+/// The changes in their order, except that what was added stands with what was removed in the same place.
+fn paired(changes: &[Change]) -> Vec<(&Change, Option<&Change>)> {
+    let mut pairs: Vec<(&Change, Option<&Change>)> = Vec::new();
+    for change in changes {
+        let is_replaced = |pair: &&mut (&Change, Option<&Change>)| match (&*pair, change) {
+            ((Change::Removed { path, .. }, None), Change::Added { path: added, .. }) => {
+                path == added
+            }
+            _ => false,
+        };
+        match pairs.iter_mut().find(is_replaced) {
+            Some(pair) => pair.1 = Some(change),
+            None => pairs.push((change, None)),
+        }
+    }
+    pairs
+}
+
+/// A note on one change of a state: on one line if it is short, or else with the old and the new
+/// value on separate lines. `added` is what replaced a removed value.
+fn state_change(change: &Change, added: Option<&Change>) -> Note {
     let place = |path: &str| match path {
         "" => "state".to_owned(),
         path => shorten(&safe(path), 60),
@@ -100,8 +117,11 @@ fn state_change(change: &Change, notes: &mut Vec<Note>) {
     let signed = |sign: &str, role: Role, path: &str, value: &str| {
         let text = Text::default().with(role, format!("{sign} "));
         let text = if path.is_empty() { text } else { text.with(role, format!("{path}: ")) };
-        Note::plain(text.with(role, value), 3)
+        text.with(role, value)
     };
+    let note = |text: Text| Note { topic: Topic::Change, ..Note::plain(text, 3) };
+    let removed_text = |path: &str, old: &str| signed("-", Role::Removed, path, old);
+    let added_text = |path: &str, new: &str| signed("+", Role::Added, path, new);
     let alone = |value: &str| {
         let [value] = safe_together([value]);
         value
@@ -117,21 +137,25 @@ fn state_change(change: &Change, notes: &mut Vec<Note>) {
                     .with(Role::Removed, old)
                     .with(Role::Quiet, " → ")
                     .with(Role::Added, new);
-                notes.push(Note::plain(text, 3));
+                note(text)
             } else {
-                notes.push(signed("-", Role::Removed, &path, old));
-                notes.push(signed("+", Role::Added, &path, new));
+                Note { below: Some(added_text(&path, new)), ..note(removed_text(&path, old)) }
             }
         }
-        Change::Added { path, new } => {
-            notes.push(signed("+", Role::Added, &safe(path), &alone(new)));
-        }
+        Change::Added { path, new } => note(added_text(&safe(path), &alone(new))),
         Change::Removed { path, old } => {
-            notes.push(signed("-", Role::Removed, &safe(path), &alone(old)));
+            let path = safe(path);
+            match added {
+                Some(Change::Added { new, .. }) => {
+                    let [old, new] = &safe_together([old, new]);
+                    Note { below: Some(added_text(&path, new)), ..note(removed_text(&path, old)) }
+                }
+                _ => note(removed_text(&path, &alone(old))),
+            }
         }
         Change::TooLarge => {
             let text = "the state changed, and is too large to compare";
-            notes.push(Note::plain(Text::default().with(Role::Quiet, text), 1));
+            Note { lines_max: 1, ..note(Text::default().with(Role::Quiet, text)) }
         }
     }
 }
@@ -214,6 +238,11 @@ pub(super) fn repeated(trace: &Trace, repetition: &Repetition) -> Text {
         None => String::new(),
     };
     Text::default().with(Role::Quiet, format!("… {events} {verb} {times}{how}{until} …"))
+}
+
+/// That a property was checked.
+pub(super) fn checked(property: &str) -> Text {
+    Text::default().with(Role::Quiet, "checked: ").with_untrusted(Role::Quiet, property)
 }
 
 /// The mark of the event at fault.

@@ -16,6 +16,9 @@ const STRING_CHARS_LONG: usize = 56;
 /// How many characters of such a string are shown.
 const STRING_CHARS_SHOWN: usize = 49;
 
+/// The most lines that the remarks on a text take, if the text itself is cut.
+const REMARK_LINES_MAX: usize = 4;
+
 /// The role of a piece of text, which decides its colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::trace) enum Role {
@@ -46,13 +49,28 @@ pub(in crate::trace) enum Role {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::trace) struct Text {
     pub(in crate::trace) spans: Vec<(Role, String)>,
+    /// How many of the last spans are remarks, such as ` (lost)`. Where there is no room, the rest is cut, and they stay.
+    remarks: usize,
 }
 
 impl Text {
     /// Appends trusted text.
     pub(in crate::trace) fn with(mut self, role: Role, words: impl Into<String>) -> Self {
         self.spans.push((role, words.into()));
+        self.remarks += usize::from(self.remarks > 0);
         self
+    }
+
+    /// Appends a remark. It stays, with what is appended to it, where the text before it is cut.
+    pub(in crate::trace) fn with_remark(self, role: Role, words: impl Into<String>) -> Self {
+        let remarks = self.remarks + 1;
+        Self { remarks, ..self.with(role, words) }
+    }
+
+    /// This text, then another one, with the remarks of that one.
+    pub(in crate::trace) fn followed_by(mut self, next: &Self) -> Self {
+        self.spans.extend(next.spans.iter().cloned());
+        Self { remarks: next.remarks, ..self }
     }
 
     /// Appends a node's text, made safe, with long strings shortened.
@@ -139,17 +157,36 @@ pub(in crate::trace) fn shorten(text: &str, limit: usize) -> String {
 }
 
 /// Wraps a text into lines of at most `width` columns, between words where possible. There are at most
-/// `lines_max` lines, and all but the first start with `indent` blanks.
+/// `lines_max` lines, and all but the first start with `indent` blanks. If the text is longer, it is cut, but the remarks
+/// at its end are not: they take a few more lines.
 pub(in crate::trace) fn wrap(
     text: &Text,
     width: usize,
     lines_max: usize,
     indent: usize,
 ) -> Vec<Text> {
+    let (content, remarks) = text.spans.split_at(text.spans.len().saturating_sub(text.remarks));
+    if remarks.is_empty() {
+        return wrap_spans(content, width, lines_max, indent);
+    }
+    let mut lines = wrap_spans(content, width, lines_max, indent);
+    // The remarks go on where the content ends.
+    let mut rest = lines.pop().unwrap_or_default().spans;
+    rest.extend_from_slice(remarks);
+    let lines_max = lines_max.saturating_sub(lines.len()).max(REMARK_LINES_MAX);
+    lines.extend(wrap_spans(&rest, width, lines_max, indent));
+    lines
+}
+
+fn wrap_spans(
+    spans: &[(Role, String)],
+    width: usize,
+    lines_max: usize,
+    indent: usize,
+) -> Vec<Text> {
     let width = width.max(8);
     let indent = indent.min(width / 2);
-    let characters: Vec<(Role, char)> = text
-        .spans
+    let characters: Vec<(Role, char)> = spans
         .iter()
         .flat_map(|(role, piece)| piece.chars().map(|character| (*role, character)))
         .collect();
@@ -205,5 +242,45 @@ fn extend(line: &mut Text, characters: &[(Role, char)]) {
             Some((last, piece)) if *last == role => piece.push(character),
             _ => line.spans.push((role, character.into())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrapped(text: &Text, width: usize, lines_max: usize) -> Vec<String> {
+        let words = |line: Text| line.spans.into_iter().map(|(_, words)| words).collect();
+        wrap(text, width, lines_max, 2).into_iter().map(words).collect()
+    }
+
+    #[test]
+    fn remarks_stay_where_a_text_is_cut() {
+        let text = Text::default()
+            .with(Role::Message, "Request { number: 1, command: Nothing }")
+            .with_remark(Role::Warning, " (late: sent in event 4)")
+            .with(Role::Quiet, " (changes nothing)");
+        assert_eq!(
+            wrapped(&text, 24, 1),
+            ["Request { number: 1, co…", "  (late: sent in event", "  4) (changes nothing)"]
+        );
+        let whole =
+            "Request { number: 1, command: Nothing } (late: sent in event 4) (changes nothing)";
+        assert_eq!(wrapped(&text, 100, 1), [whole]);
+        assert_eq!(
+            wrapped(&text, 48, 2),
+            [
+                "Request { number: 1, command: Nothing } (late:",
+                "  sent in event 4) (changes nothing)"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_follows_keeps_its_remarks() {
+        let text =
+            Text::default().with(Role::Message, "abcdefghijkl").with_remark(Role::Quiet, " (z)");
+        let text = Text::default().with(Role::Bad, "here ").followed_by(&text);
+        assert_eq!(wrapped(&text, 10, 1), ["here abcd…", "  (z)"]);
     }
 }
