@@ -61,8 +61,8 @@ fn unexplained<C: StoreCommand>(
     violated(
         "results that some order of the commands explains, each executed once",
         format!(
-            "{client} got {result} for {command:?}, though the key held {before} before it in the longest \
-             order that explains results"
+            "{client} got {result} for {command:?}, though the key held {before} before it if each command \
+             was executed once"
         ),
     )
     .about(subject(operations, operation))
