@@ -4,6 +4,7 @@ use std::any::type_name;
 
 use super::texts::Texts;
 use super::{CheckError, Property, Subject, View, violated};
+use crate::abridge::in_the_middle;
 use crate::hosting::{NodeFailure, Payload, short_type_name};
 use crate::{Address, Value, codec};
 
@@ -48,6 +49,9 @@ pub fn obsolete_not_retained(
     })
 }
 
+/// The most characters of a kept value in a violation. A longer one loses its middle.
+const VALUE_CHARACTERS_MAX: usize = 200;
+
 /// The name of the property that no node keeps what it no longer needs.
 const FORGOTTEN: &str = "what is no longer needed is forgotten";
 
@@ -57,14 +61,16 @@ fn none_holds(view: &mut dyn View, texts: &Texts) -> Result<(), CheckError> {
         let state = state(view, node)?;
         let kept = texts.found_in(&state);
         if let Some(example) = kept.first() {
-            let shortened: String = example.chars().take(24).collect();
+            let others = match kept.len() - 1 {
+                0 => String::new(),
+                others => format!(" and {others} more of the {} such values", texts.len()),
+            };
             return Err(violated(
-                "no node to keep a value that was overwritten and answered long ago",
+                "no node to keep a value that no later command can need",
                 format!(
-                    "{node}'s state of {} bytes still holds {} of {} such values, `{shortened}` for one",
+                    "{node}'s state of {} bytes still holds `{}`{others}",
                     state.len(),
-                    kept.len(),
-                    texts.len(),
+                    in_the_middle(example, VALUE_CHARACTERS_MAX),
                 ),
             )
             .about(Subject::Node { node, holds: Some((*example).to_owned()) }));
