@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::show::phrases::duration;
 use super::{Ending, EventKind, Trace, TraceEvent};
 use crate::Address;
 use crate::property::Subject;
@@ -13,9 +12,6 @@ const DOUBLINGS_MIN: usize = 4;
 
 /// How many events of a run that grows are shown from its start, if nothing repeats in it.
 const FIRST_SHOWN: usize = 20;
-
-/// How many doublings are listed before the last one.
-const LISTED_MAX: usize = 5;
 
 /// A figure that grows until the run ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,23 +69,36 @@ impl Growth {
         FIRST_SHOWN.min(count)..count.saturating_sub(1).max(FIRST_SHOWN.min(count))
     }
 
-    /// How the figure grows, in one sentence.
+    /// How the figure grows, in one sentence. Of the times, three are enough to see it.
     pub(super) fn sentence(&self) -> String {
-        let what = match self.figure {
-            Figure::Timers => format!("Timers pending at {}", self.node),
-            Figure::State => format!("Characters of {}'s state", self.node),
+        let (what, unit) = match self.figure {
+            Figure::Timers => (format!("More and more timers are pending at {}", self.node), ""),
+            Figure::State => {
+                (format!("{}'s state becomes larger and larger", self.node), " characters")
+            }
         };
-        let step = |&(value, time_ns): &(u64, Option<u64>)| match time_ns {
-            Some(time_ns) => format!("{value} at {}", duration(time_ns)),
-            None => value.to_string(),
+        let step = |(value, time_ns): (u64, Option<u64>)| match time_ns {
+            Some(time_ns) => format!("{value}{unit} after {}", two_digits(time_ns)),
+            None => format!("{value}{unit}"),
         };
-        let listed = self.doublings.len().min(LISTED_MAX);
-        let mut steps: Vec<String> = self.doublings[..listed].iter().map(step).collect();
-        if self.doublings.len() > LISTED_MAX + 1 {
-            steps.push("…".to_owned());
-        }
-        steps.extend(self.doublings.last().filter(|_| self.doublings.len() > listed).map(step));
+        let last = self.doublings.len() - 1;
+        let steps = [1, last.div_ceil(2), last].map(|at| step(self.doublings[at]));
         format!("{what}: {}.", steps.join(", "))
+    }
+}
+
+/// A duration with two digits: `190 ms`, `1.3 s`.
+fn two_digits(ns: u64) -> String {
+    let (unit_ns, unit) = match ns {
+        0..1_000 => (1, "ns"),
+        1_000..1_000_000 => (1_000, "µs"),
+        1_000_000..1_000_000_000 => (1_000_000, "ms"),
+        _ => (1_000_000_000, "s"),
+    };
+    let tenths = (u128::from(ns) * 10 + unit_ns / 2) / unit_ns;
+    match (tenths / 10, tenths % 10) {
+        (whole, tenth @ 1..) if whole < 10 => format!("{whole}.{tenth} {unit}"),
+        (whole, tenth) => format!("{} {unit}", whole + tenth / 5),
     }
 }
 
@@ -165,10 +174,20 @@ mod tests {
         let growth = Growth::of(&run([1; 40])).expect("it grows");
         assert_eq!(
             growth.sentence(),
-            "Timers pending at client1: 1 at 0ns, 2 at 1ms, 4 at 3ms, 8 at 7ms, 16 at 15ms, 32 at 31ms."
+            "More and more timers are pending at client1: 2 after 1 ms, 8 after 7 ms, 32 after 31 ms."
         );
         let growth = Growth::of(&run([1, 1, 2, 4, 8, 16, 32])).expect("it grows");
-        assert!(growth.sentence().ends_with("16 at 4ms, …, 64 at 6ms."), "{}", growth.sentence());
+        assert!(
+            growth.sentence().ends_with("8 after 3 ms, 64 after 6 ms."),
+            "{}",
+            growth.sentence()
+        );
+    }
+
+    #[test]
+    fn times_have_two_digits() {
+        let texts = [950, 1_281_400_000, 190_100_000, 9_960_000, 12_600_000_000].map(two_digits);
+        assert_eq!(texts, ["950 ns", "1.3 s", "190 ms", "10 ms", "13 s"]);
     }
 
     #[test]
