@@ -6,6 +6,9 @@
 /// How many characters that two texts have in common are kept before what differs.
 const CONTEXT: usize = 12;
 
+/// How many of them are kept where there is very little room.
+const SHORT_CONTEXT: usize = 4;
+
 /// Replaces the middle of a text by an ellipsis if it has more characters than this.
 pub(crate) fn in_the_middle(text: &str, max: usize) -> String {
     let length = text.chars().count();
@@ -45,6 +48,59 @@ pub(crate) fn around_difference(text: &str, other: &str, max: usize) -> String {
     }
     let shown = text.chars().skip(start).take(end - start);
     ellipsis.chars().chain(shown).chain(['…']).collect()
+}
+
+/// Shortens a text to at most this many characters, also if they are few, so that it starts a little before where it
+/// differs from the other text.
+pub(crate) fn where_they_differ(text: &str, other: &str, max: usize) -> String {
+    let length = text.chars().count();
+    let start = common_start(text, other).saturating_sub(SHORT_CONTEXT);
+    if length <= max || start == 0 || max < 3 * SHORT_CONTEXT {
+        return in_the_middle(text, max);
+    }
+    // A text that differs only at its end is shown from further before it.
+    let start = start.min(length - (max - 1));
+    let rest: String = text.chars().skip(start).collect();
+    if length - start < max {
+        return format!("…{rest}");
+    }
+    let shown: String = rest.chars().take(max - 2).collect();
+    format!("…{shown}…")
+}
+
+/// A `Debug` text without the names of fields: `Put { "k", "v" }` for `Put { key: "k", value: "v" }`. Keys of maps stay.
+pub(crate) fn without_field_names(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    // For each open bracket: whether it is that of a struct, which has a blank inside.
+    let mut structs: Vec<bool> = Vec::new();
+    for piece in pieces(text) {
+        let text = match piece {
+            Piece::String(text) => {
+                out.push_str(text);
+                continue;
+            }
+            Piece::Other(text) => text,
+        };
+        let mut rest = text;
+        while let Some(character) = rest.chars().next() {
+            match character {
+                '{' => structs.push(rest.starts_with("{ ")),
+                '(' | '[' => structs.push(false),
+                '}' | ')' | ']' => structs.truncate(structs.len().saturating_sub(1)),
+                _ => {}
+            }
+            let may_name =
+                structs.last() == Some(&true) && (out.ends_with("{ ") || out.ends_with(", "));
+            let end = rest.find(|it: char| !it.is_alphanumeric() && it != '_').unwrap_or(0);
+            if may_name && end > 0 && rest[end..].starts_with(": ") {
+                rest = &rest[end + 2..];
+                continue;
+            }
+            out.push(character);
+            rest = &rest[character.len_utf8()..];
+        }
+    }
+    out
 }
 
 /// How many characters two texts have in common at the start.
@@ -199,6 +255,24 @@ mod tests {
     }
 
     #[test]
+    fn little_room_is_left_to_what_differs() {
+        let state = |values: &str| format!("Specification {{ {{{values}}} }}");
+        let (old, new) = (state(r#""k": "a]""#), state(r#""k": "a]b]""#));
+        assert_eq!(where_they_differ(&new, &old, 19), r#"… { {"k": "a]b]"} }"#);
+        assert_eq!(where_they_differ(&new, &old, 12), r#"…: "a]b]"} }"#);
+        assert_eq!(where_they_differ(&new, "", 11), r#"Speci…]"} }"#);
+        assert_eq!(where_they_differ("short", "shirt", 5), "short");
+    }
+
+    #[test]
+    fn structs_lose_the_names_of_their_fields() {
+        let text = r#"Some(Put { key: "a, b: c", value: Wrapped { inner: 3 } })"#;
+        assert_eq!(without_field_names(text), r#"Some(Put { "a, b: c", Wrapped { 3 } })"#);
+        let map = r#"Store { values: {"k": 1, two: Two { a: (x, y) }} }"#;
+        assert_eq!(without_field_names(map), r#"Store { {"k": 1, two: Two { (x, y) }} }"#);
+    }
+
+    #[test]
     fn durations_have_few_digits() {
         let text = "after 89.976300716s, not 306.769971ms. In \"1.234567s\" and 1.5s and 12345.678s, v1.23456s, 0.00001x.";
         assert_eq!(
@@ -219,6 +293,16 @@ mod tests {
             if one != other && is_cut_together {
                 prop_assert_ne!(&shown[0], &shown[1]);
             }
+        }
+
+        #[test]
+        fn little_room_is_kept_to(one in "[ab]{0,40}", other in "[ab]{0,40}", max in 3..30_usize) {
+            prop_assert!(where_they_differ(&one, &other, max).chars().count() <= max);
+        }
+
+        #[test]
+        fn any_text_can_lose_field_names(text in "[a:, {}()\"\\\\é]{0,40}") {
+            prop_assert!(without_field_names(&text).len() <= text.len());
         }
 
         #[test]

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::Address;
-use crate::abridge::{around_difference, in_the_middle};
+use crate::abridge::{around_difference, in_the_middle, where_they_differ, without_field_names};
 
 use super::explain::{Explanation, ShownOperation};
 
 /// The maximum length of a label on a bar.
-const LABEL_LENGTH_MAX: usize = 30;
+const LABEL_LENGTH_MAX: usize = 36;
 /// The minimum width of a drawing.
 const WIDTH_MIN: usize = 40;
 
@@ -140,19 +140,26 @@ impl Explanation {
             ]);
         }
         let header = ["", "client", "command", "result", "state after"];
-        let mut widths = header.map(str::len);
-        for row in &rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
-            }
-        }
+        let mut widths = column_widths(header, &rows);
         // The command, the result and the state share the remaining width.
         let rest = width.saturating_sub(widths[0] + widths[1] + 4 * 2 + 4).max(12);
+        if widths[2..].iter().sum::<usize>() > rest {
+            for cell in rows.iter_mut().flat_map(|row| &mut row[2..]) {
+                *cell = without_field_names(cell);
+            }
+            widths = column_widths(header, &rows);
+        }
         shrink(&mut widths[2..], rest);
         let is_cut = |column: usize| rows[failing_row][column].chars().count() > widths[column];
         let is_shown_below = is_cut(3) || is_cut(4);
         if is_cut(4) {
             rows[failing_row][4] = in_the_middle("see below", widths[4]);
+        }
+        // Of a long state, what the step changed is shown.
+        let states: Vec<String> = rows.iter().map(|row| row[4].clone()).collect();
+        for (at, row) in rows.iter_mut().enumerate().filter(|(at, _)| *at != failing_row) {
+            let other = states.get(if at == 0 { 1 } else { at - 1 });
+            row[4] = where_they_differ(&states[at], other.map_or("", String::as_str), widths[4]);
         }
         let mut line = |cells: [&str; 5], style: &str| {
             let mut line = String::from("    ");
@@ -173,6 +180,35 @@ impl Explanation {
             self.draw_difference(text, width);
         }
     }
+}
+
+/// How many characters the cells of each column have at most.
+fn column_widths(header: [&str; 5], rows: &[[String; 5]]) -> [usize; 5] {
+    let mut widths = header.map(str::len);
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    widths
+}
+
+/// A command with its result, if there is one, in at most this many characters. Both lose their field names, and then
+/// their middles, before the other loses everything.
+fn command_with_result(command: &str, result: Option<&str>, max: usize) -> String {
+    let arrow = if result.is_some() { " → " } else { "" };
+    let result = result.unwrap_or_default();
+    let length = |text: &str| text.chars().count();
+    let whole = format!("{command}{arrow}{result}");
+    if length(&whole) <= max {
+        return whole;
+    }
+    let (command, result) = (without_field_names(command), without_field_names(result));
+    let mut lengths = [length(&command), length(&result)];
+    shrink(&mut lengths, max.saturating_sub(length(arrow)));
+    let [command, result] = [(command, lengths[0]), (result, lengths[1])]
+        .map(|(text, length)| in_the_middle(&text, length));
+    format!("{command}{arrow}{result}")
 }
 
 /// Shrinks columns, the widest first, until their total fits.
@@ -260,8 +296,9 @@ impl Drawing {
         let label = |at: usize| {
             let ShownOperation { command, result, .. } = &operations[at];
             let mark = if at == explanation.failing { "✗" } else { "" };
-            let result = result.as_ref().map_or(String::new(), |result| format!(" → {result}"));
-            in_the_middle(&format!("{mark}{} {command}{result}", at + 1), LABEL_LENGTH_MAX)
+            let number = format!("{mark}{} ", at + 1);
+            let left = LABEL_LENGTH_MAX.saturating_sub(number.chars().count());
+            number + &command_with_result(command, result.as_deref(), left)
         };
         let labels: Vec<String> = (0..operations.len()).map(label).collect();
 
