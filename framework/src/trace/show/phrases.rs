@@ -93,7 +93,7 @@ pub(super) fn state_changes(before: &str, state: &str, notes: &mut Vec<Note>) {
 fn paired(changes: &[Change]) -> Vec<(&Change, Option<&Change>)> {
     let mut pairs: Vec<(&Change, Option<&Change>)> = Vec::new();
     for change in changes {
-        let is_replaced = |pair: &&mut (&Change, Option<&Change>)| match (&*pair, change) {
+        let is_replaced = |pair: &&mut (&Change, Option<&Change>)| match (&**pair, change) {
             ((Change::Removed { path, .. }, None), Change::Added { path: added, .. }) => {
                 path == added
             }
