@@ -61,15 +61,13 @@ fn none_holds(view: &mut dyn View, texts: &Texts) -> Result<(), CheckError> {
         let state = state(view, node)?;
         let kept = texts.found_in(&state);
         if let Some(example) = kept.first() {
-            let others = match kept.len() - 1 {
-                0 => String::new(),
-                others => format!(" and {others} more of the {} such values", texts.len()),
-            };
             return Err(violated(
                 "no node to keep a value that no later command can need",
                 format!(
-                    "{node}'s state of {} bytes still holds `{}`{others}",
+                    "{node}'s state of {} bytes still holds {} of {} such values, for example `{}`",
                     state.len(),
+                    kept.len(),
+                    texts.len(),
                     in_the_middle(example, VALUE_CHARACTERS_MAX),
                 ),
             )

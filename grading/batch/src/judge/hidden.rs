@@ -111,7 +111,9 @@ impl Hidden {
             return Ok(program);
         }
         let libraries = Libraries::of_package(workspace, "faultlab-batch")?;
-        let main = program.with_extension("rs");
+        // Compiled aside, and then moved: another grader may compile the same tests at the same time.
+        let aside = tempfile::tempdir_in(place).context("no temporary folder can be made")?;
+        let (main, compiled) = (aside.path().join("main.rs"), aside.path().join("grade-hidden"));
         let tests = match &self.tests {
             Some(tests) => format!("#[path = {:?}]\nmod hidden;\n", tests.canonicalize()?),
             None => "mod hidden { pub fn parts() -> Vec<faultlab_suites::Part> { Vec::new() } }\n"
@@ -134,11 +136,11 @@ impl Hidden {
             library.push(file);
             command.arg("--extern").arg(library);
         }
-        let output = command.arg("-o").arg(&program).arg(&main).stdin(Stdio::null()).output()?;
-        let _ = fs::remove_file(&main);
+        let output = command.arg("-o").arg(&compiled).arg(&main).stdin(Stdio::null()).output()?;
         if !output.status.success() {
             bail!("the hidden tests do not compile:\n{}", String::from_utf8_lossy(&output.stderr));
         }
+        fs::rename(&compiled, &program)?;
         Ok(program)
     }
 }
