@@ -114,17 +114,17 @@ pub fn is_repeated(trace: &Trace, number: usize) -> bool {
 }
 
 /// A walk over the events of a run.
-struct Walk<'a> {
+pub(super) struct Walk<'a> {
     events: &'a [TraceEvent],
     causality: &'a Causality,
     /// For each event: the call of the operation that it is part of, if it is known.
-    calls: Vec<Option<usize>>,
+    pub(super) calls: Vec<Option<usize>>,
     /// For each call: its return.
-    returns: BTreeMap<usize, usize>,
+    pub(super) returns: BTreeMap<usize, usize>,
 }
 
 impl<'a> Walk<'a> {
-    fn new(events: &'a [TraceEvent], causality: &'a Causality) -> Self {
+    pub(super) fn new(events: &'a [TraceEvent], causality: &'a Causality) -> Self {
         let mut current: BTreeMap<Address, usize> = BTreeMap::new();
         let mut calls: Vec<Option<usize>> = Vec::with_capacity(events.len());
         let mut returns = BTreeMap::new();
@@ -161,15 +161,27 @@ impl<'a> Walk<'a> {
             Some(Subject::LargestMessage { from, to }) => self.largest(*from, *to).map(alone),
             Some(Subject::Messages) => self.busiest(|event| event.sent.len()).map(alone),
             Some(Subject::Timers) => self.busiest(|event| event.timers.len()).map(alone),
-            // A search ends with the event that it is about.
-            None if is_search => {
-                let last = self.events.len() - 1;
-                let is_return = matches!(self.events[last].what, EventKind::Return { .. });
-                let call = self.calls[last].filter(|_| is_return);
-                call.map(|call| self.operation(call))
-            }
+            None if is_search => self.last_returned().map(|call| self.operation(call)),
             None => self.believed_lie().map(alone),
         }
+    }
+
+    /// The call of the operation that a violation is about, if it is about one.
+    pub(super) fn in_question(&self, violation: &Violation, is_search: bool) -> Option<usize> {
+        match violation.about.as_deref() {
+            Some(Subject::Operation { client, index } | Subject::Wait { client, index }) => {
+                self.call(*client, *index)
+            }
+            None if is_search => self.last_returned(),
+            _ => None,
+        }
+    }
+
+    /// The call whose return is the last event. A search ends with the event that it is about.
+    fn last_returned(&self) -> Option<usize> {
+        let last = self.events.len().checked_sub(1)?;
+        let is_return = matches!(self.events[last].what, EventKind::Return { .. });
+        self.calls[last].filter(|_| is_return)
     }
 
     /// The first event in which a node got a message that was not what it seemed, or that a Byzantine node sent because it
@@ -361,7 +373,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether a request is a repetition of one that the node had handled, or of an answered one.
-    fn is_stale(&self, index: usize) -> bool {
+    pub(super) fn is_stale(&self, index: usize) -> bool {
         let Some(EventKind::Deliver { node, from, .. }) =
             self.events.get(index).map(|event| &event.what)
         else {

@@ -114,6 +114,12 @@ fn pending_timers(events: &[TraceEvent]) -> BTreeMap<Address, Values> {
     values
 }
 
+/// The most timers that were pending at one node at one moment.
+pub(super) fn most_pending_timers(events: &[TraceEvent]) -> u64 {
+    let pending = pending_timers(events).into_values();
+    pending.flatten().map(|(count, _)| count).max().unwrap_or(0)
+}
+
 /// The sizes of a node's states.
 fn sizes(events: &[TraceEvent], node: Address) -> Values {
     let of_node = events.iter().filter(|event| event.what.node() == Some(node));

@@ -11,6 +11,7 @@
 mod bounds;
 pub(crate) mod builder;
 pub mod causality;
+mod clues;
 mod compare;
 pub mod culprit;
 mod event;
@@ -25,6 +26,7 @@ mod repetition;
 pub mod replay;
 pub mod show;
 
+pub use clues::Clue;
 pub use compare::{Divergence, Divergent};
 pub use event::{
     CopyKind, EventKind, Fate, Forger, Incarnation, MessageId, Misbehaviour, Provenance,

@@ -687,8 +687,17 @@ fn each_hint_says_more_and_the_book_is_named() {
         whole.contains("the book book/lab1-mistakes.html#the-client-never-falls-silent"),
         "{whole}"
     );
+    // The section's title is the diagnosis: the last hint alone names it.
+    let title = "The client never falls silent";
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(!words(&whole).contains(title), "{whole}");
+    assert!(words(&whole).contains("the last one names a section of the book"), "{whole}");
     let (second, whole) = hint(&[]);
     assert!(second.contains("2 of 3 for 2.11: A timer cannot be cancelled"), "{whole}");
+    assert!(!words(&whole).contains(title), "{whole}");
+    let (third, whole) = hint(&[]);
+    assert!(third.contains("3 of 3 for 2.11: The handler retransmits"), "{whole}");
+    assert!(words(&whole).contains(&format!("in the section \"{title}\"")), "{whole}");
     let (last, whole) = hint(&["4"]);
     assert!(last.contains("there are only 3 for 2.11"), "{whole}");
     let right = run_tests(&["lab0", "--hint"]);

@@ -141,9 +141,33 @@ impl Bench {
         tests: Vec<&Test>,
         seeds: u64,
     ) -> Result<Vec<TestReport>> {
+        self.complete(subject, tests, seeds, Shrink::Nothing)
+    }
+
+    /// Like [`run_some`](Self::run_some), but shrinks the runs that a report shows.
+    ///
+    /// # Errors
+    /// As [`run_some`](Self::run_some).
+    pub fn run_as_shown(
+        &self,
+        subject: &KnownSubmission,
+        tests: Vec<&Test>,
+        seeds: u64,
+    ) -> Result<Vec<TestReport>> {
+        self.complete(subject, tests, seeds, Shrink::Causes)
+    }
+
+    /// Runs these tests on a submission; each must come to its end.
+    fn complete(
+        &self,
+        subject: &KnownSubmission,
+        tests: Vec<&Test>,
+        seeds: u64,
+        shrink: Shrink,
+    ) -> Result<Vec<TestReport>> {
         let traces = tempfile::tempdir()?;
         let count = tests.len();
-        let result = self.session(subject, tests, seeds, traces.path(), Shrink::Nothing)?;
+        let result = self.session(subject, tests, seeds, traces.path(), shrink)?;
         if let Some((test, error)) = result.infra_errors.first() {
             bail!("test {test}: {error}");
         }

@@ -10,6 +10,7 @@
 mod bench;
 pub mod culprits;
 mod findings;
+pub mod sections;
 mod selection;
 mod table;
 

@@ -6,7 +6,7 @@ use faultlab::kinds::Interface;
 use faultlab::search::Search;
 use faultlab::simulate::Scenario;
 
-use crate::help::{self, Broken, Help, IN_EVERY_LAB, KindOfMistake};
+use crate::help::{self, Failure, Help, IN_EVERY_LAB, KindOfMistake, OTHERWISE_IN_EVERY_LAB};
 use crate::{HistoryModel, Points, Test, TestNumber};
 
 /// All tests of a lab.
@@ -108,14 +108,21 @@ impl Suite {
 
     /// The help for a failing test: that for what no lab's code may do, or else that of the lab.
     #[must_use]
-    pub fn help(&self, broken: Broken<'_>) -> Option<Help> {
-        let general = help::first_fitting(IN_EVERY_LAB, broken);
-        general.or_else(|| help::first_fitting(self.mistakes, broken))
+    pub fn help(&self, failure: &Failure<'_>) -> Option<Help> {
+        let tables = [IN_EVERY_LAB, self.mistakes, OTHERWISE_IN_EVERY_LAB];
+        tables.into_iter().find_map(|kinds| help::first_fitting(kinds, failure))
+    }
+
+    /// The help with this address within the book.
+    #[must_use]
+    pub fn help_at(&self, address: &str) -> Option<Help> {
+        self.all_help().find(|help| help.address() == address).copied()
     }
 
     /// All help that there is for the lab.
     pub fn all_help(&self) -> impl Iterator<Item = &Help> {
-        IN_EVERY_LAB.iter().chain(self.mistakes).map(|(_, _, help)| help)
+        let tables = [IN_EVERY_LAB, self.mistakes, OTHERWISE_IN_EVERY_LAB];
+        tables.into_iter().flatten().map(|kind| &kind.help)
     }
 
     /// The lab: `lab1`.

@@ -6,13 +6,15 @@ use std::path::Path;
 
 use faultlab_suites::{Help, Suite};
 
-use crate::report::{Report, TestReport, help_for};
+use crate::report::{Report, TestReport};
 
 /// The next hint for the first test that fails and has hints, or hint `number` of it. The file `shown` keeps how many
 /// hints were shown of each kind of mistake.
 pub(super) fn next(suite: &Suite, report: &Report, number: Option<usize>, shown: &Path) -> String {
     let mut tests = report.tests.iter();
-    let Some((test, help)) = tests.find_map(|test| Some((test, help_for(suite, test)?))) else {
+    let Some((test, help)) =
+        tests.find_map(|test| Some((test, suite.help_at(test.book.as_deref()?)?)))
+    else {
         return "no test fails for which there are hints".to_owned();
     };
     let mut counts = read(shown);
@@ -28,11 +30,17 @@ fn describe(test: &TestReport, help: &Help, number: usize) -> String {
     let count = help.hints.len();
     match help.hints.get(number - 1) {
         Some(hint) => {
-            let more = if number < count { ". --hint once more shows the next one" } else { "" };
-            format!("{number} of {count} for {}: {hint}\n({}{more})", test.number, help.section)
+            // The section's title is the diagnosis, so it comes last.
+            let more = if number < count {
+                "--hint once more shows the next one; the last one names a section of the book"
+                    .to_owned()
+            } else {
+                format!("the book says more in the section \"{}\"", help.section)
+            };
+            format!("{number} of {count} for {}: {hint}\n({more})", test.number)
         }
         None => format!(
-            "there are only {count} for {}; --hint 1 shows the first one again. The book says more: \"{}\"",
+            "there are only {count} for {}; --hint 1 shows the first one again. The book says more in the section \"{}\"",
             test.number, help.section
         ),
     }

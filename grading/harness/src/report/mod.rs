@@ -15,8 +15,8 @@ pub mod terminal;
 
 use std::time::Duration;
 
-use faultlab::trace::show;
-use faultlab_suites::help::{Broken, Help};
+use faultlab::trace::{Trace, show};
+use faultlab_suites::help::{Failure, Help};
 use faultlab_suites::{Credit, Kind, Points, SearchSummary, Suite, TestNumber};
 use serde::{Deserialize, Serialize};
 
@@ -34,11 +34,11 @@ pub use junit::to_junit;
 pub use limits::limits;
 pub(crate) use paragraph::paragraph;
 
-/// The help for a test, if it fails and there is some.
-pub(crate) fn help_for(suite: &Suite, test: &TestReport) -> Option<Help> {
+/// The help for a test, if it fails and there is some. `run` is the run that its report shows.
+pub(crate) fn help_for(suite: &Suite, test: &TestReport, run: Option<&Trace>) -> Option<Help> {
     let fails = !matches!(test.status, Status::Passed | Status::NotImplemented);
     let property = test.property.as_deref().filter(|_| fails)?;
-    suite.help(Broken { test: test.number, property })
+    suite.help(&Failure::new(test.number, property, run))
 }
 
 /// A reason in a few lines: long values are cut as in a diagram, and durations have few digits.

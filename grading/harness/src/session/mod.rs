@@ -91,7 +91,7 @@ impl Plan<'_> {
     /// A test's report, once complete, with where the book explains its mistake.
     fn report(&self, test: &TestPlanner<'_>) -> Option<TestReport> {
         let mut report = test.report(self.reproduce)?;
-        report.book = help_for(self.suite, &report).map(|help| help.address());
+        report.book = help_for(self.suite, &report, test.shown_run()).map(|help| help.address());
         Some(report)
     }
 

@@ -8,6 +8,7 @@ mod part2;
 mod part3;
 mod searches;
 pub mod setup;
+mod slip;
 
 use lab1_api::KvCommand;
 

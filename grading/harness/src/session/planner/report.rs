@@ -1,5 +1,6 @@
 //! Builds a test's report.
 
+use faultlab::trace::Trace;
 use faultlab_suites::{Points, SearchSummary};
 
 use super::{ShrinkEnd, TestPlanner, determinism};
@@ -87,6 +88,21 @@ impl TestPlanner<'_> {
             searches: self.searches(shown),
             reproduce: reproduce(self.test.number(), run_again),
         })
+    }
+
+    /// The run that the report shows, if it shows one.
+    pub(in crate::session) fn shown_run(&self) -> Option<&Trace> {
+        if self.cut_short.is_some() {
+            return None;
+        }
+        if self.determinism.finding().is_some() {
+            return self.trace.as_ref().map(|trace| &trace.trace);
+        }
+        let shown = self.runs.shown()?;
+        match &self.shrunk {
+            Some((index, ShrinkEnd::Shrunk(_, trace))) if *index == shown => Some(trace),
+            _ => self.trace.as_ref().filter(|trace| trace.index == shown).map(|it| &it.trace),
+        }
     }
 
     /// What came of shrinking the run of the seed at this index.
