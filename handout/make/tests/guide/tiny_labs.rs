@@ -133,7 +133,8 @@ fn lab10_is_tested_at_home(copy: &Path) {
 }
 
 fn lab10_is_graded(copy: &Path) {
-    let line = "./scripts/submit.sh lab10 2>/dev/null && tar -tzf lab10.tar.gz | grep -v '/$' | sort";
+    let line =
+        "./scripts/submit.sh lab10 2>/dev/null && tar -tzf lab10.tar.gz | grep -v '/$' | sort";
     let submitted = run(&mut shell(copy, line));
     assert!(submitted.status.success(), "{}", said(&submitted));
     let files = ["lab10-office/src/lib.rs", "lab9-tickets/src/lib.rs"];
